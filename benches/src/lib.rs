@@ -1,0 +1,1 @@
+//! The comparison: machines, the timing harness, and the `zonelist` command.

@@ -1,0 +1,3 @@
+//! The `zonelist` command.
+
+fn main() {}

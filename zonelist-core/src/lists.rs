@@ -1,0 +1,88 @@
+//! Zonelists: both lists of every node, as one complete version.
+
+use crate::{NodeId, Scope, ZoneKind, Zoneref};
+
+/// Where a node's zonerefs stand in [`Lists`].
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub struct Row {
+    /// The first of them.
+    pub start: u32,
+    /// How many the fallback list has.
+    pub len: u32,
+    /// How many of them, from the front, are the node's own: its this-node list.
+    pub own: u32,
+}
+
+/// One version of all zonelists, borrowed: what a publication scheme is given to publish.
+///
+/// Neither needs nor makes an allocation, so that a kernel can publish from tables that it filled
+/// before it had an allocator. [`Zonelists`](crate::Zonelists) is the owned form.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Lists<'a> {
+    zonerefs: &'a [Zoneref],
+    rows: &'a [Row],
+}
+
+impl<'a> Lists<'a> {
+    /// No list at all: what is current before the first publish.
+    pub const EMPTY: Lists<'static> = Lists { zonerefs: &[], rows: &[] };
+
+    /// The lists that these rows cut out of the zonerefs; row `i` is node `i`'s.
+    ///
+    /// # Errors
+    /// A row reaches past the zonerefs, has more own zones than zones or than there are kinds, or
+    /// there are more rows than node ids.
+    ///
+    /// ```
+    /// use zonelist_core::{Lists, NodeId, Row, Scope, ZoneId, ZoneKind, Zoneref};
+    /// let node = NodeId::new(0).unwrap();
+    /// let zonerefs = [Zoneref::new(ZoneId::new(node, ZoneKind::Normal))];
+    /// let rows = [Row { start: 0, len: 1, own: 1 }];
+    /// let lists = Lists::new(&zonerefs, &rows).unwrap();
+    /// assert_eq!(lists.of(node, Scope::ThisNode), zonerefs);
+    /// assert!(Lists::new(&[], &rows).is_err());
+    /// ```
+    pub const fn new(zonerefs: &'a [Zoneref], rows: &'a [Row]) -> Result<Self, RowError> {
+        let mut node = 0;
+        while node < rows.len() {
+            let Row { start, len, own } = rows[node];
+            let within = zonerefs.len() >= start as usize && zonerefs.len() - start as usize >= len as usize;
+            if !within || own > len || own as usize > ZoneKind::COUNT || node >= crate::MAX_NODES {
+                return Err(RowError { node });
+            }
+            node += 1;
+        }
+        Ok(Self { zonerefs, rows })
+    }
+
+    /// How many rows there are: one more than the highest node that has lists.
+    #[must_use]
+    pub const fn nodes(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// Entries of the longest fallback list.
+    #[must_use]
+    pub fn longest(&self) -> usize {
+        self.rows.iter().map(|row| row.len as usize).max().unwrap_or(0)
+    }
+
+    /// One list, empty for a node without a row.
+    #[must_use]
+    pub fn of(&self, node: NodeId, scope: Scope) -> &'a [Zoneref] {
+        let Some(row) = self.rows.get(node.index()) else { return &[] };
+        let len = match scope {
+            Scope::Fallback => row.len,
+            Scope::ThisNode => row.own,
+        };
+        &self.zonerefs[row.start as usize..][..len as usize]
+    }
+}
+
+/// A row that cuts no list out of its zonerefs.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("row {node}: expected start + len within the zonerefs, own at most len and at most 6, and at most 1024 rows")]
+pub struct RowError {
+    /// Which row.
+    pub node: usize,
+}

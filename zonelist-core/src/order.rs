@@ -1,0 +1,173 @@
+//! The fallback order: for each node, every node with memory, nearest first.
+//!
+//! Linux picks the next node of a row by scanning all that are left (`mm/page_alloc.c:
+//! find_next_best_node`), which over all rows is cubic. The loads that break ties change only for
+//! nodes already picked in the row, so a row is the candidates *sorted* by
+//! `(distance + [lower numbered] + [has a CPU], load, id)`: n² log n in all.
+
+use alloc::vec::Vec;
+
+use crate::{Distances, Machine, NodeId, NodeLoad, NodeSet, Rules};
+
+/// What a build of the order looks at.
+#[derive(Clone, Copy, Debug)]
+pub struct OrderInput<'a> {
+    /// Every possible node, ascending: each gets a row.
+    pub nodes: &'a [NodeId],
+    /// Distances between them.
+    pub distances: &'a Distances,
+    /// How many nodes are online.
+    pub online: usize,
+    /// Nodes that count as having a CPU: a headless node is preferred by one unit of distance.
+    pub has_cpu: &'a NodeSet,
+    /// Nodes that a row may name beside its own.
+    pub has_memory: &'a NodeSet,
+}
+
+/// The fallback order of every node of a machine.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct FallbackOrder {
+    rows: Vec<(NodeId, Vec<NodeId>)>,
+}
+
+impl FallbackOrder {
+    /// As built at boot, when no node counts as having CPUs yet.
+    ///
+    /// ```
+    /// # use zonelist_core::{FallbackOrder, Machine, MachineDescription, NodeId, Rules};
+    /// let (machine, _) = Machine::new(MachineDescription {
+    ///     possible: vec![0, 1, 2],
+    ///     distance: vec![vec![10, 30, 20], vec![30, 10, 20], vec![20, 20, 10]],
+    ///     online: vec![0, 1, 2],
+    ///     has_memory: vec![0, 1, 2],
+    ///     ..MachineDescription::default()
+    /// }).unwrap();
+    /// let order = FallbackOrder::at_boot(&machine, Rules::LINUX_6_1);
+    /// let row = order.of(NodeId::new(0).unwrap()).unwrap();
+    /// assert_eq!(row.iter().map(|node| node.number()).collect::<Vec<_>>(), [0, 2, 1]);
+    /// ```
+    #[must_use]
+    pub fn at_boot(machine: &Machine, rules: Rules) -> Self {
+        Self::build(OrderInput { has_cpu: &NodeSet::EMPTY, ..OrderInput::of(machine) }, rules)
+    }
+
+    /// As a rebuild would give it now.
+    #[must_use]
+    pub fn rebuilt(machine: &Machine, rules: Rules) -> Self {
+        Self::build(OrderInput::of(machine), rules)
+    }
+
+    /// From the state given. Cost: n² log n for n nodes.
+    #[must_use]
+    pub fn build(input: OrderInput<'_>, rules: Rules) -> Self {
+        let mut load = Vec::new();
+        load.resize(input.nodes.len(), 0);
+        let mut keys = Vec::with_capacity(input.nodes.len());
+        let row = |position| (input.nodes[position], row(&input, rules, position, &mut load, &mut keys));
+        Self { rows: (0..input.nodes.len()).map(row).collect() }
+    }
+
+    /// The row of a node: itself first, even if it has no memory, then all others that have some.
+    #[must_use]
+    pub fn of(&self, node: NodeId) -> Option<&[NodeId]> {
+        let position = self.rows.binary_search_by_key(&node, |(local, _)| *local).ok()?;
+        Some(&self.rows[position].1)
+    }
+
+    /// Every node with its row, ascending.
+    pub fn rows(&self) -> impl ExactSizeIterator<Item = (NodeId, &[NodeId])> {
+        self.rows.iter().map(|(local, row)| (*local, row.as_slice()))
+    }
+}
+
+impl<'a> OrderInput<'a> {
+    /// The machine as it is.
+    #[must_use]
+    pub fn of(machine: &'a Machine) -> Self {
+        Self {
+            nodes: machine.nodes(),
+            distances: machine.distances(),
+            online: machine.online().len(),
+            has_cpu: machine.has_cpu(),
+            has_memory: machine.has_memory(),
+        }
+    }
+}
+
+/// One row. `load` has an entry a node and goes on to the next row; `keys` is scratch.
+fn row(input: &OrderInput<'_>, rules: Rules, local: usize, load: &mut [u16], keys: &mut Vec<u64>) -> Vec<NodeId> {
+    let distances = input.distances.from(local);
+    keys.clear();
+    for (position, &node) in input.nodes.iter().enumerate() {
+        if position != local && input.has_memory.contains(node) {
+            let lower = u64::from(position < local);
+            let busy = u64::from(input.has_cpu.contains(node));
+            let distance = u64::from(distances[position]) + lower + busy;
+            keys.push(distance << 32 | u64::from(load[position]) << 16 | position as u64);
+        }
+    }
+    keys.sort_unstable();
+
+    let mut row = Vec::with_capacity(keys.len() + 1);
+    row.push(input.nodes[local]);
+    let mut previous = distances[local];
+    for &key in keys.iter() {
+        let position = usize::from(key as u16);
+        if distances[position] != previous {
+            previous = distances[position];
+            load[position] = match rules.node_load {
+                NodeLoad::SetDescending => input.online.saturating_sub(row.len()) as u16,
+                NodeLoad::AddOne => load[position] + 1,
+            };
+        }
+        row.push(input.nodes[position]);
+    }
+    row
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::vec;
+
+    use super::*;
+    use crate::MachineDescription;
+
+    /// Builds all rows, every node online with CPUs and memory.
+    fn orders(rows: &[&[u32]], rules: Rules) -> Vec<Vec<u16>> {
+        let all: Vec<u32> = (0..rows.len() as u32).collect();
+        let (machine, _) = Machine::new(MachineDescription {
+            distance: rows.iter().map(|row| row.to_vec()).collect(),
+            online: all.clone(),
+            has_cpu: all.clone(),
+            has_memory: all.clone(),
+            possible: all,
+            ..MachineDescription::default()
+        })
+        .unwrap();
+        let order = FallbackOrder::rebuilt(&machine, rules);
+        order.rows().map(|(_, row)| row.iter().map(|node| node.number()).collect()).collect()
+    }
+
+    /// The matrix of Linux commit 54d032ced983, whose message shows the unfair row.
+    const TWO_PAIRS: [&[u32]; 4] = [&[10, 12, 32, 32], &[12, 10, 32, 32], &[32, 32, 10, 12], &[32, 32, 12, 10]];
+
+    #[test]
+    fn loads_that_accumulate_are_fair() {
+        let fair = vec![vec![0, 1, 2, 3], vec![1, 0, 3, 2], vec![2, 3, 0, 1], vec![3, 2, 1, 0]];
+        assert_eq!(orders(&TWO_PAIRS, Rules::LINUX_6_1), fair);
+    }
+
+    #[test]
+    fn loads_that_are_overwritten_are_not() {
+        let unfair = vec![vec![0, 1, 2, 3], vec![1, 0, 3, 2], vec![2, 3, 0, 1], vec![3, 2, 0, 1]];
+        assert_eq!(orders(&TWO_PAIRS, Rules::LINUX_4_14), unfair);
+    }
+
+    #[test]
+    fn a_ring_differs_between_the_rules() {
+        let ring: [&[u32]; 4] = [&[10, 20, 20, 30], &[20, 10, 30, 20], &[20, 30, 10, 20], &[30, 20, 20, 10]];
+        let new = vec![vec![0, 1, 2, 3], vec![1, 3, 0, 2], vec![2, 3, 0, 1], vec![3, 2, 1, 0]];
+        assert_eq!(orders(&ring, Rules::LINUX_6_1), new);
+        assert_eq!(orders(&ring, Rules::LINUX_4_14)[3], [3, 1, 2, 0]);
+    }
+}

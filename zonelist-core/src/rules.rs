@@ -1,0 +1,43 @@
+//! Which Linux's rules.
+
+/// The kernel whose rules are followed, where they differ on this subject.
+///
+/// ```
+/// use zonelist_core::Rules;
+/// assert_eq!(Rules::default(), Rules::LINUX_6_1);
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Rules {
+    /// How a node that was picked first of its distance group is burdened for later rows.
+    pub node_load: NodeLoad,
+    /// Whether an empty zone holds pages back from requests of higher kinds (until 5.7), and a
+    /// reserve ratio of 0 counts as 1.
+    pub empty_zones_reserve: bool,
+    /// Whether a zone is listed by its managed pages (4.9 to 5.17) or by its present ones.
+    pub lists_managed_only: bool,
+}
+
+/// How the load of a node that was picked first of its distance group changes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum NodeLoad {
+    /// It becomes the number of online nodes less the nodes already in the row (until 5.15).
+    SetDescending,
+    /// It grows by one (since 5.19, "mm/page_alloc: adding same penalty is enough to get round-robin order").
+    AddOne,
+}
+
+impl Rules {
+    /// Linux 6.1, whose behaviour the recorded machines show.
+    pub const LINUX_6_1: Self =
+        Self { node_load: NodeLoad::AddOne, empty_zones_reserve: false, lists_managed_only: false };
+
+    /// Linux 4.14, the first kernel that rebuilt zonelists under racing readers.
+    pub const LINUX_4_14: Self =
+        Self { node_load: NodeLoad::SetDescending, empty_zones_reserve: true, lists_managed_only: true };
+}
+
+impl Default for Rules {
+    fn default() -> Self {
+        Self::LINUX_6_1
+    }
+}

@@ -1,0 +1,83 @@
+//! Zonelists built from an order of nodes and the zones that are populated.
+
+use alloc::{vec, vec::Vec};
+
+use crate::{FallbackOrder, Lists, Memory, NodeId, Row, Rules, Scope, ZoneId, ZoneKind, Zoneref};
+
+/// One version of all zonelists, owned. [`Zonelists::lists`] is what a scheme publishes.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Zonelists {
+    zonerefs: Vec<Zoneref>,
+    rows: Vec<Row>,
+}
+
+impl Zonelists {
+    /// Expands each node of each row into its populated zones, highest kind first.
+    ///
+    /// ```
+    /// # use zonelist_core::{FallbackOrder, Machine, MachineDescription, NodeId, Rules, Scope, ZoneId, ZoneKind, Zonelists};
+    /// let (machine, _) = Machine::new(MachineDescription {
+    ///     possible: vec![0, 1],
+    ///     distance: vec![vec![10, 20], vec![20, 10]],
+    ///     online: vec![0, 1],
+    ///     has_memory: vec![0, 1],
+    ///     ..MachineDescription::default()
+    /// }).unwrap();
+    /// let zone = |node, kind| ZoneId::new(NodeId::new(node).unwrap(), kind);
+    /// let populated = [zone(0, ZoneKind::Dma32), zone(0, ZoneKind::Normal), zone(1, ZoneKind::Movable)];
+    /// let order = FallbackOrder::rebuilt(&machine, Rules::LINUX_6_1);
+    /// let lists = Zonelists::assemble(&order, populated);
+    /// let list = lists.lists().of(NodeId::new(1).unwrap(), Scope::Fallback);
+    /// assert_eq!(list.iter().map(|entry| entry.zone().to_string()).collect::<Vec<_>>(),
+    ///     ["1/Movable", "0/Normal", "0/DMA32"]);
+    /// ```
+    #[must_use]
+    pub fn assemble(order: &FallbackOrder, populated: impl IntoIterator<Item = ZoneId>) -> Self {
+        let rows = order.rows().last().map_or(0, |(node, _)| node.index() + 1);
+        let mut kinds = vec![[false; ZoneKind::COUNT]; crate::MAX_NODES];
+        for zone in populated {
+            kinds[zone.node().index()][zone.kind().index()] = true;
+        }
+        let mut lists = Self { zonerefs: Vec::new(), rows: vec![Row::default(); rows] };
+        for (local, row) in order.rows() {
+            let start = lists.zonerefs.len();
+            for &node in row {
+                let there = |kind: &ZoneKind| kinds[node.index()][kind.index()];
+                let zones = ZoneKind::ALL.into_iter().rev().filter(there).map(|kind| ZoneId::new(node, kind));
+                lists.zonerefs.extend(zones.map(Zoneref::new));
+            }
+            let own = lists.zonerefs[start..].iter().take_while(|entry| entry.node() == local).count();
+            let len = lists.zonerefs.len() - start;
+            lists.rows[local.index()] = Row { start: start as u32, len: len as u32, own: own as u32 };
+        }
+        lists
+    }
+
+    /// The borrowed form.
+    #[must_use]
+    pub fn lists(&self) -> Lists<'_> {
+        Lists::new(&self.zonerefs, &self.rows).unwrap_or(Lists::EMPTY)
+    }
+
+    /// The nearest node that a CPU of this node can take kernel memory from, if there is one:
+    /// what Linux keeps in each CPU's `numa_mem`.
+    #[must_use]
+    pub fn nearest_memory(&self, node: NodeId) -> Option<NodeId> {
+        let list = self.lists().of(node, Scope::Fallback);
+        list.iter().find(|entry| entry.kind() <= ZoneKind::Normal).map(|entry| entry.node())
+    }
+}
+
+impl<'a> From<&'a Zonelists> for Lists<'a> {
+    fn from(zonelists: &'a Zonelists) -> Self {
+        zonelists.lists()
+    }
+}
+
+impl Memory {
+    /// The zones that a zonelist names.
+    pub fn listed(&self, rules: Rules) -> impl Iterator<Item = ZoneId> + '_ {
+        let pages = move |size: &&crate::ZoneSize| if rules.lists_managed_only { size.managed } else { size.present };
+        self.zones.iter().filter(move |size| pages(size) > 0).map(|size| size.zone)
+    }
+}

@@ -1,0 +1,1 @@
+//! Publication of zonelists by grace periods.

@@ -1,0 +1,1 @@
+//! Publication of zonelists under a sequence counter.
