@@ -8,12 +8,20 @@ extern crate std;
 
 mod id;
 mod lists;
+pub mod publish;
+mod slots;
+mod stop_world;
+pub mod sync;
 mod zoneref;
 
 pub use id::{MAX_NODES, NodeId, NodeSet, ZoneId, ZoneKind};
 pub use lists::{Lists, Row, RowError};
+pub use slots::{Capacity, CapacityError, Slot, SlotFilter, SlotWalk, Slots, Storage, Word};
+pub use stop_world::{Gated, GatedWalk, PreemptedWalk, StopWorld, StopWorldPreempted};
 pub use zoneref::{Request, Scope, Zoneref};
 
+#[cfg(feature = "alloc")]
+pub mod conformance;
 #[cfg(feature = "alloc")]
 mod distance;
 #[cfg(feature = "alloc")]

@@ -5,7 +5,7 @@
 //! nodes already picked in the row, so a row is the candidates *sorted* by
 //! `(distance + [lower numbered] + [has a CPU], load, id)`: n² log n in all.
 
-use alloc::vec::Vec;
+use alloc::{vec, vec::Vec};
 
 use crate::{Distances, Machine, NodeId, NodeLoad, NodeSet, Rules};
 
@@ -60,8 +60,7 @@ impl FallbackOrder {
     /// From the state given. Cost: n² log n for n nodes.
     #[must_use]
     pub fn build(input: OrderInput<'_>, rules: Rules) -> Self {
-        let mut load = Vec::new();
-        load.resize(input.nodes.len(), 0);
+        let mut load = vec![0; input.nodes.len()];
         let mut keys = Vec::with_capacity(input.nodes.len());
         let row = |position| (input.nodes[position], row(&input, rules, position, &mut load, &mut keys));
         Self { rows: (0..input.nodes.len()).map(row).collect() }
@@ -127,8 +126,6 @@ fn row(input: &OrderInput<'_>, rules: Rules, local: usize, load: &mut [u16], key
 
 #[cfg(test)]
 mod tests {
-    use alloc::vec;
-
     use super::*;
     use crate::MachineDescription;
 

@@ -68,6 +68,19 @@ impl Zonelists {
     }
 }
 
+impl From<Lists<'_>> for Zonelists {
+    fn from(lists: Lists<'_>) -> Self {
+        let mut owned = Self::default();
+        for node in crate::NodeSet::ALL.iter().take(lists.nodes()) {
+            let list = lists.of(node, Scope::Fallback);
+            let own = lists.of(node, Scope::ThisNode).len() as u32;
+            owned.rows.push(Row { start: owned.zonerefs.len() as u32, len: list.len() as u32, own });
+            owned.zonerefs.extend_from_slice(list);
+        }
+        owned
+    }
+}
+
 impl<'a> From<&'a Zonelists> for Lists<'a> {
     fn from(zonelists: &'a Zonelists) -> Self {
         zonelists.lists()

@@ -52,6 +52,12 @@ impl Zoneref {
         }
     }
 
+    /// One below the first word above all entries of kinds up to this one, so that
+    /// `word.wrapping_sub(1) < limit` is true of just those entries, and not of 0.
+    pub(crate) const fn limit(highest: ZoneKind) -> u32 {
+        ((highest as u32 + 2) << KIND_SHIFT) - 1
+    }
+
     /// The word, never 0.
     #[must_use]
     #[inline]
@@ -138,58 +144,9 @@ impl Request {
     }
 }
 
-/// [`Request::admits`] on words that may be empty slots, as a walk over slots asks it.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Admission<'f> {
-    /// One above the last admitted word, less one.
-    limit: u32,
-    nodes: Option<&'f NodeSet>,
-}
-
-impl<'f> Admission<'f> {
-    #[inline]
-    pub(crate) const fn new(request: &'f Request) -> Self {
-        let limit = ((request.highest as u32 + 2) << KIND_SHIFT) - 1;
-        Self { limit, nodes: request.nodes.as_ref() }
-    }
-
-    /// The entry, if the request admits it; never an empty slot.
-    #[inline]
-    pub(crate) fn admits(&self, zoneref: Option<Zoneref>) -> Option<Zoneref> {
-        // An empty slot wraps around to the largest word, above every limit.
-        let word = zoneref.map_or(0, Zoneref::word);
-        if word.wrapping_sub(1) >= self.limit {
-            return None;
-        }
-        match self.nodes {
-            Some(nodes) => zoneref.filter(|entry| nodes.contains(entry.node())),
-            None => zoneref,
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn admission_of_words_is_admission_of_zones() {
-        let nodes: NodeSet = [0, 1, 1023].into_iter().filter_map(NodeId::new).collect();
-        let some = [1, 1023].into_iter().filter_map(NodeId::new).collect();
-        for highest in ZoneKind::ALL {
-            for confined in [None, Some(some), Some(NodeSet::EMPTY)] {
-                let request = Request { nodes: confined, ..Request::up_to(highest) };
-                let admission = Admission::new(&request);
-                assert_eq!(admission.admits(None), None);
-                for node in nodes.iter() {
-                    for zone in ZoneKind::ALL.map(|kind| ZoneId::new(node, kind)) {
-                        let entry = Some(Zoneref::new(zone));
-                        assert_eq!(admission.admits(entry).is_some(), request.admits(zone), "{zone} {request:?}");
-                    }
-                }
-            }
-        }
-    }
 
     #[test]
     fn every_word_that_is_an_entry_is_one_zone_s() {

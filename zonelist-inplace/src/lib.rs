@@ -1,1 +1,7 @@
 //! Publication of zonelists in place, without a lock, a grace period or an allocation.
+#![no_std]
+#![forbid(unsafe_code)]
+
+mod in_place;
+
+pub use in_place::InPlace;

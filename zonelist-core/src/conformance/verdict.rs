@@ -1,0 +1,177 @@
+//! The verdict on one walk, and the tally of many.
+
+use alloc::vec::Vec;
+use core::{fmt, iter::Sum, ops::AddAssign};
+
+use super::Walked;
+use crate::{Lists, Zoneref, publish::Guarantee};
+
+/// What a walk was, beside the candidates: the versions it may have seen, each after the walk's
+/// own request.
+///
+/// Exact is a walk that is one candidate, or a prefix of one if it was left early. Every other is
+/// torn, and may be one or more of the rest.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Verdict {
+    /// Not exact.
+    pub torn: bool,
+    /// A zone of every candidate is not there; in a walk left early, one that stands before the
+    /// walk's last zone in every candidate.
+    pub missed: bool,
+    /// A zone is there twice.
+    pub repeated: bool,
+    /// A zone is there that no candidate has.
+    pub phantom: bool,
+    /// Two zones are in an order opposite to every candidate that has both, and one at least has.
+    pub disordered: bool,
+    /// A full walk shows nothing, though no candidate is empty.
+    pub empty: bool,
+}
+
+impl Verdict {
+    pub(super) fn of<'l>(walk: &Walked<'_>, candidates: impl Iterator<Item = Lists<'l>> + Clone) -> Self {
+        let admitted = |lists: Lists<'l>| {
+            let list = lists.of(walk.node, walk.request.scope);
+            list.iter().copied().filter(|entry| walk.request.admits(entry.zone()))
+        };
+        let exact = |lists| {
+            let mut rest = admitted(lists);
+            walk.seen.iter().all(|&seen| rest.next() == Some(seen)) && !(walk.full && rest.next().is_some())
+        };
+        if candidates.clone().any(exact) {
+            return Self::default();
+        }
+        let candidates: Vec<Vec<Zoneref>> = candidates.map(|lists| admitted(lists).collect()).collect();
+        Torn { seen: walk.seen, full: walk.full, candidates: &candidates }.verdict()
+    }
+
+    /// Whether a scheme of this guarantee may show such a walk; `told` is what `must_retry` said of it.
+    #[must_use]
+    pub fn is_within(&self, guarantee: Guarantee, told: bool) -> bool {
+        match guarantee {
+            Guarantee::Snapshot => !self.torn && !told,
+            Guarantee::Detected => !self.torn || told,
+            Guarantee::Racy => !self.phantom && !told,
+        }
+    }
+}
+
+/// A walk that is not exact, with its candidates.
+struct Torn<'a> {
+    seen: &'a [Zoneref],
+    full: bool,
+    candidates: &'a [Vec<Zoneref>],
+}
+
+impl Torn<'_> {
+    fn verdict(&self) -> Verdict {
+        let Self { seen, full, candidates } = *self;
+        let pairs = || seen.iter().enumerate().flat_map(|(i, a)| seen[i + 1..].iter().map(move |b| (a, b)));
+        Verdict {
+            torn: true,
+            missed: self.missed(),
+            repeated: pairs().any(|(a, b)| a == b),
+            phantom: seen.iter().any(|zone| !candidates.iter().any(|list| list.contains(zone))),
+            disordered: pairs().any(|(a, b)| self.opposite(*a, *b)),
+            empty: full && seen.is_empty() && candidates.iter().all(|list| !list.is_empty()),
+        }
+    }
+
+    fn missed(&self) -> bool {
+        let Some((one, others)) = self.candidates.split_first() else { return false };
+        let due = |list: &[Zoneref], zone: Zoneref| {
+            let position = |wanted| list.iter().position(|&entry| entry == wanted);
+            match (position(zone), self.seen.last()) {
+                (Some(_), _) if self.full => true,
+                (Some(there), Some(&last)) => position(last).is_some_and(|last| there < last),
+                _ => false,
+            }
+        };
+        let everywhere = |zone| due(one, zone) && others.iter().all(|list| due(list, zone));
+        one.iter().any(|&zone| !self.seen.contains(&zone) && everywhere(zone))
+    }
+
+    /// Whether `first` before `second` is against every candidate that has both.
+    fn opposite(&self, first: Zoneref, second: Zoneref) -> bool {
+        let order = |list: &Vec<Zoneref>| {
+            let position = |wanted| list.iter().position(|&entry| entry == wanted);
+            Some(position(first)? < position(second)?)
+        };
+        let mut orders = self.candidates.iter().filter_map(order).peekable();
+        first != second && orders.peek().is_some() && orders.all(|as_seen| !as_seen)
+    }
+}
+
+/// How many walks there were, of each verdict. A walk with two verdicts counts in both.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[expect(missing_docs, reason = "each counts the verdict of its name")]
+pub struct Tally {
+    /// All walks.
+    pub walks: u64,
+    pub torn: u64,
+    pub missed: u64,
+    pub repeated: u64,
+    pub phantom: u64,
+    pub disordered: u64,
+    pub empty: u64,
+    /// Walks that were told to retry, torn or not.
+    pub reported: u64,
+    /// Torn walks that were not told to.
+    pub unreported: u64,
+    /// Walks that the scheme's guarantee rules out.
+    pub violations: u64,
+}
+
+impl Tally {
+    /// Counts one walk.
+    pub fn count(&mut self, verdict: Verdict, told: bool, guarantee: Guarantee) {
+        let Verdict { torn, missed, repeated, phantom, disordered, empty } = verdict;
+        *self += Self {
+            walks: 1,
+            torn: torn.into(),
+            missed: missed.into(),
+            repeated: repeated.into(),
+            phantom: phantom.into(),
+            disordered: disordered.into(),
+            empty: empty.into(),
+            reported: told.into(),
+            unreported: (torn && !told).into(),
+            violations: (!verdict.is_within(guarantee, told)).into(),
+        };
+    }
+}
+
+impl AddAssign for Tally {
+    fn add_assign(&mut self, other: Self) {
+        self.walks += other.walks;
+        self.torn += other.torn;
+        self.missed += other.missed;
+        self.repeated += other.repeated;
+        self.phantom += other.phantom;
+        self.disordered += other.disordered;
+        self.empty += other.empty;
+        self.reported += other.reported;
+        self.unreported += other.unreported;
+        self.violations += other.violations;
+    }
+}
+
+impl Sum for Tally {
+    fn sum<I: Iterator<Item = Self>>(tallies: I) -> Self {
+        tallies.fold(Self::default(), |mut total, tally| {
+            total += tally;
+            total
+        })
+    }
+}
+
+impl fmt::Display for Tally {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { walks, torn, missed, repeated, phantom, disordered, empty, reported, unreported, violations } = self;
+        write!(
+            f,
+            "{walks} walks, {torn} torn ({reported} reported, {unreported} torn unreported): {missed} missed, \
+             {repeated} repeated, {phantom} phantom, {disordered} disordered, {empty} empty; {violations} violations"
+        )
+    }
+}

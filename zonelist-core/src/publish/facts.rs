@@ -1,0 +1,92 @@
+//! What a scheme promises, and the other things that a user chooses by.
+
+use core::fmt;
+
+/// What the walks of a scheme may show.
+///
+/// Judged by [`conformance`](crate::conformance): in models, in tests and by the commands alike.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Guarantee {
+    /// May miss a zone, show one twice, out of order or none at all. Shows no zone of no version, and ends.
+    Racy,
+    /// A torn walk is told: [`Walk::must_retry`](crate::publish::Walk::must_retry) is true of it.
+    Detected,
+    /// Every walk is exactly one version's list.
+    Snapshot,
+}
+
+/// Who waits for whom.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Progress {
+    /// Ends within a bounded number of its own steps.
+    WaitFree,
+    /// Somebody always gets on.
+    LockFree,
+    /// May wait for another thread.
+    Blocking,
+}
+
+/// What reaches for the heap, after construction and registration.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Allocates {
+    /// Neither side.
+    Never,
+    /// A publish.
+    Publish,
+    /// A walk.
+    Walk,
+    /// Both sides.
+    Both,
+}
+
+/// The memory kept while one reader stands still inside a walk and others publish.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum StalledReader {
+    /// A fixed amount.
+    Bounded,
+    /// More with every publish.
+    Unbounded,
+}
+
+/// What a scheme says of itself. Each is a claim that a model or test has to bear out.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Facts {
+    /// The scheme's name.
+    pub scheme: &'static str,
+    /// The package it is in.
+    pub package: &'static str,
+    /// What its walks may show.
+    pub guarantee: Guarantee,
+    /// How readers get on.
+    pub readers: Progress,
+    /// How a publish gets on, once it has the writer lock.
+    pub writer: Progress,
+    /// What reaches for the heap.
+    pub allocates: Allocates,
+    /// Whether a reader must have a place of its own before it walks.
+    pub registers: bool,
+    /// Whether a walk may run in a signal handler or interrupt that interrupted a publish on the same CPU.
+    pub interrupt_safe: bool,
+    /// Whether what only older versions refer to can be freed while readers go on: see [`Reclaim`](crate::publish::Reclaim).
+    pub retires: bool,
+    /// Memory kept for a reader that stands still.
+    pub stalled_reader: StalledReader,
+    /// Whether it builds without std.
+    pub no_std: bool,
+    /// Whether it builds without alloc.
+    pub no_alloc: bool,
+}
+
+macro_rules! words {
+    ($type:ty { $($variant:ident => $word:literal),* }) => {
+        impl fmt::Display for $type {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.pad(match self { $(Self::$variant => $word),* })
+            }
+        }
+    };
+}
+words!(Guarantee { Racy => "Racy", Detected => "Detected", Snapshot => "Snapshot" });
+words!(Progress { WaitFree => "wait-free", LockFree => "lock-free", Blocking => "blocking" });
+words!(Allocates { Never => "never", Publish => "publish", Walk => "walk", Both => "both" });
+words!(StalledReader { Bounded => "bounded", Unbounded => "unbounded" });

@@ -1,0 +1,27 @@
+//! The publication of zonelists: one trait, the handles around it, and what a scheme promises.
+//!
+//! [`Scheme`] is the strategy: how a version is kept, found by readers and replaced. [`Published`]
+//! owns everything else, so that no scheme repeats it: the seats that readers are seen by, the
+//! writer lock, the numbering of versions.
+//!
+//! A walk takes two steps. [`Reader::enter`] gives a [`Guard`], which holds a version still where
+//! the scheme can; [`Guard::walk`] gives lazy walks over it, and [`Guard::find`] is the everyday
+//! form that cannot forget to ask whether a walk was torn.
+
+mod barrier;
+mod facts;
+mod published;
+mod reader;
+mod scheme;
+mod seat;
+mod writer;
+
+#[cfg(all(feature = "std", target_os = "linux", not(loom)))]
+pub use barrier::Membarrier;
+pub use barrier::{Barrier, FullFence, Light};
+pub use facts::{Allocates, Facts, Guarantee, Progress, StalledReader};
+pub use published::{PublishError, Published, Version};
+pub use reader::{Guard, Reader, ReaderError, Torn};
+pub use scheme::{Grace, Reclaim, Scheme, Walk};
+pub use seat::At;
+pub use writer::Writer;

@@ -1,0 +1,176 @@
+//! A scheme with everything around it: seats, the writer lock, version numbers.
+
+use core::{fmt, marker::PhantomData};
+
+use super::{Barrier, FullFence, Grace, Reader, ReaderError, Reclaim, Scheme, Writer, seat::Seat};
+use crate::{
+    CapacityError, Lists, Request,
+    sync::{
+        Backoff,
+        atomic::{
+            AtomicBool, AtomicUsize,
+            Ordering::{Acquire, Relaxed, Release},
+        },
+        const_fn,
+    },
+};
+
+/// Zonelists, published by a scheme to at most `SEATS` registered readers at a time.
+///
+/// `B` is the barrier pair between readers and writers, which only schemes that look at seats use.
+#[derive(Debug)]
+pub struct Published<S, B = FullFence, const SEATS: usize = 64> {
+    scheme: S,
+    seats: [Seat; SEATS],
+    writing: AtomicBool,
+    /// Written with the writer lock held.
+    versions: AtomicUsize,
+    barrier: PhantomData<fn(B)>,
+}
+
+/// The number of a published version: 1 for the first, one more for each next.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
+pub struct Version(usize);
+
+impl Version {
+    /// The version of that number.
+    #[must_use]
+    pub const fn of(number: usize) -> Self {
+        Self(number)
+    }
+
+    /// The number.
+    #[must_use]
+    pub const fn number(self) -> usize {
+        self.0
+    }
+}
+
+impl fmt::Display for Version {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "V{}", self.0)
+    }
+}
+
+/// Why a version was not published. Readers go on to see the one before.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PublishError {
+    /// The lists are larger than the scheme has room for.
+    #[error(transparent)]
+    Capacity(#[from] CapacityError),
+    /// Somebody else is publishing, and the caller would not wait.
+    #[error("another publish is under way; expected none")]
+    Busy,
+}
+
+impl<S: Scheme, B: Barrier, const SEATS: usize> Published<S, B, SEATS> {
+    const_fn! {
+        /// Puts a scheme in charge. There is no version yet: every list is empty.
+        #[must_use]
+        pub const fn new(scheme: S) -> Self {
+            const { assert!(SEATS > 0, "without a seat there can be no reader") };
+            #[cfg(not(loom))]
+            let seats = [const { Seat::new() }; SEATS];
+            #[cfg(loom)]
+            let seats = core::array::from_fn(|_| Seat::new());
+            Self { scheme, seats, writing: AtomicBool::new(false), versions: AtomicUsize::new(0), barrier: PhantomData }
+        }
+    }
+
+    /// Registers a reader: once for a thread or CPU.
+    ///
+    /// A scheme of [`Grace::None`] has room for any number of them.
+    ///
+    /// # Errors
+    /// All seats are taken, or the barrier pair does not work on this system.
+    pub fn reader(&self) -> Result<Reader<'_, S>, ReaderError> {
+        let seat = match S::GRACE {
+            Grace::None => &self.seats[0],
+            Grace::Step | Grace::Section => {
+                if !B::prepare() {
+                    return Err(ReaderError::NoBarrier);
+                }
+                let free = self.seats.iter().find(|seat| seat.claim());
+                free.ok_or(ReaderError::NoSeat { seats: SEATS })?
+            }
+        };
+        Ok(Reader::new(&self.scheme, seat, B::LIGHT))
+    }
+
+    /// A request in the scheme's form. Make it once for a class of requests.
+    #[must_use]
+    pub fn filter(&self, request: &Request) -> S::Filter {
+        self.scheme.filter(request)
+    }
+
+    /// Replaces the current version. Callers need not serialise: one waits for the other.
+    ///
+    /// # Errors
+    /// The lists do not fit; readers go on to see the version before.
+    pub fn publish<'l>(&self, lists: impl Into<Lists<'l>>) -> Result<Version, PublishError> {
+        self.publish_in(self.lock(), lists.into())
+    }
+
+    /// Replaces the current version, unless another publish is under way.
+    ///
+    /// # Errors
+    /// [`PublishError::Busy`], or whatever [`Published::publish`] says.
+    pub fn try_publish<'l>(&self, lists: impl Into<Lists<'l>>) -> Result<Version, PublishError> {
+        self.publish_in(self.try_lock().ok_or(PublishError::Busy)?, lists.into())
+    }
+
+    /// Returns once every walk that began before the call has ended.
+    pub fn synchronize(&self)
+    where
+        S: Reclaim,
+    {
+        let _lock = self.lock();
+        self.scheme.synchronize(&mut self.writer(Version(self.versions.load(Relaxed))));
+    }
+
+    /// Drops something that only walks over older versions can still refer to, when none can any more.
+    pub fn retire<T>(&self, garbage: T)
+    where
+        S: Reclaim,
+    {
+        self.synchronize();
+        drop(garbage);
+    }
+
+    fn publish_in(&self, _lock: WriterLock<'_>, lists: Lists<'_>) -> Result<Version, PublishError> {
+        let version = Version(self.versions.load(Relaxed) + 1);
+        self.scheme.publish(lists, &mut self.writer(version))?;
+        self.versions.store(version.number(), Relaxed);
+        Ok(version)
+    }
+
+    fn writer(&self, next: Version) -> Writer<'_> {
+        Writer::new(&self.seats, B::heavy, next)
+    }
+
+    fn try_lock(&self) -> Option<WriterLock<'_>> {
+        // Acquire: pairs with the release of the writer before.
+        self.writing.compare_exchange(false, true, Acquire, Relaxed).ok()?;
+        Some(WriterLock(&self.writing))
+    }
+
+    fn lock(&self) -> WriterLock<'_> {
+        let mut backoff = Backoff::default();
+        loop {
+            match self.try_lock() {
+                Some(lock) => return lock,
+                None => backoff.wait(),
+            }
+        }
+    }
+}
+
+/// Lets the next writer in when it goes, also out of a panic.
+struct WriterLock<'p>(&'p AtomicBool);
+
+impl Drop for WriterLock<'_> {
+    fn drop(&mut self) {
+        self.0.store(false, Release);
+    }
+}

@@ -1,0 +1,121 @@
+//! A reader's handle, and the guard that it walks under.
+
+use core::{num::NonZeroU32, ops::ControlFlow};
+
+use super::{
+    At, Grace, Light, Scheme, Walk,
+    seat::{Seat, Sitting},
+};
+use crate::{NodeId, Zoneref};
+
+/// The handle of one registered thread or CPU. Gives its seat back when dropped.
+///
+/// Entering borrows it mutably, so that a guard within a guard does not compile:
+///
+/// ```compile_fail,E0499
+/// # use zonelist_core::publish::{Reader, Scheme};
+/// fn nested<S: Scheme>(mut reader: Reader<'_, S>) {
+///     let outer = reader.enter();
+///     let inner = reader.enter();
+///     drop((outer, inner));
+/// }
+/// ```
+#[derive(Debug)]
+pub struct Reader<'p, S: Scheme> {
+    scheme: &'p S,
+    seat: &'p Seat,
+    light: Light,
+    local: S::Local,
+}
+
+/// Why there is no handle for another reader.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ReaderError {
+    /// All seats are taken.
+    #[error("all {seats} seats are taken; expected fewer readers at a time, or more `SEATS`")]
+    NoSeat {
+        /// How many there are.
+        seats: usize,
+    },
+    /// The system cannot run the heavy half of the barrier pair.
+    #[error("the barrier pair does not work on this system; expected one that does, such as `FullFence`")]
+    NoBarrier,
+}
+
+/// Every walk of a bounded number was torn.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("each of {tries} walks was torn by a publish; expected one that was not")]
+pub struct Torn {
+    /// How many walks there were.
+    pub tries: NonZeroU32,
+}
+
+impl<'p, S: Scheme> Reader<'p, S> {
+    pub(super) fn new(scheme: &'p S, seat: &'p Seat, light: Light) -> Self {
+        Self { scheme, seat, light, local: scheme.local() }
+    }
+
+    /// Enters, for one or more walks. Where the scheme pins a version, all of them see the same one.
+    #[inline(always)]
+    pub fn enter(&mut self) -> Guard<'_, S> {
+        let sitting = match S::GRACE {
+            Grace::Section => Some(Sitting::down(self.seat, self.light)),
+            Grace::None | Grace::Step => None,
+        };
+        Guard { pinned: self.scheme.pin(&self.local, At::new(self.seat, self.light)), _sitting: sitting }
+    }
+}
+
+impl<S: Scheme> Drop for Reader<'_, S> {
+    fn drop(&mut self) {
+        if S::GRACE != Grace::None {
+            self.seat.give_up();
+        }
+    }
+}
+
+/// A reader inside. Walks borrow it.
+#[derive(Debug)]
+pub struct Guard<'g, S: Scheme + 'g> {
+    /// Before the seat: fields are dropped in order, and what is pinned may need the seat to the end.
+    pinned: S::Pinned<'g>,
+    _sitting: Option<Sitting<'g>>,
+}
+
+impl<'g, S: Scheme> Guard<'g, S> {
+    /// Begins a walk of a node's list, of the zonerefs that the filter admits.
+    #[inline(always)]
+    pub fn walk<'w>(&'w self, node: NodeId, filter: &'w S::Filter) -> S::Walk<'w> {
+        S::walk(&self.pinned, node, filter)
+    }
+
+    /// Walks until `visit` breaks, and again, up to `tries` walks in all, when a walk to the end was torn.
+    ///
+    /// A zone may be visited in each of the walks, and under
+    /// [`Guarantee::Racy`](super::Guarantee::Racy) twice in one.
+    ///
+    /// # Errors
+    /// Every walk was torn.
+    #[inline]
+    pub fn find<T>(
+        &self,
+        node: NodeId,
+        filter: &S::Filter,
+        tries: NonZeroU32,
+        mut visit: impl FnMut(Zoneref) -> ControlFlow<T>,
+    ) -> Result<Option<T>, Torn> {
+        for _ in 0..tries.get() {
+            let mut walk = self.walk(node, filter);
+            for zoneref in walk.by_ref() {
+                if let ControlFlow::Break(found) = visit(zoneref) {
+                    return Ok(Some(found));
+                }
+            }
+            if !walk.must_retry() {
+                return Ok(None);
+            }
+        }
+        Err(Torn { tries })
+    }
+}

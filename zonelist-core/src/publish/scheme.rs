@@ -1,0 +1,134 @@
+//! The trait that every publication scheme implements.
+
+use super::{At, Facts, PublishError, Writer};
+use crate::{Lists, NodeId, Request, Zoneref};
+
+/// Where a reader has to be while it walks, for the scheme's writer to know of it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Grace {
+    /// Anywhere: nobody waits for it.
+    None,
+    /// In its seat for each zoneref, outside in between.
+    Step,
+    /// In its seat for as long as the guard lives.
+    Section,
+}
+
+/// A way for versions of the zonelists to reach readers.
+///
+/// A scheme is only the strategy; [`Published`](super::Published) owns the seats, the writer lock
+/// and the numbering, and calls the scheme. All of it compiles to what one would write by hand.
+///
+/// The smallest scheme there is, in safe code, keeps a version behind a lock:
+///
+/// ```
+/// use std::sync::{PoisonError, RwLock, RwLockReadGuard};
+/// use zonelist_core::{Lists, NodeId, Request, Scope, Zonelists, Zoneref, publish::*};
+///
+/// #[derive(Debug)]
+/// struct Locked(RwLock<Zonelists>);
+///
+/// #[derive(Clone, Debug)]
+/// struct ListWalk<'w> { rest: std::slice::Iter<'w, Zoneref>, request: &'w Request }
+///
+/// impl Iterator for ListWalk<'_> {
+///     type Item = Zoneref;
+///     fn next(&mut self) -> Option<Zoneref> {
+///         self.rest.find(|entry| self.request.admits(entry.zone())).copied()
+///     }
+/// }
+///
+/// impl Walk for ListWalk<'_> {}
+///
+/// impl Scheme for Locked {
+///     const FACTS: Facts = Facts {
+///         scheme: "Locked", package: "example", guarantee: Guarantee::Snapshot,
+///         readers: Progress::Blocking, writer: Progress::Blocking, allocates: Allocates::Publish,
+///         registers: false, interrupt_safe: false, retires: false,
+///         stalled_reader: StalledReader::Bounded, no_std: false, no_alloc: false,
+///     };
+///     const GRACE: Grace = Grace::None;
+///     type Local = ();
+///     type Filter = Request;
+///     type Pinned<'g> = RwLockReadGuard<'g, Zonelists>;
+///     type Walk<'w> = ListWalk<'w>;
+///
+///     fn local(&self) {}
+///     fn filter(&self, request: &Request) -> Request { *request }
+///     fn pin<'g>(&'g self, _: &'g (), _: At<'g, Self>) -> RwLockReadGuard<'g, Zonelists> {
+///         self.0.read().unwrap_or_else(PoisonError::into_inner)
+///     }
+///     fn walk<'w, 'g: 'w>(pinned: &'w Self::Pinned<'g>, node: NodeId, filter: &'w Request) -> ListWalk<'w> {
+///         ListWalk { rest: pinned.lists().of(node, filter.scope).iter(), request: filter }
+///     }
+///     fn publish(&self, next: Lists<'_>, _: &mut Writer<'_>) -> Result<(), PublishError> {
+///         *self.0.write().unwrap_or_else(PoisonError::into_inner) = Zonelists::from(next);
+///         Ok(())
+///     }
+/// }
+///
+/// let published: Published<Locked, FullFence, 1> = Published::new(Locked(RwLock::default()));
+/// assert_eq!(published.reader().unwrap().enter().walk(
+///     NodeId::new(0).unwrap(), &published.filter(&Request::up_to(zonelist_core::ZoneKind::Movable))).count(), 0);
+/// ```
+pub trait Scheme: Sync + Sized {
+    /// What it says of itself.
+    const FACTS: Facts;
+
+    /// Where its readers have to be.
+    const GRACE: Grace;
+
+    /// What it keeps for each reader, such as a handle of an outside crate; `()` for most.
+    type Local;
+
+    /// A [`Request`] in the form that its walks read fastest.
+    type Filter;
+
+    /// What a guard holds: a pinned version, or just the scheme.
+    type Pinned<'g>
+    where
+        Self: 'g;
+
+    /// A walk over one list.
+    type Walk<'w>: Walk
+    where
+        Self: 'w;
+
+    /// Makes what is kept for a new reader.
+    fn local(&self) -> Self::Local;
+
+    /// The request as its walks want it. Made once for a class of requests.
+    fn filter(&self, request: &Request) -> Self::Filter;
+
+    /// Enters; `at` proves that the reader is where [`Scheme::GRACE`] asked for.
+    fn pin<'g>(&'g self, local: &'g Self::Local, at: At<'g, Self>) -> Self::Pinned<'g>;
+
+    /// Begins a walk. Must touch nothing but what the first `next` needs.
+    fn walk<'w, 'g: 'w>(pinned: &'w Self::Pinned<'g>, node: NodeId, filter: &'w Self::Filter) -> Self::Walk<'w>;
+
+    /// Replaces the current version, with the writer lock held.
+    ///
+    /// # Errors
+    /// Whatever is wrong, readers then go on to see the version before.
+    fn publish(&self, next: Lists<'_>, writer: &mut Writer<'_>) -> Result<(), PublishError>;
+}
+
+/// One pass over the zonerefs of one list that a request admits, lazy: an allocation served by the
+/// first zone looks at one slot.
+///
+/// A clone is a cursor: it goes on, or is repeated, from where the walk stood.
+pub trait Walk: Iterator<Item = Zoneref> + Clone {
+    /// Whether what was seen so far may be torn. Asked at the end of a full walk, or earlier.
+    ///
+    /// Always false under [`Guarantee::Snapshot`](super::Guarantee::Snapshot) and
+    /// [`Guarantee::Racy`](super::Guarantee::Racy).
+    fn must_retry(&self) -> bool {
+        false
+    }
+}
+
+/// A scheme that can tell when all walks over older versions have ended.
+pub trait Reclaim: Scheme {
+    /// Returns once every walk that began before the call has ended: a grace period.
+    fn synchronize(&self, writer: &mut Writer<'_>);
+}

@@ -1,0 +1,455 @@
+//! A table with room for the zonelists of every node, in words that readers walk.
+//!
+//! A node's row is its fallback list and then its this-node list, each ended by an empty slot:
+//!
+//! ```text
+//!   | fallback: up to `zones` zonerefs | 0 | this node: up to 6 zonerefs | 0 |   next node ...   | 0 |
+//! ```
+//!
+//! **The invariant that a walk rests on**: the last slot of each segment, and the one behind the
+//! last row, only ever hold 0. So a walk that starts at the head of a segment, or at that last
+//! slot for a node the table has no row of, ends within the table, whatever stands in between and
+//! however it changes under the walk.
+
+use core::{marker::PhantomData, ops::Range};
+
+#[cfg(feature = "alloc")]
+use alloc::{boxed::Box, vec::Vec};
+
+use crate::{
+    Lists, NodeId, NodeSet, Request, Scope, ZoneKind, Zoneref,
+    sync::{
+        atomic::{AtomicU32, Ordering::Relaxed},
+        const_fn,
+    },
+};
+
+/// A slot that is rewritten while readers look at it.
+///
+/// Every load and store is `Relaxed`: a slot is one word, and what one slot says about another is
+/// the scheme's business.
+#[derive(Debug)]
+pub struct Slot(AtomicU32);
+
+impl Slot {
+    const_fn! {
+        /// An empty slot.
+        #[must_use]
+        pub const fn new() -> Self {
+            Self(AtomicU32::new(0))
+        }
+    }
+
+    fn put(&self, entry: Option<Zoneref>) {
+        self.0.store(entry.map_or(0, Zoneref::word), Relaxed);
+    }
+}
+
+impl Default for Slot {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+mod sealed {
+    pub trait Sealed {}
+}
+
+/// What a table is made of: a [`Slot`], or a plain `Option<Zoneref>` where nobody writes any more.
+pub trait Word: sealed::Sealed {
+    /// What the slot holds.
+    fn get(&self) -> Option<Zoneref>;
+}
+
+impl sealed::Sealed for Slot {}
+
+impl Word for Slot {
+    #[inline]
+    fn get(&self) -> Option<Zoneref> {
+        Zoneref::in_slot(self.0.load(Relaxed))
+    }
+}
+
+impl sealed::Sealed for Option<Zoneref> {}
+
+impl Word for Option<Zoneref> {
+    #[inline]
+    fn get(&self) -> Option<Zoneref> {
+        *self
+    }
+}
+
+/// Where a table's words are: in the table itself, in a box, or in memory that the caller gave for good.
+///
+/// Sealed: a table's walks rely on getting the same words every time.
+pub trait Storage: sealed::Sealed {
+    /// What a slot is.
+    type Word: Word;
+
+    /// All words.
+    fn words(&self) -> &[Self::Word];
+}
+
+macro_rules! storage {
+    ([$($generics:tt)*] $type:ty, $word:ty) => {
+        impl<$($generics)*> sealed::Sealed for $type {}
+
+        impl<$($generics)*> Storage for $type {
+            type Word = $word;
+
+            #[inline]
+            fn words(&self) -> &[$word] {
+                self
+            }
+        }
+    };
+}
+storage!([const N: usize] [Slot; N], Slot);
+storage!([] &'static mut [Slot], Slot);
+#[cfg(feature = "alloc")]
+storage!([] Box<[Slot]>, Slot);
+#[cfg(feature = "alloc")]
+storage!([] Box<[Option<Zoneref>]>, Option<Zoneref>);
+
+/// How many nodes and zones a table has room for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Capacity {
+    nodes: usize,
+    zones: usize,
+}
+
+/// Lists that are larger than the table or scheme they were meant for. Nothing was written.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[error(
+    "lists of {} nodes, the longest of {} zones; expected at most {} nodes and {} zones",
+    .needed.nodes, .needed.zones, .capacity.nodes, .capacity.zones
+)]
+pub struct CapacityError {
+    /// What the lists need.
+    pub needed: Capacity,
+    /// What there is.
+    pub capacity: Capacity,
+}
+
+impl Capacity {
+    /// Room for nodes numbered below `nodes` and fallback lists of up to `zones` entries; `None`
+    /// beyond [`MAX_NODES`](crate::MAX_NODES) and [`ZoneId::LIMIT`](crate::ZoneId::LIMIT).
+    #[must_use]
+    pub const fn new(nodes: usize, zones: usize) -> Option<Self> {
+        if nodes <= crate::MAX_NODES && zones <= crate::ZoneId::LIMIT { Some(Self { nodes, zones }) } else { None }
+    }
+
+    /// Rows: one more than the highest node that can have lists.
+    #[must_use]
+    pub const fn nodes(self) -> usize {
+        self.nodes
+    }
+
+    /// Entries of the longest fallback list.
+    #[must_use]
+    pub const fn zones(self) -> usize {
+        self.zones
+    }
+
+    /// What these lists need.
+    #[must_use]
+    pub fn of(lists: Lists<'_>) -> Self {
+        Self { nodes: lists.nodes(), zones: lists.longest() }
+    }
+
+    /// The words that a table of this capacity takes.
+    ///
+    /// ```
+    /// use zonelist_core::{Capacity, Slot};
+    /// const CAPACITY: Capacity = Capacity::new(8, 24).unwrap();
+    /// static TABLE: [Slot; CAPACITY.words()] = [const { Slot::new() }; CAPACITY.words()];
+    /// assert_eq!(TABLE.len(), 8 * (24 + 8) + 1);
+    /// ```
+    #[must_use]
+    pub const fn words(self) -> usize {
+        self.nodes * self.stride() + 1
+    }
+
+    const fn stride(self) -> usize {
+        self.own() + ZoneKind::COUNT + 1
+    }
+
+    /// Where in a row the this-node list begins.
+    const fn own(self) -> usize {
+        self.zones + 1
+    }
+
+    fn check(self, lists: Lists<'_>) -> Result<(), CapacityError> {
+        let needed = Self::of(lists);
+        if needed.nodes > self.nodes || needed.zones > self.zones {
+            return Err(CapacityError { needed, capacity: self });
+        }
+        Ok(())
+    }
+
+    /// Every list with the words that are its own, rows that the lists lack included.
+    fn segments<'a>(self, lists: Lists<'a>) -> impl Iterator<Item = (Range<usize>, &'a [Zoneref])> {
+        let rows = (0..self.nodes).zip((0..crate::MAX_NODES as u16).filter_map(NodeId::new));
+        rows.flat_map(move |(row, node)| {
+            let (start, end) = (row * self.stride(), (row + 1) * self.stride());
+            let own = start + self.own();
+            [(start..own, lists.of(node, Scope::Fallback)), (own..end, lists.of(node, Scope::ThisNode))]
+        })
+    }
+}
+
+/// A request in the form that a walk over slots reads fastest.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct SlotFilter {
+    /// One below the first word that no entry of an eligible kind reaches.
+    limit: u32,
+    /// All ones for the this-node list, else 0.
+    own: usize,
+    nodes: Option<NodeSet>,
+}
+
+impl SlotFilter {
+    /// The filter of a request.
+    #[must_use]
+    pub const fn new(request: &Request) -> Self {
+        let own = match request.scope {
+            Scope::Fallback => 0,
+            Scope::ThisNode => usize::MAX,
+        };
+        Self { limit: Zoneref::limit(request.highest), own, nodes: request.nodes }
+    }
+}
+
+/// A table of zonelists. Walks borrow it; what a rewrite under them may show is up to the scheme.
+#[derive(Debug)]
+pub struct Slots<S> {
+    words: S,
+    capacity: Capacity,
+}
+
+#[cfg(not(loom))]
+impl<const N: usize> Slots<[Slot; N]> {
+    /// An empty table within itself, for a `static`; `None` unless it is of [`Capacity::words`] words.
+    #[must_use]
+    pub const fn in_array(capacity: Capacity) -> Option<Self> {
+        if N == capacity.words() { Some(Self { words: [const { Slot::new() }; N], capacity }) } else { None }
+    }
+}
+
+impl Slots<&'static mut [Slot]> {
+    /// A table in memory that the caller gives for good; `None` unless it is of [`Capacity::words`] words.
+    #[must_use]
+    pub fn in_place(words: &'static mut [Slot], capacity: Capacity) -> Option<Self> {
+        words.iter().for_each(|slot| slot.put(None));
+        (words.len() == capacity.words()).then_some(Self { words, capacity })
+    }
+}
+
+#[cfg(feature = "alloc")]
+impl Slots<Box<[Slot]>> {
+    /// An empty table on the heap.
+    #[must_use]
+    pub fn boxed(capacity: Capacity) -> Self {
+        let words = (0..capacity.words()).map(|_| Slot::new()).collect();
+        Self { words, capacity }
+    }
+}
+
+#[cfg(feature = "alloc")]
+impl Slots<Box<[Option<Zoneref>]>> {
+    /// The table of these lists, never to be rewritten: for schemes that swap whole versions.
+    #[must_use]
+    pub fn fixed(lists: Lists<'_>) -> Self {
+        let capacity = Capacity::of(lists);
+        let mut words = Vec::new();
+        words.resize(capacity.words(), None);
+        for (segment, list) in capacity.segments(lists) {
+            for (word, &entry) in words[segment].iter_mut().zip(list) {
+                *word = Some(entry);
+            }
+        }
+        Self { words: words.into_boxed_slice(), capacity }
+    }
+}
+
+impl<S: Storage> Slots<S> {
+    /// What it has room for.
+    #[must_use]
+    pub fn capacity(&self) -> Capacity {
+        self.capacity
+    }
+
+    /// Begins a walk of one list; a node without a row has an empty one.
+    ///
+    /// Touches no slot before the first `next`.
+    #[inline]
+    #[must_use]
+    pub fn walk<'w>(&'w self, node: NodeId, filter: &'w SlotFilter) -> SlotWalk<'w, S::Word> {
+        let words = self.words.words();
+        let Capacity { nodes, .. } = self.capacity;
+        let head = self.capacity.stride() * node.index() + (self.capacity.own() & filter.own);
+        let start = if node.index() < nodes { head } else { nodes * self.capacity.stride() };
+        // SAFETY: the table has `nodes` rows of `stride` words and one word more, which every
+        // constructor checks: `start` is in a row, or that one word.
+        let next = unsafe { words.as_ptr().add(start) };
+        SlotWalk { next, limit: filter.limit, nodes: filter.nodes.as_ref(), table: PhantomData }
+    }
+}
+
+impl<S: Storage<Word = Slot>> Slots<S> {
+    /// Whether the lists fit.
+    ///
+    /// # Errors
+    /// Says what they need and what there is.
+    pub fn check(&self, lists: Lists<'_>) -> Result<(), CapacityError> {
+        self.capacity.check(lists)
+    }
+
+    /// Rewrites the table to these lists, list by list: slots from left to right, then the
+    /// terminator, then the tail behind it is cleared.
+    ///
+    /// Linux since 4.14 writes in the same order and leaves the tail; a later, longer list can then
+    /// show a zone long gone. No slot is loaded here, so that loom misses no interleaving: its
+    /// search is blind to a thread that stores to what it has just loaded.
+    ///
+    /// # Errors
+    /// The lists are too large; then nothing is written.
+    pub fn rewrite(&self, lists: Lists<'_>) -> Result<(), CapacityError> {
+        self.check(lists)?;
+        for (segment, list) in self.capacity.segments(lists) {
+            // The check has left room for a terminator behind every list.
+            let (live, tail) = self.words.words()[segment].split_at(list.len());
+            for (slot, &entry) in live.iter().zip(list) {
+                slot.put(Some(entry));
+            }
+            let cleared = if crate::sync::fault("slots: tail kept") { 1 } else { tail.len() };
+            tail[..cleared].iter().for_each(|slot| slot.put(None));
+        }
+        Ok(())
+    }
+}
+
+/// A walk over the slots of one list that the filter admits.
+#[derive(Debug)]
+pub struct SlotWalk<'w, W> {
+    next: *const W,
+    limit: u32,
+    nodes: Option<&'w NodeSet>,
+    table: PhantomData<&'w [W]>,
+}
+
+impl<W> Clone for SlotWalk<'_, W> {
+    fn clone(&self) -> Self {
+        Self { ..*self }
+    }
+}
+
+impl<W: Word> SlotWalk<'_, W> {
+    /// Looks at one slot: the entry, or the end, or nothing yet if the filter passes it over.
+    #[inline(always)]
+    pub(crate) fn step(&mut self) -> Option<Option<Zoneref>> {
+        // SAFETY: `next` is in the table: it began at the head of a segment, went on only from
+        // slots that held an entry, and the last slot of a segment never holds one.
+        let entry = unsafe { &*self.next }.get();
+        // An empty slot wraps around to the largest word, above every limit.
+        let eligible = entry.map_or(0, Zoneref::word).wrapping_sub(1) < self.limit;
+        // Asked again only for an entry that is not of an eligible kind.
+        if !eligible && entry.is_none() {
+            return Some(None);
+        }
+        // SAFETY: the slot held an entry, so it is not the last of its segment.
+        self.next = unsafe { self.next.add(1) };
+        let confined = self.nodes.is_some_and(|nodes| entry.is_some_and(|entry| !nodes.contains(entry.node())));
+        (eligible && !confined).then_some(entry)
+    }
+}
+
+impl<W: Word> Iterator for SlotWalk<'_, W> {
+    type Item = Zoneref;
+
+    #[inline]
+    fn next(&mut self) -> Option<Zoneref> {
+        loop {
+            if let Some(seen) = self.step() {
+                return seen;
+            }
+        }
+    }
+}
+
+impl<W: Word> crate::publish::Walk for SlotWalk<'_, W> {}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use std::vec::Vec;
+
+    use super::*;
+    use crate::{Row, ZoneId, ZoneKind::*};
+
+    fn node(number: u16) -> NodeId {
+        NodeId::new(number).unwrap()
+    }
+
+    fn entry(on: u16, kind: ZoneKind) -> Zoneref {
+        Zoneref::new(ZoneId::new(node(on), kind))
+    }
+
+    #[test]
+    fn a_walk_shows_what_the_request_admits_and_nothing_else() {
+        let zonerefs = [entry(2, Movable), entry(2, Normal), entry(0, Movable), entry(0, Dma32)];
+        let rows = [Row::default(), Row::default(), Row { start: 0, len: 4, own: 2 }];
+        let lists = Lists::new(&zonerefs, &rows).unwrap();
+        let tables = (Slots::boxed(Capacity::new(4, 5).unwrap()), Slots::fixed(lists));
+        tables.0.rewrite(lists).unwrap();
+        for highest in ZoneKind::ALL {
+            for scope in [Scope::Fallback, Scope::ThisNode] {
+                for nodes in [None, Some([0, 1].map(node).into_iter().collect()), Some(NodeSet::EMPTY)] {
+                    let request = Request { scope, highest, nodes };
+                    let filter = SlotFilter::new(&request);
+                    for from in [0, 1, 2, 3, 4, 1023].map(node) {
+                        let admitted = lists.of(from, scope).iter().copied().filter(|z| request.admits(z.zone()));
+                        let expected: Vec<_> = admitted.collect();
+                        assert_eq!(tables.0.walk(from, &filter).collect::<Vec<_>>(), expected, "{from} {request:?}");
+                        assert_eq!(tables.1.walk(from, &filter).collect::<Vec<_>>(), expected, "{from} {request:?}");
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn lists_that_do_not_fit_change_nothing() {
+        let table = Slots::boxed(Capacity::new(1, 1).unwrap());
+        let filter = SlotFilter::new(&Request::up_to(Device));
+        let zonerefs = [entry(0, Normal), entry(0, Dma)];
+        let one = Row { start: 0, len: 1, own: 1 };
+        table.rewrite(Lists::new(&zonerefs, &[one]).unwrap()).unwrap();
+
+        let longer = table.rewrite(Lists::new(&zonerefs, &[Row { len: 2, ..one }]).unwrap()).unwrap_err();
+        assert_eq!((longer.needed.zones(), longer.capacity.zones()), (2, 1));
+        let more = table.rewrite(Lists::new(&zonerefs, &[one, one]).unwrap()).unwrap_err();
+        assert_eq!((more.needed.nodes(), more.capacity.nodes()), (2, 1));
+        assert_eq!(table.walk(node(0), &filter).collect::<Vec<_>>(), [entry(0, Normal)]);
+    }
+
+    #[test]
+    fn a_shorter_list_leaves_no_tail() {
+        let table = Slots::boxed(Capacity::new(1, 4).unwrap());
+        let zonerefs = [entry(0, Normal), entry(0, Dma), entry(1, Normal), entry(1, Dma)];
+        for len in [4, 1, 3, 0, 2] {
+            table.rewrite(Lists::new(&zonerefs, &[Row { start: 0, len, own: len.min(2) }]).unwrap()).unwrap();
+            let live = table.words.iter().filter(|slot| slot.get().is_some()).count();
+            assert_eq!(live, (len + len.min(2)) as usize);
+        }
+    }
+
+    #[test]
+    fn a_table_of_the_wrong_size_is_refused() {
+        let capacity = Capacity::new(2, 3).unwrap();
+        assert!(Slots::<[Slot; 22]>::in_array(capacity).is_none());
+        assert!(Slots::<[Slot; 23]>::in_array(capacity).is_some());
+        let words = Vec::from([const { Slot::new() }; 22]).leak();
+        assert!(Slots::in_place(words, capacity).is_none());
+        assert!(Capacity::new(1025, 1).is_none() && Capacity::new(1, 8193).is_none());
+    }
+}

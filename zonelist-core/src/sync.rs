@@ -1,0 +1,135 @@
+//! The one place that says `core`, `std` or `loom`.
+//!
+//! Schemes take their atomics from here, so that under `--cfg loom` the model checker explores the
+//! very code that otherwise runs. Public, because a scheme in another crate is modelled through it.
+
+/// Atomics and fences: `core`'s, or loom's under the models.
+pub mod atomic {
+    #[cfg(not(loom))]
+    pub use core::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering, compiler_fence, fence};
+    #[cfg(loom)]
+    pub use loom::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering, fence};
+}
+
+/// Waits a little for another thread.
+///
+/// Spins at first; with `std` it then yields, since the thread waited for may need this very CPU.
+/// Under loom every turn yields, and a wait of more than [`Backoff::TURNS`] turns branches no
+/// further: two threads that wait for a third could otherwise wake each other for ever.
+#[derive(Debug, Default)]
+pub struct Backoff {
+    turns: u32,
+}
+
+impl Backoff {
+    /// Turns spent spinning before the first yield; under loom, turns explored.
+    const TURNS: u32 = if cfg!(loom) { 3 } else { 64 };
+
+    /// One turn of waiting.
+    pub fn wait(&mut self) {
+        self.turns = self.turns.saturating_add(1);
+        #[cfg(loom)]
+        {
+            if self.turns > Self::TURNS {
+                loom::skip_branch();
+            }
+            loom::thread::yield_now();
+        }
+        #[cfg(not(loom))]
+        {
+            #[cfg(feature = "std")]
+            if self.turns > Self::TURNS {
+                std::thread::yield_now();
+                return;
+            }
+            core::hint::spin_loop();
+        }
+    }
+}
+
+/// What loom is to take for plain memory: reads and writes that must be ordered.
+///
+/// Nothing at run time. Under loom, a write that is not ordered behind every read and write before
+/// it fails the model, and so does a read that is not ordered behind every write. Slots alone
+/// would not show it: their atomic loads are never seen to move past a later store.
+#[derive(Debug)]
+pub struct Track {
+    #[cfg(loom)]
+    cell: loom::cell::UnsafeCell<()>,
+}
+
+impl Track {
+    const_fn! {
+        /// Something that nobody has looked at yet.
+        #[must_use]
+        pub const fn new() -> Self {
+            Self {
+                #[cfg(loom)]
+                cell: loom::cell::UnsafeCell::new(()),
+            }
+        }
+    }
+
+    /// Says that it is read.
+    #[inline(always)]
+    pub fn read(&self) {
+        #[cfg(loom)]
+        self.cell.with(|_| ());
+    }
+
+    /// Says that it is written, or about to be freed.
+    #[inline(always)]
+    pub fn write(&self) {
+        #[cfg(loom)]
+        self.cell.with_mut(|_| ());
+    }
+}
+
+// SAFETY: the cell holds nothing, and loom checks every access to it.
+#[cfg(loom)]
+unsafe impl Sync for Track {}
+
+impl Default for Track {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Whether the deliberate fault of that name is switched on.
+///
+/// Always false but in a model that was started to be killed by it: the models' evidence that they
+/// see what they claim to see. `const` elsewhere, so that the compiler removes the question.
+#[cfg(not(loom))]
+#[inline(always)]
+#[must_use]
+pub const fn fault(_name: &str) -> bool {
+    false
+}
+
+/// Whether the deliberate fault of that name is switched on.
+#[cfg(loom)]
+#[must_use]
+pub fn fault(name: &str) -> bool {
+    use std::{env, println, string::String, sync::OnceLock};
+    static FAULT: OnceLock<Option<String>> = OnceLock::new();
+    static REACHED: OnceLock<()> = OnceLock::new();
+    let on = FAULT.get_or_init(|| env::var("ZONELIST_FAULT").ok()).as_deref() == Some(name);
+    if on {
+        // Read by `conformance::models::killed`: a fault that no model reaches has killed nothing.
+        REACHED.get_or_init(|| println!("fault reached: {name}"));
+    }
+    on
+}
+
+/// Defines a function that is `const`, except under loom, whose atomics have no const constructor.
+#[macro_export]
+#[doc(hidden)]
+macro_rules! const_fn {
+    ($(#[$meta:meta])* $vis:vis const fn $($rest:tt)*) => {
+        #[cfg(not(loom))]
+        $(#[$meta])* $vis const fn $($rest)*
+        #[cfg(loom)]
+        $(#[$meta])* $vis fn $($rest)*
+    };
+}
+pub use const_fn;

@@ -1,0 +1,96 @@
+//! Loom models of the baseline, and the faults that they kill.
+#![cfg(loom)]
+
+use zonelist_core::{
+    Capacity, Slot, Slots, StopWorld, StopWorldPreempted,
+    ZoneKind::{Movable, Normal},
+    conformance::models::{NODE, Scenario, ZONES, Zone, explore_retirement, first, full, killed},
+    publish::{FullFence, Published},
+};
+
+const M: Zone = (Movable, NODE);
+const N: Zone = (Normal, NODE);
+/// A zone of another node, behind.
+const O: Zone = (Normal, 1);
+
+fn table() -> Slots<Box<[Slot]>> {
+    Slots::boxed(Capacity::new(1, ZONES).unwrap())
+}
+
+fn stop_world<const SEATS: usize>() -> Published<StopWorld<Box<[Slot]>>, FullFence, SEATS> {
+    Published::new(StopWorld::new(table()))
+}
+
+fn preempted<const SEATS: usize>() -> Published<StopWorldPreempted<Box<[Slot]>>, FullFence, SEATS> {
+    Published::new(StopWorldPreempted::new(table()))
+}
+
+#[test]
+fn a_walk_under_stop_world_is_a_snapshot() {
+    let scenario = Scenario::new("stop-world: one reader, growing").before(&[N, O]).publisher(&[&[M, N, O]]);
+    scenario.reader(&[full(Movable)]).explore(stop_world::<1>);
+    let scenario = Scenario::new("stop-world: one reader, shrinking, twice").before(&[M, N, O]);
+    scenario.publisher(&[&[N, O]]).reader(&[full(Movable), first(1, Normal)]).preemptions(3).explore(stop_world::<1>);
+}
+
+#[test]
+fn stop_world_stops_two_readers() {
+    let scenario = Scenario::new("stop-world: two readers").before(&[N]).publisher(&[&[M, N]]);
+    scenario.reader(&[full(Movable)]).reader(&[full(Movable)]).preemptions(2).explore(stop_world::<2>);
+}
+
+#[test]
+fn stop_world_serialises_two_publishers() {
+    let scenario = Scenario::new("stop-world: two publishers").before(&[N]);
+    let scenario = scenario.publisher(&[&[M, N]]).publisher(&[&[O]]);
+    scenario.reader(&[full(Movable)]).preemptions(2).explore(stop_world::<1>);
+}
+
+#[test]
+fn stop_world_waits_for_a_grace_period() {
+    explore_retirement("stop-world: retirement", Some(3), stop_world::<1>);
+}
+
+#[test]
+fn stop_world_faults_are_killed() {
+    for fault in [
+        "seat: reader unseen",
+        "seat: gate unseen",
+        "seat: left too early",
+        "seat: opened too early",
+        "seat: writer does not wait",
+        "stop: no barrier",
+    ] {
+        killed("a_walk_under_stop_world_is_a_snapshot", fault);
+    }
+    killed("stop_world_waits_for_a_grace_period", "seat: writer does not wait");
+}
+
+#[test]
+fn a_preempted_walk_misses_repeats_and_is_empty() {
+    let shrink = Scenario::new("preempted: shrinking").before(&[M, N, O]).publisher(&[&[N, O]]);
+    let shrink = shrink.reader(&[full(Movable)]).preemptions(3).explore(preempted::<1>);
+    assert!(shrink.tally.missed > 0, "the zone behind the one that left is missed");
+
+    let grow = Scenario::new("preempted: growing").before(&[N]).publisher(&[&[M, N]]);
+    let grow = grow.reader(&[full(Movable)]).preemptions(3).explore(preempted::<1>);
+    assert!(grow.tally.repeated > 0, "the zone that moved back is met again");
+
+    let confined = Scenario::new("preempted: shrinking, a request of Normal").before(&[M, N]).publisher(&[&[N]]);
+    let confined = confined.reader(&[full(Normal)]).preemptions(3).explore(preempted::<1>);
+    assert!(confined.tally.empty > 0, "the only zone that serves moves to a slot already passed");
+}
+
+#[test]
+fn a_preempted_walk_never_meets_a_half_written_list() {
+    let grow = Scenario::new("preempted: growing, a request of Normal").before(&[N]).publisher(&[&[M, N]]);
+    let grow = grow.reader(&[full(Normal)]).preemptions(3).explore(preempted::<1>);
+    assert_eq!(grow.tally.empty, 0, "N is in a slot not yet passed at every step");
+}
+
+#[test]
+fn faults_of_the_preempted_are_killed() {
+    for fault in ["seat: reader unseen", "seat: gate unseen", "seat: writer does not wait", "stop: no barrier"] {
+        killed("a_preempted_walk_never_meets_a_half_written_list", fault);
+    }
+}

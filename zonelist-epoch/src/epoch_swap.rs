@@ -1,0 +1,195 @@
+//! `EpochSwap`: a pointer to the current version, swapped; old versions are freed by crossbeam-epoch.
+//!
+//! A reader pins the collector and loads the pointer: what it points to stays until the reader
+//! unpins. A publish builds the next version on the heap, swaps the pointer, and defers the
+//! destruction of the old one until every reader that was pinned then has unpinned.
+//!
+//! **Why a walk is a snapshot.** A version is never written once the release half of the swap has
+//! published it, and the reader's acquire load pairs with that. It is freed two epochs after it
+//! was unlinked, and a reader pinned before keeps the epoch from getting there.
+//!
+//! What it costs: a publish allocates, and registers with the collector to do so; garbage is kept
+//! for as long as one reader stays pinned, without bound; a reader may have to free others'
+//! garbage on its way in. The collector is this scheme's own, and readers hold their handles, so
+//! nothing hides in a thread-local.
+
+use std::{
+    mem,
+    sync::{
+        Arc,
+        atomic::{
+            AtomicBool,
+            Ordering::{AcqRel, Acquire, Release},
+        },
+    },
+};
+
+use crossbeam_epoch::{Atomic, Collector, Guard, LocalHandle, Owned};
+use zonelist_core::{
+    Lists, NodeId, Request, SlotFilter, SlotWalk, Slots, Zoneref,
+    publish::{
+        Allocates, At, Facts, Grace, Guarantee, Progress, PublishError, Reclaim, Scheme, StalledReader, Walk, Writer,
+    },
+    sync::{Backoff, Track, fault},
+};
+
+/// One pointer, swapped; crossbeam-epoch frees what it pointed to.
+#[derive(Debug)]
+pub struct EpochSwap {
+    collector: Collector,
+    /// Never null.
+    current: Atomic<Version>,
+}
+
+/// A version: nobody's to write.
+#[derive(Debug)]
+struct Version {
+    table: Slots<Box<[Option<Zoneref>]>>,
+    memory: Track,
+}
+
+impl Version {
+    fn new(lists: Lists<'_>) -> Self {
+        Self { table: Slots::fixed(lists), memory: Track::default() }
+    }
+}
+
+impl EpochSwap {
+    /// Every list is empty at first.
+    #[must_use]
+    pub fn new() -> Self {
+        Self { collector: Collector::new(), current: Atomic::new(Version::new(Lists::EMPTY)) }
+    }
+}
+
+impl Default for EpochSwap {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Drop for EpochSwap {
+    fn drop(&mut self) {
+        let current = mem::take(&mut self.current);
+        // SAFETY: the exclusive borrow says that no reader is left; the pointer is never null, and
+        // what it points to was not retired, since only a swap that replaces it does that.
+        drop(unsafe { current.into_owned() });
+    }
+}
+
+/// A pinned version.
+#[derive(Debug)]
+pub struct Pin {
+    version: *const Version,
+    /// Keeps the collector from freeing the version.
+    _guard: Guard,
+}
+
+/// A walk over a pinned version.
+#[derive(Clone, Debug)]
+pub struct EpochWalk<'w> {
+    slots: SlotWalk<'w, Option<Zoneref>>,
+    memory: &'w Track,
+}
+
+impl Iterator for EpochWalk<'_> {
+    type Item = Zoneref;
+
+    #[inline(always)]
+    fn next(&mut self) -> Option<Zoneref> {
+        self.memory.read();
+        self.slots.next()
+    }
+}
+
+impl Walk for EpochWalk<'_> {}
+
+impl Scheme for EpochSwap {
+    const FACTS: Facts = Facts {
+        scheme: "EpochSwap",
+        package: "zonelist-epoch",
+        guarantee: Guarantee::Snapshot,
+        readers: Progress::LockFree,
+        writer: Progress::LockFree,
+        allocates: Allocates::Publish,
+        registers: true,
+        interrupt_safe: false,
+        retires: true,
+        stalled_reader: StalledReader::Unbounded,
+        no_std: false,
+        no_alloc: false,
+    };
+    const GRACE: Grace = Grace::None;
+    type Local = LocalHandle;
+    type Filter = SlotFilter;
+    type Pinned<'g> = Pin;
+    type Walk<'w> = EpochWalk<'w>;
+
+    fn local(&self) -> LocalHandle {
+        self.collector.register()
+    }
+
+    fn filter(&self, request: &Request) -> SlotFilter {
+        SlotFilter::new(request)
+    }
+
+    #[inline(always)]
+    fn pin<'g>(&'g self, local: &'g LocalHandle, _: At<'g, Self>) -> Pin {
+        let guard = local.pin();
+        // Acquire: pairs with the release half of the swap in `publish`.
+        let version = self.current.load(Acquire, &guard).as_raw();
+        if fault("epoch: reader unpinned") {
+            drop(guard);
+            return Pin { version, _guard: Collector::new().register().pin() };
+        }
+        Pin { version, _guard: guard }
+    }
+
+    #[inline(always)]
+    fn walk<'w, 'g: 'w>(pin: &'w Pin, node: NodeId, filter: &'w SlotFilter) -> EpochWalk<'w> {
+        // SAFETY: never null, since `current` never is; loaded under the guard that the pin still
+        // holds, so it is not freed before the pin goes.
+        let version = unsafe { &*pin.version };
+        EpochWalk { slots: version.table.walk(node, filter), memory: &version.memory }
+    }
+
+    fn publish(&self, next: Lists<'_>, _: &mut Writer<'_>) -> Result<(), PublishError> {
+        let guard = self.collector.register().pin();
+        let old = self.current.swap(Owned::new(Version::new(next)), AcqRel, &guard);
+        let free = move || {
+            // SAFETY: the swap unlinked it, so nobody can find it any more; it came from an `Owned`,
+            // and only the one swap that got it retires it.
+            let old = unsafe { old.into_owned() };
+            old.memory.write();
+            if cfg!(loom) {
+                // A faulty reader is to meet a write it did not expect, not freed memory.
+                mem::forget(old);
+            }
+        };
+        if fault("epoch: freed at once") {
+            free();
+        } else {
+            // SAFETY: run once every reader that was pinned at the swap has unpinned; what it
+            // captures is a pointer that outlives the guard's own lifetime by that very rule.
+            unsafe { guard.defer_unchecked(free) };
+        }
+        guard.flush();
+        Ok(())
+    }
+}
+
+impl Reclaim for EpochSwap {
+    fn synchronize(&self, _: &mut Writer<'_>) {
+        let local = self.collector.register();
+        let over = Arc::new(AtomicBool::new(false));
+        let signal = Arc::clone(&over);
+        // Run when every reader that was pinned before has unpinned; the reader's stores before
+        // that are seen by whoever runs it, and by us through this flag.
+        local.pin().defer(move || signal.store(true, Release));
+        let mut backoff = Backoff::default();
+        while !over.load(Acquire) {
+            local.pin().flush();
+            backoff.wait();
+        }
+    }
+}

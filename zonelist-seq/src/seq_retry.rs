@@ -1,0 +1,149 @@
+//! `SeqRetry`: the live slots are rewritten, and a reader about to fail asks whether they were.
+//!
+//! Linux since 6.0 ("mm/page_alloc: fix race condition between build_all_zonelists and page
+//! allocation"). A counter is odd while the table is rewritten. A walk notes it at its start and
+//! walks the live slots, torn or not; only a walk that is about to give up compares. So an
+//! allocation served on the way pays for one load, and nobody copies or spins.
+//!
+//! **Why a torn walk is told.** A walk is torn only if one of its loads saw a store of a rewrite
+//! that its start did not: had it seen no such store, it saw one version.
+//!
+//! - If the note is odd, a rewrite was under way: told, whatever was seen.
+//! - Otherwise say a load saw a store of a later rewrite. The writer made the counter odd before a
+//!   release fence, and that store came after the fence. The reader's acquire fence comes after
+//!   the load. Fence to fence, the reader's second look at the counter sees odd or later: told.
+//! - Otherwise no load saw a later rewrite; and all stores of earlier ones are seen, since the
+//!   note was loaded with acquire from the release store that ended the last of them.
+//!
+//! The word wraps around: a walk that sleeps through exactly 2⁶³ publishes (2³¹ on a 32-bit CPU)
+//! is not told.
+
+use zonelist_core::{
+    Lists, NodeId, Request, Slot, SlotFilter, SlotWalk, Slots, Storage, Zoneref,
+    publish::{Allocates, At, Facts, Grace, Guarantee, Progress, PublishError, Scheme, StalledReader, Walk, Writer},
+    sync::{
+        atomic::{
+            AtomicUsize,
+            Ordering::{Acquire, Relaxed, Release},
+            fence,
+        },
+        const_fn, fault,
+    },
+};
+
+/// One table, rewritten in place between two steps of a counter.
+///
+/// ```
+/// use zonelist_core::{Capacity, Slot, Slots, publish::{FullFence, Published}};
+/// use zonelist_seq::SeqRetry;
+///
+/// const CAPACITY: Capacity = Capacity::new(8, 24).unwrap();
+/// static LISTS: Published<SeqRetry<[Slot; CAPACITY.words()]>, FullFence, 1> =
+///     Published::new(SeqRetry::new(Slots::in_array(CAPACITY).unwrap()));
+/// assert!(LISTS.reader().is_ok());
+/// ```
+#[derive(Debug)]
+pub struct SeqRetry<T> {
+    /// Odd while the table is rewritten.
+    sequence: AtomicUsize,
+    table: Slots<T>,
+}
+
+impl<T> SeqRetry<T> {
+    const_fn! {
+        /// Publishes through this table.
+        #[must_use]
+        pub const fn new(table: Slots<T>) -> Self {
+            Self { sequence: AtomicUsize::new(0), table }
+        }
+    }
+}
+
+/// A walk that knows the sequence number it began at.
+#[derive(Clone, Debug)]
+pub struct SeqWalk<'w> {
+    slots: SlotWalk<'w, Slot>,
+    sequence: &'w AtomicUsize,
+    begun: usize,
+}
+
+impl Iterator for SeqWalk<'_> {
+    type Item = Zoneref;
+
+    #[inline(always)]
+    fn next(&mut self) -> Option<Zoneref> {
+        self.slots.next()
+    }
+}
+
+impl Walk for SeqWalk<'_> {
+    #[inline]
+    fn must_retry(&self) -> bool {
+        if !fault("seq: reader's fence") {
+            // Pairs with the release fence in `publish`.
+            fence(Acquire);
+        }
+        self.begun % 2 == 1 && !fault("seq: odd trusted") || self.sequence.load(Relaxed) != self.begun
+    }
+}
+
+impl<T: Storage<Word = Slot> + Sync> Scheme for SeqRetry<T> {
+    const FACTS: Facts = Facts {
+        scheme: "SeqRetry",
+        package: "zonelist-seq",
+        guarantee: Guarantee::Detected,
+        readers: Progress::Blocking,
+        writer: Progress::WaitFree,
+        allocates: Allocates::Never,
+        registers: false,
+        interrupt_safe: true,
+        retires: false,
+        stalled_reader: StalledReader::Bounded,
+        no_std: true,
+        no_alloc: true,
+    };
+    const GRACE: Grace = Grace::None;
+    type Local = ();
+    type Filter = SlotFilter;
+    type Pinned<'g>
+        = &'g Self
+    where
+        T: 'g;
+    type Walk<'w>
+        = SeqWalk<'w>
+    where
+        T: 'w;
+
+    fn local(&self) {}
+
+    fn filter(&self, request: &Request) -> SlotFilter {
+        SlotFilter::new(request)
+    }
+
+    #[inline(always)]
+    fn pin<'g>(&'g self, (): &'g (), _: At<'g, Self>) -> &'g Self {
+        self
+    }
+
+    #[inline(always)]
+    fn walk<'w, 'g: 'w>(scheme: &'w &'g Self, node: NodeId, filter: &'w SlotFilter) -> SeqWalk<'w> {
+        // Acquire: pairs with the release store that ends a publish.
+        let begun = scheme.sequence.load(if fault("seq: note relaxed") { Relaxed } else { Acquire });
+        SeqWalk { slots: scheme.table.walk(node, filter), sequence: &scheme.sequence, begun }
+    }
+
+    fn publish(&self, next: Lists<'_>, writer: &mut Writer<'_>) -> Result<(), PublishError> {
+        self.table.check(next)?;
+        // Two steps a version, and never loaded here: loom misses interleavings in which a thread
+        // stores to what it has just loaded.
+        let after = writer.version().number().wrapping_mul(2);
+        self.sequence.store(after.wrapping_sub(1), Relaxed);
+        if !fault("seq: writer's fence") {
+            // Pairs with the acquire fence in `must_retry`.
+            fence(Release);
+        }
+        let rewritten = self.table.rewrite(next);
+        self.sequence.store(after, if fault("seq: end relaxed") { Relaxed } else { Release });
+        Ok(rewritten?)
+    }
+}
