@@ -140,7 +140,8 @@ impl Scheme for EpochSwap {
         let version = self.current.load(Acquire, &guard).as_raw();
         if fault("epoch: reader unpinned") {
             drop(guard);
-            return Pin { version, _guard: Collector::new().register().pin() };
+            // Some guard, of a collector that nobody retires to.
+            return Pin { version, _guard: Box::leak(Box::new(Collector::new().register())).pin() };
         }
         Pin { version, _guard: guard }
     }

@@ -18,7 +18,7 @@ fn epoch_swap() -> Published<EpochSwap, FullFence, 1> {
 #[test]
 fn a_walk_under_epoch_swap_is_a_snapshot() {
     let scenario = Scenario::new("epoch-swap: growing").before(&[N]).publisher(&[&[M, N]]);
-    scenario.reader(&[full(Movable)]).preemptions(1).explore(epoch_swap);
+    scenario.reader(&[full(Movable)]).preemptions(2).explore(epoch_swap);
 }
 
 #[test]

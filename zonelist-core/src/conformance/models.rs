@@ -143,11 +143,11 @@ impl Scenario {
 
 /// Explores that `synchronize` waits: a walk that saw the version before is over when it returns.
 ///
-/// A reader walks `[N]` while the main thread publishes the empty list, synchronises, and ends the
-/// life of what only walks over `[N]` may touch.
+/// A reader walks `[N]` while another thread publishes the empty list, synchronises, and writes to
+/// what only walks over `[N]` may read.
 ///
 /// # Panics
-/// A walk touches it too late.
+/// A walk reads it too late.
 pub fn explore_retirement<S, B, const SEATS: usize>(
     name: &'static str,
     preemptions: Option<usize>,
@@ -164,24 +164,25 @@ pub fn explore_retirement<S, B, const SEATS: usize>(
         counts.0.fetch_add(1, Relaxed);
         let shared = Arc::new((make(), crate::sync::Track::default()));
         publish(&shared.0, &[(ZoneKind::Normal, NODE)]);
-        let reader = loom::thread::spawn({
-            let (shared, seen, unseen) = (Arc::clone(&shared), Arc::clone(&counts.1), Arc::clone(&counts.2));
+        let retirer = loom::thread::spawn({
+            let shared = Arc::clone(&shared);
             move || {
-                let (published, zone) = &*shared;
-                let filter = published.filter(&Request::up_to(ZoneKind::Normal));
-                let mut reader = published.reader().expect("a seat");
-                let guard = reader.enter();
-                let met = guard.walk(node(), &filter).next().is_some();
-                if met {
-                    zone.read();
-                }
-                if met { &seen } else { &unseen }.fetch_add(1, Relaxed);
+                publish(&shared.0, &[]);
+                shared.0.synchronize();
+                shared.1.write();
             }
         });
-        publish(&shared.0, &[]);
-        shared.0.synchronize();
-        shared.1.write();
-        reader.join().expect("the reader");
+        let (published, zone) = &*shared;
+        let filter = published.filter(&Request::up_to(ZoneKind::Normal));
+        let mut reader = published.reader().expect("a seat");
+        let guard = reader.enter();
+        let met = guard.walk(node(), &filter).next().is_some();
+        if met {
+            zone.read();
+        }
+        if met { &counts.1 } else { &counts.2 }.fetch_add(1, Relaxed);
+        drop(guard);
+        retirer.join().expect("the retirer");
     });
     let explored = interleavings.load(Relaxed);
     println!("model {name}: {explored} interleavings; a grace period is waited for");
