@@ -12,12 +12,10 @@ mod sysfs;
 mod zoneinfo;
 
 use std::{
-    convert::Infallible,
-    ffi::OsStr,
+    ffi::OsString,
     fs::File,
-    io::Read,
+    io::{ErrorKind, Read},
     path::{Path, PathBuf},
-    str::FromStr,
 };
 
 use zonelist_core::{Machine, VoidDistances};
@@ -63,8 +61,13 @@ impl MachineSource {
             Self::Live => live(Path::new("/")),
             Self::Builtin(builtin) => recorded(Path::new(builtin.name), builtin.json.as_bytes()),
             Self::Path(path) if path.is_dir() => sysfs(path),
-            Self::Path(path) if path.exists() => recorded(path, &read(path, MAX_RECORD)?),
-            Self::Path(path) => Err(Problem::NoSuchMachine.of(path)),
+            Self::Path(path) => match read(path, MAX_RECORD) {
+                Ok(json) => recorded(path, &json),
+                Err(ReadError { problem: Problem::Io(error), file }) if error.kind() == ErrorKind::NotFound => {
+                    Err(ReadError { file: format!("--machine {file}"), problem: Problem::NoSuchMachine })
+                }
+                Err(error) => Err(error),
+            },
         }
     }
 
@@ -79,9 +82,9 @@ impl MachineSource {
     }
 }
 
-impl From<&OsStr> for MachineSource {
+impl From<OsString> for MachineSource {
     /// A name that comes with the command stands for that machine, everything else is a path.
-    fn from(name: &OsStr) -> Self {
+    fn from(name: OsString) -> Self {
         match name.to_str() {
             Some("live") => Self::Live,
             text => match text.and_then(Builtin::named) {
@@ -89,14 +92,6 @@ impl From<&OsStr> for MachineSource {
                 None => Self::Path(name.into()),
             },
         }
-    }
-}
-
-impl FromStr for MachineSource {
-    type Err = Infallible;
-
-    fn from_str(name: &str) -> Result<Self, Infallible> {
-        Ok(OsStr::new(name).into())
     }
 }
 

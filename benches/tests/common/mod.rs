@@ -3,7 +3,7 @@
 use std::{fs, path::PathBuf};
 
 /// Every recorded machine, by its file name.
-pub fn goldens() -> Vec<(String, Vec<u8>)> {
+pub(crate) fn goldens() -> Vec<(String, Vec<u8>)> {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("goldens");
     let mut files: Vec<PathBuf> = fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     files.retain(|file| file.extension().is_some_and(|extension| extension == "json"));
