@@ -4,7 +4,11 @@ mod common;
 
 use std::fmt::{Debug, Write};
 
-use zonelist_bench::machine::{ByNode, Golden, Kind, Operation, Step, Sysctl, Zone};
+use serde_json::Value;
+use zonelist_bench::{
+    commands::{order, zoneinfo},
+    machine::{ByNode, Golden, Kind, Operation, Step, Sysctl, Zone},
+};
 use zonelist_core::{
     FallbackOrder, Machine, NodeId, NodeSet, OrderInput, Rules, ZoneId, ZoneKind, lowmem_reserve, policy_zone,
     total_pages, watermarks,
@@ -143,4 +147,57 @@ fn high_marks(golden: &Golden, zones: &[Zone], sysctl: &Sysctl, settled: bool) -
 
 fn nodes(numbers: &[u32]) -> NodeSet {
     numbers.iter().map(|&number| NodeId::new(number as u16).unwrap()).collect()
+}
+
+/// The keys that goldens/README.md lists as inputs; everything else is an outcome.
+const INPUTS: [&str; 14] = [
+    "page_bytes",
+    "block_pages",
+    "pageblock_pages",
+    "zone_kinds",
+    "possible",
+    "distance",
+    "cpus",
+    "thp",
+    "boot_options",
+    "sysctl",
+    "blocks",
+    "blocks_with_holes",
+    "buddy",
+    "boot",
+];
+
+#[test]
+fn inputs_alone_make_the_same_machine() {
+    let reports = |golden: &Golden| {
+        let (machine, warning) = golden.machine().unwrap();
+        let rules = Rules::LINUX_6_1;
+        (order::Report::new(&machine, rules), zoneinfo::Report::new(&machine, rules).unwrap(), warning)
+    };
+    for (file, json) in common::goldens() {
+        let whole = Golden::parse(&json).unwrap();
+        let inputs = inputs_of(serde_json::from_slice(&json).unwrap()).to_string();
+        let bare = Golden::parse(inputs.as_bytes()).unwrap_or_else(|problem| panic!("{file}: {problem}"));
+        assert_eq!(reports(&bare), reports(&whole), "{file}");
+        assert!(bare.settled.is_none() && bare.steps.iter().all(|step| step.fallback_order.is_none()), "{file}");
+        for (bare, whole) in bare.steps.iter().zip(&whole.steps) {
+            assert_eq!(bare.operation().unwrap(), whole.operation().unwrap(), "{file}");
+            assert_eq!((bare.pinned, bare.zone), (whole.pinned, whole.zone), "{file}");
+        }
+    }
+}
+
+fn inputs_of(golden: Value) -> Value {
+    let keep = |value: &Value, keys: &[&str]| -> Value {
+        let entries = value.as_object().unwrap().iter().filter(|(key, _)| keys.contains(&key.as_str()));
+        entries.map(|(key, value)| (key.clone(), value.clone())).collect()
+    };
+    let keep_each = |list: &Value, keys: &[&str]| -> Value {
+        list.as_array().unwrap().iter().map(|entry| keep(entry, keys)).collect()
+    };
+    let mut inputs = keep(&golden, &INPUTS);
+    inputs["boot"] = keep(&golden["boot"], &["online", "has_cpu", "has_memory"]);
+    inputs["zones"] = keep_each(&golden["zones"], &["node", "kind", "start_pfn", "spanned", "present", "managed"]);
+    inputs["steps"] = keep_each(&golden["steps"], &["op", "block", "cpu", "name", "value", "pinned", "zone"]);
+    inputs
 }

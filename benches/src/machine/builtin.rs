@@ -40,6 +40,11 @@ impl Builtin {
             json: include_str!("../../goldens/b09_cxl_far.json"),
         },
         Self {
+            name: "one-apart",
+            about: "a node with CPUs one unit nearer than one without: a rebuild changes the order of boot",
+            json: include_str!("../../goldens/b40_one_apart_cpu.json"),
+        },
+        Self {
             name: "memoryless",
             about: "four nodes with CPUs, one of them without memory",
             json: include_str!("../../goldens/b11_memoryless_cpu.json"),
