@@ -95,6 +95,9 @@ fn missing(error: &serde_json::Error) -> &'static str {
     match error.classify() {
         serde_json::error::Category::Eof => "; expected the rest of a JSON object",
         serde_json::error::Category::Syntax => "; expected well-formed JSON",
+        serde_json::error::Category::Data if !error.to_string().contains("expected") => {
+            "; expected each key that a machine needs, once"
+        }
         serde_json::error::Category::Data | serde_json::error::Category::Io => "",
     }
 }

@@ -165,10 +165,10 @@ enum KindName {
 }
 
 impl Golden {
-    /// Reads a file's content. The tables that [`Golden::machine`] does not use are checked here.
+    /// Reads a file's content.
     ///
     /// # Errors
-    /// No JSON, a key missing or of another type, a table that names what the machine does not have.
+    /// No JSON, or a key that is missing, comes twice or has a value of another type.
     pub fn parse(json: &[u8]) -> Result<Self, Problem> {
         let mut deserializer = serde_json::Deserializer::from_slice(json);
         let golden: Self = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
@@ -176,14 +176,14 @@ impl Golden {
             Problem::Json { place: if place == "." { String::new() } else { place }, error: error.into_inner() }
         })?;
         deserializer.end().map_err(|error| Problem::Json { place: String::new(), error })?;
-        check::tables(&golden)?;
         Ok(golden)
     }
 
     /// The machine as it booted, and the warning if its distances were not believed.
     ///
     /// # Errors
-    /// The first value that no machine can have.
+    /// The first value that no machine can have; also in the blocks, free lists and steps, which a
+    /// [`Machine`] does not hold.
     pub fn machine(&self) -> Result<(Machine, Option<VoidDistances>), Problem> {
         let described = MachineDescription {
             possible: self.possible.clone(),
@@ -194,7 +194,9 @@ impl Golden {
             has_memory: self.boot.has_memory.clone(),
             memory: Some(self.memory(&self.zones, &self.sysctl)?),
         };
-        Machine::new(described).map_err(|error| Problem::Machine { section: section(&error), error })
+        let made = Machine::new(described).map_err(|error| Problem::Machine { section: section(&error), error })?;
+        check::tables(self)?;
+        Ok(made)
     }
 
     /// The sizes that these zones and tunables make, at boot or after a step.
