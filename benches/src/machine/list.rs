@@ -12,7 +12,7 @@ use super::Problem;
 /// ```
 /// use zonelist_bench::machine::parse_list;
 /// assert_eq!(parse_list("0-3,7\n", 1024).unwrap(), [0, 1, 2, 3, 7]);
-/// assert_eq!(parse_list("\n", 1024).unwrap(), []);
+/// assert!(parse_list("\n", 1024).unwrap().is_empty());
 /// assert_eq!(
 ///     parse_list("0,3-1", 1024).unwrap_err().to_string(),
 ///     "entry 2: \"3-1\"; expected a number or an ascending range, below 1024, each number once",
