@@ -1,1 +1,7 @@
 //! The comparison: machines, the timing harness, and the `zonelist` command.
+
+pub mod cli;
+pub mod commands;
+pub mod cubic;
+pub mod machine;
+pub mod output;

@@ -1,3 +1,7 @@
 //! The `zonelist` command.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    zonelist_bench::cli::main()
+}

@@ -1,0 +1,95 @@
+//! The command line: what all subcommands share, and how a run ends.
+
+use std::{
+    io::{self, Write},
+    process::ExitCode,
+};
+
+use clap::{Args, Parser, ValueEnum};
+use zonelist_core::Rules;
+
+use crate::{
+    commands::Command,
+    machine::{Builtin, Loaded, MachineSource, ReadError},
+};
+
+/// Zonelists of real machines, and every way of publishing them compared.
+///
+/// Exits 0 when what it did holds, 1 when a check that it made failed, 2 on bad input.
+#[derive(Debug, Parser)]
+#[command(name = "zonelist", version, subcommand_required = true, arg_required_else_help = true)]
+#[command(after_help = after_help())]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+fn after_help() -> String {
+    let machines = Builtin::ALL.iter().map(|builtin| format!("  {:<14}{}\n", builtin.name, builtin.about));
+    format!("Built-in machines:\n{}\nExample:\n  zonelist order --machine ring", machines.collect::<String>())
+}
+
+/// Runs the command on the process' arguments.
+#[must_use]
+pub fn main() -> ExitCode {
+    match Cli::parse().command.run() {
+        Ok(code) => code,
+        Err(error) => {
+            say(&format!("error: {error}"));
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// Prints a message as one line, whatever names and values it quotes.
+fn say(message: &str) {
+    let line: String =
+        message.chars().flat_map(|c| if c.is_control() { c.escape_default().collect() } else { vec![c] }).collect();
+    // There is nobody left to tell if stderr is closed.
+    let _ = writeln!(io::stderr(), "{line}");
+}
+
+/// Which machine, under which rules.
+#[derive(Debug, Args)]
+pub struct MachineArgs {
+    /// The machine: a recorded file, a folder like /sys/devices/system/node, `live`, or a built-in name.
+    #[arg(long, value_name = "M", default_value = Builtin::ALL[0].name)]
+    pub machine: MachineSource,
+    /// The Linux whose rules are followed, where they changed.
+    #[arg(long, value_name = "VERSION", default_value = "6.1")]
+    pub rules: Linux,
+}
+
+/// A kernel whose rules can be asked for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub enum Linux {
+    /// As the recorded machines ran.
+    #[value(name = "6.1")]
+    V6_1,
+    /// The first that rebuilt zonelists under racing readers.
+    #[value(name = "4.14")]
+    V4_14,
+}
+
+impl From<Linux> for Rules {
+    fn from(linux: Linux) -> Self {
+        match linux {
+            Linux::V6_1 => Self::LINUX_6_1,
+            Linux::V4_14 => Self::LINUX_4_14,
+        }
+    }
+}
+
+impl MachineArgs {
+    /// Reads the machine; a warning about it goes to stderr.
+    ///
+    /// # Errors
+    /// See [`MachineSource::load`].
+    pub fn load(&self) -> Result<Loaded, ReadError> {
+        let loaded = self.machine.load()?;
+        if let Some(void) = loaded.warning {
+            say(&format!("warning: {}: {void}", self.machine.name()));
+        }
+        Ok(loaded)
+    }
+}

@@ -1,0 +1,45 @@
+//! Runs the command as a user does.
+
+use std::{
+    ffi::OsStr,
+    fs,
+    path::Path,
+    process::{Command, Stdio},
+};
+
+/// How a run ended.
+#[derive(Debug)]
+pub(crate) struct Run {
+    pub(crate) code: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+/// Runs `zonelist` with these arguments.
+pub(crate) fn zonelist<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>) -> Run {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_zonelist"));
+    let output = command.args(args).stdin(Stdio::null()).output().unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    Run { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
+}
+
+/// Writes a folder in the layout of `/sys/devices/system/node`: paths and contents.
+pub(crate) fn write_folder(folder: &Path, files: &[(&str, &str)]) {
+    for (path, content) in files {
+        let path = folder.join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, content).unwrap();
+    }
+}
+
+/// A sound folder: nodes 0 and 2 online, node 3 possible.
+pub(crate) const FOLDER: [(&str, &str); 8] = [
+    ("possible", "0,2-3\n"),
+    ("online", "0,2\n"),
+    ("has_cpu", "0\n"),
+    ("has_memory", "0,2\n"),
+    ("node0/distance", "10 17\n"),
+    ("node0/cpulist", "0-1\n"),
+    ("node2/distance", "21 10\n"),
+    ("node2/cpulist", "\n"),
+];
