@@ -2,6 +2,10 @@
 
 pub mod cli;
 pub mod commands;
+pub mod compare;
+pub mod contender;
 pub mod cubic;
 pub mod machine;
 pub mod output;
+pub mod schemes;
+pub mod workload;

@@ -118,6 +118,25 @@ pub struct Capacity {
     zones: usize,
 }
 
+/// Where things are in a table of some capacity, worked out once.
+#[derive(Clone, Copy, Debug)]
+struct Layout {
+    nodes: usize,
+    /// Words of a row.
+    stride: usize,
+    /// Where in a row the this-node list begins.
+    own: usize,
+    /// The slot behind the last row.
+    end: usize,
+}
+
+impl Layout {
+    const fn of(capacity: Capacity) -> Self {
+        let Capacity { nodes, .. } = capacity;
+        Self { nodes, stride: capacity.stride(), own: capacity.own(), end: nodes * capacity.stride() }
+    }
+}
+
 /// Lists that are larger than the table or scheme they were meant for. Nothing was written.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 #[error(
@@ -225,6 +244,14 @@ impl SlotFilter {
 pub struct Slots<S> {
     words: S,
     capacity: Capacity,
+    layout: Layout,
+}
+
+impl<S> Slots<S> {
+    /// The words must be empty, and as many as [`Capacity::words`] says.
+    const fn over(words: S, capacity: Capacity) -> Self {
+        Self { words, capacity, layout: Layout::of(capacity) }
+    }
 }
 
 #[cfg(not(loom))]
@@ -232,7 +259,7 @@ impl<const N: usize> Slots<[Slot; N]> {
     /// An empty table within itself, for a `static`; `None` unless it is of [`Capacity::words`] words.
     #[must_use]
     pub const fn in_array(capacity: Capacity) -> Option<Self> {
-        if N == capacity.words() { Some(Self { words: [const { Slot::new() }; N], capacity }) } else { None }
+        if N == capacity.words() { Some(Self::over([const { Slot::new() }; N], capacity)) } else { None }
     }
 }
 
@@ -241,7 +268,7 @@ impl Slots<&'static mut [Slot]> {
     #[must_use]
     pub fn in_place(words: &'static mut [Slot], capacity: Capacity) -> Option<Self> {
         words.iter().for_each(|slot| slot.put(None));
-        (words.len() == capacity.words()).then_some(Self { words, capacity })
+        (words.len() == capacity.words()).then(|| Self::over(words, capacity))
     }
 }
 
@@ -251,7 +278,7 @@ impl Slots<Box<[Slot]>> {
     #[must_use]
     pub fn boxed(capacity: Capacity) -> Self {
         let words = (0..capacity.words()).map(|_| Slot::new()).collect();
-        Self { words, capacity }
+        Self::over(words, capacity)
     }
 }
 
@@ -268,7 +295,7 @@ impl Slots<Box<[Option<Zoneref>]>> {
                 *word = Some(entry);
             }
         }
-        Self { words: words.into_boxed_slice(), capacity }
+        Self::over(words.into_boxed_slice(), capacity)
     }
 }
 
@@ -286,9 +313,8 @@ impl<S: Storage> Slots<S> {
     #[must_use]
     pub fn walk<'w>(&'w self, node: NodeId, filter: &'w SlotFilter) -> SlotWalk<'w, S::Word> {
         let words = self.words.words();
-        let Capacity { nodes, .. } = self.capacity;
-        let head = self.capacity.stride() * node.index() + (self.capacity.own() & filter.own);
-        let start = if node.index() < nodes { head } else { nodes * self.capacity.stride() };
+        let Layout { nodes, stride, own, end } = self.layout;
+        let start = if node.index() < nodes { node.index() * stride + (own & filter.own) } else { end };
         // SAFETY: the table has `nodes` rows of `stride` words and one word more, which every
         // constructor checks: `start` is in a row, or that one word.
         let next = unsafe { words.as_ptr().add(start) };
@@ -351,15 +377,19 @@ impl<W: Word> SlotWalk<'_, W> {
         // SAFETY: `next` is in the table: it began at the head of a segment, went on only from
         // slots that held an entry, and the last slot of a segment never holds one.
         let entry = unsafe { &*self.next }.get();
-        // An empty slot wraps around to the largest word, above every limit.
+        // An empty slot wraps around to the largest word, which no limit lets through.
         let eligible = entry.map_or(0, Zoneref::word).wrapping_sub(1) < self.limit;
-        // Asked again only for an entry that is not of an eligible kind.
         if !eligible && entry.is_none() {
             return Some(None);
         }
+        // SAFETY: an eligible slot is not empty, and nor is one that did not return just now.
+        unsafe { core::hint::assert_unchecked(entry.is_some()) };
         // SAFETY: the slot held an entry, so it is not the last of its segment.
         self.next = unsafe { self.next.add(1) };
-        let confined = self.nodes.is_some_and(|nodes| entry.is_some_and(|entry| !nodes.contains(entry.node())));
+        let confined = match (self.nodes, entry) {
+            (Some(nodes), Some(zoneref)) => !nodes.contains(zoneref.node()),
+            _ => false,
+        };
         (eligible && !confined).then_some(entry)
     }
 }

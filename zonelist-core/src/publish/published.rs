@@ -84,7 +84,7 @@ impl<S: Scheme, B: Barrier, const SEATS: usize> Published<S, B, SEATS> {
     ///
     /// # Errors
     /// All seats are taken, or the barrier pair does not work on this system.
-    pub fn reader(&self) -> Result<Reader<'_, S>, ReaderError> {
+    pub fn reader(&self) -> Result<Reader<'_, S, B>, ReaderError> {
         let seat = match S::GRACE {
             Grace::None => &self.seats[0],
             Grace::Step | Grace::Section => {
@@ -95,7 +95,7 @@ impl<S: Scheme, B: Barrier, const SEATS: usize> Published<S, B, SEATS> {
                 free.ok_or(ReaderError::NoSeat { seats: SEATS })?
             }
         };
-        Ok(Reader::new(&self.scheme, seat, B::LIGHT))
+        Ok(Reader::new(&self.scheme, seat))
     }
 
     /// A request in the scheme's form. Make it once for a class of requests.

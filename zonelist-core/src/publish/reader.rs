@@ -1,9 +1,9 @@
 //! A reader's handle, and the guard that it walks under.
 
-use core::{num::NonZeroU32, ops::ControlFlow};
+use core::{marker::PhantomData, num::NonZeroU32, ops::ControlFlow};
 
 use super::{
-    At, Grace, Light, Scheme, Walk,
+    At, Barrier, Grace, Scheme, Walk,
     seat::{Seat, Sitting},
 };
 use crate::{NodeId, Zoneref};
@@ -13,19 +13,19 @@ use crate::{NodeId, Zoneref};
 /// Entering borrows it mutably, so that a guard within a guard does not compile:
 ///
 /// ```compile_fail,E0499
-/// # use zonelist_core::publish::{Reader, Scheme};
-/// fn nested<S: Scheme>(mut reader: Reader<'_, S>) {
+/// # use zonelist_core::publish::{Barrier, Reader, Scheme};
+/// fn nested<S: Scheme, B: Barrier>(mut reader: Reader<'_, S, B>) {
 ///     let outer = reader.enter();
 ///     let inner = reader.enter();
 ///     drop((outer, inner));
 /// }
 /// ```
 #[derive(Debug)]
-pub struct Reader<'p, S: Scheme> {
+pub struct Reader<'p, S: Scheme, B> {
     scheme: &'p S,
     seat: &'p Seat,
-    light: Light,
     local: S::Local,
+    barrier: PhantomData<fn(B)>,
 }
 
 /// Why there is no handle for another reader.
@@ -51,23 +51,23 @@ pub struct Torn {
     pub tries: NonZeroU32,
 }
 
-impl<'p, S: Scheme> Reader<'p, S> {
-    pub(super) fn new(scheme: &'p S, seat: &'p Seat, light: Light) -> Self {
-        Self { scheme, seat, light, local: scheme.local() }
+impl<'p, S: Scheme, B: Barrier> Reader<'p, S, B> {
+    pub(super) fn new(scheme: &'p S, seat: &'p Seat) -> Self {
+        Self { scheme, seat, local: scheme.local(), barrier: PhantomData }
     }
 
     /// Enters, for one or more walks. Where the scheme pins a version, all of them see the same one.
     #[inline(always)]
     pub fn enter(&mut self) -> Guard<'_, S> {
         let sitting = match S::GRACE {
-            Grace::Section => Some(Sitting::down(self.seat, self.light)),
+            Grace::Section => Some(Sitting::down(self.seat, B::LIGHT)),
             Grace::None | Grace::Step => None,
         };
-        Guard { pinned: self.scheme.pin(&self.local, At::new(self.seat, self.light)), _sitting: sitting }
+        Guard { pinned: self.scheme.pin(&self.local, At::new(self.seat, B::LIGHT)), _sitting: sitting }
     }
 }
 
-impl<S: Scheme> Drop for Reader<'_, S> {
+impl<S: Scheme, B> Drop for Reader<'_, S, B> {
     fn drop(&mut self) {
         if S::GRACE != Grace::None {
             self.seat.give_up();

@@ -1,0 +1,182 @@
+//! Interleaved rounds of reads, and the medians of their ratios.
+//!
+//! In every round each contender runs every loop once, the order turning by one each round. A
+//! ratio is one round's; the median over rounds is what counts: absolute times of one loop move
+//! by more than two schemes differ.
+
+use std::{hint::black_box, time::Instant};
+
+use zonelist_core::{
+    Capacity, Lists, NodeId, Zonelists,
+    publish::{Barrier, Facts},
+};
+
+use super::Measure;
+use crate::{
+    contender::{Contender, Raw, SetupError, Through, by_hand},
+    schemes::{self, Buildable, Entry, Visitor},
+    workload::synthetic,
+};
+
+/// Zones of the lists that are walked to the end.
+pub const WALKS: [usize; 3] = [8, 64, 1024];
+
+/// Zones that one timed loop looks at, more or less: a few hundred microseconds.
+const ZONES_A_LOOP: usize = 1 << 16;
+
+/// Nodes drawn before the clock starts.
+const DRAWN: usize = 1 << 10;
+
+/// The contenders over one set of lists, and the nodes that they read.
+struct Track {
+    contenders: Vec<Option<Box<dyn Contender>>>,
+    nodes: Vec<NodeId>,
+    run: fn(&mut dyn Contender, &[NodeId]) -> u32,
+    /// Loops over `nodes` that are timed as one.
+    repeats: usize,
+    /// A row a round: nanoseconds a read, of each contender.
+    rounds: Vec<Vec<Option<f64>>>,
+}
+
+/// Everything that is timed.
+#[expect(missing_debug_implementations, reason = "contenders are opaque on purpose")]
+pub struct Timing {
+    schemes: Vec<Facts>,
+    tracks: Vec<Track>,
+}
+
+/// Medians over all rounds so far, of one scheme or of the floor.
+#[derive(Clone, Debug, Default)]
+pub struct Timed {
+    /// The first zone, reads independent of each other.
+    pub first: Option<Measure>,
+    /// The first zone, each read waiting for the one before.
+    pub dependent: Option<Measure>,
+    /// The first zone, by hand.
+    pub by_hand: Option<Measure>,
+    /// Whole walks of [`WALKS`].
+    pub full: Vec<Measure>,
+}
+
+impl Timing {
+    /// Sets up the floor and the chosen schemes, over a machine's lists and over synthetic ones.
+    ///
+    /// # Errors
+    /// A scheme can't be set up.
+    pub fn new(chosen: &[Facts], machine: &Zonelists, nodes: &[NodeId], seed: u64) -> Result<Self, SetupError> {
+        let mut draw = fastrand::Rng::with_seed(seed);
+        let mut drawn = |from: &[NodeId], count| (0..count).map(|_| from[draw.usize(..from.len())]).collect::<Vec<_>>();
+        let first = ZONES_A_LOOP / DRAWN;
+        let mut tracks = vec![
+            Track::new(chosen, machine.lists(), true, drawn(nodes, DRAWN), |c, n| c.independent(n), first)?,
+            Track::new(chosen, machine.lists(), false, drawn(nodes, DRAWN), |c, n| c.dependent(n), first)?,
+        ];
+        for zones in WALKS {
+            let lists = synthetic(zones);
+            let all: Vec<NodeId> = zonelist_core::NodeSet::ALL.iter().take(lists.lists().nodes()).collect();
+            let walks = (ZONES_A_LOOP / zones).min(DRAWN);
+            let repeats = (ZONES_A_LOOP / zones / walks).max(1);
+            tracks.push(Track::new(chosen, lists.lists(), false, drawn(&all, walks), |c, n| c.full(n), repeats)?);
+        }
+        Ok(Self { schemes: chosen.to_vec(), tracks })
+    }
+
+    /// Times everything once.
+    pub fn round(&mut self) {
+        self.tracks.iter_mut().for_each(Track::round);
+    }
+
+    /// How many rounds there were.
+    #[must_use]
+    pub fn rounds(&self) -> usize {
+        self.tracks.first().map_or(0, |track| track.rounds.len())
+    }
+
+    /// The floor's medians.
+    #[must_use]
+    pub fn raw(&self) -> Timed {
+        self.timed(0, None)
+    }
+
+    /// A scheme's medians.
+    #[must_use]
+    pub fn scheme(&self, name: &str) -> Timed {
+        let place = self.schemes.iter().position(|facts| facts.scheme == name);
+        place.map_or_else(Timed::default, |i| self.timed(1 + i, Some(1 + self.schemes.len() + i)))
+    }
+
+    fn timed(&self, contender: usize, by_hand: Option<usize>) -> Timed {
+        Timed {
+            first: self.tracks[0].median(contender),
+            dependent: self.tracks[1].median(contender),
+            by_hand: by_hand.and_then(|hand| self.tracks[0].median(hand)),
+            full: self.tracks[2..].iter().filter_map(|track| track.median(contender)).collect(),
+        }
+    }
+}
+
+impl Track {
+    /// The floor, then the schemes, then where wanted their twins by hand.
+    fn new(
+        chosen: &[Facts],
+        lists: Lists<'_>,
+        hands: bool,
+        nodes: Vec<NodeId>,
+        run: fn(&mut dyn Contender, &[NodeId]) -> u32,
+        repeats: usize,
+    ) -> Result<Self, SetupError> {
+        let mut contenders: Vec<Option<Box<dyn Contender>>> = vec![Some(Box::new(Raw::new(lists)))];
+        for Entry { facts, send } in schemes::all() {
+            if chosen.contains(&facts) {
+                contenders.push(Some(send(&mut SetUp { lists })?));
+            }
+        }
+        if hands {
+            let asymmetric = schemes::asymmetric();
+            contenders.extend(chosen.iter().map(|facts| by_hand(facts.scheme, lists, asymmetric)));
+        }
+        Ok(Self { contenders, nodes, run, repeats, rounds: Vec::new() })
+    }
+
+    fn round(&mut self) {
+        let count = self.contenders.len();
+        let mut row = vec![None; count];
+        for i in 0..count {
+            let turn = (i + self.rounds.len()) % count;
+            let Some(contender) = &mut self.contenders[turn] else { continue };
+            let begin = Instant::now();
+            for _ in 0..self.repeats {
+                black_box((self.run)(&mut **contender, &self.nodes));
+            }
+            let reads = (self.repeats * self.nodes.len()) as f64;
+            row[turn] = Some(begin.elapsed().as_nanos() as f64 / reads);
+        }
+        self.rounds.push(row);
+    }
+
+    fn median(&self, contender: usize) -> Option<Measure> {
+        let of = |value: &dyn Fn(&[Option<f64>]) -> Option<f64>| {
+            median(self.rounds.iter().filter_map(|row| value(row)).collect())
+        };
+        let ns = of(&|row| *row.get(contender)?)?;
+        let ratio = of(&|row| Some((*row.get(contender)?)? / (*row.first()?)?))?;
+        Some(Measure { ns, ratio })
+    }
+}
+
+fn median(mut values: Vec<f64>) -> Option<f64> {
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied()
+}
+
+struct SetUp<'l> {
+    lists: Lists<'l>,
+}
+
+impl Visitor for SetUp<'_> {
+    type Output = Result<Box<dyn Contender>, SetupError>;
+
+    fn visit<S: Buildable, B: Barrier>(&mut self) -> Self::Output {
+        Ok(Box::new(Through::<S, B>::new(S::build(Capacity::of(self.lists)), self.lists)?))
+    }
+}

@@ -1,0 +1,165 @@
+//! The schemes without the trait: each read as one would write it for this one use.
+//!
+//! Only the read side, since that is what a read is compared with; the lists stand still.
+
+use std::sync::atomic::{
+    AtomicU32, AtomicUsize,
+    Ordering::{Acquire, Relaxed, Release, SeqCst},
+    compiler_fence, fence,
+};
+
+use crossbeam_epoch::{Atomic, Collector, LocalHandle};
+use zonelist_core::{Capacity, Lists, NodeId, Slot, SlotFilter, Slots, Zoneref};
+
+use super::{ANY, Contender, Look, sum};
+
+/// The hand-written twin of a scheme, if it has one.
+///
+/// `asymmetric` says whether the writer could use membarrier, so that readers need no fence.
+#[must_use]
+pub fn by_hand(scheme: &str, lists: Lists<'_>, asymmetric: bool) -> Option<Box<dyn Contender>> {
+    let table = || {
+        let table = Slots::boxed(Capacity::of(lists));
+        table.rewrite(lists).ok().map(|()| Box::new(table))
+    };
+    let filter = SlotFilter::new(&ANY);
+    Some(match scheme {
+        "InPlace" => Box::new(InPlace { table: table()?, filter }),
+        "SeqRetry" => Box::new(SeqRetry { sequence: AtomicUsize::new(2), table: table()?, filter }),
+        "StopWorld" if asymmetric => Box::new(StopWorld::<true> { seat: Seat::default(), table: table()?, filter }),
+        "StopWorld" => Box::new(StopWorld::<false> { seat: Seat::default(), table: table()?, filter }),
+        "EpochSwap" => {
+            let local = Collector::new().register();
+            Box::new(EpochSwap { local, current: Atomic::new(Slots::fixed(lists)), filter })
+        }
+        _ => return None,
+    })
+}
+
+struct InPlace {
+    table: Box<Slots<Box<[Slot]>>>,
+    filter: SlotFilter,
+}
+
+impl Look for InPlace {
+    #[inline(always)]
+    fn first(&mut self, node: NodeId) -> Option<Zoneref> {
+        self.table.walk(node, &self.filter).next()
+    }
+
+    #[inline(always)]
+    fn all(&mut self, node: NodeId) -> u32 {
+        sum(self.table.walk(node, &self.filter))
+    }
+}
+
+struct SeqRetry {
+    sequence: AtomicUsize,
+    table: Box<Slots<Box<[Slot]>>>,
+    filter: SlotFilter,
+}
+
+impl Look for SeqRetry {
+    #[inline(always)]
+    fn first(&mut self, node: NodeId) -> Option<Zoneref> {
+        let begun = self.sequence.load(Acquire);
+        if let Some(first) = self.table.walk(node, &self.filter).next() {
+            return Some(first);
+        }
+        fence(Acquire);
+        (self.sequence.load(Relaxed) != begun).then(|| self.first_again(node)).flatten()
+    }
+
+    #[inline(always)]
+    fn all(&mut self, node: NodeId) -> u32 {
+        let begun = self.sequence.load(Acquire);
+        let all = sum(self.table.walk(node, &self.filter));
+        fence(Acquire);
+        if self.sequence.load(Relaxed) == begun { all } else { 0 }
+    }
+}
+
+impl SeqRetry {
+    #[cold]
+    fn first_again(&mut self, node: NodeId) -> Option<Zoneref> {
+        self.table.walk(node, &self.filter).next()
+    }
+}
+
+#[repr(align(128))]
+#[derive(Default)]
+struct Seat {
+    inside: AtomicU32,
+    gate: AtomicU32,
+}
+
+struct StopWorld<const ASYMMETRIC: bool> {
+    seat: Seat,
+    table: Box<Slots<Box<[Slot]>>>,
+    filter: SlotFilter,
+}
+
+impl<const ASYMMETRIC: bool> StopWorld<ASYMMETRIC> {
+    #[inline(always)]
+    fn inside<R>(&self, read: impl FnOnce(&Self) -> R) -> R {
+        loop {
+            self.seat.inside.store(1, Relaxed);
+            if ASYMMETRIC {
+                compiler_fence(SeqCst);
+            } else {
+                fence(SeqCst);
+            }
+            if self.seat.gate.load(Acquire) == 0 {
+                break;
+            }
+            self.seat.inside.store(0, Release);
+            std::thread::yield_now();
+        }
+        let result = read(self);
+        self.seat.inside.store(0, Release);
+        result
+    }
+}
+
+impl<const ASYMMETRIC: bool> Look for StopWorld<ASYMMETRIC> {
+    #[inline(always)]
+    fn first(&mut self, node: NodeId) -> Option<Zoneref> {
+        self.inside(|this| this.table.walk(node, &this.filter).next())
+    }
+
+    #[inline(always)]
+    fn all(&mut self, node: NodeId) -> u32 {
+        self.inside(|this| sum(this.table.walk(node, &this.filter)))
+    }
+}
+
+struct EpochSwap {
+    local: LocalHandle,
+    current: Atomic<Slots<Box<[Option<Zoneref>]>>>,
+    filter: SlotFilter,
+}
+
+impl Look for EpochSwap {
+    #[inline(always)]
+    fn first(&mut self, node: NodeId) -> Option<Zoneref> {
+        let guard = self.local.pin();
+        // SAFETY: never null, and nobody ever retires it.
+        let table = unsafe { self.current.load(Acquire, &guard).deref() };
+        table.walk(node, &self.filter).next()
+    }
+
+    #[inline(always)]
+    fn all(&mut self, node: NodeId) -> u32 {
+        let guard = self.local.pin();
+        // SAFETY: never null, and nobody ever retires it.
+        let table = unsafe { self.current.load(Acquire, &guard).deref() };
+        sum(table.walk(node, &self.filter))
+    }
+}
+
+impl Drop for EpochSwap {
+    fn drop(&mut self) {
+        // SAFETY: nobody else has it; it was made by `Atomic::new`.
+        drop(unsafe { std::mem::take(&mut self.current).into_owned() });
+    }
+}

@@ -1,0 +1,89 @@
+//! The lists that schemes are compared over.
+
+use zonelist_core::{
+    FallbackOrder, Lists, Machine, MachineDescription, NodeId, NodeSet, Request, Row, Rules, ZoneId, ZoneKind,
+    Zonelists, Zoneref,
+};
+
+/// Lists of `zones` zones each: nodes of four kinds, every node's own zones first.
+///
+/// Fewer than four zones are one node's.
+#[must_use]
+pub fn synthetic(zones: usize) -> Zonelists {
+    const KINDS: [ZoneKind; 4] = [ZoneKind::Movable, ZoneKind::Normal, ZoneKind::Dma32, ZoneKind::Dma];
+    let nodes = zones.div_ceil(KINDS.len()).max(1);
+    let all: Vec<NodeId> = NodeSet::ALL.iter().take(nodes).collect();
+    let mut zonerefs = Vec::new();
+    let mut rows = Vec::new();
+    for local in 0..nodes {
+        let start = zonerefs.len();
+        let others = all[local..].iter().chain(&all[..local]);
+        let entries = others.flat_map(|&node| KINDS.map(|kind| Zoneref::new(ZoneId::new(node, kind))));
+        zonerefs.extend(entries.take(zones));
+        let own = KINDS.len().min(zones) as u32;
+        rows.push(Row { start: start as u32, len: (zonerefs.len() - start) as u32, own });
+    }
+    Lists::new(&zonerefs, &rows).map(Zonelists::from).unwrap_or_default()
+}
+
+/// A machine's lists as hotplug makes them come and go, and what is asked of them meanwhile.
+#[derive(Clone, Debug)]
+pub struct Toggle {
+    /// The lists with and without one Movable zone: the machine's own state first.
+    pub versions: Vec<Zonelists>,
+    /// The node whose zone it is.
+    pub node: NodeId,
+    /// Walks of each reader, over and over.
+    pub walks: Vec<(NodeId, Request)>,
+}
+
+impl Toggle {
+    /// The last node with memory gets a Movable zone, or loses the one it has.
+    ///
+    /// Where a source gives no zones, every node with memory is taken to have a Normal one.
+    #[must_use]
+    pub fn of(machine: &Machine, rules: Rules) -> Self {
+        let zones: Vec<ZoneId> = match machine.memory() {
+            Some(memory) => memory.listed(rules).collect(),
+            None => machine.has_memory().iter().map(|node| ZoneId::new(node, ZoneKind::Normal)).collect(),
+        };
+        let nodes: Vec<NodeId> = machine.has_memory().iter().collect();
+        let node = nodes.last().copied().unwrap_or(machine.nodes()[0]);
+        let movable = ZoneId::new(node, ZoneKind::Movable);
+        let mut toggled = zones.clone();
+        toggled.retain(|&zone| zone != movable);
+        if toggled.len() == zones.len() {
+            toggled.push(movable);
+        }
+        let order = FallbackOrder::rebuilt(machine, rules);
+        let versions = [zones, toggled].map(|zones| Zonelists::assemble(&order, zones)).into();
+        let first = machine.nodes()[0];
+        let (movable, kernel) = (Request::up_to(ZoneKind::Movable), Request::up_to(ZoneKind::Normal));
+        let masked = Request { nodes: Some(nodes.into_iter().collect()), ..movable };
+        let walks = vec![
+            (node, movable),
+            (node, kernel),
+            (node, kernel.this_node()),
+            (first, movable),
+            (node, movable.this_node()),
+            (first, masked),
+        ];
+        Self { versions, node, walks }
+    }
+}
+
+/// A machine of so many nodes, all 20 apart: for lists that only have to be large.
+#[must_use]
+pub fn flat_machine(nodes: u32) -> Option<Machine> {
+    let all: Vec<u32> = (0..nodes).collect();
+    let row = |from: &u32| all.iter().map(|to| if from == to { 10 } else { 20 }).collect();
+    let description = MachineDescription {
+        distance: all.iter().map(row).collect(),
+        online: all.clone(),
+        has_cpu: all.clone(),
+        has_memory: all.clone(),
+        possible: all,
+        ..MachineDescription::default()
+    };
+    Machine::new(description).ok().map(|(machine, _)| machine)
+}
