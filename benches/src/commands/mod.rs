@@ -1,13 +1,15 @@
 //! The subcommands, a file each.
 
 pub mod order;
+pub mod probe;
+pub mod schemes;
 pub mod zoneinfo;
 
 use std::process::ExitCode;
 
 use clap::Subcommand;
 
-use crate::{machine::ReadError, output::OutputError};
+use crate::{contender::SetupError, machine::ReadError, output::OutputError, schemes::UnknownScheme};
 
 /// What the command can do.
 #[derive(Debug, Subcommand)]
@@ -16,6 +18,11 @@ pub enum Command {
     Order(order::Args),
     /// The zones with watermarks and lowmem reserves computed from their sizes.
     Zoneinfo(zoneinfo::Args),
+    /// The schemes and their facts, as far as a test shows them.
+    Schemes(schemes::Args),
+    /// One loop of one contender, for valgrind to count.
+    #[command(hide = true)]
+    Probe(probe::Args),
 }
 
 /// Why a subcommand could not do its work; the exit code is 2.
@@ -28,6 +35,12 @@ pub enum CommandError {
     /// The report can't be written.
     #[error(transparent)]
     Output(#[from] OutputError),
+    /// A scheme can't be set up for this machine.
+    #[error(transparent)]
+    SetUp(#[from] SetupError),
+    /// There is no such scheme.
+    #[error(transparent)]
+    Scheme(#[from] UnknownScheme),
     /// The machine's source has nothing to compute marks from.
     #[error("{machine}: no sizes of zones or no tunables; expected a source that has them, such as a recorded machine")]
     NoSizes {
@@ -45,6 +58,8 @@ impl Command {
         match self {
             Self::Order(args) => args.run(),
             Self::Zoneinfo(args) => args.run(),
+            Self::Schemes(args) => args.run(),
+            Self::Probe(args) => args.run(),
         }
     }
 }

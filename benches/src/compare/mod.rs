@@ -3,5 +3,5 @@
 mod report;
 mod timing;
 
-pub use report::{Counts, Floor, Measure, PublishCost, RawReport, Report, SchemeReport};
-pub use timing::{Timed, Timing, WALKS};
+pub use report::{Counts, Floor, Measure, PublishCost, RawReport, Report, SchemeReport, table};
+pub use timing::{Timed, Timing, WALKS, set_up};
