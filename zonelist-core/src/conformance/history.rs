@@ -67,7 +67,9 @@ pub struct Walked<'a> {
 /// ```
 #[derive(Clone, Debug)]
 pub struct History<L> {
-    /// `publishes[i]` gave version `i + 1`.
+    /// Current before the first of the publishes; `None` is V0, the empty lists.
+    base: Option<L>,
+    /// The first is the base's successor, and so on: `publishes[i]` is `i + 1` versions on.
     publishes: Vec<Published<L>>,
     /// `closed[v]`: no later than this was each of the versions up to `v` replaced.
     closed: Vec<u64>,
@@ -77,7 +79,7 @@ pub struct History<L> {
 
 /// Publishes that no run can have recorded.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("{found} stands where {expected} belongs; expected every version once, from V1 on")]
+#[error("{found} stands where {expected} belongs; expected every version once")]
 pub struct HistoryError {
     /// The version that is there.
     pub found: Version,
@@ -114,9 +116,22 @@ impl<L: AsLists> History<L> {
     ///
     /// # Errors
     /// A version is missing or there twice: then a record was lost, or `publish` numbered wrongly.
-    pub fn new(mut publishes: Vec<Published<L>>) -> Result<Self, HistoryError> {
+    pub fn new(publishes: Vec<Published<L>>) -> Result<Self, HistoryError> {
+        Self::from_base(Version::default(), None, publishes)
+    }
+
+    /// The same, of publishes that follow on a version: one that was there before any of the
+    /// spans, as after an earlier part of a long run.
+    ///
+    /// # Errors
+    /// As for [`History::new`].
+    pub fn after(base: Version, lists: L, publishes: Vec<Published<L>>) -> Result<Self, HistoryError> {
+        Self::from_base(base, Some(lists), publishes)
+    }
+
+    fn from_base(base: Version, lists: Option<L>, mut publishes: Vec<Published<L>>) -> Result<Self, HistoryError> {
         publishes.sort_by_key(|publish| publish.version);
-        for (publish, expected) in publishes.iter().zip((1..).map(Version::of)) {
+        for (publish, expected) in publishes.iter().zip((base.number() + 1..).map(Version::of)) {
             if publish.version != expected {
                 return Err(HistoryError { found: publish.version, expected });
             }
@@ -133,7 +148,7 @@ impl<L: AsLists> History<L> {
             earliest = earliest.min(publish.span.begin);
             *opened = earliest;
         }
-        Ok(Self { publishes, closed, opened })
+        Ok(Self { base: lists, publishes, closed, opened })
     }
 
     /// The versions that were current at some time within the span: from the call of a version's
@@ -147,7 +162,7 @@ impl<L: AsLists> History<L> {
             published <= span.end && replaced >= span.begin
         };
         (first..last).filter(current).map(|version| match version {
-            0 => Lists::EMPTY,
+            0 => self.base.as_ref().map_or(Lists::EMPTY, AsLists::as_lists),
             _ => self.publishes[version - 1].lists.as_lists(),
         })
     }
@@ -158,7 +173,7 @@ impl<L: AsLists> History<L> {
         Verdict::of(walk, self.candidates(walk.span))
     }
 
-    /// How many versions were published.
+    /// How many publishes there are.
     #[must_use]
     pub fn versions(&self) -> usize {
         self.publishes.len()

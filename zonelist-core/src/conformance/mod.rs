@@ -7,6 +7,10 @@ mod verdict;
 
 #[cfg(loom)]
 pub mod models;
+#[cfg(all(feature = "std", not(loom)))]
+mod stress;
 
 pub use history::{AsLists, History, HistoryError, Published, Span, Walked};
+#[cfg(all(feature = "std", not(loom)))]
+pub use stress::{Load, Stress, StressError};
 pub use verdict::{Tally, Verdict};

@@ -1,0 +1,314 @@
+//! Walks under publishers that do not pause, on real threads, and every one of them judged.
+//!
+//! The work is cut into bursts. In a burst each reader does a number of walks while the publishers
+//! publish until the last reader is done; when all have ended, the burst's records are judged.
+//! Whoever drives decides how many bursts there are: a test counts them, a command looks at its
+//! clock and moves a progress bar.
+
+use std::{
+    sync::{
+        Barrier as Meeting,
+        atomic::{
+            AtomicU64, AtomicUsize,
+            Ordering::{AcqRel, Relaxed},
+        },
+    },
+    thread,
+    time::{Duration, Instant},
+    vec::Vec,
+};
+
+use super::{History, HistoryError, Published as Record, Span, Tally, Walked};
+use crate::{
+    NodeId, Request, Zonelists, Zoneref,
+    publish::{Barrier, Guarantee, PublishError, Published, ReaderError, Scheme, Version, Walk},
+};
+
+/// Who does what in each burst.
+#[derive(Clone, Copy, Debug)]
+pub struct Load<'a> {
+    /// Threads that walk.
+    pub readers: usize,
+    /// Threads that publish.
+    pub publishers: usize,
+    /// Walks of each reader in a burst.
+    pub walks: usize,
+    /// What is published, in turn. Must not be empty.
+    pub versions: &'a [Zonelists],
+    /// What is walked, in turn; two walks of three to the end, the third left early. Must not be empty.
+    pub requests: &'a [(NodeId, Request)],
+}
+
+/// A scheme under load.
+///
+/// ```
+/// use zonelist_core::{*, conformance::{Load, Stress}, publish::{FullFence, Published}};
+/// let node = NodeId::new(0).unwrap();
+/// let entry = |kind| Zoneref::new(ZoneId::new(node, kind));
+/// let zonerefs = [entry(ZoneKind::Movable), entry(ZoneKind::Normal)];
+/// let lists = |start, len| Lists::new(&zonerefs, &[Row { start, len, own: len }]).map(Zonelists::from).unwrap();
+/// let table = Slots::boxed(Capacity::new(1, 2).unwrap());
+/// let published: Published<_, FullFence, 2> = Published::new(StopWorld::new(table));
+/// let mut stress = Stress::new(&published, Load {
+///     readers: 2, publishers: 1, walks: 100,
+///     versions: &[lists(0, 2), lists(1, 1)],
+///     requests: &[(node, Request::up_to(ZoneKind::Movable))],
+/// }).unwrap();
+/// for _ in 0..3 {
+///     stress.burst().unwrap();
+/// }
+/// assert_eq!((stress.tally().walks, stress.tally().violations), (600, 0));
+/// ```
+#[derive(Debug)]
+pub struct Stress<'a, S, B, const SEATS: usize> {
+    published: &'a Published<S, B, SEATS>,
+    load: Load<'a>,
+    /// Zonerefs of the longest list of any version: no guarantee allows a walk to show more.
+    longest: usize,
+    /// Before the next burst this version is current, and no publish is under way.
+    current: (Version, &'a Zonelists),
+    clock: Clock,
+    walkers: Vec<Walker>,
+    publishers: Vec<Publisher<'a>>,
+    tally: Tally,
+    publishes: u64,
+}
+
+/// Why a burst came to nothing.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum StressError {
+    /// A reader could not be registered.
+    #[error(transparent)]
+    Reader(#[from] ReaderError),
+    /// A version could not be published.
+    #[error(transparent)]
+    Publish(#[from] PublishError),
+    /// `publish` numbered wrongly, or somebody else was publishing too.
+    #[error(transparent)]
+    History(#[from] HistoryError),
+}
+
+impl<'a, S: Scheme, B: Barrier, const SEATS: usize> Stress<'a, S, B, SEATS> {
+    /// Makes room for a burst's records, and publishes the first version.
+    ///
+    /// # Errors
+    /// The version does not fit.
+    ///
+    /// # Panics
+    /// There is nothing to publish or nothing to walk.
+    pub fn new(published: &'a Published<S, B, SEATS>, load: Load<'a>) -> Result<Self, StressError> {
+        assert!(!load.requests.is_empty(), "a stress needs something to walk");
+        let first = load.versions.first().expect("a stress needs something to publish");
+        let longest = load.versions.iter().map(|version| version.lists().longest()).max().unwrap_or(0);
+        Ok(Self {
+            published,
+            load,
+            longest,
+            current: (published.publish(first)?, first),
+            clock: Clock::default(),
+            walkers: (0..load.readers).map(|turn| Walker::new(turn, load.walks, longest)).collect(),
+            publishers: (0..load.publishers).map(|i| Publisher::new(1 + i, load.walks)).collect(),
+            tally: Tally::default(),
+            publishes: 0,
+        })
+    }
+
+    /// Runs and judges one burst.
+    ///
+    /// # Errors
+    /// Nothing of the burst is counted then.
+    pub fn burst(&mut self) -> Result<(), StressError> {
+        self.run()?;
+        self.judge()
+    }
+
+    /// What all walks so far were.
+    #[must_use]
+    pub fn tally(&self) -> Tally {
+        self.tally
+    }
+
+    /// How many versions were published in all bursts so far.
+    #[must_use]
+    pub fn publishes(&self) -> u64 {
+        self.publishes
+    }
+
+    /// How long each publish of the last burst took its caller.
+    pub fn took(&self) -> impl Iterator<Item = Duration> {
+        self.publishers.iter().flat_map(|publisher| publisher.took.iter().copied())
+    }
+
+    fn run(&mut self) -> Result<(), StressError> {
+        let Self { published, load, ref clock, longest, .. } = *self;
+        let start = Meeting::new(load.readers + load.publishers);
+        let walking = AtomicUsize::new(load.readers);
+        let (start, walking) = (&start, &walking);
+        thread::scope(|scope| {
+            let mut threads = Vec::new();
+            for walker in &mut self.walkers {
+                threads.push(scope.spawn(move || walker.run(published, load, longest, clock, start, walking)));
+            }
+            for publisher in &mut self.publishers {
+                threads.push(scope.spawn(move || publisher.run(published, load.versions, clock, start, walking)));
+            }
+            // Every thread is joined, also behind one that failed; a panic goes on from here.
+            let ends =
+                threads.into_iter().map(|thread| thread.join().unwrap_or_else(|it| std::panic::resume_unwind(it)));
+            ends.fold(Ok(()), Result::and)
+        })
+    }
+
+    fn judge(&mut self) -> Result<(), StressError> {
+        let publishes: Vec<_> =
+            self.publishers.iter().flat_map(|publisher| publisher.records.iter().cloned()).collect();
+        let last = publishes.iter().map(|publish| (publish.version, publish.lists)).max_by_key(|last| last.0);
+        let count = publishes.len() as u64;
+        let history = History::after(self.current.0, self.current.1, publishes)?;
+        self.tally += self
+            .walkers
+            .iter()
+            .map(|walker| walker.judged(&history, self.load, self.longest, S::FACTS.guarantee))
+            .sum();
+        self.publishes += count;
+        self.current = last.unwrap_or(self.current);
+        Ok(())
+    }
+}
+
+/// The one clock of all threads.
+#[derive(Default, Debug)]
+struct Clock(AtomicU64);
+
+impl Clock {
+    /// A stamp that nobody else gets.
+    ///
+    /// Release and acquire, so that a lower stamp is also a stamp before: whatever ended below it is
+    /// seen above it. A thread between two stamps is not ordered by them with what overlaps it.
+    fn stamp(&self) -> u64 {
+        self.0.fetch_add(1, AcqRel)
+    }
+}
+
+/// One reading thread's records.
+#[derive(Debug)]
+struct Walker {
+    /// Goes on from burst to burst, so that each request is left early at each place.
+    turn: usize,
+    walks: Vec<WalkRecord>,
+    /// What the walks showed, one behind the other.
+    seen: Vec<Zoneref>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct WalkRecord {
+    /// Which of the load's requests.
+    request: usize,
+    span: Span,
+    /// How many zonerefs.
+    shown: usize,
+    full: bool,
+    told: bool,
+}
+
+impl Walker {
+    fn new(turn: usize, walks: usize, longest: usize) -> Self {
+        Self { turn, walks: Vec::with_capacity(walks), seen: Vec::with_capacity(walks * (longest + 1)) }
+    }
+
+    fn run<S: Scheme, B: Barrier, const SEATS: usize>(
+        &mut self,
+        published: &Published<S, B, SEATS>,
+        load: Load<'_>,
+        longest: usize,
+        clock: &Clock,
+        start: &Meeting,
+        walking: &AtomicUsize,
+    ) -> Result<(), StressError> {
+        let _done = Done(walking);
+        self.walks.clear();
+        self.seen.clear();
+        // Before anything that could panic, or the others would wait for ever.
+        start.wait();
+        let filters: Vec<S::Filter> = load.requests.iter().map(|(_, request)| published.filter(request)).collect();
+        // A handle need not be `Send`: each thread makes its own.
+        let mut reader = published.reader()?;
+        for _ in 0..load.walks {
+            let (round, request) = (self.turn / filters.len(), self.turn % filters.len());
+            // One more than there can be tells a walk that goes on and on from one that ends.
+            let enough = if round % 3 == 2 { 1 + round / 3 % longest.max(1) } else { longest + 1 };
+            self.turn += 1;
+            let begin = clock.stamp();
+            let guard = reader.enter();
+            let mut walk = guard.walk(load.requests[request].0, &filters[request]);
+            let before = self.seen.len();
+            self.seen.extend(walk.by_ref().take(enough));
+            let told = walk.must_retry();
+            let span = Span { begin, end: clock.stamp() };
+            let shown = self.seen.len() - before;
+            self.walks.push(WalkRecord { request, span, shown, full: shown < enough, told });
+        }
+        Ok(())
+    }
+
+    fn judged(&self, history: &History<&Zonelists>, load: Load<'_>, longest: usize, guarantee: Guarantee) -> Tally {
+        let mut tally = Tally::default();
+        let mut rest = &self.seen[..];
+        for &WalkRecord { request, span, shown, full, told } in &self.walks {
+            let (seen, others) = rest.split_at(shown);
+            rest = others;
+            let (node, request) = &load.requests[request];
+            let verdict = history.judge(&Walked { node: *node, request, span, seen, full });
+            tally.count(verdict, told, guarantee);
+            tally.violations += u64::from(shown > longest && verdict.is_within(guarantee, told));
+        }
+        tally
+    }
+}
+
+/// Counts a reader off, also out of a panic: publishers wait for that.
+struct Done<'a>(&'a AtomicUsize);
+
+impl Drop for Done<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Relaxed);
+    }
+}
+
+/// One publishing thread's records.
+#[derive(Debug)]
+struct Publisher<'a> {
+    turn: usize,
+    records: Vec<Record<&'a Zonelists>>,
+    took: Vec<Duration>,
+}
+
+impl<'a> Publisher<'a> {
+    fn new(turn: usize, room: usize) -> Self {
+        Self { turn, records: Vec::with_capacity(room), took: Vec::with_capacity(room) }
+    }
+
+    fn run<S: Scheme, B: Barrier, const SEATS: usize>(
+        &mut self,
+        published: &Published<S, B, SEATS>,
+        versions: &'a [Zonelists],
+        clock: &Clock,
+        start: &Meeting,
+        walking: &AtomicUsize,
+    ) -> Result<(), StressError> {
+        self.records.clear();
+        self.took.clear();
+        start.wait();
+        while walking.load(Relaxed) > 0 {
+            let lists = &versions[self.turn % versions.len()];
+            self.turn += 1;
+            let begin = clock.stamp();
+            let called = Instant::now();
+            let version = published.publish(lists)?;
+            self.took.push(called.elapsed());
+            let span = Span { begin, end: clock.stamp() };
+            self.records.push(Record { version, span, lists });
+        }
+        Ok(())
+    }
+}
