@@ -1,5 +1,6 @@
 //! The subcommands, a file each.
 
+pub mod compare;
 pub mod order;
 pub mod probe;
 pub mod schemes;
@@ -8,12 +9,15 @@ pub mod zoneinfo;
 use std::process::ExitCode;
 
 use clap::Subcommand;
+use zonelist_core::conformance::StressError;
 
 use crate::{contender::SetupError, machine::ReadError, output::OutputError, schemes::UnknownScheme};
 
 /// What the command can do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Reader cost, update cost and consistency of every scheme, side by side: what a bare call does.
+    Compare(compare::Args),
     /// The fallback order of every node, at boot and as a rebuild gives it now.
     Order(order::Args),
     /// The zones with watermarks and lowmem reserves computed from their sizes.
@@ -38,6 +42,9 @@ pub enum CommandError {
     /// A scheme can't be set up for this machine.
     #[error(transparent)]
     SetUp(#[from] SetupError),
+    /// A scheme failed under load.
+    #[error(transparent)]
+    Stress(#[from] StressError),
     /// There is no such scheme.
     #[error(transparent)]
     Scheme(#[from] UnknownScheme),
@@ -56,6 +63,7 @@ impl Command {
     /// Bad input, or output that can't be written.
     pub fn run(&self) -> Result<ExitCode, CommandError> {
         match self {
+            Self::Compare(args) => args.run(),
             Self::Order(args) => args.run(),
             Self::Zoneinfo(args) => args.run(),
             Self::Schemes(args) => args.run(),
