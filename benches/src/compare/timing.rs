@@ -51,6 +51,8 @@ pub struct Timed {
     pub dependent: Option<Measure>,
     /// The first zone, by hand.
     pub by_hand: Option<Measure>,
+    /// The first zone, to the same by hand.
+    pub to_hand: Option<f64>,
     /// Whole walks of [`WALKS`].
     pub full: Vec<Measure>,
 }
@@ -92,28 +94,35 @@ impl Timing {
     /// The floor's medians.
     #[must_use]
     pub fn raw(&self) -> Timed {
-        self.timed(0, None)
+        self.timed(Track::RAW, None)
     }
 
     /// A scheme's medians.
     #[must_use]
     pub fn scheme(&self, scheme: SchemeId) -> Timed {
         let place = self.schemes.iter().position(|&chosen| chosen == scheme);
-        place.map_or_else(Timed::default, |i| self.timed(1 + i, Some(1 + self.schemes.len() + i)))
+        place.map_or_else(Timed::default, |i| self.timed(Track::SCHEMES + 2 * i, Some(Track::SCHEMES + 2 * i + 1)))
     }
 
-    fn timed(&self, contender: usize, by_hand: Option<usize>) -> Timed {
+    fn timed(&self, contender: usize, hand: Option<usize>) -> Timed {
+        let first = &self.tracks[0];
         Timed {
-            first: self.tracks[0].median(contender),
-            dependent: self.tracks[1].median(contender),
-            by_hand: by_hand.and_then(|hand| self.tracks[0].median(hand)),
-            full: self.tracks[2..].iter().filter_map(|track| track.median(contender)).collect(),
+            first: first.median(contender, Track::RAW),
+            dependent: self.tracks[1].median(contender, Track::RAW),
+            by_hand: hand.and_then(|hand| first.median(hand, Track::RAW)),
+            to_hand: hand.and_then(|hand| Some(first.median(contender, hand)?.ratio)),
+            full: self.tracks[2..].iter().filter_map(|track| track.median(contender, Track::RAW)).collect(),
         }
     }
 }
 
 impl Track {
-    /// The floor, then the schemes, then where wanted their twins by hand.
+    /// The floor's place.
+    const RAW: usize = 0;
+
+    /// The first scheme's place; behind each scheme is its twin by hand, where there is one.
+    const SCHEMES: usize = 1;
+
     fn new(
         chosen: &[SchemeId],
         lists: Lists<'_>,
@@ -125,10 +134,8 @@ impl Track {
         let mut contenders: Vec<Option<Box<dyn Contender>>> = vec![Some(Box::new(Raw::new(lists)))];
         for &scheme in chosen {
             contenders.push(Some(set_up(scheme, lists)?));
-        }
-        if hands {
-            let asymmetric = schemes::asymmetric();
-            contenders.extend(chosen.iter().map(|scheme| by_hand(scheme.name(), lists, asymmetric)));
+            let hand = hands.then(|| by_hand(scheme.name(), lists, schemes::asymmetric()));
+            contenders.push(hand.flatten());
         }
         Ok(Self { contenders, nodes, run, repeats, rounds: Vec::new() })
     }
@@ -149,12 +156,13 @@ impl Track {
         self.rounds.push(row);
     }
 
-    fn median(&self, contender: usize) -> Option<Measure> {
+    /// The medians of a contender's time and of its ratio to another.
+    fn median(&self, contender: usize, to: usize) -> Option<Measure> {
         let of = |value: &dyn Fn(&[Option<f64>]) -> Option<f64>| {
             median(self.rounds.iter().filter_map(|row| value(row)).collect())
         };
         let ns = of(&|row| *row.get(contender)?)?;
-        let ratio = of(&|row| Some((*row.get(contender)?)? / (*row.first()?)?))?;
+        let ratio = of(&|row| Some((*row.get(contender)?)? / (*row.get(to)?)?))?;
         Some(Measure { ns, ratio })
     }
 }

@@ -148,9 +148,12 @@ impl<const ASYMMETRIC: bool> Look for StopWorld<ASYMMETRIC> {
     }
 }
 
+/// A version that is never written again.
+type Table = Slots<Box<[Option<Zoneref>]>>;
+
 struct EpochSwap {
     local: LocalHandle,
-    current: Box<Atomic<Slots<Box<[Option<Zoneref>]>>>>,
+    current: Box<Atomic<Table>>,
     filter: SlotFilter,
 }
 
