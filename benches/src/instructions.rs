@@ -15,8 +15,8 @@ use zonelist_core::NodeId;
 
 use crate::{
     compare::set_up,
-    contender::{Contender, Raw, SetupError},
-    schemes::UnknownScheme,
+    contender::{Contender, Raw, SetupError, by_hand},
+    schemes::{self, UnknownScheme},
     workload::synthetic,
 };
 
@@ -36,16 +36,17 @@ impl Probe {
         Self::NAMES.iter().find(|(probe, _)| *probe == self).map_or("", |(_, name)| name)
     }
 
-    /// Does the loop; `contender` is a scheme's name or `raw`.
+    /// Does the loop; `contender` is `raw`, a scheme's name, or one with [`BY_HAND`] behind it.
     ///
     /// # Errors
     /// The scheme can't be set up. A name that is no scheme's is `None`.
     pub fn run(self, contender: &str, loops: usize) -> Option<Result<u32, SetupError>> {
         let lists = synthetic(if self == Self::FirstZone { 8 } else { 64 });
-        let made = match contender.parse() {
-            Ok(scheme) => set_up(scheme, lists.lists()),
-            Err(UnknownScheme) if contender == "raw" => Ok(Box::new(Raw::new(lists.lists())) as Box<dyn Contender>),
-            Err(UnknownScheme) => return None,
+        let made = match (contender.parse(), contender.strip_suffix(BY_HAND)) {
+            (Ok(scheme), _) => set_up(scheme, lists.lists()),
+            (Err(UnknownScheme), Some(scheme)) => Ok(by_hand(scheme, lists.lists(), schemes::asymmetric())?),
+            (Err(UnknownScheme), None) if contender == "raw" => Ok(Box::new(Raw::new(lists.lists())) as _),
+            (Err(UnknownScheme), None) => return None,
         };
         let nodes: Vec<NodeId> = (0..READS as u16).filter_map(|i| NodeId::new(i % 2)).collect();
         let run = |mut contender: Box<dyn Contender>| {
@@ -58,6 +59,9 @@ impl Probe {
         Some(made.map(run))
     }
 }
+
+/// Behind a scheme's name: its twin by hand.
+pub const BY_HAND: &str = " by hand";
 
 /// Reads of one loop of a probe.
 const READS: usize = 256;
