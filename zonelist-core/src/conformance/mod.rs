@@ -14,5 +14,5 @@ mod stress;
 pub use history::{AsLists, History, HistoryError, Published, Span, Walked};
 pub use sample::Sample;
 #[cfg(all(feature = "std", not(loom)))]
-pub use stress::{Load, Stress, StressError};
+pub use stress::{Load, Stress, StressError, stressed};
 pub use verdict::{Tally, Verdict};

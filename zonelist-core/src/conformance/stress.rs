@@ -10,6 +10,7 @@
 
 use std::{
     panic::resume_unwind,
+    println,
     sync::{
         Barrier as Meeting,
         atomic::{
@@ -22,7 +23,7 @@ use std::{
     vec::Vec,
 };
 
-use super::{History, HistoryError, Published as Record, Span, Tally, Walked};
+use super::{History, HistoryError, Published as Record, Sample, Span, Tally, Walked};
 use crate::{
     NodeId, Request, Zonelists, Zoneref,
     publish::{Barrier, Guarantee, PublishError, Published, ReaderError, Scheme, Version, Walk},
@@ -181,6 +182,25 @@ impl<'a, S: Scheme, B: Barrier, const SEATS: usize> Stress<'a, S, B, SEATS> {
         self.current = next;
         Ok(())
     }
+}
+
+/// The least load that a scheme's own tests put on it: two readers and so many publishers of the
+/// [`Sample`], until each side has met the other often. Prints and gives what the walks were.
+///
+/// # Panics
+/// There are no seats for two readers, no room for the lists, or versions are numbered wrongly.
+pub fn stressed<S: Scheme, B: Barrier, const SEATS: usize>(
+    published: &Published<S, B, SEATS>,
+    publishers: usize,
+) -> Tally {
+    let Sample { versions, requests } = Sample::default();
+    let load = Load { readers: 2, publishers, walks: 1000, versions: &versions, requests: &requests };
+    let mut stress = Stress::new(published, load).expect("room for the sample");
+    while stress.tally().walks < 20_000 || stress.publishes() < 2_000 {
+        stress.burst().expect("a burst");
+    }
+    println!("{}, {publishers} publishing: {} publishes; {}", S::FACTS.scheme, stress.publishes(), stress.tally());
+    stress.tally()
 }
 
 /// What the threads of a burst share.
