@@ -9,7 +9,7 @@ use clap::{Args, Parser, ValueEnum};
 use zonelist_core::Rules;
 
 use crate::{
-    commands::Command,
+    commands::{Command, compare},
     machine::{Builtin, Loaded, MachineSource, ReadError},
 };
 
@@ -17,11 +17,13 @@ use crate::{
 ///
 /// Exits 0 when what it did holds, 1 when a check that it made failed, 2 on bad input.
 #[derive(Debug, Parser)]
-#[command(name = "zonelist", version, subcommand_required = true, arg_required_else_help = true)]
-#[command(after_help = after_help())]
+#[command(name = "zonelist", version, args_conflicts_with_subcommands = true, after_help = after_help())]
 pub struct Cli {
     #[command(subcommand)]
-    command: Command,
+    command: Option<Command>,
+    /// Without a subcommand: what to compare.
+    #[command(flatten)]
+    compare: compare::Args,
 }
 
 fn after_help() -> String {
@@ -32,7 +34,8 @@ fn after_help() -> String {
 /// Runs the command on the process' arguments.
 #[must_use]
 pub fn main() -> ExitCode {
-    match Cli::parse().command.run() {
+    let cli = Cli::parse();
+    match cli.command.unwrap_or(Command::Compare(cli.compare)).run() {
         Ok(code) => code,
         Err(error) => {
             say(&format!("error: {error}"));

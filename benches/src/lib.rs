@@ -5,6 +5,8 @@ pub mod commands;
 pub mod compare;
 pub mod contender;
 pub mod cubic;
+pub mod evidence;
+pub mod instructions;
 pub mod machine;
 pub mod output;
 pub mod schemes;

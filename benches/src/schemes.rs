@@ -1,5 +1,7 @@
 //! The schemes, by name: the one list that all commands and tests go by.
 
+use std::str::FromStr;
+
 use zonelist_core::{
     Capacity, Slot, Slots, StopWorld, StopWorldPreempted,
     publish::{Barrier, Facts, FullFence, Scheme},
@@ -43,30 +45,71 @@ pub trait Visitor {
     fn visit<S: Buildable, B: Barrier>(&mut self) -> Self::Output;
 }
 
-/// A scheme's facts, and how to send a visitor there.
-#[derive(Debug)]
-pub struct Entry<V: Visitor> {
-    /// What it says of itself.
-    pub facts: Facts,
-    /// Sends a visitor.
-    pub send: fn(&mut V) -> V::Output,
+/// Calls a macro with the types of all schemes, the baseline first.
+macro_rules! with_schemes {
+    ($call:ident) => {
+        $call! {
+            StopWorld<Box<[Slot]>>,
+            StopWorldPreempted<Box<[Slot]>>,
+            EpochSwap,
+            SeqRetry<Box<[Slot]>>,
+            InPlace<Box<[Slot]>>,
+        }
+    };
 }
 
-/// Every scheme, the baseline first.
-#[must_use]
-pub fn all<V: Visitor>() -> Vec<Entry<V>> {
-    macro_rules! entries {
-        ($($scheme:ty),* $(,)?) => {
-            vec![$(Entry { facts: <$scheme as Scheme>::FACTS, send: send::<V, $scheme> }),*]
-        };
+/// One of the schemes.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct SchemeId(usize);
+
+impl SchemeId {
+    /// The facts of every scheme, by place.
+    const FACTS: &'static [Facts] = {
+        macro_rules! list {
+            ($($scheme:ty,)*) => { &[$(<$scheme as Scheme>::FACTS),*] };
+        }
+        with_schemes!(list)
+    };
+
+    /// All of them, the baseline first.
+    #[must_use]
+    pub fn all() -> Vec<Self> {
+        (0..Self::FACTS.len()).map(Self).collect()
     }
-    entries![
-        StopWorld<Box<[Slot]>>,
-        StopWorldPreempted<Box<[Slot]>>,
-        EpochSwap,
-        SeqRetry<Box<[Slot]>>,
-        InPlace<Box<[Slot]>>,
-    ]
+
+    /// What it says of itself.
+    #[must_use]
+    pub fn facts(self) -> &'static Facts {
+        &Self::FACTS[self.0]
+    }
+
+    /// Its name.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        self.facts().scheme
+    }
+
+    /// Sends a visitor to it.
+    pub fn visit<V: Visitor>(self, visitor: &mut V) -> V::Output {
+        macro_rules! list {
+            ($($scheme:ty,)*) => { [$(send::<V, $scheme>),*] };
+        }
+        let sends: [fn(&mut V) -> V::Output; Self::FACTS.len()] = with_schemes!(list);
+        sends[self.0](visitor)
+    }
+}
+
+/// A name that is no scheme's.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("expected one of {}", SchemeId::all().iter().map(|scheme| scheme.name()).collect::<Vec<_>>().join(", "))]
+pub struct UnknownScheme;
+
+impl FromStr for SchemeId {
+    type Err = UnknownScheme;
+
+    fn from_str(name: &str) -> Result<Self, UnknownScheme> {
+        Self::all().into_iter().find(|scheme| scheme.name() == name).ok_or(UnknownScheme)
+    }
 }
 
 fn send<V: Visitor, S: Buildable>(visitor: &mut V) -> V::Output {
@@ -84,15 +127,4 @@ pub fn asymmetric() -> bool {
     return zonelist_core::publish::Membarrier::prepare();
     #[cfg(not(all(target_os = "linux", not(loom))))]
     false
-}
-
-/// The facts of every scheme.
-#[must_use]
-pub fn facts() -> Vec<Facts> {
-    struct Nobody;
-    impl Visitor for Nobody {
-        type Output = ();
-        fn visit<S: Buildable, B: Barrier>(&mut self) {}
-    }
-    all::<Nobody>().into_iter().map(|entry| entry.facts).collect()
 }

@@ -72,13 +72,14 @@ impl Toggle {
     }
 }
 
-/// A machine of so many nodes, all 20 apart: for lists that only have to be large.
+/// A machine of so many nodes, each with CPUs and memory, at random distances.
 #[must_use]
-pub fn flat_machine(nodes: u32) -> Option<Machine> {
+pub fn scattered(nodes: u32, seed: u64) -> Option<Machine> {
+    let mut draw = fastrand::Rng::with_seed(seed);
     let all: Vec<u32> = (0..nodes).collect();
-    let row = |from: &u32| all.iter().map(|to| if from == to { 10 } else { 20 }).collect();
+    let mut row = |from: u32| all.iter().map(|&to| if from == to { 10 } else { draw.u32(11..=255) }).collect();
     let description = MachineDescription {
-        distance: all.iter().map(row).collect(),
+        distance: all.iter().map(|&from| row(from)).collect(),
         online: all.clone(),
         has_cpu: all.clone(),
         has_memory: all.clone(),

@@ -1,21 +1,32 @@
 //! The subcommands, a file each.
 
+pub mod compare;
 pub mod order;
+pub mod probe;
+pub mod schemes;
 pub mod zoneinfo;
 
 use std::process::ExitCode;
 
 use clap::Subcommand;
+use zonelist_core::conformance::StressError;
 
-use crate::{machine::ReadError, output::OutputError};
+use crate::{contender::SetupError, machine::ReadError, output::OutputError, schemes::UnknownScheme};
 
 /// What the command can do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Reader cost, update cost and consistency of every scheme, side by side: what a bare call does.
+    Compare(compare::Args),
     /// The fallback order of every node, at boot and as a rebuild gives it now.
     Order(order::Args),
     /// The zones with watermarks and lowmem reserves computed from their sizes.
     Zoneinfo(zoneinfo::Args),
+    /// The schemes and their facts, as far as a test shows them.
+    Schemes(schemes::Args),
+    /// One loop of one contender, for valgrind to count.
+    #[command(hide = true)]
+    Probe(probe::Args),
 }
 
 /// Why a subcommand could not do its work; the exit code is 2.
@@ -28,6 +39,15 @@ pub enum CommandError {
     /// The report can't be written.
     #[error(transparent)]
     Output(#[from] OutputError),
+    /// A scheme can't be set up for this machine.
+    #[error(transparent)]
+    SetUp(#[from] SetupError),
+    /// A scheme failed under load.
+    #[error(transparent)]
+    Stress(#[from] StressError),
+    /// There is no such scheme.
+    #[error(transparent)]
+    Scheme(#[from] UnknownScheme),
     /// The machine's source has nothing to compute marks from.
     #[error("{machine}: no sizes of zones or no tunables; expected a source that has them, such as a recorded machine")]
     NoSizes {
@@ -43,8 +63,11 @@ impl Command {
     /// Bad input, or output that can't be written.
     pub fn run(&self) -> Result<ExitCode, CommandError> {
         match self {
+            Self::Compare(args) => args.run(),
             Self::Order(args) => args.run(),
             Self::Zoneinfo(args) => args.run(),
+            Self::Schemes(args) => args.run(),
+            Self::Probe(args) => args.run(),
         }
     }
 }

@@ -1,7 +1,9 @@
 //! The comparison: what readers pay, what writers pay, and what walks under a constant writer show.
 
+mod consistency;
 mod report;
 mod timing;
 
-pub use report::{Counts, Floor, Measure, PublishCost, RawReport, Report, SchemeReport};
-pub use timing::{Timed, Timing, WALKS};
+pub use consistency::{Consistency, Pressure};
+pub use report::{Counts, Floor, Measure, PublishCost, RawReport, Report, SchemeReport, table};
+pub use timing::{Timed, Timing, WALKS, set_up};

@@ -181,7 +181,9 @@ impl Report {
     }
 }
 
-fn table(header: &[&str]) -> Table {
+/// An empty table; every column but the first is aligned to the right.
+#[must_use]
+pub fn table(header: &[&str]) -> Table {
     let mut table = Table::new();
     table.load_style(UTF8_HORIZONTAL_ONLY).set_header(header);
     for column in table.column_iter_mut().skip(1) {

@@ -6,15 +6,12 @@
 
 use std::{hint::black_box, time::Instant};
 
-use zonelist_core::{
-    Capacity, Lists, NodeId, Zonelists,
-    publish::{Barrier, Facts},
-};
+use zonelist_core::{Capacity, Lists, NodeId, Zonelists, publish::Barrier};
 
 use super::Measure;
 use crate::{
     contender::{Contender, Raw, SetupError, Through, by_hand},
-    schemes::{self, Buildable, Entry, Visitor},
+    schemes::{self, Buildable, SchemeId, Visitor},
     workload::synthetic,
 };
 
@@ -41,7 +38,7 @@ struct Track {
 /// Everything that is timed.
 #[expect(missing_debug_implementations, reason = "contenders are opaque on purpose")]
 pub struct Timing {
-    schemes: Vec<Facts>,
+    schemes: Vec<SchemeId>,
     tracks: Vec<Track>,
 }
 
@@ -63,7 +60,7 @@ impl Timing {
     ///
     /// # Errors
     /// A scheme can't be set up.
-    pub fn new(chosen: &[Facts], machine: &Zonelists, nodes: &[NodeId], seed: u64) -> Result<Self, SetupError> {
+    pub fn new(chosen: &[SchemeId], machine: &Zonelists, nodes: &[NodeId], seed: u64) -> Result<Self, SetupError> {
         let mut draw = fastrand::Rng::with_seed(seed);
         let mut drawn = |from: &[NodeId], count| (0..count).map(|_| from[draw.usize(..from.len())]).collect::<Vec<_>>();
         let first = ZONES_A_LOOP / DRAWN;
@@ -100,8 +97,8 @@ impl Timing {
 
     /// A scheme's medians.
     #[must_use]
-    pub fn scheme(&self, name: &str) -> Timed {
-        let place = self.schemes.iter().position(|facts| facts.scheme == name);
+    pub fn scheme(&self, scheme: SchemeId) -> Timed {
+        let place = self.schemes.iter().position(|&chosen| chosen == scheme);
         place.map_or_else(Timed::default, |i| self.timed(1 + i, Some(1 + self.schemes.len() + i)))
     }
 
@@ -118,7 +115,7 @@ impl Timing {
 impl Track {
     /// The floor, then the schemes, then where wanted their twins by hand.
     fn new(
-        chosen: &[Facts],
+        chosen: &[SchemeId],
         lists: Lists<'_>,
         hands: bool,
         nodes: Vec<NodeId>,
@@ -126,14 +123,12 @@ impl Track {
         repeats: usize,
     ) -> Result<Self, SetupError> {
         let mut contenders: Vec<Option<Box<dyn Contender>>> = vec![Some(Box::new(Raw::new(lists)))];
-        for Entry { facts, send } in schemes::all() {
-            if chosen.contains(&facts) {
-                contenders.push(Some(send(&mut SetUp { lists })?));
-            }
+        for &scheme in chosen {
+            contenders.push(Some(set_up(scheme, lists)?));
         }
         if hands {
             let asymmetric = schemes::asymmetric();
-            contenders.extend(chosen.iter().map(|facts| by_hand(facts.scheme, lists, asymmetric)));
+            contenders.extend(chosen.iter().map(|scheme| by_hand(scheme.name(), lists, asymmetric)));
         }
         Ok(Self { contenders, nodes, run, repeats, rounds: Vec::new() })
     }
@@ -167,6 +162,14 @@ impl Track {
 fn median(mut values: Vec<f64>) -> Option<f64> {
     values.sort_by(f64::total_cmp);
     values.get(values.len() / 2).copied()
+}
+
+/// A scheme that has published these lists, ready to be read.
+///
+/// # Errors
+/// The lists do not fit, or no reader can be registered.
+pub fn set_up(scheme: SchemeId, lists: Lists<'_>) -> Result<Box<dyn Contender>, SetupError> {
+    scheme.visit(&mut SetUp { lists })
 }
 
 struct SetUp<'l> {

@@ -26,11 +26,11 @@ pub fn by_hand(scheme: &str, lists: Lists<'_>, asymmetric: bool) -> Option<Box<d
     Some(match scheme {
         "InPlace" => Box::new(InPlace { table: table()?, filter }),
         "SeqRetry" => Box::new(SeqRetry { sequence: AtomicUsize::new(2), table: table()?, filter }),
-        "StopWorld" if asymmetric => Box::new(StopWorld::<true> { seat: Seat::default(), table: table()?, filter }),
-        "StopWorld" => Box::new(StopWorld::<false> { seat: Seat::default(), table: table()?, filter }),
+        "StopWorld" if asymmetric => Box::new(StopWorld::<true> { seat: Box::default(), table: table()?, filter }),
+        "StopWorld" => Box::new(StopWorld::<false> { seat: Box::default(), table: table()?, filter }),
         "EpochSwap" => {
             let local = Collector::new().register();
-            Box::new(EpochSwap { local, current: Atomic::new(Slots::fixed(lists)), filter })
+            Box::new(EpochSwap { local, current: Box::new(Atomic::new(Slots::fixed(lists))), filter })
         }
         _ => return None,
     })
@@ -94,26 +94,41 @@ struct Seat {
 }
 
 struct StopWorld<const ASYMMETRIC: bool> {
-    seat: Seat,
+    seat: Box<Seat>,
     table: Box<Slots<Box<[Slot]>>>,
     filter: SlotFilter,
+}
+
+impl Seat {
+    #[inline(always)]
+    fn admitted<const ASYMMETRIC: bool>(&self) -> bool {
+        self.inside.store(1, Relaxed);
+        if ASYMMETRIC {
+            compiler_fence(SeqCst);
+        } else {
+            fence(SeqCst);
+        }
+        self.gate.load(Acquire) == 0
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn wait<const ASYMMETRIC: bool>(&self) {
+        loop {
+            self.inside.store(0, Release);
+            std::thread::yield_now();
+            if self.admitted::<ASYMMETRIC>() {
+                return;
+            }
+        }
+    }
 }
 
 impl<const ASYMMETRIC: bool> StopWorld<ASYMMETRIC> {
     #[inline(always)]
     fn inside<R>(&self, read: impl FnOnce(&Self) -> R) -> R {
-        loop {
-            self.seat.inside.store(1, Relaxed);
-            if ASYMMETRIC {
-                compiler_fence(SeqCst);
-            } else {
-                fence(SeqCst);
-            }
-            if self.seat.gate.load(Acquire) == 0 {
-                break;
-            }
-            self.seat.inside.store(0, Release);
-            std::thread::yield_now();
+        if !self.seat.admitted::<ASYMMETRIC>() {
+            self.seat.wait::<ASYMMETRIC>();
         }
         let result = read(self);
         self.seat.inside.store(0, Release);
@@ -135,7 +150,7 @@ impl<const ASYMMETRIC: bool> Look for StopWorld<ASYMMETRIC> {
 
 struct EpochSwap {
     local: LocalHandle,
-    current: Atomic<Slots<Box<[Option<Zoneref>]>>>,
+    current: Box<Atomic<Slots<Box<[Option<Zoneref>]>>>>,
     filter: SlotFilter,
 }
 
@@ -160,6 +175,6 @@ impl Look for EpochSwap {
 impl Drop for EpochSwap {
     fn drop(&mut self) {
         // SAFETY: nobody else has it; it was made by `Atomic::new`.
-        drop(unsafe { std::mem::take(&mut self.current).into_owned() });
+        drop(unsafe { std::mem::take(&mut *self.current).into_owned() });
     }
 }

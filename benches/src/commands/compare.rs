@@ -1,0 +1,99 @@
+//! `zonelist compare`: the main job, every scheme side by side.
+
+use std::{process::ExitCode, time::Duration};
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::CommandError;
+use crate::{
+    cli::MachineArgs,
+    compare::{Pressure, RawReport, Report, SchemeReport, Timing},
+    output::OutputArgs,
+    schemes::{SEATS, SchemeId},
+    workload::Toggle,
+};
+
+/// What `zonelist compare` is asked.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  zonelist compare --machine ring --scheme StopWorld --scheme InPlace --seconds 1")]
+pub struct Args {
+    #[command(flatten)]
+    machine: MachineArgs,
+    /// Only this scheme; may be given more than once.
+    #[arg(long, value_name = "NAME")]
+    scheme: Vec<SchemeId>,
+    /// How long each scheme's walks are judged.
+    #[arg(long, value_name = "N", default_value_t = 3.0, value_parser = seconds)]
+    seconds: f64,
+    /// Rounds of timed reads.
+    #[arg(long, value_name = "N", default_value_t = 101, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    rounds: u32,
+    /// Threads that walk while another publishes [default: one less than there are CPUs]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=SEATS as i64))]
+    threads: Option<u32>,
+    /// Draws which nodes are read.
+    #[arg(long, value_name = "S", default_value_t = 1)]
+    seed: u64,
+    #[command(flatten)]
+    output: OutputArgs,
+}
+
+fn seconds(text: &str) -> Result<f64, String> {
+    let seconds = text.parse().ok().filter(|seconds| (0.0..=86_400.0).contains(seconds));
+    seconds.ok_or_else(|| "expected seconds, from 0 to 86400".into())
+}
+
+impl Args {
+    pub(super) fn run(&self) -> Result<ExitCode, CommandError> {
+        let machine = self.machine.load()?.machine;
+        let toggle = Toggle::of(&machine, self.machine.rules.into());
+        let chosen: Vec<SchemeId> =
+            SchemeId::all().into_iter().filter(|id| self.scheme.is_empty() || self.scheme.contains(id)).collect();
+        let bar = self.bar(chosen.len());
+
+        let mut timing = Timing::new(&chosen, &toggle.versions[0], machine.nodes(), self.seed)?;
+        bar.set_message("timing reads");
+        for _ in 0..self.rounds {
+            timing.round();
+            bar.inc(Self::ROUND_MS);
+        }
+
+        let mut schemes = Vec::new();
+        for scheme in chosen {
+            bar.set_message(format!("judging walks of {}", scheme.name()));
+            let before = bar.position();
+            let mut tick = |over: Duration| bar.set_position(before + over.as_millis() as u64);
+            let time = Duration::from_secs_f64(self.seconds);
+            let found =
+                scheme.visit(&mut Pressure { toggle: &toggle, readers: self.readers(), time, tick: &mut tick })?;
+            let timed = timing.scheme(scheme);
+            schemes.extend(SchemeReport::new(scheme.facts(), &timed, found.publish, found.publishes, found.tally));
+        }
+        bar.finish_and_clear();
+
+        let machine = self.machine.machine.name();
+        let report = RawReport::new(&timing.raw()).map(|raw| Report { machine, rounds: timing.rounds(), raw, schemes });
+        let Some(report) = report else { return Ok(ExitCode::FAILURE) };
+        self.output.write(&report)?;
+        Ok(if report.holds() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    }
+
+    /// What a round takes on the bar, which counts milliseconds, more or less.
+    const ROUND_MS: u64 = 10;
+
+    fn bar(&self, schemes: usize) -> ProgressBar {
+        let judging = (self.seconds * 1e3) as u64 * schemes as u64;
+        let bar = ProgressBar::new(u64::from(self.rounds) * Self::ROUND_MS + judging);
+        // Draws nothing where stderr is no terminal.
+        bar.set_style(
+            ProgressStyle::with_template("{bar:30} {percent:>3}% {msg}")
+                .unwrap_or_else(|_| ProgressStyle::default_bar()),
+        );
+        bar
+    }
+
+    fn readers(&self) -> usize {
+        let cpus = std::thread::available_parallelism().map_or(1, usize::from);
+        self.threads.map_or(cpus.saturating_sub(1).clamp(1, SEATS), |threads| threads as usize)
+    }
+}

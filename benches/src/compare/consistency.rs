@@ -1,0 +1,76 @@
+//! What walks show, and what a publish takes, while one thread publishes without pause.
+
+use std::time::{Duration, Instant};
+
+use hdrhistogram::Histogram;
+use zonelist_core::{
+    Capacity, Zonelists,
+    conformance::{Load, Stress, StressError, Tally},
+    publish::{Barrier, Published},
+};
+
+use super::PublishCost;
+use crate::{
+    schemes::{Buildable, SEATS, Visitor},
+    workload::Toggle,
+};
+
+/// A scheme's run under a constant publisher.
+#[derive(Clone, Copy, Debug)]
+pub struct Consistency {
+    /// What the walks were.
+    pub tally: Tally,
+    /// How often somebody published.
+    pub publishes: u64,
+    /// What a publish took.
+    pub publish: PublishCost,
+}
+
+/// Walks and publishes for as long as asked, judging every walk.
+#[expect(missing_debug_implementations, reason = "it holds a closure")]
+pub struct Pressure<'a> {
+    /// What is published and walked.
+    pub toggle: &'a Toggle,
+    /// Threads that walk.
+    pub readers: usize,
+    /// How long.
+    pub time: Duration,
+    /// Told now and then how much of that time is over.
+    pub tick: &'a mut dyn FnMut(Duration),
+}
+
+impl Pressure<'_> {
+    /// Walks of each reader between two judgements.
+    const BURST: usize = 20_000;
+
+    fn capacity(&self) -> Capacity {
+        let needs = self.toggle.versions.iter().map(|version| Capacity::of(version.lists()));
+        let (nodes, zones) = needs.fold((0, 0), |(n, z), need| (n.max(need.nodes()), z.max(need.zones())));
+        Capacity::new(nodes, zones).unwrap_or(Capacity::of(zonelist_core::Lists::EMPTY))
+    }
+}
+
+impl Visitor for Pressure<'_> {
+    type Output = Result<Consistency, StressError>;
+
+    fn visit<S: Buildable, B: Barrier>(&mut self) -> Self::Output {
+        let published: Published<S, B, SEATS> = Published::new(S::build(self.capacity()));
+        let versions: &[Zonelists] = &self.toggle.versions;
+        let load =
+            Load { readers: self.readers, publishers: 1, walks: Self::BURST, versions, requests: &self.toggle.walks };
+        let mut stress = Stress::new(&published, load)?;
+        let mut took = Histogram::<u64>::new_with_bounds(1, 60_000_000_000, 3).unwrap_or_else(|_| unreachable!());
+        let begin = Instant::now();
+        loop {
+            stress.burst()?;
+            stress.took().for_each(|took_now| took.saturating_record(took_now.as_nanos() as u64));
+            let over = begin.elapsed();
+            (self.tick)(over.min(self.time));
+            if over >= self.time {
+                break;
+            }
+        }
+        let publish = PublishCost { ns: took.value_at_quantile(0.5), p99_ns: took.value_at_quantile(0.99) };
+        Ok(Consistency { tally: stress.tally(), publishes: stress.publishes(), publish })
+    }
+}

@@ -1,0 +1,58 @@
+//! The read budgets, in instructions: what the trait and each scheme add to a walk that nothing protects.
+//!
+//! Counted by valgrind on the release build, so that no neighbour's noise can pass or fail it.
+
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use zonelist_bench::{
+    instructions::{CountError, Probe, count},
+    schemes,
+};
+
+/// Builds the command as users run it; this test's own build is not optimised.
+fn release_build() -> PathBuf {
+    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("..");
+    let build = Command::new(env!("CARGO"))
+        .args(["build", "--release", "--locked", "--package", "zonelist-bench", "--target-dir"])
+        .arg(&target)
+        .current_dir(workspace)
+        .status();
+    assert!(build.is_ok_and(|status| status.success()), "the release build fails");
+    target.join("release/zonelist")
+}
+
+/// Instructions of a read, or `None`, said aloud, where there is no valgrind.
+fn counted(zonelist: &Path, contender: &str, probe: Probe) -> Option<f64> {
+    match count(zonelist, contender, probe) {
+        Ok(instructions) => Some(instructions),
+        Err(CountError::NoValgrind) => {
+            println!("skipped: valgrind is not installed, so no instructions were counted");
+            None
+        }
+        Err(error) => panic!("{error}"),
+    }
+}
+
+#[test]
+fn schemes_keep_their_budgets_of_instructions() {
+    let zonelist = release_build();
+    let Some(raw) = counted(&zonelist, "raw", Probe::FirstZone) else { return };
+    let Some(raw_walk) = counted(&zonelist, "raw", Probe::Walk64) else { return };
+    println!("raw: {raw:.1} instructions for the first zone, {raw_walk:.1} for a walk of 64");
+    // Valgrind knows no membarrier before 3.20: readers then pay for a fence, one instruction.
+    let fence = if schemes::asymmetric() { 1.0 } else { 0.0 };
+    for (scheme, budget) in [("InPlace", 0.0), ("SeqRetry", 2.0), ("StopWorld", 7.0 + fence)] {
+        let first = counted(&zonelist, scheme, Probe::FirstZone).expect("valgrind was there just now");
+        let walk = counted(&zonelist, scheme, Probe::Walk64).expect("valgrind was there just now");
+        println!("{scheme}: {:+.1} for the first zone, {:.3} of raw for a walk of 64", first - raw, walk / raw_walk);
+        assert!(
+            first - raw <= budget + 0.05,
+            "{scheme}: {first} instructions, {raw} of them raw's, above {budget} more"
+        );
+        assert!(walk / raw_walk <= 1.1, "{scheme}: a walk of 64 takes {walk} instructions, raw's {raw_walk}");
+    }
+}
