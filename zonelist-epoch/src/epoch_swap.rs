@@ -9,9 +9,10 @@
 //! was unlinked, and a reader pinned before keeps the epoch from getting there.
 //!
 //! What it costs: a publish allocates, and registers with the collector to do so; garbage is kept
-//! for as long as one reader stays pinned, without bound; a reader may have to free others'
-//! garbage on its way in. The collector is this scheme's own, and readers hold their handles, so
-//! nothing hides in a thread-local.
+//! for as long as one reader stays pinned, without bound. A walk reaches for the heap too: one
+//! entry in 128 lends the collector a hand, frees garbage of others, and may allocate to pass its
+//! own on. The collector is this scheme's own, and readers hold their handles, so nothing hides in
+//! a thread-local.
 
 use std::{
     mem,
@@ -111,7 +112,7 @@ impl Scheme for EpochSwap {
         guarantee: Guarantee::Snapshot,
         readers: Progress::LockFree,
         writer: Progress::LockFree,
-        allocates: Allocates::Publish,
+        allocates: Allocates::Both,
         registers: true,
         interrupt_safe: false,
         retires: true,

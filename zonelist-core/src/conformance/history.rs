@@ -79,7 +79,7 @@ pub struct History<L> {
 
 /// Publishes that no run can have recorded.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("{found} stands where {expected} belongs; expected every version once")]
+#[error("{found} stands where {expected} belongs; expected every version once, and in the order of their publishes")]
 pub struct HistoryError {
     /// The version that is there.
     pub found: Version,
@@ -115,7 +115,8 @@ impl<L: AsLists> History<L> {
     /// Sorts the publishes by version. V0, the empty lists, was there before.
     ///
     /// # Errors
-    /// A version is missing or there twice: then a record was lost, or `publish` numbered wrongly.
+    /// A version is missing or there twice, or its publish returned before that of a lower one was
+    /// called: then a record was lost, or `publish` numbered wrongly.
     pub fn new(publishes: Vec<Published<L>>) -> Result<Self, HistoryError> {
         Self::from_base(Version::default(), None, publishes)
     }
@@ -131,11 +132,7 @@ impl<L: AsLists> History<L> {
 
     fn from_base(base: Version, lists: Option<L>, mut publishes: Vec<Published<L>>) -> Result<Self, HistoryError> {
         publishes.sort_by_key(|publish| publish.version);
-        for (publish, expected) in publishes.iter().zip((base.number() + 1..).map(Version::of)) {
-            if publish.version != expected {
-                return Err(HistoryError { found: publish.version, expected });
-            }
-        }
+        numbered(base, &publishes)?;
         let mut closed = vec![u64::MAX; publishes.len() + 1];
         let mut latest = 0;
         for (closed, publish) in closed.iter_mut().zip(&publishes) {
@@ -178,4 +175,22 @@ impl<L: AsLists> History<L> {
     pub fn versions(&self) -> usize {
         self.publishes.len()
     }
+}
+
+/// Whether the publishes, sorted, are numbered as they came.
+fn numbered<L>(base: Version, publishes: &[Published<L>]) -> Result<(), HistoryError> {
+    for (publish, expected) in publishes.iter().zip((base.number() + 1..).map(Version::of)) {
+        if publish.version != expected {
+            return Err(HistoryError { found: publish.version, expected });
+        }
+    }
+    // Of the versions behind, the one whose publish was the first to return.
+    let mut first: Option<&Published<L>> = None;
+    for publish in publishes.iter().rev() {
+        if let Some(later) = first.filter(|later| later.span.end < publish.span.begin) {
+            return Err(HistoryError { found: later.version, expected: publish.version });
+        }
+        first = Some(first.filter(|later| later.span.end < publish.span.end).unwrap_or(publish));
+    }
+    Ok(())
 }

@@ -3,6 +3,7 @@
 //! The same code judges unit tests, stress runs and loom models, so that a guarantee means one thing.
 
 mod history;
+mod sample;
 mod verdict;
 
 #[cfg(loom)]
@@ -11,6 +12,7 @@ pub mod models;
 mod stress;
 
 pub use history::{AsLists, History, HistoryError, Published, Span, Walked};
+pub use sample::Sample;
 #[cfg(all(feature = "std", not(loom)))]
-pub use stress::{Load, Stress, StressError};
+pub use stress::{Load, Stress, StressError, stressed};
 pub use verdict::{Tally, Verdict};

@@ -4,8 +4,13 @@
 //! publish until the last reader is done; when all have ended, the burst's records are judged.
 //! Whoever drives decides how many bursts there are: a test counts them, a command looks at its
 //! clock and moves a progress bar.
+//!
+//! Threads that live this briefly may share a CPU even where there are others. So some walks pause
+//! in their middle and let others run, and publishers let others run now and then.
 
 use std::{
+    panic::resume_unwind,
+    println,
     sync::{
         Barrier as Meeting,
         atomic::{
@@ -18,11 +23,15 @@ use std::{
     vec::Vec,
 };
 
-use super::{History, HistoryError, Published as Record, Span, Tally, Walked};
+use super::{History, HistoryError, Published as Record, Sample, Span, Tally, Walked};
 use crate::{
     NodeId, Request, Zonelists, Zoneref,
     publish::{Barrier, Guarantee, PublishError, Published, ReaderError, Scheme, Version, Walk},
 };
+
+/// One walk of so many pauses in its middle, and a publisher after so many publishes. A prime, so
+/// that each request is paused in.
+const PAUSE: usize = 61;
 
 /// Who does what in each burst.
 #[derive(Clone, Copy, Debug)]
@@ -140,40 +149,69 @@ impl<'a, S: Scheme, B: Barrier, const SEATS: usize> Stress<'a, S, B, SEATS> {
     }
 
     fn run(&mut self) -> Result<(), StressError> {
-        let Self { published, load, ref clock, longest, .. } = *self;
-        let start = Meeting::new(load.readers + load.publishers);
-        let walking = AtomicUsize::new(load.readers);
-        let (start, walking) = (&start, &walking);
+        let burst = &Burst {
+            published: self.published,
+            load: self.load,
+            longest: self.longest,
+            clock: &self.clock,
+            start: Meeting::new(self.load.readers + self.load.publishers),
+            walking: AtomicUsize::new(self.load.readers),
+        };
+        let (walkers, publishers) = (&mut self.walkers, &mut self.publishers);
         thread::scope(|scope| {
             let mut threads = Vec::new();
-            for walker in &mut self.walkers {
-                threads.push(scope.spawn(move || walker.run(published, load, longest, clock, start, walking)));
-            }
-            for publisher in &mut self.publishers {
-                threads.push(scope.spawn(move || publisher.run(published, load.versions, clock, start, walking)));
-            }
-            // Every thread is joined, also behind one that failed; a panic goes on from here.
-            let ends =
-                threads.into_iter().map(|thread| thread.join().unwrap_or_else(|it| std::panic::resume_unwind(it)));
+            threads.extend(walkers.iter_mut().map(|walker| scope.spawn(|| walker.run(burst))));
+            threads.extend(publishers.iter_mut().map(|publisher| scope.spawn(|| publisher.run(burst))));
+            // All are joined, also behind one that failed.
+            let ends = threads.into_iter().map(|thread| thread.join().unwrap_or_else(|panic| resume_unwind(panic)));
             ends.fold(Ok(()), Result::and)
         })
     }
 
     fn judge(&mut self) -> Result<(), StressError> {
-        let publishes: Vec<_> =
-            self.publishers.iter().flat_map(|publisher| publisher.records.iter().cloned()).collect();
-        let last = publishes.iter().map(|publish| (publish.version, publish.lists)).max_by_key(|last| last.0);
+        let records = self.publishers.iter().flat_map(|publisher| &publisher.records);
+        let last = records.clone().max_by_key(|publish| publish.version);
+        let next = last.map_or(self.current, |last| (last.version, last.lists));
+        let publishes: Vec<_> = records.cloned().collect();
         let count = publishes.len() as u64;
         let history = History::after(self.current.0, self.current.1, publishes)?;
-        self.tally += self
-            .walkers
-            .iter()
-            .map(|walker| walker.judged(&history, self.load, self.longest, S::FACTS.guarantee))
-            .sum();
+        let judged = |walker: &Walker| walker.judged(&history, self.load, self.longest, S::FACTS.guarantee);
+        let tally: Tally = self.walkers.iter().map(judged).sum();
+        self.tally += tally;
         self.publishes += count;
-        self.current = last.unwrap_or(self.current);
+        self.current = next;
         Ok(())
     }
+}
+
+/// The least load that a scheme's own tests put on it: two readers and so many publishers of the
+/// [`Sample`], until each side has met the other often. Prints and gives what the walks were.
+///
+/// # Panics
+/// There are no seats for two readers, no room for the lists, or versions are numbered wrongly.
+pub fn stressed<S: Scheme, B: Barrier, const SEATS: usize>(
+    published: &Published<S, B, SEATS>,
+    publishers: usize,
+) -> Tally {
+    let Sample { versions, requests } = Sample::default();
+    let load = Load { readers: 2, publishers, walks: 1000, versions: &versions, requests: &requests };
+    let mut stress = Stress::new(published, load).expect("room for the sample");
+    while stress.tally().walks < 20_000 || stress.publishes() < 2_000 {
+        stress.burst().expect("a burst");
+    }
+    println!("{}, {publishers} publishing: {} publishes; {}", S::FACTS.scheme, stress.publishes(), stress.tally());
+    stress.tally()
+}
+
+/// What the threads of a burst share.
+struct Burst<'a, 'b, S, B, const SEATS: usize> {
+    published: &'a Published<S, B, SEATS>,
+    load: Load<'a>,
+    longest: usize,
+    clock: &'b Clock,
+    start: Meeting,
+    /// Readers that are not done.
+    walking: AtomicUsize,
 }
 
 /// The one clock of all threads.
@@ -218,13 +256,9 @@ impl Walker {
 
     fn run<S: Scheme, B: Barrier, const SEATS: usize>(
         &mut self,
-        published: &Published<S, B, SEATS>,
-        load: Load<'_>,
-        longest: usize,
-        clock: &Clock,
-        start: &Meeting,
-        walking: &AtomicUsize,
+        burst: &Burst<'_, '_, S, B, SEATS>,
     ) -> Result<(), StressError> {
+        let &Burst { published, load, longest, clock, ref start, ref walking } = burst;
         let _done = Done(walking);
         self.walks.clear();
         self.seen.clear();
@@ -237,18 +271,30 @@ impl Walker {
             let (round, request) = (self.turn / filters.len(), self.turn % filters.len());
             // One more than there can be tells a walk that goes on and on from one that ends.
             let enough = if round % 3 == 2 { 1 + round / 3 % longest.max(1) } else { longest + 1 };
+            let pause = self.turn.is_multiple_of(PAUSE).then_some(1 + self.turn / PAUSE % enough);
             self.turn += 1;
             let begin = clock.stamp();
             let guard = reader.enter();
             let mut walk = guard.walk(load.requests[request].0, &filters[request]);
-            let before = self.seen.len();
-            self.seen.extend(walk.by_ref().take(enough));
+            let shown = self.record(&mut walk, enough, pause);
             let told = walk.must_retry();
             let span = Span { begin, end: clock.stamp() };
-            let shown = self.seen.len() - before;
             self.walks.push(WalkRecord { request, span, shown, full: shown < enough, told });
         }
         Ok(())
+    }
+
+    /// Takes down what the walk shows, up to `enough` zonerefs, and says how many there were.
+    fn record(&mut self, walk: &mut impl Walk, enough: usize, pause: Option<usize>) -> usize {
+        let before = self.seen.len();
+        let first = pause.unwrap_or(enough);
+        self.seen.extend(walk.by_ref().take(first));
+        // A walk is over at its first `None`: asked again, it might go on.
+        if pause.is_some() && self.seen.len() - before == first {
+            thread::yield_now();
+            self.seen.extend(walk.by_ref().take(enough - first));
+        }
+        self.seen.len() - before
     }
 
     fn judged(&self, history: &History<&Zonelists>, load: Load<'_>, longest: usize, guarantee: Guarantee) -> Tally {
@@ -290,12 +336,9 @@ impl<'a> Publisher<'a> {
 
     fn run<S: Scheme, B: Barrier, const SEATS: usize>(
         &mut self,
-        published: &Published<S, B, SEATS>,
-        versions: &'a [Zonelists],
-        clock: &Clock,
-        start: &Meeting,
-        walking: &AtomicUsize,
+        burst: &Burst<'a, '_, S, B, SEATS>,
     ) -> Result<(), StressError> {
+        let Burst { published, load: Load { versions, .. }, clock, start, walking, .. } = burst;
         self.records.clear();
         self.took.clear();
         start.wait();
@@ -308,6 +351,9 @@ impl<'a> Publisher<'a> {
             self.took.push(called.elapsed());
             let span = Span { begin, end: clock.stamp() };
             self.records.push(Record { version, span, lists });
+            if self.records.len().is_multiple_of(PAUSE) {
+                thread::yield_now();
+            }
         }
         Ok(())
     }

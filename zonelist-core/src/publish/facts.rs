@@ -26,7 +26,7 @@ pub enum Progress {
     Blocking,
 }
 
-/// What reaches for the heap, after construction and registration.
+/// What reaches for the heap, to allocate or to free, after construction and registration.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Allocates {
     /// Neither side.

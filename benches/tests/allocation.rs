@@ -1,0 +1,203 @@
+//! What each scheme does with the heap, counted by the allocator: who reaches for it, what a
+//! reader's place takes, and what is kept while one reader stands still.
+
+use std::{
+    alloc::{GlobalAlloc, Layout, System},
+    cell::Cell,
+    hint::black_box,
+    sync::{
+        Barrier as Meeting,
+        atomic::{AtomicBool, AtomicI64, Ordering::SeqCst},
+    },
+    thread,
+};
+
+use zonelist_bench::schemes::{Buildable, SchemeId, Visitor};
+use zonelist_core::{
+    conformance::Sample,
+    publish::{Allocates, Barrier, Progress, Published, ReaderError, StalledReader},
+};
+
+/// Counts for the calling thread, so that no other test disturbs.
+struct Counting;
+
+thread_local! {
+    /// Allocations and frees.
+    static TOUCHES: Cell<u64> = const { Cell::new(0) };
+    /// Bytes allocated less bytes freed.
+    static KEPT: Cell<i64> = const { Cell::new(0) };
+}
+
+fn count(bytes: i64) {
+    TOUCHES.set(TOUCHES.get() + 1);
+    KEPT.set(KEPT.get() + bytes);
+}
+
+// SAFETY: the system's allocator does all the work, and counting in a cell allocates nothing.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        count(layout.size() as i64);
+        // SAFETY: what the caller promised.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
+        count(-(layout.size() as i64));
+        // SAFETY: what the caller promised.
+        unsafe { System.dealloc(at, layout) }
+    }
+}
+
+#[global_allocator]
+static HEAP: Counting = Counting;
+
+/// How often this reached for the heap, be it to allocate or to free.
+fn touches<R>(what: impl FnOnce() -> R) -> (u64, R) {
+    let before = TOUCHES.get();
+    let result = what();
+    (TOUCHES.get() - before, result)
+}
+
+/// What publishes and walks reached for, in all.
+#[derive(Clone, Copy, Default, Debug)]
+struct Reached {
+    publishes: u64,
+    walks: u64,
+}
+
+/// Publishes and walks thousands of times, by turns on one thread and then at once on two.
+struct Use;
+
+const TIMES: usize = 5000;
+
+impl Visitor for Use {
+    type Output = Reached;
+
+    fn visit<S: Buildable, B: Barrier>(&mut self) -> Reached {
+        let versions = Sample::default().versions;
+        let published: Published<S, B, 1> = Published::new(S::build(Sample::CAPACITY));
+        let publish = |turn: usize| {
+            let version = &versions[turn % versions.len()];
+            touches(|| published.publish(version).unwrap()).0
+        };
+        let mut reached = Reached::default();
+        reached.walks += walks(&published, |turn| reached.publishes += publish(turn));
+        let start = Meeting::new(2);
+        thread::scope(|scope| {
+            let walks = scope.spawn(|| {
+                start.wait();
+                walks(&published, |_| ())
+            });
+            start.wait();
+            reached.publishes += (0..TIMES).map(publish).sum::<u64>();
+            reached.walks += walks.join().unwrap();
+        });
+        reached
+    }
+}
+
+/// What walks reach for, with something else done before each.
+fn walks<S: Buildable, B: Barrier>(published: &Published<S, B, 1>, mut before: impl FnMut(usize)) -> u64 {
+    let requests = Sample::default().requests;
+    let filters: Vec<_> = requests.iter().map(|(node, request)| (*node, published.filter(request))).collect();
+    let mut reader = published.reader().unwrap();
+    let mut reached = 0;
+    for turn in 0..TIMES {
+        before(turn);
+        let (node, filter) = &filters[turn % filters.len()];
+        reached += touches(|| black_box(reader.enter().walk(*node, filter).count())).0;
+    }
+    reached
+}
+
+#[test]
+fn a_scheme_reaches_for_the_heap_where_it_says_and_nowhere_else() {
+    for scheme in SchemeId::all() {
+        let reached = scheme.visit(&mut Use);
+        println!("{}: {reached:?} in {} publishes and {} walks", scheme.name(), 2 * TIMES, 2 * TIMES);
+        let measured = match (reached.publishes > 0, reached.walks > 0) {
+            (false, false) => Allocates::Never,
+            (true, false) => Allocates::Publish,
+            (false, true) => Allocates::Walk,
+            (true, true) => Allocates::Both,
+        };
+        assert_eq!(scheme.facts().allocates, measured, "{}: {reached:?}", scheme.name());
+    }
+}
+
+/// Whether a reader takes a place of its own: one of two seats, or memory.
+struct Register;
+
+impl Visitor for Register {
+    type Output = bool;
+
+    fn visit<S: Buildable, B: Barrier>(&mut self) -> bool {
+        let published: Published<S, B, 2> = Published::new(S::build(Sample::CAPACITY));
+        let (made, first) = touches(|| published.reader().unwrap());
+        let second = published.reader().unwrap();
+        let third = published.reader();
+        let refused = matches!(third, Err(ReaderError::NoSeat { seats: 2 }));
+        assert!(refused || third.is_ok());
+        drop((first, second));
+        refused || made > 0
+    }
+}
+
+#[test]
+fn a_reader_takes_a_place_of_its_own_where_the_scheme_says_so() {
+    for scheme in SchemeId::all() {
+        assert_eq!(scheme.visit(&mut Register), scheme.facts().registers, "{}", scheme.name());
+    }
+}
+
+/// Bytes that so many publishes keep while a reader stands within a walk.
+struct Stall {
+    publishes: usize,
+}
+
+impl Visitor for Stall {
+    type Output = i64;
+
+    fn visit<S: Buildable, B: Barrier>(&mut self) -> i64 {
+        let Sample { versions, requests } = Sample::default();
+        let published: Published<S, B, 1> = Published::new(S::build(Sample::CAPACITY));
+        published.publish(&versions[0]).unwrap();
+        let filter = published.filter(&requests[0].1);
+        let mut reader = published.reader().unwrap();
+        let (kept, done) = (AtomicI64::new(0), AtomicBool::new(false));
+        thread::scope(|scope| {
+            let guard = reader.enter();
+            let mut walk = guard.walk(requests[0].0, &filter);
+            assert!(walk.next().is_some());
+            scope.spawn(|| {
+                let before = KEPT.get();
+                for version in versions.iter().cycle().take(self.publishes) {
+                    published.publish(version).unwrap();
+                    kept.store(KEPT.get() - before, SeqCst);
+                }
+                done.store(true, SeqCst);
+            });
+            // A writer that waits for readers gets nowhere, and keeps nothing.
+            let waits = S::FACTS.writer == Progress::Blocking;
+            let mut turns = 0;
+            while !done.load(SeqCst) && !(waits && turns == 10_000) {
+                turns += 1;
+                thread::yield_now();
+            }
+            let kept = kept.load(SeqCst);
+            drop(walk);
+            drop(guard);
+            kept
+        })
+    }
+}
+
+#[test]
+fn what_is_kept_for_a_stalled_reader_is_bounded_where_the_scheme_says_so() {
+    for scheme in SchemeId::all() {
+        let [few, many] = [100, 2000].map(|publishes| scheme.visit(&mut Stall { publishes }));
+        println!("{}: {few} bytes kept by 100 publishes, {many} by 2000", scheme.name());
+        let measured = if many > 10 * few.max(1) { StalledReader::Unbounded } else { StalledReader::Bounded };
+        assert_eq!(scheme.facts().stalled_reader, measured, "{}", scheme.name());
+    }
+}

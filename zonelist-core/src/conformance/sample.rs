@@ -1,0 +1,64 @@
+//! Lists to try a scheme on.
+
+use alloc::{vec, vec::Vec};
+
+use crate::{Capacity, Lists, NodeId, Request, Row, ZoneId, ZoneKind, Zonelists, Zoneref};
+
+/// A small machine's lists as they come and go, and what may be asked of them: for a scheme's own
+/// tests.
+///
+/// Three nodes with a Normal zone each. Node 0 has a Movable one too, until it has not; then the
+/// other nodes trade places.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Sample {
+    /// What to publish, in turn. No two neighbours are the same.
+    pub versions: Vec<Zonelists>,
+    /// What to walk: lists that change in front, in the middle and not at all.
+    pub requests: Vec<(NodeId, Request)>,
+}
+
+impl Sample {
+    /// What a scheme needs room for.
+    pub const CAPACITY: Capacity = Capacity::new(3, 4).unwrap();
+}
+
+impl Default for Sample {
+    fn default() -> Self {
+        let node = |number| NodeId::new(number).unwrap_or_else(|| unreachable!("a low number"));
+        let [zero, one, two] = [0, 1, 2].map(node);
+        let (any, kernel) = (Request::up_to(ZoneKind::Movable), Request::up_to(ZoneKind::Normal));
+        let others = Some([one, two].into_iter().collect());
+        Self {
+            versions: vec![
+                lists(&[zero, one, two], true),
+                lists(&[zero, one, two], false),
+                lists(&[zero, two, one], false),
+            ],
+            requests: vec![
+                (zero, any),
+                (zero, kernel),
+                (one, any),
+                (zero, any.this_node()),
+                (two, Request { nodes: others, ..kernel }),
+                (zero, Request { nodes: Some([zero].into_iter().collect()), ..any }),
+            ],
+        }
+    }
+}
+
+/// The lists of nodes that stand in a circle, and of a Movable zone of the first.
+fn lists(circle: &[NodeId; 3], movable: bool) -> Zonelists {
+    let (mut zonerefs, mut rows) = (Vec::new(), vec![Row::default(); 3]);
+    for (place, local) in circle.iter().enumerate() {
+        let start = zonerefs.len();
+        for &node in circle[place..].iter().chain(&circle[..place]) {
+            let kinds = [ZoneKind::Movable, ZoneKind::Normal];
+            let there = kinds.into_iter().filter(|&kind| kind == ZoneKind::Normal || movable && node == circle[0]);
+            zonerefs.extend(there.map(|kind| Zoneref::new(ZoneId::new(node, kind))));
+        }
+        let own = zonerefs[start..].iter().filter(|entry| entry.node() == *local).count();
+        let len = zonerefs.len() - start;
+        rows[local.index()] = Row { start: start as u32, len: len as u32, own: own as u32 };
+    }
+    Lists::new(&zonerefs, &rows).map(Zonelists::from).unwrap_or_default()
+}

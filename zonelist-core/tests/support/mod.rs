@@ -1,0 +1,185 @@
+//! A scheme that does what a test tells it to.
+#![allow(dead_code, reason = "each test needs a part of it")]
+
+use std::{
+    fmt::{self, Debug},
+    marker::PhantomData,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering::SeqCst},
+    },
+};
+
+use zonelist_core::{
+    Lists, NodeId, Request, Zonelists, Zoneref,
+    publish::{
+        Allocates, At, Facts, Grace, Guarantee, Progress, PublishError, Reclaim, Scheme, StalledReader, Walk, Writer,
+    },
+};
+
+/// What of a scheme is fixed at compile time.
+pub(crate) trait Kind: Debug + Send + Sync + 'static {
+    const GRACE: Grace = Grace::None;
+    const GUARANTEE: Guarantee;
+}
+
+#[derive(Debug)]
+pub(crate) enum Snapshot {}
+
+impl Kind for Snapshot {
+    const GUARANTEE: Guarantee = Guarantee::Snapshot;
+}
+
+#[derive(Debug)]
+pub(crate) enum Racy {}
+
+impl Kind for Racy {
+    const GUARANTEE: Guarantee = Guarantee::Racy;
+}
+
+#[derive(Debug)]
+pub(crate) enum Detected {}
+
+impl Kind for Detected {
+    const GUARANTEE: Guarantee = Guarantee::Detected;
+}
+
+/// Whose readers sit while they are inside.
+#[derive(Debug)]
+pub(crate) enum Seated {}
+
+impl Kind for Seated {
+    const GRACE: Grace = Grace::Section;
+    const GUARANTEE: Guarantee = Guarantee::Snapshot;
+}
+
+type OnPublish = Box<dyn Fn(&mut Writer<'_>) -> Result<(), PublishError> + Send + Sync>;
+
+/// A version behind a lock, and strings to pull.
+pub(crate) struct Puppet<K> {
+    pub(crate) current: Mutex<Arc<Zonelists>>,
+    pub(crate) kind: PhantomData<fn(K)>,
+    /// Called for each publish; the version is kept if it says so, by `Ok`.
+    pub(crate) on_publish: OnPublish,
+    /// Whether the version that a publish was given is forgotten.
+    pub(crate) forgets: bool,
+    /// Whether walks begin again at their end.
+    pub(crate) endless: bool,
+    /// So many walks are told to retry before one is not.
+    pub(crate) torn: usize,
+    /// How often a walk was asked.
+    pub(crate) asked: AtomicUsize,
+}
+
+impl<K> Puppet<K> {
+    pub(crate) fn new() -> Self {
+        Self {
+            current: Mutex::default(),
+            kind: PhantomData,
+            on_publish: Box::new(|_| Ok(())),
+            forgets: false,
+            endless: false,
+            torn: 0,
+            asked: AtomicUsize::new(0),
+        }
+    }
+
+    pub(crate) fn on_publish(
+        hook: impl Fn(&mut Writer<'_>) -> Result<(), PublishError> + Send + Sync + 'static,
+    ) -> Self {
+        Self { on_publish: Box::new(hook), ..Self::new() }
+    }
+}
+
+impl<K> Debug for Puppet<K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Puppet").field("current", &self.current).finish_non_exhaustive()
+    }
+}
+
+pub(crate) struct Strings<'g, K> {
+    version: Arc<Zonelists>,
+    puppet: &'g Puppet<K>,
+}
+
+pub(crate) struct PuppetWalk<'w, K> {
+    list: Vec<Zoneref>,
+    next: usize,
+    puppet: &'w Puppet<K>,
+}
+
+impl<K> Clone for PuppetWalk<'_, K> {
+    fn clone(&self) -> Self {
+        Self { list: self.list.clone(), ..*self }
+    }
+}
+
+impl<K> Iterator for PuppetWalk<'_, K> {
+    type Item = Zoneref;
+
+    fn next(&mut self) -> Option<Zoneref> {
+        if self.puppet.endless && self.next == self.list.len() {
+            self.next = 0;
+        }
+        self.next += 1;
+        self.list.get(self.next - 1).copied()
+    }
+}
+
+impl<K> Walk for PuppetWalk<'_, K> {
+    fn must_retry(&self) -> bool {
+        self.puppet.asked.fetch_add(1, SeqCst) < self.puppet.torn
+    }
+}
+
+impl<K: Kind> Scheme for Puppet<K> {
+    const FACTS: Facts = Facts {
+        scheme: "Puppet",
+        package: "zonelist-core",
+        guarantee: K::GUARANTEE,
+        readers: Progress::Blocking,
+        writer: Progress::Blocking,
+        allocates: Allocates::Both,
+        registers: matches!(K::GRACE, Grace::Step | Grace::Section),
+        interrupt_safe: false,
+        retires: matches!(K::GRACE, Grace::Section),
+        stalled_reader: StalledReader::Unbounded,
+        no_std: false,
+        no_alloc: false,
+    };
+    const GRACE: Grace = K::GRACE;
+    type Local = ();
+    type Filter = Request;
+    type Pinned<'g> = Strings<'g, K>;
+    type Walk<'w> = PuppetWalk<'w, K>;
+
+    fn local(&self) {}
+
+    fn filter(&self, request: &Request) -> Request {
+        *request
+    }
+
+    fn pin<'g>(&'g self, (): &'g (), _: At<'g, Self>) -> Strings<'g, K> {
+        Strings { version: Arc::clone(&self.current.lock().unwrap_or_else(PoisonError::into_inner)), puppet: self }
+    }
+
+    fn walk<'w, 'g: 'w>(pinned: &'w Strings<'g, K>, node: NodeId, filter: &'w Request) -> PuppetWalk<'w, K> {
+        let list = pinned.version.lists().of(node, filter.scope);
+        let list = list.iter().copied().filter(|entry| filter.admits(entry.zone())).collect();
+        PuppetWalk { list, next: 0, puppet: pinned.puppet }
+    }
+
+    fn publish(&self, next: Lists<'_>, writer: &mut Writer<'_>) -> Result<(), PublishError> {
+        (self.on_publish)(writer)?;
+        if !self.forgets {
+            *self.current.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(next.into());
+        }
+        Ok(())
+    }
+}
+
+impl Reclaim for Puppet<Seated> {
+    fn synchronize(&self, writer: &mut Writer<'_>) {
+        writer.stop(|| ());
+    }
+}
