@@ -11,3 +11,8 @@ pub mod machine;
 pub mod output;
 pub mod schemes;
 pub mod workload;
+
+/// The code in the README is run too.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;
