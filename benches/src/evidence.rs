@@ -14,6 +14,8 @@ struct Shown {
     tests: &'static [&'static str],
 }
 
+const ALL: &[&str] = &["StopWorld", "StopWorldPreempted", "EpochSwap", "SeqRetry", "InPlace"];
+
 /// All evidence there is.
 const SHOWN: &[Shown] = &[
     Shown {
@@ -22,6 +24,8 @@ const SHOWN: &[Shown] = &[
         tests: &[
             "zonelist-core/tests/loom.rs: a_walk_under_stop_world_is_a_snapshot",
             "zonelist-core/tests/loom.rs: stop_world_stops_two_readers",
+            "zonelist-core/tests/loom.rs: stop_world_serialises_two_publishers",
+            "zonelist-core/tests/stress.rs: stop_world_keeps_its_guarantee_by_membarrier",
         ],
     },
     Shown {
@@ -30,12 +34,16 @@ const SHOWN: &[Shown] = &[
         tests: &[
             "zonelist-core/tests/loom.rs: a_preempted_walk_misses_repeats_and_is_empty",
             "zonelist-core/tests/loom.rs: a_preempted_walk_never_meets_a_half_written_list",
+            "zonelist-core/tests/stress.rs: stop_world_preempted_keeps_its_guarantee_under_load",
         ],
     },
     Shown {
         schemes: &["EpochSwap"],
         fact: "guarantee",
-        tests: &["zonelist-epoch/tests/loom.rs: a_walk_under_epoch_swap_is_a_snapshot"],
+        tests: &[
+            "zonelist-epoch/tests/loom.rs: a_walk_under_epoch_swap_is_a_snapshot",
+            "zonelist-epoch/tests/stress.rs: epoch_swap_shows_snapshots_under_load",
+        ],
     },
     Shown {
         schemes: &["SeqRetry"],
@@ -44,6 +52,8 @@ const SHOWN: &[Shown] = &[
             "zonelist-seq/tests/loom.rs: a_torn_walk_is_told",
             "zonelist-seq/tests/loom.rs: a_torn_walk_is_told_when_asked_early",
             "zonelist-seq/tests/loom.rs: a_walk_across_two_publishes_is_told",
+            "zonelist-seq/tests/loom.rs: two_publishers_of_seq_retry_are_serialised",
+            "zonelist-seq/tests/stress.rs: seq_retry_tells_every_torn_walk",
         ],
     },
     Shown {
@@ -54,7 +64,38 @@ const SHOWN: &[Shown] = &[
             "zonelist-inplace/tests/loom.rs: a_walk_in_place_meets_a_zone_twice",
             "zonelist-inplace/tests/loom.rs: a_walk_in_place_is_empty_for_its_request",
             "zonelist-inplace/tests/loom.rs: a_walk_in_place_shows_no_zone_long_gone",
+            "zonelist-inplace/tests/stress.rs: in_place_shows_no_phantom_under_load",
         ],
+    },
+    Shown {
+        schemes: ALL,
+        fact: "allocates",
+        tests: &["benches/tests/allocation.rs: a_scheme_reaches_for_the_heap_where_it_says_and_nowhere_else"],
+    },
+    Shown {
+        schemes: ALL,
+        fact: "registers",
+        tests: &["benches/tests/allocation.rs: a_reader_takes_a_place_of_its_own_where_the_scheme_says_so"],
+    },
+    Shown {
+        schemes: ALL,
+        fact: "stalled_reader",
+        tests: &["benches/tests/allocation.rs: what_is_kept_for_a_stalled_reader_is_bounded_where_the_scheme_says_so"],
+    },
+    Shown {
+        schemes: ALL,
+        fact: "retires",
+        tests: &["benches/tests/retires.rs: a_scheme_retires_if_it_has_grace_periods"],
+    },
+    Shown {
+        schemes: &["StopWorld"],
+        fact: "retires",
+        tests: &["zonelist-core/tests/loom.rs: stop_world_waits_for_a_grace_period"],
+    },
+    Shown {
+        schemes: &["EpochSwap"],
+        fact: "retires",
+        tests: &["zonelist-epoch/tests/loom.rs: epoch_swap_waits_for_a_grace_period"],
     },
 ];
 

@@ -180,7 +180,7 @@ impl Visitor for Stall {
             // A writer that waits for readers gets nowhere, and keeps nothing.
             let waits = S::FACTS.writer == Progress::Blocking;
             let mut turns = 0;
-            while !done.load(SeqCst) && !(waits && turns == 10_000) {
+            while !(done.load(SeqCst) || waits && turns == 10_000) {
                 turns += 1;
                 thread::yield_now();
             }

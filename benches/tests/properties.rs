@@ -1,6 +1,5 @@
 //! Whatever a file says, reading it gives a machine that works or an error, never a panic.
 
-#[expect(dead_code, reason = "only the sound folder is needed here")]
 mod command;
 mod common;
 

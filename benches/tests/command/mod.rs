@@ -1,4 +1,5 @@
 //! Runs the command as a user does.
+#![allow(dead_code, reason = "not every test needs every part")]
 
 use std::{
     ffi::OsStr,
