@@ -2,6 +2,8 @@
 //!
 //! The same code judges unit tests, stress runs and loom models, so that a guarantee means one thing.
 
+#[cfg(all(feature = "std", not(loom)))]
+pub mod basics;
 mod history;
 mod sample;
 mod verdict;

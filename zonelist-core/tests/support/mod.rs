@@ -68,7 +68,7 @@ pub(crate) struct Puppet<K> {
     /// So many walks are told to retry before one is not.
     pub(crate) torn: usize,
     /// How often a walk was asked.
-    pub(crate) asked: AtomicUsize,
+    pub(crate) asked: Arc<AtomicUsize>,
 }
 
 impl<K> Puppet<K> {
@@ -80,7 +80,7 @@ impl<K> Puppet<K> {
             forgets: false,
             endless: false,
             torn: 0,
-            asked: AtomicUsize::new(0),
+            asked: Arc::default(),
         }
     }
 

@@ -1,0 +1,193 @@
+//! What is to be expected of every scheme, whatever its guarantee: each a function for its tests to call.
+//!
+//! They panic where a scheme disappoints. All want a scheme that nothing was published through yet.
+
+use std::{
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering::SeqCst},
+    },
+    thread,
+    vec::Vec,
+};
+
+use super::Sample;
+use crate::{
+    Capacity, Lists, NodeId, NodeSet, Request, Scope, ZoneKind, Zonelists, Zoneref,
+    publish::{Barrier, Guard, PublishError, Published, Reclaim, Scheme, Version},
+};
+
+/// Turns in which another thread could have done what it must not.
+const TURNS: usize = 2000;
+
+/// Every list is empty before the first publish, and is then what was published last. Versions are
+/// numbered from 1 on.
+///
+/// # Panics
+/// A walk shows anything else, or a version has another number.
+pub fn shows_what_is_published<S: Scheme, B: Barrier, const SEATS: usize>(published: &Published<S, B, SEATS>) {
+    let mut reader = published.reader().expect("a seat");
+    shows(published, &reader.enter(), Lists::EMPTY);
+    let versions = Sample::default().versions;
+    for (number, version) in (1..).zip(versions.iter().cycle().take(10)) {
+        assert_eq!(published.publish(version), Ok(Version::of(number)));
+        shows(published, &reader.enter(), version.lists());
+    }
+    assert_eq!(published.publish(Lists::EMPTY), Ok(Version::of(11)));
+    shows(published, &reader.enter(), Lists::EMPTY);
+}
+
+/// Whether walks of every list, by all sorts of requests, show these lists.
+fn shows<S: Scheme, B: Barrier, const SEATS: usize>(
+    published: &Published<S, B, SEATS>,
+    guard: &Guard<'_, S>,
+    lists: Lists<'_>,
+) {
+    let masks = [None, Some(NodeSet::EMPTY), Some(NodeSet::ALL.iter().skip(1).take(1).collect())];
+    for (highest, scope, nodes) in ZoneKind::ALL.into_iter().flat_map(|kind| {
+        let scopes = [Scope::Fallback, Scope::ThisNode];
+        scopes.into_iter().flat_map(move |scope| masks.map(|nodes| (kind, scope, nodes)))
+    }) {
+        let request = Request { scope, highest, nodes };
+        let filter = published.filter(&request);
+        for node in NodeSet::ALL.iter().filter(|node| node.index() < 5 || node.index() + 1 == crate::MAX_NODES) {
+            let list = lists.of(node, scope).iter().copied();
+            let expected: Vec<Zoneref> = list.filter(|entry| request.admits(entry.zone())).collect();
+            let seen: Vec<Zoneref> = guard.walk(node, &filter).collect();
+            assert_eq!(seen, expected, "{node:?}, {request:?}");
+        }
+    }
+}
+
+/// Threads that publish at once get every number once, and what the last of them published is current.
+///
+/// # Panics
+/// A number is lost or given twice, or an older version is current.
+pub fn concurrent_publishers_lose_no_version<S: Scheme, B: Barrier, const SEATS: usize>(
+    published: &Published<S, B, SEATS>,
+) {
+    let versions = Sample::default().versions;
+    let given = Mutex::new(Vec::new());
+    thread::scope(|scope| {
+        for version in &versions {
+            let given = &given;
+            scope.spawn(move || {
+                for _ in 0..300 {
+                    let number = published.publish(version).expect("room");
+                    given.lock().unwrap_or_else(PoisonError::into_inner).push((number, version));
+                }
+            });
+        }
+    });
+    let mut given = given.into_inner().unwrap_or_else(PoisonError::into_inner);
+    given.sort_by_key(|(number, _)| *number);
+    assert!(given.iter().map(|(number, _)| number.number()).eq(1..=900), "a number is lost or there twice");
+    let last = given.last().map_or(Lists::EMPTY, |(_, version)| version.lists());
+    shows(published, &published.reader().expect("a seat").enter(), last);
+}
+
+/// A version that is too large is refused, takes no number, and changes nothing for readers. Wants
+/// room for lists of three nodes and three zones, and no more.
+///
+/// # Panics
+/// It is published, or leaves a trace.
+pub fn what_does_not_fit_is_not_published<S: Scheme, B: Barrier, const SEATS: usize>(
+    published: &Published<S, B, SEATS>,
+) {
+    let [larger, fits, other] = <[Zonelists; 3]>::try_from(Sample::default().versions).expect("three versions");
+    let mut reader = published.reader().expect("a seat");
+    for number in [1, 2] {
+        assert!(matches!(published.publish(&larger), Err(PublishError::Capacity(_))));
+        assert!(matches!(published.try_publish(&larger), Err(PublishError::Capacity(error))
+            if error.needed == Sample::CAPACITY && error.capacity == Capacity::new(3, 3).expect("little")));
+        let version = [&fits, &other][number - 1];
+        shows(published, &reader.enter(), if number == 1 { Lists::EMPTY } else { fits.lists() });
+        assert_eq!(published.publish(version), Ok(Version::of(number)));
+        shows(published, &reader.enter(), version.lists());
+    }
+}
+
+/// A clone of a walk goes on from where the walk stood, as often as one likes.
+///
+/// # Panics
+/// It begins anew, skips a zone, or moves the walk that it was cloned from.
+pub fn a_cursor_goes_on_from_where_it_stood<S: Scheme, B: Barrier, const SEATS: usize>(
+    published: &Published<S, B, SEATS>,
+) {
+    let Sample { versions, requests } = Sample::default();
+    let (node, request): (NodeId, Request) = requests[0];
+    published.publish(&versions[0]).expect("room");
+    let filter = published.filter(&request);
+    let mut reader = published.reader().expect("a seat");
+    let guard = reader.enter();
+    let mut walk = guard.walk(node, &filter);
+    let mut expected = versions[0].lists().of(node, Scope::Fallback).iter().copied();
+    while expected.len() > 0 {
+        for _ in 0..2 {
+            assert!(walk.clone().eq(expected.clone()), "a cursor before {expected:?}");
+        }
+        assert_eq!(walk.next(), expected.next());
+    }
+    assert_eq!((walk.clone().next(), walk.next()), (None, None));
+}
+
+/// A hundred thousand readers come and go, each finding a seat and the current version.
+///
+/// # Panics
+/// One of them does not.
+pub fn short_lived_readers_find_their_seats<S: Scheme, B: Barrier, const SEATS: usize>(
+    published: &Published<S, B, SEATS>,
+) {
+    let Sample { versions, requests } = Sample::default();
+    published.publish(&versions[0]).expect("room");
+    let (node, filter) = (requests[0].0, published.filter(&requests[0].1));
+    let expected = versions[0].lists().of(node, Scope::Fallback).first().copied();
+    for _ in 0..100_000 {
+        let mut reader = published.reader().expect("a seat");
+        let first = reader.enter().walk(node, &filter).next();
+        assert_eq!(first, expected);
+    }
+}
+
+/// What is retired is dropped, and `synchronize` returns, only when a walk that began before has ended.
+///
+/// # Panics
+/// Either comes too early.
+pub fn retiring_waits_for_walks_that_began_before<S: Reclaim, B: Barrier, const SEATS: usize>(
+    published: &Published<S, B, SEATS>,
+) {
+    struct Garbage<'a>(&'a AtomicBool);
+    impl Drop for Garbage<'_> {
+        fn drop(&mut self) {
+            self.0.store(true, SeqCst);
+        }
+    }
+    let Sample { versions, requests } = Sample::default();
+    published.publish(&versions[0]).expect("room");
+    let filter = published.filter(&requests[0].1);
+    let mut reader = published.reader().expect("a seat");
+    for by_retire in [false, true] {
+        let over = AtomicBool::new(false);
+        thread::scope(|scope| {
+            let guard = reader.enter();
+            let mut walk = guard.walk(requests[0].0, &filter);
+            assert!(walk.next().is_some());
+            let waiting = scope.spawn(|| {
+                if by_retire {
+                    published.retire(Garbage(&over));
+                } else {
+                    published.synchronize();
+                    over.store(true, SeqCst);
+                }
+            });
+            for _ in 0..TURNS {
+                thread::yield_now();
+                assert!(!over.load(SeqCst), "a grace period ended within a walk");
+            }
+            drop(walk);
+            drop(guard);
+            waiting.join().expect("whoever waited");
+            assert!(over.load(SeqCst));
+        });
+    }
+}

@@ -1,0 +1,110 @@
+//! Readers: their seats, how many there are, and where they can be kept.
+
+use std::{
+    sync::atomic::{AtomicUsize, Ordering::SeqCst},
+    thread,
+};
+
+use zonelist_core::{
+    Capacity, Slot, Slots, StopWorld, StopWorldPreempted,
+    conformance::{Sample, basics},
+    publish::{FullFence, Published, ReaderError},
+};
+
+use super::{
+    ANY, node, preempted, stop_world,
+    support::{Puppet, Snapshot},
+    versions,
+};
+
+#[test]
+fn a_reader_without_a_seat_is_told_so_until_one_is_given_back() {
+    let published = stop_world::<2>(Sample::CAPACITY);
+    let (first, second) = (published.reader().unwrap(), published.reader().unwrap());
+    for _ in 0..2 {
+        assert_eq!(published.reader().unwrap_err(), ReaderError::NoSeat { seats: 2 });
+    }
+    drop(first);
+    let third = published.reader().unwrap();
+    assert_eq!(published.reader().unwrap_err(), ReaderError::NoSeat { seats: 2 });
+    drop((second, third));
+    assert!(published.reader().is_ok());
+
+    let published = preempted::<1>(Sample::CAPACITY);
+    let _only = published.reader().unwrap();
+    assert_eq!(published.reader().unwrap_err(), ReaderError::NoSeat { seats: 1 });
+}
+
+#[test]
+fn readers_that_nobody_waits_for_need_no_seat() {
+    let published: Published<_, FullFence, 1> = Published::new(Puppet::<Snapshot>::new());
+    published.publish(&versions()[0]).unwrap();
+    let filter = published.filter(&ANY);
+    let mut readers: Vec<_> = (0..100).map(|_| published.reader().unwrap()).collect();
+    let guards: Vec<_> = readers.iter_mut().map(|reader| reader.enter()).collect();
+    assert!(guards.iter().all(|guard| guard.walk(node(), &filter).count() == 4));
+}
+
+#[test]
+fn short_lived_readers_of_the_baseline_find_their_seats() {
+    basics::short_lived_readers_find_their_seats(&stop_world::<1>(Sample::CAPACITY));
+    basics::short_lived_readers_find_their_seats(&preempted::<1>(Sample::CAPACITY));
+}
+
+#[test]
+fn no_seat_is_taken_twice() {
+    let published = stop_world::<2>(Sample::CAPACITY);
+    let (seated, refused) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                for _ in 0..2000 {
+                    let Ok(reader) = published.reader() else {
+                        refused.fetch_add(1, SeqCst);
+                        thread::yield_now();
+                        continue;
+                    };
+                    assert!(seated.fetch_add(1, SeqCst) < 2, "three readers in two seats");
+                    thread::yield_now();
+                    seated.fetch_sub(1, SeqCst);
+                    drop(reader);
+                }
+            });
+        }
+    });
+    println!("{} of 8000 found no seat", refused.load(SeqCst));
+    assert_eq!([published.reader().is_ok(), published.reader().is_ok()], [true; 2]);
+}
+
+#[test]
+fn two_readers_with_a_seat_each_are_inside_at_once() {
+    let published = stop_world::<2>(Sample::CAPACITY);
+    published.publish(&versions()[0]).unwrap();
+    let filter = published.filter(&ANY);
+    let (mut one, mut other) = (published.reader().unwrap(), published.reader().unwrap());
+    let (one, other) = (one.enter(), other.enter());
+    assert!(one.walk(node(), &filter).eq(other.walk(node(), &filter)));
+}
+
+const WORDS: usize = Sample::CAPACITY.words();
+
+#[test]
+fn the_baseline_can_be_a_static() {
+    static STOP_WORLD: Published<StopWorld<[Slot; WORDS]>, FullFence, 2> =
+        Published::new(StopWorld::new(Slots::in_array(Sample::CAPACITY).unwrap()));
+    static PREEMPTED: Published<StopWorldPreempted<[Slot; WORDS]>, FullFence, 2> =
+        Published::new(StopWorldPreempted::new(Slots::in_array(Sample::CAPACITY).unwrap()));
+    basics::shows_what_is_published(&STOP_WORLD);
+    basics::shows_what_is_published(&PREEMPTED);
+    // A reader of a static can be sent anywhere, and stay.
+    let reader = STOP_WORLD.reader().unwrap();
+    thread::spawn(move || drop(reader)).join().unwrap();
+}
+
+#[test]
+fn the_baseline_works_in_memory_given_to_it() {
+    let capacity = Capacity::new(3, 4).unwrap();
+    let words = Vec::leak((0..capacity.words()).map(|_| Slot::new()).collect());
+    let table = Slots::in_place(words, capacity).unwrap();
+    basics::shows_what_is_published(&Published::<_, FullFence, 1>::new(StopWorld::new(table)));
+}

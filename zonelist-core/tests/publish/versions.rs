@@ -1,0 +1,136 @@
+//! Versions: numbered, refused, and published one at a time.
+
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{Mutex, mpsc::sync_channel},
+    thread,
+};
+
+use zonelist_core::{
+    Capacity,
+    conformance::{Sample, basics},
+    publish::{FullFence, PublishError, Published, Version},
+};
+
+use super::{
+    ANY, meanwhile, node, preempted, stop_world,
+    support::{Puppet, Seated, Snapshot},
+    versions,
+};
+
+/// Room for all but the largest version.
+const SMALL: Capacity = Capacity::new(3, 3).unwrap();
+
+#[test]
+fn readers_of_the_baseline_see_what_is_published() {
+    basics::shows_what_is_published(&stop_world::<1>(Sample::CAPACITY));
+    basics::shows_what_is_published(&preempted::<1>(Sample::CAPACITY));
+}
+
+#[test]
+fn a_scheme_behind_a_lock_is_a_scheme() {
+    basics::shows_what_is_published(&Published::<_, FullFence, 1>::new(Puppet::<Snapshot>::new()));
+    basics::concurrent_publishers_lose_no_version(&Published::<_, FullFence, 1>::new(Puppet::<Snapshot>::new()));
+    basics::a_cursor_goes_on_from_where_it_stood(&Published::<_, FullFence, 1>::new(Puppet::<Snapshot>::new()));
+}
+
+#[test]
+fn concurrent_publishers_of_the_baseline_lose_no_version() {
+    basics::concurrent_publishers_lose_no_version(&stop_world::<1>(Sample::CAPACITY));
+    basics::concurrent_publishers_lose_no_version(&preempted::<1>(Sample::CAPACITY));
+}
+
+#[test]
+fn what_does_not_fit_the_baseline_is_not_published() {
+    basics::what_does_not_fit_is_not_published(&stop_world::<1>(SMALL));
+    basics::what_does_not_fit_is_not_published(&preempted::<1>(SMALL));
+}
+
+#[test]
+fn whoever_would_not_wait_for_another_publish_is_told_that_it_is_busy() {
+    let (entered, has_entered) = sync_channel(0);
+    let (go_on, may_go_on) = sync_channel(0);
+    let may_go_on = Mutex::new(may_go_on);
+    let held_up = Puppet::<Snapshot>::on_publish(move |writer| {
+        if writer.version() == Version::of(1) {
+            entered.send(()).unwrap();
+            may_go_on.lock().unwrap().recv().unwrap();
+        }
+        Ok(())
+    });
+    let published: Published<_, FullFence, 1> = Published::new(held_up);
+    let lists = versions();
+    thread::scope(|scope| {
+        let first = scope.spawn(|| published.publish(&lists[0]));
+        has_entered.recv().unwrap();
+        assert_eq!(published.try_publish(&lists[1]), Err(PublishError::Busy));
+        assert_eq!(published.try_publish(&lists[1]), Err(PublishError::Busy));
+        go_on.send(()).unwrap();
+        assert_eq!(first.join().unwrap(), Ok(Version::of(1)));
+    });
+    assert_eq!(published.try_publish(&lists[1]), Ok(Version::of(2)));
+}
+
+#[test]
+fn a_publish_that_waits_for_a_reader_keeps_others_busy() {
+    let (entered, has_entered) = sync_channel(1);
+    let published: Published<_, FullFence, 1> = Published::new(Puppet::<Seated>::on_publish(move |writer| {
+        entered.send(()).unwrap();
+        writer.stop(|| ());
+        Ok(())
+    }));
+    let lists = versions();
+    let mut reader = published.reader().unwrap();
+    thread::scope(|scope| {
+        let guard = reader.enter();
+        let first = scope.spawn(|| published.publish(&lists[0]));
+        has_entered.recv().unwrap();
+        meanwhile(|| published.try_publish(&lists[1]) == Err(PublishError::Busy), "a publish ended within a walk");
+        drop(guard);
+        assert_eq!(first.join().unwrap(), Ok(Version::of(1)));
+    });
+}
+
+#[test]
+fn a_panic_in_a_publish_leaves_the_lock_free_and_the_gates_open() {
+    for within_stop in [false, true] {
+        let published: Published<_, FullFence, 1> =
+            Published::new(Puppet::<Seated>::on_publish(move |writer| {
+                match (writer.version().number(), within_stop) {
+                    (2, true) => writer.stop(|| panic!("a string tears")),
+                    (2, false) => panic!("a string tears"),
+                    _ => Ok(()),
+                }
+            }));
+        let lists = versions();
+        let mut reader = published.reader().unwrap();
+        let filter = published.filter(&ANY);
+        published.publish(&lists[0]).unwrap();
+        for _ in 0..2 {
+            assert!(catch_unwind(AssertUnwindSafe(|| published.publish(&lists[1]))).is_err());
+            assert_eq!(reader.enter().walk(node(), &filter).count(), 4, "readers get in, and see the version before");
+            assert!(catch_unwind(AssertUnwindSafe(|| published.try_publish(&lists[1]))).is_err(), "not busy");
+            published.synchronize();
+        }
+    }
+}
+
+#[test]
+fn a_version_that_a_scheme_refuses_takes_no_number() {
+    let error = PublishError::Capacity(zonelist_core::CapacityError { needed: Sample::CAPACITY, capacity: SMALL });
+    let tries = Mutex::new(0);
+    let picky = Puppet::<Snapshot>::on_publish(move |writer| {
+        let mut tries = tries.lock().unwrap();
+        *tries += 1;
+        if *tries % 2 == 1 {
+            return Err(error);
+        }
+        assert_eq!(writer.version().number(), *tries / 2);
+        Ok(())
+    });
+    let published: Published<_, FullFence, 1> = Published::new(picky);
+    for number in 1..5 {
+        assert_eq!(published.publish(&versions()[0]), Err(error));
+        assert_eq!(published.publish(&versions()[0]), Ok(Version::of(number)));
+    }
+}

@@ -1,0 +1,156 @@
+//! Who waits for whom: writers for readers inside, readers outside a closed gate, retiring for walks.
+
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{
+        Mutex,
+        atomic::{AtomicBool, Ordering::SeqCst},
+        mpsc::sync_channel,
+    },
+    thread,
+};
+
+use zonelist_core::{
+    conformance::{Sample, basics},
+    publish::{FullFence, Published},
+};
+
+use super::{
+    ANY, meanwhile, node, preempted, stop_world,
+    support::{Puppet, Seated},
+    versions,
+};
+
+#[test]
+fn a_publish_under_stop_world_waits_for_a_reader_inside() {
+    let published = stop_world::<2>(Sample::CAPACITY);
+    let lists = versions();
+    published.publish(&lists[0]).unwrap();
+    let filter = published.filter(&ANY);
+    let mut reader = published.reader().unwrap();
+    let done = AtomicBool::new(false);
+    thread::scope(|scope| {
+        let guard = reader.enter();
+        let (starts, has_started) = sync_channel(0);
+        let (done, published, lists) = (&done, &published, &lists);
+        let publisher = scope.spawn(move || {
+            starts.send(()).unwrap();
+            published.publish(&lists[1]).unwrap();
+            done.store(true, SeqCst);
+        });
+        has_started.recv().unwrap();
+        meanwhile(
+            || guard.walk(node(), &filter).count() == 4 && !done.load(SeqCst),
+            "a publish went past a reader that was inside",
+        );
+        drop(guard);
+        publisher.join().unwrap();
+    });
+    assert_eq!(reader.enter().walk(node(), &filter).count(), 3);
+}
+
+#[test]
+fn a_publish_under_stop_world_preempted_does_not_wait_for_a_reader_between_two_zonerefs() {
+    let published = preempted::<1>(Sample::CAPACITY);
+    published.publish(&versions()[0]).unwrap();
+    let filter = published.filter(&ANY);
+    let mut reader = published.reader().unwrap();
+    let guard = reader.enter();
+    let mut walk = guard.walk(node(), &filter);
+    assert!(walk.next().is_some());
+    // On the reader's own thread: to wait would be to wait for ever.
+    published.publish(&versions()[1]).unwrap();
+    assert_eq!(walk.count(), 2, "of three zones the first has moved into the slot that was passed");
+}
+
+#[test]
+fn readers_wait_outside_a_closed_gate() {
+    let (closed, has_closed) = sync_channel(0);
+    let (open, may_open) = sync_channel(0);
+    let may_open = Mutex::new(may_open);
+    let published: Published<_, FullFence, 2> = Published::new(Puppet::<Seated>::on_publish(move |writer| {
+        writer.stop(|| {
+            closed.send(()).unwrap();
+            may_open.lock().unwrap().recv().unwrap();
+        });
+        Ok(())
+    }));
+    // One was registered before the gates were closed, the other comes after.
+    let registered = published.reader().unwrap();
+    let inside = [const { AtomicBool::new(false) }; 2];
+    thread::scope(|scope| {
+        let publisher = scope.spawn(|| published.publish(&versions()[0]));
+        has_closed.recv().unwrap();
+        let readers = [registered, published.reader().unwrap()];
+        let entering = readers.into_iter().zip(&inside).map(|(mut reader, inside)| {
+            scope.spawn(move || {
+                let _guard = reader.enter();
+                inside.store(true, SeqCst);
+            })
+        });
+        let entering: Vec<_> = entering.collect();
+        meanwhile(|| inside.iter().all(|inside| !inside.load(SeqCst)), "a reader got in past a closed gate");
+        open.send(()).unwrap();
+        publisher.join().unwrap().unwrap();
+        entering.into_iter().for_each(|reader| reader.join().unwrap());
+    });
+    assert!(inside.iter().all(|inside| inside.load(SeqCst)));
+}
+
+#[test]
+fn nobody_is_inside_while_the_world_is_stopped() {
+    let inside = std::sync::Arc::new([const { AtomicBool::new(false) }; 2]);
+    let seen = std::sync::Arc::clone(&inside);
+    let published: Published<_, FullFence, 2> = Published::new(Puppet::<Seated>::on_publish(move |writer| {
+        writer.stop(|| assert!(seen.iter().all(|inside| !inside.load(SeqCst)), "a reader is inside"));
+        Ok(())
+    }));
+    let over = AtomicBool::new(false);
+    thread::scope(|scope| {
+        for inside in inside.iter() {
+            scope.spawn(|| {
+                let mut reader = published.reader().unwrap();
+                while !over.load(SeqCst) {
+                    let _guard = reader.enter();
+                    inside.store(true, SeqCst);
+                    thread::yield_now();
+                    inside.store(false, SeqCst);
+                }
+            });
+        }
+        let publishes = catch_unwind(AssertUnwindSafe(|| {
+            for _ in 0..500 {
+                published.publish(&versions()[0]).unwrap();
+                thread::yield_now();
+            }
+        }));
+        over.store(true, SeqCst);
+        publishes.unwrap();
+    });
+}
+
+#[test]
+fn a_panic_within_a_guard_leaves_the_seat_free() {
+    let published = stop_world::<1>(Sample::CAPACITY);
+    let mut reader = published.reader().unwrap();
+    let within = catch_unwind(AssertUnwindSafe(|| {
+        let _guard = reader.enter();
+        panic!("within a guard");
+    }));
+    assert!(within.is_err());
+    // Would wait for ever for a reader that is inside.
+    published.publish(&versions()[0]).unwrap();
+    let taken = catch_unwind(AssertUnwindSafe(|| {
+        let mut reader = reader;
+        let _guard = reader.enter();
+        panic!("with the reader and all");
+    }));
+    assert!(taken.is_err());
+    published.publish(&versions()[1]).unwrap();
+    assert!(published.reader().is_ok(), "and another one can have the only seat");
+}
+
+#[test]
+fn stop_world_retires_when_walks_that_began_before_have_ended() {
+    basics::retiring_waits_for_walks_that_began_before(&stop_world::<1>(Sample::CAPACITY));
+}

@@ -1,0 +1,77 @@
+//! What the sequence schemes owe their users beside consistency.
+#![cfg(not(loom))]
+
+use zonelist_core::{
+    Capacity, Slot, Slots,
+    conformance::{Sample, basics},
+    publish::{FullFence, Published, Walk},
+};
+use zonelist_seq::SeqRetry;
+
+fn seq_retry(capacity: Capacity) -> Published<SeqRetry<Box<[Slot]>>, FullFence, 1> {
+    Published::new(SeqRetry::new(Slots::boxed(capacity)))
+}
+
+#[test]
+fn readers_of_seq_retry_see_what_is_published() {
+    basics::shows_what_is_published(&seq_retry(Sample::CAPACITY));
+}
+
+#[test]
+fn concurrent_publishers_of_seq_retry_lose_no_version() {
+    basics::concurrent_publishers_lose_no_version(&seq_retry(Sample::CAPACITY));
+}
+
+#[test]
+fn what_does_not_fit_seq_retry_is_not_published() {
+    basics::what_does_not_fit_is_not_published(&seq_retry(Capacity::new(3, 3).unwrap()));
+}
+
+#[test]
+fn a_cursor_over_seq_retry_goes_on_from_where_it_stood() {
+    basics::a_cursor_goes_on_from_where_it_stood(&seq_retry(Sample::CAPACITY));
+}
+
+#[test]
+fn short_lived_readers_of_seq_retry_need_no_seat() {
+    basics::short_lived_readers_find_their_seats(&seq_retry(Sample::CAPACITY));
+    let published = seq_retry(Sample::CAPACITY);
+    let readers: Vec<_> = (0..10).map(|_| published.reader().unwrap()).collect();
+    assert_eq!(readers.len(), 10, "of one seat");
+}
+
+#[test]
+fn seq_retry_can_be_a_static() {
+    static PUBLISHED: Published<SeqRetry<[Slot; Sample::CAPACITY.words()]>, FullFence, 1> =
+        Published::new(SeqRetry::new(Slots::in_array(Sample::CAPACITY).unwrap()));
+    basics::shows_what_is_published(&PUBLISHED);
+}
+
+#[test]
+fn a_walk_across_a_publish_is_told_and_so_is_its_cursor() {
+    let (Sample { versions, requests }, published) = (Sample::default(), seq_retry(Sample::CAPACITY));
+    published.publish(&versions[0]).unwrap();
+    let filter = published.filter(&requests[0].1);
+    let mut reader = published.reader().unwrap();
+    let guard = reader.enter();
+    let mut walk = guard.walk(requests[0].0, &filter);
+    assert!(walk.next().is_some() && !walk.must_retry());
+    let mut cursor = walk.clone();
+    published.publish(&versions[1]).unwrap();
+    assert!(walk.must_retry() && cursor.must_retry(), "also before the end");
+    assert!(cursor.by_ref().count() < 3 && cursor.must_retry(), "and at it");
+    let again = guard.walk(requests[0].0, &filter);
+    assert!(again.clone().count() == 3 && !again.must_retry(), "the next walk is not");
+}
+
+#[test]
+fn a_refused_publish_disturbs_no_walk() {
+    let (Sample { versions, requests }, published) = (Sample::default(), seq_retry(Capacity::new(3, 3).unwrap()));
+    published.publish(&versions[1]).unwrap();
+    let filter = published.filter(&requests[0].1);
+    let mut reader = published.reader().unwrap();
+    let guard = reader.enter();
+    let walk = guard.walk(requests[0].0, &filter);
+    published.publish(&versions[0]).unwrap_err();
+    assert!(!walk.must_retry());
+}
