@@ -1,6 +1,8 @@
 //! The judge of all schemes: recorded publishes and walks in, verdicts out.
 //!
-//! The same code judges unit tests, stress runs and loom models, so that a guarantee means one thing.
+//! The same code judges unit tests, stress runs and loom models, so that a guarantee means one
+//! thing. With `std` there are also the tests that every scheme has to pass, and a load to put on
+//! it; under loom, the models.
 
 #[cfg(all(feature = "std", not(loom)))]
 pub mod basics;

@@ -51,18 +51,12 @@ pub struct Load<'a> {
 /// A scheme under load.
 ///
 /// ```
-/// use zonelist_core::{*, conformance::{Load, Stress}, publish::{FullFence, Published}};
-/// let node = NodeId::new(0).unwrap();
-/// let entry = |kind| Zoneref::new(ZoneId::new(node, kind));
-/// let zonerefs = [entry(ZoneKind::Movable), entry(ZoneKind::Normal)];
-/// let lists = |start, len| Lists::new(&zonerefs, &[Row { start, len, own: len }]).map(Zonelists::from).unwrap();
-/// let table = Slots::boxed(Capacity::new(1, 2).unwrap());
-/// let published: Published<_, FullFence, 2> = Published::new(StopWorld::new(table));
-/// let mut stress = Stress::new(&published, Load {
-///     readers: 2, publishers: 1, walks: 100,
-///     versions: &[lists(0, 2), lists(1, 1)],
-///     requests: &[(node, Request::up_to(ZoneKind::Movable))],
-/// }).unwrap();
+/// use zonelist_core::{Slots, StopWorld, conformance::{Load, Sample, Stress}, publish::{FullFence, Published}};
+/// let Sample { versions, requests } = Sample::default();
+/// let scheme = StopWorld::new(Slots::boxed(Sample::CAPACITY));
+/// let published: Published<_, FullFence, 2> = Published::new(scheme);
+/// let load = Load { readers: 2, publishers: 1, walks: 100, versions: &versions, requests: &requests };
+/// let mut stress = Stress::new(&published, load).unwrap();
 /// for _ in 0..3 {
 ///     stress.burst().unwrap();
 /// }
