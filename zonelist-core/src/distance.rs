@@ -29,7 +29,7 @@ impl Distances {
     ///
     /// # Errors
     /// A row too many or too few, a row of another length, a distance outside `10..=255`.
-    /// A matrix that Linux would not believe is no error: see [`Distances::or_uniform`].
+    /// A matrix that Linux would not believe is no error: a machine is given the uniform one instead.
     ///
     /// ```
     /// use zonelist_core::{Distances, MachineError};

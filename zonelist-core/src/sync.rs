@@ -14,8 +14,8 @@ pub mod atomic {
 /// Waits a little for another thread.
 ///
 /// Spins at first; with `std` it then yields, since the thread waited for may need this very CPU.
-/// Under loom every turn yields, and a wait of more than [`Backoff::TURNS`] turns branches no
-/// further: two threads that wait for a third could otherwise wake each other for ever.
+/// Under loom every turn yields, and a wait of more than three turns branches no further: two
+/// threads that wait for a third could otherwise wake each other for ever.
 #[derive(Debug, Default)]
 pub struct Backoff {
     turns: u32,
@@ -23,6 +23,7 @@ pub struct Backoff {
 
 impl Backoff {
     /// Turns spent spinning before the first yield; under loom, turns explored.
+    #[cfg(any(feature = "std", loom))]
     const TURNS: u32 = if cfg!(loom) { 3 } else { 64 };
 
     /// One turn of waiting.
