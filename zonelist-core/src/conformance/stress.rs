@@ -58,11 +58,10 @@ pub struct Load<'a> {
 /// let lists = |start, len| Lists::new(&zonerefs, &[Row { start, len, own: len }]).map(Zonelists::from).unwrap();
 /// let table = Slots::boxed(Capacity::new(1, 2).unwrap());
 /// let published: Published<_, FullFence, 2> = Published::new(StopWorld::new(table));
-/// let mut stress = Stress::new(&published, Load {
-///     readers: 2, publishers: 1, walks: 100,
-///     versions: &[lists(0, 2), lists(1, 1)],
-///     requests: &[(node, Request::up_to(ZoneKind::Movable))],
-/// }).unwrap();
+/// let versions = [lists(0, 2), lists(1, 1)];
+/// let requests = [(node, Request::up_to(ZoneKind::Movable))];
+/// let load = Load { readers: 2, publishers: 1, walks: 100, versions: &versions, requests: &requests };
+/// let mut stress = Stress::new(&published, load).unwrap();
 /// for _ in 0..3 {
 ///     stress.burst().unwrap();
 /// }
@@ -86,6 +85,9 @@ pub struct Stress<'a, S, B, const SEATS: usize> {
 /// Why a burst came to nothing.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum StressError {
+    /// The load names no version or no request.
+    #[error("nothing to publish or nothing to walk; expected a version and a request at least")]
+    Idle,
     /// A reader could not be registered.
     #[error(transparent)]
     Reader(#[from] ReaderError),
@@ -101,13 +103,12 @@ impl<'a, S: Scheme, B: Barrier, const SEATS: usize> Stress<'a, S, B, SEATS> {
     /// Makes room for a burst's records, and publishes the first version.
     ///
     /// # Errors
-    /// The version does not fit.
-    ///
-    /// # Panics
-    /// There is nothing to publish or nothing to walk.
+    /// There is nothing to publish or nothing to walk, or the version does not fit.
     pub fn new(published: &'a Published<S, B, SEATS>, load: Load<'a>) -> Result<Self, StressError> {
-        assert!(!load.requests.is_empty(), "a stress needs something to walk");
-        let first = load.versions.first().expect("a stress needs something to publish");
+        let [first, ..] = load.versions else { return Err(StressError::Idle) };
+        if load.requests.is_empty() {
+            return Err(StressError::Idle);
+        }
         let longest = load.versions.iter().map(|version| version.lists().longest()).max().unwrap_or(0);
         Ok(Self {
             published,
