@@ -1,4 +1,42 @@
 //! Zonelists, their publication to readers, and the machine they describe.
+//!
+//! From the bottom up, each floor standing on those below:
+//!
+//! - **Names**: [`NodeId`], [`ZoneKind`], [`ZoneId`], and [`Zoneref`], the entry of a list in one word.
+//! - **The machine** (`alloc`): [`Machine`], checked; [`FallbackOrder`], [`Zonelists`], [`watermarks`],
+//!   [`lowmem_reserve`], by the [`Rules`] of a Linux. Pure functions, no atomics.
+//! - **Publication**: the trait [`Scheme`](publish::Scheme) and what is around it in [`publish`]; [`Slots`], the
+//!   table that most schemes keep their lists in; the baseline [`StopWorld`] and [`StopWorldPreempted`].
+//! - **Conformance** (`alloc`): the judge of all schemes, in [`conformance`].
+//!
+//! Without the features `std` and `alloc` nothing reaches for a heap or an operating system.
+//!
+//! ```
+//! use zonelist_core::{*, publish::{FullFence, Published}};
+//!
+//! // Two nodes of one zone each, 20 apart.
+//! let (machine, _) = Machine::new(MachineDescription {
+//!     possible: vec![0, 1],
+//!     distance: vec![vec![10, 20], vec![20, 10]],
+//!     online: vec![0, 1],
+//!     has_memory: vec![0, 1],
+//!     ..MachineDescription::default()
+//! })?;
+//! let zones = machine.nodes().iter().map(|&node| ZoneId::new(node, ZoneKind::Normal));
+//! let lists = Zonelists::assemble(&FallbackOrder::rebuilt(&machine, Rules::LINUX_6_1), zones);
+//!
+//! let table = Slots::boxed(Capacity::of(lists.lists()));
+//! let published: Published<_, FullFence> = Published::new(StopWorld::new(table));
+//! published.publish(&lists)?;
+//!
+//! let mut reader = published.reader()?;
+//! let any = published.filter(&Request::up_to(ZoneKind::Movable));
+//! let guard = reader.enter();
+//! let nodes: Vec<u16> = guard.walk(machine.nodes()[1], &any).map(|entry| entry.node().number()).collect();
+//! assert_eq!(nodes, [1, 0]);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+#![cfg_attr(not(feature = "alloc"), allow(rustdoc::broken_intra_doc_links, reason = "what is not built is not linked"))]
 #![no_std]
 
 #[cfg(feature = "alloc")]

@@ -94,3 +94,38 @@ fn faults_of_the_preempted_are_killed() {
         killed("a_preempted_walk_never_meets_a_half_written_list", fault);
     }
 }
+
+/// Why no writer of ours loads what it stores to: what a reader's first load can see of a writer
+/// that steps a counter from 1 to 2, with or without a load of its own before.
+#[test]
+fn loom_is_blind_to_a_store_behind_an_own_load() {
+    use std::{
+        collections::BTreeSet,
+        sync::{Arc, Mutex},
+    };
+
+    use loom::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+
+    let seen = |writer_loads: bool| {
+        let seen = Arc::new(Mutex::new(BTreeSet::new()));
+        let all = Arc::clone(&seen);
+        loom::model(move || {
+            let counter = Arc::new(AtomicUsize::new(1));
+            let writer = loom::thread::spawn({
+                let counter = Arc::clone(&counter);
+                move || {
+                    if writer_loads {
+                        counter.load(Relaxed);
+                    }
+                    counter.store(2, Relaxed);
+                }
+            });
+            let first = counter.load(Relaxed);
+            all.lock().unwrap().insert(first);
+            writer.join().unwrap();
+        });
+        seen.lock().unwrap().clone()
+    };
+    assert_eq!(seen(false), BTreeSet::from([1, 2]));
+    assert_eq!(seen(true), BTreeSet::from([1]), "loom sees it now: the rule can go, and the README's caveat");
+}

@@ -93,10 +93,13 @@ fn a_burst_says_why_it_came_to_nothing() {
     let Sample { versions, requests } = Sample::default();
     let load = Load { readers: 2, publishers: 1, walks: 10, versions: &versions, requests: &requests };
 
+    let published = stop_world::<FullFence>();
+    for idle in [Load { versions: &[], ..load }, Load { requests: &[], ..load }] {
+        assert!(matches!(Stress::new(&published, idle), Err(StressError::Idle)));
+    }
     let small: Published<_, FullFence, 2> = Published::new(StopWorld::new(Slots::boxed(Capacity::new(3, 3).unwrap())));
     assert!(matches!(Stress::new(&small, load), Err(StressError::Publish(PublishError::Capacity(_)))));
 
-    let published = stop_world::<FullFence>();
     let seats = [published.reader().unwrap(), published.reader().unwrap()];
     let mut stress = Stress::new(&published, load).unwrap();
     assert_eq!(stress.burst(), Err(StressError::Reader(ReaderError::NoSeat { seats: 2 })));

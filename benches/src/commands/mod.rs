@@ -9,9 +9,10 @@ pub mod zoneinfo;
 use std::process::ExitCode;
 
 use clap::Subcommand;
-use zonelist_core::conformance::StressError;
 
-use crate::{contender::SetupError, machine::ReadError, output::OutputError, schemes::UnknownScheme};
+use crate::{
+    compare::PressureError, contender::SetupError, machine::ReadError, output::OutputError, schemes::UnknownScheme,
+};
 
 /// What the command can do.
 #[derive(Debug, Subcommand)]
@@ -44,7 +45,7 @@ pub enum CommandError {
     SetUp(#[from] SetupError),
     /// A scheme failed under load.
     #[error(transparent)]
-    Stress(#[from] StressError),
+    Pressure(#[from] PressureError),
     /// There is no such scheme.
     #[error(transparent)]
     Scheme(#[from] UnknownScheme),

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use hdrhistogram::Histogram;
+use hdrhistogram::{CreationError, Histogram};
 use zonelist_core::{
     Capacity, Zonelists,
     conformance::{Load, Stress, StressError, Tally},
@@ -26,6 +26,16 @@ pub struct Consistency {
     pub publish: PublishCost,
 }
 
+/// Why a run came to nothing.
+#[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "each wraps the error of its name")]
+pub enum PressureError {
+    #[error(transparent)]
+    Stress(#[from] StressError),
+    #[error(transparent)]
+    Histogram(#[from] CreationError),
+}
+
 /// Walks and publishes for as long as asked, judging every walk.
 #[expect(missing_debug_implementations, reason = "it holds a closure")]
 pub struct Pressure<'a> {
@@ -40,8 +50,13 @@ pub struct Pressure<'a> {
 }
 
 impl Pressure<'_> {
-    /// Walks of each reader between two judgements.
-    const BURST: usize = 20_000;
+    /// Walks of each reader between two judgements: fewer where lists are long, since all that was
+    /// seen is kept until then.
+    fn burst(&self) -> usize {
+        const MOST: usize = 20_000;
+        const ZONEREFS: usize = 1 << 22;
+        (ZONEREFS / (self.capacity().zones() + 1)).clamp(1, MOST)
+    }
 
     fn capacity(&self) -> Capacity {
         let needs = self.toggle.versions.iter().map(|version| Capacity::of(version.lists()));
@@ -51,15 +66,15 @@ impl Pressure<'_> {
 }
 
 impl Visitor for Pressure<'_> {
-    type Output = Result<Consistency, StressError>;
+    type Output = Result<Consistency, PressureError>;
 
     fn visit<S: Buildable, B: Barrier>(&mut self) -> Self::Output {
         let published: Published<S, B, SEATS> = Published::new(S::build(self.capacity()));
         let versions: &[Zonelists] = &self.toggle.versions;
-        let load =
-            Load { readers: self.readers, publishers: 1, walks: Self::BURST, versions, requests: &self.toggle.walks };
+        let (readers, walks) = (self.readers, self.burst());
+        let load = Load { readers, publishers: 1, walks, versions, requests: &self.toggle.walks };
         let mut stress = Stress::new(&published, load)?;
-        let mut took = Histogram::<u64>::new_with_bounds(1, 60_000_000_000, 3).unwrap_or_else(|_| unreachable!());
+        let mut took = Histogram::<u64>::new_with_bounds(1, 60_000_000_000, 3)?;
         let begin = Instant::now();
         loop {
             stress.burst()?;

@@ -4,6 +4,6 @@ mod consistency;
 mod report;
 mod timing;
 
-pub use consistency::{Consistency, Pressure};
+pub use consistency::{Consistency, Pressure, PressureError};
 pub use report::{Counts, Floor, Measure, PublishCost, RawReport, Report, SchemeReport, table};
 pub use timing::{Timed, Timing, WALKS, set_up};

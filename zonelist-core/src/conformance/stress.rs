@@ -80,6 +80,9 @@ pub struct Stress<'a, S, B, const SEATS: usize> {
 /// Why a burst came to nothing.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum StressError {
+    /// The load names no version or no request.
+    #[error("nothing to publish or nothing to walk; expected a version and a request at least")]
+    Idle,
     /// A reader could not be registered.
     #[error(transparent)]
     Reader(#[from] ReaderError),
@@ -95,13 +98,12 @@ impl<'a, S: Scheme, B: Barrier, const SEATS: usize> Stress<'a, S, B, SEATS> {
     /// Makes room for a burst's records, and publishes the first version.
     ///
     /// # Errors
-    /// The version does not fit.
-    ///
-    /// # Panics
-    /// There is nothing to publish or nothing to walk.
+    /// There is nothing to publish or nothing to walk, or the version does not fit.
     pub fn new(published: &'a Published<S, B, SEATS>, load: Load<'a>) -> Result<Self, StressError> {
-        assert!(!load.requests.is_empty(), "a stress needs something to walk");
-        let first = load.versions.first().expect("a stress needs something to publish");
+        let [first, ..] = load.versions else { return Err(StressError::Idle) };
+        if load.requests.is_empty() {
+            return Err(StressError::Idle);
+        }
         let longest = load.versions.iter().map(|version| version.lists().longest()).max().unwrap_or(0);
         Ok(Self {
             published,

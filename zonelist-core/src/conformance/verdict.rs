@@ -1,7 +1,10 @@
 //! The verdict on one walk, and the tally of many.
 
-use alloc::vec::Vec;
-use core::{fmt, iter::Sum, ops::AddAssign};
+use alloc::{
+    collections::{BTreeMap, BTreeSet},
+    vec::Vec,
+};
+use core::{cmp::Ordering, fmt, iter::Sum, ops::AddAssign};
 
 use super::Walked;
 use crate::{Lists, Zoneref, publish::Guarantee};
@@ -41,7 +44,7 @@ impl Verdict {
         if candidates.clone().any(exact) {
             return Self::default();
         }
-        let candidates: Vec<Vec<Zoneref>> = candidates.map(|lists| admitted(lists).collect()).collect();
+        let candidates: Vec<Candidate> = candidates.map(|lists| Candidate::new(admitted(lists))).collect();
         Torn { seen: walk.seen, full: walk.full, candidates: &candidates }.verdict()
     }
 
@@ -56,49 +59,66 @@ impl Verdict {
     }
 }
 
+/// A candidate's zones, each with its place.
+struct Candidate(BTreeMap<u32, usize>);
+
+impl Candidate {
+    fn new(list: impl Iterator<Item = Zoneref>) -> Self {
+        Self(list.map(Zoneref::word).zip(0..).collect())
+    }
+
+    fn place(&self, entry: Zoneref) -> Option<usize> {
+        self.0.get(&entry.word()).copied()
+    }
+}
+
 /// A walk that is not exact, with its candidates.
 struct Torn<'a> {
     seen: &'a [Zoneref],
     full: bool,
-    candidates: &'a [Vec<Zoneref>],
+    candidates: &'a [Candidate],
 }
 
 impl Torn<'_> {
     fn verdict(&self) -> Verdict {
         let Self { seen, full, candidates } = *self;
-        let pairs = || seen.iter().enumerate().flat_map(|(i, a)| seen[i + 1..].iter().map(move |b| (a, b)));
+        let shown: BTreeSet<u32> = seen.iter().map(|entry| entry.word()).collect();
+        let known = |entry| candidates.iter().any(|candidate| candidate.place(entry).is_some());
         Verdict {
             torn: true,
-            missed: self.missed(),
-            repeated: pairs().any(|(a, b)| a == b),
-            phantom: seen.iter().any(|zone| !candidates.iter().any(|list| list.contains(zone))),
-            disordered: pairs().any(|(a, b)| self.opposite(*a, *b)),
-            empty: full && seen.is_empty() && candidates.iter().all(|list| !list.is_empty()),
+            missed: self.missed(&shown),
+            repeated: shown.len() < seen.len(),
+            phantom: !seen.iter().all(|&entry| known(entry)),
+            disordered: self.disordered(),
+            empty: full && seen.is_empty() && candidates.iter().all(|candidate| !candidate.0.is_empty()),
         }
     }
 
-    fn missed(&self) -> bool {
+    fn missed(&self, shown: &BTreeSet<u32>) -> bool {
         let Some((one, others)) = self.candidates.split_first() else { return false };
-        let due = |list: &[Zoneref], zone: Zoneref| {
-            let position = |wanted| list.iter().position(|&entry| entry == wanted);
-            match (position(zone), self.seen.last()) {
-                (Some(_), _) if self.full => true,
-                (Some(there), Some(&last)) => position(last).is_some_and(|last| there < last),
-                _ => false,
-            }
+        let due = |candidate: &Candidate, zone: u32| {
+            let there = candidate.0.get(&zone);
+            let last = self.seen.last().and_then(|&last| candidate.place(last));
+            there.is_some_and(|&there| self.full || last.is_some_and(|last| there < last))
         };
-        let everywhere = |zone| due(one, zone) && others.iter().all(|list| due(list, zone));
-        one.iter().any(|&zone| !self.seen.contains(&zone) && everywhere(zone))
+        let everywhere = |zone| due(one, zone) && others.iter().all(|candidate| due(candidate, zone));
+        one.0.keys().any(|&zone| !shown.contains(&zone) && everywhere(zone))
     }
 
-    /// Whether `first` before `second` is against every candidate that has both.
-    fn opposite(&self, first: Zoneref, second: Zoneref) -> bool {
-        let order = |list: &Vec<Zoneref>| {
-            let position = |wanted| list.iter().position(|&entry| entry == wanted);
-            Some(position(first)? < position(second)?)
+    fn disordered(&self) -> bool {
+        let places = |candidate: &Candidate| self.seen.iter().map(|&entry| candidate.place(entry)).collect::<Vec<_>>();
+        let places: Vec<Vec<Option<usize>>> = self.candidates.iter().map(places).collect();
+        // Most torn walks are in some candidate's order, which is soon seen; pairs take long.
+        let in_order = |places: &&Vec<Option<usize>>| places.iter().flatten().is_sorted();
+        let whole = |places: &Vec<Option<usize>>| places.iter().all(Option::is_some);
+        if places.iter().all(|places| in_order(&places)) || places.iter().filter(in_order).any(whole) {
+            return false;
+        }
+        let against = |a: usize, b: usize| {
+            let mut orders = places.iter().filter_map(|places| Some(places[a]?.cmp(&places[b]?))).peekable();
+            orders.peek().is_some() && orders.all(Ordering::is_gt)
         };
-        let mut orders = self.candidates.iter().filter_map(order).peekable();
-        first != second && orders.peek().is_some() && orders.all(|as_seen| !as_seen)
+        (0..self.seen.len()).any(|b| (0..b).any(|a| against(a, b)))
     }
 }
 
