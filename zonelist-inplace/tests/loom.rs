@@ -45,7 +45,7 @@ fn a_walk_in_place_is_empty_for_its_request() {
 }
 
 #[test]
-fn a_walk_in_place_disorders() {
+fn a_walk_in_place_is_torn_while_the_order_turns() {
     let turned = Scenario::new("in-place: order turned").before(&[N, O, P]).publisher(&[&[P, O, N]]);
     let turned = turned.reader(&[full(Normal)]).explore(in_place);
     assert!(turned.tally.torn > 0 && turned.tally.repeated > 0);
