@@ -44,6 +44,7 @@ extern crate alloc;
 #[cfg(any(feature = "std", loom, test))]
 extern crate std;
 
+mod capacity;
 mod id;
 mod lists;
 pub mod publish;
@@ -52,9 +53,10 @@ mod stop_world;
 pub mod sync;
 mod zoneref;
 
+pub use capacity::{Capacity, CapacityError};
 pub use id::{MAX_NODES, NodeId, NodeSet, ZoneId, ZoneKind};
 pub use lists::{Lists, Row, RowError};
-pub use slots::{Capacity, CapacityError, Slot, SlotFilter, SlotWalk, Slots, Storage, Word};
+pub use slots::{Slot, SlotFilter, SlotWalk, Slots, Storage, Word};
 pub use stop_world::{Gated, GatedWalk, PreemptedWalk, StopWorld, StopWorldPreempted};
 pub use zoneref::{Request, Scope, Zoneref};
 

@@ -30,8 +30,8 @@ impl<'a> Lists<'a> {
     /// The lists that these rows cut out of the zonerefs; row `i` is node `i`'s.
     ///
     /// # Errors
-    /// A row reaches past the zonerefs, has more own zones than zones or than there are kinds, or
-    /// there are more rows than node ids.
+    /// A row reaches past the zonerefs, has more zones than there are ids, more own zones than
+    /// zones or than there are kinds, or there are more rows than node ids.
     ///
     /// ```
     /// use zonelist_core::{Lists, NodeId, Row, Scope, ZoneId, ZoneKind, Zoneref};
@@ -47,7 +47,8 @@ impl<'a> Lists<'a> {
         while node < rows.len() {
             let Row { start, len, own } = rows[node];
             let within = zonerefs.len() >= start as usize && zonerefs.len() - start as usize >= len as usize;
-            if !within || own > len || own as usize > ZoneKind::COUNT || node >= crate::MAX_NODES {
+            let small = len as usize <= crate::ZoneId::LIMIT && own as usize <= ZoneKind::COUNT;
+            if !within || !small || own > len || node >= crate::MAX_NODES {
                 return Err(RowError { node });
             }
             node += 1;
@@ -81,7 +82,7 @@ impl<'a> Lists<'a> {
 
 /// A row that cuts no list out of its zonerefs.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("row {node}: expected start + len within the zonerefs, own at most len and at most 6, and at most 1024 rows")]
+#[error("row {node}: expected start + len within the zonerefs, len at most 8192, own at most len and 6, 1024 rows")]
 pub struct RowError {
     /// Which row.
     pub node: usize,

@@ -11,13 +11,14 @@
 //! slot for a node the table has no row of, ends within the table, whatever stands in between and
 //! however it changes under the walk.
 
-use core::{marker::PhantomData, ops::Range};
+use core::marker::PhantomData;
 
 #[cfg(feature = "alloc")]
 use alloc::{boxed::Box, vec::Vec};
 
 use crate::{
-    Lists, NodeId, NodeSet, Request, Scope, ZoneKind, Zoneref,
+    Capacity, CapacityError, Lists, NodeId, NodeSet, Request, Scope, Zoneref,
+    capacity::Layout,
     sync::{
         atomic::{AtomicU32, Ordering::Relaxed},
         const_fn,
@@ -110,112 +111,6 @@ storage!([] &'static mut [Slot], Slot);
 storage!([] Box<[Slot]>, Slot);
 #[cfg(feature = "alloc")]
 storage!([] Box<[Option<Zoneref>]>, Option<Zoneref>);
-
-/// How many nodes and zones a table has room for.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Capacity {
-    nodes: usize,
-    zones: usize,
-}
-
-/// Where things are in a table of some capacity, worked out once.
-#[derive(Clone, Copy, Debug)]
-struct Layout {
-    nodes: usize,
-    /// Words of a row.
-    stride: usize,
-    /// Where in a row the this-node list begins.
-    own: usize,
-    /// The slot behind the last row.
-    end: usize,
-}
-
-impl Layout {
-    const fn of(capacity: Capacity) -> Self {
-        let Capacity { nodes, .. } = capacity;
-        Self { nodes, stride: capacity.stride(), own: capacity.own(), end: nodes * capacity.stride() }
-    }
-}
-
-/// Lists that are larger than the table or scheme they were meant for. Nothing was written.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
-#[error(
-    "lists of {} nodes, the longest of {} zones; expected at most {} nodes and {} zones",
-    .needed.nodes, .needed.zones, .capacity.nodes, .capacity.zones
-)]
-pub struct CapacityError {
-    /// What the lists need.
-    pub needed: Capacity,
-    /// What there is.
-    pub capacity: Capacity,
-}
-
-impl Capacity {
-    /// Room for nodes numbered below `nodes` and fallback lists of up to `zones` entries; `None`
-    /// beyond [`MAX_NODES`](crate::MAX_NODES) and [`ZoneId::LIMIT`](crate::ZoneId::LIMIT).
-    #[must_use]
-    pub const fn new(nodes: usize, zones: usize) -> Option<Self> {
-        if nodes <= crate::MAX_NODES && zones <= crate::ZoneId::LIMIT { Some(Self { nodes, zones }) } else { None }
-    }
-
-    /// Rows: one more than the highest node that can have lists.
-    #[must_use]
-    pub const fn nodes(self) -> usize {
-        self.nodes
-    }
-
-    /// Entries of the longest fallback list.
-    #[must_use]
-    pub const fn zones(self) -> usize {
-        self.zones
-    }
-
-    /// What these lists need.
-    #[must_use]
-    pub fn of(lists: Lists<'_>) -> Self {
-        Self { nodes: lists.nodes(), zones: lists.longest() }
-    }
-
-    /// The words that a table of this capacity takes.
-    ///
-    /// ```
-    /// use zonelist_core::{Capacity, Slot};
-    /// const CAPACITY: Capacity = Capacity::new(8, 24).unwrap();
-    /// static TABLE: [Slot; CAPACITY.words()] = [const { Slot::new() }; CAPACITY.words()];
-    /// assert_eq!(TABLE.len(), 8 * (24 + 8) + 1);
-    /// ```
-    #[must_use]
-    pub const fn words(self) -> usize {
-        self.nodes * self.stride() + 1
-    }
-
-    const fn stride(self) -> usize {
-        self.own() + ZoneKind::COUNT + 1
-    }
-
-    /// Where in a row the this-node list begins.
-    const fn own(self) -> usize {
-        self.zones + 1
-    }
-
-    fn check(self, lists: Lists<'_>) -> Result<(), CapacityError> {
-        let needed = Self::of(lists);
-        if needed.nodes > self.nodes || needed.zones > self.zones {
-            return Err(CapacityError { needed, capacity: self });
-        }
-        Ok(())
-    }
-
-    /// Every list with the words that are its own, rows that the lists lack included.
-    fn segments<'a>(self, lists: Lists<'a>) -> impl Iterator<Item = (Range<usize>, &'a [Zoneref])> {
-        let rows = (0..self.nodes).zip((0..crate::MAX_NODES as u16).filter_map(NodeId::new));
-        rows.flat_map(move |(row, node)| {
-            let (start, end) = (row * self.stride(), (row + 1) * self.stride());
-            let own = start + self.own();
-            [(start..own, lists.of(node, Scope::Fallback)), (own..end, lists.of(node, Scope::ThisNode))]
-        })
-    }
-}
 
 /// A request in the form that a walk over slots reads fastest.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -414,7 +309,10 @@ mod tests {
     use std::vec::Vec;
 
     use super::*;
-    use crate::{Row, ZoneId, ZoneKind::*};
+    use crate::{
+        Row, ZoneId,
+        ZoneKind::{self, *},
+    };
 
     fn node(number: u16) -> NodeId {
         NodeId::new(number).unwrap()
