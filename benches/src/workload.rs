@@ -31,8 +31,6 @@ pub fn synthetic(zones: usize) -> Zonelists {
 pub struct Toggle {
     /// The lists with and without one Movable zone: the machine's own state first.
     pub versions: Vec<Zonelists>,
-    /// The node whose zone it is.
-    pub node: NodeId,
     /// Walks of each reader, over and over.
     pub walks: Vec<(NodeId, Request)>,
 }
@@ -68,7 +66,7 @@ impl Toggle {
             (node, movable.this_node()),
             (first, masked),
         ];
-        Self { versions, node, walks }
+        Self { versions, walks }
     }
 }
 
