@@ -1,8 +1,10 @@
 //! Loom models of the baseline, and the faults that they kill.
 #![cfg(loom)]
 
+use std::sync::Arc;
+
 use zonelist_core::{
-    Capacity, Slot, Slots, StopWorld, StopWorldPreempted,
+    Capacity, Locked, Slot, Slots, Spin, StopWorld, StopWorldPreempted,
     ZoneKind::{Movable, Normal},
     conformance::models::{NODE, Scenario, ZONES, Zone, explore_retirement, first, full, killed},
     publish::{FullFence, Published},
@@ -66,6 +68,35 @@ fn stop_world_faults_are_killed() {
     killed("stop_world_waits_for_a_grace_period", "seat: writer does not wait");
 }
 
+/// Two threads count behind a lock; one of them first only tries.
+#[test]
+fn a_lock_is_held_by_one() {
+    use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+    let interleavings = Arc::new(AtomicU64::new(0));
+    let explored = Arc::clone(&interleavings);
+    loom::model(move || {
+        explored.fetch_add(1, Relaxed);
+        let count = Arc::new(Locked::new(Spin::new(), 0));
+        let other = loom::thread::spawn({
+            let count = Arc::clone(&count);
+            move || count.with(|count| *count += 1)
+        });
+        let tried = count.try_with(|count| *count += 1).is_some();
+        count.with(|count| *count += 1);
+        other.join().unwrap();
+        assert_eq!(count.with(|count| *count), 2 + usize::from(tried));
+    });
+    let interleavings = interleavings.load(Relaxed);
+    println!("model lock: two threads: {interleavings} interleavings, exhaustive");
+    assert!(interleavings > 1);
+}
+
+#[test]
+fn faults_of_the_lock_are_killed() {
+    killed("a_lock_is_held_by_one", "spin: taken too early");
+    killed("a_lock_is_held_by_one", "spin: given back too early");
+}
+
 #[test]
 fn a_preempted_walk_misses_repeats_and_is_empty() {
     let shrink = Scenario::new("preempted: shrinking").before(&[M, N, O]).publisher(&[&[N, O]]);
@@ -99,10 +130,7 @@ fn faults_of_the_preempted_are_killed() {
 /// that steps a counter from 1 to 2, with or without a load of its own before.
 #[test]
 fn loom_is_blind_to_a_store_behind_an_own_load() {
-    use std::{
-        collections::BTreeSet,
-        sync::{Arc, Mutex},
-    };
+    use std::{collections::BTreeSet, sync::Mutex};
 
     use loom::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 

@@ -3,17 +3,7 @@
 use core::{fmt, marker::PhantomData};
 
 use super::{Barrier, FullFence, Grace, Reader, ReaderError, Reclaim, Scheme, Writer, seat::Seat};
-use crate::{
-    CapacityError, Lists, Request,
-    sync::{
-        Backoff,
-        atomic::{
-            AtomicBool, AtomicUsize,
-            Ordering::{Acquire, Relaxed, Release},
-        },
-        const_fn,
-    },
-};
+use crate::{CapacityError, Lists, Locked, Request, Spin, sync::const_fn};
 
 /// Zonelists, published by a scheme to at most `SEATS` registered readers at a time.
 ///
@@ -22,9 +12,8 @@ use crate::{
 pub struct Published<S, B = FullFence, const SEATS: usize = 64> {
     scheme: S,
     seats: [Seat; SEATS],
-    writing: AtomicBool,
-    /// Written with the writer lock held.
-    versions: AtomicUsize,
+    /// The number of the current version, behind the writer lock.
+    version: Locked<Version>,
     barrier: PhantomData<fn(B)>,
 }
 
@@ -74,7 +63,7 @@ impl<S: Scheme, B: Barrier, const SEATS: usize> Published<S, B, SEATS> {
             let seats = [const { Seat::new() }; SEATS];
             #[cfg(loom)]
             let seats = core::array::from_fn(|_| Seat::new());
-            Self { scheme, seats, writing: AtomicBool::new(false), versions: AtomicUsize::new(0), barrier: PhantomData }
+            Self { scheme, seats, version: Locked::new(Spin::new(), Version(0)), barrier: PhantomData }
         }
     }
 
@@ -109,7 +98,7 @@ impl<S: Scheme, B: Barrier, const SEATS: usize> Published<S, B, SEATS> {
     /// # Errors
     /// The lists do not fit; readers go on to see the version before.
     pub fn publish<'l>(&self, lists: impl Into<Lists<'l>>) -> Result<Version, PublishError> {
-        self.publish_in(self.lock(), lists.into())
+        self.version.with(|version| self.publish_after(version, lists.into()))
     }
 
     /// Replaces the current version, unless another publish is under way.
@@ -117,7 +106,7 @@ impl<S: Scheme, B: Barrier, const SEATS: usize> Published<S, B, SEATS> {
     /// # Errors
     /// [`PublishError::Busy`], or whatever [`Published::publish`] says.
     pub fn try_publish<'l>(&self, lists: impl Into<Lists<'l>>) -> Result<Version, PublishError> {
-        self.publish_in(self.try_lock().ok_or(PublishError::Busy)?, lists.into())
+        self.version.try_with(|version| self.publish_after(version, lists.into())).ok_or(PublishError::Busy)?
     }
 
     /// Returns once every walk that began before the call has ended.
@@ -125,8 +114,7 @@ impl<S: Scheme, B: Barrier, const SEATS: usize> Published<S, B, SEATS> {
     where
         S: Reclaim,
     {
-        let _lock = self.lock();
-        self.scheme.synchronize(&mut self.writer(Version(self.versions.load(Relaxed))));
+        self.version.with(|version| self.scheme.synchronize(&mut self.writer(*version)));
     }
 
     /// Drops something that only walks over older versions can still refer to, when none can any more.
@@ -138,39 +126,14 @@ impl<S: Scheme, B: Barrier, const SEATS: usize> Published<S, B, SEATS> {
         drop(garbage);
     }
 
-    fn publish_in(&self, _lock: WriterLock<'_>, lists: Lists<'_>) -> Result<Version, PublishError> {
-        let version = Version(self.versions.load(Relaxed) + 1);
-        self.scheme.publish(lists, &mut self.writer(version))?;
-        self.versions.store(version.number(), Relaxed);
-        Ok(version)
+    fn publish_after(&self, current: &mut Version, lists: Lists<'_>) -> Result<Version, PublishError> {
+        let next = Version(current.0 + 1);
+        self.scheme.publish(lists, &mut self.writer(next))?;
+        *current = next;
+        Ok(next)
     }
 
     fn writer(&self, next: Version) -> Writer<'_> {
         Writer::new(&self.seats, B::heavy, next)
-    }
-
-    fn try_lock(&self) -> Option<WriterLock<'_>> {
-        // Acquire: pairs with the release of the writer before.
-        self.writing.compare_exchange(false, true, Acquire, Relaxed).ok()?;
-        Some(WriterLock(&self.writing))
-    }
-
-    fn lock(&self) -> WriterLock<'_> {
-        let mut backoff = Backoff::default();
-        loop {
-            match self.try_lock() {
-                Some(lock) => return lock,
-                None => backoff.wait(),
-            }
-        }
-    }
-}
-
-/// Lets the next writer in when it goes, also out of a panic.
-struct WriterLock<'p>(&'p AtomicBool);
-
-impl Drop for WriterLock<'_> {
-    fn drop(&mut self) {
-        self.0.store(false, Release);
     }
 }
