@@ -44,6 +44,9 @@ pub struct CapacityError {
 }
 
 impl Capacity {
+    /// Room for every zone that can have a name.
+    pub const LARGEST: Self = Self { nodes: crate::MAX_NODES, zones: crate::ZoneId::LIMIT };
+
     /// Room for nodes numbered below `nodes` and fallback lists of up to `zones` entries; `None`
     /// beyond [`MAX_NODES`](crate::MAX_NODES) and [`ZoneId::LIMIT`](crate::ZoneId::LIMIT).
     #[must_use]

@@ -7,6 +7,7 @@
 //!   [`lowmem_reserve`], by the [`Rules`] of a Linux. Pure functions, no atomics.
 //! - **Publication**: the trait [`Scheme`](publish::Scheme) and what is around it in [`publish`]; [`Slots`], the
 //!   table that most schemes keep their lists in; the baseline [`StopWorld`] and [`StopWorldPreempted`].
+//! - **Hotplug** (`alloc`): memory, nodes and CPUs that come and go, on a running machine, in [`hotplug`].
 //! - **Conformance** (`alloc`): the judge of all schemes, in [`conformance`].
 //!
 //! Without the features `std` and `alloc` nothing reaches for a heap or an operating system.
@@ -66,6 +67,8 @@ pub use zoneref::{Request, Scope, Zoneref};
 pub mod conformance;
 #[cfg(feature = "alloc")]
 mod distance;
+#[cfg(feature = "alloc")]
+pub mod hotplug;
 #[cfg(feature = "alloc")]
 mod machine;
 #[cfg(feature = "alloc")]

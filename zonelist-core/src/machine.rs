@@ -1,6 +1,7 @@
 //! A machine: its nodes, distances, CPUs and zone sizes, checked.
 
 use alloc::{collections::BTreeMap, vec::Vec};
+use core::ops::Range;
 
 use crate::{Distances, MAX_NODES, MachineError, NodeId, NodeSet, VoidDistances, ZoneId, ZoneKind};
 
@@ -20,6 +21,18 @@ pub struct ZoneSize {
     pub present: u64,
     /// Pages that the allocator was given.
     pub managed: u64,
+}
+
+impl ZoneSize {
+    /// Its page frames, holes included.
+    #[must_use]
+    pub fn span(&self) -> Range<u64> {
+        self.start_pfn..self.start_pfn + self.spanned
+    }
+
+    pub(crate) fn set_span(&mut self, span: Range<u64>) {
+        (self.start_pfn, self.spanned) = (span.start, span.end - span.start);
+    }
 }
 
 /// What an administrator sets.

@@ -66,6 +66,19 @@ impl FallbackOrder {
         Self { rows: (0..input.nodes.len()).map(row).collect() }
     }
 
+    /// The same order, with the row of one node built anew and all others as they were: what Linux
+    /// does for a node that is added while it is still off line. Loads begin at zero.
+    #[must_use]
+    pub fn with_row_rebuilt(&self, input: OrderInput<'_>, rules: Rules, node: NodeId) -> Self {
+        let mut next = self.clone();
+        let own = next.rows.binary_search_by_key(&node, |(local, _)| *local);
+        if let (Ok(own), Some(position)) = (own, input.nodes.iter().position(|&other| other == node)) {
+            let mut load = vec![0; input.nodes.len()];
+            next.rows[own].1 = row(&input, rules, position, &mut load, &mut Vec::new());
+        }
+        next
+    }
+
     /// The row of a node: itself first, even if it has no memory, then all others that have some.
     #[must_use]
     pub fn of(&self, node: NodeId) -> Option<&[NodeId]> {

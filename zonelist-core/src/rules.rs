@@ -15,6 +15,10 @@ pub struct Rules {
     pub empty_zones_reserve: bool,
     /// Whether a zone is listed by its managed pages (4.9 to 5.17) or by its present ones.
     pub lists_managed_only: bool,
+    /// What hotplug holds `min_free_kbytes` below, in KiB (65,536 until 5.7).
+    pub max_min_free_kbytes: u64,
+    /// Whether hotplug raises `min_free_kbytes` for the sake of transparent huge pages (since 5.10).
+    pub hotplug_regards_huge_pages: bool,
 }
 
 /// How the load of a node that was picked first of its distance group changes.
@@ -28,12 +32,22 @@ pub enum NodeLoad {
 
 impl Rules {
     /// Linux 6.1, whose behaviour the recorded machines show.
-    pub const LINUX_6_1: Self =
-        Self { node_load: NodeLoad::AddOne, empty_zones_reserve: false, lists_managed_only: false };
+    pub const LINUX_6_1: Self = Self {
+        node_load: NodeLoad::AddOne,
+        empty_zones_reserve: false,
+        lists_managed_only: false,
+        max_min_free_kbytes: 262_144,
+        hotplug_regards_huge_pages: true,
+    };
 
     /// Linux 4.14, the first kernel that rebuilt zonelists under racing readers.
-    pub const LINUX_4_14: Self =
-        Self { node_load: NodeLoad::SetDescending, empty_zones_reserve: true, lists_managed_only: true };
+    pub const LINUX_4_14: Self = Self {
+        node_load: NodeLoad::SetDescending,
+        empty_zones_reserve: true,
+        lists_managed_only: true,
+        max_min_free_kbytes: 65_536,
+        hotplug_regards_huge_pages: false,
+    };
 }
 
 impl Default for Rules {

@@ -3,6 +3,7 @@
 pub mod compare;
 pub mod order;
 pub mod probe;
+pub mod replay;
 pub mod schemes;
 pub mod zoneinfo;
 
@@ -11,7 +12,8 @@ use std::process::ExitCode;
 use clap::Subcommand;
 
 use crate::{
-    compare::PressureError, contender::SetupError, machine::ReadError, output::OutputError, schemes::UnknownScheme,
+    compare::PressureError, contender::SetupError, machine::ReadError, output::OutputError, replay::ReplayError,
+    schemes::UnknownScheme,
 };
 
 /// What the command can do.
@@ -23,6 +25,8 @@ pub enum Command {
     Order(order::Args),
     /// The zones with watermarks and lowmem reserves computed from their sizes.
     Zoneinfo(zoneinfo::Args),
+    /// What was done to a recorded machine, done to ours: differences to what the kernel recorded.
+    Replay(replay::Args),
     /// The schemes and their facts, as far as a test shows them.
     Schemes(schemes::Args),
     /// One loop of one contender, for valgrind to count.
@@ -43,6 +47,9 @@ pub enum CommandError {
     /// A scheme can't be set up for this machine.
     #[error(transparent)]
     SetUp(#[from] SetupError),
+    /// The record can't be replayed.
+    #[error(transparent)]
+    Replay(#[from] ReplayError),
     /// A scheme failed under load.
     #[error(transparent)]
     Pressure(#[from] PressureError),
@@ -67,6 +74,7 @@ impl Command {
             Self::Compare(args) => args.run(),
             Self::Order(args) => args.run(),
             Self::Zoneinfo(args) => args.run(),
+            Self::Replay(args) => args.run(),
             Self::Schemes(args) => args.run(),
             Self::Probe(args) => args.run(),
         }

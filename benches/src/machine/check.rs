@@ -1,4 +1,4 @@
-//! Checks of what a recorded machine holds beyond nodes and zones: memory blocks, free lists, steps.
+//! Checks of what a recorded machine holds beyond nodes, zones and blocks: holes, free lists, steps.
 
 use std::collections::BTreeSet;
 
@@ -7,15 +7,9 @@ use super::{
     golden::{Golden, Kind},
 };
 
-/// Page frames are below this, so that no sum or product of them leaves 64 bits.
-const MAX_PAGES: u64 = 1 << 48;
-
 /// The first entry of those tables that contradicts the rest of the file.
 pub(super) fn tables(golden: &Golden) -> Result<(), Problem> {
-    if !golden.block_pages.is_power_of_two() || golden.block_pages > 1 << 32 {
-        return Err(Problem::value("block_pages", golden.block_pages, "a power of two up to 2^32"));
-    }
-    blocks(golden)?;
+    holes(golden)?;
     free_lists(golden)?;
     for (index, step) in golden.steps.iter().enumerate() {
         step.operation().map_err(|problem| match problem {
@@ -29,24 +23,11 @@ pub(super) fn tables(golden: &Golden) -> Result<(), Problem> {
     Ok(())
 }
 
-fn blocks(golden: &Golden) -> Result<(), Problem> {
-    let mut seen = BTreeSet::new();
-    for (index, block) in golden.blocks.iter().enumerate() {
-        if block.block >= MAX_PAGES / golden.block_pages {
-            let expected = "a number whose pages are below 2^48";
-            return Err(Problem::value(format!("blocks[{index}].block"), block.block, expected));
-        }
-        if !seen.insert(block.block) {
-            return Err(Problem::value(format!("blocks[{index}].block"), block.block, "each block once"));
-        }
-        if let Some(node) = block.node.filter(|node| !golden.possible.contains(node)) {
-            return Err(Problem::value(format!("blocks[{index}].node"), node, "a node of `possible`"));
-        }
-        known_kind(golden, block.zone, || format!("blocks[{index}].zone"))?;
-    }
+fn holes(golden: &Golden) -> Result<(), Problem> {
     let mut with_holes = BTreeSet::new();
     for (index, &block) in golden.blocks_with_holes.iter().enumerate() {
-        if !seen.contains(&block) || !with_holes.insert(block) {
+        let known = golden.blocks.iter().any(|other| other.block == block);
+        if !known || !with_holes.insert(block) {
             let expected = "a block of `blocks`, each once";
             return Err(Problem::value(format!("blocks_with_holes[{index}]"), block, expected));
         }

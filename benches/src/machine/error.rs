@@ -2,7 +2,7 @@
 
 use std::{fmt, io, path::Path};
 
-use zonelist_core::MachineError;
+use zonelist_core::{MachineError, hotplug::BlocksError};
 
 use super::builtin;
 
@@ -58,6 +58,12 @@ pub enum Problem {
         #[source]
         error: MachineError,
     },
+    /// The memory blocks do not fit the machine.
+    #[error(transparent)]
+    Blocks(#[from] BlocksError),
+    /// There is nothing to replay in it.
+    #[error("no record of steps; expected a recorded machine, or a folder of such")]
+    NoRecord,
     /// The name is no built-in one and no path.
     #[error("no such machine; expected a file, a folder, `live` or one of {}", builtin::names())]
     NoSuchMachine,

@@ -5,7 +5,9 @@
 
 use serde::{Deserialize, Serialize};
 use zonelist_core::{
-    Machine, MachineDescription, MachineError, Memory, NodeId, Tunables, VoidDistances, ZoneId, ZoneKind, ZoneSize,
+    Machine, MachineDescription, MachineError, Memory, NodeId, Rules, Tunables, VoidDistances, Watermarks, ZoneId,
+    ZoneKind, ZoneSize,
+    hotplug::{self, Blocks, State},
 };
 
 use super::{ByNode, Problem, check, step::Step};
@@ -78,7 +80,7 @@ pub struct Boot {
 }
 
 /// What an administrator sets.
-#[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Deserialize, Serialize)]
 pub struct Sysctl {
     /// `vm.min_free_kbytes`.
     pub min_free_kbytes: u64,
@@ -89,7 +91,7 @@ pub struct Sysctl {
 }
 
 /// A populated zone; marks and reserves are outcomes.
-#[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Deserialize, Serialize)]
 pub struct Zone {
     /// Its node.
     pub node: u32,
@@ -104,17 +106,21 @@ pub struct Zone {
     /// Pages given to the allocator.
     pub managed: u64,
     /// The min mark.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub min: Option<u64>,
     /// The low mark.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub low: Option<u64>,
     /// The high mark.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub high: Option<u64>,
     /// Its lowmem reserves, a column for each of the machine's kinds.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub protection: Option<Vec<u64>>,
 }
 
 /// A memory block.
-#[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Deserialize, Serialize)]
 pub struct Block {
     /// Its number.
     pub block: u64,
@@ -127,7 +133,7 @@ pub struct Block {
 }
 
 /// Whether a memory block's pages are in use.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 #[expect(missing_docs, reason = "the names say it")]
 pub enum BlockState {
@@ -194,9 +200,71 @@ impl Golden {
             has_memory: self.boot.has_memory.clone(),
             memory: Some(self.memory(&self.zones, &self.sysctl)?),
         };
-        let made = Machine::new(described).map_err(|error| Problem::Machine { section: section(&error), error })?;
+        let (machine, warning) =
+            Machine::new(described).map_err(|error| Problem::Machine { section: section(&error), error })?;
         check::tables(self)?;
-        Ok(made)
+        self.hotplug()?.checked(&machine)?;
+        Ok((machine, warning))
+    }
+
+    /// The machine as it booted, ready for hotplug.
+    ///
+    /// # Errors
+    /// See [`Golden::machine`].
+    pub fn state(&self, rules: Rules) -> Result<State, Problem> {
+        let (machine, _) = self.machine()?;
+        let state = State::booted(machine, self.hotplug()?, rules)?;
+        if self.settled != Some(false) {
+            return Ok(state);
+        }
+        // Its boot computed the marks before all of its memory was there.
+        let recorded = |id: ZoneId| {
+            let same = |zone: &&Zone| zone.node == u32::from(id.node().number()) && zone.kind.0 == id.kind();
+            let zone = self.zones.iter().find(same)?;
+            Some(Watermarks { min: zone.min?, low: zone.low?, high: zone.high? })
+        };
+        Ok(state.with_marks(recorded))
+    }
+
+    /// The memory blocks, and what the kernel was booted with that is about them.
+    fn hotplug(&self) -> Result<Blocks, Problem> {
+        let memmap_pages =
+            if self.memmap_on_memory() { self.block_pages.saturating_mul(64) / self.page_bytes } else { 0 };
+        let blocks = self.blocks.iter().enumerate();
+        let list: Result<Vec<_>, MachineError> = blocks.map(|entry| self.block(entry, memmap_pages)).collect();
+        Ok(Blocks {
+            pages: self.block_pages,
+            list: list.map_err(|error| Problem::Machine { section: "", error })?,
+            memmap_pages,
+            movable_node: self.boot_options().any(|option| option == "movable_node"),
+            huge_pages: self.thp,
+        })
+    }
+
+    fn block(&self, (index, block): (usize, &Block), memmap_pages: u64) -> Result<hotplug::Block, MachineError> {
+        let node = block.node.map(|number| node_id("blocks", index, number)).transpose()?;
+        let state = match (block.state, block.zone) {
+            (BlockState::Offline, _) => hotplug::BlockState::Offline,
+            (BlockState::Online, Some(kind)) => hotplug::BlockState::Online(kind.0),
+            (BlockState::Online, None) => hotplug::BlockState::Shared,
+        };
+        Ok(hotplug::Block {
+            number: block.block,
+            node,
+            state,
+            has_holes: self.blocks_with_holes.contains(&block.block),
+            memmap_pages: if block.state == BlockState::Offline { memmap_pages } else { 0 },
+        })
+    }
+
+    fn boot_options(&self) -> impl Iterator<Item = &str> {
+        self.boot_options.split_ascii_whitespace()
+    }
+
+    /// Whether the page structures of a block that is added are kept in the block itself.
+    fn memmap_on_memory(&self) -> bool {
+        let values = self.boot_options().filter_map(|option| option.strip_prefix("memory_hotplug.memmap_on_memory="));
+        values.last().is_some_and(|value| ["1", "y", "Y", "on", "true"].contains(&value))
     }
 
     /// The sizes that these zones and tunables make, at boot or after a step.
@@ -221,16 +289,19 @@ impl Golden {
 
 impl Zone {
     fn size((index, zone): (usize, &Self)) -> Result<ZoneSize, MachineError> {
-        let node = u16::try_from(zone.node).ok().and_then(NodeId::new);
-        let node = node.ok_or(MachineError::NodeTooHigh { field: "zones", index, number: zone.node })?;
         Ok(ZoneSize {
-            zone: ZoneId::new(node, zone.kind.0),
+            zone: ZoneId::new(node_id("zones", index, zone.node)?, zone.kind.0),
             start_pfn: zone.start_pfn,
             spanned: zone.spanned,
             present: zone.present,
             managed: zone.managed,
         })
     }
+}
+
+fn node_id(field: &'static str, index: usize, number: u32) -> Result<NodeId, MachineError> {
+    let node = u16::try_from(number).ok().and_then(NodeId::new);
+    node.ok_or(MachineError::NodeTooHigh { field, index, number })
 }
 
 /// The object of a file that holds what the error names.

@@ -13,8 +13,8 @@ mod zoneinfo;
 
 use std::{
     ffi::OsString,
-    fs::File,
-    io::{ErrorKind, Read},
+    fs::{self, File},
+    io::{self, ErrorKind, Read},
     path::{Path, PathBuf},
 };
 
@@ -69,6 +69,39 @@ impl MachineSource {
                 Err(error) => Err(error),
             },
         }
+    }
+
+    /// The recorded machines that it stands for: its own record, or those of all `.json` files of a folder, by name.
+    ///
+    /// # Errors
+    /// See [`MachineSource::load`]; also for a source that is no record.
+    pub fn records(&self) -> Result<Vec<Golden>, ReadError> {
+        let folder = match self {
+            Self::Path(path) if self.is_folder() => path,
+            _ => return Ok(vec![self.record()?]),
+        };
+        let failed = |error: io::Error| Problem::from(error).of(folder);
+        let entries = fs::read_dir(folder).map_err(failed)?.collect::<Result<Vec<_>, _>>().map_err(failed)?;
+        let mut files: Vec<PathBuf> = entries.into_iter().map(|entry| entry.path()).collect();
+        files.retain(|file| file.extension().is_some_and(|extension| extension == "json"));
+        files.sort_unstable();
+        if files.is_empty() {
+            return Err(Problem::NoRecord.of(folder));
+        }
+        files.into_iter().map(|file| Self::Path(file).record()).collect()
+    }
+
+    /// Whether it is a folder, which may hold any number of records.
+    #[must_use]
+    pub fn is_folder(&self) -> bool {
+        matches!(self, Self::Path(path) if path.is_dir())
+    }
+
+    fn record(&self) -> Result<Golden, ReadError> {
+        let no_record = || Problem::NoRecord.of(Path::new(&self.name()));
+        let mut golden = self.load()?.golden.ok_or_else(no_record)?;
+        golden.name.get_or_insert_with(|| self.name());
+        Ok(golden)
     }
 
     /// What messages and reports call it.

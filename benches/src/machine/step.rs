@@ -1,6 +1,6 @@
 //! What was done to a recorded machine after it had booted, and what came of it.
 
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::{
     ByNode, Problem,
@@ -8,51 +8,73 @@ use super::{
 };
 
 /// One operation, with the state after it where that was recorded.
-#[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
+///
+/// What is not recorded is not written either.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Deserialize, Serialize)]
 pub struct Step {
     /// What was done; [`Step::operation`] is this with its operands.
     pub op: String,
     /// The memory block it was done to.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub block: Option<u64>,
     /// The CPU it was done to.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub cpu: Option<u32>,
     /// The sysctl it was done to.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
     /// What was written to that sysctl.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub value: Option<String>,
     /// Whether the kernel had an unmovable page in the block.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_false")]
     pub pinned: bool,
     /// The zone that the kernel's own policy chose, where it had a choice.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub zone: Option<Kind>,
     /// `ok`, or the name of the error.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub result: Option<String>,
     /// The order of every node that has one, or recorded as `None`: nothing was rebuilt.
-    #[serde(default, deserialize_with = "recorded")]
+    #[serde(default, deserialize_with = "recorded", skip_serializing_if = "Option::is_none")]
     pub fallback_order: Option<Option<ByNode<Vec<u32>>>>,
     /// Nodes online after it.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub online: Option<Vec<u32>>,
     /// Nodes with a CPU online after it.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub has_cpu: Option<Vec<u32>>,
     /// Nodes with memory after it.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub has_memory: Option<Vec<u32>>,
     /// The tunables after it.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub sysctl: Option<Sysctl>,
     /// The populated zones after it.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub zones: Option<Vec<Zone>>,
     /// The blocks that are no longer as they were.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub blocks_changed: Option<Vec<Block>>,
     /// How many nodes' lists the rebuild logged as built.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub built: Option<u64>,
     /// The total that it logged.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub total_pages: Option<u64>,
     /// The policy zone that it logged.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub policy_zone: Option<Kind>,
 }
 
 /// A key that is there with `null` is recorded, one that is missing is not.
 fn recorded<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<Option<T>>, D::Error> {
     Option::deserialize(deserializer).map(Some)
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks by reference")]
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
 /// What a step does.

@@ -1,0 +1,44 @@
+//! `zonelist replay`: what was done to a recorded machine, done to ours.
+
+use std::process::ExitCode;
+
+use super::CommandError;
+use crate::{
+    machine::{Builtin, Golden, MachineSource},
+    output::OutputArgs,
+    replay::{Replay, Replays},
+    schemes::SchemeId,
+};
+
+/// What `zonelist replay` is asked.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  zonelist replay\n  zonelist replay --machine benches/goldens --json")]
+pub struct Args {
+    /// The record: a file, a folder of such, or a built-in name; may be given more than once.
+    #[arg(long, value_name = "M", default_value = Builtin::ALL[0].name)]
+    machine: Vec<MachineSource>,
+    /// Only publish through this scheme; may be given more than once.
+    #[arg(long, value_name = "NAME")]
+    scheme: Vec<SchemeId>,
+    #[command(flatten)]
+    output: OutputArgs,
+}
+
+impl Args {
+    pub(super) fn run(&self) -> Result<ExitCode, CommandError> {
+        let schemes = if self.scheme.is_empty() { SchemeId::all() } else { self.scheme.clone() };
+        let mut records: Vec<Golden> = Vec::new();
+        for source in &self.machine {
+            records.extend(source.records()?);
+        }
+        let replays: Result<Vec<Replay>, _> = records.iter().map(|golden| Replay::of(golden, &schemes)).collect();
+        let replays = replays?;
+        let holds = replays.iter().all(|replay| replay.differences.is_empty());
+        let one = self.machine.len() == 1 && !self.machine[0].is_folder();
+        match &replays[..] {
+            [replay] if one => self.output.write(replay)?,
+            _ => self.output.write(&Replays(replays))?,
+        }
+        Ok(if holds { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    }
+}

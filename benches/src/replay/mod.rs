@@ -1,0 +1,173 @@
+//! What was done to a recorded machine, done to ours, and compared.
+//!
+//! Each step of a record becomes an operation on a [`RunningMachine`], once for each scheme. What
+//! comes of it is put into the form of the record, so that a key that the record has is compared as
+//! it stands, and one that it lacks is only printed.
+
+mod difference;
+mod outcome;
+mod show;
+
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+
+use serde::Serialize;
+use zonelist_core::{
+    Request, Rules, Scope, Spin, ZoneId, ZoneKind,
+    hotplug::{Frames, HotplugError, OnlineTo, Operation, Pinned, RunningMachine, Setting, State},
+    publish::{Barrier, Published, Reader},
+};
+
+use crate::{
+    contender::SetupError,
+    machine::{Golden, Operation as Recorded, ReadError, Step},
+    schemes::{Buildable, SEATS, SchemeId, Visitor},
+};
+pub use difference::Difference;
+
+/// What came of a record's steps on our machine.
+#[derive(Clone, PartialEq, Debug, Serialize)]
+pub struct Replay {
+    /// What the machine is called.
+    pub name: String,
+    /// As it booted, in the form of a step.
+    #[serde(skip)]
+    pub boot: Step,
+    /// Every step that says what was done, with our outcome.
+    pub steps: Vec<Step>,
+    /// Where the record has another.
+    pub differences: Vec<Difference>,
+}
+
+/// Several.
+#[derive(Clone, PartialEq, Debug, Serialize)]
+#[serde(transparent)]
+pub struct Replays(pub Vec<Replay>);
+
+/// A record that can't be replayed.
+#[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "each wraps the error of its name")]
+pub enum ReplayError {
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    #[error(transparent)]
+    SetUp(#[from] SetupError),
+}
+
+impl Replay {
+    /// Does the steps once through each scheme. Steps and lists are the same through all, or that is a difference.
+    ///
+    /// # Errors
+    /// The record makes no machine, or a scheme can't be set up for it.
+    pub fn of(golden: &Golden, schemes: &[SchemeId]) -> Result<Self, ReplayError> {
+        let name = golden.name.clone().unwrap_or_default();
+        let state = golden.state(Rules::LINUX_6_1).map_err(|problem| ReadError { file: name.clone(), problem })?;
+        let mut replay = Self { name, boot: outcome::boot(golden, &state), steps: Vec::new(), differences: Vec::new() };
+        replay.differences.extend(difference::at_boot(golden, &replay.boot));
+        for (nth, scheme) in schemes.iter().enumerate() {
+            let mut run = Run { golden, state: state.clone(), scheme: scheme.name(), differences: Vec::new() };
+            let steps = scheme.visit(&mut run)?;
+            replay.differences.append(&mut run.differences);
+            if nth == 0 {
+                replay.differences.extend(difference::of_steps(golden, &steps));
+                replay.steps = steps.into_iter().map(|(_, step)| step).collect();
+            }
+        }
+        Ok(replay)
+    }
+}
+
+/// One replay, through the scheme that visits.
+struct Run<'g> {
+    golden: &'g Golden,
+    state: State,
+    scheme: &'static str,
+    differences: Vec<Difference>,
+}
+
+impl Visitor for Run<'_> {
+    /// Each step with its place in the record.
+    type Output = Result<Vec<(usize, Step)>, SetupError>;
+
+    fn visit<S: Buildable, B: Barrier>(&mut self) -> Self::Output {
+        let published = Published::new(S::build(self.state.capacity()));
+        let running: Running<S, B> = RunningMachine::new(self.state.clone(), published, Pins::default())?;
+        let mut reader = running.reader()?;
+        self.judge_lists(None, &running, &mut reader);
+        let mut steps = Vec::new();
+        for (index, step) in self.golden.steps.iter().enumerate() {
+            let before = running.state();
+            let Some(operation) = operation_of(step, &before) else { continue };
+            running.frames().pinned.store(step.pinned, Relaxed);
+            let result = operation.and_then(|operation| running.apply(&operation));
+            steps.push((index, outcome::after(step, &before, &running.state(), result)));
+            self.judge_lists(Some(index), &running, &mut reader);
+        }
+        Ok(steps)
+    }
+}
+
+type Running<S, B> = RunningMachine<S, B, Pins, Spin, SEATS>;
+
+impl Run<'_> {
+    /// Compares what a reader walks with the lists of the machine's state.
+    fn judge_lists<S: Buildable, B: Barrier>(
+        &mut self,
+        step: Option<usize>,
+        running: &Running<S, B>,
+        reader: &mut Reader<'_, S, B>,
+    ) {
+        let state = running.state();
+        let lists = state.lists();
+        for scope in [Scope::Fallback, Scope::ThisNode] {
+            let filter = running.filter(&Request { scope, ..Request::up_to(ZoneKind::Device) });
+            for &node in state.machine().nodes() {
+                let walked: Vec<String> =
+                    reader.enter().walk(node, &filter).map(|entry| entry.zone().to_string()).collect();
+                let listed = lists.lists().of(node, scope);
+                let listed: Vec<String> = listed.iter().map(|entry| entry.zone().to_string()).collect();
+                if walked != listed {
+                    let key = format!("{scope:?} list of node {node} through {}", self.scheme);
+                    self.differences.push(Difference { step, key, ours: walked.into(), recorded: listed.into() });
+                }
+            }
+        }
+    }
+}
+
+/// The operation that a step stands for on a machine in this state; `None` if it is a note.
+fn operation_of(step: &Step, state: &State) -> Option<Result<Operation, HotplugError>> {
+    // Operands were checked when the record was read.
+    Some(match step.operation().ok()? {
+        Recorded::Block { block, word } => state.block(block).and_then(|_| write(block, word, step)),
+        Recorded::Cpu { cpu, online: true } => Ok(Operation::CpuOnline { cpu }),
+        Recorded::Cpu { cpu, online: false } => Ok(Operation::CpuOffline { cpu }),
+        Recorded::Sysctl { name, value } => Setting::parse(name, value, state.memory().kinds.len()).map(Operation::Set),
+        Recorded::Note => return None,
+    })
+}
+
+/// A word written to a block's state file.
+fn write(block: u64, word: &str, step: &Step) -> Result<Operation, HotplugError> {
+    if word == "offline" {
+        return Ok(Operation::Offline { block });
+    }
+    let to = match (word.parse()?, step.zone) {
+        (OnlineTo::Auto, Some(kind)) => OnlineTo::Kind(kind.0),
+        (to, _) => to,
+    };
+    Ok(Operation::Online { block, to })
+}
+
+/// Stands for an allocator with, or without, a page that can't be moved.
+#[derive(Debug, Default)]
+struct Pins {
+    pinned: AtomicBool,
+}
+
+impl Frames for Pins {
+    fn take(&self, _: ZoneId, frames: std::ops::Range<u64>) -> Result<(), Pinned> {
+        if self.pinned.load(Relaxed) { Err(Pinned { pfn: frames.start }) } else { Ok(()) }
+    }
+
+    fn give(&self, _: ZoneId, _: std::ops::Range<u64>) {}
+}

@@ -1,0 +1,161 @@
+//! Memory blocks, the unit in which memory comes and goes.
+
+use alloc::vec::Vec;
+use core::ops::Range;
+
+use crate::{Machine, Memory, NodeId, ZoneId, ZoneKind};
+
+/// One memory block. Block `n` is the page frames from `n` times a block's pages on.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Block {
+    /// Its number.
+    pub number: u64,
+    /// Its node; `None` only if it is [`BlockState::Shared`] by two.
+    pub node: Option<NodeId>,
+    /// Whether its pages are in use, and where.
+    pub state: BlockState,
+    /// Whether some of its pages do not exist. Such a block can't go off line.
+    pub has_holes: bool,
+    /// Pages of the block that hold the page structures of the block itself, and so are never
+    /// handed out (`memory_hotplug.memmap_on_memory`).
+    pub memmap_pages: u64,
+}
+
+/// Whether a block's pages are in use.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum BlockState {
+    /// In no zone.
+    Offline,
+    /// In the zone of this kind on its node.
+    Online(ZoneKind),
+    /// In two zones, since boot. It can't go off line.
+    Shared,
+}
+
+/// The memory blocks of a machine, and how it was told to treat them.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Blocks {
+    /// Pages of each block.
+    pub pages: u64,
+    /// The blocks there are.
+    pub list: Vec<Block>,
+    /// [`Block::memmap_pages`] of blocks that are added later.
+    pub memmap_pages: u64,
+    /// Whether [`OnlineTo::Auto`](super::OnlineTo::Auto) takes the Movable zone in doubt (boot option `movable_node`).
+    pub movable_node: bool,
+    /// Whether `min_free_kbytes` is raised for the sake of transparent huge pages.
+    pub huge_pages: bool,
+}
+
+/// The first thing found wrong with [`Blocks`]. `index` counts from 0 within [`Blocks::list`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[non_exhaustive]
+#[expect(missing_docs, reason = "each message says what its fields are")]
+pub enum BlocksError {
+    #[error("zones: none known; expected sizes and tunables, without which there are no blocks")]
+    NoSizes,
+    #[error("block_pages: {pages}; expected a power of two up to 2^32")]
+    Pages { pages: u64 },
+    #[error("blocks[{index}].block: {number}; expected a number whose pages are below 2^48")]
+    Number { index: usize, number: u64 },
+    #[error("blocks[{index}].block: {number} a second time; expected each block once")]
+    Duplicate { index: usize, number: u64 },
+    #[error("blocks[{index}].node: {node}; expected a node of `possible`")]
+    Node { index: usize, node: NodeId },
+    #[error("blocks[{index}].node: none; expected one, since the block lies within one zone or none")]
+    NoNode { index: usize },
+    #[error("blocks[{index}].zone: {zone}; expected a populated zone whose span the block touches")]
+    Outside { index: usize, zone: ZoneId },
+    #[error("blocks[{index}].zone: {zone}; expected no more pages in its blocks than the {present} it has")]
+    MoreThanPresent { index: usize, zone: ZoneId, present: u64 },
+    #[error("blocks: {memmap} pages of each for its page structures; expected fewer than the block's {pages}")]
+    Memmap { memmap: u64, pages: u64 },
+}
+
+/// Page frames are below this: no sum over a machine's zones leaves 64 bits.
+const MAX_PFN: u64 = 1 << 48;
+
+impl Blocks {
+    /// The page frames of a block of that number.
+    #[must_use]
+    pub fn frames(&self, number: u64) -> Range<u64> {
+        number * self.pages..(number + 1) * self.pages
+    }
+
+    /// Where the block of that number is in the list, which is ascending, or would be.
+    pub(super) fn find(&self, number: u64) -> Result<usize, usize> {
+        self.list.binary_search_by_key(&number, |block| block.number)
+    }
+
+    /// Whether there can be blocks of these numbers.
+    pub(super) fn can_have(&self, first: u64, count: u64) -> bool {
+        self.pages > 0 && first.checked_add(count).is_some_and(|end| end <= MAX_PFN / self.pages)
+    }
+
+    /// Checks the blocks against a machine, and puts the list in order.
+    ///
+    /// # Errors
+    /// Says which block is wrong, and what was expected.
+    pub fn checked(mut self, machine: &Machine) -> Result<Self, BlocksError> {
+        let memory = machine.memory().ok_or(BlocksError::NoSizes)?;
+        if self.list.is_empty() && self.pages == 0 {
+            return Ok(self);
+        }
+        if !self.pages.is_power_of_two() || self.pages > 1 << 32 {
+            return Err(BlocksError::Pages { pages: self.pages });
+        }
+        for memmap in self.list.iter().map(|block| block.memmap_pages).chain([self.memmap_pages]) {
+            if memmap >= self.pages {
+                return Err(BlocksError::Memmap { memmap, pages: self.pages });
+            }
+        }
+        let mut left: Vec<u64> = memory.zones.iter().map(|size| size.present).collect();
+        for (index, block) in self.list.iter().enumerate() {
+            self.check(index, block, machine, memory, &mut left)?;
+        }
+        let mut places: Vec<usize> = (0..self.list.len()).collect();
+        places.sort_by_key(|&index| self.list[index].number);
+        if let Some(pair) = places.windows(2).find(|pair| self.list[pair[0]].number == self.list[pair[1]].number) {
+            return Err(BlocksError::Duplicate { index: pair[1], number: self.list[pair[1]].number });
+        }
+        self.list.sort_unstable_by_key(|block| block.number);
+        Ok(self)
+    }
+
+    /// Checks one block; `left` is what each zone has beside the blocks before.
+    fn check(
+        &self,
+        index: usize,
+        block: &Block,
+        machine: &Machine,
+        memory: &Memory,
+        left: &mut [u64],
+    ) -> Result<(), BlocksError> {
+        if !self.can_have(block.number, 1) {
+            return Err(BlocksError::Number { index, number: block.number });
+        }
+        if let Some(node) = block.node.filter(|node| !machine.nodes().contains(node)) {
+            return Err(BlocksError::Node { index, node });
+        }
+        let node = match block.state {
+            BlockState::Shared => return Ok(()),
+            _ => block.node.ok_or(BlocksError::NoNode { index })?,
+        };
+        let BlockState::Online(kind) = block.state else { return Ok(()) };
+        let zone = ZoneId::new(node, kind);
+        let frames = self.frames(block.number);
+        let position = memory.zones.iter().position(|size| size.zone == zone && touches(&size.span(), &frames));
+        let position = position.ok_or(BlocksError::Outside { index, zone })?;
+        if !block.has_holes {
+            let present = memory.zones[position].present;
+            let rest = left[position].checked_sub(self.pages);
+            left[position] = rest.ok_or(BlocksError::MoreThanPresent { index, zone, present })?;
+        }
+        Ok(())
+    }
+}
+
+/// Whether two ranges have a frame in common.
+pub(super) fn touches(one: &Range<u64>, other: &Range<u64>) -> bool {
+    one.start.max(other.start) < one.end.min(other.end)
+}

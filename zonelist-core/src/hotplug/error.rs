@@ -1,0 +1,113 @@
+//! Why an operation was refused.
+
+use core::fmt;
+
+use super::Pinned;
+use crate::{NodeId, ZoneId, ZoneKind, publish::PublishError};
+
+/// Why an operation was refused. The machine is as it was.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[non_exhaustive]
+#[expect(missing_docs, reason = "each message says what its fields are")]
+pub enum HotplugError {
+    #[error("block {block}: not there; expected a block of this machine")]
+    NoSuchBlock { block: u64 },
+    #[error("{word:?}; expected `offline`, `online`, `online_kernel` or `online_movable`")]
+    UnknownWord { word: alloc::string::String },
+    #[error("block {block}: online already; expected one that is off line")]
+    AlreadyOnline { block: u64 },
+    #[error("block {block}: off line already; expected one that is online")]
+    AlreadyOffline { block: u64 },
+    #[error("block {block}: in two zones; expected one that lies in a single zone")]
+    Shared { block: u64 },
+    #[error("block {block}: pages are missing in it; expected one without holes")]
+    Holes { block: u64 },
+    #[error("block {block}: page {page} can't be moved; expected only movable pages", page = pinned.pfn)]
+    Pinned { block: u64, pinned: Pinned },
+    #[error("block {block}: {managed} pages of zone {zone} are the allocator's; expected as many as the block gave it")]
+    Reserved { block: u64, zone: ZoneId, managed: u64 },
+    #[error("zone kind {kind}: not known to this machine; expected one of its kinds")]
+    NoSuchKind { kind: ZoneKind },
+    #[error("block {block}: there already; expected a number that is free")]
+    BlockExists { block: u64 },
+    #[error("blocks {first} and {count} on; expected one block or more, their pages below 2^48")]
+    NoBlocks { first: u64, count: u64 },
+    #[error("block {block}: online; expected blocks that are off line")]
+    BlockInUse { block: u64 },
+    #[error("node {node}: not possible or not online; expected a node that is there")]
+    NoSuchNode { node: NodeId },
+    #[error("node {node}: online already; expected one that is not")]
+    NodeExists { node: NodeId },
+    #[error("node {node}: has memory, blocks or a CPU online; expected one that has none")]
+    NodeInUse { node: NodeId },
+    #[error("CPU {cpu}: not there; expected a CPU of this machine")]
+    NoSuchCpu { cpu: u32 },
+    #[error("CPU {cpu}: the last one online; expected another beside it")]
+    LastCpu { cpu: u32 },
+    #[error("vm.{name}: no such setting; expected one that is about zones")]
+    NoSuchSetting { name: alloc::string::String },
+    #[error("vm.{name}: {value}; expected {expected}")]
+    Setting { name: alloc::string::String, value: alloc::string::String, expected: &'static str },
+    #[error(transparent)]
+    Publish(#[from] PublishError),
+}
+
+/// The error numbers that Linux answers with.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[expect(missing_docs, reason = "the names are the kernel's")]
+pub enum Errno {
+    Noent,
+    Busy,
+    Exist,
+    Inval,
+    Nomem,
+}
+
+impl Errno {
+    /// As C names it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Noent => "ENOENT",
+            Self::Busy => "EBUSY",
+            Self::Exist => "EEXIST",
+            Self::Inval => "EINVAL",
+            Self::Nomem => "ENOMEM",
+        }
+    }
+}
+
+impl fmt::Display for Errno {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl HotplugError {
+    /// What Linux would answer.
+    #[must_use]
+    pub const fn errno(&self) -> Errno {
+        match self {
+            Self::NoSuchBlock { .. }
+            | Self::NoSuchNode { .. }
+            | Self::NoSuchCpu { .. }
+            | Self::NoSuchSetting { .. } => Errno::Noent,
+            Self::UnknownWord { .. }
+            | Self::AlreadyOnline { .. }
+            | Self::AlreadyOffline { .. }
+            | Self::Shared { .. }
+            | Self::Holes { .. }
+            | Self::NoSuchKind { .. }
+            | Self::NoBlocks { .. }
+            | Self::Setting { .. } => Errno::Inval,
+            Self::Pinned { .. }
+            | Self::Reserved { .. }
+            | Self::BlockInUse { .. }
+            | Self::NodeInUse { .. }
+            | Self::LastCpu { .. }
+            | Self::Publish(PublishError::Busy) => Errno::Busy,
+            Self::BlockExists { .. } | Self::NodeExists { .. } => Errno::Exist,
+            Self::Publish(PublishError::Capacity(_)) => Errno::Nomem,
+        }
+    }
+}

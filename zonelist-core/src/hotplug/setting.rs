@@ -1,0 +1,79 @@
+//! The settings that zones depend on, as `/proc/sys/vm` has them.
+
+use alloc::{format, string::ToString, vec::Vec};
+use core::str::FromStr;
+
+use super::HotplugError;
+
+/// A setting under `/proc/sys/vm`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum Setting {
+    /// `min_free_kbytes`, in KiB, below 2^31. From then on hotplug only raises it.
+    MinFreeKbytes(u64),
+    /// `watermark_scale_factor`, in 1/10,000 of a zone: `1..=3000`.
+    WatermarkScaleFactor(u32),
+    /// `lowmem_reserve_ratio`: those of the first kinds, the others stay.
+    LowmemReserveRatio(Vec<u32>),
+    /// `numa_zonelist_order`, which since 4.14 knows one order only, and does nothing.
+    NumaZonelistOrder,
+}
+
+impl Setting {
+    /// Reads a value as written to the file of that name, on a machine of so many zone kinds.
+    ///
+    /// # Errors
+    /// ENOENT for another name, EINVAL for a value that the kernel refuses.
+    ///
+    /// ```
+    /// use zonelist_core::hotplug::{Errno, Setting};
+    /// assert_eq!(Setting::parse("lowmem_reserve_ratio", "-1 256", 4), Ok(Setting::LowmemReserveRatio(vec![0, 256])));
+    /// assert_eq!(Setting::parse("watermark_scale_factor", "0", 4).unwrap_err().errno(), Errno::Inval);
+    /// ```
+    pub fn parse(name: &str, value: &str, kinds: usize) -> Result<Self, HotplugError> {
+        let numbers: Result<Vec<i32>, _> = value.split_ascii_whitespace().map(i32::from_str).collect();
+        let single = match numbers.as_deref() {
+            Ok([number]) => u32::try_from(*number).ok(),
+            _ => None,
+        };
+        let setting = match name {
+            "min_free_kbytes" => single.map(|kbytes| Self::MinFreeKbytes(kbytes.into())),
+            "watermark_scale_factor" => single.map(Self::WatermarkScaleFactor),
+            "lowmem_reserve_ratio" => {
+                let ratios = |numbers: Vec<i32>| numbers.into_iter().map(|ratio| ratio.max(0) as u32).collect();
+                numbers.ok().map(|numbers| Self::LowmemReserveRatio(ratios(numbers)))
+            }
+            "numa_zonelist_order" => {
+                let known = value.trim_ascii_start().starts_with(['d', 'D', 'n', 'N']);
+                known.then_some(Self::NumaZonelistOrder)
+            }
+            _ => return Err(HotplugError::NoSuchSetting { name: name.to_string() }),
+        };
+        let setting = setting.ok_or_else(|| HotplugError::Setting {
+            name: name.to_string(),
+            value: format!("{value:?}"),
+            expected: "a value of the kind that the kernel takes there",
+        })?;
+        setting.check(kinds)?;
+        Ok(setting)
+    }
+
+    /// What the kernel would refuse on a machine of so many zone kinds.
+    pub(super) fn check(&self, kinds: usize) -> Result<(), HotplugError> {
+        let wrong = |name: &str, value: alloc::string::String, expected| {
+            Err(HotplugError::Setting { name: name.to_string(), value, expected })
+        };
+        match self {
+            Self::MinFreeKbytes(kbytes) if *kbytes > i32::MAX as u64 => {
+                wrong("min_free_kbytes", kbytes.to_string(), "a number below 2^31")
+            }
+            Self::WatermarkScaleFactor(factor) if !(1..=3000).contains(factor) => {
+                wrong("watermark_scale_factor", factor.to_string(), "1 to 3000")
+            }
+            Self::LowmemReserveRatio(ratios) if !(1..=kinds).contains(&ratios.len()) => {
+                wrong("lowmem_reserve_ratio", format!("{} entries", ratios.len()), "one for each zone kind, or fewer")
+            }
+            _ => Ok(()),
+        }
+    }
+}
