@@ -7,6 +7,7 @@ use super::{Change, HotplugError, Operation, State};
 use crate::{
     Locked, RawLock, Request, Spin, ZoneId,
     publish::{Barrier, FullFence, PublishError, Published, Reader, ReaderError, Reclaim, Scheme},
+    sync::fault,
 };
 
 /// Who hands out the pages. `()` stands for nobody: pages always come and go.
@@ -87,6 +88,9 @@ impl<S: Scheme, B: Barrier, F: Frames, L: RawLock, const SEATS: usize> RunningMa
             let (after, change) = before.after(operation)?;
             match &change.moved {
                 Some(moved) if moved.online => {
+                    if fault("hotplug: listed before it has marks") {
+                        self.publish(&change)?;
+                    }
                     let marked = Undo::by(|| self.replace(Arc::clone(&before)));
                     self.replace(Arc::new(after));
                     self.publish(&change)?;
@@ -98,6 +102,9 @@ impl<S: Scheme, B: Barrier, F: Frames, L: RawLock, const SEATS: usize> RunningMa
                     let taken = self.frames.take(moved.zone, moved.frames.clone());
                     taken.map_err(|pinned| HotplugError::Pinned { block, pinned })?;
                     let taken = Undo::by(|| self.frames.give(moved.zone, moved.frames.clone()));
+                    if fault("hotplug: listed when its marks are gone") {
+                        self.replace(Arc::new(after.clone()));
+                    }
                     self.publish(&change)?;
                     taken.keep();
                     self.replace(Arc::new(after));
