@@ -70,6 +70,7 @@ fn a_value_that_no_machine_has() {
         zones[1][key] = value;
         zones
     };
+    let offline = |block: u64| json!({"block": block, "node": 0, "state": "offline"});
     let cases = [
         ("/possible", json!([]), "possible: no node"),
         ("/possible", json!([0, 0]), "possible[1]: node 0 a second time"),
@@ -130,7 +131,12 @@ fn a_value_that_no_machine_has() {
         ("/blocks", json!([{"block": 0, "node": 9, "state": "online"}]), "blocks[0].node: 9"),
         ("/blocks", json!([{"block": 0, "node": 0, "state": "asleep"}]), "blocks[0].state: unknown variant `asleep`"),
         ("/blocks", json!([{"block": u64::MAX, "node": 0, "state": "online"}]), "blocks[0].block"),
-        ("/blocks/0/zone", json!("HighMem"), "blocks[0].zone: HighMem"),
+        ("/blocks/0/zone", json!("HighMem"), "blocks[0].zone: 0/HighMem"),
+        ("/blocks/0/zone", json!("Movable"), "blocks[0].zone: 0/Movable"),
+        ("/blocks/0/block", json!(2), "blocks[0].zone: 0/Normal"),
+        ("/blocks/0/node", json!(null), "blocks[0].node: none"),
+        ("/blocks/0/node", json!(1024), "blocks[0]: node 1024"),
+        ("/blocks", json!([offline(3), offline(3)]), "blocks[1].block: 3 a second time"),
         ("/blocks_with_holes", json!([1]), "blocks_with_holes[0]: 1"),
         ("/blocks_with_holes", json!([0, 0]), "blocks_with_holes[1]: 0"),
         ("/buddy/0/node", json!(1024), "buddy[0]: zone 1024/Normal"),

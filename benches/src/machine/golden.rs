@@ -202,8 +202,8 @@ impl Golden {
         };
         let (machine, warning) =
             Machine::new(described).map_err(|error| Problem::Machine { section: section(&error), error })?;
-        check::tables(self)?;
         self.hotplug()?.checked(&machine)?;
+        check::tables(self)?;
         Ok((machine, warning))
     }
 
