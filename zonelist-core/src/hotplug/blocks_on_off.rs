@@ -19,18 +19,18 @@ impl State {
         }
         let zone = ZoneId::new(node, kind);
         let high = self.high_marks();
-        let mut added = self.make_node_online(node);
+        let mut rebuilt = self.make_node_online(node);
         let first = self.grow(zone, &block, &frames);
         self.blocks.list[position].state = BlockState::Online(kind);
         self.has_memory.insert(node);
         if first {
             let has_memory = self.has_memory;
             self.rebuild(&has_memory);
-            added = Some(self.rebuilt(&high));
+            rebuilt = Some(self.rebuilt(&high));
         }
         self.settle(&high);
         let frames = frames.start + block.memmap_pages..frames.end;
-        Ok(Change { rebuilt: added, moved: Some(Moved { block: number, online: true, zone, frames }) })
+        Ok(Change { rebuilt, moved: Some(Moved { block: number, online: true, zone, frames }) })
     }
 
     pub(super) fn take_offline(&mut self, number: u64) -> Result<Change, HotplugError> {
