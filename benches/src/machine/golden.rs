@@ -217,11 +217,12 @@ impl Golden {
         if self.settled != Some(false) {
             return Ok(state);
         }
-        // Its boot computed the marks before all of its memory was there.
+        // Its boot computed them before all of its memory was there.
         let recorded = |id: ZoneId| {
             let same = |zone: &&Zone| zone.node == u32::from(id.node().number()) && zone.kind.0 == id.kind();
             let zone = self.zones.iter().find(same)?;
-            Some(Watermarks { min: zone.min?, low: zone.low?, high: zone.high? })
+            let marks = Watermarks { min: zone.min?, low: zone.low?, high: zone.high? };
+            Some((marks, zone.protection.clone()?))
         };
         Ok(state.with_marks(recorded))
     }

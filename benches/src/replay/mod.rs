@@ -23,6 +23,7 @@ use crate::{
     schemes::{Buildable, SEATS, SchemeId, Visitor},
 };
 pub use difference::Difference;
+pub use outcome::{blocks, outcome};
 
 /// What came of a record's steps on our machine.
 #[derive(Clone, PartialEq, Debug, Serialize)]
@@ -99,7 +100,7 @@ impl Visitor for Run<'_> {
             let Some(operation) = operation_of(step, &before) else { continue };
             running.frames().pinned.store(step.pinned, Relaxed);
             let result = operation.and_then(|operation| running.apply(&operation));
-            steps.push((index, outcome::after(step, &before, &running.state(), result)));
+            steps.push((index, outcome(step, &before, &running.state(), result)));
             self.judge_lists(Some(index), &running, &mut reader);
         }
         Ok(steps)
@@ -135,7 +136,8 @@ impl Run<'_> {
 }
 
 /// The operation that a step stands for on a machine in this state; `None` if it is a note.
-fn operation_of(step: &Step, state: &State) -> Option<Result<Operation, HotplugError>> {
+#[must_use]
+pub fn operation_of(step: &Step, state: &State) -> Option<Result<Operation, HotplugError>> {
     // Operands were checked when the record was read.
     Some(match step.operation().ok()? {
         Recorded::Block { block, word } => state.block(block).and_then(|_| write(block, word, step)),

@@ -1,7 +1,5 @@
 //! Our outcome of a step, in the form of the record.
 
-use std::collections::BTreeMap;
-
 use zonelist_core::{
     FallbackOrder, NodeSet,
     hotplug::{self, Change, HotplugError, Rebuilt, State},
@@ -15,8 +13,9 @@ pub(super) fn boot(golden: &Golden, state: &State) -> Step {
     Step { op: "boot".into(), fallback_order: Some(Some(order(state.order()))), policy_zone, ..sizes(state) }
 }
 
-/// What a step did.
-pub(super) fn after(step: &Step, before: &State, state: &State, result: Result<Change, HotplugError>) -> Step {
+/// What a step did, in the form of a record.
+#[must_use]
+pub fn outcome(step: &Step, before: &State, state: &State, result: Result<Change, HotplugError>) -> Step {
     let (result, rebuilt) = match result {
         Ok(change) => ("ok".into(), change.rebuilt),
         Err(error) => (error.errno().to_string(), None),
@@ -84,9 +83,14 @@ fn order(order: &FallbackOrder) -> ByNode<Vec<u32>> {
 
 /// The blocks that are not as they were.
 fn changed(before: &State, state: &State) -> Vec<Block> {
-    let before: BTreeMap<u64, &hotplug::Block> = before.blocks().iter().map(|block| (block.number, block)).collect();
-    let changed = state.blocks().iter().filter(|block| before.get(&block.number) != Some(block));
-    changed.map(block).collect()
+    let differs = |new: &&hotplug::Block| before.block(new.number) != Ok(*new);
+    state.blocks().iter().filter(differs).map(block).collect()
+}
+
+/// All blocks, in the form of a record.
+#[must_use]
+pub fn blocks(state: &State) -> Vec<Block> {
+    state.blocks().iter().map(block).collect()
 }
 
 fn block(block: &hotplug::Block) -> Block {

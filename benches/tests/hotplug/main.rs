@@ -4,6 +4,7 @@
 mod common;
 mod naive;
 mod random;
+mod real;
 
 use std::fmt::{Debug, Write};
 

@@ -62,6 +62,7 @@ impl State {
         let mut memory = machine.memory().ok_or(BlocksError::NoSizes)?.clone();
         memory.zones.retain(|size| size.present > 0);
         memory.zones.sort_unstable_by_key(|size| size.zone);
+        let lowest_kind = memory.kinds.first().copied().unwrap_or(ZoneKind::Dma);
         let on_line = machine.cpus().iter().filter(|(_, node)| machine.has_cpu().contains(**node));
         let mut state = Self {
             rules,
@@ -73,7 +74,7 @@ impl State {
             reserves: Vec::new(),
             anchors: anchors(&memory, &blocks),
             order: Arc::new(FallbackOrder::at_boot(&machine, rules)),
-            policy_zone: policy_zone(ZoneKind::Dma, &memory.zones),
+            policy_zone: policy_zone(lowest_kind, &memory.zones),
             set_min_free_kbytes: None,
             machine: Arc::new(machine),
             memory,
@@ -83,11 +84,14 @@ impl State {
         Ok(state)
     }
 
-    /// Replaces the marks, for a machine whose boot computed them from sizes that were not yet the last ones.
+    /// Replaces marks and reserves, for a machine whose boot computed them from sizes that were not yet the last
+    /// ones. A row of reserves that has not a column for each kind is left out.
     #[must_use]
-    pub fn with_marks(mut self, marks: impl Fn(ZoneId) -> Option<Watermarks>) -> Self {
-        for (own, size) in self.marks.iter_mut().zip(&self.memory.zones) {
-            *own = marks(size.zone).unwrap_or(*own);
+    pub fn with_marks(mut self, recorded: impl Fn(ZoneId) -> Option<(Watermarks, Vec<u64>)>) -> Self {
+        for ((size, marks), reserve) in self.memory.zones.iter().zip(&mut self.marks).zip(&mut self.reserves) {
+            if let Some(recorded) = recorded(size.zone).filter(|(_, row)| row.len() == self.memory.kinds.len()) {
+                (*marks, *reserve) = recorded;
+            }
         }
         self
     }

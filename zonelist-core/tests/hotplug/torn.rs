@@ -15,7 +15,7 @@ use std::{
 
 use zonelist_core::{
     Locked, Spin, Watermarks, ZoneSize,
-    hotplug::{OnlineTo, Operation, State},
+    hotplug::{OnlineTo, Operation, State, ZoneInfo},
 };
 
 use super::{Running, offline, online, running, state, support::Puppet};
@@ -50,8 +50,8 @@ impl Toggled for TwoStores {
     fn apply(&self, operation: &Operation) {
         let before = self.read();
         let (after, _) = before.after(operation).unwrap();
-        let marks_before = |zone| before.zones().find(|info| info.size.zone == zone).map(|info| info.marks);
-        let half = after.clone().with_marks(marks_before);
+        let marks = |info: ZoneInfo<'_>| (info.marks, info.reserve.to_vec());
+        let half = after.clone().with_marks(|zone| before.zones().find(|info| info.size.zone == zone).map(marks));
         self.0.with(|state| *state = Arc::new(half));
         self.0.with(|state| *state = Arc::new(after));
     }
