@@ -36,7 +36,9 @@ fn sizes() -> impl Strategy<Value = (u32, u64, u32, [bool; 4])> {
     let page_bytes = prop_oneof![6 => Just(4096), 1 => Just(1024), 1 => Just(16384), 1 => Just(65536)];
     let pageblock_order = prop_oneof![3 => Just(9u32), 1 => 0u32..=10];
     let kinds = (weighted(0.7), weighted(0.7), weighted(0.85), weighted(0.5)).prop_map(<[bool; 4]>::from);
-    (10u32..=15, page_bytes, pageblock_order, kinds)
+    // Blocks of half a terabyte, now and then, bring `min_free_kbytes` to its limit.
+    let block_order = prop_oneof![14 => 10u32..=15, 1 => Just(27)];
+    (block_order, page_bytes, pageblock_order, kinds)
 }
 
 /// Boot options; transparent huge pages; whether marks were recorded, and whether after a recompute.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use proptest::{prelude::*, strategy::ValueTree, test_runner::TestRunner};
-use zonelist_bench::machine::{Block, BlockState, Golden, Kind};
+use zonelist_bench::machine::{Block, BlockState, Golden, Kind, Zone};
 use zonelist_core::ZoneKind;
 
 use super::machines_and_ops;
@@ -126,8 +126,13 @@ fn machine_cases(golden: &Golden) -> [(&'static str, bool); 16] {
     ]
 }
 
+/// Whether the kernel takes its own memory from a zone.
+fn is_kernel(zone: &Zone) -> bool {
+    zone.kind < Kind(ZoneKind::HighMem)
+}
+
 /// What is worth meeting in a step, and whether this one shows it.
-fn step_cases(golden: &Golden, op: &Op, before: &Outcome, after: &Outcome) -> [(&'static str, bool); 11] {
+fn step_cases(golden: &Golden, op: &Op, before: &Outcome, after: &Outcome) -> [(&'static str, bool); 13] {
     let block_write = matches!(op, Op::Block { .. }) && after.result == "ok";
     let offline = block_write && name(op) == "offline";
     let pinned = matches!(op, Op::Block { pinned: true, .. });
@@ -139,6 +144,12 @@ fn step_cases(golden: &Golden, op: &Op, before: &Outcome, after: &Outcome) -> [(
     let gained = changed.map_or(0, |(old, new)| new.managed.saturating_sub(old.managed));
     let rows = after.fallback_order.iter().flat_map(|rows| rows.iter());
     let names_gone = |(local, row): (&u32, &Vec<u32>)| row.iter().any(|n| n != local && !after.has_memory.contains(n));
+    let number = if let Op::Block { block, .. } = op { *block } else { 0 };
+    let block = after.blocks.iter().find(|block| block.block == number && block_write && !offline);
+    let (start, end) = (number * golden.block_pages, (number + 1) * golden.block_pages);
+    let touched = |zone: &&Zone| zone.start_pfn < end && zone.start_pfn + zone.spanned > start && is_kernel(zone);
+    let of_its_node = before.zones.iter().filter(|zone| block.is_some_and(|block| block.node == Some(zone.node)));
+    let kernel_zones_touched = of_its_node.filter(touched).count();
     let min_free = (before.sysctl.min_free_kbytes, after.sysctl.min_free_kbytes);
     [
         ("a span grows", span(u64::gt)),
@@ -146,9 +157,11 @@ fn step_cases(golden: &Golden, op: &Op, before: &Outcome, after: &Outcome) -> [(
         ("a block leaves from the middle", offline && span(u64::eq)),
         ("a block fills a gap", block_write && !offline && span(u64::eq)),
         ("a block keeps its memory map", block_write && !offline && (1..golden.block_pages).contains(&gained)),
+        ("a block touches two kernel zones", kernel_zones_touched > 1),
         ("a zone goes", offline && after.zones.len() < before.zones.len()),
         ("a row names a node without memory", rows.into_iter().any(names_gone)),
         ("reserved pages are in the block", name(op) == "offline" && after.result == "EBUSY" && !pinned),
+        ("min_free_kbytes at its limit", block_write && min_free.1 == 262_144),
         ("min_free_kbytes rises", block_write && min_free.1 > min_free.0),
         ("min_free_kbytes falls", block_write && min_free.1 < min_free.0),
         ("min_free_kbytes stays", block_write && min_free.1 == min_free.0),

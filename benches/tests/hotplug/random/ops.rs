@@ -1,6 +1,9 @@
 //! Random operations on a machine: single ones of every kind, and runs of them that get somewhere.
 
-use proptest::{prelude::*, sample::select};
+use proptest::{
+    prelude::*,
+    sample::{Index, select},
+};
 use zonelist_bench::machine::{Golden, Kind, Zone};
 use zonelist_core::ZoneKind;
 
@@ -37,7 +40,9 @@ pub(super) fn ops(golden: &Golden) -> impl Strategy<Value = Vec<Op>> + use<> {
         2 => sysctl_write().prop_map(|op| vec![op]),
         3 => names.off_and_on(),
         2 => names.plug_in(),
+        2 => names.mix_zones(),
         1 => names.drain(),
+        2 => names.tune(),
     ];
     prop::collection::vec(run, 1..=14).prop_map(|runs| runs.concat())
 }
@@ -83,12 +88,10 @@ impl Names {
     fn other(&self) -> impl Strategy<Value = Op> + use<> {
         let mut cpus: Vec<u32> = self.cpus.iter().map(|row| row.0).collect();
         cpus.push(NO_NODE);
-        let mut with_slots = self.with_slots.clone();
-        with_slots.push(NO_NODE);
         prop_oneof![
             3 => (select(cpus), any::<bool>()).prop_map(|(cpu, online)| Op::Cpu { cpu, online }),
             1 => self.node().prop_map(Op::AddNode),
-            2 => (select(with_slots), self.block(), 0u64..=3)
+            2 => (self.slots(), self.block(), 0u64..=3)
                 .prop_map(|(node, first, count)| Op::AddBlocks { node, first, count }),
             2 => (self.block(), 0u64..=2).prop_map(|(first, count)| Op::RemoveBlocks { first, count }),
             1 => self.node().prop_map(Op::RemoveNode),
@@ -98,6 +101,11 @@ impl Names {
     /// A node, mostly one that there can be.
     fn node(&self) -> impl Strategy<Value = u32> + use<> {
         prop_oneof![9 => select(self.nodes.clone()), 1 => Just(NO_NODE)]
+    }
+
+    /// A node to plug memory into, or none.
+    fn slots(&self) -> impl Strategy<Value = u32> + use<> {
+        select(self.with_slots.iter().copied().chain([NO_NODE]).collect::<Vec<u32>>())
     }
 
     /// A block: one that is listed, one that can be plugged in, or one that never is.
@@ -141,6 +149,39 @@ impl Names {
                 ops
             },
         )
+    }
+
+    /// Kernel memory for a node on both sides of what it has, so that spans come to lie over one another, and then
+    /// some of its own blocks off line and on again.
+    fn mix_zones(&self) -> impl Strategy<Value = Vec<Op>> + use<> {
+        let names = self.clone();
+        let places = prop::collection::vec(any::<Index>(), 3..=6);
+        let below = prop_oneof![Just(self.free[0]), select(self.free.clone())];
+        (self.slots(), below, places, select(&ONLINE[..])).prop_map(move |(node, below, places, word)| {
+            let of_node = names.blocks.iter().filter(|row| row.1 == Some(node));
+            let blocks: Vec<u64> = of_node.map(|row| row.0).collect();
+            let mut ops = Vec::new();
+            for first in [below, names.free[names.free.len() - 1]] {
+                ops.push(Op::AddBlocks { node, first, count: 1 });
+                ops.push(names.write(first, "online_kernel", false, false));
+            }
+            for place in places.iter().filter(|_| !blocks.is_empty()) {
+                let block = *place.get(&blocks);
+                ops.extend(["offline", word].map(|word| names.write(block, word, false, false)));
+            }
+            ops
+        })
+    }
+
+    /// `min_free_kbytes` as an administrator wants it, and then blocks that come and go.
+    fn tune(&self) -> impl Strategy<Value = Vec<Op>> + use<> {
+        let names = self.clone();
+        let writes = prop::collection::vec((self.block(), prop_oneof![Just("offline"), select(&ONLINE[..])]), 3..=8);
+        (1000u32..20_000, writes).prop_map(move |(kbytes, writes)| {
+            let mut ops = vec![Op::Sysctl { name: "min_free_kbytes".into(), value: kbytes.to_string() }];
+            ops.extend(writes.into_iter().map(|(block, word)| names.write(block, word, false, true)));
+            ops
+        })
     }
 
     /// All of a node's listed blocks and its CPUs taken away, and then the node.
