@@ -3,7 +3,7 @@
 use alloc::sync::Arc;
 use core::ops::Range;
 
-use super::{Change, HotplugError, Operation, State};
+use super::{Change, HotplugError, Moved, Operation, State};
 use crate::{
     Locked, RawLock, Request, Spin, ZoneId,
     publish::{Barrier, FullFence, PublishError, Published, Reader, ReaderError, Reclaim, Scheme},
@@ -44,7 +44,8 @@ impl Frames for () {
 ///
 /// Operations may be called from any number of threads; each waits for the one before. Readers of
 /// the lists go through the scheme and wait as that says; readers of [`RunningMachine::state`] wait
-/// for a pointer to be copied, at most.
+/// for a pointer to be copied, at most. Neither an operation nor `state` is for interrupts: `L` is held
+/// while pages are moved, so a kernel takes a lock that sleeps.
 #[derive(Debug)]
 pub struct RunningMachine<S, B = FullFence, F = (), L = Spin, const SEATS: usize = 64> {
     published: Published<S, B, SEATS>,
@@ -87,28 +88,8 @@ impl<S: Scheme, B: Barrier, F: Frames, L: RawLock, const SEATS: usize> RunningMa
             let before = self.state();
             let (after, change) = before.after(operation)?;
             match &change.moved {
-                Some(moved) if moved.online => {
-                    if fault("hotplug: listed before it has marks") {
-                        self.publish(&change)?;
-                    }
-                    let marked = Undo::by(|| self.replace(Arc::clone(&before)));
-                    self.replace(Arc::new(after));
-                    self.publish(&change)?;
-                    marked.keep();
-                    self.frames.give(moved.zone, moved.frames.clone());
-                }
-                Some(moved) => {
-                    let block = moved.block;
-                    let taken = self.frames.take(moved.zone, moved.frames.clone());
-                    taken.map_err(|pinned| HotplugError::Pinned { block, pinned })?;
-                    let taken = Undo::by(|| self.frames.give(moved.zone, moved.frames.clone()));
-                    if fault("hotplug: listed when its marks are gone") {
-                        self.replace(Arc::new(after.clone()));
-                    }
-                    self.publish(&change)?;
-                    taken.keep();
-                    self.replace(Arc::new(after));
-                }
+                Some(moved) if moved.online => self.bring(&before, after, &change, moved)?,
+                Some(moved) => self.remove(after, &change, moved)?,
                 None => {
                     self.publish(&change)?;
                     self.replace(Arc::new(after));
@@ -144,6 +125,33 @@ impl<S: Scheme, B: Barrier, F: Frames, L: RawLock, const SEATS: usize> RunningMa
     #[must_use]
     pub fn frames(&self) -> &F {
         &self.frames
+    }
+
+    /// Marks first, then lists, then pages.
+    fn bring(&self, before: &Arc<State>, after: State, change: &Change, moved: &Moved) -> Result<(), HotplugError> {
+        if fault("hotplug: listed before it has marks") {
+            self.publish(change)?;
+        }
+        let marked = Undo::by(|| self.replace(Arc::clone(before)));
+        self.replace(Arc::new(after));
+        self.publish(change)?;
+        marked.keep();
+        self.frames.give(moved.zone, moved.frames.clone());
+        Ok(())
+    }
+
+    /// Pages first, then lists, then marks.
+    fn remove(&self, after: State, change: &Change, moved: &Moved) -> Result<(), HotplugError> {
+        let taken = self.frames.take(moved.zone, moved.frames.clone());
+        taken.map_err(|pinned| HotplugError::Pinned { block: moved.block, pinned })?;
+        let taken = Undo::by(|| self.frames.give(moved.zone, moved.frames.clone()));
+        if fault("hotplug: listed when its marks are gone") {
+            self.replace(Arc::new(after.clone()));
+        }
+        self.publish(change)?;
+        taken.keep();
+        self.replace(Arc::new(after));
+        Ok(())
     }
 
     fn publish(&self, change: &Change) -> Result<(), PublishError> {
