@@ -11,6 +11,7 @@ use zonelist_core::Rules;
 use crate::{
     commands::{Command, compare},
     machine::{Builtin, Loaded, MachineSource, ReadError},
+    output::one_line,
 };
 
 /// Zonelists of real machines, and every way of publishing them compared.
@@ -46,10 +47,8 @@ pub fn main() -> ExitCode {
 
 /// Prints a message as one line, whatever names and values it quotes.
 fn say(message: &str) {
-    let line: String =
-        message.chars().flat_map(|c| if c.is_control() { c.escape_default().collect() } else { vec![c] }).collect();
     // There is nobody left to tell if stderr is closed.
-    let _ = writeln!(io::stderr(), "{line}");
+    let _ = writeln!(io::stderr(), "{}", one_line(message));
 }
 
 /// Which machine, under which rules.

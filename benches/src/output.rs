@@ -45,6 +45,12 @@ impl OutputArgs {
     }
 }
 
+/// Text as one line, whatever it quotes.
+#[must_use]
+pub fn one_line(text: &str) -> String {
+    text.chars().flat_map(|c| if c.is_control() { c.escape_default().collect() } else { vec![c] }).collect()
+}
+
 fn write_json(mut file: impl Write, report: &impl Serialize) -> io::Result<()> {
     serde_json::to_writer(&mut file, report)?;
     file.write_all(b"\n")?;

@@ -59,6 +59,25 @@ impl Zonelists {
         Lists::new(&self.zonerefs, &self.rows).unwrap_or(Lists::EMPTY)
     }
 
+    /// The same, with both lists of one node as another version has them.
+    #[must_use]
+    pub(crate) fn with_lists_of(&self, node: NodeId, other: &Self) -> Self {
+        let mut lists = Self::default();
+        let rows = self.rows.len().max(other.rows.len());
+        for local in crate::NodeSet::ALL.iter().take(rows) {
+            lists.push(if local == node { other.lists() } else { self.lists() }, local);
+        }
+        lists
+    }
+
+    /// Appends the row of a node.
+    fn push(&mut self, from: Lists<'_>, node: NodeId) {
+        let list = from.of(node, Scope::Fallback);
+        let own = from.of(node, Scope::ThisNode).len() as u32;
+        self.rows.push(Row { start: self.zonerefs.len() as u32, len: list.len() as u32, own });
+        self.zonerefs.extend_from_slice(list);
+    }
+
     /// The nearest node that a CPU of this node can take kernel memory from, if there is one:
     /// what Linux keeps in each CPU's `numa_mem`.
     #[must_use]
@@ -72,10 +91,7 @@ impl From<Lists<'_>> for Zonelists {
     fn from(lists: Lists<'_>) -> Self {
         let mut owned = Self::default();
         for node in crate::NodeSet::ALL.iter().take(lists.nodes()) {
-            let list = lists.of(node, Scope::Fallback);
-            let own = lists.of(node, Scope::ThisNode).len() as u32;
-            owned.rows.push(Row { start: owned.zonerefs.len() as u32, len: list.len() as u32, own });
-            owned.zonerefs.extend_from_slice(list);
+            owned.push(lists, node);
         }
         owned
     }

@@ -2,6 +2,8 @@
 
 use std::process::ExitCode;
 
+use indicatif::{ProgressBar, ProgressStyle};
+
 use super::CommandError;
 use crate::{
     machine::{Builtin, Golden, MachineSource},
@@ -12,7 +14,10 @@ use crate::{
 
 /// What `zonelist replay` is asked.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  zonelist replay\n  zonelist replay --machine benches/goldens --json")]
+#[command(after_help = "\
+Follows the rules of Linux 6.1, which the records are of. Of several machines only the differences are shown.
+
+Examples:\n  zonelist replay\n  zonelist replay --machine benches/goldens --json")]
 pub struct Args {
     /// The record: a file, a folder of such, or a built-in name; may be given more than once.
     #[arg(long, value_name = "M", default_value = Builtin::ALL[0].name)]
@@ -31,7 +36,10 @@ impl Args {
         for source in &self.machine {
             records.extend(source.records()?);
         }
-        let replays: Result<Vec<Replay>, _> = records.iter().map(|golden| Replay::of(golden, &schemes)).collect();
+        let bar = bar(records.len());
+        let replays: Result<Vec<Replay>, _> =
+            bar.wrap_iter(records.iter()).map(|it| Replay::of(it, &schemes)).collect();
+        bar.finish_and_clear();
         let replays = replays?;
         let holds = replays.iter().all(|replay| replay.differences.is_empty());
         let one = self.machine.len() == 1 && !self.machine[0].is_folder();
@@ -41,4 +49,10 @@ impl Args {
         }
         Ok(if holds { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }
+}
+
+/// A bar over so many machines, which draws nothing where stderr is no terminal.
+fn bar(machines: usize) -> ProgressBar {
+    let style = ProgressStyle::with_template("{bar:30} {pos}/{len} machines");
+    ProgressBar::new(machines as u64).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
 }

@@ -83,7 +83,7 @@ impl MachineSource {
         let failed = |error: io::Error| Problem::from(error).of(folder);
         let entries = fs::read_dir(folder).map_err(failed)?.collect::<Result<Vec<_>, _>>().map_err(failed)?;
         let mut files: Vec<PathBuf> = entries.into_iter().map(|entry| entry.path()).collect();
-        files.retain(|file| file.extension().is_some_and(|extension| extension == "json"));
+        files.retain(|file| file.is_file() && file.extension().is_some_and(|extension| extension == "json"));
         files.sort_unstable();
         if files.is_empty() {
             return Err(Problem::NoRecord.of(folder));

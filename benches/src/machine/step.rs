@@ -125,7 +125,7 @@ impl Step {
         }
     }
 
-    /// Whether it was recorded as done, so that marks and reserves were computed anew.
+    /// Whether it was done, so that marks and reserves were computed anew.
     #[must_use]
     pub fn recomputes(&self) -> bool {
         let done = self.result.as_deref() == Some("ok");

@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use serde::Serialize;
 use zonelist_core::{
-    Request, Rules, Scope, Spin, ZoneId, ZoneKind,
+    Request, Rules, Scope, Spin, ZoneId, ZoneKind, Zoneref,
     hotplug::{Frames, HotplugError, OnlineTo, Operation, Pinned, RunningMachine, Setting, State},
     publish::{Barrier, Published, Reader},
 };
@@ -22,6 +22,7 @@ use crate::{
     machine::{Golden, Operation as Recorded, ReadError, Step},
     schemes::{Buildable, SEATS, SchemeId, Visitor},
 };
+use difference::Comparison;
 pub use difference::Difference;
 pub use outcome::{blocks, outcome};
 
@@ -37,6 +38,9 @@ pub struct Replay {
     pub steps: Vec<Step>,
     /// Where the record has another.
     pub differences: Vec<Difference>,
+    /// How many figures, names and states the record has to compare with.
+    #[serde(skip)]
+    pub compared: usize,
 }
 
 /// Several.
@@ -62,18 +66,20 @@ impl Replay {
     pub fn of(golden: &Golden, schemes: &[SchemeId]) -> Result<Self, ReplayError> {
         let name = golden.name.clone().unwrap_or_default();
         let state = golden.state(Rules::LINUX_6_1).map_err(|problem| ReadError { file: name.clone(), problem })?;
-        let mut replay = Self { name, boot: outcome::boot(golden, &state), steps: Vec::new(), differences: Vec::new() };
-        replay.differences.extend(difference::at_boot(golden, &replay.boot));
+        let (boot, mut comparison) = (outcome::boot(golden, &state), Comparison::default());
+        comparison.boot(golden, &boot);
+        let mut shown = Vec::new();
         for (nth, scheme) in schemes.iter().enumerate() {
             let mut run = Run { golden, state: state.clone(), scheme: scheme.name(), differences: Vec::new() };
             let steps = scheme.visit(&mut run)?;
-            replay.differences.append(&mut run.differences);
+            comparison.differences.append(&mut run.differences);
             if nth == 0 {
-                replay.differences.extend(difference::of_steps(golden, &steps));
-                replay.steps = steps.into_iter().map(|(_, step)| step).collect();
+                comparison.steps(golden, &steps);
+                shown = steps.into_iter().map(|(_, step)| step).collect();
             }
         }
-        Ok(replay)
+        let Comparison { differences, compared } = comparison;
+        Ok(Self { name, boot, steps: shown, differences, compared })
     }
 }
 
@@ -122,11 +128,11 @@ impl Run<'_> {
         for scope in [Scope::Fallback, Scope::ThisNode] {
             let filter = running.filter(&Request { scope, ..Request::up_to(ZoneKind::Device) });
             for &node in state.machine().nodes() {
-                let walked: Vec<String> =
-                    reader.enter().walk(node, &filter).map(|entry| entry.zone().to_string()).collect();
+                let walked: Vec<Zoneref> = reader.enter().walk(node, &filter).collect();
                 let listed = lists.lists().of(node, scope);
-                let listed: Vec<String> = listed.iter().map(|entry| entry.zone().to_string()).collect();
                 if walked != listed {
+                    let names = |list: &[Zoneref]| list.iter().map(|entry| entry.zone().to_string()).collect();
+                    let (walked, listed): (Vec<String>, Vec<String>) = (names(&walked), names(listed));
                     let key = format!("{scope:?} list of node {node} through {}", self.scheme);
                     self.differences.push(Difference { step, key, ours: walked.into(), recorded: listed.into() });
                 }

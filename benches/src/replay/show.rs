@@ -3,11 +3,14 @@
 use std::fmt;
 
 use super::{Replay, Replays};
-use crate::machine::{Step, Zone};
+use crate::{
+    machine::{Step, Zone},
+    output::one_line,
+};
 
 impl fmt::Display for Replay {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{}", self.name)?;
+        writeln!(f, "{}", one_line(&self.name))?;
         let mut shown = None;
         let mut order = None;
         for step in [&self.boot].into_iter().chain(&self.steps) {
@@ -23,30 +26,34 @@ impl fmt::Display for Replay {
         }
         for difference in &self.differences {
             let place = difference.step.map_or("boot".into(), |step| format!("steps[{step}]"));
-            let (key, ours, recorded) = (&difference.key, &difference.ours, &difference.recorded);
-            writeln!(f, "  difference: {place}.{key}: {ours}; the kernel had {recorded}")?;
+            let (key, ours, recorded) = difference.narrowed();
+            writeln!(f, "  difference: {place}.{key}: {ours}; recorded {recorded}")?;
         }
-        writeln!(f, "  {}", verdict(self.steps.len(), self.differences.len()))
+        writeln!(f, "  {}", verdict(self.steps.len(), self.differences.len(), self.compared))
     }
 }
 
 impl fmt::Display for Replays {
     /// All differences, and the sum; the steps are in each machine's own replay.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (mut steps, mut differences) = (0, 0);
+        let (mut steps, mut differences, mut compared) = (0, 0, 0);
         for replay in &self.0 {
             if !replay.differences.is_empty() {
                 replay.fmt(f)?;
             }
             steps += replay.steps.len();
             differences += replay.differences.len();
+            compared += replay.compared;
         }
-        writeln!(f, "{} machines, {}", self.0.len(), verdict(steps, differences))
+        writeln!(f, "{} machines, {}", self.0.len(), verdict(steps, differences, compared))
     }
 }
 
-fn verdict(steps: usize, differences: usize) -> String {
-    format!("{steps} steps, {differences} differences to what the kernel recorded")
+fn verdict(steps: usize, differences: usize, compared: usize) -> String {
+    match compared {
+        0 => format!("{steps} steps; the record has no outcomes to compare with"),
+        _ => format!("{steps} steps, {differences} differences to {compared} recorded values"),
+    }
 }
 
 /// What was done, and what was answered.
@@ -55,9 +62,10 @@ fn heading(step: &Step) -> String {
     words.extend(step.block.map(|block| format!("block {block}")));
     words.extend(step.cpu.map(|cpu| format!("CPU {cpu}")));
     words.extend(step.name.iter().chain(&step.value).cloned());
+    let words = one_line(&words.join(" "));
     match &step.result {
-        Some(result) => format!("{}: {result}", words.join(" ")),
-        None => words.join(" "),
+        Some(result) => format!("{words}: {result}"),
+        None => words,
     }
 }
 

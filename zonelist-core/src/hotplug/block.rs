@@ -56,6 +56,8 @@ pub enum BlocksError {
     NoSizes,
     #[error("block_pages: {pages}; expected a power of two up to 2^32")]
     Pages { pages: u64 },
+    #[error("blocks: {blocks} of them; expected at most 2^24")]
+    TooMany { blocks: usize },
     #[error("blocks[{index}].block: {number}; expected a number whose pages are below 2^48")]
     Number { index: usize, number: u64 },
     #[error("blocks[{index}].block: {number} a second time; expected each block once")]
@@ -64,7 +66,9 @@ pub enum BlocksError {
     Node { index: usize, node: NodeId },
     #[error("blocks[{index}].node: none; expected one, since the block lies within one zone or none")]
     NoNode { index: usize },
-    #[error("blocks[{index}].zone: {zone}; expected a populated zone whose span the block touches")]
+    #[error(
+        "blocks[{index}].zone: {zone}; expected a populated zone whose span has the block, or if it has holes touches it"
+    )]
     Outside { index: usize, zone: ZoneId },
     #[error("blocks[{index}].zone: {zone}; expected no more pages in its blocks than the {present} it has")]
     MoreThanPresent { index: usize, zone: ZoneId, present: u64 },
@@ -72,13 +76,15 @@ pub enum BlocksError {
     Memmap { memmap: u64, pages: u64 },
 }
 
+/// Blocks of a machine: 2 PiB of those of 128 MiB.
+const MAX_BLOCKS: u64 = 1 << 24;
+
 /// Page frames are below this: no sum over a machine's zones leaves 64 bits.
 const MAX_PFN: u64 = 1 << 48;
 
 impl Blocks {
-    /// The page frames of a block of that number.
-    #[must_use]
-    pub fn frames(&self, number: u64) -> Range<u64> {
+    /// The page frames of a block of a number that there can be.
+    pub(super) fn frames(&self, number: u64) -> Range<u64> {
         number * self.pages..(number + 1) * self.pages
     }
 
@@ -89,7 +95,8 @@ impl Blocks {
 
     /// Whether there can be blocks of these numbers.
     pub(super) fn can_have(&self, first: u64, count: u64) -> bool {
-        self.pages > 0 && first.checked_add(count).is_some_and(|end| end <= MAX_PFN / self.pages)
+        let room = MAX_BLOCKS.saturating_sub(self.list.len() as u64);
+        self.pages > 0 && count <= room && first.checked_add(count).is_some_and(|end| end <= MAX_PFN / self.pages)
     }
 
     /// Checks the blocks against a machine, and puts the list in order.
@@ -108,6 +115,9 @@ impl Blocks {
             if memmap >= self.pages {
                 return Err(BlocksError::Memmap { memmap, pages: self.pages });
             }
+        }
+        if self.list.len() as u64 > MAX_BLOCKS {
+            return Err(BlocksError::TooMany { blocks: self.list.len() });
         }
         let mut left: Vec<u64> = memory.zones.iter().map(|size| size.present).collect();
         for (index, block) in self.list.iter().enumerate() {
@@ -131,7 +141,7 @@ impl Blocks {
         memory: &Memory,
         left: &mut [u64],
     ) -> Result<(), BlocksError> {
-        if !self.can_have(block.number, 1) {
+        if block.number >= MAX_PFN / self.pages {
             return Err(BlocksError::Number { index, number: block.number });
         }
         if let Some(node) = block.node.filter(|node| !machine.nodes().contains(node)) {
@@ -144,7 +154,10 @@ impl Blocks {
         let BlockState::Online(kind) = block.state else { return Ok(()) };
         let zone = ZoneId::new(node, kind);
         let frames = self.frames(block.number);
-        let position = memory.zones.iter().position(|size| size.zone == zone && touches(&size.span(), &frames));
+        let holds = |span: &Range<u64>| {
+            if block.has_holes { touches(span, &frames) } else { span.start <= frames.start && frames.end <= span.end }
+        };
+        let position = memory.zones.iter().position(|size| size.zone == zone && holds(&size.span()));
         let position = position.ok_or(BlocksError::Outside { index, zone })?;
         if !block.has_holes {
             let present = memory.zones[position].present;

@@ -142,7 +142,7 @@ impl State {
         self.parts(zone).map(|part| part.end.min(span.end)).max()
     }
 
-    /// The frames of a zone: its own blocks, and its parts of shared ones.
+    /// The frames of a zone: its own blocks, and what can't leave it.
     fn parts(&self, zone: ZoneId) -> impl Iterator<Item = Range<u64>> {
         let own =
             move |block: &&Block| block.node == Some(zone.node()) && block.state == BlockState::Online(zone.kind());

@@ -30,7 +30,7 @@ pub enum HotplugError {
     NoSuchKind { kind: ZoneKind },
     #[error("block {block}: there already; expected a number that is free")]
     BlockExists { block: u64 },
-    #[error("blocks {first} and {count} on; expected one block or more, their pages below 2^48")]
+    #[error("blocks {first} and {count} on; expected one block or more, 2^24 in all, their pages below 2^48")]
     NoBlocks { first: u64, count: u64 },
     #[error("block {block}: online; expected blocks that are off line")]
     BlockInUse { block: u64 },
@@ -64,6 +64,23 @@ pub enum Errno {
 }
 
 impl Errno {
+    /// Its number, on Linux.
+    ///
+    /// ```
+    /// use zonelist_core::hotplug::Errno;
+    /// assert_eq!((Errno::Inval.name(), Errno::Inval.number()), ("EINVAL", 22));
+    /// ```
+    #[must_use]
+    pub const fn number(self) -> i32 {
+        match self {
+            Self::Noent => 2,
+            Self::Nomem => 12,
+            Self::Busy => 16,
+            Self::Exist => 17,
+            Self::Inval => 22,
+        }
+    }
+
     /// As C names it.
     #[must_use]
     pub const fn name(self) -> &'static str {

@@ -1,6 +1,6 @@
 //! What can be done to a machine, and what came of it.
 
-use alloc::string::ToString;
+use alloc::{string::ToString, sync::Arc};
 use core::{ops::Range, str::FromStr};
 
 use super::{HotplugError, Setting};
@@ -34,7 +34,8 @@ pub enum Operation {
     },
     /// Changes a setting: marks and reserves follow.
     Set(Setting),
-    /// Brings a node online that has nothing yet. Only its own list is built, before it is online.
+    /// Brings a node online that has nothing yet. Only its own list is built, and published before the node is
+    /// online; those of other nodes stay as they were.
     AddNode(NodeId),
     /// Adds blocks, off line, to a node; the node first, if it is not online.
     AddBlocks {
@@ -94,7 +95,7 @@ impl FromStr for OnlineTo {
 /// What an operation changed.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Change {
-    /// The lists, if a zone got its first page or lost its last, or a node came.
+    /// The lists, if a zone got its first page or lost its last, or a node came: then all but its own are as before.
     pub rebuilt: Option<Rebuilt>,
     /// The pages that came or went.
     pub moved: Option<Moved>,
@@ -117,7 +118,7 @@ pub struct Moved {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Rebuilt {
     /// All lists, those that stay the same included.
-    pub lists: Zonelists,
+    pub lists: Arc<Zonelists>,
     /// Nodes online.
     pub nodes: usize,
     /// Pages above the high marks: those from before when memory comes, those from after when it goes.

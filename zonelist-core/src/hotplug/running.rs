@@ -62,7 +62,7 @@ impl<S: Scheme, B: Barrier, F: Frames, L: RawLock + Default, const SEATS: usize>
     /// # Errors
     /// The scheme can't publish them.
     pub fn new(state: State, published: Published<S, B, SEATS>, frames: F) -> Result<Self, PublishError> {
-        published.publish(&state.lists())?;
+        published.publish(state.lists())?;
         let current = Locked::new(L::default(), Arc::new(state));
         Ok(Self { published, frames, operating: Locked::new(L::default(), ()), current })
     }
@@ -72,7 +72,7 @@ impl<S: Scheme, B: Barrier, F: Frames, L: RawLock, const SEATS: usize> RunningMa
     /// The machine as it is: sizes, marks, reserves and all else of one state.
     ///
     /// While an operation is under way this is the state before it or the one after, see the
-    /// [module](super).
+    /// [module](super). If its lists then can't be published, the one after is taken back.
     #[must_use]
     pub fn state(&self) -> Arc<State> {
         self.current.with(|state| Arc::clone(state))
@@ -156,7 +156,7 @@ impl<S: Scheme, B: Barrier, F: Frames, L: RawLock, const SEATS: usize> RunningMa
 
     fn publish(&self, change: &Change) -> Result<(), PublishError> {
         match &change.rebuilt {
-            Some(rebuilt) => self.published.publish(&rebuilt.lists).map(drop),
+            Some(rebuilt) => self.published.publish(&*rebuilt.lists).map(drop),
             None => Ok(()),
         }
     }

@@ -1,15 +1,13 @@
 //! The settings that zones depend on, as `/proc/sys/vm` has them.
 
-use alloc::{format, string::ToString, vec::Vec};
-use core::str::FromStr;
-
 use super::HotplugError;
+use alloc::{format, string::ToString, vec::Vec};
 
 /// A setting under `/proc/sys/vm`.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum Setting {
-    /// `min_free_kbytes`, in KiB, below 2^31. From then on hotplug only raises it.
+    /// `min_free_kbytes`, in KiB, below 2^31. Hotplug then replaces it only where the value it computes is higher.
     MinFreeKbytes(u64),
     /// `watermark_scale_factor`, in 1/10,000 of a zone: `1..=3000`.
     WatermarkScaleFactor(u32),
@@ -31,9 +29,9 @@ impl Setting {
     /// assert_eq!(Setting::parse("watermark_scale_factor", "0", 4).unwrap_err().errno(), Errno::Inval);
     /// ```
     pub fn parse(name: &str, value: &str, kinds: usize) -> Result<Self, HotplugError> {
-        let numbers: Result<Vec<i32>, _> = value.split_ascii_whitespace().map(i32::from_str).collect();
+        let numbers: Option<Vec<i32>> = value.split_ascii_whitespace().map(number).collect();
         let single = match numbers.as_deref() {
-            Ok([number]) => u32::try_from(*number).ok(),
+            Some([number]) => u32::try_from(*number).ok(),
             _ => None,
         };
         let setting = match name {
@@ -41,10 +39,10 @@ impl Setting {
             "watermark_scale_factor" => single.map(Self::WatermarkScaleFactor),
             "lowmem_reserve_ratio" => {
                 let ratios = |numbers: Vec<i32>| numbers.into_iter().map(|ratio| ratio.max(0) as u32).collect();
-                numbers.ok().map(|numbers| Self::LowmemReserveRatio(ratios(numbers)))
+                numbers.map(|numbers| Self::LowmemReserveRatio(ratios(numbers)))
             }
             "numa_zonelist_order" => {
-                let known = value.trim_ascii_start().starts_with(['d', 'D', 'n', 'N']);
+                let known = value.starts_with(['d', 'D', 'n', 'N']);
                 known.then_some(Self::NumaZonelistOrder)
             }
             _ => return Err(HotplugError::NoSuchSetting { name: name.to_string() }),
@@ -76,4 +74,19 @@ impl Setting {
             _ => Ok(()),
         }
     }
+}
+
+/// A number as C writes it: in base 8 or 16 behind `0` or `0x`.
+fn number(word: &str) -> Option<i32> {
+    let (sign, digits) = word.strip_prefix('-').map_or(("", word), |digits| ("-", digits));
+    let (digits, radix) = match digits.strip_prefix('0') {
+        Some(rest) => match rest.strip_prefix(['x', 'X']) {
+            Some(rest) => (rest, 16),
+            None if rest.is_empty() => (digits, 10),
+            None => (rest, 8),
+        },
+        None => (digits, 10),
+    };
+    let plain = digits.bytes().next().is_some_and(|first| first.is_ascii_hexdigit());
+    if plain { i32::from_str_radix(&format!("{sign}{digits}"), radix).ok() } else { None }
 }

@@ -31,9 +31,10 @@ pub struct State {
     /// What each of them holds back.
     reserves: Vec<Vec<u64>>,
     pub(super) blocks: Blocks,
-    /// What of a zone lies in shared blocks, and so stays for ever.
+    /// What of a zone can't leave it.
     pub(super) anchors: Arc<[(ZoneId, Range<u64>)]>,
     order: Arc<FallbackOrder>,
+    lists: Arc<Zonelists>,
     policy_zone: ZoneKind,
     /// The `min_free_kbytes` that was last set.
     set_min_free_kbytes: Option<u64>,
@@ -64,6 +65,7 @@ impl State {
         memory.zones.sort_unstable_by_key(|size| size.zone);
         let lowest_kind = memory.kinds.first().copied().unwrap_or(ZoneKind::Dma);
         let on_line = machine.cpus().iter().filter(|(_, node)| machine.has_cpu().contains(**node));
+        let order = FallbackOrder::at_boot(&machine, rules);
         let mut state = Self {
             rules,
             online: *machine.online(),
@@ -73,7 +75,8 @@ impl State {
             marks: Vec::new(),
             reserves: Vec::new(),
             anchors: anchors(&memory, &blocks),
-            order: Arc::new(FallbackOrder::at_boot(&machine, rules)),
+            lists: Arc::new(Zonelists::assemble(&order, memory.listed(rules))),
+            order: Arc::new(order),
             policy_zone: policy_zone(lowest_kind, &memory.zones),
             set_min_free_kbytes: None,
             machine: Arc::new(machine),
@@ -188,8 +191,8 @@ impl State {
 
     /// The zonelists as last built.
     #[must_use]
-    pub fn lists(&self) -> Zonelists {
-        Zonelists::assemble(&self.order, self.memory.listed(self.rules))
+    pub fn lists(&self) -> &Zonelists {
+        &self.lists
     }
 
     /// Room for the lists of whatever can come: a zone of each kind on every possible node.
@@ -209,12 +212,17 @@ impl State {
     pub(super) fn rebuild(&mut self, has_memory: &NodeSet) {
         let input = OrderInput { has_memory, ..self.order_input() };
         self.order = Arc::new(FallbackOrder::build(input, self.rules));
+        self.lists = Arc::new(self.assembled());
     }
 
-    /// Builds the order of one node only.
+    /// Builds the order and the lists of one node only.
     pub(super) fn rebuild_row(&mut self, node: NodeId) {
-        let order = self.order.with_row_rebuilt(self.order_input(), self.rules, node);
-        self.order = Arc::new(order);
+        self.order = Arc::new(self.order.with_row_rebuilt(self.order_input(), self.rules, node));
+        self.lists = Arc::new(self.lists.with_lists_of(node, &self.assembled()));
+    }
+
+    fn assembled(&self) -> Zonelists {
+        Zonelists::assemble(&self.order, self.memory.listed(self.rules))
     }
 
     fn order_input(&self) -> OrderInput<'_> {
@@ -230,7 +238,7 @@ impl State {
     pub(super) fn rebuilt(&mut self, high: impl Fn(ZoneId) -> u64) -> Rebuilt {
         self.policy_zone = policy_zone(self.policy_zone, &self.memory.zones);
         Rebuilt {
-            lists: self.lists(),
+            lists: Arc::clone(&self.lists),
             nodes: self.online.len(),
             total_pages: total_pages(&self.memory.zones, high),
             policy_zone: self.policy_zone,
@@ -285,17 +293,33 @@ impl State {
     }
 }
 
-/// What of each zone lies in shared blocks.
+/// What of each zone can't leave it: its parts of shared blocks, and what lies in no block at all.
 fn anchors(memory: &Memory, blocks: &Blocks) -> Arc<[(ZoneId, Range<u64>)]> {
-    let shared = blocks.list.iter().filter(|block| block.state == BlockState::Shared);
-    let parts = shared.flat_map(|block| {
-        let frames = blocks.frames(block.number);
-        let zones = memory.zones.iter().filter(move |size| block.node.is_none_or(|node| size.zone.node() == node));
-        zones.filter_map(move |size| {
-            let span = size.span();
-            let part = span.start.max(frames.start)..span.end.min(frames.end);
-            (!part.is_empty()).then_some((size.zone, part))
-        })
-    });
-    parts.collect()
+    let mut anchors = Vec::new();
+    for size in &memory.zones {
+        let (zone, span) = (size.zone, size.span());
+        let part = |block: &&Block| {
+            let frames = blocks.frames(block.number);
+            span.start.max(frames.start)..span.end.min(frames.end)
+        };
+        let is_shared =
+            |block: &&Block| block.state == BlockState::Shared && block.node.is_none_or(|node| zone.node() == node);
+        let shared = blocks.list.iter().filter(is_shared).map(|block| part(&block)).filter(|part| !part.is_empty());
+        let own = |block: &&Block| block.node == Some(zone.node()) && block.state == BlockState::Online(zone.kind());
+        let covered = blocks.list.iter().filter(own).map(|block| part(&block)).chain(shared.clone());
+        anchors.extend(shared.map(|part| (zone, part)));
+        // More pages than its blocks have room for: some are where there is no block.
+        if size.present > covered.map(|part| part.end - part.start).sum() {
+            anchors.extend(gaps(&span, blocks).map(|gap| (zone, gap)));
+        }
+    }
+    anchors.into()
+}
+
+/// What of a span is in no block.
+fn gaps(span: &Range<u64>, blocks: &Blocks) -> impl Iterator<Item = Range<u64>> {
+    let starts = blocks.list.iter().map(|block| blocks.frames(block.number).start).chain([u64::MAX]);
+    let ends = [0].into_iter().chain(blocks.list.iter().map(|block| blocks.frames(block.number).end));
+    let gaps = ends.zip(starts).map(|(end, start)| span.start.max(end)..span.end.min(start));
+    gaps.filter(|gap| !gap.is_empty())
 }

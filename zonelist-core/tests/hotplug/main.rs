@@ -4,6 +4,7 @@
 mod mail;
 mod nodes;
 mod refused;
+mod rules;
 mod serialised;
 #[path = "../support/mod.rs"]
 mod support;

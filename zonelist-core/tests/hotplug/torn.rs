@@ -7,7 +7,7 @@
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering::Relaxed},
+        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
     },
     thread,
     time::{Duration, Instant},
@@ -53,6 +53,7 @@ impl Toggled for TwoStores {
         let marks = |info: ZoneInfo<'_>| (info.marks, info.reserve.to_vec());
         let half = after.clone().with_marks(|zone| before.zones().find(|info| info.size.zone == zone).map(marks));
         self.0.with(|state| *state = Arc::new(half));
+        thread::yield_now();
         self.0.with(|state| *state = Arc::new(after));
     }
 
@@ -80,45 +81,53 @@ fn tables() -> Vec<Table> {
     tables
 }
 
-/// Toggles for a while and counts reads: all, those that saw another state than the read before, and the mixed.
-fn race(machine: &impl Toggled, time: Duration) -> (u64, u64, u64) {
-    let tables = tables();
-    let stop = AtomicBool::new(false);
+/// Reads of a race.
+#[derive(Default, Debug)]
+struct Reads {
+    all: AtomicU64,
+    /// Those that saw another state than the same reader's read before.
+    changes: AtomicU64,
+    mixed: AtomicU64,
+}
+
+/// Toggles for a while, and on until the reads are enough.
+fn race(machine: &impl Toggled, time: Duration, enough: impl Fn(&Reads) -> bool) -> Reads {
+    const NEVER: Duration = Duration::from_secs(120);
+    let (tables, stop, reads) = (tables(), AtomicBool::new(false), Reads::default());
     let read = || {
-        let (mut reads, mut changes, mut mixed) = (0, 0, 0);
         let mut last = machine.read();
         while !stop.load(Relaxed) {
             let state = machine.read();
-            reads += 1;
-            mixed += u64::from(!tables.contains(&table(&state)));
-            changes += u64::from(!Arc::ptr_eq(&state, &last));
+            reads.all.fetch_add(1, Relaxed);
+            reads.changes.fetch_add(u64::from(!Arc::ptr_eq(&state, &last)), Relaxed);
+            reads.mixed.fetch_add(u64::from(!tables.contains(&table(&state))), Relaxed);
             last = state;
         }
-        (reads, changes, mixed)
     };
     thread::scope(|scope| {
-        let readers = [scope.spawn(read), scope.spawn(read)];
-        let end = Instant::now() + time;
-        while Instant::now() < end {
+        let _readers = [scope.spawn(read), scope.spawn(read)];
+        let begin = Instant::now();
+        while begin.elapsed() < time || !enough(&reads) && begin.elapsed() < NEVER {
             toggle().iter().for_each(|operation| machine.apply(operation));
         }
         stop.store(true, Relaxed);
-        let counts = readers.map(|reader| reader.join().unwrap());
-        counts.into_iter().fold((0, 0, 0), |sum, next| (sum.0 + next.0, sum.1 + next.1, sum.2 + next.2))
-    })
+    });
+    reads
 }
 
 #[test]
 fn zone_information_is_of_one_state() {
-    let (reads, changes, mixed) = race(&running(Puppet::new(), ()), Duration::from_secs(3));
-    println!("{reads} reads of zone information, {changes} of a state that was new to the reader, {mixed} mixed");
-    assert!(changes > 100, "there was no race to speak of: {changes} changes were seen");
-    assert_eq!(mixed, 0);
+    let enough = |reads: &Reads| reads.changes.load(Relaxed) > 1000;
+    let reads = race(&running(Puppet::new(), ()), Duration::from_secs(3), enough);
+    println!("{reads:?}");
+    assert!(enough(&reads), "there was no race to speak of");
+    assert_eq!(reads.mixed.into_inner(), 0);
 }
 
 #[test]
 fn two_stores_are_caught() {
     let machine = TwoStores(Locked::new(Spin::new(), Arc::new(state())));
-    let (reads, _, mixed) = race(&machine, Duration::from_secs(1));
-    assert!(mixed > 0, "none of {reads} reads was mixed");
+    let caught = |reads: &Reads| reads.mixed.load(Relaxed) > 0;
+    let reads = race(&machine, Duration::ZERO, caught);
+    assert!(caught(&reads), "{reads:?}");
 }
