@@ -52,6 +52,7 @@ pub mod publish;
 mod slots;
 mod stop_world;
 pub mod sync;
+mod zone;
 mod zoneref;
 
 pub use capacity::{Capacity, CapacityError};
@@ -60,6 +61,10 @@ pub use lists::{Lists, Row, RowError};
 pub use lock::{Locked, RawLock, Spin};
 pub use slots::{Slot, SlotFilter, SlotWalk, Slots, Storage, Word};
 pub use stop_world::{Gated, GatedWalk, PreemptedWalk, StopWorld, StopWorldPreempted};
+pub use zone::{
+    Against, BlockState, FreeError, LeaveError, MAX_ORDER, Marks, Mobility, PAGEBLOCK_FRAMES, PAGEBLOCK_ORDER,
+    RangeError, Urgency, Zone, ZoneError,
+};
 pub use zoneref::{Request, Scope, Zoneref};
 
 #[cfg(feature = "alloc")]
