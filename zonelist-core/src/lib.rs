@@ -48,6 +48,7 @@ mod capacity;
 mod id;
 mod lists;
 mod lock;
+mod pages;
 pub mod publish;
 mod slots;
 mod stop_world;
@@ -59,6 +60,10 @@ pub use capacity::{Capacity, CapacityError};
 pub use id::{MAX_NODES, NodeId, NodeSet, ZoneId, ZoneKind};
 pub use lists::{Lists, Row, RowError};
 pub use lock::{Locked, RawLock, Spin};
+pub use pages::{
+    Class, Failure, Local, OrderError, OutOfMemory, Page, PageAllocator, PageCache, PageRequest, Refusal, SetupError,
+    ZoneStats,
+};
 pub use slots::{Slot, SlotFilter, SlotWalk, Slots, Storage, Word};
 pub use stop_world::{Gated, GatedWalk, PreemptedWalk, StopWorld, StopWorldPreempted};
 pub use zone::{

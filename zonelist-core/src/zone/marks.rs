@@ -43,6 +43,7 @@ pub(crate) struct Watch {
     low: AtomicUsize,
     min: AtomicUsize,
     high: AtomicUsize,
+    managed: AtomicUsize,
     reserve: [AtomicUsize; ZoneKind::COUNT],
 }
 
@@ -50,7 +51,7 @@ impl Watch {
     pub(super) fn new() -> Self {
         let row = || core::array::from_fn(|_| AtomicUsize::new(0));
         let zero = || AtomicUsize::new(0);
-        Self { free: zero(), low_floor: row(), low: zero(), min: zero(), high: zero(), reserve: row() }
+        Self { free: zero(), low_floor: row(), low: zero(), min: zero(), high: zero(), managed: zero(), reserve: row() }
     }
 
     /// Free pages. A count that is being changed is the one before or after.
@@ -63,6 +64,19 @@ impl Watch {
     #[inline]
     pub(super) fn set_free(&self, free: usize) {
         self.free.store(free, Relaxed);
+    }
+
+    pub(crate) fn managed(&self) -> usize {
+        self.managed.load(Relaxed)
+    }
+
+    /// Only with the zone's lock held.
+    #[inline]
+    pub(super) fn set_managed(&self, managed: usize) {
+        // It changes seldom, and stands on a line that others read.
+        if self.managed() != managed {
+            self.managed.store(managed, Relaxed);
+        }
     }
 
     pub(super) fn set(&self, marks: &Marks) {
@@ -95,9 +109,19 @@ impl Watch {
         }
     }
 
+    pub(crate) fn low(&self) -> usize {
+        self.low.load(Relaxed)
+    }
+
     /// Whether a block of that order may be taken: as if only its first page counted, more than the floor is free.
     #[inline(always)]
     pub(crate) fn allows(&self, order: u8, highest: ZoneKind, against: Against) -> bool {
-        self.free().saturating_sub((1 << order) - 1) > self.floor(highest, against)
+        self.allows_beyond((1 << order) - 1, highest, against)
+    }
+
+    /// The same, of a block of so many pages beyond its first.
+    #[inline(always)]
+    pub(crate) fn allows_beyond(&self, further: usize, highest: ZoneKind, against: Against) -> bool {
+        self.free().saturating_sub(further) > self.floor(highest, against)
     }
 }

@@ -47,6 +47,7 @@ mod run;
 mod shelves;
 mod singles;
 mod start;
+mod supply;
 mod urgency;
 
 #[cfg(feature = "alloc")]
@@ -60,6 +61,8 @@ pub(crate) use marks::Watch;
 pub use marks::{Against, Marks};
 use memory::Memory;
 use shelves::Shelves;
+use supply::Counters;
+pub(crate) use supply::{Supplied, count};
 pub use urgency::Urgency;
 
 /// The longest block that a zone can hand out has `2^MAX_ORDER` frames.
@@ -72,7 +75,10 @@ pub const PAGEBLOCK_ORDER: u8 = 9;
 pub const PAGEBLOCK_FRAMES: usize = 1 << PAGEBLOCK_ORDER;
 
 /// No frame has a number from here on.
-pub(crate) const PFN_LIMIT: u64 = 1 << 44;
+pub(crate) const PFN_LIMIT: u64 = 1 << PFN_BITS;
+
+/// Bits of a frame's number.
+pub(crate) const PFN_BITS: u32 = 44;
 
 /// Whether what is in a page can be put elsewhere. Pages of one sort keep together.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -117,6 +123,7 @@ pub struct Zone<'m, L = Spin> {
     /// The frame that number 0 stands for: a multiple of the longest block.
     base: u64,
     max_order: u8,
+    counters: Counters,
     frames: Locked<Frames<'m>, L>,
 }
 
@@ -204,7 +211,15 @@ impl<'m, L: RawLock> Zone<'m, L> {
 
     fn over(id: ZoneId, span: Range<u64>, max_order: u8, frames: Frames<'m>, lock: L) -> Self {
         let base = Layout::of(span.start, span.end).base;
-        Self { watch: Watch::new(), id, span, base, max_order, frames: Locked::new(lock, frames) }
+        Self {
+            watch: Watch::new(),
+            id,
+            span,
+            base,
+            max_order,
+            counters: Counters::new(),
+            frames: Locked::new(lock, frames),
+        }
     }
 
     /// Which zone it is.
@@ -232,10 +247,10 @@ impl<'m, L: RawLock> Zone<'m, L> {
         self.watch.free()
     }
 
-    /// Frames that it manages, free or not.
+    /// Frames that it manages, free or not. Takes no lock.
     #[must_use]
     pub fn managed(&self) -> usize {
-        self.frames.with(|frames| frames.managed)
+        self.watch.managed()
     }
 
     /// Free blocks of each order up to the longest, in reach, as a row of `/proc/buddyinfo`. Each is
@@ -315,6 +330,7 @@ impl<'m, L: RawLock> Zone<'m, L> {
             let result = change(frames);
             if !fault("zone: free frames told too late") {
                 self.watch.set_free(frames.free);
+                self.watch.set_managed(frames.managed);
             }
             (result, frames.free)
         });
@@ -325,13 +341,13 @@ impl<'m, L: RawLock> Zone<'m, L> {
     }
 
     #[inline]
-    fn pfn(&self, frame: u32) -> u64 {
+    pub(crate) fn pfn(&self, frame: u32) -> u64 {
         self.base + u64::from(frame)
     }
 
     /// A frame's number, if it is in the span.
-    #[inline]
-    fn number(&self, pfn: u64) -> Option<u32> {
+    #[inline(always)]
+    pub(crate) fn number(&self, pfn: u64) -> Option<u32> {
         if self.span.contains(&pfn) { u32::try_from(pfn - self.base).ok() } else { None }
     }
 }

@@ -1,0 +1,188 @@
+//! What is done when the first zone's cache has no page, or no room for one.
+
+use core::{num::NonZeroU32, ops::ControlFlow};
+
+use super::{
+    Class, Local, OutOfMemory, Page, Refusal,
+    cache::{Hands, depth},
+    page::Tag,
+};
+use crate::{
+    Against, FreeError, NodeId, RawLock, Urgency, Zone,
+    publish::{Barrier, Scheme},
+    sync::atomic::Ordering::Relaxed,
+    zone::{Supplied, count},
+};
+
+/// Walks before a request gives up that publishes have torn each time.
+const TRIES: NonZeroU32 = NonZeroU32::new(64).unwrap();
+
+/// A block, and what has to be told about it.
+struct Found {
+    slot: usize,
+    frame: u32,
+    fell: bool,
+}
+
+impl<S: Scheme, B: Barrier, L: RawLock, const SEATS: usize> Local<'_, '_, S, B, L, SEATS> {
+    #[cold]
+    #[inline(never)]
+    pub(super) fn alloc_slowly(&mut self, node: NodeId, class: &Class<S>) -> Result<Page, OutOfMemory> {
+        let urgent = Against::Min(class.urgency);
+        let mut found = self.walk(node, class, Against::Low).or_else(|| self.walk(node, class, urgent));
+        if found.is_none() && !class.urgency.has(Urgency::NON_BLOCKING) && self.allocator.drain() > 0 {
+            found = self.walk(node, class, urgent);
+        }
+        let Some(Found { slot, frame, fell }) = found else {
+            for (zone, _) in self.failure.refused() {
+                self.allocator.zone(zone).into_iter().for_each(|zone| count(&zone.counters().failures));
+            }
+            return Err(OutOfMemory);
+        };
+        let zone = &self.allocator.pool.zones[slot];
+        if let Some(call) = self.allocator.pool.on_low
+            && fell
+        {
+            call(zone.id(), zone.free_pages());
+        }
+        self.handed_out(Page::of(zone.pfn(frame), slot, class.tag))
+    }
+
+    /// Notes, where that is asked for, that a block goes to its user.
+    #[inline(always)]
+    pub(super) fn handed_out(&self, page: Page) -> Result<Page, OutOfMemory> {
+        #[cfg(feature = "checked")]
+        if let Some(zone) = self.allocator.zone_of(page)
+            && let Some(frame) = zone.number(page.pfn())
+        {
+            zone.note_out(frame, page.order());
+        }
+        Ok(page)
+    }
+
+    /// Goes along the list and takes the block of the first zone that its mark lets have it.
+    fn walk(&mut self, node: NodeId, class: &Class<S>, against: Against) -> Option<Found> {
+        let Self { allocator, reader, caches, failure } = self;
+        let pool = &allocator.pool;
+        failure.clear();
+        let seated = reader.enter_seated();
+        let found = seated.guard.find(node, &class.filter, TRIES, |zoneref| {
+            let Some(slot) = pool.slot(zoneref.zone()) else {
+                failure.note(zoneref.zone(), Refusal::Unknown);
+                return ControlFlow::Continue(());
+            };
+            let (zone, cache) = (&pool.zones[slot], &caches[slot]);
+            // SAFETY: we are in our seat, and what is kept there is ours.
+            let hands = seated.mine.then(|| unsafe { Hands::on(cache) });
+            match take(zone, hands, class, against) {
+                Ok((frame, fell)) => {
+                    if failure.zones() > 0 {
+                        count(&zone.counters().fallbacks);
+                    }
+                    ControlFlow::Break(Found { slot, frame, fell })
+                }
+                Err(why) => {
+                    failure.note(zone.id(), why);
+                    ControlFlow::Continue(())
+                }
+            }
+        });
+        found.unwrap_or_else(|_torn| {
+            failure.note_torn();
+            None
+        })
+    }
+
+    #[cold]
+    #[inline(never)]
+    pub(super) fn free_slowly(&mut self, page: Page, frame: u32) -> Result<(), FreeError> {
+        let (zone, cache) = (&self.allocator.pool.zones[page.slot()], &self.caches[page.slot()]);
+        let (tag, order, max_order) = (page.tag(), page.order(), zone.max_order());
+        if order > max_order {
+            return Err(FreeError::Order { order, max_order });
+        }
+        let (_sitting, mine) = self.reader.sit();
+        if mine {
+            // SAFETY: we are in our seat, and what is kept there is ours.
+            let mut hands = unsafe { Hands::on(cache) };
+            let batch = next_batch(zone, &mut hands, tag, Trend::Up);
+            if hands.is_full(tag) {
+                hands.empty(tag, batch.max(1), |blocks| zone.restock(order, blocks));
+            }
+            if hands.push(tag, frame) {
+                return Ok(());
+            }
+        }
+        zone.take_back(frame, order)
+    }
+}
+
+/// Takes a block of a zone, through its cache if there may be one: the frame, and whether the zone
+/// fell below its low mark.
+fn take<S: Scheme, L: RawLock>(
+    zone: &Zone<'_, L>,
+    hands: Option<Hands<'_>>,
+    class: &Class<S>,
+    against: Against,
+) -> Result<(u32, bool), Refusal> {
+    let (free, floor) = (zone.watch().free(), zone.watch().floor(class.highest, against));
+    let needed = floor.saturating_add(class.further + 1);
+    if free < needed {
+        return Err(Refusal::Mark { free, needed });
+    }
+    let (tag, order) = (class.tag, class.tag.order());
+    if order > zone.max_order() {
+        return Err(Refusal::NoBlock { free });
+    }
+    if let Some(mut hands) = hands {
+        if let Some(frame) = hands.pop(tag) {
+            return Ok((frame, false));
+        }
+        let trend = if against == Against::Low { Trend::Up } else { Trend::Down };
+        // What nobody asked for yet is not taken below the mark.
+        let batch = next_batch(zone, &mut hands, tag, trend).min(((free - needed) >> order) + 1);
+        if batch > 0 {
+            let mut supplied = Supplied { blocks: 0, fell: false };
+            hands.fill(tag, batch, |blocks| {
+                supplied = zone.supply(order, tag.mobility(), blocks);
+                supplied.blocks
+            });
+            count(&zone.counters().misses);
+            let frame = hands.pop_unasked(tag).ok_or(Refusal::NoBlock { free })?;
+            return Ok((frame, supplied.fell));
+        }
+    }
+    let mut block = [0];
+    let supplied = zone.supply(order, tag.mobility(), &mut block);
+    count(&zone.counters().misses);
+    if supplied.blocks == 1 { Ok((block[0], supplied.fell)) } else { Err(Refusal::NoBlock { free }) }
+}
+
+/// Whether batches are to grow: they do with every one that was needed, and shrink where pages are short.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Trend {
+    Up,
+    Down,
+}
+
+/// Pages of the first batch.
+const FIRST: usize = 16;
+
+/// Of a zone's pages, one in so many may come in a batch.
+const SHARE: usize = 128;
+
+/// How many blocks come or go this time; 0 if the zone's pages are not to be kept in caches.
+///
+/// At most a quarter of what there is room for, and so few of a small zone that its pages are not
+/// all in caches: four batches are a 32nd of it.
+fn next_batch<L: RawLock>(zone: &Zone<'_, L>, hands: &mut Hands<'_>, tag: Tag, trend: Trend) -> usize {
+    let most = if zone.uncached().load(Relaxed) > 0 { 0 } else { (zone.watch().managed() / SHARE) >> tag.order() };
+    let most = most.min(depth(tag) / 4);
+    let batch = match trend {
+        Trend::Up => (2 * hands.batch(tag)).max(FIRST >> tag.order()),
+        Trend::Down => hands.batch(tag) / 2,
+    };
+    let batch = batch.max(1).min(most);
+    hands.set_batch(tag, batch);
+    batch
+}
