@@ -6,12 +6,12 @@
 
 use core::cell::UnsafeCell;
 
-use super::page::Tag;
+use super::page::{Page, Tag};
 use crate::{
     MAX_ORDER, RawLock, Zone,
     sync::{
         Track,
-        atomic::{AtomicU32, AtomicUsize, Ordering::Relaxed},
+        atomic::{AtomicUsize, Ordering::Relaxed},
         const_fn,
     },
 };
@@ -41,6 +41,11 @@ const START: [usize; Tag::LIMIT] = {
     start
 };
 
+/// Where a stack begins.
+pub(super) const fn start(tag: Tag) -> usize {
+    START[tag.index()]
+}
+
 /// Room for as many blocks as a stack can have.
 pub(super) const fn depth(tag: Tag) -> usize {
     let order = tag.order() as usize;
@@ -64,29 +69,45 @@ pub struct PageCache {
     frames: UnsafeCell<[u32; FRAMES]>,
 }
 
-// SAFETY: `frames` is reached only through `Hands`, of which there is one at a time.
+// SAFETY: `frames` and what is plain of a stack are reached only through `Hands`, of which there is
+// one at a time.
 unsafe impl Sync for PageCache {}
 
-/// How much is on a stack, and how much may be.
+/// How much is on a stack, how much may be, and what it is a stack of.
+#[repr(align(32))]
 #[derive(Debug)]
 struct Stack {
-    /// In the low 16 bits how many blocks there are, above them how many were taken from here so
-    /// far: both change with one addition. Written by whoever has the hands.
+    /// In the low 16 bits how far up in the frames the stack reaches, above them how many blocks were
+    /// taken from it so far: both change with one addition. Written by whoever has the hands.
     state: AtomicUsize,
-    /// How many there may be; 0 until somebody asks.
-    limit: AtomicU32,
-    /// How many come and go at a time.
-    batch: AtomicU32,
+    plain: UnsafeCell<Plain>,
 }
 
-const LEN: usize = 0xffff;
-const ONE_TAKEN: usize = LEN + 1;
+/// What only the hands look at.
+#[derive(Clone, Copy, Debug)]
+struct Plain {
+    /// How far up the stack may reach: four batches above its start; its start, until somebody asks.
+    limit: u32,
+    /// Frames of the zone have numbers below this.
+    frames: u32,
+    /// The page that the zone's frame 0 would be.
+    zero: Page,
+}
+
+const TOP: usize = 0xffff;
+const ONE_TAKEN: usize = TOP + 1;
 
 impl Stack {
     const_fn! {
-        const fn new() -> Self {
-            Self { state: AtomicUsize::new(0), limit: AtomicU32::new(0), batch: AtomicU32::new(0) }
+        const fn new(start: usize) -> Self {
+            let plain = Plain { limit: start as u32, frames: 0, zero: Page::first(Tag::NONE) };
+            Self { state: AtomicUsize::new(start), plain: UnsafeCell::new(plain) }
         }
+    }
+
+    /// How many blocks there are. What somebody is changing counts as before or after.
+    fn blocks(&self, tag: usize) -> usize {
+        (self.state.load(Relaxed) & TOP) - START[tag]
     }
 }
 
@@ -96,22 +117,28 @@ impl PageCache {
         #[must_use]
         pub const fn new() -> Self {
             #[cfg(not(loom))]
-            let stacks = [const { Stack::new() }; Tag::LIMIT];
+            let stacks = {
+                let (mut stacks, mut tag) = ([const { Stack::new(0) }; Tag::LIMIT], 0);
+                while tag < stacks.len() {
+                    stacks[tag] = Stack::new(START[tag]);
+                    tag += 1;
+                }
+                stacks
+            };
             #[cfg(loom)]
-            let stacks = core::array::from_fn(|_| Stack::new());
+            let stacks = core::array::from_fn(|tag| Stack::new(START[tag]));
             Self { stacks, track: Track::new(), frames: UnsafeCell::new([0; FRAMES]) }
         }
     }
 
-    /// Pages on all stacks. What somebody is changing counts as before or after.
+    /// Pages on all stacks.
     pub(super) fn pages(&self) -> usize {
-        let stacks = self.stacks.iter().enumerate();
-        stacks.map(|(tag, stack)| (stack.state.load(Relaxed) & LEN) << (tag / 2)).sum()
+        (0..Tag::LIMIT).map(|tag| self.stacks[tag].blocks(tag) << (tag / 2)).sum()
     }
 
     /// Whether there is any page on a stack.
     pub(super) fn is_in_use(&self) -> bool {
-        self.stacks.iter().any(|stack| stack.state.load(Relaxed) & LEN > 0)
+        (0..Tag::LIMIT).any(|tag| self.stacks[tag].blocks(tag) > 0)
     }
 
     /// Blocks taken from stacks so far.
@@ -144,75 +171,99 @@ impl<'c> Hands<'c> {
         &self.0.stacks[tag.index()]
     }
 
+    /// What only hands look at, of a stack.
     #[inline(always)]
-    fn first(&self) -> *mut u32 {
-        self.0.frames.get().cast()
+    fn plain(stack: &Stack) -> Plain {
+        // SAFETY: only these hands touch it, and no reference to it is kept.
+        unsafe { stack.plain.get().read() }
     }
 
-    /// Takes the block on top.
+    /// The place in the frames that a stack reaches up to, which is within them.
     #[inline(always)]
-    pub(super) fn pop(&mut self, tag: Tag) -> Option<u32> {
+    fn place(&self, at: usize) -> *mut u32 {
+        debug_assert!(at < FRAMES);
+        // SAFETY: a stack reaches up to a place in the frames or just behind them, the callers go
+        // below that, or below a limit.
+        unsafe { self.0.frames.get().cast::<u32>().add(at) }
+    }
+
+    /// Takes the block on top: its first frame, and the page it is.
+    #[inline(always)]
+    pub(super) fn pop(&mut self, tag: Tag, start: usize) -> Option<Page> {
         let stack = self.stack(tag);
         let state = stack.state.load(Relaxed);
-        let top = (state & LEN).checked_sub(1)?;
+        if state & TOP == start {
+            return None;
+        }
         self.0.track.write();
         stack.state.store(state.wrapping_add(ONE_TAKEN - 1), Relaxed);
-        // SAFETY: a stack has at most `depth` blocks, so that this one is within the frames.
-        let slot = unsafe { self.first().add(START[tag.index()] + top) };
+        let place = self.place((state & TOP) - 1);
         // SAFETY: only these hands touch the frames.
-        Some(unsafe { slot.read() })
+        let frame = unsafe { place.read() };
+        Some(Self::plain(stack).zero.plus(frame))
     }
 
     /// The same, of a block that was got for the very request that takes it: no hit.
-    pub(super) fn pop_unasked(&mut self, tag: Tag) -> Option<u32> {
-        let frame = self.pop(tag)?;
+    pub(super) fn pop_unasked(&mut self, tag: Tag) -> Option<Page> {
+        let page = self.pop(tag, start(tag))?;
         let stack = self.stack(tag);
         stack.state.store(stack.state.load(Relaxed).wrapping_sub(ONE_TAKEN), Relaxed);
-        Some(frame)
+        Some(page)
     }
 
-    /// Puts a block on top, unless there are as many as may be.
+    /// Puts a block of this zone on top, unless there are as many as may be, or it is of another zone.
     #[inline(always)]
-    pub(super) fn push(&mut self, tag: Tag, frame: u32) -> bool {
-        let stack = self.stack(tag);
-        let state = stack.state.load(Relaxed);
-        let len = state & LEN;
-        if len >= stack.limit.load(Relaxed) as usize {
+    pub(super) fn push(&mut self, page: Page) -> bool {
+        let stack = self.stack(page.tag());
+        let (state, plain) = (stack.state.load(Relaxed), Self::plain(stack));
+        let (top, frame) = (state & TOP, page.minus(plain.zero));
+        if top >= plain.limit as usize || frame >= u64::from(plain.frames) {
             return false;
         }
         self.0.track.write();
         stack.state.store(state + 1, Relaxed);
-        // SAFETY: a stack's limit is at most its `depth`, so that this block is within the frames.
-        let slot = unsafe { self.first().add(START[tag.index()] + len) };
+        let place = self.place(top);
         // SAFETY: only these hands touch the frames.
-        unsafe { slot.write(frame) };
+        unsafe { place.write(frame as u32) };
         true
+    }
+
+    /// Says what zone it is: the page that its frame 0 would be in that slot, and how many frames there are.
+    pub(super) fn settle_in(&mut self, first: u64, slot: usize, frames: u32) {
+        for tag in Tag::all() {
+            let stack = self.stack(tag);
+            let plain = Plain { frames, zero: Page::of(first, slot, tag), ..Self::plain(stack) };
+            // SAFETY: only these hands touch it, and no reference to it is kept.
+            unsafe { stack.plain.get().write(plain) };
+        }
     }
 
     /// Whether there are as many blocks as may be.
     pub(super) fn is_full(&self, tag: Tag) -> bool {
         let stack = self.stack(tag);
-        stack.state.load(Relaxed) & LEN >= stack.limit.load(Relaxed) as usize
+        stack.state.load(Relaxed) & TOP >= Self::plain(stack).limit as usize
     }
 
     /// How many blocks come and go at a time; 0 while nothing is kept.
     pub(super) fn batch(&self, tag: Tag) -> usize {
-        self.stack(tag).batch.load(Relaxed) as usize
+        (Self::plain(self.stack(tag)).limit as usize - start(tag)) / 4
     }
 
-    /// Sets how many blocks come and go at a time, and with it how many may be there: four times as many.
+    /// Sets how many blocks come and go at a time, at most a quarter of the depth, and with it how
+    /// many may be there: four times as many.
     pub(super) fn set_batch(&mut self, tag: Tag, batch: usize) {
-        let limit = (4 * batch).min(depth(tag));
         let stack = self.stack(tag);
-        stack.batch.store(batch as u32, Relaxed);
-        stack.limit.store(limit as u32, Relaxed);
+        let limit = start(tag) + (4 * batch).min(depth(tag));
+        let plain = Plain { limit: limit as u32, ..Self::plain(stack) };
+        // SAFETY: only these hands touch it, and no reference to it is kept.
+        unsafe { stack.plain.get().write(plain) };
     }
 
     fn room(&mut self, tag: Tag) -> &mut [u32] {
         self.0.track.write();
         // SAFETY: only these hands touch the frames.
         let frames = unsafe { &mut *self.0.frames.get() };
-        &mut frames[START[tag.index()]..][..depth(tag)]
+        &mut frames[start(tag)..][..depth(tag)]
     }
 
     /// Fills an empty stack with what `supply` writes down: at most so many blocks, of which it says how many there are.
@@ -224,18 +275,18 @@ impl<'c> Hands<'c> {
         // Taken from the top, so that the lowest goes first.
         room[..blocks].reverse();
         let state = stack.state.load(Relaxed);
-        stack.state.store(state & !LEN | blocks, Relaxed);
+        stack.state.store(state & !TOP | (start(tag) + blocks), Relaxed);
     }
 
     /// Hands the lowest blocks of a stack, which are there the longest, to `restock`.
     pub(super) fn empty(&mut self, tag: Tag, most: usize, restock: impl FnOnce(&[u32])) {
         let stack = self.stack(tag);
-        let state = stack.state.load(Relaxed);
-        let (len, room) = (state & LEN, self.room(tag));
-        let out = len.min(most);
+        let (state, room) = (stack.state.load(Relaxed), self.room(tag));
+        let blocks = (state & TOP) - start(tag);
+        let out = blocks.min(most);
         if out > 0 {
             restock(&room[..out]);
-            room.copy_within(out..len, 0);
+            room.copy_within(out..blocks, 0);
             stack.state.store(state - out, Relaxed);
         }
     }

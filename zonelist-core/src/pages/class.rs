@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use super::page::Tag;
+use super::{cache::start, page::Tag};
 use crate::{MAX_ORDER, Mobility, Request, Urgency, ZoneKind, publish::Scheme};
 
 /// A class of allocations. The node that each starts from comes with it.
@@ -63,6 +63,8 @@ pub struct OrderError {
 pub struct Class<S: Scheme> {
     pub(super) filter: S::Filter,
     pub(super) tag: Tag,
+    /// Where such stacks begin.
+    pub(super) start: usize,
     /// Frames of the block beyond its first.
     pub(super) further: usize,
     pub(super) highest: ZoneKind,
@@ -76,7 +78,7 @@ impl<S: Scheme> Class<S> {
             return Err(OrderError { order });
         }
         let (filter, tag) = (scheme(zones), Tag::new(order, mobility));
-        Ok(Self { filter, tag, further: (1 << order) - 1, highest: zones.highest, urgency })
+        Ok(Self { filter, tag, start: start(tag), further: (1 << order) - 1, highest: zones.highest, urgency })
     }
 }
 

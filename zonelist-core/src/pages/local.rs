@@ -27,7 +27,29 @@ pub struct Local<'a, 'm, S: Scheme, B: Barrier, L: RawLock, const SEATS: usize> 
 
 impl<'a, 'm, S: Scheme, B: Barrier, L: RawLock, const SEATS: usize> Local<'a, 'm, S, B, L, SEATS> {
     pub(super) fn new(allocator: &'a PageAllocator<'m, S, B, L, SEATS>, reader: Reader<'a, S, B>, seat: usize) -> Self {
-        Self { allocator, reader, caches: allocator.pool.caches(seat), failure: Failure::none() }
+        let local = Self { allocator, reader, caches: allocator.pool.caches(seat), failure: Failure::none() };
+        local.with_hands(|slot, hands| {
+            let zone = &allocator.pool.zones[slot];
+            hands.settle_in(zone.pfn(0), slot, zone.frames());
+        });
+        local
+    }
+
+    /// Does something to each zone's cache, as soon as nobody has borrowed them.
+    fn with_hands(&self, mut act: impl FnMut(usize, &mut Hands<'_>)) {
+        let mut backoff = Backoff::default();
+        loop {
+            let (_sitting, mine) = self.reader.sit();
+            if mine {
+                for (slot, cache) in self.caches.iter().enumerate() {
+                    // SAFETY: we are in our seat, and what is kept there is ours.
+                    act(slot, &mut unsafe { Hands::on(cache) });
+                }
+                return;
+            }
+            drop(_sitting);
+            backoff.wait();
+        }
     }
 
     /// Takes a block: from the first zone of the node's list that has one above its low mark, or
@@ -51,19 +73,18 @@ impl<'a, 'm, S: Scheme, B: Barrier, L: RawLock, const SEATS: usize> Local<'a, 'm
     #[inline(always)]
     fn alloc_at_hand(&mut self, node: NodeId, class: &Class<S>) -> Option<Page> {
         let pool = &self.allocator.pool;
-        let seated = self.reader.enter_seated();
-        if !seated.mine {
-            return None;
-        }
+        let seated = self.reader.try_enter_seated()?;
         let first = seated.guard.walk(node, &class.filter).next()?;
         let slot = pool.slot(first.zone())?;
-        let (zone, cache) = (pool.zones.get(slot)?, self.caches.get(slot)?);
+        // SAFETY: the index names places of zones only.
+        let zone = unsafe { pool.zones.get_unchecked(slot) };
         if !zone.watch().allows_beyond(class.further, class.highest, crate::Against::Low) {
             return None;
         }
+        // SAFETY: there is a cache for each zone.
+        let cache = unsafe { self.caches.get_unchecked(slot) };
         // SAFETY: we are in our seat, and what is kept there is ours.
-        let frame = unsafe { Hands::on(cache) }.pop(class.tag)?;
-        Some(Page::of(zone.pfn(frame), slot, class.tag))
+        unsafe { Hands::on(cache) }.pop(class.tag, class.start)
     }
 
     /// Gives a block back.
@@ -75,20 +96,23 @@ impl<'a, 'm, S: Scheme, B: Barrier, L: RawLock, const SEATS: usize> Local<'a, 'm
     /// tells always.
     #[inline(always)]
     pub fn free(&mut self, page: Page) -> Result<(), FreeError> {
-        let slot = page.slot();
-        let (Some(zone), Some(cache)) = (self.allocator.pool.zones.get(slot), self.caches.get(slot)) else {
-            return Err(FreeError::NoSuchZone);
-        };
-        let Some(frame) = zone.number(page.pfn()) else { return Err(FreeError::NoSuchFrame) };
+        let Some(cache) = self.caches.get(page.slot()) else { return Err(FreeError::NoSuchZone) };
         #[cfg(feature = "checked")]
-        zone.note_in(frame, page.order())?;
-        let (sitting, mine) = self.reader.sit();
-        // SAFETY: we are in our seat, and what is kept there is ours.
-        if mine && unsafe { Hands::on(cache) }.push(page.tag(), frame) {
-            return Ok(());
+        self.handed_in(page)?;
+        if let Some(_sitting) = self.reader.try_sit() {
+            // SAFETY: we are in our seat, and what is kept there is ours.
+            if unsafe { Hands::on(cache) }.push(page) {
+                return Ok(());
+            }
         }
-        drop(sitting);
-        self.free_slowly(page, frame)
+        self.free_slowly(page)
+    }
+
+    /// Notes that a block comes from its user.
+    #[cfg(feature = "checked")]
+    fn handed_in(&self, page: Page) -> Result<(), FreeError> {
+        let zone = self.allocator.zone_of(page).ok_or(FreeError::NoSuchZone)?;
+        zone.note_in(zone.number(page.pfn()).ok_or(FreeError::NoSuchFrame)?, page.order())
     }
 
     /// Takes blocks until all of `pages` are filled or there are no more. Returns how many there were.
@@ -124,20 +148,9 @@ impl<'a, 'm, S: Scheme, B: Barrier, L: RawLock, const SEATS: usize> Local<'a, 'm
 
     /// Gives the pages that this handle keeps at hand back to their zones.
     pub fn drain(&mut self) {
-        let mut backoff = Backoff::default();
-        loop {
-            let (_sitting, mine) = self.reader.sit();
-            if mine {
-                for (zone, cache) in self.allocator.pool.zones.iter().zip(self.caches) {
-                    // SAFETY: we are in our seat, and what is kept there is ours.
-                    let mut hands = unsafe { Hands::on(cache) };
-                    hands.empty_into(zone);
-                }
-                return;
-            }
-            drop(_sitting);
-            backoff.wait();
-        }
+        self.with_hands(|slot, hands| {
+            hands.empty_into(&self.allocator.pool.zones[slot]);
+        });
     }
 
     /// What the last request that was refused had met.

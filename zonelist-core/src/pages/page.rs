@@ -29,6 +29,9 @@ const ONE: u64 = 1 << 63;
 pub(super) struct Tag(u8);
 
 impl Tag {
+    /// Single pages that do not move.
+    pub(super) const NONE: Self = Self(0);
+
     /// Tags are below this.
     pub(super) const LIMIT: usize = TAG_MASK as usize + 1;
 
@@ -58,9 +61,25 @@ impl Page {
     /// The page of these parts; the frame is below the limit and the slot of 13 bits.
     #[inline(always)]
     pub(super) fn of(pfn: u64, slot: usize, tag: Tag) -> Self {
-        let word = ONE | u64::from(tag.0) << TAG_SHIFT | (slot as u64 & SLOT_MASK) << SLOT_SHIFT | pfn;
-        // The highest bit is always set.
-        Self(NonZeroU64::new(word).unwrap_or(NonZeroU64::MIN))
+        Self(Self::first(tag).0 | (slot as u64 & SLOT_MASK) << SLOT_SHIFT | pfn & (PFN_LIMIT - 1))
+    }
+
+    /// Frame 0 of the zone in slot 0.
+    pub(super) const fn first(tag: Tag) -> Self {
+        Self(NonZeroU64::new(ONE | (tag.0 as u64) << TAG_SHIFT).unwrap())
+    }
+
+    /// The page so many frames further on, in the same zone.
+    #[inline(always)]
+    pub(super) const fn plus(self, frames: u32) -> Self {
+        // SAFETY: the highest bit of a page is set and the next is not, so that no number of frames carries to 0.
+        Self(unsafe { NonZeroU64::new_unchecked(self.0.get() + frames as u64) })
+    }
+
+    /// By how many frames it is further on than another; a very large number if it is before it, or of another zone or tag.
+    #[inline(always)]
+    pub(super) const fn minus(self, other: Self) -> u64 {
+        self.0.get().wrapping_sub(other.0.get())
     }
 
     /// The page of a word that [`Page::word`] gave; `None` for a word that is none.

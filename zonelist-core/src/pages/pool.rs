@@ -98,7 +98,7 @@ impl<'m, L: RawLock> Pool<'m, L> {
         Self { zones, slots, caches, on_low: None }
     }
 
-    /// Where a zone is.
+    /// Where a zone is: below the number of zones.
     #[inline(always)]
     pub(super) fn slot(&self, zone: ZoneId) -> Option<usize> {
         match self.slots.get(zone.index()) {

@@ -19,8 +19,8 @@ const TRIES: NonZeroU32 = NonZeroU32::new(64).unwrap();
 
 /// A block, and what has to be told about it.
 struct Found {
+    page: Page,
     slot: usize,
-    frame: u32,
     fell: bool,
 }
 
@@ -33,7 +33,7 @@ impl<S: Scheme, B: Barrier, L: RawLock, const SEATS: usize> Local<'_, '_, S, B, 
         if found.is_none() && !class.urgency.has(Urgency::NON_BLOCKING) && self.allocator.drain() > 0 {
             found = self.walk(node, class, urgent);
         }
-        let Some(Found { slot, frame, fell }) = found else {
+        let Some(Found { page, slot, fell }) = found else {
             for (zone, _) in self.failure.refused() {
                 self.allocator.zone(zone).into_iter().for_each(|zone| count(&zone.counters().failures));
             }
@@ -45,7 +45,7 @@ impl<S: Scheme, B: Barrier, L: RawLock, const SEATS: usize> Local<'_, '_, S, B, 
         {
             call(zone.id(), zone.free_pages());
         }
-        self.handed_out(Page::of(zone.pfn(frame), slot, class.tag))
+        self.handed_out(page)
     }
 
     /// Notes, where that is asked for, that a block goes to its user.
@@ -74,12 +74,12 @@ impl<S: Scheme, B: Barrier, L: RawLock, const SEATS: usize> Local<'_, '_, S, B, 
             let (zone, cache) = (&pool.zones[slot], &caches[slot]);
             // SAFETY: we are in our seat, and what is kept there is ours.
             let hands = seated.mine.then(|| unsafe { Hands::on(cache) });
-            match take(zone, hands, class, against) {
-                Ok((frame, fell)) => {
+            match take(zone, slot, hands, class, against) {
+                Ok((page, fell)) => {
                     if failure.zones() > 0 {
                         count(&zone.counters().fallbacks);
                     }
-                    ControlFlow::Break(Found { slot, frame, fell })
+                    ControlFlow::Break(Found { page, slot, fell })
                 }
                 Err(why) => {
                     failure.note(zone.id(), why);
@@ -95,8 +95,9 @@ impl<S: Scheme, B: Barrier, L: RawLock, const SEATS: usize> Local<'_, '_, S, B, 
 
     #[cold]
     #[inline(never)]
-    pub(super) fn free_slowly(&mut self, page: Page, frame: u32) -> Result<(), FreeError> {
+    pub(super) fn free_slowly(&mut self, page: Page) -> Result<(), FreeError> {
         let (zone, cache) = (&self.allocator.pool.zones[page.slot()], &self.caches[page.slot()]);
+        let frame = zone.number(page.pfn()).ok_or(FreeError::NoSuchFrame)?;
         let (tag, order, max_order) = (page.tag(), page.order(), zone.max_order());
         if order > max_order {
             return Err(FreeError::Order { order, max_order });
@@ -109,7 +110,7 @@ impl<S: Scheme, B: Barrier, L: RawLock, const SEATS: usize> Local<'_, '_, S, B, 
             if hands.is_full(tag) {
                 hands.empty(tag, batch.max(1), |blocks| zone.restock(order, blocks));
             }
-            if hands.push(tag, frame) {
+            if hands.push(page) {
                 return Ok(());
             }
         }
@@ -117,16 +118,17 @@ impl<S: Scheme, B: Barrier, L: RawLock, const SEATS: usize> Local<'_, '_, S, B, 
     }
 }
 
-/// Takes a block of a zone, through its cache if there may be one: the frame, and whether the zone
+/// Takes a block of a zone, through its cache if there may be one: the page, and whether the zone
 /// fell below its low mark.
 fn take<S: Scheme, L: RawLock>(
     zone: &Zone<'_, L>,
+    slot: usize,
     hands: Option<Hands<'_>>,
     class: &Class<S>,
     against: Against,
-) -> Result<(u32, bool), Refusal> {
+) -> Result<(Page, bool), Refusal> {
     let (free, floor) = (zone.watch().free(), zone.watch().floor(class.highest, against));
-    let needed = floor.saturating_add(class.further + 1);
+    let needed = floor + class.further + 1;
     if free < needed {
         return Err(Refusal::Mark { free, needed });
     }
@@ -135,8 +137,8 @@ fn take<S: Scheme, L: RawLock>(
         return Err(Refusal::NoBlock { free });
     }
     if let Some(mut hands) = hands {
-        if let Some(frame) = hands.pop(tag) {
-            return Ok((frame, false));
+        if let Some(page) = hands.pop(tag, class.start) {
+            return Ok((page, false));
         }
         let trend = if against == Against::Low { Trend::Up } else { Trend::Down };
         // What nobody asked for yet is not taken below the mark.
@@ -148,14 +150,18 @@ fn take<S: Scheme, L: RawLock>(
                 supplied.blocks
             });
             count(&zone.counters().misses);
-            let frame = hands.pop_unasked(tag).ok_or(Refusal::NoBlock { free })?;
-            return Ok((frame, supplied.fell));
+            let page = hands.pop_unasked(tag).ok_or(Refusal::NoBlock { free })?;
+            return Ok((page, supplied.fell));
         }
     }
     let mut block = [0];
     let supplied = zone.supply(order, tag.mobility(), &mut block);
     count(&zone.counters().misses);
-    if supplied.blocks == 1 { Ok((block[0], supplied.fell)) } else { Err(Refusal::NoBlock { free }) }
+    if supplied.blocks == 1 {
+        Ok((Page::of(zone.pfn(block[0]), slot, tag), supplied.fell))
+    } else {
+        Err(Refusal::NoBlock { free })
+    }
 }
 
 /// Whether batches are to grow: they do with every one that was needed, and shrink where pages are short.

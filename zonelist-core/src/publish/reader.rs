@@ -72,20 +72,32 @@ impl<'p, S: Scheme, B: Barrier> Reader<'p, S, B> {
     }
 
     /// Enters with what is kept at the seat: under one flag, but for a scheme that leaves its seat between zonerefs.
-    #[inline(always)]
     pub(crate) fn enter_seated(&mut self) -> Seated<'_, S> {
-        let (sitting, mine) = Sitting::down_at_drawer(self.seat.drawer(S::GRACE), B::LIGHT);
+        let (sitting, mine) = self.sit();
+        let (inner, outer) = if S::GRACE == Grace::Section { (Some(sitting), None) } else { (None, Some(sitting)) };
+        Seated { guard: self.guard(inner), _sitting: outer, mine }
+    }
+
+    /// The same, unless somebody has borrowed what is kept there, or has the readers stopped.
+    #[inline(always)]
+    pub(crate) fn try_enter_seated(&mut self) -> Option<Seated<'_, S>> {
+        let sitting = self.try_sit()?;
         let (inner, outer) = match S::GRACE {
             Grace::Section => (Some(sitting), None),
             Grace::None | Grace::Step => (None, Some(sitting)),
         };
-        Seated { guard: self.guard(inner), _sitting: outer, mine }
+        Some(Seated { guard: self.guard(inner), _sitting: outer, mine: true })
     }
 
-    /// Only for what is kept at the seat: no walk.
-    #[inline(always)]
-    pub(crate) fn sit(&mut self) -> (Sitting<'_>, bool) {
+    /// Only for what is kept at the seat: no walk. Says whether it may be touched.
+    pub(crate) fn sit(&self) -> (Sitting<'_>, bool) {
         Sitting::down_at_drawer(self.seat.drawer(S::GRACE), B::LIGHT)
+    }
+
+    /// The same, if it may be touched.
+    #[inline(always)]
+    pub(crate) fn try_sit(&self) -> Option<Sitting<'_>> {
+        Sitting::try_down_at_drawer(self.seat.drawer(S::GRACE), B::LIGHT)
     }
 
     /// Gives up a seat that [`Reader::drop`] would not, since the scheme needs none.

@@ -112,20 +112,29 @@ impl Door {
         self.gate.load(Acquire) == OPEN
     }
 
-    /// Goes in, and says whether what is kept at the seat may be touched. Waits for no one who has
-    /// only borrowed that.
+    /// Goes in if what is kept at the seat may be touched, and says whether it did.
     #[inline(always)]
-    pub(super) fn enter_drawer(&self, light: Light) -> bool {
+    pub(super) fn try_enter_drawer(&self, light: Light) -> bool {
         self.say_inside();
         // Pairs with the heavy half in `Published::borrow_drawers` and in `Writer::stop`.
         light.barrier();
         // Acquire: pairs with the release in `open`, so that we see what the borrower left.
-        self.gate.load(Acquire) == OPEN || fault("drawer: borrower unseen") || self.enter_hands_off(light)
+        let open = self.gate.load(Acquire) == OPEN || fault("drawer: borrower unseen");
+        if !open {
+            self.leave();
+        }
+        open
     }
 
-    #[cold]
+    /// Goes in, and says whether what is kept at the seat may be touched. Waits for no one who has
+    /// only borrowed that.
     #[inline(never)]
-    fn enter_hands_off(&self, light: Light) -> bool {
+    pub(super) fn enter_drawer(&self, light: Light) -> bool {
+        if self.try_enter_drawer(light) {
+            return true;
+        }
+        self.say_inside();
+        light.barrier();
         loop {
             match self.gate.load(Acquire) {
                 OPEN => return true,
@@ -237,6 +246,12 @@ impl<'g> Sitting<'g> {
     pub(super) fn down_at_drawer(door: &'g Door, light: Light) -> (Self, bool) {
         let mine = door.enter_drawer(light);
         (Self(door), mine)
+    }
+
+    /// Sits down if what is kept at the seat may be touched.
+    #[inline(always)]
+    pub(super) fn try_down_at_drawer(door: &'g Door, light: Light) -> Option<Self> {
+        if door.try_enter_drawer(light) { Some(Self(door)) } else { None }
     }
 }
 

@@ -47,6 +47,9 @@ pub(crate) struct Watch {
     reserve: [AtomicUsize; ZoneKind::COUNT],
 }
 
+/// No mark or reserve counts for more than so many pages.
+const LIMIT: usize = usize::MAX / 8;
+
 impl Watch {
     pub(super) fn new() -> Self {
         let row = || core::array::from_fn(|_| AtomicUsize::new(0));
@@ -80,7 +83,8 @@ impl Watch {
     }
 
     pub(super) fn set(&self, marks: &Marks) {
-        let pages = |count: u64| usize::try_from(count).unwrap_or(usize::MAX);
+        // So far below the largest number that sums of three do not overflow, and above all pages there are.
+        let pages = |count: u64| usize::try_from(count).unwrap_or(LIMIT).min(LIMIT);
         self.min.store(pages(marks.min), Relaxed);
         self.low.store(pages(marks.low), Relaxed);
         self.high.store(pages(marks.high), Relaxed);
@@ -104,7 +108,7 @@ impl Watch {
             Against::Low => self.low_floor[highest.index()].load(Relaxed),
             Against::Min(urgency) => {
                 let min = urgency.reduced(self.min.load(Relaxed) as u64) as usize;
-                min.saturating_add(self.reserve[highest.index()].load(Relaxed))
+                min + self.reserve[highest.index()].load(Relaxed)
             }
         }
     }
@@ -122,6 +126,6 @@ impl Watch {
     /// The same, of a block of so many pages beyond its first.
     #[inline(always)]
     pub(crate) fn allows_beyond(&self, further: usize, highest: ZoneKind, against: Against) -> bool {
-        self.free().saturating_sub(further) > self.floor(highest, against)
+        self.free() > self.floor(highest, against) + further
     }
 }

@@ -48,6 +48,12 @@ impl<'m, L: RawLock> Zone<'m, L> {
         &self.watch
     }
 
+    /// Frames have numbers below this, counted from the zone's base.
+    pub(crate) fn frames(&self) -> u32 {
+        // A span has at most 2^31 frames, and begins within its first block.
+        (self.span.end - self.base) as u32
+    }
+
     pub(crate) fn counters(&self) -> &Counters {
         &self.counters
     }
