@@ -29,7 +29,7 @@ impl<'m, S: Scheme, B: Barrier, L: RawLock, const SEATS: usize> PageAllocator<'m
     /// each [`ZoneId::index`] up to the highest, and a cache for each seat and zone.
     ///
     /// # Errors
-    /// A zone comes twice, or there is too little memory.
+    /// There is no zone, one comes twice, or there is too little memory.
     pub fn new(
         published: Published<S, B, SEATS>,
         zones: &'m [Zone<'m, L>],
@@ -44,7 +44,7 @@ impl<'m, S: Scheme, B: Barrier, L: RawLock, const SEATS: usize> PageAllocator<'m
     /// The same, with everything on the heap.
     ///
     /// # Errors
-    /// A zone comes twice.
+    /// There is no zone, or one comes twice.
     #[cfg(feature = "alloc")]
     pub fn boxed(published: Published<S, B, SEATS>, zones: Vec<Zone<'m, L>>) -> Result<Self, SetupError> {
         let mut index = vec![0; zones.iter().map(|zone| zone.id().index() + 1).max().unwrap_or(0)];

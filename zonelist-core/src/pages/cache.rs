@@ -168,7 +168,8 @@ impl<'c> Hands<'c> {
 
     #[inline(always)]
     fn stack(&self, tag: Tag) -> &'c Stack {
-        &self.0.stacks[tag.index()]
+        // SAFETY: a tag is below the number of stacks.
+        unsafe { self.0.stacks.get_unchecked(tag.index()) }
     }
 
     /// What only hands look at, of a stack.
@@ -214,7 +215,15 @@ impl<'c> Hands<'c> {
     /// Puts a block of this zone on top, unless there are as many as may be, or it is of another zone.
     #[inline(always)]
     pub(super) fn push(&mut self, page: Page) -> bool {
-        let stack = self.stack(page.tag());
+        self.push_on(page.tag(), page)
+    }
+
+    /// The same, if the block is of that tag.
+    ///
+    /// A caller who guesses the tag right does not wait for the page to tell it.
+    #[inline(always)]
+    pub(super) fn push_on(&mut self, tag: Tag, page: Page) -> bool {
+        let stack = self.stack(tag);
         let (state, plain) = (stack.state.load(Relaxed), Self::plain(stack));
         let (top, frame) = (state & TOP, page.minus(plain.zero));
         if top >= plain.limit as usize || frame >= u64::from(plain.frames) {

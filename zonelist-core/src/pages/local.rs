@@ -2,11 +2,12 @@
 
 use core::fmt;
 
-use super::{Class, Failure, OutOfMemory, Page, PageAllocator, PageCache, cache::Hands};
+use super::{Class, Failure, OutOfMemory, Page, PageAllocator, PageCache, cache::Hands, page::Tag};
 use crate::{
-    FreeError, NodeId, RawLock,
+    Against, FreeError, NodeId, RawLock, Zoneref,
     publish::{Barrier, Reader, Scheme},
     sync::Backoff,
+    zone::Watch,
 };
 
 /// The handle of one CPU or thread: its reader of the zonelists, and the pages it keeps at hand.
@@ -22,12 +23,26 @@ pub struct Local<'a, 'm, S: Scheme, B: Barrier, L: RawLock, const SEATS: usize> 
     pub(super) reader: Reader<'a, S, B>,
     /// One for each zone.
     pub(super) caches: &'a [PageCache],
+    /// The zone that the last allocation began with.
+    met: Met<'a>,
+    /// Where the last page was freed to, which is where the next one goes for the most part.
+    pub(super) freed: (&'a PageCache, Tag),
     pub(super) failure: Failure,
+}
+
+/// A zone that was looked up, so that it need not be again.
+struct Met<'a> {
+    entry: Option<Zoneref>,
+    watch: &'a Watch,
+    cache: &'a PageCache,
 }
 
 impl<'a, 'm, S: Scheme, B: Barrier, L: RawLock, const SEATS: usize> Local<'a, 'm, S, B, L, SEATS> {
     pub(super) fn new(allocator: &'a PageAllocator<'m, S, B, L, SEATS>, reader: Reader<'a, S, B>, seat: usize) -> Self {
-        let local = Self { allocator, reader, caches: allocator.pool.caches(seat), failure: Failure::none() };
+        let caches = allocator.pool.caches(seat);
+        // There is at least one zone.
+        let met = Met { entry: None, watch: allocator.pool.zones[0].watch(), cache: &caches[0] };
+        let local = Self { allocator, reader, caches, met, freed: (&caches[0], Tag::NONE), failure: Failure::none() };
         local.with_hands(|slot, hands| {
             let zone = &allocator.pool.zones[slot];
             hands.settle_in(zone.pfn(0), slot, zone.frames());
@@ -72,17 +87,18 @@ impl<'a, 'm, S: Scheme, B: Barrier, L: RawLock, const SEATS: usize> Local<'a, 'm
     /// Takes the block on top of the first zone's cache, if the zone is above its low mark.
     #[inline(always)]
     fn alloc_at_hand(&mut self, node: NodeId, class: &Class<S>) -> Option<Page> {
-        let pool = &self.allocator.pool;
         let seated = self.reader.try_enter_seated()?;
         let first = seated.guard.walk(node, &class.filter).next()?;
-        let slot = pool.slot(first.zone())?;
-        // SAFETY: the index names places of zones only.
-        let zone = unsafe { pool.zones.get_unchecked(slot) };
-        if !zone.watch().allows_beyond(class.further, class.highest, crate::Against::Low) {
+        let (mut watch, mut cache) = (self.met.watch, self.met.cache);
+        if self.met.entry != Some(first) {
+            let pool = &self.allocator.pool;
+            let slot = pool.slot(first.zone())?;
+            (watch, cache) = (pool.zones.get(slot)?.watch(), self.caches.get(slot)?);
+            self.met = Met { entry: Some(first), watch, cache };
+        }
+        if !watch.allows_beyond(class.further, class.highest, Against::Low) {
             return None;
         }
-        // SAFETY: there is a cache for each zone.
-        let cache = unsafe { self.caches.get_unchecked(slot) };
         // SAFETY: we are in our seat, and what is kept there is ours.
         unsafe { Hands::on(cache) }.pop(class.tag, class.start)
     }
@@ -96,12 +112,17 @@ impl<'a, 'm, S: Scheme, B: Barrier, L: RawLock, const SEATS: usize> Local<'a, 'm
     /// tells always.
     #[inline(always)]
     pub fn free(&mut self, page: Page) -> Result<(), FreeError> {
-        let Some(cache) = self.caches.get(page.slot()) else { return Err(FreeError::NoSuchZone) };
         #[cfg(feature = "checked")]
         self.handed_in(page)?;
         if let Some(_sitting) = self.reader.try_sit() {
+            let (cache, tag) = self.freed;
             // SAFETY: we are in our seat, and what is kept there is ours.
-            if unsafe { Hands::on(cache) }.push(page) {
+            let mut hands = unsafe { Hands::on(cache) };
+            if hands.push_on(tag, page) {
+                return Ok(());
+            }
+            self.freed.1 = page.tag();
+            if hands.push(page) {
                 return Ok(());
             }
         }

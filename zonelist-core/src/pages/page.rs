@@ -24,7 +24,7 @@ const TAG_SHIFT: u32 = 57;
 const TAG_MASK: u64 = 0x1f;
 const ONE: u64 = 1 << 63;
 
-/// The mobility and order of a page, by which caches keep their lists.
+/// The mobility and order of a page, by which caches keep their stacks. Always below [`Tag::LIMIT`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Tag(u8);
 
@@ -45,7 +45,7 @@ impl Tag {
 
     #[inline(always)]
     pub(super) const fn index(self) -> usize {
-        (self.0 & TAG_MASK as u8) as usize
+        self.0 as usize
     }
 
     pub(super) const fn order(self) -> u8 {

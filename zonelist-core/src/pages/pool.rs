@@ -32,6 +32,9 @@ impl<T> Deref for Store<'_, T> {
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SetupError {
+    /// There is no zone.
+    #[error("no zone; expected at least one")]
+    NoZone,
     /// Two of the zones have one name.
     #[error("zone {zone} comes twice; expected each zone once")]
     DuplicateZone {
@@ -78,6 +81,9 @@ impl<'m, L: RawLock> Pool<'m, L> {
         caches: usize,
         seats: usize,
     ) -> Result<(), SetupError> {
+        if zones.is_empty() {
+            return Err(SetupError::NoZone);
+        }
         slots.fill(NONE);
         for (slot, zone) in zones.iter().enumerate() {
             let (zone, entries) = (zone.id(), slots.len());

@@ -62,7 +62,7 @@ impl<S: Scheme, B: Barrier, L: RawLock, const SEATS: usize> Local<'_, '_, S, B, 
 
     /// Goes along the list and takes the block of the first zone that its mark lets have it.
     fn walk(&mut self, node: NodeId, class: &Class<S>, against: Against) -> Option<Found> {
-        let Self { allocator, reader, caches, failure } = self;
+        let Self { allocator, reader, caches, failure, .. } = self;
         let pool = &allocator.pool;
         failure.clear();
         let seated = reader.enter_seated();
@@ -96,16 +96,21 @@ impl<S: Scheme, B: Barrier, L: RawLock, const SEATS: usize> Local<'_, '_, S, B, 
     #[cold]
     #[inline(never)]
     pub(super) fn free_slowly(&mut self, page: Page) -> Result<(), FreeError> {
-        let (zone, cache) = (&self.allocator.pool.zones[page.slot()], &self.caches[page.slot()]);
+        let slot = page.slot();
+        let zone = self.allocator.pool.zones.get(slot).ok_or(FreeError::NoSuchZone)?;
         let frame = zone.number(page.pfn()).ok_or(FreeError::NoSuchFrame)?;
         let (tag, order, max_order) = (page.tag(), page.order(), zone.max_order());
         if order > max_order {
             return Err(FreeError::Order { order, max_order });
         }
+        self.freed = (&self.caches[slot], tag);
         let (_sitting, mine) = self.reader.sit();
         if mine {
             // SAFETY: we are in our seat, and what is kept there is ours.
-            let mut hands = unsafe { Hands::on(cache) };
+            let mut hands = unsafe { Hands::on(self.freed.0) };
+            if hands.push(page) {
+                return Ok(());
+            }
             let batch = next_batch(zone, &mut hands, tag, Trend::Up);
             if hands.is_full(tag) {
                 hands.empty(tag, batch.max(1), |blocks| zone.restock(order, blocks));

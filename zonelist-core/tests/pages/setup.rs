@@ -22,6 +22,7 @@ pub(crate) const fn zone_id(node: u16, kind: ZoneKind) -> ZoneId {
 }
 
 /// The zones, with the frames that each manages.
+#[expect(clippy::single_range_in_vec_init, reason = "a range of frames, and only one")]
 pub(crate) const ZONES: [(ZoneId, &[Range<u64>]); 4] = [
     (zone_id(0, Dma32), &[1..700, 1100..3000]),
     (zone_id(0, Normal), &[4096..8192]),

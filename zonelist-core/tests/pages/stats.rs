@@ -77,6 +77,7 @@ fn an_allocator_that_cannot_be() {
     assert_eq!(made(1, caches), Err(SetupError::Index { entries: 1, needed: 2 }));
     assert_eq!(made(16, &caches[..3]), Err(SetupError::Caches { caches: 3, needed: 4 }));
     assert_eq!(made(16, caches), Ok(()));
+    assert_eq!(PageAllocator::boxed(published(), Vec::<Zone<'_>>::new()).err(), Some(SetupError::NoZone));
     let allocator = loose::<FullFence>();
     assert!(allocator.class(&PageRequest::up_to(Normal).order(11)).is_err());
     assert!(allocator.zone(zone_id(0, Dma)).is_none() && allocator.stats(zone_id(7, Normal)).is_none());
