@@ -1,6 +1,9 @@
 //! Loom models of the baseline, and the faults that they kill.
 #![cfg(loom)]
 
+#[path = "models/pages.rs"]
+mod pages;
+
 use std::sync::Arc;
 
 use zonelist_core::{

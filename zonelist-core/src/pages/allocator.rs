@@ -12,7 +12,10 @@ use super::{
 use crate::{
     Mobility, RawLock, Spin, Zone, ZoneId,
     publish::{Barrier, FullFence, Published, ReaderError, Scheme},
-    sync::atomic::{AtomicUsize, Ordering::Relaxed},
+    sync::{
+        atomic::{AtomicUsize, Ordering::Relaxed},
+        fault,
+    },
 };
 
 /// A page allocator over some zones, which are found by the zonelists that a scheme publishes.
@@ -150,7 +153,10 @@ impl<'m, S: Scheme, B: Barrier, L: RawLock, const SEATS: usize> PageAllocator<'m
         let Some(slot) = self.pool.slot(zone) else { return within() };
         let _off = Off::new(self.pool.zones[slot].uncached());
         // Empty ones too: whoever is about to fill one has not seen yet that he must not.
-        self.drain_where(|other| other == slot, |_| true);
+        self.drain_where(
+            |other| other == slot,
+            |cache| !fault("pages: empty caches not waited for") || cache.is_in_use(),
+        );
         within()
     }
 }

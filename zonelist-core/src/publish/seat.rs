@@ -170,7 +170,9 @@ impl Door {
     }
 
     pub(super) fn borrow(&self) {
-        self.gate.store(BORROWED, Relaxed);
+        // Release: pairs with the acquire in `enter_drawer`, where a reader goes in on the strength of
+        // this very store, and has to see what was written behind the gate before.
+        self.gate.store(BORROWED, if fault("drawer: borrowed too early") { Relaxed } else { Release });
     }
 
     pub(super) fn open(&self) {
