@@ -7,6 +7,9 @@
 //!   [`lowmem_reserve`], by the [`Rules`] of a Linux. Pure functions, no atomics.
 //! - **Publication**: the trait [`Scheme`](publish::Scheme) and what is around it in [`publish`]; [`Slots`], the
 //!   table that most schemes keep their lists in; the baseline [`StopWorld`] and [`StopWorldPreempted`].
+//! - **Zones**: [`Zone`], the page frames of one zone under [`Marks`] and reserves.
+//! - **The page allocator**: [`PageAllocator`], zones behind published lists, and [`Local`], a CPU's or thread's
+//!   handle with the pages it keeps at hand; generic over the scheme.
 //! - **Conformance** (`alloc`): the judge of all schemes, in [`conformance`].
 //!
 //! Without the features `std` and `alloc` nothing reaches for a heap or an operating system.

@@ -37,9 +37,11 @@ impl<'m, S: Scheme, B: Barrier, L: RawLock, const SEATS: usize> PageAllocator<'m
         published: Published<S, B, SEATS>,
         zones: &'m [Zone<'m, L>],
         index: &'m mut [u16],
-        caches: &'m [PageCache],
+        caches: &'m mut [PageCache],
     ) -> Result<Self, SetupError> {
         Pool::check(zones, index, caches.len(), SEATS)?;
+        // Theirs alone, and without what another allocator may have left there.
+        caches.iter_mut().for_each(|cache| *cache = PageCache::new());
         let pool = Pool::new(Store::Given(zones), Store::Given(index), Store::Given(caches));
         Ok(Self { published, pool })
     }

@@ -56,9 +56,9 @@ pub(super) const fn depth(tag: Tag) -> usize {
 ///
 /// ```
 /// use zonelist_core::PageCache;
-/// // Four handles, three zones.
-/// static CACHES: [PageCache; 12] = [const { PageCache::new() }; 12];
-/// assert!(size_of_val(&CACHES[0]) < 12_000);
+/// // Two handles, three zones.
+/// let mut caches = [const { PageCache::new() }; 6];
+/// assert!(size_of_val(&caches[0]) < 12_000);
 /// ```
 #[repr(C, align(128))]
 #[derive(Debug)]

@@ -72,12 +72,21 @@ fn an_allocator_that_cannot_be() {
     let error = PageAllocator::boxed(published(), twice()).err();
     assert_eq!(error, Some(SetupError::DuplicateZone { zone: zone_id(0, Dma32) }));
     let zones: &'static [Zone<'static>] = zones().leak();
-    let caches: &'static [PageCache] = (0..4).map(|_| PageCache::new()).collect::<Vec<_>>().leak();
-    let made = |entries, caches| PageAllocator::new(published(), zones, vec![0; entries].leak(), caches).map(drop);
-    assert_eq!(made(1, caches), Err(SetupError::Index { entries: 1, needed: 2 }));
-    assert_eq!(made(16, &caches[..3]), Err(SetupError::Caches { caches: 3, needed: 4 }));
-    assert_eq!(made(16, caches), Ok(()));
+    let made = |entries, caches: usize| {
+        let caches: Vec<PageCache> = (0..caches).map(|_| PageCache::new()).collect();
+        PageAllocator::new(published(), zones, vec![0; entries].leak(), caches.leak())
+    };
+    assert_eq!(made(1, 4).err(), Some(SetupError::Index { entries: 1, needed: 2 }));
+    assert_eq!(made(16, 3).err(), Some(SetupError::Caches { caches: 3, needed: 4 }));
     assert_eq!(PageAllocator::boxed(published(), Vec::<Zone<'_>>::new()).err(), Some(SetupError::NoZone));
+    let in_given_memory = made(16, 4).unwrap();
+    let mut local = in_given_memory.local().unwrap();
+    let class = in_given_memory.class(&PageRequest::up_to(Normal)).unwrap();
+    assert!(local.alloc(NodeId::new(0).unwrap(), &class).is_err(), "nothing is published yet");
+    assert_eq!((local.failure().zones(), local.failure().to_string()), (0, "0 zones asked".into()));
+    let page = in_given_memory.page(zones[1].alloc(0, Mobility::Movable).unwrap(), 0, Mobility::Movable).unwrap();
+    local.free(page).unwrap();
+    assert_eq!(in_given_memory.drain(), 1);
     let allocator = loose::<FullFence>();
     assert!(allocator.class(&PageRequest::up_to(Normal).order(11)).is_err());
     assert!(allocator.zone(zone_id(0, Dma)).is_none() && allocator.stats(zone_id(7, Normal)).is_none());
