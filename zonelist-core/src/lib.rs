@@ -7,6 +7,9 @@
 //!   [`lowmem_reserve`], by the [`Rules`] of a Linux. Pure functions, no atomics.
 //! - **Publication**: the trait [`Scheme`](publish::Scheme) and what is around it in [`publish`]; [`Slots`], the
 //!   table that most schemes keep their lists in; the baseline [`StopWorld`] and [`StopWorldPreempted`].
+//! - **Zones**: [`Zone`], the page frames of one zone under [`Marks`] and reserves.
+//! - **The page allocator**: [`PageAllocator`], zones behind published lists, and [`Local`], a CPU's or thread's
+//!   handle with the pages it keeps at hand; generic over the scheme.
 //! - **Hotplug** (`alloc`): memory, nodes and CPUs that come and go, on a running machine, in [`hotplug`].
 //! - **Conformance** (`alloc`): the judge of all schemes, in [`conformance`].
 //!
@@ -49,18 +52,28 @@ mod capacity;
 mod id;
 mod lists;
 mod lock;
+mod pages;
 pub mod publish;
 mod slots;
 mod stop_world;
 pub mod sync;
+mod zone;
 mod zoneref;
 
 pub use capacity::{Capacity, CapacityError};
 pub use id::{MAX_NODES, NodeId, NodeSet, ZoneId, ZoneKind};
 pub use lists::{Lists, Row, RowError};
 pub use lock::{Locked, RawLock, Spin};
+pub use pages::{
+    Class, Failure, Local, OrderError, OutOfMemory, Page, PageAllocator, PageCache, PageRequest, Refusal, SetupError,
+    ZoneStats,
+};
 pub use slots::{Slot, SlotFilter, SlotWalk, Slots, Storage, Word};
 pub use stop_world::{Gated, GatedWalk, PreemptedWalk, StopWorld, StopWorldPreempted};
+pub use zone::{
+    Against, BlockState, FreeError, LeaveError, MAX_ORDER, Marks, Mobility, PAGEBLOCK_FRAMES, PAGEBLOCK_ORDER,
+    RangeError, Urgency, Zone, ZoneError,
+};
 pub use zoneref::{Request, Scope, Zoneref};
 
 #[cfg(feature = "alloc")]

@@ -132,6 +132,14 @@ impl SlotFilter {
         };
         Self { limit: Zoneref::limit(request.highest), own, nodes: request.nodes }
     }
+
+    #[inline(always)]
+    fn admits_node(&self, entry: Option<Zoneref>) -> bool {
+        match (&self.nodes, entry) {
+            (Some(nodes), Some(entry)) => nodes.contains(entry.node()),
+            _ => true,
+        }
+    }
 }
 
 /// A table of zonelists. Walks borrow it; what a rewrite under them may show is up to the scheme.
@@ -213,7 +221,7 @@ impl<S: Storage> Slots<S> {
         // SAFETY: the table has `nodes` rows of `stride` words and one word more, which every
         // constructor checks: `start` is in a row, or that one word.
         let next = unsafe { words.as_ptr().add(start) };
-        SlotWalk { next, limit: filter.limit, nodes: filter.nodes.as_ref(), table: PhantomData }
+        SlotWalk { next, filter, table: PhantomData }
     }
 }
 
@@ -254,8 +262,7 @@ impl<S: Storage<Word = Slot>> Slots<S> {
 #[derive(Debug)]
 pub struct SlotWalk<'w, W> {
     next: *const W,
-    limit: u32,
-    nodes: Option<&'w NodeSet>,
+    filter: &'w SlotFilter,
     table: PhantomData<&'w [W]>,
 }
 
@@ -273,7 +280,7 @@ impl<W: Word> SlotWalk<'_, W> {
         // slots that held an entry, and the last slot of a segment never holds one.
         let entry = unsafe { &*self.next }.get();
         // An empty slot wraps around to the largest word, which no limit lets through.
-        let eligible = entry.map_or(0, Zoneref::word).wrapping_sub(1) < self.limit;
+        let eligible = entry.map_or(0, Zoneref::word).wrapping_sub(1) < self.filter.limit;
         if !eligible && entry.is_none() {
             return Some(None);
         }
@@ -281,22 +288,27 @@ impl<W: Word> SlotWalk<'_, W> {
         unsafe { core::hint::assert_unchecked(entry.is_some()) };
         // SAFETY: the slot held an entry, so it is not the last of its segment.
         self.next = unsafe { self.next.add(1) };
-        let confined = match (self.nodes, entry) {
-            (Some(nodes), Some(zoneref)) => !nodes.contains(zoneref.node()),
-            _ => false,
-        };
-        (eligible && !confined).then_some(entry)
+        (eligible && self.filter.admits_node(entry)).then_some(entry)
     }
 }
 
 impl<W: Word> Iterator for SlotWalk<'_, W> {
     type Item = Zoneref;
 
+    /// As if step by step, but what the filter lets through comes first: one comparison.
     #[inline]
     fn next(&mut self) -> Option<Zoneref> {
         loop {
-            if let Some(seen) = self.step() {
-                return seen;
+            // SAFETY: as in `step`.
+            let entry = unsafe { &*self.next }.get();
+            let eligible = entry.map_or(0, Zoneref::word).wrapping_sub(1) < self.filter.limit;
+            if !eligible && entry.is_none() {
+                return None;
+            }
+            // SAFETY: as in `step`: an eligible slot is not empty.
+            self.next = unsafe { self.next.add(1) };
+            if eligible && self.filter.admits_node(entry) {
+                return entry;
             }
         }
     }

@@ -3,7 +3,10 @@
 use core::{fmt, marker::PhantomData};
 
 use super::{Barrier, FullFence, Grace, Reader, ReaderError, Reclaim, Scheme, Writer, seat::Seat};
-use crate::{CapacityError, Lists, Locked, Request, Spin, sync::const_fn};
+use crate::{
+    CapacityError, Lists, Locked, Request, Spin,
+    sync::{const_fn, fault},
+};
 
 /// Zonelists, published by a scheme to at most `SEATS` registered readers at a time.
 ///
@@ -76,15 +79,51 @@ impl<S: Scheme, B: Barrier, const SEATS: usize> Published<S, B, SEATS> {
     pub fn reader(&self) -> Result<Reader<'_, S, B>, ReaderError> {
         let seat = match S::GRACE {
             Grace::None => &self.seats[0],
-            Grace::Step | Grace::Section => {
-                if !B::prepare() {
-                    return Err(ReaderError::NoBarrier);
-                }
-                let free = self.seats.iter().find(|seat| seat.claim());
-                free.ok_or(ReaderError::NoSeat { seats: SEATS })?
-            }
+            Grace::Step | Grace::Section => self.claim()?.1,
         };
         Ok(Reader::new(&self.scheme, seat))
+    }
+
+    /// Registers a reader that keeps something at its seat, whatever the scheme; with the seat's number.
+    ///
+    /// Where the scheme needs no seat, [`Reader::give_up_own`] gives it back.
+    pub(crate) fn reader_with_drawer(&self) -> Result<(Reader<'_, S, B>, usize), ReaderError> {
+        let (number, seat) = self.claim()?;
+        Ok((Reader::new(&self.scheme, seat), number))
+    }
+
+    fn claim(&self) -> Result<(usize, &Seat), ReaderError> {
+        if !B::prepare() {
+            return Err(ReaderError::NoBarrier);
+        }
+        let free = self.seats.iter().enumerate().find(|(_, seat)| seat.claim());
+        free.ok_or(ReaderError::NoSeat { seats: SEATS })
+    }
+
+    /// Borrows what readers keep at these seats: hands each seat's number to `borrow` while its
+    /// reader, who goes on, keeps its hands off.
+    ///
+    /// Waits only for what a reader has begun. Behind the writer lock, so that one at a time writes to gates.
+    pub(crate) fn borrow_drawers(&self, wanted: impl Fn(usize) -> bool, mut borrow: impl FnMut(usize)) {
+        self.version.with(|_| {
+            let borrowed = |number: &usize| wanted(*number);
+            // Asked once a seat: what it keeps changes under us.
+            let mut set = [false; SEATS];
+            (0..SEATS).filter(borrowed).for_each(|number| {
+                set[number] = true;
+                self.seats[number].drawer(S::GRACE).borrow();
+            });
+            if !fault("drawer: no barrier") {
+                // Pairs with the light half in `Door::enter_drawer`.
+                B::heavy();
+            }
+            for number in (0..SEATS).filter(|&number| set[number]) {
+                let drawer = self.seats[number].drawer(S::GRACE);
+                drawer.wait_hands_off();
+                borrow(number);
+                drawer.open();
+            }
+        });
     }
 
     /// A request in the scheme's form. Make it once for a class of requests.

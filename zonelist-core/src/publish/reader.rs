@@ -60,10 +60,51 @@ impl<'p, S: Scheme, B: Barrier> Reader<'p, S, B> {
     #[inline(always)]
     pub fn enter(&mut self) -> Guard<'_, S> {
         let sitting = match S::GRACE {
-            Grace::Section => Some(Sitting::down(self.seat, B::LIGHT)),
+            Grace::Section => Some(Sitting::down(self.seat.door(), B::LIGHT)),
             Grace::None | Grace::Step => None,
         };
+        self.guard(sitting)
+    }
+
+    #[inline(always)]
+    fn guard<'g>(&'g self, sitting: Option<Sitting<'g>>) -> Guard<'g, S> {
         Guard { pinned: self.scheme.pin(&self.local, At::new(self.seat, B::LIGHT)), _sitting: sitting }
+    }
+
+    /// Enters with what is kept at the seat: under one flag, but for a scheme that leaves its seat between zonerefs.
+    pub(crate) fn enter_seated(&mut self) -> Seated<'_, S> {
+        let (sitting, mine) = self.sit();
+        let (inner, outer) = if S::GRACE == Grace::Section { (Some(sitting), None) } else { (None, Some(sitting)) };
+        Seated { guard: self.guard(inner), _sitting: outer, mine }
+    }
+
+    /// The same, unless somebody has borrowed what is kept there, or has the readers stopped.
+    #[inline(always)]
+    pub(crate) fn try_enter_seated(&mut self) -> Option<Seated<'_, S>> {
+        let sitting = self.try_sit()?;
+        let (inner, outer) = match S::GRACE {
+            Grace::Section => (Some(sitting), None),
+            Grace::None | Grace::Step => (None, Some(sitting)),
+        };
+        Some(Seated { guard: self.guard(inner), _sitting: outer, mine: true })
+    }
+
+    /// Only for what is kept at the seat: no walk. Says whether it may be touched.
+    pub(crate) fn sit(&self) -> (Sitting<'_>, bool) {
+        Sitting::down_at_drawer(self.seat.drawer(S::GRACE), B::LIGHT)
+    }
+
+    /// The same, if it may be touched.
+    #[inline(always)]
+    pub(crate) fn try_sit(&self) -> Option<Sitting<'_>> {
+        Sitting::try_down_at_drawer(self.seat.drawer(S::GRACE), B::LIGHT)
+    }
+
+    /// Gives up a seat that [`Reader::drop`] would not, since the scheme needs none.
+    pub(crate) fn give_up_own(&mut self) {
+        if S::GRACE == Grace::None {
+            self.seat.give_up();
+        }
     }
 }
 
@@ -81,6 +122,15 @@ pub struct Guard<'g, S: Scheme + 'g> {
     /// Before the seat: fields are dropped in order, and what is pinned may need the seat to the end.
     pinned: S::Pinned<'g>,
     _sitting: Option<Sitting<'g>>,
+}
+
+/// A reader inside that keeps something at its seat.
+pub(crate) struct Seated<'g, S: Scheme + 'g> {
+    /// Before the seat, as what is pinned is in it.
+    pub(crate) guard: Guard<'g, S>,
+    _sitting: Option<Sitting<'g>>,
+    /// Whether what it keeps may be touched: nobody has borrowed it.
+    pub(crate) mine: bool,
 }
 
 impl<'g, S: Scheme> Guard<'g, S> {

@@ -29,10 +29,10 @@ impl<'p> Writer<'p> {
     pub fn stop<R>(&mut self, alone: impl FnOnce() -> R) -> R {
         let closed = Closed::all(self.seats);
         if !crate::sync::fault("stop: no barrier") {
-            // Pairs with the light half in `Seat::enter`.
+            // Pairs with the light half in `Door::enter` and `Door::enter_drawer`.
             (self.heavy)();
         }
-        closed.0.iter().for_each(Seat::wait_empty);
+        closed.0.iter().for_each(|seat| seat.door().wait_empty());
         alone()
     }
 }
@@ -42,13 +42,13 @@ struct Closed<'p>(&'p [Seat]);
 
 impl<'p> Closed<'p> {
     fn all(seats: &'p [Seat]) -> Self {
-        seats.iter().for_each(Seat::close);
+        seats.iter().for_each(|seat| seat.door().close());
         Self(seats)
     }
 }
 
 impl Drop for Closed<'_> {
     fn drop(&mut self) {
-        self.0.iter().for_each(Seat::open);
+        self.0.iter().for_each(|seat| seat.door().open());
     }
 }

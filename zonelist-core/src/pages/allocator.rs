@@ -1,0 +1,181 @@
+//! The allocator: zones, and the zonelists by which they are found.
+
+#[cfg(feature = "alloc")]
+use alloc::{boxed::Box, vec, vec::Vec};
+
+use super::{
+    Class, Local, OrderError, Page, PageCache, PageRequest, SetupError,
+    cache::Hands,
+    page::Tag,
+    pool::{Pool, Store},
+};
+use crate::{
+    Mobility, RawLock, Spin, Zone, ZoneId,
+    publish::{Barrier, FullFence, Published, ReaderError, Scheme},
+    sync::{
+        atomic::{AtomicUsize, Ordering::Relaxed},
+        fault,
+    },
+};
+
+/// A page allocator over some zones, which are found by the zonelists that a scheme publishes.
+///
+/// `SEATS` is how many handles there may be at a time, readers of the lists included.
+#[derive(Debug)]
+pub struct PageAllocator<'m, S, B = FullFence, L = Spin, const SEATS: usize = 64> {
+    published: Published<S, B, SEATS>,
+    pub(super) pool: Pool<'m, L>,
+}
+
+impl<'m, S: Scheme, B: Barrier, L: RawLock, const SEATS: usize> PageAllocator<'m, S, B, L, SEATS> {
+    /// An allocator over these zones, in memory that the caller gives: an `index` with an entry for
+    /// each [`ZoneId::index`] up to the highest, and a cache for each seat and zone.
+    ///
+    /// # Errors
+    /// There is no zone, one comes twice, or there is too little memory.
+    pub fn new(
+        published: Published<S, B, SEATS>,
+        zones: &'m [Zone<'m, L>],
+        index: &'m mut [u16],
+        caches: &'m mut [PageCache],
+    ) -> Result<Self, SetupError> {
+        Pool::check(zones, index, caches.len(), SEATS)?;
+        // Theirs alone, and without what another allocator may have left there.
+        caches.iter_mut().for_each(|cache| *cache = PageCache::new());
+        let pool = Pool::new(Store::Given(zones), Store::Given(index), Store::Given(caches));
+        Ok(Self { published, pool })
+    }
+
+    /// The same, with everything on the heap.
+    ///
+    /// # Errors
+    /// There is no zone, or one comes twice.
+    #[cfg(feature = "alloc")]
+    pub fn boxed(published: Published<S, B, SEATS>, zones: Vec<Zone<'m, L>>) -> Result<Self, SetupError> {
+        let mut index = vec![0; zones.iter().map(|zone| zone.id().index() + 1).max().unwrap_or(0)];
+        let caches: Box<[PageCache]> = (0..SEATS * zones.len()).map(|_| PageCache::new()).collect();
+        Pool::check(&zones, &mut index, caches.len(), SEATS)?;
+        let (zones, index) = (Store::Owned(zones.into_boxed_slice()), Store::Owned(index.into_boxed_slice()));
+        Ok(Self { published, pool: Pool::new(zones, index, Store::Owned(caches)) })
+    }
+
+    /// The same, with something to call when a zone's free pages fall below its low mark: with the
+    /// zone and the pages that it then has.
+    ///
+    /// Called by the handle that took them, in its thread and outside its seat. It may use the
+    /// allocator, but not that handle.
+    #[must_use]
+    pub fn on_low(mut self, call: fn(ZoneId, usize)) -> Self {
+        self.pool.on_low = Some(call);
+        self
+    }
+
+    /// The zonelists, to publish others.
+    #[must_use]
+    pub fn published(&self) -> &Published<S, B, SEATS> {
+        &self.published
+    }
+
+    /// The zones, as they were given.
+    #[must_use]
+    pub fn zones(&self) -> &[Zone<'m, L>] {
+        &self.pool.zones
+    }
+
+    /// The zone of that name, if it was given.
+    #[must_use]
+    pub fn zone(&self, zone: ZoneId) -> Option<&Zone<'m, L>> {
+        self.pool.slot(zone).map(|slot| &self.pool.zones[slot])
+    }
+
+    /// The zone of a page, unless the page is another allocator's.
+    #[must_use]
+    pub fn zone_of(&self, page: Page) -> Option<&Zone<'m, L>> {
+        self.pool.zones.get(page.slot())
+    }
+
+    /// The page that begins at a frame, for whoever kept only that: with the order and mobility that
+    /// it was asked for. `None` if no zone spans the frame, or there is no such order.
+    #[must_use]
+    pub fn page(&self, pfn: u64, order: u8, mobility: Mobility) -> Option<Page> {
+        let slot = self.pool.zones.iter().position(|zone| zone.number(pfn).is_some())?;
+        (order <= crate::MAX_ORDER).then(|| Page::of(pfn, slot, Tag::new(order, mobility)))
+    }
+
+    /// A request in the form that allocations take. Make it once for a class of requests.
+    ///
+    /// # Errors
+    /// The order is higher than any zone's.
+    pub fn class(&self, request: &PageRequest) -> Result<Class<S>, OrderError> {
+        Class::new(|zones| self.published.filter(zones), request)
+    }
+
+    /// A handle for a thread or CPU, which holds its reader and its caches.
+    ///
+    /// # Errors
+    /// All seats are taken, or the barrier pair does not work on this system.
+    pub fn local(&self) -> Result<Local<'_, 'm, S, B, L, SEATS>, ReaderError> {
+        let (reader, seat) = self.published.reader_with_drawer()?;
+        Ok(Local::new(self, reader, seat))
+    }
+
+    /// Gives every page that handles keep at hand back to its zone. Returns how many pages.
+    ///
+    /// The handles go on meanwhile, without their caches. Waits only for what they have begun, and
+    /// for a publish that is under way.
+    pub fn drain(&self) -> usize {
+        self.drain_where(|_| true, PageCache::is_in_use)
+    }
+
+    /// Gives the pages of one zone that handles keep at hand back to it. Returns how many pages.
+    pub fn drain_zone(&self, zone: ZoneId) -> usize {
+        self.pool.slot(zone).map_or(0, |wanted| self.drain_where(|slot| slot == wanted, PageCache::is_in_use))
+    }
+
+    /// Drains those caches of these zones that are `worth` it, and waits for whoever is at them.
+    fn drain_where(&self, wanted: impl Fn(usize) -> bool, worth: impl Fn(&PageCache) -> bool) -> usize {
+        let slots = || (0..self.pool.zones.len()).filter(|&slot| wanted(slot));
+        let mut pages = 0;
+        let holds = |seat: usize| slots().any(|slot| worth(&self.pool.caches(seat)[slot]));
+        self.published.borrow_drawers(holds, |seat| {
+            for slot in slots() {
+                // SAFETY: the drawer of this seat is borrowed, and its caches are no other seat's.
+                let mut hands = unsafe { Hands::on(&self.pool.caches(seat)[slot]) };
+                pages += hands.empty_into(&self.pool.zones[slot]);
+            }
+        });
+        pages
+    }
+
+    /// Does something while no page of a zone is in a cache, nor gets into one: what is freed then
+    /// is the zone's own at once. For taking memory offline.
+    ///
+    /// May be nested, and called by several at a time. A zone that there is not has no caches.
+    pub fn without_caches<R>(&self, zone: ZoneId, within: impl FnOnce() -> R) -> R {
+        let Some(slot) = self.pool.slot(zone) else { return within() };
+        let _off = Off::new(self.pool.zones[slot].uncached());
+        // Empty ones too: whoever is about to fill one has not seen yet that he must not.
+        self.drain_where(
+            |other| other == slot,
+            |cache| !fault("pages: empty caches not waited for") || cache.is_in_use(),
+        );
+        within()
+    }
+}
+
+/// Keeps caches off for as long as it lives, also into a panic.
+struct Off<'a>(&'a AtomicUsize);
+
+impl<'a> Off<'a> {
+    fn new(users: &'a AtomicUsize) -> Self {
+        // Seen by every handle that goes in behind the drain, through its seat.
+        users.fetch_add(1, Relaxed);
+        Self(users)
+    }
+}
+
+impl Drop for Off<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Relaxed);
+    }
+}

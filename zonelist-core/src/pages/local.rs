@@ -1,0 +1,196 @@
+//! A CPU's or thread's handle, and its fast path.
+
+use core::fmt;
+
+use super::{Class, Failure, OutOfMemory, Page, PageAllocator, PageCache, cache::Hands, page::Tag};
+use crate::{
+    Against, FreeError, NodeId, RawLock, Zoneref,
+    publish::{Barrier, Reader, Scheme},
+    sync::Backoff,
+    zone::Watch,
+};
+
+/// The handle of one CPU or thread: its reader of the zonelists, and the pages it keeps at hand.
+///
+/// An allocation of a single page from the first zone of the list, with a page at hand, is: a flag
+/// that says we are inside, one slot of the list, the zone's free pages against its mark, a pop, the
+/// flag again. To free is a flag, a push, a flag. No atomic read-modify-write is among them.
+///
+/// Dropped, it gives its pages back to their zones. Leaked, it keeps its seat, but not its pages:
+/// they are in the allocator, and [`PageAllocator::drain`] takes them.
+pub struct Local<'a, 'm, S: Scheme, B: Barrier, L: RawLock, const SEATS: usize> {
+    pub(super) allocator: &'a PageAllocator<'m, S, B, L, SEATS>,
+    pub(super) reader: Reader<'a, S, B>,
+    /// One for each zone.
+    pub(super) caches: &'a [PageCache],
+    /// The zone that the last allocation began with.
+    met: Met<'a>,
+    /// Where the last page was freed to, which is where the next one goes for the most part.
+    pub(super) freed: (&'a PageCache, Tag),
+    pub(super) failure: Failure,
+}
+
+/// A zone that was looked up, so that it need not be again.
+struct Met<'a> {
+    entry: Option<Zoneref>,
+    watch: &'a Watch,
+    cache: &'a PageCache,
+}
+
+impl<'a, 'm, S: Scheme, B: Barrier, L: RawLock, const SEATS: usize> Local<'a, 'm, S, B, L, SEATS> {
+    pub(super) fn new(allocator: &'a PageAllocator<'m, S, B, L, SEATS>, reader: Reader<'a, S, B>, seat: usize) -> Self {
+        let caches = allocator.pool.caches(seat);
+        // There is at least one zone.
+        let met = Met { entry: None, watch: allocator.pool.zones[0].watch(), cache: &caches[0] };
+        let local = Self { allocator, reader, caches, met, freed: (&caches[0], Tag::NONE), failure: Failure::none() };
+        local.with_hands(|slot, hands| {
+            let zone = &allocator.pool.zones[slot];
+            hands.settle_in(zone.pfn(0), slot, zone.frames());
+        });
+        local
+    }
+
+    /// Does something to each zone's cache, as soon as nobody has borrowed them.
+    fn with_hands(&self, mut act: impl FnMut(usize, &mut Hands<'_>)) {
+        let mut backoff = Backoff::default();
+        loop {
+            let (_sitting, mine) = self.reader.sit();
+            if mine {
+                for (slot, cache) in self.caches.iter().enumerate() {
+                    // SAFETY: we are in our seat, and what is kept there is ours.
+                    act(slot, &mut unsafe { Hands::on(cache) });
+                }
+                return;
+            }
+            drop(_sitting);
+            backoff.wait();
+        }
+    }
+
+    /// Takes a block: from the first zone of the node's list that has one above its low mark, or
+    /// else above its min mark as the urgency reduces it.
+    ///
+    /// Where both are in vain and the request may wait, all handles' caches are drained, and the
+    /// second walk is made once more. A walk that a publish has torn is made again, up to 64 times.
+    ///
+    /// # Errors
+    /// No zone has such a block to spare: [`Local::failure`] says which zones were asked, and why
+    /// each refused.
+    #[inline(always)]
+    pub fn alloc(&mut self, node: NodeId, class: &Class<S>) -> Result<Page, OutOfMemory> {
+        match self.alloc_at_hand(node, class) {
+            Some(page) => self.handed_out(page),
+            None => self.alloc_slowly(node, class),
+        }
+    }
+
+    /// Takes the block on top of the first zone's cache, if the zone is above its low mark.
+    #[inline(always)]
+    fn alloc_at_hand(&mut self, node: NodeId, class: &Class<S>) -> Option<Page> {
+        let seated = self.reader.try_enter_seated()?;
+        let first = seated.guard.walk(node, &class.filter).next()?;
+        let (mut watch, mut cache) = (self.met.watch, self.met.cache);
+        if self.met.entry != Some(first) {
+            let pool = &self.allocator.pool;
+            let slot = pool.slot(first.zone())?;
+            (watch, cache) = (pool.zones.get(slot)?.watch(), self.caches.get(slot)?);
+            self.met = Met { entry: Some(first), watch, cache };
+        }
+        if !watch.allows_beyond(class.further, class.highest, Against::Low) {
+            return None;
+        }
+        // SAFETY: we are in our seat, and what is kept there is ours.
+        unsafe { Hands::on(cache) }.pop(class.tag, class.start)
+    }
+
+    /// Gives a block back.
+    ///
+    /// # Errors
+    /// It cannot have been handed out; nothing has changed. What is freed into a cache is only
+    /// looked at later, so that a block that is freed twice, or with another order, may go unnoticed
+    /// here and be counted as a [`stray`](super::ZoneStats::strays) then: the feature `checked`
+    /// tells always.
+    #[inline(always)]
+    pub fn free(&mut self, page: Page) -> Result<(), FreeError> {
+        #[cfg(feature = "checked")]
+        self.handed_in(page)?;
+        if let Some(_sitting) = self.reader.try_sit() {
+            let (cache, tag) = self.freed;
+            // SAFETY: we are in our seat, and what is kept there is ours.
+            let mut hands = unsafe { Hands::on(cache) };
+            if hands.push_on(tag, page) {
+                return Ok(());
+            }
+            self.freed.1 = page.tag();
+            if hands.push(page) {
+                return Ok(());
+            }
+        }
+        self.free_slowly(page)
+    }
+
+    /// Notes that a block comes from its user.
+    #[cfg(feature = "checked")]
+    fn handed_in(&self, page: Page) -> Result<(), FreeError> {
+        let zone = self.allocator.zone_of(page).ok_or(FreeError::NoSuchZone)?;
+        zone.note_in(zone.number(page.pfn()).ok_or(FreeError::NoSuchFrame)?, page.order())
+    }
+
+    /// Takes blocks until all of `pages` are filled or there are no more. Returns how many there were.
+    ///
+    /// # Errors
+    /// There was not one.
+    pub fn alloc_many(
+        &mut self,
+        node: NodeId,
+        class: &Class<S>,
+        pages: &mut [Option<Page>],
+    ) -> Result<usize, OutOfMemory> {
+        for (taken, room) in pages.iter_mut().enumerate() {
+            match self.alloc(node, class) {
+                Ok(page) => *room = Some(page),
+                Err(error) => return if taken == 0 { Err(error) } else { Ok(taken) },
+            }
+        }
+        Ok(pages.len())
+    }
+
+    /// Gives blocks back.
+    ///
+    /// # Errors
+    /// The first that cannot have been handed out. Such blocks are left alone, the others are free.
+    pub fn free_many(&mut self, pages: impl IntoIterator<Item = Page>) -> Result<(), FreeError> {
+        let mut outcome = Ok(());
+        for page in pages {
+            outcome = outcome.and(self.free(page));
+        }
+        outcome
+    }
+
+    /// Gives the pages that this handle keeps at hand back to their zones.
+    pub fn drain(&mut self) {
+        self.with_hands(|slot, hands| {
+            hands.empty_into(&self.allocator.pool.zones[slot]);
+        });
+    }
+
+    /// What the last request that was refused had met.
+    #[must_use]
+    pub fn failure(&self) -> &Failure {
+        &self.failure
+    }
+}
+
+impl<S: Scheme, B: Barrier, L: RawLock, const SEATS: usize> Drop for Local<'_, '_, S, B, L, SEATS> {
+    fn drop(&mut self) {
+        self.drain();
+        self.reader.give_up_own();
+    }
+}
+
+impl<S: Scheme, B: Barrier, L: RawLock, const SEATS: usize> fmt::Debug for Local<'_, '_, S, B, L, SEATS> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let cached: usize = self.caches.iter().map(PageCache::pages).sum();
+        f.debug_struct("Local").field("cached", &cached).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,91 @@
+//! What is known of a pageblock, in one word.
+
+use crate::zone::Mobility;
+
+/// The frames of a pageblock that are free and that are managed, and what it is good for.
+///
+/// ```text
+///   bits 0..10 free | 10 stale | 11..15 hint | 15 movable | 16 isolated | 20..30 managed
+/// ```
+///
+/// The hint is the order of the longest free run, or a lower one while the word is stale: single
+/// frames are freed without looking at their neighbours. A block without a free frame has no hint.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) struct Block(pub(super) u64);
+
+const COUNT: u64 = 0x3ff;
+const STALE: u64 = 1 << 10;
+const HINT_SHIFT: u32 = 11;
+const HINT: u64 = 0xf << HINT_SHIFT;
+const MOVABLE: u64 = 1 << 15;
+const ISOLATED: u64 = 1 << 16;
+const MANAGED_SHIFT: u32 = 20;
+
+impl Block {
+    /// Without any frame yet.
+    pub(super) const EMPTY: Self = Self(HINT | MOVABLE);
+
+    #[inline]
+    pub(super) fn free(self) -> usize {
+        (self.0 & COUNT) as usize
+    }
+
+    pub(super) fn managed(self) -> usize {
+        (self.0 >> MANAGED_SHIFT & COUNT) as usize
+    }
+
+    #[inline]
+    pub(super) fn is_stale(self) -> bool {
+        self.0 & STALE != 0
+    }
+
+    #[inline]
+    pub(super) fn is_isolated(self) -> bool {
+        self.0 & ISOLATED != 0
+    }
+
+    pub(super) fn mobility(self) -> Mobility {
+        if self.0 & MOVABLE != 0 { Mobility::Movable } else { Mobility::Unmovable }
+    }
+
+    /// The longest free run that is known of, if any frame is free.
+    pub(super) fn hint(self) -> Option<u8> {
+        let hint = ((self.0 & HINT) >> HINT_SHIFT) as u8;
+        (hint < 0xf).then_some(hint)
+    }
+
+    /// With one more free frame, whose neighbours nobody has looked at.
+    #[inline]
+    pub(super) fn with_one_more(self) -> Self {
+        Self((self.0 + 1) | STALE)
+    }
+
+    pub(super) fn with_free(self, free: usize) -> Self {
+        Self(self.0 & !COUNT | free as u64)
+    }
+
+    pub(super) fn with_managed(self, managed: usize) -> Self {
+        Self(self.0 & !(COUNT << MANAGED_SHIFT) | (managed as u64) << MANAGED_SHIFT)
+    }
+
+    pub(super) fn with_hint(self, hint: Option<u8>) -> Self {
+        Self(self.0 & !HINT | u64::from(hint.unwrap_or(0xf)) << HINT_SHIFT)
+    }
+
+    pub(super) fn with_stale(self, stale: bool) -> Self {
+        Self(if stale { self.0 | STALE } else { self.0 & !STALE })
+    }
+
+    pub(super) fn with_mobility(self, mobility: Mobility) -> Self {
+        Self(if mobility == Mobility::Movable { self.0 | MOVABLE } else { self.0 & !MOVABLE })
+    }
+
+    pub(super) fn with_isolated(self, isolated: bool) -> Self {
+        Self(if isolated { self.0 | ISOLATED } else { self.0 & !ISOLATED })
+    }
+
+    /// The set that the block is in, if it is in one.
+    pub(super) fn shelf(self) -> Option<(Mobility, u8)> {
+        if self.is_isolated() { None } else { self.hint().map(|hint| (self.mobility(), hint)) }
+    }
+}

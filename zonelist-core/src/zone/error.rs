@@ -1,0 +1,138 @@
+//! What can be wrong with a zone, a range of its frames, or a block that is freed.
+
+/// Why a zone cannot be made.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ZoneError {
+    /// The span is empty, too long, or ends too high.
+    #[error("a span from frame {start} to {end}; expected at least one frame, at most 2^31, and none from 2^44 on")]
+    Span {
+        /// Its first frame.
+        start: u64,
+        /// The one behind its last.
+        end: u64,
+    },
+    /// A block of the longest order would be longer than can be.
+    #[error("blocks up to order {max_order}; expected at most order 10")]
+    Order {
+        /// The order asked for.
+        max_order: u8,
+    },
+    /// There is too little memory for the metadata.
+    #[error("{words} words for the metadata; expected at least {needed}")]
+    Memory {
+        /// How many words there are.
+        words: usize,
+        /// How many are needed: [`Zone::words`](crate::Zone::words).
+        needed: usize,
+    },
+}
+
+/// Why nothing was done to a range of frames.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RangeError {
+    /// It is empty, or reaches out of the zone's span.
+    #[error("frames {start} to {end}; expected some within the zone's span")]
+    Outside {
+        /// Its first frame.
+        start: u64,
+        /// The one behind its last.
+        end: u64,
+    },
+    /// It does not begin and end between two pageblocks.
+    #[error("frames {start} to {end}; expected whole pageblocks of 512")]
+    Unaligned {
+        /// Its first frame.
+        start: u64,
+        /// The one behind its last.
+        end: u64,
+    },
+    /// A frame is in use, reserved, or none of the zone's.
+    #[error("frame {pfn} is not free; expected a range of free frames")]
+    NotFree {
+        /// The frame.
+        pfn: u64,
+    },
+    /// A frame belongs to the zone already.
+    #[error("frame {pfn} is managed already; expected frames that are new")]
+    Managed {
+        /// The frame.
+        pfn: u64,
+    },
+    /// A pageblock is isolated, or is not, contrary to what was asked.
+    #[error("the pageblock of frame {pfn} is {}isolated already; expected the opposite", if *.isolated { "" } else { "not " })]
+    Isolation {
+        /// Its first frame.
+        pfn: u64,
+        /// Whether it is isolated.
+        isolated: bool,
+    },
+}
+
+/// Why a block was not freed. Nothing has changed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum FreeError {
+    /// No block of the zone is that long.
+    #[error("a block of order {order}; expected at most order {max_order}")]
+    Order {
+        /// The order.
+        order: u8,
+        /// The zone's longest.
+        max_order: u8,
+    },
+    /// The block does not begin at a multiple of its length.
+    #[error("the block does not begin at a multiple of its length; expected one as it was handed out")]
+    Misaligned,
+    /// The frame is out of the zone's span, or in a hole.
+    #[error("the zone has no such frame; expected one that it handed out")]
+    NoSuchFrame,
+    /// All or part of the block is free.
+    #[error("some of the block is free already; expected one that is handed out")]
+    AlreadyFree,
+    /// The block is reserved, in a hole, or in a cache.
+    #[error("the block was not handed out; expected one that is")]
+    NeverHandedOut,
+    /// The block was handed out with another order. Only the feature `checked` can tell.
+    #[error("the block was handed out with order {order}; expected to get it back with that")]
+    WrongOrder {
+        /// The order that it was handed out with.
+        order: u8,
+    },
+    /// The page is none of this allocator's zones.
+    #[error("the page is of no zone of this allocator; expected one that it handed out")]
+    NoSuchZone,
+}
+
+/// Why a zone cannot have such free blocks. Nothing has changed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum LeaveError {
+    /// Some frame is in use, or isolated.
+    #[error("{free} of {managed} frames are free and in reach; expected all of them")]
+    InUse {
+        /// Free frames in reach.
+        free: usize,
+        /// Frames that there are.
+        managed: usize,
+    },
+    /// So many blocks of an order do not fit between the longer ones without merging.
+    #[error("{missing} of the blocks of order {order} have no place; expected as many as fit without merging")]
+    NoPlace {
+        /// The longest order that does not fit.
+        order: u8,
+        /// How many of its blocks are left over.
+        missing: usize,
+    },
+    /// More pages are to be managed than there are, or fewer than are to be free.
+    #[error("{managed} managed pages; expected from {free} to {present}")]
+    Managed {
+        /// Pages to be managed.
+        managed: usize,
+        /// Pages to be free.
+        free: usize,
+        /// Pages that there are.
+        present: usize,
+    },
+}

@@ -1,0 +1,131 @@
+//! Watermarks and reserves, and the test of a request against them.
+//!
+//! Source: Linux 4.14 to 6.1 `mm/page_alloc.c: __zone_watermark_ok`, without CMA, the reserve for
+//! atomic requests of higher orders, and boosts. Free pages are the zone's own, not those in caches.
+
+use crate::{
+    Urgency, ZoneKind,
+    sync::atomic::{AtomicUsize, Ordering::Relaxed},
+};
+
+/// What a zone keeps back, in pages. All zero for a zone that gives its last page to anybody.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Marks {
+    /// Below it only urgent requests are served.
+    pub min: u64,
+    /// Below it reclaim is woken, and requests look elsewhere first.
+    pub low: u64,
+    /// Up to it reclaim goes on.
+    pub high: u64,
+    /// On top of the mark, by the highest kind that a request would take: the row `protection` of
+    /// `/proc/zoneinfo`, by [`ZoneKind::index`].
+    pub reserve: [u64; ZoneKind::COUNT],
+}
+
+/// Which mark a request is tested against.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Against {
+    /// The low mark, as every request is at first.
+    Low,
+    /// The min mark, or what the urgency leaves of it.
+    Min(Urgency),
+}
+
+/// A zone's marks and its count of free pages, where everybody can look at them without its lock.
+///
+/// The first line is all that an allocation of a single page needs.
+#[repr(C, align(64))]
+#[derive(Debug)]
+pub(crate) struct Watch {
+    free: AtomicUsize,
+    /// For each highest kind, the low mark and the reserve.
+    low_floor: [AtomicUsize; ZoneKind::COUNT],
+    low: AtomicUsize,
+    min: AtomicUsize,
+    high: AtomicUsize,
+    managed: AtomicUsize,
+    reserve: [AtomicUsize; ZoneKind::COUNT],
+}
+
+/// No mark or reserve counts for more than so many pages.
+const LIMIT: usize = usize::MAX / 8;
+
+impl Watch {
+    pub(super) fn new() -> Self {
+        let row = || core::array::from_fn(|_| AtomicUsize::new(0));
+        let zero = || AtomicUsize::new(0);
+        Self { free: zero(), low_floor: row(), low: zero(), min: zero(), high: zero(), managed: zero(), reserve: row() }
+    }
+
+    /// Free pages. A count that is being changed is the one before or after.
+    #[inline(always)]
+    pub(crate) fn free(&self) -> usize {
+        self.free.load(Relaxed)
+    }
+
+    /// Only with the zone's lock held, so that an old count never replaces a new one.
+    #[inline]
+    pub(super) fn set_free(&self, free: usize) {
+        self.free.store(free, Relaxed);
+    }
+
+    pub(crate) fn managed(&self) -> usize {
+        self.managed.load(Relaxed)
+    }
+
+    /// Only with the zone's lock held.
+    #[inline]
+    pub(super) fn set_managed(&self, managed: usize) {
+        // It changes seldom, and stands on a line that others read.
+        if self.managed() != managed {
+            self.managed.store(managed, Relaxed);
+        }
+    }
+
+    pub(super) fn set(&self, marks: &Marks) {
+        // So far below the largest number that sums of three do not overflow, and above all pages there are.
+        let pages = |count: u64| usize::try_from(count).unwrap_or(LIMIT).min(LIMIT);
+        self.min.store(pages(marks.min), Relaxed);
+        self.low.store(pages(marks.low), Relaxed);
+        self.high.store(pages(marks.high), Relaxed);
+        for ((reserve, floor), &pages_back) in self.reserve.iter().zip(&self.low_floor).zip(&marks.reserve) {
+            reserve.store(pages(pages_back), Relaxed);
+            floor.store(pages(marks.low.saturating_add(pages_back)), Relaxed);
+        }
+    }
+
+    pub(super) fn get(&self) -> Marks {
+        let pages = |count: &AtomicUsize| count.load(Relaxed) as u64;
+        let mut reserve = [0; ZoneKind::COUNT];
+        reserve.iter_mut().zip(&self.reserve).for_each(|(to, from)| *to = pages(from));
+        Marks { min: pages(&self.min), low: pages(&self.low), high: pages(&self.high), reserve }
+    }
+
+    /// What must be left, at least one page more, by a request up to that kind.
+    #[inline]
+    pub(crate) fn floor(&self, highest: ZoneKind, against: Against) -> usize {
+        match against {
+            Against::Low => self.low_floor[highest.index()].load(Relaxed),
+            Against::Min(urgency) => {
+                let min = urgency.reduced(self.min.load(Relaxed) as u64) as usize;
+                min + self.reserve[highest.index()].load(Relaxed)
+            }
+        }
+    }
+
+    pub(crate) fn low(&self) -> usize {
+        self.low.load(Relaxed)
+    }
+
+    /// Whether a block of that order may be taken: as if only its first page counted, more than the floor is free.
+    #[inline(always)]
+    pub(crate) fn allows(&self, order: u8, highest: ZoneKind, against: Against) -> bool {
+        self.allows_beyond((1 << order) - 1, highest, against)
+    }
+
+    /// The same, of a block of so many pages beyond its first.
+    #[inline(always)]
+    pub(crate) fn allows_beyond(&self, further: usize, highest: ZoneKind, against: Against) -> bool {
+        self.free() > self.floor(highest, against) + further
+    }
+}

@@ -1,0 +1,172 @@
+//! Frames that come, go, or are put out of reach: what memory hotplug is made of.
+
+use core::ops::Range;
+
+use super::{Mobility, PAGEBLOCK_FRAMES, RangeError, Zone, frames::Frames, line};
+use crate::RawLock;
+
+impl<L: RawLock> Zone<'_, L> {
+    /// Takes frames into the zone, free; those of isolated pageblocks stay out of reach.
+    ///
+    /// # Errors
+    /// Some are out of the span, or the zone's already; nothing has changed.
+    pub fn add(&self, pfns: Range<u64>) -> Result<(), RangeError> {
+        let range = self.numbers(&pfns)?;
+        self.changing(|frames| frames.add(range)).map_err(|error| self.placed(error))
+    }
+
+    /// Takes frames out of the zone, such as what is reserved at start, or what is unplugged.
+    ///
+    /// # Errors
+    /// Some are not free; nothing has changed. Frames of isolated pageblocks may be free too.
+    pub fn withdraw(&self, pfns: Range<u64>) -> Result<(), RangeError> {
+        let range = self.numbers(&pfns)?;
+        self.changing(|frames| frames.withdraw(range)).map_err(|error| self.placed(error))
+    }
+
+    /// Puts whole pageblocks out of reach: what is free in them, or comes free, is neither counted
+    /// nor handed out, nor merged with what lies beside it. Pages in caches are not free yet.
+    ///
+    /// # Errors
+    /// The range is not of whole pageblocks within the span, or one of them is isolated already.
+    pub fn isolate(&self, pfns: Range<u64>) -> Result<(), RangeError> {
+        self.set_isolated(&pfns, true)
+    }
+
+    /// Puts isolated pageblocks back into reach.
+    ///
+    /// # Errors
+    /// The range is not of whole pageblocks within the span, or one of them is not isolated.
+    pub fn rejoin(&self, pfns: Range<u64>) -> Result<(), RangeError> {
+        self.set_isolated(&pfns, false)
+    }
+
+    fn set_isolated(&self, pfns: &Range<u64>, isolated: bool) -> Result<(), RangeError> {
+        let blocks = self.pageblocks(pfns)?;
+        self.changing(|frames| frames.set_isolated(blocks, isolated)).map_err(|error| self.placed(error))
+    }
+
+    /// Says what whole pageblocks are for from now on: what is free in them goes to such requests first.
+    ///
+    /// # Errors
+    /// The range is not of whole pageblocks within the span.
+    pub fn set_mobility(&self, pfns: Range<u64>, mobility: Mobility) -> Result<(), RangeError> {
+        let blocks = self.pageblocks(&pfns)?;
+        self.changing(|frames| frames.set_mobility(blocks, mobility));
+        Ok(())
+    }
+
+    pub(super) fn numbers(&self, pfns: &Range<u64>) -> Result<Range<u32>, RangeError> {
+        let &Range { start, end } = pfns;
+        let outside = RangeError::Outside { start, end };
+        let last = end.checked_sub(1).filter(|&last| last >= start).ok_or(outside)?;
+        Ok(self.number(start).ok_or(outside)?..self.number(last).ok_or(outside)? + 1)
+    }
+
+    /// The pageblocks of a range that covers nothing else of the span.
+    fn pageblocks(&self, pfns: &Range<u64>) -> Result<Range<usize>, RangeError> {
+        let numbers = self.numbers(pfns)?;
+        let at_edge =
+            |pfn: u64| pfn.is_multiple_of(PAGEBLOCK_FRAMES as u64) || pfn == self.span.start || pfn == self.span.end;
+        if !at_edge(pfns.start) || !at_edge(pfns.end) {
+            return Err(RangeError::Unaligned { start: pfns.start, end: pfns.end });
+        }
+        Ok(numbers.start as usize / PAGEBLOCK_FRAMES..(numbers.end as usize).div_ceil(PAGEBLOCK_FRAMES))
+    }
+
+    /// An error that names a frame by its number, with the frame instead.
+    fn placed(&self, error: RangeError) -> RangeError {
+        match error {
+            RangeError::NotFree { pfn } => RangeError::NotFree { pfn: self.base + pfn },
+            RangeError::Managed { pfn } => RangeError::Managed { pfn: self.base + pfn },
+            RangeError::Isolation { pfn, isolated } => RangeError::Isolation { pfn: self.base + pfn, isolated },
+            other => other,
+        }
+    }
+}
+
+/// What a range of frames within one pageblock is: the block, and the frames' numbers in it.
+fn parts(frames: Range<u32>) -> impl Iterator<Item = (usize, Range<usize>)> {
+    let (start, end) = (frames.start as usize, frames.end as usize);
+    (start / PAGEBLOCK_FRAMES..end.div_ceil(PAGEBLOCK_FRAMES)).map(move |block| {
+        let base = block * PAGEBLOCK_FRAMES;
+        (block, start.max(base) - base..end.min(base + PAGEBLOCK_FRAMES) - base)
+    })
+}
+
+impl Frames<'_> {
+    /// Takes frames into the zone, free; those of an isolated pageblock stay out of reach.
+    pub(super) fn add(&mut self, frames: Range<u32>) -> Result<(), RangeError> {
+        for (block, part) in parts(frames.clone()) {
+            let state = self.block(block);
+            let clash = part.clone().find(|&frame| line::any_free(&self.lines[block], frame, 0));
+            let clash = clash.or_else(|| (state.managed() + part.len() > PAGEBLOCK_FRAMES).then_some(part.start));
+            if let Some(frame) = clash {
+                return Err(RangeError::Managed { pfn: (block * PAGEBLOCK_FRAMES + frame) as u64 });
+            }
+        }
+        for (block, part) in parts(frames) {
+            let state = self.block(block);
+            self.managed += part.len();
+            self.put(block, state.with_managed(state.managed() + part.len()));
+            self.set_free(block, part);
+        }
+        Ok(())
+    }
+
+    /// Frees frames of a block one by one, and renews its hint.
+    pub(super) fn set_free(&mut self, block: usize, part: Range<usize>) {
+        part.clone().for_each(|frame| line::set(&mut self.lines[block], frame, 0));
+        let state = self.block(block);
+        if !state.is_isolated() {
+            self.free += part.len();
+        }
+        self.put(block, state.with_free(state.free() + part.len()));
+        self.renew(block);
+    }
+
+    /// Takes frames of a block away one by one, all of them free, and renews its hint.
+    pub(super) fn set_taken(&mut self, block: usize, part: Range<usize>) {
+        part.clone().for_each(|frame| line::clear(&mut self.lines[block], frame, 0));
+        let state = self.block(block);
+        if !state.is_isolated() {
+            self.free -= part.len();
+        }
+        self.put(block, state.with_free(state.free() - part.len()));
+        self.renew(block);
+    }
+
+    /// Takes frames out of the zone, all of them free.
+    pub(super) fn withdraw(&mut self, frames: Range<u32>) -> Result<(), RangeError> {
+        for (block, mut part) in parts(frames.clone()) {
+            if let Some(frame) = part.find(|&frame| !line::any_free(&self.lines[block], frame, 0)) {
+                return Err(RangeError::NotFree { pfn: (block * PAGEBLOCK_FRAMES + frame) as u64 });
+            }
+        }
+        for (block, part) in parts(frames) {
+            self.set_taken(block, part.clone());
+            let state = self.block(block);
+            self.managed -= part.len();
+            self.put(block, state.with_managed(state.managed() - part.len()));
+        }
+        Ok(())
+    }
+
+    /// Puts whole pageblocks out of reach, or back into it.
+    pub(super) fn set_isolated(&mut self, blocks: Range<usize>, isolated: bool) -> Result<(), RangeError> {
+        if let Some(block) = blocks.clone().find(|&block| self.block(block).is_isolated() == isolated) {
+            return Err(RangeError::Isolation { pfn: (block * PAGEBLOCK_FRAMES) as u64, isolated });
+        }
+        for block in blocks {
+            let state = self.block(block);
+            self.free = if isolated { self.free - state.free() } else { self.free + state.free() };
+            self.put(block, state.with_isolated(isolated));
+        }
+        Ok(())
+    }
+
+    /// Says what pageblocks are for from now on.
+    pub(super) fn set_mobility(&mut self, blocks: Range<usize>, mobility: Mobility) {
+        blocks.for_each(|block| self.put(block, self.block(block).with_mobility(mobility)));
+    }
+}

@@ -1,0 +1,122 @@
+//! What page caches are filled from and emptied into, and what the page allocator counts of a zone.
+
+use super::{FreeError, Mobility, Watch, Zone, frames::Frames};
+use crate::{
+    RawLock,
+    sync::atomic::{AtomicUsize, Ordering::Relaxed},
+};
+
+/// What happened to the requests that came to a zone, as far as no cache counts it.
+#[derive(Debug)]
+pub(crate) struct Counters {
+    /// Served, but neither by a cache nor as the first zone of the list.
+    pub(crate) fallbacks: AtomicUsize,
+    /// Served by the zone itself, for want of a cache or with nothing in it.
+    pub(crate) misses: AtomicUsize,
+    /// Refused by a request's last walk.
+    pub(crate) failures: AtomicUsize,
+    /// Freed pages that were found, on their way out of a cache, not to have been handed out.
+    pub(crate) strays: AtomicUsize,
+    /// How many want no page of the zone in a cache just now.
+    uncached: AtomicUsize,
+}
+
+impl Counters {
+    pub(super) fn new() -> Self {
+        let zero = || AtomicUsize::new(0);
+        Self { fallbacks: zero(), misses: zero(), failures: zero(), strays: zero(), uncached: zero() }
+    }
+}
+
+/// Counts one more.
+pub(crate) fn count(counter: &AtomicUsize) {
+    counter.fetch_add(1, Relaxed);
+}
+
+/// What a zone gave.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Supplied {
+    /// How many blocks.
+    pub(crate) blocks: usize,
+    /// Whether its free pages fell below the low mark by it.
+    pub(crate) fell: bool,
+}
+
+impl<'m, L: RawLock> Zone<'m, L> {
+    #[inline(always)]
+    pub(crate) fn watch(&self) -> &Watch {
+        &self.watch
+    }
+
+    /// Frames have numbers below this, counted from the zone's base.
+    pub(crate) fn frames(&self) -> u32 {
+        // A span has at most 2^31 frames, and begins within its first block.
+        (self.span.end - self.base) as u32
+    }
+
+    pub(crate) fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    pub(crate) fn uncached(&self) -> &AtomicUsize {
+        &self.counters.uncached
+    }
+
+    /// Takes blocks of an order, at most as many as there is room for, and writes down their first frames' numbers.
+    #[inline]
+    pub(crate) fn supply(&self, order: u8, mobility: Mobility, blocks: &mut [u32]) -> Supplied {
+        let low = self.watch.low();
+        self.changing(|frames| {
+            let before = frames.free;
+            let taken = if order == 0 {
+                frames.take_singles(mobility, blocks)
+            } else {
+                take_each(frames, order, mobility, blocks)
+            };
+            Supplied { blocks: taken, fell: before >= low && frames.free < low }
+        })
+    }
+
+    /// Takes blocks of an order back. What cannot have been handed out is left alone, and counted.
+    #[inline]
+    pub(crate) fn restock(&self, order: u8, blocks: &[u32]) {
+        let mut strays = 0;
+        self.changing(|frames| {
+            if order == 0 {
+                frames.give_singles(blocks, |_| strays += 1);
+            } else {
+                blocks.iter().for_each(|&block| strays += usize::from(frames.give(block, order).is_err()));
+            }
+        });
+        if strays > 0 {
+            self.counters.strays.fetch_add(strays, Relaxed);
+        }
+    }
+
+    /// Takes one block back.
+    pub(crate) fn take_back(&self, frame: u32, order: u8) -> Result<(), FreeError> {
+        self.changing(|frames| frames.give(frame, order))
+    }
+
+    /// Notes that a block goes from a cache to its user.
+    #[cfg(feature = "checked")]
+    pub(crate) fn note_out(&self, frame: u32, order: u8) {
+        self.frames.with(|frames| frames.handed_out.note(frame, order));
+    }
+
+    /// Notes that a block comes from its user into a cache.
+    #[cfg(feature = "checked")]
+    pub(crate) fn note_in(&self, frame: u32, order: u8) -> Result<(), FreeError> {
+        self.frames.with(|frames| frames.handed_out.take(frame, order))
+    }
+}
+
+fn take_each(frames: &mut Frames<'_>, order: u8, mobility: Mobility, blocks: &mut [u32]) -> usize {
+    for (taken, block) in blocks.iter_mut().enumerate() {
+        match frames.take(order, mobility) {
+            Some(frame) => *block = frame,
+            None => return taken,
+        }
+    }
+    blocks.len()
+}

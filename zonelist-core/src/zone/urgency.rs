@@ -1,0 +1,67 @@
+//! How far below its min mark a zone lets a request go.
+
+use core::fmt;
+
+/// What entitles a request to part of what a zone keeps back for the urgent. They add up.
+///
+/// ```
+/// use zonelist_core::Urgency;
+/// // The marks of Linux 4.14 to 6.1: half for high priority, a quarter of the rest for whoever
+/// // cannot wait, half of the rest for the victim of an out-of-memory kill.
+/// let below = |urgency: Urgency| urgency.reduced(8294);
+/// assert_eq!(below(Urgency::NONE), 8294);
+/// assert_eq!(below(Urgency::HIGH), 4147);
+/// assert_eq!(below(Urgency::HIGH.and(Urgency::NON_BLOCKING)), 3111);
+/// assert_eq!(below(Urgency::HIGH.and(Urgency::OUT_OF_MEMORY)), 2074);
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub struct Urgency(u8);
+
+impl Urgency {
+    /// Nothing: the request stops at the min mark.
+    pub const NONE: Self = Self(0);
+    /// Of high priority (`__GFP_HIGH`).
+    pub const HIGH: Self = Self(1);
+    /// Cannot wait for memory to be reclaimed, as in an interrupt (`ALLOC_HARDER`).
+    pub const NON_BLOCKING: Self = Self(2);
+    /// Chosen to be killed for want of memory, and needs some to die (`ALLOC_OOM`).
+    pub const OUT_OF_MEMORY: Self = Self(4);
+
+    /// Every combination, for tables and tests.
+    pub const ALL: [Self; 8] = [Self(0), Self(1), Self(2), Self(3), Self(4), Self(5), Self(6), Self(7)];
+
+    /// Both.
+    #[must_use]
+    pub const fn and(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    /// Whether all of the other is part of it.
+    #[must_use]
+    pub const fn has(self, other: Self) -> bool {
+        self.0 & other.0 == other.0
+    }
+
+    /// A min mark, in pages, as a request of this urgency sees it.
+    #[must_use]
+    pub const fn reduced(self, min: u64) -> u64 {
+        let min = if self.has(Self::HIGH) { min - min / 2 } else { min };
+        if self.has(Self::OUT_OF_MEMORY) {
+            min - min / 2
+        } else if self.has(Self::NON_BLOCKING) {
+            min - min / 4
+        } else {
+            min
+        }
+    }
+}
+
+impl fmt::Debug for Urgency {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names =
+            [(Self::HIGH, "high"), (Self::NON_BLOCKING, "non-blocking"), (Self::OUT_OF_MEMORY, "out of memory")];
+        let names = names.into_iter().filter(|name| self.has(name.0)).map(|name| name.1);
+        f.write_str("Urgency")?;
+        f.debug_set().entries(names).finish()
+    }
+}

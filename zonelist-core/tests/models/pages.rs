@@ -1,0 +1,176 @@
+//! Models of the page allocator: a cache that is drained under its owner, and a zone that is taken
+//! from while somebody gives back.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering::Relaxed},
+};
+
+use zonelist_core::{
+    Capacity, Lists, Mobility, NodeId, PageAllocator, PageRequest, Row, Slot, Slots, Spin, StopWorld,
+    StopWorldPreempted, Zone, ZoneId, ZoneKind, Zoneref,
+    conformance::models::killed,
+    publish::{FullFence, Published, Scheme},
+};
+
+/// A pageblock: a batch is four single pages, so that a model is small.
+const FRAMES: u64 = 512;
+const NODE: NodeId = NodeId::new(0).unwrap();
+const ZONE: ZoneId = ZoneId::new(NODE, ZoneKind::Normal);
+
+type Allocator<S> = PageAllocator<'static, S, FullFence, Spin, 1>;
+
+fn zone() -> Zone<'static> {
+    let zone = Zone::boxed(ZONE, 0..FRAMES, 9, Spin::new()).unwrap();
+    zone.add(0..FRAMES).unwrap();
+    zone
+}
+
+fn allocator<S: Scheme>(scheme: impl FnOnce(Slots<Box<[Slot]>>) -> S) -> Allocator<S> {
+    let published = Published::new(scheme(Slots::boxed(Capacity::new(1, 1).unwrap())));
+    publish(&published);
+    PageAllocator::boxed(published, vec![zone()]).unwrap()
+}
+
+fn publish<S: Scheme>(published: &Published<S, FullFence, 1>) {
+    let rows = [Row { start: 0, len: 1, own: 1 }];
+    published.publish(Lists::new(&[Zoneref::new(ZONE)], &rows).unwrap()).unwrap();
+}
+
+/// Runs every interleaving, says how many there were, and that there were several.
+fn explore(name: &str, preemptions: Option<usize>, model: impl Fn() + Sync + Send + 'static) {
+    let interleavings = Arc::new(AtomicU64::new(0));
+    let explored = Arc::clone(&interleavings);
+    let mut builder = loom::model::Builder::new();
+    builder.preemption_bound = preemptions;
+    builder.max_branches = 20_000;
+    builder.check(move || {
+        explored.fetch_add(1, Relaxed);
+        model();
+    });
+    let interleavings = interleavings.load(Relaxed);
+    let bound = preemptions.map_or_else(|| "exhaustive".to_string(), |n| format!("at most {n} preemptions"));
+    println!("model {name}: {interleavings} interleavings, {bound}");
+    assert!(interleavings > 1, "model {name} explored nothing");
+}
+
+fn drain<S: Scheme>(allocator: &Allocator<S>) {
+    allocator.drain();
+}
+
+/// An owner with pages at hand takes one and gives one back while another drains.
+fn drained_under_its_owner<S: Scheme + Send + Sync + 'static>(
+    name: &str,
+    preemptions: usize,
+    make: impl Fn() -> Allocator<S> + Sync + Send + 'static,
+    meanwhile: fn(&Allocator<S>),
+) {
+    explore(name, Some(preemptions), move || {
+        let allocator = Arc::new(make());
+        let class = allocator.class(&PageRequest::up_to(ZoneKind::Normal)).unwrap();
+        let mut local = allocator.local().unwrap();
+        let kept = local.alloc(NODE, &class).unwrap();
+        let other = loom::thread::spawn({
+            let allocator = Arc::clone(&allocator);
+            move || meanwhile(&allocator)
+        });
+        let page = local.alloc(NODE, &class).unwrap();
+        assert_ne!(page, kept);
+        local.free(kept).unwrap();
+        other.join().unwrap();
+        local.free(page).unwrap();
+        // A handle that is leaked keeps its seat, and none of its pages.
+        std::mem::forget(local);
+        allocator.drain();
+        let stats = allocator.stats(ZONE).unwrap();
+        assert_eq!((stats.free, stats.cached, stats.strays), (FRAMES as usize, 0, 0));
+        assert_eq!(stats.free_by_order[9], 1);
+    });
+}
+
+#[test]
+fn a_cache_is_drained_under_its_owner() {
+    drained_under_its_owner("pages: drained, readers seated", 3, || allocator(StopWorld::new), drain);
+}
+
+#[test]
+fn a_cache_is_drained_where_readers_leave_their_seats() {
+    let make = || allocator(StopWorldPreempted::new);
+    drained_under_its_owner("pages: drained, readers seated by steps", 3, make, drain);
+}
+
+/// An owner with nothing at hand is about to fill its cache when it must not any more.
+#[test]
+fn a_zone_without_caches_has_none() {
+    explore("pages: without caches", Some(3), || {
+        let allocator = Arc::new(allocator(StopWorld::new));
+        let class = allocator.class(&PageRequest::up_to(ZoneKind::Normal)).unwrap();
+        let mut local = allocator.local().unwrap();
+        let other = loom::thread::spawn({
+            let allocator = Arc::clone(&allocator);
+            move || allocator.without_caches(ZONE, || assert_eq!(allocator.stats(ZONE).unwrap().cached, 0))
+        });
+        let page = local.alloc(NODE, &class).unwrap();
+        other.join().unwrap();
+        local.free(page).unwrap();
+        drop(local);
+        assert_eq!(allocator.zones()[0].free_pages(), FRAMES as usize);
+    });
+}
+
+#[test]
+fn a_publish_and_a_drain_keep_apart() {
+    drained_under_its_owner(
+        "pages: drained between publishes",
+        2,
+        || allocator(StopWorld::new),
+        |pages| {
+            publish(pages.published());
+            pages.drain();
+        },
+    );
+}
+
+#[test]
+fn faults_of_the_drain_are_killed() {
+    for fault in [
+        "drawer: borrower unseen",
+        "drawer: borrower does not wait",
+        "drawer: no barrier",
+        "seat: reader unseen",
+        "seat: left too early",
+        "seat: opened too early",
+    ] {
+        killed("pages::a_cache_is_drained_under_its_owner", fault);
+    }
+    killed("pages::a_cache_is_drained_where_readers_leave_their_seats", "drawer: borrower does not wait");
+    killed("pages::a_zone_without_caches_has_none", "pages: empty caches not waited for");
+    killed("pages::a_publish_and_a_drain_keep_apart", "stop: no barrier");
+    killed("pages::a_publish_and_a_drain_keep_apart", "drawer: borrowed too early");
+}
+
+/// One takes a zone's only free page, or finds none, while another gives pages back.
+#[test]
+fn a_zone_is_taken_from_while_pages_come_back() {
+    explore("zone: an allocation against a free", None, || {
+        let zone = Arc::new(zone());
+        let first = zone.alloc(8, Mobility::Movable).unwrap();
+        let second = zone.alloc(8, Mobility::Movable).unwrap();
+        let other = loom::thread::spawn({
+            let zone = Arc::clone(&zone);
+            move || zone.free(first, 8).unwrap()
+        });
+        let taken = zone.alloc(0, Mobility::Unmovable);
+        zone.free(second, 8).unwrap();
+        other.join().unwrap();
+        assert_eq!(zone.free_pages(), FRAMES as usize - usize::from(taken.is_some()));
+        taken.into_iter().for_each(|page| zone.free(page, 0).unwrap());
+        assert_eq!((zone.free_pages(), zone.free_by_order()[9]), (FRAMES as usize, 1));
+    });
+}
+
+#[test]
+fn faults_of_the_zone_are_killed() {
+    killed("pages::a_zone_is_taken_from_while_pages_come_back", "zone: free frames told too late");
+    killed("pages::a_zone_is_taken_from_while_pages_come_back", "spin: taken too early");
+}

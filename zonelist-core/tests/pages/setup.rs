@@ -1,0 +1,134 @@
+//! A small machine: four zones on two nodes, with a hole, and lists that come and go.
+
+use std::ops::Range;
+
+use zonelist_core::{
+    Capacity, Lists, MAX_ORDER, Marks, NodeId, PageAllocator, Request, Row, Slot, SlotFilter, SlotWalk, Slots, Spin,
+    StopWorld, StopWorldPreempted, Zone, ZoneId,
+    ZoneKind::{self, Dma32, Movable, Normal},
+    Zonelists, Zoneref,
+    publish::{
+        Allocates, At, Barrier, Facts, Grace, Guarantee, Progress, PublishError, Published, Scheme, StalledReader,
+        Writer,
+    },
+};
+
+pub(crate) const SEATS: usize = 8;
+
+pub(crate) type Allocator<S, B> = PageAllocator<'static, S, B, Spin, SEATS>;
+
+pub(crate) const fn zone_id(node: u16, kind: ZoneKind) -> ZoneId {
+    ZoneId::new(NodeId::new(node).unwrap(), kind)
+}
+
+/// The zones, with the frames that each manages.
+#[expect(clippy::single_range_in_vec_init, reason = "a range of frames, and only one")]
+pub(crate) const ZONES: [(ZoneId, &[Range<u64>]); 4] = [
+    (zone_id(0, Dma32), &[1..700, 1100..3000]),
+    (zone_id(0, Normal), &[4096..8192]),
+    (zone_id(1, Normal), &[8192..10_240]),
+    (zone_id(1, Movable), &[10_240..12_288]),
+];
+
+pub(crate) fn marks(of: ZoneId) -> Marks {
+    let mut marks = Marks { min: 40, low: 50, high: 60, ..Marks::default() };
+    if of.kind() == Dma32 {
+        marks.reserve[Normal.index()] = 30;
+        marks.reserve[Movable.index()] = 45;
+    }
+    marks
+}
+
+pub(crate) fn zones() -> Vec<Zone<'static>> {
+    let zone = |(id, ranges): (ZoneId, &[Range<u64>])| {
+        let span = ranges[0].start..ranges[ranges.len() - 1].end;
+        let zone = Zone::boxed(id, span, MAX_ORDER, Spin::new()).unwrap();
+        ranges.iter().for_each(|range| zone.add(range.clone()).unwrap());
+        zone.set_marks(&marks(id));
+        zone
+    };
+    ZONES.into_iter().map(zone).collect()
+}
+
+/// The lists with all zones, and without one of them.
+pub(crate) fn versions() -> Vec<Zonelists> {
+    let order = |node: u16| {
+        let own =
+            |node: u16| ZONES.into_iter().rev().map(|zone| zone.0).filter(move |zone| zone.node().number() == node);
+        own(node).chain(own(1 - node)).collect::<Vec<ZoneId>>()
+    };
+    let without = [None, Some(zone_id(0, Normal)), Some(zone_id(1, Movable)), Some(zone_id(0, Dma32))];
+    let version = |gone: Option<ZoneId>| {
+        let (mut zonerefs, mut rows) = (Vec::new(), Vec::new());
+        for node in 0..2 {
+            let zones: Vec<ZoneId> = order(node).into_iter().filter(|&zone| Some(zone) != gone).collect();
+            let own = zones.iter().filter(|zone| zone.node().number() == node).count() as u32;
+            rows.push(Row { start: zonerefs.len() as u32, len: zones.len() as u32, own });
+            zonerefs.extend(zones.into_iter().map(Zoneref::new));
+        }
+        Zonelists::from(Lists::new(&zonerefs, &rows).unwrap())
+    };
+    without.into_iter().map(version).collect()
+}
+
+pub(crate) fn allocator<S: Scheme, B: Barrier>(scheme: impl FnOnce(Slots<Box<[Slot]>>) -> S) -> Allocator<S, B> {
+    let published = Published::new(scheme(Slots::boxed(Capacity::new(2, 4).unwrap())));
+    published.publish(&versions()[0]).unwrap();
+    PageAllocator::boxed(published, zones()).unwrap()
+}
+
+pub(crate) fn stop_world<B: Barrier>() -> Allocator<StopWorld<Box<[Slot]>>, B> {
+    allocator(StopWorld::new)
+}
+
+pub(crate) fn preempted<B: Barrier>() -> Allocator<StopWorldPreempted<Box<[Slot]>>, B> {
+    allocator(StopWorldPreempted::new)
+}
+
+pub(crate) fn loose<B: Barrier>() -> Allocator<Loose, B> {
+    allocator(Loose)
+}
+
+/// A scheme that wants its readers nowhere: slots rewritten under them.
+#[derive(Debug)]
+pub(crate) struct Loose(Slots<Box<[Slot]>>);
+
+impl Scheme for Loose {
+    const FACTS: Facts = Facts {
+        scheme: "Loose",
+        package: "test",
+        guarantee: Guarantee::Racy,
+        readers: Progress::WaitFree,
+        writer: Progress::WaitFree,
+        allocates: Allocates::Never,
+        registers: false,
+        interrupt_safe: true,
+        retires: false,
+        stalled_reader: StalledReader::Bounded,
+        no_std: true,
+        no_alloc: false,
+    };
+    const GRACE: Grace = Grace::None;
+    type Local = ();
+    type Filter = SlotFilter;
+    type Pinned<'g> = &'g Slots<Box<[Slot]>>;
+    type Walk<'w> = SlotWalk<'w, Slot>;
+
+    fn local(&self) {}
+
+    fn filter(&self, request: &Request) -> SlotFilter {
+        SlotFilter::new(request)
+    }
+
+    fn pin<'g>(&'g self, (): &'g (), _: At<'g, Self>) -> Self::Pinned<'g> {
+        &self.0
+    }
+
+    fn walk<'w, 'g: 'w>(table: &'w Self::Pinned<'g>, node: NodeId, filter: &'w SlotFilter) -> SlotWalk<'w, Slot> {
+        table.walk(node, filter)
+    }
+
+    fn publish(&self, next: Lists<'_>, _: &mut Writer<'_>) -> Result<(), PublishError> {
+        Ok(self.0.rewrite(next)?)
+    }
+}

@@ -1,0 +1,228 @@
+//! A zone as a plain list of its frames: slow, and easy to believe.
+
+use std::{collections::BTreeSet, ops::Range};
+
+use zonelist_core::{Mobility, Spin, Zone};
+
+/// Pageblocks, the first of them cut off by the span's start, the last by its end.
+pub(crate) const SPAN: Range<u64> = 3 * 1024 + 300..6 * 1024 - 200;
+/// The frame that the list begins with: a multiple of the longest block.
+const BASE: u64 = 3 * 1024;
+const BLOCK: u64 = 512;
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Frame {
+    Hole,
+    Free,
+    Used,
+}
+
+/// A zone, and what it should be.
+pub(crate) struct Pair {
+    pub(crate) zone: Zone<'static>,
+    frames: Vec<Frame>,
+    isolated: Vec<u64>,
+    /// Blocks in use, by first frame and order.
+    live: Vec<(u64, u8)>,
+}
+
+impl Pair {
+    pub(crate) fn new(zone: Zone<'static>) -> Self {
+        let frames = vec![Frame::Hole; 3 * 1024];
+        Self { zone, frames, isolated: Vec::new(), live: Vec::new() }
+    }
+
+    fn frame(&mut self, pfn: u64) -> &mut Frame {
+        &mut self.frames[(pfn - BASE) as usize]
+    }
+
+    fn fill(&mut self, pfns: Range<u64>, state: Frame) {
+        pfns.for_each(|pfn| *self.frame(pfn) = state);
+    }
+
+    fn is(&self, pfn: u64, state: Frame) -> bool {
+        SPAN.contains(&pfn) && self.frames[(pfn - BASE) as usize] == state
+    }
+
+    fn within_reach(&self, pfn: u64) -> bool {
+        self.is(pfn, Frame::Free) && !self.isolated.contains(&(pfn / BLOCK))
+    }
+
+    fn all(&self, mut pfns: Range<u64>, state: Frame) -> bool {
+        pfns.all(|pfn| self.is(pfn, state))
+    }
+
+    /// For each order, whether each block of that order is free and in reach.
+    fn levels(&self) -> Vec<Vec<bool>> {
+        let mut frames = Vec::with_capacity(self.frames.len());
+        for (block, states) in (BASE / BLOCK..).zip(self.frames.chunks(BLOCK as usize)) {
+            let within_reach = !self.isolated.contains(&block);
+            frames.extend(states.iter().map(|&state| state == Frame::Free && within_reach));
+        }
+        let mut levels = vec![frames];
+        for order in 0..usize::from(self.zone.max_order()) {
+            levels.push(levels[order].chunks_exact(2).map(|halves| halves[0] && halves[1]).collect());
+        }
+        levels
+    }
+
+    /// Whether a block of that order is to be had.
+    fn has(&self, order: u8) -> bool {
+        self.levels()[usize::from(order)].contains(&true)
+    }
+
+    fn has_run(&self, frames: u64, align: u64) -> bool {
+        let starts = SPAN.filter(|pfn| pfn % align == 0);
+        starts.into_iter().any(|start| (start..start + frames).all(|pfn| self.within_reach(pfn)))
+    }
+
+    pub(crate) fn alloc(&mut self, order: u8, mobility: Mobility) {
+        let (had, pfn) = (self.has(order), self.zone.alloc(order, mobility));
+        assert_eq!(pfn.is_some(), had, "a block of order {order}");
+        pfn.into_iter().for_each(|pfn| self.took(pfn, order));
+    }
+
+    fn took(&mut self, pfn: u64, order: u8) {
+        let pfns = pfn..pfn + (1 << order);
+        assert_eq!(pfn % (1 << order), 0, "frame {pfn} of order {order}");
+        for pfn in pfns.clone() {
+            assert!(self.within_reach(pfn), "frame {pfn} was not to be had");
+        }
+        self.fill(pfns, Frame::Used);
+        self.live.push((pfn, order));
+    }
+
+    pub(crate) fn alloc_singles(&mut self, count: usize, mobility: Mobility) {
+        let mut pfns = vec![0; count];
+        let free = self.zone.free_pages();
+        let taken = self.zone.alloc_singles(mobility, &mut pfns);
+        assert_eq!(taken, count.min(free));
+        pfns[..taken].iter().for_each(|&pfn| self.took(pfn, 0));
+    }
+
+    pub(crate) fn free(&mut self, at: usize) {
+        if !self.live.is_empty() {
+            let (pfn, order) = self.live.swap_remove(at % self.live.len());
+            self.zone.free(pfn, order).unwrap();
+            self.fill(pfn..pfn + (1 << order), Frame::Free);
+        }
+    }
+
+    pub(crate) fn free_singles(&mut self, at: usize, count: usize) {
+        let mut singles: Vec<u64> = self.live.iter().filter(|block| block.1 == 0).map(|block| block.0).collect();
+        singles.sort_by_key(|pfn| pfn * 7919 % 997 + at as u64 % 2 * pfn);
+        let pfns = &singles[..count.min(singles.len())];
+        self.zone.free_singles(pfns).unwrap();
+        let given: BTreeSet<u64> = pfns.iter().copied().collect();
+        self.live.retain(|block| block.1 > 0 || !given.contains(&block.0));
+        pfns.iter().for_each(|&pfn| *self.frame(pfn) = Frame::Free);
+    }
+
+    /// Takes a run, and gives it back in two parts if `back`, else keeps it as single frames.
+    pub(crate) fn run(&mut self, frames: u64, align: u64, back: bool) {
+        let had = self.has_run(frames, align);
+        let run = self.zone.alloc_run(frames as usize, align);
+        assert_eq!(run.is_some(), had, "a run of {frames} at {align}");
+        let Some(start) = run else { return };
+        assert_eq!(start % align, 0);
+        (start..start + frames).for_each(|pfn| self.took(pfn, 0));
+        if back {
+            let middle = start + frames / 3;
+            [start..middle, middle..start + frames].into_iter().filter(|part| !part.is_empty()).for_each(|part| {
+                self.zone.free_run(part.clone()).unwrap();
+                self.live.retain(|block| !part.contains(&block.0));
+                self.fill(part, Frame::Free);
+            });
+        }
+    }
+
+    pub(crate) fn add(&mut self, pfns: Range<u64>) {
+        // What is managed is only known by the pageblock: ask for what is all new.
+        if self.all(pfns.clone(), Frame::Hole) {
+            self.zone.add(pfns.clone()).unwrap();
+            self.fill(pfns, Frame::Free);
+        }
+    }
+
+    pub(crate) fn withdraw(&mut self, pfns: Range<u64>) {
+        let free = self.all(pfns.clone(), Frame::Free);
+        assert_eq!(self.zone.withdraw(pfns.clone()).is_ok(), free, "withdrawing {pfns:?}");
+        if free {
+            self.fill(pfns, Frame::Hole);
+        }
+    }
+
+    /// Isolates a pageblock, or takes it back.
+    pub(crate) fn toggle(&mut self, block: u64) {
+        let pfns = SPAN.start.max(block * BLOCK)..SPAN.end.min((block + 1) * BLOCK);
+        if let Some(at) = self.isolated.iter().position(|&isolated| isolated == block) {
+            assert!(self.zone.isolate(pfns.clone()).is_err());
+            self.zone.rejoin(pfns).unwrap();
+            self.isolated.swap_remove(at);
+        } else {
+            assert!(self.zone.rejoin(pfns.clone()).is_err());
+            self.zone.isolate(pfns).unwrap();
+            self.isolated.push(block);
+        }
+    }
+
+    /// A free that must be refused.
+    pub(crate) fn free_wrongly(&self, pfn: u64, order: u8) {
+        let pfns = pfn..pfn + (1 << order);
+        let some_free = pfns.clone().any(|pfn| self.is(pfn, Frame::Free));
+        let no_block = |pfn: u64| {
+            (pfn / BLOCK * BLOCK..(pfn / BLOCK + 1) * BLOCK)
+                .all(|pfn| !self.is(pfn, Frame::Free) && !self.is(pfn, Frame::Used))
+        };
+        let nonsense = order > self.zone.max_order() || !pfn.is_multiple_of(1 << order) || pfns.clone().any(no_block);
+        let not_live = cfg!(feature = "checked") && !self.live.contains(&(pfn, order));
+        if some_free || nonsense || not_live || !SPAN.contains(&pfn) {
+            self.zone.free(pfn, order).unwrap_err();
+        }
+    }
+
+    /// Free blocks by order, each as long as it can be.
+    fn by_order(&self) -> [usize; 11] {
+        let (mut counts, levels) = ([0; 11], self.levels());
+        for (order, blocks) in levels.iter().enumerate() {
+            let within = |at: usize| levels.get(order + 1).is_some_and(|parents| parents[at / 2]);
+            counts[order] = (0..blocks.len()).filter(|&at| blocks[at] && !within(at)).count();
+        }
+        counts
+    }
+
+    /// The zone counts what there is.
+    pub(crate) fn agree(&self) {
+        assert_eq!(self.zone.free_by_order(), self.by_order());
+        let (mut free, mut managed) = (0, 0);
+        for (block, states) in (BASE / BLOCK..).zip(self.frames.chunks(BLOCK as usize)) {
+            let state = self.zone.block(SPAN.start.max(block * BLOCK)).unwrap();
+            let count = |wanted: Frame| states.iter().filter(|&&state| state == wanted).count();
+            let (free_here, used_here) = (count(Frame::Free), count(Frame::Used));
+            let isolated = self.isolated.contains(&block);
+            assert_eq!((state.free, state.managed, state.isolated), (free_here, free_here + used_here, isolated));
+            free += if isolated { 0 } else { free_here };
+            managed += free_here + used_here;
+        }
+        assert_eq!((self.zone.free_pages(), self.zone.managed()), (free, managed));
+    }
+
+    /// Gives all back: what is managed is then free, and nothing else.
+    pub(crate) fn settle(&mut self) {
+        while !self.live.is_empty() {
+            self.free(0);
+        }
+        while let Some(&block) = self.isolated.first() {
+            self.toggle(block);
+        }
+        self.agree();
+        assert_eq!(self.zone.free_pages(), self.zone.managed());
+    }
+}
+
+/// A zone of that span, without any frame yet.
+pub(crate) fn empty(max_order: u8) -> Zone<'static> {
+    use zonelist_core::{NodeId, ZoneId, ZoneKind};
+    let id = ZoneId::new(NodeId::new(0).unwrap(), ZoneKind::Normal);
+    Zone::boxed(id, SPAN, max_order, Spin::new()).unwrap()
+}
