@@ -9,6 +9,7 @@ pub mod evidence;
 pub mod instructions;
 pub mod machine;
 pub mod output;
+pub mod pages;
 pub mod replay;
 pub mod schemes;
 pub mod workload;

@@ -1,5 +1,6 @@
 //! The subcommands, a file each.
 
+pub mod alloc;
 pub mod compare;
 pub mod order;
 pub mod probe;
@@ -12,7 +13,12 @@ use std::process::ExitCode;
 use clap::Subcommand;
 
 use crate::{
-    compare::PressureError, contender::SetupError, machine::ReadError, output::OutputError, replay::ReplayError,
+    compare::PressureError,
+    contender::SetupError,
+    machine::ReadError,
+    output::OutputError,
+    pages::{RoundError, TrialError},
+    replay::ReplayError,
     schemes::UnknownScheme,
 };
 
@@ -21,6 +27,8 @@ use crate::{
 pub enum Command {
     /// Reader cost, update cost and consistency of every scheme, side by side: what a bare call does.
     Compare(compare::Args),
+    /// Allocators of page frames, side by side.
+    Alloc(alloc::Args),
     /// The fallback order of every node, at boot and as a rebuild gives it now.
     Order(order::Args),
     /// The zones with watermarks and lowmem reserves computed from their sizes.
@@ -53,6 +61,12 @@ pub enum CommandError {
     /// A scheme failed under load.
     #[error(transparent)]
     Pressure(#[from] PressureError),
+    /// Threads can't be kept on their CPUs.
+    #[error(transparent)]
+    Trial(#[from] TrialError),
+    /// An allocator failed.
+    #[error(transparent)]
+    Round(#[from] RoundError),
     /// There is no such scheme.
     #[error(transparent)]
     Scheme(#[from] UnknownScheme),
@@ -72,6 +86,7 @@ impl Command {
     pub fn run(&self) -> Result<ExitCode, CommandError> {
         match self {
             Self::Compare(args) => args.run(),
+            Self::Alloc(args) => args.run(),
             Self::Order(args) => args.run(),
             Self::Zoneinfo(args) => args.run(),
             Self::Replay(args) => args.run(),

@@ -6,4 +6,4 @@ mod timing;
 
 pub use consistency::{Consistency, Pressure, PressureError};
 pub use report::{Counts, Floor, Measure, PublishCost, RawReport, Report, SchemeReport, table};
-pub use timing::{Timed, Timing, WALKS, set_up};
+pub use timing::{Timed, Timing, WALKS, median, set_up};

@@ -167,7 +167,9 @@ impl Track {
     }
 }
 
-fn median(mut values: Vec<f64>) -> Option<f64> {
+/// The median; of an even number, the greater of the two in the middle.
+#[must_use]
+pub fn median(mut values: Vec<f64>) -> Option<f64> {
     values.sort_by(f64::total_cmp);
     values.get(values.len() / 2).copied()
 }

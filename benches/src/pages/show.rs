@@ -1,0 +1,151 @@
+//! The report as tables.
+
+use std::fmt;
+
+use comfy_table::Table;
+
+use super::{
+    Against, BOUNDS, Trial,
+    report::{ContenderReport, Report, SizeReport},
+};
+use crate::compare::table;
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { rounds, target, cpus, sizes } = self;
+        writeln!(f, "Medians of {rounds} interleaved rounds; compiled for {target}; {cpus} CPUs.")?;
+        for size in sizes {
+            writeln!(f, "\n{} GiB, {} frames:", size.gib, size.frames)?;
+            size.show(f)?;
+        }
+        Ok(())
+    }
+}
+
+impl SizeReport {
+    fn show(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{}", self.costs())?;
+        writeln!(
+            f,
+            "CPU time as a multiple of the floor's, and in ns: a thread's own stack of words, in (f) the queue \
+             alone.\n(a) a frame is allocated and freed; (b) 64 Ki frames are allocated, then freed in random order; \
+             (c) with half of\nthe frames taken one is freed and one allocated; (d) as (a), of order 9; (e) an \
+             allocation or a free of any order,\nwithout a floor; (f) one thread allocates, another frees.\n"
+        )?;
+        if self.contenders.iter().any(|contender| !contender.to_peer.is_empty()) {
+            writeln!(f, "{}", self.to_peers())?;
+            writeln!(f, "CPU time as a multiple of that peer's.\n")?;
+        }
+        if self.contenders.iter().any(|contender| contender.order_9_left.is_some()) {
+            writeln!(f, "{}", self.left())?;
+            writeln!(
+                f,
+                "Blocks of order 9 that could still be allocated after (e), of as many as the free frames could be.\n"
+            )?;
+        }
+        if self.contenders.iter().any(|contender| !contender.bounds.is_empty()) {
+            writeln!(f, "{}", self.bounds())?;
+        }
+        self.notes(f)
+    }
+
+    /// The trials that were run, as the tables have them.
+    fn run(&self) -> Vec<Trial> {
+        Trial::ALL.into_iter().filter(|trial| self.trials.contains(&trial.key())).collect()
+    }
+
+    fn costs(&self) -> Table {
+        let trials = self.run();
+        let header: Vec<&str> = ["cost"].into_iter().chain(trials.iter().map(|trial| trial.title())).collect();
+        let mut table = table(&header);
+        let floor = trials.iter().map(|trial| self.floor.get(trial.key()).map_or_else(String::new, |cell| ns(cell.ns)));
+        table.add_row(["floor, in ns".to_string()].into_iter().chain(floor));
+        for contender in &self.contenders {
+            let cells = trials.iter().map(|trial| match contender.trials.get(trial.key()) {
+                Some(cost) => cost.ratio.map_or_else(|| ns(cost.ns), |to| format!("{}\n{}", ratio(to), ns(cost.ns))),
+                None => String::new(),
+            });
+            table.add_row([contender.name.to_string()].into_iter().chain(cells));
+        }
+        table
+    }
+
+    fn to_peers(&self) -> Table {
+        let run = self.run();
+        let pairs: Vec<(Trial, &str)> = BOUNDS
+            .iter()
+            .filter_map(|bound| match bound.against {
+                Against::Peer(peer) => Some((bound.trial, peer)),
+                _ => None,
+            })
+            .filter(|(trial, peer)| run.contains(trial) && self.contenders.iter().any(|it| it.name == *peer))
+            .collect();
+        let header: Vec<String> = pairs.iter().map(|(trial, peer)| format!("{}\n{peer}", trial.title())).collect();
+        let mut table = table(&["to"].into_iter().chain(header.iter().map(String::as_str)).collect::<Vec<_>>());
+        for contender in &self.contenders {
+            let cell = |(trial, peer): &(Trial, &str)| contender.to_peer.get(trial.key())?.get(peer).copied();
+            let cells = pairs.iter().map(|pair| cell(pair).map_or_else(String::new, ratio));
+            table.add_row([contender.name.to_string()].into_iter().chain(cells));
+        }
+        table
+    }
+
+    fn left(&self) -> Table {
+        let mut table = table(&["order 9 left", "30 % taken, at random", "only the unmovable of them"]);
+        for contender in &self.contenders {
+            if let Some(left) = contender.order_9_left {
+                table.add_row([contender.name.to_string(), share(left.mixed), share(left.unmovable)]);
+            }
+        }
+        table
+    }
+
+    fn bounds(&self) -> Table {
+        let mut table = table(&["bounds", "trial", "to", "is", "must", "aim", "reached"]);
+        for contender in &self.contenders {
+            for bound in &contender.bounds {
+                let [figure, must, aim] = [bound.figure, bound.must, bound.aim].map(share);
+                let (name, trial) = (contender.name.to_string(), bound.trial.to_string());
+                table.add_row([name, trial, bound.to.clone(), figure, must, aim, bound.verdict.to_string()]);
+            }
+        }
+        table
+    }
+
+    /// Why cells are empty, and where a figure is less than it seems.
+    fn notes(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for ContenderReport { name, trials, skipped, .. } in &self.contenders {
+            for (trial, why) in skipped {
+                writeln!(f, "{name}, {trial}: not run, since {why}.")?;
+            }
+            for (trial, cost) in trials.iter().filter(|(_, cost)| cost.refused > 0) {
+                writeln!(f, "{name}, {trial}: refused {} requests, in all rounds together.", cost.refused)?;
+            }
+        }
+        let missing = Trial::ALL.into_iter().any(|trial| trial.threads == 2) && !self.trials.iter().any(|key| two(key));
+        if missing {
+            writeln!(f, "Nothing was run on two threads.")?;
+        }
+        Ok(())
+    }
+}
+
+fn two(key: &str) -> bool {
+    Trial::ALL.iter().any(|trial| trial.key() == key && trial.threads == 2)
+}
+
+fn ns(value: f64) -> String {
+    if value < 1000.0 { format!("{value:.1}") } else { format!("{value:.0}") }
+}
+
+fn ratio(value: f64) -> String {
+    match value {
+        0.0..10.0 => format!("{value:.2}x"),
+        10.0..100.0 => format!("{value:.1}x"),
+        _ => format!("{value:.0}x"),
+    }
+}
+
+fn share(value: f64) -> String {
+    format!("{value:.3}")
+}
