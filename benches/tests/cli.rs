@@ -170,9 +170,14 @@ fn this_computer_is_a_machine() {
 
 #[test]
 fn help_ends_with_an_example() {
-    for args in
-        [&["--help"][..], &["compare", "--help"], &["order", "--help"], &["zoneinfo", "--help"], &["schemes", "--help"]]
-    {
+    for args in [
+        &["--help"][..],
+        &["alloc", "--help"],
+        &["compare", "--help"],
+        &["order", "--help"],
+        &["zoneinfo", "--help"],
+        &["schemes", "--help"],
+    ] {
         let text = fine(args).stdout;
         let example = text.trim_end().rsplit_once("Example:\n").expect("an example").1;
         let words: Vec<&str> = example.split_whitespace().skip(1).collect();

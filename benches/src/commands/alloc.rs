@@ -15,7 +15,7 @@ use crate::{
 #[derive(Debug, clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub struct Args {
-    /// Frames of each pool, in GiB; may be given more than once.
+    /// Frames of each pool, in GiB; may be given more than once, as in --gib 1 --gib 8.
     #[arg(long, value_name = "N", default_value = "1")]
     gib: Vec<Frames>,
     /// Rounds: every contender runs every trial once in each.
@@ -42,7 +42,7 @@ Ratios move with what the code is compiled for. For a CPU of the last ten years:
 RUSTFLAGS would replace the flags of .cargo/config.toml, which align loops; this variable adds to them.
 
 Example:
-  zonelist alloc --gib 1 --gib 8 --trial hot --trial bulk --json";
+  zonelist alloc --trial hot --contender frame-alloc/depot --json";
 
 /// A number of frames.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -9,7 +9,7 @@ const CHUNK: usize = 1 << 14;
 
 /// A loop that has taken this long is told to end: the slowest peer takes a thousand times what
 /// the fastest does, and is no better known for it.
-const ENOUGH: Duration = Duration::from_millis(60);
+pub(super) const ENOUGH: Duration = Duration::from_millis(60);
 
 /// Operations, and the time they took.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]

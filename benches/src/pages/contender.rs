@@ -42,7 +42,7 @@ pub const ALL: &[Contender] = &[
     Contender::new(BITMAP, peers::run_bitmap),
 ];
 
-const QUADRATIC: &str = "a free searches its list from the front, so that many take time by the square";
+const QUADRATIC: &str = "a free searches its list from the front, so that many frees take time by their square";
 
 impl Contender {
     /// A pool that takes part in everything.

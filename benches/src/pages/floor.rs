@@ -24,6 +24,9 @@ impl Pool for Floor {
     }
 
     unsafe fn free(local: &mut Vec<u64>, block: Block, _: u8) {
-        local.push(block.get());
+        // Always so; said, because a path to a larger stack would cost more than the push.
+        if local.len() < local.capacity() {
+            local.push(block.get());
+        }
     }
 }

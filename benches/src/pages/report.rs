@@ -157,3 +157,26 @@ impl BoundReport {
         judged.collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pages::{ALL, Cpus, DEPOT, Floor as FloorPool};
+
+    #[test]
+    fn ours_is_judged_where_there_is_a_figure_and_peers_never() {
+        let cpus = Cpus::here().unwrap();
+        let depot = *ALL.iter().find(|contender| contender.name == DEPOT).unwrap();
+        let contenders = [Contender::of::<FloorPool>("ours").bounded(), depot];
+        let report = |frames| {
+            let mut rounds = Rounds::new(&contenders, &Trial::ALL[..1], frames, 1, &cpus);
+            rounds.round(|_, _| ()).unwrap();
+            SizeReport::new(&rounds).contenders
+        };
+        let [ours, depot] = report(bounds::FRAMES).try_into().unwrap();
+        let judged: Vec<_> = ours.bounds.iter().map(|bound| (bound.trial, bound.to.as_str())).collect();
+        assert_eq!(judged, [("hot_1", "floor"), ("hot_1", DEPOT)]);
+        assert!(depot.bounds.is_empty());
+        assert!(report(1024)[0].bounds.is_empty(), "bounds are for one size");
+    }
+}

@@ -1,6 +1,6 @@
 //! The report as tables.
 
-use std::fmt;
+use std::{collections::BTreeSet, fmt};
 
 use comfy_table::Table;
 
@@ -17,6 +17,9 @@ impl fmt::Display for Report {
         for size in sizes {
             writeln!(f, "\n{} GiB, {} frames:", size.gib, size.frames)?;
             size.show(f)?;
+        }
+        if *cpus < 2 {
+            writeln!(f, "Trials on two threads need two CPUs, and were left out.")?;
         }
         Ok(())
     }
@@ -56,8 +59,8 @@ impl SizeReport {
 
     fn costs(&self) -> Table {
         let trials = self.run();
-        let header: Vec<&str> = ["cost"].into_iter().chain(trials.iter().map(|trial| trial.title())).collect();
-        let mut table = table(&header);
+        let titles: Vec<String> = trials.iter().map(|&trial| title(trial)).collect();
+        let mut table = table(&["cost"].into_iter().chain(titles.iter().map(String::as_str)).collect::<Vec<_>>());
         let floor = trials.iter().map(|trial| self.floor.get(trial.key()).map_or_else(String::new, |cell| ns(cell.ns)));
         table.add_row(["floor, in ns".to_string()].into_iter().chain(floor));
         for contender in &self.contenders {
@@ -80,8 +83,9 @@ impl SizeReport {
             })
             .filter(|(trial, peer)| run.contains(trial) && self.contenders.iter().any(|it| it.name == *peer))
             .collect();
-        let header: Vec<String> = pairs.iter().map(|(trial, peer)| format!("{}\n{peer}", trial.title())).collect();
-        let mut table = table(&["to"].into_iter().chain(header.iter().map(String::as_str)).collect::<Vec<_>>());
+        let header: Vec<String> =
+            pairs.iter().map(|&(trial, peer)| format!("{}\nto {}", title(trial), short(peer))).collect();
+        let mut table = table(&["to a peer"].into_iter().chain(header.iter().map(String::as_str)).collect::<Vec<_>>());
         for contender in &self.contenders {
             let cell = |(trial, peer): &(Trial, &str)| contender.to_peer.get(trial.key())?.get(peer).copied();
             let cells = pairs.iter().map(|pair| cell(pair).map_or_else(String::new, ratio));
@@ -115,23 +119,27 @@ impl SizeReport {
     /// Why cells are empty, and where a figure is less than it seems.
     fn notes(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for ContenderReport { name, trials, skipped, .. } in &self.contenders {
-            for (trial, why) in skipped {
-                writeln!(f, "{name}, {trial}: not run, since {why}.")?;
+            let reasons: BTreeSet<&str> = skipped.values().copied().collect();
+            for why in reasons {
+                let trials: Vec<&str> = skipped.iter().filter(|(_, it)| **it == why).map(|(trial, _)| *trial).collect();
+                writeln!(f, "{name} takes no part in {}: {why}.", trials.join(", "))?;
             }
             for (trial, cost) in trials.iter().filter(|(_, cost)| cost.refused > 0) {
-                writeln!(f, "{name}, {trial}: refused {} requests, in all rounds together.", cost.refused)?;
+                writeln!(f, "{name} refused {} requests of {trial}, in all rounds together.", cost.refused)?;
             }
-        }
-        let missing = Trial::ALL.into_iter().any(|trial| trial.threads == 2) && !self.trials.iter().any(|key| two(key));
-        if missing {
-            writeln!(f, "Nothing was run on two threads.")?;
         }
         Ok(())
     }
 }
 
-fn two(key: &str) -> bool {
-    Trial::ALL.iter().any(|trial| trial.key() == key && trial.threads == 2)
+/// A trial's title in two lines, to keep columns narrow.
+fn title(trial: Trial) -> String {
+    trial.title().replacen(' ', "\n", 1)
+}
+
+/// A peer's name without that of its crate, where it has both.
+fn short(peer: &str) -> &str {
+    peer.rsplit('/').next().unwrap_or(peer)
 }
 
 fn ns(value: f64) -> String {

@@ -30,7 +30,7 @@ pub(super) fn run<P: Pool>(course: &Course<'_>) -> Result<Outcome, TrialError> {
     Ok(sum(spans))
 }
 
-/// Fills all places, then empties them in this order; how many requests were refused.
+/// Allocates a frame for every place, then frees them in this order; how many requests were refused.
 fn pass<P: Pool>(local: &mut P::Local<'_>, held: &mut [Option<Block>], order: &[u32]) -> u64 {
     let mut refused = 0;
     for place in &mut *held {
@@ -38,8 +38,8 @@ fn pass<P: Pool>(local: &mut P::Local<'_>, held: &mut [Option<Block>], order: &[
         refused += u64::from(place.is_none());
     }
     for &place in order {
-        if let Some(block) = held[place as usize].take() {
-            // SAFETY: allocated above at this order, and no longer in its place.
+        if let Some(block) = held[place as usize] {
+            // SAFETY: allocated above at this order; every place comes once in the order.
             unsafe { free::<P>(local, block, 0) };
         }
     }

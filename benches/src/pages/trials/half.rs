@@ -24,8 +24,8 @@ pub(super) fn run<P: Pool>(course: &Course<'_>) -> Result<Outcome, TrialError> {
         let mut refused = 0;
         let span = Span::of_many(STEPS, |step| {
             let Some(place) = held.get_mut(victims[step] as usize) else { return };
-            if let Some(block) = place.take() {
-                // SAFETY: allocated at this order, and no longer in its place.
+            if let Some(block) = *place {
+                // SAFETY: allocated at this order; what is allocated next, or nothing, takes its place.
                 unsafe { free::<P>(&mut local, block, 0) };
             }
             *place = alloc::<P>(&mut local, 0, true);
