@@ -28,7 +28,8 @@ pub const BITMAP: &str = "bitmap-allocator";
 
 /// All contenders but the floor.
 ///
-/// Another one is a line here and an implementation of [`Pool`].
+/// Another one is a line here and an implementation of [`Pool`]: `Contender::of::<Mine>("mine")`,
+/// with `.bounded()` if the bounds are for it, and `.without(..)` the trials it is not for.
 pub const ALL: &[Contender] = &[
     Contender::of::<peers::Summary>("frame-alloc/summary"),
     Contender::of::<peers::Depot>(DEPOT),

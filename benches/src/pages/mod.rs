@@ -6,7 +6,12 @@
 //! *floor* in the same round, as a median over rounds: times move by a third with the clock and
 //! the neighbours, and ratios do not. The floor is a thread's own stack of words; for frames that
 //! go from one thread to another it is the queue they go through. Both it and the pools are called,
-//! not inlined. Time is the CPU time of each thread, so that a preemption does not count.
+//! not inlined. Time is the CPU time of each thread, so that a preemption does not count; where
+//! threads wait for each other it still shows, and only a quiet machine gives good figures.
+//!
+//! The floor depends on the machine more than any pool does: on caches in (b) and (c), on how fast
+//! a store reaches the load behind it in (a) and (d), on how far CPUs are apart in (f). So ratios
+//! of different machines compare badly, and those to a peer are given beside.
 
 mod bounds;
 mod clock;

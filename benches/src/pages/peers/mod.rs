@@ -1,6 +1,7 @@
 //! Allocators of others, from crates.io, each as its documentation says to use it.
 //!
-//! Those made for one thread are put behind the spin lock that the locked ones among them bring
+//! Where a peer lets one choose, its largest block is of order 10, the largest that is asked for, and
+//! it splits and merges no further. Those made for one thread are put behind the spin lock that the locked ones among them bring
 //! along themselves.
 
 mod bitmap;
