@@ -58,6 +58,8 @@ macro_rules! with_schemes {
     };
 }
 
+pub(crate) use with_schemes;
+
 /// One of the schemes.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct SchemeId(usize);

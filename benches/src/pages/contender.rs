@@ -2,21 +2,24 @@
 
 use std::fmt;
 
+use zonelist_core::{Slot, StopWorld, StopWorldPreempted};
+use zonelist_epoch::EpochSwap;
+use zonelist_inplace::InPlace;
+use zonelist_seq::SeqRetry;
+
 use super::{
     Kind, Outcome, Pool, Trial,
     course::{Course, TrialError},
-    peers,
+    ours, peers,
 };
+use crate::schemes::{Buildable, with_schemes};
 
 /// A pool under its name.
 #[derive(Clone, Copy)]
 pub struct Contender {
     /// The name.
     pub name: &'static str,
-    /// Whether the bounds are for it.
-    pub bounded: bool,
-    /// Trials that it does not take part in, and why.
-    pub skips: &'static [(Kind, &'static str)],
+    skips: &'static [(Kind, &'static str)],
     run: fn(Trial, &Course<'_>) -> Result<Outcome, TrialError>,
 }
 
@@ -26,26 +29,48 @@ pub const DEPOT: &str = "frame-alloc/depot";
 /// The peer that allocates and frees many frames fastest.
 pub const BITMAP: &str = "bitmap-allocator";
 
-/// All contenders but the floor.
+/// The scheme that the bounds are for.
+pub const BOUNDED: &str = "InPlace";
+
+/// Our allocator with each scheme, and the peers: all contenders but the floor.
 ///
-/// Another one is a line here and an implementation of [`Pool`]: `Contender::of::<Mine>("mine")`,
-/// with `.bounded()` if the bounds are for it, and `.without(..)` the trials it is not for.
-pub const ALL: &[Contender] = &[
-    Contender::of::<peers::Summary>("frame-alloc/summary"),
-    Contender::of::<peers::Depot>(DEPOT),
-    Contender::of::<peers::SystemFrames>("buddy_system_allocator/frames"),
-    Contender::of::<peers::SystemHeap>("buddy_system_allocator/heap").without(&[
-        (Kind::Bulk, QUADRATIC),
-        (Kind::Half, QUADRATIC),
-        (Kind::Mixed, QUADRATIC),
-    ]),
-    Contender::of::<peers::Buddy>("buddy-alloc"),
-    Contender::new(BITMAP, peers::run_bitmap),
-];
+/// Another one is a line here and an implementation of [`Pool`]: `Contender::of::<Mine>("mine")`, with
+/// `.without(..)` the trials it is not for.
+pub const ALL: &[Contender] = {
+    macro_rules! with_peers {
+        ($($scheme:ty,)*) => {
+            &[
+                $(Contender::ours::<$scheme>(),)*
+                Contender::of::<peers::Summary>("frame-alloc/summary"),
+                Contender::of::<peers::Depot>(DEPOT),
+                Contender::of::<peers::SystemFrames>("buddy_system_allocator/frames"),
+                Contender::of::<peers::SystemHeap>("buddy_system_allocator/heap").without(&[
+                    (Kind::Bulk, QUADRATIC),
+                    (Kind::Half, QUADRATIC),
+                    (Kind::Mixed, QUADRATIC),
+                ]),
+                Contender::of::<peers::Buddy>("buddy-alloc"),
+                Contender::new(BITMAP, peers::run_bitmap),
+            ]
+        };
+    }
+    with_schemes!(with_peers)
+};
+
+/// What a scheme does not take part in, unless the bounds are for it.
+const SHARES: &[(Kind, &str)] =
+    &[(Kind::Bulk, SHARE), (Kind::Half, SHARE), (Kind::Huge, SHARE), (Kind::Mixed, SHARE), (Kind::Remote, SHARE)];
+
+const SHARE: &str = "a scheme's own share shows in (a)";
 
 const QUADRATIC: &str = "a free searches its list from the front, so that many frees take time by their square";
 
 impl Contender {
+    /// Our allocator with a scheme.
+    const fn ours<S: Buildable>() -> Self {
+        Self::new(S::FACTS.scheme, ours::run::<S>).without(SHARES)
+    }
+
     /// A pool that takes part in everything.
     #[must_use]
     pub const fn of<P: Pool>(name: &'static str) -> Self {
@@ -54,7 +79,7 @@ impl Contender {
 
     /// A pool that is made in another way.
     const fn new(name: &'static str, run: fn(Trial, &Course<'_>) -> Result<Outcome, TrialError>) -> Self {
-        Self { name, bounded: false, skips: &[], run }
+        Self { name, skips: &[], run }
     }
 
     /// The same, but for these kinds of trials.
@@ -63,16 +88,22 @@ impl Contender {
         Self { skips, ..self }
     }
 
-    /// The same, and the bounds are for it.
+    /// Whether the bounds are for it.
     #[must_use]
-    pub const fn bounded(self) -> Self {
-        Self { bounded: true, ..self }
+    pub fn is_bounded(&self) -> bool {
+        self.name == BOUNDED
+    }
+
+    /// Trials that it does not take part in, and why.
+    #[must_use]
+    pub fn skips(&self) -> &'static [(Kind, &'static str)] {
+        if self.is_bounded() { &[] } else { self.skips }
     }
 
     /// Whether it takes part.
     #[must_use]
     pub fn takes_part(&self, kind: Kind) -> bool {
-        self.skips.iter().all(|&(skipped, _)| skipped != kind)
+        self.skips().iter().all(|&(skipped, _)| skipped != kind)
     }
 
     /// Runs a trial once.

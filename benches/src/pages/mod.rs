@@ -19,6 +19,7 @@ mod contender;
 mod course;
 mod floor;
 mod frames;
+mod ours;
 pub mod peers;
 mod pool;
 mod report;
@@ -28,7 +29,7 @@ mod trials;
 
 pub use bounds::{Against, BOUNDS, Bound, FRAMES, Verdict};
 pub use clock::Span;
-pub use contender::{ALL, BITMAP, Contender, DEPOT};
+pub use contender::{ALL, BITMAP, BOUNDED, Contender, DEPOT};
 pub use course::{Course, Cpus, TrialError};
 pub use floor::Floor;
 pub use frames::{FRAME, Frames};

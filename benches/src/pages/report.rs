@@ -124,7 +124,7 @@ impl ContenderReport {
             }
         }
         let skipped = rounds.trials().filter_map(|trial| {
-            let (_, why) = contender.skips.iter().find(|(kind, _)| *kind == trial.kind)?;
+            let (_, why) = contender.skips().iter().find(|(kind, _)| *kind == trial.kind)?;
             Some((trial.key(), *why))
         });
         Self {
@@ -133,7 +133,7 @@ impl ContenderReport {
             to_peer,
             order_9_left: rounds.left(Trial { kind: Kind::Mixed, threads: 1 }, name),
             skipped: skipped.collect(),
-            bounds: if contender.bounded { BoundReport::all(name, rounds) } else { Vec::new() },
+            bounds: if contender.is_bounded() { BoundReport::all(name, rounds) } else { Vec::new() },
         }
     }
 }
@@ -161,13 +161,13 @@ impl BoundReport {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::pages::{ALL, Cpus, DEPOT, Floor as FloorPool};
+    use crate::pages::{ALL, BOUNDED, Cpus, DEPOT, Floor as FloorPool};
 
     #[test]
     fn ours_is_judged_where_there_is_a_figure_and_peers_never() {
         let cpus = Cpus::here().unwrap();
         let depot = *ALL.iter().find(|contender| contender.name == DEPOT).unwrap();
-        let contenders = [Contender::of::<FloorPool>("ours").bounded(), depot];
+        let contenders = [Contender::of::<FloorPool>(BOUNDED), depot];
         let report = |frames| {
             let mut rounds = Rounds::new(&contenders, &Trial::ALL[..1], frames, 1, &cpus);
             rounds.round(|_, _| ()).unwrap();
