@@ -71,7 +71,7 @@ pub use pages::{
 pub use slots::{Slot, SlotFilter, SlotWalk, Slots, Storage, Word};
 pub use stop_world::{Gated, GatedWalk, PreemptedWalk, StopWorld, StopWorldPreempted};
 pub use zone::{
-    Against, BlockState, FreeError, LeaveError, MAX_ORDER, Marks, Mobility, PAGEBLOCK_FRAMES, PAGEBLOCK_ORDER,
+    Against, FreeError, LeaveError, MAX_ORDER, Marks, Mobility, PAGEBLOCK_FRAMES, PAGEBLOCK_ORDER, Pageblock,
     RangeError, Urgency, Zone, ZoneError,
 };
 pub use zoneref::{Request, Scope, Zoneref};

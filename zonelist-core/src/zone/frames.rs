@@ -13,7 +13,7 @@
 //! blocks that are not isolated.
 
 use super::{
-    BlockState, FreeError, Mobility, PAGEBLOCK_FRAMES, PAGEBLOCK_ORDER,
+    FreeError, Mobility, PAGEBLOCK_FRAMES, PAGEBLOCK_ORDER, Pageblock,
     block::Block,
     line::{self, Line},
     memory::Memory,
@@ -300,9 +300,9 @@ impl<'m> Frames<'m> {
         }
     }
 
-    pub(super) fn state(&self, block: usize) -> Option<BlockState> {
+    pub(super) fn state(&self, block: usize) -> Option<Pageblock> {
         let state = Block(*self.blocks.get(block)?);
         let (mobility, isolated) = (state.mobility(), state.is_isolated());
-        Some(BlockState { free: state.free(), managed: state.managed(), mobility, isolated })
+        Some(Pageblock { free: state.free(), managed: state.managed(), mobility, isolated })
     }
 }

@@ -104,7 +104,7 @@ impl Mobility {
 
 /// What is known of one pageblock.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct BlockState {
+pub struct Pageblock {
     /// Its free frames, whether in reach or not. Those in caches are not among them.
     pub free: usize,
     /// Its frames that the zone manages.
@@ -264,7 +264,7 @@ impl<'m, L: RawLock> Zone<'m, L> {
 
     /// What is known of a frame's pageblock; `None` out of the span.
     #[must_use]
-    pub fn block(&self, pfn: u64) -> Option<BlockState> {
+    pub fn pageblock(&self, pfn: u64) -> Option<Pageblock> {
         let frame = self.number(pfn)?;
         self.frames.with(|frames| frames.state(frame as usize / PAGEBLOCK_FRAMES))
     }

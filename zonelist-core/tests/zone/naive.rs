@@ -196,7 +196,7 @@ impl Pair {
         assert_eq!(self.zone.free_by_order(), self.by_order());
         let (mut free, mut managed) = (0, 0);
         for (block, states) in (BASE / BLOCK..).zip(self.frames.chunks(BLOCK as usize)) {
-            let state = self.zone.block(SPAN.start.max(block * BLOCK)).unwrap();
+            let state = self.zone.pageblock(SPAN.start.max(block * BLOCK)).unwrap();
             let count = |wanted: Frame| states.iter().filter(|&&state| state == wanted).count();
             let (free_here, used_here) = (count(Frame::Free), count(Frame::Used));
             let isolated = self.isolated.contains(&block);
