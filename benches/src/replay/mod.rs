@@ -11,6 +11,7 @@ mod show;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use serde::Serialize;
+use serde_json::json;
 use zonelist_core::{
     Request, Rules, Scope, Spin, ZoneId, ZoneKind, Zoneref,
     hotplug::{Frames, HotplugError, OnlineTo, Operation, Pinned, RunningMachine, Setting, State},
@@ -75,9 +76,16 @@ impl Replay {
             comparison.differences.append(&mut run.differences);
             if nth == 0 {
                 comparison.steps(golden, &steps);
-                shown = steps.into_iter().map(|(_, step)| step).collect();
+                shown = steps;
+                continue;
+            }
+            for ((index, ours), (_, first)) in steps.iter().zip(&shown).filter(|(ours, first)| ours != first) {
+                let key = format!("outcome through {}, beside {}", scheme.name(), schemes[0].name());
+                let [ours, recorded] = [ours, first].map(|step| json!(step));
+                comparison.differences.push(Difference { step: Some(*index), key, ours, recorded });
             }
         }
+        let shown = shown.into_iter().map(|(_, step)| step).collect();
         let Comparison { differences, compared } = comparison;
         Ok(Self { name, boot, steps: shown, differences, compared })
     }
