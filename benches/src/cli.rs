@@ -12,6 +12,7 @@ use crate::{
     commands::{Command, compare},
     machine::{Builtin, Loaded, MachineSource, ReadError},
     output::one_line,
+    schemes::SchemeId,
 };
 
 /// Zonelists of real machines, and every way of publishing them compared.
@@ -60,6 +61,22 @@ pub struct MachineArgs {
     /// The Linux whose rules are followed, where they changed.
     #[arg(long, value_name = "VERSION", default_value = "6.1")]
     pub rules: Linux,
+}
+
+/// Which schemes.
+#[derive(Debug, Args)]
+pub struct SchemeArgs {
+    /// Only this scheme; may be given more than once.
+    #[arg(long, value_name = "NAME")]
+    scheme: Vec<SchemeId>,
+}
+
+impl SchemeArgs {
+    /// Those that were named, or all: the baseline first.
+    #[must_use]
+    pub fn chosen(&self) -> Vec<SchemeId> {
+        SchemeId::all().into_iter().filter(|id| self.scheme.is_empty() || self.scheme.contains(id)).collect()
+    }
 }
 
 /// A kernel whose rules can be asked for.

@@ -269,8 +269,8 @@ fn check_memory(memory: &Memory, known: &NodeSet, has_memory: &NodeSet) -> Resul
     check_tunables(tunables, kinds.len())
 }
 
-/// Pages of the largest zone: no sum over a machine's zones leaves 64 bits.
-const MAX_PAGES: u64 = 1 << 48;
+/// Pages of the largest zone, and where page frames end: no sum over a machine's zones leaves 64 bits.
+pub(crate) const MAX_PAGES: u64 = 1 << 48;
 
 fn check_tunables(tunables: &Tunables, kinds: usize) -> Result<(), MachineError> {
     let ratios = tunables.lowmem_reserve_ratio.len();

@@ -6,10 +6,10 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use super::CommandError;
 use crate::{
-    cli::MachineArgs,
+    cli::{MachineArgs, SchemeArgs},
     compare::{Pressure, RawReport, Report, SchemeReport, Timing},
     output::OutputArgs,
-    schemes::{SEATS, SchemeId},
+    schemes::SEATS,
     workload::Toggle,
 };
 
@@ -19,9 +19,8 @@ use crate::{
 pub struct Args {
     #[command(flatten)]
     machine: MachineArgs,
-    /// Only this scheme; may be given more than once.
-    #[arg(long, value_name = "NAME")]
-    scheme: Vec<SchemeId>,
+    #[command(flatten)]
+    schemes: SchemeArgs,
     /// How long each scheme's walks are judged.
     #[arg(long, value_name = "N", default_value_t = 3.0, value_parser = seconds)]
     seconds: f64,
@@ -47,8 +46,7 @@ impl Args {
     pub(super) fn run(&self) -> Result<ExitCode, CommandError> {
         let machine = self.machine.load()?.machine;
         let toggle = Toggle::of(&machine, self.machine.rules.into());
-        let chosen: Vec<SchemeId> =
-            SchemeId::all().into_iter().filter(|id| self.scheme.is_empty() || self.scheme.contains(id)).collect();
+        let chosen = self.schemes.chosen();
         let bar = self.bar(chosen.len());
 
         let mut timing = Timing::new(&chosen, &toggle.versions[0], machine.nodes(), self.seed)?;

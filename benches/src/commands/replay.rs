@@ -6,10 +6,10 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use super::CommandError;
 use crate::{
+    cli::SchemeArgs,
     machine::{Builtin, Golden, MachineSource},
     output::OutputArgs,
     replay::{Replay, Replays},
-    schemes::SchemeId,
 };
 
 /// What `zonelist replay` is asked.
@@ -22,16 +22,15 @@ pub struct Args {
     /// The record: a file, a folder of such, or a built-in name; may be given more than once.
     #[arg(long, value_name = "M", default_value = Builtin::ALL[0].name)]
     machine: Vec<MachineSource>,
-    /// Only publish through this scheme; may be given more than once.
-    #[arg(long, value_name = "NAME")]
-    scheme: Vec<SchemeId>,
+    #[command(flatten)]
+    schemes: SchemeArgs,
     #[command(flatten)]
     output: OutputArgs,
 }
 
 impl Args {
     pub(super) fn run(&self) -> Result<ExitCode, CommandError> {
-        let schemes = if self.scheme.is_empty() { SchemeId::all() } else { self.scheme.clone() };
+        let schemes = self.schemes.chosen();
         let mut records: Vec<Golden> = Vec::new();
         for source in &self.machine {
             records.extend(source.records()?);

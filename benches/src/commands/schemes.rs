@@ -7,27 +7,25 @@ use serde_json::Value;
 
 use super::CommandError;
 use crate::{
+    cli::SchemeArgs,
     compare::table,
     evidence::{Card, FACTS},
     output::OutputArgs,
-    schemes::SchemeId,
 };
 
 /// What `zonelist schemes` is asked.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  zonelist schemes --scheme InPlace --json")]
 pub struct Args {
-    /// Only this scheme; may be given more than once.
-    #[arg(long, value_name = "NAME")]
-    scheme: Vec<SchemeId>,
+    #[command(flatten)]
+    schemes: SchemeArgs,
     #[command(flatten)]
     output: OutputArgs,
 }
 
 impl Args {
     pub(super) fn run(&self) -> Result<ExitCode, CommandError> {
-        let chosen = SchemeId::all().into_iter().filter(|id| self.scheme.is_empty() || self.scheme.contains(id));
-        self.output.write(&Report(chosen.map(Card::of).collect()))?;
+        self.output.write(&Report(self.schemes.chosen().into_iter().map(Card::of).collect()))?;
         Ok(ExitCode::SUCCESS)
     }
 }

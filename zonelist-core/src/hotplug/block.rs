@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 use core::ops::Range;
 
-use crate::{Machine, Memory, NodeId, ZoneId, ZoneKind};
+use crate::{Machine, Memory, NodeId, ZoneId, ZoneKind, machine::MAX_PAGES};
 
 /// One memory block. Block `n` is the page frames from `n` times a block's pages on.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -79,9 +79,6 @@ pub enum BlocksError {
 /// Blocks of a machine: 2 PiB of those of 128 MiB.
 const MAX_BLOCKS: u64 = 1 << 24;
 
-/// Page frames are below this: no sum over a machine's zones leaves 64 bits.
-const MAX_PFN: u64 = 1 << 48;
-
 impl Blocks {
     /// The page frames of a block of a number that there can be.
     pub(super) fn frames(&self, number: u64) -> Range<u64> {
@@ -96,7 +93,7 @@ impl Blocks {
     /// Whether there can be blocks of these numbers.
     pub(super) fn can_have(&self, first: u64, count: u64) -> bool {
         let room = MAX_BLOCKS.saturating_sub(self.list.len() as u64);
-        self.pages > 0 && count <= room && first.checked_add(count).is_some_and(|end| end <= MAX_PFN / self.pages)
+        self.pages > 0 && count <= room && first.checked_add(count).is_some_and(|end| end <= MAX_PAGES / self.pages)
     }
 
     /// Checks the blocks against a machine, and puts the list in order.
@@ -141,7 +138,7 @@ impl Blocks {
         memory: &Memory,
         left: &mut [u64],
     ) -> Result<(), BlocksError> {
-        if block.number >= MAX_PFN / self.pages {
+        if block.number >= MAX_PAGES / self.pages {
             return Err(BlocksError::Number { index, number: block.number });
         }
         if let Some(node) = block.node.filter(|node| !machine.nodes().contains(node)) {
