@@ -1,11 +1,11 @@
 //! What is known of a pageblock, in one word.
 
-use crate::zone::Mobility;
+use super::group::Group;
 
 /// The frames of a pageblock that are free and that are managed, and what it is good for.
 ///
 /// ```text
-///   bits 0..10 free | 10 stale | 11..15 hint | 15 movable | 16 isolated | 20..30 managed
+///   bits 0..10 free | 10 stale | 11..15 hint | 15..17 group | 17 isolated | 20..30 managed
 /// ```
 ///
 /// The hint is the order of the longest free run, or a lower one while the word is stale: single
@@ -17,13 +17,14 @@ const COUNT: u64 = 0x3ff;
 const STALE: u64 = 1 << 10;
 const HINT_SHIFT: u32 = 11;
 const HINT: u64 = 0xf << HINT_SHIFT;
-const MOVABLE: u64 = 1 << 15;
-const ISOLATED: u64 = 1 << 16;
+const GROUP_SHIFT: u32 = 15;
+const GROUP: u64 = 3 << GROUP_SHIFT;
+const ISOLATED: u64 = 1 << 17;
 const MANAGED_SHIFT: u32 = 20;
 
 impl Block {
     /// Without any frame yet.
-    pub(super) const EMPTY: Self = Self(HINT | MOVABLE);
+    pub(super) const EMPTY: Self = Self(HINT | (Group::Small as u64) << GROUP_SHIFT);
 
     #[inline]
     pub(super) fn free(self) -> usize {
@@ -44,8 +45,8 @@ impl Block {
         self.0 & ISOLATED != 0
     }
 
-    pub(super) fn mobility(self) -> Mobility {
-        if self.0 & MOVABLE != 0 { Mobility::Movable } else { Mobility::Unmovable }
+    pub(super) fn group(self) -> Group {
+        Group::from_bits(self.0 >> GROUP_SHIFT)
     }
 
     /// The longest free run that is known of, if any frame is free.
@@ -76,8 +77,8 @@ impl Block {
         Self(if stale { self.0 | STALE } else { self.0 & !STALE })
     }
 
-    pub(super) fn with_mobility(self, mobility: Mobility) -> Self {
-        Self(if mobility == Mobility::Movable { self.0 | MOVABLE } else { self.0 & !MOVABLE })
+    pub(super) fn with_group(self, group: Group) -> Self {
+        Self(self.0 & !GROUP | (group as u64) << GROUP_SHIFT)
     }
 
     pub(super) fn with_isolated(self, isolated: bool) -> Self {
@@ -85,7 +86,7 @@ impl Block {
     }
 
     /// The set that the block is in, if it is in one.
-    pub(super) fn shelf(self) -> Option<(Mobility, u8)> {
-        if self.is_isolated() { None } else { self.hint().map(|hint| (self.mobility(), hint)) }
+    pub(super) fn shelf(self) -> Option<(Group, u8)> {
+        if self.is_isolated() { None } else { self.hint().map(|hint| (self.group(), hint)) }
     }
 }

@@ -8,13 +8,14 @@
 //! batch, and for all of them when a longer run is wanted and none is known of.
 //!
 //! **The invariants**: a block's free count is the number of its bits; its hint is at most the
-//! order of its longest run, and equal to it unless it is stale; it is in the set of its mobility
+//! order of its longest run, and equal to it unless it is stale; it is in the set of its group
 //! and hint, or in none while it is isolated or has nothing free; `free` counts the bits of all
 //! blocks that are not isolated.
 
 use super::{
     FreeError, Mobility, PAGEBLOCK_FRAMES, PAGEBLOCK_ORDER, Pageblock,
     block::Block,
+    group::Group,
     line::{self, Line},
     memory::Memory,
     shelves::Shelves,
@@ -72,11 +73,11 @@ impl<'m> Frames<'m> {
         self.stale = self.stale + usize::from(new.is_stale()) - usize::from(old.is_stale());
         let (from, to) = (old.shelf(), new.shelf());
         if from != to {
-            if let Some((mobility, hint)) = from {
-                self.shelves.remove(&mut self.sets, block, mobility, hint);
+            if let Some((group, hint)) = from {
+                self.shelves.remove(&mut self.sets, block, group, hint);
             }
-            if let Some((mobility, hint)) = to {
-                self.shelves.insert(&mut self.sets, block, mobility, hint);
+            if let Some((group, hint)) = to {
+                self.shelves.insert(&mut self.sets, block, group, hint);
             }
         }
     }
@@ -112,10 +113,10 @@ impl<'m> Frames<'m> {
         }
     }
 
-    /// A block of that mobility for a run of this order: of those with the shortest long enough, the lowest.
-    fn pick_own(&mut self, order: u8, mobility: Mobility) -> Option<usize> {
+    /// A block of that group for a run of this order: of those with the shortest long enough, the lowest.
+    fn pick_of(&mut self, group: Group, order: u8) -> Option<usize> {
         loop {
-            let filled = self.shelves.filled(mobility) >> order;
+            let filled = self.shelves.filled(group) >> order;
             if filled == 0 {
                 // A single frame is never hidden by a stale hint; a longer run may be.
                 if order == 0 || self.stale == 0 {
@@ -125,12 +126,26 @@ impl<'m> Frames<'m> {
                 continue;
             }
             let hint = order + filled.trailing_zeros() as u8;
-            let block = self.shelves.first(&mut self.sets, mobility, hint)?;
+            let block = self.shelves.first(&mut self.sets, group, hint)?;
             if !self.block(block).is_stale() {
                 return Some(block);
             }
             self.renew(block);
         }
+    }
+
+    /// A block of that mobility for a run of this order: of its group, or else of the sibling's, and there
+    /// one that is free as a whole rather than one that the two would share.
+    fn pick_own(&mut self, order: u8, mobility: Mobility) -> Option<usize> {
+        let group = Group::of(order, mobility);
+        let own = self.pick_of(group, order);
+        if own.is_some() {
+            return own;
+        }
+        let sibling = group.sibling()?;
+        let whole = self.pick_of(sibling, PAGEBLOCK_ORDER);
+        whole.into_iter().for_each(|block| self.claim(block, group));
+        whole.or_else(|| self.pick_of(sibling, order))
     }
 
     /// A block for a run of this order, if need be of the other mobility: then the one with the
@@ -139,18 +154,23 @@ impl<'m> Frames<'m> {
         if let Some(block) = self.pick_own(order, mobility) {
             return Some(block);
         }
-        let other = mobility.other();
-        self.pick_own(order, other)?;
-        let hint = (u16::BITS - 1 - self.shelves.filled(other).leading_zeros()) as u8;
-        let block = self.shelves.first(&mut self.sets, other, hint)?;
-        self.claim(block, mobility);
+        let (mut from, mut longest) = (None, order);
+        for &other in Group::all(mobility.other()) {
+            if self.pick_of(other, order).is_some()
+                && let Some(hint) = self.shelves.longest(other).filter(|&hint| hint >= longest)
+            {
+                (from, longest) = (Some(other), hint);
+            }
+        }
+        let block = self.shelves.first(&mut self.sets, from?, longest)?;
+        self.claim(block, Group::of(order, mobility));
         Some(block)
     }
 
-    fn claim(&mut self, block: usize, mobility: Mobility) {
+    fn claim(&mut self, block: usize, group: Group) {
         let state = self.block(block);
         if state.free() >= CLAIMED_FROM {
-            self.put(block, state.with_mobility(mobility));
+            self.put(block, state.with_group(group));
         }
     }
 
@@ -200,7 +220,7 @@ impl<'m> Frames<'m> {
         }
         let first = pair.or_else(|| self.shelves.pair(&mut self.sets, None))?;
         for block in [first, first + 1] {
-            self.claim(block, mobility);
+            self.claim(block, Group::of(PAGEBLOCK_ORDER, mobility));
             self.lines[block] = [0; 8];
             self.shrunk(block, PAGEBLOCK_FRAMES);
         }
@@ -302,7 +322,7 @@ impl<'m> Frames<'m> {
 
     pub(super) fn state(&self, block: usize) -> Option<Pageblock> {
         let state = Block(*self.blocks.get(block)?);
-        let (mobility, isolated) = (state.mobility(), state.is_isolated());
+        let (mobility, isolated) = (state.group().mobility(), state.is_isolated());
         Some(Pageblock { free: state.free(), managed: state.managed(), mobility, isolated })
     }
 }

@@ -39,6 +39,7 @@ mod block;
 mod checked;
 mod error;
 mod frames;
+mod group;
 mod line;
 mod marks;
 mod memory;
@@ -153,7 +154,7 @@ const CHECKED: usize = 0;
 impl<'m, L: RawLock> Zone<'m, L> {
     /// Words of metadata that [`Zone::new`] needs for the frames from `start` to `end`, which it leaves out.
     ///
-    /// At most 0.15 byte a frame and 512 bytes; with the feature `checked`, half a byte a frame more.
+    /// At most 0.15 byte a frame and 600 bytes; with the feature `checked`, half a byte a frame more.
     #[must_use]
     pub const fn words(start: u64, end: u64) -> usize {
         if start < end { Layout::of(start, end).words() } else { 0 }

@@ -2,7 +2,7 @@
 
 use core::ops::Range;
 
-use super::{Mobility, PAGEBLOCK_FRAMES, RangeError, Zone, frames::Frames, line};
+use super::{Mobility, PAGEBLOCK_FRAMES, RangeError, Zone, frames::Frames, group::Group, line};
 use crate::RawLock;
 
 impl<L: RawLock> Zone<'_, L> {
@@ -167,6 +167,6 @@ impl Frames<'_> {
 
     /// Says what pageblocks are for from now on.
     pub(super) fn set_mobility(&mut self, blocks: Range<usize>, mobility: Mobility) {
-        blocks.for_each(|block| self.put(block, self.block(block).with_mobility(mobility)));
+        blocks.for_each(|block| self.put(block, self.block(block).with_group(Group::of(0, mobility))));
     }
 }

@@ -5,7 +5,7 @@
 //! again. How many areas of each order there are to cut follows from the counts alone, whichever
 //! are chosen: so the lowest always do, and a single walk over the zone places every order at once.
 
-use super::{LeaveError, MAX_ORDER, Mobility, PAGEBLOCK_FRAMES, PAGEBLOCK_ORDER, Zone, frames::Frames, line};
+use super::{LeaveError, MAX_ORDER, PAGEBLOCK_FRAMES, PAGEBLOCK_ORDER, Zone, frames::Frames, group::Group, line};
 use crate::RawLock;
 
 /// Orders from 0 to the highest that any zone can have.
@@ -115,7 +115,7 @@ impl Frames<'_> {
             return;
         }
         let state = self.block(block);
-        self.put(block, state.with_mobility(Mobility::Unmovable));
+        self.put(block, state.with_group(Group::Unmovable));
         #[cfg(feature = "checked")]
         self.handed_out.note(frame as u32, 0);
     }
