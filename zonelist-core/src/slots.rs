@@ -11,7 +11,7 @@
 //! slot for a node the table has no row of, ends within the table, whatever stands in between and
 //! however it changes under the walk.
 
-use core::marker::PhantomData;
+use core::{hint::cold_path, marker::PhantomData};
 
 #[cfg(feature = "alloc")]
 use alloc::{boxed::Box, vec::Vec};
@@ -114,7 +114,11 @@ storage!([] Box<[Option<Zoneref>]>, Option<Zoneref>);
 
 /// A request in the form that a walk over slots reads fastest.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(C)] // The set of nodes, which is large and seldom there, comes last.
 pub struct SlotFilter {
+    /// What the word of an entry has to be below, less one, to be let through as it is: the first
+    /// that no entry of an eligible kind reaches, or 0 if it depends on the node too.
+    at_once: u32,
     /// One below the first word that no entry of an eligible kind reaches.
     limit: u32,
     /// All ones for the this-node list, else 0.
@@ -130,15 +134,15 @@ impl SlotFilter {
             Scope::Fallback => 0,
             Scope::ThisNode => usize::MAX,
         };
-        Self { limit: Zoneref::limit(request.highest), own, nodes: request.nodes }
+        let limit = Zoneref::limit(request.highest);
+        let at_once = if request.nodes.is_none() { limit } else { 0 };
+        Self { at_once, limit, own, nodes: request.nodes }
     }
 
-    #[inline(always)]
-    fn admits_node(&self, entry: Option<Zoneref>) -> bool {
-        match (&self.nodes, entry) {
-            (Some(nodes), Some(entry)) => nodes.contains(entry.node()),
-            _ => true,
-        }
+    /// Whether an entry is let through, if not at once.
+    #[inline]
+    fn admits(&self, entry: Zoneref) -> bool {
+        entry.word() - 1 < self.limit && self.nodes.as_ref().is_none_or(|nodes| nodes.contains(entry.node()))
     }
 }
 
@@ -217,7 +221,12 @@ impl<S: Storage> Slots<S> {
     pub fn walk<'w>(&'w self, node: NodeId, filter: &'w SlotFilter) -> SlotWalk<'w, S::Word> {
         let words = self.words.words();
         let Layout { nodes, stride, own, end } = self.layout;
-        let start = if node.index() < nodes { node.index() * stride + (own & filter.own) } else { end };
+        let start = if node.index() < nodes {
+            node.index() * stride + (own & filter.own)
+        } else {
+            cold_path();
+            end
+        };
         // SAFETY: the table has `nodes` rows of `stride` words and one word more, which every
         // constructor checks: `start` is in a row, or that one word.
         let next = unsafe { words.as_ptr().add(start) };
@@ -280,36 +289,37 @@ impl<W: Word> SlotWalk<'_, W> {
         // slots that held an entry, and the last slot of a segment never holds one.
         let entry = unsafe { &*self.next }.get();
         // An empty slot wraps around to the largest word, which no limit lets through.
-        let eligible = entry.map_or(0, Zoneref::word).wrapping_sub(1) < self.filter.limit;
-        if !eligible && entry.is_none() {
+        let at_once = entry.map_or(0, Zoneref::word).wrapping_sub(1) < self.filter.at_once;
+        if !at_once && entry.is_none() {
             return Some(None);
         }
-        // SAFETY: an eligible slot is not empty, and nor is one that did not return just now.
+        // SAFETY: what is let through is not empty, and nor is what did not return just now.
         unsafe { core::hint::assert_unchecked(entry.is_some()) };
         // SAFETY: the slot held an entry, so it is not the last of its segment.
         self.next = unsafe { self.next.add(1) };
-        (eligible && self.filter.admits_node(entry)).then_some(entry)
+        (at_once || entry.is_some_and(|entry| self.filter.admits(entry))).then_some(entry)
     }
 }
 
 impl<W: Word> Iterator for SlotWalk<'_, W> {
     type Item = Zoneref;
 
-    /// As if step by step, but what the filter lets through comes first: one comparison.
+    /// As if step by step, but what the filter lets through at once comes first: one comparison.
     #[inline]
     fn next(&mut self) -> Option<Zoneref> {
         loop {
             // SAFETY: as in `step`.
             let entry = unsafe { &*self.next }.get();
-            let eligible = entry.map_or(0, Zoneref::word).wrapping_sub(1) < self.filter.limit;
-            if !eligible && entry.is_none() {
+            let at_once = entry.map_or(0, Zoneref::word).wrapping_sub(1) < self.filter.at_once;
+            if !at_once && entry.is_none() {
                 return None;
             }
-            // SAFETY: as in `step`: an eligible slot is not empty.
+            // SAFETY: as in `step`: what is let through at once is not empty.
             self.next = unsafe { self.next.add(1) };
-            if eligible && self.filter.admits_node(entry) {
+            if at_once || entry.is_some_and(|entry| self.filter.admits(entry)) {
                 return entry;
             }
+            cold_path();
         }
     }
 }

@@ -25,7 +25,16 @@ pub(super) struct Ours<S: Buildable, B: Barrier> {
 /// A handle with a class of requests for each order and mobility.
 pub(super) struct Handle<'p, S: Buildable, B: Barrier> {
     local: Local<'p, 'static, S, B, Spin, SEATS>,
-    classes: Box<[[Class<S>; 2]]>,
+    /// By order and mobility; those of no order are of order 0.
+    classes: Box<[Class<S>; PLACES]>,
+}
+
+/// Places for classes: a power of two, so that none of an order's number is out of it.
+const PLACES: usize = 32;
+
+/// Where the class of an order and mobility is.
+fn place(order: u8, movable: bool) -> usize {
+    (usize::from(order) << 1 | usize::from(movable)) % PLACES
 }
 
 /// The node whose list is walked.
@@ -73,7 +82,7 @@ impl<S: Buildable, B: Barrier> Pool for Ours<S, B> {
     }
 
     fn alloc(handle: &mut Handle<'_, S, B>, order: u8, movable: bool) -> Option<Block> {
-        let class = &handle.classes[usize::from(order)][usize::from(movable)];
+        let class = &handle.classes[place(order, movable)];
         let page = handle.local.alloc(NODE, class).ok()?;
         Block::new(page.word())
     }
@@ -88,11 +97,13 @@ impl<S: Buildable, B: Barrier> Pool for Ours<S, B> {
 
 impl<'p, S: Buildable, B: Barrier> Handle<'p, S, B> {
     fn new(allocator: &'p PageAllocator<'static, S, B, Spin, SEATS>) -> Result<Self, Box<dyn Error>> {
-        let class = |order, mobility| allocator.class(&request(order, mobility));
-        let classes: Result<Vec<_>, _> = (0..=MAX_ORDER)
-            .map(|order| Ok([class(order, Mobility::Unmovable)?, class(order, Mobility::Movable)?]))
-            .collect::<Result<_, zonelist_core::OrderError>>();
-        Ok(Self { local: allocator.local()?, classes: classes?.into() })
+        let class = |place: usize| {
+            let order = Some((place >> 1) as u8).filter(|&order| order <= MAX_ORDER).unwrap_or(0);
+            allocator.class(&request(order, Mobility::ALL[place % 2]))
+        };
+        let classes: Vec<_> = (0..PLACES).map(class).collect::<Result<_, _>>()?;
+        let classes = classes.try_into().unwrap_or_else(|_| unreachable!("one for each place"));
+        Ok(Self { local: allocator.local()?, classes })
     }
 }
 

@@ -89,7 +89,7 @@ struct Plain {
     /// How far up the stack may reach: four batches above its start; its start, until somebody asks.
     limit: u32,
     /// Frames of the zone have numbers below this.
-    frames: u32,
+    frames: u64,
     /// The page that the zone's frame 0 would be.
     zero: Page,
 }
@@ -131,6 +131,13 @@ impl PageCache {
         }
     }
 
+    /// The stack of a tag.
+    #[inline(always)]
+    pub(super) fn spot(&self, tag: Tag) -> Spot<'_> {
+        // SAFETY: a tag is below the number of stacks.
+        Spot { cache: self, stack: unsafe { self.stacks.get_unchecked(tag.index()) } }
+    }
+
     /// Pages on all stacks.
     pub(super) fn pages(&self) -> usize {
         (0..Tag::LIMIT).map(|tag| self.stacks[tag].blocks(tag) << (tag / 2)).sum()
@@ -153,6 +160,25 @@ impl Default for PageCache {
     }
 }
 
+/// A stack of a cache, looked up: whoever guesses it right need not wait for a page to tell it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Spot<'c> {
+    pub(super) cache: &'c PageCache,
+    stack: &'c Stack,
+}
+
+impl Spot<'_> {
+    /// Puts a block on top, unless there are as many as may be, or it belongs elsewhere.
+    ///
+    /// # Safety
+    /// As for [`Hands::on`] the cache.
+    #[inline(always)]
+    pub(super) unsafe fn push(self, page: Page) -> bool {
+        // SAFETY: the caller promises just that.
+        unsafe { Hands::on(self.cache) }.push_to(self.stack, page)
+    }
+}
+
 /// The hands that may touch a cache.
 #[derive(Debug)]
 pub(super) struct Hands<'c>(&'c PageCache);
@@ -168,8 +194,7 @@ impl<'c> Hands<'c> {
 
     #[inline(always)]
     fn stack(&self, tag: Tag) -> &'c Stack {
-        // SAFETY: a tag is below the number of stacks.
-        unsafe { self.0.stacks.get_unchecked(tag.index()) }
+        self.0.spot(tag).stack
     }
 
     /// What only hands look at, of a stack.
@@ -215,18 +240,15 @@ impl<'c> Hands<'c> {
     /// Puts a block of this zone on top, unless there are as many as may be, or it is of another zone.
     #[inline(always)]
     pub(super) fn push(&mut self, page: Page) -> bool {
-        self.push_on(page.tag(), page)
+        self.push_to(self.stack(page.tag()), page)
     }
 
-    /// The same, if the block is of that tag.
-    ///
-    /// A caller who guesses the tag right does not wait for the page to tell it.
+    /// The same, onto a stack of this cache, if the block is one of its.
     #[inline(always)]
-    pub(super) fn push_on(&mut self, tag: Tag, page: Page) -> bool {
-        let stack = self.stack(tag);
+    fn push_to(&mut self, stack: &Stack, page: Page) -> bool {
         let (state, plain) = (stack.state.load(Relaxed), Self::plain(stack));
         let (top, frame) = (state & TOP, page.minus(plain.zero));
-        if top >= plain.limit as usize || frame >= u64::from(plain.frames) {
+        if top as u32 >= plain.limit || frame >= plain.frames {
             return false;
         }
         self.0.track.write();
@@ -241,7 +263,7 @@ impl<'c> Hands<'c> {
     pub(super) fn settle_in(&mut self, first: u64, slot: usize, frames: u32) {
         for tag in Tag::all() {
             let stack = self.stack(tag);
-            let plain = Plain { frames, zero: Page::of(first, slot, tag), ..Self::plain(stack) };
+            let plain = Plain { frames: frames.into(), zero: Page::of(first, slot, tag), ..Self::plain(stack) };
             // SAFETY: only these hands touch it, and no reference to it is kept.
             unsafe { stack.plain.get().write(plain) };
         }

@@ -60,8 +60,8 @@ pub struct OrderError {
 }
 
 /// A [`PageRequest`] as a scheme's walks and the caches want it.
+#[repr(C)] // The filter, which may be large, comes last.
 pub struct Class<S: Scheme> {
-    pub(super) filter: S::Filter,
     pub(super) tag: Tag,
     /// Where such stacks begin.
     pub(super) start: usize,
@@ -69,6 +69,7 @@ pub struct Class<S: Scheme> {
     pub(super) further: usize,
     pub(super) highest: ZoneKind,
     pub(super) urgency: Urgency,
+    pub(super) filter: S::Filter,
 }
 
 impl<S: Scheme> Class<S> {

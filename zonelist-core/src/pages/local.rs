@@ -1,8 +1,12 @@
 //! A CPU's or thread's handle, and its fast path.
 
-use core::fmt;
+use core::{fmt, hint::cold_path};
 
-use super::{Class, Failure, OutOfMemory, Page, PageAllocator, PageCache, cache::Hands, page::Tag};
+use super::{
+    Class, Failure, OutOfMemory, Page, PageAllocator, PageCache,
+    cache::{Hands, Spot},
+    page::Tag,
+};
 use crate::{
     Against, FreeError, NodeId, RawLock, Zoneref,
     publish::{Barrier, Reader, Scheme},
@@ -18,15 +22,16 @@ use crate::{
 ///
 /// Dropped, it gives its pages back to their zones. Leaked, it keeps its seat, but not its pages:
 /// they are in the allocator, and [`PageAllocator::drain`] takes them.
+#[repr(C)] // What the fast path needs comes first, within reach of short instructions.
 pub struct Local<'a, 'm, S: Scheme, B: Barrier, L: RawLock, const SEATS: usize> {
-    pub(super) allocator: &'a PageAllocator<'m, S, B, L, SEATS>,
-    pub(super) reader: Reader<'a, S, B>,
-    /// One for each zone.
-    pub(super) caches: &'a [PageCache],
     /// The zone that the last allocation began with.
     met: Met<'a>,
     /// Where the last page was freed to, which is where the next one goes for the most part.
-    pub(super) freed: (&'a PageCache, Tag),
+    pub(super) freed: Spot<'a>,
+    pub(super) reader: Reader<'a, S, B>,
+    pub(super) allocator: &'a PageAllocator<'m, S, B, L, SEATS>,
+    /// One for each zone.
+    pub(super) caches: &'a [PageCache],
     pub(super) failure: Failure,
 }
 
@@ -42,7 +47,7 @@ impl<'a, 'm, S: Scheme, B: Barrier, L: RawLock, const SEATS: usize> Local<'a, 'm
         let caches = allocator.pool.caches(seat);
         // There is at least one zone.
         let met = Met { entry: None, watch: allocator.pool.zones[0].watch(), cache: &caches[0] };
-        let local = Self { allocator, reader, caches, met, freed: (&caches[0], Tag::NONE), failure: Failure::none() };
+        let local = Self { allocator, reader, caches, met, freed: caches[0].spot(Tag::NONE), failure: Failure::none() };
         local.with_hands(|slot, hands| {
             let zone = &allocator.pool.zones[slot];
             hands.settle_in(zone.pfn(0), slot, zone.frames());
@@ -89,18 +94,15 @@ impl<'a, 'm, S: Scheme, B: Barrier, L: RawLock, const SEATS: usize> Local<'a, 'm
     fn alloc_at_hand(&mut self, node: NodeId, class: &Class<S>) -> Option<Page> {
         let seated = self.reader.try_enter_seated()?;
         let first = seated.guard.walk(node, &class.filter).next()?;
-        let (mut watch, mut cache) = (self.met.watch, self.met.cache);
         if self.met.entry != Some(first) {
-            let pool = &self.allocator.pool;
-            let slot = pool.slot(first.zone())?;
-            (watch, cache) = (pool.zones.get(slot)?.watch(), self.caches.get(slot)?);
-            self.met = Met { entry: Some(first), watch, cache };
+            cold_path();
+            self.met = meet(self.allocator, self.caches, first)?;
         }
-        if !watch.allows_beyond(class.further, class.highest, Against::Low) {
+        if !self.met.watch.allows_beyond(class.further, class.highest, Against::Low) {
             return None;
         }
         // SAFETY: we are in our seat, and what is kept there is ours.
-        unsafe { Hands::on(cache) }.pop(class.tag, class.start)
+        unsafe { Hands::on(self.met.cache) }.pop(class.tag, class.start)
     }
 
     /// Gives a block back.
@@ -115,14 +117,14 @@ impl<'a, 'm, S: Scheme, B: Barrier, L: RawLock, const SEATS: usize> Local<'a, 'm
         #[cfg(feature = "checked")]
         self.handed_in(page)?;
         if let Some(_sitting) = self.reader.try_sit() {
-            let (cache, tag) = self.freed;
             // SAFETY: we are in our seat, and what is kept there is ours.
-            let mut hands = unsafe { Hands::on(cache) };
-            if hands.push_on(tag, page) {
+            if unsafe { self.freed.push(page) } {
                 return Ok(());
             }
-            self.freed.1 = page.tag();
-            if hands.push(page) {
+            cold_path();
+            self.freed = self.freed.cache.spot(page.tag());
+            // SAFETY: as above.
+            if unsafe { self.freed.push(page) } {
                 return Ok(());
             }
         }
@@ -179,6 +181,18 @@ impl<'a, 'm, S: Scheme, B: Barrier, L: RawLock, const SEATS: usize> Local<'a, 'm
     pub fn failure(&self) -> &Failure {
         &self.failure
     }
+}
+
+/// Looks a zone up.
+#[inline]
+fn meet<'a, S: Scheme, B: Barrier, L: RawLock, const SEATS: usize>(
+    allocator: &'a PageAllocator<'_, S, B, L, SEATS>,
+    caches: &'a [PageCache],
+    entry: Zoneref,
+) -> Option<Met<'a>> {
+    let slot = allocator.pool.slot(entry.zone())?;
+    let (watch, cache) = (allocator.pool.zones.get(slot)?.watch(), caches.get(slot)?);
+    Some(Met { entry: Some(entry), watch, cache })
 }
 
 impl<S: Scheme, B: Barrier, L: RawLock, const SEATS: usize> Drop for Local<'_, '_, S, B, L, SEATS> {

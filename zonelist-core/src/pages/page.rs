@@ -88,7 +88,7 @@ impl Page {
     #[must_use]
     pub const fn from_word(word: u64) -> Option<Self> {
         match NonZeroU64::new(word) {
-            Some(page) if word & ONE != 0 && word & 1 << 62 == 0 => Some(Self(page)),
+            Some(page) if word >> 62 == ONE >> 62 => Some(Self(page)),
             _ => None,
         }
     }

@@ -103,11 +103,11 @@ impl<S: Scheme, B: Barrier, L: RawLock, const SEATS: usize> Local<'_, '_, S, B, 
         if order > max_order {
             return Err(FreeError::Order { order, max_order });
         }
-        self.freed = (&self.caches[slot], tag);
+        self.freed = self.caches[slot].spot(tag);
         let (_sitting, mine) = self.reader.sit();
         if mine {
             // SAFETY: we are in our seat, and what is kept there is ours.
-            let mut hands = unsafe { Hands::on(self.freed.0) };
+            let mut hands = unsafe { Hands::on(self.freed.cache) };
             if hands.push(page) {
                 return Ok(());
             }
