@@ -76,7 +76,8 @@ impl<'a, 'm, S: Scheme, B: Barrier, L: RawLock, const SEATS: usize> Local<'a, 'm
     /// else above its min mark as the urgency reduces it.
     ///
     /// Where both are in vain and the request may wait, all handles' caches are drained, and the
-    /// second walk is made once more. A walk that a publish has torn is made again, up to 64 times.
+    /// second walk is made once more. A walk that a publish has torn is made again until one is not;
+    /// for a request that must not wait, up to 64 times.
     ///
     /// # Errors
     /// No zone has such a block to spare: [`Local::failure`] says which zones were asked, and why

@@ -9,13 +9,13 @@ use super::{
 };
 use crate::{
     Against, FreeError, NodeId, RawLock, Urgency, Zone,
-    publish::{Barrier, Scheme},
-    sync::atomic::Ordering::Relaxed,
+    publish::{Barrier, Scheme, Torn},
+    sync::{Backoff, atomic::Ordering::Relaxed},
     zone::{Supplied, count},
 };
 
-/// Walks before a request gives up that publishes have torn each time.
-const TRIES: NonZeroU32 = NonZeroU32::new(64).unwrap();
+/// Walks that a request makes which must not wait, before it gives up because publishes tear each.
+const TRIES: usize = 64;
 
 /// A block, and what has to be told about it.
 struct Found {
@@ -61,12 +61,32 @@ impl<S: Scheme, B: Barrier, L: RawLock, const SEATS: usize> Local<'_, '_, S, B, 
     }
 
     /// Goes along the list and takes the block of the first zone that its mark lets have it.
+    ///
+    /// Waits for a publish that tears its walks, outside the seat: whoever publishes may need this CPU
+    /// to get on. A request that must not wait may have interrupted him, and gives up.
     fn walk(&mut self, node: NodeId, class: &Class<S>, against: Against) -> Option<Found> {
+        let mut backoff = Backoff::default();
+        let mut tries = 0;
+        loop {
+            if let Ok(found) = self.walk_once(node, class, against) {
+                return found;
+            }
+            tries += 1;
+            if tries == TRIES && class.urgency.has(Urgency::NON_BLOCKING) {
+                self.failure.note_torn();
+                return None;
+            }
+            backoff.wait();
+        }
+    }
+
+    /// The same, unless the walk is torn.
+    fn walk_once(&mut self, node: NodeId, class: &Class<S>, against: Against) -> Result<Option<Found>, Torn> {
         let Self { allocator, reader, caches, failure, .. } = self;
         let pool = &allocator.pool;
         failure.clear();
         let seated = reader.enter_seated();
-        let found = seated.guard.find(node, &class.filter, TRIES, |zoneref| {
+        seated.guard.find(node, &class.filter, NonZeroU32::MIN, |zoneref| {
             let Some(slot) = pool.slot(zoneref.zone()) else {
                 failure.note(zoneref.zone(), Refusal::Unknown);
                 return ControlFlow::Continue(());
@@ -86,10 +106,6 @@ impl<S: Scheme, B: Barrier, L: RawLock, const SEATS: usize> Local<'_, '_, S, B, 
                     ControlFlow::Continue(())
                 }
             }
-        });
-        found.unwrap_or_else(|_torn| {
-            failure.note_torn();
-            None
         })
     }
 

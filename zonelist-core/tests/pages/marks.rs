@@ -10,7 +10,7 @@ use zonelist_core::{
 
 use crate::{
     naive::{URGENCIES, floor},
-    setup::{Allocator, Loose, loose, marks, versions, zone_id},
+    setup::{Allocator, Loose, loose, marks, torn, versions, zone_id},
 };
 
 /// Does something with no page in any cache.
@@ -116,4 +116,21 @@ fn an_urgent_request_does_not_wait_for_what_others_have_at_hand() {
     let page = local.alloc(node, &class(Urgency::NONE)).unwrap();
     assert_eq!(allocator.zone_of(page).unwrap().id(), zone_id(0, Dma32), "what the other had is the zone's again");
     assert_eq!(allocator.drain(), 0);
+}
+
+#[test]
+fn a_request_outlasts_torn_walks_unless_it_must_not_wait() {
+    let node = NodeId::new(0).unwrap();
+    let allocator = torn::<FullFence>(1000);
+    let mut local = allocator.local().unwrap();
+    let waits = allocator.class(&PageRequest::up_to(Normal)).unwrap();
+    let never = allocator.class(&PageRequest::up_to(Normal).urgency(Urgency::NON_BLOCKING)).unwrap();
+
+    assert_eq!(local.alloc(node, &never), Err(OutOfMemory));
+    assert!(local.failure().was_torn() && local.failure().zones() == 0);
+    assert_eq!(local.failure().to_string(), "0 zones asked; every walk was torn by a publish");
+    let page = local.alloc(node, &waits).unwrap();
+    assert_eq!(allocator.zone_of(page).unwrap().id(), zone_id(0, Normal));
+    local.free(page).unwrap();
+    assert!(local.alloc(node, &never).is_ok(), "nobody tears walks any more");
 }

@@ -1,6 +1,9 @@
 //! A small machine: four zones on two nodes, with a hole, and lists that come and go.
 
-use std::ops::Range;
+use std::{
+    ops::Range,
+    sync::atomic::{AtomicUsize, Ordering::Relaxed},
+};
 
 use zonelist_core::{
     Capacity, Lists, MAX_ORDER, Marks, NodeId, PageAllocator, Request, Row, Slot, SlotFilter, SlotWalk, Slots, Spin,
@@ -9,7 +12,7 @@ use zonelist_core::{
     Zonelists, Zoneref,
     publish::{
         Allocates, At, Barrier, Facts, Grace, Guarantee, Progress, PublishError, Published, Scheme, StalledReader,
-        Writer,
+        Walk, Writer,
     },
 };
 
@@ -86,18 +89,47 @@ pub(crate) fn preempted<B: Barrier>() -> Allocator<StopWorldPreempted<Box<[Slot]
 }
 
 pub(crate) fn loose<B: Barrier>() -> Allocator<Loose, B> {
-    allocator(Loose)
+    torn(0)
+}
+
+/// With a scheme that says of its first so many walks that they were torn.
+pub(crate) fn torn<B: Barrier>(walks: usize) -> Allocator<Loose, B> {
+    allocator(|table| Loose { table, torn: AtomicUsize::new(walks) })
 }
 
 /// A scheme that wants its readers nowhere: slots rewritten under them.
 #[derive(Debug)]
-pub(crate) struct Loose(Slots<Box<[Slot]>>);
+pub(crate) struct Loose {
+    table: Slots<Box<[Slot]>>,
+    torn: AtomicUsize,
+}
+
+/// A walk of slots, or one that shows nothing and was torn.
+#[derive(Clone, Debug)]
+pub(crate) struct LooseWalk<'w> {
+    walk: SlotWalk<'w, Slot>,
+    torn: &'w AtomicUsize,
+}
+
+impl Iterator for LooseWalk<'_> {
+    type Item = Zoneref;
+
+    fn next(&mut self) -> Option<Zoneref> {
+        if self.torn.load(Relaxed) > 0 { None } else { self.walk.next() }
+    }
+}
+
+impl Walk for LooseWalk<'_> {
+    fn must_retry(&self) -> bool {
+        self.torn.fetch_update(Relaxed, Relaxed, |torn| torn.checked_sub(1)).is_ok()
+    }
+}
 
 impl Scheme for Loose {
     const FACTS: Facts = Facts {
         scheme: "Loose",
         package: "test",
-        guarantee: Guarantee::Racy,
+        guarantee: Guarantee::Detected,
         readers: Progress::WaitFree,
         writer: Progress::WaitFree,
         allocates: Allocates::Never,
@@ -111,8 +143,8 @@ impl Scheme for Loose {
     const GRACE: Grace = Grace::None;
     type Local = ();
     type Filter = SlotFilter;
-    type Pinned<'g> = &'g Slots<Box<[Slot]>>;
-    type Walk<'w> = SlotWalk<'w, Slot>;
+    type Pinned<'g> = &'g Self;
+    type Walk<'w> = LooseWalk<'w>;
 
     fn local(&self) {}
 
@@ -121,14 +153,14 @@ impl Scheme for Loose {
     }
 
     fn pin<'g>(&'g self, (): &'g (), _: At<'g, Self>) -> Self::Pinned<'g> {
-        &self.0
+        self
     }
 
-    fn walk<'w, 'g: 'w>(table: &'w Self::Pinned<'g>, node: NodeId, filter: &'w SlotFilter) -> SlotWalk<'w, Slot> {
-        table.walk(node, filter)
+    fn walk<'w, 'g: 'w>(pinned: &'w Self::Pinned<'g>, node: NodeId, filter: &'w SlotFilter) -> LooseWalk<'w> {
+        LooseWalk { walk: pinned.table.walk(node, filter), torn: &pinned.torn }
     }
 
     fn publish(&self, next: Lists<'_>, _: &mut Writer<'_>) -> Result<(), PublishError> {
-        Ok(self.0.rewrite(next)?)
+        Ok(self.table.rewrite(next)?)
     }
 }
