@@ -86,8 +86,11 @@ struct Stack {
 /// What only the hands look at.
 #[derive(Clone, Copy, Debug)]
 struct Plain {
-    /// How far up the stack may reach: four batches above its start; its start, until somebody asks.
+    /// How far up the stack may reach: four batches above its start, or all there is room for; its
+    /// start, until somebody asks.
     limit: u32,
+    /// How many blocks come and go at a time.
+    batch: u32,
     /// Frames of the zone have numbers below this.
     frames: u64,
     /// The page that the zone's frame 0 would be.
@@ -100,7 +103,7 @@ const ONE_TAKEN: usize = TOP + 1;
 impl Stack {
     const_fn! {
         const fn new(start: usize) -> Self {
-            let plain = Plain { limit: start as u32, frames: 0, zero: Page::first(Tag::NONE) };
+            let plain = Plain { limit: start as u32, batch: 0, frames: 0, zero: Page::first(Tag::NONE) };
             Self { state: AtomicUsize::new(start), plain: UnsafeCell::new(plain) }
         }
     }
@@ -262,10 +265,8 @@ impl<'c> Hands<'c> {
     /// Says what zone it is: the page that its frame 0 would be in that slot, and how many frames there are.
     pub(super) fn settle_in(&mut self, first: u64, slot: usize, frames: u32) {
         for tag in Tag::all() {
-            let stack = self.stack(tag);
-            let plain = Plain { frames: frames.into(), zero: Page::of(first, slot, tag), ..Self::plain(stack) };
-            // SAFETY: only these hands touch it, and no reference to it is kept.
-            unsafe { stack.plain.get().write(plain) };
+            let zero = Page::of(first, slot, tag);
+            self.set(tag, Plain { frames: frames.into(), zero, ..Self::plain(self.stack(tag)) });
         }
     }
 
@@ -277,17 +278,28 @@ impl<'c> Hands<'c> {
 
     /// How many blocks come and go at a time; 0 while nothing is kept.
     pub(super) fn batch(&self, tag: Tag) -> usize {
-        (Self::plain(self.stack(tag)).limit as usize - start(tag)) / 4
+        Self::plain(self.stack(tag)).batch as usize
     }
 
-    /// Sets how many blocks come and go at a time, at most a quarter of the depth, and with it how
-    /// many may be there: four times as many.
+    /// Sets how many blocks come and go at a time, at most half of the depth, and with it how many
+    /// may be there: four times as many, but no more than three quarters of the depth.
     pub(super) fn set_batch(&mut self, tag: Tag, batch: usize) {
-        let stack = self.stack(tag);
-        let limit = start(tag) + (4 * batch).min(depth(tag));
-        let plain = Plain { limit: limit as u32, ..Self::plain(stack) };
+        let limit = start(tag) + (4 * batch).min(depth(tag) * 3 / 4);
+        self.set(tag, Plain { limit: limit as u32, batch: batch as u32, ..Self::plain(self.stack(tag)) });
+    }
+
+    /// Lets a few more blocks be there than usual. Returns whether there is room for any.
+    pub(super) fn stretch(&mut self, tag: Tag) -> bool {
+        let (stack, end) = (self.stack(tag), start(tag) + depth(tag));
+        let top = stack.state.load(Relaxed) & TOP;
+        let limit = (top + depth(tag).div_ceil(32)).min(end);
+        self.set(tag, Plain { limit: limit as u32, ..Self::plain(stack) });
+        top < limit
+    }
+
+    fn set(&mut self, tag: Tag, plain: Plain) {
         // SAFETY: only these hands touch it, and no reference to it is kept.
-        unsafe { stack.plain.get().write(plain) };
+        unsafe { self.stack(tag).plain.get().write(plain) };
     }
 
     fn room(&mut self, tag: Tag) -> &mut [u32] {
@@ -309,17 +321,19 @@ impl<'c> Hands<'c> {
         stack.state.store(state & !TOP | (start(tag) + blocks), Relaxed);
     }
 
-    /// Hands the lowest blocks of a stack, which are there the longest, to `restock`.
-    pub(super) fn empty(&mut self, tag: Tag, most: usize, restock: impl FnOnce(&[u32])) {
+    /// Hands the lowest blocks of a stack, which are there the longest, to `restock`, and keeps them
+    /// if that says so. Returns whether they went.
+    pub(super) fn empty(&mut self, tag: Tag, most: usize, restock: impl FnOnce(&[u32]) -> bool) -> bool {
         let stack = self.stack(tag);
         let (state, room) = (stack.state.load(Relaxed), self.room(tag));
         let blocks = (state & TOP) - start(tag);
         let out = blocks.min(most);
-        if out > 0 {
-            restock(&room[..out]);
+        let went = out == 0 || restock(&room[..out]);
+        if went {
             room.copy_within(out..blocks, 0);
             stack.state.store(state - out, Relaxed);
         }
+        went
     }
 
     /// Gives all blocks back to their zone, and begins anew with small batches. Returns how many pages there were.
@@ -329,6 +343,7 @@ impl<'c> Hands<'c> {
             self.empty(tag, usize::MAX, |blocks| {
                 pages += blocks.len() << tag.order();
                 zone.restock(tag.order(), blocks);
+                true
             });
             self.set_batch(tag, 0);
         }

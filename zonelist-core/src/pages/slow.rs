@@ -129,7 +129,7 @@ impl<S: Scheme, B: Barrier, L: RawLock, const SEATS: usize> Local<'_, '_, S, B, 
             }
             let batch = next_batch(zone, &mut hands, tag, Trend::Up);
             if hands.is_full(tag) {
-                hands.empty(tag, batch.max(1), |blocks| zone.restock(order, blocks));
+                make_room(zone, &mut hands, tag, batch);
             }
             if hands.push(page) {
                 return Ok(());
@@ -185,6 +185,18 @@ fn take<S: Scheme, L: RawLock>(
     }
 }
 
+/// Gives a batch back to the zone, or if somebody else is at it puts that off while there is room.
+fn make_room<L: RawLock>(zone: &Zone<'_, L>, hands: &mut Hands<'_>, tag: Tag, batch: usize) {
+    let order = tag.order();
+    let put_off = batch > 0 && !hands.empty(tag, batch, |blocks| zone.try_restock(order, blocks)) && hands.stretch(tag);
+    if !put_off && hands.is_full(tag) {
+        hands.empty(tag, batch.max(1), |blocks| {
+            zone.restock(order, blocks);
+            true
+        });
+    }
+}
+
 /// Whether batches are to grow: they do with every one that was needed, and shrink where pages are short.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Trend {
@@ -200,11 +212,11 @@ const SHARE: usize = 128;
 
 /// How many blocks come or go this time; 0 if the zone's pages are not to be kept in caches.
 ///
-/// At most a quarter of what there is room for, and so few of a small zone that its pages are not
-/// all in caches: four batches are a 32nd of it.
+/// At most half of what there is room for, and so few of a small zone that its pages are not all in
+/// caches: four batches are a 32nd of it.
 fn next_batch<L: RawLock>(zone: &Zone<'_, L>, hands: &mut Hands<'_>, tag: Tag, trend: Trend) -> usize {
     let most = if zone.uncached().load(Relaxed) > 0 { 0 } else { (zone.watch().managed() / SHARE) >> tag.order() };
-    let most = most.min(depth(tag) / 4);
+    let most = most.min(depth(tag) / 2);
     let batch = match trend {
         Trend::Up => (2 * hands.batch(tag)).max(FIRST >> tag.order()),
         Trend::Down => hands.batch(tag) / 2,

@@ -327,18 +327,34 @@ impl<'m, L: RawLock> Zone<'m, L> {
     /// Takes the lock, and tells everybody the count of free frames before giving it back.
     #[inline]
     fn changing<R>(&self, change: impl FnOnce(&mut Frames<'m>) -> R) -> R {
-        let (result, free) = self.frames.with(|frames| {
-            let result = change(frames);
-            if !fault("zone: free frames told too late") {
-                self.watch.set_free(frames.free);
-                self.watch.set_managed(frames.managed);
-            }
-            (result, frames.free)
-        });
+        let (result, free) = self.frames.with(|frames| self.telling(frames, change));
+        self.tell_late(free);
+        result
+    }
+
+    /// The same, unless somebody else has the lock.
+    #[inline]
+    fn try_changing<R>(&self, change: impl FnOnce(&mut Frames<'m>) -> R) -> Option<R> {
+        let (result, free) = self.frames.try_with(|frames| self.telling(frames, change))?;
+        self.tell_late(free);
+        Some(result)
+    }
+
+    #[inline]
+    fn telling<R>(&self, frames: &mut Frames<'m>, change: impl FnOnce(&mut Frames<'m>) -> R) -> (R, usize) {
+        let result = change(frames);
+        if !fault("zone: free frames told too late") {
+            self.watch.set_free(frames.free);
+            self.watch.set_managed(frames.managed);
+        }
+        (result, frames.free)
+    }
+
+    #[inline]
+    fn tell_late(&self, free: usize) {
         if fault("zone: free frames told too late") {
             self.watch.set_free(free);
         }
-        result
     }
 
     #[inline]

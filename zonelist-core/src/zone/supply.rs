@@ -80,14 +80,17 @@ impl<'m, L: RawLock> Zone<'m, L> {
     /// Takes blocks of an order back. What cannot have been handed out is left alone, and counted.
     #[inline]
     pub(crate) fn restock(&self, order: u8, blocks: &[u32]) {
-        let mut strays = 0;
-        self.changing(|frames| {
-            if order == 0 {
-                frames.give_singles(blocks, |_| strays += 1);
-            } else {
-                blocks.iter().for_each(|&block| strays += usize::from(frames.give(block, order).is_err()));
-            }
-        });
+        self.count_strays(self.changing(|frames| give_each(frames, order, blocks)));
+    }
+
+    /// The same, unless somebody else has the lock: whether it did.
+    #[inline]
+    pub(crate) fn try_restock(&self, order: u8, blocks: &[u32]) -> bool {
+        let strays = self.try_changing(|frames| give_each(frames, order, blocks));
+        strays.map(|strays| self.count_strays(strays)).is_some()
+    }
+
+    fn count_strays(&self, strays: usize) {
         if strays > 0 {
             self.counters.strays.fetch_add(strays, Relaxed);
         }
@@ -119,4 +122,16 @@ fn take_each(frames: &mut Frames<'_>, order: u8, mobility: Mobility, blocks: &mu
         }
     }
     blocks.len()
+}
+
+/// How many could not have been handed out.
+#[inline]
+fn give_each(frames: &mut Frames<'_>, order: u8, blocks: &[u32]) -> usize {
+    let mut strays = 0;
+    if order == 0 {
+        frames.give_singles(blocks, |_| strays += 1);
+    } else {
+        blocks.iter().for_each(|&block| strays += usize::from(frames.give(block, order).is_err()));
+    }
+    strays
 }
