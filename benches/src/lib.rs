@@ -10,6 +10,7 @@ pub mod instructions;
 pub mod machine;
 pub mod output;
 pub mod pages;
+pub mod progress;
 pub mod replay;
 pub mod schemes;
 pub mod workload;

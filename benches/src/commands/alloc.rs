@@ -3,12 +3,12 @@
 use std::{process::ExitCode, str::FromStr};
 
 use clap::builder::PossibleValuesParser;
-use indicatif::{ProgressBar, ProgressStyle};
 
 use super::CommandError;
 use crate::{
     output::OutputArgs,
     pages::{ALL, Contender, Cpus, FRAME, Kind, LARGEST, Report, Rounds, SizeReport, Trial, TrialError, target},
+    progress::bar,
 };
 
 /// What `zonelist alloc` is asked.
@@ -70,7 +70,8 @@ impl Args {
         let contenders: Vec<Contender> = ALL.iter().filter(chosen).copied().collect();
         let trials = Trial::ALL.into_iter().filter(|trial| self.trial.is_empty() || self.trial.contains(&trial.kind));
         let trials: Vec<Trial> = trials.collect();
-        let bar = self.bar(trials.len() * (contenders.len() + 1));
+        let a_round = trials.len() * (contenders.len() + 1);
+        let bar = bar(u64::from(self.rounds) * (a_round * self.gib.len()) as u64);
 
         let mut sizes = Vec::new();
         for &Frames(frames) in &self.gib {
@@ -87,15 +88,5 @@ impl Args {
 
         self.output.write(&Report { rounds: self.rounds, target: target(), cpus: cpus.count(), sizes })?;
         Ok(ExitCode::SUCCESS)
-    }
-
-    fn bar(&self, a_round: usize) -> ProgressBar {
-        let bar = ProgressBar::new(u64::from(self.rounds) * (a_round * self.gib.len()) as u64);
-        // Draws nothing where stderr is no terminal.
-        bar.set_style(
-            ProgressStyle::with_template("{bar:30} {percent:>3}% {msg}")
-                .unwrap_or_else(|_| ProgressStyle::default_bar()),
-        );
-        bar
     }
 }

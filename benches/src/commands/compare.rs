@@ -2,13 +2,12 @@
 
 use std::{process::ExitCode, time::Duration};
 
-use indicatif::{ProgressBar, ProgressStyle};
-
 use super::CommandError;
 use crate::{
     cli::{MachineArgs, SchemeArgs},
     compare::{Pressure, RawReport, Report, SchemeReport, Timing},
     output::OutputArgs,
+    progress::bar,
     schemes::SEATS,
     workload::Toggle,
 };
@@ -47,7 +46,8 @@ impl Args {
         let machine = self.machine.load()?.machine;
         let toggle = Toggle::of(&machine, self.machine.rules.into());
         let chosen = self.schemes.chosen();
-        let bar = self.bar(chosen.len());
+        let judging = (self.seconds * 1e3) as u64 * chosen.len() as u64;
+        let bar = bar(u64::from(self.rounds) * Self::ROUND_MS + judging);
 
         let mut timing = Timing::new(&chosen, &toggle.versions[0], machine.nodes(), self.seed)?;
         bar.set_message("timing reads");
@@ -78,17 +78,6 @@ impl Args {
 
     /// What a round takes on the bar, which counts milliseconds, more or less.
     const ROUND_MS: u64 = 10;
-
-    fn bar(&self, schemes: usize) -> ProgressBar {
-        let judging = (self.seconds * 1e3) as u64 * schemes as u64;
-        let bar = ProgressBar::new(u64::from(self.rounds) * Self::ROUND_MS + judging);
-        // Draws nothing where stderr is no terminal.
-        bar.set_style(
-            ProgressStyle::with_template("{bar:30} {percent:>3}% {msg}")
-                .unwrap_or_else(|_| ProgressStyle::default_bar()),
-        );
-        bar
-    }
 
     fn readers(&self) -> usize {
         let cpus = std::thread::available_parallelism().map_or(1, usize::from);

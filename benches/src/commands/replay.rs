@@ -2,13 +2,12 @@
 
 use std::process::ExitCode;
 
-use indicatif::{ProgressBar, ProgressStyle};
-
 use super::CommandError;
 use crate::{
     cli::SchemeArgs,
     machine::{Builtin, Golden, MachineSource},
     output::OutputArgs,
+    progress::bar,
     replay::{Replay, Replays},
 };
 
@@ -35,7 +34,7 @@ impl Args {
         for source in &self.machine {
             records.extend(source.records()?);
         }
-        let bar = bar(records.len());
+        let bar = bar(records.len() as u64).with_message("of the machines");
         let replays: Result<Vec<Replay>, _> =
             bar.wrap_iter(records.iter()).map(|it| Replay::of(it, &schemes)).collect();
         bar.finish_and_clear();
@@ -48,10 +47,4 @@ impl Args {
         }
         Ok(if holds { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }
-}
-
-/// A bar over so many machines, which draws nothing where stderr is no terminal.
-fn bar(machines: usize) -> ProgressBar {
-    let style = ProgressStyle::with_template("{bar:30} {pos}/{len} machines");
-    ProgressBar::new(machines as u64).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
 }
