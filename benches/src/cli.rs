@@ -79,6 +79,15 @@ impl SchemeArgs {
     }
 }
 
+/// The value of `--seconds`.
+///
+/// # Errors
+/// Says what is expected.
+pub fn seconds(text: &str) -> Result<f64, String> {
+    let seconds = text.parse().ok().filter(|seconds| (0.0..=86_400.0).contains(seconds));
+    seconds.ok_or_else(|| "expected seconds, from 0 to 86400".into())
+}
+
 /// A kernel whose rules can be asked for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
 pub enum Linux {

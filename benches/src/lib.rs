@@ -1,5 +1,6 @@
 //! The comparison: machines, the timing harness, and the `zonelist` command.
 
+pub mod allocator;
 pub mod cli;
 pub mod commands;
 pub mod compare;

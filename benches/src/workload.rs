@@ -1,8 +1,8 @@
 //! The lists that schemes are compared over.
 
 use zonelist_core::{
-    FallbackOrder, Lists, Machine, MachineDescription, NodeId, NodeSet, Request, Row, Rules, ZoneId, ZoneKind,
-    Zonelists, Zoneref,
+    Capacity, FallbackOrder, Lists, Machine, MachineDescription, NodeId, NodeSet, Request, Row, Rules, ZoneId,
+    ZoneKind, Zonelists, Zoneref,
 };
 
 /// Lists of `zones` zones each: nodes of four kinds, every node's own zones first.
@@ -67,6 +67,14 @@ impl Toggle {
             (first, masked),
         ];
         Self { versions, walks }
+    }
+
+    /// Room for every version.
+    #[must_use]
+    pub fn capacity(&self) -> Capacity {
+        let needs = self.versions.iter().map(|version| Capacity::of(version.lists()));
+        let (nodes, zones) = needs.fold((0, 0), |(n, z), need| (n.max(need.nodes()), z.max(need.zones())));
+        Capacity::new(nodes, zones).unwrap_or(Capacity::of(Lists::EMPTY))
     }
 }
 

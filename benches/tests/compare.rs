@@ -22,17 +22,22 @@ fn json(arguments: &[&str]) -> Value {
 fn a_comparison_has_every_measure_of_every_scheme() {
     let report = json(&["compare", "--seconds", "0", "--rounds", "3", "--json"]);
     assert_eq!((&report["machine"], &report["rounds"]), (&"seed".into(), &3.into()));
-    assert!(report["raw"]["first_zone"]["ns"].as_f64().unwrap() > 0.0);
+    for floor in ["first_zone", "alloc_pair"] {
+        assert!(report["raw"][floor]["ns"].as_f64().unwrap() > 0.0 && report["raw"][floor].get("ratio").is_none());
+    }
     let schemes = report["schemes"].as_array().unwrap();
     assert_eq!(schemes.len(), SchemeId::all().len());
     for scheme in schemes {
-        for measure in ["/first_zone/ratio", "/full_walk/8/ratio", "/full_walk/64/ns", "/full_walk/1024/ratio"] {
+        let pair = ["/alloc_pair/ns", "/alloc_pair/ratio"];
+        let walks = ["/first_zone/ratio", "/full_walk/8/ratio", "/full_walk/64/ns", "/full_walk/1024/ratio"];
+        for measure in walks.iter().chain(&pair) {
             assert!(scheme.pointer(measure).and_then(|value| value.as_f64()).is_some(), "{measure} of {scheme}");
         }
         assert!(scheme["walks"].as_u64().unwrap() > 0 && scheme["publish"]["p99_ns"].is_u64(), "{scheme}");
+        assert!(scheme["allocations"].as_u64().unwrap() > 0 && scheme["failed_allocations"].is_u64(), "{scheme}");
         assert_eq!(scheme["violations"], 0, "{scheme}");
         if scheme["guarantee"] != "Racy" {
-            assert_eq!(scheme["unreported"], 0, "{scheme}");
+            assert_eq!((&scheme["unreported"], &scheme["failed_allocations"]), (&0.into(), &0.into()), "{scheme}");
         }
     }
 }
@@ -44,6 +49,7 @@ fn a_bare_call_compares() {
     assert_eq!(run.code, Some(0), "{}", run.stderr);
     let text = run.stdout;
     assert!(text.contains("SeqRetry") && text.contains("InPlace") && !text.contains("StopWorld"), "{text}");
+    assert!(text.contains(" alloc ") && text.contains(" refused "), "{text}");
     let named = json(&[&["compare"], &arguments[..], &["--json"]].concat());
     let names: Vec<_> = named["schemes"].as_array().unwrap().iter().map(|scheme| &scheme["scheme"]).collect();
     assert_eq!(names, ["SeqRetry", "InPlace"]);

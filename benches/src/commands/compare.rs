@@ -4,8 +4,8 @@ use std::{process::ExitCode, time::Duration};
 
 use super::CommandError;
 use crate::{
-    cli::{MachineArgs, SchemeArgs},
-    compare::{Pressure, RawReport, Report, SchemeReport, Timing},
+    cli::{MachineArgs, SchemeArgs, seconds},
+    compare::{Pressure, RawReport, Report, Requests, SchemeReport, Timing},
     output::OutputArgs,
     progress::bar,
     schemes::SEATS,
@@ -20,13 +20,13 @@ pub struct Args {
     machine: MachineArgs,
     #[command(flatten)]
     schemes: SchemeArgs,
-    /// How long each scheme's walks are judged.
+    /// How long others publish under each scheme: half of it walks are judged, half of it pages are asked for.
     #[arg(long, value_name = "N", default_value_t = 3.0, value_parser = seconds)]
     seconds: f64,
-    /// Rounds of timed reads.
+    /// Rounds of timed reads and allocations.
     #[arg(long, value_name = "N", default_value_t = 101, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     rounds: u32,
-    /// Threads that walk while another publishes [default: one less than there are CPUs]
+    /// Threads that walk or allocate while another publishes [default: one less than there are CPUs]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=SEATS as i64))]
     threads: Option<u32>,
     /// Draws which nodes are read.
@@ -34,11 +34,6 @@ pub struct Args {
     seed: u64,
     #[command(flatten)]
     output: OutputArgs,
-}
-
-fn seconds(text: &str) -> Result<f64, String> {
-    let seconds = text.parse().ok().filter(|seconds| (0.0..=86_400.0).contains(seconds));
-    seconds.ok_or_else(|| "expected seconds, from 0 to 86400".into())
 }
 
 impl Args {
@@ -61,11 +56,12 @@ impl Args {
             bar.set_message(format!("judging walks of {}", scheme.name()));
             let before = bar.position();
             let mut tick = |over: Duration| bar.set_position(before + over.as_millis() as u64);
-            let time = Duration::from_secs_f64(self.seconds);
-            let found =
-                scheme.visit(&mut Pressure { toggle: &toggle, readers: self.readers(), time, tick: &mut tick })?;
-            let timed = timing.scheme(scheme);
-            schemes.extend(SchemeReport::new(scheme.facts(), &timed, found.publish, found.publishes, found.tally));
+            let (time, threads) = (Duration::from_secs_f64(self.seconds / 2.0), self.readers());
+            let walks = scheme.visit(&mut Pressure { toggle: &toggle, readers: threads, time, tick: &mut tick })?;
+            bar.set_message(format!("counting refusals of {}", scheme.name()));
+            let mut tick = |over: Duration| tick(time + over);
+            let requests = scheme.visit(&mut Requests { threads, time, tick: &mut tick })?;
+            schemes.extend(SchemeReport::new(scheme.facts(), &timing.scheme(scheme), walks, requests));
         }
         bar.finish_and_clear();
 

@@ -13,6 +13,7 @@ use std::process::ExitCode;
 use clap::Subcommand;
 
 use crate::{
+    allocator::AllocatorError,
     compare::PressureError,
     contender::SetupError,
     machine::ReadError,
@@ -25,7 +26,7 @@ use crate::{
 /// What the command can do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Reader cost, update cost and consistency of every scheme, side by side: what a bare call does.
+    /// Reader cost, update cost, allocation cost and consistency of every scheme, side by side: what a bare call does.
     Compare(compare::Args),
     /// Allocators of page frames, side by side.
     Alloc(alloc::Args),
@@ -58,6 +59,9 @@ pub enum CommandError {
     /// The record can't be replayed.
     #[error(transparent)]
     Replay(#[from] ReplayError),
+    /// An allocator can't be set up, or takes no page back.
+    #[error(transparent)]
+    Allocator(#[from] AllocatorError),
     /// A scheme failed under load.
     #[error(transparent)]
     Pressure(#[from] PressureError),

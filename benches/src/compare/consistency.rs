@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use hdrhistogram::{CreationError, Histogram};
 use zonelist_core::{
-    Capacity, Zonelists,
+    Zonelists,
     conformance::{Load, Stress, StressError, Tally},
     publish::{Barrier, Published},
 };
@@ -55,13 +55,7 @@ impl Pressure<'_> {
     fn burst(&self) -> usize {
         const MOST: usize = 20_000;
         const ZONEREFS: usize = 1 << 22;
-        (ZONEREFS / (self.capacity().zones() + 1)).clamp(1, MOST)
-    }
-
-    fn capacity(&self) -> Capacity {
-        let needs = self.toggle.versions.iter().map(|version| Capacity::of(version.lists()));
-        let (nodes, zones) = needs.fold((0, 0), |(n, z), need| (n.max(need.nodes()), z.max(need.zones())));
-        Capacity::new(nodes, zones).unwrap_or(Capacity::of(zonelist_core::Lists::EMPTY))
+        (ZONEREFS / (self.toggle.capacity().zones() + 1)).clamp(1, MOST)
     }
 }
 
@@ -69,7 +63,7 @@ impl Visitor for Pressure<'_> {
     type Output = Result<Consistency, PressureError>;
 
     fn visit<S: Buildable, B: Barrier>(&mut self) -> Self::Output {
-        let published: Published<S, B, SEATS> = Published::new(S::build(self.capacity()));
+        let published: Published<S, B, SEATS> = Published::new(S::build(self.toggle.capacity()));
         let versions: &[Zonelists] = &self.toggle.versions;
         let (readers, walks) = (self.readers, self.burst());
         let load = Load { readers, publishers: 1, walks, versions, requests: &self.toggle.walks };

@@ -1,9 +1,12 @@
-//! The comparison: what readers pay, what writers pay, and what walks under a constant writer show.
+//! The comparison: what readers pay, what writers pay, and what walks and requests under a constant
+//! writer come to.
 
 mod consistency;
+mod refusals;
 mod report;
 mod timing;
 
 pub use consistency::{Consistency, Pressure, PressureError};
+pub use refusals::{Refusals, Requests};
 pub use report::{Counts, Floor, Measure, PublishCost, RawReport, Report, SchemeReport, table};
 pub use timing::{Timed, Timing, WALKS, median, set_up};

@@ -9,7 +9,7 @@ use zonelist_core::{
     publish::{Facts, Guarantee},
 };
 
-use super::{Timed, WALKS};
+use super::{Consistency, Refusals, Timed, WALKS};
 
 /// A read's cost, as medians over rounds.
 #[derive(Clone, Copy, PartialEq, Debug, Serialize)]
@@ -58,6 +58,8 @@ pub struct RawReport {
     pub first_zone_dependent: Floor,
     /// Whole walks, by the list's length.
     pub full_walk: BTreeMap<usize, Floor>,
+    /// An allocation of a single page and its free, through the page allocator.
+    pub alloc_pair: Floor,
 }
 
 /// One scheme.
@@ -74,10 +76,16 @@ pub struct SchemeReport {
     pub first_zone_dependent: Measure,
     /// Whole walks, by the list's length.
     pub full_walk: BTreeMap<usize, Measure>,
+    /// An allocation of a single page and its free, through the page allocator.
+    pub alloc_pair: Measure,
     /// A publish while others walk.
     pub publish: PublishCost,
     /// How often somebody published.
     pub publishes: u64,
+    /// Requests to an allocator while somebody publishes.
+    pub allocations: u64,
+    /// Of them, those that were refused though a zone that stood on the list all the time could have served.
+    pub failed_allocations: u64,
     /// What the walks showed.
     #[serde(flatten)]
     pub tally: Counts,
@@ -113,7 +121,8 @@ impl From<Tally> for Counts {
     }
 }
 
-fn as_text<S: serde::Serializer>(value: &impl fmt::Display, to: S) -> Result<S::Ok, S::Error> {
+/// As it is displayed.
+pub(crate) fn as_text<S: serde::Serializer>(value: &impl fmt::Display, to: S) -> Result<S::Ok, S::Error> {
     to.collect_str(value)
 }
 
@@ -126,6 +135,7 @@ impl RawReport {
             first_zone: floor(timed.first?),
             first_zone_dependent: floor(timed.dependent?),
             full_walk: WALKS.into_iter().zip(timed.full.iter().map(|&full| floor(full))).collect(),
+            alloc_pair: floor(timed.pair?),
         })
     }
 }
@@ -133,15 +143,19 @@ impl RawReport {
 impl SchemeReport {
     /// A scheme's medians and counts; `None` before the first round.
     #[must_use]
-    pub fn new(facts: &Facts, timed: &Timed, publish: PublishCost, publishes: u64, tally: Tally) -> Option<Self> {
+    pub fn new(facts: &Facts, timed: &Timed, walks: Consistency, requests: Refusals) -> Option<Self> {
+        let Consistency { tally, publishes, publish } = walks;
         Some(Self {
             scheme: facts.scheme,
             guarantee: facts.guarantee,
             first_zone: timed.first?,
             first_zone_dependent: timed.dependent?,
             full_walk: WALKS.into_iter().zip(timed.full.iter().copied()).collect(),
+            alloc_pair: timed.pair?,
             publish,
             publishes,
+            allocations: requests.requests,
+            failed_allocations: requests.failed,
             tally: tally.into(),
             by_hand: timed.by_hand,
             to_hand: timed.to_hand,
@@ -149,33 +163,45 @@ impl SchemeReport {
     }
 }
 
+impl SchemeReport {
+    /// Whether it kept to its guarantee: only under [`Guarantee::Racy`] may a request pass over a zone that stays.
+    #[must_use]
+    pub fn holds(&self) -> bool {
+        self.tally.violations == 0 && (self.guarantee == Guarantee::Racy || self.failed_allocations == 0)
+    }
+}
+
 impl Report {
     /// Whether every scheme kept to its guarantee.
     #[must_use]
     pub fn holds(&self) -> bool {
-        self.schemes.iter().all(|scheme| scheme.tally.violations == 0)
+        self.schemes.iter().all(SchemeReport::holds)
     }
 
     fn costs(&self) -> Table {
-        let mut table = table(&["what a read costs", "first zone", "to by hand", "dependent", "walk 8", "64", "1024"]);
+        let mut table =
+            table(&["what a read costs", "first zone", "to by hand", "dependent", "walk 8", "64", "1024", "alloc"]);
         let raw = &self.raw;
         let mut row = vec!["raw, in ns".into(), ns(raw.first_zone.ns), String::new(), ns(raw.first_zone_dependent.ns)];
         row.extend(raw.full_walk.values().map(|full| ns(full.ns)));
+        row.push(ns(raw.alloc_pair.ns));
         table.add_row(row);
         for scheme in &self.schemes {
             let to_hand = scheme.to_hand.map_or_else(String::new, ratio);
             let [first, dependent] = [scheme.first_zone, scheme.first_zone_dependent].map(|read| ratio(read.ratio));
-            let full = scheme.full_walk.values().map(|full| ratio(full.ratio));
-            table.add_row([scheme.scheme.to_string(), first, to_hand, dependent].into_iter().chain(full));
+            let rest = scheme.full_walk.values().chain([&scheme.alloc_pair]).map(|measure| ratio(measure.ratio));
+            table.add_row([scheme.scheme.to_string(), first, to_hand, dependent].into_iter().chain(rest));
         }
         table
     }
 
     fn consistency(&self) -> Table {
-        let columns = ["what walks show", "guarantee", "walks", "missed", "repeated", "empty", "retried", "broken"];
+        let columns =
+            ["what walks show", "guarantee", "walks", "missed", "repeated", "empty", "retried", "broken", "refused"];
         let mut table = table(&[&columns[..], &["publish", "p99"]].concat());
-        for SchemeReport { scheme, guarantee, tally, publish, .. } in &self.schemes {
+        for SchemeReport { scheme, guarantee, tally, failed_allocations, publish, .. } in &self.schemes {
             let counts = [tally.walks, tally.missed, tally.repeated, tally.empty, tally.reported, tally.violations];
+            let counts = counts.into_iter().chain([*failed_allocations]);
             let mut row = vec![scheme.to_string(), guarantee.to_string()];
             row.extend(counts.map(count));
             row.extend([publish.ns, publish.p99_ns].map(duration));
@@ -205,7 +231,7 @@ fn ratio(value: f64) -> String {
 }
 
 /// 12345678 as 12,345,678.
-fn count(value: u64) -> String {
+pub(crate) fn count(value: u64) -> String {
     let digits = value.to_string();
     let groups = digits.as_bytes().rchunks(3).rev().map(|group| String::from_utf8_lossy(group).into_owned());
     groups.collect::<Vec<_>>().join(",")
@@ -228,7 +254,8 @@ impl fmt::Display for Report {
             "Each scheme as a multiple of `raw`, a walk of the same array that nothing protects. First zone: a \
              read that the\nnearest zone serves, as most allocations are; to by hand: the same, as a multiple of \
              code written for this one use,\nwithout the trait; dependent: each read waits for the one before. \
-             Walk: all zones of lists of that length.\n"
+             Walk: all zones of lists of that length. Alloc: a page \
+             at\nhand is taken from the page allocator and given back.\n"
         )?;
         writeln!(f, "{}", self.consistency())?;
         writeln!(
@@ -236,7 +263,55 @@ impl fmt::Display for Report {
             "While one thread publishes without pause, taking a zone off the lists and putting it back. Missed: a \
              zone that was\nthere all the time is not seen; repeated: seen twice; empty: none seen at all, though \
              there was one; retried: the walk\nsays itself that it may be torn; broken: walks that the guarantee \
-             rules out. Publish: the median, and the slowest 1 %."
+             rules out; refused: allocations in vain, though a zone\nthat was there all the time could have served. \
+             Publish: the median, and the\nslowest 1 %."
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn report(guarantee: Guarantee, violations: u64, failed_allocations: u64) -> Report {
+        let measure = Measure { ns: 1.0, ratio: 1.0 };
+        let timed = Timed {
+            first: Some(measure),
+            dependent: Some(measure),
+            by_hand: None,
+            to_hand: None,
+            full: vec![measure; WALKS.len()],
+            pair: Some(measure),
+        };
+        let walks = Consistency {
+            tally: Tally { violations, ..Tally::default() },
+            publishes: 1,
+            publish: PublishCost { ns: 1, p99_ns: 1 },
+        };
+        let requests = Refusals { requests: 10, failed: failed_allocations, publishes: 1 };
+        let facts = Facts { guarantee, ..*crate::schemes::SchemeId::all()[0].facts() };
+        let scheme = SchemeReport::new(&facts, &timed, walks, requests).unwrap();
+        let raw = RawReport::new(&timed).unwrap();
+        Report { machine: "none".into(), rounds: 1, raw, schemes: vec![scheme] }
+    }
+
+    #[test]
+    fn a_wrongly_refused_request_breaks_every_guarantee_but_one() {
+        for guarantee in [Guarantee::Snapshot, Guarantee::Detected, Guarantee::Racy] {
+            assert!(report(guarantee, 0, 0).holds());
+            assert!(!report(guarantee, 1, 0).holds());
+            assert_eq!(report(guarantee, 0, 1).holds(), guarantee == Guarantee::Racy);
+        }
+    }
+
+    #[test]
+    fn refusals_are_in_both_forms_of_the_report() {
+        let report = report(Guarantee::Racy, 0, 7_654);
+        assert!(report.to_string().contains(" 7,654 "), "{report}");
+        let json = serde_json::to_value(&report).unwrap();
+        assert_eq!(
+            (&json["schemes"][0]["failed_allocations"], &json["schemes"][0]["allocations"]),
+            (&7_654.into(), &10.into())
+        );
     }
 }

@@ -1,4 +1,4 @@
-//! Interleaved rounds of reads, and the medians of their ratios.
+//! Interleaved rounds of reads and of allocations, and the medians of their ratios.
 //!
 //! In every round each contender runs every loop once, the order turning by one each round. A
 //! ratio is one round's; the median over rounds is what counts: absolute times of one loop move
@@ -10,7 +10,7 @@ use zonelist_core::{Capacity, Lists, NodeId, Zonelists, publish::Barrier};
 
 use super::Measure;
 use crate::{
-    contender::{Contender, Raw, SetupError, Through, by_hand},
+    contender::{Contender, Pairs, Raw, SetupError, Through, ThroughPages, by_hand, raw_pairs},
     schemes::{self, Buildable, SchemeId, Visitor},
     workload::synthetic,
 };
@@ -21,14 +21,17 @@ pub const WALKS: [usize; 3] = [8, 64, 1024];
 /// Zones that one timed loop looks at, more or less: a few hundred microseconds.
 const ZONES_A_LOOP: usize = 1 << 16;
 
+/// Pairs that one timed loop makes.
+const PAIRS_A_LOOP: usize = 1 << 15;
+
 /// Nodes drawn before the clock starts.
 const DRAWN: usize = 1 << 10;
 
 /// The contenders over one set of lists, and the nodes that they read.
-struct Track {
-    contenders: Vec<Option<Box<dyn Contender>>>,
+struct Track<C: ?Sized> {
+    contenders: Vec<Option<Box<C>>>,
     nodes: Vec<NodeId>,
-    run: fn(&mut dyn Contender, &[NodeId]) -> u32,
+    run: fn(&mut C, &[NodeId]) -> u32,
     /// Loops over `nodes` that are timed as one.
     repeats: usize,
     /// A row a round: nanoseconds a read, of each contender.
@@ -39,7 +42,8 @@ struct Track {
 #[expect(missing_debug_implementations, reason = "contenders are opaque on purpose")]
 pub struct Timing {
     schemes: Vec<SchemeId>,
-    tracks: Vec<Track>,
+    tracks: Vec<Track<dyn Contender>>,
+    pairs: Track<dyn Pairs>,
 }
 
 /// Medians over all rounds so far, of one scheme or of the floor.
@@ -55,6 +59,8 @@ pub struct Timed {
     pub to_hand: Option<f64>,
     /// Whole walks of [`WALKS`].
     pub full: Vec<Measure>,
+    /// An allocation and a free of a page at hand.
+    pub pair: Option<Measure>,
 }
 
 impl Timing {
@@ -67,22 +73,23 @@ impl Timing {
         let mut drawn = |from: &[NodeId], count| (0..count).map(|_| from[draw.usize(..from.len())]).collect::<Vec<_>>();
         let first = ZONES_A_LOOP / DRAWN;
         let mut tracks = vec![
-            Track::new(chosen, machine.lists(), true, drawn(nodes, DRAWN), |c, n| c.independent(n), first)?,
-            Track::new(chosen, machine.lists(), false, drawn(nodes, DRAWN), |c, n| c.dependent(n), first)?,
+            Track::reading(chosen, machine.lists(), true, drawn(nodes, DRAWN), |c, n| c.independent(n), first)?,
+            Track::reading(chosen, machine.lists(), false, drawn(nodes, DRAWN), |c, n| c.dependent(n), first)?,
         ];
         for zones in WALKS {
             let lists = synthetic(zones);
             let all: Vec<NodeId> = zonelist_core::NodeSet::ALL.iter().take(lists.lists().nodes()).collect();
             let walks = (ZONES_A_LOOP / zones).min(DRAWN);
             let repeats = (ZONES_A_LOOP / zones / walks).max(1);
-            tracks.push(Track::new(chosen, lists.lists(), false, drawn(&all, walks), |c, n| c.full(n), repeats)?);
+            tracks.push(Track::reading(chosen, lists.lists(), false, drawn(&all, walks), |c, n| c.full(n), repeats)?);
         }
-        Ok(Self { schemes: chosen.to_vec(), tracks })
+        Ok(Self { schemes: chosen.to_vec(), tracks, pairs: Track::of_pairs(chosen)? })
     }
 
     /// Times everything once.
     pub fn round(&mut self) {
         self.tracks.iter_mut().for_each(Track::round);
+        self.pairs.round();
     }
 
     /// How many rounds there were.
@@ -94,41 +101,42 @@ impl Timing {
     /// The floor's medians.
     #[must_use]
     pub fn raw(&self) -> Timed {
-        self.timed(Track::RAW, None)
+        self.timed(RAW, None)
     }
 
     /// A scheme's medians.
     #[must_use]
     pub fn scheme(&self, scheme: SchemeId) -> Timed {
         let place = self.schemes.iter().position(|&chosen| chosen == scheme);
-        place.map_or_else(Timed::default, |i| self.timed(Track::SCHEMES + 2 * i, Some(Track::SCHEMES + 2 * i + 1)))
+        place.map_or_else(Timed::default, |i| self.timed(SCHEMES + 2 * i, Some(SCHEMES + 2 * i + 1)))
     }
 
     fn timed(&self, contender: usize, hand: Option<usize>) -> Timed {
         let first = &self.tracks[0];
         Timed {
-            first: first.median(contender, Track::RAW),
-            dependent: self.tracks[1].median(contender, Track::RAW),
-            by_hand: hand.and_then(|hand| first.median(hand, Track::RAW)),
+            first: first.median(contender, RAW),
+            dependent: self.tracks[1].median(contender, RAW),
+            by_hand: hand.and_then(|hand| first.median(hand, RAW)),
             to_hand: hand.and_then(|hand| Some(first.median(contender, hand)?.ratio)),
-            full: self.tracks[2..].iter().filter_map(|track| track.median(contender, Track::RAW)).collect(),
+            pair: self.pairs.median(contender, RAW),
+            full: self.tracks[2..].iter().filter_map(|track| track.median(contender, RAW)).collect(),
         }
     }
 }
 
-impl Track {
-    /// The floor's place.
-    const RAW: usize = 0;
+/// The floor's place in a track.
+const RAW: usize = 0;
 
-    /// The first scheme's place; behind each scheme is its twin by hand, where there is one.
-    const SCHEMES: usize = 1;
+/// The first scheme's place; behind each scheme is its twin by hand, where there is one.
+const SCHEMES: usize = 1;
 
-    fn new(
+impl Track<dyn Contender> {
+    fn reading(
         chosen: &[SchemeId],
         lists: Lists<'_>,
         hands: bool,
         nodes: Vec<NodeId>,
-        run: fn(&mut dyn Contender, &[NodeId]) -> u32,
+        run: fn(&mut (dyn Contender + 'static), &[NodeId]) -> u32,
         repeats: usize,
     ) -> Result<Self, SetupError> {
         let mut contenders: Vec<Option<Box<dyn Contender>>> = vec![Some(Box::new(Raw::new(lists)))];
@@ -139,7 +147,22 @@ impl Track {
         }
         Ok(Self { contenders, nodes, run, repeats, rounds: Vec::new() })
     }
+}
 
+impl Track<dyn Pairs> {
+    /// All pairs are of one node, as a CPU's allocations are for the most part.
+    fn of_pairs(chosen: &[SchemeId]) -> Result<Self, SetupError> {
+        let (lists, node) = (synthetic(WALKS[0]), NodeId::new(0).expect("below the limit"));
+        let mut contenders: Vec<Option<Box<dyn Pairs>>> = vec![Some(raw_pairs(lists.lists(), node)?)];
+        for scheme in chosen {
+            contenders.extend([Some(scheme.visit(&mut SetUpPairs { lists: lists.lists(), node })?), None]);
+        }
+        let nodes = vec![node; DRAWN];
+        Ok(Self { contenders, nodes, run: |c, n| c.pairs(n), repeats: PAIRS_A_LOOP / DRAWN, rounds: Vec::new() })
+    }
+}
+
+impl<C: ?Sized> Track<C> {
     fn round(&mut self) {
         let count = self.contenders.len();
         let mut row = vec![None; count];
@@ -191,5 +214,20 @@ impl Visitor for SetUp<'_> {
 
     fn visit<S: Buildable, B: Barrier>(&mut self) -> Self::Output {
         Ok(Box::new(Through::<S, B>::new(S::build(Capacity::of(self.lists)), self.lists)?))
+    }
+}
+
+/// The same, in an allocator.
+struct SetUpPairs<'l> {
+    lists: Lists<'l>,
+    node: NodeId,
+}
+
+impl Visitor for SetUpPairs<'_> {
+    type Output = Result<Box<dyn Pairs>, SetupError>;
+
+    fn visit<S: Buildable, B: Barrier>(&mut self) -> Self::Output {
+        let scheme = S::build(Capacity::of(self.lists));
+        Ok(Box::new(ThroughPages::<S, B>::new(scheme, self.lists, self.node)?))
     }
 }

@@ -4,6 +4,7 @@
 //! across the call: the published state is opaque to it, the nodes come from a table drawn before.
 
 mod by_hand;
+mod pairs;
 mod through;
 
 use std::{
@@ -14,6 +15,7 @@ use std::{
 use zonelist_core::{Lists, NodeId, Request, SlotFilter, Slots, ZoneKind, Zoneref};
 
 pub use by_hand::by_hand;
+pub use pairs::{Pairs, ThroughPages, raw_pairs};
 pub use through::{SetupError, Through};
 
 /// One way to look at a list.

@@ -6,7 +6,7 @@ use zonelist_core::{
 };
 
 use super::{ANY, Look, sum};
-use crate::schemes::SEATS;
+use crate::{allocator::AllocatorError, schemes::SEATS};
 
 /// A registered reader of a scheme that has published some lists.
 #[expect(missing_debug_implementations, reason = "a scheme's own parts need not have it")]
@@ -23,6 +23,8 @@ pub enum SetupError {
     Publish(#[from] PublishError),
     #[error(transparent)]
     Reader(#[from] ReaderError),
+    #[error(transparent)]
+    Allocator(#[from] AllocatorError),
 }
 
 impl<S: Scheme + 'static, B: Barrier> Through<S, B> {

@@ -1,0 +1,215 @@
+//! Requests to an allocator while one thread publishes without pause: how many are refused though
+//! a zone that no version lacks could have served them.
+//!
+//! The lists are those of a node with one Normal zone and a box of seven nodes, which have movable
+//! memory only and come and go together: those of the box change from `[Normal]` to seven Movable
+//! zones and `[Normal]` behind them, and back. The requests are for kernel memory from each node of
+//! the box, which nothing but the Normal zone can serve. It stands on every list of every version,
+//! and has pages far above its marks all the time, since each thread holds one at most and page
+//! caches hold no more than half of the zone. So every refusal is wrong, and what walks have missed
+//! is why.
+//!
+//! Half of the requests may wait and half may not, as in an interrupt. Before one that may wait is
+//! refused, the allocator drains its caches, which waits for a publish that is under way: the walk
+//! behind that is hardly ever torn.
+
+use std::{
+    ops::{Add, Range},
+    panic::resume_unwind,
+    sync::{
+        Barrier as Meeting,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+use zonelist_core::{
+    Capacity, Lists, Marks, NodeId, OutOfMemory, PageRequest, Row, RowError, Urgency, ZoneId, ZoneKind, Zonelists,
+    Zoneref,
+    publish::{Barrier, PublishError, Published, Scheme},
+};
+
+use crate::{
+    allocator::{Allocator, AllocatorError, allocator},
+    schemes::{Buildable, SEATS, Visitor},
+};
+
+/// Requests of a thread between two looks at the clock.
+const BURST: usize = 6_000;
+
+/// Publishes between two looks at the clock.
+const PUBLISHES: usize = 64;
+
+/// Frames of each zone: a handle keeps a 32nd of them at hand at most, and there are 16 handles.
+const FRAMES: u64 = 1 << 12;
+
+/// What became of the requests to one scheme's allocator.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Refusals {
+    /// Requests.
+    pub requests: u64,
+    /// Of them, those that were refused: each of them wrongly.
+    pub failed: u64,
+    /// How often somebody published meanwhile.
+    pub publishes: u64,
+}
+
+/// Allocates, frees and publishes for as long as asked.
+#[expect(missing_debug_implementations, reason = "it holds a closure")]
+pub struct Requests<'a> {
+    /// Threads that allocate.
+    pub threads: usize,
+    /// How long.
+    pub time: Duration,
+    /// Told now and then how much of that time is over.
+    pub tick: &'a mut dyn FnMut(Duration),
+}
+
+/// The one zone that serves.
+const NORMAL: ZoneId = ZoneId::new(NodeId::new(0).unwrap(), ZoneKind::Normal);
+
+/// Nodes of the box.
+const BOX: Range<u16> = 1..8;
+
+/// The nodes of the box, from each of which a thread asks.
+fn nodes() -> impl Iterator<Item = NodeId> {
+    BOX.filter_map(NodeId::new)
+}
+
+/// The lists with the box and without it.
+fn versions() -> Result<[Zonelists; 2], RowError> {
+    let version = |there: bool| {
+        let (mut zonerefs, mut rows) = (vec![Zoneref::new(NORMAL)], vec![Row { start: 0, len: 1, own: 1 }]);
+        for local in BOX {
+            let start = zonerefs.len() as u32;
+            let nearest = (local..BOX.end).chain(BOX.start..local).filter(|_| there).filter_map(NodeId::new);
+            zonerefs.extend(nearest.map(|node| Zoneref::new(ZoneId::new(node, ZoneKind::Movable))));
+            zonerefs.push(Zoneref::new(NORMAL));
+            rows.push(Row { start, len: zonerefs.len() as u32 - start, own: u32::from(there) });
+        }
+        Lists::new(&zonerefs, &rows).map(Zonelists::from)
+    };
+    Ok([version(true)?, version(false)?])
+}
+
+impl Visitor for Requests<'_> {
+    type Output = Result<Refusals, AllocatorError>;
+
+    fn visit<S: Buildable, B: Barrier>(&mut self) -> Self::Output {
+        let versions = versions()?;
+        let published = Published::new(S::build(Capacity::of(versions[0].lists())));
+        published.publish(&versions[0])?;
+        let marks = Marks { min: 64, low: 80, high: 96, ..Marks::default() };
+        let allocator: Allocator<S, B, SEATS> = allocator(published, &[(NORMAL, FRAMES, marks)])?;
+        let (begin, time) = (Instant::now(), self.time);
+        let (start, asking) = (Meeting::new(self.threads + 1), AtomicUsize::new(self.threads));
+        thread::scope(|scope| {
+            let ask = || {
+                let _done = Done(&asking);
+                start.wait();
+                ask(&allocator, || begin.elapsed() < time)
+            };
+            let threads: Vec<_> = (0..self.threads).map(|_| scope.spawn(ask)).collect();
+            start.wait();
+            let publishes = self.publish(allocator.published(), &versions, &asking, begin);
+            let mut asked =
+                threads.into_iter().map(|thread| thread.join().unwrap_or_else(|panic| resume_unwind(panic)));
+            let begun = Refusals { publishes: publishes?, ..Refusals::default() };
+            asked.try_fold(begun, |sum, one| Ok(sum + one?))
+        })
+    }
+}
+
+impl Requests<'_> {
+    /// Publishes until nobody asks any more, and says how often.
+    fn publish<S: Scheme, B: Barrier>(
+        &mut self,
+        published: &Published<S, B, SEATS>,
+        versions: &[Zonelists; 2],
+        asking: &AtomicUsize,
+        begin: Instant,
+    ) -> Result<u64, PublishError> {
+        let mut publishes = 0;
+        loop {
+            for version in versions.iter().cycle().take(PUBLISHES) {
+                published.publish(version)?;
+                publishes += 1;
+            }
+            (self.tick)(begin.elapsed().min(self.time));
+            if asking.load(Relaxed) == 0 {
+                return Ok(publishes);
+            }
+        }
+    }
+}
+
+/// Asks in bursts for as long as there is time, at least one, and gives back at once what it gets.
+fn ask<S: Scheme, B: Barrier>(
+    allocator: &Allocator<S, B, SEATS>,
+    time: impl Fn() -> bool,
+) -> Result<Refusals, AllocatorError> {
+    let class = |urgency| allocator.class(&PageRequest::up_to(ZoneKind::Normal).urgency(urgency));
+    let classes = [class(Urgency::NONE)?, class(Urgency::NON_BLOCKING)?];
+    let asked: Vec<_> = nodes().flat_map(|node| classes.each_ref().map(|class| (node, class))).collect();
+    let mut local = allocator.local()?;
+    let mut sum = Refusals::default();
+    while sum.requests == 0 || time() {
+        for (node, class) in asked.iter().cycle().take(BURST) {
+            sum.requests += 1;
+            match local.alloc(*node, class) {
+                Ok(page) => local.free(page)?,
+                Err(OutOfMemory) => sum.failed += 1,
+            }
+        }
+    }
+    Ok(sum)
+}
+
+impl Add for Refusals {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        let Self { requests, failed, publishes } = other;
+        Self { requests: self.requests + requests, failed: self.failed + failed, publishes: self.publishes + publishes }
+    }
+}
+
+/// Counts a thread off, also out of a panic: the publisher waits for that.
+struct Done<'a>(&'a AtomicUsize);
+
+impl Drop for Done<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use zonelist_core::{Request, Scope};
+
+    use super::*;
+    use crate::schemes::SchemeId;
+
+    #[test]
+    fn nothing_but_the_normal_zone_can_serve_and_no_version_lacks_it() {
+        let request = Request::up_to(ZoneKind::Normal);
+        let versions = versions().unwrap();
+        for (version, zones) in versions.iter().zip([8, 1]) {
+            for node in nodes() {
+                let list = version.lists().of(node, Scope::Fallback);
+                assert_eq!((list.len(), list.last()), (zones, Some(&Zoneref::new(NORMAL))));
+                assert_eq!(list.iter().filter(|entry| request.admits(entry.zone())).count(), 1);
+            }
+        }
+    }
+
+    #[test]
+    fn a_burst_at_least_is_asked_for_and_published_under() {
+        for scheme in SchemeId::all() {
+            let mut requests = Requests { threads: 1, time: Duration::ZERO, tick: &mut |_| () };
+            let Refusals { requests, publishes, .. } = scheme.visit(&mut requests).unwrap();
+            assert!(requests == BURST as u64 && publishes > 0, "{}: {requests}, {publishes}", scheme.name());
+        }
+    }
+}
