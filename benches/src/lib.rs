@@ -6,6 +6,7 @@ pub mod commands;
 pub mod compare;
 pub mod contender;
 pub mod cubic;
+pub mod endure;
 pub mod evidence;
 pub mod instructions;
 pub mod machine;

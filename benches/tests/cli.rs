@@ -174,6 +174,7 @@ fn help_ends_with_an_example() {
         &["--help"][..],
         &["alloc", "--help"],
         &["compare", "--help"],
+        &["endure", "--help"],
         &["order", "--help"],
         &["zoneinfo", "--help"],
         &["schemes", "--help"],

@@ -2,6 +2,7 @@
 
 pub mod alloc;
 pub mod compare;
+pub mod endure;
 pub mod order;
 pub mod probe;
 pub mod replay;
@@ -30,6 +31,8 @@ pub enum Command {
     Compare(compare::Args),
     /// Allocators of page frames, side by side.
     Alloc(alloc::Args),
+    /// The page allocator over each scheme, under all that can be done to it: no page is lost or doubled.
+    Endure(endure::Args),
     /// The fallback order of every node, at boot and as a rebuild gives it now.
     Order(order::Args),
     /// The zones with watermarks and lowmem reserves computed from their sizes.
@@ -91,6 +94,7 @@ impl Command {
         match self {
             Self::Compare(args) => args.run(),
             Self::Alloc(args) => args.run(),
+            Self::Endure(args) => args.run(),
             Self::Order(args) => args.run(),
             Self::Zoneinfo(args) => args.run(),
             Self::Replay(args) => args.run(),
