@@ -5,13 +5,12 @@
 //! memory only and come and go together: those of the box change from `[Normal]` to seven Movable
 //! zones and `[Normal]` behind them, and back. The requests are for kernel memory from each node of
 //! the box, which nothing but the Normal zone can serve. It stands on every list of every version,
-//! and has pages far above its marks all the time, since each thread holds one at most and page
-//! caches hold no more than half of the zone. So every refusal is wrong, and what walks have missed
-//! is why.
+//! and has pages far above its marks all the time, since each thread holds one at most. So every
+//! refusal is wrong, and what walks have missed is why.
 //!
-//! Half of the requests may wait and half may not, as in an interrupt. Before one that may wait is
-//! refused, the allocator drains its caches, which waits for a publish that is under way: the walk
-//! behind that is hardly ever torn.
+//! The zone is too small for page caches. Before a request is refused that may wait, the allocator
+//! drains them, and walks again if there was a page in any; a drain waits for a publish that is under
+//! way, so that this walk would hardly ever be torn.
 
 use std::{
     ops::{Add, Range},
@@ -25,8 +24,7 @@ use std::{
 };
 
 use zonelist_core::{
-    Capacity, Lists, Marks, NodeId, OutOfMemory, PageRequest, Row, RowError, Urgency, ZoneId, ZoneKind, Zonelists,
-    Zoneref,
+    Capacity, Lists, Marks, NodeId, OutOfMemory, PageRequest, Row, RowError, ZoneId, ZoneKind, Zonelists, Zoneref,
     publish::{Barrier, PublishError, Published, Scheme},
 };
 
@@ -41,8 +39,8 @@ const BURST: usize = 6_000;
 /// Publishes between two looks at the clock.
 const PUBLISHES: usize = 64;
 
-/// Frames of each zone: a handle keeps a 32nd of them at hand at most, and there are 16 handles.
-const FRAMES: u64 = 1 << 12;
+/// Frames of the zone: fewer than 128, of which a handle would keep one.
+const FRAMES: u64 = 120;
 
 /// What became of the requests to one scheme's allocator.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -72,11 +70,6 @@ const NORMAL: ZoneId = ZoneId::new(NodeId::new(0).unwrap(), ZoneKind::Normal);
 /// Nodes of the box.
 const BOX: Range<u16> = 1..8;
 
-/// The nodes of the box, from each of which a thread asks.
-fn nodes() -> impl Iterator<Item = NodeId> {
-    BOX.filter_map(NodeId::new)
-}
-
 /// The lists with the box and without it.
 fn versions() -> Result<[Zonelists; 2], RowError> {
     let version = |there: bool| {
@@ -100,7 +93,7 @@ impl Visitor for Requests<'_> {
         let versions = versions()?;
         let published = Published::new(S::build(Capacity::of(versions[0].lists())));
         published.publish(&versions[0])?;
-        let marks = Marks { min: 64, low: 80, high: 96, ..Marks::default() };
+        let marks = Marks { min: 16, low: 20, high: 24, ..Marks::default() };
         let allocator: Allocator<S, B, SEATS> = allocator(published, &[(NORMAL, FRAMES, marks)])?;
         let (begin, time) = (Instant::now(), self.time);
         let (start, asking) = (Meeting::new(self.threads + 1), AtomicUsize::new(self.threads));
@@ -149,15 +142,14 @@ fn ask<S: Scheme, B: Barrier>(
     allocator: &Allocator<S, B, SEATS>,
     time: impl Fn() -> bool,
 ) -> Result<Refusals, AllocatorError> {
-    let class = |urgency| allocator.class(&PageRequest::up_to(ZoneKind::Normal).urgency(urgency));
-    let classes = [class(Urgency::NONE)?, class(Urgency::NON_BLOCKING)?];
-    let asked: Vec<_> = nodes().flat_map(|node| classes.each_ref().map(|class| (node, class))).collect();
+    let class = allocator.class(&PageRequest::up_to(ZoneKind::Normal))?;
+    let nodes: Vec<NodeId> = BOX.filter_map(NodeId::new).collect();
     let mut local = allocator.local()?;
     let mut sum = Refusals::default();
     while sum.requests == 0 || time() {
-        for (node, class) in asked.iter().cycle().take(BURST) {
+        for &node in nodes.iter().cycle().take(BURST) {
             sum.requests += 1;
-            match local.alloc(*node, class) {
+            match local.alloc(node, &class) {
                 Ok(page) => local.free(page)?,
                 Err(OutOfMemory) => sum.failed += 1,
             }
@@ -186,17 +178,73 @@ impl Drop for Done<'_> {
 
 #[cfg(test)]
 mod tests {
-    use zonelist_core::{Request, Scope};
+    use zonelist_core::{
+        Request, Scope,
+        publish::{At, Facts, FullFence, Grace, Guarantee, Walk, Writer},
+    };
 
     use super::*;
     use crate::schemes::SchemeId;
+
+    /// A scheme whose walks show nothing.
+    struct Blind;
+
+    #[derive(Clone)]
+    struct Nothing;
+
+    impl Iterator for Nothing {
+        type Item = Zoneref;
+
+        fn next(&mut self) -> Option<Zoneref> {
+            None
+        }
+    }
+
+    impl Walk for Nothing {}
+
+    impl Scheme for Blind {
+        const FACTS: Facts =
+            Facts { guarantee: Guarantee::Racy, ..<zonelist_core::StopWorld<Box<[zonelist_core::Slot]>>>::FACTS };
+        const GRACE: Grace = Grace::None;
+        type Local = ();
+        type Filter = ();
+        type Pinned<'g> = ();
+        type Walk<'w> = Nothing;
+
+        fn local(&self) {}
+
+        fn filter(&self, _: &Request) {}
+
+        fn pin<'g>(&'g self, (): &'g (), _: At<'g, Self>) {}
+
+        fn walk<'w, 'g: 'w>((): &'w (), _: NodeId, (): &'w ()) -> Nothing {
+            Nothing
+        }
+
+        fn publish(&self, _: Lists<'_>, _: &mut Writer<'_>) -> Result<(), PublishError> {
+            Ok(())
+        }
+    }
+
+    impl Buildable for Blind {
+        fn build(_: Capacity) -> Self {
+            Self
+        }
+    }
+
+    #[test]
+    fn every_refusal_counts() {
+        let mut requests = Requests { threads: 2, time: Duration::ZERO, tick: &mut |_| () };
+        let Refusals { requests, failed, .. } = requests.visit::<Blind, FullFence>().unwrap();
+        assert_eq!((requests, failed), (2 * BURST as u64, 2 * BURST as u64));
+    }
 
     #[test]
     fn nothing_but_the_normal_zone_can_serve_and_no_version_lacks_it() {
         let request = Request::up_to(ZoneKind::Normal);
         let versions = versions().unwrap();
         for (version, zones) in versions.iter().zip([8, 1]) {
-            for node in nodes() {
+            for node in BOX.filter_map(NodeId::new) {
                 let list = version.lists().of(node, Scope::Fallback);
                 assert_eq!((list.len(), list.last()), (zones, Some(&Zoneref::new(NORMAL))));
                 assert_eq!(list.iter().filter(|entry| request.admits(entry.zone())).count(), 1);

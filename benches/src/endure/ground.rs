@@ -27,8 +27,8 @@ pub(super) const NODES: [NodeId; 2] = [NodeId::new(0).unwrap(), NodeId::new(1).u
 /// The zone that is held back.
 pub(super) const RESERVE: ZoneId = ZoneId::new(NODES[0], Dma);
 
-/// Its frames: twice what the caches of all seats can hold, 1024 of a zone each.
-const RESERVE_FRAMES: u64 = 2 * 1024 * SEATS as u64;
+/// Its frames: too few for page caches, and enough for all threads to hold one.
+const RESERVE_FRAMES: u64 = 120;
 
 /// The other zones, with their frames for each thread: so few that they run out now and then. One at
 /// a time is off the lists.
@@ -102,7 +102,7 @@ fn small(zone: ZoneId, frames: u64) -> Plan {
 
 /// All of it is kept back from requests that admit another kind.
 fn reserve() -> Plan {
-    let mut marks = Marks { min: 64, low: 80, high: 96, ..Marks::default() };
+    let mut marks = Marks { min: 16, low: 20, high: 24, ..Marks::default() };
     ZoneKind::ALL.into_iter().filter(|&kind| kind > Dma).for_each(|kind| marks.reserve[kind.index()] = RESERVE_FRAMES);
     (RESERVE, RESERVE_FRAMES, marks)
 }

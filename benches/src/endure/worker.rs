@@ -79,11 +79,8 @@ impl<'g, S: Buildable, B: Barrier> Worker<'g, S, B> {
         let classes = (0..CLASSES).map(|_| class()).collect::<Result<_, _>>()?;
         let any = Request::up_to(Dma);
         let lists = [(NODES[0], any), (NODES[1], any), (RESERVE.node(), any.this_node())];
-        let reserved = lists.into_iter().flat_map(|(node, zones)| {
-            [Urgency::NONE, Urgency::NON_BLOCKING]
-                .map(|urgency| Ok((node, allocator.class(&PageRequest { zones, urgency, ..PageRequest::up_to(Dma) })?)))
-        });
-        let reserved = reserved.collect::<Result<_, OrderError>>()?;
+        let reserve = |(node, zones)| Ok((node, allocator.class(&PageRequest { zones, ..PageRequest::up_to(Dma) })?));
+        let reserved = lists.into_iter().map(reserve).collect::<Result<_, OrderError>>()?;
         let (local, owner, held) = (allocator.local()?, place as Owner + 1, Vec::new());
         Ok(Self { ground, owner, draw, local, classes, reserved, held, others, fault, counts: Counts::default() })
     }
