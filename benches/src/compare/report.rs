@@ -161,9 +161,7 @@ impl SchemeReport {
             to_hand: timed.to_hand,
         })
     }
-}
 
-impl SchemeReport {
     /// Whether it kept to its guarantee: only under [`Guarantee::Racy`] may a request pass over a zone that stays.
     #[must_use]
     pub fn holds(&self) -> bool {
@@ -254,8 +252,8 @@ impl fmt::Display for Report {
             "Each scheme as a multiple of `raw`, a walk of the same array that nothing protects. First zone: a \
              read that the\nnearest zone serves, as most allocations are; to by hand: the same, as a multiple of \
              code written for this one use,\nwithout the trait; dependent: each read waits for the one before. \
-             Walk: all zones of lists of that length. Alloc: a page \
-             at\nhand is taken from the page allocator and given back.\n"
+             Walk: all zones of lists of that length. Alloc: a page at \
+             hand\nis taken from the page allocator and given back.\n"
         )?;
         writeln!(f, "{}", self.consistency())?;
         writeln!(

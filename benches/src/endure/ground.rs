@@ -17,9 +17,8 @@ use crate::{
 /// Threads of a run at most.
 pub const MOST_THREADS: usize = 16;
 
-/// A handle for each thread, a second one while it starts over, and one that it leaked; twice that
-/// would be too many page caches.
-pub(super) const SEATS: usize = 4 * MOST_THREADS;
+/// For each thread its handle, a second one while it starts over, and one that it leaked.
+pub(super) const SEATS: usize = 3 * MOST_THREADS;
 
 /// The nodes, and each one's zones.
 pub(super) const NODES: [NodeId; 2] = [NodeId::new(0).unwrap(), NodeId::new(1).unwrap()];

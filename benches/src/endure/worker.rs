@@ -109,7 +109,8 @@ impl<'g, S: Buildable, B: Barrier> Worker<'g, S, B> {
             self.counts.handles_leaked += 1;
             mem::forget(self.renewed()?);
         }
-        let taking = if (step / PHASE).is_multiple_of(2) { 620 } else { 450 };
+        // Of a thousand steps that take or give a single block.
+        let taking = if (step / PHASE).is_multiple_of(2) { 525 } else { 310 };
         match self.draw.u32(..2_000) {
             0 => self.local.drain(),
             1 => {
@@ -125,7 +126,7 @@ impl<'g, S: Buildable, B: Barrier> Worker<'g, S, B> {
             60..160 => self.pass_on(),
             160..260 => inbox.try_iter().take(BULK).for_each(|passed| self.receive(passed)),
             260..400 => self.take_reserved(),
-            number if number % 1_000 < taking => self.take(),
+            _ if self.draw.u32(..1_000) < taking => self.take(),
             _ => self.give_any(),
         }
         Ok(())
