@@ -252,8 +252,8 @@ impl fmt::Display for Report {
             "Each scheme as a multiple of `raw`, a walk of the same array that nothing protects. First zone: a \
              read that the\nnearest zone serves, as most allocations are; to by hand: the same, as a multiple of \
              code written for this one use,\nwithout the trait; dependent: each read waits for the one before. \
-             Walk: all zones of lists of that length. Alloc: a page at \
-             hand\nis taken from the page allocator and given back.\n"
+             Walk: all zones of lists of that length.\nAlloc: a page \
+             at hand is taken from the page allocator and given back.\n"
         )?;
         writeln!(f, "{}", self.consistency())?;
         writeln!(
@@ -262,7 +262,7 @@ impl fmt::Display for Report {
              zone that was\nthere all the time is not seen; repeated: seen twice; empty: none seen at all, though \
              there was one; retried: the walk\nsays itself that it may be torn; broken: walks that the guarantee \
              rules out; refused: allocations in vain, though a zone\nthat was there all the time could have served. \
-             Publish: the median, and the\nslowest 1 %."
+             Publish: the median, and the slowest 1 %."
         )
     }
 }
