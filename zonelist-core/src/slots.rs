@@ -133,6 +133,20 @@ impl SlotFilter {
         Self { limit: Zoneref::limit(request.highest), own, nodes: request.nodes }
     }
 
+    /// Which of a node's lists it is for.
+    #[inline]
+    #[must_use]
+    pub const fn scope(&self) -> Scope {
+        if self.own == 0 { Scope::Fallback } else { Scope::ThisNode }
+    }
+
+    /// Whether an entry's kind and node will do: [`Request::admits`] in one comparison, unless a mask was asked for.
+    #[inline]
+    #[must_use]
+    pub fn admits(&self, entry: Zoneref) -> bool {
+        entry.word().wrapping_sub(1) < self.limit && self.admits_node(Some(entry))
+    }
+
     #[inline(always)]
     fn admits_node(&self, entry: Option<Zoneref>) -> bool {
         match (&self.nodes, entry) {
@@ -143,7 +157,7 @@ impl SlotFilter {
 }
 
 /// A table of zonelists. Walks borrow it; what a rewrite under them may show is up to the scheme.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Slots<S> {
     words: S,
     capacity: Capacity,
@@ -346,6 +360,8 @@ mod tests {
                 for nodes in [None, Some([0, 1].map(node).into_iter().collect()), Some(NodeSet::EMPTY)] {
                     let request = Request { scope, highest, nodes };
                     let filter = SlotFilter::new(&request);
+                    assert_eq!(filter.scope(), scope);
+                    assert!(zonerefs.iter().all(|&entry| filter.admits(entry) == request.admits(entry.zone())));
                     for from in [0, 1, 2, 3, 4, 1023].map(node) {
                         let admitted = lists.of(from, scope).iter().copied().filter(|z| request.admits(z.zone()));
                         let expected: Vec<_> = admitted.collect();
