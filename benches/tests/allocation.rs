@@ -14,6 +14,7 @@ use std::{
 
 use zonelist_bench::schemes::{Buildable, SchemeId, Visitor};
 use zonelist_core::{
+    Capacity,
     conformance::Sample,
     publish::{Allocates, Barrier, Progress, Published, ReaderError, StalledReader},
 };
@@ -73,9 +74,13 @@ const TIMES: usize = 5000;
 impl Visitor for Use {
     type Output = Reached;
 
+    fn capacity(&self) -> Capacity {
+        Sample::CAPACITY
+    }
+
     fn visit<S: Buildable, B: Barrier>(&mut self) -> Reached {
         let versions = Sample::default().versions;
-        let published: Published<S, B, 1> = Published::new(S::build(Sample::CAPACITY));
+        let published: Published<S, B, 1> = Published::new(S::build(self.capacity()));
         let publish = |turn: usize| {
             let version = &versions[turn % versions.len()];
             touches(|| published.publish(version).unwrap()).0
@@ -131,8 +136,12 @@ struct Register;
 impl Visitor for Register {
     type Output = bool;
 
+    fn capacity(&self) -> Capacity {
+        Sample::CAPACITY
+    }
+
     fn visit<S: Buildable, B: Barrier>(&mut self) -> bool {
-        let published: Published<S, B, 2> = Published::new(S::build(Sample::CAPACITY));
+        let published: Published<S, B, 2> = Published::new(S::build(self.capacity()));
         let (made, first) = touches(|| published.reader().unwrap());
         let second = published.reader().unwrap();
         let third = published.reader();
@@ -158,9 +167,13 @@ struct Stall {
 impl Visitor for Stall {
     type Output = i64;
 
+    fn capacity(&self) -> Capacity {
+        Sample::CAPACITY
+    }
+
     fn visit<S: Buildable, B: Barrier>(&mut self) -> i64 {
         let Sample { versions, requests } = Sample::default();
-        let published: Published<S, B, 1> = Published::new(S::build(Sample::CAPACITY));
+        let published: Published<S, B, 1> = Published::new(S::build(self.capacity()));
         published.publish(&versions[0]).unwrap();
         let filter = published.filter(&requests[0].1);
         let mut reader = published.reader().unwrap();

@@ -132,6 +132,8 @@ fn a_walk_of_a_copy_goes_on_across_publishes_and_the_next_one_shows_the_last() {
     for version in &versions {
         published.publish(version).unwrap();
     }
+    let rest = walk.clone().fold(Vec::new(), |rest, entry| [rest, vec![entry]].concat());
+    assert_eq!(rest, &list[1..]);
     assert!(walk.eq(list[1..].iter().copied()), "also over lists that are not current any more");
     let last = versions[2].lists().of(node, request.scope);
     assert!(last != list && guard.walk(node, &filter).eq(last.iter().copied()), "under the same guard");
