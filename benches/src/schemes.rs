@@ -3,7 +3,7 @@
 use std::str::FromStr;
 
 use zonelist_core::{
-    Capacity, Slot, Slots, StopWorld, StopWorldPreempted, ZoneId,
+    Capacity, Slot, Slots, StopWorld, StopWorldPreempted,
     publish::{Barrier, Facts, FullFence, Scheme},
 };
 use zonelist_epoch::{ArcSwap, EpochSwap};
@@ -54,12 +54,14 @@ impl<const ZONES: usize> Buildable for SeqCopy<ZONES> {
     }
 
     /// The smallest of a few sizes with room for the visitor's lists: a walk copies all the room there is.
+    ///
+    /// Longer lists than the largest holds are refused when they are published: its code grows with
+    /// its room, and the compiler's time with the square of that.
     fn receive<V: Visitor, B: Barrier>(visitor: &mut V) -> V::Output {
         match visitor.capacity().zones() {
             0..=8 => visitor.visit::<SeqCopy<8>, B>(),
             9..=64 => visitor.visit::<SeqCopy<64>, B>(),
-            65..=1024 => visitor.visit::<SeqCopy<1024>, B>(),
-            _ => visitor.visit::<SeqCopy<{ ZoneId::LIMIT }>, B>(),
+            _ => visitor.visit::<SeqCopy<1024>, B>(),
         }
     }
 }

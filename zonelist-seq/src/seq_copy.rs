@@ -14,7 +14,8 @@
 //! type, and a walk copies that length whatever the list has. An allocation that the first zone
 //! serves pays for the zones that it never looks at: choose `ZONES` no larger than the machine. The
 //! copy stands on the walker's stack, four bytes a zone. Only the nodes' number is free to be
-//! chosen at run time.
+//! chosen at run time. The volatile copy is compiled into a load and a store of each zone, which
+//! sets a limit of its own: beyond a few thousand zones the compiler takes minutes.
 //!
 //! **Who waits for whom.** A walk waits while its own list is written, and yields to the scheduler:
 //! if the publishing thread loses its CPU within that list, readers of the list wait until it is
@@ -53,6 +54,16 @@ pub struct SeqCopy<const ZONES: usize> {
 }
 
 type List<const ZONES: usize> = SeqLock<[Option<Zoneref>; ZONES]>;
+
+/// Longest lists that are copied in the walk's own code: the compiler makes a load and a store of each zone.
+const INLINE: usize = 64;
+
+/// Its code is there once for all walks: that of a thousand zones takes the compiler seconds, and four
+/// times as long for twice as many.
+#[inline(never)]
+fn out_of_line<const ZONES: usize>(list: &List<ZONES>) -> [Option<Zoneref>; ZONES] {
+    list.read()
+}
 
 /// Which of a node's lists is where.
 const SCOPES: [Scope; 2] = [Scope::Fallback, Scope::ThisNode];
@@ -141,7 +152,8 @@ impl<const ZONES: usize> Scheme for SeqCopy<ZONES> {
     #[inline(always)]
     fn walk<'w, 'g: 'w>(scheme: &'w &'g Self, node: NodeId, filter: &'w SlotFilter) -> CopyWalk<'w, ZONES> {
         let list = node.index() * SCOPES.len() + usize::from(filter.scope() == SCOPES[1]);
-        let zones = scheme.lists.get(list).unwrap_or(&scheme.empty).read();
+        let list = scheme.lists.get(list).unwrap_or(&scheme.empty);
+        let zones = if ZONES <= INLINE { list.read() } else { out_of_line(list) };
         CopyWalk { zones, next: 0, filter }
     }
 
