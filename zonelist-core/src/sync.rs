@@ -44,12 +44,11 @@ impl Backoff {
         #[cfg(not(loom))]
         {
             #[cfg(feature = "std")]
-            match self.turns {
-                ..=Self::TURNS => core::hint::spin_loop(),
-                ..=Self::YIELDS => std::thread::yield_now(),
-                _ => std::thread::sleep(std::time::Duration::from_micros(50)),
+            if self.turns > Self::YIELDS {
+                return std::thread::sleep(std::time::Duration::from_micros(50));
+            } else if self.turns > Self::TURNS {
+                return std::thread::yield_now();
             }
-            #[cfg(not(feature = "std"))]
             core::hint::spin_loop();
         }
     }

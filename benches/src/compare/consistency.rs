@@ -57,16 +57,16 @@ impl Pressure<'_> {
         const ZONEREFS: usize = 1 << 22;
         (ZONEREFS / (self.capacity().zones() + 1)).clamp(1, MOST)
     }
+}
+
+impl Visitor for Pressure<'_> {
+    type Output = Result<Consistency, PressureError>;
 
     fn capacity(&self) -> Capacity {
         let needs = self.toggle.versions.iter().map(|version| Capacity::of(version.lists()));
         let (nodes, zones) = needs.fold((0, 0), |(n, z), need| (n.max(need.nodes()), z.max(need.zones())));
         Capacity::new(nodes, zones).unwrap_or(Capacity::of(zonelist_core::Lists::EMPTY))
     }
-}
-
-impl Visitor for Pressure<'_> {
-    type Output = Result<Consistency, PressureError>;
 
     fn visit<S: Buildable, B: Barrier>(&mut self) -> Self::Output {
         let published: Published<S, B, SEATS> = Published::new(S::build(self.capacity()));

@@ -189,7 +189,11 @@ struct SetUp<'l> {
 impl Visitor for SetUp<'_> {
     type Output = Result<Box<dyn Contender>, SetupError>;
 
+    fn capacity(&self) -> Capacity {
+        Capacity::of(self.lists)
+    }
+
     fn visit<S: Buildable, B: Barrier>(&mut self) -> Self::Output {
-        Ok(Box::new(Through::<S, B>::new(S::build(Capacity::of(self.lists)), self.lists)?))
+        Ok(Box::new(Through::<S, B>::new(S::build(self.capacity()), self.lists)?))
     }
 }
