@@ -14,7 +14,7 @@ struct Shown {
     tests: &'static [&'static str],
 }
 
-const ALL: &[&str] = &["StopWorld", "StopWorldPreempted", "EpochSwap", "SeqRetry", "InPlace"];
+const ALL: &[&str] = &["StopWorld", "StopWorldPreempted", "EpochSwap", "ArcSwap", "SeqRetry", "SeqCopy", "InPlace"];
 
 /// All evidence there is.
 const SHOWN: &[Shown] = &[
@@ -46,6 +46,14 @@ const SHOWN: &[Shown] = &[
         ],
     },
     Shown {
+        schemes: &["ArcSwap"],
+        fact: "guarantee",
+        tests: &[
+            "zonelist-epoch/tests/stress.rs: arc_swap_shows_snapshots_under_load",
+            "zonelist-epoch/tests/stress.rs: a_reader_that_holds_nothing_and_an_early_free_are_condemned",
+        ],
+    },
+    Shown {
         schemes: &["SeqRetry"],
         fact: "guarantee",
         tests: &[
@@ -54,6 +62,14 @@ const SHOWN: &[Shown] = &[
             "zonelist-seq/tests/loom.rs: a_walk_across_two_publishes_is_told",
             "zonelist-seq/tests/loom.rs: two_publishers_of_seq_retry_are_serialised",
             "zonelist-seq/tests/stress.rs: seq_retry_tells_every_torn_walk",
+        ],
+    },
+    Shown {
+        schemes: &["SeqCopy"],
+        fact: "guarantee",
+        tests: &[
+            "zonelist-seq/tests/stress.rs: seq_copy_shows_snapshots_under_load",
+            "zonelist-seq/tests/stress.rs: a_lock_around_each_zoneref_is_condemned",
         ],
     },
     Shown {
@@ -96,6 +112,14 @@ const SHOWN: &[Shown] = &[
         schemes: &["EpochSwap"],
         fact: "retires",
         tests: &["zonelist-epoch/tests/loom.rs: epoch_swap_waits_for_a_grace_period"],
+    },
+    Shown {
+        schemes: &["ArcSwap"],
+        fact: "retires",
+        tests: &[
+            "zonelist-epoch/tests/publish.rs: arc_swap_retires_when_walks_that_began_before_have_ended",
+            "zonelist-epoch/tests/publish.rs: more_guards_of_arc_swap_than_a_thread_has_slots_hold_their_versions",
+        ],
     },
 ];
 

@@ -6,17 +6,23 @@ use zonelist_core::{
     Capacity, Slot, Slots, StopWorld, StopWorldPreempted,
     publish::{Barrier, Facts, FullFence, Scheme},
 };
-use zonelist_epoch::EpochSwap;
+use zonelist_epoch::{ArcSwap, EpochSwap};
 use zonelist_inplace::InPlace;
-use zonelist_seq::SeqRetry;
+use zonelist_seq::{SeqCopy, SeqRetry};
 
 /// Seats of every scheme that the commands set up: more than they ever have readers.
 pub const SEATS: usize = 16;
 
 /// A scheme that the commands can set up.
 pub trait Buildable: Scheme + Send + 'static {
-    /// One with room for so much, and nothing published.
+    /// One with room for so much, and nothing published. A scheme whose room is part of its type
+    /// has what the type has, and refuses what does not fit.
     fn build(capacity: Capacity) -> Self;
+
+    /// Sends a visitor to the type of this scheme that suits what it is to hold: for most, this one.
+    fn receive<V: Visitor, B: Barrier>(visitor: &mut V) -> V::Output {
+        visitor.visit::<Self, B>()
+    }
 }
 
 macro_rules! over_slots {
@@ -36,10 +42,37 @@ impl Buildable for EpochSwap {
     }
 }
 
+impl Buildable for ArcSwap {
+    fn build(_: Capacity) -> Self {
+        Self::new()
+    }
+}
+
+impl<const ZONES: usize> Buildable for SeqCopy<ZONES> {
+    fn build(capacity: Capacity) -> Self {
+        Self::new(capacity.nodes())
+    }
+
+    /// The smallest of a few sizes with room for the visitor's lists: a walk copies all the room there is.
+    ///
+    /// Longer lists than the largest holds are refused when they are published: its code grows with
+    /// its room, and the compiler's time with the square of that.
+    fn receive<V: Visitor, B: Barrier>(visitor: &mut V) -> V::Output {
+        match visitor.capacity().zones() {
+            0..=8 => visitor.visit::<SeqCopy<8>, B>(),
+            9..=64 => visitor.visit::<SeqCopy<64>, B>(),
+            _ => visitor.visit::<SeqCopy<1024>, B>(),
+        }
+    }
+}
+
 /// Something done for each scheme. A visitor, because a scheme is a type.
 pub trait Visitor {
     /// What comes of one.
     type Output;
+
+    /// What it is going to publish needs no more room than this.
+    fn capacity(&self) -> Capacity;
 
     /// Does it, with the barrier pair that works best here.
     fn visit<S: Buildable, B: Barrier>(&mut self) -> Self::Output;
@@ -52,7 +85,9 @@ macro_rules! with_schemes {
             StopWorld<Box<[Slot]>>,
             StopWorldPreempted<Box<[Slot]>>,
             EpochSwap,
+            ArcSwap,
             SeqRetry<Box<[Slot]>>,
+            SeqCopy<8>,
             InPlace<Box<[Slot]>>,
         }
     };
@@ -117,9 +152,9 @@ impl FromStr for SchemeId {
 fn send<V: Visitor, S: Buildable>(visitor: &mut V) -> V::Output {
     #[cfg(all(target_os = "linux", not(loom)))]
     if asymmetric() {
-        return visitor.visit::<S, zonelist_core::publish::Membarrier>();
+        return S::receive::<V, zonelist_core::publish::Membarrier>(visitor);
     }
-    visitor.visit::<S, FullFence>()
+    S::receive::<V, FullFence>(visitor)
 }
 
 /// Whether writers can run a barrier on the readers' CPUs, so that readers need none.

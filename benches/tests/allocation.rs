@@ -5,6 +5,7 @@ use std::{
     alloc::{GlobalAlloc, Layout, System},
     cell::Cell,
     hint::black_box,
+    ops::BitOr,
     sync::{
         Barrier as Meeting,
         atomic::{AtomicBool, AtomicI64, Ordering::SeqCst},
@@ -14,6 +15,7 @@ use std::{
 
 use zonelist_bench::schemes::{Buildable, SchemeId, Visitor};
 use zonelist_core::{
+    Capacity,
     conformance::Sample,
     publish::{Allocates, Barrier, Progress, Published, ReaderError, StalledReader},
 };
@@ -73,9 +75,13 @@ const TIMES: usize = 5000;
 impl Visitor for Use {
     type Output = Reached;
 
+    fn capacity(&self) -> Capacity {
+        Sample::CAPACITY
+    }
+
     fn visit<S: Buildable, B: Barrier>(&mut self) -> Reached {
         let versions = Sample::default().versions;
-        let published: Published<S, B, 1> = Published::new(S::build(Sample::CAPACITY));
+        let published: Published<S, B, 1> = Published::new(S::build(self.capacity()));
         let publish = |turn: usize| {
             let version = &versions[turn % versions.len()];
             touches(|| published.publish(version).unwrap()).0
@@ -128,18 +134,33 @@ fn a_scheme_reaches_for_the_heap_where_it_says_and_nowhere_else() {
 /// Whether a reader takes a place of its own: one of two seats, or memory.
 struct Register;
 
+/// Threads that register at once, more than this process has had before at a time: a place that an
+/// ended thread has left behind would do for a few.
+const NEWCOMERS: usize = 64;
+
 impl Visitor for Register {
     type Output = bool;
 
+    fn capacity(&self) -> Capacity {
+        Sample::CAPACITY
+    }
+
     fn visit<S: Buildable, B: Barrier>(&mut self) -> bool {
-        let published: Published<S, B, 2> = Published::new(S::build(Sample::CAPACITY));
-        let (made, first) = touches(|| published.reader().unwrap());
-        let second = published.reader().unwrap();
-        let third = published.reader();
-        let refused = matches!(third, Err(ReaderError::NoSeat { seats: 2 }));
-        assert!(refused || third.is_ok());
-        drop((first, second));
-        refused || made > 0
+        let published: Published<S, B, 2> = Published::new(S::build(self.capacity()));
+        let all_are_in = Meeting::new(NEWCOMERS);
+        let newcomer = || {
+            let (made, reader) = touches(|| published.reader());
+            all_are_in.wait();
+            match reader {
+                Ok(_) => made > 0,
+                Err(ReaderError::NoSeat { seats }) => seats == 2,
+                Err(error) => panic!("{error}"),
+            }
+        };
+        thread::scope(|scope| {
+            let newcomers: Vec<_> = (0..NEWCOMERS).map(|_| scope.spawn(newcomer)).collect();
+            newcomers.into_iter().map(|newcomer| newcomer.join().unwrap()).fold(false, BitOr::bitor)
+        })
     }
 }
 
@@ -158,9 +179,13 @@ struct Stall {
 impl Visitor for Stall {
     type Output = i64;
 
+    fn capacity(&self) -> Capacity {
+        Sample::CAPACITY
+    }
+
     fn visit<S: Buildable, B: Barrier>(&mut self) -> i64 {
         let Sample { versions, requests } = Sample::default();
-        let published: Published<S, B, 1> = Published::new(S::build(Sample::CAPACITY));
+        let published: Published<S, B, 1> = Published::new(S::build(self.capacity()));
         published.publish(&versions[0]).unwrap();
         let filter = published.filter(&requests[0].1);
         let mut reader = published.reader().unwrap();

@@ -7,9 +7,9 @@ use zonelist_core::{
     Slot, StopWorld, StopWorldPreempted,
     publish::{Reclaim, Scheme},
 };
-use zonelist_epoch::EpochSwap;
+use zonelist_epoch::{ArcSwap, EpochSwap};
 use zonelist_inplace::InPlace;
-use zonelist_seq::SeqRetry;
+use zonelist_seq::{SeqCopy, SeqRetry};
 
 /// Asks whether a scheme implements [`Reclaim`]: what a type has itself comes before what a trait gives it.
 struct Ask<S>(PhantomData<S>);
@@ -35,7 +35,9 @@ fn a_scheme_retires_if_it_has_grace_periods() {
         StopWorld<Box<[Slot]>>,
         StopWorldPreempted<Box<[Slot]>>,
         EpochSwap,
+        ArcSwap,
         SeqRetry<Box<[Slot]>>,
+        SeqCopy<8>,
         InPlace<Box<[Slot]>>,
     ];
     let names = asked.map(|(facts, _)| facts.scheme);

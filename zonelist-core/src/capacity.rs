@@ -94,7 +94,11 @@ impl Capacity {
         self.zones + 1
     }
 
-    pub(crate) fn check(self, lists: Lists<'_>) -> Result<(), CapacityError> {
+    /// Whether the lists fit.
+    ///
+    /// # Errors
+    /// Says what they need and what there is.
+    pub fn check(self, lists: Lists<'_>) -> Result<(), CapacityError> {
         let needed = Self::of(lists);
         if needed.nodes > self.nodes || needed.zones > self.zones {
             return Err(CapacityError { needed, capacity: self });

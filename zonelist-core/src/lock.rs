@@ -107,8 +107,12 @@ unsafe impl RawLock for Spin {
         }
     }
 
+    /// Looks first: an exchange would take the line from its holder, also in vain.
     #[inline]
     fn try_lock(&self) -> Option<()> {
+        if self.0.load(Relaxed) {
+            return None;
+        }
         // Acquire: pairs with the release in `unlock`.
         let acquire = if fault("spin: taken too early") { Relaxed } else { Acquire };
         self.0.compare_exchange(false, true, acquire, Relaxed).ok().map(drop)

@@ -139,15 +139,23 @@ impl SlotFilter {
         Self { at_once, limit, own, nodes: request.nodes }
     }
 
-    /// Whether an entry is let through, if not at once.
+    /// Which of a node's lists it is for.
     #[inline]
-    fn admits(&self, entry: Zoneref) -> bool {
+    #[must_use]
+    pub const fn scope(&self) -> Scope {
+        if self.own == 0 { Scope::Fallback } else { Scope::ThisNode }
+    }
+
+    /// Whether an entry's kind and node will do, as [`Request::admits`] says.
+    #[inline]
+    #[must_use]
+    pub fn admits(&self, entry: Zoneref) -> bool {
         entry.word() - 1 < self.limit && self.nodes.as_ref().is_none_or(|nodes| nodes.contains(entry.node()))
     }
 }
 
 /// A table of zonelists. Walks borrow it; what a rewrite under them may show is up to the scheme.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Slots<S> {
     words: S,
     capacity: Capacity,
@@ -356,6 +364,8 @@ mod tests {
                 for nodes in [None, Some([0, 1].map(node).into_iter().collect()), Some(NodeSet::EMPTY)] {
                     let request = Request { scope, highest, nodes };
                     let filter = SlotFilter::new(&request);
+                    assert_eq!(filter.scope(), scope);
+                    assert!(zonerefs.iter().all(|&entry| filter.admits(entry) == request.admits(entry.zone())));
                     for from in [0, 1, 2, 3, 4, 1023].map(node) {
                         let admitted = lists.of(from, scope).iter().copied().filter(|z| request.admits(z.zone()));
                         let expected: Vec<_> = admitted.collect();

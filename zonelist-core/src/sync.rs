@@ -13,7 +13,8 @@ pub mod atomic {
 
 /// Waits a little for another thread.
 ///
-/// Spins at first; with `std` it then yields, since the thread waited for may need this very CPU.
+/// Spins at first; with `std` it then yields, since the thread waited for may need this very CPU, and
+/// in the end sleeps, 50 us at a time, since it has been taken off its own.
 /// Under loom every turn yields, and a wait of more than three turns branches no further: two
 /// threads that wait for a third could otherwise wake each other for ever.
 #[derive(Debug, Default)]
@@ -25,6 +26,10 @@ impl Backoff {
     /// Turns spent spinning before the first yield; under loom, turns explored.
     #[cfg(any(feature = "std", loom))]
     const TURNS: u32 = if cfg!(loom) { 3 } else { 64 };
+
+    /// The last turn that yields: some 100 us where nobody else wants the CPU.
+    #[cfg(all(feature = "std", not(loom)))]
+    const YIELDS: u32 = Self::TURNS + 256;
 
     /// One turn of waiting.
     pub fn wait(&mut self) {
@@ -39,9 +44,10 @@ impl Backoff {
         #[cfg(not(loom))]
         {
             #[cfg(feature = "std")]
-            if self.turns > Self::TURNS {
-                std::thread::yield_now();
-                return;
+            if self.turns > Self::YIELDS {
+                return std::thread::sleep(std::time::Duration::from_micros(50));
+            } else if self.turns > Self::TURNS {
+                return std::thread::yield_now();
             }
             core::hint::spin_loop();
         }

@@ -1,12 +1,16 @@
 //! The sequence schemes under load, on real threads.
-#![cfg(not(loom))]
+#![cfg(all(feature = "seqlock", not(loom)))]
 
 use zonelist_core::{
     Slots,
     conformance::{Sample, stressed},
     publish::{FullFence, Published},
 };
-use zonelist_seq::SeqRetry;
+use zonelist_seq::{SeqCopy, SeqRetry};
+
+mod twin;
+
+use twin::Twin;
 
 #[test]
 fn seq_retry_tells_every_torn_walk() {
@@ -15,4 +19,20 @@ fn seq_retry_tells_every_torn_walk() {
         let tally = stressed(&Published::<_, FullFence, 1>::new(scheme), publishers);
         assert_eq!((tally.violations, tally.unreported), (0, 0));
     }
+}
+
+#[test]
+fn seq_copy_shows_snapshots_under_load() {
+    for publishers in [1, 2] {
+        // Of just the size, and of one that takes much longer to copy.
+        let small = stressed(&Published::<_, FullFence, 1>::new(SeqCopy::<4>::new(3)), publishers);
+        let large = stressed(&Published::<_, FullFence, 1>::new(SeqCopy::<1024>::new(3)), publishers);
+        assert_eq!((small.violations, small.torn, large.violations, large.torn), (0, 0, 0, 0));
+    }
+}
+
+#[test]
+fn a_lock_around_each_zoneref_is_condemned() {
+    let tally = stressed(&Published::<_, FullFence, 1>::new(Twin::new(Sample::CAPACITY)), 1);
+    assert!(tally.violations > 0 && tally.violations == tally.torn, "{tally}");
 }

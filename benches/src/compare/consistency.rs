@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use hdrhistogram::{CreationError, Histogram};
 use zonelist_core::{
-    Zonelists,
+    Capacity, Zonelists,
     conformance::{Load, Stress, StressError, Tally},
     publish::{Barrier, Published},
 };
@@ -62,8 +62,12 @@ impl Pressure<'_> {
 impl Visitor for Pressure<'_> {
     type Output = Result<Consistency, PressureError>;
 
+    fn capacity(&self) -> Capacity {
+        self.toggle.capacity()
+    }
+
     fn visit<S: Buildable, B: Barrier>(&mut self) -> Self::Output {
-        let published: Published<S, B, SEATS> = Published::new(S::build(self.toggle.capacity()));
+        let published: Published<S, B, SEATS> = Published::new(S::build(self.capacity()));
         let versions: &[Zonelists] = &self.toggle.versions;
         let (readers, walks) = (self.readers, self.burst());
         let load = Load { readers, publishers: 1, walks, versions, requests: &self.toggle.walks };

@@ -70,6 +70,9 @@ const NORMAL: ZoneId = ZoneId::new(NodeId::new(0).unwrap(), ZoneKind::Normal);
 /// Nodes of the box.
 const BOX: Range<u16> = 1..8;
 
+/// Room for the lists of all nodes, each with a zone of every node.
+const CAPACITY: Capacity = Capacity::new(BOX.end as usize, BOX.end as usize).unwrap();
+
 /// The lists with the box and without it.
 fn versions() -> Result<[Zonelists; 2], RowError> {
     let version = |there: bool| {
@@ -89,9 +92,13 @@ fn versions() -> Result<[Zonelists; 2], RowError> {
 impl Visitor for Requests<'_> {
     type Output = Result<Refusals, AllocatorError>;
 
+    fn capacity(&self) -> Capacity {
+        CAPACITY
+    }
+
     fn visit<S: Buildable, B: Barrier>(&mut self) -> Self::Output {
         let versions = versions()?;
-        let published = Published::new(S::build(Capacity::of(versions[0].lists())));
+        let published = Published::new(S::build(CAPACITY));
         published.publish(&versions[0])?;
         let marks = Marks { min: 16, low: 20, high: 24, ..Marks::default() };
         let allocator: Allocator<S, B, SEATS> = allocator(published, &[(NORMAL, FRAMES, marks)])?;

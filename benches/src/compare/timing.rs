@@ -212,8 +212,12 @@ struct SetUp<'l> {
 impl Visitor for SetUp<'_> {
     type Output = Result<Box<dyn Contender>, SetupError>;
 
+    fn capacity(&self) -> Capacity {
+        Capacity::of(self.lists)
+    }
+
     fn visit<S: Buildable, B: Barrier>(&mut self) -> Self::Output {
-        Ok(Box::new(Through::<S, B>::new(S::build(Capacity::of(self.lists)), self.lists)?))
+        Ok(Box::new(Through::<S, B>::new(S::build(self.capacity()), self.lists)?))
     }
 }
 
@@ -226,8 +230,11 @@ struct SetUpPairs<'l> {
 impl Visitor for SetUpPairs<'_> {
     type Output = Result<Box<dyn Pairs>, SetupError>;
 
+    fn capacity(&self) -> Capacity {
+        Capacity::of(self.lists)
+    }
+
     fn visit<S: Buildable, B: Barrier>(&mut self) -> Self::Output {
-        let scheme = S::build(Capacity::of(self.lists));
-        Ok(Box::new(ThroughPages::<S, B>::new(scheme, self.lists, self.node)?))
+        Ok(Box::new(ThroughPages::<S, B>::new(S::build(self.capacity()), self.lists, self.node)?))
     }
 }

@@ -9,7 +9,8 @@ use std::sync::atomic::{
 };
 
 use crossbeam_epoch::{Atomic, Collector, LocalHandle};
-use zonelist_core::{Capacity, Lists, NodeId, Slot, SlotFilter, Slots, Zoneref};
+use seqlock::SeqLock;
+use zonelist_core::{Capacity, Lists, NodeId, NodeSet, Scope, Slot, SlotFilter, Slots, Zoneref};
 
 use super::{ANY, Contender, Look, sum};
 
@@ -32,6 +33,16 @@ pub fn by_hand(scheme: &str, lists: Lists<'_>, asymmetric: bool) -> Option<Box<d
             let local = Collector::new().register();
             Box::new(EpochSwap { local, current: Box::new(Atomic::new(Slots::fixed(lists))), filter })
         }
+        "ArcSwap" => {
+            let current = Box::new(arc_swap::ArcSwap::from_pointee(Slots::fixed(lists)));
+            Box::new(ArcSwap { current, filter })
+        }
+        // In the sizes that the scheme comes in, but the one that takes the compiler long.
+        "SeqCopy" => match Capacity::of(lists).zones() {
+            0..=8 => Box::new(SeqCopy::<8>::new(lists, filter)),
+            9..=64 => Box::new(SeqCopy::<64>::new(lists, filter)),
+            _ => return None,
+        },
         _ => return None,
     })
 }
@@ -179,5 +190,53 @@ impl Drop for EpochSwap {
     fn drop(&mut self) {
         // SAFETY: nobody else has it; it was made by `Atomic::new`.
         drop(unsafe { std::mem::take(&mut *self.current).into_owned() });
+    }
+}
+
+struct ArcSwap {
+    current: Box<arc_swap::ArcSwap<Table>>,
+    filter: SlotFilter,
+}
+
+impl Look for ArcSwap {
+    #[inline(always)]
+    fn first(&mut self, node: NodeId) -> Option<Zoneref> {
+        self.current.load().walk(node, &self.filter).next()
+    }
+
+    #[inline(always)]
+    fn all(&mut self, node: NodeId) -> u32 {
+        sum(self.current.load().walk(node, &self.filter))
+    }
+}
+
+struct SeqCopy<const ZONES: usize> {
+    rows: Box<[SeqLock<[Option<Zoneref>; ZONES]>]>,
+    filter: SlotFilter,
+}
+
+impl<const ZONES: usize> SeqCopy<ZONES> {
+    fn new(lists: Lists<'_>, filter: SlotFilter) -> Self {
+        let row = |node| {
+            let mut row = [None; ZONES];
+            row.iter_mut().zip(lists.of(node, Scope::Fallback)).for_each(|(zone, &entry)| *zone = Some(entry));
+            SeqLock::new(row)
+        };
+        Self { rows: NodeSet::ALL.iter().take(lists.nodes()).map(row).collect(), filter }
+    }
+}
+
+impl<const ZONES: usize> Look for SeqCopy<ZONES> {
+    #[inline(always)]
+    fn first(&mut self, node: NodeId) -> Option<Zoneref> {
+        let zones = self.rows.get(node.index())?.read();
+        zones.iter().map_while(|&zone| zone).find(|&entry| self.filter.admits(entry))
+    }
+
+    #[inline(always)]
+    fn all(&mut self, node: NodeId) -> u32 {
+        let Some(row) = self.rows.get(node.index()) else { return 0 };
+        let zones = row.read();
+        sum(zones.iter().map_while(|&zone| zone).filter(|&entry| self.filter.admits(entry)))
     }
 }

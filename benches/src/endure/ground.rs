@@ -38,6 +38,9 @@ const SMALL: [(ZoneId, u64); 4] = [
     (ZoneId::new(NODES[1], Movable), 1_024),
 ];
 
+/// Room for the lists of both nodes, with all zones on each.
+pub(super) const CAPACITY: Capacity = Capacity::new(NODES.len(), SMALL.len() + 1).unwrap();
+
 /// What all threads share.
 pub(super) struct Ground<S: Buildable, B: Barrier> {
     pub(super) allocator: Allocator<S, B, SEATS>,
@@ -65,7 +68,7 @@ impl<S: Buildable, B: Barrier> Ground<S, B> {
     pub(super) fn new(threads: usize) -> Result<Self, AllocatorError> {
         let off = [None].into_iter().chain(SMALL.map(|(zone, _)| Some(zone)));
         let versions = off.map(version).collect::<Result<Vec<_>, RowError>>()?;
-        let published = Published::new(S::build(Capacity::of(versions[0].lists())));
+        let published = Published::new(S::build(CAPACITY));
         published.publish(&versions[0])?;
         let plans: Vec<Plan> =
             SMALL.map(|(zone, frames)| small(zone, frames * threads as u64)).into_iter().chain([reserve()]).collect();

@@ -27,7 +27,7 @@ use std::{
 };
 
 use serde::Serialize;
-use zonelist_core::publish::Barrier;
+use zonelist_core::{Capacity, publish::Barrier};
 
 use crate::{
     allocator::AllocatorError,
@@ -109,6 +109,10 @@ pub struct Outcome {
 
 impl Visitor for Endurance<'_> {
     type Output = Result<Outcome, AllocatorError>;
+
+    fn capacity(&self) -> Capacity {
+        ground::CAPACITY
+    }
 
     fn visit<S: Buildable, B: Barrier>(&mut self) -> Self::Output {
         let ground = Ground::<S, B>::new(self.threads)?;

@@ -3,9 +3,9 @@
 use std::fmt;
 
 use zonelist_core::{Slot, StopWorld, StopWorldPreempted};
-use zonelist_epoch::EpochSwap;
+use zonelist_epoch::{ArcSwap, EpochSwap};
 use zonelist_inplace::InPlace;
-use zonelist_seq::SeqRetry;
+use zonelist_seq::{SeqCopy, SeqRetry};
 
 use super::{
     Kind, Outcome, Pool, Trial,

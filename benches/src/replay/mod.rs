@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use serde::Serialize;
 use serde_json::json;
 use zonelist_core::{
-    Request, Rules, Scope, Spin, ZoneId, ZoneKind, Zoneref,
+    Capacity, Request, Rules, Scope, Spin, ZoneId, ZoneKind, Zoneref,
     hotplug::{Frames, HotplugError, OnlineTo, Operation, Pinned, RunningMachine, Setting, State},
     publish::{Barrier, Published, Reader},
 };
@@ -103,8 +103,12 @@ impl Visitor for Run<'_> {
     /// Each step with its place in the record.
     type Output = Result<Vec<(usize, Step)>, SetupError>;
 
+    fn capacity(&self) -> Capacity {
+        self.state.capacity()
+    }
+
     fn visit<S: Buildable, B: Barrier>(&mut self) -> Self::Output {
-        let published = Published::new(S::build(self.state.capacity()));
+        let published = Published::new(S::build(self.capacity()));
         let running: Running<S, B> = RunningMachine::new(self.state.clone(), published, Pins::default())?;
         let mut reader = running.reader()?;
         self.judge_lists(None, &running, &mut reader);

@@ -212,11 +212,11 @@ const SHARE: usize = 128;
 
 /// How many blocks come or go this time; 0 if the zone's pages are not to be kept in caches.
 ///
-/// At most half of what there is room for, and so few of a small zone that its pages are not all in
-/// caches: four batches are a 32nd of it.
+/// Of what there is room for, at most half for single frames, which a zone gives by the row, and a quarter for
+/// others. So few of a small zone that its pages are not all in caches: four batches are a 32nd of it.
 fn next_batch<L: RawLock>(zone: &Zone<'_, L>, hands: &mut Hands<'_>, tag: Tag, trend: Trend) -> usize {
     let most = if zone.uncached().load(Relaxed) > 0 { 0 } else { (zone.watch().managed() / SHARE) >> tag.order() };
-    let most = most.min(depth(tag) / 2);
+    let most = most.min(if tag.order() == 0 { depth(tag) / 2 } else { depth(tag) / 4 });
     let batch = match trend {
         Trend::Up => (2 * hands.batch(tag)).max(FIRST >> tag.order()),
         Trend::Down => hands.batch(tag) / 2,

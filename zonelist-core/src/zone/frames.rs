@@ -254,7 +254,7 @@ impl<'m> Frames<'m> {
                 self.put(block, state.with_one_more().with_hint(Some(hint)));
             }
         }
-        self.renew_some(frames.len() / 32 + 1);
+        self.renew_some(frames.len() / 128 + 1);
     }
 
     /// Gives a block of frames back.

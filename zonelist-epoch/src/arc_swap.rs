@@ -1,0 +1,160 @@
+//! `ArcSwap`: a counted pointer to the current version, swapped; by the crate of that name.
+//!
+//! A reader enters by a load, which notes the pointer in a debt slot of its thread instead of
+//! counting itself; a publish builds the next version on the heap, swaps the pointer, and counts on
+//! behalf of every reader that it finds in debt. So a version lives as long as somebody is in it.
+//!
+//! **Why a walk is a snapshot.** A version is never written once it is published, and a guard holds
+//! the one that was current when it was entered.
+//!
+//! **Who frees a version.** By itself the last one to leave it would, which may be a reader: a walk
+//! would then reach for the heap. So the writer keeps what it has replaced, until a later publish or
+//! `synchronize` finds that it is the only one who does. [`Arc::get_mut`] tells, and acquires what
+//! the readers released when they left; a count that is merely read would not. What is kept are the
+//! versions that readers stand in, one for each at most, and those they left since.
+//!
+//! **What a grace period is.** A walk over the current version has to end too, and there is no
+//! telling those that began before from those that began after. So `synchronize` publishes the
+//! current version again, as a copy, and waits until nobody is in any of the replaced ones. None of
+//! them can be entered any more, so that it waits for no walk that begins later.
+//!
+//! **Where a walk reaches for the heap after all.** The debt slots are the thread's own: the crate
+//! makes them when the thread first loads, and keeps them for other threads when it ends. Registering
+//! a reader is that first load, and its handle stays with its thread. So below a global allocator
+//! register before the first allocation that walks, not from within one; and in the destructor of
+//! another thread-local, with the slots gone, each load may make new ones. Eight guards a thread are
+//! slots; one that is entered while eight are alive is counted, and as correct.
+//!
+//! Models cannot enter the crate. It is checked by stress, and by that the same judge condemns a
+//! scheme of the same shape that frees a version too early, or whose readers do not hold theirs.
+
+use std::{marker::PhantomData, sync::Arc};
+
+use ::arc_swap::Guard;
+use zonelist_core::{
+    Lists, Locked, NodeId, Request, SlotFilter, SlotWalk, Slots, Spin, Zoneref,
+    publish::{Allocates, At, Facts, Grace, Guarantee, Progress, PublishError, Reclaim, Scheme, StalledReader, Writer},
+    sync::Backoff,
+};
+
+/// A version: nobody's to write.
+type Version = Slots<Box<[Option<Zoneref>]>>;
+
+/// One counted pointer, swapped; arc-swap keeps readers and the count apart.
+///
+/// A reader's handle stays on the thread that registered it, whose debt slots it has made sure of:
+///
+/// ```compile_fail,E0277
+/// use zonelist_core::publish::{FullFence, Published};
+/// use zonelist_epoch::ArcSwap;
+///
+/// let published: Published<_, FullFence, 1> = Published::new(ArcSwap::new());
+/// let mut reader = published.reader().unwrap();
+/// std::thread::scope(|scope| {
+///     scope.spawn(move || drop(reader.enter()));
+/// });
+/// ```
+#[derive(Debug)]
+pub struct ArcSwap {
+    current: ::arc_swap::ArcSwap<Version>,
+    /// Not current any more, and perhaps in use. Only for the writer, so that nobody waits for this lock.
+    replaced: Locked<Vec<Arc<Version>>>,
+}
+
+impl ArcSwap {
+    /// Every list is empty at first.
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            current: ::arc_swap::ArcSwap::from_pointee(Slots::fixed(Lists::EMPTY)),
+            replaced: Locked::new(Spin::new(), Vec::new()),
+        }
+    }
+
+    /// Makes a version current, and frees the replaced ones that nobody is in.
+    fn replace(&self, next: Arc<Version>) {
+        let old = self.current.swap(next);
+        self.replaced.with(|replaced| replaced.push(old));
+        self.free();
+    }
+
+    /// Frees the replaced versions that nobody is in, and says whether that was all.
+    fn free(&self) -> bool {
+        self.replaced.with(|replaced| {
+            replaced.retain_mut(|version| Arc::get_mut(version).is_none());
+            replaced.is_empty()
+        })
+    }
+}
+
+impl Default for ArcSwap {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// A reader's debt slots are made, and are this thread's: not to be sent elsewhere.
+#[derive(Debug)]
+pub struct Slotted(PhantomData<*const ()>);
+
+/// A version that is held.
+#[derive(Debug)]
+pub struct Held(Guard<Arc<Version>>);
+
+impl Scheme for ArcSwap {
+    const FACTS: Facts = Facts {
+        scheme: "ArcSwap",
+        package: "zonelist-epoch",
+        guarantee: Guarantee::Snapshot,
+        // Wait-free but for one load in a quarter of the address space, says the crate.
+        readers: Progress::LockFree,
+        writer: Progress::LockFree,
+        allocates: Allocates::Publish,
+        registers: true,
+        interrupt_safe: false,
+        retires: true,
+        stalled_reader: StalledReader::Bounded,
+        no_std: false,
+        no_alloc: false,
+    };
+    const GRACE: Grace = Grace::None;
+    type Local = Slotted;
+    type Filter = SlotFilter;
+    type Pinned<'g> = Held;
+    type Walk<'w> = SlotWalk<'w, Option<Zoneref>>;
+
+    fn local(&self) -> Slotted {
+        drop(self.current.load());
+        Slotted(PhantomData)
+    }
+
+    fn filter(&self, request: &Request) -> SlotFilter {
+        SlotFilter::new(request)
+    }
+
+    #[inline(always)]
+    fn pin<'g>(&'g self, _: &'g Slotted, _: At<'g, Self>) -> Held {
+        Held(self.current.load())
+    }
+
+    #[inline(always)]
+    fn walk<'w, 'g: 'w>(held: &'w Held, node: NodeId, filter: &'w SlotFilter) -> Self::Walk<'w> {
+        held.0.walk(node, filter)
+    }
+
+    fn publish(&self, next: Lists<'_>, _: &mut Writer<'_>) -> Result<(), PublishError> {
+        self.replace(Arc::new(Slots::fixed(next)));
+        Ok(())
+    }
+}
+
+impl Reclaim for ArcSwap {
+    fn synchronize(&self, _: &mut Writer<'_>) {
+        let copy = Version::clone(&self.current.load());
+        self.replace(Arc::new(copy));
+        let mut backoff = Backoff::default();
+        while !self.free() {
+            backoff.wait();
+        }
+    }
+}
