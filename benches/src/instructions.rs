@@ -27,10 +27,13 @@ pub enum Probe {
     FirstZone,
     /// Whole walks of lists of 64.
     Walk64,
+    /// Whole walks of lists of 60: as many as `Presence` has bits for, in nodes of four.
+    Walk60,
 }
 
 impl Probe {
-    const NAMES: [(Self, &str); 2] = [(Self::FirstZone, "first-zone"), (Self::Walk64, "walk-64")];
+    const NAMES: [(Self, &str); 3] =
+        [(Self::FirstZone, "first-zone"), (Self::Walk64, "walk-64"), (Self::Walk60, "walk-60")];
 
     fn name(self) -> &'static str {
         Self::NAMES.iter().find(|(probe, _)| *probe == self).map_or("", |(_, name)| name)
@@ -41,7 +44,11 @@ impl Probe {
     /// # Errors
     /// The scheme can't be set up. A name that is no scheme's is `None`.
     pub fn run(self, contender: &str, loops: usize) -> Option<Result<u32, SetupError>> {
-        let lists = synthetic(if self == Self::FirstZone { 8 } else { 64 });
+        let lists = synthetic(match self {
+            Self::FirstZone => 8,
+            Self::Walk64 => 64,
+            Self::Walk60 => 60,
+        });
         let made = match (contender.parse(), contender.strip_suffix(BY_HAND)) {
             (Ok(scheme), _) => set_up(scheme, lists.lists()),
             (Err(UnknownScheme), Some(scheme)) => Ok(by_hand(scheme, lists.lists(), schemes::asymmetric())?),
@@ -52,7 +59,7 @@ impl Probe {
         let run = |mut contender: Box<dyn Contender>| {
             let mut once = || match self {
                 Self::FirstZone => contender.independent(&nodes),
-                Self::Walk64 => contender.full(&nodes),
+                Self::Walk64 | Self::Walk60 => contender.full(&nodes),
             };
             (0..loops).fold(0, |sum: u32, _| sum.wrapping_add(once()))
         };
@@ -71,7 +78,7 @@ impl FromStr for Probe {
 
     fn from_str(name: &str) -> Result<Self, String> {
         let known = Self::NAMES.iter().find(|(_, known)| *known == name);
-        known.map(|(probe, _)| *probe).ok_or_else(|| "expected first-zone or walk-64".into())
+        known.map(|(probe, _)| *probe).ok_or_else(|| "expected first-zone, walk-64 or walk-60".into())
     }
 }
 

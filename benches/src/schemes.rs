@@ -3,11 +3,11 @@
 use std::str::FromStr;
 
 use zonelist_core::{
-    Capacity, Slot, Slots, StopWorld, StopWorldPreempted,
+    Capacity, Orders, Slot, Slots, StopWorld, StopWorldPreempted,
     publish::{Barrier, Facts, FullFence, Scheme},
 };
 use zonelist_epoch::EpochSwap;
-use zonelist_inplace::InPlace;
+use zonelist_inplace::{InPlace, Presence};
 use zonelist_seq::SeqRetry;
 
 /// Seats of every scheme that the commands set up: more than they ever have readers.
@@ -29,6 +29,12 @@ macro_rules! over_slots {
     };
 }
 over_slots!(StopWorld, StopWorldPreempted, InPlace, SeqRetry);
+
+impl Buildable for Presence<Box<[Slot]>> {
+    fn build(capacity: Capacity) -> Self {
+        Self::new(Orders::boxed(capacity))
+    }
+}
 
 impl Buildable for EpochSwap {
     fn build(_: Capacity) -> Self {
@@ -54,6 +60,7 @@ macro_rules! with_schemes {
             EpochSwap,
             SeqRetry<Box<[Slot]>>,
             InPlace<Box<[Slot]>>,
+            Presence<Box<[Slot]>>,
         }
     };
 }

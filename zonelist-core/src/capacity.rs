@@ -2,7 +2,7 @@
 
 use core::ops::Range;
 
-use crate::{Lists, NodeId, Scope, ZoneKind, Zoneref};
+use crate::{Lists, NodeId, Place, Scope, ZoneKind, Zoneref};
 
 /// How many nodes and zones a table has room for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -83,6 +83,24 @@ impl Capacity {
     #[must_use]
     pub const fn words(self) -> usize {
         self.nodes * self.stride() + 1
+    }
+
+    /// The words that [`Orders`](crate::Orders) of this capacity take.
+    #[must_use]
+    pub const fn order_words(self) -> usize {
+        self.order_names().end
+    }
+
+    /// Where the zones of the bits stand, if all zones have bits.
+    pub(crate) const fn order_names(self) -> Range<usize> {
+        let tables = self.order_tables();
+        let start = tables * self.words();
+        start..start + if tables == 3 { Place::BITS } else { 0 }
+    }
+
+    /// Two for readers, and the writer's own if all zones have bits.
+    pub(crate) const fn order_tables(self) -> usize {
+        if self.zones <= Place::BITS { 3 } else { 2 }
     }
 
     const fn stride(self) -> usize {
