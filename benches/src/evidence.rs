@@ -76,7 +76,6 @@ const SHOWN: &[Shown] = &[
             "zonelist-inplace/tests/loom.rs: a_walk_across_two_changed_orders_is_told",
             "zonelist-inplace/tests/loom.rs: a_walk_of_presence_left_early_is_told",
             "zonelist-inplace/tests/loom.rs: more_zones_than_bits_are_seen_whole_or_told",
-            "zonelist-inplace/tests/loom.rs: two_readers_of_presence_share_a_filter",
             "zonelist-inplace/tests/loom.rs: two_publishers_through_presence_are_serialised",
             "zonelist-inplace/tests/stress.rs: presence_tells_every_torn_walk",
         ],

@@ -91,16 +91,20 @@ impl Capacity {
         self.order_names().end
     }
 
-    /// Where the zones of the bits stand, if all zones have bits.
+    /// Where the zones of the bits stand, if all zones have bits: behind two tables that end
+    /// together and the writer's own.
     pub(crate) const fn order_names(self) -> Range<usize> {
-        let tables = self.order_tables();
-        let start = tables * self.words();
-        start..start + if tables == 3 { Place::BITS } else { 0 }
+        let tables = 2 * self.words() - 1;
+        if !self.has_names() {
+            return tables..tables;
+        }
+        let start = tables + self.words();
+        start..start + Place::BITS
     }
 
-    /// Two for readers, and the writer's own if all zones have bits.
-    pub(crate) const fn order_tables(self) -> usize {
-        if self.zones <= Place::BITS { 3 } else { 2 }
+    /// Whether every zone can have a bit of its own.
+    pub(crate) const fn has_names(self) -> bool {
+        self.zones <= Place::BITS
     }
 
     const fn stride(self) -> usize {

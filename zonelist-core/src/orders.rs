@@ -6,7 +6,7 @@
 //! the other is walked, and a third that only the writer looks at:
 //!
 //! ```text
-//!   | first | second | the writer's own | the zone of each bit |
+//!   | node 0: first, second | node 1: first, second | ... | 0 | the writer's own | the zone of each bit |
 //! ```
 //!
 //! **The invariant that a walk rests on**: the last slot of each segment only ever holds 0, as in
@@ -19,7 +19,12 @@ use core::{marker::PhantomData, ops::Range};
 use alloc::boxed::Box;
 
 use crate::{
-    Capacity, CapacityError, Lists, NodeId, NodeSet, Scope, Slot, Storage, ZoneKind, Zoneref, capacity::Layout,
+    Capacity, CapacityError, Lists, NodeId, Request, Scope, Slot, Storage, ZoneKind, Zoneref,
+    capacity::Layout,
+    sync::{
+        atomic::{AtomicUsize, Ordering},
+        const_fn,
+    },
 };
 
 /// A zone's place in an order.
@@ -163,28 +168,20 @@ impl<S: Storage<Word = Slot>> Orders<S> {
         slot.map(|slot| slot.store(entry.word())).is_some()
     }
 
-    /// Begins a walk of one of the first two tables: of the zones whose bits are set, and, if there
-    /// is a set of nodes, only theirs. A node without a row has an empty order.
+    /// Begins a walk of one of the first two tables, of the zones whose bits are set. A node without
+    /// a row has an empty order.
     ///
     /// Touches no slot before the first `next`.
     #[inline(always)]
     #[must_use]
-    pub fn walk<'w>(
-        &'w self,
-        second: bool,
-        node: NodeId,
-        scope: Scope,
-        set: usize,
-        nodes: Option<&'w NodeSet>,
-    ) -> OrderWalk<'w> {
-        let Layout { nodes: rows, stride, own, end } = self.layout;
-        let own = own & usize::from(scope == Scope::ThisNode).wrapping_neg();
-        let table = (end + 1) & usize::from(second).wrapping_neg();
-        let start = if node.index() < rows { node.index() * stride + own } else { end };
-        // SAFETY: `start` is the head of a segment or the slot behind the last row, in a table of
-        // `end + 1` words, and there are at least two tables: every constructor checks that.
-        let next = unsafe { self.words.words().as_ptr().add(table + start) };
-        OrderWalk { next, set: set | 1, nodes, table: PhantomData }
+    pub fn walk<'w>(&'w self, second: bool, node: NodeId, within: Within, set: Set) -> OrderWalk<'w> {
+        let Layout { nodes, stride, own, end } = self.layout;
+        let row = 2 * node.index() + usize::from(second);
+        let start = if node.index() < nodes { row * stride + (own & within.0) } else { 2 * end };
+        // SAFETY: `start` is the head of a segment or the slot behind the last of two rows a node:
+        // there are as many words at least, which every constructor checks.
+        let next = unsafe { self.words.words().as_ptr().add(start) };
+        OrderWalk { next, set, request: None, table: PhantomData }
     }
 
     fn segment(&self, table: Table, node: NodeId, scope: Scope) -> &[Slot] {
@@ -193,8 +190,12 @@ impl<S: Storage<Word = Slot>> Orders<S> {
             Scope::Fallback => 0..own,
             Scope::ThisNode => own..stride,
         };
-        let row = table as usize * (end + 1) + node.index() * stride;
-        let there = node.index() < nodes && (table as usize) < self.capacity.order_tables();
+        let row = match table {
+            Table::First => 2 * node.index() * stride,
+            Table::Second => (2 * node.index() + 1) * stride,
+            Table::Kept => 2 * end + 1 + node.index() * stride,
+        };
+        let there = node.index() < nodes && (table != Table::Kept || self.capacity.has_names());
         if there { &self.words.words()[row + within.start..row + within.end] } else { &[] }
     }
 
@@ -204,13 +205,91 @@ impl<S: Storage<Word = Slot>> Orders<S> {
     }
 }
 
+/// Which of a node's two lists, in the form that a walk reads fastest.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Within(usize);
+
+impl Within {
+    /// That list.
+    #[must_use]
+    pub const fn of(scope: Scope) -> Self {
+        match scope {
+            Scope::Fallback => Self(0),
+            Scope::ThisNode => Self(usize::MAX),
+        }
+    }
+}
+
+/// Bits of zones, and bit 0, which is set in all of them: walks end by it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Set(usize);
+
+impl Set {
+    /// No zone's bit.
+    pub const NONE: Self = Self(1);
+
+    /// These bits, and bit 0.
+    #[must_use]
+    pub const fn of(bits: usize) -> Self {
+        Self(bits | Self::NONE.0)
+    }
+
+    /// The bits, bit 0 included.
+    #[must_use]
+    #[inline(always)]
+    pub const fn bits(self) -> usize {
+        self.0
+    }
+
+    /// The bits that are in both.
+    #[must_use]
+    #[inline(always)]
+    pub const fn and(self, other: Self) -> Self {
+        Self(self.0 & other.0)
+    }
+}
+
+/// A [`Set`] that others look at while it is replaced: one word.
+#[derive(Debug)]
+pub struct SharedSet(AtomicUsize);
+
+impl SharedSet {
+    const_fn! {
+        /// This set.
+        #[must_use]
+        pub const fn new(set: Set) -> Self {
+            Self(AtomicUsize::new(set.0))
+        }
+    }
+
+    /// The set as it is.
+    #[must_use]
+    #[inline(always)]
+    pub fn load(&self, order: Ordering) -> Set {
+        Set(self.0.load(order))
+    }
+
+    /// Replaces it.
+    pub fn store(&self, set: Set, order: Ordering) {
+        self.0.store(set.0, order);
+    }
+}
+
 /// A walk over the zones of one order whose bits are set.
 #[derive(Clone, Debug)]
 pub struct OrderWalk<'w> {
     next: *const Slot,
-    set: usize,
-    nodes: Option<&'w NodeSet>,
+    set: Set,
+    request: Option<&'w Request>,
     table: PhantomData<&'w [Slot]>,
+}
+
+impl<'w> OrderWalk<'w> {
+    /// The same walk of other bits, which also looks at each zone: whether the request admits it.
+    #[must_use]
+    pub fn checked(self, set: Set, request: &'w Request) -> Self {
+        Self { set, request: Some(request), ..self }
+    }
 }
 
 impl Iterator for OrderWalk<'_> {
@@ -221,16 +300,19 @@ impl Iterator for OrderWalk<'_> {
         loop {
             // SAFETY: `next` is in its segment: it began at the head, and went on only from slots
             // that were not empty, which the last one always is.
-            let word = unsafe { &*self.next }.load();
-            let there = self.set >> (word & (usize::BITS - 1)) & 1 != 0;
-            if there && Place::entry_of(word).is_none() {
-                return None;
+            let mut word = unsafe { &*self.next }.load();
+            while self.set.0 >> (word & (usize::BITS - 1)) & 1 == 0 {
+                core::hint::cold_path();
+                // SAFETY: the slot is not empty, since bit 0 is set; so it is not the segment's last.
+                self.next = unsafe { self.next.add(1) };
+                // SAFETY: as above.
+                word = unsafe { &*self.next }.load();
             }
-            // SAFETY: the slot was not empty, since bit 0 is set; so it is not the segment's last.
+            let entry = Place::entry_of(word)?;
+            // SAFETY: the slot is not empty; so it is not the segment's last.
             self.next = unsafe { self.next.add(1) };
-            let entry = Place::entry_of(word);
-            if there && self.nodes.zip(entry).is_none_or(|(nodes, entry)| nodes.contains(entry.node())) {
-                return entry;
+            if self.request.is_none_or(|request| request.admits(entry.zone())) {
+                return Some(entry);
             }
         }
     }
@@ -271,8 +353,12 @@ mod tests {
         let own = &order[..2];
         orders.write(Table::Second, node(1), Scope::Fallback, order);
         orders.write(Table::Second, node(1), Scope::ThisNode, own.iter().copied());
-        let walk = |from, scope, set, nodes: Option<&NodeSet>| -> Vec<Place> {
-            let shown: Vec<_> = orders.walk(true, node(from), scope, set, nodes).collect();
+        let walk = |from, scope, set, request: Option<&Request>| -> Vec<Place> {
+            let walk = orders.walk(true, node(from), Within::of(scope), Set::of(set));
+            let shown: Vec<_> = match request {
+                Some(request) => walk.checked(Set::of(set), request).collect(),
+                None => walk.collect(),
+            };
             order.into_iter().filter(|place| shown.contains(&place.entry)).collect()
         };
         for set in 0..16_usize {
@@ -281,11 +367,12 @@ mod tests {
             assert_eq!(walk(1, Scope::Fallback, set, None), order.iter().filter(there).copied().collect::<Vec<_>>());
             assert_eq!(walk(1, Scope::ThisNode, set, None), own.iter().filter(there).copied().collect::<Vec<_>>());
         }
-        let zero = [node(0)].into_iter().collect();
+        let zero = Request { nodes: Some([node(0)].into_iter().collect()), ..Request::up_to(Movable) };
         assert_eq!(walk(1, Scope::Fallback, usize::MAX, Some(&zero)), order[2..]);
+        assert_eq!(walk(1, Scope::Fallback, usize::MAX, Some(&Request::up_to(Normal))), order[1..]);
         assert_eq!(walk(0, Scope::Fallback, usize::MAX, None), []);
         assert_eq!(walk(1023, Scope::Fallback, usize::MAX, None), []);
-        assert_eq!(orders.walk(false, node(1), Scope::Fallback, usize::MAX, None).count(), 0);
+        assert_eq!(orders.walk(false, node(1), Within::of(Scope::Fallback), Set::of(usize::MAX)).count(), 0);
     }
 
     #[test]
@@ -299,7 +386,7 @@ mod tests {
             assert_eq!(orders.read(table, node(0), Scope::ThisNode).count(), 0);
             assert_eq!(orders.read(table, node(1), Scope::Fallback).count(), 0);
         }
-        assert_eq!(orders.walk(false, node(0), Scope::Fallback, usize::MAX, None).count(), 1);
+        assert_eq!(orders.walk(false, node(0), Within::of(Scope::Fallback), Set::of(usize::MAX)).count(), 1);
         assert!(orders.name(1, zones[0].entry) && orders.name(61, zones[1].entry));
         assert!(!orders.name(0, zones[0].entry) && !orders.name(62, zones[0].entry));
         assert_eq!((orders.zone_of(61), orders.zone_of(2), orders.zone_of(62)), (Some(zones[1].entry), None, None));
@@ -313,7 +400,7 @@ mod tests {
         assert!(!orders.name(1, place(0, Normal, 1).entry));
         orders.write(Table::Kept, node(0), Scope::Fallback, [place(0, Normal, 1)]);
         assert_eq!(orders.read(Table::Kept, node(0), Scope::Fallback).count(), 0);
-        assert_eq!(wide.order_words(), 2 * wide.words());
+        assert_eq!(wide.order_words(), 2 * wide.words() - 1);
     }
 
     #[test]

@@ -20,7 +20,7 @@
 //!
 //! **More zones than bits**, at one time or one after another: every version is then a changed order,
 //! of the listed zones only, and the bits stand for their kinds. Walks are as before but that they
-//! look at the node of each zone, if the request has a set of nodes. When lists fit again, so they go.
+//! look at each zone that has the kind. When the zones have bits again, all is as before.
 //!
 //! **Why a walk is exact, or told.** `begun` counts changed orders; the n-th is written into table
 //! n mod 2, between a store of `begun` = n and the store of its word.
@@ -40,12 +40,11 @@
 //! A change of who is there never tells a walk to retry, nor does one changed order, unless it comes
 //! between the walk's first two loads.
 //!
-//! A filter's two words are no part of this: a bit is one zone's for good, so they only ever grow in
-//! what they know. The models explore all of it without a bound on preemptions.
+//! A filter is no part of this: a bit is one zone's for good, so a filter is never wrong, only behind.
 
 use zonelist_core::{
-    Lists, Locked, NodeId, NodeSet, OrderWalk, Orders, Place, Request, Scope, Slot, Spin, Storage, Table, ZoneId,
-    ZoneKind, Zoneref,
+    Lists, Locked, NodeId, OrderWalk, Orders, Place, Request, Scope, Set, SharedSet, Slot, Spin, Storage, Table,
+    Within, ZoneId, ZoneKind, Zoneref,
     publish::{
         Allocates, At, Facts, Grace, Guarantee, Membership, Progress, PublishError, Scheme, StalledReader, Walk, Writer,
     },
@@ -59,8 +58,6 @@ use zonelist_core::{
     },
 };
 
-/// Set in every word: the bit of the empty slot that ends each order.
-const END: usize = 1;
 /// Bits stand for kinds.
 const BY_KIND: usize = 1 << (usize::BITS - 2);
 /// The second table.
@@ -80,9 +77,11 @@ const SECOND: usize = 1 << (usize::BITS - 1);
 #[derive(Debug)]
 pub struct Presence<T> {
     /// Who is there, and the table that is current.
-    word: AtomicUsize,
+    word: SharedSet,
     /// The last order whose writing has begun.
     begun: AtomicUsize,
+    /// How many zones have bits, for filters.
+    named: AtomicUsize,
     orders: Orders<T>,
     current: Locked<Current>,
 }
@@ -101,10 +100,11 @@ impl<T> Presence<T> {
         /// Publishes through these tables.
         #[must_use]
         pub const fn new(orders: Orders<T>) -> Self {
-            let current = Current { word: END, begun: 0, named: 0 };
+            let current = Current { word: 0, begun: 0, named: 0 };
             Self {
-                word: AtomicUsize::new(END),
+                word: SharedSet::new(Set::NONE),
                 begun: AtomicUsize::new(0),
+                named: AtomicUsize::new(0),
                 orders,
                 current: Locked::new(Spin::new(), current),
             }
@@ -133,7 +133,7 @@ impl<T: Storage<Word = Slot>> Presence<T> {
     }
 
     /// The bits of the zones of these lists, new ones included; `None` if there are not enough.
-    fn named(&self, current: &mut Current, next: Lists<'_>) -> Option<usize> {
+    fn name(&self, current: &mut Current, next: Lists<'_>) -> Option<usize> {
         let (mut set, mut named) = (0, current.named);
         for (node, scope) in self.orders.lists() {
             for &entry in next.of(node, scope) {
@@ -148,6 +148,8 @@ impl<T: Storage<Word = Slot>> Presence<T> {
             }
         }
         current.named = named;
+        // Release: pairs with the acquire in `filter`.
+        self.named.store(named, if fault("presence: named relaxed") { Relaxed } else { Release });
         Some(set)
     }
 
@@ -162,7 +164,7 @@ impl<T: Storage<Word = Slot>> Presence<T> {
         }
         let second = (current.word & SECOND == 0) != fault("presence: no spare table");
         let spare = if second { Table::Second } else { Table::First };
-        let set = self.named(current, next);
+        let set = self.name(current, next);
         for (node, scope) in self.orders.lists() {
             let list = next.of(node, scope);
             match set {
@@ -174,7 +176,7 @@ impl<T: Storage<Word = Slot>> Presence<T> {
                 None => self.orders.write(spare, node, scope, list.iter().map(|&entry| by_kind(entry))),
             }
         }
-        set.unwrap_or(BY_KIND | kinds(ZoneKind::Device)) | if second { SECOND } else { 0 }
+        set.unwrap_or(BY_KIND | kinds_up_to(ZoneKind::Device)) | if second { SECOND } else { 0 }
     }
 
     /// A list with the absent zones of its order before, as far as there is room: each behind the
@@ -212,27 +214,9 @@ impl<T: Storage<Word = Slot>> Presence<T> {
 
     /// Stores the word: the one store of a publish that readers see it by.
     fn show(&self, current: &mut Current, word: usize) {
-        current.word = word | END;
+        current.word = word;
         // Release: pairs with the acquire in `walk`, so that who sees the word sees its order.
-        self.word.store(current.word, if fault("presence: word relaxed") { Relaxed } else { Release });
-    }
-
-    /// Makes a filter know the zones of a word that it did not; what a walk of that word tests.
-    #[cold]
-    #[inline(never)]
-    fn learn<'f>(&self, word: usize, filter: &'f PresenceFilter) -> (usize, Option<&'f NodeSet>) {
-        let request = &filter.request;
-        if word & BY_KIND != 0 {
-            return (kinds(request.highest), request.nodes.as_ref());
-        }
-        let new = word & filter.unknown.load(Relaxed);
-        let bits = (1..=Place::BITS as u32).filter(|bit| new >> bit & 1 != 0);
-        let admitted = bits.filter(|&bit| self.orders.zone_of(bit).is_some_and(|entry| request.admits(entry.zone())));
-        let admitted = admitted.fold(0, |set, bit| set | 1 << bit);
-        let admitted = filter.admitted.fetch_or(admitted, Relaxed) | admitted;
-        // Release: pairs with the acquire in `walk`, so that who finds a zone known finds whether it is admitted.
-        filter.unknown.fetch_and(!new, if fault("presence: learned relaxed") { Relaxed } else { Release });
-        (admitted, None)
+        self.word.store(Set::of(word), if fault("presence: word relaxed") { Relaxed } else { Release });
     }
 }
 
@@ -242,21 +226,36 @@ fn by_kind(entry: Zoneref) -> Place {
 }
 
 /// The bits of all kinds up to one.
-const fn kinds(highest: ZoneKind) -> usize {
+const fn kinds_up_to(highest: ZoneKind) -> usize {
     (1 << (highest as u32 + 2)) - 2
 }
 
 /// A request as a mask over the zones of one [`Presence`], and good for no other.
 ///
-/// It learns of each zone when it first meets it, and keeps that for good, since a bit is one
-/// zone's for good.
-#[derive(Debug)]
+/// It knows the zones that were listed before it was made. While others are there, and while bits
+/// stand for kinds, walks look at the kind and node of each zone: make it again when new zones have
+/// come, and they need not.
+#[derive(Clone, Debug)]
 pub struct PresenceFilter {
     /// The bits of known zones that the request admits.
-    admitted: AtomicUsize,
-    /// The bits of zones not met yet, and [`BY_KIND`].
-    unknown: AtomicUsize,
+    admitted: Set,
+    /// The bits of all others, and [`BY_KIND`].
+    unknown: usize,
+    within: Within,
     request: Request,
+}
+
+impl PresenceFilter {
+    /// What a walk tests whose word has bits that the filter does not know.
+    #[cold]
+    fn beyond(&self, word: Set) -> Set {
+        let kinds = word.bits() & BY_KIND != 0;
+        if kinds {
+            Set::of(kinds_up_to(self.request.highest))
+        } else {
+            word.and(Set::of(self.admitted.bits() | self.unknown))
+        }
+    }
 }
 
 /// A walk that knows the word it began at.
@@ -266,6 +265,15 @@ pub struct PresenceWalk<'w> {
     now: &'w AtomicUsize,
     begun: usize,
     word: usize,
+}
+
+impl PresenceWalk<'_> {
+    /// How many changed orders had begun when the walk did: two walks between which it stands still
+    /// were parted by changes of who is there at most.
+    #[must_use]
+    pub fn orders(&self) -> usize {
+        self.begun
+    }
 }
 
 impl Iterator for PresenceWalk<'_> {
@@ -320,8 +328,12 @@ impl<T: Storage<Word = Slot> + Sync> Scheme for Presence<T> {
     fn local(&self) {}
 
     fn filter(&self, request: &Request) -> PresenceFilter {
-        let (admitted, unknown) = (AtomicUsize::new(0), AtomicUsize::new(!END & !SECOND));
-        PresenceFilter { admitted, unknown, request: *request }
+        // Acquire: pairs with the release in `name`, so that all bits up to there have their zones.
+        let named = self.named.load(if fault("presence: names relaxed") { Relaxed } else { Acquire }) as u32;
+        let admits = |&bit: &u32| self.orders.zone_of(bit).is_some_and(|entry| request.admits(entry.zone()));
+        let admitted = (1..=named).filter(admits).fold(0, |set, bit| set | 1 << bit);
+        let unknown = !SECOND & usize::MAX << (named + 1);
+        PresenceFilter { admitted: Set::of(admitted), unknown, within: Within::of(request.scope), request: *request }
     }
 
     #[inline(always)]
@@ -335,14 +347,11 @@ impl<T: Storage<Word = Slot> + Sync> Scheme for Presence<T> {
         let begun = scheme.begun.load(if fault("presence: note relaxed") { Relaxed } else { Acquire });
         // Acquire: pairs with the release in `show`.
         let word = scheme.word.load(if fault("presence: look relaxed") { Relaxed } else { Acquire });
-        // Acquire: pairs with the release in `learn`.
-        let unknown = filter.unknown.load(if fault("presence: known relaxed") { Relaxed } else { Acquire });
-        let (admitted, nodes) = match word & unknown {
-            0 => (filter.admitted.load(Relaxed), None),
-            _ => scheme.learn(word, filter),
-        };
-        let order = scheme.orders.walk(word & SECOND != 0, node, filter.request.scope, word & admitted, nodes);
-        PresenceWalk { order, now: &scheme.begun, begun, word }
+        let mut order = scheme.orders.walk(word.bits() & SECOND != 0, node, filter.within, word.and(filter.admitted));
+        if word.bits() & filter.unknown != 0 {
+            order = order.checked(filter.beyond(word), &filter.request);
+        }
+        PresenceWalk { order, now: &scheme.begun, begun, word: word.bits() }
     }
 
     fn publish(&self, next: Lists<'_>, _: &mut Writer<'_>) -> Result<(), PublishError> {
