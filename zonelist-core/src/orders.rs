@@ -285,10 +285,10 @@ pub struct OrderWalk<'w> {
 }
 
 impl<'w> OrderWalk<'w> {
-    /// The same walk of other bits, which also looks at each zone: whether the request admits it.
+    /// The same walk of other bits; with a request, it also looks whether that admits each zone.
     #[must_use]
-    pub fn checked(self, set: Set, request: &'w Request) -> Self {
-        Self { set, request: Some(request), ..self }
+    pub fn of(self, set: Set, request: Option<&'w Request>) -> Self {
+        Self { set, request, ..self }
     }
 }
 
@@ -354,11 +354,8 @@ mod tests {
         orders.write(Table::Second, node(1), Scope::Fallback, order);
         orders.write(Table::Second, node(1), Scope::ThisNode, own.iter().copied());
         let walk = |from, scope, set, request: Option<&Request>| -> Vec<Place> {
-            let walk = orders.walk(true, node(from), Within::of(scope), Set::of(set));
-            let shown: Vec<_> = match request {
-                Some(request) => walk.checked(Set::of(set), request).collect(),
-                None => walk.collect(),
-            };
+            let walk = orders.walk(true, node(from), Within::of(scope), Set::NONE);
+            let shown: Vec<_> = walk.of(Set::of(set), request).collect();
             order.into_iter().filter(|place| shown.contains(&place.entry)).collect()
         };
         for set in 0..16_usize {

@@ -20,7 +20,8 @@
 //!
 //! **More zones than bits**, at one time or one after another: every version is then a changed order,
 //! of the listed zones only, and the bits stand for their kinds. Walks are as before but that they
-//! look at each zone that has the kind. When the zones have bits again, all is as before.
+//! look at each zone's node, if the request has a set of nodes. When the zones have bits again, all
+//! is as before.
 //!
 //! **Why a walk is exact, or told.** `begun` counts changed orders; the n-th is written into table
 //! n mod 2, between a store of `begun` = n and the store of its word.
@@ -232,8 +233,8 @@ const fn kinds_up_to(highest: ZoneKind) -> usize {
 
 /// A request as a mask over the zones of one [`Presence`], and good for no other.
 ///
-/// It knows the zones that were listed before it was made. While others are there, and while bits
-/// stand for kinds, walks look at the kind and node of each zone: make it again when new zones have
+/// It knows the zones that were listed before it was made. While others are there, walks look at the
+/// kind and node of each zone that it admits or does not know: make it again when new zones have
 /// come, and they need not.
 #[derive(Clone, Debug)]
 pub struct PresenceFilter {
@@ -246,15 +247,15 @@ pub struct PresenceFilter {
 }
 
 impl PresenceFilter {
-    /// What a walk tests whose word has bits that the filter does not know.
+    /// What a walk tests whose word has bits that the filter does not know, and the request if the
+    /// bits alone do not tell what it admits.
     #[cold]
-    fn beyond(&self, word: Set) -> Set {
-        let kinds = word.bits() & BY_KIND != 0;
-        if kinds {
-            Set::of(kinds_up_to(self.request.highest))
-        } else {
-            word.and(Set::of(self.admitted.bits() | self.unknown))
+    fn beyond(&self, word: Set) -> (Set, Option<&Request>) {
+        let request = &self.request;
+        if word.bits() & BY_KIND != 0 {
+            return (Set::of(kinds_up_to(request.highest)), request.nodes.is_some().then_some(request));
         }
+        (word.and(Set::of(self.admitted.bits() | self.unknown)), Some(request))
     }
 }
 
@@ -349,7 +350,8 @@ impl<T: Storage<Word = Slot> + Sync> Scheme for Presence<T> {
         let word = scheme.word.load(if fault("presence: look relaxed") { Relaxed } else { Acquire });
         let mut order = scheme.orders.walk(word.bits() & SECOND != 0, node, filter.within, word.and(filter.admitted));
         if word.bits() & filter.unknown != 0 {
-            order = order.checked(filter.beyond(word), &filter.request);
+            let (set, request) = filter.beyond(word);
+            order = order.of(set, request);
         }
         PresenceWalk { order, now: &scheme.begun, begun, word: word.bits() }
     }

@@ -80,7 +80,13 @@ impl Presence {
             orders.write(zonelist_core::Table::First, node, scope, lists.of(node, scope).iter().map(place));
         }
         let all = Set::of((1 << (Place::BITS + 1)) - 1);
-        Self { word: SharedSet::new(all), begun: AtomicUsize::new(1), orders, admitted: all, unknown: !all.bits() >> 1 }
+        Self {
+            word: SharedSet::new(all),
+            begun: AtomicUsize::new(1),
+            orders,
+            admitted: all,
+            unknown: 1 << (Place::BITS + 1),
+        }
     }
 
     #[inline(always)]
