@@ -3,11 +3,11 @@
 use std::str::FromStr;
 
 use zonelist_core::{
-    Capacity, Slot, Slots, StopWorld, StopWorldPreempted,
+    Capacity, Orders, Slot, Slots, StopWorld, StopWorldPreempted,
     publish::{Barrier, Facts, FullFence, Scheme},
 };
 use zonelist_epoch::{ArcSwap, EpochSwap};
-use zonelist_inplace::InPlace;
+use zonelist_inplace::{InPlace, Presence};
 use zonelist_seq::{SeqCopy, SeqRetry};
 
 /// Seats of every scheme that the commands set up: more than they ever have readers.
@@ -35,6 +35,12 @@ macro_rules! over_slots {
     };
 }
 over_slots!(StopWorld, StopWorldPreempted, InPlace, SeqRetry);
+
+impl Buildable for Presence<Box<[Slot]>> {
+    fn build(capacity: Capacity) -> Self {
+        Self::new(Orders::boxed(capacity))
+    }
+}
 
 impl Buildable for EpochSwap {
     fn build(_: Capacity) -> Self {
@@ -89,6 +95,7 @@ macro_rules! with_schemes {
             SeqRetry<Box<[Slot]>>,
             SeqCopy<8>,
             InPlace<Box<[Slot]>>,
+            Presence<Box<[Slot]>>,
         }
     };
 }
