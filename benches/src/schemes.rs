@@ -188,3 +188,20 @@ pub fn asymmetric() -> bool {
     #[cfg(not(all(target_os = "linux", not(loom))))]
     false
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_scheme_but_one_holds_any_list() {
+        let held_by = |zones| {
+            let capacity = Capacity::new(1024, zones).unwrap();
+            let held_by = SchemeId::all().into_iter().filter(move |scheme| scheme.holds(capacity));
+            held_by.map(SchemeId::name).collect::<Vec<_>>()
+        };
+        let all: Vec<_> = SchemeId::all().into_iter().map(SchemeId::name).collect();
+        assert_eq!(held_by(1024), all);
+        assert_eq!(held_by(3072), all.into_iter().filter(|&name| name != "SeqCopy").collect::<Vec<_>>());
+    }
+}
