@@ -14,7 +14,8 @@ struct Shown {
     tests: &'static [&'static str],
 }
 
-const ALL: &[&str] = &["StopWorld", "StopWorldPreempted", "EpochSwap", "ArcSwap", "SeqRetry", "SeqCopy", "InPlace"];
+const ALL: &[&str] =
+    &["StopWorld", "StopWorldPreempted", "EpochSwap", "ArcSwap", "SeqRetry", "SeqCopy", "InPlace", "Presence"];
 
 /// All evidence there is.
 const SHOWN: &[Shown] = &[
@@ -81,6 +82,19 @@ const SHOWN: &[Shown] = &[
             "zonelist-inplace/tests/loom.rs: a_walk_in_place_is_empty_for_its_request",
             "zonelist-inplace/tests/loom.rs: a_walk_in_place_shows_no_zone_long_gone",
             "zonelist-inplace/tests/stress.rs: in_place_shows_no_phantom_under_load",
+        ],
+    },
+    Shown {
+        schemes: &["Presence"],
+        fact: "guarantee",
+        tests: &[
+            "zonelist-inplace/tests/loom.rs: who_is_there_changes_at_once_through_presence",
+            "zonelist-inplace/tests/loom.rs: a_changed_order_is_seen_whole_through_presence",
+            "zonelist-inplace/tests/loom.rs: a_walk_across_two_changed_orders_is_told",
+            "zonelist-inplace/tests/loom.rs: a_walk_of_presence_left_early_is_told",
+            "zonelist-inplace/tests/loom.rs: more_zones_than_bits_are_seen_whole_or_told",
+            "zonelist-inplace/tests/loom.rs: two_publishers_through_presence_are_serialised",
+            "zonelist-inplace/tests/stress.rs: presence_tells_every_torn_walk",
         ],
     },
     Shown {

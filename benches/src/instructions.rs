@@ -11,12 +11,16 @@ use std::{
     str::FromStr,
 };
 
-use zonelist_core::NodeId;
+use zonelist_core::{
+    Capacity, Lists, NodeId, Request, Scope, ZoneKind,
+    publish::{Barrier, FullFence, Published},
+};
+use zonelist_inplace::Presence;
 
 use crate::{
     compare::set_up,
-    contender::{Contender, Raw, SetupError, by_hand},
-    schemes::{self, UnknownScheme},
+    contender::{Contender, Raw, SetupError, Through, by_hand},
+    schemes::{self, Buildable, SEATS, SchemeId, UnknownScheme, Visitor},
     workload::synthetic,
 };
 
@@ -27,10 +31,25 @@ pub enum Probe {
     FirstZone,
     /// Whole walks of lists of 64.
     Walk64,
+    /// Whole walks of lists of 60: as many as `Presence` has bits for, in nodes of four.
+    Walk60,
+    /// Whole walks of lists of 60 by requests that one zone of them serves.
+    Sparse60,
+    /// Not a read: a zone of eight leaves all lists and returns.
+    Toggle8,
+    /// The same of 60 zones, with a hundred readers.
+    Toggle60,
 }
 
 impl Probe {
-    const NAMES: [(Self, &str); 2] = [(Self::FirstZone, "first-zone"), (Self::Walk64, "walk-64")];
+    const NAMES: [(Self, &str); 6] = [
+        (Self::FirstZone, "first-zone"),
+        (Self::Walk64, "walk-64"),
+        (Self::Walk60, "walk-60"),
+        (Self::Sparse60, "sparse-60"),
+        (Self::Toggle8, "toggle-8"),
+        (Self::Toggle60, "toggle-60"),
+    ];
 
     fn name(self) -> &'static str {
         Self::NAMES.iter().find(|(probe, _)| *probe == self).map_or("", |(_, name)| name)
@@ -41,8 +60,18 @@ impl Probe {
     /// # Errors
     /// The scheme can't be set up. A name that is no scheme's is `None`.
     pub fn run(self, contender: &str, loops: usize) -> Option<Result<u32, SetupError>> {
-        let lists = synthetic(if self == Self::FirstZone { 8 } else { 64 });
-        let made = match (contender.parse(), contender.strip_suffix(BY_HAND)) {
+        let lists = synthetic(match self {
+            Self::FirstZone | Self::Toggle8 => 8,
+            Self::Walk64 => 64,
+            Self::Walk60 | Self::Sparse60 | Self::Toggle60 => 60,
+        });
+        match self {
+            Self::Toggle8 => return (contender == "Presence").then(|| toggle(lists.lists(), 1, loops)),
+            Self::Toggle60 => return (contender == "Presence").then(|| toggle(lists.lists(), 100, loops)),
+            _ => (),
+        }
+        let made = match (contender.parse::<SchemeId>(), contender.strip_suffix(BY_HAND)) {
+            (Ok(scheme), _) if self == Self::Sparse60 => scheme.visit(&mut Sparse { lists: lists.lists() }),
             (Ok(scheme), _) => set_up(scheme, lists.lists()),
             (Err(UnknownScheme), Some(scheme)) => Ok(by_hand(scheme, lists.lists(), schemes::asymmetric())?),
             (Err(UnknownScheme), None) if contender == "raw" => Ok(Box::new(Raw::new(lists.lists())) as _),
@@ -52,12 +81,46 @@ impl Probe {
         let run = |mut contender: Box<dyn Contender>| {
             let mut once = || match self {
                 Self::FirstZone => contender.independent(&nodes),
-                Self::Walk64 => contender.full(&nodes),
+                _ => contender.full(&nodes),
             };
             (0..loops).fold(0, |sum: u32, _| sum.wrapping_add(once()))
         };
         Some(made.map(run))
     }
+}
+
+/// Sets up a scheme whose reader asks for one zone, in the middle of the lists.
+struct Sparse<'l> {
+    lists: Lists<'l>,
+}
+
+impl Visitor for Sparse<'_> {
+    type Output = Result<Box<dyn Contender>, SetupError>;
+
+    fn capacity(&self) -> Capacity {
+        Capacity::of(self.lists)
+    }
+
+    fn visit<S: Buildable, B: Barrier>(&mut self) -> Self::Output {
+        let middle = NodeId::new(self.lists.nodes() as u16 / 2).into_iter().collect();
+        let request = Request { nodes: Some(middle), ..Request::up_to(ZoneKind::Dma) };
+        let scheme = S::build(Capacity::of(self.lists));
+        Ok(Box::new(Through::<S, B>::asking(scheme, self.lists, &request)?))
+    }
+}
+
+/// Takes the first zone off all lists and puts it back, [`READS`] times a loop.
+fn toggle(lists: Lists<'_>, readers: usize, loops: usize) -> Result<u32, SetupError> {
+    let scheme = Presence::build(Capacity::of(lists));
+    let published: Published<_, FullFence, SEATS> = Published::new(scheme);
+    published.publish(lists)?;
+    let readers = (0..readers).map(|_| published.reader()).collect::<Result<Vec<_>, _>>()?;
+    let zones = NodeId::new(0).map_or(&[][..], |node| lists.of(node, Scope::Fallback));
+    let Some(zone) = zones.first().map(|entry| entry.zone()) else { return Ok(0) };
+    for turn in 0..loops * READS {
+        published.set_present(zone, turn % 2 == 1)?;
+    }
+    Ok(readers.len() as u32)
 }
 
 /// Behind a scheme's name: its twin by hand.
@@ -71,7 +134,7 @@ impl FromStr for Probe {
 
     fn from_str(name: &str) -> Result<Self, String> {
         let known = Self::NAMES.iter().find(|(_, known)| *known == name);
-        known.map(|(probe, _)| *probe).ok_or_else(|| "expected first-zone or walk-64".into())
+        known.map(|(probe, _)| *probe).ok_or_else(|| "expected the name of a probe".into())
     }
 }
 

@@ -3,11 +3,11 @@
 use std::str::FromStr;
 
 use zonelist_core::{
-    Capacity, Slot, Slots, StopWorld, StopWorldPreempted,
+    Capacity, Orders, Slot, Slots, StopWorld, StopWorldPreempted,
     publish::{Barrier, Facts, FullFence, Scheme},
 };
 use zonelist_epoch::{ArcSwap, EpochSwap};
-use zonelist_inplace::InPlace;
+use zonelist_inplace::{InPlace, Presence};
 use zonelist_seq::{SeqCopy, SeqRetry};
 
 /// Seats of every scheme that the commands set up: more than they ever have readers.
@@ -18,6 +18,9 @@ pub trait Buildable: Scheme + Send + 'static {
     /// One with room for so much, and nothing published. A scheme whose room is part of its type
     /// has what the type has, and refuses what does not fit.
     fn build(capacity: Capacity) -> Self;
+
+    /// Zones of the longest list that it can hold.
+    const LONGEST: usize = usize::MAX;
 
     /// Sends a visitor to the type of this scheme that suits what it is to hold: for most, this one.
     fn receive<V: Visitor, B: Barrier>(visitor: &mut V) -> V::Output {
@@ -36,6 +39,12 @@ macro_rules! over_slots {
 }
 over_slots!(StopWorld, StopWorldPreempted, InPlace, SeqRetry);
 
+impl Buildable for Presence<Box<[Slot]>> {
+    fn build(capacity: Capacity) -> Self {
+        Self::new(Orders::boxed(capacity))
+    }
+}
+
 impl Buildable for EpochSwap {
     fn build(_: Capacity) -> Self {
         Self::new()
@@ -53,10 +62,11 @@ impl<const ZONES: usize> Buildable for SeqCopy<ZONES> {
         Self::new(capacity.nodes())
     }
 
+    /// Its code grows with its room, and the compiler's time with the square of that.
+    const LONGEST: usize = 1024;
+
     /// The smallest of a few sizes with room for the visitor's lists: a walk copies all the room there is.
-    ///
-    /// Longer lists than the largest holds are refused when they are published: its code grows with
-    /// its room, and the compiler's time with the square of that.
+    /// Longer lists than the largest holds are refused when they are published.
     fn receive<V: Visitor, B: Barrier>(visitor: &mut V) -> V::Output {
         match visitor.capacity().zones() {
             0..=8 => visitor.visit::<SeqCopy<8>, B>(),
@@ -89,6 +99,7 @@ macro_rules! with_schemes {
             SeqRetry<Box<[Slot]>>,
             SeqCopy<8>,
             InPlace<Box<[Slot]>>,
+            Presence<Box<[Slot]>>,
         }
     };
 }
@@ -124,6 +135,18 @@ impl SchemeId {
     #[must_use]
     pub fn name(self) -> &'static str {
         self.facts().scheme
+    }
+
+    /// Whether it can hold lists of so much.
+    #[must_use]
+    pub fn holds(self, capacity: Capacity) -> bool {
+        const LONGEST: &[usize] = {
+            macro_rules! list {
+                ($($scheme:ty,)*) => { &[$(<$scheme as Buildable>::LONGEST),*] };
+            }
+            with_schemes!(list)
+        };
+        capacity.zones() <= LONGEST[self.0]
     }
 
     /// Sends a visitor to it.

@@ -8,7 +8,7 @@ use zonelist_core::{
     publish::{Reclaim, Scheme},
 };
 use zonelist_epoch::{ArcSwap, EpochSwap};
-use zonelist_inplace::InPlace;
+use zonelist_inplace::{InPlace, Presence};
 use zonelist_seq::{SeqCopy, SeqRetry};
 
 /// Asks whether a scheme implements [`Reclaim`]: what a type has itself comes before what a trait gives it.
@@ -39,6 +39,7 @@ fn a_scheme_retires_if_it_has_grace_periods() {
         SeqRetry<Box<[Slot]>>,
         SeqCopy<8>,
         InPlace<Box<[Slot]>>,
+        Presence<Box<[Slot]>>,
     ];
     let names = asked.map(|(facts, _)| facts.scheme);
     assert_eq!(names.as_slice(), SchemeId::all().iter().map(|scheme| scheme.name()).collect::<Vec<_>>());

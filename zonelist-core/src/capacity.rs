@@ -2,7 +2,7 @@
 
 use core::ops::Range;
 
-use crate::{Lists, NodeId, Scope, ZoneKind, Zoneref};
+use crate::{Lists, NodeId, Place, Scope, ZoneKind, Zoneref};
 
 /// How many nodes and zones a table has room for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -83,6 +83,28 @@ impl Capacity {
     #[must_use]
     pub const fn words(self) -> usize {
         self.nodes * self.stride() + 1
+    }
+
+    /// The words that [`Orders`](crate::Orders) of this capacity take.
+    #[must_use]
+    pub const fn order_words(self) -> usize {
+        self.order_names().end
+    }
+
+    /// Where the zones of the bits stand, if all zones have bits: behind two tables that end
+    /// together and the writer's own.
+    pub(crate) const fn order_names(self) -> Range<usize> {
+        let tables = 2 * self.words() - 1;
+        if !self.has_names() {
+            return tables..tables;
+        }
+        let start = tables + self.words();
+        start..start + Place::BITS
+    }
+
+    /// Whether every zone can have a bit of its own.
+    pub(crate) const fn has_names(self) -> bool {
+        self.zones <= Place::BITS
     }
 
     const fn stride(self) -> usize {

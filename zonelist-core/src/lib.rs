@@ -6,7 +6,7 @@
 //! - **The machine** (`alloc`): [`Machine`], checked; [`FallbackOrder`], [`Zonelists`], [`watermarks`],
 //!   [`lowmem_reserve`], by the [`Rules`] of a Linux. Pure functions, no atomics.
 //! - **Publication**: the trait [`Scheme`](publish::Scheme) and what is around it in [`publish`]; [`Slots`], the
-//!   table that most schemes keep their lists in; the baseline [`StopWorld`] and [`StopWorldPreempted`].
+//!   table that most schemes keep their lists in, and [`Orders`]; the baseline [`StopWorld`] and [`StopWorldPreempted`].
 //! - **Zones**: [`Zone`], the page frames of one zone under [`Marks`] and reserves.
 //! - **The page allocator**: [`PageAllocator`], zones behind published lists, and [`Local`], a CPU's or thread's
 //!   handle with the pages it keeps at hand; generic over the scheme.
@@ -52,6 +52,7 @@ mod capacity;
 mod id;
 mod lists;
 mod lock;
+mod orders;
 mod pages;
 pub mod publish;
 mod slots;
@@ -64,6 +65,7 @@ pub use capacity::{Capacity, CapacityError};
 pub use id::{MAX_NODES, NodeId, NodeSet, ZoneId, ZoneKind};
 pub use lists::{Lists, Row, RowError};
 pub use lock::{Locked, RawLock, Spin};
+pub use orders::{OrderWalk, Orders, Place, Set, SharedSet, Table, Within};
 pub use pages::{
     Class, Failure, Local, OrderError, OutOfMemory, Page, PageAllocator, PageCache, PageRequest, Refusal, SetupError,
     ZoneStats,

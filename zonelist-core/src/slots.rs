@@ -42,7 +42,16 @@ impl Slot {
     }
 
     fn put(&self, entry: Option<Zoneref>) {
-        self.0.store(entry.map_or(0, Zoneref::word), Relaxed);
+        self.store(entry.map_or(0, Zoneref::word));
+    }
+
+    #[inline(always)]
+    pub(crate) fn load(&self) -> u32 {
+        self.0.load(Relaxed)
+    }
+
+    pub(crate) fn store(&self, word: u32) {
+        self.0.store(word, Relaxed);
     }
 }
 
@@ -67,7 +76,7 @@ impl sealed::Sealed for Slot {}
 impl Word for Slot {
     #[inline]
     fn get(&self) -> Option<Zoneref> {
-        Zoneref::in_slot(self.0.load(Relaxed))
+        Zoneref::in_slot(self.load())
     }
 }
 

@@ -3,5 +3,7 @@
 #![forbid(unsafe_code)]
 
 mod in_place;
+mod presence;
 
 pub use in_place::InPlace;
+pub use presence::{Presence, PresenceFilter, PresenceWalk};

@@ -2,12 +2,12 @@
 #![cfg(loom)]
 
 use zonelist_core::{
-    Capacity, Slot, Slots,
+    Capacity, Orders, Place, Slot, Slots,
     ZoneKind::{Movable, Normal},
     conformance::models::{NODE, Scenario, ZONES, Zone, first, full, killed},
     publish::{FullFence, Published},
 };
-use zonelist_inplace::InPlace;
+use zonelist_inplace::{InPlace, Presence};
 
 const M: Zone = (Movable, NODE);
 const N: Zone = (Normal, NODE);
@@ -66,4 +66,85 @@ fn two_publishers_in_place_are_serialised() {
 #[test]
 fn in_place_faults_are_killed() {
     killed("a_walk_in_place_shows_no_zone_long_gone", "slots: tail kept");
+}
+
+fn presence() -> Published<Presence<Box<[Slot]>>, FullFence, 1> {
+    Published::new(Presence::new(Orders::boxed(Capacity::new(1, ZONES).unwrap())))
+}
+
+/// More zones than bits.
+fn wide_presence() -> Published<Presence<Box<[Slot]>>, FullFence, 1> {
+    Published::new(Presence::new(Orders::boxed(Capacity::new(1, Place::BITS + 1).unwrap())))
+}
+
+#[test]
+fn who_is_there_changes_at_once_through_presence() {
+    let scenario = Scenario::new("presence: leaves and returns").before(&[M, N]).publisher(&[&[N], &[M, N], &[M]]);
+    let found = scenario.reader(&[full(Movable), full(Normal)]).explore(presence);
+    assert_eq!((found.tally.torn, found.tally.reported), (0, 0), "nobody need walk again");
+}
+
+#[test]
+fn a_changed_order_is_seen_whole_through_presence() {
+    let scenario = Scenario::new("presence: a new zone, then an order").before(&[N]).publisher(&[&[M, N]]);
+    let found = scenario.reader(&[full(Movable), full(Normal)]).explore(presence);
+    assert_eq!(found.tally.torn, 0);
+
+    let turned = Scenario::new("presence: order turned").before(&[N, O]).publisher(&[&[O, N]]);
+    let turned = turned.reader(&[full(Normal)]).explore(presence);
+    assert_eq!(turned.tally.torn, 0, "there is a spare table");
+
+    let replaced = Scenario::new("presence: another zone instead").before(&[N]).publisher(&[&[O]]);
+    let replaced = replaced.reader(&[full(Normal)]).explore(presence);
+    assert_eq!(replaced.tally.torn, 0, "a filter made meanwhile knows the zone or knows that it does not");
+}
+
+#[test]
+fn a_walk_across_two_changed_orders_is_told() {
+    let scenario = Scenario::new("presence: order turned and turned back").before(&[N, O]);
+    let found = scenario.publisher(&[&[O, N], &[N, O]]).reader(&[full(Normal)]).explore(presence);
+    assert!(found.tally.reported > 0);
+
+    let scenario = Scenario::new("presence: another order in the same table").before(&[N, O]);
+    let found = scenario.publisher(&[&[O, N], &[P, N]]).reader(&[full(Normal)]).explore(presence);
+    assert!(found.tally.torn > 0 && found.tally.unreported == 0);
+}
+
+#[test]
+fn a_walk_of_presence_left_early_is_told() {
+    let scenario = Scenario::new("presence: left early").before(&[N, O]).publisher(&[&[O, N], &[P, O, N]]);
+    let found = scenario.reader(&[first(2, Normal)]).explore(presence);
+    assert!(found.tally.torn > 0 && found.tally.unreported == 0);
+}
+
+#[test]
+fn more_zones_than_bits_are_seen_whole_or_told() {
+    let scenario = Scenario::new("presence: more zones than bits").before(&[M, N]).publisher(&[&[N], &[O, M]]);
+    let found = scenario.reader(&[full(Movable)]).explore(wide_presence);
+    assert!(found.tally.torn > 0 && found.tally.unreported == 0);
+}
+
+#[test]
+fn two_publishers_through_presence_are_serialised() {
+    let scenario = Scenario::new("presence: two publishers").before(&[N]);
+    scenario.publisher(&[&[M, N]]).publisher(&[&[O]]).reader(&[full(Movable)]).preemptions(2).explore(presence);
+}
+
+#[test]
+fn presence_faults_are_killed() {
+    for fault in ["presence: word relaxed", "presence: look relaxed", "presence: no spare table"] {
+        killed("a_changed_order_is_seen_whole_through_presence", fault);
+    }
+    for fault in [
+        "presence: reader's fence",
+        "presence: writer's fence",
+        "presence: third order unseen",
+        "presence: note relaxed",
+        "presence: begun relaxed",
+    ] {
+        killed("a_walk_across_two_changed_orders_is_told", fault);
+    }
+    for fault in ["presence: named relaxed", "presence: names relaxed"] {
+        killed("a_changed_order_is_seen_whole_through_presence", fault);
+    }
 }

@@ -10,7 +10,9 @@ use std::sync::atomic::{
 
 use crossbeam_epoch::{Atomic, Collector, LocalHandle};
 use seqlock::SeqLock;
-use zonelist_core::{Capacity, Lists, NodeId, NodeSet, Scope, Slot, SlotFilter, Slots, Zoneref};
+use zonelist_core::{
+    Capacity, Lists, NodeId, NodeSet, Orders, Place, Scope, Set, SharedSet, Slot, SlotFilter, Slots, Within, Zoneref,
+};
 
 use super::{ANY, Contender, Look, sum};
 
@@ -26,6 +28,7 @@ pub fn by_hand(scheme: &str, lists: Lists<'_>, asymmetric: bool) -> Option<Box<d
     let filter = SlotFilter::new(&ANY);
     Some(match scheme {
         "InPlace" => Box::new(InPlace { table: table()?, filter }),
+        "Presence" => Box::new(Presence::of(lists)),
         "SeqRetry" => Box::new(SeqRetry { sequence: AtomicUsize::new(2), table: table()?, filter }),
         "StopWorld" if asymmetric => Box::new(StopWorld::<true> { seat: Box::default(), table: table()?, filter }),
         "StopWorld" => Box::new(StopWorld::<false> { seat: Box::default(), table: table()?, filter }),
@@ -61,6 +64,61 @@ impl Look for InPlace {
     #[inline(always)]
     fn all(&mut self, node: NodeId) -> u32 {
         sum(self.table.walk(node, &self.filter))
+    }
+}
+
+struct Presence {
+    word: SharedSet,
+    begun: AtomicUsize,
+    orders: Box<Orders<Box<[Slot]>>>,
+    admitted: Set,
+    unknown: usize,
+}
+
+impl Presence {
+    /// A bit for each zone if there are few, else one for all.
+    fn of(lists: Lists<'_>) -> Self {
+        let orders = Box::new(Orders::boxed(Capacity::of(lists)));
+        let mut zones = Vec::new();
+        for (node, scope) in orders.lists() {
+            let place = |&entry: &Zoneref| {
+                let at = zones.iter().position(|&zone| zone == entry).unwrap_or_else(|| {
+                    zones.push(entry);
+                    zones.len() - 1
+                });
+                Place { entry, bit: 1 + if at < Place::BITS { at as u32 } else { 0 } }
+            };
+            orders.write(zonelist_core::Table::First, node, scope, lists.of(node, scope).iter().map(place));
+        }
+        let all = Set::of((1 << (Place::BITS + 1)) - 1);
+        Self {
+            word: SharedSet::new(all),
+            begun: AtomicUsize::new(1),
+            orders,
+            admitted: all,
+            unknown: 1 << (Place::BITS + 1),
+        }
+    }
+
+    #[inline(always)]
+    fn walk(&self, node: NodeId) -> impl Iterator<Item = Zoneref> {
+        let word = self.word.load(Acquire);
+        let set = if word.bits() & self.unknown == 0 { word.and(self.admitted) } else { Set::NONE };
+        self.orders.walk(word.bits() >> (usize::BITS - 1) != 0, node, Within::of(Scope::Fallback), set)
+    }
+}
+
+impl Look for Presence {
+    #[inline(always)]
+    fn first(&mut self, node: NodeId) -> Option<Zoneref> {
+        let begun = self.begun.load(Acquire);
+        let first = self.walk(node).next();
+        if first.is_some() || self.begun.load(Relaxed) == begun { first } else { None }
+    }
+
+    #[inline(always)]
+    fn all(&mut self, node: NodeId) -> u32 {
+        sum(self.walk(node))
     }
 }
 

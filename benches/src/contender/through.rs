@@ -1,7 +1,7 @@
 //! A scheme through the trait.
 
 use zonelist_core::{
-    Lists, NodeId, Zoneref,
+    Lists, NodeId, Request, Zoneref,
     publish::{Barrier, PublishError, Published, Reader, ReaderError, Scheme},
 };
 
@@ -33,9 +33,17 @@ impl<S: Scheme + 'static, B: Barrier> Through<S, B> {
     /// # Errors
     /// The lists do not fit, or no reader can be registered.
     pub fn new(scheme: S, lists: Lists<'_>) -> Result<Self, SetupError> {
+        Self::asking(scheme, lists, &ANY)
+    }
+
+    /// The same, for readers that ask for less than every zone.
+    ///
+    /// # Errors
+    /// As for [`Through::new`].
+    pub fn asking(scheme: S, lists: Lists<'_>, request: &Request) -> Result<Self, SetupError> {
         let published: &'static Published<S, B, SEATS> = Box::leak(Box::new(Published::new(scheme)));
         published.publish(lists)?;
-        Ok(Self { reader: published.reader()?, filter: published.filter(&ANY) })
+        Ok(Self { reader: published.reader()?, filter: published.filter(request) })
     }
 }
 

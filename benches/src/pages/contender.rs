@@ -4,7 +4,7 @@ use std::fmt;
 
 use zonelist_core::{Slot, StopWorld, StopWorldPreempted};
 use zonelist_epoch::{ArcSwap, EpochSwap};
-use zonelist_inplace::InPlace;
+use zonelist_inplace::{InPlace, Presence};
 use zonelist_seq::{SeqCopy, SeqRetry};
 
 use super::{

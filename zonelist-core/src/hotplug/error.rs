@@ -124,7 +124,7 @@ impl HotplugError {
             | Self::LastCpu { .. }
             | Self::Publish(PublishError::Busy) => Errno::Busy,
             Self::BlockExists { .. } | Self::NodeExists { .. } => Errno::Exist,
-            Self::Publish(PublishError::Capacity(_)) => Errno::Nomem,
+            Self::Publish(PublishError::Capacity(_) | PublishError::NoPlace { .. }) => Errno::Nomem,
         }
     }
 }

@@ -22,6 +22,6 @@ pub use barrier::{Barrier, FullFence, Light};
 pub use facts::{Allocates, Facts, Guarantee, Progress, StalledReader};
 pub use published::{PublishError, Published, Version};
 pub use reader::{Guard, Reader, ReaderError, Torn};
-pub use scheme::{Grace, Reclaim, Scheme, Walk};
+pub use scheme::{Grace, Membership, Reclaim, Scheme, Walk};
 pub use seat::At;
 pub use writer::Writer;

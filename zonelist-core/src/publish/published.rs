@@ -2,9 +2,9 @@
 
 use core::{fmt, marker::PhantomData};
 
-use super::{Barrier, FullFence, Grace, Reader, ReaderError, Reclaim, Scheme, Writer, seat::Seat};
+use super::{Barrier, FullFence, Grace, Membership, Reader, ReaderError, Reclaim, Scheme, Writer, seat::Seat};
 use crate::{
-    CapacityError, Lists, Locked, Request, Spin,
+    CapacityError, Lists, Locked, Request, Spin, ZoneId,
     sync::{const_fn, fault},
 };
 
@@ -51,6 +51,12 @@ pub enum PublishError {
     /// The lists are larger than the scheme has room for.
     #[error(transparent)]
     Capacity(#[from] CapacityError),
+    /// The zone is in no order that the scheme keeps: lists that name it have to be published first.
+    #[error("zone {zone} has no place in the lists; expected one that was published in them")]
+    NoPlace {
+        /// The zone.
+        zone: ZoneId,
+    },
     /// Somebody else is publishing, and the caller would not wait.
     #[error("another publish is under way; expected none")]
     Busy,
@@ -148,6 +154,21 @@ impl<S: Scheme, B: Barrier, const SEATS: usize> Published<S, B, SEATS> {
         self.version.try_with(|version| self.publish_after(version, lists.into())).ok_or(PublishError::Busy)?
     }
 
+    /// Takes a zone off all lists, or puts it back where it stood: a version like any other, for
+    /// which no lists are needed.
+    ///
+    /// The order of the others is what it was. If the rules now want another one, or want the zone
+    /// elsewhere, publish the lists.
+    ///
+    /// # Errors
+    /// The zone has no place in the lists; readers go on to see the version before.
+    pub fn set_present(&self, zone: ZoneId, present: bool) -> Result<Version, PublishError>
+    where
+        S: Membership,
+    {
+        self.version.with(|version| self.number(version, |next| self.scheme.set_present(zone, present, next)))
+    }
+
     /// Returns once every walk that began before the call has ended.
     pub fn synchronize(&self)
     where
@@ -166,8 +187,16 @@ impl<S: Scheme, B: Barrier, const SEATS: usize> Published<S, B, SEATS> {
     }
 
     fn publish_after(&self, current: &mut Version, lists: Lists<'_>) -> Result<Version, PublishError> {
+        self.number(current, |next| self.scheme.publish(lists, next))
+    }
+
+    fn number(
+        &self,
+        current: &mut Version,
+        publish: impl FnOnce(&mut Writer<'_>) -> Result<(), PublishError>,
+    ) -> Result<Version, PublishError> {
         let next = Version(current.0 + 1);
-        self.scheme.publish(lists, &mut self.writer(next))?;
+        publish(&mut self.writer(next))?;
         *current = next;
         Ok(next)
     }

@@ -1,7 +1,7 @@
 //! The trait that every publication scheme implements.
 
 use super::{At, Facts, PublishError, Writer};
-use crate::{Lists, NodeId, Request, Zoneref};
+use crate::{Lists, NodeId, Request, ZoneId, Zoneref};
 
 /// Where a reader has to be while it walks, for the scheme's writer to know of it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -125,6 +125,16 @@ pub trait Walk: Iterator<Item = Zoneref> + Clone {
     fn must_retry(&self) -> bool {
         false
     }
+}
+
+/// A scheme that can take a zone off all lists, and put it back, without being given lists.
+pub trait Membership: Scheme {
+    /// Says whether a zone is there, with the writer lock held. Where it stands in each list was
+    /// settled when lists that named it, or another order, were last published.
+    ///
+    /// # Errors
+    /// [`PublishError::NoPlace`]; readers then go on to see the version before.
+    fn set_present(&self, zone: ZoneId, present: bool, writer: &mut Writer<'_>) -> Result<(), PublishError>;
 }
 
 /// A scheme that can tell when all walks over older versions have ended.

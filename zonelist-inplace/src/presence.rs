@@ -1,0 +1,384 @@
+//! `Presence`: the orders stand still, and one word says for all of them which zones are there.
+//!
+//! Linux rebuilds every list when a zone gets its first page or loses its last one, yet mostly the
+//! lists then differ in that zone alone. Here each list is an order of all zones that were ever
+//! listed, and the machine has one word:
+//!
+//! ```text
+//!   bit 0: set | 1 to 61: a bit for each zone | 62: bits stand for kinds | 63: which table
+//! ```
+//!
+//! A walk loads it once and tests each zone's bit as it goes along its order. So **one load is a
+//! snapshot of every list, and one store publishes them all**. What a request rules out is a mask,
+//! made once ([`PresenceFilter`]) and anded to the word: a zone that it rules out costs a test, not
+//! a look at its kind and node.
+//!
+//! **A changed order.** If the order that there is, less the absent zones, is not what is to be
+//! published, it is written into the table that the word does not name, and then the word is stored.
+//! An absent zone keeps its place, behind the zone that it stood behind. Its return is one store if
+//! its list is to be just that; if the rules now want it elsewhere, that is a changed order again.
+//!
+//! **More zones than bits**, at one time or one after another: every version is then a changed order,
+//! of the listed zones only, and the bits stand for their kinds. Walks are as before but that they
+//! look at each zone's node, if the request has a set of nodes. When the zones have bits again, all
+//! is as before.
+//!
+//! **Why a walk is exact, or told.** `begun` counts changed orders; the n-th is written into table
+//! n mod 2, between a store of `begun` = n and the store of its word.
+//!
+//! - The word was loaded with acquire: all that was written before its store is seen. So every slot
+//!   shows the order of that word, and the walk is exactly the version stored with it, unless a
+//!   load saw a store of a later rewrite of the same table.
+//! - Say that was rewrite n, and the word's order w; n is at least w + 2. `begun` = n was stored
+//!   before a release fence, and the slot after it. The walk's question has an acquire fence behind
+//!   its loads, so it then finds `begun` at n or later.
+//! - The walk loaded `begun` first. From it and the word's table it reckons an order no later than
+//!   w: the last, up to what it loaded, of that table. That is right since `begun` = m is a release
+//!   store, after the word of m - 1, and was loaded with acquire: w is m - 1 or later.
+//! - It finds `begun` two or more past that order: told. A walk that sleeps through exactly
+//!   2⁶⁴ changed orders (2³² on a 32-bit CPU) is not.
+//!
+//! A change of who is there never tells a walk to retry, nor does one changed order, unless it comes
+//! between the walk's first two loads.
+//!
+//! A filter is no part of this: a bit is one zone's for good, so a filter is never wrong, only behind.
+
+use zonelist_core::{
+    Lists, Locked, NodeId, OrderWalk, Orders, Place, Request, Scope, Set, SharedSet, Slot, Spin, Storage, Table,
+    Within, ZoneId, ZoneKind, Zoneref,
+    publish::{
+        Allocates, At, Facts, Grace, Guarantee, Membership, Progress, PublishError, Scheme, StalledReader, Walk, Writer,
+    },
+    sync::{
+        atomic::{
+            AtomicUsize,
+            Ordering::{Acquire, Relaxed, Release},
+            fence,
+        },
+        const_fn, fault,
+    },
+};
+
+/// Bits stand for kinds.
+const BY_KIND: usize = 1 << (usize::BITS - 2);
+/// The second table.
+const SECOND: usize = 1 << (usize::BITS - 1);
+
+/// Orders, and a word for who is there. Neither readers nor the writer wait, and nothing is allocated.
+///
+/// ```
+/// use zonelist_core::{Capacity, Orders, Slot, publish::{FullFence, Published}};
+/// use zonelist_inplace::Presence;
+///
+/// const CAPACITY: Capacity = Capacity::new(8, 24).unwrap();
+/// static LISTS: Published<Presence<[Slot; CAPACITY.order_words()]>, FullFence, 1> =
+///     Published::new(Presence::new(Orders::in_array(CAPACITY).unwrap()));
+/// assert!(LISTS.reader().is_ok());
+/// ```
+#[derive(Debug)]
+pub struct Presence<T> {
+    /// Who is there, and the table that is current.
+    word: SharedSet,
+    /// The last order whose writing has begun.
+    begun: AtomicUsize,
+    /// How many zones have bits, for filters.
+    named: AtomicUsize,
+    orders: Orders<T>,
+    current: Locked<Current>,
+}
+
+/// What the writer knows of what it stored, so that it loads nothing that it stores to.
+#[derive(Debug)]
+struct Current {
+    word: usize,
+    begun: usize,
+    /// How many zones have bits.
+    named: usize,
+}
+
+impl<T> Presence<T> {
+    const_fn! {
+        /// Publishes through these tables.
+        #[must_use]
+        pub const fn new(orders: Orders<T>) -> Self {
+            let current = Current { word: 0, begun: 0, named: 0 };
+            Self {
+                word: SharedSet::new(Set::NONE),
+                begun: AtomicUsize::new(0),
+                named: AtomicUsize::new(0),
+                orders,
+                current: Locked::new(Spin::new(), current),
+            }
+        }
+    }
+}
+
+impl<T: Storage<Word = Slot>> Presence<T> {
+    /// The bits of the zones of these lists, if the current orders less all others are just these lists.
+    fn as_ordered(&self, current: &Current, next: Lists<'_>) -> Option<usize> {
+        if current.word & BY_KIND != 0 {
+            return None;
+        }
+        let mut set = 0;
+        for (node, scope) in self.orders.lists() {
+            let mut order = self.orders.read(Table::Kept, node, scope);
+            for &entry in next.of(node, scope) {
+                set |= 1 << order.find(|place| place.entry == entry)?.bit;
+            }
+        }
+        let shown = |(node, scope)| {
+            let there = self.orders.read(Table::Kept, node, scope).filter(|place| set >> place.bit & 1 != 0);
+            there.map(|place| place.entry).eq(next.of(node, scope).iter().copied())
+        };
+        self.orders.lists().all(shown).then_some(set)
+    }
+
+    /// The bits of the zones of these lists, new ones included; `None` if there are not enough.
+    fn name(&self, current: &mut Current, next: Lists<'_>) -> Option<usize> {
+        let (mut set, mut named) = (0, current.named);
+        for (node, scope) in self.orders.lists() {
+            for &entry in next.of(node, scope) {
+                let bit = match self.orders.bit_of(entry, named) {
+                    Some(bit) => bit,
+                    None => {
+                        named += 1;
+                        self.orders.name(named as u32, entry).then_some(named as u32)?
+                    }
+                };
+                set |= 1 << bit;
+            }
+        }
+        current.named = named;
+        // Release: pairs with the acquire in `filter`.
+        self.named.store(named, if fault("presence: named relaxed") { Relaxed } else { Release });
+        Some(set)
+    }
+
+    /// Writes these lists into the spare table as the order of what is there; the word that names it.
+    fn reorder(&self, current: &mut Current, next: Lists<'_>) -> usize {
+        current.begun = current.begun.wrapping_add(1);
+        // Release: who loads it sees the word of the order before.
+        self.begun.store(current.begun, if fault("presence: begun relaxed") { Relaxed } else { Release });
+        if !fault("presence: writer's fence") {
+            // Pairs with the acquire fence in `must_retry`.
+            fence(Release);
+        }
+        let second = (current.word & SECOND == 0) != fault("presence: no spare table");
+        let spare = if second { Table::Second } else { Table::First };
+        let set = self.name(current, next);
+        for (node, scope) in self.orders.lists() {
+            let list = next.of(node, scope);
+            match set {
+                Some(set) => {
+                    let order = self.order(node, scope, list, set, current.named);
+                    self.orders.write(spare, node, scope, order.into_iter().flatten());
+                    self.orders.write(Table::Kept, node, scope, order.into_iter().flatten());
+                }
+                None => self.orders.write(spare, node, scope, list.iter().map(|&entry| by_kind(entry))),
+            }
+        }
+        set.unwrap_or(BY_KIND | kinds_up_to(ZoneKind::Device)) | if second { SECOND } else { 0 }
+    }
+
+    /// A list with the absent zones of its order before, as far as there is room: each behind the
+    /// zone that it stood behind.
+    fn order(
+        &self,
+        node: NodeId,
+        scope: Scope,
+        list: &[Zoneref],
+        set: usize,
+        named: usize,
+    ) -> [Option<Place>; Place::BITS] {
+        let mut order = [None; Place::BITS];
+        let mut free = order.iter_mut();
+        let mut room = self.orders.room(scope).saturating_sub(list.len());
+        // The absent at the head stood behind none.
+        for behind in core::iter::once(None).chain(list.iter().copied().map(Some)) {
+            if let Some(entry) = behind
+                && let (Some(free), Some(bit)) = (free.next(), self.orders.bit_of(entry, named))
+            {
+                *free = Some(Place { entry, bit });
+            }
+            let mut before = self.orders.read(Table::Kept, node, scope);
+            if behind.is_some_and(|entry| !before.any(|place| place.entry == entry)) {
+                continue;
+            }
+            let absent = before.take_while(|place| set >> place.bit & 1 == 0).take(room);
+            for (place, free) in absent.zip(&mut free) {
+                *free = Some(place);
+                room -= 1;
+            }
+        }
+        order
+    }
+
+    /// Stores the word: the one store of a publish that readers see it by.
+    fn show(&self, current: &mut Current, word: usize) {
+        current.word = word;
+        // Release: pairs with the acquire in `walk`, so that who sees the word sees its order.
+        self.word.store(Set::of(word), if fault("presence: word relaxed") { Relaxed } else { Release });
+    }
+}
+
+/// The place of a zone whose bit stands for its kind.
+fn by_kind(entry: Zoneref) -> Place {
+    Place { entry, bit: entry.kind() as u32 + 1 }
+}
+
+/// The bits of all kinds up to one.
+const fn kinds_up_to(highest: ZoneKind) -> usize {
+    (1 << (highest as u32 + 2)) - 2
+}
+
+/// A request as a mask over the zones of one [`Presence`], and good for no other.
+///
+/// It knows the zones that were listed before it was made. While others are there, walks look at the
+/// kind and node of each zone that it admits or does not know: make it again when new zones have
+/// come, and they need not.
+#[derive(Clone, Debug)]
+pub struct PresenceFilter {
+    /// The bits of known zones that the request admits.
+    admitted: Set,
+    /// The bits of all others, and [`BY_KIND`].
+    unknown: usize,
+    within: Within,
+    request: Request,
+}
+
+impl PresenceFilter {
+    /// What a walk tests whose word has bits that the filter does not know, and the request if the
+    /// bits alone do not tell what it admits.
+    #[cold]
+    fn beyond(&self, word: Set) -> (Set, Option<&Request>) {
+        let request = &self.request;
+        if word.bits() & BY_KIND != 0 {
+            return (Set::of(kinds_up_to(request.highest)), request.nodes.is_some().then_some(request));
+        }
+        (word.and(Set::of(self.admitted.bits() | self.unknown)), Some(request))
+    }
+}
+
+/// A walk that knows the word it began at.
+#[derive(Clone, Debug)]
+pub struct PresenceWalk<'w> {
+    order: OrderWalk<'w>,
+    now: &'w AtomicUsize,
+    begun: usize,
+    word: usize,
+}
+
+impl PresenceWalk<'_> {
+    /// How many changed orders had begun when the walk did: two walks between which it stands still
+    /// were parted by changes of who is there at most.
+    #[must_use]
+    pub fn orders(&self) -> usize {
+        self.begun
+    }
+}
+
+impl Iterator for PresenceWalk<'_> {
+    type Item = Zoneref;
+
+    #[inline(always)]
+    fn next(&mut self) -> Option<Zoneref> {
+        self.order.next()
+    }
+}
+
+impl Walk for PresenceWalk<'_> {
+    #[inline]
+    fn must_retry(&self) -> bool {
+        if !fault("presence: reader's fence") {
+            // Pairs with the release fence in `reorder`.
+            fence(Acquire);
+        }
+        // The last order in the walk's table that had begun when the walk did.
+        let order = self.begun.wrapping_sub((self.begun ^ usize::from(self.word & SECOND != 0)) & 1);
+        self.now.load(Relaxed).wrapping_sub(order) >= if fault("presence: third order unseen") { 3 } else { 2 }
+    }
+}
+
+impl<T: Storage<Word = Slot> + Sync> Scheme for Presence<T> {
+    const FACTS: Facts = Facts {
+        scheme: "Presence",
+        package: "zonelist-inplace",
+        guarantee: Guarantee::Detected,
+        readers: Progress::WaitFree,
+        writer: Progress::WaitFree,
+        allocates: Allocates::Never,
+        registers: false,
+        interrupt_safe: true,
+        retires: false,
+        stalled_reader: StalledReader::Bounded,
+        no_std: true,
+        no_alloc: true,
+    };
+    const GRACE: Grace = Grace::None;
+    type Local = ();
+    type Filter = PresenceFilter;
+    type Pinned<'g>
+        = &'g Self
+    where
+        T: 'g;
+    type Walk<'w>
+        = PresenceWalk<'w>
+    where
+        T: 'w;
+
+    fn local(&self) {}
+
+    fn filter(&self, request: &Request) -> PresenceFilter {
+        // Acquire: pairs with the release in `name`, so that all bits up to there have their zones.
+        let named = self.named.load(if fault("presence: names relaxed") { Relaxed } else { Acquire }) as u32;
+        let admits = |&bit: &u32| self.orders.zone_of(bit).is_some_and(|entry| request.admits(entry.zone()));
+        let admitted = (1..=named).filter(admits).fold(0, |set, bit| set | 1 << bit);
+        let unknown = !SECOND & usize::MAX << (named + 1);
+        PresenceFilter { admitted: Set::of(admitted), unknown, within: Within::of(request.scope), request: *request }
+    }
+
+    #[inline(always)]
+    fn pin<'g>(&'g self, (): &'g (), _: At<'g, Self>) -> &'g Self {
+        self
+    }
+
+    #[inline(always)]
+    fn walk<'w, 'g: 'w>(scheme: &'w &'g Self, node: NodeId, filter: &'w PresenceFilter) -> PresenceWalk<'w> {
+        // Acquire: pairs with the release in `reorder`. Before the word, or it might be later than the word's.
+        let begun = scheme.begun.load(if fault("presence: note relaxed") { Relaxed } else { Acquire });
+        // Acquire: pairs with the release in `show`.
+        let word = scheme.word.load(if fault("presence: look relaxed") { Relaxed } else { Acquire });
+        let mut order = scheme.orders.walk(word.bits() & SECOND != 0, node, filter.within, word.and(filter.admitted));
+        if word.bits() & filter.unknown != 0 {
+            let (set, request) = filter.beyond(word);
+            order = order.of(set, request);
+        }
+        PresenceWalk { order, now: &scheme.begun, begun, word: word.bits() }
+    }
+
+    fn publish(&self, next: Lists<'_>, _: &mut Writer<'_>) -> Result<(), PublishError> {
+        self.orders.check(next)?;
+        // Never busy: whoever publishes has the writer lock.
+        let published = self.current.try_with(|current| {
+            let word = match self.as_ordered(current, next) {
+                Some(set) => set | current.word & SECOND,
+                None => self.reorder(current, next),
+            };
+            self.show(current, word);
+        });
+        published.ok_or(PublishError::Busy)
+    }
+}
+
+impl<T: Storage<Word = Slot> + Sync> Membership for Presence<T> {
+    fn set_present(&self, zone: ZoneId, present: bool, _: &mut Writer<'_>) -> Result<(), PublishError> {
+        let shown = self.current.try_with(|current| {
+            let by_zone = current.word & BY_KIND == 0;
+            let bit = by_zone.then(|| self.orders.bit_of(Zoneref::new(zone), current.named)).flatten();
+            let bit = 1 << bit.ok_or(PublishError::NoPlace { zone })?;
+            self.show(current, if present { current.word | bit } else { current.word & !bit });
+            Ok(())
+        });
+        shown.ok_or(PublishError::Busy)?
+    }
+}
