@@ -13,7 +13,7 @@
 //! `Slots`. The number of an empty slot's bit is 0, and bit 0 is set in every walk. So no walk passes
 //! over the end of a segment, whatever stands before it and however it changes under the walk.
 
-use core::{marker::PhantomData, ops::Range};
+use core::{hint::cold_path, marker::PhantomData, ops::Range};
 
 #[cfg(feature = "alloc")]
 use alloc::boxed::Box;
@@ -177,7 +177,12 @@ impl<S: Storage<Word = Slot>> Orders<S> {
     pub fn walk<'w>(&'w self, second: bool, node: NodeId, within: Within, set: Set) -> OrderWalk<'w> {
         let Layout { nodes, stride, own, end } = self.layout;
         let row = 2 * node.index() + usize::from(second);
-        let start = if node.index() < nodes { row * stride + (own & within.0) } else { 2 * end };
+        let start = if node.index() < nodes {
+            row * stride + (own & within.0)
+        } else {
+            cold_path();
+            2 * end
+        };
         // SAFETY: `start` is the head of a segment or the slot behind the last of two rows a node:
         // there are as many words at least, which every constructor checks.
         let next = unsafe { self.words.words().as_ptr().add(start) };
@@ -302,7 +307,7 @@ impl Iterator for OrderWalk<'_> {
             // that were not empty, which the last one always is.
             let mut word = unsafe { &*self.next }.load();
             while self.set.0 >> (word & (usize::BITS - 1)) & 1 == 0 {
-                core::hint::cold_path();
+                cold_path();
                 // SAFETY: the slot is not empty, since bit 0 is set; so it is not the segment's last.
                 self.next = unsafe { self.next.add(1) };
                 // SAFETY: as above.

@@ -43,6 +43,8 @@
 //!
 //! A filter is no part of this: a bit is one zone's for good, so a filter is never wrong, only behind.
 
+use core::hint::cold_path;
+
 use zonelist_core::{
     Lists, Locked, NodeId, OrderWalk, Orders, Place, Request, Scope, Set, SharedSet, Slot, Spin, Storage, Table,
     Within, ZoneId, ZoneKind, Zoneref,
@@ -350,6 +352,7 @@ impl<T: Storage<Word = Slot> + Sync> Scheme for Presence<T> {
         let word = scheme.word.load(if fault("presence: look relaxed") { Relaxed } else { Acquire });
         let mut order = scheme.orders.walk(word.bits() & SECOND != 0, node, filter.within, word.and(filter.admitted));
         if word.bits() & filter.unknown != 0 {
+            cold_path();
             let (set, request) = filter.beyond(word);
             order = order.of(set, request);
         }
