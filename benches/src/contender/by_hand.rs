@@ -73,6 +73,8 @@ struct Presence {
     orders: Box<Orders<Box<[Slot]>>>,
     admitted: Set,
     unknown: usize,
+    /// Which list: known when it runs, as it is of a [`SlotFilter`].
+    within: Within,
 }
 
 impl Presence {
@@ -97,6 +99,7 @@ impl Presence {
             orders,
             admitted: all,
             unknown: 1 << (Place::BITS + 1),
+            within: Within::of(Scope::Fallback),
         }
     }
 
@@ -104,7 +107,7 @@ impl Presence {
     fn walk(&self, node: NodeId) -> impl Iterator<Item = Zoneref> {
         let word = self.word.load(Acquire);
         let set = if word.bits() & self.unknown == 0 { word.and(self.admitted) } else { Set::NONE };
-        self.orders.walk(word.bits() >> (usize::BITS - 1) != 0, node, Within::of(Scope::Fallback), set)
+        self.orders.walk(word.bits() >> (usize::BITS - 1) != 0, node, self.within, set)
     }
 }
 
