@@ -40,6 +40,14 @@ impl Block {
         self.0 & STALE != 0
     }
 
+    /// Whether single frames were freed that it does not count: possible once it is stale, of a
+    /// block in reach whose frames are all managed.
+    #[inline]
+    pub(super) fn is_behind(self) -> bool {
+        const WHOLE: u64 = (crate::zone::PAGEBLOCK_FRAMES as u64) << MANAGED_SHIFT;
+        self.0 & (STALE | ISOLATED | COUNT << MANAGED_SHIFT) == STALE | WHOLE
+    }
+
     #[inline]
     pub(super) fn is_isolated(self) -> bool {
         self.0 & ISOLATED != 0

@@ -7,7 +7,8 @@
 //! block's hint is then stale. It is renewed when the block is picked, for a few blocks with each
 //! batch, and for all of them when a longer run is wanted and none is known of.
 //!
-//! **The invariants**: a block's free count is the number of its bits; its hint is at most the
+//! **The invariants**: a block's free count is the number of its bits, unless its word is behind
+//! ([`Block::is_behind`]); its hint is at most the
 //! order of its longest run, and equal to it unless it is stale; it is in the set of its group
 //! and hint, or in none while it is isolated or has nothing free; `free` counts the bits of all
 //! blocks that are not isolated.
@@ -61,14 +62,16 @@ impl<'m> Frames<'m> {
         frames
     }
 
+    /// What is known of a block, its free frames counted anew where that word is behind.
     #[inline]
     pub(super) fn block(&self, block: usize) -> Block {
-        Block(self.blocks[block])
+        let state = Block(self.blocks[block]);
+        if state.is_behind() { state.with_free(line::count(&self.lines[block])) } else { state }
     }
 
     /// Replaces what is known of a block, and moves it to the set where it then belongs.
     pub(super) fn put(&mut self, block: usize, new: Block) {
-        let old = self.block(block);
+        let old = Block(self.blocks[block]);
         self.blocks[block] = new.0;
         self.stale = self.stale + usize::from(new.is_stale()) - usize::from(old.is_stale());
         let (from, to) = (old.shelf(), new.shelf());
@@ -192,8 +195,8 @@ impl<'m> Frames<'m> {
 
     /// Counts frames that a block gave, and renews its hint.
     fn shrunk(&mut self, block: usize, frames: usize) {
-        let state = self.block(block);
-        let left = state.free() - frames;
+        let state = Block(self.blocks[block]);
+        let left = if state.is_behind() { line::count(&self.lines[block]) } else { state.free() - frames };
         let hint = if left == 0 { None } else { line::longest(&self.lines[block]) };
         self.free -= frames;
         self.put(block, state.with_free(left).with_hint(hint).with_stale(false));
@@ -239,6 +242,14 @@ impl<'m> Frames<'m> {
             let state = Block(self.blocks[block]);
             if line[row] & bit != 0 {
                 refused(FreeError::AlreadyFree);
+                continue;
+            }
+            if state.is_behind() {
+                // Only the bit, so that CPUs whose frames lie in neighbouring blocks don't send each
+                // other the line that the words share. Where all frames are managed and one is not
+                // free, there is room for one more.
+                line[row] |= bit;
+                self.free += 1;
                 continue;
             }
             if state.free() >= state.managed() {
@@ -287,9 +298,8 @@ impl<'m> Frames<'m> {
 
     /// Sets the bits of a run within a block, all of them clear, and counts them.
     pub(super) fn grown(&mut self, block: usize, at: usize, order: u8) {
-        let frames = 1 << order;
+        let (frames, state) = (1 << order, self.block(block));
         line::set(&mut self.lines[block], at, order);
-        let state = self.block(block);
         let merged = line::merged(&self.lines[block], at, order);
         let hint = state.hint().map_or(merged, |hint| hint.max(merged));
         if !state.is_isolated() {
@@ -321,7 +331,10 @@ impl<'m> Frames<'m> {
     }
 
     pub(super) fn state(&self, block: usize) -> Option<Pageblock> {
-        let state = Block(*self.blocks.get(block)?);
+        if block >= self.blocks.len() {
+            return None;
+        }
+        let state = self.block(block);
         let (mobility, isolated) = (state.group().mobility(), state.is_isolated());
         Some(Pageblock { free: state.free(), managed: state.managed(), mobility, isolated })
     }

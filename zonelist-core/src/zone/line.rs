@@ -87,6 +87,11 @@ pub(super) fn best_fit(line: &Line, order: u8) -> Option<usize> {
     None
 }
 
+/// How many frames are free.
+pub(super) fn count(line: &Line) -> usize {
+    line.iter().map(|row| row.count_ones() as usize).sum()
+}
+
 /// Adds how many maximal runs of each order there are.
 pub(super) fn count_by_order(line: &Line, counts: &mut [usize]) {
     let mut starts = *line;

@@ -116,8 +116,8 @@ impl Frames<'_> {
 
     /// Frees frames of a block one by one, and renews its hint.
     pub(super) fn set_free(&mut self, block: usize, part: Range<usize>) {
-        part.clone().for_each(|frame| line::set(&mut self.lines[block], frame, 0));
         let state = self.block(block);
+        part.clone().for_each(|frame| line::set(&mut self.lines[block], frame, 0));
         if !state.is_isolated() {
             self.free += part.len();
         }
@@ -127,8 +127,8 @@ impl Frames<'_> {
 
     /// Takes frames of a block away one by one, all of them free, and renews its hint.
     pub(super) fn set_taken(&mut self, block: usize, part: Range<usize>) {
-        part.clone().for_each(|frame| line::clear(&mut self.lines[block], frame, 0));
         let state = self.block(block);
+        part.clone().for_each(|frame| line::clear(&mut self.lines[block], frame, 0));
         if !state.is_isolated() {
             self.free -= part.len();
         }
