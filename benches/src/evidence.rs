@@ -14,7 +14,8 @@ struct Shown {
     tests: &'static [&'static str],
 }
 
-const ALL: &[&str] = &["StopWorld", "StopWorldPreempted", "EpochSwap", "SeqRetry", "InPlace"];
+const ALL: &[&str] =
+    &["StopWorld", "StopWorldPreempted", "EpochSwap", "AsymmetricEpoch", "Qsbr", "SeqRetry", "InPlace"];
 
 /// All evidence there is.
 const SHOWN: &[Shown] = &[
@@ -43,6 +44,27 @@ const SHOWN: &[Shown] = &[
         tests: &[
             "zonelist-epoch/tests/loom.rs: a_walk_under_epoch_swap_is_a_snapshot",
             "zonelist-epoch/tests/stress.rs: epoch_swap_shows_snapshots_under_load",
+        ],
+    },
+    Shown {
+        schemes: &["AsymmetricEpoch"],
+        fact: "guarantee",
+        tests: &[
+            "zonelist-epoch/tests/loom.rs: a_walk_under_asymmetric_epoch_is_a_snapshot",
+            "zonelist-epoch/tests/loom.rs: a_second_walk_under_asymmetric_epoch_is_a_snapshot",
+            "zonelist-epoch/tests/loom.rs: an_old_answer_under_asymmetric_epoch_is_none",
+            "zonelist-epoch/tests/stress.rs: asymmetric_epoch_shows_snapshots_under_load",
+            "zonelist-epoch/tests/stress.rs: asymmetric_epoch_shows_snapshots_by_membarrier",
+        ],
+    },
+    Shown {
+        schemes: &["Qsbr"],
+        fact: "guarantee",
+        tests: &[
+            "zonelist-epoch/tests/loom.rs: a_walk_under_qsbr_is_a_snapshot",
+            "zonelist-epoch/tests/loom.rs: a_second_walk_under_qsbr_is_a_snapshot",
+            "zonelist-epoch/tests/stress.rs: qsbr_shows_snapshots_under_load",
+            "zonelist-epoch/tests/stress.rs: qsbr_shows_snapshots_by_membarrier",
         ],
     },
     Shown {
@@ -96,6 +118,34 @@ const SHOWN: &[Shown] = &[
         schemes: &["EpochSwap"],
         fact: "retires",
         tests: &["zonelist-epoch/tests/loom.rs: epoch_swap_waits_for_a_grace_period"],
+    },
+    Shown {
+        schemes: &["AsymmetricEpoch"],
+        fact: "retires",
+        tests: &[
+            "zonelist-epoch/tests/loom.rs: asymmetric_epoch_waits_for_a_grace_period",
+            "zonelist-epoch/tests/settled.rs: asymmetric_epoch_retires_when_walks_that_began_before_have_ended",
+        ],
+    },
+    Shown {
+        schemes: &["Qsbr"],
+        fact: "retires",
+        tests: &[
+            "zonelist-epoch/tests/loom.rs: qsbr_waits_for_a_grace_period",
+            "zonelist-epoch/tests/settled.rs: qsbr_retires_when_walks_that_began_before_have_ended",
+        ],
+    },
+    Shown {
+        schemes: &["AsymmetricEpoch"],
+        fact: "stalled_reader",
+        tests: &[
+            "zonelist-epoch/tests/settled.rs: a_stalled_walk_under_asymmetric_epoch_holds_up_the_publish_after_the_next",
+        ],
+    },
+    Shown {
+        schemes: &["Qsbr"],
+        fact: "stalled_reader",
+        tests: &["zonelist-epoch/tests/settled.rs: a_stalled_walk_under_qsbr_holds_up_the_publish_after_the_next"],
     },
 ];
 

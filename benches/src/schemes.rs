@@ -6,7 +6,7 @@ use zonelist_core::{
     Capacity, Slot, Slots, StopWorld, StopWorldPreempted,
     publish::{Barrier, Facts, FullFence, Scheme},
 };
-use zonelist_epoch::EpochSwap;
+use zonelist_epoch::{AsymmetricEpoch, EpochSwap, Qsbr};
 use zonelist_inplace::InPlace;
 use zonelist_seq::SeqRetry;
 
@@ -36,6 +36,18 @@ impl Buildable for EpochSwap {
     }
 }
 
+impl Buildable for AsymmetricEpoch {
+    fn build(capacity: Capacity) -> Self {
+        Self::boxed(capacity)
+    }
+}
+
+impl Buildable for Qsbr {
+    fn build(capacity: Capacity) -> Self {
+        Self::boxed(capacity)
+    }
+}
+
 /// Something done for each scheme. A visitor, because a scheme is a type.
 pub trait Visitor {
     /// What comes of one.
@@ -52,6 +64,8 @@ macro_rules! with_schemes {
             StopWorld<Box<[Slot]>>,
             StopWorldPreempted<Box<[Slot]>>,
             EpochSwap,
+            AsymmetricEpoch,
+            Qsbr,
             SeqRetry<Box<[Slot]>>,
             InPlace<Box<[Slot]>>,
         }

@@ -7,7 +7,7 @@ use zonelist_core::{
     Slot, StopWorld, StopWorldPreempted,
     publish::{Reclaim, Scheme},
 };
-use zonelist_epoch::EpochSwap;
+use zonelist_epoch::{AsymmetricEpoch, EpochSwap, Qsbr};
 use zonelist_inplace::InPlace;
 use zonelist_seq::SeqRetry;
 
@@ -35,6 +35,8 @@ fn a_scheme_retires_if_it_has_grace_periods() {
         StopWorld<Box<[Slot]>>,
         StopWorldPreempted<Box<[Slot]>>,
         EpochSwap,
+        AsymmetricEpoch,
+        Qsbr,
         SeqRetry<Box<[Slot]>>,
         InPlace<Box<[Slot]>>,
     ];

@@ -1,16 +1,22 @@
 //! Loom models of the grace-period schemes, and the faults that they kill.
 #![cfg(loom)]
 
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering::Relaxed},
+};
+
 use zonelist_core::{
-    Capacity,
+    Capacity, Lists, NodeId, PageAllocator, PageRequest, Row, Spin, Zone, ZoneId,
     ZoneKind::{Movable, Normal},
-    conformance::models::{NODE, Scenario, ZONES, Zone, explore_retirement, first, full, killed},
+    Zoneref,
+    conformance::models::{NODE, Scenario, ZONES, Zone as Listed, explore_retirement, first, full, killed},
     publish::{FullFence, Published},
 };
 use zonelist_epoch::{AsymmetricEpoch, EpochSwap, Qsbr};
 
-const M: Zone = (Movable, NODE);
-const N: Zone = (Normal, NODE);
+const M: Listed = (Movable, NODE);
+const N: Listed = (Normal, NODE);
 
 fn epoch_swap() -> Published<EpochSwap, FullFence, 1> {
     Published::new(EpochSwap::new())
@@ -83,6 +89,38 @@ fn qsbr_waits_for_a_grace_period() {
     explore_retirement("qsbr: retirement", None, qsbr);
 }
 
+/// Handles of an allocator are never on line: the flag that guards their caches tells of their walks.
+#[test]
+fn a_publish_under_qsbr_waits_for_handles_of_an_allocator() {
+    let interleavings = Arc::new(AtomicU64::new(0));
+    let explored = Arc::clone(&interleavings);
+    loom::model(move || {
+        explored.fetch_add(1, Relaxed);
+        let node = NodeId::new(NODE).unwrap();
+        let id = ZoneId::new(node, Normal);
+        let zone = Zone::boxed(id, 0..512, 9, Spin::new()).unwrap();
+        zone.add(0..512).unwrap();
+        let allocator = Arc::new(PageAllocator::boxed(qsbr(), vec![zone]).unwrap());
+        let publish = move |allocator: &PageAllocator<'_, Qsbr, FullFence, Spin, 1>| {
+            let rows = [Row { start: 0, len: 1, own: 1 }];
+            allocator.published().publish(Lists::new(&[Zoneref::new(id)], &rows).unwrap()).unwrap();
+        };
+        publish(&allocator);
+        let class = allocator.class(&PageRequest::up_to(Normal)).unwrap();
+        let mut local = allocator.local().unwrap();
+        let publisher = loom::thread::spawn({
+            let allocator = Arc::clone(&allocator);
+            move || (0..2).for_each(|_| publish(&allocator))
+        });
+        let page = local.alloc(node, &class).unwrap();
+        publisher.join().unwrap();
+        local.free(page).unwrap();
+    });
+    let interleavings = interleavings.load(Relaxed);
+    println!("model qsbr: an allocation during two publishes: {interleavings} interleavings, exhaustive");
+    assert!(interleavings > 1);
+}
+
 #[test]
 fn asymmetric_epoch_faults_are_killed() {
     for fault in [
@@ -115,4 +153,6 @@ fn qsbr_faults_are_killed() {
         killed("a_walk_under_qsbr_is_a_snapshot", fault);
     }
     killed("qsbr_waits_for_a_grace_period", "settle: nobody waits");
+    killed("a_publish_under_qsbr_waits_for_handles_of_an_allocator", "seat: reader unseen");
+    killed("a_publish_under_qsbr_waits_for_handles_of_an_allocator", "settle: nobody waits");
 }

@@ -8,7 +8,7 @@ use std::{
 };
 
 use zonelist_core::{
-    Capacity, Slot,
+    Capacity, Lists, NodeId, PageAllocator, PageRequest, Row, Slot, Spin, Zone, ZoneId, ZoneKind, Zoneref,
     conformance::{Sample, basics},
     publish::{FullFence, PublishError, Published, ReaderError, Scheme, Version},
 };
@@ -161,7 +161,7 @@ fn a_reader_of_qsbr_that_is_leaked_makes_publishes_busy() {
 fn a_reader_of_qsbr_owes_a_quiescent_point_between_publishes() {
     let (versions, published) = (Sample::default().versions, qsbr::<1>(Sample::CAPACITY));
     let mut reader = published.reader().unwrap();
-    let mut publish = || published.try_publish(&versions[0]).map(Version::number);
+    let publish = || published.try_publish(&versions[0]).map(Version::number);
     assert_eq!((publish(), publish()), (Ok(1), Err(PublishError::Busy)));
     reader.quiescent();
     assert_eq!((publish(), publish()), (Ok(2), Err(PublishError::Busy)));
@@ -184,4 +184,31 @@ fn a_reader_of_qsbr_is_on_line_again_behind_a_panic() {
     assert!(std::panic::catch_unwind(off).is_err());
     published.try_publish(&versions[1]).unwrap();
     assert_eq!(published.try_publish(&versions[2]), Err(PublishError::Busy));
+}
+
+/// Handles of an allocator say by themselves when they are between walks: publishes need not wait for them.
+#[test]
+fn handles_of_an_allocator_over_qsbr_owe_no_quiescent_point() {
+    let node = NodeId::new(0).unwrap();
+    let id = ZoneId::new(node, ZoneKind::Normal);
+    let zone = Zone::boxed(id, 0..512, 9, Spin::new()).unwrap();
+    zone.add(0..512).unwrap();
+    let allocator = PageAllocator::boxed(qsbr::<2>(Capacity::new(1, 1).unwrap()), vec![zone]).unwrap();
+    let (zonerefs, rows) = ([Zoneref::new(id)], [Row { start: 0, len: 1, own: 1 }]);
+    let lists = Lists::new(&zonerefs, &rows).unwrap();
+    let class = allocator.class(&PageRequest::up_to(ZoneKind::Normal)).unwrap();
+    let mut local = allocator.local().unwrap();
+    for _ in 0..10 {
+        allocator.published().try_publish(lists).unwrap();
+        let page = local.alloc(node, &class).unwrap();
+        allocator.published().try_publish(Lists::EMPTY).unwrap();
+        assert!(local.alloc(node, &class).is_err());
+        allocator.drain();
+        local.free(page).unwrap();
+    }
+    mem::forget(local);
+    allocator.published().try_publish(lists).unwrap();
+    // Another reader of the same lists is on line, and that is no matter to who drains.
+    let _reader = allocator.published().reader().unwrap();
+    assert_eq!(allocator.without_caches(id, || allocator.zones()[0].free_pages()), 512);
 }

@@ -5,5 +5,5 @@ mod report;
 mod timing;
 
 pub use consistency::{Consistency, Pressure, PressureError};
-pub use report::{Counts, Floor, Measure, PublishCost, RawReport, Report, SchemeReport, table};
+pub use report::{Counts, Floor, Measure, PeerReport, PublishCost, RawReport, Report, SchemeReport, table};
 pub use timing::{Timed, Timing, WALKS, median, set_up};

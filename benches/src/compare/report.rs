@@ -47,6 +47,24 @@ pub struct Report {
     pub raw: RawReport,
     /// The schemes, the baseline first.
     pub schemes: Vec<SchemeReport>,
+    /// What is not ours, if any was asked for when this was built.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub peers: Vec<PeerReport>,
+}
+
+/// A read that is not ours, to the unprotected walk in its own language.
+#[derive(Clone, Debug, Serialize)]
+pub struct PeerReport {
+    /// Its name.
+    pub name: &'static str,
+    /// That walk.
+    pub raw: RawReport,
+    /// The first zone, reads independent of each other.
+    pub first_zone: Measure,
+    /// The first zone, each read waiting for the one before.
+    pub first_zone_dependent: Measure,
+    /// Whole walks, by the list's length.
+    pub full_walk: BTreeMap<usize, Measure>,
 }
 
 /// The floor: a walk of the same array, without a word to anybody.
@@ -130,6 +148,20 @@ impl RawReport {
     }
 }
 
+impl PeerReport {
+    /// A peer's medians; `None` before the first round.
+    #[must_use]
+    pub fn new((name, raw, timed): (&'static str, Timed, Timed)) -> Option<Self> {
+        Some(Self {
+            name,
+            raw: RawReport::new(&raw)?,
+            first_zone: timed.first?,
+            first_zone_dependent: timed.dependent?,
+            full_walk: WALKS.into_iter().zip(timed.full.iter().copied()).collect(),
+        })
+    }
+}
+
 impl SchemeReport {
     /// A scheme's medians and counts; `None` before the first round.
     #[must_use]
@@ -158,15 +190,23 @@ impl Report {
 
     fn costs(&self) -> Table {
         let mut table = table(&["what a read costs", "first zone", "to by hand", "dependent", "walk 8", "64", "1024"]);
-        let raw = &self.raw;
-        let mut row = vec!["raw, in ns".into(), ns(raw.first_zone.ns), String::new(), ns(raw.first_zone_dependent.ns)];
-        row.extend(raw.full_walk.values().map(|full| ns(full.ns)));
-        table.add_row(row);
+        let floor = |name: String, raw: &RawReport| {
+            let mut row = vec![name, ns(raw.first_zone.ns), String::new(), ns(raw.first_zone_dependent.ns)];
+            row.extend(raw.full_walk.values().map(|full| ns(full.ns)));
+            row
+        };
+        table.add_row(floor("raw, in ns".into(), &self.raw));
         for scheme in &self.schemes {
             let to_hand = scheme.to_hand.map_or_else(String::new, ratio);
             let [first, dependent] = [scheme.first_zone, scheme.first_zone_dependent].map(|read| ratio(read.ratio));
             let full = scheme.full_walk.values().map(|full| ratio(full.ratio));
             table.add_row([scheme.scheme.to_string(), first, to_hand, dependent].into_iter().chain(full));
+        }
+        for peer in &self.peers {
+            table.add_row(floor(format!("raw for {}, in ns", peer.name), &peer.raw));
+            let [first, dependent] = [peer.first_zone, peer.first_zone_dependent].map(|read| ratio(read.ratio));
+            let full = peer.full_walk.values().map(|full| ratio(full.ratio));
+            table.add_row([peer.name.to_string(), first, String::new(), dependent].into_iter().chain(full));
         }
         table
     }

@@ -10,7 +10,7 @@ use zonelist_core::{Capacity, Lists, NodeId, Zonelists, publish::Barrier};
 
 use super::Measure;
 use crate::{
-    contender::{Contender, Raw, SetupError, Through, by_hand},
+    contender::{Contender, PEERS, Raw, SetupError, Through, by_hand, peers},
     schemes::{self, Buildable, SchemeId, Visitor},
     workload::synthetic,
 };
@@ -94,24 +94,36 @@ impl Timing {
     /// The floor's medians.
     #[must_use]
     pub fn raw(&self) -> Timed {
-        self.timed(Track::RAW, None)
+        self.timed(Track::RAW, Track::RAW, None)
     }
 
     /// A scheme's medians.
     #[must_use]
     pub fn scheme(&self, scheme: SchemeId) -> Timed {
         let place = self.schemes.iter().position(|&chosen| chosen == scheme);
-        place.map_or_else(Timed::default, |i| self.timed(Track::SCHEMES + 2 * i, Some(Track::SCHEMES + 2 * i + 1)))
+        place.map_or_else(Timed::default, |i| {
+            let scheme = Track::SCHEMES + 2 * i;
+            self.timed(scheme, Track::RAW, Some(scheme + 1))
+        })
     }
 
-    fn timed(&self, contender: usize, hand: Option<usize>) -> Timed {
+    /// The medians of each peer, to the floor of its own language, which comes with it.
+    pub fn peers(&self) -> impl Iterator<Item = (&'static str, Timed, Timed)> {
+        let places = (Track::SCHEMES + 2 * self.schemes.len()..).step_by(2);
+        PEERS.iter().zip(places).map(|(name, floor)| {
+            let (raw, peer) = (self.timed(floor, floor, None), self.timed(floor + 1, floor, None));
+            (*name, raw, peer)
+        })
+    }
+
+    fn timed(&self, contender: usize, floor: usize, hand: Option<usize>) -> Timed {
         let first = &self.tracks[0];
         Timed {
-            first: first.median(contender, Track::RAW),
-            dependent: self.tracks[1].median(contender, Track::RAW),
-            by_hand: hand.and_then(|hand| first.median(hand, Track::RAW)),
+            first: first.median(contender, floor),
+            dependent: self.tracks[1].median(contender, floor),
+            by_hand: hand.and_then(|hand| first.median(hand, floor)),
             to_hand: hand.and_then(|hand| Some(first.median(contender, hand)?.ratio)),
-            full: self.tracks[2..].iter().filter_map(|track| track.median(contender, Track::RAW)).collect(),
+            full: self.tracks[2..].iter().filter_map(|track| track.median(contender, floor)).collect(),
         }
     }
 }
@@ -120,7 +132,8 @@ impl Track {
     /// The floor's place.
     const RAW: usize = 0;
 
-    /// The first scheme's place; behind each scheme is its twin by hand, where there is one.
+    /// The first scheme's place; behind each scheme is its twin by hand, where there is one. Behind
+    /// all schemes are the peers, each behind its floor.
     const SCHEMES: usize = 1;
 
     fn new(
@@ -137,6 +150,7 @@ impl Track {
             let hand = hands.then(|| by_hand(scheme.name(), lists, schemes::asymmetric()));
             contenders.push(hand.flatten());
         }
+        contenders.extend(peers(lists).into_iter().flat_map(|peer| [Some(peer.floor), Some(peer.peer)]));
         Ok(Self { contenders, nodes, run, repeats, rounds: Vec::new() })
     }
 

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use zonelist_core::{Slot, StopWorld, StopWorldPreempted};
-use zonelist_epoch::EpochSwap;
+use zonelist_epoch::{AsymmetricEpoch, EpochSwap, Qsbr};
 use zonelist_inplace::InPlace;
 use zonelist_seq::SeqRetry;
 
