@@ -14,8 +14,18 @@ struct Shown {
     tests: &'static [&'static str],
 }
 
-const ALL: &[&str] =
-    &["StopWorld", "StopWorldPreempted", "EpochSwap", "ArcSwap", "SeqRetry", "SeqCopy", "InPlace", "Presence"];
+const ALL: &[&str] = &[
+    "StopWorld",
+    "StopWorldPreempted",
+    "EpochSwap",
+    "ArcSwap",
+    "AsymmetricEpoch",
+    "Qsbr",
+    "SeqRetry",
+    "SeqCopy",
+    "InPlace",
+    "Presence",
+];
 
 /// All evidence there is.
 const SHOWN: &[Shown] = &[
@@ -52,6 +62,27 @@ const SHOWN: &[Shown] = &[
         tests: &[
             "zonelist-epoch/tests/stress.rs: arc_swap_shows_snapshots_under_load",
             "zonelist-epoch/tests/stress.rs: a_reader_that_holds_nothing_and_an_early_free_are_condemned",
+        ],
+    },
+    Shown {
+        schemes: &["AsymmetricEpoch"],
+        fact: "guarantee",
+        tests: &[
+            "zonelist-epoch/tests/loom.rs: a_walk_under_asymmetric_epoch_is_a_snapshot",
+            "zonelist-epoch/tests/loom.rs: a_second_walk_under_asymmetric_epoch_is_a_snapshot",
+            "zonelist-epoch/tests/loom.rs: an_old_answer_under_asymmetric_epoch_is_none",
+            "zonelist-epoch/tests/stress.rs: asymmetric_epoch_shows_snapshots_under_load",
+            "zonelist-epoch/tests/stress.rs: asymmetric_epoch_shows_snapshots_by_membarrier",
+        ],
+    },
+    Shown {
+        schemes: &["Qsbr"],
+        fact: "guarantee",
+        tests: &[
+            "zonelist-epoch/tests/loom.rs: a_walk_under_qsbr_is_a_snapshot",
+            "zonelist-epoch/tests/loom.rs: a_second_walk_under_qsbr_is_a_snapshot",
+            "zonelist-epoch/tests/stress.rs: qsbr_shows_snapshots_under_load",
+            "zonelist-epoch/tests/stress.rs: qsbr_shows_snapshots_by_membarrier",
         ],
     },
     Shown {
@@ -134,6 +165,34 @@ const SHOWN: &[Shown] = &[
             "zonelist-epoch/tests/publish.rs: arc_swap_retires_when_walks_that_began_before_have_ended",
             "zonelist-epoch/tests/publish.rs: more_guards_of_arc_swap_than_a_thread_has_slots_hold_their_versions",
         ],
+    },
+    Shown {
+        schemes: &["AsymmetricEpoch"],
+        fact: "retires",
+        tests: &[
+            "zonelist-epoch/tests/loom.rs: asymmetric_epoch_waits_for_a_grace_period",
+            "zonelist-epoch/tests/settled.rs: asymmetric_epoch_retires_when_walks_that_began_before_have_ended",
+        ],
+    },
+    Shown {
+        schemes: &["Qsbr"],
+        fact: "retires",
+        tests: &[
+            "zonelist-epoch/tests/loom.rs: qsbr_waits_for_a_grace_period",
+            "zonelist-epoch/tests/settled.rs: qsbr_retires_when_walks_that_began_before_have_ended",
+        ],
+    },
+    Shown {
+        schemes: &["AsymmetricEpoch"],
+        fact: "stalled_reader",
+        tests: &[
+            "zonelist-epoch/tests/settled.rs: a_stalled_walk_under_asymmetric_epoch_holds_up_the_publish_after_the_next",
+        ],
+    },
+    Shown {
+        schemes: &["Qsbr"],
+        fact: "stalled_reader",
+        tests: &["zonelist-epoch/tests/settled.rs: a_stalled_walk_under_qsbr_holds_up_the_publish_after_the_next"],
     },
 ];
 

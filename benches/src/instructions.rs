@@ -19,7 +19,7 @@ use zonelist_inplace::Presence;
 
 use crate::{
     compare::set_up,
-    contender::{Contender, Raw, SetupError, Through, by_hand},
+    contender::{Contender, Peer, Raw, SetupError, Through, by_hand, peers},
     schemes::{self, Buildable, SEATS, SchemeId, UnknownScheme, Visitor},
     workload::synthetic,
 };
@@ -75,7 +75,13 @@ impl Probe {
             (Ok(scheme), _) => set_up(scheme, lists.lists()),
             (Err(UnknownScheme), Some(scheme)) => Ok(by_hand(scheme, lists.lists(), schemes::asymmetric())?),
             (Err(UnknownScheme), None) if contender == "raw" => Ok(Box::new(Raw::new(lists.lists())) as _),
-            (Err(UnknownScheme), None) => return None,
+            (Err(UnknownScheme), None) => {
+                Ok(peers(lists.lists()).into_iter().find_map(|Peer { name, floor, peer }| match contender {
+                    _ if contender == name => Some(peer),
+                    _ if contender.strip_prefix(RAW_FOR) == Some(name) => Some(floor),
+                    _ => None,
+                })?)
+            }
         };
         let nodes: Vec<NodeId> = (0..READS as u16).filter_map(|i| NodeId::new(i % 2)).collect();
         let run = |mut contender: Box<dyn Contender>| {
@@ -125,6 +131,9 @@ fn toggle(lists: Lists<'_>, readers: usize, loops: usize) -> Result<u32, SetupEr
 
 /// Behind a scheme's name: its twin by hand.
 pub const BY_HAND: &str = " by hand";
+
+/// Before a peer's name: the unprotected walk in its language.
+pub const RAW_FOR: &str = "raw for ";
 
 /// Reads of one loop of a probe.
 const READS: usize = 256;

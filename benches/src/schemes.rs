@@ -6,7 +6,7 @@ use zonelist_core::{
     Capacity, Orders, Slot, Slots, StopWorld, StopWorldPreempted,
     publish::{Barrier, Facts, FullFence, Scheme},
 };
-use zonelist_epoch::{ArcSwap, EpochSwap};
+use zonelist_epoch::{ArcSwap, AsymmetricEpoch, EpochSwap, Qsbr};
 use zonelist_inplace::{InPlace, Presence};
 use zonelist_seq::{SeqCopy, SeqRetry};
 
@@ -76,6 +76,18 @@ impl<const ZONES: usize> Buildable for SeqCopy<ZONES> {
     }
 }
 
+impl Buildable for AsymmetricEpoch {
+    fn build(capacity: Capacity) -> Self {
+        Self::boxed(capacity)
+    }
+}
+
+impl Buildable for Qsbr {
+    fn build(capacity: Capacity) -> Self {
+        Self::boxed(capacity)
+    }
+}
+
 /// Something done for each scheme. A visitor, because a scheme is a type.
 pub trait Visitor {
     /// What comes of one.
@@ -96,6 +108,8 @@ macro_rules! with_schemes {
             StopWorldPreempted<Box<[Slot]>>,
             EpochSwap,
             ArcSwap,
+            AsymmetricEpoch,
+            Qsbr,
             SeqRetry<Box<[Slot]>>,
             SeqCopy<8>,
             InPlace<Box<[Slot]>>,

@@ -112,6 +112,7 @@ fn walks<S: Buildable, B: Barrier>(published: &Published<S, B, 1>, mut before: i
         before(turn);
         let (node, filter) = &filters[turn % filters.len()];
         reached += touches(|| black_box(reader.enter().walk(*node, filter).count())).0;
+        reached += touches(|| reader.quiescent()).0;
     }
     reached
 }
@@ -188,9 +189,10 @@ impl Visitor for Stall {
         let published: Published<S, B, 1> = Published::new(S::build(self.capacity()));
         published.publish(&versions[0]).unwrap();
         let filter = published.filter(&requests[0].1);
-        let mut reader = published.reader().unwrap();
         let (kept, done) = (AtomicI64::new(0), AtomicBool::new(false));
         thread::scope(|scope| {
+            // Gone before the others are waited for: they may wait for it.
+            let mut reader = published.reader().unwrap();
             let guard = reader.enter();
             let mut walk = guard.walk(requests[0].0, &filter);
             assert!(walk.next().is_some());

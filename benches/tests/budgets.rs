@@ -42,7 +42,13 @@ fn schemes_keep_their_budgets_of_instructions() {
     let raw_walk = must("raw", Probe::Walk64);
     println!("raw: {raw:.1} instructions for the first zone, {raw_walk:.1} for a walk of 64");
     // Under a valgrind that knows no membarrier, readers pay for a fence: one instruction.
-    for (scheme, budget) in [("InPlace", 0.0), ("SeqRetry", 2.0), ("StopWorld", 7.0 + 1.0)] {
+    for (scheme, budget, full) in [
+        ("InPlace", 0.0, 1.1),
+        ("SeqRetry", 2.0, 1.1),
+        ("Qsbr", 2.0, 1.1),
+        ("StopWorld", 7.0 + 1.0, 1.1),
+        ("AsymmetricEpoch", 9.0 + 1.0, 1.15),
+    ] {
         let first = must(scheme, Probe::FirstZone);
         let walk = must(scheme, Probe::Walk64);
         println!("{scheme}: {:+.1} for the first zone, {:.3} of raw for a walk of 64", first - raw, walk / raw_walk);
@@ -50,7 +56,7 @@ fn schemes_keep_their_budgets_of_instructions() {
             first - raw <= budget + 0.05,
             "{scheme}: {first} instructions, {raw} of them raw's, above {budget} more"
         );
-        assert!(walk / raw_walk <= 1.1, "{scheme}: a walk of 64 takes {walk} instructions, raw's {raw_walk}");
+        assert!(walk / raw_walk <= full, "{scheme}: a walk of 64 takes {walk} instructions, raw's {raw_walk}");
     }
     let presence = |probe| must("Presence", probe);
     let (first, raw_60) = (presence(Probe::FirstZone), must("raw", Probe::Walk60));
@@ -71,6 +77,8 @@ fn schemes_keep_their_budgets_of_instructions() {
         ("StopWorld", 1.1),
         ("EpochSwap", 1.05),
         ("ArcSwap", 1.05),
+        ("AsymmetricEpoch", 1.1),
+        ("Qsbr", 1.1),
         ("SeqRetry", 1.1),
         ("SeqCopy", 1.2),
         ("InPlace", 1.1),

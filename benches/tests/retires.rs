@@ -7,7 +7,7 @@ use zonelist_core::{
     Slot, StopWorld, StopWorldPreempted,
     publish::{Reclaim, Scheme},
 };
-use zonelist_epoch::{ArcSwap, EpochSwap};
+use zonelist_epoch::{ArcSwap, AsymmetricEpoch, EpochSwap, Qsbr};
 use zonelist_inplace::{InPlace, Presence};
 use zonelist_seq::{SeqCopy, SeqRetry};
 
@@ -36,6 +36,8 @@ fn a_scheme_retires_if_it_has_grace_periods() {
         StopWorldPreempted<Box<[Slot]>>,
         EpochSwap,
         ArcSwap,
+        AsymmetricEpoch,
+        Qsbr,
         SeqRetry<Box<[Slot]>>,
         SeqCopy<8>,
         InPlace<Box<[Slot]>>,

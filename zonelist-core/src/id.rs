@@ -5,8 +5,9 @@ use core::fmt;
 /// How many node ids there are: a node id is below this, as on a distribution's x86-64 Linux.
 pub const MAX_NODES: usize = 1024;
 
-/// A NUMA node, by the number the system knows it under.
+/// A NUMA node, by the number the system knows it under. Laid out as that number.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(transparent)]
 pub struct NodeId(u16);
 
 impl NodeId {

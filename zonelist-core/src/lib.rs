@@ -58,6 +58,7 @@ pub mod publish;
 mod slots;
 mod stop_world;
 pub mod sync;
+mod twins;
 mod zone;
 mod zoneref;
 
@@ -72,6 +73,7 @@ pub use pages::{
 };
 pub use slots::{Slot, SlotFilter, SlotWalk, Slots, Storage, Word};
 pub use stop_world::{Gated, GatedWalk, PreemptedWalk, StopWorld, StopWorldPreempted};
+pub use twins::{Twin, TwinWalk, Twins};
 pub use zone::{
     Against, FreeError, LeaveError, MAX_ORDER, Marks, Mobility, PAGEBLOCK_FRAMES, PAGEBLOCK_ORDER, Pageblock,
     RangeError, Urgency, Zone, ZoneError,

@@ -61,7 +61,7 @@ impl Default for Slot {
     }
 }
 
-mod sealed {
+pub(crate) mod sealed {
     pub trait Sealed {}
 }
 
@@ -173,7 +173,7 @@ pub struct Slots<S> {
 
 impl<S> Slots<S> {
     /// The words must be empty, and as many as [`Capacity::words`] says.
-    const fn over(words: S, capacity: Capacity) -> Self {
+    pub(crate) const fn over(words: S, capacity: Capacity) -> Self {
         Self { words, capacity, layout: Layout::of(capacity) }
     }
 }
@@ -236,7 +236,21 @@ impl<S: Storage> Slots<S> {
     #[inline]
     #[must_use]
     pub fn walk<'w>(&'w self, node: NodeId, filter: &'w SlotFilter) -> SlotWalk<'w, S::Word> {
-        let words = self.words.words();
+        // SAFETY: the words are this very table's.
+        unsafe { self.walk_from(self.words.words().as_ptr(), node, filter) }
+    }
+
+    /// Begins a walk in the words from `head` on.
+    ///
+    /// # Safety
+    /// They are a table's of this capacity, and are there as long as `self`.
+    #[inline]
+    pub(crate) unsafe fn walk_from<'w>(
+        &'w self,
+        head: *const S::Word,
+        node: NodeId,
+        filter: &'w SlotFilter,
+    ) -> SlotWalk<'w, S::Word> {
         let Layout { nodes, stride, own, end } = self.layout;
         let start = if node.index() < nodes {
             node.index() * stride + (own & filter.own)
@@ -244,10 +258,14 @@ impl<S: Storage> Slots<S> {
             cold_path();
             end
         };
-        // SAFETY: the table has `nodes` rows of `stride` words and one word more, which every
+        // SAFETY: a table has `nodes` rows of `stride` words and one word more, which every
         // constructor checks: `start` is in a row, or that one word.
-        let next = unsafe { words.as_ptr().add(start) };
+        let next = unsafe { head.add(start) };
         SlotWalk { next, filter, table: PhantomData }
+    }
+
+    pub(crate) fn head(&self) -> *const S::Word {
+        self.words.words().as_ptr()
     }
 }
 

@@ -5,7 +5,7 @@ use std::{process::ExitCode, time::Duration};
 use super::CommandError;
 use crate::{
     cli::{MachineArgs, SchemeArgs, seconds},
-    compare::{Pressure, RawReport, Report, Requests, SchemeReport, Timing},
+    compare::{PeerReport, Pressure, RawReport, Report, Requests, SchemeReport, Timing},
     output::OutputArgs,
     progress::bar,
     schemes::{SEATS, SchemeId},
@@ -66,7 +66,9 @@ impl Args {
         bar.finish_and_clear();
 
         let machine = self.machine.machine.name();
-        let report = RawReport::new(&timing.raw()).map(|raw| Report { machine, rounds: timing.rounds(), raw, schemes });
+        let peers = timing.peers().filter_map(PeerReport::new).collect();
+        let rounds = timing.rounds();
+        let report = RawReport::new(&timing.raw()).map(|raw| Report { machine, rounds, raw, schemes, peers });
         let Some(report) = report else { return Ok(ExitCode::FAILURE) };
         self.output.write(&report)?;
         Ok(if report.holds() { ExitCode::SUCCESS } else { ExitCode::FAILURE })

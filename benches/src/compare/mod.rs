@@ -8,6 +8,6 @@ mod timing;
 
 pub use consistency::{Consistency, Pressure, PressureError};
 pub use refusals::{Refusals, Requests};
-pub use report::{Counts, Floor, Measure, PublishCost, RawReport, Report, SchemeReport, table};
+pub use report::{Counts, Floor, Measure, PeerReport, PublishCost, RawReads, RawReport, Report, SchemeReport, table};
 pub(crate) use report::{as_text, count};
 pub use timing::{Timed, Timing, WALKS, median, set_up};

@@ -27,6 +27,12 @@ pub struct Floor {
     pub ns: f64,
 }
 
+impl Measure {
+    fn floor(self) -> Floor {
+        Floor { ns: self.ns }
+    }
+}
+
 /// What a publish takes while others walk, in nanoseconds.
 #[derive(Clone, Copy, PartialEq, Debug, Serialize)]
 pub struct PublishCost {
@@ -47,19 +53,44 @@ pub struct Report {
     pub raw: RawReport,
     /// The schemes, the baseline first.
     pub schemes: Vec<SchemeReport>,
+    /// What is not ours, if any was asked for when this was built.
+    pub peers: Vec<PeerReport>,
+}
+
+/// A read that is not ours, to the unprotected walk in its own language.
+#[derive(Clone, Debug, Serialize)]
+pub struct PeerReport {
+    /// Its name.
+    pub name: &'static str,
+    /// That walk.
+    pub raw: RawReads,
+    /// The first zone, reads independent of each other.
+    pub first_zone: Measure,
+    /// The first zone, each read waiting for the one before.
+    pub first_zone_dependent: Measure,
+    /// Whole walks, by the list's length.
+    pub full_walk: BTreeMap<usize, Measure>,
 }
 
 /// The floor: a walk of the same array, without a word to anybody.
 #[derive(Clone, Debug, Serialize)]
 pub struct RawReport {
+    /// What its reads cost.
+    #[serde(flatten)]
+    pub reads: RawReads,
+    /// An allocation of a single page and its free, through the page allocator.
+    pub alloc_pair: Floor,
+}
+
+/// Reads that nothing protects.
+#[derive(Clone, Debug, Serialize)]
+pub struct RawReads {
     /// The first zone, reads independent of each other.
     pub first_zone: Floor,
     /// The first zone, each read waiting for the one before.
     pub first_zone_dependent: Floor,
     /// Whole walks, by the list's length.
     pub full_walk: BTreeMap<usize, Floor>,
-    /// An allocation of a single page and its free, through the page allocator.
-    pub alloc_pair: Floor,
 }
 
 /// One scheme.
@@ -130,12 +161,30 @@ impl RawReport {
     /// The floor's medians; `None` before the first round.
     #[must_use]
     pub fn new(timed: &Timed) -> Option<Self> {
-        let floor = |measure: Measure| Floor { ns: measure.ns };
+        Some(Self { reads: RawReads::new(timed)?, alloc_pair: timed.pair?.floor() })
+    }
+}
+
+impl RawReads {
+    fn new(timed: &Timed) -> Option<Self> {
         Some(Self {
-            first_zone: floor(timed.first?),
-            first_zone_dependent: floor(timed.dependent?),
-            full_walk: WALKS.into_iter().zip(timed.full.iter().map(|&full| floor(full))).collect(),
-            alloc_pair: floor(timed.pair?),
+            first_zone: timed.first?.floor(),
+            first_zone_dependent: timed.dependent?.floor(),
+            full_walk: WALKS.into_iter().zip(timed.full.iter().map(|full| full.floor())).collect(),
+        })
+    }
+}
+
+impl PeerReport {
+    /// A peer's medians; `None` before the first round.
+    #[must_use]
+    pub fn new((name, raw, timed): (&'static str, Timed, Timed)) -> Option<Self> {
+        Some(Self {
+            name,
+            raw: RawReads::new(&raw)?,
+            first_zone: timed.first?,
+            first_zone_dependent: timed.dependent?,
+            full_walk: WALKS.into_iter().zip(timed.full.iter().copied()).collect(),
         })
     }
 }
@@ -179,16 +228,26 @@ impl Report {
     fn costs(&self) -> Table {
         let mut table =
             table(&["what a read costs", "first zone", "to by hand", "dependent", "walk 8", "64", "1024", "alloc"]);
-        let raw = &self.raw;
-        let mut row = vec!["raw, in ns".into(), ns(raw.first_zone.ns), String::new(), ns(raw.first_zone_dependent.ns)];
-        row.extend(raw.full_walk.values().map(|full| ns(full.ns)));
-        row.push(ns(raw.alloc_pair.ns));
-        table.add_row(row);
+        let floor = |name: String, raw: &RawReads, pair: String| {
+            let mut row = vec![name, ns(raw.first_zone.ns), String::new(), ns(raw.first_zone_dependent.ns)];
+            row.extend(raw.full_walk.values().map(|full| ns(full.ns)));
+            row.push(pair);
+            row
+        };
+        table.add_row(floor("raw, in ns".into(), &self.raw.reads, ns(self.raw.alloc_pair.ns)));
         for scheme in &self.schemes {
             let to_hand = scheme.to_hand.map_or_else(String::new, ratio);
             let [first, dependent] = [scheme.first_zone, scheme.first_zone_dependent].map(|read| ratio(read.ratio));
             let rest = scheme.full_walk.values().chain([&scheme.alloc_pair]).map(|measure| ratio(measure.ratio));
             table.add_row([scheme.scheme.to_string(), first, to_hand, dependent].into_iter().chain(rest));
+        }
+        for peer in &self.peers {
+            table.add_row(floor(format!("raw for {}, in ns", peer.name), &peer.raw, String::new()));
+            let [first, dependent] = [peer.first_zone, peer.first_zone_dependent].map(|read| ratio(read.ratio));
+            let full = peer.full_walk.values().map(|full| ratio(full.ratio));
+            table.add_row(
+                [peer.name.to_string(), first, String::new(), dependent].into_iter().chain(full).chain([String::new()]),
+            );
         }
         table
     }
@@ -290,7 +349,7 @@ mod tests {
         let facts = Facts { guarantee, ..*crate::schemes::SchemeId::all()[0].facts() };
         let scheme = SchemeReport::new(&facts, &timed, walks, requests).unwrap();
         let raw = RawReport::new(&timed).unwrap();
-        Report { machine: "none".into(), rounds: 1, raw, schemes: vec![scheme] }
+        Report { machine: "none".into(), rounds: 1, raw, schemes: vec![scheme], peers: Vec::new() }
     }
 
     #[test]

@@ -10,7 +10,7 @@ use zonelist_core::{Capacity, Lists, NodeId, Zonelists, publish::Barrier};
 
 use super::Measure;
 use crate::{
-    contender::{Contender, Pairs, Raw, SetupError, Through, ThroughPages, by_hand, raw_pairs},
+    contender::{Contender, PEERS, Pairs, Raw, SetupError, Through, ThroughPages, by_hand, peers, raw_pairs},
     schemes::{self, Buildable, SchemeId, Visitor},
     workload::synthetic,
 };
@@ -101,25 +101,37 @@ impl Timing {
     /// The floor's medians.
     #[must_use]
     pub fn raw(&self) -> Timed {
-        self.timed(RAW, None)
+        self.timed(RAW, RAW, None)
     }
 
     /// A scheme's medians.
     #[must_use]
     pub fn scheme(&self, scheme: SchemeId) -> Timed {
         let place = self.schemes.iter().position(|&chosen| chosen == scheme);
-        place.map_or_else(Timed::default, |i| self.timed(SCHEMES + 2 * i, Some(SCHEMES + 2 * i + 1)))
+        place.map_or_else(Timed::default, |i| {
+            let scheme = SCHEMES + 2 * i;
+            self.timed(scheme, RAW, Some(scheme + 1))
+        })
     }
 
-    fn timed(&self, contender: usize, hand: Option<usize>) -> Timed {
+    /// The medians of each peer, to the floor of its own language, which comes with it.
+    pub fn peers(&self) -> impl Iterator<Item = (&'static str, Timed, Timed)> {
+        let places = (SCHEMES + 2 * self.schemes.len()..).step_by(2);
+        PEERS.iter().zip(places).map(|(name, floor)| {
+            let (raw, peer) = (self.timed(floor, floor, None), self.timed(floor + 1, floor, None));
+            (*name, raw, peer)
+        })
+    }
+
+    fn timed(&self, contender: usize, floor: usize, hand: Option<usize>) -> Timed {
         let first = &self.tracks[0];
         Timed {
-            first: first.median(contender, RAW),
-            dependent: self.tracks[1].median(contender, RAW),
-            by_hand: hand.and_then(|hand| first.median(hand, RAW)),
+            first: first.median(contender, floor),
+            dependent: self.tracks[1].median(contender, floor),
+            by_hand: hand.and_then(|hand| first.median(hand, floor)),
             to_hand: hand.and_then(|hand| Some(first.median(contender, hand)?.ratio)),
-            pair: self.pairs.median(contender, RAW),
-            full: self.tracks[2..].iter().filter_map(|track| track.median(contender, RAW)).collect(),
+            pair: self.pairs.median(contender, floor),
+            full: self.tracks[2..].iter().filter_map(|track| track.median(contender, floor)).collect(),
         }
     }
 }
@@ -127,7 +139,8 @@ impl Timing {
 /// The floor's place in a track.
 const RAW: usize = 0;
 
-/// The first scheme's place; behind each scheme is its twin by hand, where there is one.
+/// The first scheme's place; behind each scheme is its twin by hand, where there is one. Behind all
+/// schemes are the peers, each behind its floor.
 const SCHEMES: usize = 1;
 
 impl Track<dyn Contender> {
@@ -145,6 +158,7 @@ impl Track<dyn Contender> {
             let hand = hands.then(|| by_hand(scheme.name(), lists, schemes::asymmetric()));
             contenders.push(hand.flatten());
         }
+        contenders.extend(peers(lists).into_iter().flat_map(|peer| [Some(peer.floor), Some(peer.peer)]));
         Ok(Self { contenders, nodes, run, repeats, rounds: Vec::new() })
     }
 }

@@ -11,7 +11,8 @@ use std::sync::atomic::{
 use crossbeam_epoch::{Atomic, Collector, LocalHandle};
 use seqlock::SeqLock;
 use zonelist_core::{
-    Capacity, Lists, NodeId, NodeSet, Orders, Place, Scope, Set, SharedSet, Slot, SlotFilter, Slots, Within, Zoneref,
+    Capacity, Lists, NodeId, NodeSet, Orders, Place, Scope, Set, SharedSet, Slot, SlotFilter, Slots, Twins, Within,
+    Zoneref, publish::Version,
 };
 
 use super::{ANY, Contender, Look, sum};
@@ -25,6 +26,10 @@ pub fn by_hand(scheme: &str, lists: Lists<'_>, asymmetric: bool) -> Option<Box<d
         let table = Slots::boxed(Capacity::of(lists));
         table.rewrite(lists).ok().map(|()| Box::new(table))
     };
+    let twins = || {
+        let twins = Twins::boxed(Capacity::of(lists));
+        twins.replace(Version::of(1), lists).ok().map(|()| Box::new(twins))
+    };
     let filter = SlotFilter::new(&ANY);
     Some(match scheme {
         "InPlace" => Box::new(InPlace { table: table()?, filter }),
@@ -32,6 +37,11 @@ pub fn by_hand(scheme: &str, lists: Lists<'_>, asymmetric: bool) -> Option<Box<d
         "SeqRetry" => Box::new(SeqRetry { sequence: AtomicUsize::new(2), table: table()?, filter }),
         "StopWorld" if asymmetric => Box::new(StopWorld::<true> { seat: Box::default(), table: table()?, filter }),
         "StopWorld" => Box::new(StopWorld::<false> { seat: Box::default(), table: table()?, filter }),
+        "AsymmetricEpoch" if asymmetric => {
+            Box::new(AsymmetricEpoch::<true> { seat: Box::default(), twins: twins()?, filter })
+        }
+        "AsymmetricEpoch" => Box::new(AsymmetricEpoch::<false> { seat: Box::default(), twins: twins()?, filter }),
+        "Qsbr" => Box::new(Qsbr { twins: twins()?, filter }),
         "EpochSwap" => {
             let local = Collector::new().register();
             Box::new(EpochSwap { local, current: Box::new(Atomic::new(Slots::fixed(lists))), filter })
@@ -217,6 +227,61 @@ impl<const ASYMMETRIC: bool> Look for StopWorld<ASYMMETRIC> {
     #[inline(always)]
     fn all(&mut self, node: NodeId) -> u32 {
         self.inside(|this| sum(this.table.walk(node, &this.filter)))
+    }
+}
+
+struct AsymmetricEpoch<const ASYMMETRIC: bool> {
+    seat: Box<Seat>,
+    twins: Box<Twins>,
+    filter: SlotFilter,
+}
+
+impl<const ASYMMETRIC: bool> AsymmetricEpoch<ASYMMETRIC> {
+    #[inline(always)]
+    fn inside<R>(&self, read: impl FnOnce(&Self) -> R) -> R {
+        if !self.seat.admitted::<ASYMMETRIC>() {
+            self.seat.answer();
+        }
+        let result = read(self);
+        self.seat.inside.store(0, Release);
+        result
+    }
+}
+
+impl Seat {
+    #[cold]
+    #[inline(never)]
+    fn answer(&self) {
+        self.inside.store(self.gate.load(Acquire), Release);
+    }
+}
+
+impl<const ASYMMETRIC: bool> Look for AsymmetricEpoch<ASYMMETRIC> {
+    #[inline(always)]
+    fn first(&mut self, node: NodeId) -> Option<Zoneref> {
+        self.inside(|this| this.twins.find().walk(node, &this.filter).next())
+    }
+
+    #[inline(always)]
+    fn all(&mut self, node: NodeId) -> u32 {
+        self.inside(|this| sum(this.twins.find().walk(node, &this.filter)))
+    }
+}
+
+struct Qsbr {
+    twins: Box<Twins>,
+    filter: SlotFilter,
+}
+
+impl Look for Qsbr {
+    #[inline(always)]
+    fn first(&mut self, node: NodeId) -> Option<Zoneref> {
+        self.twins.find().walk(node, &self.filter).next()
+    }
+
+    #[inline(always)]
+    fn all(&mut self, node: NodeId) -> u32 {
+        sum(self.twins.find().walk(node, &self.filter))
     }
 }
 

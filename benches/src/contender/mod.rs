@@ -4,6 +4,8 @@
 //! across the call: the published state is opaque to it, the nodes come from a table drawn before.
 
 mod by_hand;
+#[cfg(feature = "liburcu")]
+mod liburcu;
 mod pairs;
 mod through;
 
@@ -17,6 +19,43 @@ use zonelist_core::{Lists, NodeId, Request, SlotFilter, Slots, ZoneKind, Zoneref
 pub use by_hand::by_hand;
 pub use pairs::{Pairs, ThroughPages, raw_pairs};
 pub use through::{SetupError, Through};
+
+/// What is not ours: each by name, with the unprotected walk of its own language and its own.
+#[must_use]
+pub fn peers(lists: Lists<'_>) -> Vec<Peer> {
+    #[cfg(feature = "liburcu")]
+    return vec![Peer {
+        name: LIBURCU,
+        floor: Box::new(liburcu::InC::raw(lists)),
+        peer: Box::new(liburcu::InC::rcu(lists)),
+    }];
+    #[cfg(not(feature = "liburcu"))]
+    {
+        let _ = lists;
+        Vec::new()
+    }
+}
+
+/// The names of all peers.
+#[cfg(feature = "liburcu")]
+pub const PEERS: &[&str] = &[LIBURCU];
+/// The names of all peers.
+#[cfg(not(feature = "liburcu"))]
+pub const PEERS: &[&str] = &[];
+
+#[cfg(feature = "liburcu")]
+const LIBURCU: &str = "liburcu memb";
+
+/// A read that is not ours.
+#[expect(missing_debug_implementations, reason = "contenders are opaque on purpose")]
+pub struct Peer {
+    /// Its name.
+    pub name: &'static str,
+    /// The unprotected walk in its language.
+    pub floor: Box<dyn Contender>,
+    /// Its own.
+    pub peer: Box<dyn Contender>,
+}
 
 /// One way to look at a list.
 pub trait Look {

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use zonelist_core::{Slot, StopWorld, StopWorldPreempted};
-use zonelist_epoch::{ArcSwap, EpochSwap};
+use zonelist_epoch::{ArcSwap, AsymmetricEpoch, EpochSwap, Qsbr};
 use zonelist_inplace::{InPlace, Presence};
 use zonelist_seq::{SeqCopy, SeqRetry};
 

@@ -117,7 +117,8 @@ impl Visitor for Run<'_> {
             let before = running.state();
             let Some(operation) = operation_of(step, &before) else { continue };
             running.frames().pinned.store(step.pinned, Relaxed);
-            let result = operation.and_then(|operation| running.apply(&operation));
+            // Off line, since an operation may publish more than once, and we are the reader that it would wait for.
+            let result = reader.offline(|| operation.and_then(|operation| running.apply(&operation)));
             steps.push((index, outcome(step, &before, &running.state(), result)));
             self.judge_lists(Some(index), &running, &mut reader);
         }

@@ -32,6 +32,7 @@ pub fn shows_what_is_published<S: Scheme, B: Barrier, const SEATS: usize>(publis
     for (number, version) in (1..).zip(versions.iter().cycle().take(10)) {
         assert_eq!(published.publish(version), Ok(Version::of(number)));
         shows(published, &reader.enter(), version.lists());
+        reader.quiescent();
     }
     assert_eq!(published.publish(Lists::EMPTY), Ok(Version::of(11)));
     shows(published, &reader.enter(), Lists::EMPTY);
@@ -104,6 +105,7 @@ pub fn what_does_not_fit_is_not_published<S: Scheme, B: Barrier, const SEATS: us
         shows(published, &reader.enter(), if number == 1 { Lists::EMPTY } else { fits.lists() });
         assert_eq!(published.publish(version), Ok(Version::of(number)));
         shows(published, &reader.enter(), version.lists());
+        reader.quiescent();
     }
 }
 
@@ -186,7 +188,7 @@ pub fn retiring_waits_for_walks_that_began_before<S: Reclaim, B: Barrier, const 
             }
             drop(walk);
             drop(guard);
-            waiting.join().expect("whoever waited");
+            reader.offline(|| waiting.join().expect("whoever waited"));
             assert!(over.load(SeqCst));
         });
     }

@@ -182,6 +182,7 @@ pub fn explore_retirement<S, B, const SEATS: usize>(
         }
         if met { &counts.1 } else { &counts.2 }.fetch_add(1, Relaxed);
         drop(guard);
+        drop(reader);
         retirer.join().expect("the retirer");
     });
     let explored = interleavings.load(Relaxed);
@@ -273,6 +274,9 @@ impl<S: Scheme + Send + 'static, B: Barrier, const SEATS: usize> Run<S, B, SEATS
             assert!(seen.len() <= ZONES, "a walk of {} zonerefs, longer than any list", seen.len());
             let full = seen.len() < enough;
             let told = walk.must_retry();
+            drop(walk);
+            drop(guard);
+            reader.quiescent();
             self.records().walks.push(WalkRecord { plan: *plan, seen, full, told });
         }
     }

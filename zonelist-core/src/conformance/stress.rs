@@ -276,6 +276,9 @@ impl Walker {
             let told = walk.must_retry();
             let span = Span { begin, end: clock.stamp() };
             self.walks.push(WalkRecord { request, span, shown, full: shown < enough, told });
+            drop(walk);
+            drop(guard);
+            reader.quiescent();
         }
         Ok(())
     }

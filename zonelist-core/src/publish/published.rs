@@ -2,7 +2,9 @@
 
 use core::{fmt, marker::PhantomData};
 
-use super::{Barrier, FullFence, Grace, Membership, Reader, ReaderError, Reclaim, Scheme, Writer, seat::Seat};
+use super::{
+    Barrier, FullFence, Grace, Membership, Reader, ReaderError, Reclaim, Scheme, Writer, seat::Seat, writer::Asking,
+};
 use crate::{
     CapacityError, Lists, Locked, Request, Spin, ZoneId,
     sync::{const_fn, fault},
@@ -15,9 +17,17 @@ use crate::{
 pub struct Published<S, B = FullFence, const SEATS: usize = 64> {
     scheme: S,
     seats: [Seat; SEATS],
-    /// The number of the current version, behind the writer lock.
-    version: Locked<Version>,
+    /// Behind the writer lock.
+    ledger: Locked<Ledger>,
     barrier: PhantomData<fn(B)>,
+}
+
+/// What one writer leaves to the next.
+#[derive(Debug)]
+struct Ledger {
+    /// The current version.
+    version: Version,
+    asking: Asking,
 }
 
 /// The number of a published version: 1 for the first, one more for each next.
@@ -57,8 +67,9 @@ pub enum PublishError {
         /// The zone.
         zone: ZoneId,
     },
-    /// Somebody else is publishing, and the caller would not wait.
-    #[error("another publish is under way; expected none")]
+    /// Somebody else is publishing, or walks still go on over what the version would be written
+    /// over, and the caller would not wait.
+    #[error("another publish is under way, or walks over a version before it; expected neither")]
     Busy,
 }
 
@@ -72,7 +83,8 @@ impl<S: Scheme, B: Barrier, const SEATS: usize> Published<S, B, SEATS> {
             let seats = [const { Seat::new() }; SEATS];
             #[cfg(loom)]
             let seats = core::array::from_fn(|_| Seat::new());
-            Self { scheme, seats, version: Locked::new(Spin::new(), Version(0)), barrier: PhantomData }
+            let ledger = Ledger { version: Version(0), asking: Asking::new() };
+            Self { scheme, seats, ledger: Locked::new(Spin::new(), ledger), barrier: PhantomData }
         }
     }
 
@@ -85,14 +97,16 @@ impl<S: Scheme, B: Barrier, const SEATS: usize> Published<S, B, SEATS> {
     pub fn reader(&self) -> Result<Reader<'_, S, B>, ReaderError> {
         let seat = match S::GRACE {
             Grace::None => &self.seats[0],
-            Grace::Step | Grace::Section => self.claim()?.1,
+            Grace::Step | Grace::Section | Grace::Quiescent => self.claim()?.1,
         };
-        Ok(Reader::new(&self.scheme, seat))
+        let reader = Reader::new(&self.scheme, seat);
+        reader.online();
+        Ok(reader)
     }
 
     /// Registers a reader that keeps something at its seat, whatever the scheme; with the seat's number.
     ///
-    /// Where the scheme needs no seat, [`Reader::give_up_own`] gives it back.
+    /// It must sit down for each walk. Where the scheme needs no seat, [`Reader::give_up_own`] gives it back.
     pub(crate) fn reader_with_drawer(&self) -> Result<(Reader<'_, S, B>, usize), ReaderError> {
         let (number, seat) = self.claim()?;
         Ok((Reader::new(&self.scheme, seat), number))
@@ -111,7 +125,7 @@ impl<S: Scheme, B: Barrier, const SEATS: usize> Published<S, B, SEATS> {
     ///
     /// Waits only for what a reader has begun. Behind the writer lock, so that one at a time writes to gates.
     pub(crate) fn borrow_drawers(&self, wanted: impl Fn(usize) -> bool, mut borrow: impl FnMut(usize)) {
-        self.version.with(|_| {
+        self.ledger.with(|_| {
             let borrowed = |number: &usize| wanted(*number);
             // Asked once a seat: what it keeps changes under us.
             let mut set = [false; SEATS];
@@ -138,20 +152,23 @@ impl<S: Scheme, B: Barrier, const SEATS: usize> Published<S, B, SEATS> {
         self.scheme.filter(request)
     }
 
-    /// Replaces the current version. Callers need not serialise: one waits for the other.
+    /// Replaces the current version. Callers need not serialise: one waits for the other, and for
+    /// readers where the scheme has to.
     ///
     /// # Errors
     /// The lists do not fit; readers go on to see the version before.
     pub fn publish<'l>(&self, lists: impl Into<Lists<'l>>) -> Result<Version, PublishError> {
-        self.version.with(|version| self.publish_after(version, lists.into()))
+        self.ledger.with(|ledger| self.publish_after(ledger, lists.into(), true))
     }
 
-    /// Replaces the current version, unless another publish is under way.
+    /// Replaces the current version, unless another publish is under way, or walks go on that
+    /// [`Published::publish`] would have to wait for.
     ///
     /// # Errors
     /// [`PublishError::Busy`], or whatever [`Published::publish`] says.
     pub fn try_publish<'l>(&self, lists: impl Into<Lists<'l>>) -> Result<Version, PublishError> {
-        self.version.try_with(|version| self.publish_after(version, lists.into())).ok_or(PublishError::Busy)?
+        let tried = self.ledger.try_with(|ledger| self.publish_after(ledger, lists.into(), false));
+        tried.ok_or(PublishError::Busy)?
     }
 
     /// Takes a zone off all lists, or puts it back where it stood: a version like any other, for
@@ -166,7 +183,7 @@ impl<S: Scheme, B: Barrier, const SEATS: usize> Published<S, B, SEATS> {
     where
         S: Membership,
     {
-        self.version.with(|version| self.number(version, |next| self.scheme.set_present(zone, present, next)))
+        self.ledger.with(|ledger| self.number(ledger, true, |next| self.scheme.set_present(zone, present, next)))
     }
 
     /// Returns once every walk that began before the call has ended.
@@ -174,7 +191,9 @@ impl<S: Scheme, B: Barrier, const SEATS: usize> Published<S, B, SEATS> {
     where
         S: Reclaim,
     {
-        self.version.with(|version| self.scheme.synchronize(&mut self.writer(*version)));
+        self.ledger.with(|Ledger { version, asking }| {
+            self.scheme.synchronize(&mut self.writer(asking, *version, true));
+        });
     }
 
     /// Drops something that only walks over older versions can still refer to, when none can any more.
@@ -186,22 +205,23 @@ impl<S: Scheme, B: Barrier, const SEATS: usize> Published<S, B, SEATS> {
         drop(garbage);
     }
 
-    fn publish_after(&self, current: &mut Version, lists: Lists<'_>) -> Result<Version, PublishError> {
-        self.number(current, |next| self.scheme.publish(lists, next))
+    fn publish_after(&self, ledger: &mut Ledger, lists: Lists<'_>, patient: bool) -> Result<Version, PublishError> {
+        self.number(ledger, patient, |next| self.scheme.publish(lists, next))
     }
 
     fn number(
         &self,
-        current: &mut Version,
+        ledger: &mut Ledger,
+        patient: bool,
         publish: impl FnOnce(&mut Writer<'_>) -> Result<(), PublishError>,
     ) -> Result<Version, PublishError> {
-        let next = Version(current.0 + 1);
-        publish(&mut self.writer(next))?;
-        *current = next;
-        Ok(next)
+        let version = Version(ledger.version.0 + 1);
+        publish(&mut self.writer(&mut ledger.asking, version, patient))?;
+        ledger.version = version;
+        Ok(version)
     }
 
-    fn writer(&self, next: Version) -> Writer<'_> {
-        Writer::new(&self.seats, B::heavy, next)
+    fn writer<'p>(&'p self, asking: &'p mut Asking, version: Version, patient: bool) -> Writer<'p> {
+        Writer { seats: &self.seats, grace: S::GRACE, heavy: B::heavy, version, asking, patient }
     }
 }

@@ -20,6 +20,27 @@ use crate::{NodeId, Zoneref};
 ///     drop((outer, inner));
 /// }
 /// ```
+///
+/// And so that no walk goes on across a quiescent point, or off line:
+///
+/// ```compile_fail,E0499
+/// # use zonelist_core::{NodeId, publish::{Barrier, Reader, Scheme}};
+/// fn across<S: Scheme, B: Barrier>(mut reader: Reader<'_, S, B>, node: NodeId, filter: &S::Filter) {
+///     let guard = reader.enter();
+///     let mut walk = guard.walk(node, filter);
+///     walk.next();
+///     reader.quiescent();
+///     walk.next();
+/// }
+/// ```
+///
+/// ```compile_fail,E0499
+/// # use zonelist_core::publish::{Barrier, Reader, Scheme};
+/// fn off_line<S: Scheme, B: Barrier>(mut reader: Reader<'_, S, B>) {
+///     let guard = reader.enter();
+///     reader.offline(|| drop(guard));
+/// }
+/// ```
 #[derive(Debug)]
 pub struct Reader<'p, S: Scheme, B> {
     scheme: &'p S,
@@ -61,9 +82,46 @@ impl<'p, S: Scheme, B: Barrier> Reader<'p, S, B> {
     pub fn enter(&mut self) -> Guard<'_, S> {
         let sitting = match S::GRACE {
             Grace::Section => Some(Sitting::down(self.seat.door(), B::LIGHT)),
-            Grace::None | Grace::Step => None,
+            Grace::None | Grace::Step | Grace::Quiescent => None,
         };
         self.guard(sitting)
+    }
+
+    /// Says that no walk of this reader is under way: a quiescent point, of which the type system
+    /// makes sure.
+    ///
+    /// Under [`Grace::Quiescent`] publishes wait for one of each reader, so a reader owes one
+    /// between any two publishes: in the loop that walks, or on the way out of the kernel. A load
+    /// and a store to the reader's own cache line. Under any other, nothing.
+    #[inline(always)]
+    pub fn quiescent(&mut self) {
+        if S::GRACE == Grace::Quiescent {
+            self.seat.turn().quiescent();
+        }
+    }
+
+    /// Does something during which no publish waits for this reader: sleeping, or waiting for
+    /// somebody who publishes. Under any [`Grace`] but [`Grace::Quiescent`] none does anyway.
+    pub fn offline<R>(&mut self, meanwhile: impl FnOnce() -> R) -> R {
+        /// On line again, also out of a panic.
+        struct Back<'r, 'p, S: Scheme, B: Barrier>(&'r Reader<'p, S, B>);
+        impl<S: Scheme, B: Barrier> Drop for Back<'_, '_, S, B> {
+            fn drop(&mut self) {
+                self.0.online();
+            }
+        }
+        if S::GRACE == Grace::Quiescent {
+            self.seat.turn().offline();
+        }
+        let _back = Back(self);
+        meanwhile()
+    }
+
+    /// From now on a publish waits for the reader's quiescent points.
+    pub(super) fn online(&self) {
+        if S::GRACE == Grace::Quiescent {
+            self.seat.turn().online(B::LIGHT);
+        }
     }
 
     #[inline(always)]
@@ -72,6 +130,8 @@ impl<'p, S: Scheme, B: Barrier> Reader<'p, S, B> {
     }
 
     /// Enters with what is kept at the seat: under one flag, but for a scheme that leaves its seat between zonerefs.
+    ///
+    /// Under [`Grace::Quiescent`] such a reader is never on line: the seat it takes tells of its walks.
     pub(crate) fn enter_seated(&mut self) -> Seated<'_, S> {
         let (sitting, mine) = self.sit();
         let (inner, outer) = if S::GRACE == Grace::Section { (Some(sitting), None) } else { (None, Some(sitting)) };
@@ -84,7 +144,7 @@ impl<'p, S: Scheme, B: Barrier> Reader<'p, S, B> {
         let sitting = self.try_sit()?;
         let (inner, outer) = match S::GRACE {
             Grace::Section => (Some(sitting), None),
-            Grace::None | Grace::Step => (None, Some(sitting)),
+            Grace::None | Grace::Step | Grace::Quiescent => (None, Some(sitting)),
         };
         Some(Seated { guard: self.guard(inner), _sitting: outer, mine: true })
     }
@@ -110,6 +170,9 @@ impl<'p, S: Scheme, B: Barrier> Reader<'p, S, B> {
 
 impl<S: Scheme, B> Drop for Reader<'_, S, B> {
     fn drop(&mut self) {
+        if S::GRACE == Grace::Quiescent {
+            self.seat.turn().offline();
+        }
         if S::GRACE != Grace::None {
             self.seat.give_up();
         }

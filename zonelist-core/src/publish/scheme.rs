@@ -12,6 +12,8 @@ pub enum Grace {
     Step,
     /// In its seat for as long as the guard lives.
     Section,
+    /// Anywhere, and it says now and then that it is between walks: [`Reader::quiescent`](super::Reader::quiescent).
+    Quiescent,
 }
 
 /// A way for versions of the zonelists to reach readers.

@@ -21,13 +21,15 @@ pub(crate) struct Seat {
     /// What keeps it and those apart who take away what it keeps at its seat, if its door is not
     /// shut for the whole of an operation: [`Grace::Step`].
     drawer: Door,
+    /// Where a reader says that it is between walks: [`Grace::Quiescent`].
+    turn: Turn,
     claimed: AtomicBool,
 }
 
 impl Seat {
     const_fn! {
         pub(crate) const fn new() -> Self {
-            Self { door: Door::new(), drawer: Door::new(), claimed: AtomicBool::new(false) }
+            Self { door: Door::new(), drawer: Door::new(), turn: Turn::new(), claimed: AtomicBool::new(false) }
         }
     }
 
@@ -50,9 +52,32 @@ impl Seat {
     #[inline(always)]
     pub(super) fn drawer(&self, grace: Grace) -> &Door {
         match grace {
-            Grace::None | Grace::Section => &self.door,
+            Grace::None | Grace::Section | Grace::Quiescent => &self.door,
             Grace::Step => &self.drawer,
         }
+    }
+
+    #[inline(always)]
+    pub(super) fn turn(&self) -> &Turn {
+        &self.turn
+    }
+}
+
+/// What a writer asks of every reader: "have you been outside since the last swap?" One of two, by
+/// turns, so that an answer to the one before is none to this.
+///
+/// A reader may read a question, sleep, and answer it late. Such an answer can only be taken for one
+/// to the question after the next, and there is none before the reader has answered the next one,
+/// or gone out: the writer changes the question only once everybody has.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Question(u32);
+
+impl Question {
+    /// Like the other, it is none of the words that a door or a turn otherwise knows.
+    pub(super) const FIRST: Self = Self(4);
+
+    pub(super) fn next(self) -> Self {
+        if fault("question: never another") { self } else { Self(self.0 ^ 1) }
     }
 }
 
@@ -82,41 +107,58 @@ impl Door {
         }
     }
 
-    /// Goes in. Waits while the gate is closed.
+    /// Goes in. Waits while the gate is closed; whoever does not touch what is kept at the seat waits
+    /// for nobody who has borrowed that.
     #[inline(always)]
     pub(super) fn enter(&self, light: Light) {
         self.say_inside();
-        // Pairs with the heavy half in `close_and_wait`: either the writer sees us inside, or we see its gate.
+        // Pairs with the heavy half in `Writer::stop` and `Writer::settle`: either the writer sees us
+        // inside, or we see its gate, and all that it wrote before.
         light.barrier();
         // Acquire: pairs with the release in `open`, so that we see all that was written behind the gate.
         if self.gate.load(Acquire) != OPEN && !fault("seat: gate unseen") {
-            self.wait_outside(light);
+            self.enter_slowly(light);
         }
     }
 
+    /// Says what the gate wants to hear, and whether what is kept at the seat may be touched.
     #[cold]
     #[inline(never)]
-    fn wait_outside(&self, light: Light) {
-        while !self.try_again(light, |gate| gate != OPEN) {}
-    }
-
-    /// Goes out, waits while the gate `forbids` it to be inside, and goes in: whether the gate is open then.
-    fn try_again(&self, light: Light, forbids: impl Fn(u32) -> bool) -> bool {
-        let mut backoff = Backoff::default();
-        self.leave();
-        while forbids(self.gate.load(Relaxed)) {
-            backoff.wait();
+    fn enter_slowly(&self, light: Light) -> bool {
+        loop {
+            match self.gate.load(Acquire) {
+                OPEN => return true,
+                BORROWED => {
+                    // Release: pairs with the acquire in `wait_hands_off`, so that what we did before is seen.
+                    self.inside.store(HANDS_OFF, Release);
+                    return false;
+                }
+                CLOSED => {
+                    let mut backoff = Backoff::default();
+                    self.leave();
+                    while self.gate.load(Relaxed) == CLOSED {
+                        backoff.wait();
+                    }
+                    self.inside.store(INSIDE, Relaxed);
+                    light.barrier();
+                }
+                question => {
+                    // The acquire load has shown us the swap that the question is about, so that what we
+                    // walk from here on is not what the writer waits for. Release: pairs with the acquire
+                    // in `has_answered`, so that our walks before are over. (A light half that is a fence
+                    // says so already, which is why no model sees it.)
+                    self.inside.store(question, Release);
+                    return true;
+                }
+            }
         }
-        self.inside.store(INSIDE, Relaxed);
-        light.barrier();
-        self.gate.load(Acquire) == OPEN
     }
 
     /// Goes in if what is kept at the seat may be touched, and says whether it did.
     #[inline(always)]
     pub(super) fn try_enter_drawer(&self, light: Light) -> bool {
         self.say_inside();
-        // Pairs with the heavy half in `Published::borrow_drawers` and in `Writer::stop`.
+        // Pairs with the heavy half in `Published::borrow_drawers`, in `Writer::stop` and in `Writer::settle`.
         light.barrier();
         // Acquire: pairs with the release in `open`, so that we see what the borrower left.
         let open = self.gate.load(Acquire) == OPEN || fault("drawer: borrower unseen");
@@ -135,19 +177,7 @@ impl Door {
         }
         self.say_inside();
         light.barrier();
-        loop {
-            match self.gate.load(Acquire) {
-                OPEN => return true,
-                BORROWED => {
-                    // Release: pairs with the acquire in `wait_hands_off`, so that what we did before is seen.
-                    self.inside.store(HANDS_OFF, Release);
-                    return false;
-                }
-                _ => {
-                    self.try_again(light, |gate| gate == CLOSED);
-                }
-            }
-        }
+        self.enter_slowly(light)
     }
 
     #[inline(always)]
@@ -160,8 +190,8 @@ impl Door {
     /// Goes out.
     #[inline(always)]
     pub(super) fn leave(&self) {
-        // Release: pairs with the acquire in `wait_empty` and `wait_hands_off`, so that our loads
-        // are over before what is written next.
+        // Release: pairs with the acquire in `wait_empty`, `wait_hands_off` and `has_answered`, so that
+        // our loads are over before what is written next.
         self.inside.store(OUTSIDE, if fault("seat: left too early") { Relaxed } else { Release });
     }
 
@@ -173,6 +203,19 @@ impl Door {
         // Release: pairs with the acquire in `enter_drawer`, where a reader goes in on the strength of
         // this very store, and has to see what was written behind the gate before.
         self.gate.store(BORROWED, if fault("drawer: borrowed too early") { Relaxed } else { Release });
+    }
+
+    pub(super) fn ask(&self, question: Question) {
+        // Release: pairs with the acquire in `enter_slowly`, where a reader goes in on the strength of
+        // this very store, and has to see the swap before.
+        self.gate.store(question.0, if fault("seat: asked too early") { Relaxed } else { Release });
+    }
+
+    /// Whether nobody is inside, or only one who came in behind the question. It must have been
+    /// asked, and the heavy half be behind.
+    pub(super) fn has_answered(&self, question: Question) -> bool {
+        let inside = self.inside.load(Acquire);
+        inside == OUTSIDE || inside == question.0
     }
 
     pub(super) fn open(&self) {
@@ -190,9 +233,69 @@ impl Door {
     /// Waits until nobody is inside but with hands off. The gate must say so and the heavy half be behind.
     pub(super) fn wait_hands_off(&self) {
         let mut backoff = Backoff::default();
-        while self.inside.load(Acquire) == INSIDE && !fault("drawer: borrower does not wait") {
+        // Who has answered a question goes on with its hands where they were.
+        let hands_on = |inside| inside != OUTSIDE && inside != HANDS_OFF;
+        while hands_on(self.inside.load(Acquire)) && !fault("drawer: borrower does not wait") {
             backoff.wait();
         }
+    }
+}
+
+/// Two words by which a reader that is always inside says when it is between walks.
+#[derive(Debug)]
+pub(super) struct Turn {
+    /// What the writer asks; only writers write it, one at a time.
+    asked: AtomicU32,
+    /// The last question that the reader has answered; only its owner writes it.
+    answered: AtomicU32,
+}
+
+const OFFLINE: u32 = 0;
+/// Online, and has answered nothing yet. As a question: nobody has asked.
+const ONLINE: u32 = 1;
+
+impl Turn {
+    const_fn! {
+        const fn new() -> Self {
+            Self { asked: AtomicU32::new(ONLINE), answered: AtomicU32::new(OFFLINE) }
+        }
+    }
+
+    /// Begins to walk whenever it likes.
+    pub(super) fn online(&self, light: Light) {
+        if !fault("turn: reader unseen") {
+            self.answered.store(ONLINE, Relaxed);
+        }
+        // Pairs with the heavy half in `Writer::settle`: either the writer sees us online, or we see
+        // its swap.
+        light.barrier();
+        self.quiescent();
+    }
+
+    /// Says that no walk is under way.
+    #[inline(always)]
+    pub(super) fn quiescent(&self) {
+        // Acquire: pairs with the release in `ask`: our next walk sees the swap that the question is about.
+        let asked = self.asked.load(Acquire);
+        // Release: pairs with the acquire in `has_answered`, so that our walks before are over.
+        self.answered.store(asked, if fault("turn: answered too early") { Relaxed } else { Release });
+    }
+
+    /// Begins no walk until it is online again.
+    pub(super) fn offline(&self) {
+        // Release: as in `quiescent`.
+        self.answered.store(OFFLINE, if fault("turn: offline too early") { Relaxed } else { Release });
+    }
+
+    pub(super) fn ask(&self, question: Question) {
+        // Release: pairs with the acquire in `quiescent`.
+        self.asked.store(question.0, if fault("turn: asked too early") { Relaxed } else { Release });
+    }
+
+    /// Whether the reader is offline, or was between walks since the question. The heavy half must be behind.
+    pub(super) fn has_answered(&self, question: Question) -> bool {
+        let answered = self.answered.load(Acquire);
+        answered == OFFLINE || answered == question.0
     }
 }
 
