@@ -339,7 +339,7 @@ impl OrderWalk<'_> {
                 slot = self.step();
             }
             let entry = Place::entry_of(slot)?;
-            if self.set.has(slot) || self.filter.request.admits(entry.zone()) {
+            if admitted(self.set, slot, entry, &self.filter.request) {
                 return Some(slot);
             }
             slot = self.step();
@@ -354,6 +354,12 @@ impl OrderWalk<'_> {
         // SAFETY: `next` is in its segment, as it began at the head.
         unsafe { &*self.next }.load()
     }
+}
+
+/// Apart from the loop that passes over zones: inlined, it would have that loop compute for it.
+#[inline(never)]
+fn admitted(set: Set, slot: u32, entry: Zoneref, request: &Request) -> bool {
+    set.has(slot) || request.admits(entry.zone())
 }
 
 impl Iterator for OrderWalk<'_> {
