@@ -31,24 +31,24 @@ pub enum Probe {
     FirstZone,
     /// Whole walks of lists of 64.
     Walk64,
-    /// Whole walks of lists of 60: as many as `Presence` has bits for, in nodes of four.
-    Walk60,
-    /// Whole walks of lists of 60 by requests that one zone of them serves.
-    Sparse60,
+    /// Whole walks of lists of 52: as many as `Presence` has bits for, in nodes of four.
+    Walk52,
+    /// Whole walks of lists of 52 by requests that one zone of them serves.
+    Sparse52,
     /// Not a read: a zone of eight leaves all lists and returns.
     Toggle8,
-    /// The same of 60 zones, with a hundred readers.
-    Toggle60,
+    /// The same of 52 zones, with a hundred readers.
+    Toggle52,
 }
 
 impl Probe {
     const NAMES: [(Self, &str); 6] = [
         (Self::FirstZone, "first-zone"),
         (Self::Walk64, "walk-64"),
-        (Self::Walk60, "walk-60"),
-        (Self::Sparse60, "sparse-60"),
+        (Self::Walk52, "walk-52"),
+        (Self::Sparse52, "sparse-52"),
         (Self::Toggle8, "toggle-8"),
-        (Self::Toggle60, "toggle-60"),
+        (Self::Toggle52, "toggle-52"),
     ];
 
     fn name(self) -> &'static str {
@@ -63,15 +63,15 @@ impl Probe {
         let lists = synthetic(match self {
             Self::FirstZone | Self::Toggle8 => 8,
             Self::Walk64 => 64,
-            Self::Walk60 | Self::Sparse60 | Self::Toggle60 => 60,
+            Self::Walk52 | Self::Sparse52 | Self::Toggle52 => 52,
         });
         match self {
             Self::Toggle8 => return (contender == "Presence").then(|| toggle(lists.lists(), 1, loops)),
-            Self::Toggle60 => return (contender == "Presence").then(|| toggle(lists.lists(), 100, loops)),
+            Self::Toggle52 => return (contender == "Presence").then(|| toggle(lists.lists(), 100, loops)),
             _ => (),
         }
         let made = match (contender.parse::<SchemeId>(), contender.strip_suffix(BY_HAND)) {
-            (Ok(scheme), _) if self == Self::Sparse60 => scheme.visit(&mut Sparse { lists: lists.lists() }),
+            (Ok(scheme), _) if self == Self::Sparse52 => scheme.visit(&mut Sparse { lists: lists.lists() }),
             (Ok(scheme), _) => set_up(scheme, lists.lists()),
             (Err(UnknownScheme), Some(scheme)) => Ok(by_hand(scheme, lists.lists(), schemes::asymmetric())?),
             (Err(UnknownScheme), None) if contender == "raw" => Ok(Box::new(Raw::new(lists.lists())) as _),

@@ -59,18 +59,18 @@ fn schemes_keep_their_budgets_of_instructions() {
         assert!(walk / raw_walk <= full, "{scheme}: a walk of 64 takes {walk} instructions, raw's {raw_walk}");
     }
     let presence = |probe| must("Presence", probe);
-    let (first, raw_60) = (presence(Probe::FirstZone), must("raw", Probe::Walk60));
-    let ratio = presence(Probe::Walk60) / raw_60;
-    println!("Presence: {:+.1} for the first zone, {ratio:.3} of raw for a walk of 60", first - raw);
+    let (first, raw_52) = (presence(Probe::FirstZone), must("raw", Probe::Walk52));
+    let ratio = presence(Probe::Walk52) / raw_52;
+    println!("Presence: {:+.1} for the first zone, {ratio:.3} of raw for a walk of 52", first - raw);
     assert!(first - raw <= 10.05, "Presence: {first} instructions, {raw} of them raw's, above 10 more");
-    assert!(ratio <= 1.3, "Presence: a walk of 60 takes {ratio} of raw's {raw_60} instructions");
+    assert!(ratio <= 1.3, "Presence: a walk of 52 takes {ratio} of raw's {raw_52} instructions");
     println!("Presence: {:.3} of raw for a walk of 64, more zones than bits", presence(Probe::Walk64) / raw_walk);
-    let sparse = presence(Probe::Sparse60);
-    let looked_at = must("InPlace", Probe::Sparse60);
-    println!("one zone of 60 admitted: Presence {sparse:.1} instructions a walk, InPlace {looked_at:.1}");
+    let sparse = presence(Probe::Sparse52);
+    let looked_at = must("InPlace", Probe::Sparse52);
+    println!("one zone of 52 admitted: Presence {sparse:.1} instructions a walk, InPlace {looked_at:.1}");
     assert!(sparse < 0.7 * looked_at, "the mask saves less than it did");
-    let [few, many] = [Probe::Toggle8, Probe::Toggle60].map(presence);
-    println!("Presence: a zone leaves or returns in {few:.1} instructions on 2 nodes of 4 zones, {many:.1} on 15");
+    let [few, many] = [Probe::Toggle8, Probe::Toggle52].map(presence);
+    println!("Presence: a zone leaves or returns in {few:.1} instructions on 2 nodes of 4 zones, {many:.1} on 13");
     assert!((few - many).abs() < 1.0, "the price grows with lists, zones or readers");
     // The compiler lays out each loop anew, which is worth an instruction or two either way.
     let budgets = [

@@ -8,10 +8,11 @@ use fastrand::Rng;
 use proptest::prelude::*;
 use zonelist_bench::{machine::Golden, replay::operation_of, schemes::Buildable};
 use zonelist_core::{
-    Capacity, Lists, NodeId, NodeSet, Request, Row, Rules, Scope, Slot, ZoneId, ZoneKind, Zonelists, Zoneref,
+    Capacity, Lists, NodeId, NodeSet, OrderFilter, Request, Row, Rules, Scope, Slot, ZoneId, ZoneKind, Zonelists,
+    Zoneref,
     publish::{FullFence, Published, Reader},
 };
-use zonelist_inplace::{Presence, PresenceFilter};
+use zonelist_inplace::Presence;
 
 type Scheme = Presence<Box<[Slot]>>;
 
@@ -32,7 +33,7 @@ struct Judge<'p> {
     published: &'p Published<Scheme, FullFence, 1>,
     reader: Reader<'p, Scheme, FullFence>,
     nodes: Vec<NodeId>,
-    filters: Vec<(Request, PresenceFilter)>,
+    filters: Vec<(Request, OrderFilter)>,
 }
 
 impl<'p> Judge<'p> {
@@ -216,7 +217,7 @@ proptest! {
 
     /// A zone that leaves by one store and returns by one leaves the lists as they were.
     #[test]
-    fn a_zone_that_returns_stands_where_it_stood(seed: u64, nodes in 1_u16..=5, zones in 1_u16..=60) {
+    fn a_zone_that_returns_stands_where_it_stood(seed: u64, nodes in 1_u16..=5, zones in 1_u16..=55) {
         let mut draw = Rng::with_seed(seed);
         let all: Vec<ZoneId> =
             (0..zones).map(|i| ZoneId::new(NodeId::new(i / 4).unwrap(), ZoneKind::ALL[usize::from(i) % 4])).collect();

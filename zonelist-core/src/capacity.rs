@@ -91,10 +91,9 @@ impl Capacity {
         self.order_names().end
     }
 
-    /// Where the zones of the bits stand, if all zones have bits: behind two tables that end
-    /// together and the writer's own.
+    /// Where the zones of the bits stand, if all zones have bits: behind two tables and the writer's own.
     pub(crate) const fn order_names(self) -> Range<usize> {
-        let tables = 2 * self.words() - 1;
+        let tables = 2 * self.words();
         if !self.has_names() {
             return tables..tables;
         }

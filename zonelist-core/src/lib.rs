@@ -66,7 +66,7 @@ pub use capacity::{Capacity, CapacityError};
 pub use id::{MAX_NODES, NodeId, NodeSet, ZoneId, ZoneKind};
 pub use lists::{Lists, Row, RowError};
 pub use lock::{Locked, RawLock, Spin};
-pub use orders::{OrderWalk, Orders, Place, Set, SharedSet, Table, Within};
+pub use orders::{OrderFilter, OrderWalk, Orders, Place, Set, SharedSet, Table};
 pub use pages::{
     Class, Failure, Local, OrderError, OutOfMemory, Page, PageAllocator, PageCache, PageRequest, Refusal, SetupError,
     ZoneStats,

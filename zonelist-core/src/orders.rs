@@ -1,4 +1,4 @@
-//! Tables that keep zones in an order, and a bit beside each that says whether it is there.
+//! Tables that keep zones in an order, and the number of a bit beside each that says whether it is there.
 //!
 //! An order is a row of [`Slots`](crate::Slots) whose slots also hold the number of a bit. A walk is
 //! given the bits that are set, and passes over every zone whose bit is not: one test a slot, however
@@ -6,12 +6,15 @@
 //! the other is walked, and a third that only the writer looks at:
 //!
 //! ```text
-//!   | node 0: first, second | node 1: first, second | ... | 0 | the writer's own | the zone of each bit |
+//!   | first and second, slot by slot in turn | the writer's own | the zone of each bit |
 //! ```
 //!
+//! The first two alternate, so that where a walk begins is known but for one slot before it is known
+//! in which of them.
+//!
 //! **The invariant that a walk rests on**: the last slot of each segment only ever holds 0, as in
-//! `Slots`. The number of an empty slot's bit is 0, and bit 0 is set in every walk. So no walk passes
-//! over the end of a segment, whatever stands before it and however it changes under the walk.
+//! `Slots`, and an empty slot is the only one with bit 0, which is in no [`Set`]. So a slot whose bit is
+//! set is not empty, and a walk looks for the end only where a bit is not set.
 
 use core::{hint::cold_path, marker::PhantomData, ops::Range};
 
@@ -32,20 +35,27 @@ use crate::{
 pub struct Place {
     /// The zone.
     pub entry: Zoneref,
-    /// Which bit says that it is there: from 1 to [`Place::BITS`].
+    /// Which bit says that it is there, from [`Place::KINDS`] on.
     pub bit: u32,
 }
 
 impl Place {
-    /// How many zones can have a bit of their own: those of a word but three. 61, on a 64-bit CPU.
-    pub const BITS: usize = if cfg!(loom) { 6 } else { usize::BITS as usize - 3 };
+    /// The first of the bits that stand for kinds. Below is the bit of the end, one that is never
+    /// set, and the one that says which table.
+    pub const KINDS: u32 = 3;
+
+    /// The first of the bits that stand for one zone each.
+    pub const ZONES: u32 = Self::KINDS + ZoneKind::COUNT as u32;
+
+    /// How many zones can have a bit of their own: 55, on a 64-bit CPU.
+    pub const BITS: usize = if cfg!(loom) { 6 } else { (usize::BITS - Self::ZONES) as usize };
 
     /// The zone and its kind trade places, so that the low bits are free: a shift by the whole word
     /// then takes just the bit's number.
     const TURN: u32 = 16;
 
     fn word(self) -> u32 {
-        self.entry.word().rotate_left(Self::TURN) | self.bit & (usize::BITS - 1)
+        self.entry.word().rotate_left(Self::TURN) | (self.bit & (usize::BITS - 1)).max(1)
     }
 
     #[inline(always)]
@@ -136,72 +146,82 @@ impl<S: Storage<Word = Slot>> Orders<S> {
 
     /// An order as it stands.
     pub fn read(&self, table: Table, node: NodeId, scope: Scope) -> impl Iterator<Item = Place> + '_ {
-        self.segment(table, node, scope).iter().map_while(|slot| Place::of(slot.load()))
+        self.segment(table, node, scope).map_while(|slot| Place::of(slot.load()))
     }
 
     /// Rewrites an order from left to right, as far as there is room, and clears what is behind.
     ///
     /// Loads nothing, so that loom misses no interleaving.
     pub fn write(&self, table: Table, node: NodeId, scope: Scope, order: impl IntoIterator<Item = Place>) {
-        // The segment without its last slot, which stays empty.
-        let Some((_, live)) = self.segment(table, node, scope).split_last() else { return };
+        // All but the last slot, which stays empty.
+        let live = self.segment(table, node, scope).take(self.room(scope));
         let words = order.into_iter().map(Place::word).chain(core::iter::repeat(0));
-        live.iter().zip(words).for_each(|(slot, word)| slot.store(word));
+        live.zip(words).for_each(|(slot, word)| slot.store(word));
     }
 
     /// The zone of a bit; `None` if it has none.
     #[must_use]
     pub fn zone_of(&self, bit: u32) -> Option<Zoneref> {
-        Zoneref::in_slot(self.names().get((bit as usize).checked_sub(1)?)?.load())
+        Zoneref::in_slot(self.names().get(bit.checked_sub(Place::ZONES)? as usize)?.load())
     }
 
     /// The bit of a zone, among the first so many.
     #[must_use]
     pub fn bit_of(&self, entry: Zoneref, named: usize) -> Option<u32> {
         let at = self.names().iter().take(named).position(|slot| slot.load() == entry.word())?;
-        Some(at as u32 + 1)
+        Some(at as u32 + Place::ZONES)
     }
 
     /// Gives a bit to a zone; says whether there is such a bit.
     pub fn name(&self, bit: u32, entry: Zoneref) -> bool {
-        let slot = (bit as usize).checked_sub(1).and_then(|at| self.names().get(at));
+        let slot = bit.checked_sub(Place::ZONES).and_then(|at| self.names().get(at as usize));
         slot.map(|slot| slot.store(entry.word())).is_some()
     }
 
-    /// Begins a walk of one of the first two tables, of the zones whose bits are set. A node without
-    /// a row has an empty order.
+    /// Begins a walk of the table that a word names, of the zones that are there and that the filter
+    /// admits. A node without a row has an empty order.
     ///
     /// Touches no slot before the first `next`.
     #[inline(always)]
     #[must_use]
-    pub fn walk<'w>(&'w self, second: bool, node: NodeId, within: Within, set: Set) -> OrderWalk<'w> {
+    pub fn walk<'w>(&'w self, word: Set, node: NodeId, filter: &'w OrderFilter) -> OrderWalk<'w> {
         let Layout { nodes, stride, own, end } = self.layout;
-        let row = 2 * node.index() + usize::from(second);
         let start = if node.index() < nodes {
-            row * stride + (own & within.0)
+            node.index() * stride + (own & filter.own)
         } else {
             cold_path();
-            2 * end
+            end
         };
-        // SAFETY: `start` is the head of a segment or the slot behind the last of two rows a node:
-        // there are as many words at least, which every constructor checks.
-        let next = unsafe { self.words.words().as_ptr().add(start) };
-        OrderWalk { next, set, request: None, table: PhantomData }
+        // SAFETY: `start` is the head of a segment or the slot behind the last row, each of which is
+        // there twice: there are as many words at least, which every constructor checks.
+        let first = unsafe { self.words.words().as_ptr().add(2 * start) };
+        // Two shifts that cancel each other: the bit is worth the size of a slot.
+        let second = (word.0 & Set::SECOND.0) / Set::SECOND.0 * size_of::<Slot>();
+        // SAFETY: that is one slot or none, and every slot of the first table has one behind it.
+        let next = unsafe { first.byte_add(second) };
+        OrderWalk { next, set: Set(word.0 & filter.admitted.0), word, filter, table: PhantomData }
     }
 
-    fn segment(&self, table: Table, node: NodeId, scope: Scope) -> &[Slot] {
+    /// The slots of an order, the last included.
+    fn segment(&self, table: Table, node: NodeId, scope: Scope) -> impl Iterator<Item = &Slot> {
         let Layout { nodes, stride, own, end } = self.layout;
         let within = match scope {
             Scope::Fallback => 0..own,
             Scope::ThisNode => own..stride,
         };
-        let row = match table {
-            Table::First => 2 * node.index() * stride,
-            Table::Second => (2 * node.index() + 1) * stride,
-            Table::Kept => 2 * end + 1 + node.index() * stride,
+        let (base, step) = match table {
+            Table::First => (0, 2),
+            Table::Second => (1, 2),
+            Table::Kept => (2 * (end + 1), 1),
         };
         let there = node.index() < nodes && (table != Table::Kept || self.capacity.has_names());
-        if there { &self.words.words()[row + within.start..row + within.end] } else { &[] }
+        let row = node.index() * stride;
+        let words = if there {
+            &self.words.words()[base + step * (row + within.start)..base + step * (row + within.end - 1) + 1]
+        } else {
+            &[]
+        };
+        words.iter().step_by(step)
     }
 
     fn names(&self) -> &[Slot] {
@@ -210,47 +230,64 @@ impl<S: Storage<Word = Slot>> Orders<S> {
     }
 }
 
-/// Which of a node's two lists, in the form that a walk reads fastest.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Within(usize);
-
-impl Within {
-    /// That list.
-    #[must_use]
-    pub const fn of(scope: Scope) -> Self {
-        match scope {
-            Scope::Fallback => Self(0),
-            Scope::ThisNode => Self(usize::MAX),
-        }
-    }
-}
-
-/// Bits of zones, and bit 0, which is set in all of them: walks end by it.
+/// The bits of a word: zones, and the table that they are to be looked for in.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Set(usize);
 
 impl Set {
-    /// No zone's bit.
-    pub const NONE: Self = Self(1);
+    /// No zone, in the first table.
+    pub const NONE: Self = Self(0);
 
-    /// These bits, and bit 0.
+    /// No zone, in the second table.
+    pub const SECOND: Self = Self(4);
+
+    /// These bits but bit 0, which is the end's.
     #[must_use]
     pub const fn of(bits: usize) -> Self {
-        Self(bits | Self::NONE.0)
+        Self(bits & !1)
     }
 
-    /// The bits, bit 0 included.
+    /// The bits.
     #[must_use]
     #[inline(always)]
     pub const fn bits(self) -> usize {
         self.0
     }
 
-    /// The bits that are in both.
-    #[must_use]
     #[inline(always)]
-    pub const fn and(self, other: Self) -> Self {
-        Self(self.0 & other.0)
+    fn has(self, slot: u32) -> bool {
+        bit_of(self.0, slot)
+    }
+}
+
+/// The bit of a slot.
+#[inline(always)]
+fn bit_of(bits: usize, slot: u32) -> bool {
+    bits >> (slot & (usize::BITS - 1)) & 1 != 0
+}
+
+/// A request in the form that a walk reads fastest: a mask over bits.
+#[derive(Clone, Debug)]
+pub struct OrderFilter {
+    /// What is admitted if its bit is set.
+    admitted: Set,
+    /// What has to be looked at if its bit is set.
+    unknown: Set,
+    /// All ones for the this-node list, else 0.
+    own: usize,
+    request: Request,
+}
+
+impl OrderFilter {
+    /// Of the zones whose bit is set, those of the `admitted` are shown, and, after a look at them, those
+    /// of the `unknown` that the request admits.
+    #[must_use]
+    pub const fn new(request: &Request, admitted: Set, unknown: Set) -> Self {
+        let own = match request.scope {
+            Scope::Fallback => 0,
+            Scope::ThisNode => usize::MAX,
+        };
+        Self { admitted, unknown, own, request: *request }
     }
 }
 
@@ -280,21 +317,49 @@ impl SharedSet {
     }
 }
 
-/// A walk over the zones of one order whose bits are set.
+/// A walk over the zones of one order that are there and that a request admits.
 #[derive(Clone, Debug)]
 pub struct OrderWalk<'w> {
     next: *const Slot,
+    /// What is there and admitted.
     set: Set,
-    request: Option<&'w Request>,
+    word: Set,
+    filter: &'w OrderFilter,
     table: PhantomData<&'w [Slot]>,
 }
 
-impl<'w> OrderWalk<'w> {
-    /// The same walk of other bits; with a request, it also looks whether that admits each zone.
-    #[must_use]
-    pub fn of(self, set: Set, request: Option<&'w Request>) -> Self {
-        Self { set, request, ..self }
+impl OrderWalk<'_> {
+    /// From a slot whose bit is not in the set, the next that is to be shown.
+    #[inline(always)]
+    fn pass_over(&mut self, mut slot: u32) -> Option<u32> {
+        let stop = self.set.0 | self.word.0 & self.filter.unknown.0 | 1;
+        loop {
+            while !bit_of(stop, slot) {
+                // The slot is not empty, since bit 0 is one to stop at.
+                slot = self.step();
+            }
+            let entry = Place::entry_of(slot)?;
+            if admitted(self.set, slot, entry, &self.filter.request) {
+                return Some(slot);
+            }
+            slot = self.step();
+        }
     }
+
+    /// Goes on from a slot that is not empty, and looks at the next.
+    #[inline(always)]
+    fn step(&mut self) -> u32 {
+        // SAFETY: the slot was not empty, as the last of its segment always is: there is another.
+        self.next = unsafe { self.next.add(2) };
+        // SAFETY: `next` is in its segment, as it began at the head.
+        unsafe { &*self.next }.load()
+    }
+}
+
+/// Apart from the loop that passes over zones: inlined, it would have that loop compute for it.
+#[inline(never)]
+fn admitted(set: Set, slot: u32, entry: Zoneref, request: &Request) -> bool {
+    set.has(slot) || request.admits(entry.zone())
 }
 
 impl Iterator for OrderWalk<'_> {
@@ -302,24 +367,19 @@ impl Iterator for OrderWalk<'_> {
 
     #[inline(always)]
     fn next(&mut self) -> Option<Zoneref> {
-        loop {
-            // SAFETY: `next` is in its segment: it began at the head, and went on only from slots
-            // that were not empty, which the last one always is.
-            let mut word = unsafe { &*self.next }.load();
-            while self.set.0 >> (word & (usize::BITS - 1)) & 1 == 0 {
-                cold_path();
-                // SAFETY: the slot is not empty, since bit 0 is set; so it is not the segment's last.
-                self.next = unsafe { self.next.add(1) };
-                // SAFETY: as above.
-                word = unsafe { &*self.next }.load();
-            }
-            let entry = Place::entry_of(word)?;
-            // SAFETY: the slot is not empty; so it is not the segment's last.
-            self.next = unsafe { self.next.add(1) };
-            if self.request.is_none_or(|request| request.admits(entry.zone())) {
-                return Some(entry);
-            }
+        // SAFETY: `next` is in its segment: it began at the head, and went on only from slots that
+        // were not empty, which the last one always is.
+        let mut slot = unsafe { &*self.next }.load();
+        if !self.set.has(slot) {
+            cold_path();
+            slot = self.pass_over(slot)?;
         }
+        // SAFETY: the slot's bit is not bit 0, so it is not empty, and not the segment's last.
+        self.next = unsafe { self.next.add(2) };
+        let entry = Place::entry_of(slot);
+        // SAFETY: as above.
+        unsafe { core::hint::assert_unchecked(entry.is_some()) };
+        entry
     }
 }
 
@@ -342,7 +402,7 @@ mod tests {
     fn every_zone_and_bit_fit_in_a_slot() {
         for on in [0, 1, 1023] {
             for kind in ZoneKind::ALL {
-                for bit in 1..=Place::BITS as u32 {
+                for bit in (Place::ZONES..).take(Place::BITS) {
                     let place = place(on, kind, bit);
                     assert_eq!(Place::of(place.word()), Some(place));
                 }
@@ -354,33 +414,36 @@ mod tests {
     #[test]
     fn a_walk_shows_the_zones_whose_bits_are_set() {
         let orders = Orders::boxed(Capacity::new(2, 3).unwrap());
-        let order = [place(1, Movable, 3), place(1, Normal, 1), place(0, Normal, 61)];
+        let order = [place(1, Movable, 5), place(1, Normal, 3), place(0, Normal, 63)];
         let own = &order[..2];
         orders.write(Table::Second, node(1), Scope::Fallback, order);
         orders.write(Table::Second, node(1), Scope::ThisNode, own.iter().copied());
-        let walk = |from, scope, set, request: Option<&Request>| -> Vec<Place> {
-            let walk = orders.walk(true, node(from), Within::of(scope), Set::NONE);
-            let shown: Vec<_> = walk.of(Set::of(set), request).collect();
-            order.into_iter().filter(|place| shown.contains(&place.entry)).collect()
+        let shown = |from, request: &Request, set: usize, unknown: usize| -> Vec<Zoneref> {
+            let filter = OrderFilter::new(request, Set::of(usize::MAX & !unknown), Set::of(unknown));
+            orders.walk(Set::of(set | Set::SECOND.bits()), node(from), &filter).collect()
         };
-        for set in 0..16_usize {
-            let set = set | (set & 1) << 61;
-            let there = |place: &&Place| set >> place.bit & 1 != 0;
-            assert_eq!(walk(1, Scope::Fallback, set, None), order.iter().filter(there).copied().collect::<Vec<_>>());
-            assert_eq!(walk(1, Scope::ThisNode, set, None), own.iter().filter(there).copied().collect::<Vec<_>>());
+        let any = Request::up_to(Device);
+        let zero = Request { nodes: Some([node(0)].into_iter().collect()), ..any };
+        for set in (0..8_usize).map(|bits| (bits & 1) << 3 | (bits & 2) << 4 | (bits & 4) << 61) {
+            for (request, places) in [(any, &order[..]), (any.this_node(), &order[..2])] {
+                let there = places.iter().filter(|place| set >> place.bit & 1 != 0).map(|place| place.entry);
+                assert_eq!(shown(1, &request, set, 0), there.clone().collect::<Vec<_>>());
+                assert_eq!(shown(1, &request, set, usize::MAX), there.collect::<Vec<_>>(), "each looked at");
+            }
+            let looked_at: Vec<_> = if set >> 63 != 0 { [order[2].entry].into() } else { Vec::new() };
+            assert_eq!(shown(1, &zero, set, usize::MAX), looked_at);
         }
-        let zero = Request { nodes: Some([node(0)].into_iter().collect()), ..Request::up_to(Movable) };
-        assert_eq!(walk(1, Scope::Fallback, usize::MAX, Some(&zero)), order[2..]);
-        assert_eq!(walk(1, Scope::Fallback, usize::MAX, Some(&Request::up_to(Normal))), order[1..]);
-        assert_eq!(walk(0, Scope::Fallback, usize::MAX, None), []);
-        assert_eq!(walk(1023, Scope::Fallback, usize::MAX, None), []);
-        assert_eq!(orders.walk(false, node(1), Within::of(Scope::Fallback), Set::of(usize::MAX)).count(), 0);
+        assert_eq!(shown(1, &zero, usize::MAX, 1 << 3), [order[0].entry, order[2].entry], "the first is known");
+        assert_eq!(shown(1, &Request::up_to(Normal), usize::MAX, usize::MAX), [order[1].entry, order[2].entry]);
+        assert_eq!((shown(0, &any, usize::MAX, 0), shown(1023, &any, usize::MAX, 0)), (Vec::new(), Vec::new()));
+        let filter = OrderFilter::new(&any, Set::of(usize::MAX), Set::NONE);
+        assert_eq!(orders.walk(Set::of(usize::MAX & !4), node(1), &filter).count(), 0, "the first table is empty");
     }
 
     #[test]
     fn what_has_no_room_is_not_written() {
         let orders = Orders::boxed(Capacity::new(1, 1).unwrap());
-        let zones = [place(0, Movable, 1), place(0, Normal, 2)];
+        let zones = [place(0, Movable, 3), place(0, Normal, 4)];
         for table in [Table::First, Table::Second, Table::Kept] {
             orders.write(table, node(0), Scope::Fallback, zones);
             orders.write(table, node(1), Scope::Fallback, zones);
@@ -388,21 +451,28 @@ mod tests {
             assert_eq!(orders.read(table, node(0), Scope::ThisNode).count(), 0);
             assert_eq!(orders.read(table, node(1), Scope::Fallback).count(), 0);
         }
-        assert_eq!(orders.walk(false, node(0), Within::of(Scope::Fallback), Set::of(usize::MAX)).count(), 1);
-        assert!(orders.name(1, zones[0].entry) && orders.name(61, zones[1].entry));
-        assert!(!orders.name(0, zones[0].entry) && !orders.name(62, zones[0].entry));
-        assert_eq!((orders.zone_of(61), orders.zone_of(2), orders.zone_of(62)), (Some(zones[1].entry), None, None));
-        assert_eq!((orders.bit_of(zones[1].entry, 61), orders.bit_of(zones[1].entry, 60)), (Some(61), None));
+        let filter = OrderFilter::new(&Request::up_to(Device), Set::of(usize::MAX), Set::NONE);
+        assert_eq!(orders.walk(Set::of(usize::MAX), node(0), &filter).count(), 1);
+    }
+
+    #[test]
+    fn a_bit_is_one_zone_s() {
+        let orders = Orders::boxed(Capacity::new(1, 1).unwrap());
+        let [one, other] = [place(0, Movable, 9), place(0, Normal, 63)];
+        assert!(orders.name(9, one.entry) && orders.name(63, other.entry));
+        assert!(!orders.name(8, one.entry) && !orders.name(64, one.entry));
+        assert_eq!([63, 10, 64].map(|bit| orders.zone_of(bit)), [Some(other.entry), None, None]);
+        assert_eq!([55, 54].map(|named| orders.bit_of(other.entry, named)), [Some(63), None]);
     }
 
     #[test]
     fn more_zones_than_bits_have_no_names() {
         let wide = Capacity::new(1, Place::BITS + 1).unwrap();
         let orders = Orders::boxed(wide);
-        assert!(!orders.name(1, place(0, Normal, 1).entry));
-        orders.write(Table::Kept, node(0), Scope::Fallback, [place(0, Normal, 1)]);
+        assert!(!orders.name(9, place(0, Normal, 9).entry));
+        orders.write(Table::Kept, node(0), Scope::Fallback, [place(0, Normal, 3)]);
         assert_eq!(orders.read(Table::Kept, node(0), Scope::Fallback).count(), 0);
-        assert_eq!(wide.order_words(), 2 * wide.words() - 1);
+        assert_eq!(wide.order_words(), 2 * wide.words());
     }
 
     #[test]

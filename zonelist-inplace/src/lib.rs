@@ -6,4 +6,4 @@ mod in_place;
 mod presence;
 
 pub use in_place::InPlace;
-pub use presence::{Presence, PresenceFilter, PresenceWalk};
+pub use presence::{Presence, PresenceWalk};

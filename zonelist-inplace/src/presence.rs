@@ -5,13 +5,13 @@
 //! listed, and the machine has one word:
 //!
 //! ```text
-//!   bit 0: set | 1 to 61: a bit for each zone | 62: bits stand for kinds | 63: which table
+//!   bits 0 and 1: clear | 2: which table | 3 to 8: a bit for each kind | 9 to 63: a bit for each zone
 //! ```
 //!
 //! A walk loads it once and tests each zone's bit as it goes along its order. So **one load is a
-//! snapshot of every list, and one store publishes them all**. What a request rules out is a mask,
-//! made once ([`PresenceFilter`]) and anded to the word: a zone that it rules out costs a test, not
-//! a look at its kind and node.
+//! snapshot of every list, and one store publishes them all**. What a request admits is a mask, made
+//! once ([`OrderFilter`]) and anded to the word: a zone that it rules out costs a test, not a look at
+//! its kind and node.
 //!
 //! **A changed order.** If the order that there is, less the absent zones, is not what is to be
 //! published, it is written into the table that the word does not name, and then the word is stored.
@@ -19,9 +19,9 @@
 //! its list is to be just that; if the rules now want it elsewhere, that is a changed order again.
 //!
 //! **More zones than bits**, at one time or one after another: every version is then a changed order,
-//! of the listed zones only, and the bits stand for their kinds. Walks are as before but that they
-//! look at each zone's node, if the request has a set of nodes. When the zones have bits again, all
-//! is as before.
+//! of the listed zones only, and those have the bits of their kinds. Walks are as before but that they
+//! look at each zone's node, if the request has a set of nodes. When all zones have bits of their own
+//! again, those are used again.
 //!
 //! **Why a walk is exact, or told.** `begun` counts changed orders; the n-th is written into table
 //! n mod 2, between a store of `begun` = n and the store of its word.
@@ -41,13 +41,13 @@
 //! A change of who is there never tells a walk to retry, nor does one changed order, unless it comes
 //! between the walk's first two loads.
 //!
-//! A filter is no part of this: a bit is one zone's for good, so a filter is never wrong, only behind.
-
-use core::hint::cold_path;
+//! A filter is no part of this. A bit is one zone's for good, and a filter knows the zones that were
+//! listed before it was made; at others, a walk looks. So a filter is never wrong, only behind: make it
+//! again when new zones have come. It is good for no other `Presence`.
 
 use zonelist_core::{
-    Lists, Locked, NodeId, OrderWalk, Orders, Place, Request, Scope, Set, SharedSet, Slot, Spin, Storage, Table,
-    Within, ZoneId, ZoneKind, Zoneref,
+    Lists, Locked, NodeId, OrderFilter, OrderWalk, Orders, Place, Request, Scope, Set, SharedSet, Slot, Spin, Storage,
+    Table, ZoneId, ZoneKind, Zoneref,
     publish::{
         Allocates, At, Facts, Grace, Guarantee, Membership, Progress, PublishError, Scheme, StalledReader, Walk, Writer,
     },
@@ -60,11 +60,6 @@ use zonelist_core::{
         const_fn, fault,
     },
 };
-
-/// Bits stand for kinds.
-const BY_KIND: usize = 1 << (usize::BITS - 2);
-/// The second table.
-const SECOND: usize = 1 << (usize::BITS - 1);
 
 /// Orders, and a word for who is there. Neither readers nor the writer wait, and nothing is allocated.
 ///
@@ -93,6 +88,8 @@ pub struct Presence<T> {
 #[derive(Debug)]
 struct Current {
     word: usize,
+    /// Whether zones have the bits of their kinds.
+    by_kind: bool,
     begun: usize,
     /// How many zones have bits.
     named: usize,
@@ -103,7 +100,7 @@ impl<T> Presence<T> {
         /// Publishes through these tables.
         #[must_use]
         pub const fn new(orders: Orders<T>) -> Self {
-            let current = Current { word: 0, begun: 0, named: 0 };
+            let current = Current { word: 0, by_kind: false, begun: 0, named: 0 };
             Self {
                 word: SharedSet::new(Set::NONE),
                 begun: AtomicUsize::new(0),
@@ -118,7 +115,7 @@ impl<T> Presence<T> {
 impl<T: Storage<Word = Slot>> Presence<T> {
     /// The bits of the zones of these lists, if the current orders less all others are just these lists.
     fn as_ordered(&self, current: &Current, next: Lists<'_>) -> Option<usize> {
-        if current.word & BY_KIND != 0 {
+        if current.by_kind {
             return None;
         }
         let mut set = 0;
@@ -143,8 +140,9 @@ impl<T: Storage<Word = Slot>> Presence<T> {
                 let bit = match self.orders.bit_of(entry, named) {
                     Some(bit) => bit,
                     None => {
+                        let bit = named as u32 + Place::ZONES;
                         named += 1;
-                        self.orders.name(named as u32, entry).then_some(named as u32)?
+                        self.orders.name(bit, entry).then_some(bit)?
                     }
                 };
                 set |= 1 << bit;
@@ -165,7 +163,7 @@ impl<T: Storage<Word = Slot>> Presence<T> {
             // Pairs with the acquire fence in `must_retry`.
             fence(Release);
         }
-        let second = (current.word & SECOND == 0) != fault("presence: no spare table");
+        let second = (current.word & Set::SECOND.bits() == 0) != fault("presence: no spare table");
         let spare = if second { Table::Second } else { Table::First };
         let set = self.name(current, next);
         for (node, scope) in self.orders.lists() {
@@ -179,7 +177,8 @@ impl<T: Storage<Word = Slot>> Presence<T> {
                 None => self.orders.write(spare, node, scope, list.iter().map(|&entry| by_kind(entry))),
             }
         }
-        set.unwrap_or(BY_KIND | kinds_up_to(ZoneKind::Device)) | if second { SECOND } else { 0 }
+        current.by_kind = set.is_none();
+        set.unwrap_or(kinds_up_to(ZoneKind::Device)) | if second { Set::SECOND.bits() } else { 0 }
     }
 
     /// A list with the absent zones of its order before, as far as there is room: each behind the
@@ -225,40 +224,12 @@ impl<T: Storage<Word = Slot>> Presence<T> {
 
 /// The place of a zone whose bit stands for its kind.
 fn by_kind(entry: Zoneref) -> Place {
-    Place { entry, bit: entry.kind() as u32 + 1 }
+    Place { entry, bit: entry.kind() as u32 + Place::KINDS }
 }
 
 /// The bits of all kinds up to one.
 const fn kinds_up_to(highest: ZoneKind) -> usize {
-    (1 << (highest as u32 + 2)) - 2
-}
-
-/// A request as a mask over the zones of one [`Presence`], and good for no other.
-///
-/// It knows the zones that were listed before it was made. While others are there, walks look at the
-/// kind and node of each zone that it admits or does not know: make it again when new zones have
-/// come, and they need not.
-#[derive(Clone, Debug)]
-pub struct PresenceFilter {
-    /// The bits of known zones that the request admits.
-    admitted: Set,
-    /// The bits of all others, and [`BY_KIND`].
-    unknown: usize,
-    within: Within,
-    request: Request,
-}
-
-impl PresenceFilter {
-    /// What a walk tests whose word has bits that the filter does not know, and the request if the
-    /// bits alone do not tell what it admits.
-    #[cold]
-    fn beyond(&self, word: Set) -> (Set, Option<&Request>) {
-        let request = &self.request;
-        if word.bits() & BY_KIND != 0 {
-            return (Set::of(kinds_up_to(request.highest)), request.nodes.is_some().then_some(request));
-        }
-        (word.and(Set::of(self.admitted.bits() | self.unknown)), Some(request))
-    }
+    (1 << (highest as u32 + 1 + Place::KINDS)) - (1 << Place::KINDS)
 }
 
 /// A walk that knows the word it began at.
@@ -267,7 +238,7 @@ pub struct PresenceWalk<'w> {
     order: OrderWalk<'w>,
     now: &'w AtomicUsize,
     begun: usize,
-    word: usize,
+    word: Set,
 }
 
 impl PresenceWalk<'_> {
@@ -296,7 +267,7 @@ impl Walk for PresenceWalk<'_> {
             fence(Acquire);
         }
         // The last order in the walk's table that had begun when the walk did.
-        let order = self.begun.wrapping_sub((self.begun ^ usize::from(self.word & SECOND != 0)) & 1);
+        let order = self.begun.wrapping_sub((self.begun ^ usize::from(self.word.bits() & Set::SECOND.bits() != 0)) & 1);
         self.now.load(Relaxed).wrapping_sub(order) >= if fault("presence: third order unseen") { 3 } else { 2 }
     }
 }
@@ -318,7 +289,7 @@ impl<T: Storage<Word = Slot> + Sync> Scheme for Presence<T> {
     };
     const GRACE: Grace = Grace::None;
     type Local = ();
-    type Filter = PresenceFilter;
+    type Filter = OrderFilter;
     type Pinned<'g>
         = &'g Self
     where
@@ -330,13 +301,19 @@ impl<T: Storage<Word = Slot> + Sync> Scheme for Presence<T> {
 
     fn local(&self) {}
 
-    fn filter(&self, request: &Request) -> PresenceFilter {
+    fn filter(&self, request: &Request) -> OrderFilter {
         // Acquire: pairs with the release in `name`, so that all bits up to there have their zones.
-        let named = self.named.load(if fault("presence: names relaxed") { Relaxed } else { Acquire }) as u32;
+        let named = self.named.load(if fault("presence: names relaxed") { Relaxed } else { Acquire });
+        let beyond = named as u32 + Place::ZONES;
         let admits = |&bit: &u32| self.orders.zone_of(bit).is_some_and(|entry| request.admits(entry.zone()));
-        let admitted = (1..=named).filter(admits).fold(0, |set, bit| set | 1 << bit);
-        let unknown = !SECOND & usize::MAX << (named + 1);
-        PresenceFilter { admitted: Set::of(admitted), unknown, within: Within::of(request.scope), request: *request }
+        let admitted = (Place::ZONES..beyond).filter(admits).fold(0, |set, bit| set | 1 << bit);
+        let unknown = usize::MAX.checked_shl(beyond).unwrap_or(0);
+        let kinds = kinds_up_to(request.highest);
+        let (admitted, unknown) = match request.nodes {
+            None => (admitted | kinds, unknown),
+            Some(_) => (admitted, unknown | kinds),
+        };
+        OrderFilter::new(request, Set::of(admitted), Set::of(unknown))
     }
 
     #[inline(always)]
@@ -345,18 +322,13 @@ impl<T: Storage<Word = Slot> + Sync> Scheme for Presence<T> {
     }
 
     #[inline(always)]
-    fn walk<'w, 'g: 'w>(scheme: &'w &'g Self, node: NodeId, filter: &'w PresenceFilter) -> PresenceWalk<'w> {
+    fn walk<'w, 'g: 'w>(scheme: &'w &'g Self, node: NodeId, filter: &'w OrderFilter) -> PresenceWalk<'w> {
         // Acquire: pairs with the release in `reorder`. Before the word, or it might be later than the word's.
         let begun = scheme.begun.load(if fault("presence: note relaxed") { Relaxed } else { Acquire });
         // Acquire: pairs with the release in `show`.
         let word = scheme.word.load(if fault("presence: look relaxed") { Relaxed } else { Acquire });
-        let mut order = scheme.orders.walk(word.bits() & SECOND != 0, node, filter.within, word.and(filter.admitted));
-        if word.bits() & filter.unknown != 0 {
-            cold_path();
-            let (set, request) = filter.beyond(word);
-            order = order.of(set, request);
-        }
-        PresenceWalk { order, now: &scheme.begun, begun, word: word.bits() }
+        let order = scheme.orders.walk(word, node, filter);
+        PresenceWalk { order, now: &scheme.begun, begun, word }
     }
 
     fn publish(&self, next: Lists<'_>, _: &mut Writer<'_>) -> Result<(), PublishError> {
@@ -364,7 +336,7 @@ impl<T: Storage<Word = Slot> + Sync> Scheme for Presence<T> {
         // Never busy: whoever publishes has the writer lock.
         let published = self.current.try_with(|current| {
             let word = match self.as_ordered(current, next) {
-                Some(set) => set | current.word & SECOND,
+                Some(set) => set | current.word & Set::SECOND.bits(),
                 None => self.reorder(current, next),
             };
             self.show(current, word);
@@ -376,7 +348,7 @@ impl<T: Storage<Word = Slot> + Sync> Scheme for Presence<T> {
 impl<T: Storage<Word = Slot> + Sync> Membership for Presence<T> {
     fn set_present(&self, zone: ZoneId, present: bool, _: &mut Writer<'_>) -> Result<(), PublishError> {
         let shown = self.current.try_with(|current| {
-            let by_zone = current.word & BY_KIND == 0;
+            let by_zone = !current.by_kind;
             let bit = by_zone.then(|| self.orders.bit_of(Zoneref::new(zone), current.named)).flatten();
             let bit = 1 << bit.ok_or(PublishError::NoPlace { zone })?;
             self.show(current, if present { current.word | bit } else { current.word & !bit });

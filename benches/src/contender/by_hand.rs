@@ -11,8 +11,8 @@ use std::sync::atomic::{
 use crossbeam_epoch::{Atomic, Collector, LocalHandle};
 use seqlock::SeqLock;
 use zonelist_core::{
-    Capacity, Lists, NodeId, NodeSet, Orders, Place, Scope, Set, SharedSet, Slot, SlotFilter, Slots, Twins, Within,
-    Zoneref, publish::Version,
+    Capacity, Lists, NodeId, NodeSet, OrderFilter, Orders, Place, Scope, Set, SharedSet, Slot, SlotFilter, Slots,
+    Twins, Zoneref, publish::Version,
 };
 
 use super::{ANY, Contender, Look, sum};
@@ -81,57 +81,43 @@ struct Presence {
     word: SharedSet,
     begun: AtomicUsize,
     orders: Box<Orders<Box<[Slot]>>>,
-    admitted: Set,
-    unknown: usize,
-    /// Which list: known when it runs, as it is of a [`SlotFilter`].
-    within: Within,
+    filter: OrderFilter,
 }
 
 impl Presence {
-    /// A bit for each zone if there are few, else one for all.
+    /// The bit of its kind for each zone: all are there, so that it matters to no walk.
     fn of(lists: Lists<'_>) -> Self {
         let orders = Box::new(Orders::boxed(Capacity::of(lists)));
-        let mut zones = Vec::new();
         for (node, scope) in orders.lists() {
-            let place = |&entry: &Zoneref| {
-                let at = zones.iter().position(|&zone| zone == entry).unwrap_or_else(|| {
-                    zones.push(entry);
-                    zones.len() - 1
-                });
-                Place { entry, bit: 1 + if at < Place::BITS { at as u32 } else { 0 } }
-            };
+            let place = |&entry: &Zoneref| Place { entry, bit: Place::KINDS + entry.kind() as u32 };
             orders.write(zonelist_core::Table::First, node, scope, lists.of(node, scope).iter().map(place));
         }
-        let all = Set::of((1 << (Place::BITS + 1)) - 1);
-        Self {
-            word: SharedSet::new(all),
-            begun: AtomicUsize::new(1),
-            orders,
-            admitted: all,
-            unknown: 1 << (Place::BITS + 1),
-            within: Within::of(Scope::Fallback),
-        }
+        // Of the first table, and of no bit below the kinds'.
+        let all = Set::of(usize::MAX << Place::KINDS);
+        let filter = OrderFilter::new(&ANY, all, Set::NONE);
+        Self { word: SharedSet::new(all), begun: AtomicUsize::new(1), orders, filter }
     }
 
     #[inline(always)]
-    fn walk(&self, node: NodeId) -> impl Iterator<Item = Zoneref> {
-        let word = self.word.load(Acquire);
-        let set = if word.bits() & self.unknown == 0 { word.and(self.admitted) } else { Set::NONE };
-        self.orders.walk(word.bits() >> (usize::BITS - 1) != 0, node, self.within, set)
+    fn walk(&self, node: NodeId) -> (impl Iterator<Item = Zoneref>, usize) {
+        let begun = self.begun.load(Acquire);
+        (self.orders.walk(self.word.load(Acquire), node, &self.filter), begun)
     }
 }
 
 impl Look for Presence {
     #[inline(always)]
     fn first(&mut self, node: NodeId) -> Option<Zoneref> {
-        let begun = self.begun.load(Acquire);
-        let first = self.walk(node).next();
-        if first.is_some() || self.begun.load(Relaxed) == begun { first } else { None }
+        let (mut walk, begun) = self.walk(node);
+        walk.next().or_else(|| if self.begun.load(Relaxed) == begun { None } else { self.walk(node).0.next() })
     }
 
     #[inline(always)]
     fn all(&mut self, node: NodeId) -> u32 {
-        sum(self.walk(node))
+        let (walk, begun) = self.walk(node);
+        let all = sum(walk);
+        fence(Acquire);
+        if self.begun.load(Relaxed) == begun { all } else { 0 }
     }
 }
 
