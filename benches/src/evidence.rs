@@ -130,18 +130,61 @@ const SHOWN: &[Shown] = &[
     },
     Shown {
         schemes: ALL,
+        fact: "readers",
+        tests: &[
+            "benches/tests/facts/progress.rs: readers_wait_for_a_stopped_publisher_where_the_scheme_says_so",
+            "benches/tests/facts/panics.rs: a_panic_in_a_publish_opens_the_gates_and_gives_the_lock_back",
+        ],
+    },
+    Shown {
+        schemes: ALL,
+        fact: "writer",
+        tests: &[
+            "benches/tests/facts/progress.rs: a_publish_waits_for_a_stopped_reader_where_the_scheme_says_so",
+            "benches/tests/facts/leaked.rs: a_leaked_walk_does_what_the_facts_say_of_a_stalled_one",
+            "benches/tests/facts/panics.rs: a_panic_in_a_walk_leaves_nothing_held",
+        ],
+    },
+    Shown {
+        schemes: ALL,
+        fact: "interrupt_safe",
+        tests: &["benches/tests/facts/signals.rs: a_walk_in_a_signal_handler_ends_where_the_scheme_says_so"],
+    },
+    Shown {
+        schemes: ALL,
+        fact: "below_allocator",
+        tests: &["benches/tests/global_allocator.rs: a_scheme_serves_a_global_allocator_where_it_says_so"],
+    },
+    Shown {
+        schemes: ALL,
+        fact: "after_fork",
+        tests: &["benches/tests/facts/fork.rs: a_walk_behind_a_fork_ends_where_the_scheme_says_so"],
+    },
+    Shown {
+        schemes: ALL,
+        fact: "tls_destructor",
+        tests: &["benches/tests/facts/threads.rs: a_walk_in_the_destructor_of_a_local_ends_where_the_scheme_says_so"],
+    },
+    Shown {
+        schemes: ALL,
         fact: "allocates",
         tests: &["benches/tests/allocation.rs: a_scheme_reaches_for_the_heap_where_it_says_and_nowhere_else"],
     },
     Shown {
         schemes: ALL,
         fact: "registers",
-        tests: &["benches/tests/allocation.rs: a_reader_takes_a_place_of_its_own_where_the_scheme_says_so"],
+        tests: &[
+            "benches/tests/allocation.rs: a_reader_takes_a_place_of_its_own_where_the_scheme_says_so",
+            "benches/tests/facts/threads.rs: threads_that_come_and_go_leave_nothing_behind",
+        ],
     },
     Shown {
         schemes: ALL,
         fact: "stalled_reader",
-        tests: &["benches/tests/allocation.rs: what_is_kept_for_a_stalled_reader_is_bounded_where_the_scheme_says_so"],
+        tests: &[
+            "benches/tests/allocation.rs: what_is_kept_for_a_stalled_reader_is_bounded_where_the_scheme_says_so",
+            "benches/tests/facts/leaked.rs: a_leaked_walk_does_what_the_facts_say_of_a_stalled_one",
+        ],
     },
     Shown {
         schemes: ALL,
@@ -224,13 +267,16 @@ pub struct Card {
 }
 
 /// The names of the facts, in the order in which people ask for them.
-pub const FACTS: [&str; 10] = [
+pub const FACTS: [&str; 13] = [
     "guarantee",
     "readers",
     "writer",
     "allocates",
     "registers",
     "interrupt_safe",
+    "below_allocator",
+    "after_fork",
+    "tls_destructor",
     "retires",
     "stalled_reader",
     "no_std",
@@ -249,6 +295,9 @@ impl Card {
             claims.allocates.to_string().into(),
             claims.registers.into(),
             claims.interrupt_safe.into(),
+            claims.below_allocator.into(),
+            claims.after_fork.into(),
+            claims.tls_destructor.into(),
             claims.retires.into(),
             claims.stalled_reader.to_string().into(),
             claims.no_std.into(),

@@ -65,8 +65,16 @@ pub struct Facts {
     pub allocates: Allocates,
     /// Whether a reader must have a place of its own before it walks.
     pub registers: bool,
-    /// Whether a walk may run in a signal handler or interrupt that interrupted a publish on the same CPU.
+    /// Whether a walk may run in a signal handler or interrupt, with a reader of its own, whatever was
+    /// interrupted on the same CPU: a publish, or the walks of other readers.
     pub interrupt_safe: bool,
+    /// Whether it may serve a global allocator, which registers its readers, walks and is published to from
+    /// within allocations: neither side comes back to the heap, be it for the first time.
+    pub below_allocator: bool,
+    /// Whether a walk in the child of a fork ends as it would have, though a publisher stayed behind amid a publish.
+    pub after_fork: bool,
+    /// Whether a walk in the destructor of a thread-local ends as any other, whichever others have gone before.
+    pub tls_destructor: bool,
     /// Whether what only older versions refer to can be freed while readers go on: see [`Reclaim`](crate::publish::Reclaim).
     pub retires: bool,
     /// Memory kept for a reader that stands still.

@@ -46,7 +46,8 @@ pub enum Grace {
 ///     const FACTS: Facts = Facts {
 ///         scheme: "Locked", package: "example", guarantee: Guarantee::Snapshot,
 ///         readers: Progress::Blocking, writer: Progress::Blocking, allocates: Allocates::Publish,
-///         registers: false, interrupt_safe: false, retires: false,
+///         registers: false, interrupt_safe: false, below_allocator: false, after_fork: false,
+///         tls_destructor: true, retires: false,
 ///         stalled_reader: StalledReader::Bounded, no_std: false, no_alloc: false,
 ///     };
 ///     const GRACE: Grace = Grace::None;

@@ -1,0 +1,120 @@
+//! Real signals: a thread is interrupted wherever it is, and does something else for a while.
+
+use std::{
+    cell::Cell,
+    mem, ptr,
+    sync::{
+        Once,
+        atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst},
+    },
+    thread,
+};
+
+use super::heap;
+
+thread_local! {
+    /// What this thread does when it is interrupted.
+    static INTERRUPT: Cell<Option<&'static dyn Fn()>> = const { Cell::new(None) };
+}
+
+extern "C" fn on_signal(_: libc::c_int) {
+    if let Some(interrupt) = INTERRUPT.get() {
+        interrupt();
+    }
+}
+
+/// A thread that can be interrupted.
+#[derive(Clone, Copy)]
+pub(crate) struct Victim(libc::pthread_t);
+
+impl Victim {
+    /// The calling thread.
+    pub(crate) fn here() -> Self {
+        // SAFETY: it has no conditions.
+        Self(unsafe { libc::pthread_self() })
+    }
+
+    /// Interrupts it, soon. It must not have ended.
+    pub(crate) fn interrupt(self) {
+        // SAFETY: the thread has not ended, and has a handler for this signal or ignores it.
+        unsafe { libc::pthread_kill(self.0, libc::SIGUSR1) };
+    }
+}
+
+/// Works, and runs `interrupt` each time that somebody interrupts this thread meanwhile.
+pub(crate) fn interruptible<R>(interrupt: &dyn Fn(), work: impl FnOnce() -> R) -> R {
+    static INSTALLED: Once = Once::new();
+    INSTALLED.call_once(|| {
+        // SAFETY: all zeros are a valid action: no flags, no signals blocked but this one.
+        let mut action: libc::sigaction = unsafe { mem::zeroed() };
+        action.sa_sigaction = on_signal as extern "C" fn(libc::c_int) as usize;
+        action.sa_flags = libc::SA_RESTART;
+        // SAFETY: the action is initialised, and the handler does what may be done in one.
+        assert_eq!(unsafe { libc::sigaction(libc::SIGUSR1, &raw const action, ptr::null_mut()) }, 0);
+    });
+    struct Cleared;
+    impl Drop for Cleared {
+        fn drop(&mut self) {
+            INTERRUPT.set(None);
+        }
+    }
+    // SAFETY: nobody uses it once it is cleared, which happens before this returns.
+    let interrupt = unsafe { mem::transmute::<&dyn Fn(), &'static dyn Fn()>(interrupt) };
+    INTERRUPT.set(Some(interrupt));
+    let _cleared = Cleared;
+    work()
+}
+
+/// Where a thread is stopped: it stays in its signal handler until it is let go.
+#[derive(Default)]
+pub(crate) struct Stop {
+    /// Whether the thread is where it is to be stopped.
+    at_it: AtomicBool,
+    wanted: AtomicBool,
+    stopped: AtomicBool,
+    turns: AtomicUsize,
+}
+
+impl Stop {
+    /// Does something in the middle of which the thread may be stopped.
+    pub(crate) fn within<R>(&self, work: impl FnOnce() -> R) -> R {
+        self.at_it.store(true, SeqCst);
+        let result = work();
+        self.at_it.store(false, SeqCst);
+        self.turns.fetch_add(1, SeqCst);
+        result
+    }
+
+    /// For the thread's handler.
+    pub(crate) fn here(&self) {
+        if self.at_it.load(SeqCst) && self.wanted.load(SeqCst) && !heap::is_inside() {
+            self.stopped.store(true, SeqCst);
+            while self.wanted.load(SeqCst) {
+                // SAFETY: it has no conditions, and may be called in a signal handler.
+                unsafe { libc::sched_yield() };
+            }
+            self.stopped.store(false, SeqCst);
+        }
+    }
+
+    /// Stops the thread at some point within, does something, and lets it go.
+    pub(crate) fn stopped<R>(&self, victim: Victim, meanwhile: impl FnOnce() -> R) -> R {
+        // Not always at the same point: it does a few turns first, and a little of another.
+        let turn = self.turns.load(SeqCst);
+        while self.turns.load(SeqCst) == turn {
+            thread::yield_now();
+        }
+        (0..fastrand::u32(0..200)).for_each(|_| std::hint::spin_loop());
+        self.wanted.store(true, SeqCst);
+        while !self.stopped.load(SeqCst) {
+            victim.interrupt();
+            (0..fastrand::u32(0..2000)).for_each(|_| std::hint::spin_loop());
+        }
+        let result = meanwhile();
+        self.wanted.store(false, SeqCst);
+        while self.stopped.load(SeqCst) {
+            thread::yield_now();
+        }
+        result
+    }
+}

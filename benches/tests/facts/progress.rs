@@ -1,0 +1,203 @@
+//! Who waits for whom: one side is stopped, in a signal handler, wherever it just is, and the other
+//! gets on or does not.
+//!
+//! That nobody waits is what can be shown by running; that the steps are bounded, which makes
+//! wait-free of lock-free, is in the code: no loop.
+
+use std::{
+    hint::black_box,
+    sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst},
+    thread,
+    time::{Duration, Instant},
+};
+
+use zonelist_bench::schemes::{Buildable, SchemeId, Visitor};
+use zonelist_core::{
+    Capacity,
+    conformance::Sample,
+    publish::{Barrier, Progress, Published, Walk},
+};
+
+use super::interrupt::{Stop, Victim, interruptible};
+
+/// Points at which a side is stopped.
+const POINTS: usize = 100;
+
+/// What the other side does meanwhile: answers questions.
+#[derive(Default)]
+struct Errands {
+    asked: AtomicUsize,
+    answered: AtomicUsize,
+    end: AtomicBool,
+}
+
+impl Errands {
+    /// The next question, unless there will be none.
+    fn next(&self) -> Option<usize> {
+        loop {
+            let asked = self.asked.load(SeqCst);
+            if asked != self.answered.load(SeqCst) {
+                return Some(asked);
+            } else if self.end.load(SeqCst) {
+                return None;
+            }
+            thread::yield_now();
+        }
+    }
+
+    fn answer(&self, question: usize) {
+        self.answered.store(question, SeqCst);
+    }
+
+    /// Asks, and says whether there is an answer in time.
+    fn is_answered(&self, within: Duration) -> bool {
+        let question = self.asked.fetch_add(1, SeqCst) + 1;
+        let begun = Instant::now();
+        while self.answered.load(SeqCst) != question {
+            if begun.elapsed() > within {
+                return false;
+            }
+            thread::yield_now();
+        }
+        true
+    }
+
+    /// Waits for the answer to the last question.
+    fn settle(&self) {
+        while self.answered.load(SeqCst) != self.asked.load(SeqCst) {
+            thread::yield_now();
+        }
+    }
+}
+
+/// How long a side that claims to wait for nobody may take when the other is stopped: for ever, more or less.
+const LONG: Duration = Duration::from_secs(60);
+
+/// How long one is watched that says itself that it may wait.
+const SHORT: Duration = Duration::from_millis(100);
+
+/// Whether one side stands while the other is stopped, and goes on when that goes on.
+fn stands(claimed: Progress, stop: &Stop, victim: Victim, errands: &Errands) -> bool {
+    let patience = if claimed == Progress::Blocking { SHORT } else { LONG };
+    (0..POINTS).any(|_| {
+        let stands = !stop.stopped(victim, || errands.is_answered(patience));
+        errands.settle();
+        stands
+    })
+}
+
+/// Readers, while a publisher is stopped within a publish.
+struct Readers;
+
+impl Visitor for Readers {
+    type Output = bool;
+
+    fn capacity(&self) -> Capacity {
+        Sample::CAPACITY
+    }
+
+    fn visit<S: Buildable, B: Barrier>(&mut self) -> bool {
+        let Sample { versions, requests } = Sample::default();
+        let published: Published<S, B, 1> = Published::new(S::build(self.capacity()));
+        published.publish(&versions[0]).unwrap();
+        let (stop, errands, end) = (Stop::default(), Errands::default(), AtomicBool::new(false));
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                let (mut reader, filter) = (published.reader().unwrap(), published.filter(&requests[0].1));
+                while let Some(question) = reader.offline(|| errands.next()) {
+                    // An answer is a walk that is not told to be walked again.
+                    loop {
+                        let guard = reader.enter();
+                        let mut walk = guard.walk(requests[0].0, &filter);
+                        black_box(walk.by_ref().count());
+                        if !walk.must_retry() {
+                            break;
+                        }
+                    }
+                    errands.answer(question);
+                }
+            });
+            let (send, victim) = std::sync::mpsc::channel();
+            let (stop, end, published) = (&stop, &end, &published);
+            scope.spawn(move || {
+                interruptible(&|| stop.here(), || {
+                    send.send(Victim::here()).unwrap();
+                    for version in versions.iter().cycle().take_while(|_| !end.load(SeqCst)) {
+                        stop.within(|| published.publish(version).unwrap());
+                    }
+                });
+            });
+            let victim = victim.recv().unwrap();
+            let stands = stands(S::FACTS.readers, stop, victim, &errands);
+            errands.end.store(true, SeqCst);
+            end.store(true, SeqCst);
+            stands
+        })
+    }
+}
+
+/// A publisher, while a reader is stopped within a walk.
+struct Writer;
+
+impl Visitor for Writer {
+    type Output = bool;
+
+    fn capacity(&self) -> Capacity {
+        Sample::CAPACITY
+    }
+
+    fn visit<S: Buildable, B: Barrier>(&mut self) -> bool {
+        let Sample { versions, requests } = Sample::default();
+        let published: Published<S, B, 1> = Published::new(S::build(self.capacity()));
+        published.publish(&versions[0]).unwrap();
+        let (stop, errands, end) = (Stop::default(), Errands::default(), AtomicBool::new(false));
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                while let Some(question) = errands.next() {
+                    // The first of them may be one that another table has room for.
+                    for version in &versions {
+                        published.publish(version).unwrap();
+                    }
+                    errands.answer(question);
+                }
+            });
+            let (send, victim) = std::sync::mpsc::channel();
+            let (stop, end, published) = (&stop, &end, &published);
+            scope.spawn(move || {
+                let (mut reader, filter) = (published.reader().unwrap(), published.filter(&requests[0].1));
+                interruptible(&|| stop.here(), || {
+                    send.send(Victim::here()).unwrap();
+                    while !end.load(SeqCst) {
+                        stop.within(|| {
+                            black_box(reader.enter().walk(requests[0].0, &filter).count());
+                        });
+                        reader.quiescent();
+                    }
+                });
+            });
+            let victim = victim.recv().unwrap();
+            let stands = stands(S::FACTS.writer, stop, victim, &errands);
+            errands.end.store(true, SeqCst);
+            end.store(true, SeqCst);
+            stands
+        })
+    }
+}
+
+#[test]
+fn readers_wait_for_a_stopped_publisher_where_the_scheme_says_so() {
+    for scheme in SchemeId::all() {
+        let (claimed, stands) = (scheme.facts().readers, scheme.visit(&mut Readers));
+        println!("{}: readers {}", scheme.name(), if stands { "wait" } else { "get on" });
+        assert_eq!(claimed == Progress::Blocking, stands, "{}: {claimed}", scheme.name());
+    }
+}
+
+#[test]
+fn a_publish_waits_for_a_stopped_reader_where_the_scheme_says_so() {
+    for scheme in SchemeId::all() {
+        let (claimed, stands) = (scheme.facts().writer, scheme.visit(&mut Writer));
+        println!("{}: a publish {}", scheme.name(), if stands { "waits" } else { "gets on" });
+        assert_eq!(claimed == Progress::Blocking, stands, "{}: {claimed}", scheme.name());
+    }
+}
