@@ -188,6 +188,16 @@ const SHOWN: &[Shown] = &[
     },
     Shown {
         schemes: ALL,
+        fact: "no_std",
+        tests: &["benches/tests/no_std.rs: a_scheme_runs_without_std_and_a_heap_where_it_says_so"],
+    },
+    Shown {
+        schemes: ALL,
+        fact: "no_alloc",
+        tests: &["benches/tests/no_std.rs: a_scheme_runs_without_std_and_a_heap_where_it_says_so"],
+    },
+    Shown {
+        schemes: ALL,
         fact: "retires",
         tests: &["benches/tests/retires.rs: a_scheme_retires_if_it_has_grace_periods"],
     },
