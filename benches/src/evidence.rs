@@ -4,8 +4,12 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 use serde_json::Value;
+use zonelist_core::{
+    Capacity,
+    publish::{Barrier, Grace, Published, Reader},
+};
 
-use crate::schemes::SchemeId;
+use crate::schemes::{Buildable, SchemeId, Visitor};
 
 /// A fact of some schemes, and the tests that fail when it is false: `file: test`.
 struct Shown {
@@ -272,8 +276,52 @@ pub struct Card {
     /// The facts by name, null where no test shows one.
     #[serde(flatten)]
     pub facts: BTreeMap<&'static str, Value>,
+    /// What a reader and the scheme take.
+    #[serde(flatten)]
+    pub sizes: Sizes,
+    /// What its users should know, in words.
+    pub card: &'static str,
     /// The tests that show them.
     pub evidence: BTreeMap<&'static str, Vec<&'static str>>,
+}
+
+/// Bytes, of the scheme with room for [`Sizes::ROOM`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
+pub struct Sizes {
+    /// A reader: its handle, and its seat if it has one. What an outside crate keeps for it is not in it.
+    pub reader_bytes: usize,
+    /// The scheme with its tables; null where it keeps versions of what is published.
+    pub scheme_bytes: Option<usize>,
+}
+
+impl Sizes {
+    /// Eight nodes, and lists of 24 zones.
+    pub const ROOM: Capacity = Capacity::new(8, 24).expect("a small one");
+
+    /// A scheme's.
+    #[must_use]
+    pub fn of(scheme: SchemeId) -> Self {
+        scheme.visit(&mut Weigh)
+    }
+}
+
+struct Weigh;
+
+impl Visitor for Weigh {
+    type Output = Sizes;
+
+    fn capacity(&self) -> Capacity {
+        Sizes::ROOM
+    }
+
+    fn visit<S: Buildable, B: Barrier>(&mut self) -> Sizes {
+        let seat = size_of::<Published<S, B, 2>>() - size_of::<Published<S, B, 1>>();
+        let seat = if S::GRACE == Grace::None { 0 } else { seat };
+        Sizes {
+            reader_bytes: size_of::<Reader<'static, S, B>>() + seat,
+            scheme_bytes: S::heap(Sizes::ROOM).map(|heap| size_of::<S>() + heap),
+        }
+    }
 }
 
 /// The names of the facts, in the order in which people ask for them.
@@ -317,6 +365,13 @@ impl Card {
             FACTS.iter().map(|&fact| (fact, tests_of(scheme, fact))).filter(|(_, tests)| !tests.is_empty()).collect();
         let shown = |(&fact, claim)| (fact, if evidence.contains_key(fact) { claim } else { Value::Null });
         let facts = FACTS.iter().zip(claimed).map(shown).collect();
-        Self { scheme: claims.scheme, package: claims.package, facts, evidence }
+        Self {
+            scheme: claims.scheme,
+            package: claims.package,
+            facts,
+            sizes: Sizes::of(scheme),
+            card: claims.card,
+            evidence,
+        }
     }
 }

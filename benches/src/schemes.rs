@@ -2,8 +2,9 @@
 
 use std::str::FromStr;
 
+use seqlock::SeqLock;
 use zonelist_core::{
-    Capacity, Orders, Slot, Slots, StopWorld, StopWorldPreempted,
+    Capacity, Orders, Slot, Slots, StopWorld, StopWorldPreempted, Zoneref,
     publish::{Barrier, Facts, FullFence, Scheme},
 };
 use zonelist_epoch::{ArcSwap, AsymmetricEpoch, EpochSwap, Qsbr};
@@ -18,6 +19,10 @@ pub trait Buildable: Scheme + Send + 'static {
     /// One with room for so much, and nothing published. A scheme whose room is part of its type
     /// has what the type has, and refuses what does not fit.
     fn build(capacity: Capacity) -> Self;
+
+    /// Bytes on the heap of one that was built with room for so much, whatever is published through
+    /// it; `None` if it depends on that.
+    fn heap(capacity: Capacity) -> Option<usize>;
 
     /// Zones of the longest list that it can hold.
     const LONGEST: usize = usize::MAX;
@@ -34,6 +39,10 @@ macro_rules! over_slots {
             fn build(capacity: Capacity) -> Self {
                 Self::new(Slots::boxed(capacity))
             }
+
+            fn heap(capacity: Capacity) -> Option<usize> {
+                Some(capacity.words() * size_of::<Slot>())
+            }
         })*
     };
 }
@@ -43,23 +52,50 @@ impl Buildable for Presence<Box<[Slot]>> {
     fn build(capacity: Capacity) -> Self {
         Self::new(Orders::boxed(capacity))
     }
-}
 
-impl Buildable for EpochSwap {
-    fn build(_: Capacity) -> Self {
-        Self::new()
+    fn heap(capacity: Capacity) -> Option<usize> {
+        Some(capacity.order_words() * size_of::<Slot>())
     }
 }
 
-impl Buildable for ArcSwap {
-    fn build(_: Capacity) -> Self {
-        Self::new()
-    }
+macro_rules! of_versions {
+    ($($scheme:ident),*) => {
+        $(impl Buildable for $scheme {
+            fn build(_: Capacity) -> Self {
+                Self::new()
+            }
+
+            fn heap(_: Capacity) -> Option<usize> {
+                None
+            }
+        })*
+    };
 }
+of_versions!(EpochSwap, ArcSwap);
+
+macro_rules! over_twins {
+    ($($scheme:ident),*) => {
+        $(impl Buildable for $scheme {
+            fn build(capacity: Capacity) -> Self {
+                Self::boxed(capacity)
+            }
+
+            fn heap(capacity: Capacity) -> Option<usize> {
+                Some(2 * capacity.words() * size_of::<Slot>())
+            }
+        })*
+    };
+}
+over_twins!(AsymmetricEpoch, Qsbr);
 
 impl<const ZONES: usize> Buildable for SeqCopy<ZONES> {
     fn build(capacity: Capacity) -> Self {
         Self::new(capacity.nodes())
+    }
+
+    /// A lock around each list, and around the empty one of all other nodes.
+    fn heap(capacity: Capacity) -> Option<usize> {
+        Some((2 * capacity.nodes() + 1) * size_of::<SeqLock<[Option<Zoneref>; ZONES]>>())
     }
 
     /// Its code grows with its room, and the compiler's time with the square of that.
@@ -73,18 +109,6 @@ impl<const ZONES: usize> Buildable for SeqCopy<ZONES> {
             9..=64 => visitor.visit::<SeqCopy<64>, B>(),
             _ => visitor.visit::<SeqCopy<1024>, B>(),
         }
-    }
-}
-
-impl Buildable for AsymmetricEpoch {
-    fn build(capacity: Capacity) -> Self {
-        Self::boxed(capacity)
-    }
-}
-
-impl Buildable for Qsbr {
-    fn build(capacity: Capacity) -> Self {
-        Self::boxed(capacity)
     }
 }
 

@@ -230,3 +230,36 @@ fn what_is_kept_for_a_stalled_reader_is_bounded_where_the_scheme_says_so() {
         assert_eq!(scheme.facts().stalled_reader, measured, "{}", scheme.name());
     }
 }
+
+/// Bytes on the heap of a scheme with so much room, before and after a hundred publishes.
+struct Weigh(Capacity);
+
+impl Visitor for Weigh {
+    type Output = Option<[i64; 3]>;
+
+    fn capacity(&self) -> Capacity {
+        self.0
+    }
+
+    fn visit<S: Buildable, B: Barrier>(&mut self) -> Option<[i64; 3]> {
+        let versions = Sample::default().versions;
+        let before = KEPT.get();
+        let published: Published<S, B, 1> = Published::new(S::build(self.capacity()));
+        let built = KEPT.get() - before;
+        versions.iter().cycle().take(100).for_each(|version| assert!(published.publish(version).is_ok()));
+        S::heap(self.capacity()).map(|claimed| [claimed as i64, built, KEPT.get() - before])
+    }
+}
+
+#[test]
+fn a_scheme_of_tables_is_as_large_as_it_says_from_the_start() {
+    for (nodes, zones) in [(3, 4), (8, 24), (64, 64)] {
+        for scheme in SchemeId::all() {
+            let weighed = scheme.visit(&mut Weigh(Capacity::new(nodes, zones).unwrap()));
+            assert_eq!(weighed.is_none(), ["EpochSwap", "ArcSwap"].contains(&scheme.name()));
+            if let Some([claimed, built, used]) = weighed {
+                assert_eq!((claimed, claimed), (built, used), "{}: {nodes} nodes, {zones} zones", scheme.name());
+            }
+        }
+    }
+}

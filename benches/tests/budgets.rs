@@ -7,7 +7,10 @@ use std::{
     process::Command,
 };
 
-use zonelist_bench::instructions::{BY_HAND, CountError, Probe, count};
+use zonelist_bench::{
+    instructions::{BY_HAND, CountError, Probe, count},
+    schemes::SchemeId,
+};
 
 /// Builds the command as users run it; this test's own build is not optimised.
 fn release_build() -> PathBuf {
@@ -34,6 +37,14 @@ fn counted(zonelist: &Path, contender: &str, probe: Probe) -> Option<f64> {
     }
 }
 
+/// "26 instructions more than a bare walk".
+fn said_by_its_card(scheme: SchemeId) -> f64 {
+    let card = scheme.facts().card;
+    let number = card.split_once(" instruction").and_then(|(before, _)| before.rsplit_once(' ')?.1.parse().ok());
+    number
+        .unwrap_or_else(|| panic!("{}: its card begins {card:.40?}, expected a number of instructions", scheme.name()))
+}
+
 #[test]
 fn schemes_keep_their_budgets_of_instructions() {
     let zonelist = release_build();
@@ -57,6 +68,15 @@ fn schemes_keep_their_budgets_of_instructions() {
             "{scheme}: {first} instructions, {raw} of them raw's, above {budget} more"
         );
         assert!(walk / raw_walk <= full, "{scheme}: a walk of 64 takes {walk} instructions, raw's {raw_walk}");
+    }
+    for scheme in SchemeId::all() {
+        let (said, more) = (said_by_its_card(scheme), must(scheme.name(), Probe::FirstZone) - raw);
+        println!("{}: {more:+.1} for the first zone, {said} by its card", scheme.name());
+        assert!(
+            (more - said).abs() <= 1.05,
+            "{}: {more} instructions more than raw, {said} by its card",
+            scheme.name()
+        );
     }
     let presence = |probe| must("Presence", probe);
     let (first, raw_52) = (presence(Probe::FirstZone), must("raw", Probe::Walk52));

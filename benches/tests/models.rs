@@ -12,13 +12,15 @@ use std::{
 };
 
 use serde_json::Value;
+use zonelist_bench::schemes::SchemeId;
 
 const PACKAGES: [&str; 4] = ["zonelist-core", "zonelist-seq", "zonelist-inplace", "zonelist-epoch"];
 
 /// What cargo's test command would call each check.
 fn names() -> Vec<String> {
     let models = PACKAGES.map(|package| format!("the_models_of_{}_hold", package.replace('-', "_")));
-    models.into_iter().chain(["every_fault_in_the_sources_is_killed".into()]).collect()
+    let more = ["every_fault_in_the_sources_is_killed", "the_cards_say_what_the_models_explored"];
+    models.into_iter().chain(more.map(String::from)).collect()
 }
 
 fn main() -> ExitCode {
@@ -45,6 +47,7 @@ fn outcomes(names: &[String]) -> Vec<Result<(), String>> {
     let runs: Vec<Run> = PACKAGES.iter().map(|package| Run::of(package, &binaries)).collect();
     let mut outcomes: Vec<Result<(), String>> = runs.iter().map(Run::check).collect();
     outcomes.push(every_fault_is_killed(&runs));
+    outcomes.push(cards_say_what_was_explored(&runs));
     let all = self::names().into_iter().zip(outcomes).filter(|(name, _)| names.contains(name));
     let tell = |(name, outcome): (String, Result<(), String>)| {
         match &outcome {
@@ -147,6 +150,25 @@ fn telling(line: &str) -> Option<&str> {
 fn interleavings(line: &str) -> Option<u64> {
     let (before, _) = line.strip_prefix("model ")?.split_once(" interleavings")?;
     before.rsplit_once(": ")?.1.parse().ok()
+}
+
+/// A number of interleavings that a scheme's card gives is one that a model has just explored.
+fn cards_say_what_was_explored(runs: &[Run]) -> Result<(), String> {
+    let explored: BTreeSet<u64> =
+        runs.iter().flat_map(|run| &run.told).filter_map(|line| interleavings(line)).collect();
+    for facts in SchemeId::all().into_iter().map(SchemeId::facts) {
+        let parts: Vec<&str> = facts.card.split(" interleavings").collect();
+        let said =
+            parts[..parts.len() - 1].iter().filter_map(|before| before.rsplit([' ', '(']).next()?.parse::<u64>().ok());
+        let stale: Vec<u64> = said.filter(|count| !explored.contains(count)).collect();
+        if !stale.is_empty() {
+            return Err(format!(
+                "{}: its card says {stale:?} interleavings, and no model explored so many",
+                facts.scheme
+            ));
+        }
+    }
+    Ok(())
 }
 
 /// A fault that no model is run with would be a mutant that nobody kills.

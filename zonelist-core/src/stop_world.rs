@@ -22,6 +22,8 @@ use crate::{
 
 /// The baseline: a gate, a table, and a writer that waits.
 ///
+#[doc = include_str!("stop_world.md")]
+///
 /// Not for interrupts: a reader in one could wait for a writer that waits for the reader below it.
 #[derive(Debug)]
 pub struct StopWorld<T>(Gated<T>);
@@ -96,6 +98,7 @@ impl<T: Storage<Word = Slot> + Sync> Scheme for StopWorld<T> {
     const FACTS: Facts = Facts {
         scheme: "StopWorld",
         package: "zonelist-core",
+        card: include_str!("stop_world.md"),
         guarantee: Guarantee::Snapshot,
         readers: Progress::Blocking,
         writer: Progress::Blocking,
@@ -150,6 +153,8 @@ impl<T: Storage<Word = Slot> + Sync> Reclaim for StopWorld<T> {
 }
 
 /// What stopping the world gave the kernel: a walk may be interrupted between any two zonerefs.
+///
+#[doc = include_str!("stop_world_preempted.md")]
 #[derive(Debug)]
 pub struct StopWorldPreempted<T>(Gated<T>);
 
@@ -197,6 +202,7 @@ impl<T: Storage<Word = Slot> + Sync> Scheme for StopWorldPreempted<T> {
     const FACTS: Facts = Facts {
         scheme: "StopWorldPreempted",
         package: "zonelist-core",
+        card: include_str!("stop_world_preempted.md"),
         guarantee: Guarantee::Racy,
         retires: false,
         ..<StopWorld<T> as Scheme>::FACTS

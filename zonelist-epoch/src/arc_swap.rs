@@ -42,6 +42,8 @@ type Version = Slots<Box<[Option<Zoneref>]>>;
 
 /// One counted pointer, swapped; arc-swap keeps readers and the count apart.
 ///
+#[doc = include_str!("arc_swap.md")]
+///
 /// A reader's handle stays on the thread that registered it, whose debt slots it has made sure of:
 ///
 /// ```compile_fail,E0277
@@ -105,6 +107,7 @@ impl Scheme for ArcSwap {
     const FACTS: Facts = Facts {
         scheme: "ArcSwap",
         package: "zonelist-epoch",
+        card: include_str!("arc_swap.md"),
         guarantee: Guarantee::Snapshot,
         // Wait-free but for one load in a quarter of the address space, says the crate.
         readers: Progress::LockFree,

@@ -14,21 +14,6 @@
 //! **Why no stream of walks starves a writer.** Flags that come and go could look taken each time a
 //! writer looks. So a reader that comes in while one waits answers its question instead of storing
 //! the flag: it need not be waited for.
-//!
-//! # Card
-//!
-//! - *Reader:* a store, a compiler fence (a full one without membarrier), two loads, a store; the one
-//!   cache line written is its own.
-//! - *A walk shows* exactly one version.
-//! - *Who waits:* a publish for walks that the last one found under way, and if there were any, also
-//!   for those since; nobody for a publish.
-//! - *Memory:* two tables, whatever readers do. A guard that is leaked, or never ends, blocks
-//!   publishes from the second on, and `try_publish` says so; a reader leaked outside a walk costs its
-//!   seat.
-//! - *Callable from* registered threads or CPUs.
-//! - *Checked by* exhaustive loom models with full fences, each killed by faults; stress with
-//!   either barrier pair.
-//! - *Not* where a publish must not wait for a reader that may sleep within a walk.
 
 use zonelist_core::{
     Capacity, Lists, NodeId, Request, Slot, SlotFilter, Twin, TwinWalk, Twins,
@@ -38,6 +23,8 @@ use zonelist_core::{
 use crate::grace::replace_settled;
 
 /// Two tables by turns; readers say when they are inside, and writers wait for them.
+///
+#[doc = include_str!("asymmetric_epoch.md")]
 ///
 /// ```
 /// use zonelist_core::{Capacity, Lists, publish::{FullFence, PublishError, Published}};
@@ -77,6 +64,7 @@ impl Scheme for AsymmetricEpoch {
     const FACTS: Facts = Facts {
         scheme: "AsymmetricEpoch",
         package: "zonelist-epoch",
+        card: include_str!("asymmetric_epoch.md"),
         guarantee: Guarantee::Snapshot,
         readers: Progress::WaitFree,
         writer: Progress::Blocking,

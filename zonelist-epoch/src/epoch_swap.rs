@@ -35,6 +35,8 @@ use zonelist_core::{
 };
 
 /// One pointer, swapped; crossbeam-epoch frees what it pointed to.
+///
+#[doc = include_str!("epoch_swap.md")]
 #[derive(Debug)]
 pub struct EpochSwap {
     collector: Collector,
@@ -109,6 +111,7 @@ impl Scheme for EpochSwap {
     const FACTS: Facts = Facts {
         scheme: "EpochSwap",
         package: "zonelist-epoch",
+        card: include_str!("epoch_swap.md"),
         guarantee: Guarantee::Snapshot,
         readers: Progress::LockFree,
         writer: Progress::LockFree,

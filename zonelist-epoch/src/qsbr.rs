@@ -20,18 +20,6 @@
 //! [`Reader::offline`](zonelist_core::publish::Reader::offline) around the call is the way out. Handles of
 //! a [`PageAllocator`](zonelist_core::PageAllocator) owe nothing: their readers are on line only
 //! within an operation, under the flag that guards their caches.
-//!
-//! # Card
-//!
-//! - *Reader:* one load; a load and a store to its own cache line at a quiescent point.
-//! - *A walk shows* exactly one version.
-//! - *Who waits:* a publish for a quiescent point of every reader on line; nobody for a publish.
-//! - *Memory:* two tables, whatever readers do. A reader that is leaked on line, or never quiescent,
-//!   blocks publishes from the second on, and `try_publish` says so.
-//! - *Callable from* registered threads or CPUs.
-//! - *Checked by* exhaustive loom models with full fences, each killed by faults; stress with
-//!   either barrier pair.
-//! - *Not* where a reader may sleep, or go its own ways, without saying so first.
 
 use zonelist_core::{
     Capacity, Lists, NodeId, Request, Slot, SlotFilter, Twin, TwinWalk, Twins,
@@ -41,6 +29,8 @@ use zonelist_core::{
 use crate::grace::replace_settled;
 
 /// Two tables by turns; readers say when they are between walks, and writers wait for that.
+///
+#[doc = include_str!("qsbr.md")]
 ///
 /// ```
 /// use zonelist_core::{Capacity, Lists, publish::{FullFence, PublishError, Published}};
@@ -79,6 +69,7 @@ impl Scheme for Qsbr {
     const FACTS: Facts = Facts {
         scheme: "Qsbr",
         package: "zonelist-epoch",
+        card: include_str!("qsbr.md"),
         guarantee: Guarantee::Snapshot,
         readers: Progress::WaitFree,
         writer: Progress::Blocking,

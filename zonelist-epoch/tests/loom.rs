@@ -64,7 +64,7 @@ fn an_old_answer_under_asymmetric_epoch_is_none() {
 #[test]
 fn a_second_walk_under_asymmetric_epoch_is_a_snapshot() {
     let scenario = Scenario::new("asymmetric-epoch: two walks, two publishes").before(&[N]).publisher(&[&[M], &[]]);
-    scenario.reader(&[first(1, Movable), first(1, Movable)]).preemptions(2).explore(asymmetric_epoch);
+    scenario.reader(&[first(1, Movable), first(1, Movable)]).preemptions(3).explore(asymmetric_epoch);
 }
 
 #[test]
@@ -81,7 +81,7 @@ fn a_walk_under_qsbr_is_a_snapshot() {
 #[test]
 fn a_second_walk_under_qsbr_is_a_snapshot() {
     let scenario = Scenario::new("qsbr: two walks, two publishes").before(&[N]).publisher(&[&[M], &[]]);
-    scenario.reader(&[first(1, Movable), first(1, Movable)]).preemptions(2).explore(qsbr);
+    scenario.reader(&[first(1, Movable), first(1, Movable)]).preemptions(3).explore(qsbr);
 }
 
 #[test]

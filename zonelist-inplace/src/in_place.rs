@@ -19,6 +19,8 @@ use zonelist_core::{
 
 /// One table, rewritten in place. Readers and the writer never wait.
 ///
+#[doc = include_str!("in_place.md")]
+///
 /// ```
 /// use zonelist_core::{Capacity, Slot, Slots, publish::{FullFence, Published}};
 /// use zonelist_inplace::InPlace;
@@ -43,6 +45,7 @@ impl<T: Storage<Word = Slot> + Sync> Scheme for InPlace<T> {
     const FACTS: Facts = Facts {
         scheme: "InPlace",
         package: "zonelist-inplace",
+        card: include_str!("in_place.md"),
         guarantee: Guarantee::Racy,
         readers: Progress::WaitFree,
         writer: Progress::WaitFree,

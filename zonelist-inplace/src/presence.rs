@@ -63,6 +63,8 @@ use zonelist_core::{
 
 /// Orders, and a word for who is there. Neither readers nor the writer wait, and nothing is allocated.
 ///
+#[doc = include_str!("presence.md")]
+///
 /// ```
 /// use zonelist_core::{Capacity, Orders, Slot, publish::{FullFence, Published}};
 /// use zonelist_inplace::Presence;
@@ -276,6 +278,7 @@ impl<T: Storage<Word = Slot> + Sync> Scheme for Presence<T> {
     const FACTS: Facts = Facts {
         scheme: "Presence",
         package: "zonelist-inplace",
+        card: include_str!("presence.md"),
         guarantee: Guarantee::Detected,
         readers: Progress::WaitFree,
         writer: Progress::WaitFree,

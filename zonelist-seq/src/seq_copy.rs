@@ -37,6 +37,8 @@ use zonelist_core::{
 
 /// A sequence lock around each list, of up to `ZONES` zones.
 ///
+#[doc = include_str!("seq_copy.md")]
+///
 /// ```
 /// use zonelist_core::publish::{FullFence, Published};
 /// use zonelist_seq::SeqCopy;
@@ -121,6 +123,7 @@ impl<const ZONES: usize> Scheme for SeqCopy<ZONES> {
     const FACTS: Facts = Facts {
         scheme: "SeqCopy",
         package: "zonelist-seq",
+        card: include_str!("seq_copy.md"),
         guarantee: Guarantee::Snapshot,
         readers: Progress::Blocking,
         writer: Progress::WaitFree,

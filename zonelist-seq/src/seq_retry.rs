@@ -33,6 +33,8 @@ use zonelist_core::{
 
 /// One table, rewritten in place between two steps of a counter.
 ///
+#[doc = include_str!("seq_retry.md")]
+///
 /// ```
 /// use zonelist_core::{Capacity, Slot, Slots, publish::{FullFence, Published}};
 /// use zonelist_seq::SeqRetry;
@@ -91,6 +93,7 @@ impl<T: Storage<Word = Slot> + Sync> Scheme for SeqRetry<T> {
     const FACTS: Facts = Facts {
         scheme: "SeqRetry",
         package: "zonelist-seq",
+        card: include_str!("seq_retry.md"),
         guarantee: Guarantee::Detected,
         readers: Progress::Blocking,
         writer: Progress::WaitFree,

@@ -237,6 +237,10 @@ mod tests {
         fn build(_: Capacity) -> Self {
             Self
         }
+
+        fn heap(_: Capacity) -> Option<usize> {
+            None
+        }
     }
 
     #[test]

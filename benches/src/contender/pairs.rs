@@ -92,6 +92,7 @@ impl Scheme for Unprotected {
     const FACTS: Facts = Facts {
         scheme: "raw",
         package: "zonelist-bench",
+        card: "",
         guarantee: Guarantee::Snapshot,
         readers: Progress::WaitFree,
         writer: Progress::WaitFree,

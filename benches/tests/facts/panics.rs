@@ -67,6 +67,7 @@ impl Scheme for Panicking {
     const FACTS: Facts = Facts {
         scheme: "Panicking",
         package: "none",
+        card: "",
         guarantee: Guarantee::Snapshot,
         readers: Progress::Blocking,
         writer: Progress::Blocking,

@@ -55,6 +55,9 @@ pub struct Facts {
     pub scheme: &'static str,
     /// The package it is in.
     pub package: &'static str,
+    /// What its users should know, in words: what a read costs, what a walk shows, who waits, what memory is
+    /// kept, where it may be called, how it is checked, when not to use it. A list in Markdown.
+    pub card: &'static str,
     /// What its walks may show.
     pub guarantee: Guarantee,
     /// How readers get on.

@@ -44,7 +44,7 @@ pub enum Grace {
 ///
 /// impl Scheme for Locked {
 ///     const FACTS: Facts = Facts {
-///         scheme: "Locked", package: "example", guarantee: Guarantee::Snapshot,
+///         scheme: "Locked", package: "example", card: "- **Reader:** takes a lock.", guarantee: Guarantee::Snapshot,
 ///         readers: Progress::Blocking, writer: Progress::Blocking, allocates: Allocates::Publish,
 ///         registers: false, interrupt_safe: false, below_allocator: false, after_fork: false,
 ///         tls_destructor: true, retires: false,

@@ -129,6 +129,7 @@ impl Scheme for Loose {
     const FACTS: Facts = Facts {
         scheme: "Loose",
         package: "test",
+        card: "",
         guarantee: Guarantee::Detected,
         readers: Progress::WaitFree,
         writer: Progress::WaitFree,

@@ -136,6 +136,7 @@ impl<K: Kind> Scheme for Puppet<K> {
     const FACTS: Facts = Facts {
         scheme: "Puppet",
         package: "zonelist-core",
+        card: "",
         guarantee: K::GUARANTEE,
         readers: Progress::Blocking,
         writer: Progress::Blocking,
