@@ -137,6 +137,7 @@ const SHOWN: &[Shown] = &[
         fact: "readers",
         tests: &[
             "benches/tests/facts/progress.rs: readers_wait_for_a_stopped_publisher_where_the_scheme_says_so",
+            "benches/tests/facts/progress.rs: the_first_walk_is_an_answer_where_readers_are_wait_free",
             "benches/tests/facts/panics.rs: a_panic_in_a_publish_opens_the_gates_and_gives_the_lock_back",
         ],
     },

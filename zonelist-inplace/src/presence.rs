@@ -280,7 +280,7 @@ impl<T: Storage<Word = Slot> + Sync> Scheme for Presence<T> {
         package: "zonelist-inplace",
         card: include_str!("presence.md"),
         guarantee: Guarantee::Detected,
-        readers: Progress::WaitFree,
+        readers: Progress::LockFree,
         writer: Progress::WaitFree,
         allocates: Allocates::Never,
         registers: false,

@@ -1,8 +1,8 @@
 //! Who waits for whom: one side is stopped, in a signal handler, wherever it just is, and the other
 //! gets on or does not.
 //!
-//! That nobody waits is what can be shown by running; that the steps are bounded, which makes
-//! wait-free of lock-free, is in the code: no loop.
+//! Of readers, wait-free is told from lock-free by publishing between any two steps of theirs. Of a
+//! publish the code has to tell: whether it has a loop that somebody else can prolong.
 
 use std::{
     hint::black_box,
@@ -13,9 +13,9 @@ use std::{
 
 use zonelist_bench::schemes::{Buildable, SchemeId, Visitor};
 use zonelist_core::{
-    Capacity,
+    Capacity, NodeId, Request,
     conformance::Sample,
-    publish::{Barrier, Progress, Published, Walk},
+    publish::{Barrier, Guarantee, Progress, Published, Walk},
 };
 
 use super::interrupt::{Stop, Victim, interruptible};
@@ -181,6 +181,60 @@ impl Visitor for Writer {
             end.store(true, SeqCst);
             stands
         })
+    }
+}
+
+/// Walks that are spoiled, if they can be, before it is taken that all would be.
+const CHANCES: usize = 100;
+
+/// Walks with publishes between any two steps.
+struct Spoiled;
+
+impl Visitor for Spoiled {
+    /// How many said that they were torn before one did not, at worst.
+    type Output = usize;
+
+    fn capacity(&self) -> Capacity {
+        Sample::CAPACITY
+    }
+
+    fn visit<S: Buildable, B: Barrier>(&mut self) -> usize {
+        let Sample { versions, requests } = Sample::default();
+        let published: Published<S, B, 1> = Published::new(S::build(self.capacity()));
+        let mut reader = published.reader().unwrap();
+        let mut spoiled = |(node, request): &(NodeId, Request)| {
+            let filter = published.filter(request);
+            let torn = |_: &usize| {
+                let guard = reader.enter();
+                let mut walk = guard.walk(*node, &filter);
+                loop {
+                    for version in &versions {
+                        published.publish(version).unwrap();
+                    }
+                    if walk.next().is_none() {
+                        break walk.must_retry();
+                    }
+                }
+            };
+            (0..CHANCES).take_while(torn).count()
+        };
+        requests.iter().map(&mut spoiled).max().unwrap_or(0)
+    }
+}
+
+#[test]
+fn the_first_walk_is_an_answer_where_readers_are_wait_free() {
+    // A publish that waits for the walk can't go by within it.
+    let unhindered = |scheme: &SchemeId| scheme.facts().writer != Progress::Blocking;
+    for scheme in SchemeId::all().into_iter().filter(unhindered) {
+        let (claimed, spoiled) = (scheme.facts().readers, scheme.visit(&mut Spoiled));
+        println!("{}: {spoiled} walks spoiled", scheme.name());
+        match claimed {
+            Progress::WaitFree => assert_eq!(spoiled, 0, "{}", scheme.name()),
+            // Snapshots are never spoiled, yet may be taken in a loop.
+            Progress::LockFree | Progress::Blocking if scheme.facts().guarantee == Guarantee::Snapshot => (),
+            Progress::LockFree | Progress::Blocking => assert_eq!(spoiled, CHANCES, "{}", scheme.name()),
+        }
     }
 }
 

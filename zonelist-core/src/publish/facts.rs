@@ -15,7 +15,7 @@ pub enum Guarantee {
     Snapshot,
 }
 
-/// Who waits for whom.
+/// Who waits for whom, as far as the scheme decides: a heap that it reaches for may have locks of its own.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Progress {
     /// Ends within a bounded number of its own steps.
@@ -60,7 +60,8 @@ pub struct Facts {
     pub card: &'static str,
     /// What its walks may show.
     pub guarantee: Guarantee,
-    /// How readers get on.
+    /// How readers get to their answer: a walk that does not say that it may be torn, however many come
+    /// before. Each single walk, once begun, ends within the list's capacity.
     pub readers: Progress,
     /// How a publish gets on, once it has the writer lock.
     pub writer: Progress,
