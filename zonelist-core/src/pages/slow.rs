@@ -1,6 +1,6 @@
 //! What is done when the first zone's cache has no page, or no room for one.
 
-use core::{num::NonZeroU32, ops::ControlFlow};
+use core::{mem, num::NonZeroU32, ops::ControlFlow};
 
 use super::{
     Class, Local, OutOfMemory, Page, Refusal,
@@ -39,13 +39,19 @@ impl<S: Scheme, B: Barrier, L: RawLock, const SEATS: usize> Local<'_, '_, S, B, 
             }
             return Err(OutOfMemory);
         };
-        let zone = &self.allocator.pool.zones[slot];
+        let page = self.handed_out(page)?;
         if let Some(call) = self.allocator.pool.on_low
             && fell
         {
+            let zone = &self.allocator.pool.zones[slot];
+            // The call may panic, and nobody else knows of the page.
+            let back = OnUnwind(|| {
+                let _ = self.free(page);
+            });
             call(zone.id(), zone.free_pages());
+            mem::forget(back);
         }
-        self.handed_out(page)
+        Ok(page)
     }
 
     /// Notes, where that is asked for, that a block goes to its user.
@@ -224,4 +230,13 @@ fn next_batch<L: RawLock>(zone: &Zone<'_, L>, hands: &mut Hands<'_>, tag: Tag, t
     let batch = batch.max(1).min(most);
     hands.set_batch(tag, batch);
     batch
+}
+
+/// Does something when it is dropped, which is when somebody unwinds past it.
+struct OnUnwind<F: FnMut()>(F);
+
+impl<F: FnMut()> Drop for OnUnwind<F> {
+    fn drop(&mut self) {
+        (self.0)();
+    }
 }

@@ -1,9 +1,12 @@
 //! Where requests of each urgency stop, page by page, and whom that is told.
 
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::atomic::{AtomicUsize, Ordering::Relaxed},
+};
 
 use zonelist_core::{
-    NodeId, OutOfMemory, PageRequest, Refusal, Request, Urgency, ZoneId,
+    NodeId, OutOfMemory, PageRequest, Refusal, Request, Urgency, Zone, ZoneId,
     ZoneKind::{Dma32, Movable, Normal},
     publish::FullFence,
 };
@@ -87,6 +90,27 @@ fn falling_below_the_low_mark_is_told_once() {
     local.free_many(pages).unwrap();
     local.drain();
     assert_eq!(TOLD.load(Relaxed), 1);
+}
+
+#[test]
+fn a_page_is_not_lost_when_what_is_told_panics() {
+    let allocator = loose::<FullFence>().on_low(|_, _| panic!("as a caller's code may"));
+    let node = NodeId::new(0).unwrap();
+    let class = allocator.class(&PageRequest::up_to(Normal)).unwrap();
+    let free = || allocator.zones().iter().map(Zone::free_pages).sum::<usize>();
+    let (all, mut local) = (free(), allocator.local().unwrap());
+    let (mut pages, mut panics) = (Vec::new(), 0);
+    loop {
+        match catch_unwind(AssertUnwindSafe(|| local.alloc(node, &class))) {
+            Ok(Ok(page)) => pages.push(page),
+            Ok(Err(_)) => break,
+            Err(_) => panics += 1,
+        }
+    }
+    assert!(panics > 0, "it was told");
+    local.free_many(pages).unwrap();
+    drop(local);
+    assert_eq!(free(), all);
 }
 
 #[test]
