@@ -50,17 +50,16 @@ impl Place {
     /// How many zones can have a bit of their own: 55, on a 64-bit CPU.
     pub const BITS: usize = if cfg!(loom) { 6 } else { (usize::BITS - Self::ZONES) as usize };
 
-    /// The zone and its kind trade places, so that the low bits are free: a shift by the whole word
-    /// then takes just the bit's number.
-    const TURN: u32 = 16;
+    /// The entry stands above the bit's number, which a shift by the whole word then takes.
+    const SHIFT: u32 = 8;
 
     fn word(self) -> u32 {
-        self.entry.word().rotate_left(Self::TURN) | (self.bit & (usize::BITS - 1)).max(1)
+        self.entry.word() << Self::SHIFT | (self.bit & (usize::BITS - 1)).max(1)
     }
 
     #[inline(always)]
     fn entry_of(word: u32) -> Option<Zoneref> {
-        Zoneref::in_slot((word & !0xFF).rotate_right(Self::TURN))
+        Zoneref::in_slot(word >> Self::SHIFT)
     }
 
     fn of(word: u32) -> Option<Self> {

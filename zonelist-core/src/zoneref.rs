@@ -13,7 +13,7 @@ use crate::{NodeId, NodeSet, ZoneId, ZoneKind};
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Zoneref(NonZeroU32);
 
-const KIND_SHIFT: u32 = 24;
+const KIND_SHIFT: u32 = 16;
 
 impl Zoneref {
     /// The entry for a zone.
