@@ -22,59 +22,62 @@ use super::{
     heap,
 };
 
-/// Threads that register, walk and end, of each scheme.
+/// Threads that register with each scheme, walk and end.
 const THREADS: usize = 100_000;
 
 /// Bytes that all of them may leave behind: not one a thread.
 const LEFT: isize = THREADS as isize / 2;
 
+/// What a thread does with a scheme in its short life, and what a publisher does meanwhile.
+struct Life {
+    lives: Box<dyn Fn() + Sync>,
+    publishes: Box<dyn Fn(usize) + Sync>,
+}
+
 struct ShortLived;
 
 impl Visitor for ShortLived {
-    type Output = ();
+    type Output = Life;
 
     fn capacity(&self) -> Capacity {
         Sample::CAPACITY
     }
 
-    fn visit<S: Buildable, B: Barrier>(&mut self) {
+    fn visit<S: Buildable, B: Barrier>(&mut self) -> Life {
         let Sample { versions, requests } = Sample::default();
         // Seats for those that live at the same time, and no more.
-        let published: Published<S, B, 2> = Published::new(S::build(self.capacity()));
-        published.publish(&versions[0]).unwrap();
-        let one = || {
+        let published: &'static Published<S, B, 2> = Box::leak(Box::new(Published::new(S::build(self.capacity()))));
+        let lives = move || {
             let (mut reader, filter) = (published.reader().expect("a seat"), published.filter(&requests[0].1));
             black_box(reader.enter().walk(requests[0].0, &filter).count());
         };
-        let run = |threads: usize| (0..threads).for_each(|_| thread::scope(|scope| drop(scope.spawn(one).join())));
-        let publishes = |work: &dyn Fn()| {
-            let end = AtomicBool::new(false);
-            thread::scope(|scope| {
-                scope.spawn(|| {
-                    for version in versions.iter().cycle().take_while(|_| !end.load(SeqCst)) {
-                        published.publish(version).unwrap();
-                        thread::yield_now();
-                    }
-                });
-                work();
-                end.store(true, SeqCst);
-            });
-            // What the last of them left to be freed later is freed by and by.
-            for version in versions.iter().cycle().take(1000) {
-                published.publish(version).unwrap();
-            }
-            heap::kept()
-        };
-        let before = publishes(&|| run(THREADS / 100));
-        let left = publishes(&|| run(THREADS)) - before;
-        println!("{}: {left} bytes left behind by {THREADS} threads", S::FACTS.scheme);
-        assert!(left < LEFT, "{}: {left} bytes left behind", S::FACTS.scheme);
+        let publishes = move |turn: usize| assert!(published.publish(&versions[turn % versions.len()]).is_ok());
+        Life { lives: Box::new(lives), publishes: Box::new(publishes) }
     }
 }
 
 #[test]
 fn threads_that_come_and_go_leave_nothing_behind() {
-    SchemeId::all().into_iter().for_each(|scheme| scheme.visit(&mut ShortLived));
+    let schemes: Vec<Life> = SchemeId::all().into_iter().map(|scheme| scheme.visit(&mut ShortLived)).collect();
+    let publish = |turn| schemes.iter().for_each(|scheme| (scheme.publishes)(turn));
+    let left_by = |threads: usize| {
+        let end = AtomicBool::new(false);
+        thread::scope(|scope| {
+            scope.spawn(|| (0..).take_while(|_| !end.load(SeqCst)).for_each(publish));
+            for _ in 0..threads {
+                let life = || schemes.iter().for_each(|scheme| (scheme.lives)());
+                thread::scope(|scope| scope.spawn(life).join()).expect("a seat for each");
+            }
+            end.store(true, SeqCst);
+        });
+        // What the last of them left to be freed later is freed by and by.
+        (0..1000).for_each(publish);
+        heap::kept()
+    };
+    let before = left_by(THREADS / 100);
+    let left = left_by(THREADS) - before;
+    println!("{left} bytes left behind by {THREADS} threads");
+    assert!(left < LEFT, "{left} bytes left behind");
 }
 
 /// Does something when it goes.
