@@ -52,7 +52,7 @@ pub(crate) fn verdicts(test: &str, body: impl Fn(SchemeId)) -> Vec<(SchemeId, St
 
 /// Ends the process with `verdict` if `progress` stands still for some seconds. Never returns otherwise.
 pub(crate) fn watch(verdict: &str, progress: impl Fn() -> usize) -> ! {
-    const STILL: u32 = 30;
+    const STILL: u32 = 60;
     let (mut last, mut still) = (progress(), 0);
     loop {
         std::thread::sleep(std::time::Duration::from_millis(100));
