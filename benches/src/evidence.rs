@@ -18,18 +18,7 @@ struct Shown {
     tests: &'static [&'static str],
 }
 
-const ALL: &[&str] = &[
-    "StopWorld",
-    "StopWorldPreempted",
-    "EpochSwap",
-    "ArcSwap",
-    "AsymmetricEpoch",
-    "Qsbr",
-    "SeqRetry",
-    "SeqCopy",
-    "InPlace",
-    "Presence",
-];
+const ALL: &[&str] = SchemeId::NAMES;
 
 /// All evidence there is.
 const SHOWN: &[Shown] = &[

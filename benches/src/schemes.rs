@@ -157,6 +157,14 @@ impl SchemeId {
         with_schemes!(list)
     };
 
+    /// All names, by place.
+    pub(crate) const NAMES: &'static [&'static str] = {
+        macro_rules! list {
+            ($($scheme:ty,)*) => { &[$(<$scheme as Scheme>::FACTS.scheme),*] };
+        }
+        with_schemes!(list)
+    };
+
     /// All of them, the baseline first.
     #[must_use]
     pub fn all() -> Vec<Self> {

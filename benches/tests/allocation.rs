@@ -2,8 +2,6 @@
 //! reader's place takes, and what is kept while one reader stands still.
 
 use std::{
-    alloc::{GlobalAlloc, Layout, System},
-    cell::Cell,
     hint::black_box,
     ops::BitOr,
     sync::{
@@ -13,52 +11,15 @@ use std::{
     thread,
 };
 
+mod heap;
+
+use heap::touches;
 use zonelist_bench::schemes::{Buildable, SchemeId, Visitor};
 use zonelist_core::{
     Capacity,
     conformance::Sample,
     publish::{Allocates, Barrier, Progress, Published, ReaderError, StalledReader},
 };
-
-/// Counts for the calling thread, so that no other test disturbs.
-struct Counting;
-
-thread_local! {
-    /// Allocations and frees.
-    static TOUCHES: Cell<u64> = const { Cell::new(0) };
-    /// Bytes allocated less bytes freed.
-    static KEPT: Cell<i64> = const { Cell::new(0) };
-}
-
-fn count(bytes: i64) {
-    TOUCHES.set(TOUCHES.get() + 1);
-    KEPT.set(KEPT.get() + bytes);
-}
-
-// SAFETY: the system's allocator does all the work, and counting in a cell allocates nothing.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        count(layout.size() as i64);
-        // SAFETY: what the caller promised.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
-        count(-(layout.size() as i64));
-        // SAFETY: what the caller promised.
-        unsafe { System.dealloc(at, layout) }
-    }
-}
-
-#[global_allocator]
-static HEAP: Counting = Counting;
-
-/// How often this reached for the heap, be it to allocate or to free.
-fn touches<R>(what: impl FnOnce() -> R) -> (u64, R) {
-    let before = TOUCHES.get();
-    let result = what();
-    (TOUCHES.get() - before, result)
-}
 
 /// What publishes and walks reached for, in all.
 #[derive(Clone, Copy, Default, Debug)]
@@ -197,10 +158,10 @@ impl Visitor for Stall {
             let mut walk = guard.walk(requests[0].0, &filter);
             assert!(walk.next().is_some());
             scope.spawn(|| {
-                let before = KEPT.get();
+                let before = heap::kept();
                 for version in versions.iter().cycle().take(self.publishes) {
                     published.publish(version).unwrap();
-                    kept.store(KEPT.get() - before, SeqCst);
+                    kept.store(heap::kept() - before, SeqCst);
                 }
                 done.store(true, SeqCst);
             });
@@ -243,11 +204,11 @@ impl Visitor for Weigh {
 
     fn visit<S: Buildable, B: Barrier>(&mut self) -> Option<[i64; 3]> {
         let versions = Sample::default().versions;
-        let before = KEPT.get();
+        let before = heap::kept();
         let published: Published<S, B, 1> = Published::new(S::build(self.capacity()));
-        let built = KEPT.get() - before;
+        let built = heap::kept() - before;
         versions.iter().cycle().take(100).for_each(|version| assert!(published.publish(version).is_ok()));
-        S::heap(self.capacity()).map(|claimed| [claimed as i64, built, KEPT.get() - before])
+        S::heap(self.capacity()).map(|claimed| [claimed as i64, built, heap::kept() - before])
     }
 }
 

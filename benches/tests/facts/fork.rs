@@ -1,12 +1,7 @@
 //! A walk in the child of a fork. The publisher stays behind, stopped wherever it was within a publish.
 
 use std::{
-    ptr,
-    sync::{
-        atomic::{AtomicBool, Ordering::SeqCst},
-        mpsc,
-    },
-    thread,
+    ptr, thread,
     time::{Duration, Instant},
 };
 
@@ -17,7 +12,7 @@ use zonelist_core::{
     publish::{Barrier, Published, Walk},
 };
 
-use super::interrupt::{Stop, Victim, interruptible};
+use super::interrupt::{Stop, beside};
 
 /// Forks, each at another point of a publish.
 const FORKS: usize = 60;
@@ -78,31 +73,25 @@ impl Visitor for Forks {
         let Sample { versions, requests } = Sample::default();
         let published: Published<S, B, 1> = Published::new(S::build(self.capacity()));
         published.publish(&versions[0]).unwrap();
-        let (stop, end) = (Stop::default(), AtomicBool::new(false));
         let (mut reader, filter) = (published.reader().unwrap(), published.filter(&requests[0].1));
-        let mut whole = || {
-            let guard = reader.enter();
-            let mut walk = guard.walk(requests[0].0, &filter);
-            walk.by_ref().count() > 0 && !walk.must_retry()
-        };
         let patience = Duration::from_secs(if S::FACTS.after_fork { 60 } else { 2 });
-        thread::scope(|scope| {
-            let (send, victim) = mpsc::channel();
-            let (stop, end, published) = (&stop, &end, &published);
-            scope.spawn(move || {
-                interruptible(&|| stop.here(), || {
-                    send.send(Victim::here()).unwrap();
-                    for version in versions.iter().cycle().take_while(|_| !end.load(SeqCst)) {
-                        // It does not wait for its reader below, who may be on line between walks.
-                        let _ = stop.within(|| published.try_publish(version));
-                    }
-                });
-            });
-            let victim = victim.recv().unwrap();
-            let mut fork = || stop.stopped(victim, || forked(|| (0..WALKS).any(|_| whole()), patience));
-            let became = (0..FORKS).map(|_| fork()).find(|&became| became != Child::Walked);
-            end.store(true, SeqCst);
-            became.unwrap_or(Child::Walked)
+        let publishes = |stop: &Stop, goes_on: &dyn Fn() -> bool| {
+            for version in versions.iter().cycle().take_while(|_| goes_on()) {
+                // It does not wait for its reader below, who may be on line between walks.
+                let _ = stop.within(|| published.try_publish(version));
+            }
+        };
+        beside(publishes, |stop, victim| {
+            let mut fork = || {
+                reader.quiescent();
+                let mut whole = || {
+                    let guard = reader.enter();
+                    let mut walk = guard.walk(requests[0].0, &filter);
+                    walk.by_ref().count() > 0 && !walk.must_retry()
+                };
+                stop.stopped(victim, || forked(|| (0..WALKS).any(|_| whole()), patience))
+            };
+            (0..FORKS).map(|_| fork()).find(|&became| became != Child::Walked).unwrap_or(Child::Walked)
         })
     }
 }

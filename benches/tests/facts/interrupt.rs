@@ -6,6 +6,7 @@ use std::{
     sync::{
         Once,
         atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst},
+        mpsc,
     },
     thread,
 };
@@ -117,4 +118,25 @@ impl Stop {
         }
         result
     }
+}
+
+/// Has a thread `work`, for as long as it is told to go on, and does something `beside` it that may stop it.
+pub(crate) fn beside<R>(
+    work: impl FnOnce(&Stop, &dyn Fn() -> bool) + Send,
+    beside: impl FnOnce(&Stop, Victim) -> R,
+) -> R {
+    let (stop, end) = (Stop::default(), AtomicBool::new(false));
+    thread::scope(|scope| {
+        let (send, victim) = mpsc::channel();
+        let (stop, end) = (&stop, &end);
+        scope.spawn(move || {
+            interruptible(&|| stop.here(), || {
+                send.send(Victim::here()).expect("somebody waits for it");
+                work(stop, &|| !end.load(SeqCst));
+            });
+        });
+        let result = beside(stop, victim.recv().expect("a thread"));
+        end.store(true, SeqCst);
+        result
+    })
 }

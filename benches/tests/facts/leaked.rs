@@ -72,7 +72,7 @@ impl Visitor for Leak {
             // Who comes after walks as ever.
             let (mut reader, filter) = (published.reader().unwrap(), published.filter(&requests[0].1));
             assert!(reader.enter().walk(requests[0].0, &filter).next().is_some());
-            let a_publish = (heap::kept() - kept) / (PUBLISHES / 2) as isize;
+            let a_publish = (heap::kept() - kept) / (PUBLISHES / 2) as i64;
             let what = if a_publish > 8 { KEEP } else { NOTHING };
             ends(format!("{}: {what} ({a_publish} bytes a publish)", claimed::<S>() == what));
         });

@@ -6,6 +6,7 @@
 
 mod child;
 mod fork;
+#[path = "../heap/mod.rs"]
 mod heap;
 mod interrupt;
 mod leaked;

@@ -18,7 +18,7 @@ use zonelist_core::{
     publish::{Barrier, Guarantee, Progress, Published, Walk},
 };
 
-use super::interrupt::{Stop, Victim, interruptible};
+use super::interrupt::{Stop, beside};
 
 /// Points at which a side is stopped.
 const POINTS: usize = 100;
@@ -76,12 +76,24 @@ const LONG: Duration = Duration::from_secs(60);
 /// How long one is watched that says itself that it may wait.
 const SHORT: Duration = Duration::from_millis(100);
 
-/// Whether one side stands while the other is stopped, and goes on when that goes on.
-fn stands(claimed: Progress, stop: &Stop, victim: Victim, errands: &Errands) -> bool {
+/// Whether one side, which does errands, stands while the other is stopped at its work, and goes on when that goes on.
+fn stands(
+    claimed: Progress,
+    errand: impl FnOnce(&Errands) + Send,
+    work: impl FnOnce(&Stop, &dyn Fn() -> bool) + Send,
+) -> bool {
     let patience = if claimed == Progress::Blocking { SHORT } else { LONG };
-    (0..POINTS).any(|_| {
-        let stands = !stop.stopped(victim, || errands.is_answered(patience));
-        errands.settle();
+    let errands = Errands::default();
+    thread::scope(|scope| {
+        scope.spawn(|| errand(&errands));
+        let stands = beside(work, |stop, victim| {
+            (0..POINTS).any(|_| {
+                let stands = !stop.stopped(victim, || errands.is_answered(patience));
+                errands.settle();
+                stands
+            })
+        });
+        errands.end.store(true, SeqCst);
         stands
     })
 }
@@ -100,38 +112,25 @@ impl Visitor for Readers {
         let Sample { versions, requests } = Sample::default();
         let published: Published<S, B, 1> = Published::new(S::build(self.capacity()));
         published.publish(&versions[0]).unwrap();
-        let (stop, errands, end) = (Stop::default(), Errands::default(), AtomicBool::new(false));
-        thread::scope(|scope| {
-            scope.spawn(|| {
-                let (mut reader, filter) = (published.reader().unwrap(), published.filter(&requests[0].1));
-                while let Some(question) = reader.offline(|| errands.next()) {
-                    // An answer is a walk that is not told to be walked again.
-                    loop {
-                        let guard = reader.enter();
-                        let mut walk = guard.walk(requests[0].0, &filter);
-                        black_box(walk.by_ref().count());
-                        if !walk.must_retry() {
-                            break;
-                        }
+        let reads = |errands: &Errands| {
+            let (mut reader, filter) = (published.reader().unwrap(), published.filter(&requests[0].1));
+            while let Some(question) = reader.offline(|| errands.next()) {
+                // An answer is a walk that is not told to be walked again.
+                loop {
+                    let guard = reader.enter();
+                    let mut walk = guard.walk(requests[0].0, &filter);
+                    black_box(walk.by_ref().count());
+                    if !walk.must_retry() {
+                        break;
                     }
-                    errands.answer(question);
                 }
-            });
-            let (send, victim) = std::sync::mpsc::channel();
-            let (stop, end, published) = (&stop, &end, &published);
-            scope.spawn(move || {
-                interruptible(&|| stop.here(), || {
-                    send.send(Victim::here()).unwrap();
-                    for version in versions.iter().cycle().take_while(|_| !end.load(SeqCst)) {
-                        stop.within(|| published.publish(version).unwrap());
-                    }
-                });
-            });
-            let victim = victim.recv().unwrap();
-            let stands = stands(S::FACTS.readers, stop, victim, &errands);
-            errands.end.store(true, SeqCst);
-            end.store(true, SeqCst);
-            stands
+                errands.answer(question);
+            }
+        };
+        stands(S::FACTS.readers, reads, |stop, goes_on| {
+            for version in versions.iter().cycle().take_while(|_| goes_on()) {
+                stop.within(|| published.publish(version).unwrap());
+            }
         })
     }
 }
@@ -150,36 +149,23 @@ impl Visitor for Writer {
         let Sample { versions, requests } = Sample::default();
         let published: Published<S, B, 1> = Published::new(S::build(self.capacity()));
         published.publish(&versions[0]).unwrap();
-        let (stop, errands, end) = (Stop::default(), Errands::default(), AtomicBool::new(false));
-        thread::scope(|scope| {
-            scope.spawn(|| {
-                while let Some(question) = errands.next() {
-                    // The first of them may be one that another table has room for.
-                    for version in &versions {
-                        published.publish(version).unwrap();
-                    }
-                    errands.answer(question);
+        let publishes = |errands: &Errands| {
+            while let Some(question) = errands.next() {
+                // The first of them may be one that another table has room for.
+                for version in &versions {
+                    published.publish(version).unwrap();
                 }
-            });
-            let (send, victim) = std::sync::mpsc::channel();
-            let (stop, end, published) = (&stop, &end, &published);
-            scope.spawn(move || {
-                let (mut reader, filter) = (published.reader().unwrap(), published.filter(&requests[0].1));
-                interruptible(&|| stop.here(), || {
-                    send.send(Victim::here()).unwrap();
-                    while !end.load(SeqCst) {
-                        stop.within(|| {
-                            black_box(reader.enter().walk(requests[0].0, &filter).count());
-                        });
-                        reader.quiescent();
-                    }
+                errands.answer(question);
+            }
+        };
+        stands(S::FACTS.writer, publishes, |stop, goes_on| {
+            let (mut reader, filter) = (published.reader().unwrap(), published.filter(&requests[0].1));
+            while goes_on() {
+                stop.within(|| {
+                    black_box(reader.enter().walk(requests[0].0, &filter).count());
                 });
-            });
-            let victim = victim.recv().unwrap();
-            let stands = stands(S::FACTS.writer, stop, victim, &errands);
-            errands.end.store(true, SeqCst);
-            end.store(true, SeqCst);
-            stands
+                reader.quiescent();
+            }
         })
     }
 }

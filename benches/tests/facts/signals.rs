@@ -66,7 +66,7 @@ impl Visitor for Handler {
             let (node, filter) = &filters[turn.get()];
             let (mut seen, mut told) = ([None; LONGEST], false);
             let mut count = 0;
-            let (trespassed, ()) = heap::forbidden(|| {
+            let (trespassed, ()) = heap::touches(|| {
                 let mut reader = reader.borrow_mut();
                 {
                     let guard = reader.enter();
@@ -89,7 +89,7 @@ impl Visitor for Handler {
                 Guarantee::Racy => true,
             };
             broken.fetch_add(usize::from(!fits), SeqCst);
-            trespasses.fetch_add(trespassed, SeqCst);
+            trespasses.fetch_add(trespassed as usize, SeqCst);
             done.fetch_add(1, SeqCst);
         };
         let (victim, end) = (Victim::here(), AtomicBool::new(false));

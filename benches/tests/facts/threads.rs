@@ -26,7 +26,7 @@ use super::{
 const THREADS: usize = 100_000;
 
 /// Bytes that all of them may leave behind: not one a thread.
-const LEFT: isize = THREADS as isize / 2;
+const LEFT: i64 = THREADS as i64 / 2;
 
 /// What a thread does with a scheme in its short life, and what a publisher does meanwhile.
 struct Life {
@@ -72,7 +72,7 @@ fn threads_that_come_and_go_leave_nothing_behind() {
         });
         // What the last of them left to be freed later is freed by and by.
         (0..1000).for_each(publish);
-        heap::kept()
+        heap::kept_by_all()
     };
     let before = left_by(THREADS / 100);
     let left = left_by(THREADS) - before;
