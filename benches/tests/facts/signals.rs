@@ -3,15 +3,15 @@
 use std::{
     cell::{Cell, RefCell},
     hint::black_box,
-    sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst},
+    sync::atomic::{AtomicUsize, Ordering::SeqCst},
     thread,
 };
 
 use zonelist_bench::schemes::{Buildable, SchemeId, Visitor};
 use zonelist_core::{
-    Capacity, Zoneref,
+    Capacity, Lists, NodeId, Request, Zoneref,
     conformance::Sample,
-    publish::{Barrier, Guarantee, Published, Walk},
+    publish::{Barrier, Guarantee, Published, Reader, Walk},
 };
 
 use super::{
@@ -29,9 +29,107 @@ const UNDER_WAY: usize = 8;
 /// The longest list of the sample.
 const LONGEST: usize = 4;
 
-struct Handler;
+/// What walks in a handler came to, for other threads to watch.
+#[derive(Default)]
+struct Record {
+    begun: AtomicUsize,
+    done: AtomicUsize,
+    broken: AtomicUsize,
+    trespasses: AtomicUsize,
+}
 
-impl Visitor for Handler {
+impl Record {
+    /// How many of them are done.
+    fn done(&self) -> usize {
+        self.done.load(SeqCst)
+    }
+
+    fn verdict(&self) -> String {
+        match (self.broken.load(SeqCst), self.trespasses.load(SeqCst)) {
+            (0, 0) => WELL.to_string(),
+            (0, trespasses) => format!("reaches for the heap, {trespasses} times"),
+            (broken, _) => format!("breaks its guarantee, {broken} times"),
+        }
+    }
+}
+
+/// What a thread's handler walks with.
+struct Handler<'p, S: Buildable, B: Barrier> {
+    reader: RefCell<Reader<'p, S, B>>,
+    filters: Vec<(NodeId, S::Filter)>,
+    /// Of each filter, what it admits of every version.
+    lists: Vec<Vec<Vec<Zoneref>>>,
+    turn: Cell<usize>,
+    /// Whether the thread is where it is to be interrupted.
+    at_it: Cell<bool>,
+}
+
+impl<'p, S: Buildable, B: Barrier> Handler<'p, S, B> {
+    fn new<const SEATS: usize>(published: &'p Published<S, B, SEATS>, Sample { versions, requests }: &Sample) -> Self {
+        let admitted = |(node, request): &(NodeId, Request), lists: Lists<'_>| {
+            let list = lists.of(*node, request.scope).iter().copied();
+            list.filter(|entry| request.admits(entry.zone())).collect::<Vec<_>>()
+        };
+        let of_all = |request| versions.iter().map(|version| admitted(request, version.lists())).collect();
+        Self {
+            reader: RefCell::new(published.reader().unwrap()),
+            filters: requests.iter().map(|(node, request)| (*node, published.filter(request))).collect(),
+            lists: requests.iter().map(of_all).collect(),
+            turn: Cell::new(0),
+            at_it: Cell::new(false),
+        }
+    }
+
+    /// Does something that is to be interrupted.
+    fn within(&self, work: impl FnOnce()) {
+        self.at_it.set(true);
+        work();
+        self.at_it.set(false);
+    }
+
+    /// The handler: walks a list, and records what came of it. Allocates nothing itself.
+    fn interrupt(&self, record: &Record) {
+        if !self.at_it.get() {
+            return;
+        }
+        record.begun.fetch_add(1, SeqCst);
+        self.turn.set((self.turn.get() + 1) % self.filters.len());
+        let (touches, fits) = heap::touches(|| self.walk());
+        record.broken.fetch_add(usize::from(!fits), SeqCst);
+        record.trespasses.fetch_add(touches as usize, SeqCst);
+        record.done.fetch_add(1, SeqCst);
+    }
+
+    /// Walks a list; whether it shows what the guarantee allows.
+    fn walk(&self) -> bool {
+        let (node, filter) = &self.filters[self.turn.get()];
+        let (mut seen, mut count) = ([None; LONGEST], 0);
+        let mut reader = self.reader.borrow_mut();
+        let guard = reader.enter();
+        let mut walk = guard.walk(*node, filter);
+        for entry in walk.by_ref() {
+            if let Some(place) = seen.get_mut(count) {
+                *place = Some(entry);
+            }
+            count += 1;
+        }
+        let told = walk.must_retry();
+        drop(walk);
+        drop(guard);
+        reader.quiescent();
+        let is = |list: &Vec<Zoneref>| list.iter().copied().eq(seen.iter().copied().map_while(|entry| entry));
+        let whole = count <= LONGEST && self.lists[self.turn.get()].iter().any(is);
+        match S::FACTS.guarantee {
+            Guarantee::Snapshot => whole,
+            Guarantee::Detected => whole || told,
+            Guarantee::Racy => true,
+        }
+    }
+}
+
+struct Interrupted;
+
+impl Visitor for Interrupted {
     type Output = ();
 
     fn capacity(&self) -> Capacity {
@@ -39,93 +137,33 @@ impl Visitor for Handler {
     }
 
     fn visit<S: Buildable, B: Barrier>(&mut self) {
-        let Sample { versions, requests } = Sample::default();
+        let sample = Sample::default();
         let published: Published<S, B, { UNDER_WAY + 2 }> = Published::new(S::build(self.capacity()));
-        published.publish(&versions[0]).unwrap();
-        let lists: Vec<Vec<Vec<Zoneref>>> = requests
-            .iter()
-            .map(|&(node, request)| {
-                let list = |lists: zonelist_core::Lists<'_>| {
-                    lists.of(node, request.scope).iter().copied().filter(|entry| request.admits(entry.zone())).collect()
-                };
-                versions.iter().map(|version| list(version.lists())).collect()
-            })
-            .collect();
-        let filters: Vec<_> = requests.iter().map(|(node, request)| (*node, published.filter(request))).collect();
-        let reader = RefCell::new(published.reader().unwrap());
-        let (at_it, turn) = (Cell::new(false), Cell::new(0));
-        let (begun, done, broken, trespasses) =
-            (AtomicUsize::new(0), AtomicUsize::new(0), AtomicUsize::new(0), AtomicUsize::new(0));
-        // Allocates nothing, and leaves everything as it was.
-        let walks = || {
-            if !at_it.get() {
-                return;
-            }
-            begun.fetch_add(1, SeqCst);
-            turn.set((turn.get() + 1) % filters.len());
-            let (node, filter) = &filters[turn.get()];
-            let (mut seen, mut told) = ([None; LONGEST], false);
-            let mut count = 0;
-            let (trespassed, ()) = heap::touches(|| {
-                let mut reader = reader.borrow_mut();
-                {
-                    let guard = reader.enter();
-                    let mut walk = guard.walk(*node, filter);
-                    for entry in walk.by_ref() {
-                        if let Some(place) = seen.get_mut(count) {
-                            *place = Some(entry);
-                        }
-                        count += 1;
-                    }
-                    told = walk.must_retry();
-                }
-                reader.quiescent();
-            });
-            let is = |list: &Vec<Zoneref>| list.iter().copied().eq(seen.iter().copied().map_while(|entry| entry));
-            let whole = count <= LONGEST && lists[turn.get()].iter().any(is);
-            let fits = match S::FACTS.guarantee {
-                Guarantee::Snapshot => whole,
-                Guarantee::Detected => whole || told,
-                Guarantee::Racy => true,
-            };
-            broken.fetch_add(usize::from(!fits), SeqCst);
-            trespasses.fetch_add(trespassed as usize, SeqCst);
-            done.fetch_add(1, SeqCst);
-        };
-        let (victim, end) = (Victim::here(), AtomicBool::new(false));
+        published.publish(&sample.versions[0]).unwrap();
+        let (handler, record) = (Handler::new(&published, &sample), Record::default());
+        let victim = Victim::here();
         thread::scope(|scope| {
-            interruptible(&walks, || {
-                scope.spawn(|| watch("hangs in the handler", || begun.load(SeqCst) + done.load(SeqCst)));
+            interruptible(&|| handler.interrupt(&record), || {
+                scope.spawn(|| watch("hangs in the handler", || record.begun.load(SeqCst) + record.done()));
                 scope.spawn(|| {
-                    while !end.load(SeqCst) {
+                    loop {
                         victim.interrupt();
                         (0..fastrand::u32(0..3000)).for_each(|_| std::hint::spin_loop());
                     }
                 });
-                let within = |work: &dyn Fn()| {
-                    at_it.set(true);
-                    work();
-                    at_it.set(false);
-                };
-                for version in versions.iter().cycle().take_while(|_| done.load(SeqCst) < INTERRUPTED) {
-                    within(&|| {
-                        published.publish(version).unwrap();
-                    });
+                for version in sample.versions.iter().cycle().take_while(|_| record.done() < INTERRUPTED) {
+                    handler.within(|| assert!(published.publish(version).is_ok()));
                 }
                 let mut others: Vec<_> = (0..UNDER_WAY).map(|_| published.reader().unwrap()).collect();
                 let _under_way: Vec<_> = others.iter_mut().map(|other| other.enter()).collect();
-                let another = RefCell::new(published.reader().unwrap());
-                let (node, filter) = &filters[0];
-                while done.load(SeqCst) < 2 * INTERRUPTED {
-                    within(&|| {
-                        black_box(another.borrow_mut().enter().walk(*node, filter).next());
+                let mut another = published.reader().unwrap();
+                let (node, filter) = &handler.filters[0];
+                while record.done() < 2 * INTERRUPTED {
+                    handler.within(|| {
+                        black_box(another.enter().walk(*node, filter).next());
                     });
                 }
-                ends(match (broken.load(SeqCst), trespasses.load(SeqCst)) {
-                    (0, 0) => WELL.to_string(),
-                    (0, trespasses) => format!("reaches for the heap, {trespasses} times"),
-                    (broken, _) => format!("breaks its guarantee, {broken} times"),
-                });
+                ends(record.verdict());
             });
         });
     }
@@ -136,7 +174,7 @@ const WELL: &str = "walks well";
 #[test]
 fn a_walk_in_a_signal_handler_ends_where_the_scheme_says_so() {
     let verdicts = verdicts("signals::a_walk_in_a_signal_handler_ends_where_the_scheme_says_so", |scheme: SchemeId| {
-        scheme.visit(&mut Handler);
+        scheme.visit(&mut Interrupted);
     });
     for (scheme, verdict) in verdicts {
         assert_eq!(scheme.facts().interrupt_safe, verdict == WELL, "{}: {verdict}", scheme.name());
