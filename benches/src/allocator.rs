@@ -3,6 +3,7 @@
 use zonelist_core::{
     FreeError, MAX_ORDER, Marks, OrderError, OutOfMemory, PageAllocator, RangeError, RowError, SetupError, Spin, Zone,
     ZoneError, ZoneId,
+    hotplug::FramesError,
     publish::{Barrier, PublishError, Published, ReaderError, Scheme},
 };
 
@@ -28,6 +29,8 @@ pub enum AllocatorError {
     OutOfMemory(#[from] OutOfMemory),
     #[error(transparent)]
     Free(#[from] FreeError),
+    #[error(transparent)]
+    Frames(#[from] FramesError),
 }
 
 /// A zone to be: its name, how many frames it has, and its marks.

@@ -68,7 +68,8 @@ pub use lists::{Lists, Row, RowError};
 pub use lock::{Locked, RawLock, Spin};
 pub use orders::{OrderFilter, OrderWalk, Orders, Place, Set, SharedSet, Table};
 pub use pages::{
-    Class, Failure, Local, OrderError, OutOfMemory, Page, PageAllocator, PageCache, PageRequest, Refusal, SetupError,
+    Class, Exchange, Failure, Handle, HandleError, Held, Local, Movable, Movables, MoveError, Mover, NoRoom,
+    OrderError, OutOfMemory, Owners, Page, PageAllocator, PageCache, PageRequest, Pinned, Refusal, SetupError,
     ZoneStats,
 };
 pub use slots::{Slot, SlotFilter, SlotWalk, Slots, Storage, Word};
@@ -76,7 +77,7 @@ pub use stop_world::{Gated, GatedWalk, PreemptedWalk, StopWorld, StopWorldPreemp
 pub use twins::{Twin, TwinWalk, Twins};
 pub use zone::{
     Against, FreeError, LeaveError, MAX_ORDER, Marks, Mobility, PAGEBLOCK_FRAMES, PAGEBLOCK_ORDER, Pageblock,
-    RangeError, Urgency, Zone, ZoneError,
+    RangeError, Urgency, Zone, ZoneError, ZoneMetadata,
 };
 pub use zoneref::{Request, Scope, Zoneref};
 

@@ -1,31 +1,32 @@
 //! What was done to a recorded machine, done to ours, and compared.
 //!
-//! Each step of a record becomes an operation on a [`RunningMachine`], once for each scheme. What
-//! comes of it is put into the form of the record, so that a key that the record has is compared as
+//! Each step of a record becomes an operation on a [`RunningMachine`], once for each scheme, with the
+//! page allocator behind it: its frames come and go with the blocks, and a block with a page that
+//! can't be moved has one that is really in use. What comes of it is put into the form of the record, so that a key that the record has is compared as
 //! it stands, and one that it lacks is only printed.
 
 mod difference;
 mod outcome;
+mod pins;
 mod show;
-
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use serde::Serialize;
 use serde_json::json;
 use zonelist_core::{
-    Capacity, Request, Rules, Scope, Spin, ZoneId, ZoneKind, Zoneref,
-    hotplug::{Frames, HotplugError, OnlineTo, Operation, Pinned, RunningMachine, Setting, State},
+    Capacity, Request, Rules, Scope, ZoneKind, Zoneref,
+    hotplug::{AllocatorFrames, HotplugError, OnlineTo, Operation, RunningMachine, Setting, State},
     publish::{Barrier, Published, Reader},
 };
 
 use crate::{
-    contender::SetupError,
+    allocator::AllocatorError,
     machine::{Golden, Operation as Recorded, ReadError, Step},
     schemes::{Buildable, SEATS, SchemeId, Visitor},
 };
 use difference::Comparison;
 pub use difference::Difference;
 pub use outcome::{blocks, outcome};
+use pins::{Machine, Never, Pin, Pins};
 
 /// What came of a record's steps on our machine.
 #[derive(Clone, PartialEq, Debug, Serialize)]
@@ -56,7 +57,7 @@ pub enum ReplayError {
     #[error(transparent)]
     Read(#[from] ReadError),
     #[error(transparent)]
-    SetUp(#[from] SetupError),
+    SetUp(#[from] AllocatorError),
 }
 
 impl Replay {
@@ -101,45 +102,71 @@ struct Run<'g> {
 
 impl Visitor for Run<'_> {
     /// Each step with its place in the record.
-    type Output = Result<Vec<(usize, Step)>, SetupError>;
+    type Output = Result<Vec<(usize, Step)>, AllocatorError>;
 
     fn capacity(&self) -> Capacity {
         self.state.capacity()
     }
 
     fn visit<S: Buildable, B: Barrier>(&mut self) -> Self::Output {
-        let published = Published::new(S::build(self.capacity()));
-        let running: Running<S, B> = RunningMachine::new(self.state.clone(), published, Pins::default())?;
-        let mut reader = running.reader()?;
-        self.judge_lists(None, &running, &mut reader);
+        let frames = AllocatorFrames::of(Published::new(S::build(self.capacity())), &self.state)?;
+        let frames = frames.with_owners(Pins::boxed(Never, 1)).boot(&self.state)?;
+        let running: Machine<S, B> = RunningMachine::new(self.state.clone(), frames)?;
+        let mut reader = running.frames().allocator().published().reader()?;
+        self.judge(None, &running, &mut reader);
         let mut steps = Vec::new();
         for (index, step) in self.golden.steps.iter().enumerate() {
             let before = running.state();
             let Some(operation) = operation_of(step, &before) else { continue };
-            running.frames().pinned.store(step.pinned, Relaxed);
+            let _pin = step.block.filter(|_| step.pinned).and_then(|block| Pin::on(&running, block));
             // Off line, since an operation may publish more than once, and we are the reader that it would wait for.
             let result = reader.offline(|| operation.and_then(|operation| running.apply(&operation)));
             steps.push((index, outcome(step, &before, &running.state(), result)));
-            self.judge_lists(Some(index), &running, &mut reader);
+            self.judge(Some(index), &running, &mut reader);
         }
         Ok(steps)
     }
 }
 
-type Running<S, B> = RunningMachine<S, B, Pins, Spin, SEATS>;
-
 impl Run<'_> {
+    fn judge<S: Buildable, B: Barrier>(
+        &mut self,
+        step: Option<usize>,
+        running: &Machine<S, B>,
+        reader: &mut Reader<'_, S, B>,
+    ) {
+        self.judge_lists(step, running, reader);
+        self.judge_zones(step, running);
+    }
+
+    /// Compares the allocator's zones with those of the machine's state.
+    fn judge_zones<S: Buildable, B: Barrier>(&mut self, step: Option<usize>, running: &Machine<S, B>) {
+        let state = running.state();
+        for zone in running.frames().allocator().zones() {
+            let info = state.zones().find(|info| info.size.zone == zone.id());
+            let wanted = info.map_or(0, |info| info.size.managed);
+            let marks = info.map(|info| (info.marks.min, info.marks.low, info.marks.high));
+            let ours = zone.marks();
+            let ours = (zone.managed() as u64, info.map(|_| (ours.min, ours.low, ours.high)));
+            if ours != (wanted, marks) {
+                let key = format!("zone {} of the allocator under {}", zone.id(), self.scheme);
+                self.differences.push(Difference { step, key, ours: json!(ours), recorded: json!((wanted, marks)) });
+            }
+        }
+    }
+
     /// Compares what a reader walks with the lists of the machine's state.
     fn judge_lists<S: Buildable, B: Barrier>(
         &mut self,
         step: Option<usize>,
-        running: &Running<S, B>,
+        running: &Machine<S, B>,
         reader: &mut Reader<'_, S, B>,
     ) {
         let state = running.state();
         let lists = state.lists();
         for scope in [Scope::Fallback, Scope::ThisNode] {
-            let filter = running.filter(&Request { scope, ..Request::up_to(ZoneKind::Device) });
+            let filter =
+                running.frames().allocator().published().filter(&Request { scope, ..Request::up_to(ZoneKind::Device) });
             for &node in state.machine().nodes() {
                 let walked: Vec<Zoneref> = reader.enter().walk(node, &filter).collect();
                 let listed = lists.lists().of(node, scope);
@@ -177,18 +204,4 @@ fn write(block: u64, word: &str, step: &Step) -> Result<Operation, HotplugError>
         (to, _) => to,
     };
     Ok(Operation::Online { block, to })
-}
-
-/// Stands for an allocator with, or without, a page that can't be moved.
-#[derive(Debug, Default)]
-struct Pins {
-    pinned: AtomicBool,
-}
-
-impl Frames for Pins {
-    fn take(&self, _: ZoneId, frames: std::ops::Range<u64>) -> Result<(), Pinned> {
-        if self.pinned.load(Relaxed) { Err(Pinned { pfn: frames.start }) } else { Ok(()) }
-    }
-
-    fn give(&self, _: ZoneId, _: std::ops::Range<u64>) {}
 }

@@ -12,9 +12,9 @@ use zonelist_bench::{
     schemes::Buildable,
 };
 use zonelist_core::{
-    NodeId, Request, Rules, Scope, Slot, Spin, ZoneId, ZoneKind,
-    hotplug::{Frames, HotplugError, Operation, Pinned, RunningMachine, State},
-    publish::{FullFence, Published},
+    NodeId, Request, Rules, Scope, Slot, ZoneId, ZoneKind, Zonelists,
+    hotplug::{Frames, FramesError, HotplugError, Limit, Operation, RunningMachine, State},
+    publish::{FullFence, PublishError, Published},
 };
 use zonelist_inplace::InPlace;
 
@@ -24,17 +24,22 @@ use super::{
 };
 
 /// Refuses to give up pages while it is told to, and counts those that it has.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Allocator {
+    published: Published<InPlace<Box<[Slot]>>, FullFence, 1>,
     pinned: AtomicBool,
     given: AtomicU64,
     taken: AtomicU64,
 }
 
 impl Frames for Allocator {
-    fn take(&self, _: ZoneId, frames: Range<u64>) -> Result<(), Pinned> {
+    fn publish(&self, lists: &Zonelists) -> Result<(), PublishError> {
+        self.published.publish(lists).map(drop)
+    }
+
+    fn take(&self, _: &State, _: ZoneId, frames: Range<u64>, _: &mut dyn Limit) -> Result<(), FramesError> {
         if self.pinned.load(Relaxed) {
-            return Err(Pinned { pfn: frames.start });
+            return Err(FramesError::Pinned { pfn: frames.start });
         }
         self.taken.fetch_add(frames.end - frames.start, Relaxed);
         Ok(())
@@ -45,12 +50,14 @@ impl Frames for Allocator {
     }
 }
 
-type Running = RunningMachine<InPlace<Box<[Slot]>>, FullFence, Allocator, Spin, 1>;
+type Running = RunningMachine<Allocator>;
 
 fn boot(golden: &Golden) -> Running {
     let state = golden.state(Rules::LINUX_6_1).unwrap();
     let scheme = <InPlace<Box<[Slot]>> as Buildable>::build(state.capacity());
-    RunningMachine::new(state, Published::new(scheme), Allocator::default()).unwrap()
+    let (published, zero) = (Published::new(scheme), || AtomicU64::new(0));
+    let allocator = Allocator { published, pinned: AtomicBool::new(false), given: zero(), taken: zero() };
+    RunningMachine::new(state, allocator).unwrap()
 }
 
 /// The same, in the real machine's terms; an operation that a record has no word for as a note.
@@ -104,9 +111,9 @@ fn expected(outcome: &Outcome) -> Step {
 
 /// What a reader finds on every node's list, against the rows and zones of the naive machine.
 fn lists_are_published(running: &Running, naive: &Naive, outcome: &Outcome) {
-    let mut reader = running.reader().unwrap();
+    let mut reader = running.frames().published.reader().unwrap();
     for (scope, nodes) in [(Scope::Fallback, usize::MAX), (Scope::ThisNode, 1)] {
-        let filter = running.filter(&Request { scope, ..Request::up_to(ZoneKind::Device) });
+        let filter = running.frames().published.filter(&Request { scope, ..Request::up_to(ZoneKind::Device) });
         for (local, row) in naive.rows() {
             let zones_of = |node: &u32| {
                 let mut zones: Vec<_> = outcome.zones.iter().filter(|zone| zone.node == *node).collect();

@@ -2,8 +2,8 @@
 
 use core::fmt;
 
-use super::Pinned;
-use crate::{NodeId, ZoneId, ZoneKind, publish::PublishError};
+use super::{FramesError, Stop};
+use crate::{NodeId, RangeError, ZoneId, ZoneKind, publish::PublishError};
 
 /// Why an operation was refused. The machine is as it was.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
@@ -22,8 +22,8 @@ pub enum HotplugError {
     Shared { block: u64 },
     #[error("block {block}: pages are missing in it; expected one without holes")]
     Holes { block: u64 },
-    #[error("block {block}: page {page} can't be moved; expected only movable pages", page = pinned.pfn)]
-    Pinned { block: u64, pinned: Pinned },
+    #[error("block {block}: {error}")]
+    Frames { block: u64, error: FramesError },
     #[error("block {block}: {managed} pages of zone {zone} are the allocator's; expected as many as the block gave it")]
     Reserved { block: u64, zone: ZoneId, managed: u64 },
     #[error("zone kind {kind}: not known to this machine; expected one of its kinds")]
@@ -57,10 +57,12 @@ pub enum HotplugError {
 #[expect(missing_docs, reason = "the names are the kernel's")]
 pub enum Errno {
     Noent,
+    Intr,
+    Again,
+    Nomem,
     Busy,
     Exist,
     Inval,
-    Nomem,
 }
 
 impl Errno {
@@ -74,6 +76,8 @@ impl Errno {
     pub const fn number(self) -> i32 {
         match self {
             Self::Noent => 2,
+            Self::Intr => 4,
+            Self::Again => 11,
             Self::Nomem => 12,
             Self::Busy => 16,
             Self::Exist => 17,
@@ -86,10 +90,25 @@ impl Errno {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Noent => "ENOENT",
+            Self::Intr => "EINTR",
+            Self::Again => "EAGAIN",
+            Self::Nomem => "ENOMEM",
             Self::Busy => "EBUSY",
             Self::Exist => "EEXIST",
             Self::Inval => "EINVAL",
-            Self::Nomem => "ENOMEM",
+        }
+    }
+}
+
+impl FramesError {
+    const fn errno(&self) -> Errno {
+        match self {
+            Self::InUse { why: Stop::Deadline, .. } => Errno::Again,
+            Self::InUse { why: Stop::Cancelled, .. } => Errno::Intr,
+            Self::InUse { why: Stop::AtOnce, .. } | Self::Pinned { .. } => Errno::Busy,
+            Self::Range(RangeError::Isolation { .. }) => Errno::Busy,
+            Self::Range(RangeError::Outside { .. } | RangeError::Unaligned { .. }) => Errno::Inval,
+            _ => Errno::Nomem,
         }
     }
 }
@@ -101,7 +120,7 @@ impl fmt::Display for Errno {
 }
 
 impl HotplugError {
-    /// What Linux would answer.
+    /// What Linux would answer: 4.14 in what it has and 6.1 has no more, a deadline.
     #[must_use]
     pub const fn errno(&self) -> Errno {
         match self {
@@ -117,8 +136,8 @@ impl HotplugError {
             | Self::NoSuchKind { .. }
             | Self::NoBlocks { .. }
             | Self::Setting { .. } => Errno::Inval,
-            Self::Pinned { .. }
-            | Self::Reserved { .. }
+            Self::Frames { error, .. } => error.errno(),
+            Self::Reserved { .. }
             | Self::BlockInUse { .. }
             | Self::NodeInUse { .. }
             | Self::LastCpu { .. }

@@ -52,12 +52,13 @@
 //! let state = State::booted(machine, blocks, Rules::LINUX_6_1)?;
 //!
 //! let table = Slots::boxed(state.capacity());
-//! let running: RunningMachine<_> = RunningMachine::new(state, Published::new(StopWorld::new(table)), ())?;
+//! let published: Published<_> = Published::new(StopWorld::new(table));
+//! let running = RunningMachine::new(state, published)?;
 //! let change = running.apply(&Operation::Online { block: 8, to: OnlineTo::Movable })?;
 //! assert!(change.rebuilt.is_some(), "the zone's first page");
 //!
-//! let mut reader = running.reader()?;
-//! let any = running.filter(&Request::up_to(ZoneKind::Movable));
+//! let mut reader = running.frames().reader()?;
+//! let any = running.frames().filter(&Request::up_to(ZoneKind::Movable));
 //! let names: Vec<String> = reader.enter().walk(node, &any).map(|entry| entry.zone().to_string()).collect();
 //! assert_eq!(names, ["0/Movable", "0/Normal"]);
 //!
@@ -67,20 +68,32 @@
 //! # }
 //! ```
 
+mod allocator_frames;
+mod at_boot;
+mod backing;
 mod block;
 mod blocks_on_off;
 mod error;
+mod frames;
+mod limit;
 mod min_free;
 mod nodes;
 mod operation;
 mod running;
 mod setting;
 mod state;
+mod undo;
 
+pub use allocator_frames::{AllocatorFrames, Structures};
+pub use backing::{Backing, BackingError};
 pub use block::{Block, BlockState, Blocks, BlocksError};
 pub use error::{Errno, HotplugError};
+pub use frames::{Frames, FramesError};
+#[cfg(feature = "std")]
+pub use limit::Until;
+pub use limit::{Limit, Stop, UntilCancelled};
 pub use min_free::{huge_page_min_free_kbytes, scaled_min_free_kbytes};
 pub use operation::{Change, Moved, OnlineTo, Operation, Rebuilt};
-pub use running::{Frames, Pinned, RunningMachine};
+pub use running::RunningMachine;
 pub use setting::Setting;
 pub use state::{State, ZoneInfo};

@@ -95,10 +95,11 @@ impl<'m, S: Scheme, B: Barrier, L: RawLock, const SEATS: usize> PageAllocator<'m
     }
 
     /// The page that begins at a frame, for whoever kept only that: with the order and mobility that
-    /// it was asked for. `None` if no zone spans the frame, or there is no such order.
+    /// it was asked for. `None` if no zone manages a frame there, or there is no such order.
     #[must_use]
     pub fn page(&self, pfn: u64, order: u8, mobility: Mobility) -> Option<Page> {
-        let slot = self.pool.zones.iter().position(|zone| zone.number(pfn).is_some())?;
+        let slot =
+            self.pool.zones.iter().position(|zone| zone.pageblock(pfn).is_some_and(|block| block.managed > 0))?;
         (order <= crate::MAX_ORDER).then(|| Page::of(pfn, slot, Tag::new(order, mobility)))
     }
 

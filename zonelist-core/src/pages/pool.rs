@@ -5,7 +5,7 @@ use alloc::boxed::Box;
 use core::ops::Deref;
 
 use super::cache::PageCache;
-use crate::{RawLock, Zone, ZoneId};
+use crate::{RawLock, Zone, ZoneError, ZoneId};
 
 /// Things that are never moved: in memory that the caller gave, or on the heap.
 #[derive(Debug)]
@@ -49,6 +49,9 @@ pub enum SetupError {
         /// How many are needed: one more than the highest [`ZoneId::index`].
         needed: usize,
     },
+    /// A zone can't be made.
+    #[error(transparent)]
+    Zone(#[from] ZoneError),
     /// There are fewer caches than seats times zones.
     #[error("{caches} page caches; expected at least {needed}, for each seat as many as there are zones")]
     Caches {

@@ -20,6 +20,10 @@ impl<'m> HandedOut<'m> {
         Self(words)
     }
 
+    pub(super) fn into_memory(self) -> Memory<'m, u64> {
+        self.0
+    }
+
     fn at(frame: u32) -> (usize, u32) {
         (frame as usize / 16, frame % 16 * 4)
     }

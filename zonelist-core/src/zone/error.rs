@@ -26,6 +26,12 @@ pub enum ZoneError {
         /// How many are needed: [`Zone::words`](crate::Zone::words).
         needed: usize,
     },
+    /// The heap has no room for the metadata.
+    #[error("{bytes} bytes of metadata; expected a heap that has them")]
+    Heap {
+        /// How many are needed.
+        bytes: usize,
+    },
 }
 
 /// Why nothing was done to a range of frames.
@@ -60,6 +66,9 @@ pub enum RangeError {
         /// The frame.
         pfn: u64,
     },
+    /// The zone has no metadata: it is vacant.
+    #[error("the zone is vacant; expected one that has its metadata")]
+    Vacant,
     /// A pageblock is isolated, or is not, contrary to what was asked.
     #[error("the pageblock of frame {pfn} is {}isolated already; expected the opposite", if *.isolated { "" } else { "not " })]
     Isolation {

@@ -14,7 +14,7 @@
 //! blocks that are not isolated.
 
 use super::{
-    FreeError, Mobility, PAGEBLOCK_FRAMES, PAGEBLOCK_ORDER, Pageblock,
+    FreeError, Layout, Mobility, PAGEBLOCK_FRAMES, PAGEBLOCK_ORDER, Pageblock, ZoneError,
     block::Block,
     group::Group,
     line::{self, Line},
@@ -60,6 +60,30 @@ impl<'m> Frames<'m> {
         };
         frames.lines.fill([0; 8]);
         frames
+    }
+
+    /// Without metadata: there is room for no frame.
+    pub(super) fn none() -> Self {
+        Self::new(Memory::Given(&mut []), Memory::Given(&mut []), Memory::Given(&mut []))
+    }
+
+    /// With metadata from the heap.
+    #[cfg(feature = "alloc")]
+    pub(super) fn on_heap(layout: &Layout) -> Result<Self, ZoneError> {
+        let blocks = layout.blocks;
+        let sets = Memory::zeroed(0, Shelves::words(blocks))?;
+        let frames = Self::new(Memory::zeroed([0; 8], blocks)?, Memory::zeroed(0, blocks)?, sets);
+        #[cfg(feature = "checked")]
+        let frames = {
+            let handed_out = super::checked::HandedOut::new(Memory::zeroed(0, super::CHECKED * blocks)?);
+            Self { handed_out, ..frames }
+        };
+        Ok(frames)
+    }
+
+    /// Whether there is no metadata.
+    pub(super) fn is_none(&self) -> bool {
+        self.lines.is_empty()
     }
 
     /// What is known of a block, its free frames counted anew where that word is behind.

@@ -3,7 +3,10 @@
 use core::ops::{Deref, DerefMut};
 
 #[cfg(feature = "alloc")]
-use alloc::boxed::Box;
+use alloc::{boxed::Box, vec::Vec};
+
+#[cfg(feature = "alloc")]
+use super::ZoneError;
 
 /// Metadata of one sort.
 #[derive(Debug)]
@@ -11,6 +14,17 @@ pub(super) enum Memory<'m, T> {
     Given(&'m mut [T]),
     #[cfg(feature = "alloc")]
     Owned(Box<[T]>),
+}
+
+#[cfg(feature = "alloc")]
+impl<T: Clone> Memory<'_, T> {
+    /// So many of them, on the heap.
+    pub(super) fn zeroed(zero: T, count: usize) -> Result<Self, ZoneError> {
+        let mut things = Vec::new();
+        things.try_reserve_exact(count).map_err(|_| ZoneError::Heap { bytes: count * size_of::<T>() })?;
+        things.resize(count, zero);
+        Ok(Self::Owned(things.into_boxed_slice()))
+    }
 }
 
 impl<T> Deref for Memory<'_, T> {

@@ -17,6 +17,7 @@
 //! - **Frames come and go**: a zone is made without any, over the span that it can ever have.
 //!   [`Zone::add`] and [`Zone::withdraw`] change which frames it manages; holes and what was
 //!   reserved at start are simply never added. [`Zone::isolate`] puts free frames out of reach.
+//!   A [`Zone::vacant`] one has no metadata either, until its node comes.
 //! - **Marks**: [`Zone::set_marks`] and [`Zone::allows`].
 //!
 //! ```
@@ -50,9 +51,8 @@ mod singles;
 mod start;
 mod supply;
 mod urgency;
+mod vacant;
 
-#[cfg(feature = "alloc")]
-use alloc::{boxed::Box, vec};
 use core::{fmt, ops::Range};
 
 use crate::{Locked, RawLock, Spin, ZoneId, ZoneKind, sync::fault};
@@ -65,6 +65,7 @@ use shelves::Shelves;
 use supply::Counters;
 pub(crate) use supply::{Supplied, count};
 pub use urgency::Urgency;
+pub use vacant::ZoneMetadata;
 
 /// The longest block that a zone can hand out has `2^MAX_ORDER` frames.
 pub const MAX_ORDER: u8 = 10;
@@ -186,16 +187,10 @@ impl<'m, L: RawLock> Zone<'m, L> {
     /// The same, with its metadata on the heap.
     ///
     /// # Errors
-    /// The span is empty or too long, or the order too high.
+    /// The span is empty or too long, the order too high, or the heap has not so much.
     #[cfg(feature = "alloc")]
     pub fn boxed(id: ZoneId, span: Range<u64>, max_order: u8, lock: L) -> Result<Self, ZoneError> {
-        fn zeroed<T: Clone>(zero: T, count: usize) -> Memory<'static, T> {
-            Memory::Owned(Box::from(vec![zero; count]))
-        }
-        let blocks = Self::check(&span, max_order)?.blocks;
-        let frames = Frames::new(zeroed([0; 8], blocks), zeroed(0, blocks), zeroed(0, Shelves::words(blocks)));
-        #[cfg(feature = "checked")]
-        let frames = Frames { handed_out: checked::HandedOut::new(zeroed(0, CHECKED * blocks)), ..frames };
+        let frames = Frames::on_heap(&Self::check(&span, max_order)?)?;
         Ok(Self::over(id, span, max_order, frames, lock))
     }
 

@@ -97,6 +97,7 @@ fn parts(frames: Range<u32>) -> impl Iterator<Item = (usize, Range<usize>)> {
 impl Frames<'_> {
     /// Takes frames into the zone, free; those of an isolated pageblock stay out of reach.
     pub(super) fn add(&mut self, frames: Range<u32>) -> Result<(), RangeError> {
+        self.furnished()?;
         for (block, part) in parts(frames.clone()) {
             let state = self.block(block);
             let clash = part.clone().find(|&frame| line::any_free(&self.lines[block], frame, 0));
@@ -112,6 +113,22 @@ impl Frames<'_> {
             self.set_free(block, part);
         }
         Ok(())
+    }
+
+    fn furnished(&self) -> Result<(), RangeError> {
+        if self.is_none() { Err(RangeError::Vacant) } else { Ok(()) }
+    }
+
+    /// The first frame of a range that is not free.
+    pub(super) fn first_in_use(&self, frames: Range<u32>) -> Option<u32> {
+        if self.is_none() {
+            return Some(frames.start);
+        }
+        // Most blocks are free as a whole, or not at all: a look at the word says so.
+        parts(frames).filter(|(block, _)| self.block(*block).free() < PAGEBLOCK_FRAMES).find_map(|(block, mut part)| {
+            let frame = part.find(|&frame| !line::any_free(&self.lines[block], frame, 0))?;
+            Some((block * PAGEBLOCK_FRAMES + frame) as u32)
+        })
     }
 
     /// Frees frames of a block one by one, and renews its hint.
@@ -138,10 +155,9 @@ impl Frames<'_> {
 
     /// Takes frames out of the zone, all of them free.
     pub(super) fn withdraw(&mut self, frames: Range<u32>) -> Result<(), RangeError> {
-        for (block, mut part) in parts(frames.clone()) {
-            if let Some(frame) = part.find(|&frame| !line::any_free(&self.lines[block], frame, 0)) {
-                return Err(RangeError::NotFree { pfn: (block * PAGEBLOCK_FRAMES + frame) as u64 });
-            }
+        self.furnished()?;
+        if let Some(frame) = self.first_in_use(frames.clone()) {
+            return Err(RangeError::NotFree { pfn: frame.into() });
         }
         for (block, part) in parts(frames) {
             self.set_taken(block, part.clone());
@@ -154,6 +170,7 @@ impl Frames<'_> {
 
     /// Puts whole pageblocks out of reach, or back into it.
     pub(super) fn set_isolated(&mut self, blocks: Range<usize>, isolated: bool) -> Result<(), RangeError> {
+        self.furnished()?;
         if let Some(block) = blocks.clone().find(|&block| self.block(block).is_isolated() == isolated) {
             return Err(RangeError::Isolation { pfn: (block * PAGEBLOCK_FRAMES) as u64, isolated });
         }
@@ -167,6 +184,8 @@ impl Frames<'_> {
 
     /// Says what pageblocks are for from now on.
     pub(super) fn set_mobility(&mut self, blocks: Range<usize>, mobility: Mobility) {
-        blocks.for_each(|block| self.put(block, self.block(block).with_group(Group::of(0, mobility))));
+        if !self.is_none() {
+            blocks.for_each(|block| self.put(block, self.block(block).with_group(Group::of(0, mobility))));
+        }
     }
 }

@@ -12,12 +12,15 @@ mod torn;
 mod undone;
 mod windows;
 
-use std::sync::{Arc, Mutex};
+use std::{
+    ops::Range,
+    sync::{Arc, Mutex},
+};
 
 use zonelist_core::{
-    Machine, MachineDescription, Memory, NodeId, Rules, Tunables, ZoneId, ZoneKind, ZoneSize,
-    hotplug::{Block, BlockState, Blocks, Frames, Operation, Pinned, RunningMachine, State},
-    publish::{FullFence, Published},
+    Machine, MachineDescription, Memory, NodeId, Rules, Tunables, ZoneId, ZoneKind, ZoneSize, Zonelists,
+    hotplug::{Block, BlockState, Blocks, Frames, FramesError, Limit, Operation, RunningMachine, State},
+    publish::{FullFence, PublishError, Published},
 };
 
 use support::{Puppet, Snapshot};
@@ -83,10 +86,41 @@ fn state() -> State {
 }
 
 /// A machine that publishes through a scheme which does what a test says.
-type Running<F = ()> = RunningMachine<Puppet<Snapshot>, FullFence, F, zonelist_core::Spin, 4>;
+type Running<H = ()> = RunningMachine<Hooked<H>>;
 
-fn running<F: Frames>(scheme: Puppet<Snapshot>, frames: F) -> Running<F> {
-    RunningMachine::new(state(), Published::new(scheme), frames).unwrap()
+fn running<H: Hook>(scheme: Puppet<Snapshot>, hook: H) -> Running<H> {
+    RunningMachine::new(state(), Hooked { published: Published::new(scheme), hook }).unwrap()
+}
+
+/// Stands for an allocator.
+trait Hook {
+    fn take(&self, _: ZoneId, _: Range<u64>) -> Result<(), FramesError> {
+        Ok(())
+    }
+
+    fn give(&self, _: ZoneId, _: Range<u64>) {}
+}
+
+impl Hook for () {}
+
+/// One that is told of pages, and publishes.
+struct Hooked<H> {
+    published: Published<Puppet<Snapshot>, FullFence, 4>,
+    hook: H,
+}
+
+impl<H: Hook> Frames for Hooked<H> {
+    fn publish(&self, lists: &Zonelists) -> Result<(), PublishError> {
+        self.published.publish(lists).map(drop)
+    }
+
+    fn take(&self, _: &State, zone: ZoneId, frames: Range<u64>, _: &mut dyn Limit) -> Result<(), FramesError> {
+        self.hook.take(zone, frames)
+    }
+
+    fn give(&self, zone: ZoneId, frames: Range<u64>) {
+        self.hook.give(zone, frames);
+    }
 }
 
 /// Stands for an allocator: keeps what it was told, and refuses a pinned block.
@@ -108,16 +142,16 @@ impl Ledger {
 /// The block of which a page is pinned.
 const PINNED: u64 = 9;
 
-impl Frames for Ledger {
-    fn take(&self, zone: ZoneId, frames: std::ops::Range<u64>) -> Result<(), Pinned> {
+impl Hook for Ledger {
+    fn take(&self, zone: ZoneId, frames: Range<u64>) -> Result<(), FramesError> {
         if frames.start / PAGES == PINNED {
-            return Err(Pinned { pfn: frames.start + 7 });
+            return Err(FramesError::Pinned { pfn: frames.start + 7 });
         }
         self.0.lock().unwrap().push(Told::Take(zone, frames.start / PAGES));
         Ok(())
     }
 
-    fn give(&self, zone: ZoneId, frames: std::ops::Range<u64>) {
+    fn give(&self, zone: ZoneId, frames: Range<u64>) {
         self.0.lock().unwrap().push(Told::Give(zone, frames.start / PAGES));
     }
 }

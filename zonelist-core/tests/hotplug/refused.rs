@@ -49,7 +49,7 @@ fn every_refusal_leaves_the_machine_as_it_was() {
         assert!(error.to_string().contains("; expected "), "{error}");
         assert_eq!(running.state(), before, "{operation:?}");
     }
-    assert_eq!(running.frames().told(), [], "no page was moved");
+    assert_eq!(running.frames().hook.told(), [], "no page was moved");
 }
 
 #[test]

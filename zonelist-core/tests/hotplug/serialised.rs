@@ -46,7 +46,7 @@ fn concurrent_operations_are_serialised_and_none_is_lost() {
     });
 
     // The allocator was told within each operation: its ledger is the order they were done in.
-    let told = running.frames().told();
+    let told = running.frames().hook.told();
     let done = results.iter().filter(|(_, result)| result.is_ok()).count();
     assert_eq!(told.len(), done, "each success is in it once");
     assert!(done > EACH && done < results.len(), "{done} of {} were done", results.len());

@@ -10,11 +10,11 @@ use std::{
 
 use zonelist_core::{
     Capacity, Slots, StopWorld, ZoneId, ZoneKind,
-    hotplug::{Errno, Frames, OnlineTo, Operation, Pinned, RunningMachine},
+    hotplug::{Errno, FramesError, OnlineTo, Operation, RunningMachine},
     publish::{FullFence, PublishError, Published},
 };
 
-use super::{Ledger, Told, node, offline, online, running, state, support::Puppet, zone};
+use super::{Hook, Ledger, Told, node, offline, online, running, state, support::Puppet, zone};
 
 /// Publishes so many versions, then refuses or panics.
 fn failing(after: usize, panics: bool) -> Puppet<super::Snapshot> {
@@ -33,7 +33,7 @@ fn a_publish_that_fails_undoes_the_operation() {
         let before = running.state();
         assert_eq!(running.apply(&operation).unwrap_err().errno(), Errno::Busy);
         assert_eq!(running.state(), before);
-        assert_eq!(running.frames().told(), [], "pages that came were not given");
+        assert_eq!(running.frames().hook.told(), [], "pages that came were not given");
         running.apply(&operation).unwrap();
     }
 }
@@ -49,7 +49,7 @@ fn pages_that_were_taken_are_given_back() {
         assert_eq!(running.state(), before);
         let movable = zone(1, ZoneKind::Movable);
         let (take, give) = (Told::Take(movable, 10), Told::Give(movable, 10));
-        assert_eq!(running.frames().told(), [give.clone(), take, give]);
+        assert_eq!(running.frames().hook.told(), [give.clone(), take, give]);
         running.apply(&offline(10)).unwrap();
     }
 }
@@ -68,13 +68,11 @@ fn a_panic_of_a_scheme_undoes_the_operation() {
 #[derive(Debug, Default)]
 struct Panics(Arc<AtomicUsize>);
 
-impl Frames for Panics {
-    fn take(&self, _: ZoneId, _: std::ops::Range<u64>) -> Result<(), Pinned> {
+impl Hook for Panics {
+    fn take(&self, _: ZoneId, _: std::ops::Range<u64>) -> Result<(), FramesError> {
         assert_ne!(self.0.fetch_add(1, SeqCst), 0, "an owner's own bug");
         Ok(())
     }
-
-    fn give(&self, _: ZoneId, _: std::ops::Range<u64>) {}
 }
 
 #[test]
@@ -90,14 +88,12 @@ fn a_panic_of_the_allocator_leaves_the_machine_as_it_was() {
 fn lists_that_do_not_fit_are_no_memory() {
     let room = Capacity::of(state().lists().lists());
     let published: Published<_, FullFence, 1> = Published::new(StopWorld::new(Slots::boxed(room)));
-    let running: RunningMachine<_, _, (), zonelist_core::Spin, 1> =
-        RunningMachine::new(state(), published, ()).unwrap();
+    let running = RunningMachine::new(state(), published).unwrap();
     let before = running.state();
     let error = running.apply(&online(10, OnlineTo::Movable)).unwrap_err();
     assert_eq!((error.errno(), running.state()), (Errno::Nomem, before), "{error}");
 
     let small: Published<_, FullFence, 1> = Published::new(StopWorld::new(Slots::boxed(Capacity::new(1, 1).unwrap())));
-    let refused: Result<RunningMachine<_, _, (), zonelist_core::Spin, 1>, _> = RunningMachine::new(state(), small, ());
-    assert!(matches!(refused, Err(PublishError::Capacity(_))));
+    assert!(matches!(RunningMachine::new(state(), small), Err(PublishError::Capacity(_))));
     assert!((state().capacity().zones(), state().capacity().nodes()) == (16, 4));
 }

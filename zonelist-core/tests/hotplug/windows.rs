@@ -10,11 +10,10 @@ use std::{
 
 use zonelist_core::{
     Request, ZoneId, ZoneKind,
-    hotplug::{Frames, OnlineTo, Pinned},
-    publish::Published,
+    hotplug::{FramesError, OnlineTo},
 };
 
-use super::{PAGES, Running, node, offline, online, state, support::Puppet, zone};
+use super::{Hook, PAGES, Running, node, offline, online, running, support::Puppet, zone};
 
 /// What was seen when: the zones listed, those with marks, the blocks whose pages are in reach.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -38,8 +37,8 @@ const ZONE: (u16, ZoneKind) = (1, ZoneKind::Movable);
 impl Watch {
     fn look(&self, at: &'static str) {
         let Some(running) = self.machine.lock().unwrap().as_ref().and_then(Weak::upgrade) else { return };
-        let any = running.filter(&Request::up_to(ZoneKind::Movable));
-        let mut reader = running.reader().unwrap();
+        let any = running.frames().published.filter(&Request::up_to(ZoneKind::Movable));
+        let mut reader = running.frames().published.reader().unwrap();
         let listed = reader.enter().walk(node(0), &any).any(|entry| entry.zone() == zone(ZONE.0, ZONE.1));
         let state = running.state();
         let marked = state.zones().any(|info| info.size.zone == zone(ZONE.0, ZONE.1) && info.marks.min > 0);
@@ -48,8 +47,8 @@ impl Watch {
     }
 }
 
-impl Frames for Watch {
-    fn take(&self, _: ZoneId, frames: Range<u64>) -> Result<(), Pinned> {
+impl Hook for Watch {
+    fn take(&self, _: ZoneId, frames: Range<u64>) -> Result<(), FramesError> {
         self.look("take");
         self.in_reach.lock().unwrap().retain(|&block| block != frames.start / PAGES);
         Ok(())
@@ -70,8 +69,7 @@ fn pages_are_in_reach_only_of_a_listed_zone_and_a_listed_zone_has_marks() {
         publishes.look("publish");
         Ok(())
     });
-    let running = Running::new(state(), Published::new(scheme), watch.clone()).unwrap();
-    let running = Arc::new(running);
+    let running = Arc::new(running(scheme, watch.clone()));
     *watch.machine.lock().unwrap() = Some(Arc::downgrade(&running));
     for operation in [online(10, OnlineTo::Movable), online(11, OnlineTo::Movable), offline(10), offline(11)] {
         running.apply(&operation).unwrap();

@@ -6,18 +6,18 @@ use std::sync::{
 };
 
 use zonelist_core::{
-    Machine, MachineDescription, Memory, NodeId, Request, Rules, Slot, Spin, StopWorld, Tunables, ZoneId,
+    Machine, MachineDescription, Memory, NodeId, Request, Rules, Slot, StopWorld, Tunables, ZoneId,
     ZoneKind::{Movable, Normal},
     ZoneSize,
     conformance::models::{NODE, killed},
     hotplug::{Block, BlockState, Blocks, OnlineTo, Operation, RunningMachine, State},
-    publish::FullFence,
+    publish::{FullFence, Published},
 };
 
 use super::stop_world;
 
 /// A machine whose one spare block makes or empties its Movable zone.
-fn machine(online: bool) -> RunningMachine<StopWorld<Box<[Slot]>>, FullFence, (), Spin, 1> {
+fn machine(online: bool) -> RunningMachine<Published<StopWorld<Box<[Slot]>>, FullFence, 1>> {
     const PAGES: u64 = 1 << 12;
     let node = NodeId::new(NODE).unwrap();
     let size = |kind, start_pfn| ZoneSize {
@@ -47,7 +47,7 @@ fn machine(online: bool) -> RunningMachine<StopWorld<Box<[Slot]>>, FullFence, ()
     let block = Block { number: 1, node: Some(node), state, has_holes: false, memmap_pages: 0 };
     let blocks = Blocks { pages: PAGES, list: vec![block], ..Blocks::default() };
     let state = State::booted(Machine::new(description).unwrap().0, blocks, Rules::LINUX_6_1).unwrap();
-    RunningMachine::new(state, stop_world(), ()).unwrap()
+    RunningMachine::new(state, stop_world()).unwrap()
 }
 
 /// Explores a block that comes or goes while somebody looks at lists and marks, in that order or the other.
@@ -63,8 +63,8 @@ fn explore_marks(online: bool, operation: &'static Operation) {
             move || running.apply(operation).map(drop).unwrap()
         });
         let listed = || {
-            let any = running.filter(&Request::up_to(Movable));
-            let mut reader = running.reader().unwrap();
+            let any = running.frames().filter(&Request::up_to(Movable));
+            let mut reader = running.frames().reader().unwrap();
             reader.enter().walk(NodeId::new(NODE).unwrap(), &any).any(|entry| entry.kind() == Movable)
         };
         let marked = || running.state().zones().any(|info| info.size.zone.kind() == Movable && info.marks.min > 0);

@@ -1,0 +1,297 @@
+//! A page allocator whose memory comes and goes.
+
+use alloc::vec::Vec;
+use core::ops::Range;
+
+use super::{Backing, Frames, FramesError, Limit, State, undo::Undo};
+use crate::{
+    Class, Exchange, Local, MAX_ORDER, Marks, Mobility, NodeId, NodeSet, Owners, PAGEBLOCK_FRAMES, Page, PageAllocator,
+    PageRequest, RawLock, Request, SetupError, Spin, Zone, ZoneId, ZoneKind, Zonelists,
+    publish::{Barrier, FullFence, PublishError, Published, ReaderError, Reclaim, Scheme},
+    sync::{
+        Backoff,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
+};
+
+/// A page allocator, as a [`RunningMachine`](super::RunningMachine) brings memory to it and takes it away.
+///
+/// A block that goes off line is isolated first; all caches of its zone are drained and kept off;
+/// pages that their `O`wners can move are moved to other nodes; for the rest it is waited, and if
+/// that takes too long or some page is pinned, all is undone but the moves. `K` is the memory behind
+/// the frames.
+///
+/// What is kept for the zones of a node that is removed, some 0.15 byte a frame, is given back to
+/// the heap after a grace period where the scheme knows of such ([`AllocatorFrames::reclaiming`]),
+/// and else kept, in case the node comes again: Linux keeps it for ever.
+#[derive(Debug)]
+pub struct AllocatorFrames<'m, S, B = FullFence, L = Spin, const SEATS: usize = 64, O = (), K = ()> {
+    allocator: PageAllocator<'m, S, B, L, SEATS>,
+    owners: O,
+    backing: K,
+    grace: Option<fn(&Published<S, B, SEATS>)>,
+    /// Of zones whose nodes were removed: those freed, those kept.
+    structures: [AtomicUsize; 2],
+}
+
+/// What became of the metadata of zones whose nodes were removed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Structures {
+    /// Given back, so often.
+    pub freed: usize,
+    /// Kept, so often.
+    pub kept: usize,
+}
+
+impl<'m, S: Scheme, B: Barrier, L: RawLock + Default, const SEATS: usize> AllocatorFrames<'m, S, B, L, SEATS> {
+    /// An allocator with every zone that the machine can have, still without a frame: [`AllocatorFrames::boot`].
+    ///
+    /// Blocks that are added later must lie between those that their node has.
+    ///
+    /// # Errors
+    /// A zone can't be made, or there is none.
+    pub fn of(published: Published<S, B, SEATS>, state: &State) -> Result<Self, SetupError> {
+        let zone = |(id, span)| Zone::vacant(id, span, MAX_ORDER, L::default());
+        let zones = state.possible_zones().map(zone).collect::<Result<Vec<_>, _>>()?;
+        Ok(Self::over(PageAllocator::boxed(published, zones)?))
+    }
+}
+
+impl<'m, S: Scheme, B: Barrier, L: RawLock, const SEATS: usize> AllocatorFrames<'m, S, B, L, SEATS> {
+    /// An allocator whose zones the caller has made, and filled.
+    pub fn over(allocator: PageAllocator<'m, S, B, L, SEATS>) -> Self {
+        let structures = [AtomicUsize::new(0), AtomicUsize::new(0)];
+        Self { allocator, owners: (), backing: (), grace: None, structures }
+    }
+}
+
+impl<'m, S: Scheme, B: Barrier, L: RawLock, const SEATS: usize, O: Owners, K: Backing>
+    AllocatorFrames<'m, S, B, L, SEATS, O, K>
+{
+    /// The same, with owners of movable pages.
+    pub fn with_owners<P: Owners>(self, owners: P) -> AllocatorFrames<'m, S, B, L, SEATS, P, K> {
+        let Self { allocator, backing, grace, structures, .. } = self;
+        AllocatorFrames { allocator, owners, backing, grace, structures }
+    }
+
+    /// The same, with memory behind its frames.
+    pub fn with_backing<J: Backing>(self, backing: J) -> AllocatorFrames<'m, S, B, L, SEATS, O, J> {
+        let Self { allocator, owners, grace, structures, .. } = self;
+        AllocatorFrames { allocator, owners, backing, grace, structures }
+    }
+
+    /// The same, but what is kept for the zones of a node that is removed is freed after a grace period.
+    #[must_use]
+    pub fn reclaiming(mut self) -> Self
+    where
+        S: Reclaim,
+    {
+        self.grace = Some(Published::synchronize);
+        self
+    }
+
+    /// Brings the frames that the machine has booted with.
+    ///
+    /// # Errors
+    /// There is no memory for them, or one of them is in two zones.
+    pub fn boot(self, state: &State) -> Result<Self, FramesError> {
+        for zone in state.zones().map(|info| info.size.zone) {
+            for frames in state.frames_of(zone) {
+                self.bring(zone, frames.clone())?;
+                self.give(zone, frames);
+            }
+        }
+        Ok(self)
+    }
+
+    /// The allocator.
+    #[must_use]
+    pub fn allocator(&self) -> &PageAllocator<'m, S, B, L, SEATS> {
+        &self.allocator
+    }
+
+    /// Those whose pages can be moved.
+    #[must_use]
+    pub fn owners(&self) -> &O {
+        &self.owners
+    }
+
+    /// The memory behind the frames.
+    #[must_use]
+    pub fn backing(&self) -> &K {
+        &self.backing
+    }
+
+    /// What became of the metadata of zones whose nodes were removed.
+    #[must_use]
+    pub fn structures(&self) -> Structures {
+        let [freed, kept] = &self.structures;
+        Structures { freed: freed.load(Relaxed), kept: kept.load(Relaxed) }
+    }
+
+    fn zone(&self, zone: ZoneId) -> Result<&Zone<'m, L>, FramesError> {
+        self.allocator.zone(zone).ok_or(FramesError::NoZone { zone })
+    }
+
+    /// Moves pages and waits for others, until all these frames, which are isolated, are free.
+    fn empty(
+        &self,
+        state: &State,
+        zone: &Zone<'m, L>,
+        frames: &Range<u64>,
+        limit: &mut dyn Limit,
+    ) -> Result<(), FramesError> {
+        let mut exchange = Elsewhere::new(&self.allocator, state, zone.id().node())?;
+        let mut backoff = Backoff::default();
+        loop {
+            let moved = self.owners.move_away(frames, &mut exchange);
+            moved.map_err(|pinned| FramesError::Pinned { pfn: pinned.pfn })?;
+            let Some(pfn) = zone.first_in_use(frames.clone())? else { return Ok(()) };
+            limit.go_on().map_err(|why| FramesError::InUse { pfn, why })?;
+            backoff.wait();
+        }
+    }
+}
+
+impl<S: Scheme, B: Barrier, L: RawLock, const SEATS: usize, O: Owners, K: Backing> Frames
+    for AllocatorFrames<'_, S, B, L, SEATS, O, K>
+{
+    fn publish(&self, lists: &Zonelists) -> Result<(), PublishError> {
+        self.allocator.published().publish(lists).map(drop)
+    }
+
+    fn set_marks(&self, state: &State) {
+        let kinds = &state.memory().kinds;
+        for info in state.zones() {
+            let Some(zone) = self.allocator.zone(info.size.zone) else { continue };
+            let mut marks =
+                Marks { min: info.marks.min, low: info.marks.low, high: info.marks.high, ..Marks::default() };
+            for (kind, &pages) in kinds.iter().zip(info.reserve) {
+                marks.reserve[kind.index()] = pages;
+            }
+            zone.set_marks(&marks);
+        }
+    }
+
+    fn bring(&self, id: ZoneId, frames: Range<u64>) -> Result<(), FramesError> {
+        let zone = self.zone(id)?;
+        zone.furnish()?;
+        let blocks = pageblocks(zone, &frames);
+        zone.isolate(blocks.clone())?;
+        let isolated = Undo::by(|| rejoin(zone, &blocks));
+        self.backing.commit(id, frames.clone())?;
+        let backed = Undo::by(|| self.backing.release(id, frames.clone()));
+        zone.add(frames.clone())?;
+        backed.keep();
+        isolated.keep();
+        Ok(())
+    }
+
+    fn give(&self, zone: ZoneId, frames: Range<u64>) {
+        if let Ok(zone) = self.zone(zone) {
+            rejoin(zone, &pageblocks(zone, &frames));
+        }
+    }
+
+    fn take(&self, state: &State, id: ZoneId, frames: Range<u64>, limit: &mut dyn Limit) -> Result<(), FramesError> {
+        let zone = self.zone(id)?;
+        if let Some(pfn) = first_reserved(zone, &frames) {
+            return Err(FramesError::Pinned { pfn });
+        }
+        let blocks = pageblocks(zone, &frames);
+        zone.isolate(blocks.clone())?;
+        let isolated = Undo::by(|| rejoin(zone, &blocks));
+        self.allocator.without_caches(id, || self.empty(state, zone, &frames, limit))?;
+        isolated.keep();
+        Ok(())
+    }
+
+    fn release(&self, id: ZoneId, frames: Range<u64>) {
+        let Ok(zone) = self.zone(id) else { return };
+        // They are isolated, so those that were free are.
+        if zone.withdraw(frames.clone()).is_ok() {
+            self.backing.release(id, frames.clone());
+        }
+        rejoin(zone, &pageblocks(zone, &frames));
+    }
+
+    /// A walk over an old list that comes to such a zone finds under its lock that it has nothing, under any scheme.
+    fn forget(&self, node: NodeId) {
+        let [freed, kept] = &self.structures;
+        for zone in self.allocator.zones().iter().filter(|zone| zone.id().node() == node && !zone.is_vacant()) {
+            match self.grace {
+                Some(synchronize) => {
+                    if let Some(metadata) = zone.vacate() {
+                        synchronize(self.allocator.published());
+                        drop(metadata);
+                        freed.fetch_add(1, Relaxed);
+                    }
+                }
+                None => {
+                    kept.fetch_add(1, Relaxed);
+                }
+            }
+        }
+    }
+}
+
+/// The whole pageblocks that frames are in, as far as the zone spans them.
+fn pageblocks<L: RawLock>(zone: &Zone<'_, L>, frames: &Range<u64>) -> Range<u64> {
+    let (span, block) = (zone.span(), PAGEBLOCK_FRAMES as u64);
+    (frames.start / block * block).max(span.start)..frames.end.next_multiple_of(block).min(span.end)
+}
+
+/// Puts pageblocks that we have isolated back into reach.
+fn rejoin<L: RawLock>(zone: &Zone<'_, L>, blocks: &Range<u64>) {
+    let rejoined = zone.rejoin(blocks.clone());
+    debug_assert!(rejoined.is_ok(), "{rejoined:?}");
+}
+
+/// The first pageblock of which some of these frames are not managed, and so nobody's to give.
+fn first_reserved<L: RawLock>(zone: &Zone<'_, L>, frames: &Range<u64>) -> Option<u64> {
+    let starts = pageblocks(zone, frames).step_by(PAGEBLOCK_FRAMES);
+    starts.map(|start| start.max(frames.start)).find(|&start| {
+        let end = (start + 1).next_multiple_of(PAGEBLOCK_FRAMES as u64).min(frames.end);
+        zone.pageblock(start).is_none_or(|block| (block.managed as u64) < end - start)
+    })
+}
+
+/// Pages on other nodes, for those that have to move. On the same one if no other has memory.
+struct Elsewhere<'a, 'm, S: Scheme, B: Barrier, L: RawLock, const SEATS: usize> {
+    allocator: &'a PageAllocator<'m, S, B, L, SEATS>,
+    local: Local<'a, 'm, S, B, L, SEATS>,
+    node: NodeId,
+    nodes: NodeSet,
+    /// The class of the last page asked for, which is that of the next one for the most part.
+    class: Option<(u8, Mobility, Class<S>)>,
+}
+
+impl<'a, 'm, S: Scheme, B: Barrier, L: RawLock, const SEATS: usize> Elsewhere<'a, 'm, S, B, L, SEATS> {
+    fn new(allocator: &'a PageAllocator<'m, S, B, L, SEATS>, state: &State, node: NodeId) -> Result<Self, ReaderError> {
+        let mut nodes = *state.has_memory();
+        nodes.remove(node);
+        if nodes.is_empty() {
+            nodes.insert(node);
+        }
+        Ok(Self { allocator, local: allocator.local()?, node, nodes, class: None })
+    }
+}
+
+impl<S: Scheme, B: Barrier, L: RawLock, const SEATS: usize> Exchange for Elsewhere<'_, '_, S, B, L, SEATS> {
+    fn take(&mut self, like: Page) -> Option<Page> {
+        let (order, mobility) = (like.order(), like.mobility());
+        if self.class.as_ref().is_none_or(|class| (class.0, class.1) != (order, mobility)) {
+            let highest = if mobility == Mobility::Movable { ZoneKind::Movable } else { ZoneKind::Normal };
+            let zones = Request { nodes: Some(self.nodes), ..Request::up_to(highest) };
+            let request = PageRequest { zones, ..PageRequest::up_to(highest) }.order(order).mobility(mobility);
+            self.class = Some((order, mobility, self.allocator.class(&request).ok()?));
+        }
+        let (_, _, class) = self.class.as_ref()?;
+        self.local.alloc(self.node, class).ok()
+    }
+
+    fn give(&mut self, page: Page) {
+        // Handed out by this allocator, or its owner is at fault, and then it is left alone.
+        let _ = self.local.free(page);
+    }
+}

@@ -1,0 +1,110 @@
+//! Who hands out a machine's pages, as the operations on it see him.
+
+use core::ops::Range;
+
+use super::{Limit, State, Stop};
+use crate::{
+    NodeId, RangeError, ZoneError, ZoneId, Zonelists,
+    publish::{Barrier, PublishError, Published, ReaderError, Scheme},
+};
+
+/// Who publishes the lists of a machine, and hands out the pages that they lead to.
+///
+/// A [`Published`] is one that hands out no pages: they always come and go. An
+/// [`AllocatorFrames`](super::AllocatorFrames) is a page allocator.
+///
+/// A block's pages come by [`bring`](Frames::bring), then, when their zone has marks and is listed,
+/// [`give`](Frames::give); they go by [`take`](Frames::take), then, when the lists are without the
+/// zone, [`release`](Frames::release). What fails midway is undone by the opposite. All are called
+/// within an operation, one at a time, and must not do one themselves.
+pub trait Frames {
+    /// Publishes lists.
+    ///
+    /// # Errors
+    /// Readers go on to see those before.
+    fn publish(&self, lists: &Zonelists) -> Result<(), PublishError>;
+
+    /// Sets the marks and reserves of all zones that the state has.
+    fn set_marks(&self, _state: &State) {}
+
+    /// Takes frames into a zone, out of reach. All that can fail when memory comes is done here.
+    ///
+    /// # Errors
+    /// Nothing has changed.
+    fn bring(&self, _zone: ZoneId, _frames: Range<u64>) -> Result<(), FramesError> {
+        Ok(())
+    }
+
+    /// Puts frames into reach that are out of it.
+    fn give(&self, _zone: ZoneId, _frames: Range<u64>) {}
+
+    /// Puts frames of a zone out of reach and sees to it that nobody uses them any more. Pages that can be moved go
+    /// to other nodes that `state` says have memory, or if there is none stay on this one; for the rest it waits as
+    /// long as `limit` says.
+    ///
+    /// # Errors
+    /// Some frame can't be had. All are in reach again, as they were.
+    fn take(
+        &self,
+        _state: &State,
+        _zone: ZoneId,
+        _frames: Range<u64>,
+        _limit: &mut dyn Limit,
+    ) -> Result<(), FramesError> {
+        Ok(())
+    }
+
+    /// Takes frames out of a zone that are out of reach, and in use by nobody.
+    fn release(&self, _zone: ZoneId, _frames: Range<u64>) {}
+
+    /// Gives up what is kept for the zones of a node that is gone, if walks over old lists allow that.
+    fn forget(&self, _node: NodeId) {}
+}
+
+/// Why frames were not brought or taken.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum FramesError {
+    /// Its owner says that a page can't be moved, or nobody was ever given it and it is not free.
+    #[error("page {pfn} can't be moved; expected only pages that are free or can be moved")]
+    Pinned {
+        /// The page's frame.
+        pfn: u64,
+    },
+    /// A page is still in use, and the caller waits no longer.
+    #[error("page {pfn} is still in use {}; expected only pages that come free in time", match .why {
+        Stop::AtOnce => "and nobody waits for it",
+        Stop::Deadline => "at the deadline",
+        Stop::Cancelled => "and the operation was called off",
+    })]
+    InUse {
+        /// The page's frame.
+        pfn: u64,
+        /// Why not.
+        why: Stop,
+    },
+    /// The allocator has no such zone.
+    #[error("zone {zone}: not the allocator's; expected one that it was given")]
+    NoZone {
+        /// The zone.
+        zone: ZoneId,
+    },
+    /// The frames are out of the zone's span, or theirs are already, or are being taken by somebody else.
+    #[error(transparent)]
+    Range(#[from] RangeError),
+    /// There is no memory for the zone's metadata.
+    #[error(transparent)]
+    Zone(#[from] ZoneError),
+    /// There is no seat for whoever moves pages.
+    #[error(transparent)]
+    Reader(#[from] ReaderError),
+    /// There is no memory behind the frames.
+    #[error(transparent)]
+    Backing(#[from] super::BackingError),
+}
+
+impl<S: Scheme, B: Barrier, const SEATS: usize> Frames for Published<S, B, SEATS> {
+    fn publish(&self, lists: &Zonelists) -> Result<(), PublishError> {
+        Self::publish(self, lists).map(drop)
+    }
+}
