@@ -1,0 +1,81 @@
+//! Pages that are moved: where to, and that what their users hold stays.
+
+use zonelist_core::{
+    Mobility, NodeId, PageRequest, ZoneKind,
+    hotplug::{OnlineTo, Operation},
+};
+
+use super::{Owner, node, offline, page_in_spare, running, spare, spare_frames};
+
+#[test]
+fn pages_of_every_order_go_to_another_node_that_has_memory() {
+    let owner = Owner::default();
+    let running = running(&owner);
+    let (frames, mut handles) = (running.frames(), Vec::new());
+    let mut local = frames.allocator().local().unwrap();
+    for order in [0, 1, 3, 4, 8] {
+        let request = PageRequest::up_to(ZoneKind::Movable).mobility(Mobility::Movable).order(order);
+        let page = local.alloc(node(1), &frames.allocator().class(&request).unwrap()).unwrap();
+        assert!(spare_frames().contains(&page.pfn()));
+        handles.push(frames.owners().insert(page).unwrap());
+    }
+    running.apply(&offline()).unwrap();
+    assert_eq!(owner.moves.lock().unwrap().len(), handles.len());
+    for handle in handles {
+        let page = frames.owners().remove(handle).unwrap();
+        assert_eq!(frames.allocator().zone_of(page).unwrap().id().node(), node(0));
+        local.free(page).unwrap();
+    }
+}
+
+#[test]
+fn where_no_other_node_has_memory_pages_stay_on_theirs() {
+    let owner = Owner::default();
+    let running = running(&owner);
+    (0..super::BLOCKS).for_each(|block| drop(running.apply(&Operation::Offline { block }).unwrap()));
+    assert_eq!(running.state().has_memory().iter().map(NodeId::number).collect::<Vec<_>>(), [1]);
+    let mut local = running.frames().allocator().local().unwrap();
+    let page = page_in_spare(&running, &mut local);
+    let handle = running.frames().owners().insert(page).unwrap();
+    running.apply(&offline()).unwrap();
+    let page = running.frames().owners().remove(handle).unwrap();
+    assert_eq!(running.frames().allocator().zone_of(page).unwrap().id().node(), node(1));
+    local.free(page).unwrap();
+}
+
+#[test]
+fn a_block_that_comes_back_has_its_pages() {
+    let owner = Owner::default();
+    let running = running(&owner);
+    let zone = running.frames().allocator().zone(super::movable(1)).unwrap();
+    for _ in 0..3 {
+        running.apply(&offline()).unwrap();
+        assert_eq!((zone.managed(), zone.free_pages()), (0, 0));
+        running.apply(&Operation::Online { block: spare(1), to: OnlineTo::Movable }).unwrap();
+        assert_eq!((zone.managed() as u64, zone.free_pages() as u64), (super::PAGES, super::PAGES));
+    }
+    assert!(zone.marks().min > 0);
+}
+
+#[test]
+fn handles_that_are_gone_held_or_too_many_are_errors() {
+    use zonelist_core::{HandleError, Movables, MoveError, Page};
+    let page = |pfn: u64| Page::from_word(1 << 63 | pfn).unwrap();
+    let movables = Movables::boxed(|_, _: Page, _: Page| Err(MoveError::Never), 2);
+    let first = movables.insert(page(7)).unwrap();
+    let second = movables.insert(page(8)).unwrap();
+    assert_eq!(movables.insert(page(9)).unwrap_err().page, page(9));
+
+    let held = movables.hold(first).unwrap();
+    assert_eq!((held.page(), movables.remove(first)), (page(7), Err(HandleError::Held)));
+    let all: Vec<_> = std::iter::repeat_with(|| movables.hold(first)).map_while(Result::ok).collect();
+    assert_eq!((all.len(), movables.hold(first).unwrap_err()), ((1 << 12) - 2, HandleError::TooMany));
+    drop((all, held));
+    assert_eq!(movables.remove(first), Ok(page(7)));
+    for outcome in [movables.pin(first), movables.unpin(first), movables.hold(first).map(drop)] {
+        assert_eq!(outcome, Err(HandleError::Gone));
+    }
+    let third = movables.insert(page(9)).unwrap();
+    assert_eq!((third.index(), movables.remove(first)), (first.index(), Err(HandleError::Gone)));
+    assert_eq!((movables.remove(third), movables.remove(second)), (Ok(page(9)), Ok(page(8))));
+}
