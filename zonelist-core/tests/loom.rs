@@ -3,6 +3,8 @@
 
 #[path = "models/hotplug.rs"]
 mod hotplug;
+#[path = "models/movables.rs"]
+mod movables;
 #[path = "models/pages.rs"]
 mod pages;
 

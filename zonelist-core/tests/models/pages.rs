@@ -38,7 +38,7 @@ fn publish<S: Scheme>(published: &Published<S, FullFence, 1>) {
 }
 
 /// Runs every interleaving, says how many there were, and that there were several.
-fn explore(name: &str, preemptions: Option<usize>, model: impl Fn() + Sync + Send + 'static) {
+pub(super) fn explore(name: &str, preemptions: Option<usize>, model: impl Fn() + Sync + Send + 'static) {
     let interleavings = Arc::new(AtomicU64::new(0));
     let explored = Arc::clone(&interleavings);
     let mut builder = loom::model::Builder::new();
