@@ -14,9 +14,11 @@ use std::sync::{
 };
 
 use zonelist_core::{
-    Capacity, Locked, Slot, Slots, Spin, StopWorld, StopWorldPreempted,
+    Locked, Slot, Slots, Spin, StopWorld, StopWorldPreempted,
     ZoneKind::{Movable, Normal},
-    conformance::models::{NODE, Scenario, ZONES, Zone, explore_retirement, first, full, killed},
+    conformance::models::{
+        NODE, ROOM, Refused, Scenario, Zone, explore_races, explore_refusals, explore_retirement, first, full, killed,
+    },
     publish::{FullFence, Published},
 };
 
@@ -26,7 +28,7 @@ const N: Zone = (Normal, NODE);
 const O: Zone = (Normal, 1);
 
 fn table() -> Slots<Box<[Slot]>> {
-    Slots::boxed(Capacity::new(1, ZONES).unwrap())
+    Slots::boxed(ROOM)
 }
 
 fn stop_world<const SEATS: usize>() -> Published<StopWorld<Box<[Slot]>>, FullFence, SEATS> {
@@ -61,6 +63,22 @@ fn stop_world_serialises_two_publishers() {
 #[test]
 fn stop_world_waits_for_a_grace_period() {
     explore_retirement("stop-world: retirement", Some(3), stop_world::<1>);
+}
+
+#[test]
+fn the_races_of_2022_are_absent_under_stop_world() {
+    let races = explore_races("stop-world", None, stop_world::<1>);
+    assert_eq!((races.cursor.tally.torn, races.growing.tally.torn), (0, 0));
+    explore_refusals("stop-world", Some(3), stop_world::<1>);
+}
+
+#[test]
+fn the_stale_cursor_of_2022_is_found_where_a_stopped_world_preempts_walks() {
+    let races = explore_races("preempted", Some(3), preempted::<1>);
+    assert!(races.cursor.tally.missed > 0, "the zone behind the cursor is passed over");
+    assert_eq!(races.growing.tally.empty, 0, "a half-written list is never met");
+    let Refused { growing, .. } = explore_refusals("preempted", Some(3), preempted::<1>);
+    assert_eq!(growing, 0);
 }
 
 #[test]

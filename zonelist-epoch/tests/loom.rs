@@ -10,7 +10,9 @@ use zonelist_core::{
     Capacity, Lists, NodeId, PageAllocator, PageRequest, Row, Spin, Zone, ZoneId,
     ZoneKind::{Movable, Normal},
     Zoneref,
-    conformance::models::{NODE, Scenario, ZONES, Zone as Listed, explore_retirement, first, full, killed},
+    conformance::models::{
+        NODE, Scenario, ZONES, Zone as Listed, explore_races, explore_refusals, explore_retirement, first, full, killed,
+    },
     publish::{FullFence, Published},
 };
 use zonelist_epoch::{AsymmetricEpoch, EpochSwap, Qsbr};
@@ -143,6 +145,19 @@ fn asymmetric_epoch_faults_are_killed() {
     }
     killed("an_old_answer_under_asymmetric_epoch_is_none", "question: never another");
     killed("asymmetric_epoch_waits_for_a_grace_period", "settle: nobody waits");
+}
+
+#[test]
+fn the_races_of_2022_are_absent_under_grace_periods() {
+    for races in [
+        explore_races("epoch-swap", Some(2), epoch_swap),
+        explore_races("asymmetric-epoch", None, asymmetric_epoch),
+        explore_races("qsbr", None, qsbr),
+    ] {
+        assert_eq!((races.cursor.tally.torn, races.growing.tally.torn), (0, 0));
+    }
+    explore_refusals("asymmetric-epoch", Some(2), asymmetric_epoch);
+    explore_refusals("qsbr", Some(2), qsbr);
 }
 
 #[test]

@@ -4,7 +4,7 @@
 use zonelist_core::{
     Capacity, Orders, Place, Slot, Slots,
     ZoneKind::{Movable, Normal},
-    conformance::models::{NODE, Scenario, ZONES, Zone, first, full, killed},
+    conformance::models::{NODE, Refused, Scenario, ZONES, Zone, explore_races, explore_refusals, first, full, killed},
     publish::{FullFence, Published},
 };
 use zonelist_inplace::{InPlace, Presence};
@@ -61,6 +61,15 @@ fn a_walk_in_place_shows_no_zone_long_gone() {
 fn two_publishers_in_place_are_serialised() {
     let scenario = Scenario::new("in-place: two publishers").before(&[N]);
     scenario.publisher(&[&[M, N]]).publisher(&[&[O]]).reader(&[full(Movable)]).preemptions(2).explore(in_place);
+}
+
+#[test]
+fn the_races_of_2022_are_found_in_place() {
+    let races = explore_races("in-place", None, in_place);
+    assert!(races.cursor.tally.missed > 0, "the zone behind the cursor is passed over");
+    assert!(races.growing.tally.empty > 0, "the only zone that serves is nowhere for a moment");
+    let Refused { shrinking, growing } = explore_refusals("in-place", Some(3), in_place);
+    assert!(shrinking > 0 && growing > 0, "{shrinking}, {growing}");
 }
 
 #[test]
@@ -128,6 +137,13 @@ fn more_zones_than_bits_are_seen_whole_or_told() {
 fn two_publishers_through_presence_are_serialised() {
     let scenario = Scenario::new("presence: two publishers").before(&[N]);
     scenario.publisher(&[&[M, N]]).publisher(&[&[O]]).reader(&[full(Movable)]).preemptions(2).explore(presence);
+}
+
+#[test]
+fn the_races_of_2022_are_absent_through_presence() {
+    let races = explore_races("presence", None, presence);
+    assert_eq!((races.cursor.tally.unreported, races.growing.tally.unreported), (0, 0));
+    explore_refusals("presence", Some(3), presence);
 }
 
 #[test]

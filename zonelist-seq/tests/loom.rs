@@ -4,7 +4,7 @@
 use zonelist_core::{
     Capacity, Slot, Slots,
     ZoneKind::{Movable, Normal},
-    conformance::models::{NODE, Scenario, ZONES, Zone, first, full, killed},
+    conformance::models::{NODE, Scenario, ZONES, Zone, explore_races, explore_refusals, first, full, killed},
     publish::{FullFence, Published},
 };
 use zonelist_seq::SeqRetry;
@@ -46,6 +46,14 @@ fn a_walk_across_two_publishes_is_told() {
 fn two_publishers_of_seq_retry_are_serialised() {
     let scenario = Scenario::new("seq-retry: two publishers").before(&[N]);
     scenario.publisher(&[&[M, N]]).publisher(&[&[O]]).reader(&[full(Movable)]).preemptions(2).explore(seq_retry);
+}
+
+#[test]
+fn the_races_of_2022_are_told_by_seq_retry() {
+    let races = explore_races("seq-retry", None, seq_retry);
+    assert!(races.cursor.tally.torn > 0 && races.growing.tally.torn > 0, "they happen");
+    assert_eq!((races.cursor.tally.unreported, races.growing.tally.unreported), (0, 0), "and are told");
+    explore_refusals("seq-retry", Some(3), seq_retry);
 }
 
 #[test]
