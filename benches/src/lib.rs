@@ -15,6 +15,7 @@ pub mod pages;
 pub mod progress;
 pub mod replay;
 pub mod schemes;
+pub mod storm;
 pub mod workload;
 
 /// The code in the README is run too.

@@ -7,6 +7,7 @@ pub mod order;
 pub mod probe;
 pub mod replay;
 pub mod schemes;
+pub mod storm;
 pub mod zoneinfo;
 
 use std::process::ExitCode;
@@ -22,6 +23,7 @@ use crate::{
     pages::{RoundError, TrialError},
     replay::ReplayError,
     schemes::UnknownScheme,
+    storm::{SiteError, StormError},
 };
 
 /// What the command can do.
@@ -33,6 +35,8 @@ pub enum Command {
     Alloc(alloc::Args),
     /// The page allocator over each scheme, under all that can be done to it: no page is lost or doubled.
     Endure(endure::Args),
+    /// A block goes off and on line under pressure, on every scheme: no page is lost, and every walk is judged.
+    Storm(storm::Args),
     /// The fallback order of every node, at boot and as a rebuild gives it now.
     Order(order::Args),
     /// The zones with watermarks and lowmem reserves computed from their sizes.
@@ -77,6 +81,23 @@ pub enum CommandError {
     /// There is no such scheme.
     #[error(transparent)]
     Scheme(#[from] UnknownScheme),
+    /// A storm could not go on.
+    #[error(transparent)]
+    Storm(#[from] StormError),
+    /// There can be no storm on this machine.
+    #[error("{machine}: {error}")]
+    Site {
+        /// What the machine is called.
+        machine: String,
+        /// Why not.
+        error: SiteError,
+    },
+    /// The machine's source knows of no memory blocks.
+    #[error("{machine}: no memory blocks; expected a source that has them, such as a recorded machine")]
+    NoBlocks {
+        /// What the machine is called.
+        machine: String,
+    },
     /// The machine's source has nothing to compute marks from.
     #[error("{machine}: no sizes of zones or no tunables; expected a source that has them, such as a recorded machine")]
     NoSizes {
@@ -95,6 +116,7 @@ impl Command {
             Self::Compare(args) => args.run(),
             Self::Alloc(args) => args.run(),
             Self::Endure(args) => args.run(),
+            Self::Storm(args) => args.run(),
             Self::Order(args) => args.run(),
             Self::Zoneinfo(args) => args.run(),
             Self::Replay(args) => args.run(),

@@ -1,5 +1,6 @@
 //! What is behind the frames of a zone, where it is not always there.
 
+use alloc::sync::Arc;
 use core::ops::Range;
 
 use crate::ZoneId;
@@ -34,6 +35,16 @@ impl Backing for () {
     }
 
     fn release(&self, _: ZoneId, _: Range<u64>) {}
+}
+
+impl<K: Backing + ?Sized> Backing for Arc<K> {
+    fn commit(&self, zone: ZoneId, frames: Range<u64>) -> Result<(), BackingError> {
+        (**self).commit(zone, frames)
+    }
+
+    fn release(&self, zone: ZoneId, frames: Range<u64>) {
+        (**self).release(zone, frames);
+    }
 }
 
 impl<K: Backing + ?Sized> Backing for &K {
