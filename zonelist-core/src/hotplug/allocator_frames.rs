@@ -24,6 +24,59 @@ use crate::{
 /// What is kept for the zones of a node that is removed, some 0.15 byte a frame, is given back to
 /// the heap after a grace period where the scheme knows of such ([`AllocatorFrames::reclaiming`]),
 /// and else kept, in case the node comes again: Linux keeps it for ever.
+///
+/// ```
+/// use zonelist_core::{*, hotplug::*, publish::{FullFence, Published}};
+/// # fn state() -> State {
+/// #     let node = NodeId::new(0).unwrap();
+/// #     let zone = |node: u16| ZoneSize {
+/// #         zone: ZoneId::new(NodeId::new(node).unwrap(), ZoneKind::Normal),
+/// #         start_pfn: u64::from(node) * 4096, spanned: 2048, present: 2048, managed: 2048,
+/// #     };
+/// #     let (machine, _) = Machine::new(MachineDescription {
+/// #         possible: vec![0, 1], distance: vec![vec![10, 20], vec![20, 10]], online: vec![0, 1],
+/// #         has_memory: vec![0, 1],
+/// #         memory: Some(Memory {
+/// #             page_bytes: 4096, pageblock_pages: 512, kinds: vec![ZoneKind::Normal, ZoneKind::Movable],
+/// #             zones: vec![zone(0), zone(1)],
+/// #             tunables: Tunables {
+/// #                 min_free_kbytes: 256, watermark_scale_factor: 10, lowmem_reserve_ratio: vec![32, 0],
+/// #             },
+/// #         }),
+/// #         ..MachineDescription::default()
+/// #     }).unwrap();
+/// #     let block = Block {
+/// #         number: 3, node: NodeId::new(1), state: BlockState::Offline, has_holes: false, memmap_pages: 0,
+/// #     };
+/// #     let blocks = Blocks { pages: 2048, list: vec![block], ..Blocks::default() };
+/// #     State::booted(machine, blocks, Rules::LINUX_6_1).unwrap()
+/// # }
+/// // Two nodes, and block 3 of node 1, which is off line.
+/// let state = state();
+/// let published: Published<_, FullFence, 8> = Published::new(StopWorld::new(Slots::boxed(state.capacity())));
+/// let copy = |_: Handle, _from: Page, _to: Page| Ok::<_, MoveError>(()); // copies the bytes
+/// let frames: AllocatorFrames<'_, _, _, Spin, 8> = AllocatorFrames::of(published, &state)?;
+/// let frames = frames.with_owners(Movables::boxed(copy, 1000)).boot(&state)?;
+/// let running = RunningMachine::new(state, frames)?;
+/// running.apply(&Operation::Online { block: 3, to: OnlineTo::Movable })?;
+///
+/// let allocator = running.frames().allocator();
+/// let movable = allocator.class(&PageRequest::up_to(ZoneKind::Movable).mobility(Mobility::Movable))?;
+/// let mut local = allocator.local()?;
+/// let page = local.alloc(NodeId::new(1).unwrap(), &movable)?;
+/// assert_eq!(page.pfn() / 2048, 3, "it is of the block");
+///
+/// // Nobody but us can tell when we are done with it, so the block can't go.
+/// let error = running.apply(&Operation::Offline { block: 3 }).unwrap_err();
+/// assert_eq!(error.errno(), Errno::Busy);
+/// // As a handle it can be moved: the block goes, and the handle stays.
+/// let handle = running.frames().owners().insert(page)?;
+/// running.apply(&Operation::Offline { block: 3 })?;
+/// let page = running.frames().owners().remove(handle)?;
+/// assert_eq!(allocator.zone_of(page).map(|zone| zone.id().node()), NodeId::new(0));
+/// local.free(page)?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct AllocatorFrames<'m, S, B = FullFence, L = Spin, const SEATS: usize = 64, O = (), K = ()> {
     allocator: PageAllocator<'m, S, B, L, SEATS>,

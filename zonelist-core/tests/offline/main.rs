@@ -2,6 +2,7 @@
 //! every refusal leaves all as it was.
 #![cfg(not(loom))]
 
+mod backed;
 mod moved;
 mod naive;
 mod nodes;
