@@ -178,7 +178,10 @@ impl<'g, S: Buildable, B: Barrier> Worker<'g, S, B> {
                 match self.ground.movables().remove(handle) {
                     Ok(page) => (page, pattern),
                     // Just now somebody looks whether it is to be moved.
-                    Err(_) => return Ok(self.held.push(item)),
+                    Err(_) => {
+                        self.held.push(item);
+                        return Ok(());
+                    }
                 }
             }
             Item::Fixed(page, pattern) => (page, pattern),

@@ -14,7 +14,7 @@
 //! blocks that are not isolated.
 
 use super::{
-    FreeError, Layout, Mobility, PAGEBLOCK_FRAMES, PAGEBLOCK_ORDER, Pageblock, ZoneError,
+    FreeError, Mobility, PAGEBLOCK_FRAMES, PAGEBLOCK_ORDER, Pageblock,
     block::Block,
     group::Group,
     line::{self, Line},
@@ -69,7 +69,7 @@ impl<'m> Frames<'m> {
 
     /// With metadata from the heap.
     #[cfg(feature = "alloc")]
-    pub(super) fn on_heap(layout: &Layout) -> Result<Self, ZoneError> {
+    pub(super) fn on_heap(layout: &super::Layout) -> Result<Self, super::ZoneError> {
         let blocks = layout.blocks;
         let sets = Memory::zeroed(0, Shelves::words(blocks))?;
         let frames = Self::new(Memory::zeroed([0; 8], blocks)?, Memory::zeroed(0, blocks)?, sets);

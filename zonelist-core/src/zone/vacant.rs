@@ -2,7 +2,7 @@
 
 use core::ops::Range;
 
-use super::{Layout, RangeError, Zone, ZoneError, frames::Frames, line, memory::Memory};
+use super::{RangeError, Zone, ZoneError, frames::Frames, line, memory::Memory};
 use crate::{RawLock, ZoneId};
 
 /// What a zone knew its frames by: see [`Zone::vacate`]. Given back to the heap when dropped, if it came from there.
@@ -54,7 +54,7 @@ impl<'m, L: RawLock> Zone<'m, L> {
     #[cfg(feature = "alloc")]
     pub fn furnish(&self) -> Result<(), ZoneError> {
         if self.is_vacant() {
-            let frames = Frames::on_heap(&Layout::of(self.span.start, self.span.end))?;
+            let frames = Frames::on_heap(&super::Layout::of(self.span.start, self.span.end))?;
             // Somebody else may have been faster: then ours is dropped, outside of the lock.
             let _late =
                 self.frames.with(|there| if there.is_none() { core::mem::replace(there, frames) } else { frames });

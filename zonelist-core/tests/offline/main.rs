@@ -114,6 +114,7 @@ fn running(owner: &Owner) -> Running<'_> {
     let state = state();
     let published: Published<_, FullFence, SEATS> = Published::new(StopWorld::new(Slots::boxed(state.capacity())));
     let frames = AllocatorFrames::of(published, &state).unwrap().with_owners(Movables::boxed(owner, 4096));
+    let frames = frames.reclaiming();
     let running = RunningMachine::new(state.clone(), frames.boot(&state).unwrap()).unwrap();
     running.apply(&Operation::Online { block: spare(1), to: OnlineTo::Movable }).unwrap();
     running

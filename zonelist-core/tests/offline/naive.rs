@@ -1,12 +1,11 @@
 //! Random interleavings of allocation, free, hotplug and node removal, against a plain model of who has what.
 
-use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-use proptest::{collection::vec, prelude::*, sample::Index};
+use proptest::{collection::vec, prelude::*, sample::Index, test_runner::TestRunner};
 use zonelist_core::{
     Handle, Mobility, Page, PageRequest, Request, ZoneKind,
     hotplug::{BlockState, Errno, OnlineTo, Operation},
-    publish::ReaderError,
 };
 
 use super::{BLOCKS, Behaviour, Handles, Owner, PAGES, Running, node, running};
@@ -59,14 +58,12 @@ fn anything() -> impl Strategy<Value = Do> {
     ]
 }
 
-/// Who has what, in the plainest form: frame by frame where each may be.
+/// Who has what.
 #[derive(Default)]
 struct Model {
     pages: Vec<Page>,
     handles: Vec<Handle>,
     pinned: Vec<Handle>,
-    /// What a handle had last, as far as nobody has moved it.
-    behind: BTreeMap<usize, Page>,
 }
 
 struct World<'w> {
@@ -99,7 +96,6 @@ impl World<'_> {
                 if let Some(page) = self.take(*node, *order, true) {
                     let handle = pages.insert(page).unwrap();
                     self.model.handles.push(handle);
-                    self.model.behind.insert(handle.index(), page);
                 }
             }
             Do::Free(index) if !self.model.pages.is_empty() => {
@@ -119,7 +115,9 @@ impl World<'_> {
             }
             Do::Online { block, movable } => {
                 let to = if *movable { OnlineTo::Movable } else { OnlineTo::Kernel };
-                self.operate(&Operation::Online { block: *block, to });
+                if self.operate(&Operation::Online { block: *block, to }) {
+                    count(3);
+                }
             }
             Do::Offline { block } => self.offline(*block),
             Do::RemoveNode(number) => self.remove_node(*number),
@@ -159,10 +157,15 @@ impl World<'_> {
         let movable = self.model.handles.iter().filter(is_inside).count();
         match self.running.apply(&Operation::Offline { block }) {
             Ok(_) => {
+                count(0);
+                if movable > 0 {
+                    count(1);
+                }
                 assert!(online && !pinned && !stays && (moves || movable == 0), "block {block} went off line");
                 assert!(!self.model.handles.iter().any(|it| is_inside(&it)), "block {block} has pages in use");
             }
             Err(error) if online => {
+                count(2);
                 assert_eq!(error.errno(), Errno::Busy, "{error}");
                 // Movable pages may find no room; anything else is a reason that the model knows.
                 assert!(pinned || stays || movable > 0, "block {block}: {error}");
@@ -176,7 +179,9 @@ impl World<'_> {
         (first..first + BLOCKS + 1).for_each(|block| self.offline(block));
         if self.operate(&Operation::RemoveBlocks { first, count: BLOCKS + 1 }) {
             self.operate(&Operation::CpuOffline { cpu: u32::from(number) });
-            self.operate(&Operation::RemoveNode(node(number)));
+            if self.operate(&Operation::RemoveNode(node(number))) {
+                count(4);
+            }
         }
     }
 
@@ -201,18 +206,36 @@ impl World<'_> {
     }
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 256, failure_persistence: None, ..ProptestConfig::default() })]
+/// How often what came about, over all histories.
+static CAME_ABOUT: [(&str, AtomicU64); 5] = [
+    ("went off line", AtomicU64::new(0)),
+    ("went off line with pages in use", AtomicU64::new(0)),
+    ("was refused for a page", AtomicU64::new(0)),
+    ("came online", AtomicU64::new(0)),
+    ("was removed, a node", AtomicU64::new(0)),
+];
 
-    #[test]
-    fn every_page_is_where_the_model_says(steps in vec(anything(), 1..120)) {
+fn count(what: usize) {
+    CAME_ABOUT[what].1.fetch_add(1, Relaxed);
+}
+
+#[test]
+fn every_page_is_where_the_model_says() {
+    let config = ProptestConfig { cases: 256, failure_persistence: None, ..ProptestConfig::default() };
+    let run = TestRunner::new(config).run(&vec(anything(), 1..120), |steps| {
         let owner = Owner::default();
         let running = running(&owner);
-        let local = running.frames().allocator().local().map_err(|error: ReaderError| TestCaseError::fail(error.to_string()))?;
+        let local = running.frames().allocator().local().unwrap();
         let mut world = World { running: &running, owner: &owner, local, model: Model::default() };
         for step in &steps {
             world.step(step);
             world.check();
         }
+        Ok(())
+    });
+    run.unwrap_or_else(|error| panic!("{error}"));
+    for (what, times) in &CAME_ABOUT {
+        println!("{what}: {}", times.load(Relaxed));
+        assert!(times.load(Relaxed) > 0, "never: {what}");
     }
 }
