@@ -39,6 +39,26 @@ fn every_recorded_outcome_is_computed() {
     assert!(counts.zones >= 2000);
 }
 
+/// A block that the kernel could not take off line for a page in use keeps one of ours in use, and would go without it.
+#[test]
+fn a_page_really_in_use_keeps_a_pinned_block_online() {
+    let (mut said, mut pinned, mut gone) = (0, 0, 0);
+    for (file, json) in common::goldens() {
+        let mut golden = Golden::parse(&json).unwrap();
+        let of_record = golden.steps.iter().filter(|step| step.pinned).count();
+        if of_record == 0 {
+            continue;
+        }
+        said += of_record;
+        pinned += replay(&file, &golden, &any()).pinned;
+        golden.steps.iter_mut().for_each(|step| step.pinned = false);
+        let without = replay(&file, &golden, &any());
+        gone += without.differences.iter().filter(|difference| difference.key == "result").count();
+    }
+    println!("{said} blocks said to be pinned, {pinned} with a page of ours, {gone} of them go off line without it");
+    assert!(pinned > 0 && pinned == said && gone > 0);
+}
+
 /// What the records have, toggles and other notes included.
 #[derive(Default, Debug)]
 struct Counts {

@@ -43,6 +43,9 @@ pub struct Replay {
     /// How many figures, names and states the record has to compare with.
     #[serde(skip)]
     pub compared: usize,
+    /// Steps before which a page of the block was taken and pinned, since the record says that there was one.
+    #[serde(skip)]
+    pub pinned: usize,
 }
 
 /// Several.
@@ -70,14 +73,15 @@ impl Replay {
         let state = golden.state(Rules::LINUX_6_1).map_err(|problem| ReadError { file: name.clone(), problem })?;
         let (boot, mut comparison) = (outcome::boot(golden, &state), Comparison::default());
         comparison.boot(golden, &boot);
-        let mut shown = Vec::new();
+        let (mut shown, mut pinned) = (Vec::new(), 0);
         for (nth, scheme) in schemes.iter().enumerate() {
-            let mut run = Run { golden, state: state.clone(), scheme: scheme.name(), differences: Vec::new() };
+            let mut run =
+                Run { golden, state: state.clone(), scheme: scheme.name(), pinned: 0, differences: Vec::new() };
             let steps = scheme.visit(&mut run)?;
             comparison.differences.append(&mut run.differences);
             if nth == 0 {
                 comparison.steps(golden, &steps);
-                shown = steps;
+                (shown, pinned) = (steps, run.pinned);
                 continue;
             }
             for ((index, ours), (_, first)) in steps.iter().zip(&shown).filter(|(ours, first)| ours != first) {
@@ -88,7 +92,7 @@ impl Replay {
         }
         let shown = shown.into_iter().map(|(_, step)| step).collect();
         let Comparison { differences, compared } = comparison;
-        Ok(Self { name, boot, steps: shown, differences, compared })
+        Ok(Self { name, boot, steps: shown, differences, compared, pinned })
     }
 }
 
@@ -97,6 +101,7 @@ struct Run<'g> {
     golden: &'g Golden,
     state: State,
     scheme: &'static str,
+    pinned: usize,
     differences: Vec<Difference>,
 }
 
@@ -118,7 +123,8 @@ impl Visitor for Run<'_> {
         for (index, step) in self.golden.steps.iter().enumerate() {
             let before = running.state();
             let Some(operation) = operation_of(step, &before) else { continue };
-            let _pin = step.block.filter(|_| step.pinned).and_then(|block| Pin::on(&running, block));
+            let pin = step.block.filter(|_| step.pinned).and_then(|block| Pin::on(&running, block));
+            self.pinned += usize::from(pin.is_some());
             // Off line, since an operation may publish more than once, and we are the reader that it would wait for.
             let result = reader.offline(|| operation.and_then(|operation| running.apply(&operation)));
             steps.push((index, outcome(step, &before, &running.state(), result)));

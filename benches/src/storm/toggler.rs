@@ -36,6 +36,8 @@ pub(super) fn toggle<S: Buildable, B: Barrier>(ground: &Ground<S, B>, stop: &Ato
             Ok(_) => counts.toggles += 1,
             Err(HotplugError::Frames { error: FramesError::Pinned { .. } | FramesError::InUse { .. }, .. }) => {
                 counts.refused += 1;
+                // Whoever has the page may need this CPU to let it go.
+                thread::yield_now();
                 continue;
             }
             Err(error) => return Err(error.into()),
