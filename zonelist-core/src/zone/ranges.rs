@@ -2,7 +2,7 @@
 
 use core::ops::Range;
 
-use super::{Mobility, PAGEBLOCK_FRAMES, RangeError, Zone, frames::Frames, group::Group, line};
+use super::{Mobility, PAGEBLOCK_FRAMES, PAGEBLOCK_ORDER, RangeError, Zone, frames::Frames, group::Group, line};
 use crate::RawLock;
 
 impl<L: RawLock> Zone<'_, L> {
@@ -94,13 +94,27 @@ fn parts(frames: Range<u32>) -> impl Iterator<Item = (usize, Range<usize>)> {
     })
 }
 
+/// The runs that frames of one pageblock are made of, each as long as its place allows.
+fn runs(mut part: Range<usize>) -> impl Iterator<Item = (usize, u8)> {
+    core::iter::from_fn(move || {
+        let length = part.end.checked_sub(part.start)?.checked_ilog2()?;
+        let order = length.min(part.start.trailing_zeros()).min(PAGEBLOCK_ORDER.into()) as u8;
+        let start = part.start;
+        part.start += 1 << order;
+        Some((start, order))
+    })
+}
+
 impl Frames<'_> {
     /// Takes frames into the zone, free; those of an isolated pageblock stay out of reach.
     pub(super) fn add(&mut self, frames: Range<u32>) -> Result<(), RangeError> {
         self.furnished()?;
         for (block, part) in parts(frames.clone()) {
             let state = self.block(block);
-            let clash = part.clone().find(|&frame| line::any_free(&self.lines[block], frame, 0));
+            let clash = runs(part.clone()).find(|&(start, order)| line::any_free(&self.lines[block], start, order));
+            let clash = clash.and_then(|(start, order)| {
+                (start..start + (1 << order)).find(|&frame| line::any_free(&self.lines[block], frame, 0))
+            });
             let clash = clash.or_else(|| (state.managed() + part.len() > PAGEBLOCK_FRAMES).then_some(part.start));
             if let Some(frame) = clash {
                 return Err(RangeError::Managed { pfn: (block * PAGEBLOCK_FRAMES + frame) as u64 });
@@ -124,17 +138,18 @@ impl Frames<'_> {
         if self.is_none() {
             return Some(frames.start);
         }
-        // Most blocks are free as a whole, or not at all: a look at the word says so.
-        parts(frames).filter(|(block, _)| self.block(*block).free() < PAGEBLOCK_FRAMES).find_map(|(block, mut part)| {
-            let frame = part.find(|&frame| !line::any_free(&self.lines[block], frame, 0))?;
+        parts(frames).find_map(|(block, part)| {
+            let line = &self.lines[block];
+            let (start, order) = runs(part).find(|&(start, order)| !line::all_free(line, start, order))?;
+            let frame = (start..start + (1 << order)).find(|&frame| !line::any_free(line, frame, 0))?;
             Some((block * PAGEBLOCK_FRAMES + frame) as u32)
         })
     }
 
-    /// Frees frames of a block one by one, and renews its hint.
+    /// Frees frames of a block, none of them free, and renews its hint.
     pub(super) fn set_free(&mut self, block: usize, part: Range<usize>) {
         let state = self.block(block);
-        part.clone().for_each(|frame| line::set(&mut self.lines[block], frame, 0));
+        runs(part.clone()).for_each(|(start, order)| line::set(&mut self.lines[block], start, order));
         if !state.is_isolated() {
             self.free += part.len();
         }
@@ -142,10 +157,10 @@ impl Frames<'_> {
         self.renew(block);
     }
 
-    /// Takes frames of a block away one by one, all of them free, and renews its hint.
+    /// Takes frames of a block away, all of them free, and renews its hint.
     pub(super) fn set_taken(&mut self, block: usize, part: Range<usize>) {
         let state = self.block(block);
-        part.clone().for_each(|frame| line::clear(&mut self.lines[block], frame, 0));
+        runs(part.clone()).for_each(|(start, order)| line::clear(&mut self.lines[block], start, order));
         if !state.is_isolated() {
             self.free -= part.len();
         }
