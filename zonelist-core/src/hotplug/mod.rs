@@ -19,6 +19,9 @@
 //! Linux has both for a moment: 4.14 hands pages out before it rebuilds, and all versions compute
 //! the marks of a new zone after it is listed.
 //!
+//! Who hands the pages out is behind [`Frames`]: nobody, or the page allocator as [`AllocatorFrames`], which moves what
+//! can be moved out of a block that goes, waits for the rest as long as a [`Limit`] says, and undoes all if that fails.
+//!
 //! ```
 //! use zonelist_core::{*, hotplug::*, publish::Published};
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {

@@ -23,7 +23,9 @@ use crate::{
 /// A closure is one: see [`Movables`].
 pub trait Mover {
     /// Copies what is in `from` to `to`, which has the same order, and from now on means `to`.
-    /// Nobody holds the page meanwhile. Whatever comes of it, `from` or `to` is then freed by the caller.
+    ///
+    /// Nobody holds the page meanwhile, and the mover must not try to. It is called within an operation on the
+    /// machine, so it must not do one. Whatever comes of it, `from` or `to` is then freed by the caller.
     ///
     /// # Errors
     /// It was not done, and `from` is as it was. So too if it panics.
@@ -97,7 +99,8 @@ impl Owners for [&dyn Owners] {
 ///
 /// Whoever uses a page holds it for that long ([`Movables::hold`]); a page that nobody holds may be
 /// moved, and the next who holds it gets another frame. Holding costs two atomic read-modify-writes
-/// of a word of the page's own. Whoever comes while a page is being moved waits until it is.
+/// of a word of the page's own. Whoever comes while a page is being moved waits until it is, so a handler that may
+/// have interrupted the mover must not.
 ///
 /// ```
 /// use std::{cell::Cell, ops::Range};
@@ -350,7 +353,13 @@ impl<'m, M: Mover, L: RawLock> Movables<'m, M, L> {
             HOLDERS => Err(HandleError::TooMany),
             _ => Ok(state + 1),
         })?;
-        Ok(Held(entry))
+        match entry.read() {
+            Content::Page(page) => Ok(Held { entry, page }),
+            Content::Next(_) => {
+                entry.let_go();
+                Err(HandleError::Gone)
+            }
+        }
     }
 
     /// Keeps a page where it is until it is unpinned: whoever wants its memory off line is told at once that he can't.
@@ -438,21 +447,21 @@ impl<M, L> fmt::Debug for Movables<'_, M, L> {
 
 /// A page that stays where it is for now.
 #[derive(Debug)]
-pub struct Held<'h>(&'h Movable);
+pub struct Held<'h> {
+    entry: &'h Movable,
+    page: Page,
+}
 
 impl Held<'_> {
     /// The page, as long as it is held.
     #[must_use]
     pub fn page(&self) -> Page {
-        match self.0.read() {
-            Content::Page(page) => page,
-            Content::Next(_) => unreachable!("an entry that is held is in use"),
-        }
+        self.page
     }
 
     /// Becomes the page's mover, if nobody else holds it or pinned it. Else it only lets go.
     fn into_moving(self) -> bool {
-        let entry = self.0;
+        let entry = self.entry;
         let state = entry.state.load(Relaxed);
         let alone = state & HOLDERS == 1 || fault("movables: holders unseen");
         // Acquire: pairs with the release of whoever held the page before.
@@ -468,7 +477,7 @@ impl Held<'_> {
 
 impl Drop for Held<'_> {
     fn drop(&mut self) {
-        self.0.let_go();
+        self.entry.let_go();
     }
 }
 
