@@ -57,11 +57,11 @@ fn every_page_and_every_walk_is_accounted_for_under_every_scheme() {
 fn a_damaged_pattern_and_a_lost_page_are_noticed() {
     let _alone = alone();
     let scheme: SchemeId = "InPlace".parse().unwrap();
-    let (_, report) = storm(scheme, Some(Fault::Damaged), |report| report.patterns_damaged > 0);
-    assert!(report.patterns_damaged > 0 && report.pages_lost == 0, "{report:?}");
+    let (_, report) = storm(scheme, Some(Fault::Damaged), |report| report.counts.patterns_damaged > 0);
+    assert!(report.counts.patterns_damaged > 0 && report.counts.pages_lost == 0, "{report:?}");
     assert!(report.wrong.iter().any(|wrong| wrong.ends_with("pages were damaged")));
-    let (_, report) = storm(scheme, Some(Fault::Lost), |report| report.pages_lost > 0);
-    assert!(report.pages_lost > 0 && report.patterns_damaged == 0, "{report:?}");
+    let (_, report) = storm(scheme, Some(Fault::Lost), |report| report.counts.pages_lost > 0);
+    assert!(report.counts.pages_lost > 0 && report.counts.patterns_damaged == 0, "{report:?}");
     assert!(report.wrong.iter().any(|wrong| wrong.ends_with("pages were lost")));
 }
 

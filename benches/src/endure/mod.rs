@@ -23,7 +23,7 @@ use std::{
         mpsc::channel,
     },
     thread,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use serde::Serialize;
@@ -31,6 +31,7 @@ use zonelist_core::{Capacity, publish::Barrier};
 
 use crate::{
     allocator::AllocatorError,
+    progress::wait,
     schemes::{Buildable, Visitor},
 };
 pub use ground::MOST_THREADS;
@@ -131,7 +132,7 @@ impl Visitor for Endurance<'_> {
             drop(outs);
             let (ground, stop, draw) = (&ground, &stop, self.draw(self.threads));
             threads.push(scope.spawn(move || keeper::keep(ground, draw, stop)));
-            self.wait(|| ground.owners.is_damaged());
+            wait(self.time, self.tick, || ground.owners.is_damaged());
             stop.store(true, Relaxed);
             let mut joined =
                 threads.into_iter().map(|thread| thread.join().unwrap_or_else(|panic| resume_unwind(panic)));
@@ -149,19 +150,6 @@ impl Visitor for Endurance<'_> {
 impl Endurance<'_> {
     fn draw(&self, place: usize) -> fastrand::Rng {
         fastrand::Rng::with_seed(self.seed.wrapping_mul(1 << 8).wrapping_add(place as u64))
-    }
-
-    /// Waits until the time is over, or there is nothing more to find out.
-    fn wait(&mut self, damaged: impl Fn() -> bool) {
-        let begin = Instant::now();
-        loop {
-            let over = begin.elapsed();
-            (self.tick)(over.min(self.time));
-            if over >= self.time || damaged() {
-                return;
-            }
-            thread::sleep((self.time - over).min(Duration::from_millis(20)));
-        }
     }
 }
 

@@ -21,12 +21,16 @@ use std::{
     panic::resume_unwind,
     sync::atomic::{AtomicBool, Ordering::Relaxed},
     thread,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
+use serde::Serialize;
 use zonelist_core::{Capacity, conformance::Tally, publish::Barrier};
 
-use crate::schemes::{Buildable, Visitor};
+use crate::{
+    progress::wait,
+    schemes::{Buildable, Visitor},
+};
 use ground::Ground;
 pub use ground::{Site, SiteError, StormError};
 pub use report::{Report, SchemeReport};
@@ -63,7 +67,7 @@ pub enum Fault {
 }
 
 /// How often what was done.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize)]
 pub struct Counts {
     /// Times that the block went off or on line.
     pub toggles: u64,
@@ -115,7 +119,7 @@ impl Visitor for Storm<'_> {
                 .collect();
             threads.push(scope.spawn(|| toggler::toggle(ground, stop)));
             let watcher = scope.spawn(|| Watcher::new(ground).watch(stop));
-            self.wait(|| threads.iter().any(thread::ScopedJoinHandle::is_finished));
+            wait(self.time, self.tick, || threads.iter().any(thread::ScopedJoinHandle::is_finished));
             stop.store(true, Relaxed);
             let walks = watcher.join().unwrap_or_else(|panic| resume_unwind(panic));
             let mut ends = threads.into_iter().map(|it| it.join().unwrap_or_else(|panic| resume_unwind(panic)));
@@ -124,21 +128,6 @@ impl Visitor for Storm<'_> {
         })?;
         let (migrations, pages_lost) = (ground.migrations(), ground.lost());
         Ok(Outcome { counts: Counts { migrations, pages_lost, ..counts }, walks })
-    }
-}
-
-impl Storm<'_> {
-    /// Waits until the time is over, or a thread has failed.
-    fn wait(&mut self, failed: impl Fn() -> bool) {
-        let begin = Instant::now();
-        loop {
-            let over = begin.elapsed();
-            (self.tick)(over.min(self.time));
-            if over >= self.time || failed() {
-                return;
-            }
-            thread::sleep((self.time - over).min(Duration::from_millis(20)));
-        }
     }
 }
 

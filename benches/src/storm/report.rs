@@ -5,7 +5,7 @@ use std::fmt;
 use serde::Serialize;
 use zonelist_core::publish::{Facts, Guarantee};
 
-use super::Outcome;
+use super::{Counts, Outcome};
 use crate::compare::{as_text, count, table};
 
 /// Storms under several schemes.
@@ -27,20 +27,9 @@ pub struct SchemeReport {
     /// What its walks may show.
     #[serde(serialize_with = "as_text")]
     pub guarantee: Guarantee,
-    /// Times that the block went off or on line.
-    pub toggles: u64,
-    /// Times that it could not, for a page that was pinned or in use.
-    pub refused: u64,
-    /// Pages that were moved out of it.
-    pub migrations: u64,
-    /// Pages that were handed out.
-    pub allocations: u64,
-    /// Of them, those of another node, since the one asked for had none to spare.
-    pub fallbacks: u64,
-    /// Requests for which there was no page.
-    pub failures: u64,
-    /// Of them, those that never asked a zone which every version of their list has.
-    pub wrongful_failures: u64,
+    /// What was done.
+    #[serde(flatten)]
+    pub counts: Counts,
     /// Walks beside it.
     pub walks: u64,
     /// Of them, those that left a zone out.
@@ -51,10 +40,6 @@ pub struct SchemeReport {
     pub empty: u64,
     /// Those that were torn and not told so.
     pub unreported: u64,
-    /// Pages in which the pattern was not what had been written.
-    pub patterns_damaged: u64,
-    /// Pages that did not come back.
-    pub pages_lost: u64,
     /// What is wrong, in words: empty if nothing is.
     pub wrong: Vec<String>,
 }
@@ -67,20 +52,12 @@ impl SchemeReport {
         Self {
             scheme: facts.scheme,
             guarantee: facts.guarantee,
-            toggles: counts.toggles,
-            refused: counts.refused,
-            migrations: counts.migrations,
-            allocations: counts.allocations,
-            fallbacks: counts.fallbacks,
-            failures: counts.failures,
-            wrongful_failures: counts.wrongful_failures,
+            counts: *counts,
             walks: walks.walks,
             missed: walks.missed,
             repeated: walks.repeated,
             empty: walks.empty,
             unreported: walks.unreported,
-            patterns_damaged: counts.patterns_damaged,
-            pages_lost: counts.pages_lost,
             wrong: wrong(facts.guarantee, outcome),
         }
     }
@@ -144,20 +121,20 @@ impl fmt::Display for Report {
         let mut table = table(&columns);
         for it in schemes {
             let counts = [
-                it.toggles,
-                it.refused,
-                it.migrations,
-                it.allocations,
-                it.fallbacks,
-                it.failures,
-                it.wrongful_failures,
+                it.counts.toggles,
+                it.counts.refused,
+                it.counts.migrations,
+                it.counts.allocations,
+                it.counts.fallbacks,
+                it.counts.failures,
+                it.counts.wrongful_failures,
                 it.walks,
                 it.missed,
                 it.repeated,
                 it.empty,
                 it.unreported,
-                it.patterns_damaged,
-                it.pages_lost,
+                it.counts.patterns_damaged,
+                it.counts.pages_lost,
             ];
             table.add_row([it.scheme.to_owned(), it.guarantee.to_string()].into_iter().chain(counts.map(count)));
         }
@@ -178,7 +155,7 @@ impl fmt::Display for Report {
                 "\nInPlace is what went through this experiment in 2017 \"without any unexpected behavior\", by eye. \
                  Here, in {seconds} s: {} toggles,\n{} walks that missed a zone, {} that met one twice, {} that met \
                  none; {} requests refused wrongly.",
-                it.toggles, it.missed, it.repeated, it.empty, it.wrongful_failures
+                it.counts.toggles, it.missed, it.repeated, it.empty, it.counts.wrongful_failures
             )?;
         }
         for it in schemes {
@@ -193,7 +170,7 @@ mod tests {
     use zonelist_core::conformance::Tally;
 
     use super::*;
-    use crate::{schemes::SchemeId, storm::Counts};
+    use crate::schemes::SchemeId;
 
     fn judged(guarantee: Guarantee, change: impl FnOnce(&mut Outcome)) -> Vec<String> {
         let counts =
