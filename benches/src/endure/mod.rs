@@ -117,7 +117,8 @@ impl Visitor for Endurance<'_> {
 
     fn visit<S: Buildable, B: Barrier>(&mut self) -> Self::Output {
         let ground = Ground::<S, B>::new(self.threads)?;
-        let stop = AtomicBool::new(false);
+        // In no time nothing is done, however slow this thread is.
+        let stop = AtomicBool::new(self.time.is_zero());
         let counts = thread::scope(|scope| {
             let (outs, inboxes): (Vec<_>, Vec<_>) = (0..self.threads).map(|_| channel()).unzip();
             let mut threads = Vec::new();

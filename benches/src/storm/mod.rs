@@ -107,7 +107,8 @@ impl Visitor for Storm<'_> {
 
     fn visit<S: Buildable, B: Barrier>(&mut self) -> Self::Output {
         let ground = Ground::<S, B>::new(self.site, self.threads)?;
-        let stop = AtomicBool::new(false);
+        // In no time nothing is done, however slow this thread is.
+        let stop = AtomicBool::new(self.time.is_zero());
         let (counts, walks) = thread::scope(|scope| {
             let (ground, stop) = (&ground, &stop);
             let mut threads: Vec<_> = (0..self.threads)
