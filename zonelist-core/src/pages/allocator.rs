@@ -95,11 +95,22 @@ impl<'m, S: Scheme, B: Barrier, L: RawLock, const SEATS: usize> PageAllocator<'m
     }
 
     /// The page that begins at a frame, for whoever kept only that: with the order and mobility that
-    /// it was asked for. `None` if no zone manages a frame there, or there is no such order.
+    /// it was asked for. `None` if no zone spans the frame, or there is no such order.
+    ///
+    /// Takes no lock where only one zone spans the frame. Where several do, that of each is taken to see which of
+    /// them has it.
     #[must_use]
     pub fn page(&self, pfn: u64, order: u8, mobility: Mobility) -> Option<Page> {
-        let slot =
-            self.pool.zones.iter().position(|zone| zone.pageblock(pfn).is_some_and(|block| block.managed > 0))?;
+        let zones = self.pool.zones.iter().enumerate();
+        let mut spanning = zones.filter(|(_, zone)| zone.number(pfn).is_some());
+        let (first, zone) = spanning.next()?;
+        let has = |zone: &Zone<'m, L>| zone.pageblock(pfn).is_some_and(|block| block.managed > 0);
+        let slot = match spanning.next() {
+            Some(second) if !has(zone) => {
+                [second].into_iter().chain(spanning).find(|(_, zone)| has(zone)).map_or(first, |(slot, _)| slot)
+            }
+            _ => first,
+        };
         (order <= crate::MAX_ORDER).then(|| Page::of(pfn, slot, Tag::new(order, mobility)))
     }
 

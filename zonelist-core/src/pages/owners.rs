@@ -1,0 +1,82 @@
+//! Who has movable pages, and who has others to give for them.
+
+use core::ops::Range;
+
+use super::{Handle, Page};
+
+/// Says how what is in a page gets into another one.
+///
+/// A closure is one: see [`Movables`](super::Movables).
+pub trait Mover {
+    /// Copies what is in `from` to `to`, which has the same order, and from now on means `to`.
+    ///
+    /// Nobody holds the page meanwhile, and the mover must not try to. It is called within an operation on the
+    /// machine, so it must not do one. Whatever comes of it, `from` or `to` is then freed by the caller.
+    ///
+    /// # Errors
+    /// It was not done, and `from` is as it was. So too if it panics.
+    fn move_page(&self, handle: Handle, from: Page, to: Page) -> Result<(), MoveError>;
+}
+
+impl<F: Fn(Handle, Page, Page) -> Result<(), MoveError>> Mover for F {
+    fn move_page(&self, handle: Handle, from: Page, to: Page) -> Result<(), MoveError> {
+        self(handle, from, to)
+    }
+}
+
+/// Why a page was not moved.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum MoveError {
+    /// It may be, later.
+    #[error("the page can't be moved now; expected it to be tried again")]
+    NotNow,
+    /// It never will be.
+    #[error("the page can't be moved; expected it to stay where it is")]
+    Never,
+}
+
+/// Those whose pages can be moved out of memory that goes off line.
+///
+/// Several owners are a slice of references to them; `()` is none.
+pub trait Owners {
+    /// Moves away what of these frames can be moved now.
+    ///
+    /// # Errors
+    /// A page that never can be. Others may have been moved.
+    fn move_away(&self, frames: &Range<u64>, exchange: &mut dyn Exchange) -> Result<(), Pinned>;
+}
+
+/// Where pages to move to come from, and pages that were moved from go.
+pub trait Exchange {
+    /// A page of the order and mobility of this one, elsewhere. `None` if there is none to spare.
+    fn take(&mut self, like: Page) -> Option<Page>;
+
+    /// Frees a page.
+    fn give(&mut self, page: Page);
+}
+
+/// A page that can't be moved.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("page {pfn} can't be moved; expected one that can")]
+pub struct Pinned {
+    /// The page's frame.
+    pub pfn: u64,
+}
+
+impl Owners for () {
+    fn move_away(&self, _: &Range<u64>, _: &mut dyn Exchange) -> Result<(), Pinned> {
+        Ok(())
+    }
+}
+
+impl<O: Owners + ?Sized> Owners for &O {
+    fn move_away(&self, frames: &Range<u64>, exchange: &mut dyn Exchange) -> Result<(), Pinned> {
+        (**self).move_away(frames, exchange)
+    }
+}
+
+impl Owners for [&dyn Owners] {
+    fn move_away(&self, frames: &Range<u64>, exchange: &mut dyn Exchange) -> Result<(), Pinned> {
+        self.iter().try_for_each(|owner| owner.move_away(frames, exchange))
+    }
+}
