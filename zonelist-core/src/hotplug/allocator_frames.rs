@@ -1,4 +1,7 @@
 //! A page allocator whose memory comes and goes.
+//!
+//! Every way in which it refuses to give up a block is in `tests/offline/refused.rs`, and random
+//! histories against a plain model are in `tests/offline/naive.rs`.
 
 use alloc::vec::Vec;
 use core::ops::Range;

@@ -1,4 +1,9 @@
 //! Pages that can be moved: handles that stay while the frames behind them change.
+//!
+//! An entry's state is one word: how many hold the page, or that it is being moved, never both. Who
+//! moves it gets the word from the last who held it, and the next who holds it gets it from him; so
+//! each sees what the other did to the page. Loom: `a_page_that_is_held_is_not_moved` and
+//! `a_page_that_is_removed_is_moved_before_or_not_at_all` in `tests/models/movables.rs`.
 
 use core::{cell::UnsafeCell, fmt, ops::Range};
 
