@@ -108,5 +108,10 @@ fn a_machine_without_a_spare_block_or_another_node_is_no_site() {
         Site::of(golden.state(Rules::LINUX_6_1).unwrap()).map(|site| (site.block, site.node.number()))
     };
     assert_eq!(state(|_| ()), Ok((34, 1)));
-    assert_eq!(state(|golden| golden.blocks.retain(|block| block.block != 34)), Err(SiteError::NoBlock));
+    let without = |golden: &mut Golden| golden.blocks.retain(|block| block.block != 34);
+    assert_eq!(state(without), Err(SiteError::NoBlock));
+    let golden = Golden::parse(include_bytes!("../goldens/b17_movablecore.json")).unwrap();
+    let site = Site::of(golden.state(Rules::LINUX_6_1).unwrap()).unwrap();
+    let block = *site.state.block(site.block).unwrap();
+    assert_eq!(block.state, zonelist_core::hotplug::BlockState::Online(zonelist_core::ZoneKind::Movable));
 }

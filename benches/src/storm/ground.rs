@@ -28,7 +28,7 @@ const PINNED_EVERY: u64 = 8;
 /// A machine and the block of it that toggles.
 #[derive(Clone, Debug)]
 pub struct Site {
-    /// The machine, with the block off line.
+    /// The machine.
     pub state: State,
     /// The block.
     pub block: u64,
@@ -40,7 +40,7 @@ pub struct Site {
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 #[expect(missing_docs, reason = "each message says what it is")]
 pub enum SiteError {
-    #[error("no block that can go off and on line; expected one that is off line, of a node with memory")]
+    #[error("no block that can go off and on line; expected one off line, of a node with memory, or one in Movable")]
     NoBlock,
     #[error("no memory on any other node; expected some for pages to be moved to")]
     OneNode,
@@ -65,7 +65,8 @@ pub enum StormError {
 }
 
 impl Site {
-    /// The block to toggle: the last that is off line, of a node that has memory.
+    /// The block to toggle: the last that is off line, of a node that has memory, or if there is none the last of a
+    /// Movable zone.
     ///
     /// # Errors
     /// There is none, no other node has memory, or there can't be a Movable zone.
@@ -73,9 +74,12 @@ impl Site {
         if !state.memory().kinds.contains(&ZoneKind::Movable) {
             return Err(SiteError::NoMovable);
         }
-        let spare = state.blocks().iter().rev().filter(|block| block.state == BlockState::Offline && !block.has_holes);
-        let home = |node: &NodeId| state.has_memory().contains(*node);
-        let found = spare.filter_map(|block| Some((block.number, block.node.filter(home)?))).next();
+        let last = |wanted: BlockState| {
+            let mut blocks = state.blocks().iter().rev().filter(|block| block.state == wanted && !block.has_holes);
+            let home = |node: &NodeId| state.has_memory().contains(*node);
+            blocks.find_map(|block| Some((block.number, block.node.filter(home)?)))
+        };
+        let found = last(BlockState::Offline).or_else(|| last(BlockState::Online(ZoneKind::Movable)));
         let (block, node) = found.ok_or(SiteError::NoBlock)?;
         if state.has_memory().len() < 2 {
             return Err(SiteError::OneNode);
@@ -137,13 +141,15 @@ impl<S: Buildable, B: Barrier> Ground<S, B> {
         let pages = pages.boot(state).map_err(AllocatorError::from)?;
         let running = RunningMachine::new(state.clone(), Recorded::new(pages))?;
 
-        let without = Zonelists::clone(running.state().lists());
-        running.apply(&Operation::Online { block: *block, to: OnlineTo::Movable })?;
+        if state.block(*block)?.state == BlockState::Offline {
+            running.apply(&Operation::Online { block: *block, to: OnlineTo::Movable })?;
+        }
         let with = running.state();
+        let (without, _) = with.after(&Operation::Offline { block: *block })?;
         let zones = |lists: &Zonelists| -> Vec<ZoneId> {
             lists.lists().of(*node, Scope::Fallback).iter().map(|entry| entry.zone()).collect()
         };
-        let (with, without) = (zones(with.lists()), zones(&without));
+        let (with, without) = (zones(with.lists()), zones(without.lists()));
         let always = without.into_iter().filter(|zone| with.contains(zone)).collect();
         let mut ground = Self {
             running,
