@@ -127,7 +127,7 @@ pub(super) struct Ground<S: Buildable, B: Barrier> {
 impl<S: Buildable, B: Barrier> Ground<S, B> {
     pub(super) fn new(site: &Site, threads: usize) -> Result<Self, StormError> {
         let Site { state, block, node } = site;
-        let spans = state.possible_zones().map(|(_, span)| span);
+        let spans = state.possible_zones(&[]).map(|(_, span)| span);
         let frames = spans.reduce(|one, other| one.start.min(other.start)..one.end.max(other.end)).unwrap_or(0..1);
         let page_bytes = state.memory().page_bytes as usize;
         let arena = Arc::new(Arena::reserve(frames, page_bytes)?);

@@ -102,13 +102,26 @@ pub struct Structures {
 impl<'m, S: Scheme, B: Barrier, L: RawLock + Default, const SEATS: usize> AllocatorFrames<'m, S, B, L, SEATS> {
     /// An allocator with every zone that the machine can have, still without a frame: [`AllocatorFrames::boot`].
     ///
-    /// Blocks that are added later must lie between those that their node has.
+    /// A block that is added later must lie between those that its node has: see [`AllocatorFrames::with_room`].
     ///
     /// # Errors
     /// A zone can't be made, or there is none.
     pub fn of(published: Published<S, B, SEATS>, state: &State) -> Result<Self, SetupError> {
+        Self::with_room(published, state, &[])
+    }
+
+    /// The same, with room for blocks that are to come, also of nodes that have none yet. Until a block of the node is
+    /// online room costs a name and a [`PageCache`](crate::PageCache) for each seat and zone, whatever its length.
+    ///
+    /// # Errors
+    /// As for [`AllocatorFrames::of`].
+    pub fn with_room(
+        published: Published<S, B, SEATS>,
+        state: &State,
+        to_come: &[(NodeId, Range<u64>)],
+    ) -> Result<Self, SetupError> {
         let zone = |(id, span)| Zone::vacant(id, span, MAX_ORDER, L::default());
-        let zones = state.possible_zones().map(zone).collect::<Result<Vec<_>, _>>()?;
+        let zones = state.possible_zones(to_come).map(zone).collect::<Result<Vec<_>, _>>()?;
         Ok(Self::over(PageAllocator::boxed(published, zones)?))
     }
 }

@@ -7,12 +7,15 @@ use super::{BlockState, State};
 use crate::{NodeId, ZoneId};
 
 impl State {
-    /// Every zone that there can be with the blocks there are now, ascending, with the frames that it can ever have:
-    /// for each node with a block or a zone one of each kind, over all of them.
-    pub fn possible_zones(&self) -> impl Iterator<Item = (ZoneId, Range<u64>)> {
+    /// Every zone that there can be, ascending, with the frames that it can ever have: for each node with a block, a
+    /// zone, or room for blocks `to_come`, one of each kind over all of these.
+    pub fn possible_zones<'s>(
+        &'s self,
+        to_come: &'s [(NodeId, Range<u64>)],
+    ) -> impl Iterator<Item = (ZoneId, Range<u64>)> + 's {
         let nodes = self.machine.nodes().iter();
-        nodes
-            .filter_map(|&node| Some((node, self.span_of(node)?)))
+        let spans = nodes.filter_map(move |&node| Some((node, self.span_of(node, to_come)?)));
+        spans
             .flat_map(|(node, span)| self.memory.kinds.iter().map(move |&kind| (ZoneId::new(node, kind), span.clone())))
     }
 
@@ -23,11 +26,12 @@ impl State {
     }
 
     /// The frames of a node's blocks and zones, from the first to the last.
-    fn span_of(&self, node: NodeId) -> Option<Range<u64>> {
+    fn span_of(&self, node: NodeId, to_come: &[(NodeId, Range<u64>)]) -> Option<Range<u64>> {
         let blocks = self.blocks.list.iter().filter(|block| block.node.is_none_or(|home| home == node));
         let blocks = blocks.map(|block| self.blocks.frames(block.number));
         let zones = self.memory.zones.iter().filter(|size| size.zone.node() == node).map(|size| size.span());
-        blocks.chain(zones).reduce(|one, other| one.start.min(other.start)..one.end.max(other.end))
+        let to_come = to_come.iter().filter(|(home, _)| *home == node).map(|(_, frames)| frames.clone());
+        blocks.chain(zones).chain(to_come).reduce(|one, other| one.start.min(other.start)..one.end.max(other.end))
     }
 
     /// Frames that a zone manages: those of its blocks, and of what lies in none.

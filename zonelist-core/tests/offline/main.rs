@@ -47,8 +47,8 @@ fn state() -> State {
         managed: BLOCKS * PAGES,
     };
     let (machine, _) = Machine::new(MachineDescription {
-        possible: vec![0, 1],
-        distance: vec![vec![10, 20], vec![20, 10]],
+        possible: vec![0, 1, 2],
+        distance: vec![vec![10, 20, 20], vec![20, 10, 20], vec![20, 20, 10]],
         cpus: [(0, vec![0]), (1, vec![1])].into(),
         online: vec![0, 1],
         has_cpu: vec![0, 1],

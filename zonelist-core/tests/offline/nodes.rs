@@ -41,3 +41,27 @@ fn a_scheme_that_knows_of_grace_periods_frees_a_gone_node_s_zones() {
 fn any_other_keeps_them() {
     assert_eq!(remove_and_bring_back(false), (Structures { freed: 0, kept: 2 }, false));
 }
+
+#[test]
+fn a_node_that_nobody_knew_of_at_boot_brings_memory_if_there_is_room_for_it() {
+    let (state, first) = (state(), 100);
+    let room = [(node(2), first * super::PAGES..(first + 2) * super::PAGES)];
+    for (room, fits) in [(&room[..], true), (&[], false)] {
+        let published: Published<_, FullFence, SEATS> = Published::new(StopWorld::new(Slots::boxed(state.capacity())));
+        let frames: AllocatorFrames<'_, _, _, Spin, SEATS> =
+            AllocatorFrames::with_room(published, &state, room).unwrap();
+        let running = RunningMachine::new(state.clone(), frames.boot(&state).unwrap()).unwrap();
+        running.apply(&Operation::AddBlocks { node: node(2), first, count: 2 }).unwrap();
+        let before = running.state();
+        let online = running.apply(&Operation::Online { block: first + 1, to: OnlineTo::Movable });
+        let zone = running.frames().allocator().zone(super::movable(2));
+        if fits {
+            online.unwrap();
+            assert_eq!(zone.unwrap().free_pages() as u64, super::PAGES);
+        } else {
+            let error = online.unwrap_err();
+            assert!(error.to_string().ends_with("not the allocator's; expected one that it was given"), "{error}");
+            assert!(zone.is_none() && running.state() == before);
+        }
+    }
+}
