@@ -15,6 +15,7 @@ pub mod pages;
 pub mod progress;
 pub mod replay;
 pub mod schemes;
+#[cfg(target_os = "linux")]
 pub mod storm;
 pub mod workload;
 

@@ -1,4 +1,5 @@
 //! The command `storm`, and that its judge notices what must not happen.
+#![cfg(target_os = "linux")]
 
 mod command;
 

@@ -195,7 +195,6 @@ impl Arena {
 }
 
 /// Binds memory to the host's node of that number. Strictly, or a zone's pages would not be what its name says.
-#[cfg(target_os = "linux")]
 fn bind(start: NonNull<u8>, bytes: usize, node: NodeId) -> bool {
     const WORD: usize = usize::BITS as usize;
     let mut mask = [0_usize; crate::MAX_NODES / WORD];
@@ -206,11 +205,6 @@ fn bind(start: NonNull<u8>, bytes: usize, node: NodeId) -> bool {
         libc::syscall(libc::SYS_mbind, start.as_ptr(), bytes, libc::MPOL_BIND, mask.as_ptr(), crate::MAX_NODES + 1, 0)
     };
     result == 0
-}
-
-#[cfg(not(target_os = "linux"))]
-fn bind(_: NonNull<u8>, _: usize, _: NodeId) -> bool {
-    false
 }
 
 impl Backing for Arena {

@@ -11,7 +11,7 @@
 //! - **The page allocator**: [`PageAllocator`], zones behind published lists, and [`Local`], a CPU's or thread's
 //!   handle with the pages it keeps at hand; generic over the scheme.
 //! - **Hotplug** (`alloc`): memory, nodes and CPUs that come and go, on a running machine, in [`hotplug`].
-//! - **Real memory** (`std`): [`Arena`], addresses for frames, with memory behind those that are online.
+//! - **Real memory** (`std`): on Linux: [`Arena`], addresses for frames, with memory behind those that are online.
 //! - **Conformance** (`alloc`): the judge of all schemes, in [`conformance`].
 //!
 //! Without the features `std` and `alloc` nothing reaches for a heap or an operating system.
@@ -82,7 +82,7 @@ pub use zone::{
 };
 pub use zoneref::{Request, Scope, Zoneref};
 
-#[cfg(all(feature = "std", unix, not(loom)))]
+#[cfg(all(feature = "std", target_os = "linux", not(loom)))]
 mod arena;
 #[cfg(feature = "alloc")]
 pub mod conformance;
@@ -102,7 +102,7 @@ mod watermarks;
 #[cfg(feature = "alloc")]
 mod zonelists;
 
-#[cfg(all(feature = "std", unix, not(loom)))]
+#[cfg(all(feature = "std", target_os = "linux", not(loom)))]
 pub use arena::{Arena, ArenaError};
 #[cfg(feature = "alloc")]
 pub use distance::{Distances, LOCAL_DISTANCE, REMOTE_DISTANCE, VoidDistances};

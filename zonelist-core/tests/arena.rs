@@ -1,5 +1,5 @@
 //! Real memory behind frames: it comes and goes with them, and addresses are theirs.
-#![cfg(all(unix, not(loom)))]
+#![cfg(all(target_os = "linux", not(loom)))]
 
 use std::{process::Command, ptr::NonNull};
 
@@ -18,13 +18,11 @@ fn fill(arena: &Arena, frames: std::ops::Range<u64>) {
 }
 
 /// What this process has in memory.
-#[cfg(target_os = "linux")]
 fn resident() -> u64 {
     let statm = std::fs::read_to_string("/proc/self/statm").unwrap();
     statm.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() * rustix_page()
 }
 
-#[cfg(target_os = "linux")]
 fn rustix_page() -> u64 {
     // As the size of the one page that is in memory when one byte is.
     let arena = Arena::reserve(0..512, BYTES).unwrap();
@@ -40,21 +38,16 @@ fn memory_is_there_while_it_is_committed_and_written_to() {
     assert_eq!(arena.resident(arena.frames()).unwrap(), 0);
     arena.commit(NODE, part.clone()).unwrap();
     assert_eq!(arena.resident(part.clone()).unwrap(), 0);
-    #[cfg(target_os = "linux")]
     let before = resident();
     fill(&arena, part.clone());
     assert_eq!(arena.resident(part.clone()).unwrap(), FRAMES * BYTES as u64);
-    #[cfg(target_os = "linux")]
     let full = resident();
     arena.release(part.clone()).unwrap();
     assert_eq!(arena.resident(arena.frames()).unwrap(), 0);
-    #[cfg(target_os = "linux")]
-    {
-        // Other tests of this program may take or give some meanwhile.
-        let (most, some) = (FRAMES * BYTES as u64, 8 << 20);
-        let after = resident();
-        assert!(full >= before + most - some && after + most <= full + some, "{before}, {full}, {after}");
-    }
+    // Other tests of this program may take or give some meanwhile.
+    let (most, some) = (FRAMES * BYTES as u64, 8 << 20);
+    let after = resident();
+    assert!(full >= before + most - some && after + most <= full + some, "{before}, {full}, {after}");
     arena.commit(NODE, part.clone()).unwrap();
     for pfn in part {
         // SAFETY: the frame is committed, and nobody else knows of it.

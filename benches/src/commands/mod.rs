@@ -7,6 +7,7 @@ pub mod order;
 pub mod probe;
 pub mod replay;
 pub mod schemes;
+#[cfg(target_os = "linux")]
 pub mod storm;
 pub mod zoneinfo;
 
@@ -23,7 +24,6 @@ use crate::{
     pages::{RoundError, TrialError},
     replay::ReplayError,
     schemes::UnknownScheme,
-    storm::{SiteError, StormError},
 };
 
 /// What the command can do.
@@ -36,6 +36,7 @@ pub enum Command {
     /// The page allocator over each scheme, under all that can be done to it: no page is lost or doubled.
     Endure(endure::Args),
     /// A block goes off and on line under pressure, on every scheme: no page is lost, and every walk is judged.
+    #[cfg(target_os = "linux")]
     Storm(storm::Args),
     /// The fallback order of every node, at boot and as a rebuild gives it now.
     Order(order::Args),
@@ -83,14 +84,16 @@ pub enum CommandError {
     Scheme(#[from] UnknownScheme),
     /// A storm could not go on.
     #[error(transparent)]
-    Storm(#[from] StormError),
+    #[cfg(target_os = "linux")]
+    Storm(#[from] crate::storm::StormError),
     /// There can be no storm on this machine.
     #[error("{machine}: {error}")]
+    #[cfg(target_os = "linux")]
     Site {
         /// What the machine is called.
         machine: String,
         /// Why not.
-        error: SiteError,
+        error: crate::storm::SiteError,
     },
     /// The machine's source knows of no memory blocks.
     #[error("{machine}: no memory blocks; expected a source that has them, such as a recorded machine")]
@@ -116,6 +119,7 @@ impl Command {
             Self::Compare(args) => args.run(),
             Self::Alloc(args) => args.run(),
             Self::Endure(args) => args.run(),
+            #[cfg(target_os = "linux")]
             Self::Storm(args) => args.run(),
             Self::Order(args) => args.run(),
             Self::Zoneinfo(args) => args.run(),

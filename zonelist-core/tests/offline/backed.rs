@@ -1,5 +1,5 @@
 //! Real memory behind a machine's frames: it comes and goes with its blocks, and what is in pages that move stays.
-#![cfg(unix)]
+#![cfg(target_os = "linux")]
 
 use std::{cell::Cell, sync::Arc};
 
