@@ -6,7 +6,7 @@ use std::{
 };
 
 use clap::{Args, Parser, ValueEnum};
-use zonelist_core::Rules;
+use zonelist_core::{Capacity, Rules};
 
 use crate::{
     commands::{Command, compare},
@@ -76,6 +76,20 @@ impl SchemeArgs {
     #[must_use]
     pub fn chosen(&self) -> Vec<SchemeId> {
         SchemeId::all().into_iter().filter(|id| self.scheme.is_empty() || self.scheme.contains(id)).collect()
+    }
+
+    /// The chosen schemes that can hold lists of so much, or if none can all of them: then the first says why.
+    #[must_use]
+    pub fn fitting(&self, capacity: Capacity) -> Vec<SchemeId> {
+        let chosen = self.chosen();
+        let (fitting, short): (Vec<_>, Vec<_>) = chosen.iter().copied().partition(|scheme| scheme.holds(capacity));
+        if fitting.is_empty() {
+            return chosen;
+        }
+        for scheme in short {
+            eprintln!("{} is left out: it can't hold lists of {} zones", scheme.name(), capacity.zones());
+        }
+        fitting
     }
 }
 

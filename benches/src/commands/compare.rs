@@ -8,7 +8,7 @@ use crate::{
     compare::{PeerReport, Pressure, RawReport, Report, Requests, SchemeReport, Timing},
     output::OutputArgs,
     progress::bar,
-    schemes::{SEATS, SchemeId},
+    schemes::SEATS,
     workload::Toggle,
 };
 
@@ -40,7 +40,7 @@ impl Args {
     pub(super) fn run(&self) -> Result<ExitCode, CommandError> {
         let machine = self.machine.load()?.machine;
         let toggle = Toggle::of(&machine, self.machine.rules.into());
-        let chosen = self.fitting(&toggle);
+        let chosen = self.schemes.fitting(toggle.capacity());
         let judging = (self.seconds * 1e3) as u64 * chosen.len() as u64;
         let bar = bar(u64::from(self.rounds) * Self::ROUND_MS + judging);
 
@@ -72,20 +72,6 @@ impl Args {
         let Some(report) = report else { return Ok(ExitCode::FAILURE) };
         self.output.write(&report)?;
         Ok(if report.holds() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
-    }
-
-    /// The chosen schemes that can hold the machine's lists, or if none can all of them: then the first says why.
-    fn fitting(&self, toggle: &Toggle) -> Vec<SchemeId> {
-        let chosen = self.schemes.chosen();
-        let capacity = toggle.capacity();
-        let (fitting, short): (Vec<_>, Vec<_>) = chosen.iter().copied().partition(|scheme| scheme.holds(capacity));
-        if fitting.is_empty() {
-            return chosen;
-        }
-        for scheme in short {
-            eprintln!("{} is left out: it can't hold lists of {} zones", scheme.name(), capacity.zones());
-        }
-        fitting
     }
 
     /// What a round takes on the bar, which counts milliseconds, more or less.

@@ -40,8 +40,7 @@ impl Args {
         let state = golden.state(self.machine.rules.into());
         let state = state.map_err(|problem| ReadError { file: machine.clone(), problem })?;
         let site = Site::of(state).map_err(|error| CommandError::Site { machine: machine.clone(), error })?;
-        let (chosen, time) = (self.schemes.chosen(), Duration::from_secs_f64(self.seconds));
-        let chosen: Vec<_> = chosen.into_iter().filter(|scheme| scheme.holds(site.state.capacity())).collect();
+        let (chosen, time) = (self.schemes.fitting(site.state.capacity()), Duration::from_secs_f64(self.seconds));
         let bar = bar(time.as_millis() as u64 * chosen.len() as u64);
         let mut schemes = Vec::new();
         for scheme in chosen {
