@@ -2,8 +2,8 @@
 //!
 //! Each step of a record becomes an operation on a [`RunningMachine`], once for each scheme, with the
 //! page allocator behind it: its frames come and go with the blocks, and a block with a page that
-//! can't be moved has one that is really in use. What comes of it is put into the form of the record, so that a key that the record has is compared as
-//! it stands, and one that it lacks is only printed.
+//! can't be moved has one that is really in use. What comes of it is put into the form of the record,
+//! so that a key that the record has is compared as it stands, and one that it lacks is only printed.
 
 mod difference;
 mod outcome;

@@ -37,7 +37,7 @@ pub use report::{Report, SchemeReport};
 use watcher::Watcher;
 use worker::Worker;
 
-/// Threads of a storm at most; there are three more, which toggle, walk, and move pages.
+/// Threads of a storm at most: there are seats beside theirs for who walks and who moves pages, and some to spare.
 pub const MOST_THREADS: usize = crate::schemes::SEATS - 4;
 
 /// A storm under one scheme.

@@ -9,7 +9,7 @@ use core::ops::Range;
 use super::{Backing, Frames, FramesError, Limit, State, undo::Undo};
 use crate::{
     Class, Exchange, Local, MAX_ORDER, Marks, Mobility, NodeId, NodeSet, Owners, PAGEBLOCK_FRAMES, Page, PageAllocator,
-    PageRequest, RawLock, Request, SetupError, Spin, Zone, ZoneId, ZoneKind, Zonelists,
+    PageRequest, RawLock, Request, SetupError, Spin, Zone, ZoneId, ZoneKind, ZoneMetadata, Zonelists,
     publish::{Barrier, FullFence, PublishError, Published, ReaderError, Reclaim, Scheme},
     sync::{
         Backoff,
@@ -85,10 +85,13 @@ pub struct AllocatorFrames<'m, S, B = FullFence, L = Spin, const SEATS: usize = 
     allocator: PageAllocator<'m, S, B, L, SEATS>,
     owners: O,
     backing: K,
-    grace: Option<fn(&Published<S, B, SEATS>)>,
+    retire: Option<Retire<'m, S, B, SEATS>>,
     /// Of zones whose nodes were removed: those freed, those kept.
     structures: [AtomicUsize; 2],
 }
+
+/// [`Published::retire`], where the scheme has it.
+type Retire<'m, S, B, const SEATS: usize> = fn(&Published<S, B, SEATS>, Vec<ZoneMetadata<'m>>);
 
 /// What became of the metadata of zones whose nodes were removed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -130,7 +133,7 @@ impl<'m, S: Scheme, B: Barrier, L: RawLock, const SEATS: usize> AllocatorFrames<
     /// An allocator whose zones the caller has made, and filled.
     pub fn over(allocator: PageAllocator<'m, S, B, L, SEATS>) -> Self {
         let structures = [AtomicUsize::new(0), AtomicUsize::new(0)];
-        Self { allocator, owners: (), backing: (), grace: None, structures }
+        Self { allocator, owners: (), backing: (), retire: None, structures }
     }
 }
 
@@ -139,14 +142,14 @@ impl<'m, S: Scheme, B: Barrier, L: RawLock, const SEATS: usize, O: Owners, K: Ba
 {
     /// The same, with owners of movable pages.
     pub fn with_owners<P: Owners>(self, owners: P) -> AllocatorFrames<'m, S, B, L, SEATS, P, K> {
-        let Self { allocator, backing, grace, structures, .. } = self;
-        AllocatorFrames { allocator, owners, backing, grace, structures }
+        let Self { allocator, backing, retire, structures, .. } = self;
+        AllocatorFrames { allocator, owners, backing, retire, structures }
     }
 
     /// The same, with memory behind its frames.
     pub fn with_backing<J: Backing>(self, backing: J) -> AllocatorFrames<'m, S, B, L, SEATS, O, J> {
-        let Self { allocator, owners, grace, structures, .. } = self;
-        AllocatorFrames { allocator, owners, backing, grace, structures }
+        let Self { allocator, owners, retire, structures, .. } = self;
+        AllocatorFrames { allocator, owners, backing, retire, structures }
     }
 
     /// The same, but what is kept for the zones of a node that is removed is freed after a grace period.
@@ -155,7 +158,7 @@ impl<'m, S: Scheme, B: Barrier, L: RawLock, const SEATS: usize, O: Owners, K: Ba
     where
         S: Reclaim,
     {
-        self.grace = Some(Published::synchronize);
+        self.retire = Some(Published::retire);
         self
     }
 
@@ -287,18 +290,15 @@ impl<S: Scheme, B: Barrier, L: RawLock, const SEATS: usize, O: Owners, K: Backin
     /// A walk over an old list that comes to such a zone finds under its lock that it has nothing, under any scheme.
     fn forget(&self, node: NodeId) {
         let [freed, kept] = &self.structures;
-        for zone in self.allocator.zones().iter().filter(|zone| zone.id().node() == node && !zone.is_vacant()) {
-            match self.grace {
-                Some(synchronize) => {
-                    if let Some(metadata) = zone.vacate() {
-                        synchronize(self.allocator.published());
-                        drop(metadata);
-                        freed.fetch_add(1, Relaxed);
-                    }
-                }
-                None => {
-                    kept.fetch_add(1, Relaxed);
-                }
+        let zones = self.allocator.zones().iter().filter(|zone| zone.id().node() == node && !zone.is_vacant());
+        match self.retire {
+            Some(retire) => {
+                let metadata: Vec<_> = zones.filter_map(Zone::vacate).collect();
+                freed.fetch_add(metadata.len(), Relaxed);
+                retire(self.allocator.published(), metadata);
+            }
+            None => {
+                kept.fetch_add(zones.count(), Relaxed);
             }
         }
     }

@@ -22,7 +22,7 @@ impl State {
     /// The frames that a block of that number has, or would have.
     #[must_use]
     pub fn frames_of_block(&self, number: u64) -> Range<u64> {
-        number.saturating_mul(self.blocks.pages)..number.saturating_add(1).saturating_mul(self.blocks.pages)
+        self.blocks.frames(number)
     }
 
     /// The frames of a node's blocks and zones, from the first to the last.

@@ -80,9 +80,9 @@ pub enum BlocksError {
 const MAX_BLOCKS: u64 = 1 << 24;
 
 impl Blocks {
-    /// The page frames of a block of a number that there can be.
+    /// The page frames that a block of that number has, or would have.
     pub(super) fn frames(&self, number: u64) -> Range<u64> {
-        number * self.pages..(number + 1) * self.pages
+        number.saturating_mul(self.pages)..number.saturating_add(1).saturating_mul(self.pages)
     }
 
     /// Where the block of that number is in the list, which is ascending, or would be.
