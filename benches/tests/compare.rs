@@ -82,6 +82,31 @@ fn every_test_that_is_named_as_evidence_exists() {
     for evidence in all_tests() {
         let (file, test) = evidence.split_once(": ").unwrap();
         let source = fs::read_to_string(workspace.join(file)).unwrap_or_else(|error| panic!("{file}: {error}"));
-        assert!(source.contains(&format!("#[test]\nfn {test}() {{")), "{file} has no test {test}");
+        let exists = match test.split_once("::") {
+            None => source.contains(&format!("#[test]\nfn {test}() {{")),
+            // A module of `model!`, and a shape of its suite.
+            Some((scheme, shape)) => {
+                let made = ["model!(", "model!(\n    ", "model!(retires "].iter();
+                made.clone().any(|made| source.contains(&format!("{made}{scheme}: "))) && has_shape(&workspace, shape)
+            }
+        };
+        assert!(exists, "{file} has no test {test}");
+    }
+}
+
+fn has_shape(workspace: &Path, shape: &str) -> bool {
+    let suite = workspace.join("zonelist-core/src/conformance/models/suite.rs");
+    let all = workspace.join("zonelist-core/src/conformance/model.rs");
+    let (suite, all) = (fs::read_to_string(suite).unwrap(), fs::read_to_string(all).unwrap());
+    suite.contains(&format!("\npub fn {shape}<")) && all.contains(shape)
+}
+
+#[test]
+fn every_fact_of_every_scheme_has_evidence() {
+    for card in json(&["schemes", "--json"]).as_array().unwrap() {
+        for fact in FACTS {
+            let evidence = card["evidence"][fact].as_array().unwrap_or_else(|| panic!("{fact} of {}", card["scheme"]));
+            assert!(!evidence.is_empty());
+        }
     }
 }

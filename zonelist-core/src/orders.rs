@@ -306,11 +306,13 @@ impl SharedSet {
     /// The set as it is.
     #[must_use]
     #[inline(always)]
+    #[cfg_attr(loom, track_caller)]
     pub fn load(&self, order: Ordering) -> Set {
         Set(self.0.load(order))
     }
 
     /// Replaces it.
+    #[cfg_attr(loom, track_caller)]
     pub fn store(&self, set: Set, order: Ordering) {
         self.0.store(set.0, order);
     }

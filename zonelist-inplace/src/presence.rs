@@ -152,7 +152,7 @@ impl<T: Storage<Word = Slot>> Presence<T> {
         }
         current.named = named;
         // Release: pairs with the acquire in `filter`.
-        self.named.store(named, if fault("presence: named relaxed") { Relaxed } else { Release });
+        self.named.store(named, Release);
         Some(set)
     }
 
@@ -160,11 +160,9 @@ impl<T: Storage<Word = Slot>> Presence<T> {
     fn reorder(&self, current: &mut Current, next: Lists<'_>) -> usize {
         current.begun = current.begun.wrapping_add(1);
         // Release: who loads it sees the word of the order before.
-        self.begun.store(current.begun, if fault("presence: begun relaxed") { Relaxed } else { Release });
-        if !fault("presence: writer's fence") {
-            // Pairs with the acquire fence in `must_retry`.
-            fence(Release);
-        }
+        self.begun.store(current.begun, Release);
+        // Pairs with the acquire fence in `must_retry`.
+        fence(Release);
         let second = (current.word & Set::SECOND.bits() == 0) != fault("presence: no spare table");
         let spare = if second { Table::Second } else { Table::First };
         let set = self.name(current, next);
@@ -220,7 +218,7 @@ impl<T: Storage<Word = Slot>> Presence<T> {
     fn show(&self, current: &mut Current, word: usize) {
         current.word = word;
         // Release: pairs with the acquire in `walk`, so that who sees the word sees its order.
-        self.word.store(Set::of(word), if fault("presence: word relaxed") { Relaxed } else { Release });
+        self.word.store(Set::of(word), Release);
     }
 }
 
@@ -264,10 +262,8 @@ impl Iterator for PresenceWalk<'_> {
 impl Walk for PresenceWalk<'_> {
     #[inline]
     fn must_retry(&self) -> bool {
-        if !fault("presence: reader's fence") {
-            // Pairs with the release fence in `reorder`.
-            fence(Acquire);
-        }
+        // Pairs with the release fence in `reorder`.
+        fence(Acquire);
         // The last order in the walk's table that had begun when the walk did.
         let order = self.begun.wrapping_sub((self.begun ^ usize::from(self.word.bits() & Set::SECOND.bits() != 0)) & 1);
         self.now.load(Relaxed).wrapping_sub(order) >= if fault("presence: third order unseen") { 3 } else { 2 }
@@ -309,7 +305,7 @@ impl<T: Storage<Word = Slot> + Sync> Scheme for Presence<T> {
 
     fn filter(&self, request: &Request) -> OrderFilter {
         // Acquire: pairs with the release in `name`, so that all bits up to there have their zones.
-        let named = self.named.load(if fault("presence: names relaxed") { Relaxed } else { Acquire });
+        let named = self.named.load(Acquire);
         let beyond = named as u32 + Place::ZONES;
         let admits = |&bit: &u32| self.orders.zone_of(bit).is_some_and(|entry| request.admits(entry.zone()));
         let admitted = (Place::ZONES..beyond).filter(admits).fold(0, |set, bit| set | 1 << bit);
@@ -330,9 +326,9 @@ impl<T: Storage<Word = Slot> + Sync> Scheme for Presence<T> {
     #[inline(always)]
     fn walk<'w, 'g: 'w>(scheme: &'w &'g Self, node: NodeId, filter: &'w OrderFilter) -> PresenceWalk<'w> {
         // Acquire: pairs with the release in `reorder`. Before the word, or it might be later than the word's.
-        let begun = scheme.begun.load(if fault("presence: note relaxed") { Relaxed } else { Acquire });
+        let begun = scheme.begun.load(Acquire);
         // Acquire: pairs with the release in `show`.
-        let word = scheme.word.load(if fault("presence: look relaxed") { Relaxed } else { Acquire });
+        let word = scheme.word.load(Acquire);
         let order = scheme.orders.walk(word, node, filter);
         PresenceWalk { order, now: &scheme.begun, begun, word }
     }

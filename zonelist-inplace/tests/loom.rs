@@ -1,22 +1,31 @@
-//! Loom models of the in-place schemes, and the faults that they kill.
+//! Loom models of the in-place schemes.
 #![cfg(loom)]
+
+#[path = "museum/mod.rs"]
+mod museum;
 
 use zonelist_core::{
     Capacity, Orders, Place, Slot, Slots,
     ZoneKind::{Movable, Normal},
-    conformance::models::{NODE, Refused, Scenario, ZONES, Zone, explore_races, explore_refusals, first, full, killed},
+    conformance::models::{
+        Bound, MOVABLE as M, NORMAL as N, OTHER as O, ROOM, Refused, Scenario, Zone, explore_races, explore_refusals,
+        first, full,
+    },
     publish::{FullFence, Published},
 };
 use zonelist_inplace::{InPlace, Presence};
 
-const M: Zone = (Movable, NODE);
-const N: Zone = (Normal, NODE);
-/// Zones of other nodes, behind.
-const O: Zone = (Normal, 1);
+zonelist_core::model!(in_place: InPlace<Box<[Slot]>> = InPlace::new(Slots::boxed(ROOM)));
+zonelist_core::model!(presence: Presence<Box<[Slot]>> = Presence::new(Orders::boxed(ROOM)));
+zonelist_core::model!(
+    wide_presence: Presence<Box<[Slot]>> = Presence::new(Orders::boxed(Capacity::new(1, Place::BITS + 1).unwrap()))
+);
+
+/// A third node's.
 const P: Zone = (Normal, 2);
 
 fn in_place() -> Published<InPlace<Box<[Slot]>>, FullFence, 1> {
-    Published::new(InPlace::new(Slots::boxed(Capacity::new(1, ZONES).unwrap())))
+    Published::new(InPlace::new(Slots::boxed(ROOM)))
 }
 
 #[test]
@@ -58,27 +67,16 @@ fn a_walk_in_place_shows_no_zone_long_gone() {
 }
 
 #[test]
-fn two_publishers_in_place_are_serialised() {
-    let scenario = Scenario::new("in-place: two publishers").before(&[N]);
-    scenario.publisher(&[&[M, N]]).publisher(&[&[O]]).reader(&[full(Movable)]).preemptions(2).explore(in_place);
-}
-
-#[test]
 fn the_races_of_2022_are_found_in_place() {
-    let races = explore_races("in-place", None, in_place);
+    let races = explore_races("in-place", Bound::Exhaustive, in_place);
     assert!(races.cursor.tally.missed > 0, "the zone behind the cursor is passed over");
     assert!(races.growing.tally.empty > 0, "the only zone that serves is nowhere for a moment");
-    let Refused { shrinking, growing } = explore_refusals("in-place", Some(3), in_place);
+    let Refused { shrinking, growing } = explore_refusals("in-place", Bound::Preemptions(3), in_place);
     assert!(shrinking > 0 && growing > 0, "{shrinking}, {growing}");
 }
 
-#[test]
-fn in_place_faults_are_killed() {
-    killed("a_walk_in_place_shows_no_zone_long_gone", "slots: tail kept");
-}
-
 fn presence() -> Published<Presence<Box<[Slot]>>, FullFence, 1> {
-    Published::new(Presence::new(Orders::boxed(Capacity::new(1, ZONES).unwrap())))
+    Published::new(Presence::new(Orders::boxed(ROOM)))
 }
 
 /// More zones than bits.
@@ -131,36 +129,4 @@ fn more_zones_than_bits_are_seen_whole_or_told() {
     let scenario = Scenario::new("presence: more zones than bits").before(&[M, N]).publisher(&[&[N], &[O, M]]);
     let found = scenario.reader(&[full(Movable)]).explore(wide_presence);
     assert!(found.tally.torn > 0 && found.tally.unreported == 0);
-}
-
-#[test]
-fn two_publishers_through_presence_are_serialised() {
-    let scenario = Scenario::new("presence: two publishers").before(&[N]);
-    scenario.publisher(&[&[M, N]]).publisher(&[&[O]]).reader(&[full(Movable)]).preemptions(2).explore(presence);
-}
-
-#[test]
-fn the_races_of_2022_are_absent_through_presence() {
-    let races = explore_races("presence", None, presence);
-    assert_eq!((races.cursor.tally.unreported, races.growing.tally.unreported), (0, 0));
-    explore_refusals("presence", Some(3), presence);
-}
-
-#[test]
-fn presence_faults_are_killed() {
-    for fault in ["presence: word relaxed", "presence: look relaxed", "presence: no spare table"] {
-        killed("a_changed_order_is_seen_whole_through_presence", fault);
-    }
-    for fault in [
-        "presence: reader's fence",
-        "presence: writer's fence",
-        "presence: third order unseen",
-        "presence: note relaxed",
-        "presence: begun relaxed",
-    ] {
-        killed("a_walk_across_two_changed_orders_is_told", fault);
-    }
-    for fault in ["presence: named relaxed", "presence: names relaxed"] {
-        killed("a_changed_order_is_seen_whole_through_presence", fault);
-    }
 }

@@ -81,10 +81,8 @@ impl Iterator for SeqWalk<'_> {
 impl Walk for SeqWalk<'_> {
     #[inline]
     fn must_retry(&self) -> bool {
-        if !fault("seq: reader's fence") {
-            // Pairs with the release fence in `publish`.
-            fence(Acquire);
-        }
+        // Pairs with the release fence in `publish`.
+        fence(Acquire);
         self.begun % 2 == 1 && !fault("seq: odd trusted") || self.sequence.load(Relaxed) != self.begun
     }
 }
@@ -134,7 +132,7 @@ impl<T: Storage<Word = Slot> + Sync> Scheme for SeqRetry<T> {
     #[inline(always)]
     fn walk<'w, 'g: 'w>(scheme: &'w &'g Self, node: NodeId, filter: &'w SlotFilter) -> SeqWalk<'w> {
         // Acquire: pairs with the release store that ends a publish.
-        let begun = scheme.sequence.load(if fault("seq: note relaxed") { Relaxed } else { Acquire });
+        let begun = scheme.sequence.load(Acquire);
         SeqWalk { slots: scheme.table.walk(node, filter), sequence: &scheme.sequence, begun }
     }
 
@@ -144,12 +142,10 @@ impl<T: Storage<Word = Slot> + Sync> Scheme for SeqRetry<T> {
         // stores to what it has just loaded.
         let after = writer.version().number().wrapping_mul(2);
         self.sequence.store(after.wrapping_sub(1), Relaxed);
-        if !fault("seq: writer's fence") {
-            // Pairs with the acquire fence in `must_retry`.
-            fence(Release);
-        }
+        // Pairs with the acquire fence in `must_retry`.
+        fence(Release);
         let rewritten = self.table.rewrite(next);
-        self.sequence.store(after, if fault("seq: end relaxed") { Relaxed } else { Release });
+        self.sequence.store(after, Release);
         Ok(rewritten?)
     }
 }

@@ -6,14 +6,23 @@
 
 #[cfg(all(feature = "std", not(loom)))]
 pub mod basics;
+#[doc = include_str!("explored.md")]
+pub mod explored {}
 mod history;
+#[cfg(feature = "model")]
+mod model;
 mod sample;
 mod verdict;
 
-#[cfg(loom)]
+#[cfg(all(loom, feature = "model"))]
 pub mod models;
+#[cfg(all(feature = "std", shuttle))]
+pub mod progress;
 #[cfg(all(feature = "std", not(loom)))]
 mod stress;
+
+#[cfg(all(feature = "model", not(loom)))]
+pub use model::run_models;
 
 pub use history::{AsLists, History, HistoryError, Published, Span, Walked};
 pub use sample::Sample;

@@ -48,6 +48,16 @@ impl Verdict {
         Torn { seen: walk.seen, full: walk.full, candidates: &candidates }.verdict()
     }
 
+    /// What is wrong with it, a word each; nothing if it is exact.
+    #[must_use]
+    pub fn words(&self) -> Vec<&'static str> {
+        let Self { torn, missed, repeated, phantom, disordered, empty } = *self;
+        let all = [missed, repeated, phantom, disordered, empty];
+        let named = all.into_iter().zip(["missed", "repeated", "phantom", "disordered", "empty"]);
+        let words: Vec<_> = named.filter_map(|(is, word)| is.then_some(word)).collect();
+        if torn && words.is_empty() { Vec::from(["mixed"]) } else { words }
+    }
+
     /// Whether a scheme of this guarantee may show such a walk; `told` is what `must_retry` said of it.
     #[must_use]
     pub fn is_within(&self, guarantee: Guarantee, told: bool) -> bool {

@@ -178,8 +178,7 @@ impl Movable {
             let state = self.state.load(Relaxed);
             let changed = next(state)?;
             if state & MOVING == 0 {
-                let acquire = if fault("movables: held too early") { Relaxed } else { Acquire };
-                if self.state.compare_exchange(state, changed, acquire, Relaxed).is_ok() {
+                if self.state.compare_exchange(state, changed, Acquire, Relaxed).is_ok() {
                     return Ok(());
                 }
             } else {
@@ -190,7 +189,7 @@ impl Movable {
 
     fn let_go(&self) {
         // Pairs with the acquire of whoever moves the page next.
-        self.state.fetch_sub(1, if fault("movables: let go too early") { Relaxed } else { Release });
+        self.state.fetch_sub(1, Release);
     }
 }
 
@@ -422,7 +421,7 @@ impl Drop for Attempt<'_> {
     fn drop(&mut self) {
         self.entry.write(Content::Page(self.keeps));
         // Pairs with the acquire of whoever holds the page next.
-        self.entry.state.fetch_and(!MOVING, if fault("movables: moved too early") { Relaxed } else { Release });
+        self.entry.state.fetch_and(!MOVING, Release);
         self.exchange.give(self.gives);
     }
 }

@@ -24,6 +24,7 @@ pub enum Light {
 
 impl Light {
     #[inline(always)]
+    #[cfg_attr(loom, track_caller)]
     pub(super) fn barrier(self) {
         match self {
             Self::Fence => fence(SeqCst),

@@ -4,7 +4,8 @@ use core::fmt;
 
 /// What the walks of a scheme may show.
 ///
-/// Judged by [`conformance`](crate::conformance): in models, in tests and by the commands alike.
+/// Judged by [`conformance`](crate::conformance): in models, in tests and by the commands alike. How
+/// far each scheme was explored for its own is in [`conformance::explored`](crate::conformance::explored).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Guarantee {
     /// May miss a zone, show one twice, out of order or none at all. Shows no zone of no version, and ends.

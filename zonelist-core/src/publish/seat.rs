@@ -192,7 +192,7 @@ impl Door {
     pub(super) fn leave(&self) {
         // Release: pairs with the acquire in `wait_empty`, `wait_hands_off` and `has_answered`, so that
         // our loads are over before what is written next.
-        self.inside.store(OUTSIDE, if fault("seat: left too early") { Relaxed } else { Release });
+        self.inside.store(OUTSIDE, Release);
     }
 
     pub(super) fn close(&self) {
@@ -202,13 +202,13 @@ impl Door {
     pub(super) fn borrow(&self) {
         // Release: pairs with the acquire in `enter_drawer`, where a reader goes in on the strength of
         // this very store, and has to see what was written behind the gate before.
-        self.gate.store(BORROWED, if fault("drawer: borrowed too early") { Relaxed } else { Release });
+        self.gate.store(BORROWED, Release);
     }
 
     pub(super) fn ask(&self, question: Question) {
         // Release: pairs with the acquire in `enter_slowly`, where a reader goes in on the strength of
         // this very store, and has to see the swap before.
-        self.gate.store(question.0, if fault("seat: asked too early") { Relaxed } else { Release });
+        self.gate.store(question.0, Release);
     }
 
     /// Whether nobody is inside, or only one who came in behind the question. It must have been
@@ -219,7 +219,7 @@ impl Door {
     }
 
     pub(super) fn open(&self) {
-        self.gate.store(OPEN, if fault("seat: opened too early") { Relaxed } else { Release });
+        self.gate.store(OPEN, Release);
     }
 
     /// Waits until nobody is inside. The gate must be closed and the heavy half behind.
@@ -278,18 +278,18 @@ impl Turn {
         // Acquire: pairs with the release in `ask`: our next walk sees the swap that the question is about.
         let asked = self.asked.load(Acquire);
         // Release: pairs with the acquire in `has_answered`, so that our walks before are over.
-        self.answered.store(asked, if fault("turn: answered too early") { Relaxed } else { Release });
+        self.answered.store(asked, Release);
     }
 
     /// Begins no walk until it is online again.
     pub(super) fn offline(&self) {
         // Release: as in `quiescent`.
-        self.answered.store(OFFLINE, if fault("turn: offline too early") { Relaxed } else { Release });
+        self.answered.store(OFFLINE, Release);
     }
 
     pub(super) fn ask(&self, question: Question) {
         // Release: pairs with the acquire in `quiescent`.
-        self.asked.store(question.0, if fault("turn: asked too early") { Relaxed } else { Release });
+        self.asked.store(question.0, Release);
     }
 
     /// Whether the reader is offline, or was between walks since the question. The heavy half must be behind.

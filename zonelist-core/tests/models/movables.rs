@@ -6,10 +6,10 @@ use std::sync::{
 };
 
 use zonelist_core::{
-    Exchange, Handle, HandleError, Movables, MoveError, Mover, Owners, Page, conformance::models::killed, sync::Track,
+    Exchange, Handle, HandleError, Movables, MoveError, Mover, Owners, Page,
+    conformance::models::{Bound, explore},
+    sync::Track,
 };
-
-use super::pages::explore;
 
 /// Two frames, and what is in them.
 type Memory = Arc<[Track; 2]>;
@@ -46,7 +46,7 @@ fn page(pfn: u64) -> Page {
 fn moved_under_its_user(name: &str, user: fn(&Movables<'static, Copies>, Handle, &Memory) -> Page) {
     let ends = Arc::new(AtomicU64::new(0));
     let seen = Arc::clone(&ends);
-    explore(name, None, move || {
+    explore(name, Bound::Exhaustive, move || {
         let memory: Memory = Arc::new([Track::new(), Track::new()]);
         let movables = Arc::new(Movables::boxed(Copies(Arc::clone(&memory)), 1));
         let handle = movables.insert(page(0)).unwrap();
@@ -89,17 +89,4 @@ fn a_page_that_is_removed_is_moved_before_or_not_at_all() {
         assert_eq!(movables.hold(other).unwrap().page(), page(600));
         mine
     });
-}
-
-#[test]
-fn faults_of_movables_are_killed() {
-    let faults = [
-        "movables: held too early",
-        "movables: let go too early",
-        "movables: moved too early",
-        "movables: holders unseen",
-    ];
-    for fault in faults {
-        killed("movables::a_page_that_is_held_is_not_moved", fault);
-    }
 }

@@ -11,7 +11,7 @@
 //! before the second is, no Normal is anywhere, and a request of Normal meets an empty list.
 
 use std::{
-    println,
+    format,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering::Relaxed},
@@ -19,25 +19,20 @@ use std::{
     vec,
 };
 
-use super::{Explored, NODE, Scenario, Zone, builder, full, node, publish, resumed};
+use super::{Bound, Found, MOVABLE, NORMAL, Scenario, Zone, explore::explore_anew, full, node, publish, resumed};
 use crate::{
-    Capacity, PageAllocator, PageRequest, Spin, Zone as Frames, ZoneId, ZoneKind,
+    PageAllocator, PageRequest, Spin, Zone as Frames, ZoneId, ZoneKind,
     publish::{Barrier, Guarantee, Published, Scheme},
+    sync::traced::Log,
 };
-
-const M: Zone = (ZoneKind::Movable, NODE);
-const N: Zone = (ZoneKind::Normal, NODE);
-
-/// Room for the lists of both races.
-pub const ROOM: Capacity = Capacity::new(1, super::ZONES).unwrap();
 
 /// What an exploration of both races found.
 #[derive(Clone, Copy, Debug)]
 pub struct Races {
     /// Scans that go on from a place in a list that has become shorter.
-    pub cursor: Explored,
+    pub cursor: Found,
     /// Walks of a list that becomes longer, for a request that one zone of it serves.
-    pub growing: Explored,
+    pub growing: Found,
 }
 
 /// Explores both races as walks, and holds them to the scheme's guarantee.
@@ -46,20 +41,19 @@ pub struct Races {
 /// A walk that the guarantee rules out.
 pub fn explore_races<S, B, const SEATS: usize>(
     scheme: &str,
-    preemptions: Option<usize>,
+    bound: Bound,
     make: impl Fn() -> Published<S, B, SEATS> + Copy + Sync + Send + 'static,
 ) -> Races
 where
     S: Scheme + Send + 'static,
     B: Barrier,
 {
-    let bounded = |scenario: Scenario| Scenario { preemptions, ..scenario };
-    let named = |race| Scenario::new(std::format!("{scheme}: {race}"));
-    let cursor = named("the stale cursor of 2022").before(&[M, N]).publisher(&[&[N]]);
-    let growing = named("the growing list").before(&[N]).publisher(&[&[M, N]]);
+    let named = |race| Scenario::new(format!("{scheme}: {race}")).bound(bound);
+    let cursor = named("the stale cursor of 2022").before(&[MOVABLE, NORMAL]).publisher(&[&[NORMAL]]);
+    let growing = named("the growing list").before(&[NORMAL]).publisher(&[&[MOVABLE, NORMAL]]);
     Races {
-        cursor: bounded(cursor).reader(&[resumed(1, ZoneKind::Movable)]).explore(make),
-        growing: bounded(growing).reader(&[full(ZoneKind::Normal)]).uniform().explore(make),
+        cursor: cursor.reader(&[resumed(1, ZoneKind::Movable)]).explore(make),
+        growing: growing.reader(&[full(ZoneKind::Normal)]).uniform().explore(make),
     }
 }
 
@@ -78,30 +72,33 @@ pub struct Refused {
 /// An allocation is refused under another guarantee than [`Guarantee::Racy`], or a page is lost.
 pub fn explore_refusals<S, B>(
     scheme: &str,
-    preemptions: Option<usize>,
+    bound: Bound,
     make: impl Fn() -> Published<S, B, 1> + Copy + Sync + Send + 'static,
 ) -> Refused
 where
     S: Scheme + Send + 'static,
     B: Barrier,
 {
-    let explore = |name: &str, before: &'static [Zone], after: &'static [Zone], highest| {
-        let (all, refused) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
-        let counts = (Arc::clone(&all), Arc::clone(&refused));
-        builder(preemptions).check(move || {
-            counts.0.fetch_add(1, Relaxed);
-            let served = allocate_beside(make(), before, after, highest);
-            counts.1.fetch_add(u64::from(!served), Relaxed);
+    let explore = |beside: &str, before: &'static [Zone], after: &'static [Zone], highest| {
+        let name = format!("{scheme}: an allocation beside {beside}");
+        let (_, refused) = explore_anew(&name, bound, || {
+            let refused = Arc::new(AtomicU64::new(0));
+            let count = Arc::clone(&refused);
+            let model = move || {
+                let served = allocate_beside(make(), before, after, highest);
+                assert!(served || S::FACTS.guarantee == Guarantee::Racy, "an allocation is refused wrongly");
+                count.fetch_add(u64::from(!served), Relaxed);
+            };
+            let tell = |refused: &Arc<AtomicU64>| {
+                format!("2 threads, up to 2 zones, 1 publishes, 1 walks; refused in {}", refused.load(Relaxed))
+            };
+            (refused, Arc::new(model), tell)
         });
-        let (all, refused) = (all.load(Relaxed), refused.load(Relaxed));
-        println!("model {scheme}: an allocation beside {name}: {all} interleavings; refused in {refused}");
-        assert!(all > 1, "nothing was explored");
-        assert!(refused == 0 || S::FACTS.guarantee == Guarantee::Racy, "{scheme}: an allocation was refused wrongly");
-        refused
+        refused.load(Relaxed)
     };
     Refused {
-        shrinking: explore("a shrinking list", &[M, N], &[N], ZoneKind::Movable),
-        growing: explore("a growing list", &[N], &[M, N], ZoneKind::Normal),
+        shrinking: explore("a shrinking list", &[MOVABLE, NORMAL], &[NORMAL], ZoneKind::Movable),
+        growing: explore("a growing list", &[NORMAL], &[MOVABLE, NORMAL], ZoneKind::Normal),
     }
 }
 
@@ -126,11 +123,17 @@ where
     let pages = Arc::new(pages);
     let class = pages.class(&PageRequest::up_to(highest)).expect("order 0");
     let mut local = pages.local().expect("a seat");
+    Log::call("allocates");
+    Log::from_here();
     let publisher = loom::thread::spawn({
         let pages = Arc::clone(&pages);
-        move || drop(publish(pages.published(), after))
+        move || {
+            Log::call("publisher");
+            drop(publish(pages.published(), after));
+        }
     });
     let page = local.alloc(node(), &class);
+    Log::say(if page.is_ok() { "has a page" } else { "is refused" });
     publisher.join().expect("the publisher");
     page.into_iter().for_each(|page| local.free(page).expect("it was handed out"));
     drop(local);

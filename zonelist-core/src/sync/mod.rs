@@ -1,15 +1,23 @@
-//! The one place that says `core`, `std` or `loom`.
+//! The one place that says `core`, `std`, `loom` or `shuttle`.
 //!
 //! Schemes take their atomics from here, so that under `--cfg loom` the model checker explores the
 //! very code that otherwise runs. Public, because a scheme in another crate is modelled through it.
 
-/// Atomics and fences: `core`'s, or loom's under the models.
+/// Atomics and fences: `core`'s, or under the models loom's.
 pub mod atomic {
-    #[cfg(not(loom))]
+    #[cfg(shuttle)]
+    pub use core::sync::atomic::compiler_fence;
+    #[cfg(not(any(loom, shuttle)))]
     pub use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicUsize, Ordering, compiler_fence, fence};
+    #[cfg(shuttle)]
+    pub use shuttle::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicUsize, Ordering, fence};
+
     #[cfg(loom)]
-    pub use loom::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicUsize, Ordering, fence};
+    pub use super::traced::{AtomicBool, AtomicPtr, AtomicU32, AtomicUsize, Ordering, fence};
 }
+
+#[cfg(loom)]
+pub mod traced;
 
 /// Waits a little for another thread.
 ///
@@ -36,12 +44,15 @@ impl Backoff {
         self.turns = self.turns.saturating_add(1);
         #[cfg(loom)]
         {
+            traced::Log::wait();
             if self.turns > Self::TURNS {
                 loom::skip_branch();
             }
             loom::thread::yield_now();
         }
-        #[cfg(not(loom))]
+        #[cfg(shuttle)]
+        shuttle::thread::yield_now();
+        #[cfg(not(any(loom, shuttle)))]
         {
             #[cfg(feature = "std")]
             if self.turns > Self::YIELDS {
@@ -117,15 +128,7 @@ pub const fn fault(_name: &str) -> bool {
 #[cfg(loom)]
 #[must_use]
 pub fn fault(name: &str) -> bool {
-    use std::{env, println, string::String, sync::OnceLock};
-    static FAULT: OnceLock<Option<String>> = OnceLock::new();
-    static REACHED: OnceLock<()> = OnceLock::new();
-    let on = FAULT.get_or_init(|| env::var("ZONELIST_FAULT").ok()).as_deref() == Some(name);
-    if on {
-        // Read by `conformance::models::killed`: a fault that no model reaches has killed nothing.
-        REACHED.get_or_init(|| println!("fault reached: {name}"));
-    }
-    on
+    traced::fault(name)
 }
 
 /// Defines a function that is `const`, except under loom, whose atomics have no const constructor.

@@ -1,0 +1,103 @@
+//! A scheme of a stranger's, without a line of unsafe code: one list, behind a lock.
+#![forbid(unsafe_code)]
+
+use zonelist_core::{
+    Capacity, Lists, Locked, NodeId, Request, SlotFilter, Spin, Zoneref,
+    publish::{
+        Allocates, At, Facts, Grace, Guarantee, Progress, PublishError, Scheme, StalledReader, Walk, Writer,
+    },
+};
+
+const ZONES: usize = 4;
+type List = [Option<Zoneref>; ZONES];
+
+/// The list of node 0. A walk copies it, or, where `WHOLE` is false, looks at it anew for each zoneref.
+#[derive(Debug)]
+pub struct Guarded<const WHOLE: bool>(Locked<List>);
+
+impl<const WHOLE: bool> Default for Guarded<WHOLE> {
+    fn default() -> Self {
+        Self(Locked::new(Spin::new(), [None; ZONES]))
+    }
+}
+
+/// A walk over a copy, if it has one.
+#[derive(Clone, Debug)]
+pub struct GuardedWalk<'w> {
+    list: &'w Locked<List>,
+    copy: Option<List>,
+    filter: &'w SlotFilter,
+    next: usize,
+}
+
+impl Iterator for GuardedWalk<'_> {
+    type Item = Zoneref;
+
+    fn next(&mut self) -> Option<Zoneref> {
+        loop {
+            let now = match self.copy {
+                Some(copy) => copy,
+                None => self.list.with(|list| *list),
+            };
+            let entry = now.get(self.next).copied().flatten()?;
+            self.next += 1;
+            if self.filter.admits(entry) {
+                return Some(entry);
+            }
+        }
+    }
+}
+
+impl Walk for GuardedWalk<'_> {}
+
+impl<const WHOLE: bool> Scheme for Guarded<WHOLE> {
+    const FACTS: Facts = Facts {
+        scheme: "Guarded",
+        package: "stranger",
+        card: "- A lock.",
+        guarantee: Guarantee::Snapshot,
+        readers: Progress::Blocking,
+        writer: Progress::Blocking,
+        allocates: Allocates::Never,
+        registers: false,
+        interrupt_safe: false,
+        below_allocator: true,
+        after_fork: false,
+        tls_destructor: true,
+        retires: false,
+        stalled_reader: StalledReader::Bounded,
+        no_std: true,
+        no_alloc: true,
+    };
+    const GRACE: Grace = Grace::None;
+    type Local = ();
+    type Filter = SlotFilter;
+    type Pinned<'g> = &'g Self;
+    type Walk<'w> = GuardedWalk<'w>;
+
+    fn local(&self) {}
+
+    fn filter(&self, request: &Request) -> SlotFilter {
+        SlotFilter::new(request)
+    }
+
+    fn pin<'g>(&'g self, (): &'g (), _: At<'g, Self>) -> &'g Self {
+        self
+    }
+
+    fn walk<'w, 'g: 'w>(scheme: &'w &'g Self, _: NodeId, filter: &'w SlotFilter) -> GuardedWalk<'w> {
+        let copy = WHOLE.then(|| scheme.0.with(|list| *list));
+        GuardedWalk { list: &scheme.0, copy, filter, next: 0 }
+    }
+
+    fn publish(&self, next: Lists<'_>, _: &mut Writer<'_>) -> Result<(), PublishError> {
+        Capacity::new(1, ZONES).expect("a small one").check(next)?;
+        let Some(node) = NodeId::new(0) else { return Ok(()) };
+        self.0.with(|list| {
+            *list = [None; ZONES];
+            let entries = next.of(node, zonelist_core::Scope::Fallback);
+            list.iter_mut().zip(entries).for_each(|(slot, &entry)| *slot = Some(entry));
+        });
+        Ok(())
+    }
+}

@@ -1,0 +1,153 @@
+//! How far a model is explored, and what it says of that.
+
+use std::{
+    boxed::Box,
+    env, panic, println,
+    string::{String, ToString},
+    sync::{
+        Arc, Once,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+    thread,
+};
+
+use super::Timeline;
+use crate::sync::traced::{Log, sites_are_asked_for};
+
+/// How far a model is explored.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Bound {
+    /// To the end.
+    Exhaustive,
+    /// Every interleaving in which threads are preempted so often at most.
+    Preemptions(usize),
+    /// To the end if that takes fewer interleavings than this; else with three preemptions, two or one,
+    /// whatever it has room for, or so many of those with one.
+    Within(u64),
+}
+
+impl Bound {
+    /// What a model of a suite is given.
+    pub const SUITE: Self = Self::Within(10_000);
+
+    /// With the environment variable `ZONELIST_MODELS=exhaustive` every model is explored to the end, and with
+    /// `quick` none for long.
+    fn asked(self) -> Self {
+        match env::var("ZONELIST_MODELS").as_deref() {
+            Ok("exhaustive") => Self::Exhaustive,
+            Ok("quick") => Self::Within(1_000),
+            _ => self,
+        }
+    }
+}
+
+/// How far a model was explored.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Explored {
+    /// Interleavings run.
+    pub interleavings: u64,
+    /// The preemptions that there were at most, if it was not all.
+    pub preemptions: Option<usize>,
+    /// Whether it has all of these.
+    pub complete: bool,
+}
+
+impl core::fmt::Display for Explored {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "{} interleavings, ", self.interleavings)?;
+        match self.preemptions {
+            None => f.write_str("exhaustive")?,
+            Some(1) => f.write_str("at most 1 preemption")?,
+            Some(most) => write!(f, "at most {most} preemptions")?,
+        }
+        if self.complete { Ok(()) } else { f.write_str(", not all") }
+    }
+}
+
+/// Runs every interleaving of a model within the bound, and says how many there were.
+///
+/// # Panics
+/// The model does, or explores nothing.
+pub fn explore(name: &str, bound: Bound, model: impl Fn() + Sync + Send + 'static) -> Explored {
+    let model = Arc::new(model);
+    explore_anew(name, bound, || ((), Arc::clone(&model), |()| String::new())).0
+}
+
+/// The same for a model that gathers something: `anew` makes, for each attempt, what is gathered
+/// into, the model, and what is said of it in the end.
+pub(super) fn explore_anew<T, M: Fn() + Sync + Send + 'static, F: FnOnce(&T) -> String>(
+    name: &str,
+    bound: Bound,
+    anew: impl Fn() -> (T, Arc<M>, F),
+) -> (Explored, T) {
+    let attempt = |preemptions: Option<usize>, limit: Option<u64>| {
+        let (gathered, model, tell) = anew();
+        let interleavings = run(name, preemptions, limit, model);
+        // loom says nothing when it stops at a limit.
+        let complete = limit.is_none_or(|limit| interleavings + 1 < limit);
+        (Explored { interleavings, preemptions, complete }, gathered, tell)
+    };
+    let (explored, gathered, tell) = match bound.asked() {
+        Bound::Exhaustive => attempt(None, None),
+        Bound::Preemptions(most) => attempt(Some(most), None),
+        Bound::Within(limit) => {
+            let one = attempt(Some(1), Some(limit));
+            let deeper = [None, Some(3), Some(2)].into_iter().filter(|_| one.0.complete);
+            let deeper = deeper.map(|most| attempt(most, Some(limit))).find(|(explored, ..)| explored.complete);
+            deeper.unwrap_or(one)
+        }
+    };
+    let told = tell(&gathered);
+    if sites_are_asked_for() {
+        println!("\nexplored\t{}\t{}", thread::current().name().unwrap_or("main"), explored.interleavings);
+    }
+    println!("model {name}: {explored}{}{told}", if told.is_empty() { "" } else { "; " });
+    assert!(explored.interleavings > 1, "model {name} explored nothing");
+    (explored, gathered)
+}
+
+/// From now on a panic amid a model leaves a timeline of what led to it.
+fn leave_timelines() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let before = panic::take_hook();
+        panic::set_hook(Box::new(move |panic| {
+            let (model, number) = Log::read(|log| log.model.clone());
+            if number > 0 {
+                let what = panic.payload_as_str().unwrap_or("a panic");
+                let timeline = Timeline::so_far(what.to_string(), None);
+                let told =
+                    timeline.write("panic").map_or_else(|error| error.to_string(), |at| at.display().to_string());
+                println!("\nmodel {model} fails after {number} interleavings: {told}");
+            }
+            before(panic);
+        }));
+    });
+}
+
+/// Runs a model until there is nothing more, or the limit is reached; how many interleavings there were.
+fn run(
+    name: &str,
+    preemptions: Option<usize>,
+    limit: Option<u64>,
+    model: Arc<impl Fn() + Sync + Send + 'static>,
+) -> u64 {
+    let interleavings = Arc::new(AtomicU64::new(0));
+    let count = Arc::clone(&interleavings);
+    let mut builder = loom::model::Builder::new();
+    builder.preemption_bound = preemptions;
+    builder.max_branches = 20_000;
+    if let Some(limit) = limit.map(|limit| usize::try_from(limit).expect("few enough")) {
+        (builder.max_permutations, builder.checkpoint_interval) = (Some(limit), limit);
+    }
+    let name = name.to_string();
+    leave_timelines();
+    builder.check(move || {
+        let number = count.fetch_add(1, Relaxed) + 1;
+        Log::clear(&name, number);
+        model();
+        Log::end();
+    });
+    Log::clear("", 0);
+    interleavings.load(Relaxed)
+}

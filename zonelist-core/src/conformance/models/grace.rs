@@ -1,0 +1,87 @@
+//! That a grace period is waited for.
+
+use std::{
+    format,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+};
+
+use super::{Bound, Explored, NORMAL, explore::explore_anew, node, publish};
+use crate::{
+    Request, ZoneKind,
+    publish::{Barrier, Published, Reclaim},
+    sync::{Track, traced::Log},
+};
+
+/// Explores that `synchronize` waits: a walk that saw the version before is over when it returns.
+///
+/// A reader walks `[N]` while another thread publishes the empty list, synchronises, and writes to
+/// what only walks over `[N]` may read.
+///
+/// # Panics
+/// A walk reads it too late.
+pub fn explore_retirement<S, B, const SEATS: usize>(
+    name: &str,
+    bound: Bound,
+    make: impl Fn() -> Published<S, B, SEATS> + Copy + Sync + Send + 'static,
+) -> Explored
+where
+    S: Reclaim + Send + 'static,
+    B: Barrier,
+{
+    let (explored, (seen, unseen)) = explore_anew(name, bound, || {
+        let (seen, unseen) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
+        let counts = (Arc::clone(&seen), Arc::clone(&unseen));
+        let model = move || {
+            let met = met_beside_a_retirement(make());
+            if met { &counts.0 } else { &counts.1 }.fetch_add(1, Relaxed);
+        };
+        let tell = |(seen, unseen): &(Arc<AtomicU64>, Arc<AtomicU64>)| {
+            let (seen, unseen) = (seen.load(Relaxed), unseen.load(Relaxed));
+            format!(
+                "2 threads, up to 1 zones, 1 publishes, 1 walks; what was to go was met in {seen}, and not in {unseen}"
+            )
+        };
+        ((seen, unseen), Arc::new(model), tell)
+    });
+    assert!(seen.load(Relaxed) > 0 && unseen.load(Relaxed) > 0, "model {name}: the walk never raced the retirement");
+    explored
+}
+
+/// Whether a walk meets what another thread retires.
+fn met_beside_a_retirement<S, B, const SEATS: usize>(published: Published<S, B, SEATS>) -> bool
+where
+    S: Reclaim + Send + 'static,
+    B: Barrier,
+{
+    let shared = Arc::new((published, Track::default()));
+    publish(&shared.0, &[NORMAL]);
+    Log::call("reader");
+    Log::from_here();
+    let retirer = loom::thread::spawn({
+        let shared = Arc::clone(&shared);
+        move || {
+            Log::call("retirer");
+            publish(&shared.0, &[]);
+            Log::say("waits for a grace period");
+            shared.0.synchronize();
+            Log::say("frees what only walks over V1 may meet");
+            shared.1.write();
+        }
+    });
+    let (published, zone) = &*shared;
+    let filter = published.filter(&Request::up_to(ZoneKind::Normal));
+    let mut reader = published.reader().expect("a seat");
+    let guard = reader.enter();
+    let met = guard.walk(node(), &filter).next().is_some();
+    if met {
+        Log::say("looks at what it has met");
+        zone.read();
+    }
+    drop(guard);
+    drop(reader);
+    retirer.join().expect("the retirer");
+    met
+}

@@ -1,0 +1,116 @@
+//! Walks by interrupts: within a walk on the same CPU, and within a publish.
+
+use std::{
+    format,
+    string::String,
+    sync::{Arc, Mutex},
+    vec::Vec,
+};
+
+use super::{Bound, MOVABLE, NORMAL, OTHER, Zone, explore, hunt_interrupts, locked, node, publish};
+use crate::{
+    Request, ZoneKind, Zonelists, Zoneref,
+    conformance::{History, Published as Record, Span, Walked},
+    publish::{FullFence, Published, Scheme, Walk},
+    sync::traced::Log,
+};
+
+/// What a walk to the end showed, and whether it was told to retry.
+type Seen = (Vec<Zoneref>, bool);
+
+/// One after another, or at once: a walk may have seen any version.
+const AT_ONCE: Span = Span { begin: 0, end: 0 };
+
+fn record<S: Scheme, const SEATS: usize>(
+    published: &Published<S, FullFence, SEATS>,
+    list: &[Zone],
+) -> Record<Zonelists> {
+    let (version, lists) = publish(published, list);
+    Record { version, span: AT_ONCE, lists }
+}
+
+/// Between the first zoneref of a walk and the second, an interrupt walks too.
+pub(super) fn a_walk_within_a_walk<S: Scheme + Send + 'static>(
+    scheme: &str,
+    make: impl Fn() -> Published<S, FullFence, 2> + Copy + Send + Sync + 'static,
+) {
+    explore(&format!("{scheme}: a walk within a walk"), Bound::SUITE, move || {
+        let published = Arc::new(make());
+        let before = record(&published, &[NORMAL, OTHER]);
+        Log::call("reader, and its interrupt");
+        Log::from_here();
+        let publisher = loom::thread::spawn({
+            let published = Arc::clone(&published);
+            move || {
+                Log::call("publisher");
+                record(&published, &[MOVABLE, NORMAL])
+            }
+        });
+        let walks = walk_within_walk(&published);
+        let after = publisher.join().expect("the publisher");
+        judge::<S>([before, after], &walks);
+    });
+}
+
+fn walk_within_walk<S: Scheme, const SEATS: usize>(published: &Published<S, FullFence, SEATS>) -> [Seen; 2] {
+    let filter = published.filter(&Request::up_to(ZoneKind::Movable));
+    let (mut outer, mut inner) = (published.reader().expect("a seat"), published.reader().expect("a seat"));
+    let guard = outer.enter();
+    let mut walk = guard.walk(node(), &filter);
+    let mut seen: Vec<Zoneref> = walk.next().into_iter().collect();
+    Log::say("is interrupted");
+    let nested = {
+        let guard = inner.enter();
+        to_the_end::<S>(guard.walk(node(), &filter))
+    };
+    Log::say("goes on");
+    let (rest, told) = to_the_end::<S>(walk);
+    seen.extend(rest);
+    [(seen, told), nested]
+}
+
+fn to_the_end<S: Scheme>(mut walk: S::Walk<'_>) -> Seen {
+    let seen = walk.by_ref().collect();
+    (seen, walk.must_retry())
+}
+
+/// An interrupt at each step of a publish, on the publisher's own CPU: its walk must end, though the
+/// publish does not go on before it has.
+pub(super) fn a_walk_within_a_publish<S: Scheme + Send + 'static>(
+    scheme: &str,
+    make: impl Fn() -> Published<S, FullFence, 1> + Copy + Send + Sync + 'static,
+) {
+    hunt_interrupts(&format!("{scheme}: a walk within a publish"), move |after| {
+        let published = Arc::new(make());
+        let before = record(&published, &[NORMAL, OTHER]);
+        let walks = Arc::new(Mutex::new(Vec::new()));
+        Log::call("publisher, and its interrupt");
+        Log::from_here();
+        Log::interrupt(after, {
+            let (published, walks) = (Arc::clone(&published), Arc::clone(&walks));
+            move || {
+                Log::say("is interrupted");
+                let filter = published.filter(&Request::up_to(ZoneKind::Movable));
+                let mut reader = published.reader().expect("a seat");
+                let guard = reader.enter();
+                locked(&walks).push(to_the_end::<S>(guard.walk(node(), &filter)));
+                Log::say("goes on");
+            }
+        });
+        let after = record(&published, &[MOVABLE, NORMAL]);
+        judge::<S>([before, after], &locked(&walks));
+        None
+    });
+}
+
+/// Judges walks to the end, up to Movable, beside all that was published.
+fn judge<S: Scheme>(published: [Record<Zonelists>; 2], walks: &[Seen]) {
+    let history = History::new(published.into()).expect("every version once");
+    let request = Request::up_to(ZoneKind::Movable);
+    for (seen, told) in walks {
+        let verdict = history.judge(&Walked { node: node(), request: &request, span: AT_ONCE, seen, full: true });
+        let guarantee = S::FACTS.guarantee;
+        let words = || -> String { verdict.words().join(", ") };
+        assert!(verdict.is_within(guarantee, *told), "a walk of {seen:?} breaks {guarantee}: {}", words());
+    }
+}

@@ -1,0 +1,267 @@
+//! One interleaving of a scenario, and what is kept of all of them.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    env, format, println,
+    string::{String, ToString},
+    sync::{Arc, Mutex, MutexGuard},
+    vec::Vec,
+};
+
+use super::{Explored, Plan, Reader, Scenario, Timeline, ZONES, Zone, explore::explore_anew, locked, node, publish};
+use crate::{
+    Zonelists, Zoneref,
+    conformance::{History, Published as Record, Span, Tally, Walked},
+    publish::{Barrier, Facts, Progress, Published, Scheme, Walk},
+    sync::traced::Log,
+};
+
+/// What an exploration found.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Found {
+    /// How far it went.
+    pub explored: Explored,
+    /// All walks of all interleavings.
+    pub tally: Tally,
+}
+
+/// Explores a scenario, and judges what is found.
+pub(super) fn all<S, B, const SEATS: usize>(
+    scenario: Scenario,
+    make: impl Fn() -> Published<S, B, SEATS> + Sync + Send + 'static,
+) -> Found
+where
+    S: Scheme + Send + 'static,
+    B: Barrier,
+{
+    let (make, scenario) = (Arc::new(make), Arc::new(scenario));
+    let (explored, gathered) = explore_anew(&scenario.name, scenario.bound, || {
+        let gathered = Arc::new(Mutex::new(Gathered::default()));
+        let model = {
+            let (scenario, make, gathered) = (Arc::clone(&scenario), Arc::clone(&make), Arc::clone(&gathered));
+            move || {
+                let scenario = Arc::clone(&scenario);
+                let run = Arc::new(Run { scenario, published: make(), records: Mutex::default() });
+                run.all();
+                locked(&gathered).add(&run.records(), run.scenario.publishers.len(), &S::FACTS);
+            }
+        };
+        let shape = shape(&scenario);
+        (gathered, Arc::new(model), move |gathered: &Arc<Mutex<Gathered>>| {
+            format!("{shape}; {}", locked(gathered).tally)
+        })
+    });
+    let gathered = locked(&gathered);
+    gathered.tell(&scenario, explored);
+    Found { explored, tally: gathered.tally }
+}
+
+/// How large a scenario is.
+fn shape(Scenario { before, publishers, readers, .. }: &Scenario) -> String {
+    let lists = before.iter().chain(publishers.iter().flatten());
+    let zones = lists.map(Vec::len).max().unwrap_or(0);
+    let (threads, publishes) = (publishers.len() + readers.len(), publishers.iter().map(Vec::len).sum::<usize>());
+    let walks = readers.iter().map(|reader| reader.walks.len()).sum::<usize>();
+    format!("{threads} threads, up to {zones} zones, {publishes} publishes, {walks} walks")
+}
+
+/// One interleaving.
+struct Run<S, B, const SEATS: usize> {
+    scenario: Arc<Scenario>,
+    published: Published<S, B, SEATS>,
+    records: Mutex<Records>,
+}
+
+#[derive(Default, Debug)]
+struct Records {
+    publishes: Vec<Record<Zonelists>>,
+    walks: Vec<WalkRecord>,
+    /// How often readers waited, and publishers.
+    waits: (u32, u32),
+}
+
+#[derive(Debug)]
+struct WalkRecord {
+    plan: Plan,
+    seen: Vec<Zoneref>,
+    full: bool,
+    told: bool,
+    /// So many steps of the execution were behind when it was over.
+    steps: usize,
+}
+
+impl<S: Scheme + Send + 'static, B: Barrier, const SEATS: usize> Run<S, B, SEATS> {
+    /// What happens at once; before it, version `i` has the stamp `i`.
+    const AT_ONCE: Span = Span { begin: 1000, end: 1000 };
+
+    fn records(&self) -> MutexGuard<'_, Records> {
+        locked(&self.records)
+    }
+
+    fn all(self: &Arc<Self>) {
+        Log::call("reader");
+        for (i, list) in (0..).zip(&self.scenario.before) {
+            self.publish(list, Span { begin: i, end: i });
+        }
+        Log::from_here();
+        if let Some(list) = self.scenario.before.last() {
+            Log::say(format!("V{} is {}", self.scenario.before.len(), Named(list)));
+        }
+        // The first reader runs on the model's own thread: loom knows few threads.
+        let others = (0..self.scenario.publishers.len()).map(|i| {
+            let run = Arc::clone(self);
+            loom::thread::spawn(move || {
+                Log::call("publisher");
+                run.scenario.publishers[i].iter().for_each(|list| run.publish(list, Self::AT_ONCE));
+                run.records().waits.1 += Log::waits(Log::actor());
+            })
+        });
+        let mut threads: Vec<_> = others.collect();
+        threads.extend((1..self.scenario.readers.len()).map(|i| {
+            let run = Arc::clone(self);
+            loom::thread::spawn(move || {
+                Log::call(&format!("reader {}", i + 1));
+                run.read(&run.scenario.readers[i]);
+            })
+        }));
+        self.scenario.readers.first().into_iter().for_each(|reader| self.read(reader));
+        for thread in threads {
+            thread.join().expect("a thread of the model");
+        }
+    }
+
+    fn publish(&self, list: &[Zone], span: Span) {
+        Log::say(format!("publishes {}", Named(list)));
+        let (version, lists) = publish(&self.published, list);
+        Log::say(format!("has published {version}"));
+        self.records().publishes.push(Record { version, span, lists });
+    }
+
+    fn read(&self, Reader { walks, comes_and_goes }: &Reader) {
+        if *comes_and_goes {
+            walks.iter().for_each(|plan| self.walk(&[*plan]));
+        } else {
+            self.walk(walks);
+        }
+        self.records().waits.0 += Log::waits(Log::actor());
+    }
+
+    fn walk(&self, plans: &[Plan]) {
+        let filters: Vec<S::Filter> = plans.iter().map(|plan| self.published.filter(&plan.request)).collect();
+        let mut reader = self.published.reader().expect("a seat");
+        for (plan, filter) in plans.iter().zip(&filters) {
+            Log::say(format!("walks, up to {}", plan.request.highest));
+            let guard = reader.enter();
+            let mut walk = guard.walk(node(), filter);
+            let enough = plan.leave_after.unwrap_or(usize::MAX);
+            let mut seen: Vec<Zoneref> = walk.by_ref().take(plan.resumed_after.unwrap_or(enough)).collect();
+            if plan.resumed_after.is_some() {
+                Log::say("keeps its place, and looks at what is behind");
+                let in_vain = walk.clone().count();
+                assert!(in_vain <= ZONES, "a scan of {in_vain} zonerefs, longer than any list");
+                Log::say("looks again, from its place");
+                seen.extend(walk.by_ref());
+            }
+            assert!(seen.len() <= ZONES, "a walk of {} zonerefs, longer than any list", seen.len());
+            let full = seen.len() < enough;
+            let told = walk.must_retry();
+            Log::say(format!("saw {}{}", Named(&seen), if told { ", and is told that it may be torn" } else { "" }));
+            let steps = Log::read(|log| log.events.len());
+            drop(walk);
+            drop(guard);
+            reader.quiescent();
+            self.records().walks.push(WalkRecord { plan: *plan, seen, full, told, steps });
+        }
+    }
+}
+
+/// Zones in brackets.
+struct Named<'z, Z>(&'z [Z]);
+
+impl core::fmt::Display for Named<'_, Zone> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        let zonerefs: Vec<Zoneref> = self.0.iter().map(|&(kind, on)| super::zoneref((kind, on))).collect();
+        Named(&zonerefs).fmt(f)
+    }
+}
+
+impl core::fmt::Display for Named<'_, Zoneref> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        let zones: Vec<String> = self.0.iter().map(|entry| entry.zone().to_string()).collect();
+        write!(f, "[{}]", zones.join(", "))
+    }
+}
+
+/// What is kept of all interleavings.
+#[derive(Default)]
+struct Gathered {
+    tally: Tally,
+    /// The different things that walks showed.
+    shown: BTreeSet<Vec<u32>>,
+    /// The shortest timeline of each kind.
+    shortest: BTreeMap<&'static str, Timeline>,
+    /// Why it fails, if it does.
+    broken: Option<String>,
+}
+
+impl Gathered {
+    fn add(&mut self, records: &Records, publishers: usize, facts: &Facts) {
+        let history = History::new(records.publishes.clone()).expect("every version once");
+        for walk in &records.walks {
+            let WalkRecord { plan, seen, full, told, steps } = walk;
+            let span = Span { begin: 1000, end: 1000 };
+            let verdict = history.judge(&Walked { node: node(), request: &plan.request, span, seen, full: *full });
+            self.tally.count(verdict, *told, facts.guarantee);
+            self.shown.insert(seen.iter().map(|entry| entry.word()).collect());
+            let words = verdict.words().join(", ");
+            for kind in verdict.words() {
+                self.keep(kind, &format!("A walk is torn: {words}."), Some(*steps));
+            }
+            if !verdict.is_within(facts.guarantee, *told) {
+                let what = if verdict.torn { &words } else { "told to retry, and need not" };
+                self.fail(format!("a walk of {} breaks {}: {what}", Named(seen), facts.guarantee), Some(*steps));
+            }
+        }
+        for (who, progress, waits) in
+            [("reader", facts.readers, records.waits.0), ("publisher", facts.writer, records.waits.1)]
+        {
+            // Two publishers wait for the writer lock, which is not the scheme's.
+            let lock = who == "publisher" && publishers > 1;
+            if progress != Progress::Blocking && waits > 0 && !lock {
+                self.fail(format!("a {who} waits, and is said to be {progress}"), None);
+            }
+        }
+    }
+
+    fn keep(&mut self, kind: &'static str, verdict: &str, steps: Option<usize>) {
+        let timeline = Timeline::so_far(verdict.to_string(), steps);
+        let shortest = self.shortest.entry(kind).or_insert_with(|| timeline.clone());
+        if timeline.cost() < shortest.cost() {
+            *shortest = timeline;
+        }
+    }
+
+    /// Goes on, in search of a shorter timeline, unless all that matters is that it fails.
+    fn fail(&mut self, why: String, steps: Option<usize>) {
+        assert!(env::var_os("ZONELIST_MUTANT").is_none(), "{why}");
+        self.keep("broken", &why, steps);
+        self.broken.get_or_insert(why);
+    }
+
+    fn tell(&self, scenario: &Scenario, explored: Explored) {
+        let name = &scenario.name;
+        for (kind, timeline) in &self.shortest {
+            match timeline.write(kind) {
+                Ok(path) => println!("timeline of {name}, {kind}: {}", path.display()),
+                Err(error) => println!("no timeline of {name}, {kind}: {error}"),
+            }
+        }
+        if let Some(why) = &self.broken {
+            panic!("model {name}: {why}\n{}", self.shortest["broken"]);
+        }
+        assert!(
+            scenario.uniform || !explored.complete || self.shown.len() > 1,
+            "model {name}: all walks showed the same"
+        );
+    }
+}

@@ -1,0 +1,124 @@
+//! What every scheme is explored for: the shapes that [`model!`](crate::model) makes a test of each.
+//!
+//! A shape is explored to the end if that takes no more interleavings than [`Bound::SUITE`] has room
+//! for, and else with as many preemptions as it has room for; it prints which, and how many
+//! interleavings there were. With `ZONELIST_MODELS=exhaustive` in the environment there is no bound.
+//! Each walk is judged by what [`Scheme::FACTS`] promises.
+
+use std::{format, println};
+
+use super::{
+    Bound, MOVABLE, NORMAL, OTHER, Scenario, explore_races, explore_refusals, explore_retirement, first, full,
+    interrupts,
+};
+use crate::{
+    ZoneKind::{Movable, Normal},
+    publish::{FullFence, Guarantee, Published, Reclaim, Scheme},
+};
+
+/// What makes a scheme, anew for each interleaving. Its table has room for [`ROOM`](super::ROOM).
+pub trait Make<S>: Fn() -> S + Copy + Send + Sync + 'static {}
+impl<S, F: Fn() -> S + Copy + Send + Sync + 'static> Make<S> for F {}
+
+fn published<S: Scheme, const SEATS: usize>(
+    make: impl Make<S>,
+) -> impl Fn() -> Published<S, FullFence, SEATS> + Copy + Send + Sync + 'static {
+    move || Published::new(make())
+}
+
+fn named(scheme: &str, shape: &str) -> Scenario {
+    Scenario::new(format!("{scheme}: {shape}")).bound(Bound::SUITE)
+}
+
+/// A walk while a zone leaves the front of the list, and while one comes there.
+pub fn a_reader_and_a_publisher<S: Scheme + Send + 'static>(scheme: &str, make: impl Make<S>) {
+    let shrinking = named(scheme, "a zone leaves").before(&[MOVABLE, NORMAL, OTHER]).publisher(&[&[NORMAL, OTHER]]);
+    shrinking.reader(&[full(Movable)]).explore(published::<S, 1>(make));
+    let growing = named(scheme, "a zone comes").before(&[NORMAL, OTHER]).publisher(&[&[MOVABLE, NORMAL, OTHER]]);
+    growing.reader(&[full(Movable)]).explore(published::<S, 1>(make));
+    let turned = named(scheme, "the order turns").before(&[NORMAL, OTHER]).publisher(&[&[OTHER, NORMAL]]);
+    turned.reader(&[full(Normal)]).explore(published::<S, 1>(make));
+}
+
+/// A walk after a list has been shorter, and while it is longer again.
+pub fn a_list_that_was_longer<S: Scheme + Send + 'static>(scheme: &str, make: impl Make<S>) {
+    let longer = named(scheme, "longer again").before(&[NORMAL, OTHER, MOVABLE]).before(&[NORMAL]);
+    longer.publisher(&[&[OTHER, NORMAL]]).reader(&[full(Movable)]).explore(published::<S, 1>(make));
+}
+
+/// Two readers at once.
+pub fn two_readers<S: Scheme + Send + 'static>(scheme: &str, make: impl Make<S>) {
+    let two = named(scheme, "two readers").before(&[NORMAL]).publisher(&[&[MOVABLE, NORMAL]]);
+    two.reader(&[full(Movable)]).reader(&[full(Movable)]).explore(published::<S, 2>(make));
+}
+
+/// Two publishers at once.
+pub fn two_publishers<S: Scheme + Send + 'static>(scheme: &str, make: impl Make<S>) {
+    let two = named(scheme, "two publishers").before(&[NORMAL]);
+    let two = two.publisher(&[&[MOVABLE, NORMAL]]).publisher(&[&[OTHER]]);
+    two.reader(&[full(Movable)]).explore(published::<S, 1>(make));
+}
+
+/// A walk that is left after two zonerefs.
+pub fn an_early_exit<S: Scheme + Send + 'static>(scheme: &str, make: impl Make<S>) {
+    let early = named(scheme, "left early").before(&[MOVABLE, NORMAL, OTHER]).publisher(&[&[NORMAL, OTHER]]);
+    early.reader(&[first(2, Movable)]).explore(published::<S, 1>(make));
+}
+
+/// A walk during which two versions are published, and one during which three are.
+pub fn a_walk_across_publishes<S: Scheme + Send + 'static>(scheme: &str, make: impl Make<S>) {
+    let two = named(scheme, "a walk, two publishes").before(&[NORMAL]).publisher(&[&[MOVABLE], &[]]);
+    two.reader(&[full(Movable)]).explore(published::<S, 1>(make));
+    let back = named(scheme, "turned, and turned back").before(&[NORMAL, OTHER]);
+    let back = back.publisher(&[&[OTHER, NORMAL], &[NORMAL, OTHER]]);
+    back.reader(&[full(Normal)]).explore(published::<S, 1>(make));
+    let three = named(scheme, "a walk, three publishes").before(&[NORMAL]);
+    let three = three.publisher(&[&[MOVABLE], &[NORMAL], &[MOVABLE]]);
+    three.reader(&[first(1, Movable)]).explore(published::<S, 1>(make));
+}
+
+/// Two walks of one reader, during which two versions are published.
+pub fn two_walks<S: Scheme + Send + 'static>(scheme: &str, make: impl Make<S>) {
+    let two = named(scheme, "two walks, two publishes").before(&[NORMAL]).publisher(&[&[MOVABLE], &[]]);
+    two.reader(&[first(1, Movable), first(1, Movable)]).explore(published::<S, 1>(make));
+}
+
+/// A reader that registers, walks and goes while two versions are published, and another on its seat.
+pub fn a_reader_that_comes_and_goes<S: Scheme + Send + 'static>(scheme: &str, make: impl Make<S>) {
+    let comes = named(scheme, "a reader that comes and goes").before(&[NORMAL]).publisher(&[&[MOVABLE], &[]]);
+    comes.visitor(&[first(1, Movable), first(1, Movable)]).explore(published::<S, 1>(make));
+}
+
+/// The two races of 2022: see [`explore_races`]. Under [`Guarantee::Racy`] they must be found.
+pub fn the_races_of_2022<S: Scheme + Send + 'static>(scheme: &str, make: impl Make<S>) {
+    let races = explore_races(scheme, Bound::SUITE, published::<S, 1>(make));
+    let (cursor, growing) = (races.cursor.tally, races.growing.tally);
+    if S::FACTS.guarantee == Guarantee::Snapshot {
+        assert_eq!((cursor.torn, growing.torn), (0, 0));
+    }
+}
+
+/// An allocation whose place is at the tail of a list that shrinks or grows: see [`explore_refusals`].
+pub fn an_allocation_at_the_tail<S: Scheme + Send + 'static>(scheme: &str, make: impl Make<S>) {
+    explore_refusals(scheme, Bound::SUITE, published::<S, 1>(make));
+}
+
+/// What is retired behind a grace period is met by no walk any more.
+///
+/// # Panics
+/// It is, or the facts say that the scheme does not retire.
+pub fn a_grace_period<S: Reclaim + Send + 'static>(scheme: &str, make: impl Make<S>) {
+    assert!(S::FACTS.retires, "{scheme} is explored for grace periods, and its facts say that it has none");
+    explore_retirement(&format!("{scheme}: a grace period"), Bound::SUITE, published::<S, 1>(make));
+}
+
+/// A walk within a walk, as of an interrupt that walks too, beside a publish; and a walk by an
+/// interrupt at each step of a publish. Only where the facts allow it.
+pub fn an_interrupt<S: Scheme + Send + 'static>(scheme: &str, make: impl Make<S>) {
+    if S::FACTS.interrupt_safe {
+        interrupts::a_walk_within_a_walk(scheme, published::<S, 2>(make));
+        interrupts::a_walk_within_a_publish(scheme, published::<S, 1>(make));
+    } else {
+        println!("no model of {scheme} is interrupted: its facts rule interrupts out");
+    }
+}

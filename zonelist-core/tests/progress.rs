@@ -1,0 +1,36 @@
+//! Everybody gets on under the baseline, and a run in which somebody does not is told.
+#![cfg(shuttle)]
+
+use zonelist_core::{
+    Capacity, Lists, Slot, Slots, StopWorld, StopWorldPreempted,
+    conformance::progress::everybody_gets_on,
+    publish::{FullFence, Published},
+};
+
+const ROOM: Capacity = Capacity::new(1, 4).unwrap();
+
+#[test]
+fn everybody_gets_on_under_stop_world() {
+    everybody_gets_on(|| StopWorld::new(Slots::<Box<[Slot]>>::boxed(ROOM)));
+}
+
+#[test]
+fn everybody_gets_on_under_stop_world_preempted() {
+    everybody_gets_on(|| StopWorldPreempted::new(Slots::<Box<[Slot]>>::boxed(ROOM)));
+}
+
+/// A walk that never ends holds the publisher up: so a run that stands still is seen.
+#[test]
+#[should_panic(expected = "exceeded max_steps bound")]
+fn a_publisher_that_waits_for_ever_is_told() {
+    let mut config = shuttle::Config::new();
+    config.max_steps = shuttle::MaxSteps::FailAfter(1000);
+    let scheduler = shuttle::scheduler::RandomScheduler::new_from_seed(0, 1);
+    shuttle::Runner::new(scheduler, config).run(|| {
+        let scheme = StopWorld::new(Slots::<Box<[Slot]>>::boxed(ROOM));
+        let published: Published<_, FullFence, 1> = Published::new(scheme);
+        let mut reader = published.reader().unwrap();
+        std::mem::forget(reader.enter());
+        published.publish(Lists::EMPTY).unwrap();
+    });
+}

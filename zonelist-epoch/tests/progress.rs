@@ -1,0 +1,17 @@
+//! Everybody gets on under grace periods of our own.
+#![cfg(shuttle)]
+
+use zonelist_core::{Capacity, conformance::progress::everybody_gets_on};
+use zonelist_epoch::{AsymmetricEpoch, Qsbr};
+
+const ROOM: Capacity = Capacity::new(1, 4).unwrap();
+
+#[test]
+fn everybody_gets_on_under_asymmetric_epoch() {
+    everybody_gets_on(|| AsymmetricEpoch::boxed(ROOM));
+}
+
+#[test]
+fn everybody_gets_on_under_qsbr() {
+    everybody_gets_on(|| Qsbr::boxed(ROOM));
+}

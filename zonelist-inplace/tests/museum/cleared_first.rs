@@ -1,0 +1,46 @@
+//! 4.13's build without `stop_machine`: what the series of 2017 had to change first.
+//!
+//! Until 4.13 a rebuild emptied the list and let it grow node by node, with an end behind each. Readers
+//! were stopped meanwhile, so nobody saw it. "mm, memory_hotplug: remove explicit build_all_zonelists"
+//! and "rework node order" (9d3be21bf9c0) computed the order first and wrote it in one pass, so that `stop_machine`
+//! could go. Had it gone before, any rebuild, even one that changes nothing, would have shown empty lists.
+//!
+//! `InPlace` writes over what is there: a list that is published again as it is looks the same all along.
+
+use std::sync::Arc;
+
+use zonelist_core::{
+    ZoneKind::Movable,
+    conformance::models::{Bound, NORMAL, OTHER, Scenario, full, hunt},
+    sync::traced::Log,
+};
+
+use super::kernel::{Build, Memory, N0, N1, Request, Zonelist, allocate};
+
+fn empty_while_rebuilt(build: Build) -> Option<String> {
+    let list = Arc::new(Zonelist::new(Memory::Sequential, 2, &[N0, N1]));
+    Log::call("allocates");
+    Log::from_here();
+    let rebuilt = loom::thread::spawn({
+        let list = Arc::clone(&list);
+        move || {
+            Log::call("rebuilds");
+            list.build(build, &[N0, N1]);
+        }
+    });
+    let seen = allocate(&list, &Request::KERNEL);
+    Log::end_here();
+    rebuilt.join().unwrap();
+    seen.zones.is_empty().then(|| "no zone at all, in a list that does not even change".into())
+}
+
+#[test]
+fn a_list_that_is_cleared_first_is_empty_for_a_while() {
+    let found = hunt("museum: cleared first", Bound::Exhaustive, || empty_while_rebuilt(Build::ClearedFirst));
+    super::exhibited(&found, "cleared_first");
+    super::absent(&hunt("museum: in one pass", Bound::Exhaustive, || empty_while_rebuilt(Build::InOnePass)));
+
+    let ours = Scenario::new("museum: published as it is").before(&[NORMAL, OTHER]).publisher(&[&[NORMAL, OTHER]]);
+    let ours = ours.reader(&[full(Movable)]).uniform().explore(super::super::in_place);
+    assert_eq!(ours.tally.torn, 0);
+}

@@ -1,0 +1,84 @@
+//! 6.0 to 6.14 (mended in 2025): the sequence number is taken, and never looked at again.
+//!
+//! The slow path takes a cookie at `restart`, and compares it before it kills or gives up. Between the two is
+//! the loop `retry`: scan from the preferred slot; if there was no page, reclaim; if reclaim got on, and some
+//! zone *of the list from its start* could serve, once more. With a stale preferred slot, at the end of a list
+//! that has become shorter, every scan tries nothing, while the look from the start says that it is worth
+//! another try. The comparison is never reached. "mm/page_alloc.c: avoid infinite retries caused by cpuset
+//! race" (e05741fb10c3, 6.15) compares at the top of the loop.
+//!
+//! Ours have the question at the end of each walk: `find` asks it, and so does the page allocator.
+
+use std::sync::Arc;
+
+use zonelist_core::{
+    Slot, Slots,
+    conformance::models::{Bound, ROOM, hunt, suite},
+    sync::traced::Log,
+};
+use zonelist_seq::SeqRetry;
+
+use super::kernel::{Counted, M0, N0, Request, Seen, scan};
+
+/// So many turns without a zone tried are for ever.
+const FOR_EVER: usize = 3;
+
+/// The slow path, where reclaim gets on and no page is for us. Whether it loops for ever.
+fn slow_path(shared: &Counted, compared_in_the_loop: bool) -> bool {
+    let list = &shared.list;
+    for _restart in 0..2 {
+        let cookie = shared.cookie();
+        if cookie % 2 == 1 {
+            // `read_seqbegin` would wait for the rebuild; that is another exhibit.
+            return false;
+        }
+        let preferred = list.next(0, &Request::KERNEL, &mut Seen::default());
+        let mut in_vain = 0;
+        while in_vain < FOR_EVER {
+            if compared_in_the_loop && shared.cookie() != cookie {
+                break;
+            }
+            if !scan(list, preferred, &Request::KERNEL).zones.is_empty() {
+                return false;
+            }
+            in_vain += 1;
+            // `should_reclaim_retry` looks from the start.
+            let first = list.next(0, &Request::KERNEL, &mut Seen::default());
+            if list.zone(first).is_none() {
+                return false;
+            }
+            Log::say("some zone could serve: retries");
+        }
+        if in_vain == FOR_EVER {
+            return shared.cookie() != cookie;
+        }
+        Log::say("the list is another: restarts");
+    }
+    false
+}
+
+fn retries_for_ever(compared_in_the_loop: bool) -> Option<String> {
+    let shared = Arc::new(Counted::new(2, &[M0, N0]));
+    Log::call("allocates for the kernel");
+    Log::from_here();
+    let rebuilt = loom::thread::spawn({
+        let shared = Arc::clone(&shared);
+        move || {
+            Log::call("rebuilds");
+            shared.rebuild(&[N0]);
+        }
+    });
+    let for_ever = slow_path(&shared, compared_in_the_loop);
+    Log::end_here();
+    rebuilt.join().unwrap();
+    for_ever.then(|| "every retry tries nothing, and none looks whether the list is another".into())
+}
+
+#[test]
+fn a_retry_never_looks_at_its_cookie() {
+    let found = hunt("museum: the cookie", Bound::Preemptions(2), || retries_for_ever(false));
+    super::exhibited(&found, "cookie");
+    let mended = hunt("museum: the cookie, as mended in 6.15", Bound::Preemptions(2), || retries_for_ever(true));
+    assert_eq!(mended.found, 0, "{:?}", mended.shortest.map(|shortest| shortest.to_string()));
+    suite::an_allocation_at_the_tail("museum, SeqRetry", || SeqRetry::new(Slots::<Box<[Slot]>>::boxed(ROOM)));
+}

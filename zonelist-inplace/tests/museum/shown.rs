@@ -1,0 +1,174 @@
+//! What an in-place rebuild can show: seven observations, three kinds of change, three ways to rebuild.
+//!
+//! For each the model looks everywhere: over lists of up to four zones, requests of any kind and
+//! node, every interleaving. First as if every load saw what was stored last; then as memory may
+//! really show it. The table of what is found is in `shown.md`, and a test holds it to that.
+
+use std::{
+    collections::BTreeSet,
+    fmt::Write as _,
+    fs,
+    path::Path,
+    sync::{Arc, Mutex},
+};
+
+use zonelist_core::{
+    conformance::models::{Bound, explore, hunt_interrupts},
+    sync::traced::Log,
+};
+
+use super::kernel::{Build, M0, M1, Memory, N0, N1, N2, Request, Seen, Zone, Zonelist, allocate, names};
+
+/// What can be observed, in words.
+const OBSERVATIONS: [&str; 7] = [
+    "a zone that stays is skipped",
+    "a zone is visited twice",
+    "no zone at all, though one stays that would serve",
+    "a zone of a kind that was not asked for",
+    "a zone of a node that was not asked for",
+    "no zone where the filter looks twice",
+    "no zone where the scan looks back",
+];
+
+/// A rebuild from one list to another, and who allocates meanwhile.
+struct Change {
+    before: &'static [Zone],
+    after: &'static [Zone],
+    requests: &'static [Request],
+}
+
+const CHANGES: [(&str, &[Change]); 3] = [
+    (
+        "a zone leaves",
+        &[
+            Change { before: &[M0, N0], after: &[N0], requests: &[Request::KERNEL, Request::MOVABLE] },
+            Change { before: &[M0, N0, M1, N1], after: &[N0, M1, N1], requests: &[Request::KERNEL] },
+            Change {
+                before: &[N0, N1, N2],
+                after: &[N1, N2],
+                requests: &[Request::KERNEL, Request::on(&[1]), Request::on(&[2])],
+            },
+        ],
+    ),
+    (
+        "a zone comes",
+        &[
+            Change { before: &[N0], after: &[M0, N0], requests: &[Request::KERNEL, Request::MOVABLE] },
+            Change { before: &[N0, N1], after: &[M0, N0, N1], requests: &[Request::KERNEL] },
+            Change { before: &[N1, N2], after: &[N0, N1, N2], requests: &[Request::on(&[1]), Request::on(&[2])] },
+        ],
+    ),
+    (
+        "the order of nodes changes",
+        &[Change {
+            before: &[N0, N1, N2],
+            after: &[N0, N2, N1],
+            requests: &[Request::KERNEL, Request::on(&[1]), Request::on(&[2])],
+        }],
+    ),
+];
+
+/// Remote nodes with two zones each change places: beyond what was known.
+const MIXED: Change = Change { before: &[N0, M1, N1, N2], after: &[N0, N2, M1, N1], requests: &[Request::KERNEL] };
+
+/// Which observations a walk bears out.
+fn observed(seen: &Seen, change: &Change, request: &Request) -> BTreeSet<usize> {
+    assert!(!seen.past_the_array, "a walk leaves the array");
+    let stays = |zone: &&Zone| change.after.contains(zone) && request.admits(**zone);
+    let due: Vec<&Zone> = change.before.iter().filter(stays).collect();
+    let distinct: BTreeSet<&Zone> = seen.zones.iter().collect();
+    let is = [
+        due.iter().any(|zone| !seen.zones.contains(zone)),
+        distinct.len() < seen.zones.len(),
+        seen.zones.is_empty() && !due.is_empty(),
+        seen.zones.iter().any(|(kind, _)| *kind > request.highest),
+        seen.zones.iter().any(|(_, node)| request.nodes.is_some_and(|nodes| !nodes.contains(node))),
+        seen.null_in_filter,
+        seen.null_preferred,
+    ];
+    (0..).zip(is).filter_map(|(number, is)| is.then_some(number)).collect()
+}
+
+/// How the lists are rebuilt under the reader.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Rebuild {
+    /// By another thread.
+    Beside(Build, Memory),
+    /// Wholly between two steps of the reader, who was stopped there.
+    Stopped,
+}
+
+impl Rebuild {
+    /// What Linux ships is looked through to the end. What else memory may show, or a build that writes
+    /// more, has ten times the interleavings.
+    fn bound(self) -> Bound {
+        match self {
+            Self::Beside(Build::InOnePass, Memory::Sequential) | Self::Stopped => Bound::Exhaustive,
+            Self::Beside(..) => Bound::Within(4_000),
+        }
+    }
+}
+
+/// All that can be observed.
+fn all(rebuild: Rebuild, changes: &'static [Change]) -> BTreeSet<usize> {
+    let all = Arc::new(Mutex::new(BTreeSet::new()));
+    for (change, request) in
+        changes.iter().flat_map(|change| change.requests.iter().map(move |request| (change, request)))
+    {
+        let name = format!("museum: {rebuild:?}, {} to {}, {request}", names(change.before), names(change.after));
+        let into = Arc::clone(&all);
+        let list =
+            move |memory| Arc::new(Zonelist::new(memory, change.before.len().max(change.after.len()), change.before));
+        match rebuild {
+            Rebuild::Beside(build, memory) => drop(explore(&name, rebuild.bound(), move || {
+                let list = list(memory);
+                let rebuilt = loom::thread::spawn({
+                    let list = Arc::clone(&list);
+                    move || list.build(build, change.after)
+                });
+                let seen = allocate(&list, request);
+                rebuilt.join().unwrap();
+                into.lock().unwrap().extend(observed(&seen, change, request));
+            })),
+            Rebuild::Stopped => drop(hunt_interrupts(&name, move |after| {
+                let list = list(Memory::Sequential);
+                let rebuilt = Arc::clone(&list);
+                Log::interrupt(after, move || rebuilt.build(Build::InOnePass, change.after));
+                let seen = allocate(&list, request);
+                into.lock().unwrap().extend(observed(&seen, change, request));
+                None
+            })),
+        }
+    }
+    Arc::into_inner(all).unwrap().into_inner().unwrap()
+}
+
+const WAYS: [(&str, Rebuild); 4] = [
+    ("4.14: in place", Rebuild::Beside(Build::InOnePass, Memory::Sequential)),
+    ("4.14, weak memory", Rebuild::Beside(Build::InOnePass, Memory::Weak)),
+    ("4.13: readers stopped", Rebuild::Stopped),
+    ("4.13's build, nobody stopped", Rebuild::Beside(Build::ClearedFirst, Memory::Sequential)),
+];
+
+#[test]
+fn what_a_rebuild_can_show_is_what_the_table_says() {
+    let mut table = String::from("| observation | change |");
+    let line = |cells: Vec<&str>| cells.iter().map(|cell| format!(" {cell} |")).collect::<String>();
+    writeln!(table, "{}\n|---|---|{}", line(WAYS.map(|(name, _)| name).to_vec()), "---|".repeat(WAYS.len())).unwrap();
+    let found: Vec<Vec<BTreeSet<usize>>> =
+        CHANGES.iter().map(|(_, changes)| WAYS.iter().map(|&(_, way)| all(way, changes)).collect()).collect();
+    let mixed: Vec<BTreeSet<usize>> = WAYS.iter().map(|&(_, way)| all(way, std::slice::from_ref(&MIXED))).collect();
+    let rows = found.iter().zip(CHANGES.map(|(name, _)| name)).chain([(&mixed, "the same, Movable zones among them")]);
+    let rows: Vec<_> = rows.collect();
+    for (number, observation) in OBSERVATIONS.iter().enumerate() {
+        for (ways, change) in &rows {
+            let cells = ways.iter().map(|found| if found.contains(&number) { "yes" } else { "no" }).collect();
+            writeln!(table, "| {observation} | {change} |{}", line(cells)).unwrap();
+        }
+    }
+    let kept = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/museum/shown.md");
+    if std::env::var_os("ZONELIST_BLESS").is_some() {
+        fs::write(&kept, &table).unwrap();
+    }
+    assert_eq!(fs::read_to_string(&kept).unwrap_or_default(), table, "another table than in {}", kept.display());
+}

@@ -1,0 +1,60 @@
+//! 4.14 to 5.19 (reported in 2022): an allocation keeps its place in a list that becomes shorter.
+//!
+//! The list is `[Movable, Normal]`; an allocation for the kernel has found Normal in slot 1, found no page
+//! there, and reclaims some. Meanwhile the last block of Movable goes off line, and the list becomes
+//! `[Normal]`. The allocation looks again, from slot 1: there is the end now. It tries no zone, as often
+//! as it likes, and the system kills a process for want of memory, though Normal has some. "mm/page_alloc:
+//! fix race condition between build_all_zonelists and page allocation" (3d36424b3b58, 6.0) has it compare a
+//! sequence number before it believes that.
+//!
+//! Under `SeqRetry` and `Presence` the walk is told; under the others it never happens.
+
+use std::sync::Arc;
+
+use zonelist_core::{
+    conformance::models::{Bound, explore_races, hunt},
+    sync::traced::Log,
+};
+
+use super::kernel::{Counted, M0, N0, Request, Seen, scan};
+
+/// An allocation that finds no page twice, and what it does then.
+fn killed_for_want_of_memory(cookies: bool) -> Option<String> {
+    let shared = Arc::new(Counted::new(2, &[M0, N0]));
+    Log::call("allocates for the kernel");
+    Log::from_here();
+    let rebuilt = loom::thread::spawn({
+        let shared = Arc::clone(&shared);
+        move || {
+            Log::call("rebuilds");
+            shared.rebuild(&[N0]);
+        }
+    });
+    let list = &shared.list;
+    let cookie = if cookies { shared.cookie() } else { 0 };
+    let preferred = list.next(0, &Request::KERNEL, &mut Seen::default());
+    scan(list, preferred, &Request::KERNEL);
+    Log::say("reclaims some pages, and looks again");
+    let tried = scan(list, preferred, &Request::KERNEL).zones;
+    let stale = cookies && (cookie % 2 == 1 || shared.cookie() != cookie);
+    let killed = tried.is_empty() && !stale;
+    Log::say(if killed { "kills a process" } else { "goes on" });
+    Log::end_here();
+    rebuilt.join().unwrap();
+    killed.then(|| "a process is killed, and Normal was never tried".into())
+}
+
+#[test]
+fn a_stale_cursor_finds_nothing() {
+    let found = hunt("museum: a stale cursor", Bound::Exhaustive, || killed_for_want_of_memory(false));
+    super::exhibited(&found, "stale_cursor");
+    let fixed = hunt("museum: a stale cursor, as mended in 6.0", Bound::Exhaustive, || killed_for_want_of_memory(true));
+    super::absent(&fixed);
+
+    for races in [
+        explore_races("museum, Presence", Bound::Exhaustive, super::super::presence),
+        explore_races("museum, SeqRetry", Bound::Exhaustive, super::seqlock::seq_retry),
+    ] {
+        assert_eq!((races.cursor.tally.unreported, races.growing.tally.unreported), (0, 0));
+    }
+}

@@ -1,0 +1,45 @@
+//! 4.13 and before: the whole machine is stopped, wherever it is.
+//!
+//! `build_all_zonelists` ran under `stop_machine`, which stops a CPU between any two instructions:
+//! also between two slots of a list. The reader goes on over another list, in the middle of it. So
+//! stopping the world never gave what it cost; the commit that removed it says so, and is right.
+//!
+//! `StopWorld` waits until no walk is under way. `StopWorldPreempted` does as the kernel did, and is there
+//! to be compared.
+
+use std::sync::Arc;
+
+use zonelist_core::{
+    Slot, Slots, StopWorld,
+    ZoneKind::Movable,
+    conformance::models::{MOVABLE, NORMAL, ROOM, Scenario, full, hunt_interrupts},
+    publish::{FullFence, Published},
+    sync::traced::Log,
+};
+
+use super::kernel::{Build, M0, Memory, N0, Request, Zonelist, allocate};
+
+#[test]
+fn a_reader_that_was_stopped_goes_on_over_another_list() {
+    let found = hunt_interrupts("museum: stopped", |after| {
+        let list = Arc::new(Zonelist::new(Memory::Sequential, 2, &[M0, N0]));
+        Log::call("allocates, and is stopped");
+        Log::from_here();
+        let rebuilt = Arc::clone(&list);
+        Log::interrupt(after, move || {
+            Log::say("is stopped; elsewhere:");
+            rebuilt.build(Build::InOnePass, &[N0]);
+            Log::say("goes on");
+        });
+        let seen = allocate(&list, &Request::MOVABLE);
+        (!seen.zones.contains(&N0)).then(|| "Normal is in both lists, and is not found".into())
+    });
+    super::exhibited(&found, "stopped");
+
+    let ours = Scenario::new("museum: walks are waited for").before(&[MOVABLE, NORMAL]).publisher(&[&[NORMAL]]);
+    let ours = ours.reader(&[full(Movable)]).explore(|| {
+        let scheme: StopWorld<Box<[Slot]>> = StopWorld::new(Slots::boxed(ROOM));
+        Published::<_, FullFence, 1>::new(scheme)
+    });
+    assert_eq!(ours.tally.torn, 0);
+}

@@ -1,0 +1,48 @@
+//! All versions since 4.14: what stands behind the end of a list is never cleared.
+//!
+//! A rebuild writes the zones and then the end. What a longer list left behind that stays in its slots.
+//! A later rebuild that makes the list longer again stores over the old end before it stores a new one:
+//! for a moment a reader goes on into what was left, and meets a zone that is in neither list and may be long gone.
+//! The kernel gets away with it, as descriptors of zones are never freed.
+//!
+//! `InPlace` clears the tail before `publish` returns; the fault "slots: tail kept" shows that it has to.
+
+use std::sync::Arc;
+
+use zonelist_core::{
+    ZoneKind::Normal,
+    conformance::models::{Bound, NORMAL, OTHER, Scenario, full, hunt},
+    sync::traced::Log,
+};
+
+use super::{
+    super::P,
+    kernel::{Build, M0, Memory, N0, N1, N2, Request, Zonelist, allocate},
+};
+
+#[test]
+fn a_zone_long_gone_comes_back() {
+    let found = hunt("museum: the tail", Bound::Exhaustive, || {
+        let list = Arc::new(Zonelist::new(Memory::Sequential, 3, &[N0, N1, N2]));
+        list.build(Build::InOnePass, &[N0]);
+        Log::call("allocates");
+        Log::from_here();
+        let rebuilt = loom::thread::spawn({
+            let list = Arc::clone(&list);
+            move || {
+                Log::call("rebuilds");
+                list.build(Build::InOnePass, &[M0, N0]);
+            }
+        });
+        let seen = allocate(&list, &Request::MOVABLE);
+        Log::end_here();
+        rebuilt.join().unwrap();
+        let gone = seen.zones.iter().any(|zone| [N1, N2].contains(zone));
+        gone.then(|| "a zone of neither list".into())
+    });
+    super::exhibited(&found, "tail");
+
+    let ours = Scenario::new("museum: the tail cleared").before(&[NORMAL, OTHER, P]).before(&[NORMAL]);
+    let ours = ours.publisher(&[&[OTHER, NORMAL]]).reader(&[full(Normal)]).explore(super::super::in_place);
+    assert_eq!(ours.tally.phantom, 0);
+}

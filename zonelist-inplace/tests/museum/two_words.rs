@@ -1,0 +1,45 @@
+//! 4.14 (2017): a zoneref is two words, and the zone is stored before its index.
+//!
+//! "mm, page_alloc: remove stop_machine from build_all_zonelists" (11cd8638c37f) has readers look at a
+//! list while it is rewritten. A slot is a zone pointer and the zone's index, by which the filter
+//! decides; the rebuild stores one after the other. A reader between the two pairs a new zone with an
+//! old index: the list `[Normal]` becomes `[Movable, Normal]`, and an allocation of the kernel's is
+//! given pages of Movable, which cannot be moved away from there any more.
+//!
+//! A zoneref of ours is one word: [`Zoneref`](zonelist_core::Zoneref). No walk of `InPlace` shows a zone that
+//! was not asked for.
+
+use std::sync::Arc;
+
+use zonelist_core::{
+    ZoneKind::Normal,
+    conformance::models::{Bound, MOVABLE, NORMAL, Scenario, full, hunt},
+    sync::traced::Log,
+};
+
+use super::kernel::{Build, M0, Memory, N0, Request, Zonelist, allocate};
+
+#[test]
+fn a_new_zone_passes_by_an_old_index() {
+    let found = hunt("museum: two words", Bound::Exhaustive, || {
+        let list = Arc::new(Zonelist::new(Memory::Sequential, 2, &[N0]));
+        Log::call("allocates for the kernel");
+        Log::from_here();
+        let rebuilt = loom::thread::spawn({
+            let list = Arc::clone(&list);
+            move || {
+                Log::call("rebuilds");
+                list.build(Build::InOnePass, &[M0, N0]);
+            }
+        });
+        let seen = allocate(&list, &Request::KERNEL);
+        Log::end_here();
+        rebuilt.join().unwrap();
+        seen.zones.contains(&M0).then(|| "an allocation for the kernel is served by Movable".into())
+    });
+    super::exhibited(&found, "two_words");
+
+    let ours = Scenario::new("museum: one word").before(&[NORMAL]).publisher(&[&[MOVABLE, NORMAL]]);
+    let ours = ours.reader(&[full(Normal)]).explore(super::super::in_place);
+    assert_eq!(ours.tally.phantom, 0);
+}
