@@ -4,7 +4,7 @@
 //! own. A test binary without the usual harness: what the models explored is worth seeing, and the
 //! harness would keep it to itself.
 //!
-//! With `ZONELIST_MODELS=exhaustive` every model is explored to the end, which takes hours. With
+//! With `ZONELIST_MODELS=exhaustive` every model is explored to the end, however long that takes. With
 //! `ZONELIST_BLESS` the page of what was explored and the museum's timelines are written anew.
 
 mod mutants;

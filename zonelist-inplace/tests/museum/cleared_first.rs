@@ -1,9 +1,9 @@
 //! 4.13's build without `stop_machine`: what the series of 2017 had to change first.
 //!
 //! Until 4.13 a rebuild emptied the list and let it grow node by node, with an end behind each. Readers
-//! were stopped meanwhile, so nobody saw it. "mm, memory_hotplug: remove explicit build_all_zonelists"
-//! and "rework node order" (9d3be21bf9c0) computed the order first and wrote it in one pass, so that `stop_machine`
-//! could go. Had it gone before, any rebuild, even one that changes nothing, would have shown empty lists.
+//! were stopped meanwhile, so nobody saw it. 9d3be21bf9c0 (4.14) has the order computed first and
+//! written in one pass, so that `stop_machine` could go with the next commit. Had it gone
+//! before, any rebuild, even one that changes nothing, would have shown empty lists.
 //!
 //! `InPlace` writes over what is there: a list that is published again as it is looks the same all along.
 

@@ -89,7 +89,7 @@ pub fn a_reader_that_comes_and_goes<S: Scheme + Send + 'static>(scheme: &str, ma
     comes.visitor(&[first(1, Movable), first(1, Movable)]).explore(published::<S, 1>(make));
 }
 
-/// The two races of 2022: see [`explore_races`]. Under [`Guarantee::Racy`] they must be found.
+/// The two races of 2022: see [`explore_races`]. Under [`Guarantee::Snapshot`] no walk is torn by them.
 pub fn the_races_of_2022<S: Scheme + Send + 'static>(scheme: &str, make: impl Make<S>) {
     let races = explore_races(scheme, Bound::SUITE, published::<S, 1>(make));
     let (cursor, growing) = (races.cursor.tally, races.growing.tally);
