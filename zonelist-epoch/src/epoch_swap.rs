@@ -146,9 +146,9 @@ impl Scheme for EpochSwap {
         // Acquire: pairs with the release half of the swap in `publish`.
         let version = self.current.load(Acquire, &guard).as_raw();
         if fault("epoch: reader unpinned") {
+            // For a moment, in which nothing holds what was found.
             drop(guard);
-            // Some guard, of a collector that nobody retires to.
-            return Pin { version, _guard: Box::leak(Box::new(Collector::new().register())).pin() };
+            return Pin { version, _guard: local.pin() };
         }
         Pin { version, _guard: guard }
     }
