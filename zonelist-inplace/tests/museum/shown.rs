@@ -1,8 +1,9 @@
 //! What an in-place rebuild can show: seven observations, three kinds of change, three ways to rebuild.
 //!
-//! For each the model looks everywhere: over lists of up to four zones, requests of any kind and
-//! node, every interleaving. First as if every load saw what was stored last; then as memory may
-//! really show it. The table of what is found is in `shown.md`, and a test holds it to that.
+//! For what Linux shipped the model looks everywhere: over lists of up to four zones, requests of two
+//! kinds and of single nodes, every interleaving, as if every load saw what was stored last. Then as
+//! memory may really show it, and for a build that never ran beside readers, as far as there is
+//! time. The table of what is found is in `shown.md`, and a test holds it to that.
 
 use std::{
     collections::BTreeSet,

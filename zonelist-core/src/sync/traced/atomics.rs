@@ -1,0 +1,184 @@
+//! The atomics themselves.
+
+use std::{boxed::Box, panic::Location, sync::Arc};
+
+use loom::sync::atomic as raw;
+
+use super::{
+    LATE, Ordering, Step, Value, after, before, born, newest, note, settle,
+    wrong::{ordering, wrong_at},
+};
+
+/// A fence, as [`core::sync::atomic::fence`].
+#[track_caller]
+pub fn fence(said: Ordering) {
+    let place = Location::caller();
+    let actor = before();
+    match wrong_at(place, "fence", said) {
+        Some("relaxed") => {}
+        Some("acqrel") => raw::fence(Ordering::AcqRel),
+        _ => raw::fence(said),
+    }
+    after(actor, place, Step::Fence { ordering: said });
+}
+
+macro_rules! atomic {
+    ($name:ident $(<$t:ident>)?, $raw:ty, $type:ty, $value:expr, {$($more:tt)*}) => {
+        #[doc = concat!("As [`core::sync::atomic::", stringify!($name), "`].")]
+        #[derive(Debug)]
+        pub struct $name $(<$t>)? {
+            atomic: Arc<$raw>,
+            object: usize,
+        }
+
+        impl $(<$t: 'static>)? $name $(<$t>)? {
+            /// An atomic of that value.
+            #[track_caller]
+            #[must_use]
+            pub fn new(value: $type) -> Self {
+                Self { object: born(Location::caller(), Self::number(value)), atomic: Arc::new(<$raw>::new(value)) }
+            }
+
+            fn number(value: $type) -> Value {
+                ($value)(value)
+            }
+
+            /// As `core`'s.
+            #[track_caller]
+            pub fn load(&self, said: Ordering) -> $type {
+                let place = Location::caller();
+                let actor = before();
+                let value = self.atomic.load(ordering(place, "load", said));
+                let newest = newest(self.object, None);
+                after(actor, place, Step::Load { object: self.object, value: Self::number(value), newest });
+                value
+            }
+
+            /// As `core`'s.
+            #[track_caller]
+            pub fn store(&self, value: $type, said: Ordering) {
+                let place = Location::caller();
+                let actor = before();
+                let weaker = ordering(place, "store", said);
+                let (atomic, object) = (Arc::clone(&self.atomic), self.object);
+                let store = move || {
+                    atomic.store(value, weaker);
+                    newest(object, Some(Self::number(value)));
+                    note(actor, place, Step::Store { object, value: Self::number(value) });
+                };
+                if wrong_at(place, "store", said) == Some("late") {
+                    settle(actor);
+                    LATE.with_borrow_mut(|late| late.push((actor, Box::new(store))));
+                } else {
+                    store();
+                    settle(actor);
+                }
+            }
+
+            #[track_caller]
+            fn exchange<R>(
+                &self,
+                operation: &str,
+                said: Ordering,
+                exchange: impl FnOnce(&$raw, Ordering) -> (R, $type, $type),
+            ) -> R {
+                let place = Location::caller();
+                let actor = before();
+                let (result, from, to) = exchange(&self.atomic, ordering(place, operation, said));
+                let (before, after) = (Self::number(from), Self::number(to));
+                newest(self.object, Some(after));
+                self::after(actor, place, Step::Exchange { object: self.object, before, after });
+                result
+            }
+
+            /// As `core`'s.
+            #[track_caller]
+            pub fn swap(&self, value: $type, said: Ordering) -> $type {
+                self.exchange("swap", said, |raw, said| {
+                    let before = raw.swap(value, said);
+                    (before, before, value)
+                })
+            }
+
+            /// As `core`'s.
+            ///
+            /// # Errors
+            /// The value, if it is another.
+            #[track_caller]
+            pub fn compare_exchange(
+                &self,
+                current: $type,
+                new: $type,
+                success: Ordering,
+                failure: Ordering,
+            ) -> Result<$type, $type> {
+                self.exchange("compare_exchange", success, |raw, success| {
+                    let result = raw.compare_exchange(current, new, success, failure);
+                    let (before, after) = match result {
+                        Ok(before) => (before, new),
+                        Err(before) => (before, before),
+                    };
+                    (result, before, after)
+                })
+            }
+
+            /// As `core`'s, and never fails without a cause.
+            ///
+            /// # Errors
+            /// The value, if it is another.
+            #[track_caller]
+            pub fn compare_exchange_weak(
+                &self,
+                current: $type,
+                new: $type,
+                success: Ordering,
+                failure: Ordering,
+            ) -> Result<$type, $type> {
+                self.compare_exchange(current, new, success, failure)
+            }
+
+            $($more)*
+        }
+    };
+}
+
+macro_rules! fetch {
+    ($($name:ident: $type:ty, $after:expr;)*) => {
+        $(
+            /// As `core`'s.
+            #[track_caller]
+            pub fn $name(&self, operand: $type, said: Ordering) -> $type {
+                self.exchange(stringify!($name), said, |raw, said| {
+                    let before = raw.$name(operand, said);
+                    (before, before, ($after)(before, operand))
+                })
+            }
+        )*
+    };
+}
+
+macro_rules! integer {
+    ($name:ident, $type:ident) => {
+        atomic!($name, raw::$name, $type, |value: $type| value as Value, {
+            fetch! {
+                fetch_add: $type, |a: $type, b| a.wrapping_add(b);
+                fetch_sub: $type, |a: $type, b| a.wrapping_sub(b);
+                fetch_and: $type, |a: $type, b: $type| a & b;
+                fetch_or: $type, |a: $type, b: $type| a | b;
+                fetch_xor: $type, |a: $type, b: $type| a ^ b;
+                fetch_max: $type, |a: $type, b| a.max(b);
+                fetch_min: $type, |a: $type, b| a.min(b);
+            }
+        });
+    };
+}
+integer!(AtomicU32, u32);
+integer!(AtomicUsize, usize);
+atomic!(AtomicBool, raw::AtomicBool, bool, |value: bool| Value::from(value), {
+    fetch! {
+        fetch_and: bool, |a: bool, b: bool| a & b;
+        fetch_or: bool, |a: bool, b: bool| a | b;
+        fetch_xor: bool, |a: bool, b: bool| a ^ b;
+    }
+});
+atomic!(AtomicPtr<T>, raw::AtomicPtr<T>, *mut T, |value: *mut T| value.addr() as Value, {});

@@ -1,0 +1,98 @@
+//! What is to be said of a place, and what is wrong with it on purpose.
+
+use std::{
+    borrow::ToOwned,
+    cell::RefCell,
+    collections::HashMap,
+    env, println,
+    string::{String, ToString},
+    sync::OnceLock,
+    thread,
+};
+
+use super::{Ordering, Place};
+
+std::thread_local! {
+    /// Places come by, and whether each is the mutant's.
+    static KNOWN: RefCell<HashMap<usize, bool>> = RefCell::default();
+}
+
+/// What the environment asks for.
+struct Asked {
+    /// Says once for each model what places it comes by: `ZONELIST_SITES`.
+    sites: bool,
+    /// One deliberate fault: what is wrong, and where. `ZONELIST_MUTANT` has both, with a tab between.
+    ///
+    /// - `relaxed`, `acquire`, `release`: an operation with a weaker ordering; a fence left out.
+    /// - `acqrel`: a fence that orders no store before a load.
+    /// - `late`: a store that takes effect behind the same thread's next step.
+    /// - `fault`: a step left out or out of order, by name, where the source asks for it.
+    mutant: Option<(String, String)>,
+}
+
+fn asked() -> &'static Asked {
+    static ASKED: OnceLock<Asked> = OnceLock::new();
+    ASKED.get_or_init(|| {
+        let split = |said: String| said.split_once('\t').map(|(what, place)| (what.to_owned(), place.to_owned()));
+        Asked {
+            sites: env::var_os("ZONELIST_SITES").is_some(),
+            mutant: env::var("ZONELIST_MUTANT").ok().and_then(split),
+        }
+    })
+}
+
+/// Whether the environment has `ZONELIST_SITES`.
+pub(crate) fn sites_are_asked_for() -> bool {
+    asked().sites
+}
+
+/// What is wrong with a place, if anything is. `key` is its address: what is asked at every step must be quick.
+fn wrong(key: usize, place: impl Fn() -> String, operation: &str, ordering: &str) -> Option<&'static str> {
+    let Asked { sites, mutant } = asked();
+    if !sites && mutant.is_none() {
+        return None;
+    }
+    // A model runs on one thread of the system, whatever threads it has of its own.
+    let is = KNOWN.with_borrow_mut(|known| {
+        *known.entry(key).or_insert_with(|| {
+            let place = place();
+            if *sites {
+                let model = thread::current().name().unwrap_or("main").to_owned();
+                println!("\nsite\t{model}\t{place}\t{operation}\t{ordering}");
+            }
+            let is = mutant.as_ref().is_some_and(|(_, mutated)| *mutated == place);
+            if is {
+                // What is not reached has shown nothing.
+                println!("\nmutant reached");
+            }
+            is
+        })
+    });
+    mutant.as_ref().filter(|_| is).map(|(what, _)| what.as_str())
+}
+
+pub(super) fn wrong_at(place: Place, operation: &str, said: Ordering) -> Option<&'static str> {
+    let word = match said {
+        Ordering::Relaxed => "Relaxed",
+        Ordering::Acquire => "Acquire",
+        Ordering::Release => "Release",
+        Ordering::AcqRel => "AcqRel",
+        _ => "SeqCst",
+    };
+    wrong(core::ptr::from_ref(place).addr(), || place.to_string(), operation, word)
+}
+
+/// Whether a fault of that name is asked for.
+pub(in crate::sync) fn fault(name: &str) -> bool {
+    wrong(name.as_ptr().addr(), || name.to_owned(), "fault", "") == Some("fault")
+}
+
+/// The ordering that an operation has here, or that a mutant gives it.
+pub(super) fn ordering(place: Place, operation: &str, said: Ordering) -> Ordering {
+    match wrong_at(place, operation, said) {
+        Some("relaxed") => Ordering::Relaxed,
+        Some("acquire") => Ordering::Acquire,
+        Some("release") => Ordering::Release,
+        _ => said,
+    }
+}
