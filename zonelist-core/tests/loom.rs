@@ -14,7 +14,8 @@ use zonelist_core::{
     Locked, Slot, Slots, Spin, StopWorld, StopWorldPreempted,
     ZoneKind::{Movable, Normal},
     conformance::models::{
-        Bound, MOVABLE as M, NORMAL as N, OTHER as O, ROOM, Scenario, explore, explore_races, explore_refusals, full,
+        Bound, MOVABLE as M, NORMAL as N, OTHER as O, ROOM, Scenario, explore, explore_races, explore_refusals, first,
+        full,
     },
     publish::{FullFence, Published},
 };
@@ -24,6 +25,14 @@ zonelist_core::model!(stop_world_preempted: StopWorldPreempted<Box<[Slot]>> = St
 
 fn preempted() -> Published<StopWorldPreempted<Box<[Slot]>>, FullFence, 1> {
     Published::new(StopWorldPreempted::new(Slots::boxed(ROOM)))
+}
+
+/// The second walk is of another request, and left early.
+#[test]
+fn a_second_walk_under_stop_world_is_a_snapshot() {
+    let scenario = Scenario::new("stop-world: one reader, shrinking, twice").before(&[M, N, O]).publisher(&[&[N, O]]);
+    let scenario = scenario.reader(&[full(Movable), first(1, Normal)]).preemptions(3);
+    scenario.explore(|| Published::<_, FullFence, 1>::new(StopWorld::new(Slots::<Box<[Slot]>>::boxed(ROOM))));
 }
 
 #[test]

@@ -20,6 +20,10 @@ fn asymmetric_epoch() -> Published<AsymmetricEpoch, FullFence, 1> {
     Published::new(AsymmetricEpoch::boxed(ROOM))
 }
 
+fn qsbr() -> Published<Qsbr, FullFence, 1> {
+    Published::new(Qsbr::boxed(ROOM))
+}
+
 /// A walk over the first version, while the second is published and the third written over the first.
 #[test]
 fn a_walk_under_asymmetric_epoch_is_a_snapshot() {
@@ -36,9 +40,23 @@ fn an_old_answer_under_asymmetric_epoch_is_none() {
 }
 
 #[test]
+fn a_second_walk_under_asymmetric_epoch_is_a_snapshot() {
+    let scenario = Scenario::new("asymmetric-epoch: two walks, two publishes").before(&[NORMAL]);
+    let scenario = scenario.publisher(&[&[MOVABLE], &[]]).preemptions(3);
+    scenario.reader(&[first(1, Movable), first(1, Movable)]).explore(asymmetric_epoch);
+}
+
+#[test]
 fn a_walk_under_qsbr_is_a_snapshot() {
     let scenario = Scenario::new("qsbr: two publishes").before(&[NORMAL]).publisher(&[&[MOVABLE], &[]]);
-    scenario.reader(&[first(1, Movable)]).explore(|| Published::<_, FullFence, 1>::new(Qsbr::boxed(ROOM)));
+    scenario.reader(&[first(1, Movable)]).explore(qsbr);
+}
+
+#[test]
+fn a_second_walk_under_qsbr_is_a_snapshot() {
+    let scenario = Scenario::new("qsbr-deeper: two walks, two publishes").before(&[NORMAL]);
+    let scenario = scenario.publisher(&[&[MOVABLE], &[]]).preemptions(3);
+    scenario.reader(&[first(1, Movable), first(1, Movable)]).explore(qsbr);
 }
 
 /// Handles of an allocator are never on line: the flag that guards their caches tells of their walks.
@@ -50,7 +68,7 @@ fn a_publish_under_qsbr_waits_for_handles_of_an_allocator() {
         let id = ZoneId::new(node, Normal);
         let zone = Zone::boxed(id, 0..512, 9, Spin::new()).unwrap();
         zone.add(0..512).unwrap();
-        let allocator = Arc::new(PageAllocator::boxed(Published::new(Qsbr::boxed(ROOM)), vec![zone]).unwrap());
+        let allocator = Arc::new(PageAllocator::boxed(qsbr(), vec![zone]).unwrap());
         let publish = move |allocator: &PageAllocator<'_, Qsbr, FullFence, Spin, 1>| {
             let rows = [Row { start: 0, len: 1, own: 1 }];
             allocator.published().publish(Lists::new(&[Zoneref::new(id)], &rows).unwrap()).unwrap();

@@ -36,6 +36,13 @@ fn a_torn_walk_is_told_when_asked_early() {
 }
 
 #[test]
+fn a_walk_across_two_publishes_is_told() {
+    let scenario = Scenario::new("seq-retry: two publishes").before(&[NORMAL]);
+    let scenario = scenario.publisher(&[&[MOVABLE, NORMAL], &[NORMAL]]);
+    scenario.reader(&[full(Movable)]).preemptions(3).explore(seq_retry);
+}
+
+#[test]
 fn the_races_of_2022_are_told_by_seq_retry() {
     let races = explore_races("seq-retry", Bound::Exhaustive, seq_retry);
     assert!(races.cursor.tally.torn > 0 && races.growing.tally.torn > 0, "they happen");

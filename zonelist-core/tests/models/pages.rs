@@ -76,7 +76,7 @@ fn a_cache_is_drained_under_its_owner() {
 #[test]
 fn a_cache_is_drained_where_readers_leave_their_seats() {
     let make = || allocator(StopWorldPreempted::new);
-    drained_under_its_owner("pages: drained, readers seated by steps", 2, make, drain);
+    drained_under_its_owner("pages: drained, readers seated by steps", 3, make, drain);
 }
 
 /// An owner with nothing at hand is about to fill its cache when it must not any more.
