@@ -3,23 +3,23 @@
 
 #![cfg(all(target_os = "linux", target_arch = "x86_64"))]
 
+#[path = "common/cargo.rs"]
+mod cargo;
+
 use std::{
-    env,
     path::Path,
     process::{Command, ExitStatus},
 };
 
+use cargo::cargo;
 use zonelist_bench::schemes::SchemeId;
 
 /// Builds the program with a scheme; what the compiler says, if it does not.
 fn build(scheme: &str) -> Result<(), String> {
     let package = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/freestanding");
-    let mut cargo = Command::new(env!("CARGO"));
+    let mut cargo = cargo(Path::new(&target()));
     cargo.args(["build", "--quiet", "--release", "--locked", "--features", scheme]).current_dir(package);
-    for ours in ["CARGO_ENCODED_RUSTFLAGS", "RUSTFLAGS", "CARGO_BUILD_TARGET"] {
-        cargo.env_remove(ours);
-    }
-    let output = cargo.env("CARGO_TARGET_DIR", target()).output().expect("cargo");
+    let output = cargo.output().expect("cargo");
     output.status.success().then_some(()).ok_or_else(|| String::from_utf8_lossy(&output.stderr).into_owned())
 }
 

@@ -1,16 +1,16 @@
 //! Builds and runs what shuttle is asked of progress: `tests/progress.rs` of each package, under a cfg of its own.
 
-use std::{env, path::Path, process::Command};
+#[path = "common/cargo.rs"]
+mod cargo;
+
+use std::path::Path;
+
+use cargo::cargo;
 
 #[test]
 fn everybody_gets_on() {
-    let mut cargo = Command::new(env!("CARGO"));
-    for ours in ["CARGO_ENCODED_RUSTFLAGS", "CARGO_BUILD_TARGET"] {
-        cargo.env_remove(ours);
-    }
-    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("progress");
-    cargo.env("RUSTFLAGS", "--cfg shuttle").env("CARGO_TARGET_DIR", target);
-    cargo.current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(".."));
+    let mut cargo = cargo(&Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("progress"));
+    cargo.env("RUSTFLAGS", "--cfg shuttle").current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(".."));
     cargo.args(["test", "--locked", "--test", "progress"]);
     cargo.args(
         ["zonelist-core", "zonelist-seq", "zonelist-inplace", "zonelist-epoch"]

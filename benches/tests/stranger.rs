@@ -1,11 +1,15 @@
 //! One line in a crate of a stranger's has its scheme explored by a plain `cargo test`: the crate is
 //! [`stranger`](stranger/src/lib.rs), outside the workspace.
 
+#[path = "common/cargo.rs"]
+mod cargo;
+
 use std::{
-    env, fs,
+    fs,
     path::{Path, PathBuf},
-    process::Command,
 };
+
+use cargo::cargo;
 
 fn target() -> PathBuf {
     Path::new(env!("CARGO_TARGET_TMPDIR")).join("stranger")
@@ -14,12 +18,8 @@ fn target() -> PathBuf {
 /// Runs one of its tests; whether that passes, and what it says.
 fn test(name: &str) -> (bool, String) {
     let package = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/stranger");
-    let mut cargo = Command::new(env!("CARGO"));
-    for ours in ["CARGO_ENCODED_RUSTFLAGS", "RUSTFLAGS", "CARGO_BUILD_TARGET"] {
-        cargo.env_remove(ours);
-    }
-    cargo.args(["test", "--locked", "--test", name]).current_dir(package).env("CARGO_TARGET_DIR", target());
-    let output = cargo.output().expect("cargo");
+    let mut cargo = cargo(&target());
+    let output = cargo.args(["test", "--locked", "--test", name]).current_dir(package).output().expect("cargo");
     let said = [output.stdout, output.stderr].map(|said| String::from_utf8_lossy(&said).into_owned()).concat();
     (output.status.success(), said)
 }

@@ -7,6 +7,8 @@
 //! With `ZONELIST_MODELS=exhaustive` every model is explored to the end, however long that takes. With
 //! `ZONELIST_BLESS` the page of what was explored and the museum's timelines are written anew.
 
+#[path = "../common/cargo.rs"]
+mod cargo;
 mod mutants;
 mod page;
 mod runs;

@@ -42,7 +42,7 @@ fn replaced(page: &str, from: &str, to: &str, table: &str) -> Result<String, Str
 fn models(runs: &[Run]) -> String {
     let mut table = String::from("\n| model | how large | interleavings | how far |\n|---|---|---:|---|\n");
     for model in runs.iter().flat_map(|run| &run.models) {
-        let Model { name, shape, interleavings, bound } = model;
+        let Model { name, shape, interleavings, bound, .. } = model;
         // They are no links.
         let name = name.replace('[', "\\[").replace(']', "\\]");
         writeln!(table, "| {name} | {shape} | {interleavings} | {bound} |").expect("a string");

@@ -9,26 +9,12 @@ use std::{
 
 use serde_json::Value;
 
-use super::{PACKAGES, workspace};
-
-/// A cargo that is not disturbed by what the cargo around this test, or its user, has set for it.
-fn cargo() -> Command {
-    let mut cargo = Command::new(env!("CARGO"));
-    for (name, _) in env::vars_os() {
-        let name = name.to_string_lossy();
-        if name.starts_with("LOOM_") || name == "CARGO_ENCODED_RUSTFLAGS" {
-            cargo.env_remove(&*name);
-        }
-    }
-    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("models");
-    cargo.env("RUSTFLAGS", "--cfg loom --cfg crossbeam_loom").env("CARGO_TARGET_DIR", target);
-    cargo.current_dir(workspace());
-    cargo
-}
+use super::{PACKAGES, cargo::cargo, workspace};
 
 /// Builds the models: each binary with the manifest of its package.
 pub(super) fn built() -> Vec<(PathBuf, PathBuf)> {
-    let mut cargo = cargo();
+    let mut cargo = cargo(&Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("models"));
+    cargo.env("RUSTFLAGS", "--cfg loom --cfg crossbeam_loom").current_dir(workspace());
     cargo.args(["test", "--locked", "--profile", "loom", "--features", "zonelist-epoch/loom,zonelist-core/model"]);
     cargo.args(["--test", "loom", "--no-run", "--message-format", "json-render-diagnostics"]);
     cargo.args(PACKAGES.iter().flat_map(|package| ["--package", package]));
@@ -62,6 +48,8 @@ pub(super) struct Model {
     pub(super) bound: String,
     /// How large it is, if it says so.
     pub(super) shape: String,
+    /// All that it says, also of what it found.
+    said: String,
 }
 
 /// A place that a test comes by.
@@ -101,9 +89,7 @@ impl Run {
         }
         let mut models: Vec<Model> = said.lines().filter_map(Model::of).collect();
         models.sort_by(|one, other| one.name.cmp(&other.name));
-        models.iter().for_each(|Model { name, interleavings, bound, .. }| {
-            println!("model {name}: {interleavings} interleavings, {bound}");
-        });
+        models.iter().for_each(|model| println!("{}", model.said));
         Self { package, binary, passed, models, sites: said.lines().filter_map(Site::of).collect(), tests }
     }
 
@@ -124,12 +110,13 @@ impl Run {
 impl Model {
     /// With one thread, the harness writes before the line.
     fn of(line: &str) -> Option<Self> {
-        let (before, after) = line[line.find("model ")? + 6..].split_once(" interleavings, ")?;
+        let said = &line[line.find("model ")?..];
+        let (before, after) = said["model ".len()..].split_once(" interleavings, ")?;
         let (name, count) = before.rsplit_once(": ")?;
         let mut parts = after.split("; ").map(|part| part.trim().to_owned());
         let bound = parts.next()?;
         let shape = parts.next().filter(|shape| shape.contains(" threads, ")).unwrap_or_default();
-        Some(Self { name: name.to_owned(), interleavings: count.parse().ok()?, bound, shape })
+        Some(Self { name: name.to_owned(), interleavings: count.parse().ok()?, bound, shape, said: said.to_owned() })
     }
 }
 

@@ -7,30 +7,17 @@
 //!
 //! `InPlace` writes over what is there: a list that is published again as it is looks the same all along.
 
-use std::sync::Arc;
-
 use zonelist_core::{
     ZoneKind::Movable,
     conformance::models::{Bound, NORMAL, OTHER, Scenario, full, hunt},
-    sync::traced::Log,
 };
 
-use super::kernel::{Build, Memory, N0, N1, Request, Zonelist, allocate};
+use super::kernel::{Build, Memory, N0, N1, Request, Zonelist, allocate, beside};
 
 fn empty_while_rebuilt(build: Build) -> Option<String> {
-    let list = Arc::new(Zonelist::new(Memory::Sequential, 2, &[N0, N1]));
-    Log::call("allocates");
-    Log::from_here();
-    let rebuilt = loom::thread::spawn({
-        let list = Arc::clone(&list);
-        move || {
-            Log::call("rebuilds");
-            list.build(build, &[N0, N1]);
-        }
-    });
-    let seen = allocate(&list, &Request::KERNEL);
-    Log::end_here();
-    rebuilt.join().unwrap();
+    let list = Zonelist::new(Memory::Sequential, 2, &[N0, N1]);
+    let rebuild = move |list: &Zonelist| list.build(build, &[N0, N1]);
+    let seen = beside(list, rebuild, "allocates", |list| allocate(list, &Request::KERNEL));
     seen.zones.is_empty().then(|| "no zone at all, in a list that does not even change".into())
 }
 

@@ -9,8 +9,6 @@
 //!
 //! Ours have the question at the end of each walk: `find` asks it, and so does the page allocator.
 
-use std::sync::Arc;
-
 use zonelist_core::{
     Slot, Slots,
     conformance::models::{Bound, ROOM, hunt, suite},
@@ -18,7 +16,7 @@ use zonelist_core::{
 };
 use zonelist_seq::SeqRetry;
 
-use super::kernel::{Counted, M0, N0, Request, Seen, scan};
+use super::kernel::{Counted, M0, N0, Request, Seen, beside, scan};
 
 /// So many turns without a zone tried are for ever.
 const FOR_EVER: usize = 3;
@@ -58,19 +56,10 @@ fn slow_path(shared: &Counted, compared_in_the_loop: bool) -> bool {
 }
 
 fn retries_for_ever(compared_in_the_loop: bool) -> Option<String> {
-    let shared = Arc::new(Counted::new(2, &[M0, N0]));
-    Log::call("allocates for the kernel");
-    Log::from_here();
-    let rebuilt = loom::thread::spawn({
-        let shared = Arc::clone(&shared);
-        move || {
-            Log::call("rebuilds");
-            shared.rebuild(&[N0]);
-        }
+    let rebuild = |lists: &Counted| lists.rebuild(&[N0]);
+    let for_ever = beside(Counted::new(2, &[M0, N0]), rebuild, "allocates for the kernel", |lists| {
+        slow_path(lists, compared_in_the_loop)
     });
-    let for_ever = slow_path(&shared, compared_in_the_loop);
-    Log::end_here();
-    rebuilt.join().unwrap();
     for_ever.then(|| "every retry tries nothing, and none looks whether the list is another".into())
 }
 

@@ -4,6 +4,8 @@
 //! step. A slot is a zone pointer and a copy of the zone's index; the list ends with a slot that has
 //! no zone, whose index 0 stops every filter. Whatever is behind that is left as it was.
 
+use std::sync::Arc;
+
 use zonelist_core::{
     NodeId, ZoneId, ZoneKind, Zoneref,
     sync::{
@@ -155,6 +157,29 @@ impl Counted {
     pub(super) fn cookie(&self) -> usize {
         self.sequence.fetch_add(0, AcqRel)
     }
+}
+
+/// What somebody does beside a rebuild, which another thread does; the story is over with that.
+pub(super) fn beside<L: 'static, R>(
+    lists: L,
+    rebuild: impl FnOnce(&L) + 'static,
+    who: &str,
+    does: impl FnOnce(&L) -> R,
+) -> R {
+    let lists = Arc::new(lists);
+    Log::call(who);
+    Log::from_here();
+    let rebuilt = loom::thread::spawn({
+        let lists = Arc::clone(&lists);
+        move || {
+            Log::call("rebuilds");
+            rebuild(&lists);
+        }
+    });
+    let result = does(&lists);
+    Log::end_here();
+    rebuilt.join().unwrap();
+    result
 }
 
 /// Zonerefs' words, so that timelines name the zones.

@@ -18,7 +18,7 @@ use zonelist_core::{
     sync::traced::Log,
 };
 
-use super::kernel::{Build, M0, M1, Memory, N0, N1, N2, Request, Seen, Zone, Zonelist, allocate, names};
+use super::kernel::{Build, M0, M1, Memory, N0, N1, N2, Request, Seen, Zone, Zonelist, allocate, beside, names};
 
 /// What can be observed, in words.
 const OBSERVATIONS: [&str; 7] = [
@@ -118,21 +118,16 @@ fn all(rebuild: Rebuild, changes: &'static [Change]) -> BTreeSet<usize> {
     {
         let name = format!("museum: {rebuild:?}, {} to {}, {request}", names(change.before), names(change.after));
         let into = Arc::clone(&all);
-        let list =
-            move |memory| Arc::new(Zonelist::new(memory, change.before.len().max(change.after.len()), change.before));
+        let room = change.before.len().max(change.after.len());
+        let list = move |memory| Zonelist::new(memory, room, change.before);
         match rebuild {
             Rebuild::Beside(build, memory) => drop(explore(&name, rebuild.bound(), move || {
-                let list = list(memory);
-                let rebuilt = loom::thread::spawn({
-                    let list = Arc::clone(&list);
-                    move || list.build(build, change.after)
-                });
-                let seen = allocate(&list, request);
-                rebuilt.join().unwrap();
+                let rebuild = move |list: &Zonelist| list.build(build, change.after);
+                let seen = beside(list(memory), rebuild, "allocates", |list| allocate(list, request));
                 into.lock().unwrap().extend(observed(&seen, change, request));
             })),
             Rebuild::Stopped => drop(hunt_interrupts(&name, move |after| {
-                let list = list(Memory::Sequential);
+                let list = Arc::new(list(Memory::Sequential));
                 let rebuilt = Arc::clone(&list);
                 Log::interrupt(after, move || rebuilt.build(Build::InOnePass, change.after));
                 let seen = allocate(&list, request);

@@ -9,38 +9,28 @@
 //!
 //! Under `SeqRetry` and `Presence` the walk is told; under the others it never happens.
 
-use std::sync::Arc;
-
 use zonelist_core::{
     conformance::models::{Bound, explore_races, hunt},
     sync::traced::Log,
 };
 
-use super::kernel::{Counted, M0, N0, Request, Seen, scan};
+use super::kernel::{Counted, M0, N0, Request, Seen, beside, scan};
 
 /// An allocation that finds no page twice, and what it does then.
 fn killed_for_want_of_memory(cookies: bool) -> Option<String> {
-    let shared = Arc::new(Counted::new(2, &[M0, N0]));
-    Log::call("allocates for the kernel");
-    Log::from_here();
-    let rebuilt = loom::thread::spawn({
-        let shared = Arc::clone(&shared);
-        move || {
-            Log::call("rebuilds");
-            shared.rebuild(&[N0]);
-        }
+    let rebuild = |lists: &Counted| lists.rebuild(&[N0]);
+    let killed = beside(Counted::new(2, &[M0, N0]), rebuild, "allocates for the kernel", |lists| {
+        let list = &lists.list;
+        let cookie = if cookies { lists.cookie() } else { 0 };
+        let preferred = list.next(0, &Request::KERNEL, &mut Seen::default());
+        scan(list, preferred, &Request::KERNEL);
+        Log::say("reclaims some pages, and looks again");
+        let tried = scan(list, preferred, &Request::KERNEL).zones;
+        let stale = cookies && (cookie % 2 == 1 || lists.cookie() != cookie);
+        let killed = tried.is_empty() && !stale;
+        Log::say(if killed { "kills a process" } else { "goes on" });
+        killed
     });
-    let list = &shared.list;
-    let cookie = if cookies { shared.cookie() } else { 0 };
-    let preferred = list.next(0, &Request::KERNEL, &mut Seen::default());
-    scan(list, preferred, &Request::KERNEL);
-    Log::say("reclaims some pages, and looks again");
-    let tried = scan(list, preferred, &Request::KERNEL).zones;
-    let stale = cookies && (cookie % 2 == 1 || shared.cookie() != cookie);
-    let killed = tried.is_empty() && !stale;
-    Log::say(if killed { "kills a process" } else { "goes on" });
-    Log::end_here();
-    rebuilt.join().unwrap();
     killed.then(|| "a process is killed, and Normal was never tried".into())
 }
 

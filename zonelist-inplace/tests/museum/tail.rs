@@ -7,36 +7,23 @@
 //!
 //! `InPlace` clears the tail before `publish` returns; the fault "slots: tail kept" shows that it has to.
 
-use std::sync::Arc;
-
 use zonelist_core::{
     ZoneKind::Normal,
     conformance::models::{Bound, NORMAL, OTHER, Scenario, full, hunt},
-    sync::traced::Log,
 };
 
 use super::{
     super::P,
-    kernel::{Build, M0, Memory, N0, N1, N2, Request, Zonelist, allocate},
+    kernel::{Build, M0, Memory, N0, N1, N2, Request, Zonelist, allocate, beside},
 };
 
 #[test]
 fn a_zone_long_gone_comes_back() {
     let found = hunt("museum: the tail", Bound::Exhaustive, || {
-        let list = Arc::new(Zonelist::new(Memory::Sequential, 3, &[N0, N1, N2]));
+        let list = Zonelist::new(Memory::Sequential, 3, &[N0, N1, N2]);
         list.build(Build::InOnePass, &[N0]);
-        Log::call("allocates");
-        Log::from_here();
-        let rebuilt = loom::thread::spawn({
-            let list = Arc::clone(&list);
-            move || {
-                Log::call("rebuilds");
-                list.build(Build::InOnePass, &[M0, N0]);
-            }
-        });
-        let seen = allocate(&list, &Request::MOVABLE);
-        Log::end_here();
-        rebuilt.join().unwrap();
+        let rebuild = |list: &Zonelist| list.build(Build::InOnePass, &[M0, N0]);
+        let seen = beside(list, rebuild, "allocates", |list| allocate(list, &Request::MOVABLE));
         let gone = seen.zones.iter().any(|zone| [N1, N2].contains(zone));
         gone.then(|| "a zone of neither list".into())
     });

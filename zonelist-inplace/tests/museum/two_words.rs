@@ -9,32 +9,19 @@
 //! A zoneref of ours is one word: [`Zoneref`](zonelist_core::Zoneref). No walk of `InPlace` shows a zone that
 //! was not asked for.
 
-use std::sync::Arc;
-
 use zonelist_core::{
     ZoneKind::Normal,
     conformance::models::{Bound, MOVABLE, NORMAL, Scenario, full, hunt},
-    sync::traced::Log,
 };
 
-use super::kernel::{Build, M0, Memory, N0, Request, Zonelist, allocate};
+use super::kernel::{Build, M0, Memory, N0, Request, Zonelist, allocate, beside};
 
 #[test]
 fn a_new_zone_passes_by_an_old_index() {
     let found = hunt("museum: two words", Bound::Exhaustive, || {
-        let list = Arc::new(Zonelist::new(Memory::Sequential, 2, &[N0]));
-        Log::call("allocates for the kernel");
-        Log::from_here();
-        let rebuilt = loom::thread::spawn({
-            let list = Arc::clone(&list);
-            move || {
-                Log::call("rebuilds");
-                list.build(Build::InOnePass, &[M0, N0]);
-            }
-        });
-        let seen = allocate(&list, &Request::KERNEL);
-        Log::end_here();
-        rebuilt.join().unwrap();
+        let list = Zonelist::new(Memory::Sequential, 2, &[N0]);
+        let rebuild = |list: &Zonelist| list.build(Build::InOnePass, &[M0, N0]);
+        let seen = beside(list, rebuild, "allocates for the kernel", |list| allocate(list, &Request::KERNEL));
         seen.zones.contains(&M0).then(|| "an allocation for the kernel is served by Movable".into())
     });
     super::exhibited(&found, "two_words");

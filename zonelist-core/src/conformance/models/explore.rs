@@ -115,7 +115,7 @@ fn leave_timelines() {
             let (model, number) = Log::read(|log| log.model.clone());
             if number > 0 {
                 let what = panic.payload_as_str().unwrap_or("a panic");
-                let timeline = Timeline::so_far(what.to_string(), None);
+                let timeline = Timeline::so_far(what, None);
                 let told =
                     timeline.write("panic").map_or_else(|error| error.to_string(), |at| at.display().to_string());
                 println!("\nmodel {model} fails after {number} interleavings: {told}");

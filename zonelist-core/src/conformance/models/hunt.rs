@@ -30,12 +30,9 @@ struct Bag {
 }
 
 impl Bag {
-    fn put(&mut self, what: String) {
+    fn put(&mut self, what: &str) {
         self.found += 1;
-        let timeline = Timeline::so_far(what, None);
-        if self.shortest.as_ref().is_none_or(|shortest| timeline.cost() < shortest.cost()) {
-            self.shortest = Some(timeline);
-        }
+        Timeline::keep_shortest(&mut self.shortest, what, None);
     }
 }
 
@@ -50,7 +47,7 @@ pub fn hunt(name: &str, bound: Bound, model: impl Fn() -> Option<String> + Sync 
         let (into, model) = (Arc::clone(&bag), Arc::clone(&model));
         let run = move || {
             if let Some(what) = model() {
-                locked(&into).put(what);
+                locked(&into).put(&what);
             }
         };
         (bag, Arc::new(run), |bag: &Arc<Mutex<Bag>>| format!("it goes wrong in {}", locked(bag).found))
@@ -74,7 +71,7 @@ pub fn hunt_interrupts(name: &str, model: impl Fn(usize) -> Option<String> + Syn
             let what = model(after);
             interrupted.store(!Log::uninterrupted(), Relaxed);
             if let Some(what) = what.filter(|_| interrupted.load(Relaxed)) {
-                locked(bag).put(what);
+                locked(bag).put(&what);
             }
             Log::end();
         });

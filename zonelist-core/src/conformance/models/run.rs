@@ -65,6 +65,9 @@ fn shape(Scenario { before, publishers, readers, .. }: &Scenario) -> String {
     format!("{threads} threads, up to {zones} zones, {publishes} publishes, {walks} walks")
 }
 
+/// What happens at once; before it, version `i` has the stamp `i`.
+const AT_ONCE: Span = Span { begin: 1000, end: 1000 };
+
 /// One interleaving.
 struct Run<S, B, const SEATS: usize> {
     scenario: Arc<Scenario>,
@@ -91,9 +94,6 @@ struct WalkRecord {
 }
 
 impl<S: Scheme + Send + 'static, B: Barrier, const SEATS: usize> Run<S, B, SEATS> {
-    /// What happens at once; before it, version `i` has the stamp `i`.
-    const AT_ONCE: Span = Span { begin: 1000, end: 1000 };
-
     fn records(&self) -> MutexGuard<'_, Records> {
         locked(&self.records)
     }
@@ -112,7 +112,7 @@ impl<S: Scheme + Send + 'static, B: Barrier, const SEATS: usize> Run<S, B, SEATS
             let run = Arc::clone(self);
             loom::thread::spawn(move || {
                 Log::call("publisher");
-                run.scenario.publishers[i].iter().for_each(|list| run.publish(list, Self::AT_ONCE));
+                run.scenario.publishers[i].iter().for_each(|list| run.publish(list, AT_ONCE));
                 run.records().waits.1 += Log::waits(Log::actor());
             })
         });
@@ -180,7 +180,7 @@ struct Named<'z, Z>(&'z [Z]);
 
 impl core::fmt::Display for Named<'_, Zone> {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        let zonerefs: Vec<Zoneref> = self.0.iter().map(|&(kind, on)| super::zoneref((kind, on))).collect();
+        let zonerefs: Vec<Zoneref> = self.0.iter().copied().map(super::zoneref).collect();
         Named(&zonerefs).fmt(f)
     }
 }
@@ -199,7 +199,7 @@ struct Gathered {
     /// The different things that walks showed.
     shown: BTreeSet<Vec<u32>>,
     /// The shortest timeline of each kind.
-    shortest: BTreeMap<&'static str, Timeline>,
+    shortest: BTreeMap<&'static str, Option<Timeline>>,
     /// Why it fails, if it does.
     broken: Option<String>,
 }
@@ -209,8 +209,8 @@ impl Gathered {
         let history = History::new(records.publishes.clone()).expect("every version once");
         for walk in &records.walks {
             let WalkRecord { plan, seen, full, told, steps } = walk;
-            let span = Span { begin: 1000, end: 1000 };
-            let verdict = history.judge(&Walked { node: node(), request: &plan.request, span, seen, full: *full });
+            let walked = Walked { node: node(), request: &plan.request, span: AT_ONCE, seen, full: *full };
+            let verdict = history.judge(&walked);
             self.tally.count(verdict, *told, facts.guarantee);
             self.shown.insert(seen.iter().map(|entry| entry.word()).collect());
             let words = verdict.words().join(", ");
@@ -234,11 +234,7 @@ impl Gathered {
     }
 
     fn keep(&mut self, kind: &'static str, verdict: &str, steps: Option<usize>) {
-        let timeline = Timeline::so_far(verdict.to_string(), steps);
-        let shortest = self.shortest.entry(kind).or_insert_with(|| timeline.clone());
-        if timeline.cost() < shortest.cost() {
-            *shortest = timeline;
-        }
+        Timeline::keep_shortest(self.shortest.entry(kind).or_default(), verdict, steps);
     }
 
     /// Goes on, in search of a shorter timeline, unless all that matters is that it fails.
@@ -250,14 +246,16 @@ impl Gathered {
 
     fn tell(&self, scenario: &Scenario, explored: Explored) {
         let name = &scenario.name;
-        for (kind, timeline) in &self.shortest {
+        let shortest = self.shortest.iter().filter_map(|(kind, timeline)| Some((kind, timeline.as_ref()?)));
+        for (kind, timeline) in shortest {
             match timeline.write(kind) {
                 Ok(path) => println!("timeline of {name}, {kind}: {}", path.display()),
                 Err(error) => println!("no timeline of {name}, {kind}: {error}"),
             }
         }
         if let Some(why) = &self.broken {
-            panic!("model {name}: {why}\n{}", self.shortest["broken"]);
+            let timeline = self.shortest.get("broken").and_then(Option::as_ref).map(ToString::to_string);
+            panic!("model {name}: {why}\n{}", timeline.unwrap_or_default());
         }
         assert!(
             scenario.uniform || !explored.complete || self.shown.len() > 1,

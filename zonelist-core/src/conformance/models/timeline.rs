@@ -31,7 +31,7 @@ pub struct Timeline {
 impl Timeline {
     /// What has happened in this execution, up to a step if not to the end.
     #[must_use]
-    pub fn so_far(verdict: String, until: Option<usize>) -> Self {
+    pub fn so_far(verdict: &str, until: Option<usize>) -> Self {
         Log::read(|log| {
             let events = log.events[..until.unwrap_or(log.events.len())].to_vec();
             let (model, number) = &log.model;
@@ -40,11 +40,12 @@ impl Timeline {
         })
     }
 
-    /// How hard it is to read: how often it goes from one actor to another, and how many steps it has.
-    #[must_use]
-    pub fn cost(&self) -> (usize, usize) {
-        let switches = self.events.windows(2).filter(|pair| pair[0].actor != pair[1].actor).count();
-        (switches, self.events.len())
+    /// Keeps what has happened in this execution, if it is easier to read than what is kept.
+    pub(super) fn keep_shortest(kept: &mut Option<Self>, verdict: &str, until: Option<usize>) {
+        let cost = Log::read(|log| cost(&log.events[..until.unwrap_or(log.events.len())]));
+        if kept.as_ref().is_none_or(|kept| cost < self::cost(&kept.events)) {
+            *kept = Some(Self::so_far(verdict, until));
+        }
     }
 
     /// Writes it into the folder of timelines, and says where it is.
@@ -64,9 +65,14 @@ impl Timeline {
     }
 }
 
+/// How hard steps are to read: how often it goes from one actor to another, and how many they are.
+fn cost(events: &[Event]) -> (usize, usize) {
+    let switches = events.windows(2).filter(|pair| pair[0].actor != pair[1].actor).count();
+    (switches, events.len())
+}
+
 /// Where timelines go: beside what cargo has built, or where `ZONELIST_TIMELINES` says.
-#[must_use]
-pub(super) fn folder() -> PathBuf {
+fn folder() -> PathBuf {
     let built = || {
         let exe = env::current_exe().unwrap_or_default();
         exe.ancestors().nth(2).unwrap_or(Path::new(".")).join("timelines")

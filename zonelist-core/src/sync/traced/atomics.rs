@@ -6,7 +6,7 @@ use loom::sync::atomic as raw;
 
 use super::{
     LATE, Ordering, Step, Value, after, before, born, newest, note, settle,
-    wrong::{ordering, wrong_at},
+    wrong::{weakened, wrong_at},
 };
 
 /// A fence, as [`core::sync::atomic::fence`].
@@ -48,7 +48,7 @@ macro_rules! atomic {
             pub fn load(&self, said: Ordering) -> $type {
                 let place = Location::caller();
                 let actor = before();
-                let value = self.atomic.load(ordering(place, "load", said));
+                let value = self.atomic.load(weakened(wrong_at(place, "load", said), said));
                 let newest = newest(self.object, None);
                 after(actor, place, Step::Load { object: self.object, value: Self::number(value), newest });
                 value
@@ -59,14 +59,15 @@ macro_rules! atomic {
             pub fn store(&self, value: $type, said: Ordering) {
                 let place = Location::caller();
                 let actor = before();
-                let weaker = ordering(place, "store", said);
+                let wrong = wrong_at(place, "store", said);
+                let weaker = weakened(wrong, said);
                 let (atomic, object) = (Arc::clone(&self.atomic), self.object);
                 let store = move || {
                     atomic.store(value, weaker);
                     newest(object, Some(Self::number(value)));
                     note(actor, place, Step::Store { object, value: Self::number(value) });
                 };
-                if wrong_at(place, "store", said) == Some("late") {
+                if wrong == Some("late") {
                     settle(actor);
                     LATE.with_borrow_mut(|late| late.push((actor, Box::new(store))));
                 } else {
@@ -84,7 +85,7 @@ macro_rules! atomic {
             ) -> R {
                 let place = Location::caller();
                 let actor = before();
-                let (result, from, to) = exchange(&self.atomic, ordering(place, operation, said));
+                let (result, from, to) = exchange(&self.atomic, weakened(wrong_at(place, operation, said), said));
                 let (before, after) = (Self::number(from), Self::number(to));
                 newest(self.object, Some(after));
                 self::after(actor, place, Step::Exchange { object: self.object, before, after });

@@ -46,7 +46,7 @@ pub(crate) fn sites_are_asked_for() -> bool {
     asked().sites
 }
 
-/// What is wrong with a place, if anything is. `key` is its address: what is asked at every step must be quick.
+/// The same by name. `key` is its address: what is asked at every step must be quick.
 fn wrong(key: usize, place: impl Fn() -> String, operation: &str, ordering: &str) -> Option<&'static str> {
     let Asked { sites, mutant } = asked();
     if !sites && mutant.is_none() {
@@ -71,6 +71,7 @@ fn wrong(key: usize, place: impl Fn() -> String, operation: &str, ordering: &str
     mutant.as_ref().filter(|_| is).map(|(what, _)| what.as_str())
 }
 
+/// What is wrong with a place, if anything is.
 pub(super) fn wrong_at(place: Place, operation: &str, said: Ordering) -> Option<&'static str> {
     let word = match said {
         Ordering::Relaxed => "Relaxed",
@@ -87,9 +88,9 @@ pub(in crate::sync) fn fault(name: &str) -> bool {
     wrong(name.as_ptr().addr(), || name.to_owned(), "fault", "") == Some("fault")
 }
 
-/// The ordering that an operation has here, or that a mutant gives it.
-pub(super) fn ordering(place: Place, operation: &str, said: Ordering) -> Ordering {
-    match wrong_at(place, operation, said) {
+/// The ordering that is said, or that a mutant makes of it.
+pub(super) fn weakened(wrong: Option<&str>, said: Ordering) -> Ordering {
+    match wrong {
         Some("relaxed") => Ordering::Relaxed,
         Some("acquire") => Ordering::Acquire,
         Some("release") => Ordering::Release,
