@@ -253,7 +253,7 @@ impl<S: Scheme, B: Barrier, L: RawLock, const SEATS: usize, O: Owners, K: Backin
         let isolated = Undo::by(|| rejoin(zone, &blocks));
         self.backing.commit(id, frames.clone())?;
         let backed = Undo::by(|| self.backing.release(id, frames.clone()));
-        zone.add(frames.clone())?;
+        self.allocator.add(id, frames.clone())?;
         backed.keep();
         isolated.keep();
         Ok(())
@@ -267,7 +267,8 @@ impl<S: Scheme, B: Barrier, L: RawLock, const SEATS: usize, O: Owners, K: Backin
 
     fn take(&self, state: &State, id: ZoneId, frames: Range<u64>, limit: &mut dyn Limit) -> Result<(), FramesError> {
         let zone = self.zone(id)?;
-        if let Some(pfn) = first_reserved(zone, &frames) {
+        // What the zone does not manage was never given to anybody, and is nobody's to give back.
+        if let Some(pfn) = zone.first_unmanaged(&frames) {
             return Err(FramesError::Pinned { pfn });
         }
         let blocks = pageblocks(zone, &frames);
@@ -314,15 +315,6 @@ fn pageblocks<L: RawLock>(zone: &Zone<'_, L>, frames: &Range<u64>) -> Range<u64>
 fn rejoin<L: RawLock>(zone: &Zone<'_, L>, blocks: &Range<u64>) {
     let rejoined = zone.rejoin(blocks.clone());
     debug_assert!(rejoined.is_ok(), "{rejoined:?}");
-}
-
-/// The first pageblock of which some of these frames are not managed, and so nobody's to give.
-fn first_reserved<L: RawLock>(zone: &Zone<'_, L>, frames: &Range<u64>) -> Option<u64> {
-    let starts = pageblocks(zone, frames).step_by(PAGEBLOCK_FRAMES);
-    starts.map(|start| start.max(frames.start)).find(|&start| {
-        let end = (start + 1).next_multiple_of(PAGEBLOCK_FRAMES as u64).min(frames.end);
-        zone.pageblock(start).is_none_or(|block| (block.managed as u64) < end - start)
-    })
 }
 
 /// Pages on other nodes, for those that have to move. On the same one if no other has memory.

@@ -65,7 +65,7 @@ pub(super) const fn depth(tag: Tag) -> usize {
 pub struct PageCache {
     stacks: [Stack; Tag::LIMIT],
     track: Track,
-    /// The stacks' frames, as numbers in the zone.
+    /// The stacks' frames, as numbers from the first of the zone's span on.
     frames: UnsafeCell<[u32; FRAMES]>,
 }
 
@@ -91,9 +91,9 @@ struct Plain {
     limit: u32,
     /// How many blocks come and go at a time.
     batch: u32,
-    /// Frames of the zone have numbers below this.
+    /// Blocks of the zone begin at numbers below this, counted from the first frame of its span.
     frames: u64,
-    /// The page that the zone's frame 0 would be.
+    /// The page that this first frame would be.
     zero: Page,
 }
 
@@ -262,11 +262,12 @@ impl<'c> Hands<'c> {
         true
     }
 
-    /// Says what zone it is: the page that its frame 0 would be in that slot, and how many frames there are.
-    pub(super) fn settle_in(&mut self, first: u64, slot: usize, frames: u32) {
+    /// Says what zone it is: the page of each tag that begins its span, and how many frames that has.
+    pub(super) fn settle_in(&mut self, zero: impl Fn(Tag) -> Page, spanned: u32) {
         for tag in Tag::all() {
-            let zero = Page::of(first, slot, tag);
-            self.set(tag, Plain { frames: frames.into(), zero, ..Self::plain(self.stack(tag)) });
+            // From those behind, a block reaches out of the span.
+            let frames = u64::from(spanned).saturating_sub((1 << tag.order()) - 1);
+            self.set(tag, Plain { frames, zero: zero(tag), ..Self::plain(self.stack(tag)) });
         }
     }
 

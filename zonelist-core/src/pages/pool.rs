@@ -2,10 +2,18 @@
 
 #[cfg(feature = "alloc")]
 use alloc::boxed::Box;
-use core::ops::Deref;
+use core::{
+    fmt,
+    ops::Deref,
+    // Not that of the models: it orders nothing, and a static one lives from one interleaving to the next.
+    sync::atomic::{AtomicUsize, Ordering::Relaxed},
+};
 
-use super::cache::PageCache;
-use crate::{RawLock, Zone, ZoneError, ZoneId};
+use super::{
+    cache::{Hands, PageCache},
+    page::{Page, SLOTS, Tag},
+};
+use crate::{Locked, RawLock, Spin, Zone, ZoneError, ZoneId};
 
 /// Things that are never moved: in memory that the caller gave, or on the heap.
 #[derive(Debug)]
@@ -41,6 +49,14 @@ pub enum SetupError {
         /// The name.
         zone: ZoneId,
     },
+    /// Two of the zones manage one frame.
+    #[error("zones {} and {} both manage frame {pfn}; expected each frame in one zone", .zones.0, .zones.1)]
+    Overlap {
+        /// The zones.
+        zones: (ZoneId, ZoneId),
+        /// The first such frame.
+        pfn: u64,
+    },
     /// Some zone's index is not below the number of entries.
     #[error("{entries} entries to find zones by; expected at least {needed}")]
     Index {
@@ -66,18 +82,34 @@ pub enum SetupError {
 const NONE: u16 = u16::MAX;
 
 /// The zones and what belongs to them.
-#[derive(Debug)]
 pub(super) struct Pool<'m, L> {
     pub(super) zones: Store<'m, Zone<'m, L>>,
     /// By a zone's index, its place in `zones`.
     slots: Store<'m, u16>,
     /// Seat by seat, a cache for each zone.
     caches: Store<'m, PageCache>,
+    /// The number of the first zone in a page. Other allocators have other numbers, so that their pages are none of ours.
+    first: usize,
+    /// Held while frames are added, so that no two zones get one.
+    pub(super) adding: Locked<()>,
     pub(super) on_low: Option<fn(ZoneId, usize)>,
+    /// What is done with pages that are in caches when the allocator goes.
+    leave: fn(&Self),
+}
+
+/// The first of some numbers for so many zones of an allocator, which pages name them by. They begin at a multiple of a
+/// power of two that is more than there are of them, so that they are the lowest bits.
+fn numbers(zones: usize) -> usize {
+    /// Behind the numbers of the allocator that was made last.
+    static NEXT: AtomicUsize = AtomicUsize::new(0);
+    let count = (zones + 1).next_power_of_two();
+    let start = |next: usize| next.checked_next_multiple_of(count).unwrap_or(0);
+    let before = NEXT.fetch_update(Relaxed, Relaxed, |next| Some(start(next).wrapping_add(count)));
+    start(before.unwrap_or_else(|next| next)) % SLOTS
 }
 
 impl<'m, L: RawLock> Pool<'m, L> {
-    /// Fills the index. It has an entry for every zone, and there are caches for so many seats.
+    /// Fills the index. It has an entry for every zone, there are caches for so many seats, and no frame has two zones.
     pub(super) fn check(
         zones: &[Zone<'m, L>],
         slots: &mut [u16],
@@ -98,13 +130,25 @@ impl<'m, L: RawLock> Pool<'m, L> {
             // Zones that differ are at most as many as there are names.
             *entry = slot as u16;
         }
-        let needed = seats * zones.len();
-        if caches < needed { Err(SetupError::Caches { caches, needed }) } else { Ok(()) }
+        let needed = seats.saturating_mul(zones.len());
+        if caches < needed {
+            return Err(SetupError::Caches { caches, needed });
+        }
+        match zones.iter().enumerate().find_map(|(at, zone)| common(zone, zones.get(at + 1..).unwrap_or_default())) {
+            Some((zones, pfn)) => Err(SetupError::Overlap { zones, pfn }),
+            None => Ok(()),
+        }
     }
 
     /// Of parts that were checked.
     pub(super) fn new(zones: Store<'m, Zone<'m, L>>, slots: Store<'m, u16>, caches: Store<'m, PageCache>) -> Self {
-        Self { zones, slots, caches, on_low: None }
+        let leave = match zones {
+            Store::Given(_) => Self::empty_caches,
+            #[cfg(feature = "alloc")]
+            Store::Owned(_) => |_: &Self| {},
+        };
+        let first = numbers(zones.len());
+        Self { zones, slots, caches, first, adding: Locked::new(Spin::new(), ()), on_low: None, leave }
     }
 
     /// Where a zone is: below the number of zones.
@@ -116,14 +160,74 @@ impl<'m, L: RawLock> Pool<'m, L> {
         }
     }
 
+    /// The zone of that name.
+    pub(super) fn zone(&self, zone: ZoneId) -> Option<&Zone<'m, L>> {
+        self.zones.get(self.slot(zone)?)
+    }
+
+    /// The zone of a page, and where it is; `None` for a page of another allocator.
+    pub(super) fn slot_of(&self, page: Page) -> Option<(usize, &Zone<'m, L>)> {
+        let slot = page.slot() ^ self.first;
+        self.zones.get(slot).map(|zone| (slot, zone))
+    }
+
+    /// The page that begins at a frame of the zone in that place.
+    pub(super) fn page(&self, pfn: u64, slot: usize, tag: Tag) -> Page {
+        Page::of(pfn, self.first | slot, tag)
+    }
+
     /// A seat's caches, one for each zone.
     pub(super) fn caches(&self, seat: usize) -> &[PageCache] {
         let zones = self.zones.len();
-        &self.caches[seat * zones..][..zones]
+        self.caches.get(seat * zones..).and_then(|caches| caches.get(..zones)).unwrap_or_default()
     }
 
     /// Every seat's cache of one zone.
     pub(super) fn caches_of(&self, slot: usize) -> impl Iterator<Item = &PageCache> {
         self.caches.iter().skip(slot).step_by(self.zones.len().max(1))
+    }
+
+    /// Gives back what handles that were leaked have left in their caches: the zones outlive the allocator.
+    fn empty_caches(&self) {
+        for (slot, zone) in self.zones.iter().enumerate() {
+            for cache in self.caches_of(slot) {
+                // SAFETY: called by `drop` alone, which has the pool to itself: no handle is left that borrows it,
+                // nor anybody who has borrowed a drawer.
+                unsafe { Hands::on(cache) }.empty_into(zone);
+            }
+        }
+    }
+}
+
+/// The first frame that a zone manages and one of the others too, with their names.
+fn common<L: RawLock>(zone: &Zone<'_, L>, others: &[Zone<'_, L>]) -> Option<((ZoneId, ZoneId), u64)> {
+    if zone.managed() == 0 {
+        return None;
+    }
+    others.iter().filter(|other| other.managed() > 0).find_map(|other| {
+        let mut rest = zone.span();
+        // By turns, the next frame of the one at or behind that of the other.
+        while let Some(mine) = zone.first_managed(&rest) {
+            let theirs = other.first_managed(&(mine..rest.end))?;
+            if mine == theirs {
+                return Some(((zone.id(), other.id()), mine));
+            }
+            rest.start = theirs;
+        }
+        None
+    })
+}
+
+impl<L> Drop for Pool<'_, L> {
+    fn drop(&mut self) {
+        (self.leave)(self);
+    }
+}
+
+impl<L> fmt::Debug for Pool<'_, L> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { zones, slots, caches, .. } = self;
+        let f = &mut f.debug_struct("Pool");
+        f.field("zones", zones).field("slots", slots).field("caches", caches).finish_non_exhaustive()
     }
 }

@@ -1,6 +1,8 @@
 //! The page allocator, against a plain list of every frame.
 #![cfg(not(loom))]
 
+mod foreign;
+mod frame_to_zone;
 mod marks;
 mod naive;
 mod setup;
