@@ -78,7 +78,7 @@ pub use stop_world::{Gated, GatedWalk, PreemptedWalk, StopWorld, StopWorldPreemp
 pub use twins::{Twin, TwinWalk, Twins};
 pub use zone::{
     Against, FreeError, LeaveError, MAX_ORDER, Marks, Mobility, PAGEBLOCK_FRAMES, PAGEBLOCK_ORDER, Pageblock,
-    RangeError, Urgency, Zone, ZoneError, ZoneMetadata,
+    RangeError, UnknownOwner, Urgency, Zone, ZoneError, ZoneMetadata,
 };
 pub use zoneref::{Request, Scope, Zoneref};
 
@@ -89,11 +89,15 @@ pub mod conformance;
 #[cfg(feature = "alloc")]
 mod distance;
 #[cfg(feature = "alloc")]
+mod frame_set;
+#[cfg(feature = "alloc")]
 pub mod hotplug;
 #[cfg(feature = "alloc")]
 mod machine;
 #[cfg(feature = "alloc")]
 mod machine_error;
+#[cfg(feature = "alloc")]
+mod machine_frames;
 #[cfg(feature = "alloc")]
 mod order;
 mod rules;

@@ -1,16 +1,19 @@
 //! A page allocator whose memory comes and goes.
 //!
+//! Pages and blocks come and go by whole pageblocks of a zone. A range of frames that shares one with others that the
+//! zone manages is refused, so that nothing else is ever out of reach with it.
+//!
 //! Every way in which it refuses to give up a block is in `tests/offline/refused.rs`, and random
 //! histories against a plain model are in `tests/offline/naive.rs`.
 
 use alloc::vec::Vec;
 use core::ops::Range;
 
-use super::{Backing, Frames, FramesError, Limit, State, undo::Undo};
+use super::{Backing, Frames, FramesError, Limit, State, elsewhere::Elsewhere, undo::Undo};
 use crate::{
-    Class, Exchange, Local, MAX_ORDER, Marks, Mobility, NodeId, NodeSet, Owners, PAGEBLOCK_FRAMES, Page, PageAllocator,
-    PageRequest, RawLock, Request, SetupError, Spin, Zone, ZoneId, ZoneKind, ZoneMetadata, Zonelists,
-    publish::{Barrier, FullFence, PublishError, Published, ReaderError, Reclaim, Scheme},
+    MAX_ORDER, Marks, NodeId, Owners, PAGEBLOCK_FRAMES, PageAllocator, RangeError, RawLock, SetupError, Spin, Zone,
+    ZoneId, ZoneMetadata, Zonelists,
+    publish::{Barrier, FullFence, PublishError, Published, Reclaim, Scheme},
     sync::{
         Backoff,
         atomic::{AtomicUsize, Ordering::Relaxed},
@@ -108,13 +111,14 @@ impl<'m, S: Scheme, B: Barrier, L: RawLock + Default, const SEATS: usize> Alloca
     /// A block that is added later must lie between those that its node has: see [`AllocatorFrames::with_room`].
     ///
     /// # Errors
-    /// A zone can't be made, or there is none.
+    /// A zone can't be made, or there is none; nothing says whose some frames are; or blocks are smaller than a
+    /// pageblock, in which frames come and go (Linux has no such blocks).
     pub fn of(published: Published<S, B, SEATS>, state: &State) -> Result<Self, SetupError> {
         Self::with_room(published, state, &[])
     }
 
-    /// The same, with room for blocks that are to come, also of nodes that have none yet. Until a block of the node is
-    /// online room costs a name and a [`PageCache`](crate::PageCache) for each seat and zone, whatever its length.
+    /// The same, with room for blocks that are to come, also of nodes that have none yet; empty ranges are none. Until a
+    /// block of the node is online room costs a name and a [`PageCache`](crate::PageCache) for each seat and zone, whatever its length.
     ///
     /// # Errors
     /// As for [`AllocatorFrames::of`].
@@ -123,6 +127,11 @@ impl<'m, S: Scheme, B: Barrier, L: RawLock + Default, const SEATS: usize> Alloca
         state: &State,
         to_come: &[(NodeId, Range<u64>)],
     ) -> Result<Self, SetupError> {
+        state.owners_known()?;
+        let pages = state.block_pages();
+        if (1..PAGEBLOCK_FRAMES as u64).contains(&pages) {
+            return Err(SetupError::BlockPages { pages });
+        }
         let zone = |(id, span)| Zone::vacant(id, span, MAX_ORDER, L::default());
         let zones = state.possible_zones(to_come).map(zone).collect::<Result<Vec<_>, _>>()?;
         Ok(Self::over(PageAllocator::boxed(published, zones)?))
@@ -162,15 +171,18 @@ impl<'m, S: Scheme, B: Barrier, L: RawLock, const SEATS: usize, O: Owners, K: Ba
         self
     }
 
-    /// Brings the frames that the machine has booted with.
+    /// Brings the frames that the machine has booted with: all that its zones manage ([`State::frames_of`]).
     ///
     /// # Errors
-    /// There is no memory for them, or one of them is in two zones.
+    /// There is no memory for them, one of them is some zone's already, or nothing says whose they are.
     pub fn boot(self, state: &State) -> Result<Self, FramesError> {
-        for zone in state.zones().map(|info| info.size.zone) {
-            for frames in state.frames_of(zone) {
-                self.bring(zone, frames.clone())?;
-                self.give(zone, frames);
+        for id in state.zones().map(|info| info.size.zone) {
+            for frames in state.frames_of(id)? {
+                self.zone(id)?.furnish()?;
+                self.backing.commit(id, frames.clone())?;
+                let backed = Undo::by(|| self.backing.release(id, frames.clone()));
+                self.allocator.add(id, frames.clone())?;
+                backed.keep();
             }
         }
         Ok(self)
@@ -248,7 +260,7 @@ impl<S: Scheme, B: Barrier, L: RawLock, const SEATS: usize, O: Owners, K: Backin
     fn bring(&self, id: ZoneId, frames: Range<u64>) -> Result<(), FramesError> {
         let zone = self.zone(id)?;
         zone.furnish()?;
-        let blocks = pageblocks(zone, &frames);
+        let blocks = own_pageblocks(zone, &frames)?;
         zone.isolate(blocks.clone())?;
         let isolated = Undo::by(|| rejoin(zone, &blocks));
         self.backing.commit(id, frames.clone())?;
@@ -271,7 +283,7 @@ impl<S: Scheme, B: Barrier, L: RawLock, const SEATS: usize, O: Owners, K: Backin
         if let Some(pfn) = zone.first_unmanaged(&frames) {
             return Err(FramesError::Pinned { pfn });
         }
-        let blocks = pageblocks(zone, &frames);
+        let blocks = own_pageblocks(zone, &frames)?;
         zone.isolate(blocks.clone())?;
         let isolated = Undo::by(|| rejoin(zone, &blocks));
         self.allocator.without_caches(id, || self.empty(state, zone, &frames, limit))?;
@@ -308,51 +320,23 @@ impl<S: Scheme, B: Barrier, L: RawLock, const SEATS: usize, O: Owners, K: Backin
 /// The whole pageblocks that frames are in, as far as the zone spans them.
 fn pageblocks<L: RawLock>(zone: &Zone<'_, L>, frames: &Range<u64>) -> Range<u64> {
     let (span, block) = (zone.span(), PAGEBLOCK_FRAMES as u64);
-    (frames.start / block * block).max(span.start)..frames.end.next_multiple_of(block).min(span.end)
+    let end = frames.end.min(span.end).next_multiple_of(block);
+    (frames.start / block * block).max(span.start)..end.min(span.end)
 }
 
-/// Puts pageblocks that we have isolated back into reach.
+/// The same, unless the zone manages other frames there: those would be put out of reach with them.
+fn own_pageblocks<L: RawLock>(zone: &Zone<'_, L>, frames: &Range<u64>) -> Result<Range<u64>, RangeError> {
+    let &Range { start, end } = frames;
+    let blocks = pageblocks(zone, frames);
+    let others = [blocks.start..start, end..blocks.end];
+    if others.iter().any(|others| zone.first_managed(others).is_some()) {
+        return Err(RangeError::Unaligned { start, end });
+    }
+    Ok(blocks)
+}
+
+/// Puts pageblocks back into reach, where they are out of it.
 fn rejoin<L: RawLock>(zone: &Zone<'_, L>, blocks: &Range<u64>) {
-    let rejoined = zone.rejoin(blocks.clone());
-    debug_assert!(rejoined.is_ok(), "{rejoined:?}");
-}
-
-/// Pages on other nodes, for those that have to move. On the same one if no other has memory.
-struct Elsewhere<'a, 'm, S: Scheme, B: Barrier, L: RawLock, const SEATS: usize> {
-    allocator: &'a PageAllocator<'m, S, B, L, SEATS>,
-    local: Local<'a, 'm, S, B, L, SEATS>,
-    node: NodeId,
-    nodes: NodeSet,
-    /// The class of the last page asked for, which is that of the next one for the most part.
-    class: Option<(u8, Mobility, Class<S>)>,
-}
-
-impl<'a, 'm, S: Scheme, B: Barrier, L: RawLock, const SEATS: usize> Elsewhere<'a, 'm, S, B, L, SEATS> {
-    fn new(allocator: &'a PageAllocator<'m, S, B, L, SEATS>, state: &State, node: NodeId) -> Result<Self, ReaderError> {
-        let mut nodes = *state.has_memory();
-        nodes.remove(node);
-        if nodes.is_empty() {
-            nodes.insert(node);
-        }
-        Ok(Self { allocator, local: allocator.local()?, node, nodes, class: None })
-    }
-}
-
-impl<S: Scheme, B: Barrier, L: RawLock, const SEATS: usize> Exchange for Elsewhere<'_, '_, S, B, L, SEATS> {
-    fn take(&mut self, like: Page) -> Option<Page> {
-        let (order, mobility) = (like.order(), like.mobility());
-        if self.class.as_ref().is_none_or(|class| (class.0, class.1) != (order, mobility)) {
-            let highest = if mobility == Mobility::Movable { ZoneKind::Movable } else { ZoneKind::Normal };
-            let zones = Request { nodes: Some(self.nodes), ..Request::up_to(highest) };
-            let request = PageRequest { zones, ..PageRequest::up_to(highest) }.order(order).mobility(mobility);
-            self.class = Some((order, mobility, self.allocator.class(&request).ok()?));
-        }
-        let (_, _, class) = self.class.as_ref()?;
-        self.local.alloc(self.node, class).ok()
-    }
-
-    fn give(&mut self, page: Page) {
-        // Handed out by this allocator, or its owner is at fault, and then it is left alone.
-        let _ = self.local.free(page);
-    }
+    // Whoever calls `give` or `release` of frames that were not brought or taken changes nothing.
+    let _ = zone.rejoin(blocks.clone());
 }

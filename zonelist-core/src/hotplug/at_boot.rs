@@ -3,8 +3,8 @@
 use alloc::vec::Vec;
 use core::ops::Range;
 
-use super::{BlockState, State};
-use crate::{NodeId, ZoneId};
+use super::{Block, BlockState, BootMemory, State, block::touches};
+use crate::{NodeId, UnknownOwner, ZoneId};
 
 impl State {
     /// Every zone that there can be, ascending, with the frames that it can ever have: for each node with a block, a
@@ -30,39 +30,79 @@ impl State {
         let blocks = self.blocks.list.iter().filter(|block| block.node.is_none_or(|home| home == node));
         let blocks = blocks.map(|block| self.blocks.frames(block.number));
         let zones = self.memory.zones.iter().filter(|size| size.zone.node() == node).map(|size| size.span());
-        let to_come = to_come.iter().filter(|(home, _)| *home == node).map(|(_, frames)| frames.clone());
+        let to_come = to_come.iter().filter(|(home, frames)| *home == node && !frames.is_empty());
+        let to_come = to_come.map(|(_, frames)| frames.clone());
         blocks.chain(zones).chain(to_come).reduce(|one, other| one.start.min(other.start)..one.end.max(other.end))
     }
 
-    /// Frames that a zone manages: those of its blocks, and of what lies in none.
-    ///
-    /// There are as many as the zone's size says. It does not say which are not managed: those of blocks that
-    /// can't go off line are left out first, the lowest before the others.
+    /// Pages of a block; 0 if there are no blocks.
     #[must_use]
-    pub fn frames_of(&self, zone: ZoneId) -> Vec<Range<u64>> {
-        let Some(info) = self.zones().find(|info| info.size.zone == zone) else { return Vec::new() };
-        let own = self
-            .blocks
-            .list
-            .iter()
-            .filter(|block| block.node == Some(zone.node()) && block.state == BlockState::Online(zone.kind()));
-        let (holed, whole): (Vec<_>, Vec<_>) = own.partition(|block| block.has_holes);
-        let frames = |block: &super::Block| {
-            let frames = self.blocks.frames(block.number);
-            let span = info.size.span();
-            frames.start.max(span.start) + block.memmap_pages..frames.end.min(span.end)
+    pub fn block_pages(&self) -> u64 {
+        self.blocks.pages
+    }
+
+    /// Whether it is known of every frame whose it is, as an allocator needs it.
+    ///
+    /// # Errors
+    /// Two zones that may have one frame.
+    pub fn owners_known(&self) -> Result<(), UnknownOwner> {
+        self.immovable.as_ref().map(drop).map_err(|unknown| *unknown)
+    }
+
+    /// What of a zone can't leave it, as far as that is known.
+    pub(super) fn immovable_of(&self, zone: ZoneId) -> impl Iterator<Item = Range<u64>> {
+        let known = self.immovable.as_ref().map_or(&[][..], |immovable| immovable);
+        known.iter().filter(move |(other, _)| *other == zone).map(|(_, part)| part.clone())
+    }
+
+    /// The first frame of a range that is some zone's and lies in no block, with the zone.
+    pub(super) fn memory_in(&self, frames: &Range<u64>) -> Option<(u64, ZoneId)> {
+        let known = self.immovable.as_ref().map_or(&[][..], |immovable| immovable);
+        let there = known.iter().filter(|(_, part)| touches(part, frames));
+        there.map(|(zone, part)| (part.start.max(frames.start), *zone)).min()
+    }
+
+    /// Frames that a zone manages, ascending: those of its blocks, and what can't leave it.
+    ///
+    /// There are as many as the zone's size says. Where there are more, since boot took some or the zone has holes,
+    /// those are left out that [`BootMemory`] says, of blocks that may hold such
+    /// ([`Blocks::without_boot_memory`](super::Blocks::without_boot_memory)).
+    ///
+    /// # Errors
+    /// Nothing says whose some frames of the machine are.
+    pub fn frames_of(&self, zone: ZoneId) -> Result<Vec<Range<u64>>, UnknownOwner> {
+        self.owners_known()?;
+        let Some(info) = self.zones().find(|info| info.size.zone == zone) else { return Ok(Vec::new()) };
+        // With each part, whether boot took nothing of it.
+        let fixed = self.immovable_of(zone).map(|part| (part, false));
+        let is_own = |block: &&Block| {
+            block.node == Some(zone.node()) && block.state == BlockState::Online(zone.kind()) && !block.has_holes
         };
-        let anchors = self.anchors.iter().filter(|(other, _)| *other == zone).map(|(_, part)| part.clone());
-        let stays = anchors.chain(holed.into_iter().map(frames));
-        let mut parts: Vec<Range<u64>> = stays.chain(whole.into_iter().map(frames)).collect();
-        let there: u64 = parts.iter().map(|part| part.end.saturating_sub(part.start)).sum();
+        let own = self.blocks.list.iter().filter(is_own).map(|block| {
+            let frames = self.blocks.frames(block.number);
+            let usable = frames.start.saturating_add(block.memmap_pages).min(frames.end)..frames.end;
+            (usable, self.blocks.without_boot_memory.binary_search(&block.number).is_ok())
+        });
+        let mut parts: Vec<(Range<u64>, bool)> = fixed.chain(own).collect();
+        parts.sort_unstable_by_key(|(part, _)| part.start);
+        let there: u64 = parts.iter().map(|(part, _)| part.end - part.start).sum();
         let mut missing = there.saturating_sub(info.size.managed);
-        for part in &mut parts {
-            let out = missing.min(part.end.saturating_sub(part.start));
-            part.start += out;
-            missing -= out;
+        // Only if nothing else is left, of those that hold none.
+        for spared in [false, true] {
+            let part = |at: usize| match self.blocks.boot_memory() {
+                BootMemory::TopDown => parts.len() - 1 - at,
+                BootMemory::BottomUp => at,
+            };
+            for at in (0..parts.len()).map(part).collect::<Vec<usize>>() {
+                let (part, spare) = &mut parts[at];
+                let out = if *spare == spared { missing.min(part.end - part.start) } else { 0 };
+                match self.blocks.boot_memory() {
+                    BootMemory::TopDown => part.end -= out,
+                    BootMemory::BottomUp => part.start += out,
+                }
+                missing -= out;
+            }
         }
-        parts.retain(|part| !part.is_empty());
-        parts
+        Ok(parts.into_iter().map(|(part, _)| part).filter(|part| !part.is_empty()).collect())
     }
 }

@@ -22,6 +22,9 @@ impl State {
         let mut rebuilt = self.make_node_online(node);
         let first = self.grow(zone, &block, &frames);
         self.blocks.list[position].state = BlockState::Online(kind);
+        if let Err(at) = self.blocks.without_boot_memory.binary_search(&number) {
+            self.blocks.without_boot_memory.insert(at, number);
+        }
         self.has_memory.insert(node);
         if first {
             let has_memory = self.has_memory;
@@ -147,7 +150,6 @@ impl State {
         let own =
             move |block: &&Block| block.node == Some(zone.node()) && block.state == BlockState::Online(zone.kind());
         let blocks = self.blocks.list.iter().filter(own).map(|block| self.blocks.frames(block.number));
-        let anchors = self.anchors.iter().filter(move |(other, _)| *other == zone).map(|(_, part)| part.clone());
-        blocks.chain(anchors)
+        blocks.chain(self.immovable_of(zone))
     }
 }

@@ -30,6 +30,8 @@ pub enum HotplugError {
     NoSuchKind { kind: ZoneKind },
     #[error("block {block}: there already; expected a number that is free")]
     BlockExists { block: u64 },
+    #[error("block {block}: zone {zone} has memory there; expected frames that no zone has")]
+    MemoryExists { block: u64, zone: ZoneId },
     #[error("blocks {first} and {count} on; expected one block or more, 2^24 in all, their pages below 2^48")]
     NoBlocks { first: u64, count: u64 },
     #[error("block {block}: online; expected blocks that are off line")]
@@ -107,7 +109,8 @@ impl FramesError {
             Self::InUse { why: Stop::Cancelled, .. } => Errno::Intr,
             Self::InUse { why: Stop::AtOnce, .. } | Self::Pinned { .. } => Errno::Busy,
             Self::Range(RangeError::Isolation { .. }) => Errno::Busy,
-            Self::Range(RangeError::Outside { .. } | RangeError::Unaligned { .. }) => Errno::Inval,
+            Self::Range(RangeError::Managed { .. } | RangeError::Owned { .. }) => Errno::Exist,
+            Self::Range(RangeError::Outside { .. } | RangeError::Unaligned { .. }) | Self::Owner(_) => Errno::Inval,
             _ => Errno::Nomem,
         }
     }
@@ -142,7 +145,7 @@ impl HotplugError {
             | Self::NodeInUse { .. }
             | Self::LastCpu { .. }
             | Self::Publish(PublishError::Busy) => Errno::Busy,
-            Self::BlockExists { .. } | Self::NodeExists { .. } => Errno::Exist,
+            Self::BlockExists { .. } | Self::MemoryExists { .. } | Self::NodeExists { .. } => Errno::Exist,
             Self::Publish(PublishError::Capacity(_) | PublishError::NoPlace { .. }) => Errno::Nomem,
         }
     }

@@ -76,8 +76,10 @@ mod at_boot;
 mod backing;
 mod block;
 mod blocks_on_off;
+mod elsewhere;
 mod error;
 mod frames;
+mod immovable;
 mod limit;
 mod min_free;
 mod nodes;
@@ -89,7 +91,7 @@ mod undo;
 
 pub use allocator_frames::{AllocatorFrames, Structures};
 pub use backing::{Backing, BackingError};
-pub use block::{Block, BlockState, Blocks, BlocksError};
+pub use block::{Block, BlockState, Blocks, BlocksError, BootMemory};
 pub use error::{Errno, HotplugError};
 pub use frames::{Frames, FramesError};
 #[cfg(feature = "std")]

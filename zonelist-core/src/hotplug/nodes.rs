@@ -36,6 +36,10 @@ impl State {
         if let Some(next) = self.blocks.list.get(at).filter(|next| next.number < first + count) {
             return Err(HotplugError::BlockExists { block: next.number });
         }
+        let frames = self.blocks.frames(first).start..self.blocks.frames(first + count - 1).end;
+        if let Some((pfn, zone)) = self.memory_in(&frames) {
+            return Err(HotplugError::MemoryExists { block: pfn / self.blocks.pages, zone });
+        }
         let rebuilt = self.make_node_online(node);
         let memmap_pages = self.blocks.memmap_pages;
         let block =

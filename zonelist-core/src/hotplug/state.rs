@@ -1,15 +1,15 @@
 //! A machine between two operations.
 
 use alloc::{collections::BTreeSet, sync::Arc, vec::Vec};
-use core::ops::Range;
 
 use super::{
-    Block, BlockState, Blocks, BlocksError, Change, HotplugError, Operation, Rebuilt, Setting,
-    huge_page_min_free_kbytes, scaled_min_free_kbytes,
+    Block, Blocks, BlocksError, Change, HotplugError, Operation, Rebuilt, Setting, huge_page_min_free_kbytes,
+    immovable::{Immovable, immovable},
+    scaled_min_free_kbytes,
 };
 use crate::{
-    Capacity, FallbackOrder, Machine, Memory, NodeId, NodeSet, OrderInput, Rules, Tunables, Watermarks, ZoneId,
-    ZoneKind, ZoneSize, Zonelists, lowmem_reserve, policy_zone, total_pages, watermarks,
+    Capacity, FallbackOrder, Machine, Memory, NodeId, NodeSet, OrderInput, Rules, Tunables, UnknownOwner, Watermarks,
+    ZoneId, ZoneKind, ZoneSize, Zonelists, lowmem_reserve, policy_zone, total_pages, watermarks,
 };
 
 /// A machine between two operations: everything that a rebuild looks at and makes.
@@ -31,8 +31,8 @@ pub struct State {
     /// What each of them holds back.
     reserves: Vec<Vec<u64>>,
     pub(super) blocks: Blocks,
-    /// What of a zone can't leave it.
-    pub(super) anchors: Arc<[(ZoneId, Range<u64>)]>,
+    /// What of a zone can't leave it; if that is not known, there are no blocks.
+    pub(super) immovable: Result<Immovable, UnknownOwner>,
     order: Arc<FallbackOrder>,
     lists: Arc<Zonelists>,
     policy_zone: ZoneKind,
@@ -57,12 +57,19 @@ impl State {
     /// CPUs are online where the machine says that their node has one.
     ///
     /// # Errors
-    /// The machine has no sizes, or its blocks contradict them.
+    /// The machine has no sizes, its blocks contradict them, or there can be blocks and nothing says whose some frames
+    /// are ([`UnknownOwner`]).
     pub fn booted(machine: Machine, blocks: Blocks, rules: Rules) -> Result<Self, BlocksError> {
         let blocks = blocks.checked(&machine)?;
         let mut memory = machine.memory().ok_or(BlocksError::NoSizes)?.clone();
         memory.zones.retain(|size| size.present > 0);
         memory.zones.sort_unstable_by_key(|size| size.zone);
+        let immovable = immovable(&machine, &memory, &blocks)?;
+        if blocks.pages > 0
+            && let Err(unknown) = immovable
+        {
+            return Err(unknown.into());
+        }
         let lowest_kind = memory.kinds.first().copied().unwrap_or(ZoneKind::Dma);
         let on_line = machine.cpus().iter().filter(|(_, node)| machine.has_cpu().contains(**node));
         let order = FallbackOrder::at_boot(&machine, rules);
@@ -74,7 +81,7 @@ impl State {
             cpus: on_line.map(|(&cpu, _)| cpu).collect(),
             marks: Vec::new(),
             reserves: Vec::new(),
-            anchors: anchors(&memory, &blocks),
+            immovable,
             lists: Arc::new(Zonelists::assemble(&order, memory.listed(rules))),
             order: Arc::new(order),
             policy_zone: policy_zone(lowest_kind, &memory.zones),
@@ -291,35 +298,4 @@ impl State {
         self.derive();
         Ok(Change::default())
     }
-}
-
-/// What of each zone can't leave it: its parts of shared blocks, and what lies in no block at all.
-fn anchors(memory: &Memory, blocks: &Blocks) -> Arc<[(ZoneId, Range<u64>)]> {
-    let mut anchors = Vec::new();
-    for size in &memory.zones {
-        let (zone, span) = (size.zone, size.span());
-        let part = |block: &&Block| {
-            let frames = blocks.frames(block.number);
-            span.start.max(frames.start)..span.end.min(frames.end)
-        };
-        let is_shared =
-            |block: &&Block| block.state == BlockState::Shared && block.node.is_none_or(|node| zone.node() == node);
-        let shared = blocks.list.iter().filter(is_shared).map(|block| part(&block)).filter(|part| !part.is_empty());
-        let own = |block: &&Block| block.node == Some(zone.node()) && block.state == BlockState::Online(zone.kind());
-        let covered = blocks.list.iter().filter(own).map(|block| part(&block)).chain(shared.clone());
-        anchors.extend(shared.map(|part| (zone, part)));
-        // More pages than its blocks have room for: some are where there is no block.
-        if size.present > covered.map(|part| part.end - part.start).sum() {
-            anchors.extend(gaps(&span, blocks).map(|gap| (zone, gap)));
-        }
-    }
-    anchors.into()
-}
-
-/// What of a span is in no block.
-fn gaps(span: &Range<u64>, blocks: &Blocks) -> impl Iterator<Item = Range<u64>> {
-    let starts = blocks.list.iter().map(|block| blocks.frames(block.number).start).chain([u64::MAX]);
-    let ends = [0].into_iter().chain(blocks.list.iter().map(|block| blocks.frames(block.number).end));
-    let gaps = ends.zip(starts).map(|(end, start)| span.start.max(end)..span.end.min(start));
-    gaps.filter(|gap| !gap.is_empty())
 }

@@ -13,7 +13,7 @@ use super::{
     cache::{Hands, PageCache},
     page::{Page, SLOTS, Tag},
 };
-use crate::{Locked, RawLock, Spin, Zone, ZoneError, ZoneId};
+use crate::{Locked, PAGEBLOCK_FRAMES, RawLock, Spin, UnknownOwner, Zone, ZoneError, ZoneId};
 
 /// Things that are never moved: in memory that the caller gave, or on the heap.
 #[derive(Debug)]
@@ -56,6 +56,15 @@ pub enum SetupError {
         zones: (ZoneId, ZoneId),
         /// The first such frame.
         pfn: u64,
+    },
+    /// Nothing says whose some frames of a machine are.
+    #[error(transparent)]
+    Owner(#[from] UnknownOwner),
+    /// Memory blocks are smaller than a pageblock, in which an allocator's frames come and go.
+    #[error("memory blocks of {pages} pages; expected none, or blocks of whole pageblocks of {PAGEBLOCK_FRAMES}")]
+    BlockPages {
+        /// Pages of a block.
+        pages: u64,
     },
     /// Some zone's index is not below the number of entries.
     #[error("{entries} entries to find zones by; expected at least {needed}")]

@@ -180,3 +180,20 @@ pub enum LeaveError {
         present: usize,
     },
 }
+
+/// The spans of two zones overlap, and nothing says whose the frames are that lie in both.
+///
+/// Exact ranges of one of them do ([`MachineDescription::zone_ranges`](crate::MachineDescription::zone_ranges)), and
+/// memory blocks that lie in one zone each, and a zone's size where it has all frames that no other can have.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[error(
+    "zones {} and {} overlap at frame {pfn}, and the description does not say whose the frames are; expected exact \
+     ranges of one of them",
+    .zones.0, .zones.1
+)]
+pub struct UnknownOwner {
+    /// The zones.
+    pub zones: (ZoneId, ZoneId),
+    /// The first frame that may be either's.
+    pub pfn: u64,
+}

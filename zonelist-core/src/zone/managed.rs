@@ -266,9 +266,16 @@ impl Frames<'_> {
     /// The first frame of a range that is managed, or is not.
     pub(super) fn first_that(&self, managed: bool, frames: Range<u32>) -> Option<u32> {
         parts(frames).find_map(|(block, part)| {
-            let there = self.managed_in(block);
-            let wanted = if managed { there } else { there.map(|row| !row) };
-            let first = line::first(&line::and(&wanted, &line::of(part)))?;
+            let first = match Block(self.word(block)).managed() {
+                0 if managed => return None,
+                PAGEBLOCK_FRAMES if !managed => return None,
+                0 | PAGEBLOCK_FRAMES => part.start,
+                _ => {
+                    let there = self.managed_in(block);
+                    let wanted = if managed { there } else { there.map(|row| !row) };
+                    line::first(&line::and(&wanted, &line::of(part)))?
+                }
+            };
             Some((block * PAGEBLOCK_FRAMES + first) as u32)
         })
     }

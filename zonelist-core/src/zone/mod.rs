@@ -57,7 +57,7 @@ mod vacant;
 use core::{fmt, ops::Range};
 
 use crate::{Locked, RawLock, Spin, ZoneId, ZoneKind, sync::fault};
-pub use error::{FreeError, LeaveError, RangeError, ZoneError};
+pub use error::{FreeError, LeaveError, RangeError, UnknownOwner, ZoneError};
 use frames::Frames;
 pub(crate) use marks::Watch;
 pub use marks::{Against, Marks};

@@ -151,6 +151,9 @@ impl Frames<'_> {
 
     /// A pageblock's managed frames, once these are among them or are not.
     fn managed_with(&self, block: usize, part: Range<usize>, managed: bool) -> Line {
+        if part.len() == PAGEBLOCK_FRAMES {
+            return [if managed { u64::MAX } else { 0 }; 8];
+        }
         let mut there = self.managed_in(block);
         let change = |(row, bits): (&mut u64, u64)| *row = if managed { *row | bits } else { *row & !bits };
         there.iter_mut().zip(line::of(part)).for_each(change);
@@ -160,7 +163,8 @@ impl Frames<'_> {
     /// Whether there are bitmaps for frames to become managed, or not to be any more.
     fn plan_range(&self, frames: Range<u32>, managed: bool) -> Result<(), NoBitmap> {
         let mut plan = self.plan();
-        parts(frames)
+        let mut in_part = parts(frames).filter(|(_, part)| part.len() < PAGEBLOCK_FRAMES);
+        in_part
             .try_for_each(|(block, part)| self.plan_managed(&mut plan, block, &self.managed_with(block, part, managed)))
     }
 
