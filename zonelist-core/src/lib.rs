@@ -91,6 +91,8 @@ mod distance;
 #[cfg(feature = "alloc")]
 mod frame_set;
 #[cfg(feature = "alloc")]
+mod heap;
+#[cfg(feature = "alloc")]
 pub mod hotplug;
 #[cfg(feature = "alloc")]
 mod machine;
@@ -110,6 +112,8 @@ mod zonelists;
 pub use arena::{Arena, ArenaError};
 #[cfg(feature = "alloc")]
 pub use distance::{Distances, LOCAL_DISTANCE, REMOTE_DISTANCE, VoidDistances};
+#[cfg(feature = "alloc")]
+pub use heap::Shared;
 #[cfg(feature = "alloc")]
 pub use machine::{Machine, MachineDescription, Memory, Tunables, ZoneSize};
 #[cfg(feature = "alloc")]

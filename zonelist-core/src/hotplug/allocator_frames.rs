@@ -12,7 +12,7 @@ use core::ops::Range;
 use super::{Backing, Frames, FramesError, Limit, State, elsewhere::Elsewhere, undo::Undo};
 use crate::{
     MAX_ORDER, Marks, NodeId, Owners, PAGEBLOCK_FRAMES, PageAllocator, RangeError, RawLock, SetupError, Spin, Zone,
-    ZoneId, ZoneMetadata, Zonelists,
+    ZoneId, ZoneKind, ZoneMetadata, Zonelists,
     publish::{Barrier, FullFence, PublishError, Published, Reclaim, Scheme},
     sync::{
         Backoff,
@@ -93,8 +93,8 @@ pub struct AllocatorFrames<'m, S, B = FullFence, L = Spin, const SEATS: usize = 
     structures: [AtomicUsize; 2],
 }
 
-/// [`Published::retire`], where the scheme has it.
-type Retire<'m, S, B, const SEATS: usize> = fn(&Published<S, B, SEATS>, Vec<ZoneMetadata<'m>>);
+/// [`Published::retire`], where the scheme has it, of what a node's zones had: one of each kind at most.
+type Retire<'m, S, B, const SEATS: usize> = fn(&Published<S, B, SEATS>, [Option<ZoneMetadata<'m>>; ZoneKind::COUNT]);
 
 /// What became of the metadata of zones whose nodes were removed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -303,11 +303,11 @@ impl<S: Scheme, B: Barrier, L: RawLock, const SEATS: usize, O: Owners, K: Backin
     /// A walk over an old list that comes to such a zone finds under its lock that it has nothing, under any scheme.
     fn forget(&self, node: NodeId) {
         let [freed, kept] = &self.structures;
-        let zones = self.allocator.zones().iter().filter(|zone| zone.id().node() == node && !zone.is_vacant());
+        let mut zones = self.allocator.zones().iter().filter(|zone| zone.id().node() == node && !zone.is_vacant());
         match self.retire {
             Some(retire) => {
-                let metadata: Vec<_> = zones.filter_map(Zone::vacate).collect();
-                freed.fetch_add(metadata.len(), Relaxed);
+                let metadata = core::array::from_fn(|_| zones.find_map(Zone::vacate));
+                freed.fetch_add(metadata.iter().flatten().count(), Relaxed);
                 retire(self.allocator.published(), metadata);
             }
             None => {

@@ -3,7 +3,7 @@
 use core::fmt;
 
 use super::{FramesError, Stop};
-use crate::{NodeId, RangeError, ZoneId, ZoneKind, publish::PublishError};
+use crate::{NodeId, RangeError, ZoneId, ZoneKind, heap::NoMemory, publish::PublishError};
 
 /// Why an operation was refused. The machine is as it was.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
@@ -50,8 +50,16 @@ pub enum HotplugError {
     NoSuchSetting { name: alloc::string::String },
     #[error("vm.{name}: {value}; expected {expected}")]
     Setting { name: alloc::string::String, value: alloc::string::String, expected: &'static str },
+    #[error("the heap has no room for what follows of the operation; expected some")]
+    NoMemory,
     #[error(transparent)]
     Publish(#[from] PublishError),
+}
+
+impl From<NoMemory> for HotplugError {
+    fn from(_: NoMemory) -> Self {
+        Self::NoMemory
+    }
 }
 
 /// The error numbers that Linux answers with.
@@ -146,7 +154,7 @@ impl HotplugError {
             | Self::LastCpu { .. }
             | Self::Publish(PublishError::Busy) => Errno::Busy,
             Self::BlockExists { .. } | Self::MemoryExists { .. } | Self::NodeExists { .. } => Errno::Exist,
-            Self::Publish(PublishError::Capacity(_) | PublishError::NoPlace { .. }) => Errno::Nomem,
+            Self::NoMemory | Self::Publish(PublishError::Capacity(_) | PublishError::NoPlace { .. }) => Errno::Nomem,
         }
     }
 }

@@ -76,6 +76,7 @@ mod at_boot;
 mod backing;
 mod block;
 mod blocks_on_off;
+mod data;
 mod elsewhere;
 mod error;
 mod frames;
