@@ -43,7 +43,7 @@ impl Zonelists {
         order: &FallbackOrder,
         populated: impl IntoIterator<Item = ZoneId>,
     ) -> Result<Self, NoMemory> {
-        let rows = order.rows().last().map_or(0, |(node, _)| node.index() + 1);
+        let rows = order.rows().map(|(node, _)| node.index() + 1).max().unwrap_or(0);
         // Of each node, a bit for each kind.
         let mut kinds = [0_u8; crate::MAX_NODES];
         for zone in populated {
