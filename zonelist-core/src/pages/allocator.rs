@@ -1,7 +1,7 @@
 //! The allocator: zones, and the zonelists by which they are found.
 
 #[cfg(feature = "alloc")]
-use alloc::{boxed::Box, vec::Vec};
+use alloc::vec::Vec;
 use core::ops::Range;
 
 use super::{
@@ -61,8 +61,8 @@ impl<'m, S: Scheme, B: Barrier, L: RawLock, const SEATS: usize> PageAllocator<'m
         let mut index = filled(entries, || 0)?;
         let caches = filled(SEATS.saturating_mul(zones.len()), PageCache::new)?;
         Pool::check(&zones, &mut index, caches.len(), SEATS)?;
-        let zones = Store::Owned(zones.into_boxed_slice());
-        Ok(Self { published, pool: Pool::new(zones, Store::Owned(index), Store::Owned(caches)) })
+        let pool = Pool::new(Store::Owned(zones), Store::Owned(index), Store::Owned(caches));
+        Ok(Self { published, pool })
     }
 
     /// The same, with something to call when a zone's free pages fall below its low mark: with the
@@ -229,12 +229,12 @@ impl<'m, S: Scheme, B: Barrier, L: RawLock, const SEATS: usize> PageAllocator<'m
 
 /// So many of something on the heap.
 #[cfg(feature = "alloc")]
-fn filled<T>(count: usize, make: impl FnMut() -> T) -> Result<Box<[T]>, SetupError> {
+fn filled<T>(count: usize, make: impl FnMut() -> T) -> Result<Vec<T>, SetupError> {
     let mut things = Vec::new();
     let bytes = count.saturating_mul(size_of::<T>());
     things.try_reserve_exact(count).map_err(|_| ZoneError::Heap { bytes })?;
     things.extend(core::iter::repeat_with(make).take(count));
-    Ok(things.into_boxed_slice())
+    Ok(things)
 }
 
 /// Keeps caches off for as long as it lives, also into a panic.

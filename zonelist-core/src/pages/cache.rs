@@ -307,7 +307,8 @@ impl<'c> Hands<'c> {
         self.0.track.write();
         // SAFETY: only these hands touch the frames.
         let frames = unsafe { &mut *self.0.frames.get() };
-        &mut frames[start(tag)..][..depth(tag)]
+        let room = frames.get_mut(start(tag)..).and_then(|rest| rest.get_mut(..depth(tag)));
+        room.unwrap_or_default()
     }
 
     /// Fills an empty stack with what `supply` writes down: at most so many blocks, of which it says how many there are.
@@ -315,9 +316,10 @@ impl<'c> Hands<'c> {
         let stack = self.stack(tag);
         let room = self.room(tag);
         let most = most.min(room.len());
-        let blocks = supply(&mut room[..most]).min(most);
+        let room = room.get_mut(..most).unwrap_or_default();
+        let blocks = supply(room).min(most);
         // Taken from the top, so that the lowest goes first.
-        room[..blocks].reverse();
+        room.get_mut(..blocks).unwrap_or_default().reverse();
         let state = stack.state.load(Relaxed);
         stack.state.store(state & !TOP | (start(tag) + blocks), Relaxed);
     }
@@ -327,11 +329,12 @@ impl<'c> Hands<'c> {
     pub(super) fn empty(&mut self, tag: Tag, most: usize, restock: impl FnOnce(&[u32]) -> bool) -> bool {
         let stack = self.stack(tag);
         let (state, room) = (stack.state.load(Relaxed), self.room(tag));
-        let blocks = (state & TOP) - start(tag);
-        let out = blocks.min(most);
-        let went = out == 0 || restock(&room[..out]);
+        // A stack reaches no further than its room.
+        let blocks = room.get_mut(..(state & TOP) - start(tag)).unwrap_or_default();
+        let out = blocks.len().min(most);
+        let went = out == 0 || restock(blocks.get(..out).unwrap_or_default());
         if went {
-            room.copy_within(out..blocks, 0);
+            blocks.copy_within(out.., 0);
             stack.state.store(state - out, Relaxed);
         }
         went

@@ -8,7 +8,7 @@
 use core::{cell::UnsafeCell, fmt, ops::Range};
 
 #[cfg(feature = "alloc")]
-use alloc::boxed::Box;
+use alloc::vec::Vec;
 
 use super::{Exchange, Handle, HandleError, MoveError, Mover, NoRoom, Owners, Page, Pinned, pool::Store};
 use crate::{
@@ -170,7 +170,7 @@ impl<M: Mover> Movables<'_, M> {
     /// Room for so many pages, on the heap; at most 2^32 - 1.
     #[must_use]
     pub fn boxed(mover: M, pages: usize) -> Self {
-        let entries: Box<[Movable]> = (0..pages.min(NONE as usize)).map(|_| Movable::new()).collect();
+        let entries: Vec<Movable> = (0..pages.min(NONE as usize)).map(|_| Movable::new()).collect();
         Self::over(mover, Store::Owned(entries), Spin::new())
     }
 }

@@ -1,7 +1,7 @@
 //! What all handles share: the zones, where each zone is, and the caches of every seat.
 
 #[cfg(feature = "alloc")]
-use alloc::boxed::Box;
+use alloc::vec::Vec;
 use core::{
     fmt,
     ops::Deref,
@@ -20,7 +20,8 @@ use crate::{Locked, PAGEBLOCK_FRAMES, RawLock, Spin, UnknownOwner, Zone, ZoneErr
 pub(super) enum Store<'m, T> {
     Given(&'m [T]),
     #[cfg(feature = "alloc")]
-    Owned(Box<[T]>),
+    /// Not boxed: to get rid of what it has room for beyond would take memory.
+    Owned(Vec<T>),
 }
 
 impl<T> Deref for Store<'_, T> {

@@ -291,29 +291,25 @@ impl<'m> Frames<'m> {
     /// Gives single frames back. What cannot have been handed out is left alone, and told.
     #[inline]
     pub(super) fn give_singles(&mut self, frames: &[u32], mut refused: impl FnMut(FreeError)) {
-        let mut rest = frames.iter();
-        loop {
-            let (lines, blocks, mut freed) = (&mut *self.lines, &*self.blocks, 0);
-            let other = rest.find(|&&frame| {
-                let (block, row, bit) = place(frame);
-                let (Some(line), Some(&word)) = (lines.get_mut(block), blocks.get(block)) else { return true };
-                let at_once = Block(word).is_behind() && line[row] & bit == 0;
-                if at_once {
-                    // Only the bit, so that CPUs whose frames lie in neighbouring blocks don't send each
-                    // other the line that the words share. All frames of such a block are managed.
-                    line[row] |= bit;
-                    freed += 1;
-                }
-                !at_once
-            });
-            self.free += freed;
-            let Some(&frame) = other else { break };
+        for &frame in frames {
+            let (block, row, bit) = place(frame);
+            if let (Some(line), Some(&word)) = (self.lines.get_mut(block), self.blocks.get(block))
+                && line[row] & bit == 0
+                && Block(word).is_behind()
+            {
+                // Only the bit, so that CPUs whose frames lie in neighbouring blocks don't send each
+                // other the line that the words share. All frames of such a block are managed.
+                line[row] |= bit;
+                self.free += 1;
+                continue;
+            }
             self.give_single(frame).unwrap_or_else(&mut refused);
         }
         self.renew_some(frames.len() / 128 + 1);
     }
 
-    /// Gives a single frame back, of a block that counts it.
+    /// Gives a single frame back, of a block that counts it. Apart from the loop that needs none of its registers.
+    #[inline(never)]
     fn give_single(&mut self, frame: u32) -> Result<(), FreeError> {
         let (block, row, bit) = place(frame);
         let state = Block(self.word(block));

@@ -163,13 +163,15 @@ const fn row(start: usize) -> usize {
 }
 
 /// The rows of a run of whole rows. A run is aligned to its length.
-fn rows(line: &Line, start: usize, order: u8) -> impl Iterator<Item = &u64> {
-    line.iter().skip(row(start)).take(1 << (order - ROW))
+fn rows(line: &Line, start: usize, order: u8) -> &[u64] {
+    let (first, count) = (row(start), 1 << (order - ROW));
+    line.get(first..first + count).unwrap_or_default()
 }
 
 /// The same, to be changed.
-fn rows_mut(line: &mut Line, start: usize, order: u8) -> impl Iterator<Item = &mut u64> {
-    line.iter_mut().skip(row(start)).take(1 << (order - ROW))
+fn rows_mut(line: &mut Line, start: usize, order: u8) -> &mut [u64] {
+    let (first, count) = (row(start), 1 << (order - ROW));
+    line.get_mut(first..first + count).unwrap_or_default()
 }
 
 /// Whether a run is free, all of it.
@@ -178,12 +180,16 @@ pub(super) fn all_free(line: &Line, start: usize, order: u8) -> bool {
         let bits = mask(start, order);
         return line[row(start)] & bits == bits;
     }
-    rows(line, start, order).all(|&row| row == u64::MAX)
+    rows(line, start, order).iter().all(|&row| row == u64::MAX)
 }
 
 /// Whether any of a run is free.
 pub(super) fn any_free(line: &Line, start: usize, order: u8) -> bool {
-    if order < ROW { line[row(start)] & mask(start, order) != 0 } else { rows(line, start, order).any(|&row| row != 0) }
+    if order < ROW {
+        line[row(start)] & mask(start, order) != 0
+    } else {
+        rows(line, start, order).iter().any(|&row| row != 0)
+    }
 }
 
 /// Sets the bits of a run.
@@ -191,7 +197,7 @@ pub(super) fn set(line: &mut Line, start: usize, order: u8) {
     if order < ROW {
         line[row(start)] |= mask(start, order);
     } else {
-        rows_mut(line, start, order).for_each(|row| *row = u64::MAX);
+        rows_mut(line, start, order).fill(u64::MAX);
     }
 }
 
@@ -200,7 +206,7 @@ pub(super) fn clear(line: &mut Line, start: usize, order: u8) {
     if order < ROW {
         line[row(start)] &= !mask(start, order);
     } else {
-        rows_mut(line, start, order).for_each(|row| *row = 0);
+        rows_mut(line, start, order).fill(0);
     }
 }
 

@@ -381,7 +381,8 @@ impl<'m, L: RawLock> Zone<'m, L> {
     /// A frame's number, if it is in the span.
     #[inline(always)]
     pub(crate) fn number(&self, pfn: u64) -> Option<u32> {
-        if self.span.contains(&pfn) { u32::try_from(pfn - self.base).ok() } else { None }
+        // A span has at most 2^31 frames, and begins within the first of the longest blocks behind the base.
+        if self.span.contains(&pfn) { Some((pfn - self.base) as u32) } else { None }
     }
 }
 

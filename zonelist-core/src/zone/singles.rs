@@ -38,18 +38,21 @@ impl<L: RawLock> Zone<'_, L> {
         for pfns in pfns.chunks(BATCH) {
             let mut numbers = [0; BATCH];
             self.changing(|frames| {
-                let mut room = numbers.iter_mut();
+                let mut count = 0;
                 for &pfn in pfns {
                     let number = self.number(pfn).ok_or(FreeError::NoSuchFrame);
                     #[cfg(feature = "checked")]
                     let number = number.and_then(|number| frames.handed_out.take(number, 0).map(|()| number));
                     match number {
-                        Ok(number) => room.next().into_iter().for_each(|slot| *slot = number),
+                        Ok(number) => {
+                            // A chunk is no longer than the batch.
+                            numbers[count % BATCH] = number;
+                            count += 1;
+                        }
                         Err(error) => outcome = outcome.and(Err(error)),
                     }
                 }
-                let left = room.len();
-                let numbers = numbers.get(..BATCH - left).unwrap_or_default();
+                let numbers = numbers.get(..count).unwrap_or_default();
                 frames.give_singles(numbers, |error| outcome = outcome.and(Err(error)));
             });
         }
