@@ -104,6 +104,11 @@ pub enum BlocksError {
          expected room for all"
     )]
     NoRoom { zone: ZoneId, needed: u64, room: u64 },
+    #[error(
+        "zones: {managed} pages of zone {zone} are the allocator's; expected at most the {usable} that hold no page \
+         structures of its blocks"
+    )]
+    Managed { zone: ZoneId, managed: u64, usable: u64 },
     #[error("block {block}: exact ranges of zone {zone} say otherwise than its state; expected both to say the same")]
     Range { block: u64, zone: ZoneId },
     #[error(transparent)]

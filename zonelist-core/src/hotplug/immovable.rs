@@ -3,9 +3,10 @@
 //! A whole block that is in one zone is that zone's, and can leave it. Everything else of a zone stays: its parts of
 //! blocks that it shares or that have holes, and what lies in no block. Which frames these are is known from exact
 //! ranges, where the description has them. Elsewhere a zone has them somewhere in its *area*: what of its span no
-//! block or range gives to another zone. Areas that touch no other are enough, since there each frame has one owner at
-//! most; a zone that needs all of its area has just that, so that it is out of the others'. Where two areas still
-//! overlap, nothing says whose the frames are.
+//! block or range gives to another zone. It is taken to have them in blocks, where those have room for all; else
+//! anywhere in its area. That is enough if none of these frames is in the area of another zone, since then none can be
+//! the other's. A zone that needs all of its area has just that, so that it is out of the others'. Where what one is
+//! taken to have is still in the area of another, nothing says whose it is.
 
 use alloc::{sync::Arc, vec::Vec};
 use core::ops::Range;
@@ -21,31 +22,27 @@ struct Area {
     zone: ZoneId,
     /// How many there are.
     needed: u64,
-    /// Where they can be in blocks, and where else.
-    in_blocks: FrameSet,
-    elsewhere: FrameSet,
-    /// Where they are taken to be: in blocks, if those have room for all.
+    /// Where they can be, in blocks or elsewhere.
+    all: FrameSet,
+    /// Where they are taken to be.
     frames: FrameSet,
     /// Whether it is known that they are all of these.
     exact: bool,
 }
 
 impl Area {
-    fn new(zone: ZoneId, needed: u64, in_blocks: FrameSet, elsewhere: FrameSet, exact: bool) -> Self {
-        let mut area = Self { zone, needed, in_blocks, elsewhere, frames: FrameSet::default(), exact };
-        area.place();
-        area
-    }
-
-    fn place(&mut self) {
-        let in_blocks = self.needed <= self.in_blocks.len();
-        self.frames = if in_blocks { self.in_blocks.clone() } else { self.in_blocks.or(&self.elsewhere) };
+    fn new(zone: ZoneId, needed: u64, in_blocks: FrameSet, elsewhere: &FrameSet, exact: bool) -> Self {
+        let all = in_blocks.or(elsewhere);
+        let frames = if needed <= in_blocks.len() { in_blocks } else { all.clone() };
+        Self { zone, needed, all, frames, exact }
     }
 
     fn give_up(&mut self, frames: &FrameSet) {
-        self.in_blocks = self.in_blocks.without(frames);
-        self.elsewhere = self.elsewhere.without(frames);
-        self.place();
+        self.all = self.all.without(frames);
+        self.frames = self.frames.without(frames);
+        if self.frames.len() < self.needed {
+            self.frames = self.all.clone();
+        }
     }
 }
 
@@ -99,51 +96,112 @@ fn area(size: &ZoneSize, machine: &Machine, blocks: &Blocks, exact: &FrameSet) -
     };
     let shared = FrameSet::of(listed.iter().filter(may_share).map(frames));
     let all = FrameSet::of(listed.iter().map(frames));
+    // Page structures that a block holds itself are handed out by nobody.
+    let memmap = FrameSet::of(listed.iter().map(|block| {
+        let start = blocks.frames(block.number).start;
+        start..start.saturating_add(block.memmap_pages)
+    }));
+    let usable = |rest: u64| {
+        let usable = own.without(&memmap).len().saturating_add(rest);
+        let managed = size.managed;
+        if managed <= usable { Ok(rest) } else { Err(BlocksError::Managed { zone, managed, usable }) }
+    };
     if !ranges.ranges().is_empty() {
         let of_others = ranges.and(&all.without(&own).without(&shared));
         let missing = own.without(&ranges);
         if let Some(wrong) = of_others.ranges().first().or(missing.ranges().first()) {
             return Err(BlocksError::Range { block: wrong.start / blocks.pages.max(1), zone });
         }
-        let rest = ranges.without(&own);
-        return Ok(Area::new(zone, rest.len(), rest, FrameSet::default(), true));
+        let rest = ranges.without(&own).without(&memmap);
+        return Ok(Area::new(zone, usable(rest.len())?, rest, &FrameSet::default(), true));
     }
-    // Page structures that a block holds itself are handed out by nobody.
-    let memmap = FrameSet::of(listed.iter().filter(may_share).map(|block| {
-        let start = blocks.frames(block.number).start;
-        start..start.saturating_add(block.memmap_pages)
-    }));
-    let needed = size.present.saturating_sub(own.len()).saturating_sub(memmap.len());
-    if needed == 0 {
-        return Ok(Area::new(zone, 0, FrameSet::default(), FrameSet::default(), true));
+    let needed = size.present.saturating_sub(own.len()).saturating_sub(shared.and(&memmap).len());
+    if usable(needed)? == 0 {
+        return Ok(Area::new(zone, 0, FrameSet::default(), &FrameSet::default(), true));
     }
     let span = FrameSet::of([span]).without(exact);
     let (in_blocks, elsewhere) = (span.and(&shared).without(&memmap), span.without(&all));
-    Ok(Area::new(zone, needed, in_blocks, elsewhere, false))
+    Ok(Area::new(zone, needed, in_blocks, &elsewhere, false))
 }
 
 /// Takes what zones are known to have, since they need all of their area, out of the areas of all others. Says whether
 /// there was anything to take.
 fn settle(areas: &mut [Area]) -> bool {
-    let is_known = |area: &Area| !area.exact && area.frames.len() == area.needed;
+    let is_known = |area: &Area| !area.exact && area.all.len() == area.needed;
     let mut known = false;
     while let Some(at) = areas.iter().position(is_known) {
-        let frames = areas[at].frames.clone();
+        let frames = areas[at].all.clone();
         areas[at].exact = true;
         known = true;
-        let others = areas.iter_mut().filter(|other| !other.exact && other.frames.first_common(&frames).is_some());
+        let others = areas.iter_mut().filter(|other| !other.exact && other.all.first_common(&frames).is_some());
         others.for_each(|other| other.give_up(&frames));
     }
     known
 }
 
-/// The first frame that two zones may have.
+/// The first frame that a zone is taken to have and another may have.
 fn first_unknown(areas: &[Area]) -> Option<UnknownOwner> {
-    let ranges = areas.iter().flat_map(|area| area.frames.ranges().iter().map(|range| (range, area.zone)));
-    let mut ranges: Vec<(&Range<u64>, ZoneId)> = ranges.collect();
-    ranges.sort_unstable_by_key(|(range, zone)| (range.start, *zone));
-    // A zone's own do not overlap, so that two that do are of two zones.
-    let pair = ranges.windows(2).find(|pair| pair[1].0.start < pair[0].0.end)?;
-    let (one, other, pfn) = (pair[0].1, pair[1].1, pair[1].0.start);
-    Some(UnknownOwner { zones: (one.min(other), one.max(other)), pfn })
+    let of = |area: &Area, frames: &FrameSet, taken: bool| -> Vec<(Range<u64>, ZoneId, bool)> {
+        frames.ranges().iter().map(|range| (range.clone(), area.zone, taken)).collect()
+    };
+    let both = |area: &Area| [of(area, &area.frames, true), of(area, &area.all, false)];
+    let mut ranges: Vec<_> = areas.iter().flat_map(both).flatten().collect();
+    ranges.sort_unstable_by_key(|(range, zone, taken)| (range.start, *zone, *taken));
+    // Of what was so far taken, and of what there may be, where it ends: of the two zones where it ends last.
+    let mut ends = [[None; 2]; 2];
+    for (range, zone, taken) in ranges {
+        let others = &ends[usize::from(!taken)];
+        let other = others.iter().flatten().find(|(end, other)| *other != zone && *end > range.start);
+        if let Some(&(_, other)) = other {
+            return Some(UnknownOwner { zones: (zone.min(other), zone.max(other)), pfn: range.start });
+        }
+        let [last, before] = &mut ends[usize::from(taken)];
+        let this = Some((range.end, zone));
+        if last.is_none_or(|(_, other)| other == zone) {
+            *last = this.max(*last);
+        } else if this > *last {
+            (*before, *last) = (*last, this);
+        } else {
+            *before = this.max(*before);
+        }
+    }
+    None
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use proptest::{collection::vec, prelude::*};
+
+    use super::*;
+    use crate::{NodeId, ZoneKind};
+
+    /// Where they begin, and how long they are.
+    type Ranges = Vec<(u64, u64)>;
+
+    fn sets() -> impl Strategy<Value = (Ranges, Ranges)> {
+        let ranges = || vec((0..60_u64, 1..9_u64), 0..4);
+        (ranges(), ranges())
+    }
+
+    proptest! {
+        #[test]
+        fn a_frame_that_two_zones_may_have_is_found_as_zone_by_zone(parts in vec(sets(), 0..5)) {
+            let set = |ranges: &Ranges| FrameSet::of(ranges.iter().map(|&(start, len)| start..start + len));
+            let areas: Vec<Area> = (0..).zip(&parts).map(|(node, (some, others))| {
+                let zone = ZoneId::new(NodeId::new(node).unwrap(), ZoneKind::Normal);
+                let frames = set(some);
+                Area { zone, needed: 0, all: frames.or(&set(others)), frames, exact: false }
+            }).collect();
+            let pairs = areas.iter().flat_map(|one| areas.iter().map(move |other| (one, other)));
+            let common = pairs.filter(|(one, other)| one.zone != other.zone)
+                .filter_map(|(one, other)| one.frames.first_common(&other.all));
+            let first = first_unknown(&areas);
+            prop_assert_eq!(first.map(|unknown| unknown.pfn), common.min());
+            if let Some(UnknownOwner { zones: (one, other), pfn }) = first {
+                let of = |zone| areas.iter().find(|area| area.zone == zone).unwrap();
+                let has = |zone| of(zone).all.ranges().iter().any(|range| range.contains(&pfn));
+                prop_assert!(one < other && has(one) && has(other));
+            }
+        }
+    }
 }

@@ -248,3 +248,50 @@ fn blocks_smaller_than_a_pageblock_have_no_allocator() {
     running.apply(&Operation::Online { block: 9, to: OnlineTo::Movable }).unwrap();
     assert_eq!(ranges_of(&all_frames(&running), zone(0, Movable)), [9 * 512..10 * 512]);
 }
+
+/// Shared blocks have room for all that a zone has beside its own, but they need not be where that is: block 4 is listed
+/// nowhere.
+#[test]
+fn what_a_zone_has_need_not_be_in_the_blocks_that_it_may_share() {
+    let movable = zone(0, Movable);
+    let list = vec![
+        block(0, Some(0), BlockState::Shared),
+        block(1, Some(0), BlockState::Shared),
+        online(2, 0, Normal),
+        online(3, 0, Normal),
+        Block { has_holes: true, ..online(5, 0, Normal) },
+    ];
+    let blocks = || Blocks { pages: 512, list: list.clone(), ..Blocks::default() };
+    // Movable has all of its span: that says it all.
+    let sizes = || vec![size(N0(), 0..2561, 2049), full(movable, 1..513)];
+    for ranges in [vec![], vec![(movable, 1..513)], vec![(N0(), 0..1), (N0(), 513..2561)]] {
+        let state = booted(machine(sizes(), ranges).unwrap(), blocks()).unwrap();
+        let all = all_frames(&running(&state).unwrap());
+        assert_eq!(ranges_of(&all, N0()), [0..1, 513..2561]);
+        assert_eq!(ranges_of(&all, movable), [1..513]);
+    }
+    // With one frame less, it may be any.
+    let sizes = || vec![size(N0(), 0..2561, 2049), size(movable, 1..514, 512)];
+    let unknown = booted(machine(sizes(), vec![]).unwrap(), blocks()).unwrap_err();
+    assert_eq!(unknown, BlocksError::Owner(UnknownOwner { zones: (N0(), movable), pfn: 1 }));
+    let state = booted(machine(sizes(), vec![(movable, 2..514)]).unwrap(), blocks()).unwrap();
+    let all = all_frames(&running(&state).unwrap());
+    assert_eq!(ranges_of(&all, movable), [2..514]);
+    assert!(ranges_of(&all, N0()).iter().all(|range| range.end <= 2 || range.start >= 514));
+}
+
+/// What holds the page structures of a block is handed out by no allocator.
+#[test]
+fn no_more_pages_are_managed_than_hold_no_page_structures() {
+    let list = vec![Block { memmap_pages: 16, ..online(0, 0, Normal) }, online(1, 0, Normal)];
+    let sizes = |managed| vec![zonelist_core::ZoneSize { managed, ..full(N0(), 0..3 * 1024) }];
+    let booted_with = |managed, ranges| booted(machine(sizes(managed), ranges).unwrap(), blocks(list.clone()));
+    for ranges in [vec![], vec![(N0(), 0..3 * 1024)]] {
+        let most = 3 * 1024 - 16;
+        let refused = booted_with(most + 1, ranges.clone()).unwrap_err();
+        assert_eq!(refused, BlocksError::Managed { zone: N0(), managed: most + 1, usable: most });
+        assert!(refused.to_string().contains("; expected at most the 3056 that hold no page structures"), "{refused}");
+        let all = all_frames(&running(&booted_with(most, ranges).unwrap()).unwrap());
+        assert_eq!(ranges_of(&all, N0()), [16..3 * 1024]);
+    }
+}

@@ -5,6 +5,7 @@
 mod boot;
 mod machines;
 mod migration;
+mod random;
 
 use std::ops::Range;
 
