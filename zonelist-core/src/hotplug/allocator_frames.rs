@@ -337,6 +337,14 @@ fn own_pageblocks<L: RawLock>(zone: &Zone<'_, L>, frames: &Range<u64>) -> Result
 
 /// Puts pageblocks back into reach, where they are out of it.
 fn rejoin<L: RawLock>(zone: &Zone<'_, L>, blocks: &Range<u64>) {
-    // Whoever calls `give` or `release` of frames that were not brought or taken changes nothing.
-    let _ = zone.rejoin(blocks.clone());
+    if zone.rejoin(blocks.clone()).is_ok() {
+        return;
+    }
+    // Frames that were not brought or taken as they are given or released now: some are in reach already.
+    let mut start = blocks.start;
+    while start < blocks.end {
+        let end = (start + 1).next_multiple_of(PAGEBLOCK_FRAMES as u64).min(blocks.end);
+        let _ = zone.rejoin(start..end);
+        start = end;
+    }
 }

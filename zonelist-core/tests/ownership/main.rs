@@ -3,6 +3,7 @@
 #![expect(clippy::single_range_in_vec_init, reason = "they are ranges of frames")]
 
 mod boot;
+mod bounds;
 mod machines;
 mod migration;
 mod random;
