@@ -34,10 +34,24 @@ impl<'m, S: Scheme, B: Barrier, L: RawLock, const SEATS: usize> PageAllocator<'m
     /// An allocator over these zones, in memory that the caller gives: an `index` with an entry for
     /// each [`ZoneId::index`] up to the highest, and a cache for each seat and zone.
     ///
-    /// When it is dropped, pages that leaked handles have left in their caches go back to the zones.
+    /// When it is dropped, pages that leaked handles have left in their caches go back to the zones. The zones stay
+    /// borrowed, and together: none of them ever takes a frame that another of them manages.
+    ///
+    /// ```compile_fail,E0505
+    /// # use zonelist_core::{*, publish::{FullFence, Published}};
+    /// let (mut words, mut index, mut caches) = ([0; 1000], [0; 8], [const { PageCache::new() }; 4]);
+    /// let id = ZoneId::new(NodeId::new(0).unwrap(), ZoneKind::Normal);
+    /// let zones = [Zone::new(id, 0..4096, MAX_ORDER, &mut words, Spin::new())?];
+    /// # let published = Published::<_, FullFence, 4>::new(StopWorld::new(Slots::boxed(Capacity::new(1, 1).unwrap())));
+    /// let allocator = PageAllocator::new(published, &zones, &mut index, &mut caches)?;
+    /// drop(allocator);
+    /// drop(zones);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
-    /// There is no zone, one comes twice, two of them manage one frame, or there is too little memory.
+    /// There is no zone, one comes twice, two of them manage one frame, one is in an allocator of others, or there is too
+    /// little memory.
     pub fn new(
         published: Published<S, B, SEATS>,
         zones: &'m [Zone<'m, L>],
@@ -94,11 +108,11 @@ impl<'m, S: Scheme, B: Barrier, L: RawLock, const SEATS: usize> PageAllocator<'m
         self.pool.zone(zone)
     }
 
-    /// Takes frames into a zone, free, unless another zone has one of them: [`Zone::add`], where zones may touch. One
-    /// call waits for another.
+    /// Takes frames into a zone, free, unless another zone has one of them: [`Zone::add`], by the zone's name. One call
+    /// waits for another.
     ///
     /// # Errors
-    /// See [`Zone::add`]; or a frame is another zone's, or there is no such zone. Nothing has changed.
+    /// See [`Zone::add`]; or there is no such zone. Nothing has changed.
     ///
     /// ```
     /// # use zonelist_core::{*, publish::{FullFence, Published}};
@@ -113,15 +127,7 @@ impl<'m, S: Scheme, B: Barrier, L: RawLock, const SEATS: usize> PageAllocator<'m
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn add(&self, zone: ZoneId, pfns: Range<u64>) -> Result<(), RangeError> {
-        let to = self.pool.zone(zone).ok_or(RangeError::NoZone { zone })?;
-        self.pool.adding.with(|()| {
-            let others = self.pool.zones.iter().filter(|other| other.id() != zone);
-            let taken = others.filter_map(|other| Some((other.first_managed(&pfns)?, other.id())));
-            match taken.min() {
-                Some((pfn, zone)) => Err(RangeError::Owned { pfn, zone }),
-                None => to.add(pfns),
-            }
-        })
+        self.pool.zone(zone).ok_or(RangeError::NoZone { zone })?.add(pfns)
     }
 
     /// The zone of a page, unless the page is another allocator's.

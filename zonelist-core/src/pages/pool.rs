@@ -13,7 +13,7 @@ use super::{
     cache::{Hands, PageCache},
     page::{Page, SLOTS, Tag},
 };
-use crate::{Locked, PAGEBLOCK_FRAMES, RawLock, Spin, UnknownOwner, Zone, ZoneError, ZoneId};
+use crate::{PAGEBLOCK_FRAMES, RawLock, UnknownOwner, Zone, ZoneError, ZoneId};
 
 /// Things that are never moved: in memory that the caller gave, or on the heap.
 #[derive(Debug)]
@@ -67,6 +67,12 @@ pub enum SetupError {
         /// Pages of a block.
         pages: u64,
     },
+    /// A zone is in an allocator of other zones, so that frames can't be kept apart.
+    #[error("zone {zone} is in an allocator of other zones; expected zones of none, or just those of one")]
+    Elsewhere {
+        /// The zone.
+        zone: ZoneId,
+    },
     /// Some zone's index is not below the number of entries.
     #[error("{entries} entries to find zones by; expected at least {needed}")]
     Index {
@@ -100,8 +106,6 @@ pub(super) struct Pool<'m, L> {
     caches: Store<'m, PageCache>,
     /// The number of the first zone in a page. Other allocators have other numbers, so that their pages are none of ours.
     first: usize,
-    /// Held while frames are added, so that no two zones get one.
-    pub(super) adding: Locked<()>,
     pub(super) on_low: Option<fn(ZoneId, usize)>,
     /// What is done with pages that are in caches when the allocator goes.
     leave: fn(&Self),
@@ -144,10 +148,13 @@ impl<'m, L: RawLock> Pool<'m, L> {
         if caches < needed {
             return Err(SetupError::Caches { caches, needed });
         }
-        match zones.iter().enumerate().find_map(|(at, zone)| common(zone, zones.get(at + 1..).unwrap_or_default())) {
-            Some((zones, pfn)) => Err(SetupError::Overlap { zones, pfn }),
-            None => Ok(()),
-        }
+        no_overlap(zones)?;
+        // SAFETY: given zones are borrowed for as long as they may name what they borrow themselves, which is as long as
+        // there is any use of them: nobody moves them again. Those on the heap are never moved from there, and go with
+        // the allocator, all together, or now.
+        unsafe { Zone::bring_together(zones) }.map_err(|zone| SetupError::Elsewhere { zone })?;
+        // From here on, none takes a frame of another; some may have, meanwhile.
+        no_overlap(zones)
     }
 
     /// Of parts that were checked.
@@ -158,7 +165,7 @@ impl<'m, L: RawLock> Pool<'m, L> {
             Store::Owned(_) => |_: &Self| {},
         };
         let first = numbers(zones.len());
-        Self { zones, slots, caches, first, adding: Locked::new(Spin::new(), ()), on_low: None, leave }
+        Self { zones, slots, caches, first, on_low: None, leave }
     }
 
     /// Where a zone is: below the number of zones.
@@ -206,6 +213,14 @@ impl<'m, L: RawLock> Pool<'m, L> {
                 unsafe { Hands::on(cache) }.empty_into(zone);
             }
         }
+    }
+}
+
+/// Whether each frame is one zone's at most.
+fn no_overlap<L: RawLock>(zones: &[Zone<'_, L>]) -> Result<(), SetupError> {
+    match zones.iter().enumerate().find_map(|(at, zone)| common(zone, zones.get(at + 1..).unwrap_or_default())) {
+        Some((zones, pfn)) => Err(SetupError::Overlap { zones, pfn }),
+        None => Ok(()),
     }
 }
 

@@ -39,6 +39,7 @@ mod block;
 #[cfg(feature = "checked")]
 mod checked;
 mod error;
+mod family;
 mod frames;
 mod group;
 mod line;
@@ -58,6 +59,7 @@ use core::{fmt, ops::Range};
 
 use crate::{Locked, RawLock, Spin, ZoneId, ZoneKind, sync::fault};
 pub use error::{FreeError, LeaveError, RangeError, UnknownOwner, ZoneError};
+use family::Family;
 use frames::Frames;
 pub(crate) use marks::Watch;
 pub use marks::{Against, Marks};
@@ -131,6 +133,7 @@ pub struct Zone<'m, L = Spin> {
     max_order: u8,
     counters: Counters,
     frames: Locked<Frames<'m>, L>,
+    family: Family<'m, L>,
 }
 
 /// How the metadata of a span is made up.
@@ -236,6 +239,7 @@ impl<'m, L: RawLock> Zone<'m, L> {
             max_order,
             counters: Counters::new(),
             frames: Locked::new(lock, frames),
+            family: Family::none(),
         }
     }
 

@@ -14,14 +14,25 @@ use crate::RawLock;
 impl<L: RawLock> Zone<'_, L> {
     /// Takes frames into the zone, free; those of isolated pageblocks stay out of reach.
     ///
-    /// A zone knows its own frames only. Frames that another zone has are refused by the page allocator that has
-    /// both ([`PageAllocator::add`](crate::PageAllocator::add)); added here, they have two owners.
+    /// Zones of one [`PageAllocator`](crate::PageAllocator) do so one at a time, and none takes what another manages. A
+    /// zone that is by itself knows of no other: those that an allocator is made of are compared then.
     ///
     /// # Errors
-    /// Some are out of the span, or the zone's already, free or in use; or there is no memory to note which frames of
-    /// a pageblock are managed. Nothing has changed.
+    /// Some are out of the span, or the zone's already, free or in use, or another's; or there is no memory to note
+    /// which frames of a pageblock are managed. Nothing has changed.
     pub fn add(&self, pfns: Range<u64>) -> Result<(), RangeError> {
-        let range = self.numbers(&pfns)?;
+        self.with_family(|zones| {
+            let others = zones.iter().filter(|other| other.id != self.id);
+            let taken = others.filter_map(|other| Some((other.first_managed(&pfns)?, other.id)));
+            match taken.min() {
+                Some((pfn, zone)) => Err(RangeError::Owned { pfn, zone }),
+                None => self.take_in(&pfns),
+            }
+        })
+    }
+
+    fn take_in(&self, pfns: &Range<u64>) -> Result<(), RangeError> {
+        let range = self.numbers(pfns)?;
         let add = |frames: &mut Frames<'_>| {
             frames.add(range.clone())?;
             self.watch().note_managed(&range);

@@ -1,12 +1,13 @@
 //! Machines whose zones' spans overlap: rightly, so that it is told whose each frame is, or wrongly.
 
 use zonelist_core::{
-    MachineError, UnknownOwner, ZoneId,
+    MachineError, SetupError, Slots, StopWorld, UnknownOwner, ZoneId,
     ZoneKind::{self, Dma32, Movable, Normal},
-    hotplug::{Block, BlockState, Blocks, BlocksError, Errno, OnlineTo, Operation},
+    hotplug::{AllocatorFrames, Block, BlockState, Blocks, BlocksError, Errno, OnlineTo, Operation},
+    publish::{FullFence, Published},
 };
 
-use super::{all_frames, block, blocks, booted, full, machine, node, ranges_of, running, size, zone};
+use super::{Frames, SEATS, all_frames, block, blocks, booted, full, machine, node, ranges_of, running, size, zone};
 
 const N0: fn() -> ZoneId = || zone(0, Normal);
 const N1: fn() -> ZoneId = || zone(1, Normal);
@@ -95,6 +96,9 @@ fn zones_that_overlap_are_named_by_what_needs_to_know_whose_the_frames_are() {
     assert_eq!(state.zones().len(), 2);
     assert_eq!(state.frames_of(N0()), Err(unknown));
     assert_eq!(running(&state).unwrap_err(), unknown.to_string());
+    let published: Published<_, FullFence, SEATS> = Published::new(StopWorld::new(Slots::boxed(state.capacity())));
+    let allocator: Result<Frames, _> = AllocatorFrames::of(published, &state);
+    assert_eq!(allocator.unwrap_err(), SetupError::Owner(unknown), "before there is any zone");
 
     // With exact ranges of one of them, all is known.
     let told = machine(sizes(), vec![(N0(), 0..2500), (N0(), 3000..3500)]).unwrap();

@@ -8,6 +8,7 @@ mod naive;
 mod setup;
 mod shared;
 mod stats;
+mod together;
 
 use naive::{Handle, Naive, URGENCIES};
 use proptest::prelude::*;
