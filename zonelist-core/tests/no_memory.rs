@@ -245,6 +245,37 @@ fn zones_and_allocators_without_memory_for_them_are_not_made() {
     }
 }
 
+/// A machine's allocator: what it is made of, and the frames that it boots with.
+#[test]
+fn a_machine_without_memory_for_its_allocator_is_not_booted() {
+    let state = state();
+    let published = || Published::<_, FullFence, 2>::new(StopWorld::new(Slots::boxed(state.capacity())));
+    let frames = |published| AllocatorFrames::<_, _, Spin, 2>::of(published, &state);
+    for for_good in [true, false] {
+        for number in 0.. {
+            let published = published();
+            let (made, failed) = failing(number, for_good, || frames(published).map(drop));
+            if failed == 0 {
+                assert_eq!(made, Ok(()));
+                assert!(number > 2);
+                break;
+            }
+            assert!(matches!(made, Err(SetupError::Zone(ZoneError::Heap { .. }))), "allocation {number}: {made:?}");
+        }
+        for number in 0.. {
+            let empty = frames(published()).unwrap();
+            let (booted, failed) = failing(number, for_good, || empty.boot(&state).map(drop));
+            if failed == 0 {
+                assert_eq!(booted, Ok(()));
+                assert!(number > 5);
+                break;
+            }
+            let error = HotplugError::Frames { block: 0, error: booted.expect_err("an allocation failed") };
+            assert_eq!(error.errno(), Errno::Nomem, "allocation {number}: {error}");
+        }
+    }
+}
+
 /// A pointer to a state is made by the first who looks at it, and is the same for all others.
 #[test]
 fn everybody_looks_at_one_state() {

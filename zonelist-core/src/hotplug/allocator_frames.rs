@@ -12,7 +12,8 @@ use core::ops::Range;
 use super::{Backing, Frames, FramesError, Limit, State, elsewhere::Elsewhere, undo::Undo};
 use crate::{
     MAX_ORDER, Marks, NodeId, Owners, PAGEBLOCK_FRAMES, PageAllocator, RangeError, RawLock, SetupError, Spin, Zone,
-    ZoneId, ZoneKind, ZoneMetadata, Zonelists,
+    ZoneError, ZoneId, ZoneKind, ZoneMetadata, Zonelists,
+    heap::NoMemory,
     publish::{Barrier, FullFence, PublishError, Published, Reclaim, Scheme},
     sync::{
         Backoff,
@@ -111,8 +112,8 @@ impl<'m, S: Scheme, B: Barrier, L: RawLock + Default, const SEATS: usize> Alloca
     /// A block that is added later must lie between those that its node has: see [`AllocatorFrames::with_room`].
     ///
     /// # Errors
-    /// A zone can't be made, or there is none; nothing says whose some frames are; or blocks are smaller than a
-    /// pageblock, in which frames come and go (Linux has no such blocks).
+    /// A zone can't be made, or there is none; nothing says whose some frames are; blocks are smaller than a pageblock,
+    /// in which frames come and go (Linux has no such blocks); or the heap has no room.
     pub fn of(published: Published<S, B, SEATS>, state: &State) -> Result<Self, SetupError> {
         Self::with_room(published, state, &[])
     }
@@ -132,8 +133,12 @@ impl<'m, S: Scheme, B: Barrier, L: RawLock + Default, const SEATS: usize> Alloca
         if (1..PAGEBLOCK_FRAMES as u64).contains(&pages) {
             return Err(SetupError::BlockPages { pages });
         }
-        let zone = |(id, span)| Zone::vacant(id, span, MAX_ORDER, L::default());
-        let zones = state.possible_zones(to_come).map(zone).collect::<Result<Vec<_>, _>>()?;
+        let mut zones = Vec::new();
+        for (id, span) in state.possible_zones(to_come) {
+            let bytes = size_of::<Zone<'m, L>>();
+            zones.try_reserve(1).map_err(|_| ZoneError::Heap { bytes })?;
+            zones.push(Zone::vacant(id, span, MAX_ORDER, L::default())?);
+        }
         Ok(Self::over(PageAllocator::boxed(published, zones)?))
     }
 }
@@ -176,8 +181,9 @@ impl<'m, S: Scheme, B: Barrier, L: RawLock, const SEATS: usize, O: Owners, K: Ba
     /// # Errors
     /// There is no memory for them, one of them is some zone's already, or nothing says whose they are.
     pub fn boot(self, state: &State) -> Result<Self, FramesError> {
+        state.owners_known()?;
         for id in state.zones().map(|info| info.size.zone) {
-            for frames in state.frames_of(id)? {
+            for frames in state.managed_parts(id).map_err(|NoMemory| FramesError::Heap)? {
                 self.zone(id)?.furnish()?;
                 self.backing.commit(id, frames.clone())?;
                 let backed = Undo::by(|| self.backing.release(id, frames.clone()));

@@ -4,7 +4,10 @@ use alloc::vec::Vec;
 use core::ops::Range;
 
 use super::{Block, BlockState, BootMemory, State, block::touches, data::Data};
-use crate::{NodeId, UnknownOwner, ZoneId};
+use crate::{
+    NodeId, UnknownOwner, ZoneId,
+    heap::{NoMemory, collected, or_abort},
+};
 
 impl State {
     /// Every zone that there can be, ascending, with the frames that it can ever have: for each node with a block, a
@@ -59,7 +62,11 @@ impl State {
     /// # Errors
     /// Nothing says whose some frames of the machine are.
     pub fn frames_of(&self, zone: ZoneId) -> Result<Vec<Range<u64>>, UnknownOwner> {
-        self.owners_known()?;
+        self.owners_known().map(|()| or_abort(self.managed_parts(zone)))
+    }
+
+    /// The same, where whose the frames are is known.
+    pub(super) fn managed_parts(&self, zone: ZoneId) -> Result<Vec<Range<u64>>, NoMemory> {
         let Some(info) = self.zones().find(|info| info.size.zone == zone) else { return Ok(Vec::new()) };
         // With each part, whether boot took nothing of it.
         let blocks = &self.0.blocks;
@@ -72,27 +79,25 @@ impl State {
             let usable = frames.start.saturating_add(block.memmap_pages).min(frames.end)..frames.end;
             (usable, blocks.without_boot_memory.binary_search(&block.number).is_ok())
         });
-        let mut parts: Vec<(Range<u64>, bool)> = fixed.chain(own).collect();
+        let mut parts: Vec<(Range<u64>, bool)> = collected(fixed.chain(own))?;
         parts.sort_unstable_by_key(|(part, _)| part.start);
         let there: u64 = parts.iter().map(|(part, _)| part.end - part.start).sum();
         let mut missing = there.saturating_sub(info.size.managed);
         // Only if nothing else is left, of those that hold none.
         for spared in [false, true] {
-            let part = |at: usize| match blocks.boot_memory() {
-                BootMemory::TopDown => parts.len() - 1 - at,
-                BootMemory::BottomUp => at,
-            };
-            for at in (0..parts.len()).map(part).collect::<Vec<usize>>() {
-                let (part, spare) = &mut parts[at];
-                let out = if *spare == spared { missing.min(part.end - part.start) } else { 0 };
-                match blocks.boot_memory() {
-                    BootMemory::TopDown => part.end -= out,
-                    BootMemory::BottomUp => part.start += out,
-                }
+            let mut parts = parts.iter_mut().filter(|(_, spare)| *spare == spared).map(|(part, _)| part);
+            loop {
+                let (part, top_down) = match blocks.boot_memory() {
+                    BootMemory::TopDown => (parts.next_back(), true),
+                    BootMemory::BottomUp => (parts.next(), false),
+                };
+                let Some(part) = part else { break };
+                let out = missing.min(part.end - part.start);
+                *part = if top_down { part.start..part.end - out } else { part.start + out..part.end };
                 missing -= out;
             }
         }
-        Ok(parts.into_iter().map(|(part, _)| part).filter(|part| !part.is_empty()).collect())
+        collected(parts.into_iter().map(|(part, _)| part).filter(|part| !part.is_empty()))
     }
 }
 

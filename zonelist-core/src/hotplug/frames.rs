@@ -99,6 +99,9 @@ pub enum FramesError {
     /// There is no memory for the zone's metadata.
     #[error(transparent)]
     Zone(#[from] ZoneError),
+    /// The heap has no room to work out which frames a zone has.
+    #[error("the heap has no room to say which frames a zone has; expected some")]
+    Heap,
     /// There is no seat for whoever moves pages.
     #[error(transparent)]
     Reader(#[from] ReaderError),
