@@ -14,7 +14,9 @@
 //! - **Real memory** (`std`): on Linux: [`Arena`], addresses for frames, with memory behind those that are online.
 //! - **Conformance** (`alloc`): the judge of all schemes, in [`conformance`].
 //!
-//! Without the features `std` and `alloc` nothing reaches for a heap or an operating system.
+//! Without the features `std` and `alloc` nothing reaches for a heap or an operating system, and no call comes to a panic.
+//! With them, zones, allocators and operations on a running machine say when the heap has no room; what else returns
+//! tables that it owns ends the process then, as `Vec` does.
 //!
 //! ```
 //! use zonelist_core::{*, publish::{FullFence, Published}};

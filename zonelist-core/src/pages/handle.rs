@@ -7,7 +7,7 @@ use super::{
 
 /// A movable page, as its user knows it. A copy does not keep it.
 ///
-/// It is a handle of the [`Movables`] that it came from, and of no others of the next 2^32 that are made; it ends with
+/// It is a handle of the [`Movables`](super::Movables) that it came from, and of no others of the next 2^32 that are made; it ends with
 /// its page, and a later handle is another one until the entry has had 2^49 pages (2^17 where a word has 32 bits).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Handle {

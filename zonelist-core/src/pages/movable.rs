@@ -167,7 +167,7 @@ impl Default for Movable {
 
 #[cfg(feature = "alloc")]
 impl<M: Mover> Movables<'_, M> {
-    /// Room for so many pages, on the heap; at most 2^32 - 1.
+    /// Room for so many pages, on the heap; at most 2^32 - 1. Ends the process, as `Vec` does, if the heap has less.
     #[must_use]
     pub fn boxed(mover: M, pages: usize) -> Self {
         let entries: Vec<Movable> = (0..pages.min(NONE as usize)).map(|_| Movable::new()).collect();

@@ -16,7 +16,9 @@
 //!   while that can be done, so that whole pageblocks come free when the movable ones go.
 //! - **Frames come and go**: a zone is made without any, over the span that it can ever have.
 //!   [`Zone::add`] and [`Zone::withdraw`] change which frames it manages; holes and what was
-//!   reserved at start are simply never added. [`Zone::isolate`] puts free frames out of reach.
+//!   reserved at start are simply never added. Which frames these are is known to the frame
+//!   ([`Zone::manages`]): a pageblock's word tells of one run of them, or of all but one run, and for
+//!   others there are bitmaps, as many as memory was given for. [`Zone::isolate`] puts free frames out of reach.
 //!   A [`Zone::vacant`] one has no metadata either, until its node comes.
 //! - **Marks**: [`Zone::set_marks`] and [`Zone::allows`].
 //!
