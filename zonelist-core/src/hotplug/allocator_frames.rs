@@ -89,13 +89,15 @@ pub struct AllocatorFrames<'m, S, B = FullFence, L = Spin, const SEATS: usize = 
     allocator: PageAllocator<'m, S, B, L, SEATS>,
     owners: O,
     backing: K,
-    retire: Option<Retire<'m, S, B, SEATS>>,
+    retire: Option<Retire<S, B, SEATS>>,
     /// Of zones whose nodes were removed: those freed, those kept.
     structures: [AtomicUsize; 2],
 }
 
-/// [`Published::retire`], where the scheme has it, of what a node's zones had: one of each kind at most.
-type Retire<'m, S, B, const SEATS: usize> = fn(&Published<S, B, SEATS>, [Option<ZoneMetadata<'m>>; ZoneKind::COUNT]);
+/// [`Published::retire`], where the scheme has it, of what a node's zones had: one of each kind at most. Of whichever
+/// lifetime, so that an allocator may be borrowed for as long as its zones.
+type Retire<S, B, const SEATS: usize> =
+    for<'m> fn(&Published<S, B, SEATS>, [Option<ZoneMetadata<'m>>; ZoneKind::COUNT]);
 
 /// What became of the metadata of zones whose nodes were removed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -172,7 +174,7 @@ impl<'m, S: Scheme, B: Barrier, L: RawLock, const SEATS: usize, O: Owners, K: Ba
     where
         S: Reclaim,
     {
-        self.retire = Some(Published::retire);
+        self.retire = Some(|published, metadata| published.retire(metadata));
         self
     }
 

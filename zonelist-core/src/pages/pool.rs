@@ -4,7 +4,10 @@
 use alloc::vec::Vec;
 use core::{
     fmt,
+    marker::PhantomData,
+    mem::transmute,
     ops::Deref,
+    ptr,
     // Not that of the models: it orders nothing, and a static one lives from one interleaving to the next.
     sync::atomic::{AtomicUsize, Ordering::Relaxed},
 };
@@ -34,6 +37,34 @@ impl<T> Deref for Store<'_, T> {
             #[cfg(feature = "alloc")]
             Self::Owned(things) => things,
         }
+    }
+}
+
+/// The zones of an allocator. Of a longer lifetime, they are as good as of a shorter one, as a zone by itself is not: so
+/// an allocator may be borrowed for as long as its zones, though something is done when it is dropped.
+pub(super) struct Zones<'m, L> {
+    /// Which `'m` they are of is only in the second field.
+    zones: Store<'m, Zone<'static, L>>,
+    of: PhantomData<&'m ()>,
+}
+
+impl<'m, L> Zones<'m, L> {
+    /// Of zones that are never moved.
+    pub(super) fn new(zones: Store<'m, Zone<'m, L>>) -> Self {
+        // SAFETY: the same zones, which are only shown again for `'m` or less.
+        let zones = unsafe { transmute::<Store<'m, Zone<'m, L>>, Store<'m, Zone<'static, L>>>(zones) };
+        Self { zones, of: PhantomData }
+    }
+}
+
+impl<'m, L> Deref for Zones<'m, L> {
+    type Target = [Zone<'m, L>];
+
+    #[inline(always)]
+    fn deref(&self) -> &[Zone<'m, L>] {
+        // SAFETY: the same zones, of `'m` or more. That they are said to be of less is as good, since a zone never gets
+        // memory of the caller's later; what it gives away is then of `'m`.
+        unsafe { transmute::<&[Zone<'static, L>], &[Zone<'m, L>]>(&self.zones) }
     }
 }
 
@@ -99,7 +130,7 @@ const NONE: u16 = u16::MAX;
 
 /// The zones and what belongs to them.
 pub(super) struct Pool<'m, L> {
-    pub(super) zones: Store<'m, Zone<'m, L>>,
+    pub(super) zones: Zones<'m, L>,
     /// By a zone's index, its place in `zones`.
     slots: Store<'m, u16>,
     /// Seat by seat, a cache for each zone.
@@ -107,8 +138,9 @@ pub(super) struct Pool<'m, L> {
     /// The number of the first zone in a page. Other allocators have other numbers, so that their pages are none of ours.
     first: usize,
     pub(super) on_low: Option<fn(ZoneId, usize)>,
-    /// What is done with pages that are in caches when the allocator goes.
-    leave: fn(&Self),
+    /// What is done, with a pointer to this, with pages that are in caches when the allocator goes. (Not with a reference:
+    /// that would have lifetimes be just what they are.)
+    leave: unsafe fn(*const ()),
 }
 
 /// The first of some numbers for so many zones of an allocator, which pages name them by. They begin at a multiple of a
@@ -159,12 +191,12 @@ impl<'m, L: RawLock> Pool<'m, L> {
 
     /// Of parts that were checked.
     pub(super) fn new(zones: Store<'m, Zone<'m, L>>, slots: Store<'m, u16>, caches: Store<'m, PageCache>) -> Self {
-        let leave = match zones {
+        let leave: unsafe fn(*const ()) = match zones {
             Store::Given(_) => Self::empty_caches,
             #[cfg(feature = "alloc")]
-            Store::Owned(_) => |_: &Self| {},
+            Store::Owned(_) => |_| {},
         };
-        let first = numbers(zones.len());
+        let (first, zones) = (numbers(zones.len()), Zones::new(zones));
         Self { zones, slots, caches, first, on_low: None, leave }
     }
 
@@ -205,9 +237,14 @@ impl<'m, L: RawLock> Pool<'m, L> {
     }
 
     /// Gives back what handles that were leaked have left in their caches: the zones outlive the allocator.
-    fn empty_caches(&self) {
-        for (slot, zone) in self.zones.iter().enumerate() {
-            for cache in self.caches_of(slot) {
+    ///
+    /// # Safety
+    /// It is of such a pool, which nobody else uses.
+    unsafe fn empty_caches(pool: *const ()) {
+        // SAFETY: as the caller promises, for any lifetime.
+        let pool = unsafe { &*pool.cast::<Self>() };
+        for (slot, zone) in pool.zones.iter().enumerate() {
+            for cache in pool.caches_of(slot) {
                 // SAFETY: called by `drop` alone, which has the pool to itself: no handle is left that borrows it,
                 // nor anybody who has borrowed a drawer.
                 unsafe { Hands::on(cache) }.empty_into(zone);
@@ -245,7 +282,8 @@ fn common<L: RawLock>(zone: &Zone<'_, L>, others: &[Zone<'_, L>]) -> Option<((Zo
 
 impl<L> Drop for Pool<'_, L> {
     fn drop(&mut self) {
-        (self.leave)(self);
+        // SAFETY: this is the pool, and it goes.
+        unsafe { (self.leave)(ptr::from_ref(self).cast()) };
     }
 }
 
@@ -253,6 +291,6 @@ impl<L> fmt::Debug for Pool<'_, L> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { zones, slots, caches, .. } = self;
         let f = &mut f.debug_struct("Pool");
-        f.field("zones", zones).field("slots", slots).field("caches", caches).finish_non_exhaustive()
+        f.field("zones", &&**zones).field("slots", slots).field("caches", caches).finish_non_exhaustive()
     }
 }

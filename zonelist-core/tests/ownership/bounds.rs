@@ -11,10 +11,10 @@ use zonelist_core::{
         AllocatorFrames, BlockState, Blocks, Errno, Frames as _, FramesError, HotplugError, OnlineTo, Operation,
         RunningMachine, State,
     },
-    publish::Published,
+    publish::{FullFence, Published},
 };
 
-use super::{Frames, all_frames, block, booted, full, machine, node, ranges_of, zone};
+use super::{Frames, SEATS, Scheme, all_frames, block, booted, full, machine, node, ranges_of, zone};
 
 const LIMIT: u64 = 8192;
 
@@ -214,4 +214,18 @@ fn half_a_pageblock_comes_and_goes_where_it_has_no_neighbour() {
         assert_eq!(free(), there);
     }
     assert_eq!(ranges_of(&all_frames(&running), normal), [0..512, 768..1024, 1280..1536]);
+}
+
+/// What uses a machine that is borrowed for as long as its zones are.
+struct User<'a>(&'a RunningMachine<AllocatorFrames<'a, Scheme, FullFence, Spin, SEATS>>);
+
+/// Something is done when an allocator is dropped. That need not be said of a machine either.
+#[test]
+fn a_machine_is_lent_for_as_long_as_its_zones() {
+    let state = state();
+    let frames = roomy(&state).reclaiming();
+    let running = RunningMachine::new(state, frames).unwrap();
+    let user = User(&running);
+    user.0.apply(&Operation::Offline { block: 1 }).unwrap();
+    assert_eq!(user.0.state().zones().map(|info| info.size.managed).sum::<u64>(), 3 * 1024);
 }

@@ -3,8 +3,10 @@
 use std::{array, slice, thread};
 
 use zonelist_core::{
-    MAX_ORDER, PageAllocator, PageCache, RangeError, SetupError, Slot, Slots, Spin, StopWorld, Zone, ZoneId,
+    Lists, Local, MAX_ORDER, PageAllocator, PageCache, PageRequest, RangeError, Row, SetupError, Slot, Slots, Spin,
+    StopWorld, Zone, ZoneId,
     ZoneKind::{Dma32, Movable, Normal},
+    Zoneref,
     publish::{FullFence, Published},
 };
 
@@ -96,4 +98,38 @@ fn what_two_zones_take_at_once_one_has() {
             assert_eq!(allocator.zones().iter().filter(|zone| zone.manages(pfn)).count(), 1, "frame {pfn}");
         }
     }
+}
+
+/// What uses an allocator that is borrowed for as long as its zones are.
+struct User<'a> {
+    allocator: &'a PageAllocator<'a, Scheme, FullFence, Spin, 2>,
+    local: Local<'a, 'a, Scheme, FullFence, Spin, 2>,
+}
+
+/// Something is done when an allocator is dropped. That need not be said: it may have been lent out until then.
+#[test]
+fn an_allocator_is_lent_for_as_long_as_its_zones() {
+    let (mut index, mut caches) = ([0; 64], [const { PageCache::new() }; 2]);
+    let mut words = [0; Zone::<Spin>::words(0, FRAMES)];
+    let id = ids()[1];
+    let zones = [Zone::new(id, 0..FRAMES, MAX_ORDER, &mut words, Spin::new()).unwrap()];
+    zones[0].add(0..FRAMES).unwrap();
+    {
+        let entries = [Zoneref::new(id)];
+        let lists = Lists::new(&entries, &[Row { start: 0, len: 1, own: 1 }]).unwrap();
+        let on_heap = PageAllocator::boxed(published(), super::setup::zones()).unwrap();
+        let given = PageAllocator::new(published(), &zones, &mut index, &mut caches).unwrap();
+        given.published().publish(lists).unwrap();
+        let mut user = User { allocator: &given, local: given.local().unwrap() };
+        let class = user.allocator.class(&PageRequest::up_to(Normal)).unwrap();
+        let page = user.local.alloc(id.node(), &class).unwrap();
+        user.local.free(page).unwrap();
+        // Its pages are in its caches, until the allocator is dropped.
+        std::mem::forget(user);
+        assert!(zones[0].free_pages() < zones[0].managed());
+        let other = User { allocator: &on_heap, local: on_heap.local().unwrap() };
+        assert_eq!(other.allocator.zones().len(), 4);
+        drop(other);
+    }
+    assert_eq!(zones[0].free_pages(), zones[0].managed());
 }
