@@ -187,10 +187,7 @@ impl<'m, S: Scheme, B: Barrier, L: RawLock, const SEATS: usize, O: Owners, K: Ba
         for id in state.zones().map(|info| info.size.zone) {
             for frames in state.managed_parts(id).map_err(|NoMemory| FramesError::Heap)? {
                 self.zone(id)?.furnish()?;
-                self.backing.commit(id, frames.clone())?;
-                let backed = Undo::by(|| self.backing.release(id, frames.clone()));
-                self.allocator.add(id, frames.clone())?;
-                backed.keep();
+                self.add(id, &frames)?;
             }
         }
         Ok(self)
@@ -223,6 +220,20 @@ impl<'m, S: Scheme, B: Barrier, L: RawLock, const SEATS: usize, O: Owners, K: Ba
 
     fn zone(&self, zone: ZoneId) -> Result<&Zone<'m, L>, FramesError> {
         self.allocator.zone(zone).ok_or(FramesError::NoZone { zone })
+    }
+
+    /// Takes frames into a zone, with memory behind them. First they are the zone's: what is behind frames of another
+    /// must not be touched.
+    fn add(&self, id: ZoneId, frames: &Range<u64>) -> Result<(), FramesError> {
+        let zone = self.zone(id)?;
+        zone.add(frames.clone())?;
+        let added = Undo::by(|| {
+            // Nobody has one yet: they are out of reach, or there is no handle yet.
+            let _ = zone.withdraw(frames.clone());
+        });
+        self.backing.commit(id, frames.clone())?;
+        added.keep();
+        Ok(())
     }
 
     /// Moves pages and waits for others, until all these frames, which are isolated, are free.
@@ -271,10 +282,7 @@ impl<S: Scheme, B: Barrier, L: RawLock, const SEATS: usize, O: Owners, K: Backin
         let blocks = own_pageblocks(zone, &frames)?;
         zone.isolate(blocks.clone())?;
         let isolated = Undo::by(|| rejoin(zone, &blocks));
-        self.backing.commit(id, frames.clone())?;
-        let backed = Undo::by(|| self.backing.release(id, frames.clone()));
-        self.allocator.add(id, frames.clone())?;
-        backed.keep();
+        self.add(id, &frames)?;
         isolated.keep();
         Ok(())
     }

@@ -1,15 +1,15 @@
 //! Frames that are brought, given, taken and released in any order and of any range: what can't be is refused, and no
 //! frame has two owners.
 
-use std::{collections::BTreeMap, ops::Range};
+use std::{cell::RefCell, collections::BTreeMap, ops::Range};
 
 use proptest::{collection::vec, prelude::*};
 use zonelist_core::{
     MAX_ORDER, Mobility, PageAllocator, Slots, Spin, StopWorld, Zone, ZoneId,
     ZoneKind::{Movable, Normal},
     hotplug::{
-        AllocatorFrames, BlockState, Blocks, Errno, Frames as _, FramesError, HotplugError, OnlineTo, Operation,
-        RunningMachine, State,
+        AllocatorFrames, Backing, BackingError, BlockState, Blocks, Errno, Frames as _, FramesError, HotplugError,
+        OnlineTo, Operation, RunningMachine, State,
     },
     publish::{FullFence, Published},
 };
@@ -214,6 +214,46 @@ fn half_a_pageblock_comes_and_goes_where_it_has_no_neighbour() {
         assert_eq!(free(), there);
     }
     assert_eq!(ranges_of(&all_frames(&running), normal), [0..512, 768..1024, 1280..1536]);
+}
+
+/// What memory there is behind frames.
+#[derive(Default)]
+struct Memory(RefCell<Vec<(bool, Range<u64>)>>);
+
+impl Backing for Memory {
+    fn commit(&self, _: ZoneId, frames: Range<u64>) -> Result<(), BackingError> {
+        if frames.start == 6144 {
+            return Err(BackingError { frames: (frames.start, frames.end), errno: 12 });
+        }
+        self.0.borrow_mut().push((true, frames));
+        Ok(())
+    }
+
+    fn release(&self, _: ZoneId, frames: Range<u64>) {
+        self.0.borrow_mut().push((false, frames));
+    }
+}
+
+/// Frames that are there already, or are another zone's, keep the memory that is behind them; and where there is none for
+/// new ones, they do not come.
+#[test]
+fn what_is_refused_touches_no_memory() {
+    let (state, memory, ids) = (state(), Memory::default(), ids());
+    let published = Published::new(StopWorld::new(Slots::boxed(state.capacity())));
+    let room = [0, 1].map(|number| (node(number), 0..LIMIT));
+    let frames: Frames = AllocatorFrames::with_room(published, &state, &room).unwrap();
+    let frames = frames.with_backing(&memory).boot(&state).unwrap();
+    let booted = [(true, 0..1024), (true, 1024..2048), (true, 4096..5120), (true, 5120..6144)];
+    assert_eq!(*memory.0.borrow(), booted);
+    for (at, range) in [(0, 0..1024), (0, 1024..3072), (2, 0..1024), (1, 1536..2560), (3, 4096..5120)] {
+        assert!(frames.bring(ids[at], range.clone()).is_err(), "{range:?}");
+    }
+    assert_eq!(*memory.0.borrow(), booted);
+    let none = frames.bring(ids[3], 6144..7168).unwrap_err();
+    assert!(none.to_string().contains("no memory behind frames 6144 to 7168"), "{none}");
+    assert_eq!((frames.allocator().zone(ids[3]).unwrap().managed(), memory.0.borrow().len()), (0, 4));
+    assert!(frames.boot(&state).is_err(), "it is there");
+    assert_eq!(*memory.0.borrow(), booted);
 }
 
 /// What uses a machine that is borrowed for as long as its zones are.
