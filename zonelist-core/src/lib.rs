@@ -50,6 +50,7 @@ extern crate alloc;
 extern crate std;
 
 mod capacity;
+mod hint;
 mod id;
 mod lists;
 mod lock;

@@ -16,7 +16,7 @@
 //! `Slots`, and an empty slot is the only one with bit 0, which is in no [`Set`]. So a slot whose bit is
 //! set is not empty, and a walk looks for the end only where a bit is not set.
 
-use core::{hint::cold_path, marker::PhantomData, ops::Range};
+use core::{marker::PhantomData, ops::Range};
 
 #[cfg(feature = "alloc")]
 use alloc::boxed::Box;
@@ -24,6 +24,7 @@ use alloc::boxed::Box;
 use crate::{
     Capacity, CapacityError, Lists, NodeId, Request, Scope, Slot, Storage, ZoneKind, Zoneref,
     capacity::Layout,
+    hint::cold_path,
     sync::{
         atomic::{AtomicUsize, Ordering},
         const_fn,

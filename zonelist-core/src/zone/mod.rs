@@ -177,8 +177,7 @@ impl<'m, L: RawLock> Zone<'m, L> {
         let (lines, words) = words.split_at_mut(8 * layout.blocks);
         let (blocks, words) = words.split_at_mut(layout.blocks);
         let (sets, _checked) = words.split_at_mut(Shelves::words(layout.blocks));
-        let (lines, _) = lines.as_chunks_mut();
-        let frames = Frames::new(Memory::Given(lines), Memory::Given(blocks), Memory::Given(sets));
+        let frames = Frames::new(Memory::Given(line::lines(lines)), Memory::Given(blocks), Memory::Given(sets));
         #[cfg(feature = "checked")]
         let frames = Frames { handed_out: checked::HandedOut::new(Memory::Given(_checked)), ..frames };
         Ok(Self::over(id, span, max_order, frames, lock))

@@ -174,7 +174,7 @@ impl Pair {
             (pfn / BLOCK * BLOCK..(pfn / BLOCK + 1) * BLOCK)
                 .all(|pfn| !self.is(pfn, Frame::Free) && !self.is(pfn, Frame::Used))
         };
-        let nonsense = order > self.zone.max_order() || !pfn.is_multiple_of(1 << order) || pfns.clone().any(no_block);
+        let nonsense = order > self.zone.max_order() || pfn % (1 << order) != 0 || pfns.clone().any(no_block);
         let not_live = cfg!(feature = "checked") && !self.live.contains(&(pfn, order));
         if some_free || nonsense || not_live || !SPAN.contains(&pfn) {
             self.zone.free(pfn, order).unwrap_err();

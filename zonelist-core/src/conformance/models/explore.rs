@@ -114,7 +114,9 @@ fn leave_timelines() {
         panic::set_hook(Box::new(move |panic| {
             let (model, number) = Log::read(|log| log.model.clone());
             if number > 0 {
-                let what = panic.payload_as_str().unwrap_or("a panic");
+                let text = panic.payload().downcast_ref::<&str>().copied();
+                let text = text.or_else(|| panic.payload().downcast_ref::<String>().map(String::as_str));
+                let what = text.unwrap_or("a panic");
                 let timeline = Timeline::so_far(what, None);
                 let told =
                     timeline.write("panic").map_or_else(|error| error.to_string(), |at| at.display().to_string());
