@@ -9,6 +9,7 @@
 //! in their middle and let others run, and publishers let others run now and then.
 
 use std::{
+    boxed::Box,
     panic::resume_unwind,
     println,
     sync::{
@@ -154,14 +155,10 @@ impl<'a, S: Scheme, B: Barrier, const SEATS: usize> Stress<'a, S, B, SEATS> {
             walking: AtomicUsize::new(self.load.readers),
         };
         let (walkers, publishers) = (&mut self.walkers, &mut self.publishers);
-        thread::scope(|scope| {
-            let mut threads = Vec::new();
-            threads.extend(walkers.iter_mut().map(|walker| scope.spawn(|| walker.run(burst))));
-            threads.extend(publishers.iter_mut().map(|publisher| scope.spawn(|| publisher.run(burst))));
-            // All are joined, also behind one that failed.
-            let ends = threads.into_iter().map(|thread| thread.join().unwrap_or_else(|panic| resume_unwind(panic)));
-            ends.fold(Ok(()), Result::and)
-        })
+        let mut jobs = Vec::<Job<'_>>::new();
+        walkers.iter_mut().for_each(|walker| jobs.push(Box::new(|| walker.run(burst))));
+        publishers.iter_mut().for_each(|publisher| jobs.push(Box::new(|| publisher.run(burst))));
+        together(jobs)
     }
 
     fn judge(&mut self) -> Result<(), StressError> {
@@ -208,6 +205,20 @@ struct Burst<'a, 'b, S, B, const SEATS: usize> {
     start: Meeting,
     /// Readers that are not done.
     walking: AtomicUsize,
+}
+
+/// What one thread of a burst does.
+type Job<'j> = Box<dyn FnOnce() -> Result<(), StressError> + Send + 'j>;
+
+/// Runs each job on a thread of its own. Takes boxes, so that the start of a thread, which is a good
+/// deal of code, is not compiled for each scheme.
+fn together(jobs: Vec<Job<'_>>) -> Result<(), StressError> {
+    thread::scope(|scope| {
+        let threads: Vec<_> = jobs.into_iter().map(|job| scope.spawn(job)).collect();
+        // All are joined, also behind one that failed.
+        let ends = threads.into_iter().map(|thread| thread.join().unwrap_or_else(|panic| resume_unwind(panic)));
+        ends.fold(Ok(()), Result::and)
+    })
 }
 
 /// The one clock of all threads.
