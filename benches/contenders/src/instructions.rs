@@ -38,16 +38,20 @@ pub enum Probe {
     Toggle8,
     /// The same of 52 zones, with a hundred readers.
     Toggle52,
+    /// Not a read: lists of eight zones are replaced by lists of seven, and those by these, beside a reader
+    /// that is between walks.
+    Publish8,
 }
 
 impl Probe {
-    const NAMES: [(Self, &str); 6] = [
+    const NAMES: [(Self, &str); 7] = [
         (Self::FirstZone, "first-zone"),
         (Self::Walk64, "walk-64"),
         (Self::Walk52, "walk-52"),
         (Self::Sparse52, "sparse-52"),
         (Self::Toggle8, "toggle-8"),
         (Self::Toggle52, "toggle-52"),
+        (Self::Publish8, "publish-8"),
     ];
 
     fn name(self) -> &'static str {
@@ -60,13 +64,18 @@ impl Probe {
     /// The scheme can't be set up. A name that is no scheme's is `None`.
     pub fn run(self, contender: &str, loops: usize) -> Option<Result<u32, SetupError>> {
         let lists = synthetic(match self {
-            Self::FirstZone | Self::Toggle8 => 8,
+            Self::FirstZone | Self::Toggle8 | Self::Publish8 => 8,
             Self::Walk64 => 64,
             Self::Walk52 | Self::Sparse52 | Self::Toggle52 => 52,
         });
         match self {
             Self::Toggle8 => return (contender == "Presence").then(|| toggle(lists.lists(), 1, loops)),
             Self::Toggle52 => return (contender == "Presence").then(|| toggle(lists.lists(), 100, loops)),
+            Self::Publish8 => {
+                let scheme = contender.parse::<SchemeId>().ok()?;
+                let shorter = synthetic(7);
+                return Some(scheme.visit(&mut Publishes { versions: [lists.lists(), shorter.lists()], loops }));
+            }
             _ => (),
         }
         let made = match (contender.parse::<SchemeId>(), contender.strip_suffix(BY_HAND)) {
@@ -126,6 +135,32 @@ fn toggle(lists: Lists<'_>, readers: usize, loops: usize) -> Result<u32, SetupEr
         published.set_present(zone, turn % 2 == 1)?;
     }
     Ok(readers.len() as u32)
+}
+
+/// Publishes versions in turn, [`READS`] times a loop.
+struct Publishes<'l> {
+    versions: [Lists<'l>; 2],
+    loops: usize,
+}
+
+impl Visitor for Publishes<'_> {
+    type Output = Result<u32, SetupError>;
+
+    const MOST_ZONES: usize = 8;
+
+    fn capacity(&self) -> Capacity {
+        Capacity::of(self.versions[0])
+    }
+
+    fn visit<S: Buildable, B: Barrier>(&mut self) -> Self::Output {
+        let published: Published<S, B, SEATS> = Published::new(S::build(self.capacity()));
+        published.publish(self.versions[0])?;
+        let mut reader = published.reader()?;
+        for turn in 0..self.loops * READS {
+            reader.offline(|| published.publish(self.versions[turn % 2]))?;
+        }
+        Ok(self.loops as u32)
+    }
 }
 
 /// Behind a scheme's name: its twin by hand.

@@ -1,4 +1,4 @@
-//! The cargo that tests run, for builds of their own: in `tests/`.
+//! What tests of several packages need: which set is asked for, and a cargo for builds of their own, as in `tests/`.
 
 use std::{env, path::Path, process::Command};
 
@@ -16,4 +16,16 @@ pub fn cargo(target: &Path) -> Command {
     }
     cargo.env("CARGO_TARGET_DIR", target);
     cargo
+}
+
+/// Whether the long set is asked for, by `ZONELIST_LONG`: `cargo xtask long` sets it.
+#[must_use]
+pub fn is_long() -> bool {
+    env::var_os("ZONELIST_LONG").is_some()
+}
+
+/// How often something random is tried: so often in the long set, and a number of times less often in the short one.
+#[must_use]
+pub fn cases(long: u32, less: u32) -> u32 {
+    if is_long() { long } else { long.div_ceil(less) }
 }

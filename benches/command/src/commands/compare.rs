@@ -2,13 +2,13 @@
 
 use std::{process::ExitCode, time::Duration};
 
-use zonelist_contenders::timing::Timing;
+use zonelist_contenders::{consistency::Pressure, timing::Timing};
 use zonelist_schemes::{SEATS, workload::Toggle};
 
 use super::CommandError;
 use crate::{
     cli::{MachineArgs, SchemeArgs, seconds},
-    compare::{PeerReport, Pressure, RawReport, Report, Requests, SchemeReport},
+    compare::{PeerReport, RawReport, Report, Requests, SchemeReport},
     output::OutputArgs,
     progress::bar,
 };

@@ -13,12 +13,12 @@ pub mod zoneinfo;
 use std::process::ExitCode;
 
 use clap::Subcommand;
-use zonelist_contenders::contender::SetupError;
+use zonelist_contenders::{consistency::PressureError, contender::SetupError};
 use zonelist_machines::{ReadError, replay::ReplayError};
 use zonelist_pools::{RoundError, TrialError};
 use zonelist_schemes::allocator::AllocatorError;
 
-use crate::{compare::PressureError, output::OutputError};
+use crate::output::OutputError;
 
 /// What the command can do.
 #[derive(Debug, Subcommand)]

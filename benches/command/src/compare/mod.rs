@@ -1,11 +1,9 @@
 //! The comparison: what readers pay, what writers pay, and what walks and requests under a constant
 //! writer come to.
 
-mod consistency;
 mod refusals;
 mod report;
 
-pub use consistency::{Consistency, Pressure, PressureError};
 pub use refusals::{Refusals, Requests};
-pub use report::{Counts, PeerReport, PublishCost, RawReads, RawReport, Report, SchemeReport, table};
+pub use report::{Counts, PeerReport, RawReads, RawReport, Report, SchemeReport, table};
 pub(crate) use report::{as_text, count};

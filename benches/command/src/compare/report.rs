@@ -4,23 +4,17 @@ use std::{collections::BTreeMap, fmt};
 
 use comfy_table::{CellAlignment, Table, presets::UTF8_HORIZONTAL_ONLY};
 use serde::Serialize;
-use zonelist_contenders::timing::{Timed, WALKS};
+use zonelist_contenders::{
+    consistency::{Consistency, PublishCost},
+    timing::{Timed, WALKS},
+};
 use zonelist_core::{
     conformance::Tally,
     publish::{Facts, Guarantee},
 };
 use zonelist_schemes::measure::{Floor, Measure};
 
-use super::{Consistency, Refusals};
-
-/// What a publish takes while others walk, in nanoseconds.
-#[derive(Clone, Copy, PartialEq, Debug, Serialize)]
-pub struct PublishCost {
-    /// The median.
-    pub ns: u64,
-    /// One in a hundred takes longer.
-    pub p99_ns: u64,
-}
+use super::Refusals;
 
 /// A comparison.
 #[derive(Clone, Debug, Serialize)]

@@ -2,7 +2,6 @@
 
 use std::{collections::HashSet, fs, path::Path, sync::LazyLock};
 
-use crate::folder::{FOLDER, write_folder};
 use proptest::{prelude::*, sample::Index};
 use serde_json::{Value, json};
 use zonelist_core::{Machine, Rules};
@@ -11,6 +10,9 @@ use zonelist_machines::{
     computed::{order, zoneinfo},
     live, parse_list, sysfs,
 };
+use zonelist_verify::cases;
+
+use crate::folder::{FOLDER, write_folder};
 
 /// The shorter goldens: a mutation of them is as good and parsed sooner.
 static GOLDENS: LazyLock<Vec<Value>> = LazyLock::new(|| {
@@ -139,7 +141,7 @@ fn mutate(golden: &mut Value, place: &[Index], mutation: Mutation) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(3000))]
+    #![proptest_config(ProptestConfig::with_cases(cases(3000, 5)))]
 
     #[test]
     fn a_mutated_golden(base in any::<Index>(), mutations in prop::collection::vec(mutations(), 1..4)) {

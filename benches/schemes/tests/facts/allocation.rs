@@ -18,6 +18,7 @@ use zonelist_core::{
     publish::{Allocates, Barrier, Progress, Published, ReaderError, StalledReader},
 };
 use zonelist_schemes::{Buildable, SchemeId, Visitor};
+use zonelist_verify::cases;
 
 /// What publishes and walks reached for, in all.
 #[derive(Clone, Copy, Default, Debug)]
@@ -182,7 +183,8 @@ impl Visitor for Stall {
 fn what_is_kept_for_a_stalled_reader_is_bounded_where_the_scheme_says_so() {
     for scheme in SchemeId::all() {
         // Of those that keep more and more, no more than shows it.
-        let most = if scheme.facts().stalled_reader == StalledReader::Bounded { 1_000_000 } else { 20_000 };
+        let bounded = scheme.facts().stalled_reader == StalledReader::Bounded;
+        let most = if bounded { cases(1_000_000, 20) as usize } else { 20_000 };
         let [few, many] = [100, most].map(|publishes| scheme.visit(&mut Stall { publishes }));
         println!("{}: {few} bytes kept by 100 publishes, {many} by {most}", scheme.name());
         let measured = if many > 10 * few.max(1) { StalledReader::Unbounded } else { StalledReader::Bounded };

@@ -1,6 +1,17 @@
 //! What may hang or crash runs in a process of its own, one for each scheme.
 
-use std::{env, fmt::Display, io::Write, os::unix::process::ExitStatusExt, process::Command};
+use std::{
+    env,
+    fmt::Display,
+    io::Write,
+    os::unix::process::ExitStatusExt,
+    process::Command,
+    sync::{
+        Mutex,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
+    thread,
+};
 
 use zonelist_schemes::SchemeId;
 
@@ -43,19 +54,35 @@ pub(crate) fn verdicts(test: &str, body: impl Fn(SchemeId)) -> Vec<(SchemeId, St
             let signal = output.status.signal().map_or_else(String::new, |signal| format!(" of signal {signal}"));
             format!("dies{signal}: {}", last.unwrap_or("without a word"))
         };
-        let verdict = verdict.unwrap_or_else(died);
-        println!("{}: {verdict}", scheme.name());
-        (scheme, verdict)
+        verdict.unwrap_or_else(died)
     };
-    SchemeId::all().into_iter().map(verdict).collect()
+    // Most of the time is spent waiting for what hangs: a few at once.
+    let (next, verdicts) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
+    thread::scope(|scope| {
+        for _ in 0..AT_ONCE {
+            scope.spawn(|| {
+                while let Some(&scheme) = SchemeId::all().get(next.fetch_add(1, Relaxed)) {
+                    let verdict = verdict(scheme);
+                    verdicts.lock().expect("no panic").push((scheme, verdict));
+                }
+            });
+        }
+    });
+    let mut verdicts = verdicts.into_inner().expect("no panic");
+    verdicts.sort_unstable_by_key(|(scheme, _)| *scheme);
+    verdicts.iter().for_each(|(scheme, verdict)| println!("{}: {verdict}", scheme.name()));
+    verdicts
 }
+
+/// Processes at once: more would take the CPUs from one another, and look as if they hung.
+const AT_ONCE: usize = 3;
 
 /// Ends the process with `verdict` if `progress` stands still for some seconds. Never returns otherwise.
 pub(crate) fn watch(verdict: &str, progress: impl Fn() -> usize) -> ! {
     const STILL: u32 = 60;
     let (mut last, mut still) = (progress(), 0);
     loop {
-        std::thread::sleep(std::time::Duration::from_millis(100));
+        thread::sleep(std::time::Duration::from_millis(100));
         let now = progress();
         still = if now == last { still + 1 } else { 0 };
         last = now;

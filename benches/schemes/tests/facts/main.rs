@@ -5,6 +5,7 @@
 #![cfg(target_os = "linux")]
 
 mod allocation;
+mod alone;
 mod child;
 mod fork;
 mod heap;

@@ -11,15 +11,19 @@ use serde_json::Value;
 
 use zonelist_verify::cargo;
 
-use super::{PACKAGES, workspace};
+use super::workspace;
 
 /// Builds the models: each binary with the manifest of its package.
-pub(super) fn built() -> Vec<(PathBuf, PathBuf)> {
+pub(super) fn built(packages: &[&str]) -> Vec<(PathBuf, PathBuf)> {
     let mut cargo = cargo(&Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("models"));
     cargo.env("RUSTFLAGS", "--cfg loom --cfg crossbeam_loom").current_dir(workspace());
-    cargo.args(["test", "--locked", "--profile", "loom", "--features", "zonelist-epoch/loom,zonelist-core/model"]);
+    // A feature can only be asked of a package that is built.
+    let features = [("zonelist-epoch", "zonelist-epoch/loom"), ("zonelist-core", "zonelist-core/model")];
+    let features = features.into_iter().filter(|(package, _)| packages.contains(package));
+    let features: Vec<&str> = features.map(|(_, feature)| feature).collect();
+    cargo.args(["test", "--locked", "--profile", "loom", "--features", &features.join(",")]);
     cargo.args(["--test", "loom", "--no-run", "--message-format", "json-render-diagnostics"]);
-    cargo.args(PACKAGES.iter().flat_map(|package| ["--package", package]));
+    cargo.args(packages.iter().flat_map(|package| ["--package", package]));
     let output = cargo.stderr(Stdio::inherit()).output().expect("cargo runs");
     assert!(output.status.success(), "the models do not build");
     let messages = String::from_utf8(output.stdout).expect("messages in UTF-8");
@@ -62,22 +66,25 @@ pub(super) struct Site {
     pub(super) ordering: String,
 }
 
-/// One of the models' binaries, in an environment of its own.
-pub(super) fn command(binary: &Path, package: &str) -> Command {
+/// One of the models' binaries, in an environment of its own; explored within the bounds of the short set, or not.
+pub(super) fn command(binary: &Path, package: &str, short: bool) -> Command {
     let mut command = Command::new(binary);
     env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("LOOM_")).for_each(|(name, _)| {
         command.env_remove(name);
     });
     command.env_remove("ZONELIST_MUTANT").current_dir(workspace().join(package));
+    if short {
+        command.env("ZONELIST_MODELS", "short");
+    }
     command
 }
 
 impl Run {
-    pub(super) fn of(package: &'static str, binaries: &[(PathBuf, PathBuf)]) -> Self {
+    pub(super) fn of(package: &'static str, binaries: &[(PathBuf, PathBuf)], short: bool) -> Self {
         let manifest = |path: &Path| path.parent().is_some_and(|folder| folder.ends_with(package));
         let binary = binaries.iter().find(|(_, path)| manifest(path)).map(|(binary, _)| binary.clone());
         let binary = binary.expect("each package has its models");
-        let mut run = command(&binary, package);
+        let mut run = command(&binary, package, short);
         let output = run.env("ZONELIST_SITES", "").arg("--nocapture").stderr(Stdio::inherit()).output();
         let output = output.expect("the models run");
         let said = String::from_utf8_lossy(&output.stdout);

@@ -17,6 +17,7 @@ use zonelist_machines::{
     replay::{blocks, operation_of, outcome},
 };
 use zonelist_schemes::Buildable;
+use zonelist_verify::cases;
 
 use super::{
     naive::{Naive, Op, Outcome},
@@ -162,7 +163,7 @@ fn managed_pages(running: &Running) -> u64 {
 
 #[test]
 fn the_real_machine_is_the_naive_one() {
-    let config = ProptestConfig { cases: 1500, failure_persistence: None, ..ProptestConfig::default() };
+    let config = ProptestConfig { cases: cases(1500, 5), failure_persistence: None, ..ProptestConfig::default() };
     let mut runner = TestRunner::new(config);
     let compared = AtomicU64::new(0);
     let run = runner.run(&machines_and_ops(), |(golden, ops)| {

@@ -10,7 +10,14 @@ use zonelist_core::{
 };
 use zonelist_schemes::{Buildable, SEATS, Visitor, workload::Toggle};
 
-use super::PublishCost;
+/// What a publish takes while others walk, in nanoseconds.
+#[derive(Clone, Copy, PartialEq, Debug, serde::Serialize)]
+pub struct PublishCost {
+    /// The median.
+    pub ns: u64,
+    /// One in a hundred takes longer.
+    pub p99_ns: u64,
+}
 
 /// A scheme's run under a constant publisher.
 #[derive(Clone, Copy, Debug)]
