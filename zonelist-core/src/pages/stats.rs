@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// What is to be said of one zone. Counts are since the start, and of pages or requests; what
-/// others change meanwhile may be a little old.
+/// others change meanwhile may be a little old. Counts of requests wrap around at the CPU's word.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ZoneStats {
     /// The zone.
