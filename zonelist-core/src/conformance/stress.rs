@@ -13,10 +13,7 @@ use std::{
     println,
     sync::{
         Barrier as Meeting,
-        atomic::{
-            AtomicU64, AtomicUsize,
-            Ordering::{AcqRel, Relaxed},
-        },
+        atomic::{AtomicUsize, Ordering::Relaxed},
     },
     thread,
     time::{Duration, Instant},
@@ -211,16 +208,31 @@ struct Burst<'a, 'b, S, B, const SEATS: usize> {
 }
 
 /// The one clock of all threads.
+#[cfg(target_has_atomic = "64")]
 #[derive(Default, Debug)]
-struct Clock(AtomicU64);
+struct Clock(core::sync::atomic::AtomicU64);
+
+/// The one clock of all threads, where there are no atomics of 64 bits.
+#[cfg(not(target_has_atomic = "64"))]
+#[derive(Default, Debug)]
+struct Clock(std::sync::Mutex<u64>);
 
 impl Clock {
     /// A stamp that nobody else gets.
     ///
     /// Release and acquire, so that a lower stamp is also a stamp before: whatever ended below it is
     /// seen above it. A thread between two stamps is not ordered by them with what overlaps it.
+    #[cfg(target_has_atomic = "64")]
     fn stamp(&self) -> u64 {
-        self.0.fetch_add(1, AcqRel)
+        self.0.fetch_add(1, core::sync::atomic::Ordering::AcqRel)
+    }
+
+    /// The same: the lock orders one stamp with the next.
+    #[cfg(not(target_has_atomic = "64"))]
+    fn stamp(&self) -> u64 {
+        let mut next = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        *next += 1;
+        *next - 1
     }
 }
 
