@@ -145,7 +145,8 @@ impl Arena {
         // SAFETY: the part is mapped, and there is a byte for each page of it.
         let failed = unsafe { libc::mincore(start.as_ptr().cast(), bytes, there.as_mut_ptr()) } != 0;
         if failed {
-            return Err(ArenaError::System(Errno::NOMEM));
+            let error = std::io::Error::last_os_error();
+            return Err(ArenaError::System(Errno::from_io_error(&error).unwrap_or(Errno::NOMEM)));
         }
         Ok(there.iter().filter(|&&page| page & 1 != 0).count() as u64 * system as u64)
     }
