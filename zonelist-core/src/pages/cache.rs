@@ -176,7 +176,7 @@ impl PageCache {
 
     /// Blocks taken from stacks so far.
     pub(super) fn hits(&self) -> usize {
-        self.stacks.iter().map(Stack::taken).sum()
+        self.stacks.iter().map(Stack::taken).fold(0, usize::wrapping_add)
     }
 }
 

@@ -56,7 +56,7 @@ impl<'m, S: Scheme, B: Barrier, L: RawLock, const SEATS: usize> PageAllocator<'m
             free: zone.free_pages(),
             free_by_order: zone.free_by_order(),
             cached: caches().map(PageCache::pages).sum(),
-            hits: caches().map(PageCache::hits).sum(),
+            hits: caches().map(PageCache::hits).fold(0, usize::wrapping_add),
             misses: counters.misses.load(Relaxed),
             fallbacks: counters.fallbacks.load(Relaxed),
             failures: counters.failures.load(Relaxed),
