@@ -14,10 +14,7 @@ use std::{
     println,
     sync::{
         Barrier as Meeting,
-        atomic::{
-            AtomicU64, AtomicUsize,
-            Ordering::{AcqRel, Relaxed},
-        },
+        atomic::{AtomicUsize, Ordering::Relaxed},
     },
     thread,
     time::{Duration, Instant},
@@ -187,9 +184,11 @@ pub fn stressed<S: Scheme, B: Barrier, const SEATS: usize>(
     publishers: usize,
 ) -> Tally {
     let Sample { versions, requests } = Sample::default();
-    let load = Load { readers: 2, publishers, walks: 1000, versions: &versions, requests: &requests };
+    // Miri runs a thousandth as fast, and looks at each access: it needs no more than a few bursts.
+    let (walks, least) = if cfg!(miri) { (20, (200, 20)) } else { (1000, (20_000, 2_000)) };
+    let load = Load { readers: 2, publishers, walks, versions: &versions, requests: &requests };
     let mut stress = Stress::new(published, load).expect("room for the sample");
-    while stress.tally().walks < 20_000 || stress.publishes() < 2_000 {
+    while stress.tally().walks < least.0 || stress.publishes() < least.1 {
         stress.burst().expect("a burst");
     }
     println!("{}, {publishers} publishing: {} publishes; {}", S::FACTS.scheme, stress.publishes(), stress.tally());
@@ -222,16 +221,31 @@ fn together(jobs: Vec<Job<'_>>) -> Result<(), StressError> {
 }
 
 /// The one clock of all threads.
+#[cfg(target_has_atomic = "64")]
 #[derive(Default, Debug)]
-struct Clock(AtomicU64);
+struct Clock(core::sync::atomic::AtomicU64);
+
+/// The one clock of all threads, where there are no atomics of 64 bits.
+#[cfg(not(target_has_atomic = "64"))]
+#[derive(Default, Debug)]
+struct Clock(std::sync::Mutex<u64>);
 
 impl Clock {
     /// A stamp that nobody else gets.
     ///
     /// Release and acquire, so that a lower stamp is also a stamp before: whatever ended below it is
     /// seen above it. A thread between two stamps is not ordered by them with what overlaps it.
+    #[cfg(target_has_atomic = "64")]
     fn stamp(&self) -> u64 {
-        self.0.fetch_add(1, AcqRel)
+        self.0.fetch_add(1, core::sync::atomic::Ordering::AcqRel)
+    }
+
+    /// The same: the lock orders one stamp with the next.
+    #[cfg(not(target_has_atomic = "64"))]
+    fn stamp(&self) -> u64 {
+        let mut next = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        *next += 1;
+        *next - 1
     }
 }
 

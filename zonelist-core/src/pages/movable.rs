@@ -102,10 +102,14 @@ const GENERATION: u32 = 15;
 const NONE: u32 = u32::MAX;
 
 /// A movable page, as its user knows it. A copy does not keep it.
+///
+/// A copy that is used after the page was removed is refused, until its entry had 2^49 pages more (2^17
+/// on a 32-bit CPU): it then stands for the page that the entry has.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Handle {
     index: u32,
-    /// How many pages the entry had before, of which so many bits as its state has room for.
+    /// How many pages the entry had before, of which so many bits as its state has room for: 49, or 17
+    /// where a word is of 32 bits.
     generation: usize,
 }
 
@@ -345,10 +349,13 @@ impl<'m, M: Mover, L: RawLock> Movables<'m, M, L> {
 impl<M: Mover, L: RawLock> Owners for Movables<'_, M, L> {
     /// Looks at every entry. Passes over pages that somebody holds, or for which there is no other.
     fn move_away(&self, frames: &Range<u64>, exchange: &mut dyn Exchange) -> Result<(), Pinned> {
-        let pageblock = |pfn: u64| (pfn >> PAGEBLOCK_ORDER) as usize;
+        let pageblock = |pfn: u64| pfn >> PAGEBLOCK_ORDER;
         // From one before: the longest block is of two.
         let first = pageblock(frames.start).wrapping_sub(1);
         let count = pageblock(frames.end.saturating_sub(1)).wrapping_sub(first);
+        // Where a word is of 32 bits, pageblocks are told apart by their low bits: what is taken for
+        // another is looked at again below. The count must not lose any.
+        let (first, count) = (first as usize, usize::try_from(count).unwrap_or(usize::MAX));
         for (index, entry) in (0..).zip(self.entries.iter()) {
             if entry.pageblock.load(Relaxed).wrapping_sub(first) <= count {
                 self.move_one(index, frames, exchange)?;
