@@ -42,6 +42,7 @@ impl Slot {
         }
     }
 
+    #[inline]
     fn put(&self, entry: Option<Zoneref>) {
         self.store(entry.map_or(0, Zoneref::word));
     }
