@@ -22,7 +22,7 @@ pub struct Args {
     #[command(flatten)]
     schemes: SchemeArgs,
     /// How long others publish under each scheme: half of it walks are judged, half of it pages are asked for.
-    #[arg(long, value_name = "N", default_value_t = 3.0, value_parser = seconds)]
+    #[arg(long, value_name = "N", default_value_t = 2.0, value_parser = seconds)]
     seconds: f64,
     /// Rounds of timed reads and allocations.
     #[arg(long, value_name = "N", default_value_t = 101, value_parser = clap::value_parser!(u32).range(1..=100_000))]
