@@ -124,7 +124,7 @@ pub(super) fn explore_within<T, M: Fn() + Sync + Send + 'static, F: FnOnce(&T) -
     (explored, gathered)
 }
 
-/// From now on a panic amid a model leaves a timeline of what led to it.
+/// From now on a panic amid a model leaves a timeline of what led to it, and no backtrace.
 fn leave_timelines() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
@@ -139,6 +139,9 @@ fn leave_timelines() {
                 let told =
                     timeline.write("panic").map_or_else(|error| error.to_string(), |at| at.display().to_string());
                 println!("\nmodel {model} fails after {number} interleavings: {told}");
+                // Not by the hook before: a backtrace takes more stack than a thread of a model has.
+                let at = panic.location().map(ToString::to_string).unwrap_or_default();
+                return std::eprintln!("\nmodel {model} panics at {at}:\n{what}");
             }
             before(panic);
         }));
