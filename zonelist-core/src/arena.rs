@@ -23,10 +23,10 @@ use crate::{
 /// ```
 /// use zonelist_core::{Arena, NodeId, Spin, Zone, ZoneId, ZoneKind, Mobility};
 /// let node = NodeId::new(0).unwrap();
-/// let arena = Arena::reserve(0..1 << 20, 4096)?; // 4 GiB of addresses
+/// let arena = Arena::reserve(0..1 << 16, 4096)?; // 256 MiB of addresses
 /// arena.commit(node, 0..1024)?;
 ///
-/// let zone = Zone::boxed(ZoneId::new(node, ZoneKind::Normal), 0..1 << 20, 10, Spin::new())?;
+/// let zone = Zone::boxed(ZoneId::new(node, ZoneKind::Normal), 0..1 << 16, 10, Spin::new())?;
 /// zone.add(0..1024)?;
 /// let pfn = zone.alloc(0, Mobility::Movable).unwrap();
 /// let address = arena.address(pfn).unwrap();
@@ -95,7 +95,9 @@ impl Arena {
         let align = PAGEBLOCK_FRAMES.checked_mul(page_bytes).ok_or(wrong)?;
         let pages = pages.checked_add(before).and_then(|pages| usize::try_from(pages).ok());
         let bytes = pages.and_then(|pages| pages.checked_mul(page_bytes));
-        let bytes = bytes.and_then(|bytes| bytes.checked_add(align)).ok_or(wrong)?;
+        let bytes = bytes.and_then(|bytes| bytes.checked_add(align));
+        // Longer than that no object may be, although a 32-bit system may have the addresses.
+        let bytes = bytes.filter(|&bytes| bytes <= isize::MAX as usize).ok_or(wrong)?;
         let flags = MapFlags::PRIVATE | MapFlags::NORESERVE;
         // SAFETY: no address is asked for, so nothing that is there is replaced.
         let start = unsafe { mmap_anonymous(core::ptr::null_mut(), bytes, ProtFlags::empty(), flags) };
@@ -146,7 +148,8 @@ impl Arena {
         // SAFETY: the part is mapped, and there is a byte for each page of it.
         let failed = unsafe { libc::mincore(start.as_ptr().cast(), bytes, there.as_mut_ptr()) } != 0;
         if failed {
-            return Err(ArenaError::System(Errno::NOMEM));
+            let error = std::io::Error::last_os_error();
+            return Err(ArenaError::System(Errno::from_io_error(&error).unwrap_or(Errno::NOMEM)));
         }
         Ok(there.iter().filter(|&&page| page & 1 != 0).count() as u64 * system as u64)
     }

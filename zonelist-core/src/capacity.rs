@@ -106,11 +106,13 @@ impl Capacity {
         self.zones <= Place::BITS
     }
 
+    #[inline]
     const fn stride(self) -> usize {
         self.own() + ZoneKind::COUNT + 1
     }
 
     /// Where in a row the this-node list begins.
+    #[inline]
     const fn own(self) -> usize {
         self.zones + 1
     }
@@ -119,6 +121,7 @@ impl Capacity {
     ///
     /// # Errors
     /// Says what they need and what there is.
+    #[inline]
     pub fn check(self, lists: Lists<'_>) -> Result<(), CapacityError> {
         let needed = Self::of(lists);
         if needed.nodes > self.nodes || needed.zones > self.zones {
@@ -128,6 +131,7 @@ impl Capacity {
     }
 
     /// Every list with the words that are its own, rows that the lists lack included.
+    #[inline]
     pub(crate) fn segments<'a>(self, lists: Lists<'a>) -> impl Iterator<Item = (Range<usize>, &'a [Zoneref])> {
         let rows = (0..self.nodes).zip((0..crate::MAX_NODES as u16).filter_map(NodeId::new));
         rows.flat_map(move |(row, node)| {

@@ -46,12 +46,21 @@
 #![cfg_attr(not(feature = "alloc"), allow(rustdoc::broken_intra_doc_links, reason = "what is not built is not linked"))]
 #![no_std]
 
+#[cfg(not(all(target_has_atomic = "32", target_has_atomic = "ptr")))]
+compile_error!(
+    "zonelist-core needs atomics with compare-and-swap, of 32 bits and of a pointer's width: \
+     expected a target that has them, as thumbv7m does and thumbv6m does not"
+);
+#[cfg(not(any(target_pointer_width = "32", target_pointer_width = "64")))]
+compile_error!("zonelist-core counts page frames in words: expected a target of 32 or 64 bits");
+
 #[cfg(feature = "alloc")]
 extern crate alloc;
 #[cfg(any(feature = "std", loom, test))]
 extern crate std;
 
 mod capacity;
+mod hint;
 mod id;
 mod lists;
 mod lock;

@@ -70,6 +70,7 @@ impl<'a> Lists<'a> {
 
     /// One list, empty for a node without a row.
     #[must_use]
+    #[inline]
     pub fn of(&self, node: NodeId, scope: Scope) -> &'a [Zoneref] {
         let Some(row) = self.rows.get(node.index()) else { return &[] };
         let len = match scope {

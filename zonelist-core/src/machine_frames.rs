@@ -61,7 +61,8 @@ pub(crate) fn check_room(sizes: &[ZoneSize], ranges: &[(ZoneId, Range<u64>)]) ->
                 None => return Ok(()),
             };
         }
-        while let Some(next) = to_come.pop_if(|next| next.start_pfn <= pfn) {
+        while let Some(&next) = to_come.last().filter(|next| next.start_pfn <= pfn) {
+            to_come.pop();
             open.push(Reverse((next.span().end, next.zone, next.present)));
         }
         while taken.next_if(|range| range.end <= pfn).is_some() {}

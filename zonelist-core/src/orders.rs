@@ -16,7 +16,7 @@
 //! `Slots`, and an empty slot is the only one with bit 0, which is in no [`Set`]. So a slot whose bit is
 //! set is not empty, and a walk looks for the end only where a bit is not set.
 
-use core::{hint::cold_path, marker::PhantomData, ops::Range};
+use core::{marker::PhantomData, ops::Range};
 
 #[cfg(feature = "alloc")]
 use alloc::boxed::Box;
@@ -24,6 +24,7 @@ use alloc::boxed::Box;
 use crate::{
     Capacity, CapacityError, Lists, NodeId, Request, Scope, Slot, Storage, ZoneKind, Zoneref,
     capacity::Layout,
+    hint::cold_path,
     sync::{
         atomic::{AtomicUsize, Ordering},
         const_fn,
@@ -47,7 +48,7 @@ impl Place {
     /// The first of the bits that stand for one zone each.
     pub const ZONES: u32 = Self::KINDS + ZoneKind::COUNT as u32;
 
-    /// How many zones can have a bit of their own: 55, on a 64-bit CPU.
+    /// How many zones can have a bit of their own: 55, or 23 on a 32-bit CPU.
     pub const BITS: usize = if cfg!(loom) { 6 } else { (usize::BITS - Self::ZONES) as usize };
 
     /// The entry stands above the bit's number, which a shift by the whole word then takes.
@@ -337,7 +338,7 @@ impl OrderWalk<'_> {
                 slot = self.step();
             }
             let entry = Place::entry_of(slot)?;
-            if admitted(self.set, slot, entry, &self.filter.request) {
+            if admitted::<true>(self.set, slot, entry, &self.filter.request) {
                 return Some(slot);
             }
             slot = self.step();
@@ -355,8 +356,11 @@ impl OrderWalk<'_> {
 }
 
 /// Apart from the loop that passes over zones: inlined, it would have that loop compute for it.
+///
+/// Generic, so that it is compiled beside its caller, where the compiler sees that it writes nothing:
+/// a caller in another crate would otherwise load all that it knows of the order anew for each walk.
 #[inline(never)]
-fn admitted(set: Set, slot: u32, entry: Zoneref, request: &Request) -> bool {
+fn admitted<const APART: bool>(set: Set, slot: u32, entry: Zoneref, request: &Request) -> bool {
     set.has(slot) || request.admits(entry.zone())
 }
 
@@ -388,6 +392,9 @@ mod tests {
     use super::*;
     use crate::{ZoneId, ZoneKind::*};
 
+    /// The highest bit of a word.
+    const LAST: u32 = usize::BITS - 1;
+
     fn node(number: u16) -> NodeId {
         NodeId::new(number).unwrap()
     }
@@ -412,7 +419,7 @@ mod tests {
     #[test]
     fn a_walk_shows_the_zones_whose_bits_are_set() {
         let orders = Orders::boxed(Capacity::new(2, 3).unwrap());
-        let order = [place(1, Movable, 5), place(1, Normal, 3), place(0, Normal, 63)];
+        let order = [place(1, Movable, 5), place(1, Normal, 3), place(0, Normal, LAST)];
         let own = &order[..2];
         orders.write(Table::Second, node(1), Scope::Fallback, order);
         orders.write(Table::Second, node(1), Scope::ThisNode, own.iter().copied());
@@ -422,13 +429,13 @@ mod tests {
         };
         let any = Request::up_to(Device);
         let zero = Request { nodes: Some([node(0)].into_iter().collect()), ..any };
-        for set in (0..8_usize).map(|bits| (bits & 1) << 3 | (bits & 2) << 4 | (bits & 4) << 61) {
+        for set in (0..8_usize).map(|bits| (bits & 1) << 3 | (bits & 2) << 4 | (bits & 4) << (LAST - 2)) {
             for (request, places) in [(any, &order[..]), (any.this_node(), &order[..2])] {
                 let there = places.iter().filter(|place| set >> place.bit & 1 != 0).map(|place| place.entry);
                 assert_eq!(shown(1, &request, set, 0), there.clone().collect::<Vec<_>>());
                 assert_eq!(shown(1, &request, set, usize::MAX), there.collect::<Vec<_>>(), "each looked at");
             }
-            let looked_at: Vec<_> = if set >> 63 != 0 { [order[2].entry].into() } else { Vec::new() };
+            let looked_at: Vec<_> = if set >> LAST != 0 { [order[2].entry].into() } else { Vec::new() };
             assert_eq!(shown(1, &zero, set, usize::MAX), looked_at);
         }
         assert_eq!(shown(1, &zero, usize::MAX, 1 << 3), [order[0].entry, order[2].entry], "the first is known");
@@ -456,11 +463,11 @@ mod tests {
     #[test]
     fn a_bit_is_one_zone_s() {
         let orders = Orders::boxed(Capacity::new(1, 1).unwrap());
-        let [one, other] = [place(0, Movable, 9), place(0, Normal, 63)];
-        assert!(orders.name(9, one.entry) && orders.name(63, other.entry));
-        assert!(!orders.name(8, one.entry) && !orders.name(64, one.entry));
-        assert_eq!([63, 10, 64].map(|bit| orders.zone_of(bit)), [Some(other.entry), None, None]);
-        assert_eq!([55, 54].map(|named| orders.bit_of(other.entry, named)), [Some(63), None]);
+        let [one, other] = [place(0, Movable, 9), place(0, Normal, LAST)];
+        assert!(orders.name(9, one.entry) && orders.name(LAST, other.entry));
+        assert!(!orders.name(8, one.entry) && !orders.name(LAST + 1, one.entry));
+        assert_eq!([LAST, 10, LAST + 1].map(|bit| orders.zone_of(bit)), [Some(other.entry), None, None]);
+        assert_eq!([0, 1].map(|less| orders.bit_of(other.entry, Place::BITS - less)), [Some(LAST), None]);
     }
 
     #[test]

@@ -11,7 +11,7 @@
 //! slot for a node the table has no row of, ends within the table, whatever stands in between and
 //! however it changes under the walk.
 
-use core::{hint::cold_path, marker::PhantomData};
+use core::marker::PhantomData;
 
 #[cfg(feature = "alloc")]
 use alloc::{boxed::Box, vec::Vec};
@@ -19,6 +19,7 @@ use alloc::{boxed::Box, vec::Vec};
 use crate::{
     Capacity, CapacityError, Lists, NodeId, NodeSet, Request, Scope, Zoneref,
     capacity::Layout,
+    hint::cold_path,
     sync::{
         atomic::{AtomicU32, Ordering::Relaxed},
         const_fn,
@@ -41,6 +42,7 @@ impl Slot {
         }
     }
 
+    #[inline]
     fn put(&self, entry: Option<Zoneref>) {
         self.store(entry.map_or(0, Zoneref::word));
     }

@@ -83,7 +83,16 @@ fn what_can_t_be_is_an_error() {
     for frames in [5..5, 0..1 << 60, 0..u64::MAX] {
         assert!(matches!(Arena::reserve(frames, BYTES), Err(ArenaError::Frames { .. })));
     }
-    assert!(matches!(Arena::reserve(0..1 << 43, BYTES), Err(ArenaError::System(_))), "more than there are addresses");
+    let error = Arena::reserve(0..1 << 43, BYTES).unwrap_err();
+    let by_number = matches!(error, ArenaError::Frames { .. });
+    assert_eq!(
+        by_number,
+        usize::BITS < 64,
+        "more than there are addresses, which a word may have no number for: {error}"
+    );
+    // Half of all that a word can name: an object is at most as long, alignment included.
+    let half = (isize::MAX as usize / BYTES) as u64;
+    assert!(matches!(Arena::reserve(0..half, BYTES), Err(ArenaError::Frames { .. })));
     let arena = Arena::reserve(10..20, BYTES).unwrap();
     for (start, end) in [(9, 12), (12, 21), (12, 12), (15, 12)] {
         let error = ArenaError::Frames { start, end };

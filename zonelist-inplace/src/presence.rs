@@ -196,10 +196,10 @@ impl<T: Storage<Word = Slot>> Presence<T> {
         let mut room = self.orders.room(scope).saturating_sub(list.len());
         // The absent at the head stood behind none.
         for behind in core::iter::once(None).chain(list.iter().copied().map(Some)) {
-            if let Some(entry) = behind
-                && let (Some(free), Some(bit)) = (free.next(), self.orders.bit_of(entry, named))
-            {
-                *free = Some(Place { entry, bit });
+            if let Some(entry) = behind {
+                if let (Some(free), Some(bit)) = (free.next(), self.orders.bit_of(entry, named)) {
+                    *free = Some(Place { entry, bit });
+                }
             }
             let mut before = self.orders.read(Table::Kept, node, scope);
             if behind.is_some_and(|entry| !before.any(|place| place.entry == entry)) {

@@ -97,6 +97,15 @@ pub fn run_models(package: &str, test: &str, models: &str) {
         }
     }
     run.current_dir(package).env("RUSTFLAGS", "--cfg loom").env("CARGO_TARGET_DIR", target.join("models"));
+    // Optimised is what runs for long; of all else that loom brings, the compilation is what takes time. Not
+    // optimised at all, it would take more stack than a thread of a model has.
+    for setting in ["opt-level=2", "debug-assertions=true", "lto='off'", "codegen-units=16"] {
+        run.args(["--config", &std::format!("profile.release.{setting}")]);
+    }
+    run.args(["--config", "profile.release.package.'*'.opt-level=1"]);
+    for (package, level) in [("loom", 3), ("generator", 3), ("zonelist-core", 2)] {
+        run.args(["--config", &std::format!("profile.release.package.{package}.opt-level={level}")]);
+    }
     run.args(["test", "--release", "--test", test, "--", "--nocapture"]).arg(std::format!("{models}::"));
     let status = run.status().expect("cargo runs");
     assert!(status.success(), "a model of {models} fails, or does not build: see above");

@@ -91,6 +91,8 @@ pub struct Scenario {
     publishers: Vec<Vec<Vec<Zone>>>,
     readers: Vec<Reader>,
     bound: Bound,
+    /// Interleavings in the short set.
+    short: u64,
     uniform: bool,
 }
 
@@ -112,6 +114,7 @@ impl Scenario {
             publishers: Vec::new(),
             readers: Vec::new(),
             bound: Bound::Exhaustive,
+            short: Bound::SHORT,
             uniform: false,
         }
     }
@@ -154,6 +157,12 @@ impl Scenario {
     #[must_use]
     pub fn bound(self, bound: Bound) -> Self {
         Self { bound, ..self }
+    }
+
+    /// Says in how many interleavings it is explored in the short set, where a thousand show too little.
+    #[must_use]
+    pub fn short(self, interleavings: u64) -> Self {
+        Self { short: interleavings, ..self }
     }
 
     /// Says that a walk which is not torn shows the same whenever it is made: what is published is the same to it.

@@ -9,14 +9,12 @@
 //! in their middle and let others run, and publishers let others run now and then.
 
 use std::{
+    boxed::Box,
     panic::resume_unwind,
     println,
     sync::{
         Barrier as Meeting,
-        atomic::{
-            AtomicU64, AtomicUsize,
-            Ordering::{AcqRel, Relaxed},
-        },
+        atomic::{AtomicUsize, Ordering::Relaxed},
     },
     thread,
     time::{Duration, Instant},
@@ -154,14 +152,10 @@ impl<'a, S: Scheme, B: Barrier, const SEATS: usize> Stress<'a, S, B, SEATS> {
             walking: AtomicUsize::new(self.load.readers),
         };
         let (walkers, publishers) = (&mut self.walkers, &mut self.publishers);
-        thread::scope(|scope| {
-            let mut threads = Vec::new();
-            threads.extend(walkers.iter_mut().map(|walker| scope.spawn(|| walker.run(burst))));
-            threads.extend(publishers.iter_mut().map(|publisher| scope.spawn(|| publisher.run(burst))));
-            // All are joined, also behind one that failed.
-            let ends = threads.into_iter().map(|thread| thread.join().unwrap_or_else(|panic| resume_unwind(panic)));
-            ends.fold(Ok(()), Result::and)
-        })
+        let mut jobs = Vec::<Job<'_>>::new();
+        walkers.iter_mut().for_each(|walker| jobs.push(Box::new(|| walker.run(burst))));
+        publishers.iter_mut().for_each(|publisher| jobs.push(Box::new(|| publisher.run(burst))));
+        together(jobs)
     }
 
     fn judge(&mut self) -> Result<(), StressError> {
@@ -190,9 +184,11 @@ pub fn stressed<S: Scheme, B: Barrier, const SEATS: usize>(
     publishers: usize,
 ) -> Tally {
     let Sample { versions, requests } = Sample::default();
-    let load = Load { readers: 2, publishers, walks: 1000, versions: &versions, requests: &requests };
+    // Miri runs a thousandth as fast, and looks at each access: it needs no more than a few bursts.
+    let (walks, least) = if cfg!(miri) { (20, (200, 20)) } else { (1000, (20_000, 2_000)) };
+    let load = Load { readers: 2, publishers, walks, versions: &versions, requests: &requests };
     let mut stress = Stress::new(published, load).expect("room for the sample");
-    while stress.tally().walks < 20_000 || stress.publishes() < 2_000 {
+    while stress.tally().walks < least.0 || stress.publishes() < least.1 {
         stress.burst().expect("a burst");
     }
     println!("{}, {publishers} publishing: {} publishes; {}", S::FACTS.scheme, stress.publishes(), stress.tally());
@@ -210,17 +206,46 @@ struct Burst<'a, 'b, S, B, const SEATS: usize> {
     walking: AtomicUsize,
 }
 
+/// What one thread of a burst does.
+type Job<'j> = Box<dyn FnOnce() -> Result<(), StressError> + Send + 'j>;
+
+/// Runs each job on a thread of its own. Takes boxes, so that the start of a thread, which is a good
+/// deal of code, is not compiled for each scheme.
+fn together(jobs: Vec<Job<'_>>) -> Result<(), StressError> {
+    thread::scope(|scope| {
+        let threads: Vec<_> = jobs.into_iter().map(|job| scope.spawn(job)).collect();
+        // All are joined, also behind one that failed.
+        let ends = threads.into_iter().map(|thread| thread.join().unwrap_or_else(|panic| resume_unwind(panic)));
+        ends.fold(Ok(()), Result::and)
+    })
+}
+
 /// The one clock of all threads.
+#[cfg(target_has_atomic = "64")]
 #[derive(Default, Debug)]
-struct Clock(AtomicU64);
+struct Clock(core::sync::atomic::AtomicU64);
+
+/// The one clock of all threads, where there are no atomics of 64 bits.
+#[cfg(not(target_has_atomic = "64"))]
+#[derive(Default, Debug)]
+struct Clock(std::sync::Mutex<u64>);
 
 impl Clock {
     /// A stamp that nobody else gets.
     ///
     /// Release and acquire, so that a lower stamp is also a stamp before: whatever ended below it is
     /// seen above it. A thread between two stamps is not ordered by them with what overlaps it.
+    #[cfg(target_has_atomic = "64")]
     fn stamp(&self) -> u64 {
-        self.0.fetch_add(1, AcqRel)
+        self.0.fetch_add(1, core::sync::atomic::Ordering::AcqRel)
+    }
+
+    /// The same: the lock orders one stamp with the next.
+    #[cfg(not(target_has_atomic = "64"))]
+    fn stamp(&self) -> u64 {
+        let mut next = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        *next += 1;
+        *next - 1
     }
 }
 
@@ -267,7 +292,7 @@ impl Walker {
             let (round, request) = (self.turn / filters.len(), self.turn % filters.len());
             // One more than there can be tells a walk that goes on and on from one that ends.
             let enough = if round % 3 == 2 { 1 + round / 3 % longest.max(1) } else { longest + 1 };
-            let pause = self.turn.is_multiple_of(PAUSE).then_some(1 + self.turn / PAUSE % enough);
+            let pause = (self.turn % PAUSE == 0).then_some(1 + self.turn / PAUSE % enough);
             self.turn += 1;
             let begin = clock.stamp();
             let guard = reader.enter();
@@ -350,7 +375,7 @@ impl<'a> Publisher<'a> {
             self.took.push(called.elapsed());
             let span = Span { begin, end: clock.stamp() };
             self.records.push(Record { version, span, lists });
-            if self.records.len().is_multiple_of(PAUSE) {
+            if self.records.len() % PAUSE == 0 {
                 thread::yield_now();
             }
         }

@@ -144,7 +144,7 @@ impl<'m, S: Scheme, B: Barrier, L: RawLock, const SEATS: usize> PageAllocator<'m
     /// page is handed out is for the caller to know.
     #[must_use]
     pub fn page(&self, pfn: u64, order: u8, mobility: Mobility) -> Option<Page> {
-        if order > MAX_ORDER || !pfn.is_multiple_of(1 << order) {
+        if order > MAX_ORDER || pfn % (1 << order) != 0 {
             return None;
         }
         let spanning = || {

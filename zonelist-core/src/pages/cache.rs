@@ -80,6 +80,9 @@ struct Stack {
     /// In the low 16 bits how far up in the frames the stack reaches, above them how many blocks were
     /// taken from it so far: both change with one addition. Written by whoever has the hands.
     state: AtomicUsize,
+    /// The count of blocks taken, where `state` has only 16 bits for it: those overflow soon.
+    #[cfg(not(target_pointer_width = "64"))]
+    taken: AtomicUsize,
     plain: UnsafeCell<Plain>,
 }
 
@@ -104,8 +107,28 @@ impl Stack {
     const_fn! {
         const fn new(start: usize) -> Self {
             let plain = Plain { limit: start as u32, batch: 0, frames: 0, zero: Page::first(Tag::NONE) };
-            Self { state: AtomicUsize::new(start), plain: UnsafeCell::new(plain) }
+            Self {
+                state: AtomicUsize::new(start),
+                #[cfg(not(target_pointer_width = "64"))]
+                taken: AtomicUsize::new(0),
+                plain: UnsafeCell::new(plain),
+            }
         }
+    }
+
+    /// The count of blocks taken so far, without those that it was refilled for.
+    fn taken(&self) -> usize {
+        #[cfg(target_pointer_width = "64")]
+        return self.state.load(Relaxed) / ONE_TAKEN;
+        #[cfg(not(target_pointer_width = "64"))]
+        self.taken.load(Relaxed)
+    }
+
+    /// Adds to the count of blocks taken where `state` does not hold it. Needs exclusive access to the stack.
+    #[inline(always)]
+    fn count_taken(&self, _more: usize) {
+        #[cfg(not(target_pointer_width = "64"))]
+        self.taken.store(self.taken.load(Relaxed).wrapping_add(_more), Relaxed);
     }
 
     /// How many blocks there are. What somebody is changing counts as before or after.
@@ -153,7 +176,7 @@ impl PageCache {
 
     /// Blocks taken from stacks so far.
     pub(super) fn hits(&self) -> usize {
-        self.stacks.iter().map(|stack| stack.state.load(Relaxed) / ONE_TAKEN).sum()
+        self.stacks.iter().map(Stack::taken).fold(0, usize::wrapping_add)
     }
 }
 
@@ -226,6 +249,7 @@ impl<'c> Hands<'c> {
         }
         self.0.track.write();
         stack.state.store(state.wrapping_add(ONE_TAKEN - 1), Relaxed);
+        stack.count_taken(1);
         let place = self.place((state & TOP) - 1);
         // SAFETY: only these hands touch the frames.
         let frame = unsafe { place.read() };
@@ -237,6 +261,7 @@ impl<'c> Hands<'c> {
         let page = self.pop(tag, start(tag))?;
         let stack = self.stack(tag);
         stack.state.store(stack.state.load(Relaxed).wrapping_sub(ONE_TAKEN), Relaxed);
+        stack.count_taken(1_usize.wrapping_neg());
         Some(page)
     }
 

@@ -14,7 +14,8 @@ pub struct Handle {
     pub(super) index: u32,
     /// Of which movables.
     pub(super) of: u32,
-    /// How many pages the entry had before, of which so many bits as its state has room for.
+    /// How many pages the entry had before, of which so many bits as its state has room for: 49, or 17
+    /// where a word is of 32 bits.
     pub(super) generation: usize,
 }
 

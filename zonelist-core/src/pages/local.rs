@@ -1,6 +1,6 @@
 //! A CPU's or thread's handle, and its fast path.
 
-use core::{fmt, hint::cold_path};
+use core::fmt;
 
 use super::{
     Class, Failure, OutOfMemory, Page, PageAllocator, PageCache,
@@ -9,6 +9,7 @@ use super::{
 };
 use crate::{
     Against, FreeError, NodeId, RawLock, Zone, Zoneref,
+    hint::cold_path,
     publish::{Barrier, Reader, Scheme},
     sync::Backoff,
     zone::Watch,

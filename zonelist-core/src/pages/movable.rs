@@ -325,10 +325,13 @@ impl<'m, M: Mover, L: RawLock> Movables<'m, M, L> {
 impl<M: Mover, L: RawLock> Owners for Movables<'_, M, L> {
     /// Looks at every entry. Passes over pages that somebody holds, or for which there is no other.
     fn move_away(&self, frames: &Range<u64>, exchange: &mut dyn Exchange) -> Result<(), Pinned> {
-        let pageblock = |pfn: u64| (pfn >> PAGEBLOCK_ORDER) as usize;
+        let pageblock = |pfn: u64| pfn >> PAGEBLOCK_ORDER;
         // From one before: the longest block is of two.
         let first = pageblock(frames.start).wrapping_sub(1);
         let count = pageblock(frames.end.saturating_sub(1)).wrapping_sub(first);
+        // Where a word is of 32 bits, pageblocks are told apart by their low bits: what is taken for
+        // another is looked at again below. The count must not lose any.
+        let (first, count) = (first as usize, usize::try_from(count).unwrap_or(usize::MAX));
         for (index, entry) in (0..).zip(self.entries.iter()) {
             if entry.pageblock.load(Relaxed).wrapping_sub(first) <= count {
                 self.move_one((index, entry), frames, exchange)?;

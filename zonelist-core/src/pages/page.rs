@@ -96,7 +96,7 @@ impl Page {
         let Some(page) = NonZeroU64::new(word) else { return None };
         let page = Self(page);
         let is_page = word >> 62 == ONE >> 62 && page.order() <= MAX_ORDER;
-        if is_page && page.pfn().is_multiple_of(1 << page.order()) { Some(page) } else { None }
+        if is_page && page.pfn() % (1 << page.order()) == 0 { Some(page) } else { None }
     }
 
     /// The word.

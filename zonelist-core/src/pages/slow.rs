@@ -40,10 +40,8 @@ impl<S: Scheme, B: Barrier, L: RawLock, const SEATS: usize> Local<'_, '_, S, B, 
             return Err(OutOfMemory);
         };
         let page = self.handed_out(page)?;
-        if let Some(call) = self.allocator.pool.on_low
-            && fell
-            && let Some(zone) = self.allocator.pool.zones.get(slot)
-        {
+        let low = self.allocator.pool.on_low.filter(|_| fell);
+        if let Some((call, zone)) = low.zip(self.allocator.pool.zones.get(slot)) {
             // The call may panic, and nobody else knows of the page.
             let back = OnUnwind(|| {
                 let _ = self.free(page);
@@ -58,10 +56,10 @@ impl<S: Scheme, B: Barrier, L: RawLock, const SEATS: usize> Local<'_, '_, S, B, 
     #[inline(always)]
     pub(super) fn handed_out(&self, page: Page) -> Result<Page, OutOfMemory> {
         #[cfg(feature = "checked")]
-        if let Some(zone) = self.allocator.zone_of(page)
-            && let Some(frame) = zone.number(page.pfn())
-        {
-            zone.note_out(frame, page.order());
+        if let Some(zone) = self.allocator.zone_of(page) {
+            if let Some(frame) = zone.number(page.pfn()) {
+                zone.note_out(frame, page.order());
+            }
         }
         Ok(page)
     }

@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// What is to be said of one zone. Counts are since the start, and of pages or requests; what
-/// others change meanwhile may be a little old.
+/// others change meanwhile may be a little old. Counts of requests wrap around at the CPU's word.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ZoneStats {
     /// The zone.
@@ -56,7 +56,7 @@ impl<'m, S: Scheme, B: Barrier, L: RawLock, const SEATS: usize> PageAllocator<'m
             free: zone.free_pages(),
             free_by_order: zone.free_by_order(),
             cached: caches().map(PageCache::pages).sum(),
-            hits: caches().map(PageCache::hits).sum(),
+            hits: caches().map(PageCache::hits).fold(0, usize::wrapping_add),
             misses: counters.misses.load(Relaxed),
             fallbacks: counters.fallbacks.load(Relaxed),
             failures: counters.failures.load(Relaxed),

@@ -30,7 +30,8 @@ struct Ledger {
     asking: Asking,
 }
 
-/// The number of a published version: 1 for the first, one more for each next.
+/// The number of a published version: 1 for the first, one more for each next. Behind the largest
+/// number of the CPU's word comes 0: on a 32-bit CPU, after 2^32 publishes.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
 pub struct Version(usize);
 
@@ -215,7 +216,7 @@ impl<S: Scheme, B: Barrier, const SEATS: usize> Published<S, B, SEATS> {
         patient: bool,
         publish: impl FnOnce(&mut Writer<'_>) -> Result<(), PublishError>,
     ) -> Result<Version, PublishError> {
-        let version = Version(ledger.version.0 + 1);
+        let version = Version(ledger.version.0.wrapping_add(1));
         publish(&mut self.writer(&mut ledger.asking, version, patient))?;
         ledger.version = version;
         Ok(version)
@@ -223,5 +224,20 @@ impl<S: Scheme, B: Barrier, const SEATS: usize> Published<S, B, SEATS> {
 
     fn writer<'p>(&'p self, asking: &'p mut Asking, version: Version, patient: bool) -> Writer<'p> {
         Writer { seats: &self.seats, grace: S::GRACE, heavy: B::heavy, version, asking, patient }
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+    use crate::{Capacity, Slots, StopWorld, Zonelists};
+
+    #[test]
+    fn numbers_of_versions_begin_anew() {
+        let table = Slots::boxed(Capacity::new(1, 1).unwrap());
+        let published: Published<_, FullFence, 1> = Published::new(StopWorld::new(table));
+        published.ledger.with(|ledger| ledger.version = Version::of(usize::MAX - 1));
+        let publish = || published.publish(&Zonelists::default()).map(Version::number);
+        assert_eq!([publish(), publish(), publish()], [Ok(usize::MAX), Ok(0), Ok(1)]);
     }
 }

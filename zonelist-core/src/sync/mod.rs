@@ -32,11 +32,11 @@ pub struct Backoff {
 
 impl Backoff {
     /// Turns spent spinning before the first yield; under loom, turns explored.
-    #[cfg(any(feature = "std", loom))]
+    #[cfg(any(all(feature = "std", not(shuttle)), loom))]
     const TURNS: u32 = if cfg!(loom) { 3 } else { 64 };
 
     /// The last turn that yields: some 100 us where nobody else wants the CPU.
-    #[cfg(all(feature = "std", not(loom)))]
+    #[cfg(all(feature = "std", not(any(loom, shuttle))))]
     const YIELDS: u32 = Self::TURNS + 256;
 
     /// One turn of waiting.

@@ -214,9 +214,8 @@ impl<'m> Frames<'m> {
         }
         let (mut from, mut longest) = (None, order);
         for &other in Group::all(mobility.other()) {
-            if self.pick_of(other, order).is_some()
-                && let Some(hint) = self.shelves.longest(other).filter(|&hint| hint >= longest)
-            {
+            let hint = self.pick_of(other, order).and_then(|_| self.shelves.longest(other));
+            if let Some(hint) = hint.filter(|&hint| hint >= longest) {
                 (from, longest) = (Some(other), hint);
             }
         }
@@ -336,7 +335,7 @@ impl<'m> Frames<'m> {
     /// # Errors
     /// It cannot have been handed out as it is; nothing has changed.
     pub(super) fn give(&mut self, frame: u32, order: u8) -> Result<(), FreeError> {
-        if !frame.is_multiple_of(1 << order) {
+        if frame % (1 << order) != 0 {
             return Err(FreeError::Misaligned);
         }
         let (first, at) = (frame as usize / PAGEBLOCK_FRAMES, frame as usize % PAGEBLOCK_FRAMES);

@@ -14,6 +14,15 @@ use crate::zone::{ORDERS, PAGEBLOCK_ORDER};
 pub(super) type Line = [u64; ROWS];
 
 const ROWS: usize = 8;
+
+/// The lines in a slice of words, as many as are whole in it.
+pub(super) fn lines(words: &mut [u64]) -> &mut [Line] {
+    let count = words.len() / ROWS;
+    // SAFETY: a line is `ROWS` words and as aligned as one, `count` lines are no more words than the
+    // slice has, and they are borrowed for as long.
+    unsafe { core::slice::from_raw_parts_mut(words.as_mut_ptr().cast(), count) }
+}
+
 /// The order of a whole row.
 const ROW: u8 = 6;
 
@@ -68,10 +77,10 @@ pub(super) fn best_fit(line: &Line, order: u8) -> Option<usize> {
     let mut starts = *line;
     for at in 0..ROW {
         let found = |&(_, &row): &(usize, &u64)| lone(row, at) != 0;
-        if at >= order
-            && let Some((row, &bits)) = starts.iter().enumerate().find(found)
-        {
-            return Some(row * 64 + lone(bits, at).trailing_zeros() as usize);
+        if at >= order {
+            if let Some((row, &bits)) = starts.iter().enumerate().find(found) {
+                return Some(row * 64 + lone(bits, at).trailing_zeros() as usize);
+            }
         }
         for row in &mut starts {
             *row = doubled(*row, at);
@@ -223,9 +232,8 @@ pub(super) fn take_singles(line: &mut Line, base: u32, out: &mut [u32]) -> usize
     let mut base = base;
     for row in line {
         let Some(room) = out.get_mut(taken..) else { break };
-        if *row == u64::MAX
-            && let Some(slots) = room.first_chunk_mut::<64>()
-        {
+        let whole = if *row == u64::MAX { room.first_chunk_mut::<64>() } else { None };
+        if let Some(slots) = whole {
             slots.iter_mut().zip(0..).for_each(|(slot, frame)| *slot = base + frame);
             *row = 0;
             taken += 64;

@@ -52,8 +52,8 @@ pub(crate) struct Watch {
     reserve: [AtomicUsize; ZoneKind::COUNT],
 }
 
-/// No mark or reserve counts for more than so many pages.
-const LIMIT: usize = usize::MAX / 8;
+/// No mark or reserve counts for more than so many pages: at least as many as a zone can have, 2^31.
+const LIMIT: usize = if usize::BITS > 32 { usize::MAX / 8 } else { 1 << 31 };
 
 impl Watch {
     pub(super) fn new() -> Self {
@@ -146,7 +146,7 @@ impl Watch {
     }
 
     pub(super) fn set(&self, marks: &Marks) {
-        // So far below the largest number that sums of three do not overflow, and above all pages there are.
+        // So far below the largest number that a floor and a block do not overflow, and no less than all pages there are.
         let pages = |count: u64| usize::try_from(count).unwrap_or(LIMIT).min(LIMIT);
         self.min.store(pages(marks.min), Relaxed);
         self.low.store(pages(marks.low), Relaxed);
@@ -171,7 +171,9 @@ impl Watch {
             Against::Low => self.low_floor[highest.index()].load(Relaxed),
             Against::Min(urgency) => {
                 let min = urgency.reduced(self.min.load(Relaxed) as u64) as usize;
-                min + self.reserve[highest.index()].load(Relaxed)
+                let reserve = self.reserve[highest.index()].load(Relaxed);
+                // Two limits are more than a word of 32 bits can count.
+                if usize::BITS > 32 { min + reserve } else { min.saturating_add(reserve).min(LIMIT) }
             }
         }
     }
@@ -191,5 +193,27 @@ impl Watch {
     #[inline(always)]
     pub(crate) fn allows_beyond(&self, further: usize, highest: ZoneKind, against: Against) -> bool {
         self.free() > self.floor(highest, against) + further
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_mark_or_reserve_is_too_high_for_the_longest_zone() {
+        let watch = Watch::new();
+        watch.set_free(1 << 31);
+        let all = Urgency::ALL.map(Against::Min).into_iter().chain([Against::Low]);
+        for (mark, reserve) in [(1 << 31, 1 << 31), (u64::MAX, u64::MAX), (0, 1 << 31), (0, u64::MAX)] {
+            watch.set(&Marks { min: mark, low: mark, high: mark, reserve: [reserve; ZoneKind::COUNT] });
+            for against in all.clone() {
+                assert!(!watch.allows(0, ZoneKind::Normal, against) && !watch.allows(10, ZoneKind::Normal, against));
+            }
+        }
+        watch.set(&Marks { min: (1 << 31) - 1, low: (1 << 31) - 1, ..Marks::default() });
+        for against in [Against::Low, Against::Min(Urgency::default())] {
+            assert!(watch.allows(0, ZoneKind::Normal, against) && !watch.allows(1, ZoneKind::Normal, against));
+        }
     }
 }

@@ -202,7 +202,7 @@ impl<'m, L: RawLock> Zone<'m, L> {
         let (blocks, words) = words.split_at_mut_checked(layout.blocks).ok_or(too_few)?;
         let (sets, words) = words.split_at_mut_checked(Shelves::words(layout.blocks)).ok_or(too_few)?;
         let (_checked, words) = words.split_at_mut_checked(CHECKED * layout.blocks).ok_or(too_few)?;
-        let ((lines, _), (bitmaps, _)) = (lines.as_chunks_mut(), words.as_chunks_mut());
+        let (lines, bitmaps) = (line::lines(lines), line::lines(words));
         let frames =
             Frames::new(Memory::Given(lines), Memory::Given(blocks), Memory::Given(sets), Memory::Given(bitmaps));
         #[cfg(feature = "checked")]

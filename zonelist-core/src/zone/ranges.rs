@@ -98,8 +98,7 @@ impl<L: RawLock> Zone<'_, L> {
     /// The pageblocks of a range that covers nothing else of the span.
     fn pageblocks(&self, pfns: &Range<u64>) -> Result<Range<usize>, RangeError> {
         let numbers = self.numbers(pfns)?;
-        let at_edge =
-            |pfn: u64| pfn.is_multiple_of(PAGEBLOCK_FRAMES as u64) || pfn == self.span.start || pfn == self.span.end;
+        let at_edge = |pfn: u64| pfn % PAGEBLOCK_FRAMES as u64 == 0 || pfn == self.span.start || pfn == self.span.end;
         if !at_edge(pfns.start) || !at_edge(pfns.end) {
             return Err(RangeError::Unaligned { start: pfns.start, end: pfns.end });
         }

@@ -21,7 +21,7 @@ fn operations(thread: usize) -> impl Iterator<Item = Operation> {
         _ => {
             let block = [3, 4, 10, 11][random() as usize % 4];
             let to = [OnlineTo::Movable, OnlineTo::Kernel][random() as usize % 2];
-            if random().is_multiple_of(2) { offline(block) } else { online(block, to) }
+            if random() % 2 == 0 { offline(block) } else { online(block, to) }
         }
     })
 }

@@ -7,7 +7,7 @@
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
+        atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed},
     },
     thread,
     time::{Duration, Instant},
@@ -84,10 +84,10 @@ fn tables() -> Vec<Table> {
 /// Reads of a race.
 #[derive(Default, Debug)]
 struct Reads {
-    all: AtomicU64,
+    all: AtomicUsize,
     /// Those that saw another state than the same reader's read before.
-    changes: AtomicU64,
-    mixed: AtomicU64,
+    changes: AtomicUsize,
+    mixed: AtomicUsize,
 }
 
 /// Toggles for a while, and on until the reads are enough.
@@ -99,8 +99,8 @@ fn race(machine: &impl Toggled, time: Duration, enough: impl Fn(&Reads) -> bool)
         while !stop.load(Relaxed) {
             let state = machine.read();
             reads.all.fetch_add(1, Relaxed);
-            reads.changes.fetch_add(u64::from(!Arc::ptr_eq(&state, &last)), Relaxed);
-            reads.mixed.fetch_add(u64::from(!tables.contains(&table(&state))), Relaxed);
+            reads.changes.fetch_add(usize::from(!Arc::ptr_eq(&state, &last)), Relaxed);
+            reads.mixed.fetch_add(usize::from(!tables.contains(&table(&state))), Relaxed);
             last = state;
         }
     };

@@ -1,7 +1,7 @@
 //! Pages that are moved: where to, and that what their users hold stays.
 
 use zonelist_core::{
-    Mobility, NodeId, PageRequest, ZoneKind,
+    Exchange, Mobility, Movables, NodeId, Owners, Page, PageRequest, ZoneKind,
     hotplug::{OnlineTo, Operation},
 };
 
@@ -59,7 +59,7 @@ fn a_block_that_comes_back_has_its_pages() {
 
 #[test]
 fn handles_that_are_gone_held_or_too_many_are_errors() {
-    use zonelist_core::{HandleError, Movables, MoveError, Page};
+    use zonelist_core::{HandleError, MoveError};
     let page = |pfn: u64| Page::from_word(1 << 63 | pfn).unwrap();
     let movables = Movables::boxed(|_, _: Page, _: Page| Err(MoveError::Never), 2);
     let first = movables.insert(page(7)).unwrap();
@@ -78,4 +78,44 @@ fn handles_that_are_gone_held_or_too_many_are_errors() {
     let third = movables.insert(page(9)).unwrap();
     assert_eq!((third.index(), movables.remove(first)), (first.index(), Err(HandleError::Gone)));
     assert_eq!((movables.remove(third), movables.remove(second)), (Ok(page(9)), Ok(page(8))));
+}
+
+/// Gives a page for each, and notes what comes back.
+struct Spare {
+    next: u64,
+    back: Vec<Page>,
+}
+
+impl Exchange for Spare {
+    fn take(&mut self, _: Page) -> Option<Page> {
+        self.next += 1;
+        Page::from_word(1 << 63 | self.next)
+    }
+
+    fn give(&mut self, page: Page) {
+        self.back.push(page);
+    }
+}
+
+#[test]
+fn a_range_may_be_of_all_frames_there_are() {
+    const MOST: u64 = 1 << 44;
+    let page = |pfn: u64| Page::from_word(1 << 63 | pfn).unwrap();
+    let pages = [0, 511, 1 << 31, 1 << 41, (1 << 41) + 512, MOST - 1].map(page);
+    for (frames, expected) in [
+        (0..u64::MAX, &pages[..]),
+        (0..MOST, &pages),
+        (1..1 << 41, &pages[1..3]),
+        ((1 << 41)..(1 << 41) + 512, &pages[3..4]),
+        (MOST - 1..MOST, &pages[5..]),
+        (MOST..u64::MAX, &[]),
+    ] {
+        let movables = Movables::boxed(|_, _: Page, _: Page| Ok(()), pages.len());
+        for page in pages {
+            movables.insert(page).unwrap();
+        }
+        let mut spare = Spare { next: 1 << 20, back: Vec::new() };
+        movables.move_away(&frames, &mut spare).unwrap();
+        assert_eq!(spare.back, expected, "{frames:?}");
+    }
 }

@@ -1,6 +1,6 @@
 //! Random interleavings of allocation, free, hotplug and node removal, against a plain model of who has what.
 
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use proptest::{collection::vec, prelude::*, sample::Index, test_runner::TestRunner};
 use zonelist_core::{
@@ -207,12 +207,12 @@ impl World<'_> {
 }
 
 /// How often what came about, over all histories.
-static CAME_ABOUT: [(&str, AtomicU64); 5] = [
-    ("went off line", AtomicU64::new(0)),
-    ("went off line with pages in use", AtomicU64::new(0)),
-    ("was refused for a page", AtomicU64::new(0)),
-    ("came online", AtomicU64::new(0)),
-    ("was removed, a node", AtomicU64::new(0)),
+static CAME_ABOUT: [(&str, AtomicUsize); 5] = [
+    ("went off line", AtomicUsize::new(0)),
+    ("went off line with pages in use", AtomicUsize::new(0)),
+    ("was refused for a page", AtomicUsize::new(0)),
+    ("came online", AtomicUsize::new(0)),
+    ("was removed, a node", AtomicUsize::new(0)),
 ];
 
 fn count(what: usize) {

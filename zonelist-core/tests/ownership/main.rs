@@ -7,6 +7,7 @@ mod bounds;
 mod machines;
 mod migration;
 mod random;
+mod total;
 
 use std::ops::Range;
 

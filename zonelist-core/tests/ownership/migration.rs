@@ -41,9 +41,8 @@ fn handles(
     let class = frames.allocator().class(&request).unwrap();
     let mut local = frames.allocator().local().unwrap();
     let (mut handles, mut others) = (Vec::new(), Vec::new());
-    while handles.len() < most
-        && let Ok(page) = local.alloc(node(1), &class)
-    {
+    while handles.len() < most {
+        let Ok(page) = local.alloc(node(1), &class) else { break };
         if page.pfn() / 1024 == inside { handles.push(owners.insert(page).unwrap()) } else { others.push(page) }
     }
     local.free_many(others).unwrap();

@@ -53,7 +53,7 @@ impl Naive {
     }
 
     fn take(&mut self, page: Page) {
-        assert!(page.pfn().is_multiple_of(1 << page.order()));
+        assert!(page.pfn() % (1 << page.order()) == 0);
         let managed = |pfn: u64| ZONES.iter().any(|zone| zone.1.iter().any(|range| range.contains(&pfn)));
         for pfn in page.pfn()..page.pfn() + (1 << page.order()) {
             assert!(managed(pfn), "frame {pfn} is in a hole");
@@ -93,7 +93,7 @@ impl Naive {
             let free = |pfn: u64| ranges.iter().any(|range| range.contains(&pfn)) && !self.used[pfn as usize];
             let mut pfn = stats.span.start;
             while pfn < stats.span.end {
-                let fits = |&order: &u8| pfn.is_multiple_of(1 << order) && (pfn..pfn + (1 << order)).all(free);
+                let fits = |&order: &u8| pfn % (1 << order) == 0 && (pfn..pfn + (1 << order)).all(free);
                 let order = (0..=MAX_ORDER).rev().find(fits);
                 order.into_iter().for_each(|order| expected[usize::from(order)] += 1);
                 pfn += order.map_or(1, |order| 1 << order);

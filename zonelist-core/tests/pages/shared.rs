@@ -16,7 +16,7 @@ use zonelist_core::{
 use crate::setup::{Allocator, ZONES, loose, preempted, stop_world, versions};
 
 /// Operations of each thread.
-const OPERATIONS: usize = 20_000;
+const OPERATIONS: usize = if cfg!(miri) { 400 } else { 20_000 };
 
 /// A generator of numbers that are random enough: xorshift.
 struct Random(u64);

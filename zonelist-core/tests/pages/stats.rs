@@ -38,6 +38,21 @@ fn tables_are_in_the_layout_of_linux() {
 }
 
 #[test]
+fn hits_are_counted_beyond_sixteen_bits() {
+    let allocator = loose::<FullFence>();
+    let (node, class) = (NodeId::new(1).unwrap(), allocator.class(&PageRequest::up_to(Normal)).unwrap());
+    let mut local = allocator.local().unwrap();
+    let mut page = local.alloc(node, &class).unwrap();
+    for _ in 0..70_000 {
+        local.free(page).unwrap();
+        page = local.alloc(node, &class).unwrap();
+    }
+    local.free(page).unwrap();
+    let stats = allocator.stats(zone_id(1, Normal)).unwrap();
+    assert_eq!((stats.hits, stats.misses), (70_000, 1));
+}
+
+#[test]
 fn a_page_that_was_not_handed_out() {
     let allocator = loose::<FullFence>();
     let mut local = allocator.local().unwrap();

@@ -172,7 +172,7 @@ impl Pair {
     pub(crate) fn free_wrongly(&self, pfn: u64, order: u8) {
         let pfns = pfn..pfn + (1 << order);
         let not_in_use = pfns.clone().any(|pfn| !self.is(pfn, Frame::Used));
-        let nonsense = order > self.zone.max_order() || !pfn.is_multiple_of(1 << order);
+        let nonsense = order > self.zone.max_order() || pfn % (1 << order) != 0;
         let not_live = cfg!(feature = "checked") && !self.live.contains(&(pfn, order));
         if not_in_use || nonsense || not_live {
             self.zone.free(pfn, order).unwrap_err();

@@ -19,7 +19,7 @@ proptest! {
         };
         let used = zone();
         for (order, keep) in orders {
-            if let Some(pfn) = used.alloc(order, Mobility::Movable) && !keep {
+            if let Some(pfn) = used.alloc(order, Mobility::Movable).filter(|_| !keep) {
                 used.free(pfn, order).unwrap();
             }
         }

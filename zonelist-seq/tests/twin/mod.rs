@@ -33,7 +33,7 @@ impl Twin {
     }
 
     fn copy(&self, node: NodeId, scope: Scope) -> Vec<Zoneref> {
-        let pauses = self.copies.fetch_add(1, Relaxed).is_multiple_of(PAUSE);
+        let pauses = self.copies.fetch_add(1, Relaxed) % PAUSE == 0;
         let zones = self.rows[node.index()][scope as usize].iter().enumerate();
         let read = zones.map_while(|(nth, zone)| {
             if nth == 1 && pauses {

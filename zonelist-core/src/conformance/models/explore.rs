@@ -30,15 +30,24 @@ impl Bound {
     /// What a model of a suite is given.
     pub const SUITE: Self = Self::Within(10_000);
 
-    /// With the environment variable `ZONELIST_MODELS=exhaustive` every model is explored to the end, and with
-    /// `quick` none for long.
-    fn asked(self) -> Self {
+    /// What the environment variable `ZONELIST_MODELS` makes of it: with `exhaustive` every model is explored
+    /// to the end, and with `short` in so many interleavings at most.
+    pub(super) fn asked(self, short: u64) -> Self {
         match env::var("ZONELIST_MODELS").as_deref() {
             Ok("exhaustive") => Self::Exhaustive,
-            Ok("quick") => Self::Within(1_000),
+            Ok("short") => Self::Within(short),
             _ => self,
         }
     }
+
+    /// Whether the environment asks for the short set.
+    pub(super) fn is_short_asked() -> bool {
+        env::var("ZONELIST_MODELS").is_ok_and(|asked| asked == "short")
+    }
+
+    /// Interleavings of a model in the short set: enough for its test to see a fault of what it explores, as
+    /// the long set shows.
+    pub(super) const SHORT: u64 = 1_000;
 }
 
 /// How far a model was explored.
@@ -80,6 +89,15 @@ pub(super) fn explore_anew<T, M: Fn() + Sync + Send + 'static, F: FnOnce(&T) -> 
     bound: Bound,
     anew: impl Fn() -> (T, Arc<M>, F),
 ) -> (Explored, T) {
+    explore_within(name, bound.asked(Bound::SHORT), anew)
+}
+
+/// The same, whatever the environment asks for.
+pub(super) fn explore_within<T, M: Fn() + Sync + Send + 'static, F: FnOnce(&T) -> String>(
+    name: &str,
+    bound: Bound,
+    anew: impl Fn() -> (T, Arc<M>, F),
+) -> (Explored, T) {
     let attempt = |preemptions: Option<usize>, limit: Option<u64>| {
         let (gathered, model, tell) = anew();
         let interleavings = run(name, preemptions, limit, model);
@@ -87,7 +105,7 @@ pub(super) fn explore_anew<T, M: Fn() + Sync + Send + 'static, F: FnOnce(&T) -> 
         let complete = limit.is_none_or(|limit| interleavings + 1 < limit);
         (Explored { interleavings, preemptions, complete }, gathered, tell)
     };
-    let (explored, gathered, tell) = match bound.asked() {
+    let (explored, gathered, tell) = match bound {
         Bound::Exhaustive => attempt(None, None),
         Bound::Preemptions(most) => attempt(Some(most), None),
         Bound::Within(limit) => {
@@ -106,7 +124,7 @@ pub(super) fn explore_anew<T, M: Fn() + Sync + Send + 'static, F: FnOnce(&T) -> 
     (explored, gathered)
 }
 
-/// From now on a panic amid a model leaves a timeline of what led to it.
+/// From now on a panic amid a model leaves a timeline of what led to it, and no backtrace.
 fn leave_timelines() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
@@ -114,11 +132,16 @@ fn leave_timelines() {
         panic::set_hook(Box::new(move |panic| {
             let (model, number) = Log::read(|log| log.model.clone());
             if number > 0 {
-                let what = panic.payload_as_str().unwrap_or("a panic");
+                let text = panic.payload().downcast_ref::<&str>().copied();
+                let text = text.or_else(|| panic.payload().downcast_ref::<String>().map(String::as_str));
+                let what = text.unwrap_or("a panic");
                 let timeline = Timeline::so_far(what, None);
                 let told =
                     timeline.write("panic").map_or_else(|error| error.to_string(), |at| at.display().to_string());
                 println!("\nmodel {model} fails after {number} interleavings: {told}");
+                // Not by the hook before: a backtrace takes more stack than a thread of a model has.
+                let at = panic.location().map(ToString::to_string).unwrap_or_default();
+                return std::eprintln!("\nmodel {model} panics at {at}:\n{what}");
             }
             before(panic);
         }));

@@ -9,7 +9,7 @@ use std::{
     },
 };
 
-use super::{Bound, Explored, Timeline, explore::explore_anew, locked};
+use super::{Bound, Explored, Timeline, explore::explore_within, locked};
 use crate::sync::traced::Log;
 
 /// What a hunt brought home.
@@ -36,13 +36,15 @@ impl Bag {
     }
 }
 
-/// Explores a model that says, of each interleaving, what has gone wrong in it. [`Log::end_here`]
+/// Explores a model that says, of each interleaving, what has gone wrong in it. The bound holds in the
+/// short set, too, since something is to be found within it.
+/// [`Log::end_here`]
 /// says where the story ends.
 ///
 /// [`Log::end_here`]: crate::sync::traced::Log::end_here
 pub fn hunt(name: &str, bound: Bound, model: impl Fn() -> Option<String> + Sync + Send + 'static) -> Hunt {
     let model = Arc::new(model);
-    let (explored, bag) = explore_anew(name, bound, || {
+    let (explored, bag) = explore_within(name, bound, || {
         let bag = Arc::new(Mutex::new(Bag::default()));
         let (into, model) = (Arc::clone(&bag), Arc::clone(&model));
         let run = move || {

@@ -49,7 +49,8 @@ pub fn a_list_that_was_longer<S: Scheme + Send + 'static>(scheme: &str, make: im
 /// Two readers at once.
 pub fn two_readers<S: Scheme + Send + 'static>(scheme: &str, make: impl Make<S>) {
     let two = named(scheme, "two readers").before(&[NORMAL]).publisher(&[&[MOVABLE, NORMAL]]);
-    two.reader(&[full(Movable)]).reader(&[full(Movable)]).explore(published::<S, 2>(make));
+    // By two preemptions EpochSwap's collector can free what a reader is in.
+    two.reader(&[full(Movable)]).reader(&[full(Movable)]).short(5_000).explore(published::<S, 2>(make));
 }
 
 /// Two publishers at once.

@@ -231,6 +231,10 @@ fn settle(actor: usize) {
     if LATE.with_borrow(Vec::is_empty) {
         return;
     }
-    let late: Vec<_> = LATE.with_borrow_mut(|late| late.extract_if(.., |(owner, _)| *owner == actor).collect());
+    let late: Vec<_> = LATE.with_borrow_mut(|all| {
+        let (late, others) = core::mem::take(all).into_iter().partition(|(owner, _)| *owner == actor);
+        *all = others;
+        late
+    });
     late.into_iter().for_each(|(_, store)| store());
 }

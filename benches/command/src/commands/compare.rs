@@ -1,0 +1,85 @@
+//! `zonelist compare`: the main job, every scheme side by side.
+
+use std::{process::ExitCode, time::Duration};
+
+use zonelist_contenders::{consistency::Pressure, timing::Timing};
+use zonelist_schemes::{SEATS, workload::Toggle};
+
+use super::CommandError;
+use crate::{
+    cli::{MachineArgs, SchemeArgs, seconds},
+    compare::{PeerReport, RawReport, Report, Requests, SchemeReport},
+    output::OutputArgs,
+    progress::bar,
+};
+
+/// What `zonelist compare` is asked.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  zonelist compare --machine ring --scheme StopWorld --scheme InPlace --seconds 1")]
+pub struct Args {
+    #[command(flatten)]
+    machine: MachineArgs,
+    #[command(flatten)]
+    schemes: SchemeArgs,
+    /// How long others publish under each scheme: half of it walks are judged, half of it pages are asked for.
+    #[arg(long, value_name = "N", default_value_t = 2.0, value_parser = seconds)]
+    seconds: f64,
+    /// Rounds of timed reads and allocations.
+    #[arg(long, value_name = "N", default_value_t = 101, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    rounds: u32,
+    /// Threads that walk or allocate while another publishes [default: one less than there are CPUs]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=SEATS as i64))]
+    threads: Option<u32>,
+    /// Draws which nodes are read.
+    #[arg(long, value_name = "S", default_value_t = 1)]
+    seed: u64,
+    #[command(flatten)]
+    output: OutputArgs,
+}
+
+impl Args {
+    pub(super) fn run(&self) -> Result<ExitCode, CommandError> {
+        let machine = self.machine.load()?.machine;
+        let toggle = Toggle::of(&machine, self.machine.rules.into());
+        let chosen = self.schemes.fitting(toggle.capacity());
+        let judging = (self.seconds * 1e3) as u64 * chosen.len() as u64;
+        let bar = bar(u64::from(self.rounds) * Self::ROUND_MS + judging);
+
+        let mut timing = Timing::new(&chosen, &toggle.versions[0], machine.nodes(), self.seed)?;
+        bar.set_message("timing reads");
+        for _ in 0..self.rounds {
+            timing.round();
+            bar.inc(Self::ROUND_MS);
+        }
+
+        let mut schemes = Vec::new();
+        for scheme in chosen {
+            bar.set_message(format!("judging walks of {}", scheme.name()));
+            let before = bar.position();
+            let mut tick = |over: Duration| bar.set_position(before + over.as_millis() as u64);
+            let (time, threads) = (Duration::from_secs_f64(self.seconds / 2.0), self.readers());
+            let walks = scheme.visit(&mut Pressure { toggle: &toggle, readers: threads, time, tick: &mut tick })?;
+            bar.set_message(format!("counting refusals of {}", scheme.name()));
+            let mut tick = |over: Duration| tick(time + over);
+            let requests = scheme.visit(&mut Requests { threads, time, tick: &mut tick })?;
+            schemes.extend(SchemeReport::new(scheme.facts(), &timing.scheme(scheme), walks, requests));
+        }
+        bar.finish_and_clear();
+
+        let machine = self.machine.machine.name();
+        let peers = timing.peers().filter_map(PeerReport::new).collect();
+        let rounds = timing.rounds();
+        let report = RawReport::new(&timing.raw()).map(|raw| Report { machine, rounds, raw, schemes, peers });
+        let Some(report) = report else { return Ok(ExitCode::FAILURE) };
+        self.output.write(&report)?;
+        Ok(if report.holds() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    }
+
+    /// What a round takes on the bar, which counts milliseconds, more or less.
+    const ROUND_MS: u64 = 10;
+
+    fn readers(&self) -> usize {
+        let cpus = std::thread::available_parallelism().map_or(1, usize::from);
+        self.threads.map_or(cpus.saturating_sub(1).clamp(1, SEATS), |threads| threads as usize)
+    }
+}

@@ -1,0 +1,49 @@
+//! `zonelist replay`: what was done to a recorded machine, done to ours.
+
+use std::process::ExitCode;
+
+use zonelist_machines::{
+    Builtin, Golden, MachineSource,
+    replay::{Replay, Replays},
+};
+
+use super::CommandError;
+use crate::{cli::SchemeArgs, output::OutputArgs, progress::bar};
+
+/// What `zonelist replay` is asked.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Follows the rules of Linux 6.1, which the records are of. Of several machines only the differences are shown.
+
+Examples:\n  zonelist replay\n  zonelist replay --machine benches/goldens --json")]
+pub struct Args {
+    /// The record: a file, a folder of such, or a built-in name; may be given more than once.
+    #[arg(long, value_name = "M", default_value = Builtin::ALL[0].name)]
+    machine: Vec<MachineSource>,
+    #[command(flatten)]
+    schemes: SchemeArgs,
+    #[command(flatten)]
+    output: OutputArgs,
+}
+
+impl Args {
+    pub(super) fn run(&self) -> Result<ExitCode, CommandError> {
+        let schemes = self.schemes.chosen();
+        let mut records: Vec<Golden> = Vec::new();
+        for source in &self.machine {
+            records.extend(source.records()?);
+        }
+        let bar = bar(records.len() as u64).with_message("of the machines");
+        let replays: Result<Vec<Replay>, _> =
+            bar.wrap_iter(records.iter()).map(|it| Replay::of(it, &schemes)).collect();
+        bar.finish_and_clear();
+        let replays = replays?;
+        let holds = replays.iter().all(|replay| replay.differences.is_empty());
+        let one = self.machine.len() == 1 && !self.machine[0].is_folder();
+        match &replays[..] {
+            [replay] if one => self.output.write(replay)?,
+            _ => self.output.write(&Replays(replays))?,
+        }
+        Ok(if holds { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    }
+}

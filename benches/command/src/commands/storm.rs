@@ -1,0 +1,60 @@
+//! `zonelist storm`: a block that goes off and on line while its small node is under pressure.
+
+use std::{process::ExitCode, time::Duration};
+
+use zonelist_machines::ReadError;
+
+use super::CommandError;
+use crate::{
+    cli::{MachineArgs, SchemeArgs, seconds},
+    output::OutputArgs,
+    progress::bar,
+    storm::{MOST_THREADS, Report, SchemeReport, Site, Storm},
+};
+
+/// What `zonelist storm` is asked.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  zonelist storm --seconds 5 --scheme InPlace --scheme SeqRetry")]
+pub struct Args {
+    #[command(flatten)]
+    machine: MachineArgs,
+    #[command(flatten)]
+    schemes: SchemeArgs,
+    /// How long each scheme is under pressure.
+    #[arg(long, value_name = "N", default_value_t = 10.0, value_parser = seconds)]
+    seconds: f64,
+    /// Threads that take and give back pages, while one more toggles the block and one walks.
+    #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=MOST_THREADS as i64))]
+    threads: u32,
+    /// Draws what each thread does.
+    #[arg(long, value_name = "S", default_value_t = 1)]
+    seed: u64,
+    #[command(flatten)]
+    output: OutputArgs,
+}
+
+impl Args {
+    pub(super) fn run(&self) -> Result<ExitCode, CommandError> {
+        let machine = self.machine.machine.name();
+        let golden = self.machine.load()?.golden;
+        let golden = golden.ok_or_else(|| CommandError::NoBlocks { machine: machine.clone() })?;
+        let state = golden.state(self.machine.rules.into());
+        let state = state.map_err(|problem| ReadError { file: machine.clone(), problem })?;
+        let site = Site::of(state).map_err(|error| CommandError::Site { machine: machine.clone(), error })?;
+        let (chosen, time) = (self.schemes.fitting(site.state.capacity()), Duration::from_secs_f64(self.seconds));
+        let bar = bar(time.as_millis() as u64 * chosen.len() as u64);
+        let mut schemes = Vec::new();
+        for scheme in chosen {
+            bar.set_message(scheme.name());
+            let before = bar.position();
+            let mut tick = |over: Duration| bar.set_position(before + over.as_millis() as u64);
+            let threads = self.threads as usize;
+            let mut storm = Storm { site: &site, threads, time, seed: self.seed, fault: None, tick: &mut tick };
+            schemes.push(SchemeReport::new(scheme.facts(), &scheme.visit(&mut storm)?));
+        }
+        bar.finish_and_clear();
+        let report = Report { machine, seconds: self.seconds, schemes };
+        self.output.write(&report)?;
+        Ok(if report.holds() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    }
+}

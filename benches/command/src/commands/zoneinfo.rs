@@ -1,0 +1,28 @@
+//! `zonelist zoneinfo`: watermarks and lowmem reserves, as the kernel would print them.
+
+use std::process::ExitCode;
+
+use zonelist_machines::computed::zoneinfo::Report;
+
+use super::CommandError;
+use crate::{cli::MachineArgs, output::OutputArgs};
+
+/// What `zonelist zoneinfo` is asked.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  zonelist zoneinfo --machine mail-online --rules 4.14")]
+pub struct Args {
+    #[command(flatten)]
+    machine: MachineArgs,
+    #[command(flatten)]
+    output: OutputArgs,
+}
+
+impl Args {
+    pub(super) fn run(&self) -> Result<ExitCode, CommandError> {
+        let machine = self.machine.load()?.machine;
+        let report = Report::new(&machine, self.machine.rules.into());
+        let report = report.ok_or_else(|| CommandError::NoSizes { machine: self.machine.machine.name() })?;
+        self.output.write(&report)?;
+        Ok(ExitCode::SUCCESS)
+    }
+}

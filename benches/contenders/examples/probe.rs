@@ -1,0 +1,27 @@
+//! One loop of one contender, for valgrind to count: `probe CONTENDER PROBE LOOPS`.
+
+use std::process::ExitCode;
+
+use zonelist_contenders::instructions::Probe;
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let [contender, probe, loops] = arguments.as_slice() else { return usage("expected three arguments") };
+    let (Ok(probe), Ok(loops)) = (probe.parse::<Probe>(), loops.parse()) else {
+        return usage("expected the name of a probe and a number");
+    };
+    match probe.run(contender, loops) {
+        Some(Ok(sum)) => {
+            // Nothing is printed; the sum is kept from being optimised away.
+            std::hint::black_box(sum);
+            ExitCode::SUCCESS
+        }
+        Some(Err(error)) => usage(&error.to_string()),
+        None => usage("expected the name of a contender"),
+    }
+}
+
+fn usage(problem: &str) -> ExitCode {
+    eprintln!("error: {problem}; usage: probe CONTENDER PROBE LOOPS");
+    ExitCode::from(2)
+}

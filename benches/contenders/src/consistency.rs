@@ -1,0 +1,93 @@
+//! What walks show, and what a publish takes, while one thread publishes without pause.
+
+use std::time::{Duration, Instant};
+
+use hdrhistogram::{CreationError, Histogram};
+use zonelist_core::{
+    Capacity, Zonelists,
+    conformance::{Load, Stress, StressError, Tally},
+    publish::{Barrier, Published},
+};
+use zonelist_schemes::{Buildable, SEATS, Visitor, workload::Toggle};
+
+/// What a publish takes while others walk, in nanoseconds.
+#[derive(Clone, Copy, PartialEq, Debug, serde::Serialize)]
+pub struct PublishCost {
+    /// The median.
+    pub ns: u64,
+    /// One in a hundred takes longer.
+    pub p99_ns: u64,
+}
+
+/// A scheme's run under a constant publisher.
+#[derive(Clone, Copy, Debug)]
+pub struct Consistency {
+    /// What the walks were.
+    pub tally: Tally,
+    /// How often somebody published.
+    pub publishes: u64,
+    /// What a publish took.
+    pub publish: PublishCost,
+}
+
+/// Why a run came to nothing.
+#[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "each wraps the error of its name")]
+pub enum PressureError {
+    #[error(transparent)]
+    Stress(#[from] StressError),
+    #[error(transparent)]
+    Histogram(#[from] CreationError),
+}
+
+/// Walks and publishes for as long as asked, judging every walk.
+#[expect(missing_debug_implementations, reason = "it holds a closure")]
+pub struct Pressure<'a> {
+    /// What is published and walked.
+    pub toggle: &'a Toggle,
+    /// Threads that walk.
+    pub readers: usize,
+    /// How long.
+    pub time: Duration,
+    /// Told now and then how much of that time is over.
+    pub tick: &'a mut dyn FnMut(Duration),
+}
+
+impl Pressure<'_> {
+    /// Walks of each reader between two judgements: fewer where lists are long, since all that was
+    /// seen is kept until then.
+    fn burst(&self) -> usize {
+        const MOST: usize = 20_000;
+        const ZONEREFS: usize = 1 << 22;
+        (ZONEREFS / (self.toggle.capacity().zones() + 1)).clamp(1, MOST)
+    }
+}
+
+impl Visitor for Pressure<'_> {
+    type Output = Result<Consistency, PressureError>;
+
+    fn capacity(&self) -> Capacity {
+        self.toggle.capacity()
+    }
+
+    fn visit<S: Buildable, B: Barrier>(&mut self) -> Self::Output {
+        let published: Published<S, B, SEATS> = Published::new(S::build(self.capacity()));
+        let versions: &[Zonelists] = &self.toggle.versions;
+        let (readers, walks) = (self.readers, self.burst());
+        let load = Load { readers, publishers: 1, walks, versions, requests: &self.toggle.walks };
+        let mut stress = Stress::new(&published, load)?;
+        let mut took = Histogram::<u64>::new_with_bounds(1, 60_000_000_000, 3)?;
+        let begin = Instant::now();
+        loop {
+            stress.burst()?;
+            stress.took().for_each(|took_now| took.saturating_record(took_now.as_nanos() as u64));
+            let over = begin.elapsed();
+            (self.tick)(over.min(self.time));
+            if over >= self.time {
+                break;
+            }
+        }
+        let publish = PublishCost { ns: took.value_at_quantile(0.5), p99_ns: took.value_at_quantile(0.99) };
+        Ok(Consistency { tally: stress.tally(), publishes: stress.publishes(), publish })
+    }
+}

@@ -1,0 +1,158 @@
+//! What is compared in C: the walk that nothing protects, and the same under liburcu's memb flavour.
+
+use std::hint::black_box;
+
+use zonelist_core::{Lists, NodeId, Scope, ZoneKind};
+
+use super::Contender;
+
+/// As the C source declares it.
+#[repr(C)]
+struct Table {
+    words: *const u32,
+    nodes: usize,
+    stride: usize,
+    own: usize,
+    end: usize,
+}
+
+/// As the C source declares it.
+#[repr(C)]
+struct Filter {
+    limit: u32,
+    own: usize,
+    nodes: *const u64,
+    kinds: u32,
+}
+
+type Loop = unsafe extern "C" fn(*const *const Table, *const Filter, *const NodeId, usize) -> u32;
+type Chain = unsafe extern "C" fn(*const *const Table, *const Filter, *const NodeId, usize, usize) -> u32;
+
+unsafe extern "C" {
+    fn zonelist_raw_independent(current: *const *const Table, _: *const Filter, _: *const NodeId, count: usize) -> u32;
+    fn zonelist_raw_full(current: *const *const Table, _: *const Filter, _: *const NodeId, count: usize) -> u32;
+    fn zonelist_raw_dependent(
+        current: *const *const Table,
+        _: *const Filter,
+        _: *const NodeId,
+        count: usize,
+        none: usize,
+    ) -> u32;
+    fn zonelist_rcu_independent(current: *const *const Table, _: *const Filter, _: *const NodeId, count: usize) -> u32;
+    fn zonelist_rcu_full(current: *const *const Table, _: *const Filter, _: *const NodeId, count: usize) -> u32;
+    fn zonelist_rcu_dependent(
+        current: *const *const Table,
+        _: *const Filter,
+        _: *const NodeId,
+        count: usize,
+        none: usize,
+    ) -> u32;
+    fn zonelist_rcu_register();
+    fn zonelist_rcu_unregister();
+}
+
+/// The calling thread, known to liburcu for as long as it runs.
+struct Registered;
+
+thread_local! {
+    static REGISTERED: Registered = {
+        // SAFETY: once for this thread.
+        unsafe { zonelist_rcu_register() };
+        Registered
+    };
+}
+
+impl Drop for Registered {
+    fn drop(&mut self) {
+        // SAFETY: it was registered, and reads no more.
+        unsafe { zonelist_rcu_unregister() };
+    }
+}
+
+/// A contender in C. Read by the thread that made it.
+pub(crate) struct InC {
+    /// What readers find, at an address that does not change.
+    current: Box<*const Table>,
+    filter: Filter,
+    independent: Loop,
+    dependent: Chain,
+    full: Loop,
+    /// What the pointers point to.
+    _table: Box<Table>,
+    _words: Vec<u32>,
+}
+
+impl InC {
+    /// The floor.
+    pub(crate) fn raw(lists: Lists<'_>) -> Self {
+        Self::over(lists, (zonelist_raw_independent, zonelist_raw_dependent, zonelist_raw_full))
+    }
+
+    /// Each read within a read-side critical section.
+    pub(crate) fn rcu(lists: Lists<'_>) -> Self {
+        REGISTERED.with(|_| ());
+        Self::over(lists, (zonelist_rcu_independent, zonelist_rcu_dependent, zonelist_rcu_full))
+    }
+
+    fn over(lists: Lists<'_>, (independent, dependent, full): (Loop, Chain, Loop)) -> Self {
+        let (nodes, own) = (lists.nodes(), lists.longest() + 1);
+        let stride = own + ZoneKind::COUNT + 1;
+        let mut words = vec![0; nodes * stride + 1];
+        for (row, node) in words.chunks_exact_mut(stride).zip((0..).map_while(NodeId::new)) {
+            for (from, scope) in [(0, Scope::Fallback), (own, Scope::ThisNode)] {
+                row[from..].iter_mut().zip(lists.of(node, scope)).for_each(|(word, entry)| *word = entry.word());
+            }
+        }
+        let table = Box::new(Table { words: words.as_ptr(), nodes, stride, own, end: nodes * stride });
+        // Every kind of every node.
+        let filter = Filter { limit: u32::MAX, own: 0, nodes: std::ptr::null(), kinds: ZoneKind::COUNT as u32 };
+        Self {
+            current: Box::new(&raw const *table),
+            filter,
+            independent,
+            dependent,
+            full,
+            _table: table,
+            _words: words,
+        }
+    }
+}
+
+impl Contender for InC {
+    fn independent(&mut self, nodes: &[NodeId]) -> u32 {
+        // SAFETY: the table is laid out as the C source expects, and a node's id is the u16 that it takes.
+        unsafe { (self.independent)(&raw const *self.current, &raw const self.filter, nodes.as_ptr(), nodes.len()) }
+    }
+
+    fn dependent(&mut self, nodes: &[NodeId]) -> u32 {
+        let none = black_box(0);
+        // SAFETY: as above; with no bit in `none`, every index is below the count.
+        unsafe { (self.dependent)(&raw const *self.current, &raw const self.filter, nodes.as_ptr(), nodes.len(), none) }
+    }
+
+    fn full(&mut self, nodes: &[NodeId]) -> u32 {
+        // SAFETY: as for `independent`.
+        unsafe { (self.full)(&raw const *self.current, &raw const self.filter, nodes.as_ptr(), nodes.len()) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::contender::Raw;
+    use zonelist_schemes::workload::synthetic;
+
+    #[test]
+    fn c_reads_what_rust_reads() {
+        for zones in [1, 3, 8, 64] {
+            let lists = synthetic(zones);
+            let nodes: Vec<NodeId> = (0..100).filter_map(NodeId::new).collect();
+            let mut raw = Raw::new(lists.lists());
+            let expected = (raw.independent(&nodes), raw.dependent(&nodes[..1]), raw.full(&nodes));
+            assert!(expected.1 != 0);
+            for mut c in [InC::raw(lists.lists()), InC::rcu(lists.lists())] {
+                assert_eq!((c.independent(&nodes), c.dependent(&nodes[..1]), c.full(&nodes)), expected);
+            }
+        }
+    }
+}

@@ -1,0 +1,222 @@
+//! Instructions of a read, counted by valgrind: the figure that holds on a noisy machine.
+//!
+//! A probe is the example `probe`, which does one loop of one contender so and so often. Two runs
+//! that differ only in how often give the instructions of one read, loop included; all else
+//! cancels out.
+
+use std::{
+    io::ErrorKind,
+    path::Path,
+    process::{Command, Stdio},
+    str::FromStr,
+};
+
+use zonelist_core::{
+    Capacity, Lists, NodeId, Request, Scope, ZoneKind,
+    publish::{Barrier, FullFence, Published},
+};
+use zonelist_inplace::Presence;
+use zonelist_schemes::{self as schemes, Buildable, SEATS, SchemeId, UnknownScheme, Visitor, workload::synthetic};
+
+use crate::{
+    contender::{Contender, Peer, Raw, SetupError, Through, by_hand, peers},
+    timing::set_up,
+};
+
+/// What is probed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Probe {
+    /// The first zone of lists of eight.
+    FirstZone,
+    /// Whole walks of lists of 64.
+    Walk64,
+    /// Whole walks of lists of 52: as many as `Presence` has bits for, in nodes of four.
+    Walk52,
+    /// Whole walks of lists of 52 by requests that one zone of them serves.
+    Sparse52,
+    /// Not a read: a zone of eight leaves all lists and returns.
+    Toggle8,
+    /// The same of 52 zones, with a hundred readers.
+    Toggle52,
+    /// Not a read: lists of eight zones are replaced by lists of seven, and those by these, beside a reader
+    /// that is between walks.
+    Publish8,
+}
+
+impl Probe {
+    const NAMES: [(Self, &str); 7] = [
+        (Self::FirstZone, "first-zone"),
+        (Self::Walk64, "walk-64"),
+        (Self::Walk52, "walk-52"),
+        (Self::Sparse52, "sparse-52"),
+        (Self::Toggle8, "toggle-8"),
+        (Self::Toggle52, "toggle-52"),
+        (Self::Publish8, "publish-8"),
+    ];
+
+    fn name(self) -> &'static str {
+        Self::NAMES.iter().find(|(probe, _)| *probe == self).map_or("", |(_, name)| name)
+    }
+
+    /// Does the loop; `contender` is `raw`, a scheme's name, or one with [`BY_HAND`] behind it.
+    ///
+    /// # Errors
+    /// The scheme can't be set up. A name that is no scheme's is `None`.
+    pub fn run(self, contender: &str, loops: usize) -> Option<Result<u32, SetupError>> {
+        let lists = synthetic(match self {
+            Self::FirstZone | Self::Toggle8 | Self::Publish8 => 8,
+            Self::Walk64 => 64,
+            Self::Walk52 | Self::Sparse52 | Self::Toggle52 => 52,
+        });
+        match self {
+            Self::Toggle8 => return (contender == "Presence").then(|| toggle(lists.lists(), 1, loops)),
+            Self::Toggle52 => return (contender == "Presence").then(|| toggle(lists.lists(), 100, loops)),
+            Self::Publish8 => {
+                let scheme = contender.parse::<SchemeId>().ok()?;
+                let shorter = synthetic(7);
+                return Some(scheme.visit(&mut Publishes { versions: [lists.lists(), shorter.lists()], loops }));
+            }
+            _ => (),
+        }
+        let made = match (contender.parse::<SchemeId>(), contender.strip_suffix(BY_HAND)) {
+            (Ok(scheme), _) if self == Self::Sparse52 => scheme.visit(&mut Sparse { lists: lists.lists() }),
+            (Ok(scheme), _) => set_up(scheme, lists.lists()),
+            (Err(UnknownScheme), Some(scheme)) => Ok(by_hand(scheme, lists.lists(), schemes::asymmetric())?),
+            (Err(UnknownScheme), None) if contender == "raw" => Ok(Box::new(Raw::new(lists.lists())) as _),
+            (Err(UnknownScheme), None) => {
+                Ok(peers(lists.lists()).into_iter().find_map(|Peer { name, floor, peer }| match contender {
+                    _ if contender == name => Some(peer),
+                    _ if contender.strip_prefix(RAW_FOR) == Some(name) => Some(floor),
+                    _ => None,
+                })?)
+            }
+        };
+        let nodes: Vec<NodeId> = (0..READS as u16).filter_map(|i| NodeId::new(i % 2)).collect();
+        let run = |mut contender: Box<dyn Contender>| {
+            let mut once = || match self {
+                Self::FirstZone => contender.independent(&nodes),
+                _ => contender.full(&nodes),
+            };
+            (0..loops).fold(0, |sum: u32, _| sum.wrapping_add(once()))
+        };
+        Some(made.map(run))
+    }
+}
+
+/// Sets up a scheme whose reader asks for one zone, in the middle of the lists.
+struct Sparse<'l> {
+    lists: Lists<'l>,
+}
+
+impl Visitor for Sparse<'_> {
+    type Output = Result<Box<dyn Contender>, SetupError>;
+
+    fn capacity(&self) -> Capacity {
+        Capacity::of(self.lists)
+    }
+
+    fn visit<S: Buildable, B: Barrier>(&mut self) -> Self::Output {
+        let middle = NodeId::new(self.lists.nodes() as u16 / 2).into_iter().collect();
+        let request = Request { nodes: Some(middle), ..Request::up_to(ZoneKind::Dma) };
+        let scheme = S::build(Capacity::of(self.lists));
+        Ok(Box::new(Through::<S, B>::asking(scheme, self.lists, &request)?))
+    }
+}
+
+/// Takes the first zone off all lists and puts it back, [`READS`] times a loop.
+fn toggle(lists: Lists<'_>, readers: usize, loops: usize) -> Result<u32, SetupError> {
+    let scheme = Presence::build(Capacity::of(lists));
+    let published: Published<_, FullFence, SEATS> = Published::new(scheme);
+    published.publish(lists)?;
+    let readers = (0..readers).map(|_| published.reader()).collect::<Result<Vec<_>, _>>()?;
+    let zones = NodeId::new(0).map_or(&[][..], |node| lists.of(node, Scope::Fallback));
+    let Some(zone) = zones.first().map(|entry| entry.zone()) else { return Ok(0) };
+    for turn in 0..loops * READS {
+        published.set_present(zone, turn % 2 == 1)?;
+    }
+    Ok(readers.len() as u32)
+}
+
+/// Publishes versions in turn, [`READS`] times a loop.
+struct Publishes<'l> {
+    versions: [Lists<'l>; 2],
+    loops: usize,
+}
+
+impl Visitor for Publishes<'_> {
+    type Output = Result<u32, SetupError>;
+
+    const MOST_ZONES: usize = 8;
+
+    fn capacity(&self) -> Capacity {
+        Capacity::of(self.versions[0])
+    }
+
+    fn visit<S: Buildable, B: Barrier>(&mut self) -> Self::Output {
+        let published: Published<S, B, SEATS> = Published::new(S::build(self.capacity()));
+        published.publish(self.versions[0])?;
+        let mut reader = published.reader()?;
+        for turn in 0..self.loops * READS {
+            reader.offline(|| published.publish(self.versions[turn % 2]))?;
+        }
+        Ok(self.loops as u32)
+    }
+}
+
+/// Behind a scheme's name: its twin by hand.
+pub const BY_HAND: &str = " by hand";
+
+/// Before a peer's name: the unprotected walk in its language.
+pub const RAW_FOR: &str = "raw for ";
+
+/// Reads of one loop of a probe.
+const READS: usize = 256;
+
+impl FromStr for Probe {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, String> {
+        let known = Self::NAMES.iter().find(|(_, known)| *known == name);
+        known.map(|(probe, _)| *probe).ok_or_else(|| "expected the name of a probe".into())
+    }
+}
+
+/// Why there is no count.
+#[derive(Debug, thiserror::Error)]
+pub enum CountError {
+    /// There is no valgrind here.
+    #[error("valgrind is not installed")]
+    NoValgrind,
+    /// Something else is wrong.
+    #[error("valgrind on {contender}: {why}")]
+    Failed {
+        /// What was counted.
+        contender: String,
+        /// What went wrong.
+        why: String,
+    },
+}
+
+/// Instructions of one read of a contender, by running the example `probe` under valgrind.
+///
+/// # Errors
+/// There is no valgrind, or it fails.
+pub fn count(program: &Path, contender: &str, probe: Probe) -> Result<f64, CountError> {
+    const LOOPS: [usize; 2] = [50, 150];
+    let [few, many] = LOOPS.map(|loops| total(program, contender, probe, loops));
+    Ok((many? - few?) as f64 / ((LOOPS[1] - LOOPS[0]) * READS) as f64)
+}
+
+fn total(program: &Path, contender: &str, probe: Probe, loops: usize) -> Result<i64, CountError> {
+    let failed = |why: String| CountError::Failed { contender: contender.into(), why };
+    let mut valgrind = Command::new("valgrind");
+    valgrind.args(["--tool=callgrind", "--callgrind-out-file=/dev/null"]).arg(program);
+    valgrind.args([contender, probe.name(), &loops.to_string()]);
+    let run = valgrind.stdin(Stdio::null()).output().map_err(|error| match error.kind() {
+        ErrorKind::NotFound => CountError::NoValgrind,
+        _ => failed(error.to_string()),
+    })?;
+    let said = String::from_utf8_lossy(&run.stderr);
+    let collected = said.lines().find_map(|line| line.split_once("Collected :")?.1.trim().parse().ok());
+    collected.filter(|_| run.status.success()).ok_or_else(|| failed(said.into_owned()))
+}

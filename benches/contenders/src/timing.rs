@@ -1,0 +1,249 @@
+//! Interleaved rounds of reads and of allocations, and the medians of their ratios.
+//!
+//! In every round each contender runs every loop once, the order turning by one each round. A
+//! ratio is one round's; the median over rounds is what counts: absolute times of one loop move
+//! by more than two schemes differ.
+
+use std::{hint::black_box, time::Instant};
+
+use zonelist_core::{Capacity, Lists, NodeId, Zonelists, publish::Barrier};
+use zonelist_schemes::{
+    self as schemes, Buildable, SchemeId, Visitor,
+    measure::{Measure, median},
+    workload::synthetic,
+};
+
+use crate::contender::{Contender, PEERS, Pairs, Raw, SetupError, Through, ThroughPages, by_hand, peers, raw_pairs};
+
+/// Zones of the lists that are walked to the end.
+pub const WALKS: [usize; 3] = [8, 64, 1024];
+
+/// Zones that one timed loop looks at, more or less: a few hundred microseconds.
+const ZONES_A_LOOP: usize = 1 << 16;
+
+/// Pairs that one timed loop makes.
+const PAIRS_A_LOOP: usize = 1 << 15;
+
+/// Nodes drawn before the clock starts.
+const DRAWN: usize = 1 << 10;
+
+/// The contenders over one set of lists, and the nodes that they read.
+struct Track<C: ?Sized> {
+    contenders: Vec<Option<Box<C>>>,
+    nodes: Vec<NodeId>,
+    run: fn(&mut C, &[NodeId]) -> u32,
+    /// Loops over `nodes` that are timed as one.
+    repeats: usize,
+    /// A row a round: nanoseconds a read, of each contender.
+    rounds: Vec<Vec<Option<f64>>>,
+}
+
+/// Everything that is timed.
+#[expect(missing_debug_implementations, reason = "contenders are opaque on purpose")]
+pub struct Timing {
+    schemes: Vec<SchemeId>,
+    tracks: Vec<Track<dyn Contender>>,
+    pairs: Track<dyn Pairs>,
+}
+
+/// Medians over all rounds so far, of one scheme or of the floor.
+#[derive(Clone, Debug, Default)]
+pub struct Timed {
+    /// The first zone, reads independent of each other.
+    pub first: Option<Measure>,
+    /// The first zone, each read waiting for the one before.
+    pub dependent: Option<Measure>,
+    /// The first zone, by hand.
+    pub by_hand: Option<Measure>,
+    /// The first zone, to the same by hand.
+    pub to_hand: Option<f64>,
+    /// Whole walks of [`WALKS`].
+    pub full: Vec<Measure>,
+    /// An allocation and a free of a page at hand.
+    pub pair: Option<Measure>,
+}
+
+impl Timing {
+    /// Sets up the floor and the chosen schemes, over a machine's lists and over synthetic ones.
+    ///
+    /// # Errors
+    /// A scheme can't be set up.
+    pub fn new(chosen: &[SchemeId], machine: &Zonelists, nodes: &[NodeId], seed: u64) -> Result<Self, SetupError> {
+        let mut draw = fastrand::Rng::with_seed(seed);
+        let mut drawn = |from: &[NodeId], count| (0..count).map(|_| from[draw.usize(..from.len())]).collect::<Vec<_>>();
+        let first = ZONES_A_LOOP / DRAWN;
+        let mut tracks = vec![
+            Track::reading(chosen, machine.lists(), true, drawn(nodes, DRAWN), |c, n| c.independent(n), first)?,
+            Track::reading(chosen, machine.lists(), false, drawn(nodes, DRAWN), |c, n| c.dependent(n), first)?,
+        ];
+        for zones in WALKS {
+            let lists = synthetic(zones);
+            let all: Vec<NodeId> = zonelist_core::NodeSet::ALL.iter().take(lists.lists().nodes()).collect();
+            let walks = (ZONES_A_LOOP / zones).min(DRAWN);
+            let repeats = (ZONES_A_LOOP / zones / walks).max(1);
+            tracks.push(Track::reading(chosen, lists.lists(), false, drawn(&all, walks), |c, n| c.full(n), repeats)?);
+        }
+        Ok(Self { schemes: chosen.to_vec(), tracks, pairs: Track::of_pairs(chosen)? })
+    }
+
+    /// Times everything once.
+    pub fn round(&mut self) {
+        self.tracks.iter_mut().for_each(Track::round);
+        self.pairs.round();
+    }
+
+    /// How many rounds there were.
+    #[must_use]
+    pub fn rounds(&self) -> usize {
+        self.tracks.first().map_or(0, |track| track.rounds.len())
+    }
+
+    /// The floor's medians.
+    #[must_use]
+    pub fn raw(&self) -> Timed {
+        self.timed(RAW, RAW, None)
+    }
+
+    /// A scheme's medians.
+    #[must_use]
+    pub fn scheme(&self, scheme: SchemeId) -> Timed {
+        let place = self.schemes.iter().position(|&chosen| chosen == scheme);
+        place.map_or_else(Timed::default, |i| {
+            let scheme = SCHEMES + 2 * i;
+            self.timed(scheme, RAW, Some(scheme + 1))
+        })
+    }
+
+    /// The medians of each peer, to the floor of its own language, which comes with it.
+    pub fn peers(&self) -> impl Iterator<Item = (&'static str, Timed, Timed)> {
+        let places = (SCHEMES + 2 * self.schemes.len()..).step_by(2);
+        PEERS.iter().zip(places).map(|(name, floor)| {
+            let (raw, peer) = (self.timed(floor, floor, None), self.timed(floor + 1, floor, None));
+            (*name, raw, peer)
+        })
+    }
+
+    fn timed(&self, contender: usize, floor: usize, hand: Option<usize>) -> Timed {
+        let first = &self.tracks[0];
+        Timed {
+            first: first.median(contender, floor),
+            dependent: self.tracks[1].median(contender, floor),
+            by_hand: hand.and_then(|hand| first.median(hand, floor)),
+            to_hand: hand.and_then(|hand| Some(first.median(contender, hand)?.ratio)),
+            pair: self.pairs.median(contender, floor),
+            full: self.tracks[2..].iter().filter_map(|track| track.median(contender, floor)).collect(),
+        }
+    }
+}
+
+/// The floor's place in a track.
+const RAW: usize = 0;
+
+/// The first scheme's place; behind each scheme is its twin by hand, where there is one. Behind all
+/// schemes are the peers, each behind its floor.
+const SCHEMES: usize = 1;
+
+impl Track<dyn Contender> {
+    fn reading(
+        chosen: &[SchemeId],
+        lists: Lists<'_>,
+        hands: bool,
+        nodes: Vec<NodeId>,
+        run: fn(&mut (dyn Contender + 'static), &[NodeId]) -> u32,
+        repeats: usize,
+    ) -> Result<Self, SetupError> {
+        let mut contenders: Vec<Option<Box<dyn Contender>>> = vec![Some(Box::new(Raw::new(lists)))];
+        for &scheme in chosen {
+            contenders.push(Some(set_up(scheme, lists)?));
+            let hand = hands.then(|| by_hand(scheme.name(), lists, schemes::asymmetric()));
+            contenders.push(hand.flatten());
+        }
+        contenders.extend(peers(lists).into_iter().flat_map(|peer| [Some(peer.floor), Some(peer.peer)]));
+        Ok(Self { contenders, nodes, run, repeats, rounds: Vec::new() })
+    }
+}
+
+impl Track<dyn Pairs> {
+    /// All pairs are of one node, as a CPU's allocations are for the most part.
+    fn of_pairs(chosen: &[SchemeId]) -> Result<Self, SetupError> {
+        let (lists, node) = (synthetic(WALKS[0]), NodeId::new(0).expect("below the limit"));
+        let mut contenders: Vec<Option<Box<dyn Pairs>>> = vec![Some(raw_pairs(lists.lists(), node)?)];
+        for scheme in chosen {
+            contenders.extend([Some(scheme.visit(&mut SetUpPairs { lists: lists.lists(), node })?), None]);
+        }
+        let nodes = vec![node; DRAWN];
+        Ok(Self { contenders, nodes, run: |c, n| c.pairs(n), repeats: PAIRS_A_LOOP / DRAWN, rounds: Vec::new() })
+    }
+}
+
+impl<C: ?Sized> Track<C> {
+    fn round(&mut self) {
+        let count = self.contenders.len();
+        let mut row = vec![None; count];
+        for i in 0..count {
+            let turn = (i + self.rounds.len()) % count;
+            let Some(contender) = &mut self.contenders[turn] else { continue };
+            let begin = Instant::now();
+            for _ in 0..self.repeats {
+                black_box((self.run)(&mut **contender, &self.nodes));
+            }
+            let reads = (self.repeats * self.nodes.len()) as f64;
+            row[turn] = Some(begin.elapsed().as_nanos() as f64 / reads);
+        }
+        self.rounds.push(row);
+    }
+
+    /// The medians of a contender's time and of its ratio to another.
+    fn median(&self, contender: usize, to: usize) -> Option<Measure> {
+        let of = |value: &dyn Fn(&[Option<f64>]) -> Option<f64>| {
+            median(self.rounds.iter().filter_map(|row| value(row)).collect())
+        };
+        let ns = of(&|row| *row.get(contender)?)?;
+        let ratio = of(&|row| Some((*row.get(contender)?)? / (*row.get(to)?)?))?;
+        Some(Measure { ns, ratio })
+    }
+}
+
+/// A scheme that has published these lists, ready to be read.
+///
+/// # Errors
+/// The lists do not fit, or no reader can be registered.
+pub fn set_up(scheme: SchemeId, lists: Lists<'_>) -> Result<Box<dyn Contender>, SetupError> {
+    scheme.visit(&mut SetUp { lists })
+}
+
+struct SetUp<'l> {
+    lists: Lists<'l>,
+}
+
+impl Visitor for SetUp<'_> {
+    type Output = Result<Box<dyn Contender>, SetupError>;
+
+    fn capacity(&self) -> Capacity {
+        Capacity::of(self.lists)
+    }
+
+    fn visit<S: Buildable, B: Barrier>(&mut self) -> Self::Output {
+        Ok(Box::new(Through::<S, B>::new(S::build(self.capacity()), self.lists)?))
+    }
+}
+
+/// The same, in an allocator.
+struct SetUpPairs<'l> {
+    lists: Lists<'l>,
+    node: NodeId,
+}
+
+impl Visitor for SetUpPairs<'_> {
+    type Output = Result<Box<dyn Pairs>, SetupError>;
+
+    const MOST_ZONES: usize = WALKS[0];
+
+    fn capacity(&self) -> Capacity {
+        Capacity::of(self.lists)
+    }
+
+    fn visit<S: Buildable, B: Barrier>(&mut self) -> Self::Output {
+        Ok(Box::new(ThroughPages::<S, B>::new(S::build(self.capacity()), self.lists, self.node)?))
+    }
+}

@@ -1,0 +1,101 @@
+//! Watermarks and lowmem reserves of a machine's zones, as the kernel would print them.
+
+use std::fmt;
+
+use serde::Serialize;
+use zonelist_core::{Machine, Memory, NodeSet, Rules, ZoneId, ZoneSize, lowmem_reserve, size_of, watermarks};
+
+use crate::Kind;
+
+/// The zones of a machine.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct Report {
+    /// The populated ones, in the order of the machine's source.
+    pub zones: Vec<Zone>,
+    /// Those without a page, of nodes that have some; the text shows them, as the kernel does.
+    #[serde(skip)]
+    pub empty: Vec<Zone>,
+}
+
+/// A zone with all that follows from the sizes.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[expect(missing_docs, reason = "the keys are those of `/proc/zoneinfo`, all in pages")]
+pub struct Zone {
+    pub node: u16,
+    pub kind: Kind,
+    pub start_pfn: u64,
+    pub spanned: u64,
+    pub present: u64,
+    pub managed: u64,
+    pub min: u64,
+    pub low: u64,
+    pub high: u64,
+    pub protection: Vec<u64>,
+}
+
+impl Report {
+    /// Computes marks and reserves, or `None` if the machine's source has no sizes.
+    #[must_use]
+    pub fn new(machine: &Machine, rules: Rules) -> Option<Self> {
+        let memory = with_empty_zones(machine.memory()?, machine.has_memory());
+        let marks = watermarks(&memory);
+        let zones = memory.zones.iter().zip(marks).map(|(size, marks)| Zone {
+            node: size.zone.node().number(),
+            kind: Kind(size.zone.kind()),
+            start_pfn: size.start_pfn,
+            spanned: size.spanned,
+            present: size.present,
+            managed: size.managed,
+            min: marks.min,
+            low: marks.low,
+            high: marks.high,
+            protection: lowmem_reserve(&memory, size.zone, rules),
+        });
+        let (zones, empty) = zones.partition(|zone| zone.present > 0);
+        Some(Self { zones, empty })
+    }
+}
+
+/// The same memory, with a zone of each kind on every node that has any.
+fn with_empty_zones(memory: &Memory, nodes: &NodeSet) -> Memory {
+    let mut full = memory.clone();
+    for zone in nodes.iter().flat_map(|node| memory.kinds.iter().map(move |&kind| ZoneId::new(node, kind))) {
+        if size_of(memory, zone).is_none() {
+            full.zones.push(ZoneSize { zone, start_pfn: 0, spanned: 0, present: 0, managed: 0 });
+        }
+    }
+    full
+}
+
+impl fmt::Display for Report {
+    /// In the layout of `/proc/zoneinfo`, without the lines that only a running kernel can fill.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut zones: Vec<&Zone> = self.zones.iter().chain(&self.empty).collect();
+        zones.sort_unstable_by_key(|zone| (zone.node, zone.kind));
+        zones.into_iter().try_for_each(|zone| zone.fmt(f))
+    }
+}
+
+impl fmt::Display for Zone {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { node, kind, start_pfn, spanned, present, managed, min, low, high, protection } = self;
+        writeln!(f, "Node {node}, zone {:>8}", kind.0)?;
+        let lines = [
+            ("min", min),
+            ("low", low),
+            ("high", high),
+            ("spanned", spanned),
+            ("present", present),
+            ("managed", managed),
+        ];
+        for (key, pages) in lines {
+            writeln!(f, "        {key:<8} {pages}")?;
+        }
+        let reserves: Vec<String> = protection.iter().map(u64::to_string).collect();
+        writeln!(f, "        protection: ({})", reserves.join(", "))?;
+        if *present > 0 {
+            writeln!(f, "  start_pfn:           {start_pfn}")?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,103 @@
+//! Our outcome of a step, in the form of the record.
+
+use zonelist_core::{
+    FallbackOrder, NodeSet,
+    hotplug::{self, Change, HotplugError, Rebuilt, State},
+};
+
+use crate::{Block, BlockState, ByNode, Golden, Kind, Step, Sysctl, Zone};
+
+/// The machine as it booted. Its totals are not told: the kernel logged them before all memory was there.
+pub(super) fn boot(golden: &Golden, state: &State) -> Step {
+    let policy_zone = golden.boot.policy_zone.map(|_| Kind(state.policy_zone()));
+    Step { op: "boot".into(), fallback_order: Some(Some(order(state.order()))), policy_zone, ..sizes(state) }
+}
+
+/// What a step did, in the form of a record.
+#[must_use]
+pub fn outcome(step: &Step, before: &State, state: &State, result: Result<Change, HotplugError>) -> Step {
+    let (result, rebuilt) = match result {
+        Ok(change) => ("ok".into(), change.rebuilt),
+        Err(error) => (error.errno().to_string(), None),
+    };
+    let logged = rebuilt.as_ref();
+    Step {
+        op: step.op.clone(),
+        block: step.block,
+        cpu: step.cpu,
+        name: step.name.clone(),
+        value: step.value.clone(),
+        pinned: step.pinned,
+        zone: step.zone,
+        result: Some(result),
+        fallback_order: Some(logged.map(|_| order(state.order()))),
+        blocks_changed: Some(changed(before, state)),
+        built: logged.map(|rebuilt| rebuilt.nodes as u64),
+        total_pages: logged.map(|rebuilt| rebuilt.total_pages),
+        policy_zone: logged.map(|Rebuilt { policy_zone, .. }| Kind(*policy_zone)),
+        ..sizes(state)
+    }
+}
+
+/// What can be told of any state.
+fn sizes(state: &State) -> Step {
+    let tunables = state.tunables();
+    Step {
+        online: Some(nodes(state.online())),
+        has_cpu: Some(nodes(state.has_cpu())),
+        has_memory: Some(nodes(state.has_memory())),
+        sysctl: Some(Sysctl {
+            min_free_kbytes: tunables.min_free_kbytes,
+            watermark_scale_factor: tunables.watermark_scale_factor,
+            lowmem_reserve_ratio: tunables.lowmem_reserve_ratio.clone(),
+        }),
+        zones: Some(state.zones().map(zone).collect()),
+        ..Step::default()
+    }
+}
+
+fn zone(info: hotplug::ZoneInfo<'_>) -> Zone {
+    let size = info.size;
+    Zone {
+        node: size.zone.node().number().into(),
+        kind: Kind(size.zone.kind()),
+        start_pfn: size.start_pfn,
+        spanned: size.spanned,
+        present: size.present,
+        managed: size.managed,
+        min: Some(info.marks.min),
+        low: Some(info.marks.low),
+        high: Some(info.marks.high),
+        protection: Some(info.reserve.to_vec()),
+    }
+}
+
+fn nodes(set: &NodeSet) -> Vec<u32> {
+    set.iter().map(|node| node.number().into()).collect()
+}
+
+fn order(order: &FallbackOrder) -> ByNode<Vec<u32>> {
+    let row = |row: &[_]| row.iter().map(|node: &zonelist_core::NodeId| node.number().into()).collect();
+    ByNode(order.rows().map(|(node, nodes)| (node.number().into(), row(nodes))).collect())
+}
+
+/// The blocks that are not as they were.
+fn changed(before: &State, state: &State) -> Vec<Block> {
+    let differs = |new: &&hotplug::Block| before.block(new.number) != Ok(*new);
+    state.blocks().iter().filter(differs).map(block).collect()
+}
+
+/// All blocks, in the form of a record.
+#[must_use]
+pub fn blocks(state: &State) -> Vec<Block> {
+    state.blocks().iter().map(block).collect()
+}
+
+fn block(block: &hotplug::Block) -> Block {
+    let (state, zone) = match block.state {
+        hotplug::BlockState::Offline => (BlockState::Offline, None),
+        hotplug::BlockState::Online(kind) => (BlockState::Online, Some(Kind(kind))),
+        hotplug::BlockState::Shared => (BlockState::Online, None),
+    };
+    Block { block: block.number, node: block.node.map(|node| node.number().into()), state, zone }
+}

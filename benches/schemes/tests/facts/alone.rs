@@ -1,0 +1,16 @@
+//! What counts what all threads do runs in a process of its own.
+
+use std::{env, process::Command};
+
+/// Runs `body` in a process in which nothing else runs, as a test that counts what all threads do needs it.
+///
+/// `test` is the name of the calling test as the harness has it.
+pub(crate) fn alone(test: &str, body: impl FnOnce()) {
+    const ALONE: &str = "ZONELIST_FACT_ALONE";
+    if env::var_os(ALONE).is_some() {
+        return body();
+    }
+    let mut child = Command::new(env::current_exe().expect("this program"));
+    let child = child.args([test, "--exact", "--nocapture", "--test-threads=1"]).env(ALONE, "");
+    assert!(child.status().expect("this program again").success(), "{test} fails in a process of its own");
+}

@@ -1,0 +1,128 @@
+//! A panic inside a walk, and inside a publish: what is held is given back, and all goes on.
+
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::atomic::{AtomicBool, Ordering::SeqCst},
+};
+
+use zonelist_core::{
+    Capacity, Lists, NodeId, Request, Slot, SlotFilter, SlotWalk, Slots, ZoneKind,
+    conformance::Sample,
+    publish::{
+        Allocates, At, Barrier, Facts, FullFence, Grace, Guarantee, Progress, PublishError, Published, Scheme,
+        StalledReader, Version, Writer,
+    },
+};
+use zonelist_schemes::{Buildable, SchemeId, Visitor};
+
+/// Walks that panic, and publishes and walks behind each.
+struct InAWalk;
+
+impl Visitor for InAWalk {
+    type Output = ();
+
+    fn capacity(&self) -> Capacity {
+        Sample::CAPACITY
+    }
+
+    fn visit<S: Buildable, B: Barrier>(&mut self) {
+        let Sample { versions, requests } = Sample::default();
+        let published: Published<S, B, 1> = Published::new(S::build(self.capacity()));
+        let (node, request) = requests[0];
+        let mut reader = published.reader().unwrap();
+        for version in versions.iter().cycle().take(30) {
+            published.publish(version).unwrap();
+            let filter = published.filter(&request);
+            let walk = catch_unwind(AssertUnwindSafe(|| {
+                let guard = reader.enter();
+                let first = guard.walk(node, &filter).next();
+                panic!("at {first:?}, as a caller's code may");
+            }));
+            assert!(walk.is_err());
+            reader.quiescent();
+            // Would wait for ever, or see another version, if the guard were still in.
+            published.try_publish(&versions[1]).unwrap();
+            reader.quiescent();
+            published.try_publish(version).unwrap();
+            let seen: Vec<_> = reader.enter().walk(node, &filter).collect();
+            let list = version.lists().of(node, request.scope).iter().copied();
+            assert_eq!(seen, list.filter(|entry| request.admits(entry.zone())).collect::<Vec<_>>());
+            reader.quiescent();
+        }
+    }
+}
+
+#[test]
+fn a_panic_in_a_walk_leaves_nothing_held() {
+    SchemeId::all().into_iter().for_each(|scheme| scheme.visit(&mut InAWalk));
+}
+
+/// A scheme that panics when it is told to, with all readers stopped. None of the workspace's has
+/// anything in a publish that can: no code of a caller runs there.
+struct Panicking(Slots<Box<[Slot]>>);
+
+static TOLD: AtomicBool = AtomicBool::new(false);
+
+impl Scheme for Panicking {
+    const FACTS: Facts = Facts {
+        scheme: "Panicking",
+        package: "none",
+        card: "",
+        guarantee: Guarantee::Snapshot,
+        readers: Progress::Blocking,
+        writer: Progress::Blocking,
+        allocates: Allocates::Never,
+        registers: true,
+        interrupt_safe: false,
+        below_allocator: true,
+        after_fork: false,
+        tls_destructor: true,
+        retires: false,
+        stalled_reader: StalledReader::Bounded,
+        no_std: true,
+        no_alloc: true,
+    };
+    const GRACE: Grace = Grace::Section;
+    type Local = ();
+    type Filter = SlotFilter;
+    type Pinned<'g> = &'g Self;
+    type Walk<'w> = SlotWalk<'w, Slot>;
+
+    fn local(&self) {}
+
+    fn filter(&self, request: &Request) -> SlotFilter {
+        SlotFilter::new(request)
+    }
+
+    fn pin<'g>(&'g self, (): &'g (), _: At<'g, Self>) -> &'g Self {
+        self
+    }
+
+    fn walk<'w, 'g: 'w>(scheme: &'w &'g Self, node: NodeId, filter: &'w SlotFilter) -> SlotWalk<'w, Slot> {
+        scheme.0.walk(node, filter)
+    }
+
+    fn publish(&self, next: Lists<'_>, writer: &mut Writer<'_>) -> Result<(), PublishError> {
+        writer.stop(|| {
+            assert!(!TOLD.load(SeqCst), "in the middle of a publish");
+            Ok(self.0.rewrite(next)?)
+        })
+    }
+}
+
+#[test]
+fn a_panic_in_a_publish_opens_the_gates_and_gives_the_lock_back() {
+    let Sample { versions, requests } = Sample::default();
+    let published: Published<_, FullFence, 1> = Published::new(Panicking(Slots::boxed(Sample::CAPACITY)));
+    let mut reader = published.reader().unwrap();
+    let filter = published.filter(&Request::up_to(ZoneKind::Movable));
+    let mut count = || reader.enter().walk(requests[0].0, &filter).count();
+    for number in 1..10 {
+        assert_eq!(published.publish(&versions[number % 2]), Ok(Version::of(number)));
+        let before = count();
+        TOLD.store(true, SeqCst);
+        assert!(catch_unwind(AssertUnwindSafe(|| published.publish(&versions[2]))).is_err());
+        assert_eq!(count(), before, "the version before");
+        TOLD.store(false, SeqCst);
+    }
+}

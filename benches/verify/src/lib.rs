@@ -1,0 +1,31 @@
+//! What tests of several packages need: which set is asked for, and a cargo for builds of their own, as in `tests/`.
+
+use std::{env, path::Path, process::Command};
+
+/// A cargo that is not disturbed by what the cargo around a test, or its user, has set for it, and
+/// that builds into a folder of its own.
+#[must_use]
+pub fn cargo(target: &Path) -> Command {
+    let mut cargo = Command::new(env!("CARGO"));
+    for (name, _) in env::vars_os() {
+        let name = name.to_string_lossy();
+        if name.starts_with("LOOM_") || ["CARGO_ENCODED_RUSTFLAGS", "RUSTFLAGS", "CARGO_BUILD_TARGET"].contains(&&*name)
+        {
+            cargo.env_remove(&*name);
+        }
+    }
+    cargo.env("CARGO_TARGET_DIR", target);
+    cargo
+}
+
+/// Whether the long set is asked for, by `ZONELIST_LONG`: `cargo xtask long` sets it.
+#[must_use]
+pub fn is_long() -> bool {
+    env::var_os("ZONELIST_LONG").is_some()
+}
+
+/// How often something random is tried: so often in the long set, and a number of times less often in the short one.
+#[must_use]
+pub fn cases(long: u32, less: u32) -> u32 {
+    if is_long() { long } else { long.div_ceil(less) }
+}

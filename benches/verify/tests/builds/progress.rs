@@ -1,0 +1,27 @@
+//! Builds and runs what shuttle is asked of progress: `tests/progress.rs` of each package, under a cfg of its own.
+
+use std::path::Path;
+
+use zonelist_verify::cargo;
+
+#[test]
+fn everybody_gets_on() {
+    let mut cargo = cargo(&Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("progress"));
+    cargo.env("RUSTFLAGS", "--cfg shuttle").current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("../.."));
+    cargo.args(["test", "--locked", "--test", "progress"]);
+    cargo.args(
+        ["zonelist-core", "zonelist-seq", "zonelist-inplace", "zonelist-epoch"]
+            .iter()
+            .flat_map(|package| ["--package", package]),
+    );
+    let output = cargo.args(["--", "--nocapture"]).output().expect("cargo runs");
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{said}\n{}", String::from_utf8_lossy(&output.stderr));
+    let told: Vec<&str> = said.lines().filter_map(|line| line.find("progress ").map(|at| &line[at..])).collect();
+    told.iter().for_each(|line| println!("{line}"));
+    for scheme in
+        ["StopWorld:", "StopWorldPreempted:", "AsymmetricEpoch:", "Qsbr:", "SeqRetry:", "InPlace:", "Presence:"]
+    {
+        assert!(told.iter().any(|line| line.starts_with(&format!("progress {scheme}"))), "nothing of {scheme}\n{said}");
+    }
+}

@@ -1,0 +1,44 @@
+//! One line in a crate of a stranger's has its scheme explored by a plain `cargo test`: the crate is
+//! [`stranger`](../../stranger/src/lib.rs), outside the workspace.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use zonelist_verify::cargo;
+
+fn target() -> PathBuf {
+    Path::new(env!("CARGO_TARGET_TMPDIR")).join("stranger")
+}
+
+/// Runs one of its tests; whether that passes, and what it says.
+fn test(name: &str) -> (bool, String) {
+    let package = Path::new(env!("CARGO_MANIFEST_DIR")).join("stranger");
+    let mut cargo = cargo(&target());
+    let output = cargo.args(["test", "--locked", "--test", name]).current_dir(package).output().expect("cargo");
+    let said = [output.stdout, output.stderr].map(|said| String::from_utf8_lossy(&said).into_owned()).concat();
+    (output.status.success(), said)
+}
+
+#[test]
+fn a_scheme_of_a_stranger_s_is_explored_by_one_line() {
+    let (passes, said) = test("whole");
+    assert!(passes, "{said}");
+    for shape in ["two readers", "two publishers", "two walks, two publishes", "an allocation beside a growing list"] {
+        let model = said.lines().find(|line| line.contains(&format!("model whole: {shape}: ")));
+        assert!(model.is_some_and(|model| model.contains(" interleavings, ")), "no model of {shape}:\n{said}");
+    }
+}
+
+#[test]
+fn a_scheme_that_does_not_keep_its_promise_fails_and_leaves_a_timeline() {
+    let (passes, said) = test("piecewise");
+    assert!(!passes, "{said}");
+    assert!(said.contains("breaks Snapshot: missed"), "{said}");
+    let timeline = target().join("models/release/timelines/piecewise-the-stale-cursor-of-2022--broken.txt");
+    let timeline = fs::read_to_string(timeline).expect("a timeline");
+    for told in ["reader", "publisher", "-- publishes [0/Normal]", "-- saw ["] {
+        assert!(timeline.contains(told), "{told:?} is not in\n{timeline}");
+    }
+}

@@ -1,0 +1,361 @@
+//! Every ordering, fence and step of our own code, made wrong once: some model has to see it.
+//!
+//! A place where the models come by an atomic is a mutant for each weaker ordering it could have; a
+//! store is one more that takes effect a step late; a named fault is one. Each is run with the tests
+//! that come by its place, the smallest first, until one fails: first within the bounds of the short set,
+//! and if that shows nothing, in all. What none sees is a hole in the models or an ordering stronger than
+//! needed: those that remain are in [`ALIVE`], each with its reason. And each test has to see some
+//! mutant within the bounds of the short set, or it shows nothing there: those that do not are in
+//! [`IDLE`].
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    process::Stdio,
+    sync::{
+        Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+    thread,
+};
+
+use super::{
+    runs::{Run, Site, command},
+    workspace,
+};
+
+/// Mutants that no model sees, and why that is right: what is wrong, the file, the line of the source.
+const ALIVE: &[(&str, &str, &str, &str)] = &[
+    ("relaxed", SEAT, "self.inside.store(HANDS_OFF, Release);", BEHIND_A_FENCE),
+    ("relaxed", SEAT, "self.inside.store(question, Release);", BEHIND_A_FENCE),
+    ("late", SEAT, "self.inside.store(HANDS_OFF, Release);", WAITED_FOR_LONGER),
+    ("late", SEAT, "self.inside.store(question, Release);", WAITED_FOR_LONGER),
+    ("late", SEAT, "self.gate.store(question.0, Release);", WAITED_FOR_LONGER),
+    ("late", SEAT, "self.answered.store(OFFLINE, Release);", WAITED_FOR_LONGER),
+    ("late", SEAT, "self.asked.store(question.0, Release);", WAITED_FOR_LONGER),
+    ("late", CACHE, "stack.state.store(state & !TOP | (start(tag) + blocks), Relaxed);", OWN),
+    ("late", CACHE, "stack.state.store(state - out, Relaxed);", OWN),
+    ("late", MARKS, "self.free.store(free, Relaxed);", ESTIMATE),
+    ("late", MARKS, "self.managed.store(managed, Relaxed);", ESTIMATE),
+    (
+        "late",
+        MARKS,
+        "self.run.store((run.start as usize) << 32 | run.end as usize, Relaxed);",
+        "frames that it leaves out are looked for with the zone's lock, and one that it has stays with whoever asks",
+    ),
+    (
+        "late",
+        MOVABLE,
+        "self.pageblock.store((page.pfn() >> PAGEBLOCK_ORDER) as usize, Relaxed);",
+        "whoever moves pages reads it to find candidates, and looks again once it has the entry's state",
+    ),
+    (
+        "late",
+        MOVABLE,
+        "entry.state.store(handle.generation.wrapping_add(1) << GENERATION, Relaxed);",
+        "the entry is free a step later, and nobody else has it before",
+    ),
+    ("late", PRESENCE, "self.named.store(named, Release);", SHOWN_LATER),
+    ("late", PRESENCE, "self.word.store(Set::of(word), Release);", SHOWN_LATER),
+];
+
+const SEAT: &str = "zonelist-core/src/publish/seat.rs";
+const CACHE: &str = "zonelist-core/src/pages/cache.rs";
+const MARKS: &str = "zonelist-core/src/zone/marks.rs";
+const MOVABLE: &str = "zonelist-core/src/pages/movable.rs";
+const PRESENCE: &str = "zonelist-inplace/src/presence.rs";
+
+const BEHIND_A_FENCE: &str = "models run with full fences, and one is behind what it has to order; a light half that holds only the compiler back needs it";
+const WAITED_FOR_LONGER: &str = "whoever waits for it only waits longer";
+const OWN: &str = "the cache's owner alone reads it, and not with its next step";
+const ESTIMATE: &str = "it is read without the zone's lock, as an estimate of a moment";
+const SHOWN_LATER: &str = "readers see it a step later, and the writer lock is still held then";
+
+/// Tests that see no mutant within the bounds of the short set, and why that is right. None of them sees one
+/// without bounds either.
+pub(super) const IDLE: &[(&str, &str)] = &[
+    ("a_walk_in_place_is_empty_for_its_request", FINDS),
+    ("a_walk_in_place_is_torn_while_the_order_turns", FINDS),
+    ("a_walk_in_place_meets_a_zone_twice", FINDS),
+    ("a_walk_in_place_misses_a_zone", FINDS),
+    ("in_place::a_reader_and_a_publisher", FINDS),
+    ("in_place::a_reader_that_comes_and_goes", FINDS),
+    ("in_place::a_walk_across_publishes", FINDS),
+    ("in_place::an_early_exit", FINDS),
+    ("in_place::an_interrupt", FINDS),
+    ("in_place::the_races_of_2022", FINDS),
+    ("in_place::two_readers", FINDS),
+    ("in_place::two_walks", FINDS),
+    ("presence::a_reader_that_comes_and_goes", ONE_ZONE),
+    ("presence::an_early_exit", ONE_STORE),
+    ("presence::two_walks", ONE_ZONE),
+    ("seq_retry::a_reader_that_comes_and_goes", ONE_ZONE),
+    ("seq_retry::two_walks", ONE_ZONE),
+    ("who_is_there_changes_at_once_through_presence", ONE_STORE),
+    ("wide_presence::a_reader_that_comes_and_goes", ONE_ZONE),
+    ("wide_presence::two_walks", ONE_ZONE),
+];
+
+const FINDS: &str = "the scheme promises little enough that no weaker ordering breaks it: what may happen is found";
+const ONE_ZONE: &str =
+    "its walks are left after one zone, which is one word; they are for schemes that free or rewrite a version";
+const ONE_STORE: &str = "a zone leaves by one store of one word, and an order that does not change needs no ordering";
+
+/// A mutant that a model has seen.
+pub(super) struct Killed {
+    pub(super) mutant: Mutant,
+    pub(super) test: String,
+    pub(super) interleavings: String,
+}
+
+/// What became of all of them.
+pub(super) struct Fates {
+    pub(super) killed: Vec<Killed>,
+    /// With the reason why nothing sees it.
+    pub(super) alive: Vec<(Mutant, &'static str)>,
+}
+
+/// One deliberate fault.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Mutant {
+    /// A file, or nothing for a fault that has a name.
+    pub(super) file: String,
+    /// The line of the source there, or the name.
+    pub(super) line: String,
+    what: &'static str,
+    place: String,
+    ordering: String,
+}
+
+impl Mutant {
+    fn of(site: &Site) -> Vec<Self> {
+        let weaker: &[&'static str] = match (site.operation.as_str(), site.ordering.as_str()) {
+            ("fault", _) => &["fault"],
+            ("fence", "SeqCst") => &["acqrel"],
+            ("store", "Relaxed") => &["late"],
+            ("store", _) => &["relaxed", "late"],
+            (_, "Acquire" | "Release") => &["relaxed"],
+            (_, "AcqRel") => &["acquire", "release"],
+            _ => &[],
+        };
+        let (file, line) = source(&site.place).unwrap_or_else(|| (String::new(), site.place.clone()));
+        let mutant = |&what: &&'static str| Self {
+            file: file.clone(),
+            line: line.clone(),
+            what,
+            place: site.place.clone(),
+            ordering: site.ordering.clone(),
+        };
+        weaker.iter().map(mutant).collect()
+    }
+
+    /// What is wrong, as a person says it.
+    pub(super) fn wrong(&self) -> String {
+        match self.what {
+            "fault" => "a step left out".into(),
+            "late" => "takes effect a step late".into(),
+            "acqrel" => format!("{} to AcqRel", self.ordering),
+            "relaxed" if self.line.contains("fence(") => "left out".into(),
+            weaker => format!("{} to {}{}", self.ordering, weaker[..1].to_uppercase(), &weaker[1..]),
+        }
+    }
+
+    fn reason_to_live(&self) -> Option<&'static str> {
+        let is = |(what, file, line, _): &&(&str, &str, &str, &str)| {
+            (*what, *file, *line) == (self.what, &self.file, &self.line)
+        };
+        ALIVE.iter().find(is).map(|(.., why)| *why)
+    }
+}
+
+/// The file and the line of a place in our sources.
+fn source(place: &str) -> Option<(String, String)> {
+    let mut parts = place.rsplitn(3, ':');
+    let (_, line, file) = (parts.next()?, parts.next()?, parts.next()?);
+    let text = fs::read_to_string(workspace().join(file)).ok()?;
+    Some((file.to_owned(), text.lines().nth(line.parse::<usize>().ok()? - 1)?.trim().to_owned()))
+}
+
+/// Ours to make wrong: not what explores, nor what tests bring.
+fn is_ours(site: &Site) -> bool {
+    let of_the_kit = ["/src/sync/", "/src/conformance/", "/tests/"].iter().any(|kit| site.place.contains(kit));
+    site.operation == "fault" || site.place.contains("/src/") && site.place.starts_with("zonelist-") && !of_the_kit
+}
+
+/// All mutants, and the tests that come by each.
+pub(super) struct Mutants<'r> {
+    runs: &'r [Run],
+    /// With a reason to live.
+    spared: Vec<(Mutant, &'static str)>,
+    hunted: Vec<Hunted<'r>>,
+}
+
+/// A mutant that has to be killed, and the tests that come by it, the smallest first: size, run, name.
+type Hunted<'r> = (Mutant, BTreeSet<(u64, usize, &'r str)>);
+
+impl<'r> Mutants<'r> {
+    /// Those of all places that the tests came by.
+    pub(super) fn of(runs: &'r [Run]) -> Self {
+        let mut met: BTreeMap<Mutant, BTreeSet<(u64, usize, &str)>> = BTreeMap::new();
+        for (number, run) in runs.iter().enumerate() {
+            for site in run.sites.iter().filter(|site| is_ours(site)) {
+                let size = run.tests.get(&site.test).copied().unwrap_or(u64::MAX);
+                for mutant in Mutant::of(site) {
+                    met.entry(mutant).or_default().insert((size, number, &site.test));
+                }
+            }
+        }
+        let (spared, hunted): (Vec<_>, Vec<_>) =
+            met.into_iter().partition(|(mutant, _)| mutant.reason_to_live().is_some());
+        let spared = spared.into_iter().filter_map(|(mutant, _)| mutant.reason_to_live().map(|why| (mutant, why)));
+        Self { runs, spared: spared.collect(), hunted }
+    }
+
+    /// Runs all mutants; what became of them, and whether all were killed that should be.
+    pub(super) fn all(self) -> (Fates, Result<(), String>) {
+        let (killed, alive) = self.hunt(&self.hunted);
+        let mut complaints = complaints(&alive);
+        let unmet = ALIVE.iter().filter(|(what, file, line, _)| {
+            !self.spared.iter().any(|(mutant, _)| (mutant.what, &*mutant.file, &*mutant.line) == (*what, *file, *line))
+        });
+        complaints.extend(unmet.map(|alive| format!("no model comes by {alive:?}")));
+        complaints.extend(unreached(self.runs));
+        for (mutant, why) in &self.spared {
+            println!("mutant `{}`, {}: lives: {why}", mutant.line, mutant.wrong());
+        }
+        let alive = self.spared;
+        (Fates { killed, alive }, if complaints.is_empty() { Ok(()) } else { Err(complaints.join("\n")) })
+    }
+
+    /// Runs a number of mutants that the seed draws.
+    pub(super) fn sample(&self, seed: u64, number: usize) -> Result<(), String> {
+        let drawn = fastrand::Rng::with_seed(seed).choose_multiple(&self.hunted, number);
+        let drawn: Vec<Hunted<'_>> = drawn.into_iter().cloned().collect();
+        let complaints = complaints(&self.hunt(&drawn).1);
+        if complaints.is_empty() { Ok(()) } else { Err(complaints.join("\n")) }
+    }
+
+    /// For each test a mutant that it kills within the bounds of the short set; and whether all that should do.
+    pub(super) fn by_test(&self) -> (Vec<(String, Killed)>, Result<(), String>) {
+        let mut tests: BTreeMap<(usize, &str), Vec<&Mutant>> = BTreeMap::new();
+        for (mutant, met) in &self.hunted {
+            for &(_, run, test) in met {
+                tests.entry((run, test)).or_default().push(mutant);
+            }
+        }
+        let tests: Vec<_> = tests.into_iter().filter(|((_, test), _)| is_no_exhibit(test)).collect();
+        let found = in_parallel(&tests, |((run, test), mutants)| {
+            mutants.iter().find_map(|mutant| kill(&self.runs[*run], test, mutant, true))
+        });
+        let (mut kills, mut complaints) = (Vec::new(), Vec::new());
+        for (((_, test), _), kill) in tests.iter().zip(found) {
+            let may_be_idle = IDLE.iter().any(|(idle, _)| idle == test);
+            match kill {
+                Some(_) if may_be_idle => complaints.push(format!("{test} kills a mutant, and is said not to")),
+                Some(kill) => kills.push(((*test).to_owned(), kill)),
+                None if may_be_idle => (),
+                None => complaints.push(format!("{test} kills no mutant within the bounds of the short set")),
+            }
+        }
+        (kills, if complaints.is_empty() { Ok(()) } else { Err(complaints.join("\n")) })
+    }
+
+    /// Runs these; those that were killed, and those that no test sees.
+    fn hunt<'m>(&self, hunted: &'m [Hunted<'r>]) -> (Vec<Killed>, Vec<&'m Mutant>) {
+        let kills = in_parallel(hunted, |(mutant, tests)| {
+            let tests = || tests.iter().filter(|(_, _, test)| is_no_exhibit(test));
+            let kill = |short| tests().find_map(|&(_, run, test)| kill(&self.runs[run], test, mutant, short));
+            kill(true).or_else(|| kill(false))
+        });
+        let (mut killed, mut alive) = (Vec::new(), Vec::new());
+        for ((mutant, _), kill) in hunted.iter().zip(kills) {
+            match kill {
+                Some(kill) => killed.push(kill),
+                None => alive.push(mutant),
+            }
+        }
+        for Killed { mutant, test, interleavings } in &killed {
+            let (line, wrong) = (&mutant.line, mutant.wrong());
+            println!("mutant `{line}`, {wrong}: killed by {test} after {interleavings} interleavings");
+        }
+        (killed, alive)
+    }
+}
+
+fn complaints(alive: &[&Mutant]) -> Vec<String> {
+    let name = |mutant: &&Mutant| {
+        format!("no model sees {}: `{}`: {} ({})", mutant.file, mutant.line, mutant.wrong(), mutant.what)
+    };
+    alive.iter().map(name).collect()
+}
+
+/// Does something with each, on as many threads as there are CPUs.
+fn in_parallel<I: Sync, T: Send>(items: &[I], work: impl Fn(&I) -> T + Sync) -> Vec<T> {
+    let (next, done) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
+    thread::scope(|scope| {
+        for _ in 0..thread::available_parallelism().map_or(2, usize::from) {
+            scope.spawn(|| {
+                loop {
+                    let place = next.fetch_add(1, Ordering::Relaxed);
+                    let Some(item) = items.get(place) else { break };
+                    let result = work(item);
+                    done.lock().expect("no panic").push((place, result));
+                }
+            });
+        }
+    });
+    let mut done = done.into_inner().expect("no panic");
+    done.sort_by_key(|(place, _)| *place);
+    done.into_iter().map(|(_, result)| result).collect()
+}
+
+/// Runs a test with a mutant; how that fails, if it does.
+fn kill(run: &Run, test: &str, mutant: &Mutant, short: bool) -> Option<Killed> {
+    let mut command = command(&run.binary, run.package, short);
+    command.args([test, "--exact", "--nocapture"]).env("ZONELIST_MUTANT", format!("{}\t{}", mutant.what, mutant.place));
+    let output = command.stderr(Stdio::piped()).output().expect("the model runs");
+    let said = String::from_utf8_lossy(&output.stdout);
+    let reached = said.lines().any(|line| line.ends_with("mutant reached"));
+    // What loom says of memory that was not given back is no verdict on a walk.
+    let leaked = String::from_utf8_lossy(&output.stderr).contains(" leaked.\n");
+    if output.status.success() || !reached || leaked {
+        return None;
+    }
+    let after = said.lines().find_map(|line| line.split_once(" fails after ")?.1.split(' ').next());
+    // Amid an interleaving: what a model says at its end, it may also say of too short a look.
+    Some(Killed { mutant: mutant.clone(), test: test.to_owned(), interleavings: after?.to_owned() })
+}
+
+/// The museum's exhibits come by our code only to be compared.
+fn is_no_exhibit(test: &str) -> bool {
+    !test.starts_with("museum::")
+}
+
+/// Faults in the sources that no model comes by.
+fn unreached(runs: &[Run]) -> Vec<String> {
+    let met: BTreeSet<&str> = runs.iter().flat_map(|run| &run.sites).map(|site| site.place.as_str()).collect();
+    let mut complaints = Vec::new();
+    for run in runs {
+        for (file, text) in sources(&workspace().join(run.package).join("src")) {
+            let faults = text.split("fault(").skip(1).filter_map(|rest| rest.trim_start().strip_prefix('"'));
+            let names = faults.filter_map(|rest| rest.split_once('"').map(|(name, _)| name));
+            let missing = names.filter(|name| !met.contains(name));
+            complaints.extend(missing.map(|name| format!("no model comes by the fault {name:?} of {file}")));
+        }
+    }
+    complaints
+}
+
+fn sources(folder: &std::path::Path) -> Vec<(String, String)> {
+    let mut all = Vec::new();
+    for entry in fs::read_dir(folder).expect("a folder of sources") {
+        let path = entry.expect("a source").path();
+        if path.is_dir() {
+            all.extend(sources(&path));
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            let text = fs::read_to_string(&path).expect("a source in UTF-8");
+            all.push((path.display().to_string(), text));
+        }
+    }
+    all
+}

@@ -1,0 +1,113 @@
+//! The page of what was explored is what was explored.
+
+use std::{collections::BTreeSet, env, fmt::Write as _, fs};
+
+use super::{
+    mutants::{Fates, IDLE, Killed, Mutant},
+    runs::{Model, Run},
+    workspace,
+};
+
+const PAGE: &str = "zonelist-core/src/conformance/explored.md";
+
+/// Between these the page is made by what the models say; around it, by hand.
+const MARKS: [&str; 6] = [
+    "<!-- models -->\n",
+    "<!-- end of models -->",
+    "<!-- mutants -->\n",
+    "<!-- end of mutants -->",
+    "<!-- tests -->\n",
+    "<!-- end of tests -->",
+];
+
+/// Whether the page names the models of this run, and no others: all that a short run can hold it to.
+pub(super) fn names(runs: &[Run]) -> Result<(), String> {
+    let page = fs::read_to_string(workspace().join(PAGE)).map_err(|error| format!("{PAGE}: {error}"))?;
+    let (_, rest) = page.split_once(MARKS[0]).ok_or(format!("{PAGE} has no {:?}", MARKS[0]))?;
+    let table = rest.split_once(MARKS[1]).map_or(rest, |(table, _)| table);
+    let named = table.lines().skip(3).filter_map(|line| line.split(" | ").next()?.strip_prefix("| "));
+    let named: BTreeSet<String> = named.map(str::to_owned).collect();
+    let ran: BTreeSet<String> = runs.iter().flat_map(|run| &run.models).map(|model| escaped(&model.name)).collect();
+    if named == ran {
+        return Ok(());
+    }
+    let [lost, new] = [&named - &ran, &ran - &named];
+    Err(format!(
+        "{PAGE} names {lost:?}, which are no models, and does not name {new:?}; expected, as {BLESS} writes it"
+    ))
+}
+
+/// How the page is made.
+const BLESS: &str = "`ZONELIST_BLESS=1 cargo xtask models`";
+
+/// Names are no links.
+fn escaped(name: &str) -> String {
+    name.replace('[', "\\[").replace(']', "\\]")
+}
+
+/// Whether the page has the numbers of this run. With `ZONELIST_BLESS` it gets them.
+pub(super) fn says(runs: &[Run], fates: &Fates, kills: &[(String, Killed)]) -> Result<(), String> {
+    let path = workspace().join(PAGE);
+    let page = fs::read_to_string(&path).map_err(|error| format!("{PAGE}: {error}"))?;
+    let made = replaced(&page, MARKS[0], MARKS[1], &models(runs))?;
+    let made = replaced(&made, MARKS[2], MARKS[3], &mutants(fates))?;
+    let made = replaced(&made, MARKS[4], MARKS[5], &tests(kills))?;
+    if made == page {
+        return Ok(());
+    }
+    if env::var_os("ZONELIST_BLESS").is_some() {
+        return fs::write(&path, made).map_err(|error| format!("{PAGE}: {error}"));
+    }
+    let lines: Vec<&str> = made.lines().filter(|line| !page.lines().any(|old| old == *line)).take(20).collect();
+    Err(format!("{PAGE} says otherwise; expected, as {BLESS} writes it:\n{}", lines.join("\n")))
+}
+
+fn replaced(page: &str, from: &str, to: &str, table: &str) -> Result<String, String> {
+    let lost = || format!("{PAGE} has no {from:?} before {to:?}");
+    let (before, rest) = page.split_once(from).ok_or_else(lost)?;
+    let (_, after) = rest.split_once(to).ok_or_else(lost)?;
+    Ok(format!("{before}{from}{table}{to}{after}"))
+}
+
+fn models(runs: &[Run]) -> String {
+    let mut table = String::from("\n| model | how large | interleavings | how far |\n|---|---|---:|---|\n");
+    for model in runs.iter().flat_map(|run| &run.models) {
+        let Model { name, shape, interleavings, bound, .. } = model;
+        writeln!(table, "| {} | {shape} | {interleavings} | {bound} |", escaped(name)).expect("a string");
+    }
+    table + "\n"
+}
+
+fn mutants(Fates { killed, alive }: &Fates) -> String {
+    let mut table = String::from("\n| where | what is made wrong | seen by | after |\n|---|---|---|---:|\n");
+    for Killed { mutant, test, interleavings } in killed {
+        writeln!(table, "| {} | {} | `{test}` | {interleavings} |", place(mutant), mutant.wrong()).expect("a string");
+    }
+    table.push_str(
+        "\nWhat nothing sees, and why:\n\n| where | what is made wrong | why it is not seen |\n|---|---|---|\n",
+    );
+    for (mutant, why) in alive {
+        writeln!(table, "| {} | {} | {why} |", place(mutant), mutant.wrong()).expect("a string");
+    }
+    table + "\n"
+}
+
+fn tests(kills: &[(String, Killed)]) -> String {
+    let mut table = String::from("\n| test | sees in the short set, among others | after |\n|---|---|---:|\n");
+    for (test, Killed { mutant, interleavings, .. }) in kills {
+        writeln!(table, "| `{test}` | {}: {} | {interleavings} |", place(mutant), mutant.wrong()).expect("a string");
+    }
+    table.push_str("\nTests that see none there, and why:\n\n| test | why |\n|---|---|\n");
+    for (test, why) in IDLE {
+        writeln!(table, "| `{test}` | {why} |").expect("a string");
+    }
+    table + "\n"
+}
+
+fn place(mutant: &Mutant) -> String {
+    if mutant.file.is_empty() {
+        return format!("*{}*", mutant.line);
+    }
+    let file = mutant.file.rsplit('/').next().unwrap_or_default();
+    format!("`{file}`: `{}`", mutant.line.replace('|', "\\|"))
+}

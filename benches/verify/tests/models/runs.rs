@@ -1,0 +1,145 @@
+//! The models' binaries, and what they say.
+
+use std::{
+    collections::BTreeMap,
+    env,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
+
+use serde_json::Value;
+
+use zonelist_verify::cargo;
+
+use super::workspace;
+
+/// Builds the models: each binary with the manifest of its package.
+pub(super) fn built(packages: &[&str]) -> Vec<(PathBuf, PathBuf)> {
+    let mut cargo = cargo(&Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("models"));
+    cargo.env("RUSTFLAGS", "--cfg loom --cfg crossbeam_loom").current_dir(workspace());
+    // A feature can only be asked of a package that is built.
+    let features = [("zonelist-epoch", "zonelist-epoch/loom"), ("zonelist-core", "zonelist-core/model")];
+    let features = features.into_iter().filter(|(package, _)| packages.contains(package));
+    let features: Vec<&str> = features.map(|(_, feature)| feature).collect();
+    cargo.args(["test", "--locked", "--profile", "loom", "--features", &features.join(",")]);
+    cargo.args(["--test", "loom", "--no-run", "--message-format", "json-render-diagnostics"]);
+    cargo.args(packages.iter().flat_map(|package| ["--package", package]));
+    let output = cargo.stderr(Stdio::inherit()).output().expect("cargo runs");
+    assert!(output.status.success(), "the models do not build");
+    let messages = String::from_utf8(output.stdout).expect("messages in UTF-8");
+    let binary = |message: Value| {
+        let path = |key: &str| message[key].as_str().map(PathBuf::from);
+        Some((path("executable")?, path("manifest_path")?))
+    };
+    messages.lines().filter_map(|line| binary(serde_json::from_str(line).ok()?)).collect()
+}
+
+/// One package's models, and what they said.
+pub(super) struct Run {
+    pub(super) package: &'static str,
+    pub(super) binary: PathBuf,
+    passed: bool,
+    pub(super) models: Vec<Model>,
+    /// What tests come by: places that a mutant could change.
+    pub(super) sites: Vec<Site>,
+    /// How many interleavings each test explored, in all its models.
+    pub(super) tests: BTreeMap<String, u64>,
+}
+
+/// A model, and how far it was explored.
+pub(super) struct Model {
+    pub(super) name: String,
+    pub(super) interleavings: u64,
+    /// `exhaustive`, or how many preemptions there were at most.
+    pub(super) bound: String,
+    /// How large it is, if it says so.
+    pub(super) shape: String,
+    /// All that it says, also of what it found.
+    said: String,
+}
+
+/// A place that a test comes by.
+pub(super) struct Site {
+    pub(super) test: String,
+    pub(super) place: String,
+    pub(super) operation: String,
+    pub(super) ordering: String,
+}
+
+/// One of the models' binaries, in an environment of its own; explored within the bounds of the short set, or not.
+pub(super) fn command(binary: &Path, package: &str, short: bool) -> Command {
+    let mut command = Command::new(binary);
+    env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("LOOM_")).for_each(|(name, _)| {
+        command.env_remove(name);
+    });
+    command.env_remove("ZONELIST_MUTANT").current_dir(workspace().join(package));
+    if short {
+        command.env("ZONELIST_MODELS", "short");
+    }
+    command
+}
+
+impl Run {
+    pub(super) fn of(package: &'static str, binaries: &[(PathBuf, PathBuf)], short: bool) -> Self {
+        let manifest = |path: &Path| path.parent().is_some_and(|folder| folder.ends_with(package));
+        let binary = binaries.iter().find(|(_, path)| manifest(path)).map(|(binary, _)| binary.clone());
+        let binary = binary.expect("each package has its models");
+        let mut run = command(&binary, package, short);
+        let output = run.env("ZONELIST_SITES", "").arg("--nocapture").stderr(Stdio::inherit()).output();
+        let output = output.expect("the models run");
+        let said = String::from_utf8_lossy(&output.stdout);
+        let passed = output.status.success();
+        if !passed {
+            println!("{said}");
+        }
+        let mut tests = BTreeMap::new();
+        for (test, count) in said.lines().filter_map(explored) {
+            *tests.entry(test).or_default() += count;
+        }
+        let mut models: Vec<Model> = said.lines().filter_map(Model::of).collect();
+        models.sort_by(|one, other| one.name.cmp(&other.name));
+        models.iter().for_each(|model| println!("{}", model.said));
+        Self { package, binary, passed, models, sites: said.lines().filter_map(Site::of).collect(), tests }
+    }
+
+    pub(super) fn check(&self) -> Result<(), String> {
+        if !self.passed {
+            return Err("a model fails".into());
+        }
+        if self.models.is_empty() {
+            return Err("there is no model".into());
+        }
+        if self.models.iter().any(|model| model.interleavings < 2) {
+            return Err("a model explored nothing".into());
+        }
+        Ok(())
+    }
+}
+
+impl Model {
+    /// With one thread, the harness writes before the line.
+    fn of(line: &str) -> Option<Self> {
+        let said = &line[line.find("model ")?..];
+        let (before, after) = said["model ".len()..].split_once(" interleavings, ")?;
+        let (name, count) = before.rsplit_once(": ")?;
+        let mut parts = after.split("; ").map(|part| part.trim().to_owned());
+        let bound = parts.next()?;
+        let shape = parts.next().filter(|shape| shape.contains(" threads, ")).unwrap_or_default();
+        Some(Self { name: name.to_owned(), interleavings: count.parse().ok()?, bound, shape, said: said.to_owned() })
+    }
+}
+
+impl Site {
+    fn of(line: &str) -> Option<Self> {
+        let parts: Vec<&str> = line.strip_prefix("site\t")?.split('\t').collect();
+        let [test, place, operation, ordering] = parts.as_slice().try_into().ok()?;
+        let [test, place, operation, ordering] = [test, place, operation, ordering].map(|part: &str| part.to_owned());
+        Some(Self { test, place, operation, ordering })
+    }
+}
+
+/// A test, and how many interleavings one of its models explored.
+fn explored(line: &str) -> Option<(String, u64)> {
+    let (test, count) = line.strip_prefix("explored\t")?.split_once('\t')?;
+    Some((test.to_owned(), count.parse().ok()?))
+}
