@@ -9,6 +9,7 @@ use rustix::{
 
 use crate::{
     NodeId, PAGEBLOCK_FRAMES, Page, ZoneId,
+    heap::with_room,
     hotplug::{Backing, BackingError},
 };
 
@@ -92,7 +93,8 @@ impl Arena {
         let before = frames.start % PAGEBLOCK_FRAMES as u64;
         let pages = frames.end.checked_sub(frames.start).filter(|&pages| pages > 0).ok_or(wrong)?;
         let align = PAGEBLOCK_FRAMES.checked_mul(page_bytes).ok_or(wrong)?;
-        let bytes = usize::try_from(pages + before).ok().and_then(|pages| pages.checked_mul(page_bytes));
+        let pages = pages.checked_add(before).and_then(|pages| usize::try_from(pages).ok());
+        let bytes = pages.and_then(|pages| pages.checked_mul(page_bytes));
         let bytes = bytes.and_then(|bytes| bytes.checked_add(align));
         // Longer than that no object may be, although a 32-bit system may have the addresses.
         let bytes = bytes.filter(|&bytes| bytes <= isize::MAX as usize).ok_or(wrong)?;
@@ -141,7 +143,8 @@ impl Arena {
     pub fn resident(&self, frames: Range<u64>) -> Result<u64, ArenaError> {
         let (start, bytes) = self.part(&frames)?;
         let system = rustix::param::page_size();
-        let mut there = alloc::vec![0; bytes / system];
+        let mut there = with_room(bytes / system).map_err(|_| ArenaError::System(Errno::NOMEM))?;
+        there.resize(bytes / system, 0);
         // SAFETY: the part is mapped, and there is a byte for each page of it.
         let failed = unsafe { libc::mincore(start.as_ptr().cast(), bytes, there.as_mut_ptr()) } != 0;
         if failed {
@@ -177,7 +180,7 @@ impl Arena {
     #[must_use]
     pub fn frame_of(&self, address: NonNull<u8>) -> Option<u64> {
         let offset = address.addr().get().checked_sub(self.first.addr().get())?;
-        Some(self.frames.start + (offset / self.page_bytes) as u64).filter(|pfn| self.frames.contains(pfn))
+        self.frames.start.checked_add((offset / self.page_bytes) as u64).filter(|pfn| self.frames.contains(pfn))
     }
 
     /// The bytes of a page: `2^order` frames. `None` if some are not the arena's.

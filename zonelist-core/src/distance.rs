@@ -18,9 +18,10 @@ pub struct Distances {
 }
 
 impl Distances {
-    /// Every node at 10 to itself and 20 to every other.
+    /// Every node at 10 to itself and 20 to every other; of at most [`MAX_NODES`](crate::MAX_NODES) nodes.
     #[must_use]
     pub fn uniform(nodes: usize) -> Self {
+        let nodes = nodes.min(crate::MAX_NODES);
         let cell = |i: usize| if i / nodes == i % nodes { LOCAL_DISTANCE } else { REMOTE_DISTANCE };
         Self { nodes, cells: (0..nodes * nodes).map(cell).collect() }
     }
@@ -41,7 +42,7 @@ impl Distances {
         if rows.len() != nodes {
             return Err(MachineError::DistanceRows { rows: rows.len(), nodes });
         }
-        let mut cells = Vec::with_capacity(nodes * nodes);
+        let mut cells = Vec::new();
         for (i, row) in rows.iter().enumerate() {
             if row.len() != nodes {
                 return Err(MachineError::DistanceRow { row: i, len: row.len(), nodes });
@@ -77,15 +78,17 @@ impl Distances {
         self.nodes
     }
 
-    /// The distances from the node in that position.
+    /// The distances from the node in that position; none if there is no such node.
     #[must_use]
     pub fn from(&self, position: usize) -> &[u8] {
-        &self.cells[position * self.nodes..][..self.nodes]
+        let start = position.saturating_mul(self.nodes);
+        self.cells.get(start..).and_then(|cells| cells.get(..self.nodes)).unwrap_or_default()
     }
 
     /// The matrix with rows and columns rearranged: position `i` of the result is `order[i]` here.
     pub(crate) fn arranged(&self, order: &[usize]) -> Self {
-        let cells = order.iter().flat_map(|&i| order.iter().map(move |&j| self.from(i)[j])).collect();
+        let cells =
+            order.iter().flat_map(|&i| order.iter().filter_map(move |&j| self.from(i).get(j).copied())).collect();
         Self { nodes: order.len(), cells }
     }
 }

@@ -213,21 +213,26 @@ impl NodeSet {
     #[must_use]
     #[inline]
     pub const fn contains(&self, node: NodeId) -> bool {
-        self.words[node.index() / 64] >> (node.index() % 64) & 1 != 0
+        self.words[Self::word(node)] >> (node.index() % 64) & 1 != 0
     }
 
     /// Puts a node in; says whether it was new.
     pub const fn insert(&mut self, node: NodeId) -> bool {
         let new = !self.contains(node);
-        self.words[node.index() / 64] |= 1 << (node.index() % 64);
+        self.words[Self::word(node)] |= 1 << (node.index() % 64);
         new
     }
 
     /// Takes a node out; says whether it was there.
     pub const fn remove(&mut self, node: NodeId) -> bool {
         let there = self.contains(node);
-        self.words[node.index() / 64] &= !(1 << (node.index() % 64));
+        self.words[Self::word(node)] &= !(1 << (node.index() % 64));
         there
+    }
+
+    /// The word with a node's bit. No node has more bits than that; saying so spares the bounds check.
+    const fn word(node: NodeId) -> usize {
+        node.index() / 64 % (MAX_NODES / 64)
     }
 
     /// How many nodes are in it.

@@ -14,7 +14,9 @@
 //! - **Real memory** (`std`): on Linux: [`Arena`], addresses for frames, with memory behind those that are online.
 //! - **Conformance** (`alloc`): the judge of all schemes, in [`conformance`].
 //!
-//! Without the features `std` and `alloc` nothing reaches for a heap or an operating system.
+//! Without the features `std` and `alloc` nothing reaches for a heap or an operating system, and no call comes to a panic.
+//! With them, zones, allocators and operations on a running machine say when the heap has no room; what else returns
+//! tables that it owns ends the process then, as `Vec` does.
 //!
 //! ```
 //! use zonelist_core::{*, publish::{FullFence, Published}};
@@ -87,7 +89,7 @@ pub use stop_world::{Gated, GatedWalk, PreemptedWalk, StopWorld, StopWorldPreemp
 pub use twins::{Twin, TwinWalk, Twins};
 pub use zone::{
     Against, FreeError, LeaveError, MAX_ORDER, Marks, Mobility, PAGEBLOCK_FRAMES, PAGEBLOCK_ORDER, Pageblock,
-    RangeError, Urgency, Zone, ZoneError, ZoneMetadata,
+    RangeError, UnknownOwner, Urgency, Zone, ZoneError, ZoneMetadata,
 };
 pub use zoneref::{Request, Scope, Zoneref};
 
@@ -98,11 +100,17 @@ pub mod conformance;
 #[cfg(feature = "alloc")]
 mod distance;
 #[cfg(feature = "alloc")]
+mod frame_set;
+#[cfg(feature = "alloc")]
+mod heap;
+#[cfg(feature = "alloc")]
 pub mod hotplug;
 #[cfg(feature = "alloc")]
 mod machine;
 #[cfg(feature = "alloc")]
 mod machine_error;
+#[cfg(feature = "alloc")]
+mod machine_frames;
 #[cfg(feature = "alloc")]
 mod order;
 mod rules;
@@ -115,6 +123,8 @@ mod zonelists;
 pub use arena::{Arena, ArenaError};
 #[cfg(feature = "alloc")]
 pub use distance::{Distances, LOCAL_DISTANCE, REMOTE_DISTANCE, VoidDistances};
+#[cfg(feature = "alloc")]
+pub use heap::Shared;
 #[cfg(feature = "alloc")]
 pub use machine::{Machine, MachineDescription, Memory, Tunables, ZoneSize};
 #[cfg(feature = "alloc")]

@@ -77,7 +77,8 @@ impl<'a> Lists<'a> {
             Scope::Fallback => row.len,
             Scope::ThisNode => row.own,
         };
-        &self.zonerefs[row.start as usize..][..len as usize]
+        // Every row was found to be within.
+        self.zonerefs.get(row.start as usize..).and_then(|rest| rest.get(..len as usize)).unwrap_or_default()
     }
 }
 

@@ -3,7 +3,10 @@
 use alloc::{collections::BTreeMap, vec::Vec};
 use core::ops::Range;
 
-use crate::{Distances, MAX_NODES, MachineError, NodeId, NodeSet, VoidDistances, ZoneId, ZoneKind};
+use crate::{
+    Distances, MAX_NODES, MachineError, NodeId, NodeSet, VoidDistances, ZoneId, ZoneKind,
+    machine_frames::{check_ranges, check_room},
+};
 
 /// The size of one zone, in pages.
 ///
@@ -27,11 +30,11 @@ impl ZoneSize {
     /// Its page frames, holes included.
     #[must_use]
     pub fn span(&self) -> Range<u64> {
-        self.start_pfn..self.start_pfn + self.spanned
+        self.start_pfn..self.start_pfn.saturating_add(self.spanned)
     }
 
     pub(crate) fn set_span(&mut self, span: Range<u64>) {
-        (self.start_pfn, self.spanned) = (span.start, span.end - span.start);
+        (self.start_pfn, self.spanned) = (span.start, span.end.saturating_sub(span.start));
     }
 }
 
@@ -78,9 +81,19 @@ pub struct MachineDescription {
     pub has_memory: Vec<u32>,
     /// Sizes and tunables, where known.
     pub memory: Option<Memory>,
+    /// Which frames zones have, where that is known: all present frames of each zone that is named, in any order.
+    ///
+    /// Needed only where spans overlap and memory blocks do not tell whose the frames are, as of nodes that are
+    /// interleaved, or where a zone was cut from the midst of another.
+    pub zone_ranges: Vec<(ZoneId, Range<u64>)>,
 }
 
-/// A machine that is sound: every id is known and unique, the matrix square, some node has memory.
+/// A machine that is sound: every id is known and unique, the matrix square, some node has memory, and there is a
+/// place for all of its present frames.
+///
+/// Spans of its zones may overlap. What does not need to know whose a frame is does not ask; what does, uses
+/// [`Machine::zone_ranges`], memory blocks and sizes, and says so where they do not tell: see
+/// [`UnknownOwner`](crate::UnknownOwner).
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Machine {
     nodes: Vec<NodeId>,
@@ -90,6 +103,7 @@ pub struct Machine {
     has_cpu: NodeSet,
     has_memory: NodeSet,
     memory: Option<Memory>,
+    zone_ranges: Vec<(ZoneId, Range<u64>)>,
 }
 
 impl Machine {
@@ -113,7 +127,8 @@ impl Machine {
     /// assert_eq!(Machine::new(nowhere).unwrap_err(), MachineError::NoMemory);
     /// ```
     pub fn new(description: MachineDescription) -> Result<(Self, Option<VoidDistances>), MachineError> {
-        let MachineDescription { possible, distance, cpus, online, has_cpu, has_memory, memory } = description;
+        let MachineDescription { possible, distance, cpus, online, has_cpu, has_memory, memory, zone_ranges } =
+            description;
         if possible.is_empty() {
             return Err(MachineError::NoNodes);
         }
@@ -141,8 +156,10 @@ impl Machine {
         if let Some(memory) = &memory {
             check_memory(memory, &known, &has_memory)?;
         }
+        let zone_ranges = check_ranges(memory.as_ref(), zone_ranges)?;
+        check_room(memory.as_ref().map_or(&[], |memory| &memory.zones), &zone_ranges)?;
         let distances = distances.arranged(&order);
-        Ok((Self { nodes, distances, cpus, online, has_cpu, has_memory, memory }, void))
+        Ok((Self { nodes, distances, cpus, online, has_cpu, has_memory, memory, zone_ranges }, void))
     }
 
     /// Every possible node, ascending.
@@ -185,6 +202,12 @@ impl Machine {
     #[must_use]
     pub fn memory(&self) -> Option<&Memory> {
         self.memory.as_ref()
+    }
+
+    /// Which frames zones have, of those of which the source said it: ascending, each frame once.
+    #[must_use]
+    pub fn zone_ranges(&self) -> &[(ZoneId, Range<u64>)] {
+        &self.zone_ranges
     }
 }
 

@@ -47,6 +47,20 @@ pub enum MachineError {
     ZoneSizes { index: usize, zone: ZoneId },
     #[error("zones[{index}]: start_pfn of zone {zone}; expected at most 2^48")]
     ZoneStart { index: usize, zone: ZoneId },
+    #[error("zone_ranges[{index}]: zone {zone}; expected some frames of the span of one of `zones`")]
+    ZoneRange { index: usize, zone: ZoneId },
+    #[error(
+        "zone_ranges[{index}]: frame {pfn} of zone {} is zone {}'s already; expected each frame in one range",
+        .zones.1, .zones.0
+    )]
+    RangeOverlap { index: usize, zones: (ZoneId, ZoneId), pfn: u64 },
+    #[error("zone_ranges: {frames} frames of zone {zone}; expected the {present} that are present")]
+    RangeSum { zone: ZoneId, frames: u64, present: u64 },
+    #[error(
+        "zones: no place for all present frames of zone {zone}; expected no more frames in it and in the zones that \
+         overlap with it than their spans hold"
+    )]
+    NoRoom { zone: ZoneId },
     #[error("{}", memory_mismatch(*node, *listed))]
     MemoryMismatch { node: NodeId, listed: bool },
     #[error("lowmem_reserve_ratio: {ratios} entries; expected one for each of {kinds} zone kinds")]

@@ -5,16 +5,19 @@
 //! nodes already picked in the row, so a row is the candidates *sorted* by
 //! `(distance + [lower numbered] + [has a CPU], load, id)`: n² log n in all.
 
-use alloc::{vec, vec::Vec};
+use alloc::vec::Vec;
 
-use crate::{Distances, Machine, NodeId, NodeLoad, NodeSet, Rules};
+use crate::{
+    Distances, Machine, NodeId, NodeLoad, NodeSet, Rules,
+    heap::{NoMemory, copied, or_abort, with_room},
+};
 
 /// What a build of the order looks at.
 #[derive(Clone, Copy, Debug)]
 pub struct OrderInput<'a> {
     /// Every possible node, ascending: each gets a row.
     pub nodes: &'a [NodeId],
-    /// Distances between them.
+    /// Distances between them. Two that it has none of, as it is of fewer nodes, are as far apart as can be.
     pub distances: &'a Distances,
     /// How many nodes are online.
     pub online: usize,
@@ -60,23 +63,42 @@ impl FallbackOrder {
     /// From the state given. Cost: n² log n for n nodes.
     #[must_use]
     pub fn build(input: OrderInput<'_>, rules: Rules) -> Self {
-        let mut load = vec![0; input.nodes.len()];
-        let mut keys = Vec::with_capacity(input.nodes.len());
-        let row = |position| (input.nodes[position], row(&input, rules, position, &mut load, &mut keys));
-        Self { rows: (0..input.nodes.len()).map(row).collect() }
+        or_abort(Self::try_build(input, rules))
+    }
+
+    pub(crate) fn try_build(input: OrderInput<'_>, rules: Rules) -> Result<Self, NoMemory> {
+        let mut scratch = Scratch::of(&input)?;
+        let mut rows = with_room(input.nodes.len())?;
+        for (position, &node) in input.nodes.iter().enumerate() {
+            rows.push((node, row(&input, rules, position, &mut scratch)?));
+        }
+        Ok(Self { rows })
     }
 
     /// The same order, with the row of one node built anew and all others as they were: what Linux
     /// does for a node that is added while it is still off line. Loads begin at zero.
     #[must_use]
     pub fn with_row_rebuilt(&self, input: OrderInput<'_>, rules: Rules, node: NodeId) -> Self {
-        let mut next = self.clone();
-        let own = next.rows.binary_search_by_key(&node, |(local, _)| *local);
-        if let (Ok(own), Some(position)) = (own, input.nodes.iter().position(|&other| other == node)) {
-            let mut load = vec![0; input.nodes.len()];
-            next.rows[own].1 = row(&input, rules, position, &mut load, &mut Vec::new());
+        or_abort(self.try_with_row_rebuilt(input, rules, node))
+    }
+
+    pub(crate) fn try_with_row_rebuilt(
+        &self,
+        input: OrderInput<'_>,
+        rules: Rules,
+        node: NodeId,
+    ) -> Result<Self, NoMemory> {
+        let position = input.nodes.iter().position(|&other| other == node);
+        let mut rows = with_room(self.rows.len())?;
+        for (local, order) in &self.rows {
+            let rebuilt = position.filter(|_| *local == node);
+            let order = match rebuilt {
+                Some(position) => row(&input, rules, position, &mut Scratch::of(&input)?)?,
+                None => copied(order)?,
+            };
+            rows.push((*local, order));
         }
-        next
+        Ok(Self { rows })
     }
 
     /// The row of a node: itself first, even if it has no memory, then all others that have some.
@@ -106,39 +128,63 @@ impl<'a> OrderInput<'a> {
     }
 }
 
-/// One row. `load` has an entry a node and goes on to the next row; `keys` is scratch.
-fn row(input: &OrderInput<'_>, rules: Rules, local: usize, load: &mut [u16], keys: &mut Vec<u64>) -> Vec<NodeId> {
+/// What goes on from one row to the next.
+struct Scratch {
+    /// Of each node.
+    load: Vec<u16>,
+    /// Room for the keys of one row.
+    keys: Vec<u64>,
+}
+
+impl Scratch {
+    fn of(input: &OrderInput<'_>) -> Result<Self, NoMemory> {
+        let mut load = with_room(input.nodes.len())?;
+        load.resize(input.nodes.len(), 0);
+        Ok(Self { load, keys: with_room(input.nodes.len())? })
+    }
+}
+
+/// One row.
+fn row(
+    input: &OrderInput<'_>,
+    rules: Rules,
+    local: usize,
+    Scratch { load, keys }: &mut Scratch,
+) -> Result<Vec<NodeId>, NoMemory> {
     let distances = input.distances.from(local);
+    let distance_to = |position: usize| distances.get(position).copied().unwrap_or(u8::MAX);
     keys.clear();
-    for (position, &node) in input.nodes.iter().enumerate() {
+    for ((position, &node), &load) in input.nodes.iter().enumerate().zip(load.iter()) {
         if position != local && input.has_memory.contains(node) {
             let lower = u64::from(position < local);
             let busy = u64::from(input.has_cpu.contains(node));
-            let distance = u64::from(distances[position]) + lower + busy;
-            keys.push(distance << 32 | u64::from(load[position]) << 16 | position as u64);
+            let distance = u64::from(distance_to(position)) + lower + busy;
+            keys.push(distance << 48 | u64::from(load) << 32 | u64::from(position as u32));
         }
     }
     keys.sort_unstable();
 
-    let mut row = Vec::with_capacity(keys.len() + 1);
-    row.push(input.nodes[local]);
-    let mut previous = distances[local];
-    for &key in keys.iter() {
-        let position = usize::from(key as u16);
-        if distances[position] != previous {
-            previous = distances[position];
-            load[position] = match rules.node_load {
+    let mut row = with_room(keys.len() + 1)?;
+    row.extend(input.nodes.get(local));
+    let mut previous = distance_to(local);
+    for position in keys.iter().map(|&key| key as u32 as usize) {
+        let (Some(&node), Some(load)) = (input.nodes.get(position), load.get_mut(position)) else { continue };
+        if distance_to(position) != previous {
+            previous = distance_to(position);
+            *load = match rules.node_load {
                 NodeLoad::SetDescending => input.online.saturating_sub(row.len()) as u16,
-                NodeLoad::AddOne => load[position] + 1,
+                NodeLoad::AddOne => load.saturating_add(1),
             };
         }
-        row.push(input.nodes[position]);
+        row.push(node);
     }
-    row
+    Ok(row)
 }
 
 #[cfg(test)]
 mod tests {
+    use alloc::vec;
+
     use super::*;
     use crate::MachineDescription;
 

@@ -216,17 +216,14 @@ impl<S: Storage<Word = Slot>> Orders<S> {
         };
         let there = node.index() < nodes && (table != Table::Kept || self.capacity.has_names());
         let row = node.index() * stride;
-        let words = if there {
-            &self.words.words()[base + step * (row + within.start)..base + step * (row + within.end - 1) + 1]
-        } else {
-            &[]
-        };
-        words.iter().step_by(step)
+        let words = base + step * (row + within.start)..base + step * (row + within.end - 1) + 1;
+        let words = if there { self.words.words().get(words) } else { None };
+        words.unwrap_or_default().iter().step_by(step)
     }
 
     fn names(&self) -> &[Slot] {
         let Range { start, end } = self.capacity.order_names();
-        &self.words.words()[start..end]
+        self.words.words().get(start..end).unwrap_or_default()
     }
 }
 

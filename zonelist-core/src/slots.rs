@@ -217,7 +217,7 @@ impl Slots<Box<[Option<Zoneref>]>> {
         let mut words = Vec::new();
         words.resize(capacity.words(), None);
         for (segment, list) in capacity.segments(lists) {
-            for (word, &entry) in words[segment].iter_mut().zip(list) {
+            for (word, &entry) in words.get_mut(segment).unwrap_or_default().iter_mut().zip(list) {
                 *word = Some(entry);
             }
         }
@@ -293,12 +293,13 @@ impl<S: Storage<Word = Slot>> Slots<S> {
         self.check(lists)?;
         for (segment, list) in self.capacity.segments(lists) {
             // The check has left room for a terminator behind every list.
-            let (live, tail) = self.words.words()[segment].split_at(list.len());
+            let slots = self.words.words().get(segment).unwrap_or_default();
+            let (live, tail) = slots.split_at_checked(list.len()).unwrap_or_default();
             for (slot, &entry) in live.iter().zip(list) {
                 slot.put(Some(entry));
             }
             let cleared = if crate::sync::fault("slots: tail kept") { 1 } else { tail.len() };
-            tail[..cleared].iter().for_each(|slot| slot.put(None));
+            tail.iter().take(cleared).for_each(|slot| slot.put(None));
         }
         Ok(())
     }

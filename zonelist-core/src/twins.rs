@@ -96,11 +96,11 @@ impl Twins {
     /// Two tables in memory that the caller gives for good; `None` unless it is of twice [`Capacity::words`].
     #[must_use]
     pub fn in_place(words: &'static mut [Slot], capacity: Capacity) -> Option<Self> {
-        if words.len() != 2 * capacity.words() {
+        let (first, second) = words.split_at_mut_checked(capacity.words())?;
+        if second.len() != capacity.words() {
             return None;
         }
-        words.iter_mut().for_each(|slot| *slot = Slot::new());
-        let (first, second) = words.split_at_mut(capacity.words());
+        first.iter_mut().chain(second.iter_mut()).for_each(|slot| *slot = Slot::new());
         Some(Self::new([first, second].map(|words| Anchored { words: words.into(), owned: false }), capacity))
     }
 

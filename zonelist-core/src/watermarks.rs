@@ -24,19 +24,27 @@ pub struct Watermarks {
 /// high memory; the gap between marks is a quarter of that share or
 /// `watermark_scale_factor / 10,000` of the zone, whichever is more. A zone of high memory keeps
 /// a small minimum of its own.
+///
+/// Sizes that no machine has, since nobody has checked them, have marks of at most `u64::MAX`; a page of 0 bytes counts
+/// as one of 1 byte.
 #[must_use]
 pub fn watermarks(memory: &Memory) -> Vec<Watermarks> {
-    let pages_min = memory.tunables.min_free_kbytes * 1024 / memory.page_bytes;
+    marks_of(memory).collect()
+}
+
+/// The same, one after the other.
+pub(crate) fn marks_of(memory: &Memory) -> impl Iterator<Item = Watermarks> + '_ {
+    let pages_min = memory.tunables.min_free_kbytes.saturating_mul(1024) / memory.page_bytes.max(1);
     let is_high = |size: &ZoneSize| is_high_memory(memory, size.zone.kind());
-    let shared: u64 = memory.zones.iter().filter(|size| !is_high(size)).map(|size| size.managed).sum();
-    let marks = |size: &ZoneSize| {
+    let low = memory.zones.iter().filter(|size| !is_high(size));
+    let shared = low.map(|size| size.managed).fold(0, u64::saturating_add);
+    memory.zones.iter().map(move |size| {
         let share = scaled(pages_min, size.managed, shared.max(1));
         let scale = u64::from(memory.tunables.watermark_scale_factor);
         let gap = (share / 4).max(scaled(size.managed, scale, 10_000));
         let min = if is_high(size) { (size.managed / 1024).clamp(32, 128) } else { share };
-        Watermarks { min, low: min + gap, high: min + 2 * gap }
-    };
-    memory.zones.iter().map(marks).collect()
+        Watermarks { min, low: min.saturating_add(gap), high: min.saturating_add(gap.saturating_mul(2)) }
+    })
 }
 
 /// Whether a kernel has no permanent mapping of the zone: with a HighMem kind, Movable is cut from it.
@@ -45,31 +53,37 @@ fn is_high_memory(memory: &Memory, kind: ZoneKind) -> bool {
 }
 
 fn scaled(value: u64, numerator: u64, denominator: u64) -> u64 {
-    // Below 2^64: the value is at most 2^48 pages or the quotient at most one of the factors.
-    (u128::from(value) * u128::from(numerator) / u128::from(denominator)) as u64
+    // Of a machine, below 2^64: the value is at most 2^48 pages or the quotient at most one of the factors.
+    let scaled = u128::from(value) * u128::from(numerator) / u128::from(denominator);
+    u64::try_from(scaled).unwrap_or(u64::MAX)
 }
 
 /// What a zone holds back from requests whose highest kind is above its own, for each of the
 /// machine's kinds: the row `protection` of `/proc/zoneinfo`.
 ///
-/// The zone need not be populated: until 5.7 an empty one held pages back too, on paper.
+/// The zone need not be populated: until 5.7 an empty one held pages back too, on paper. Kinds that come without a ratio,
+/// since nobody has checked them, count as having 0.
 #[must_use]
 pub fn lowmem_reserve(memory: &Memory, zone: ZoneId, rules: Rules) -> Vec<u64> {
-    let managed = |kind| size_of(memory, ZoneId::new(zone.node(), kind)).map_or(0, |size| size.managed);
+    reserve_of(memory, zone, rules).collect()
+}
+
+/// The same, one after the other.
+pub(crate) fn reserve_of(memory: &Memory, zone: ZoneId, rules: Rules) -> impl Iterator<Item = u64> + '_ {
+    let managed = move |kind| size_of(memory, ZoneId::new(zone.node(), kind)).map_or(0, |size| size.managed);
     let own = memory.kinds.iter().position(|&kind| kind == zone.kind());
-    let ratio = own.map_or(0, |own| u64::from(memory.tunables.lowmem_reserve_ratio[own]));
+    let ratio = own.and_then(|own| memory.tunables.lowmem_reserve_ratio.get(own)).map_or(0, |&ratio| u64::from(ratio));
     let ratio = if rules.empty_zones_reserve { ratio.max(1) } else { ratio };
     let none = ratio == 0 || managed(zone.kind()) == 0 && !rules.empty_zones_reserve;
 
-    let mut above = 0;
-    let reserve = |&kind: &ZoneKind| {
+    let mut above = 0_u64;
+    memory.kinds.iter().map(move |&kind| {
         if none || kind <= zone.kind() {
             return 0;
         }
-        above += managed(kind);
+        above = above.saturating_add(managed(kind));
         above / ratio
-    };
-    memory.kinds.iter().map(reserve).collect()
+    })
 }
 
 /// The size of a zone, if it is populated.
@@ -83,7 +97,7 @@ pub fn size_of(memory: &Memory, zone: ZoneId) -> Option<&ZoneSize> {
 /// `high` gives a zone's high mark *as the rebuild saw it*: Linux rebuilds before it recomputes the
 /// marks when memory comes, and after when it goes; a zone that is new has 0.
 pub fn total_pages(zones: &[ZoneSize], high: impl Fn(ZoneId) -> u64) -> u64 {
-    zones.iter().map(|size| size.managed.saturating_sub(high(size.zone))).sum()
+    zones.iter().map(|size| size.managed.saturating_sub(high(size.zone))).fold(0, u64::saturating_add)
 }
 
 /// Whether so little memory is worth keeping apart by mobility: a pageblock for each of the

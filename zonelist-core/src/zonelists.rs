@@ -1,8 +1,11 @@
 //! Zonelists built from an order of nodes and the zones that are populated.
 
-use alloc::{vec, vec::Vec};
+use alloc::vec::Vec;
 
-use crate::{FallbackOrder, Lists, Memory, NodeId, Row, Rules, Scope, ZoneId, ZoneKind, Zoneref};
+use crate::{
+    FallbackOrder, Lists, Memory, NodeId, Row, Rules, Scope, ZoneId, ZoneKind, Zoneref,
+    heap::{NoMemory, or_abort, push, with_room},
+};
 
 /// One version of all zonelists, owned. [`Zonelists::lists`] is what a scheme publishes.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -33,24 +36,33 @@ impl Zonelists {
     /// ```
     #[must_use]
     pub fn assemble(order: &FallbackOrder, populated: impl IntoIterator<Item = ZoneId>) -> Self {
-        let rows = order.rows().last().map_or(0, |(node, _)| node.index() + 1);
-        let mut kinds = vec![[false; ZoneKind::COUNT]; crate::MAX_NODES];
+        or_abort(Self::try_assemble(order, populated))
+    }
+
+    pub(crate) fn try_assemble(
+        order: &FallbackOrder,
+        populated: impl IntoIterator<Item = ZoneId>,
+    ) -> Result<Self, NoMemory> {
+        let rows = order.rows().map(|(node, _)| node.index() + 1).max().unwrap_or(0);
+        // Of each node, a bit for each kind.
+        let mut kinds = [0_u8; crate::MAX_NODES];
         for zone in populated {
-            kinds[zone.node().index()][zone.kind().index()] = true;
+            kinds[zone.node().index()] |= 1 << zone.kind().index();
         }
-        let mut lists = Self { zonerefs: Vec::new(), rows: vec![Row::default(); rows] };
+        let mut lists = Self { zonerefs: Vec::new(), rows: with_room(rows)? };
+        lists.rows.resize(rows, Row::default());
         for (local, row) in order.rows() {
             let start = lists.zonerefs.len();
             for &node in row {
-                let there = |kind: &ZoneKind| kinds[node.index()][kind.index()];
+                let there = |kind: &ZoneKind| kinds[node.index()] >> kind.index() & 1 != 0;
                 let zones = ZoneKind::ALL.into_iter().rev().filter(there).map(|kind| ZoneId::new(node, kind));
-                lists.zonerefs.extend(zones.map(Zoneref::new));
+                zones.map(Zoneref::new).try_for_each(|zoneref| push(&mut lists.zonerefs, zoneref))?;
             }
             let own = lists.zonerefs[start..].iter().take_while(|entry| entry.node() == local).count();
             let len = lists.zonerefs.len() - start;
             lists.rows[local.index()] = Row { start: start as u32, len: len as u32, own: own as u32 };
         }
-        lists
+        Ok(lists)
     }
 
     /// The borrowed form.
@@ -60,22 +72,23 @@ impl Zonelists {
     }
 
     /// The same, with both lists of one node as another version has them.
-    #[must_use]
-    pub(crate) fn with_lists_of(&self, node: NodeId, other: &Self) -> Self {
+    pub(crate) fn with_lists_of(&self, node: NodeId, other: &Self) -> Result<Self, NoMemory> {
         let mut lists = Self::default();
         let rows = self.rows.len().max(other.rows.len());
         for local in crate::NodeSet::ALL.iter().take(rows) {
-            lists.push(if local == node { other.lists() } else { self.lists() }, local);
+            lists.push(if local == node { other.lists() } else { self.lists() }, local)?;
         }
-        lists
+        Ok(lists)
     }
 
     /// Appends the row of a node.
-    fn push(&mut self, from: Lists<'_>, node: NodeId) {
+    fn push(&mut self, from: Lists<'_>, node: NodeId) -> Result<(), NoMemory> {
         let list = from.of(node, Scope::Fallback);
         let own = from.of(node, Scope::ThisNode).len() as u32;
-        self.rows.push(Row { start: self.zonerefs.len() as u32, len: list.len() as u32, own });
+        push(&mut self.rows, Row { start: self.zonerefs.len() as u32, len: list.len() as u32, own })?;
+        self.zonerefs.try_reserve(list.len())?;
         self.zonerefs.extend_from_slice(list);
+        Ok(())
     }
 
     /// The nearest node that a CPU of this node can take kernel memory from, if there is one:
@@ -91,7 +104,7 @@ impl From<Lists<'_>> for Zonelists {
     fn from(lists: Lists<'_>) -> Self {
         let mut owned = Self::default();
         for node in crate::NodeSet::ALL.iter().take(lists.nodes()) {
-            owned.push(lists, node);
+            or_abort(owned.push(lists, node));
         }
         owned
     }

@@ -3,6 +3,8 @@
 //! `goldens/README.md` says what each key means. A file has *inputs*, which make the machine, and
 //! *outcomes*, which say what a kernel made of them; a file without outcomes is as good a machine.
 
+use std::ops::Range;
+
 use serde::{Deserialize, Serialize};
 use zonelist_core::{
     Machine, MachineDescription, MachineError, Memory, NodeId, Rules, Tunables, VoidDistances, Watermarks, ZoneId,
@@ -48,6 +50,9 @@ pub struct Golden {
     pub settled: Option<bool>,
     /// The populated zones.
     pub zones: Vec<Zone>,
+    /// Which frames zones have, where spans overlap and blocks do not tell.
+    #[serde(default)]
+    pub zone_ranges: Vec<ZoneRange>,
     /// The memory blocks.
     #[serde(default)]
     pub blocks: Vec<Block>,
@@ -117,6 +122,19 @@ pub struct Zone {
     /// Its lowmem reserves, a column for each of the machine's kinds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub protection: Option<Vec<u64>>,
+}
+
+/// Some present frames of a zone, of which all are given.
+#[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
+pub struct ZoneRange {
+    /// The zone's node.
+    pub node: u32,
+    /// The zone's kind.
+    pub kind: Kind,
+    /// The first frame.
+    pub start_pfn: u64,
+    /// The one behind the last.
+    pub end_pfn: u64,
 }
 
 /// A memory block.
@@ -199,12 +217,22 @@ impl Golden {
             has_cpu: self.boot.has_cpu.clone(),
             has_memory: self.boot.has_memory.clone(),
             memory: Some(self.memory(&self.zones, &self.sysctl)?),
+            zone_ranges: self.zone_ranges()?,
         };
         let (machine, warning) =
             Machine::new(described).map_err(|error| Problem::Machine { section: section(&error), error })?;
         self.hotplug()?.checked(&machine)?;
         check::tables(self)?;
         Ok((machine, warning))
+    }
+
+    fn zone_ranges(&self) -> Result<Vec<(ZoneId, Range<u64>)>, Problem> {
+        let range = |(index, range): (usize, &ZoneRange)| {
+            let node = node_id("zone_ranges", index, range.node)?;
+            Ok((ZoneId::new(node, range.kind.0), range.start_pfn..range.end_pfn))
+        };
+        let ranges: Result<_, MachineError> = self.zone_ranges.iter().enumerate().map(range).collect();
+        ranges.map_err(|error| Problem::Machine { section: "", error })
     }
 
     /// The machine as it booted, ready for hotplug.
@@ -239,7 +267,18 @@ impl Golden {
             memmap_pages,
             movable_node: self.boot_options().any(|option| option == "movable_node"),
             huge_pages: self.thp,
+            boot_memory: None,
+            without_boot_memory: self.blocks_that_leave(),
         })
+    }
+
+    /// The blocks that a step takes off line, or would where no outcome is recorded: what boot took never leaves, so they
+    /// hold nothing of it.
+    fn blocks_that_leave(&self) -> Vec<u64> {
+        let leaves = |step: &&Step| {
+            step.op == "offline" && !step.pinned && step.result.as_deref().is_none_or(|result| result == "ok")
+        };
+        self.steps.iter().filter(leaves).filter_map(|step| step.block).collect()
     }
 
     fn block(&self, (index, block): (usize, &Block), memmap_pages: u64) -> Result<hotplug::Block, MachineError> {

@@ -26,7 +26,7 @@ use zonelist_core::{Machine, VoidDistances};
 pub use builtin::Builtin;
 pub use by_node::ByNode;
 pub use error::{Problem, ReadError};
-pub use golden::{Block, BlockState, Boot, Buddy, Golden, Kind, Sysctl, Zone};
+pub use golden::{Block, BlockState, Boot, Buddy, Golden, Kind, Sysctl, Zone, ZoneRange};
 pub use list::parse_list;
 pub use live::live;
 pub use step::{Operation, Step};

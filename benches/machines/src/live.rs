@@ -33,7 +33,7 @@ fn one_node(root: &Path) -> Result<MachineDescription, ReadError> {
         online: vec![0],
         has_cpu: vec![0],
         has_memory: vec![0],
-        memory: None,
+        ..MachineDescription::default()
     })
 }
 

@@ -48,7 +48,7 @@ pub(super) fn describe(folder: &Path) -> Result<MachineDescription, ReadError> {
         has_memory: nodes(&folder.join("has_memory"))?,
         possible: online.clone(),
         online,
-        memory: None,
+        ..MachineDescription::default()
     })
 }
 

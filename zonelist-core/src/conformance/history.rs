@@ -179,7 +179,9 @@ impl<L: AsLists> History<L> {
 
 /// Whether the publishes, sorted, are numbered as they came.
 fn numbered<L>(base: Version, publishes: &[Published<L>]) -> Result<(), HistoryError> {
-    for (publish, expected) in publishes.iter().zip((base.number() + 1..).map(Version::of)) {
+    // Behind the last number there is comes the first.
+    let numbers = (1..).map(|step| Version::of(base.number().wrapping_add(step)));
+    for (publish, expected) in publishes.iter().zip(numbers) {
         if publish.version != expected {
             return Err(HistoryError { found: publish.version, expected });
         }

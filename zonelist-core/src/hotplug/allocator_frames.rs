@@ -1,16 +1,20 @@
 //! A page allocator whose memory comes and goes.
 //!
+//! Pages and blocks come and go by whole pageblocks of a zone. A range of frames that shares one with others that the
+//! zone manages is refused, so that nothing else is ever out of reach with it.
+//!
 //! Every way in which it refuses to give up a block is in `tests/offline/refused.rs`, and random
 //! histories against a plain model are in `tests/offline/naive.rs`.
 
 use alloc::vec::Vec;
 use core::ops::Range;
 
-use super::{Backing, Frames, FramesError, Limit, State, undo::Undo};
+use super::{Backing, Frames, FramesError, Limit, State, elsewhere::Elsewhere, undo::Undo};
 use crate::{
-    Class, Exchange, Local, MAX_ORDER, Marks, Mobility, NodeId, NodeSet, Owners, PAGEBLOCK_FRAMES, Page, PageAllocator,
-    PageRequest, RawLock, Request, SetupError, Spin, Zone, ZoneId, ZoneKind, ZoneMetadata, Zonelists,
-    publish::{Barrier, FullFence, PublishError, Published, ReaderError, Reclaim, Scheme},
+    MAX_ORDER, Marks, NodeId, Owners, PAGEBLOCK_FRAMES, PageAllocator, RangeError, RawLock, SetupError, Spin, Zone,
+    ZoneError, ZoneId, ZoneKind, ZoneMetadata, Zonelists,
+    heap::NoMemory,
+    publish::{Barrier, FullFence, PublishError, Published, Reclaim, Scheme},
     sync::{
         Backoff,
         atomic::{AtomicUsize, Ordering::Relaxed},
@@ -85,13 +89,15 @@ pub struct AllocatorFrames<'m, S, B = FullFence, L = Spin, const SEATS: usize = 
     allocator: PageAllocator<'m, S, B, L, SEATS>,
     owners: O,
     backing: K,
-    retire: Option<Retire<'m, S, B, SEATS>>,
+    retire: Option<Retire<S, B, SEATS>>,
     /// Of zones whose nodes were removed: those freed, those kept.
     structures: [AtomicUsize; 2],
 }
 
-/// [`Published::retire`], where the scheme has it.
-type Retire<'m, S, B, const SEATS: usize> = fn(&Published<S, B, SEATS>, Vec<ZoneMetadata<'m>>);
+/// [`Published::retire`], where the scheme has it, of what a node's zones had: one of each kind at most. Of whichever
+/// lifetime, so that an allocator may be borrowed for as long as its zones.
+type Retire<S, B, const SEATS: usize> =
+    for<'m> fn(&Published<S, B, SEATS>, [Option<ZoneMetadata<'m>>; ZoneKind::COUNT]);
 
 /// What became of the metadata of zones whose nodes were removed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -108,13 +114,14 @@ impl<'m, S: Scheme, B: Barrier, L: RawLock + Default, const SEATS: usize> Alloca
     /// A block that is added later must lie between those that its node has: see [`AllocatorFrames::with_room`].
     ///
     /// # Errors
-    /// A zone can't be made, or there is none.
+    /// A zone can't be made, or there is none; nothing says whose some frames are; blocks are smaller than a pageblock,
+    /// in which frames come and go (Linux has no such blocks); or the heap has no room.
     pub fn of(published: Published<S, B, SEATS>, state: &State) -> Result<Self, SetupError> {
         Self::with_room(published, state, &[])
     }
 
-    /// The same, with room for blocks that are to come, also of nodes that have none yet. Until a block of the node is
-    /// online room costs a name and a [`PageCache`](crate::PageCache) for each seat and zone, whatever its length.
+    /// The same, with room for blocks that are to come, also of nodes that have none yet; empty ranges are none. Until a
+    /// block of the node is online room costs a name and a [`PageCache`](crate::PageCache) for each seat and zone, whatever its length.
     ///
     /// # Errors
     /// As for [`AllocatorFrames::of`].
@@ -123,8 +130,17 @@ impl<'m, S: Scheme, B: Barrier, L: RawLock + Default, const SEATS: usize> Alloca
         state: &State,
         to_come: &[(NodeId, Range<u64>)],
     ) -> Result<Self, SetupError> {
-        let zone = |(id, span)| Zone::vacant(id, span, MAX_ORDER, L::default());
-        let zones = state.possible_zones(to_come).map(zone).collect::<Result<Vec<_>, _>>()?;
+        state.owners_known()?;
+        let pages = state.block_pages();
+        if (1..PAGEBLOCK_FRAMES as u64).contains(&pages) {
+            return Err(SetupError::BlockPages { pages });
+        }
+        let mut zones = Vec::new();
+        for (id, span) in state.possible_zones(to_come) {
+            let bytes = size_of::<Zone<'m, L>>();
+            zones.try_reserve(1).map_err(|_| ZoneError::Heap { bytes })?;
+            zones.push(Zone::vacant(id, span, MAX_ORDER, L::default())?);
+        }
         Ok(Self::over(PageAllocator::boxed(published, zones)?))
     }
 }
@@ -158,19 +174,20 @@ impl<'m, S: Scheme, B: Barrier, L: RawLock, const SEATS: usize, O: Owners, K: Ba
     where
         S: Reclaim,
     {
-        self.retire = Some(Published::retire);
+        self.retire = Some(|published, metadata| published.retire(metadata));
         self
     }
 
-    /// Brings the frames that the machine has booted with.
+    /// Brings the frames that the machine has booted with: all that its zones manage ([`State::frames_of`]).
     ///
     /// # Errors
-    /// There is no memory for them, or one of them is in two zones.
+    /// There is no memory for them, one of them is some zone's already, or nothing says whose they are.
     pub fn boot(self, state: &State) -> Result<Self, FramesError> {
-        for zone in state.zones().map(|info| info.size.zone) {
-            for frames in state.frames_of(zone) {
-                self.bring(zone, frames.clone())?;
-                self.give(zone, frames);
+        state.owners_known()?;
+        for id in state.zones().map(|info| info.size.zone) {
+            for frames in state.managed_parts(id).map_err(|NoMemory| FramesError::Heap)? {
+                self.zone(id)?.furnish()?;
+                self.add(id, &frames)?;
             }
         }
         Ok(self)
@@ -203,6 +220,20 @@ impl<'m, S: Scheme, B: Barrier, L: RawLock, const SEATS: usize, O: Owners, K: Ba
 
     fn zone(&self, zone: ZoneId) -> Result<&Zone<'m, L>, FramesError> {
         self.allocator.zone(zone).ok_or(FramesError::NoZone { zone })
+    }
+
+    /// Takes frames into a zone, with memory behind them. First they are the zone's: what is behind frames of another
+    /// must not be touched.
+    fn add(&self, id: ZoneId, frames: &Range<u64>) -> Result<(), FramesError> {
+        let zone = self.zone(id)?;
+        zone.add(frames.clone())?;
+        let added = Undo::by(|| {
+            // Nobody has one yet: they are out of reach, or there is no handle yet.
+            let _ = zone.withdraw(frames.clone());
+        });
+        self.backing.commit(id, frames.clone())?;
+        added.keep();
+        Ok(())
     }
 
     /// Moves pages and waits for others, until all these frames, which are isolated, are free.
@@ -248,13 +279,10 @@ impl<S: Scheme, B: Barrier, L: RawLock, const SEATS: usize, O: Owners, K: Backin
     fn bring(&self, id: ZoneId, frames: Range<u64>) -> Result<(), FramesError> {
         let zone = self.zone(id)?;
         zone.furnish()?;
-        let blocks = pageblocks(zone, &frames);
+        let blocks = own_pageblocks(zone, &frames)?;
         zone.isolate(blocks.clone())?;
         let isolated = Undo::by(|| rejoin(zone, &blocks));
-        self.backing.commit(id, frames.clone())?;
-        let backed = Undo::by(|| self.backing.release(id, frames.clone()));
-        zone.add(frames.clone())?;
-        backed.keep();
+        self.add(id, &frames)?;
         isolated.keep();
         Ok(())
     }
@@ -267,10 +295,11 @@ impl<S: Scheme, B: Barrier, L: RawLock, const SEATS: usize, O: Owners, K: Backin
 
     fn take(&self, state: &State, id: ZoneId, frames: Range<u64>, limit: &mut dyn Limit) -> Result<(), FramesError> {
         let zone = self.zone(id)?;
-        if let Some(pfn) = first_reserved(zone, &frames) {
+        // What the zone does not manage was never given to anybody, and is nobody's to give back.
+        if let Some(pfn) = zone.first_unmanaged(&frames) {
             return Err(FramesError::Pinned { pfn });
         }
-        let blocks = pageblocks(zone, &frames);
+        let blocks = own_pageblocks(zone, &frames)?;
         zone.isolate(blocks.clone())?;
         let isolated = Undo::by(|| rejoin(zone, &blocks));
         self.allocator.without_caches(id, || self.empty(state, zone, &frames, limit))?;
@@ -290,11 +319,11 @@ impl<S: Scheme, B: Barrier, L: RawLock, const SEATS: usize, O: Owners, K: Backin
     /// A walk over an old list that comes to such a zone finds under its lock that it has nothing, under any scheme.
     fn forget(&self, node: NodeId) {
         let [freed, kept] = &self.structures;
-        let zones = self.allocator.zones().iter().filter(|zone| zone.id().node() == node && !zone.is_vacant());
+        let mut zones = self.allocator.zones().iter().filter(|zone| zone.id().node() == node && !zone.is_vacant());
         match self.retire {
             Some(retire) => {
-                let metadata: Vec<_> = zones.filter_map(Zone::vacate).collect();
-                freed.fetch_add(metadata.len(), Relaxed);
+                let metadata = core::array::from_fn(|_| zones.find_map(Zone::vacate));
+                freed.fetch_add(metadata.iter().flatten().count(), Relaxed);
                 retire(self.allocator.published(), metadata);
             }
             None => {
@@ -307,60 +336,31 @@ impl<S: Scheme, B: Barrier, L: RawLock, const SEATS: usize, O: Owners, K: Backin
 /// The whole pageblocks that frames are in, as far as the zone spans them.
 fn pageblocks<L: RawLock>(zone: &Zone<'_, L>, frames: &Range<u64>) -> Range<u64> {
     let (span, block) = (zone.span(), PAGEBLOCK_FRAMES as u64);
-    (frames.start / block * block).max(span.start)..frames.end.next_multiple_of(block).min(span.end)
+    let end = frames.end.min(span.end).next_multiple_of(block);
+    (frames.start / block * block).max(span.start)..end.min(span.end)
 }
 
-/// Puts pageblocks that we have isolated back into reach.
+/// The same, unless the zone manages other frames there: those would be put out of reach with them.
+fn own_pageblocks<L: RawLock>(zone: &Zone<'_, L>, frames: &Range<u64>) -> Result<Range<u64>, RangeError> {
+    let &Range { start, end } = frames;
+    let blocks = pageblocks(zone, frames);
+    let others = [blocks.start..start, end..blocks.end];
+    if others.iter().any(|others| zone.first_managed(others).is_some()) {
+        return Err(RangeError::Unaligned { start, end });
+    }
+    Ok(blocks)
+}
+
+/// Puts pageblocks back into reach, where they are out of it.
 fn rejoin<L: RawLock>(zone: &Zone<'_, L>, blocks: &Range<u64>) {
-    let rejoined = zone.rejoin(blocks.clone());
-    debug_assert!(rejoined.is_ok(), "{rejoined:?}");
-}
-
-/// The first pageblock of which some of these frames are not managed, and so nobody's to give.
-fn first_reserved<L: RawLock>(zone: &Zone<'_, L>, frames: &Range<u64>) -> Option<u64> {
-    let starts = pageblocks(zone, frames).step_by(PAGEBLOCK_FRAMES);
-    starts.map(|start| start.max(frames.start)).find(|&start| {
-        let end = (start + 1).next_multiple_of(PAGEBLOCK_FRAMES as u64).min(frames.end);
-        zone.pageblock(start).is_none_or(|block| (block.managed as u64) < end - start)
-    })
-}
-
-/// Pages on other nodes, for those that have to move. On the same one if no other has memory.
-struct Elsewhere<'a, 'm, S: Scheme, B: Barrier, L: RawLock, const SEATS: usize> {
-    allocator: &'a PageAllocator<'m, S, B, L, SEATS>,
-    local: Local<'a, 'm, S, B, L, SEATS>,
-    node: NodeId,
-    nodes: NodeSet,
-    /// The class of the last page asked for, which is that of the next one for the most part.
-    class: Option<(u8, Mobility, Class<S>)>,
-}
-
-impl<'a, 'm, S: Scheme, B: Barrier, L: RawLock, const SEATS: usize> Elsewhere<'a, 'm, S, B, L, SEATS> {
-    fn new(allocator: &'a PageAllocator<'m, S, B, L, SEATS>, state: &State, node: NodeId) -> Result<Self, ReaderError> {
-        let mut nodes = *state.has_memory();
-        nodes.remove(node);
-        if nodes.is_empty() {
-            nodes.insert(node);
-        }
-        Ok(Self { allocator, local: allocator.local()?, node, nodes, class: None })
+    if zone.rejoin(blocks.clone()).is_ok() {
+        return;
     }
-}
-
-impl<S: Scheme, B: Barrier, L: RawLock, const SEATS: usize> Exchange for Elsewhere<'_, '_, S, B, L, SEATS> {
-    fn take(&mut self, like: Page) -> Option<Page> {
-        let (order, mobility) = (like.order(), like.mobility());
-        if self.class.as_ref().is_none_or(|class| (class.0, class.1) != (order, mobility)) {
-            let highest = if mobility == Mobility::Movable { ZoneKind::Movable } else { ZoneKind::Normal };
-            let zones = Request { nodes: Some(self.nodes), ..Request::up_to(highest) };
-            let request = PageRequest { zones, ..PageRequest::up_to(highest) }.order(order).mobility(mobility);
-            self.class = Some((order, mobility, self.allocator.class(&request).ok()?));
-        }
-        let (_, _, class) = self.class.as_ref()?;
-        self.local.alloc(self.node, class).ok()
-    }
-
-    fn give(&mut self, page: Page) {
-        // Handed out by this allocator, or its owner is at fault, and then it is left alone.
-        let _ = self.local.free(page);
+    // Frames that were not brought or taken as they are given or released now: some are in reach already.
+    let mut start = blocks.start;
+    while start < blocks.end {
+        let end = (start + 1).next_multiple_of(PAGEBLOCK_FRAMES as u64).min(blocks.end);
+        let _ = zone.rejoin(start..end);
+        start = end;
     }
 }

@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 use core::ops::Range;
 
-use crate::{Machine, Memory, NodeId, ZoneId, ZoneKind, machine::MAX_PAGES};
+use crate::{Machine, Memory, NodeId, UnknownOwner, ZoneId, ZoneKind, machine::MAX_PAGES};
 
 /// One memory block. Block `n` is the page frames from `n` times a block's pages on.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -45,6 +45,31 @@ pub struct Blocks {
     pub movable_node: bool,
     /// Whether `min_free_kbytes` is raised for the sake of transparent huge pages.
     pub huge_pages: bool,
+    /// From which end of a zone boot took what the allocator was never given. `None` for what the boot options say:
+    /// the bottom under `movable_node`, else the top.
+    pub boot_memory: Option<BootMemory>,
+    /// Numbers of blocks that hold nothing of that, such as those that a record shows leaving. Blocks that come later
+    /// are added.
+    pub without_boot_memory: Vec<u64>,
+}
+
+/// From which end of a node's memory boot takes what it needs before there is an allocator: page structures above all,
+/// 64 bytes of each page. These pages are not managed, and never leave.
+///
+/// Source: Linux 6.1 `mm/memblock.c: memblock_find_in_range_node`, which looks for the highest free range unless
+/// `memblock_bottom_up`; `mm/sparse.c: sparse_init_nid` asks it for page structures on the node that they describe.
+/// So of a node that is all Movable the last block has them, and it is the last one that does not go off line; the
+/// others do (recorded so under 6.1, 6.12 and 7.3). `arch/x86/kernel/setup.c: setup_arch` turns the direction around
+/// under `movable_node`, to stay near the kernel's image.
+///
+/// On x86 `arch/x86/mm/numa.c: numa_init` turns it back once the firmware's table of nodes is read. Where that is known to
+/// have been before most of boot's memory was taken, say [`BootMemory::TopDown`] though there is the option.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum BootMemory {
+    /// The highest frames.
+    TopDown,
+    /// The lowest frames.
+    BottomUp,
 }
 
 /// The first thing found wrong with [`Blocks`]. `index` counts from 0 within [`Blocks::list`].
@@ -74,6 +99,20 @@ pub enum BlocksError {
     MoreThanPresent { index: usize, zone: ZoneId, present: u64 },
     #[error("blocks: {memmap} pages of each for its page structures; expected fewer than the block's {pages}")]
     Memmap { memmap: u64, pages: u64 },
+    #[error(
+        "blocks: {needed} present pages of zone {zone} lie in no whole block of it, where there is room for {room}; \
+         expected room for all"
+    )]
+    NoRoom { zone: ZoneId, needed: u64, room: u64 },
+    #[error(
+        "zones: {managed} pages of zone {zone} are the allocator's; expected at most the {usable} that hold no page \
+         structures of its blocks"
+    )]
+    Managed { zone: ZoneId, managed: u64, usable: u64 },
+    #[error("block {block}: exact ranges of zone {zone} say otherwise than its state; expected both to say the same")]
+    Range { block: u64, zone: ZoneId },
+    #[error(transparent)]
+    Owner(#[from] UnknownOwner),
 }
 
 /// Blocks of a machine: 2 PiB of those of 128 MiB.
@@ -90,6 +129,18 @@ impl Blocks {
         self.list.binary_search_by_key(&number, |block| block.number)
     }
 
+    /// The listed blocks that have frames in a range.
+    pub(super) fn within(&self, frames: &Range<u64>) -> &[Block] {
+        let start = self.list.partition_point(|block| self.frames(block.number).end <= frames.start);
+        let end = self.list.partition_point(|block| self.frames(block.number).start < frames.end);
+        self.list.get(start..end).unwrap_or_default()
+    }
+
+    /// From which end of a zone boot took memory.
+    pub(super) fn boot_memory(&self) -> BootMemory {
+        self.boot_memory.unwrap_or(if self.movable_node { BootMemory::BottomUp } else { BootMemory::TopDown })
+    }
+
     /// Whether there can be blocks of these numbers.
     pub(super) fn can_have(&self, first: u64, count: u64) -> bool {
         let room = MAX_BLOCKS.saturating_sub(self.list.len() as u64);
@@ -102,6 +153,8 @@ impl Blocks {
     /// Says which block is wrong, and what was expected.
     pub fn checked(mut self, machine: &Machine) -> Result<Self, BlocksError> {
         let memory = machine.memory().ok_or(BlocksError::NoSizes)?;
+        self.without_boot_memory.sort_unstable();
+        self.without_boot_memory.dedup();
         if self.list.is_empty() && self.pages == 0 {
             return Ok(self);
         }

@@ -2,10 +2,10 @@
 
 use core::ops::Range;
 
-use super::{Block, BlockState, Change, HotplugError, Moved, OnlineTo, State, block::touches};
-use crate::{NodeId, ZoneId, ZoneKind, ZoneSize};
+use super::{Block, BlockState, Change, HotplugError, Moved, OnlineTo, block::touches, data::Data};
+use crate::{NodeId, ZoneId, ZoneKind, ZoneSize, heap::NoMemory};
 
-impl State {
+impl Data {
     pub(super) fn bring_online(&mut self, number: u64, to: OnlineTo) -> Result<Change, HotplugError> {
         let position = self.position(number)?;
         let block = self.blocks.list[position];
@@ -18,17 +18,21 @@ impl State {
             return Err(HotplugError::NoSuchKind { kind });
         }
         let zone = ZoneId::new(node, kind);
-        let high = self.high_marks();
-        let mut rebuilt = self.make_node_online(node);
-        let first = self.grow(zone, &block, &frames);
+        let high = self.high_marks()?;
+        let mut rebuilt = self.make_node_online(node)?;
+        let first = self.grow(zone, &block, &frames)?;
         self.blocks.list[position].state = BlockState::Online(kind);
+        if let Err(at) = self.blocks.without_boot_memory.binary_search(&number) {
+            self.blocks.without_boot_memory.try_reserve(1).map_err(NoMemory::from)?;
+            self.blocks.without_boot_memory.insert(at, number);
+        }
         self.has_memory.insert(node);
         if first {
             let has_memory = self.has_memory;
-            self.rebuild(&has_memory);
+            self.rebuild(&has_memory)?;
             rebuilt = Some(self.rebuilt(&high));
         }
-        self.settle(&high);
+        self.settle(&high)?;
         let frames = frames.start + block.memmap_pages..frames.end;
         Ok(Change { rebuilt, moved: Some(Moved { block: number, online: true, zone, frames }) })
     }
@@ -46,15 +50,15 @@ impl State {
         }
         let zone = ZoneId::new(node, kind);
         let frames = self.blocks.frames(number);
-        let (high, had_memory) = (self.high_marks(), self.has_memory);
+        let (high, had_memory) = (self.high_marks()?, self.has_memory);
         self.blocks.list[position].state = BlockState::Offline;
         let last = self.shrink(zone, &block, &frames)?;
-        self.settle(&high);
+        self.settle(&high)?;
         let mut change = Change::default();
         if last {
             // A node that has just lost everything is still named, until the next rebuild.
-            self.rebuild(&had_memory);
-            let high = self.high_marks();
+            self.rebuild(&had_memory)?;
+            let high = self.high_marks()?;
             change.rebuilt = Some(self.rebuilt(high));
         }
         if !self.memory.zones.iter().any(|size| size.zone.node() == node) {
@@ -87,7 +91,7 @@ impl State {
     }
 
     /// Takes a block into a zone, whose span grows over it. Says whether these are its first pages.
-    fn grow(&mut self, zone: ZoneId, block: &Block, frames: &Range<u64>) -> bool {
+    fn grow(&mut self, zone: ZoneId, block: &Block, frames: &Range<u64>) -> Result<bool, NoMemory> {
         let managed = self.blocks.pages - block.memmap_pages;
         let zones = &mut self.memory.zones;
         match zones.binary_search_by_key(&zone, |size| size.zone) {
@@ -97,13 +101,14 @@ impl State {
                 size.set_span(span.start.min(frames.start)..span.end.max(frames.end));
                 size.present += self.blocks.pages;
                 size.managed += managed;
-                false
+                Ok(false)
             }
             Err(at) => {
                 let mut size = ZoneSize { zone, start_pfn: 0, spanned: 0, present: self.blocks.pages, managed };
                 size.set_span(frames.clone());
+                zones.try_reserve(1)?;
                 zones.insert(at, size);
-                true
+                Ok(true)
             }
         }
     }
@@ -147,7 +152,6 @@ impl State {
         let own =
             move |block: &&Block| block.node == Some(zone.node()) && block.state == BlockState::Online(zone.kind());
         let blocks = self.blocks.list.iter().filter(own).map(|block| self.blocks.frames(block.number));
-        let anchors = self.anchors.iter().filter(move |(other, _)| *other == zone).map(|(_, part)| part.clone());
-        blocks.chain(anchors)
+        blocks.chain(self.immovable_of(zone))
     }
 }

@@ -3,7 +3,7 @@
 use core::fmt;
 
 use super::{FramesError, Stop};
-use crate::{NodeId, RangeError, ZoneId, ZoneKind, publish::PublishError};
+use crate::{NodeId, RangeError, ZoneId, ZoneKind, heap::NoMemory, publish::PublishError};
 
 /// Why an operation was refused. The machine is as it was.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
@@ -30,6 +30,8 @@ pub enum HotplugError {
     NoSuchKind { kind: ZoneKind },
     #[error("block {block}: there already; expected a number that is free")]
     BlockExists { block: u64 },
+    #[error("block {block}: zone {zone} has memory there; expected frames that no zone has")]
+    MemoryExists { block: u64, zone: ZoneId },
     #[error("blocks {first} and {count} on; expected one block or more, 2^24 in all, their pages below 2^48")]
     NoBlocks { first: u64, count: u64 },
     #[error("block {block}: online; expected blocks that are off line")]
@@ -48,8 +50,16 @@ pub enum HotplugError {
     NoSuchSetting { name: alloc::string::String },
     #[error("vm.{name}: {value}; expected {expected}")]
     Setting { name: alloc::string::String, value: alloc::string::String, expected: &'static str },
+    #[error("the heap has no room for what follows of the operation; expected some")]
+    NoMemory,
     #[error(transparent)]
     Publish(#[from] PublishError),
+}
+
+impl From<NoMemory> for HotplugError {
+    fn from(_: NoMemory) -> Self {
+        Self::NoMemory
+    }
 }
 
 /// The error numbers that Linux answers with.
@@ -107,7 +117,8 @@ impl FramesError {
             Self::InUse { why: Stop::Cancelled, .. } => Errno::Intr,
             Self::InUse { why: Stop::AtOnce, .. } | Self::Pinned { .. } => Errno::Busy,
             Self::Range(RangeError::Isolation { .. }) => Errno::Busy,
-            Self::Range(RangeError::Outside { .. } | RangeError::Unaligned { .. }) => Errno::Inval,
+            Self::Range(RangeError::Managed { .. } | RangeError::Owned { .. }) => Errno::Exist,
+            Self::Range(RangeError::Outside { .. } | RangeError::Unaligned { .. }) | Self::Owner(_) => Errno::Inval,
             _ => Errno::Nomem,
         }
     }
@@ -142,8 +153,8 @@ impl HotplugError {
             | Self::NodeInUse { .. }
             | Self::LastCpu { .. }
             | Self::Publish(PublishError::Busy) => Errno::Busy,
-            Self::BlockExists { .. } | Self::NodeExists { .. } => Errno::Exist,
-            Self::Publish(PublishError::Capacity(_) | PublishError::NoPlace { .. }) => Errno::Nomem,
+            Self::BlockExists { .. } | Self::MemoryExists { .. } | Self::NodeExists { .. } => Errno::Exist,
+            Self::NoMemory | Self::Publish(PublishError::Capacity(_) | PublishError::NoPlace { .. }) => Errno::Nomem,
         }
     }
 }

@@ -4,7 +4,7 @@ use core::ops::Range;
 
 use super::{Limit, State, Stop};
 use crate::{
-    NodeId, RangeError, ZoneError, ZoneId, Zonelists,
+    NodeId, RangeError, UnknownOwner, ZoneError, ZoneId, Zonelists,
     publish::{Barrier, PublishError, Published, ReaderError, Scheme},
 };
 
@@ -89,12 +89,19 @@ pub enum FramesError {
         /// The zone.
         zone: ZoneId,
     },
-    /// The frames are out of the zone's span, or theirs are already, or are being taken by somebody else.
+    /// The frames are out of the zone's span, or some zone's already, or are being taken by somebody else; or there is
+    /// no memory to note which of them are managed.
     #[error(transparent)]
     Range(#[from] RangeError),
+    /// Nothing says whose some frames are.
+    #[error(transparent)]
+    Owner(#[from] UnknownOwner),
     /// There is no memory for the zone's metadata.
     #[error(transparent)]
     Zone(#[from] ZoneError),
+    /// The heap has no room to work out which frames a zone has.
+    #[error("the heap has no room to say which frames a zone has; expected some")]
+    Heap,
     /// There is no seat for whoever moves pages.
     #[error(transparent)]
     Reader(#[from] ReaderError),

@@ -19,6 +19,10 @@
 //! Linux has both for a moment: 4.14 hands pages out before it rebuilds, and all versions compute
 //! the marks of a new zone after it is listed.
 //!
+//! Whose each frame is follows from memory blocks, exact ranges ([`MachineDescription::zone_ranges`](crate::MachineDescription))
+//! and sizes; where these don't tell, a state with blocks and an allocator are refused, with the zones that overlap
+//! ([`UnknownOwner`](crate::UnknownOwner)). Which frames of a zone boot took is a rule: [`BootMemory`].
+//!
 //! Who hands the pages out is behind [`Frames`]: nobody, or the page allocator as [`AllocatorFrames`], which moves what
 //! can be moved out of a block that goes, waits for the rest as long as a [`Limit`] says, and undoes all if that fails.
 //!
@@ -76,8 +80,11 @@ mod at_boot;
 mod backing;
 mod block;
 mod blocks_on_off;
+mod data;
+mod elsewhere;
 mod error;
 mod frames;
+mod immovable;
 mod limit;
 mod min_free;
 mod nodes;
@@ -89,7 +96,7 @@ mod undo;
 
 pub use allocator_frames::{AllocatorFrames, Structures};
 pub use backing::{Backing, BackingError};
-pub use block::{Block, BlockState, Blocks, BlocksError};
+pub use block::{Block, BlockState, Blocks, BlocksError, BootMemory};
 pub use error::{Errno, HotplugError};
 pub use frames::{Frames, FramesError};
 #[cfg(feature = "std")]

@@ -1,12 +1,12 @@
 //! Nodes, their blocks and their CPUs come and go.
 
-use super::{Block, BlockState, Change, HotplugError, Rebuilt, State};
-use crate::NodeId;
+use super::{Block, BlockState, Change, HotplugError, Rebuilt, data::Data};
+use crate::{NodeId, heap::NoMemory};
 
-impl State {
+impl Data {
     pub(super) fn add_node(&mut self, node: NodeId) -> Result<Change, HotplugError> {
         self.possible(node)?;
-        match self.make_node_online(node) {
+        match self.make_node_online(node)? {
             Some(rebuilt) => Ok(Change { rebuilt: Some(rebuilt), moved: None }),
             None => Err(HotplugError::NodeExists { node }),
         }
@@ -36,11 +36,18 @@ impl State {
         if let Some(next) = self.blocks.list.get(at).filter(|next| next.number < first + count) {
             return Err(HotplugError::BlockExists { block: next.number });
         }
-        let rebuilt = self.make_node_online(node);
+        let frames = self.blocks.frames(first).start..self.blocks.frames(first + count - 1).end;
+        if let Some((pfn, zone)) = self.memory_in(&frames) {
+            return Err(HotplugError::MemoryExists { block: pfn / self.blocks.pages, zone });
+        }
+        let rebuilt = self.make_node_online(node)?;
         let memmap_pages = self.blocks.memmap_pages;
         let block =
             |number| Block { number, node: Some(node), state: BlockState::Offline, has_holes: false, memmap_pages };
-        self.blocks.list.splice(at..at, (first..first + count).map(block));
+        self.blocks.list.try_reserve(count as usize).map_err(NoMemory::from)?;
+        // In place: there is room.
+        self.blocks.list.extend((first..first + count).map(block));
+        self.blocks.list[at..].rotate_right(count as usize);
         Ok(Change { rebuilt, moved: None })
     }
 
@@ -65,10 +72,10 @@ impl State {
 
     pub(super) fn bring_cpu_online(&mut self, cpu: u32) -> Result<Change, HotplugError> {
         let node = self.home(cpu)?;
-        if !self.cpus.insert(cpu) {
-            return Ok(Change::default());
-        }
-        let rebuilt = self.make_node_online(node);
+        let Err(at) = self.cpus.binary_search(&cpu) else { return Ok(Change::default()) };
+        self.cpus.try_reserve(1).map_err(NoMemory::from)?;
+        self.cpus.insert(at, cpu);
+        let rebuilt = self.make_node_online(node)?;
         self.has_cpu.insert(node);
         Ok(Change { rebuilt, moved: None })
     }
@@ -78,7 +85,7 @@ impl State {
         if self.cpus.contains(&cpu) && self.cpus.len() == 1 {
             return Err(HotplugError::LastCpu { cpu });
         }
-        self.cpus.remove(&cpu);
+        self.cpus.retain(|&other| other != cpu);
         if !self.cpus.iter().any(|&other| self.home(other) == Ok(node)) {
             self.has_cpu.remove(node);
         }
@@ -86,15 +93,15 @@ impl State {
     }
 
     /// Brings a node online that is not, with a list of its own before.
-    pub(super) fn make_node_online(&mut self, node: NodeId) -> Option<Rebuilt> {
+    pub(super) fn make_node_online(&mut self, node: NodeId) -> Result<Option<Rebuilt>, NoMemory> {
         if self.online.contains(node) {
-            return None;
+            return Ok(None);
         }
-        self.rebuild_row(node);
-        let high = self.high_marks();
+        self.rebuild_row(node)?;
+        let high = self.high_marks()?;
         let rebuilt = self.rebuilt(high);
         self.online.insert(node);
-        Some(rebuilt)
+        Ok(Some(rebuilt))
     }
 
     fn possible(&self, node: NodeId) -> Result<(), HotplugError> {

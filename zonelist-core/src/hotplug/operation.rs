@@ -1,10 +1,9 @@
 //! What can be done to a machine, and what came of it.
 
-use alloc::{string::ToString, sync::Arc};
 use core::{ops::Range, str::FromStr};
 
 use super::{HotplugError, Setting};
-use crate::{NodeId, ZoneId, ZoneKind, Zonelists};
+use crate::{NodeId, Shared, ZoneId, ZoneKind, Zonelists, heap::text};
 
 /// Something that is done to a machine.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -87,7 +86,7 @@ impl FromStr for OnlineTo {
             "online" => Ok(Self::Auto),
             "online_kernel" => Ok(Self::Kernel),
             "online_movable" => Ok(Self::Movable),
-            _ => Err(HotplugError::UnknownWord { word: word.to_string() }),
+            _ => Err(HotplugError::UnknownWord { word: text(format_args!("{word}"))? }),
         }
     }
 }
@@ -118,7 +117,7 @@ pub struct Moved {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Rebuilt {
     /// All lists, those that stay the same included.
-    pub lists: Arc<Zonelists>,
+    pub lists: Shared<Zonelists>,
     /// Nodes online.
     pub nodes: usize,
     /// Pages above the high marks: those from before when memory comes, those from after when it goes.

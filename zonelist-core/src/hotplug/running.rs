@@ -18,8 +18,16 @@ pub struct RunningMachine<F, L = Spin> {
     frames: F,
     /// Held throughout an operation.
     operating: Locked<(), L>,
-    /// Held for no longer than it takes to copy or replace the pointer.
-    current: Locked<Arc<State>, L>,
+    /// Held for no longer than it takes to copy or replace it.
+    current: Locked<Current, L>,
+}
+
+/// The state as it is.
+#[derive(Debug)]
+struct Current {
+    state: State,
+    /// For those who look at it: made by the first of them, so that no operation needs memory for it.
+    shown: Option<Arc<State>>,
 }
 
 impl<F: Frames> RunningMachine<F> {
@@ -40,19 +48,38 @@ impl<F: Frames, L: RawLock> RunningMachine<F, L> {
     pub fn with_locks(state: State, frames: F, [operating, current]: [L; 2]) -> Result<Self, PublishError> {
         frames.set_marks(&state);
         frames.publish(state.lists())?;
-        Ok(Self { frames, operating: Locked::new(operating, ()), current: Locked::new(current, Arc::new(state)) })
+        let state = Current { state, shown: None };
+        Ok(Self { frames, operating: Locked::new(operating, ()), current: Locked::new(current, state) })
     }
 
     /// The machine as it is: sizes, marks, reserves and all else of one state.
+    ///
+    /// The first who looks at a state makes the pointer, which takes some bytes of the heap.
     ///
     /// While an operation is under way this is the state before it or the one after, see the
     /// [module](super). If its lists then can't be published, the one after is taken back.
     #[must_use]
     pub fn state(&self) -> Arc<State> {
-        self.current.with(|state| Arc::clone(state))
+        let (state, shown) = self.current.with(|current| (current.state.clone(), current.shown.clone()));
+        shown.unwrap_or_else(|| {
+            let made = Arc::new(state);
+            self.current.with(|current| match &current.shown {
+                // Another was faster, or an operation was: then ours is of the state before.
+                Some(shown) if current.state.0.is_same(&made.0) => Arc::clone(shown),
+                None if current.state.0.is_same(&made.0) => Arc::clone(current.shown.insert(made)),
+                _ => made,
+            })
+        })
+    }
+
+    fn now(&self) -> State {
+        self.current.with(|current| current.state.clone())
     }
 
     /// Does an operation, and returns what it changed once all of it is published. Waits for no page that is in use.
+    ///
+    /// What it takes from the heap may not be there: that is an error (ENOMEM), as long as the scheme that publishes
+    /// the lists does not reach for the heap itself ([`Facts::allocates`](crate::publish::Facts::allocates)).
     ///
     /// # Errors
     /// See [`State::after`]; also what `F` says, see [`Frames`]. The machine is then as it was.
@@ -68,14 +95,14 @@ impl<F: Frames, L: RawLock> RunningMachine<F, L> {
     /// As for [`RunningMachine::apply`].
     pub fn apply_within(&self, operation: &Operation, limit: &mut dyn Limit) -> Result<Change, HotplugError> {
         self.operating.with(|()| {
-            let before = self.state();
+            let before = self.now();
             let (after, change) = before.after(operation)?;
             match &change.moved {
                 Some(moved) if moved.online => self.bring(&before, after, &change, moved)?,
                 Some(moved) => self.remove(&before, after, &change, moved, limit)?,
                 None => {
                     self.publish(&change)?;
-                    self.replace(Arc::new(after));
+                    self.replace(after);
                 }
             }
             if let Operation::RemoveNode(node) = *operation {
@@ -92,15 +119,15 @@ impl<F: Frames, L: RawLock> RunningMachine<F, L> {
     }
 
     /// Marks first, then lists, then pages.
-    fn bring(&self, before: &Arc<State>, after: State, change: &Change, moved: &Moved) -> Result<(), HotplugError> {
+    fn bring(&self, before: &State, after: State, change: &Change, moved: &Moved) -> Result<(), HotplugError> {
         let &Moved { block, zone, ref frames, .. } = moved;
         self.frames.bring(zone, frames.clone()).map_err(|error| HotplugError::Frames { block, error })?;
         let brought = Undo::by(|| self.frames.release(zone, frames.clone()));
         if fault("hotplug: listed before it has marks") {
             self.publish(change)?;
         }
-        let marked = Undo::by(|| self.replace(Arc::clone(before)));
-        self.replace(Arc::new(after));
+        let marked = Undo::by(|| self.replace(before.clone()));
+        self.replace(after);
         self.publish(change)?;
         marked.keep();
         brought.keep();
@@ -122,12 +149,12 @@ impl<F: Frames, L: RawLock> RunningMachine<F, L> {
         taken.map_err(|error| HotplugError::Frames { block, error })?;
         let taken = Undo::by(|| self.frames.give(zone, frames.clone()));
         if fault("hotplug: listed when its marks are gone") {
-            self.replace(Arc::new(after.clone()));
+            self.replace(after.clone());
         }
         self.publish(change)?;
         taken.keep();
         self.frames.release(zone, frames.clone());
-        self.replace(Arc::new(after));
+        self.replace(after);
         Ok(())
     }
 
@@ -138,9 +165,10 @@ impl<F: Frames, L: RawLock> RunningMachine<F, L> {
         }
     }
 
-    fn replace(&self, next: Arc<State>) {
-        self.frames.set_marks(&next);
+    fn replace(&self, state: State) {
+        self.frames.set_marks(&state);
+        let next = Current { state, shown: None };
         // The one before is dropped outside of the lock: it may be the last of it.
-        drop(self.current.with(|state| core::mem::replace(state, next)));
+        drop(self.current.with(|current| core::mem::replace(current, next)));
     }
 }

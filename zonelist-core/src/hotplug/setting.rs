@@ -1,7 +1,10 @@
 //! The settings that zones depend on, as `/proc/sys/vm` has them.
 
+use alloc::vec::Vec;
+use core::fmt::Arguments;
+
 use super::HotplugError;
-use alloc::{format, string::ToString, vec::Vec};
+use crate::heap::{collected, push, text};
 
 /// A setting under `/proc/sys/vm`.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -29,7 +32,13 @@ impl Setting {
     /// assert_eq!(Setting::parse("watermark_scale_factor", "0", 4).unwrap_err().errno(), Errno::Inval);
     /// ```
     pub fn parse(name: &str, value: &str, kinds: usize) -> Result<Self, HotplugError> {
-        let numbers: Option<Vec<i32>> = value.split_ascii_whitespace().map(number).collect();
+        let mut numbers = Some(Vec::new());
+        for number in value.split_ascii_whitespace().map(number) {
+            match number.zip(numbers.as_mut()) {
+                Some((number, numbers)) => push(numbers, number)?,
+                None => numbers = None,
+            }
+        }
         let single = match numbers.as_deref() {
             Some([number]) => u32::try_from(*number).ok(),
             _ => None,
@@ -38,41 +47,44 @@ impl Setting {
             "min_free_kbytes" => single.map(|kbytes| Self::MinFreeKbytes(kbytes.into())),
             "watermark_scale_factor" => single.map(Self::WatermarkScaleFactor),
             "lowmem_reserve_ratio" => {
-                let ratios = |numbers: Vec<i32>| numbers.into_iter().map(|ratio| ratio.max(0) as u32).collect();
-                numbers.map(|numbers| Self::LowmemReserveRatio(ratios(numbers)))
+                let ratios = |numbers: Vec<i32>| collected(numbers.into_iter().map(|ratio| ratio.max(0) as u32));
+                numbers.map(ratios).transpose()?.map(Self::LowmemReserveRatio)
             }
             "numa_zonelist_order" => {
                 let known = value.starts_with(['d', 'D', 'n', 'N']);
                 known.then_some(Self::NumaZonelistOrder)
             }
-            _ => return Err(HotplugError::NoSuchSetting { name: name.to_string() }),
+            _ => return Err(HotplugError::NoSuchSetting { name: text(format_args!("{name}"))? }),
         };
-        let setting = setting.ok_or_else(|| HotplugError::Setting {
-            name: name.to_string(),
-            value: format!("{value:?}"),
-            expected: "a value of the kind that the kernel takes there",
-        })?;
+        let Some(setting) = setting else {
+            return Err(wrong(name, format_args!("{value:?}"), "a value of the kind that the kernel takes there"));
+        };
         setting.check(kinds)?;
         Ok(setting)
     }
 
     /// What the kernel would refuse on a machine of so many zone kinds.
     pub(super) fn check(&self, kinds: usize) -> Result<(), HotplugError> {
-        let wrong = |name: &str, value: alloc::string::String, expected| {
-            Err(HotplugError::Setting { name: name.to_string(), value, expected })
-        };
         match self {
             Self::MinFreeKbytes(kbytes) if *kbytes > i32::MAX as u64 => {
-                wrong("min_free_kbytes", kbytes.to_string(), "a number below 2^31")
+                Err(wrong("min_free_kbytes", format_args!("{kbytes}"), "a number below 2^31"))
             }
             Self::WatermarkScaleFactor(factor) if !(1..=3000).contains(factor) => {
-                wrong("watermark_scale_factor", factor.to_string(), "1 to 3000")
+                Err(wrong("watermark_scale_factor", format_args!("{factor}"), "1 to 3000"))
             }
             Self::LowmemReserveRatio(ratios) if !(1..=kinds).contains(&ratios.len()) => {
-                wrong("lowmem_reserve_ratio", format!("{} entries", ratios.len()), "one for each zone kind, or fewer")
+                let entries = format_args!("{} entries", ratios.len());
+                Err(wrong("lowmem_reserve_ratio", entries, "one for each zone kind, or fewer"))
             }
             _ => Ok(()),
         }
+    }
+}
+
+fn wrong(name: &str, value: Arguments<'_>, expected: &'static str) -> HotplugError {
+    match (text(format_args!("{name}")), text(value)) {
+        (Ok(name), Ok(value)) => HotplugError::Setting { name, value, expected },
+        _ => HotplugError::NoMemory,
     }
 }
 
@@ -88,5 +100,6 @@ fn number(word: &str) -> Option<i32> {
         None => (digits, 10),
     };
     let plain = digits.bytes().next().is_some_and(|first| first.is_ascii_hexdigit());
-    if plain { i32::from_str_radix(&format!("{sign}{digits}"), radix).ok() } else { None }
+    let number = if plain { i64::from_str_radix(digits, radix).ok()? } else { return None };
+    i32::try_from(if sign.is_empty() { number } else { -number }).ok()
 }

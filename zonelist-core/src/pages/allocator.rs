@@ -1,7 +1,8 @@
 //! The allocator: zones, and the zonelists by which they are found.
 
 #[cfg(feature = "alloc")]
-use alloc::{boxed::Box, vec, vec::Vec};
+use alloc::vec::Vec;
+use core::ops::Range;
 
 use super::{
     Class, Local, OrderError, Page, PageCache, PageRequest, SetupError,
@@ -9,8 +10,10 @@ use super::{
     page::Tag,
     pool::{Pool, Store},
 };
+#[cfg(feature = "alloc")]
+use crate::ZoneError;
 use crate::{
-    Mobility, RawLock, Spin, Zone, ZoneId,
+    MAX_ORDER, Mobility, RangeError, RawLock, Spin, Zone, ZoneId,
     publish::{Barrier, FullFence, Published, ReaderError, Scheme},
     sync::{
         atomic::{AtomicUsize, Ordering::Relaxed},
@@ -31,8 +34,24 @@ impl<'m, S: Scheme, B: Barrier, L: RawLock, const SEATS: usize> PageAllocator<'m
     /// An allocator over these zones, in memory that the caller gives: an `index` with an entry for
     /// each [`ZoneId::index`] up to the highest, and a cache for each seat and zone.
     ///
+    /// When it is dropped, pages that leaked handles have left in their caches go back to the zones. The zones stay
+    /// borrowed, and together: none of them ever takes a frame that another of them manages.
+    ///
+    /// ```compile_fail,E0505
+    /// # use zonelist_core::{*, publish::{FullFence, Published}};
+    /// let (mut words, mut index, mut caches) = ([0; 1000], [0; 8], [const { PageCache::new() }; 4]);
+    /// let id = ZoneId::new(NodeId::new(0).unwrap(), ZoneKind::Normal);
+    /// let zones = [Zone::new(id, 0..4096, MAX_ORDER, &mut words, Spin::new())?];
+    /// # let published = Published::<_, FullFence, 4>::new(StopWorld::new(Slots::boxed(Capacity::new(1, 1).unwrap())));
+    /// let allocator = PageAllocator::new(published, &zones, &mut index, &mut caches)?;
+    /// drop(allocator);
+    /// drop(zones);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
-    /// There is no zone, one comes twice, or there is too little memory.
+    /// There is no zone, one comes twice, two of them manage one frame, one is in an allocator of others, or there is too
+    /// little memory.
     pub fn new(
         published: Published<S, B, SEATS>,
         zones: &'m [Zone<'m, L>],
@@ -49,14 +68,15 @@ impl<'m, S: Scheme, B: Barrier, L: RawLock, const SEATS: usize> PageAllocator<'m
     /// The same, with everything on the heap.
     ///
     /// # Errors
-    /// There is no zone, or one comes twice.
+    /// There is no zone, one comes twice, two of them manage one frame, or the heap has no room.
     #[cfg(feature = "alloc")]
     pub fn boxed(published: Published<S, B, SEATS>, zones: Vec<Zone<'m, L>>) -> Result<Self, SetupError> {
-        let mut index = vec![0; zones.iter().map(|zone| zone.id().index() + 1).max().unwrap_or(0)];
-        let caches: Box<[PageCache]> = (0..SEATS * zones.len()).map(|_| PageCache::new()).collect();
+        let entries = zones.iter().map(|zone| zone.id().index() + 1).max().unwrap_or(0);
+        let mut index = filled(entries, || 0)?;
+        let caches = filled(SEATS.saturating_mul(zones.len()), PageCache::new)?;
         Pool::check(&zones, &mut index, caches.len(), SEATS)?;
-        let (zones, index) = (Store::Owned(zones.into_boxed_slice()), Store::Owned(index.into_boxed_slice()));
-        Ok(Self { published, pool: Pool::new(zones, index, Store::Owned(caches)) })
+        let pool = Pool::new(Store::Owned(zones), Store::Owned(index), Store::Owned(caches));
+        Ok(Self { published, pool })
     }
 
     /// The same, with something to call when a zone's free pages fall below its low mark: with the
@@ -85,36 +105,64 @@ impl<'m, S: Scheme, B: Barrier, L: RawLock, const SEATS: usize> PageAllocator<'m
     /// The zone of that name, if it was given.
     #[must_use]
     pub fn zone(&self, zone: ZoneId) -> Option<&Zone<'m, L>> {
-        self.pool.slot(zone).map(|slot| &self.pool.zones[slot])
+        self.pool.zone(zone)
+    }
+
+    /// Takes frames into a zone, free, unless another zone has one of them: [`Zone::add`], by the zone's name. One call
+    /// waits for another.
+    ///
+    /// # Errors
+    /// See [`Zone::add`]; or there is no such zone. Nothing has changed.
+    ///
+    /// ```
+    /// # use zonelist_core::{*, publish::{FullFence, Published}};
+    /// let ids = [ZoneKind::Normal, ZoneKind::Movable].map(|kind| ZoneId::new(NodeId::new(0).unwrap(), kind));
+    /// let zones = ids.map(|id| Zone::boxed(id, 0..4096, MAX_ORDER, Spin::new()).unwrap());
+    /// # let published = Published::<_, FullFence, 4>::new(StopWorld::new(Slots::boxed(Capacity::new(1, 2).unwrap())));
+    /// let allocator = PageAllocator::boxed(published, zones.into())?;
+    /// allocator.add(ids[0], 0..700)?;
+    /// let taken = allocator.add(ids[1], 512..4096);
+    /// assert_eq!(taken, Err(RangeError::Owned { pfn: 512, zone: ids[0] }));
+    /// allocator.add(ids[1], 700..4096)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn add(&self, zone: ZoneId, pfns: Range<u64>) -> Result<(), RangeError> {
+        self.pool.zone(zone).ok_or(RangeError::NoZone { zone })?.add(pfns)
     }
 
     /// The zone of a page, unless the page is another allocator's.
     #[must_use]
     pub fn zone_of(&self, page: Page) -> Option<&Zone<'m, L>> {
-        self.pool.zones.get(page.slot())
+        self.pool.slot_of(page).map(|(_, zone)| zone)
     }
 
     /// The page that begins at a frame, for whoever kept only that: with the order and mobility that
-    /// it was asked for. `None` if no zone spans the frame, or there is no such order.
+    /// it was asked for. `None` if no zone manages all of its frames, or can have a page of that order there.
     ///
-    /// Takes no lock where only one zone spans the frame. Where several do, that of each is taken to see which of
-    /// them has it.
+    /// Exact to the frame, also where several zones share a pageblock. Takes no lock where the frames are of the longest
+    /// run of managed ones that their zone has ([`Zone::manages`]); elsewhere, that of each zone which spans them. That the
+    /// page is handed out is for the caller to know.
     #[must_use]
     pub fn page(&self, pfn: u64, order: u8, mobility: Mobility) -> Option<Page> {
-        let zones = self.pool.zones.iter().enumerate();
-        let mut spanning = zones.filter(|(_, zone)| zone.number(pfn).is_some());
-        let (first, zone) = spanning.next()?;
-        let has = |zone: &Zone<'m, L>| zone.pageblock(pfn).is_some_and(|block| block.managed > 0);
-        let slot = match spanning.next() {
-            Some(second) if !has(zone) => {
-                [second].into_iter().chain(spanning).find(|(_, zone)| has(zone)).map_or(first, |(slot, _)| slot)
-            }
-            _ => first,
+        if order > MAX_ORDER || pfn % (1 << order) != 0 {
+            return None;
+        }
+        let spanning = || {
+            let zones = self.pool.zones.iter().enumerate().filter(|(_, zone)| order <= zone.max_order());
+            zones.filter_map(|(slot, zone)| {
+                let (first, last) = (zone.number(pfn)?, zone.number(pfn + (1 << order) - 1)?);
+                Some((slot, zone, first..last + 1))
+            })
         };
-        (order <= crate::MAX_ORDER).then(|| Page::of(pfn, slot, Tag::new(order, mobility)))
+        let at_once = spanning().find(|(_, zone, frames)| zone.watch().surely_manages(frames));
+        let (slot, ..) = at_once.or_else(|| spanning().find(|(_, zone, frames)| zone.manages_all(frames.clone())))?;
+        Some(self.pool.page(pfn, slot, Tag::new(order, mobility)))
     }
 
     /// A request in the form that allocations take. Make it once for a class of requests.
+    ///
+    /// It is for this allocator: what another one of the same type makes of it is some request or other, since a scheme
+    /// may number zones by itself.
     ///
     /// # Errors
     /// The order is higher than any zone's.
@@ -127,8 +175,14 @@ impl<'m, S: Scheme, B: Barrier, L: RawLock, const SEATS: usize> PageAllocator<'m
     /// # Errors
     /// All seats are taken, or the barrier pair does not work on this system.
     pub fn local(&self) -> Result<Local<'_, 'm, S, B, L, SEATS>, ReaderError> {
-        let (reader, seat) = self.published.reader_with_drawer()?;
-        Ok(Local::new(self, reader, seat))
+        let (mut reader, seat) = self.published.reader_with_drawer()?;
+        let caches = self.pool.caches(seat);
+        let Some((zone, cache)) = self.pool.zones.first().zip(caches.first()) else {
+            // Not so: there is a zone, and a cache of it for each seat.
+            reader.give_up_own();
+            return Err(ReaderError::NoSeat { seats: 0 });
+        };
+        Ok(Local::new(self, reader, caches, zone, cache))
     }
 
     /// Gives every page that handles keep at hand back to its zone. Returns how many pages.
@@ -146,14 +200,18 @@ impl<'m, S: Scheme, B: Barrier, L: RawLock, const SEATS: usize> PageAllocator<'m
 
     /// Drains those caches of these zones that are `worth` it, and waits for whoever is at them.
     fn drain_where(&self, wanted: impl Fn(usize) -> bool, worth: impl Fn(&PageCache) -> bool) -> usize {
-        let slots = || (0..self.pool.zones.len()).filter(|&slot| wanted(slot));
+        let pool = &self.pool;
+        let caches = |seat: usize| {
+            let caches = pool.zones.iter().zip(pool.caches(seat)).enumerate();
+            caches.filter(|(slot, _)| wanted(*slot)).map(|(_, zone_and_cache)| zone_and_cache)
+        };
         let mut pages = 0;
-        let holds = |seat: usize| slots().any(|slot| worth(&self.pool.caches(seat)[slot]));
+        let holds = |seat: usize| caches(seat).any(|(_, cache)| worth(cache));
         self.published.borrow_drawers(holds, |seat| {
-            for slot in slots() {
+            for (zone, cache) in caches(seat) {
                 // SAFETY: the drawer of this seat is borrowed, and its caches are no other seat's.
-                let mut hands = unsafe { Hands::on(&self.pool.caches(seat)[slot]) };
-                pages += hands.empty_into(&self.pool.zones[slot]);
+                let mut hands = unsafe { Hands::on(cache) };
+                pages += hands.empty_into(zone);
             }
         });
         pages
@@ -164,8 +222,8 @@ impl<'m, S: Scheme, B: Barrier, L: RawLock, const SEATS: usize> PageAllocator<'m
     ///
     /// May be nested, and called by several at a time. A zone that there is not has no caches.
     pub fn without_caches<R>(&self, zone: ZoneId, within: impl FnOnce() -> R) -> R {
-        let Some(slot) = self.pool.slot(zone) else { return within() };
-        let _off = Off::new(self.pool.zones[slot].uncached());
+        let Some((slot, zone)) = self.pool.slot(zone).zip(self.pool.zone(zone)) else { return within() };
+        let _off = Off::new(zone.uncached());
         // Empty ones too: whoever is about to fill one has not seen yet that he must not.
         self.drain_where(
             |other| other == slot,
@@ -173,6 +231,16 @@ impl<'m, S: Scheme, B: Barrier, L: RawLock, const SEATS: usize> PageAllocator<'m
         );
         within()
     }
+}
+
+/// So many of something on the heap.
+#[cfg(feature = "alloc")]
+fn filled<T>(count: usize, make: impl FnMut() -> T) -> Result<Vec<T>, SetupError> {
+    let mut things = Vec::new();
+    let bytes = count.saturating_mul(size_of::<T>());
+    things.try_reserve_exact(count).map_err(|_| ZoneError::Heap { bytes })?;
+    things.extend(core::iter::repeat_with(make).take(count));
+    Ok(things)
 }
 
 /// Keeps caches off for as long as it lives, also into a panic.

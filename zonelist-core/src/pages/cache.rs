@@ -65,7 +65,7 @@ pub(super) const fn depth(tag: Tag) -> usize {
 pub struct PageCache {
     stacks: [Stack; Tag::LIMIT],
     track: Track,
-    /// The stacks' frames, as numbers in the zone.
+    /// The stacks' frames, as numbers from the first of the zone's span on.
     frames: UnsafeCell<[u32; FRAMES]>,
 }
 
@@ -94,9 +94,9 @@ struct Plain {
     limit: u32,
     /// How many blocks come and go at a time.
     batch: u32,
-    /// Frames of the zone have numbers below this.
+    /// Blocks of the zone begin at numbers below this, counted from the first frame of its span.
     frames: u64,
-    /// The page that the zone's frame 0 would be.
+    /// The page that this first frame would be.
     zero: Page,
 }
 
@@ -287,11 +287,12 @@ impl<'c> Hands<'c> {
         true
     }
 
-    /// Says what zone it is: the page that its frame 0 would be in that slot, and how many frames there are.
-    pub(super) fn settle_in(&mut self, first: u64, slot: usize, frames: u32) {
+    /// Says what zone it is: the page of each tag that begins its span, and how many frames that has.
+    pub(super) fn settle_in(&mut self, zero: impl Fn(Tag) -> Page, spanned: u32) {
         for tag in Tag::all() {
-            let zero = Page::of(first, slot, tag);
-            self.set(tag, Plain { frames: frames.into(), zero, ..Self::plain(self.stack(tag)) });
+            // From those behind, a block reaches out of the span.
+            let frames = u64::from(spanned).saturating_sub((1 << tag.order()) - 1);
+            self.set(tag, Plain { frames, zero: zero(tag), ..Self::plain(self.stack(tag)) });
         }
     }
 
@@ -331,7 +332,8 @@ impl<'c> Hands<'c> {
         self.0.track.write();
         // SAFETY: only these hands touch the frames.
         let frames = unsafe { &mut *self.0.frames.get() };
-        &mut frames[start(tag)..][..depth(tag)]
+        let room = frames.get_mut(start(tag)..).and_then(|rest| rest.get_mut(..depth(tag)));
+        room.unwrap_or_default()
     }
 
     /// Fills an empty stack with what `supply` writes down: at most so many blocks, of which it says how many there are.
@@ -339,9 +341,10 @@ impl<'c> Hands<'c> {
         let stack = self.stack(tag);
         let room = self.room(tag);
         let most = most.min(room.len());
-        let blocks = supply(&mut room[..most]).min(most);
+        let room = room.get_mut(..most).unwrap_or_default();
+        let blocks = supply(room).min(most);
         // Taken from the top, so that the lowest goes first.
-        room[..blocks].reverse();
+        room.get_mut(..blocks).unwrap_or_default().reverse();
         let state = stack.state.load(Relaxed);
         stack.state.store(state & !TOP | (start(tag) + blocks), Relaxed);
     }
@@ -351,11 +354,12 @@ impl<'c> Hands<'c> {
     pub(super) fn empty(&mut self, tag: Tag, most: usize, restock: impl FnOnce(&[u32]) -> bool) -> bool {
         let stack = self.stack(tag);
         let (state, room) = (stack.state.load(Relaxed), self.room(tag));
-        let blocks = (state & TOP) - start(tag);
-        let out = blocks.min(most);
-        let went = out == 0 || restock(&room[..out]);
+        // A stack reaches no further than its room.
+        let blocks = room.get_mut(..(state & TOP) - start(tag)).unwrap_or_default();
+        let out = blocks.len().min(most);
+        let went = out == 0 || restock(blocks.get(..out).unwrap_or_default());
         if went {
-            room.copy_within(out..blocks, 0);
+            blocks.copy_within(out.., 0);
             stack.state.store(state - out, Relaxed);
         }
         went

@@ -8,7 +8,7 @@ use super::{
     page::Tag,
 };
 use crate::{
-    Against, FreeError, NodeId, RawLock, Zoneref,
+    Against, FreeError, NodeId, RawLock, Zone, Zoneref,
     hint::cold_path,
     publish::{Barrier, Reader, Scheme},
     sync::Backoff,
@@ -44,27 +44,30 @@ struct Met<'a> {
 }
 
 impl<'a, 'm, S: Scheme, B: Barrier, L: RawLock, const SEATS: usize> Local<'a, 'm, S, B, L, SEATS> {
-    pub(super) fn new(allocator: &'a PageAllocator<'m, S, B, L, SEATS>, reader: Reader<'a, S, B>, seat: usize) -> Self {
-        let caches = allocator.pool.caches(seat);
-        // There is at least one zone.
-        let met = Met { entry: None, watch: allocator.pool.zones[0].watch(), cache: &caches[0] };
-        let local = Self { allocator, reader, caches, met, freed: caches[0].spot(Tag::NONE), failure: Failure::none() };
-        local.with_hands(|slot, hands| {
-            let zone = &allocator.pool.zones[slot];
-            hands.settle_in(zone.pfn(0), slot, zone.frames());
+    pub(super) fn new(
+        allocator: &'a PageAllocator<'m, S, B, L, SEATS>,
+        reader: Reader<'a, S, B>,
+        caches: &'a [PageCache],
+        zone: &'a Zone<'m, L>,
+        cache: &'a PageCache,
+    ) -> Self {
+        let met = Met { entry: None, watch: zone.watch(), cache };
+        let local = Self { allocator, reader, caches, met, freed: cache.spot(Tag::NONE), failure: Failure::none() };
+        local.with_hands(|slot, zone, hands| {
+            hands.settle_in(|tag| allocator.pool.page(zone.span().start, slot, tag), zone.spanned());
         });
         local
     }
 
     /// Does something to each zone's cache, as soon as nobody has borrowed them.
-    fn with_hands(&self, mut act: impl FnMut(usize, &mut Hands<'_>)) {
+    fn with_hands(&self, mut act: impl FnMut(usize, &Zone<'m, L>, &mut Hands<'_>)) {
         let mut backoff = Backoff::default();
         loop {
             let (_sitting, mine) = self.reader.sit();
             if mine {
-                for (slot, cache) in self.caches.iter().enumerate() {
+                for (slot, (zone, cache)) in self.allocator.pool.zones.iter().zip(self.caches).enumerate() {
                     // SAFETY: we are in our seat, and what is kept there is ours.
-                    act(slot, &mut unsafe { Hands::on(cache) });
+                    act(slot, zone, &mut unsafe { Hands::on(cache) });
                 }
                 return;
             }
@@ -110,10 +113,13 @@ impl<'a, 'm, S: Scheme, B: Barrier, L: RawLock, const SEATS: usize> Local<'a, 'm
     /// Gives a block back.
     ///
     /// # Errors
-    /// It cannot have been handed out; nothing has changed. What is freed into a cache is only
-    /// looked at later, so that a block that is freed twice, or with another order, may go unnoticed
-    /// here and be counted as a [`stray`](super::ZoneStats::strays) then: the feature `checked`
-    /// tells always.
+    /// The page is another allocator's ([`Page`]), of no zone, or of frames or an order that its zone cannot have;
+    /// nothing has changed.
+    ///
+    /// That the page is handed out is the caller's promise. What is freed into a cache is only looked at later: a page
+    /// that is freed twice, with another order than it was handed out with, or made up from a word
+    /// ([`Page::from_word`]) may be handed out to two before the zone finds it and counts it as a
+    /// [`stray`](super::ZoneStats::strays). With the feature `checked` each of these is an error here.
     #[inline(always)]
     pub fn free(&mut self, page: Page) -> Result<(), FreeError> {
         #[cfg(feature = "checked")]
@@ -173,8 +179,8 @@ impl<'a, 'm, S: Scheme, B: Barrier, L: RawLock, const SEATS: usize> Local<'a, 'm
 
     /// Gives the pages that this handle keeps at hand back to their zones.
     pub fn drain(&mut self) {
-        self.with_hands(|slot, hands| {
-            hands.empty_into(&self.allocator.pool.zones[slot]);
+        self.with_hands(|_, zone, hands| {
+            hands.empty_into(zone);
         });
     }
 

@@ -8,9 +8,9 @@
 use core::{cell::UnsafeCell, fmt, ops::Range};
 
 #[cfg(feature = "alloc")]
-use alloc::boxed::Box;
+use alloc::vec::Vec;
 
-use super::{Exchange, MoveError, Mover, Owners, Page, Pinned, pool::Store};
+use super::{Exchange, Handle, HandleError, MoveError, Mover, NoRoom, Owners, Page, Pinned, pool::Store};
 use crate::{
     Locked, PAGEBLOCK_ORDER, RawLock, Spin,
     sync::{
@@ -64,6 +64,8 @@ use crate::{
 /// ```
 pub struct Movables<'m, M, L = Spin> {
     mover: M,
+    /// Its number, which its handles have too.
+    number: u32,
     entries: Store<'m, Movable>,
     /// The first entry that nobody has; each of those says which is the next.
     free: Locked<u32, L>,
@@ -92,57 +94,17 @@ enum Content {
 unsafe impl Sync for Movable {}
 
 /// How many may hold a page at a time.
-const HOLDERS: usize = (1 << 12) - 1;
-const USED: usize = 1 << 12;
+pub(super) const HOLDERS: usize = (1 << 12) - 1;
+pub(super) const USED: usize = 1 << 12;
 const MOVING: usize = 1 << 13;
 const PINNED: usize = 1 << 14;
-const GENERATION: u32 = 15;
+pub(super) const GENERATION: u32 = 15;
 
 /// No entry.
 const NONE: u32 = u32::MAX;
 
-/// A movable page, as its user knows it. A copy does not keep it.
-///
-/// A copy that is used after the page was removed is refused, until its entry had 2^49 pages more (2^17
-/// on a 32-bit CPU): it then stands for the page that the entry has.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub struct Handle {
-    index: u32,
-    /// How many pages the entry had before, of which so many bits as its state has room for: 49, or 17
-    /// where a word is of 32 bits.
-    generation: usize,
-}
-
-impl Handle {
-    /// The place of its entry, below the number of entries: for whoever keeps something beside.
-    #[must_use]
-    pub const fn index(self) -> usize {
-        self.index as usize
-    }
-}
-
-/// Why nothing was done to a handle's page.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum HandleError {
-    /// It was removed, or is of other movables.
-    #[error("the handle has no page; expected one that is in use")]
-    Gone,
-    /// Somebody holds the page.
-    #[error("somebody holds the page; expected nobody to")]
-    Held,
-    /// As many hold the page as can be counted.
-    #[error("{HOLDERS} hold the page; expected fewer")]
-    TooMany,
-}
-
-/// There is no entry for another page, which comes back with the error.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("no room for {page:?}; expected fewer movable pages at a time")]
-pub struct NoRoom {
-    /// The page.
-    pub page: Page,
-}
+/// The number of the movables that are made next. Not of the models' atomics: it orders nothing.
+static NEXT: core::sync::atomic::AtomicU32 = core::sync::atomic::AtomicU32::new(0);
 
 impl Movable {
     const_fn! {
@@ -205,10 +167,10 @@ impl Default for Movable {
 
 #[cfg(feature = "alloc")]
 impl<M: Mover> Movables<'_, M> {
-    /// Room for so many pages, on the heap; at most 2^32 - 1.
+    /// Room for so many pages, on the heap; at most 2^32 - 1. Ends the process, as `Vec` does, if the heap has less.
     #[must_use]
     pub fn boxed(mover: M, pages: usize) -> Self {
-        let entries: Box<[Movable]> = (0..pages.min(NONE as usize)).map(|_| Movable::new()).collect();
+        let entries: Vec<Movable> = (0..pages.min(NONE as usize)).map(|_| Movable::new()).collect();
         Self::over(mover, Store::Owned(entries), Spin::new())
     }
 }
@@ -226,7 +188,7 @@ impl<'m, M: Mover, L: RawLock> Movables<'m, M, L> {
             entry.write(Content::Next(next));
         }
         let first = if count == 0 { NONE } else { 0 };
-        Self { mover, entries, free: Locked::new(lock, first) }
+        Self { mover, number: NEXT.fetch_add(1, Relaxed), entries, free: Locked::new(lock, first) }
     }
 
     /// Whoever moves the pages.
@@ -235,6 +197,9 @@ impl<'m, M: Mover, L: RawLock> Movables<'m, M, L> {
     }
 
     /// Makes a page movable, which nobody may use from now on but through the handle.
+    ///
+    /// That the page is handed out, and in no other handle, is the caller's promise: of two handles of one page, each
+    /// is moved and freed as if it were alone.
     ///
     /// # Errors
     /// There is no room: the page comes back.
@@ -246,12 +211,16 @@ impl<'m, M: Mover, L: RawLock> Movables<'m, M, L> {
             Some(index)
         });
         let index = index.ok_or(NoRoom { page })?;
-        let entry = &self.entries[index as usize];
+        let entry = self.entries.get(index as usize).ok_or(NoRoom { page })?;
         entry.write(Content::Page(page));
         let state = entry.state.load(Relaxed);
         // Pairs with the acquire of whoever holds it first.
         entry.state.store(state | USED, Release);
-        Ok(Handle { index, generation: state >> GENERATION })
+        Ok(self.handle(index, state))
+    }
+
+    fn handle(&self, index: u32, state: usize) -> Handle {
+        Handle { index, of: self.number, generation: state >> GENERATION }
     }
 
     /// Ends a handle: its page is the caller's alone again. Waits while the page is being moved.
@@ -310,14 +279,21 @@ impl<'m, M: Mover, L: RawLock> Movables<'m, M, L> {
     }
 
     fn entry(&self, handle: Handle) -> Result<&Movable, HandleError> {
+        if handle.of != self.number {
+            return Err(HandleError::Gone);
+        }
         self.entries.get(handle.index()).ok_or(HandleError::Gone)
     }
 
     /// Moves an entry's page away if it is in these frames, nobody holds it, and there is another.
-    fn move_one(&self, index: u32, frames: &Range<u64>, exchange: &mut dyn Exchange) -> Result<(), Pinned> {
-        let entry = &self.entries[index as usize];
+    fn move_one(
+        &self,
+        (index, entry): (u32, &Movable),
+        frames: &Range<u64>,
+        exchange: &mut dyn Exchange,
+    ) -> Result<(), Pinned> {
         let state = entry.state.load(Relaxed);
-        let handle = Handle { index, generation: state >> GENERATION };
+        let handle = self.handle(index, state);
         if state & USED == 0 || state & MOVING != 0 {
             return Ok(());
         }
@@ -358,18 +334,10 @@ impl<M: Mover, L: RawLock> Owners for Movables<'_, M, L> {
         let (first, count) = (first as usize, usize::try_from(count).unwrap_or(usize::MAX));
         for (index, entry) in (0..).zip(self.entries.iter()) {
             if entry.pageblock.load(Relaxed).wrapping_sub(first) <= count {
-                self.move_one(index, frames, exchange)?;
+                self.move_one((index, entry), frames, exchange)?;
             }
         }
         Ok(())
-    }
-}
-
-impl Handle {
-    /// The state, if it is this handle's.
-    fn check(self, state: usize) -> Result<usize, HandleError> {
-        let is_ours = state >> GENERATION == self.generation & usize::MAX >> GENERATION && state & USED != 0;
-        if is_ours { Ok(state) } else { Err(HandleError::Gone) }
     }
 }
 

@@ -3,23 +3,29 @@
 use core::{fmt, num::NonZeroU64};
 
 use crate::{
-    Mobility,
+    MAX_ORDER, Mobility,
     zone::{PFN_BITS, PFN_LIMIT},
 };
 
 /// A block of `2^order` page frames that an allocator handed out.
 ///
 /// One word, so that it is returned in a register, kept in a table of words, and `Option<Page>` is
-/// no larger. A copy does not keep the block: whoever holds one may free it, once.
+/// no larger. A copy does not keep the block: whoever holds one may free it, once. Its order is one that a zone
+/// can have, and its frame a multiple of its length.
 ///
 /// ```text
 ///   bits 0..44 frame | 44..57 number of the zone in its allocator | 57 movable | 58..62 order | 63 one
 /// ```
+///
+/// An allocator numbers its zones from where the last one that was made left off, so that a page of one is none of
+/// another's. There are 8192 numbers: only when that many zones have been made since are they used again.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Page(NonZeroU64);
 
 const SLOT_SHIFT: u32 = PFN_BITS;
 const SLOT_MASK: u64 = 0x1fff;
+/// Numbers of zones are below this.
+pub(super) const SLOTS: usize = SLOT_MASK as usize + 1;
 const TAG_SHIFT: u32 = 57;
 const TAG_MASK: u64 = 0x1f;
 const ONE: u64 = 1 << 63;
@@ -40,7 +46,7 @@ impl Tag {
     }
 
     pub(super) fn all() -> impl Iterator<Item = Self> {
-        (0..=crate::MAX_ORDER).flat_map(|order| Mobility::ALL.map(|mobility| Self::new(order, mobility)))
+        (0..=MAX_ORDER).flat_map(|order| Mobility::ALL.map(|mobility| Self::new(order, mobility)))
     }
 
     #[inline(always)]
@@ -84,13 +90,13 @@ impl Page {
 
     /// The page of a word that [`Page::word`] gave; `None` for a word that is none.
     ///
-    /// It need not be one that is handed out: to free it is then an error.
+    /// It need not be one that is handed out: see [`Local::free`](super::Local::free) for what comes of freeing it.
     #[must_use]
     pub const fn from_word(word: u64) -> Option<Self> {
-        match NonZeroU64::new(word) {
-            Some(page) if word >> 62 == ONE >> 62 => Some(Self(page)),
-            _ => None,
-        }
+        let Some(page) = NonZeroU64::new(word) else { return None };
+        let page = Self(page);
+        let is_page = word >> 62 == ONE >> 62 && page.order() <= MAX_ORDER;
+        if is_page && page.pfn() % (1 << page.order()) == 0 { Some(page) } else { None }
     }
 
     /// The word.
@@ -147,6 +153,7 @@ mod tests {
         for (pfn, slot) in [(0, 0), (PFN_LIMIT - 1, 0x1fff), (0x1234_5678, 77)] {
             for order in 0..=crate::MAX_ORDER {
                 for mobility in Mobility::ALL {
+                    let pfn = pfn >> order << order;
                     let page = Page::of(pfn, slot, Tag::new(order, mobility));
                     assert_eq!((page.pfn(), page.slot(), page.order(), page.mobility()), (pfn, slot, order, mobility));
                     assert_eq!(Page::from_word(page.word()), Some(page));
@@ -154,5 +161,16 @@ mod tests {
             }
         }
         assert_eq!((Page::from_word(0), Page::from_word(5), Page::from_word(3 << 62)), (None, None, None));
+    }
+
+    #[test]
+    fn a_word_is_no_page_of_an_order_or_at_a_frame_that_there_can_be_none() {
+        let word = |order: u64, pfn: u64| ONE | order << 58 | pfn;
+        for order in 0..16 {
+            for pfn in [0, 1, 512, 1024, 1 << 20, PFN_LIMIT - 1024, PFN_LIMIT - 1] {
+                let is_page = order <= 10 && pfn % (1 << order) == 0;
+                assert_eq!(Page::from_word(word(order, pfn)).is_some(), is_page, "order {order} at {pfn}");
+            }
+        }
     }
 }

@@ -40,8 +40,8 @@ impl<S: Scheme, B: Barrier, L: RawLock, const SEATS: usize> Local<'_, '_, S, B, 
             return Err(OutOfMemory);
         };
         let page = self.handed_out(page)?;
-        if let Some(call) = self.allocator.pool.on_low.filter(|_| fell) {
-            let zone = &self.allocator.pool.zones[slot];
+        let low = self.allocator.pool.on_low.filter(|_| fell);
+        if let Some((call, zone)) = low.zip(self.allocator.pool.zones.get(slot)) {
             // The call may panic, and nobody else knows of the page.
             let back = OnUnwind(|| {
                 let _ = self.free(page);
@@ -91,14 +91,15 @@ impl<S: Scheme, B: Barrier, L: RawLock, const SEATS: usize> Local<'_, '_, S, B, 
         failure.clear();
         let seated = reader.enter_seated();
         seated.guard.find(node, &class.filter, NonZeroU32::MIN, |zoneref| {
-            let Some(slot) = pool.slot(zoneref.zone()) else {
+            let found = pool.slot(zoneref.zone());
+            let found = found.and_then(|slot| Some((slot, pool.zones.get(slot)?, caches.get(slot)?)));
+            let Some((slot, zone, cache)) = found else {
                 failure.note(zoneref.zone(), Refusal::Unknown);
                 return ControlFlow::Continue(());
             };
-            let (zone, cache) = (&pool.zones[slot], &caches[slot]);
             // SAFETY: we are in our seat, and what is kept there is ours.
             let hands = seated.mine.then(|| unsafe { Hands::on(cache) });
-            match take(zone, slot, hands, class, against) {
+            match take(zone, |pfn| pool.page(pfn, slot, class.tag), hands, class, against) {
                 Ok((page, fell)) => {
                     if failure.zones() > 0 {
                         count(&zone.counters().fallbacks);
@@ -116,14 +117,16 @@ impl<S: Scheme, B: Barrier, L: RawLock, const SEATS: usize> Local<'_, '_, S, B, 
     #[cold]
     #[inline(never)]
     pub(super) fn free_slowly(&mut self, page: Page) -> Result<(), FreeError> {
-        let slot = page.slot();
-        let zone = self.allocator.pool.zones.get(slot).ok_or(FreeError::NoSuchZone)?;
+        let (slot, zone) = self.allocator.pool.slot_of(page).ok_or(FreeError::NoSuchZone)?;
+        let cache = self.caches.get(slot).ok_or(FreeError::NoSuchZone)?;
         let frame = zone.number(page.pfn()).ok_or(FreeError::NoSuchFrame)?;
         let (tag, order, max_order) = (page.tag(), page.order(), zone.max_order());
         if order > max_order {
             return Err(FreeError::Order { order, max_order });
         }
-        self.freed = self.caches[slot].spot(tag);
+        // A block may begin within the span and end behind it.
+        zone.number(page.pfn() + (1 << order) - 1).ok_or(FreeError::NoSuchFrame)?;
+        self.freed = cache.spot(tag);
         let (_sitting, mine) = self.reader.sit();
         if mine {
             // SAFETY: we are in our seat, and what is kept there is ours.
@@ -147,7 +150,7 @@ impl<S: Scheme, B: Barrier, L: RawLock, const SEATS: usize> Local<'_, '_, S, B, 
 /// fell below its low mark.
 fn take<S: Scheme, L: RawLock>(
     zone: &Zone<'_, L>,
-    slot: usize,
+    page_at: impl Fn(u64) -> Page,
     hands: Option<Hands<'_>>,
     class: &Class<S>,
     against: Against,
@@ -183,7 +186,7 @@ fn take<S: Scheme, L: RawLock>(
     let supplied = zone.supply(order, tag.mobility(), &mut block);
     count(&zone.counters().misses);
     if supplied.blocks == 1 {
-        Ok((Page::of(zone.pfn(block[0]), slot, tag), supplied.fell))
+        Ok((page_at(zone.span().start + u64::from(block[0])), supplied.fell))
     } else {
         Err(Refusal::NoBlock { free })
     }

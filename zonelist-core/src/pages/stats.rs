@@ -43,13 +43,13 @@ impl<'m, S: Scheme, B: Barrier, L: RawLock, const SEATS: usize> PageAllocator<'m
     /// What there is to say of a zone; `None` if it was not given. Looks at every pageblock.
     #[must_use]
     pub fn stats(&self, zone: ZoneId) -> Option<ZoneStats> {
-        self.pool.slot(zone).map(|slot| self.stats_of(slot))
+        self.pool.slot(zone).and_then(|slot| self.stats_of(slot))
     }
 
-    fn stats_of(&self, slot: usize) -> ZoneStats {
-        let (zone, caches) = (&self.pool.zones[slot], || self.pool.caches_of(slot));
+    fn stats_of(&self, slot: usize) -> Option<ZoneStats> {
+        let (zone, caches) = (self.pool.zones.get(slot)?, || self.pool.caches_of(slot));
         let counters = zone.counters();
-        ZoneStats {
+        Some(ZoneStats {
             zone: zone.id(),
             span: zone.span(),
             managed: zone.managed(),
@@ -62,7 +62,7 @@ impl<'m, S: Scheme, B: Barrier, L: RawLock, const SEATS: usize> PageAllocator<'m
             failures: counters.failures.load(Relaxed),
             strays: counters.strays.load(Relaxed),
             marks: zone.marks(),
-        }
+        })
     }
 
     /// All zones, each on a line with its free blocks by order, in the layout of `/proc/buddyinfo`.
@@ -83,9 +83,9 @@ struct Table<F> {
     line: fn(&ZoneStats, &mut fmt::Formatter<'_>) -> fmt::Result,
 }
 
-impl<F: Fn(usize) -> ZoneStats> fmt::Display for Table<F> {
+impl<F: Fn(usize) -> Option<ZoneStats>> fmt::Display for Table<F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        (0..self.zones).try_for_each(|slot| (self.line)(&(self.stats)(slot), f))
+        (0..self.zones).filter_map(&self.stats).try_for_each(|stats| (self.line)(&stats, f))
     }
 }
 

@@ -1,13 +1,14 @@
 //! What is known of a pageblock, in one word.
 
-use super::group::Group;
+use super::{group::Group, managed::Extent};
 
 /// The frames of a pageblock that are free and that are managed, and what it is good for.
 ///
 /// ```text
-///   bits 0..10 free | 10 stale | 11..15 hint | 15..17 group | 17 isolated | 20..30 managed
+///   bits 0..10 free | 10 stale | 11..15 hint | 15..17 group | 17 isolated | 20..30 managed | 30..64 extent
 /// ```
 ///
+/// The extent says which frames are managed, where that does not follow from their number: see [`Extent`].
 /// The hint is the order of the longest free run, or a lower one while the word is stale: single
 /// frames are freed without looking at their neighbours. A block without a free frame has no hint.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -21,6 +22,7 @@ const GROUP_SHIFT: u32 = 15;
 const GROUP: u64 = 3 << GROUP_SHIFT;
 const ISOLATED: u64 = 1 << 17;
 const MANAGED_SHIFT: u32 = 20;
+const EXTENT_SHIFT: u32 = 30;
 
 impl Block {
     /// Without any frame yet.
@@ -75,6 +77,15 @@ impl Block {
 
     pub(super) fn with_managed(self, managed: usize) -> Self {
         Self(self.0 & !(COUNT << MANAGED_SHIFT) | (managed as u64) << MANAGED_SHIFT)
+    }
+
+    /// Which frames are managed.
+    pub(super) fn extent(self) -> Extent {
+        Extent::from_bits(self.0 >> EXTENT_SHIFT)
+    }
+
+    pub(super) fn with_extent(self, extent: Extent) -> Self {
+        Self(self.0 & ((1 << EXTENT_SHIFT) - 1) | extent.bits() << EXTENT_SHIFT)
     }
 
     pub(super) fn with_hint(self, hint: Option<u8>) -> Self {

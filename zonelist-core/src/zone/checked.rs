@@ -30,7 +30,9 @@ impl<'m> HandedOut<'m> {
 
     pub(super) fn note(&mut self, frame: u32, order: u8) {
         let (word, shift) = Self::at(frame);
-        self.0[word] = self.0[word] & !(0xf << shift) | u64::from(order + 1) << shift;
+        if let Some(word) = self.0.get_mut(word) {
+            *word = *word & !(0xf << shift) | u64::from(order + 1) << shift;
+        }
     }
 
     /// Whether a block is handed out just so.
@@ -53,6 +55,8 @@ impl<'m> HandedOut<'m> {
 
     pub(super) fn forget(&mut self, frame: u32) {
         let (word, shift) = Self::at(frame);
-        self.0[word] &= !(0xf << shift);
+        if let Some(word) = self.0.get_mut(word) {
+            *word &= !(0xf << shift);
+        }
     }
 }

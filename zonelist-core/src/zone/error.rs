@@ -1,5 +1,7 @@
 //! What can be wrong with a zone, a range of its frames, or a block that is freed.
 
+use crate::ZoneId;
+
 /// Why a zone cannot be made.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -66,6 +68,36 @@ pub enum RangeError {
         /// The frame.
         pfn: u64,
     },
+    /// Which frames of a pageblock are managed can't be noted: they are in too many pieces for what the metadata has
+    /// room for. Only of a zone in memory that the caller gave: see [`Zone::words`](crate::Zone::words).
+    #[error(
+        "the managed frames of the pageblock of frame {pfn} are in too many pieces; expected one run, all but one run, \
+         or more words of metadata"
+    )]
+    Scattered {
+        /// The pageblock's first frame.
+        pfn: u64,
+    },
+    /// The heap has no room to note which frames are managed.
+    #[error("{bytes} bytes to note which frames are managed; expected a heap that has them")]
+    Heap {
+        /// How many are needed.
+        bytes: usize,
+    },
+    /// A frame belongs to another zone of the allocator.
+    #[error("frame {pfn} is zone {zone}'s; expected frames that no zone has")]
+    Owned {
+        /// The frame.
+        pfn: u64,
+        /// The zone.
+        zone: ZoneId,
+    },
+    /// The allocator has no zone of that name.
+    #[error("zone {zone}: not the allocator's; expected one that it was given")]
+    NoZone {
+        /// The name.
+        zone: ZoneId,
+    },
     /// The zone has no metadata: it is vacant.
     #[error("the zone is vacant; expected one that has its metadata")]
     Vacant,
@@ -126,6 +158,9 @@ pub enum LeaveError {
         /// Frames that there are.
         managed: usize,
     },
+    /// Which frames are managed can't be noted, as [`RangeError::Scattered`] and [`RangeError::Heap`] say.
+    #[error(transparent)]
+    Metadata(RangeError),
     /// So many blocks of an order do not fit between the longer ones without merging.
     #[error("{missing} of the blocks of order {order} have no place; expected as many as fit without merging")]
     NoPlace {
@@ -144,4 +179,21 @@ pub enum LeaveError {
         /// Pages that there are.
         present: usize,
     },
+}
+
+/// The spans of two zones overlap, and nothing says whose the frames are that lie in both.
+///
+/// Exact ranges of one of them do ([`MachineDescription::zone_ranges`](crate::MachineDescription::zone_ranges)), and
+/// memory blocks that lie in one zone each, and a zone's size where it has all frames that no other can have.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[error(
+    "zones {} and {} overlap at frame {pfn}, and the description does not say whose the frames are; expected exact \
+     ranges of one of them",
+    .zones.0, .zones.1
+)]
+pub struct UnknownOwner {
+    /// The zones.
+    pub zones: (ZoneId, ZoneId),
+    /// The first frame that may be either's.
+    pub pfn: u64,
 }

@@ -1,23 +1,24 @@
-//! The state of a zone, as whoever has its lock finds it.
-//!
-//! Three tables: the free bits, a word for each pageblock, and sets of pageblocks by what they can
+//! The free frames of a zone: a line of bits for each pageblock, and sets of pageblocks by what they can
 //! give. Frames are numbered from the zone's base, which is a multiple of the largest block.
 //!
 //! Single frames come and go by the batch, and to free one is to set its bit and count it: the
 //! block's hint is then stale. It is renewed when the block is picked, for a few blocks with each
 //! batch, and for all of them when a longer run is wanted and none is known of.
 //!
-//! **The invariants**: a block's free count is the number of its bits, unless its word is behind
-//! ([`Block::is_behind`]); its hint is at most the
+//! **The invariants**: a free frame is a managed one; a block's free count is the number of its bits,
+//! unless its word is behind ([`Block::is_behind`]); its hint is at most the
 //! order of its longest run, and equal to it unless it is stale; it is in the set of its group
 //! and hint, or in none while it is isolated or has nothing free; `free` counts the bits of all
 //! blocks that are not isolated.
+//!
+//! No function panics: a pageblock that there is not has no frames.
 
 use super::{
-    FreeError, Mobility, PAGEBLOCK_FRAMES, PAGEBLOCK_ORDER, Pageblock,
+    FreeError, Mobility, ORDERS, PAGEBLOCK_FRAMES, PAGEBLOCK_ORDER, Pageblock,
     block::Block,
     group::Group,
     line::{self, Line},
+    managed::Bitmaps,
     memory::Memory,
     shelves::Shelves,
 };
@@ -27,6 +28,8 @@ pub(super) struct Frames<'m> {
     pub(super) blocks: Memory<'m, u64>,
     pub(super) sets: Memory<'m, u64>,
     pub(super) shelves: Shelves,
+    /// Which frames are managed, of the pageblocks whose word can't tell.
+    pub(super) bitmaps: Bitmaps<'m>,
     /// Free frames that are not isolated.
     pub(super) free: usize,
     pub(super) managed: usize,
@@ -41,8 +44,21 @@ pub(super) struct Frames<'m> {
 /// Of a block of the other mobility, so many free frames make it change sides: half of it.
 const CLAIMED_FROM: usize = PAGEBLOCK_FRAMES / 2;
 
+/// Where a frame is: its pageblock, the row there, and its bit.
+fn place(frame: u32) -> (usize, usize, u64) {
+    (frame as usize / PAGEBLOCK_FRAMES, frame as usize / 64 % 8, 1 << (frame % 64))
+}
+
+/// A pageblock without a free frame.
+const NOTHING: &Line = &[0; 8];
+
 impl<'m> Frames<'m> {
-    pub(super) fn new(lines: Memory<'m, Line>, mut blocks: Memory<'m, u64>, mut sets: Memory<'m, u64>) -> Self {
+    pub(super) fn new(
+        lines: Memory<'m, Line>,
+        mut blocks: Memory<'m, u64>,
+        mut sets: Memory<'m, u64>,
+        bitmaps: Memory<'m, Line>,
+    ) -> Self {
         blocks.fill(Block::EMPTY.0);
         sets.fill(0);
         let shelves = Shelves::of(blocks.len());
@@ -51,6 +67,7 @@ impl<'m> Frames<'m> {
             blocks,
             sets,
             shelves,
+            bitmaps: Bitmaps::new(bitmaps),
             free: 0,
             managed: 0,
             stale: 0,
@@ -64,7 +81,8 @@ impl<'m> Frames<'m> {
 
     /// Without metadata: there is room for no frame.
     pub(super) fn none() -> Self {
-        Self::new(Memory::Given(&mut []), Memory::Given(&mut []), Memory::Given(&mut []))
+        let (lines, bitmaps) = (Memory::Given(&mut []), Memory::Given(&mut []));
+        Self::new(lines, Memory::Given(&mut []), Memory::Given(&mut []), bitmaps)
     }
 
     /// With metadata from the heap.
@@ -72,7 +90,7 @@ impl<'m> Frames<'m> {
     pub(super) fn on_heap(layout: &super::Layout) -> Result<Self, super::ZoneError> {
         let blocks = layout.blocks;
         let sets = Memory::zeroed(0, Shelves::words(blocks))?;
-        let frames = Self::new(Memory::zeroed([0; 8], blocks)?, Memory::zeroed(0, blocks)?, sets);
+        let frames = Self::new(Memory::zeroed([0; 8], blocks)?, Memory::zeroed(0, blocks)?, sets, Memory::none());
         #[cfg(feature = "checked")]
         let frames = {
             let handed_out = super::checked::HandedOut::new(Memory::zeroed(0, super::CHECKED * blocks)?);
@@ -86,17 +104,30 @@ impl<'m> Frames<'m> {
         self.lines.is_empty()
     }
 
+    /// A block's word as it stands.
+    #[inline]
+    pub(super) fn word(&self, block: usize) -> u64 {
+        self.blocks.get(block).copied().unwrap_or(Block::EMPTY.0)
+    }
+
+    /// A block's free frames.
+    #[inline]
+    pub(super) fn line(&self, block: usize) -> &Line {
+        self.lines.get(block).unwrap_or(NOTHING)
+    }
+
     /// What is known of a block, its free frames counted anew where that word is behind.
     #[inline]
     pub(super) fn block(&self, block: usize) -> Block {
-        let state = Block(self.blocks[block]);
-        if state.is_behind() { state.with_free(line::count(&self.lines[block])) } else { state }
+        let state = Block(self.word(block));
+        if state.is_behind() { state.with_free(line::count(self.line(block))) } else { state }
     }
 
     /// Replaces what is known of a block, and moves it to the set where it then belongs.
     pub(super) fn put(&mut self, block: usize, new: Block) {
-        let old = Block(self.blocks[block]);
-        self.blocks[block] = new.0;
+        let Some(word) = self.blocks.get_mut(block) else { return };
+        let old = Block(*word);
+        *word = new.0;
         self.stale = self.stale + usize::from(new.is_stale()) - usize::from(old.is_stale());
         let (from, to) = (old.shelf(), new.shelf());
         if from != to {
@@ -111,7 +142,7 @@ impl<'m> Frames<'m> {
 
     /// Renews a block's hint.
     pub(super) fn renew(&mut self, block: usize) {
-        let longest = line::longest(&self.lines[block]);
+        let longest = line::longest(self.line(block));
         self.put(block, self.block(block).with_hint(longest).with_stale(false));
     }
 
@@ -205,11 +236,11 @@ impl<'m> Frames<'m> {
     /// Blocks of the other mobility only serve when there is nothing else.
     pub(super) fn take_singles(&mut self, mobility: Mobility, out: &mut [u32]) -> usize {
         let mut taken = 0;
-        while taken < out.len() {
+        while let Some(room) = out.get_mut(taken..).filter(|room| !room.is_empty()) {
             let own = self.pick_own(0, mobility);
             let Some(block) = own.or_else(|| if taken == 0 { self.pick(0, mobility) } else { None }) else { break };
-            let base = (block * PAGEBLOCK_FRAMES) as u32;
-            let count = line::take_singles(&mut self.lines[block], base, &mut out[taken..]);
+            let Some(line) = self.lines.get_mut(block) else { break };
+            let count = line::take_singles(line, (block * PAGEBLOCK_FRAMES) as u32, room);
             taken += count;
             self.shrunk(block, count);
         }
@@ -218,9 +249,9 @@ impl<'m> Frames<'m> {
 
     /// Counts frames that a block gave, and renews its hint.
     fn shrunk(&mut self, block: usize, frames: usize) {
-        let state = Block(self.blocks[block]);
-        let left = if state.is_behind() { line::count(&self.lines[block]) } else { state.free() - frames };
-        let hint = if left == 0 { None } else { line::longest(&self.lines[block]) };
+        let state = Block(self.word(block));
+        let left = if state.is_behind() { line::count(self.line(block)) } else { state.free() - frames };
+        let hint = if left == 0 { None } else { line::longest(self.line(block)) };
         self.free -= frames;
         self.put(block, state.with_free(left).with_hint(hint).with_stale(false));
     }
@@ -231,8 +262,9 @@ impl<'m> Frames<'m> {
             return self.take_pair(mobility);
         }
         let block = self.pick(order, mobility)?;
-        let at = line::best_fit(&self.lines[block], order)?;
-        line::clear(&mut self.lines[block], at, order);
+        let line = self.lines.get_mut(block)?;
+        let at = line::best_fit(line, order)?;
+        line::clear(line, at, order);
         self.shrunk(block, 1 << order);
         Some((block * PAGEBLOCK_FRAMES + at) as u32)
     }
@@ -247,7 +279,9 @@ impl<'m> Frames<'m> {
         let first = pair.or_else(|| self.shelves.pair(&mut self.sets, None))?;
         for block in [first, first + 1] {
             self.claim(block, Group::of(PAGEBLOCK_ORDER, mobility));
-            self.lines[block] = [0; 8];
+            if let Some(line) = self.lines.get_mut(block) {
+                *line = [0; 8];
+            }
             self.shrunk(block, PAGEBLOCK_FRAMES);
         }
         Some((first * PAGEBLOCK_FRAMES) as u32)
@@ -257,38 +291,43 @@ impl<'m> Frames<'m> {
     #[inline]
     pub(super) fn give_singles(&mut self, frames: &[u32], mut refused: impl FnMut(FreeError)) {
         for &frame in frames {
-            let (block, row, bit) = (frame as usize / PAGEBLOCK_FRAMES, frame as usize / 64 % 8, 1 << (frame % 64));
-            let Some(line) = self.lines.get_mut(block) else {
-                refused(FreeError::NoSuchFrame);
-                continue;
-            };
-            let state = Block(self.blocks[block]);
-            if line[row] & bit != 0 {
-                refused(FreeError::AlreadyFree);
-                continue;
-            }
-            if state.is_behind() {
+            let (block, row, bit) = place(frame);
+            if let (Some(line), Some(&word)) = (self.lines.get_mut(block), self.blocks.get(block))
+                && line[row] & bit == 0
+                && Block(word).is_behind()
+            {
                 // Only the bit, so that CPUs whose frames lie in neighbouring blocks don't send each
-                // other the line that the words share. Where all frames are managed and one is not
-                // free, there is room for one more.
+                // other the line that the words share. All frames of such a block are managed.
                 line[row] |= bit;
                 self.free += 1;
                 continue;
             }
-            if state.free() >= state.managed() {
-                refused(if state.managed() == 0 { FreeError::NoSuchFrame } else { FreeError::NeverHandedOut });
-                continue;
-            }
-            line[row] |= bit;
-            self.free += usize::from(!state.is_isolated());
-            if state.is_stale() {
-                self.blocks[block] = state.with_one_more().0;
-            } else {
-                let hint = state.hint().unwrap_or(0);
-                self.put(block, state.with_one_more().with_hint(Some(hint)));
-            }
+            self.give_single(frame).unwrap_or_else(&mut refused);
         }
         self.renew_some(frames.len() / 128 + 1);
+    }
+
+    /// Gives a single frame back, of a block that counts it. Apart from the loop that needs none of its registers.
+    #[inline(never)]
+    fn give_single(&mut self, frame: u32) -> Result<(), FreeError> {
+        let (block, row, bit) = place(frame);
+        let state = Block(self.word(block));
+        if self.line(block)[row] & bit != 0 {
+            return Err(FreeError::AlreadyFree);
+        }
+        if !self.manages(frame) {
+            return Err(FreeError::NoSuchFrame);
+        }
+        let (Some(line), Some(word)) = (self.lines.get_mut(block), self.blocks.get_mut(block)) else { return Ok(()) };
+        line[row] |= bit;
+        self.free += usize::from(!state.is_isolated());
+        if state.is_stale() {
+            *word = state.with_one_more().0;
+        } else {
+            let hint = state.hint().unwrap_or(0);
+            self.put(block, state.with_one_more().with_hint(Some(hint)));
+        }
+        Ok(())
     }
 
     /// Gives a block of frames back.
@@ -303,16 +342,12 @@ impl<'m> Frames<'m> {
         let part = order.min(PAGEBLOCK_ORDER);
         let blocks = first..first + (1 << (order - part));
         for block in blocks.clone() {
-            let line = self.lines.get(block).ok_or(FreeError::NoSuchFrame)?;
-            let state = self.block(block);
-            if state.managed() == 0 {
-                return Err(FreeError::NoSuchFrame);
-            }
-            if line::any_free(line, at, part) {
+            if line::any_free(self.line(block), at, part) {
                 return Err(FreeError::AlreadyFree);
             }
-            if state.free() + (1 << part) > state.managed() {
-                return Err(FreeError::NeverHandedOut);
+            let whole = Block(self.word(block)).managed() == PAGEBLOCK_FRAMES;
+            if !whole && !line::all_free(&self.managed_in(block), at, part) {
+                return Err(FreeError::NoSuchFrame);
             }
         }
         blocks.for_each(|block| self.grown(block, at, part));
@@ -322,8 +357,9 @@ impl<'m> Frames<'m> {
     /// Sets the bits of a run within a block, all of them clear, and counts them.
     pub(super) fn grown(&mut self, block: usize, at: usize, order: u8) {
         let (frames, state) = (1 << order, self.block(block));
-        line::set(&mut self.lines[block], at, order);
-        let merged = line::merged(&self.lines[block], at, order);
+        let Some(line) = self.lines.get_mut(block) else { return };
+        line::set(line, at, order);
+        let merged = line::merged(line, at, order);
         let hint = state.hint().map_or(merged, |hint| hint.max(merged));
         if !state.is_isolated() {
             self.free += frames;
@@ -332,24 +368,36 @@ impl<'m> Frames<'m> {
     }
 
     /// Adds how many free blocks of each order there are, isolated ones left out.
-    pub(super) fn count_by_order(&self, max_order: u8, counts: &mut [usize]) {
-        let mut by_order = [0; PAGEBLOCK_ORDER as usize + 2];
+    pub(super) fn count_by_order(&self, max_order: u8, counts: &mut [usize; ORDERS]) {
+        let mut by_order = [0; ORDERS];
         let whole = |block: usize| {
             let state = self.block(block);
             state.free() == PAGEBLOCK_FRAMES && !state.is_isolated()
         };
+        let mut pairs = 0;
         for block in (0..self.blocks.len()).filter(|&block| !self.block(block).is_isolated()) {
             let twin = block ^ 1;
             if max_order > PAGEBLOCK_ORDER && whole(block) && twin < self.blocks.len() && whole(twin) {
-                by_order[usize::from(max_order)] += block % 2;
+                pairs += block % 2;
             } else {
-                line::count_by_order(&self.lines[block], &mut by_order);
+                line::count_by_order(self.line(block), &mut by_order);
             }
         }
-        for (order, count) in by_order.into_iter().enumerate() {
+        if let Some(longest) = by_order.last_mut() {
+            *longest += pairs;
+        }
+        let max_order = usize::from(max_order);
+        let mut longer = 0;
+        for ((order, count), by_order) in counts.iter_mut().enumerate().zip(by_order) {
             // A zone with a lower bound has no longer block: it counts as so many of the longest.
-            let at = order.min(usize::from(max_order));
-            counts[at] += count << (order - at);
+            if order <= max_order {
+                *count += by_order;
+            } else {
+                longer += by_order << (order - max_order);
+            }
+        }
+        if let Some(count) = counts.get_mut(max_order) {
+            *count += longer;
         }
     }
 

@@ -3,8 +3,12 @@
 //! Nothing here merges buddies. A free block of order `o` is a run of `2^o` free bits that begins
 //! at a multiple of its length, so two halves become one the moment that their bits are set. What
 //! takes work is to find runs: halving a row `o` times leaves a bit at the start of each.
+//!
+//! No function panics: a place beyond the 512 has no bit, and an order beyond a line's is a line's.
 
-use crate::zone::PAGEBLOCK_ORDER;
+use core::ops::Range;
+
+use crate::zone::{ORDERS, PAGEBLOCK_ORDER};
 
 /// A bit for each frame of a pageblock, set while it is free.
 pub(super) type Line = [u64; ROWS];
@@ -101,59 +105,118 @@ pub(super) fn count(line: &Line) -> usize {
     line.iter().map(|row| row.count_ones() as usize).sum()
 }
 
+/// The first frame that is free.
+pub(super) fn first(line: &Line) -> Option<usize> {
+    let (at, row) = line.iter().enumerate().find(|(_, row)| **row != 0)?;
+    Some(at * 64 + row.trailing_zeros() as usize)
+}
+
+/// The last frame that is free.
+pub(super) fn last(line: &Line) -> Option<usize> {
+    let (at, row) = line.iter().enumerate().rev().find(|(_, row)| **row != 0)?;
+    Some(at * 64 + 63 - row.leading_zeros() as usize)
+}
+
+/// Whether a frame is free.
+pub(super) fn has(line: &Line, frame: usize) -> bool {
+    line[frame / 64 % ROWS] >> (frame % 64) & 1 != 0
+}
+
+/// The line of which these frames are free, and no others.
+pub(super) fn of(frames: Range<usize>) -> Line {
+    // So many of the lowest bits of a row, from a place in the line that may lie before the row or behind it.
+    let below = |place: usize, row: usize| match place.saturating_sub(row * 64) {
+        bits @ 0..64 => (1_u64 << bits) - 1,
+        _ => u64::MAX,
+    };
+    let mut line = [0; ROWS];
+    for (row, bits) in line.iter_mut().enumerate() {
+        *bits = below(frames.end, row) & !below(frames.start, row);
+    }
+    line
+}
+
+/// The frames that are free in both.
+pub(super) fn and(one: &Line, other: &Line) -> Line {
+    let mut both = *one;
+    both.iter_mut().zip(other).for_each(|(row, bits)| *row &= bits);
+    both
+}
+
 /// Adds how many maximal runs of each order there are.
-pub(super) fn count_by_order(line: &Line, counts: &mut [usize]) {
+pub(super) fn count_by_order(line: &Line, counts: &mut [usize; ORDERS]) {
     let mut starts = *line;
-    for order in 0..ROW {
+    let (in_rows, of_rows) = counts.split_at_mut(usize::from(ROW));
+    for (order, count) in (0..).zip(in_rows) {
         for row in &mut starts {
-            counts[usize::from(order)] += lone(*row, order).count_ones() as usize;
+            *count += lone(*row, order).count_ones() as usize;
             *row = doubled(*row, order);
         }
     }
     let mut starts = full_rows(line);
-    for order in ROW..PAGEBLOCK_ORDER {
-        counts[usize::from(order)] += lone(starts, order - ROW).count_ones() as usize;
-        starts = doubled(starts, order - ROW);
-    }
-    counts[usize::from(PAGEBLOCK_ORDER)] += starts as usize;
-}
-
-/// The rows that a run lies in, and its bits in each of them. A run is aligned to its length.
-fn run(start: usize, order: u8) -> (core::ops::Range<usize>, u64) {
-    let row = start / 64 % ROWS;
-    if order >= ROW {
-        (row..ROWS.min(row + (1 << (order - ROW))), u64::MAX)
-    } else {
-        (row..row + 1, mask(start, order))
+    for (order, count) in (0..=PAGEBLOCK_ORDER - ROW).zip(of_rows) {
+        let whole = order == PAGEBLOCK_ORDER - ROW;
+        *count += if whole { starts as usize } else { lone(starts, order).count_ones() as usize };
+        starts = doubled(starts, order);
     }
 }
 
+/// The bits of a run of less than a row, in its row.
 const fn mask(start: usize, order: u8) -> u64 {
     (1_u64 << (1 << order)).wrapping_sub(1) << (start % 64)
 }
 
+/// The row that a run begins in.
+const fn row(start: usize) -> usize {
+    start / 64 % ROWS
+}
+
+/// The rows of a run of whole rows. A run is aligned to its length.
+fn rows(line: &Line, start: usize, order: u8) -> &[u64] {
+    let (first, count) = (row(start), 1 << (order - ROW));
+    line.get(first..first + count).unwrap_or_default()
+}
+
+/// The same, to be changed.
+fn rows_mut(line: &mut Line, start: usize, order: u8) -> &mut [u64] {
+    let (first, count) = (row(start), 1 << (order - ROW));
+    line.get_mut(first..first + count).unwrap_or_default()
+}
+
 /// Whether a run is free, all of it.
 pub(super) fn all_free(line: &Line, start: usize, order: u8) -> bool {
-    let (rows, bits) = run(start, order);
-    line[rows].iter().all(|row| row & bits == bits)
+    if order < ROW {
+        let bits = mask(start, order);
+        return line[row(start)] & bits == bits;
+    }
+    rows(line, start, order).iter().all(|&row| row == u64::MAX)
 }
 
 /// Whether any of a run is free.
 pub(super) fn any_free(line: &Line, start: usize, order: u8) -> bool {
-    let (rows, bits) = run(start, order);
-    line[rows].iter().any(|row| row & bits != 0)
+    if order < ROW {
+        line[row(start)] & mask(start, order) != 0
+    } else {
+        rows(line, start, order).iter().any(|&row| row != 0)
+    }
 }
 
 /// Sets the bits of a run.
 pub(super) fn set(line: &mut Line, start: usize, order: u8) {
-    let (rows, bits) = run(start, order);
-    line[rows].iter_mut().for_each(|row| *row |= bits);
+    if order < ROW {
+        line[row(start)] |= mask(start, order);
+    } else {
+        rows_mut(line, start, order).fill(u64::MAX);
+    }
 }
 
 /// Clears the bits of a run.
 pub(super) fn clear(line: &mut Line, start: usize, order: u8) {
-    let (rows, bits) = run(start, order);
-    line[rows].iter_mut().for_each(|row| *row &= !bits);
+    if order < ROW {
+        line[row(start)] &= !mask(start, order);
+    } else {
+        rows_mut(line, start, order).fill(0);
+    }
 }
 
 /// The order of the free run that a free block of `order` at `start` has become part of.
@@ -166,22 +229,25 @@ pub(super) fn merged(line: &Line, start: usize, order: u8) -> u8 {
 /// its number. Returns how many.
 pub(super) fn take_singles(line: &mut Line, base: u32, out: &mut [u32]) -> usize {
     let mut taken = 0;
-    for (row, base) in line.iter_mut().zip((base..).step_by(64)) {
-        let room = &mut out[taken..];
-        if *row == u64::MAX && room.len() >= 64 {
-            room[..64].iter_mut().zip(base..).for_each(|(slot, frame)| *slot = frame);
+    let mut base = base;
+    for row in line {
+        let Some(room) = out.get_mut(taken..) else { break };
+        let whole = if *row == u64::MAX { room.first_chunk_mut::<64>() } else { None };
+        if let Some(slots) = whole {
+            slots.iter_mut().zip(0..).for_each(|(slot, frame)| *slot = base + frame);
             *row = 0;
             taken += 64;
-            continue;
-        }
-        for slot in room {
-            if *row == 0 {
-                break;
+        } else {
+            for slot in room {
+                if *row == 0 {
+                    break;
+                }
+                *slot = base + row.trailing_zeros();
+                *row &= *row - 1;
+                taken += 1;
             }
-            *slot = base + row.trailing_zeros();
-            *row &= *row - 1;
-            taken += 1;
         }
+        base = base.wrapping_add(64);
     }
     taken
 }
@@ -234,7 +300,7 @@ mod tests {
         fn runs_are_found_as_a_frame_by_frame_search_finds_them(line in lines()) {
             let runs = runs(&line);
             prop_assert_eq!(longest(&line), runs.iter().map(|run| run.1).max());
-            let mut counts = [0; 10];
+            let mut counts = [0; ORDERS];
             count_by_order(&line, &mut counts);
             for order in 0..=9 {
                 prop_assert_eq!(counts[usize::from(order)], runs.iter().filter(|run| run.1 == order).count());
@@ -259,6 +325,19 @@ mod tests {
             }
             let around = runs(&with).into_iter().find(|run| (run.0..run.0 + (1 << run.1)).contains(&start));
             prop_assert_eq!(Some(merged(&with, start, order)), around.map(|run| run.1));
+        }
+
+        #[test]
+        fn a_line_of_frames_has_just_those(line in lines(), start in 0_usize..600, len in 0_usize..600) {
+            let frames = start..start + len;
+            let within = of(frames.clone());
+            let (common, is) = (and(&line, &within), |frame: &usize| is_free(&line, *frame));
+            for frame in 0..512 {
+                prop_assert_eq!((has(&within, frame), has(&line, frame)), (frames.contains(&frame), is(&frame)));
+                prop_assert_eq!(has(&common, frame), frames.contains(&frame) && is(&frame));
+            }
+            prop_assert_eq!((first(&line), last(&line)), ((0..512).find(is), (0..512).rev().find(is)));
+            prop_assert_eq!(count(&line), (0..512).filter(is).count());
         }
 
         #[test]

@@ -3,6 +3,8 @@
 //! Source: Linux 4.14 to 6.1 `mm/page_alloc.c: __zone_watermark_ok`, without CMA, the reserve for
 //! atomic requests of higher orders, and boosts. Free pages are the zone's own, not those in caches.
 
+use core::ops::Range;
+
 use crate::{
     Urgency, ZoneKind,
     sync::atomic::{AtomicUsize, Ordering::Relaxed},
@@ -44,6 +46,9 @@ pub(crate) struct Watch {
     min: AtomicUsize,
     high: AtomicUsize,
     managed: AtomicUsize,
+    /// A run of managed frames, by their numbers, the longest that was noted: the first in the upper half of the
+    /// word, the one behind the last in the lower half. Where a word has no 64 bits, it is not kept.
+    run: AtomicUsize,
     reserve: [AtomicUsize; ZoneKind::COUNT],
 }
 
@@ -54,7 +59,16 @@ impl Watch {
     pub(super) fn new() -> Self {
         let row = || core::array::from_fn(|_| AtomicUsize::new(0));
         let zero = || AtomicUsize::new(0);
-        Self { free: zero(), low_floor: row(), low: zero(), min: zero(), high: zero(), managed: zero(), reserve: row() }
+        Self {
+            free: zero(),
+            low_floor: row(),
+            low: zero(),
+            min: zero(),
+            high: zero(),
+            managed: zero(),
+            run: zero(),
+            reserve: row(),
+        }
     }
 
     /// Free pages. A count that is being changed is the one before or after.
@@ -79,6 +93,55 @@ impl Watch {
         // It changes seldom, and stands on a line that others read.
         if self.managed() != managed {
             self.managed.store(managed, Relaxed);
+        }
+    }
+
+    /// Whether these frames are managed, as far as can be said without the zone's lock. If not, the lock has to be taken.
+    ///
+    /// Relaxed: a frame that somebody has is managed for as long as he has it, and whoever learns of it from him sees
+    /// the run as it was noted before the frame was handed out, or a later one.
+    #[inline]
+    pub(crate) fn surely_manages(&self, frames: &Range<u32>) -> bool {
+        let run = self.run();
+        run.start <= frames.start && frames.end <= run.end
+    }
+
+    #[cfg(target_pointer_width = "64")]
+    #[inline]
+    fn run(&self) -> Range<u32> {
+        let run = self.run.load(Relaxed);
+        (run >> 32) as u32..run as u32
+    }
+
+    #[cfg(target_pointer_width = "64")]
+    fn set_run(&self, run: &Range<u32>) {
+        self.run.store((run.start as usize) << 32 | run.end as usize, Relaxed);
+    }
+
+    #[cfg(not(target_pointer_width = "64"))]
+    fn run(&self) -> Range<u32> {
+        0..0
+    }
+
+    #[cfg(not(target_pointer_width = "64"))]
+    fn set_run(&self, _: &Range<u32>) {}
+
+    /// Notes that frames are managed from now on. Only with the zone's lock held.
+    pub(super) fn note_managed(&self, frames: &Range<u32>) {
+        let run = self.run();
+        if !run.is_empty() && frames.start <= run.end && run.start <= frames.end {
+            self.set_run(&(run.start.min(frames.start)..run.end.max(frames.end)));
+        } else if frames.len() > run.len() {
+            self.set_run(frames);
+        }
+    }
+
+    /// Notes that frames are no longer managed, some of them or all. Only with the zone's lock held.
+    pub(super) fn note_unmanaged(&self, frames: &Range<u32>) {
+        let run = self.run();
+        if frames.start < run.end && run.start < frames.end {
+            let (below, above) = (run.start..frames.start.max(run.start), frames.end.min(run.end)..run.end);
+            self.set_run(if below.len() < above.len() { &above } else { &below });
         }
     }
 
@@ -120,12 +183,13 @@ impl Watch {
     }
 
     /// Whether a block of that order may be taken: as if only its first page counted, more than the floor is free.
-    #[inline(always)]
     pub(crate) fn allows(&self, order: u8, highest: ZoneKind, against: Against) -> bool {
-        self.allows_beyond((1 << order) - 1, highest, against)
+        // A block of more frames than can be counted is more than there are.
+        let frames = 1_usize.checked_shl(order.into()).unwrap_or(usize::MAX);
+        self.free() > self.floor(highest, against).saturating_add(frames - 1)
     }
 
-    /// The same, of a block of so many pages beyond its first.
+    /// The same, of a block of so many pages beyond its first, as no more than a zone's longest block has.
     #[inline(always)]
     pub(crate) fn allows_beyond(&self, further: usize, highest: ZoneKind, against: Against) -> bool {
         self.free() > self.floor(highest, against) + further

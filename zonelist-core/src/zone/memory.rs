@@ -21,9 +21,15 @@ impl<T: Clone> Memory<'_, T> {
     /// So many of them, on the heap.
     pub(super) fn zeroed(zero: T, count: usize) -> Result<Self, ZoneError> {
         let mut things = Vec::new();
-        things.try_reserve_exact(count).map_err(|_| ZoneError::Heap { bytes: count * size_of::<T>() })?;
+        let bytes = count.saturating_mul(size_of::<T>());
+        things.try_reserve_exact(count).map_err(|_| ZoneError::Heap { bytes })?;
         things.resize(count, zero);
         Ok(Self::Owned(things.into_boxed_slice()))
+    }
+
+    /// None of them, on the heap.
+    pub(super) fn none() -> Self {
+        Self::Owned(Box::default())
     }
 }
 

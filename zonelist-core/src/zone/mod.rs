@@ -16,7 +16,9 @@
 //!   while that can be done, so that whole pageblocks come free when the movable ones go.
 //! - **Frames come and go**: a zone is made without any, over the span that it can ever have.
 //!   [`Zone::add`] and [`Zone::withdraw`] change which frames it manages; holes and what was
-//!   reserved at start are simply never added. [`Zone::isolate`] puts free frames out of reach.
+//!   reserved at start are simply never added. Which frames these are is known to the frame
+//!   ([`Zone::manages`]): a pageblock's word tells of one run of them, or of all but one run, and for
+//!   others there are bitmaps, as many as memory was given for. [`Zone::isolate`] puts free frames out of reach.
 //!   A [`Zone::vacant`] one has no metadata either, until its node comes.
 //! - **Marks**: [`Zone::set_marks`] and [`Zone::allows`].
 //!
@@ -39,9 +41,11 @@ mod block;
 #[cfg(feature = "checked")]
 mod checked;
 mod error;
+mod family;
 mod frames;
 mod group;
 mod line;
+mod managed;
 mod marks;
 mod memory;
 mod ranges;
@@ -56,7 +60,8 @@ mod vacant;
 use core::{fmt, ops::Range};
 
 use crate::{Locked, RawLock, Spin, ZoneId, ZoneKind, sync::fault};
-pub use error::{FreeError, LeaveError, RangeError, ZoneError};
+pub use error::{FreeError, LeaveError, RangeError, UnknownOwner, ZoneError};
+use family::Family;
 use frames::Frames;
 pub(crate) use marks::Watch;
 pub use marks::{Against, Marks};
@@ -72,6 +77,9 @@ pub const MAX_ORDER: u8 = 10;
 
 /// A pageblock has `2^PAGEBLOCK_ORDER` frames.
 pub const PAGEBLOCK_ORDER: u8 = 9;
+
+/// Orders from 0 to the highest that any zone can have.
+pub(crate) const ORDERS: usize = MAX_ORDER as usize + 1;
 
 /// Frames of a pageblock.
 pub const PAGEBLOCK_FRAMES: usize = 1 << PAGEBLOCK_ORDER;
@@ -127,6 +135,7 @@ pub struct Zone<'m, L = Spin> {
     max_order: u8,
     counters: Counters,
     frames: Locked<Frames<'m>, L>,
+    family: Family<'m, L>,
 }
 
 /// How the metadata of a span is made up.
@@ -136,6 +145,7 @@ struct Layout {
 }
 
 impl Layout {
+    /// Of a span that a zone can have.
     const fn of(start: u64, end: u64) -> Self {
         let base = start >> MAX_ORDER << MAX_ORDER;
         Self { base, blocks: (end - base).div_ceil(PAGEBLOCK_FRAMES as u64) as usize }
@@ -143,8 +153,19 @@ impl Layout {
 
     /// Words for the lines, and up to seven more to begin on a cache line.
     const fn words(&self) -> usize {
-        self.blocks * (8 + 1 + CHECKED) + Shelves::words(self.blocks) + 7
+        self.blocks * (8 + 1 + CHECKED) + Shelves::words(self.blocks) + 8 * self.bitmaps() + 7
     }
+
+    /// Bitmaps for pageblocks of which frames are managed here and there, without more words: as many as leave the
+    /// metadata at 0.15 byte a frame.
+    const fn bitmaps(&self) -> usize {
+        1 + self.blocks / 128
+    }
+}
+
+/// Whether a zone can have these frames.
+const fn is_span(start: u64, end: u64) -> bool {
+    start < end && end <= PFN_LIMIT && end - start <= 1 << 31
 }
 
 #[cfg(feature = "checked")]
@@ -153,12 +174,15 @@ const CHECKED: usize = checked::WORDS;
 const CHECKED: usize = 0;
 
 impl<'m, L: RawLock> Zone<'m, L> {
-    /// Words of metadata that [`Zone::new`] needs for the frames from `start` to `end`, which it leaves out.
+    /// Words of metadata that [`Zone::new`] needs for the frames from `start` to `end`, which it leaves out; 0 for a
+    /// span that no zone can have.
     ///
-    /// At most 0.15 byte a frame and 600 bytes; with the feature `checked`, half a byte a frame more.
+    /// At most 0.15 byte a frame and 600 bytes; with the feature `checked`, half a byte a frame more. Each eight words
+    /// beyond these are room for one pageblock more of which frames are managed here and there: neither one run of
+    /// them, nor all but one run ([`RangeError::Scattered`]).
     #[must_use]
     pub const fn words(start: u64, end: u64) -> usize {
-        if start < end { Layout::of(start, end).words() } else { 0 }
+        if is_span(start, end) { Layout::of(start, end).words() } else { 0 }
     }
 
     /// A zone over a span of frames, none of which it manages yet, with its metadata in `words`.
@@ -173,11 +197,14 @@ impl<'m, L: RawLock> Zone<'m, L> {
         let (given, needed) = (words.len(), layout.words());
         let too_few = ZoneError::Memory { words: given, needed };
         let skip = words.as_ptr().align_offset(64).min(7);
-        let words = words.get_mut(skip..skip + needed - 7).ok_or(too_few)?;
-        let (lines, words) = words.split_at_mut(8 * layout.blocks);
-        let (blocks, words) = words.split_at_mut(layout.blocks);
-        let (sets, _checked) = words.split_at_mut(Shelves::words(layout.blocks));
-        let frames = Frames::new(Memory::Given(line::lines(lines)), Memory::Given(blocks), Memory::Given(sets));
+        let words = words.get_mut(skip..).filter(|words| words.len() >= needed - 7).ok_or(too_few)?;
+        let (lines, words) = words.split_at_mut_checked(8 * layout.blocks).ok_or(too_few)?;
+        let (blocks, words) = words.split_at_mut_checked(layout.blocks).ok_or(too_few)?;
+        let (sets, words) = words.split_at_mut_checked(Shelves::words(layout.blocks)).ok_or(too_few)?;
+        let (_checked, words) = words.split_at_mut_checked(CHECKED * layout.blocks).ok_or(too_few)?;
+        let (lines, bitmaps) = (line::lines(lines), line::lines(words));
+        let frames =
+            Frames::new(Memory::Given(lines), Memory::Given(blocks), Memory::Given(sets), Memory::Given(bitmaps));
         #[cfg(feature = "checked")]
         let frames = Frames { handed_out: checked::HandedOut::new(Memory::Given(_checked)), ..frames };
         Ok(Self::over(id, span, max_order, frames, lock))
@@ -195,7 +222,7 @@ impl<'m, L: RawLock> Zone<'m, L> {
 
     fn check(span: &Range<u64>, max_order: u8) -> Result<Layout, ZoneError> {
         let &Range { start, end } = span;
-        if start >= end || end > PFN_LIMIT || end - start > 1 << 31 {
+        if !is_span(start, end) {
             return Err(ZoneError::Span { start, end });
         }
         if max_order > MAX_ORDER {
@@ -214,6 +241,7 @@ impl<'m, L: RawLock> Zone<'m, L> {
             max_order,
             counters: Counters::new(),
             frames: Locked::new(lock, frames),
+            family: Family::none(),
         }
     }
 
@@ -252,7 +280,7 @@ impl<'m, L: RawLock> Zone<'m, L> {
     /// as long as it can be. Looks at every pageblock.
     #[must_use]
     pub fn free_by_order(&self) -> [usize; MAX_ORDER as usize + 1] {
-        let mut counts = [0; MAX_ORDER as usize + 1];
+        let mut counts = [0; ORDERS];
         self.frames.with(|frames| frames.count_by_order(self.max_order, &mut counts));
         counts
     }
@@ -359,7 +387,8 @@ impl<'m, L: RawLock> Zone<'m, L> {
     /// A frame's number, if it is in the span.
     #[inline(always)]
     pub(crate) fn number(&self, pfn: u64) -> Option<u32> {
-        if self.span.contains(&pfn) { u32::try_from(pfn - self.base).ok() } else { None }
+        // A span has at most 2^31 frames, and begins within the first of the longest blocks behind the base.
+        if self.span.contains(&pfn) { Some((pfn - self.base) as u32) } else { None }
     }
 }
 

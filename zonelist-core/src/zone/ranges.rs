@@ -2,26 +2,58 @@
 
 use core::ops::Range;
 
-use super::{Mobility, PAGEBLOCK_FRAMES, PAGEBLOCK_ORDER, RangeError, Zone, frames::Frames, group::Group, line};
+use super::{
+    Mobility, PAGEBLOCK_FRAMES, PAGEBLOCK_ORDER, RangeError, Zone,
+    frames::Frames,
+    group::Group,
+    line::{self, Line},
+    managed::NoBitmap,
+};
 use crate::RawLock;
 
 impl<L: RawLock> Zone<'_, L> {
     /// Takes frames into the zone, free; those of isolated pageblocks stay out of reach.
     ///
+    /// Zones of one [`PageAllocator`](crate::PageAllocator) do so one at a time, and none takes what another manages. A
+    /// zone that is by itself knows of no other: those that an allocator is made of are compared then.
+    ///
     /// # Errors
-    /// Some are out of the span, or the zone's already; nothing has changed.
+    /// Some are out of the span, or the zone's already, free or in use, or another's; or there is no memory to note
+    /// which frames of a pageblock are managed. Nothing has changed.
     pub fn add(&self, pfns: Range<u64>) -> Result<(), RangeError> {
-        let range = self.numbers(&pfns)?;
-        self.changing(|frames| frames.add(range)).map_err(|error| self.placed(error))
+        self.with_family(|zones| {
+            let others = zones.iter().filter(|other| other.id != self.id);
+            let taken = others.filter_map(|other| Some((other.first_managed(&pfns)?, other.id)));
+            match taken.min() {
+                Some((pfn, zone)) => Err(RangeError::Owned { pfn, zone }),
+                None => self.take_in(&pfns),
+            }
+        })
+    }
+
+    fn take_in(&self, pfns: &Range<u64>) -> Result<(), RangeError> {
+        let range = self.numbers(pfns)?;
+        let add = |frames: &mut Frames<'_>| {
+            frames.add(range.clone())?;
+            self.watch().note_managed(&range);
+            Ok(())
+        };
+        self.changing_managed(add).map_err(|error| self.placed(error))
     }
 
     /// Takes frames out of the zone, such as what is reserved at start, or what is unplugged.
     ///
     /// # Errors
-    /// Some are not free; nothing has changed. Frames of isolated pageblocks may be free too.
+    /// Some are not free, or there is no memory to note which frames of a pageblock are managed; nothing has changed.
+    /// Frames of isolated pageblocks may be free too.
     pub fn withdraw(&self, pfns: Range<u64>) -> Result<(), RangeError> {
         let range = self.numbers(&pfns)?;
-        self.changing(|frames| frames.withdraw(range)).map_err(|error| self.placed(error))
+        let withdraw = |frames: &mut Frames<'_>| {
+            frames.withdraw(range.clone())?;
+            self.watch().note_unmanaged(&range);
+            Ok(())
+        };
+        self.changing_managed(withdraw).map_err(|error| self.placed(error))
     }
 
     /// Puts whole pageblocks out of reach: what is free in them, or comes free, is neither counted
@@ -78,6 +110,7 @@ impl<L: RawLock> Zone<'_, L> {
         match error {
             RangeError::NotFree { pfn } => RangeError::NotFree { pfn: self.base + pfn },
             RangeError::Managed { pfn } => RangeError::Managed { pfn: self.base + pfn },
+            RangeError::Scattered { pfn } => RangeError::Scattered { pfn: self.base + pfn },
             RangeError::Isolation { pfn, isolated } => RangeError::Isolation { pfn: self.base + pfn, isolated },
             other => other,
         }
@@ -85,7 +118,7 @@ impl<L: RawLock> Zone<'_, L> {
 }
 
 /// What a range of frames within one pageblock is: the block, and the frames' numbers in it.
-fn parts(frames: Range<u32>) -> impl Iterator<Item = (usize, Range<usize>)> {
+pub(super) fn parts(frames: Range<u32>) -> impl Iterator<Item = (usize, Range<usize>)> {
     let (start, end) = (frames.start as usize, frames.end as usize);
     (start / PAGEBLOCK_FRAMES..end.div_ceil(PAGEBLOCK_FRAMES)).map(move |block| {
         let base = block * PAGEBLOCK_FRAMES;
@@ -104,28 +137,45 @@ fn runs(mut part: Range<usize>) -> impl Iterator<Item = (usize, u8)> {
     })
 }
 
+impl From<NoBitmap> for RangeError {
+    /// By the number of the pageblock's first frame.
+    fn from(short: NoBitmap) -> Self {
+        Self::Scattered { pfn: (short.block * PAGEBLOCK_FRAMES) as u64 }
+    }
+}
+
 impl Frames<'_> {
     /// Takes frames into the zone, free; those of an isolated pageblock stay out of reach.
     pub(super) fn add(&mut self, frames: Range<u32>) -> Result<(), RangeError> {
         self.furnished()?;
-        for (block, part) in parts(frames.clone()) {
-            let state = self.block(block);
-            let clash = runs(part.clone()).find(|&(start, order)| line::any_free(&self.lines[block], start, order));
-            let clash = clash.and_then(|(start, order)| {
-                (start..start + (1 << order)).find(|&frame| line::any_free(&self.lines[block], frame, 0))
-            });
-            let clash = clash.or_else(|| (state.managed() + part.len() > PAGEBLOCK_FRAMES).then_some(part.start));
-            if let Some(frame) = clash {
-                return Err(RangeError::Managed { pfn: (block * PAGEBLOCK_FRAMES + frame) as u64 });
-            }
+        if let Some(frame) = self.first_that(true, frames.clone()) {
+            return Err(RangeError::Managed { pfn: frame.into() });
         }
+        self.plan_range(frames.clone(), true)?;
         for (block, part) in parts(frames) {
-            let state = self.block(block);
-            self.managed += part.len();
-            self.put(block, state.with_managed(state.managed() + part.len()));
+            self.set_managed(block, &self.managed_with(block, part.clone(), true));
             self.set_free(block, part);
         }
         Ok(())
+    }
+
+    /// A pageblock's managed frames, once these are among them or are not.
+    fn managed_with(&self, block: usize, part: Range<usize>, managed: bool) -> Line {
+        if part.len() == PAGEBLOCK_FRAMES {
+            return [if managed { u64::MAX } else { 0 }; 8];
+        }
+        let mut there = self.managed_in(block);
+        let change = |(row, bits): (&mut u64, u64)| *row = if managed { *row | bits } else { *row & !bits };
+        there.iter_mut().zip(line::of(part)).for_each(change);
+        there
+    }
+
+    /// Whether there are bitmaps for frames to become managed, or not to be any more.
+    fn plan_range(&self, frames: Range<u32>, managed: bool) -> Result<(), NoBitmap> {
+        let mut plan = self.plan();
+        let mut in_part = parts(frames).filter(|(_, part)| part.len() < PAGEBLOCK_FRAMES);
+        in_part
+            .try_for_each(|(block, part)| self.plan_managed(&mut plan, block, &self.managed_with(block, part, managed)))
     }
 
     fn furnished(&self) -> Result<(), RangeError> {
@@ -138,17 +188,17 @@ impl Frames<'_> {
             return Some(frames.start);
         }
         parts(frames).find_map(|(block, part)| {
-            let line = &self.lines[block];
-            let (start, order) = runs(part).find(|&(start, order)| !line::all_free(line, start, order))?;
-            let frame = (start..start + (1 << order)).find(|&frame| !line::any_free(line, frame, 0))?;
-            Some((block * PAGEBLOCK_FRAMES + frame) as u32)
+            let taken = self.line(block).map(|row| !row);
+            let first = line::first(&line::and(&taken, &line::of(part)))?;
+            Some((block * PAGEBLOCK_FRAMES + first) as u32)
         })
     }
 
     /// Frees frames of a block, none of them free, and renews its hint.
     pub(super) fn set_free(&mut self, block: usize, part: Range<usize>) {
         let state = self.block(block);
-        runs(part.clone()).for_each(|(start, order)| line::set(&mut self.lines[block], start, order));
+        let Some(line) = self.lines.get_mut(block) else { return };
+        runs(part.clone()).for_each(|(start, order)| line::set(line, start, order));
         if !state.is_isolated() {
             self.free += part.len();
         }
@@ -159,7 +209,8 @@ impl Frames<'_> {
     /// Takes frames of a block away, all of them free, and renews its hint.
     pub(super) fn set_taken(&mut self, block: usize, part: Range<usize>) {
         let state = self.block(block);
-        runs(part.clone()).for_each(|(start, order)| line::clear(&mut self.lines[block], start, order));
+        let Some(line) = self.lines.get_mut(block) else { return };
+        runs(part.clone()).for_each(|(start, order)| line::clear(line, start, order));
         if !state.is_isolated() {
             self.free -= part.len();
         }
@@ -173,11 +224,11 @@ impl Frames<'_> {
         if let Some(frame) = self.first_in_use(frames.clone()) {
             return Err(RangeError::NotFree { pfn: frame.into() });
         }
+        self.plan_range(frames.clone(), false)?;
         for (block, part) in parts(frames) {
+            // First they are free no longer: a free frame is a managed one.
             self.set_taken(block, part.clone());
-            let state = self.block(block);
-            self.managed -= part.len();
-            self.put(block, state.with_managed(state.managed() - part.len()));
+            self.set_managed(block, &self.managed_with(block, part, false));
         }
         Ok(())
     }

@@ -2,7 +2,7 @@
 
 use core::ops::Range;
 
-use super::{FreeError, PAGEBLOCK_FRAMES, Zone, frames::Frames, line};
+use super::{FreeError, PAGEBLOCK_FRAMES, Zone, frames::Frames, line, ranges::parts};
 use crate::RawLock;
 
 impl<'m, L: RawLock> Zone<'m, L> {
@@ -50,7 +50,7 @@ impl Frames<'_> {
             match self.obstacle(start..start + frames) {
                 None => return Some(start),
                 // Nothing that covers the last obstacle will do.
-                Some(frame) => start += (frame + 1 - start).div_ceil(align) * align,
+                Some(frame) => start = start.checked_add((frame + 1 - start).checked_next_multiple_of(align)?)?,
             }
         }
         None
@@ -64,7 +64,7 @@ impl Frames<'_> {
             if self.block(block).is_isolated() {
                 return Some(end - 1);
             }
-            let word = self.lines[block][row / 64 % 8];
+            let word = self.line(block)[row / 64 % 8];
             let below = u64::MAX >> (63 - (end - 1 - row));
             let taken = !word & below;
             if taken != 0 {
@@ -78,39 +78,25 @@ impl Frames<'_> {
 
     /// Takes a run; `offset` is what to add to a frame's number before it is to be a multiple of `align`.
     pub(super) fn take_run(&mut self, frames: usize, align: u64, offset: u64) -> Option<u32> {
-        let first = usize::try_from(offset.next_multiple_of(align) - offset).ok()?;
+        let first = usize::try_from(offset.checked_next_multiple_of(align)? - offset).ok()?;
         let start = self.find_run(frames, first, usize::try_from(align).ok()?)?;
-        self.each_part(start..start + frames, Self::set_taken);
-        u32::try_from(start).ok()
+        let run = u32::try_from(start).ok()?..u32::try_from(start + frames).ok()?;
+        parts(run.clone()).for_each(|(block, part)| self.set_taken(block, part));
+        Some(run.start)
     }
 
     /// Gives a run back, or any part of one.
     pub(super) fn give_run(&mut self, range: Range<u32>) -> Result<(), FreeError> {
-        let range = range.start as usize..range.end as usize;
-        let last = range.end.checked_sub(1).filter(|_| !range.is_empty()).ok_or(FreeError::NoSuchFrame)?;
-        if last / PAGEBLOCK_FRAMES >= self.lines.len() {
-            return Err(FreeError::NoSuchFrame);
-        }
-        let mut check = Ok(());
-        self.each_part(range.clone(), |frames, block, mut part| {
-            let state = frames.block(block);
-            if state.managed() == 0 {
-                check = check.and(Err(FreeError::NoSuchFrame));
-            } else if state.free() + part.len() > state.managed() {
-                check = check.and(Err(FreeError::NeverHandedOut));
-            } else if part.any(|frame| line::any_free(&frames.lines[block], frame, 0)) {
-                check = check.and(Err(FreeError::AlreadyFree));
+        for (block, part) in parts(range.clone()) {
+            let wanted = line::of(part);
+            if line::count(&line::and(&wanted, self.line(block))) > 0 {
+                return Err(FreeError::AlreadyFree);
             }
-        });
-        check?;
-        self.each_part(range, Self::set_free);
-        Ok(())
-    }
-
-    fn each_part(&mut self, range: Range<usize>, mut of: impl FnMut(&mut Self, usize, Range<usize>)) {
-        for block in range.start / PAGEBLOCK_FRAMES..range.end.div_ceil(PAGEBLOCK_FRAMES) {
-            let base = block * PAGEBLOCK_FRAMES;
-            of(self, block, range.start.max(base) - base..range.end.min(base + PAGEBLOCK_FRAMES) - base);
+            if line::and(&wanted, &self.managed_in(block)) != wanted {
+                return Err(FreeError::NoSuchFrame);
+            }
         }
+        parts(range).for_each(|(block, part)| self.set_free(block, part));
+        Ok(())
     }
 }

@@ -32,28 +32,36 @@ impl Shelves {
         Self { low, stride: low + low.div_ceil(64), blocks: [[0; HINTS]; Group::COUNT], filled: [0; Group::COUNT] }
     }
 
+    /// Both floors of a set; empty ones for a set that there is not.
     fn set<'w>(&self, words: &'w mut [u64], group: Group, hint: u8) -> (&'w mut [u64], &'w mut [u64]) {
         let start = (group as usize * HINTS + usize::from(hint)) * self.stride;
-        words[start..start + self.stride].split_at_mut(self.low)
+        let set = words.get_mut(start..).and_then(|words| words.get_mut(..self.stride)).unwrap_or_default();
+        set.split_at_mut_checked(self.low).unwrap_or_default()
     }
 
     /// Puts a block into a set that it is not in.
     pub(super) fn insert(&mut self, words: &mut [u64], block: usize, group: Group, hint: u8) {
         let (low, high) = self.set(words, group, hint);
-        low[block / 64] |= 1 << (block % 64);
-        high[block / 4096] |= 1 << (block / 64 % 64);
-        self.blocks[group as usize][usize::from(hint)] += 1;
+        if let (Some(low), Some(high)) = (low.get_mut(block / 64), high.get_mut(block / 4096)) {
+            *low |= 1 << (block % 64);
+            *high |= 1 << (block / 64 % 64);
+        }
+        if let Some(blocks) = self.blocks[group as usize].get_mut(usize::from(hint)) {
+            *blocks += 1;
+        }
         self.filled[group as usize] |= 1 << hint;
     }
 
     /// Takes a block out of a set that it is in.
     pub(super) fn remove(&mut self, words: &mut [u64], block: usize, group: Group, hint: u8) {
         let (low, high) = self.set(words, group, hint);
-        low[block / 64] &= !(1 << (block % 64));
-        if low[block / 64] == 0 {
-            high[block / 4096] &= !(1 << (block / 64 % 64));
+        if let (Some(low), Some(high)) = (low.get_mut(block / 64), high.get_mut(block / 4096)) {
+            *low &= !(1 << (block % 64));
+            if *low == 0 {
+                *high &= !(1 << (block / 64 % 64));
+            }
         }
-        let left = &mut self.blocks[group as usize][usize::from(hint)];
+        let Some(left) = self.blocks[group as usize].get_mut(usize::from(hint)) else { return };
         *left -= 1;
         if *left == 0 {
             self.filled[group as usize] &= !(1 << hint);
@@ -75,14 +83,15 @@ impl Shelves {
         let (low, high) = self.set(words, group, hint);
         let (at, word) = high.iter().enumerate().find(|(_, word)| **word != 0)?;
         let row = at * 64 + word.trailing_zeros() as usize;
-        Some(row * 64 + low[row].trailing_zeros() as usize)
+        Some(row * 64 + low.get(row)?.trailing_zeros() as usize)
     }
 
     /// The lowest two neighbours of which the first is even, both free as a whole: of one mobility, or of any.
     pub(super) fn pair(&self, words: &mut [u64], mobility: Option<Mobility>) -> Option<usize> {
         let whole = |words: &mut [u64], of: Mobility, row: usize| {
             let of = if mobility.is_some_and(|only| only != of) { &[] } else { Group::all(of) };
-            of.iter().fold(0, |whole, &group| whole | self.set(words, group, PAGEBLOCK_ORDER).0[row])
+            let mut bits = |group| self.set(words, group, PAGEBLOCK_ORDER).0.get(row).copied().unwrap_or(0);
+            of.iter().fold(0, |whole, &group| whole | bits(group))
         };
         (0..self.low).find_map(|row| {
             let both = whole(words, Mobility::Movable, row) | whole(words, Mobility::Unmovable, row);

@@ -11,15 +11,15 @@ impl<L: RawLock> Zone<'_, L> {
     pub fn alloc_singles(&self, mobility: Mobility, pfns: &mut [u64]) -> usize {
         let mut taken = 0;
         let mut numbers = [0; BATCH];
-        while taken < pfns.len() {
-            let room = BATCH.min(pfns.len() - taken);
+        while let Some(pfns) = pfns.get_mut(taken..).filter(|pfns| !pfns.is_empty()) {
             let count = self.changing(|frames| {
-                let count = frames.take_singles(mobility, &mut numbers[..room]);
+                let room = numbers.get_mut(..pfns.len().min(BATCH)).unwrap_or_default();
+                let count = frames.take_singles(mobility, room);
                 #[cfg(feature = "checked")]
-                numbers[..count].iter().for_each(|&frame| frames.handed_out.note(frame, 0));
+                room.iter().take(count).for_each(|&frame| frames.handed_out.note(frame, 0));
                 count
             });
-            pfns[taken..].iter_mut().zip(&numbers[..count]).for_each(|(pfn, &frame)| *pfn = self.pfn(frame));
+            pfns.iter_mut().zip(&numbers).take(count).for_each(|(pfn, &frame)| *pfn = self.pfn(frame));
             taken += count;
             if count == 0 {
                 break;
@@ -45,13 +45,15 @@ impl<L: RawLock> Zone<'_, L> {
                     let number = number.and_then(|number| frames.handed_out.take(number, 0).map(|()| number));
                     match number {
                         Ok(number) => {
-                            numbers[count] = number;
+                            // A chunk is no longer than the batch.
+                            numbers[count % BATCH] = number;
                             count += 1;
                         }
                         Err(error) => outcome = outcome.and(Err(error)),
                     }
                 }
-                frames.give_singles(&numbers[..count], |error| outcome = outcome.and(Err(error)));
+                let numbers = numbers.get(..count).unwrap_or_default();
+                frames.give_singles(numbers, |error| outcome = outcome.and(Err(error)));
             });
         }
         outcome

@@ -48,10 +48,16 @@ impl<'m, L: RawLock> Zone<'m, L> {
         &self.watch
     }
 
-    /// Frames have numbers below this, counted from the zone's base.
-    pub(crate) fn frames(&self) -> u32 {
-        // A span has at most 2^31 frames, and begins within its first block.
-        (self.span.end - self.base) as u32
+    /// How many frames there are from the first of the span to the last.
+    pub(crate) fn spanned(&self) -> u32 {
+        // A span has at most 2^31 frames.
+        (self.span.end - self.span.start) as u32
+    }
+
+    /// The number of the span's first frame. Caches number frames from there, so that no other has a number.
+    fn lead(&self) -> u32 {
+        // It lies within the first of the longest blocks.
+        (self.span.start - self.base) as u32
     }
 
     pub(crate) fn counters(&self) -> &Counters {
@@ -62,11 +68,12 @@ impl<'m, L: RawLock> Zone<'m, L> {
         &self.counters.uncached
     }
 
-    /// Takes blocks of an order, at most as many as there is room for, and writes down their first frames' numbers.
+    /// Takes blocks of an order, at most as many as there is room for, and writes down how far from the span's first
+    /// frame each begins.
     #[inline]
     pub(crate) fn supply(&self, order: u8, mobility: Mobility, blocks: &mut [u32]) -> Supplied {
-        let low = self.watch.low();
-        self.changing(|frames| {
+        let (low, lead) = (self.watch.low(), self.lead());
+        let supplied = self.changing(|frames| {
             let before = frames.free;
             let taken = if order == 0 {
                 frames.take_singles(mobility, blocks)
@@ -74,19 +81,23 @@ impl<'m, L: RawLock> Zone<'m, L> {
                 take_each(frames, order, mobility, blocks)
             };
             Supplied { blocks: taken, fell: before >= low && frames.free < low }
-        })
+        });
+        if lead > 0 {
+            blocks.iter_mut().take(supplied.blocks).for_each(|block| *block = block.wrapping_sub(lead));
+        }
+        supplied
     }
 
     /// Takes blocks of an order back. What cannot have been handed out is left alone, and counted.
     #[inline]
     pub(crate) fn restock(&self, order: u8, blocks: &[u32]) {
-        self.count_strays(self.changing(|frames| give_each(frames, order, blocks)));
+        self.count_strays(self.changing(|frames| give_each(frames, order, blocks, self.lead())));
     }
 
     /// The same, unless somebody else has the lock: whether it did.
     #[inline]
     pub(crate) fn try_restock(&self, order: u8, blocks: &[u32]) -> bool {
-        let strays = self.try_changing(|frames| give_each(frames, order, blocks));
+        let strays = self.try_changing(|frames| give_each(frames, order, blocks, self.lead()));
         strays.map(|strays| self.count_strays(strays)).is_some()
     }
 
@@ -124,9 +135,26 @@ fn take_each(frames: &mut Frames<'_>, order: u8, mobility: Mobility, blocks: &mu
     blocks.len()
 }
 
-/// How many could not have been handed out.
+/// Blocks whose frames are numbered anew at a time.
+const BATCH: usize = 64;
+
+/// How many could not have been handed out, of blocks that begin so far behind the frame numbered `lead`.
 #[inline]
-fn give_each(frames: &mut Frames<'_>, order: u8, blocks: &[u32]) -> usize {
+fn give_each(frames: &mut Frames<'_>, order: u8, blocks: &[u32], lead: u32) -> usize {
+    if lead == 0 {
+        return give_numbered(frames, order, blocks);
+    }
+    let mut strays = 0;
+    for blocks in blocks.chunks(BATCH) {
+        let mut numbers = [0; BATCH];
+        numbers.iter_mut().zip(blocks).for_each(|(number, block)| *number = block.wrapping_add(lead));
+        strays += give_numbered(frames, order, numbers.get(..blocks.len()).unwrap_or_default());
+    }
+    strays
+}
+
+#[inline]
+fn give_numbered(frames: &mut Frames<'_>, order: u8, blocks: &[u32]) -> usize {
     let mut strays = 0;
     if order == 0 {
         frames.give_singles(blocks, |_| strays += 1);

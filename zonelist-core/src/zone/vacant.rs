@@ -12,6 +12,7 @@ pub struct ZoneMetadata<'m> {
     lines: Memory<'m, line::Line>,
     blocks: Memory<'m, u64>,
     sets: Memory<'m, u64>,
+    bitmaps: Memory<'m, line::Line>,
     #[cfg(feature = "checked")]
     handed_out: Memory<'m, u64>,
 }
@@ -70,13 +71,14 @@ impl<'m, L: RawLock> Zone<'m, L> {
         let taken = self.frames.with(|frames| {
             (frames.managed == 0 && !frames.is_none()).then(|| core::mem::replace(frames, Frames::none()))
         })?;
-        let Frames { lines, blocks, sets, .. } = taken;
+        let Frames { lines, blocks, sets, bitmaps, .. } = taken;
         #[cfg(feature = "checked")]
         let handed_out = taken.handed_out.into_memory();
         Some(ZoneMetadata {
             lines,
             blocks,
             sets,
+            bitmaps: bitmaps.into_memory(),
             #[cfg(feature = "checked")]
             handed_out,
         })

@@ -69,6 +69,7 @@ fn state() -> State {
                 lowmem_reserve_ratio: vec![256, 256, 32, 0],
             },
         }),
+        ..MachineDescription::default()
     })
     .unwrap();
     let list = vec![

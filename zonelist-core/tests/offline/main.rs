@@ -60,6 +60,7 @@ fn state() -> State {
             zones: vec![zone(0), zone(1)],
             tunables: Tunables { min_free_kbytes: 256, watermark_scale_factor: 10, lowmem_reserve_ratio: vec![32, 0] },
         }),
+        ..MachineDescription::default()
     })
     .unwrap();
     let block = |number: u64| Block {

@@ -180,8 +180,7 @@ fn a_page_that_was_never_given_keeps_its_block_online() {
     zone.withdraw(reserved..reserved + 1).unwrap();
     let before = sight(&running);
     let error = running.apply(&offline()).unwrap_err();
-    let pfn = spare_frames().start + 512;
-    assert_eq!(error, HotplugError::Frames { block: spare(1), error: FramesError::Pinned { pfn } });
+    assert_eq!(error, HotplugError::Frames { block: spare(1), error: FramesError::Pinned { pfn: reserved } });
     assert_eq!(sight(&running), before);
     zone.add(reserved..reserved + 1).unwrap();
     running.apply(&offline()).unwrap();

@@ -1,11 +1,14 @@
 //! The page allocator, against a plain list of every frame.
 #![cfg(not(loom))]
 
+mod foreign;
+mod frame_to_zone;
 mod marks;
 mod naive;
 mod setup;
 mod shared;
 mod stats;
+mod together;
 
 use naive::{Handle, Naive, URGENCIES};
 use proptest::prelude::*;

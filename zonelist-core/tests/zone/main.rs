@@ -1,6 +1,7 @@
 //! A zone's frames, against a plain list of every frame.
 #![cfg(not(loom))]
 
+mod managed;
 mod marks;
 mod naive;
 mod placing;

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, ops::Range};
 
-use zonelist_core::{Mobility, Spin, Zone};
+use zonelist_core::{Mobility, RangeError, Spin, Zone};
 
 /// Pageblocks, the first of them cut off by the span's start, the last by its end.
 pub(crate) const SPAN: Range<u64> = 3 * 1024 + 300..6 * 1024 - 200;
@@ -137,9 +137,11 @@ impl Pair {
     }
 
     pub(crate) fn add(&mut self, pfns: Range<u64>) {
-        // What is managed is only known by the pageblock: ask for what is all new.
-        if self.all(pfns.clone(), Frame::Hole) {
-            self.zone.add(pfns.clone()).unwrap();
+        // To the frame: one that is the zone's already, free or in use, is refused.
+        let taken = pfns.clone().find(|&pfn| !self.is(pfn, Frame::Hole));
+        let added = self.zone.add(pfns.clone());
+        assert_eq!(added, taken.map_or(Ok(()), |pfn| Err(RangeError::Managed { pfn })), "adding {pfns:?}");
+        if taken.is_none() {
             self.fill(pfns, Frame::Free);
         }
     }
@@ -169,15 +171,17 @@ impl Pair {
     /// A free that must be refused.
     pub(crate) fn free_wrongly(&self, pfn: u64, order: u8) {
         let pfns = pfn..pfn + (1 << order);
-        let some_free = pfns.clone().any(|pfn| self.is(pfn, Frame::Free));
-        let no_block = |pfn: u64| {
-            (pfn / BLOCK * BLOCK..(pfn / BLOCK + 1) * BLOCK)
-                .all(|pfn| !self.is(pfn, Frame::Free) && !self.is(pfn, Frame::Used))
-        };
-        let nonsense = order > self.zone.max_order() || pfn % (1 << order) != 0 || pfns.clone().any(no_block);
+        let not_in_use = pfns.clone().any(|pfn| !self.is(pfn, Frame::Used));
+        let nonsense = order > self.zone.max_order() || pfn % (1 << order) != 0;
         let not_live = cfg!(feature = "checked") && !self.live.contains(&(pfn, order));
-        if some_free || nonsense || not_live || !SPAN.contains(&pfn) {
+        if not_in_use || nonsense || not_live {
             self.zone.free(pfn, order).unwrap_err();
+        }
+        if !self.is(pfn, Frame::Used) {
+            self.zone.free_singles(&[pfn]).unwrap_err();
+        }
+        if not_in_use && !pfns.is_empty() {
+            self.zone.free_run(pfns).unwrap_err();
         }
     }
 
@@ -205,6 +209,15 @@ impl Pair {
             managed += free_here + used_here;
         }
         assert_eq!((self.zone.free_pages(), self.zone.managed()), (free, managed));
+        self.knows(BASE..BASE + 3 * 1024, 61);
+    }
+
+    /// Of these frames, the zone knows which it manages: every `step`-th of them.
+    fn knows(&self, pfns: Range<u64>, step: usize) {
+        for pfn in pfns.step_by(step) {
+            let managed = self.is(pfn, Frame::Free) || self.is(pfn, Frame::Used);
+            assert_eq!(self.zone.manages(pfn), managed, "frame {pfn}");
+        }
     }
 
     /// Gives all back: what is managed is then free, and nothing else.
@@ -216,6 +229,7 @@ impl Pair {
             self.toggle(block);
         }
         self.agree();
+        self.knows(BASE - 5..BASE + 3 * 1024 + 5, 1);
         assert_eq!(self.zone.free_pages(), self.zone.managed());
     }
 }

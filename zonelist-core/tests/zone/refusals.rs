@@ -4,7 +4,7 @@ use zonelist_core::{FreeError, Mobility, NodeId, RangeError, Spin, Zone, ZoneErr
 
 use crate::naive::{Pair, SPAN, empty};
 
-const ID: ZoneId = ZoneId::new(NodeId::new(0).unwrap(), ZoneKind::Normal);
+pub(crate) const ID: ZoneId = ZoneId::new(NodeId::new(0).unwrap(), ZoneKind::Normal);
 
 #[test]
 fn a_zone_that_cannot_be() {

@@ -8,6 +8,7 @@ mod compare;
 mod endure;
 #[path = "../../../machines/tests/machines/folder.rs"]
 mod folder;
+mod owners;
 mod run;
 #[cfg(target_os = "linux")]
 mod storm;

@@ -2,7 +2,7 @@
 //!
 //! Each step of a record becomes an operation on a [`RunningMachine`], once for each scheme, with the
 //! page allocator behind it: its frames come and go with the blocks, and a block with a page that
-//! can't be moved has one that is really in use. What comes of it is put into the form of the record,
+//! can't be moved has one that is really in use, or that boot never gave to the allocator. What comes of it is put into the form of the record,
 //! so that a key that the record has is compared as it stands, and one that it lacks is only printed.
 
 mod difference;
@@ -23,7 +23,7 @@ use crate::{Golden, Operation as Recorded, ReadError, Step};
 use difference::Comparison;
 pub use difference::Difference;
 pub use outcome::{blocks, outcome};
-use pins::{Machine, Never, Pin, Pins};
+use pins::{Machine, Never, Pin, Pins, holds_boot_memory};
 
 /// What came of a record's steps on our machine.
 #[derive(Clone, PartialEq, Debug, Serialize)]
@@ -40,9 +40,13 @@ pub struct Replay {
     /// How many figures, names and states the record has to compare with.
     #[serde(skip)]
     pub compared: usize,
-    /// Steps before which a page of the block was taken and pinned, since the record says that there was one.
+    /// Steps before which a page of the block was taken and pinned, since the record says that there was one, and boot
+    /// has taken none there.
     #[serde(skip)]
     pub pinned: usize,
+    /// Steps that the record says the same of, to a block that pages of boot keep online.
+    #[serde(skip)]
+    pub kept_by_boot: usize,
 }
 
 /// Several.
@@ -70,15 +74,21 @@ impl Replay {
         let state = golden.state(Rules::LINUX_6_1).map_err(|problem| ReadError { file: name.clone(), problem })?;
         let (boot, mut comparison) = (outcome::boot(golden, &state), Comparison::default());
         comparison.boot(golden, &boot);
-        let (mut shown, mut pinned) = (Vec::new(), 0);
+        let (mut shown, mut pinned, mut kept_by_boot) = (Vec::new(), 0, 0);
         for (nth, scheme) in schemes.iter().enumerate() {
-            let mut run =
-                Run { golden, state: state.clone(), scheme: scheme.name(), pinned: 0, differences: Vec::new() };
+            let mut run = Run {
+                golden,
+                state: state.clone(),
+                scheme: scheme.name(),
+                pinned: 0,
+                kept_by_boot: 0,
+                differences: Vec::new(),
+            };
             let steps = scheme.visit(&mut run)?;
             comparison.differences.append(&mut run.differences);
             if nth == 0 {
                 comparison.steps(golden, &steps);
-                (shown, pinned) = (steps, run.pinned);
+                (shown, pinned, kept_by_boot) = (steps, run.pinned, run.kept_by_boot);
                 continue;
             }
             for ((index, ours), (_, first)) in steps.iter().zip(&shown).filter(|(ours, first)| ours != first) {
@@ -89,7 +99,7 @@ impl Replay {
         }
         let shown = shown.into_iter().map(|(_, step)| step).collect();
         let Comparison { differences, compared } = comparison;
-        Ok(Self { name, boot, steps: shown, differences, compared, pinned })
+        Ok(Self { name, boot, steps: shown, differences, compared, pinned, kept_by_boot })
     }
 }
 
@@ -99,6 +109,7 @@ struct Run<'g> {
     state: State,
     scheme: &'static str,
     pinned: usize,
+    kept_by_boot: usize,
     differences: Vec<Difference>,
 }
 
@@ -120,8 +131,11 @@ impl Visitor for Run<'_> {
         for (index, step) in self.golden.steps.iter().enumerate() {
             let before = running.state();
             let Some(operation) = operation_of(step, &before) else { continue };
-            let pin = step.block.filter(|_| step.pinned).and_then(|block| Pin::on(&running, block));
+            let pinned = step.block.filter(|_| step.pinned);
+            let kept = pinned.is_some_and(|block| holds_boot_memory(&running, block));
+            let pin = pinned.filter(|_| !kept).and_then(|block| Pin::on(&running, block));
             self.pinned += usize::from(pin.is_some());
+            self.kept_by_boot += usize::from(kept);
             // Off line, since an operation may publish more than once, and we are the reader that it would wait for.
             let result = reader.offline(|| operation.and_then(|operation| running.apply(&operation)));
             steps.push((index, outcome(step, &before, &running.state(), result)));

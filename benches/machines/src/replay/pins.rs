@@ -1,7 +1,7 @@
 //! A page of a block that is really in use and can't be moved, as a record says there was one.
 
 use zonelist_core::{
-    Handle, MAX_ORDER, Mobility, Movables, MoveError, Mover, Page,
+    Handle, MAX_ORDER, Mobility, Movables, MoveError, Mover, PAGEBLOCK_FRAMES, Page, ZoneId,
     hotplug::{AllocatorFrames, BlockState, RunningMachine},
     publish::{Barrier, Scheme},
 };
@@ -21,6 +21,18 @@ impl Mover for Never {
 pub(super) type Pins = Movables<'static, Never>;
 pub(super) type Machine<S, B> = RunningMachine<AllocatorFrames<'static, S, B, zonelist_core::Spin, SEATS, Pins>>;
 
+/// Whether a block holds pages that boot took, so that it can't go off line, whoever uses its other pages.
+pub(super) fn holds_boot_memory<S: Scheme, B: Barrier>(running: &Machine<S, B>, block: u64) -> bool {
+    let state = running.state();
+    let Ok(there) = state.block(block) else { return false };
+    let (BlockState::Online(kind), Some(node)) = (there.state, there.node) else { return false };
+    let Some(zone) = running.frames().allocator().zone(ZoneId::new(node, kind)) else { return false };
+    let frames = state.frames_of_block(block);
+    let usable = frames.end - frames.start - there.memmap_pages;
+    let managed = frames.step_by(PAGEBLOCK_FRAMES).filter_map(|pfn| zone.pageblock(pfn));
+    managed.map(|pageblock| pageblock.managed as u64).sum::<u64>() < usable
+}
+
 /// A page that is in use until this goes.
 pub(super) struct Pin<'m, S: Scheme, B: Barrier> {
     running: &'m Machine<S, B>,
@@ -35,7 +47,7 @@ impl<'m, S: Scheme, B: Barrier> Pin<'m, S, B> {
         let (BlockState::Online(kind), Some(node)) = (there.state, there.node) else { return None };
         let frames = state.frames_of_block(block);
         let allocator = running.frames().allocator();
-        let zone = allocator.zone(zonelist_core::ZoneId::new(node, kind))?;
+        let zone = allocator.zone(ZoneId::new(node, kind))?;
         // The zone says which page it gives: asked until one is in the block.
         let (mut others, mut found) = (Vec::new(), None);
         for order in (0..=MAX_ORDER).rev() {

@@ -37,10 +37,11 @@ fn every_recorded_outcome_is_computed() {
     assert!(counts.zones >= 2000);
 }
 
-/// A block that the kernel could not take off line for a page in use keeps one of ours in use, and would go without it.
+/// A block that the kernel could not take off line for a page in use has one of ours: one that boot took, where the
+/// rule has it ([`zonelist_core::hotplug::BootMemory`]), or one that is allocated, without which it would go.
 #[test]
 fn a_page_really_in_use_keeps_a_pinned_block_online() {
-    let (mut said, mut pinned, mut gone) = (0, 0, 0);
+    let (mut said, mut pinned, mut by_boot, mut gone) = (0, 0, 0, 0);
     for (file, json) in crate::recorded::goldens() {
         let mut golden = Golden::parse(&json).unwrap();
         let of_record = golden.steps.iter().filter(|step| step.pinned).count();
@@ -48,13 +49,21 @@ fn a_page_really_in_use_keeps_a_pinned_block_online() {
             continue;
         }
         said += of_record;
-        pinned += replay(&file, &golden, &any()).pinned;
+        let with = replay(&file, &golden, &any());
+        (pinned, by_boot) = (pinned + with.pinned, by_boot + with.kept_by_boot);
+        // What the record says of its outcome is still compared, and where boot put its memory.
         golden.steps.iter_mut().for_each(|step| step.pinned = false);
         let without = replay(&file, &golden, &any());
         gone += without.differences.iter().filter(|difference| difference.key == "result").count();
     }
-    println!("{said} blocks said to be pinned, {pinned} with a page of ours, {gone} of them go off line without it");
-    assert!(pinned > 0 && pinned == said && gone > 0);
+    println!(
+        "{said} steps said to meet a pinned block: {by_boot} a page of boot, {pinned} a page of ours; {gone} differ without"
+    );
+    assert_eq!(pinned + by_boot, said);
+    // A block that goes is not there for the next step that is to meet it.
+    assert!(pinned > 0 && gone >= pinned);
+    // With boot's memory at the other end of each zone, 75 differed.
+    assert!(pinned <= 47 && gone <= 52, "{pinned} and {gone}");
 }
 
 /// What the records have, toggles and other notes included.

@@ -39,6 +39,12 @@ const ALIVE: &[(&str, &str, &str, &str)] = &[
     ("late", MARKS, "self.managed.store(managed, Relaxed);", ESTIMATE),
     (
         "late",
+        MARKS,
+        "self.run.store((run.start as usize) << 32 | run.end as usize, Relaxed);",
+        "frames that it leaves out are looked for with the zone's lock, and one that it has stays with whoever asks",
+    ),
+    (
+        "late",
         MOVABLE,
         "self.pageblock.store((page.pfn() >> PAGEBLOCK_ORDER) as usize, Relaxed);",
         "whoever moves pages reads it to find candidates, and looks again once it has the entry's state",

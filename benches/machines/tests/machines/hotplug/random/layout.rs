@@ -133,6 +133,7 @@ impl MachinePlan {
             zone_kinds: kinds,
             settled,
             zones,
+            zone_ranges: Vec::new(),
             blocks,
             blocks_with_holes,
             buddy: Vec::new(),

@@ -1,0 +1,34 @@
+//! What only some schemes offer: to wait for readers, and to say that a zone is there or not.
+
+use zonelist_core::{
+    Capacity, Lists, NodeId, Orders, Request, Row, Slot, Slots, StopWorld, ZoneId, ZoneKind, Zoneref,
+    publish::{FullFence, Published},
+};
+use zonelist_inplace::Presence;
+
+use crate::{any, holds, length};
+
+const CAPACITY: Capacity = Capacity::new(1, 1).unwrap();
+
+pub(crate) fn check() -> Option<()> {
+    let node = NodeId::new(any(0))?;
+    let zone = ZoneId::new(node, any(ZoneKind::Normal));
+    let (zones, rows) = ([Zoneref::new(zone)], [Row { start: 0, len: any(1), own: any(1) }]);
+    let lists = Lists::new(&zones, &rows).ok()?;
+
+    let waits =
+        Published::<_, FullFence, 2>::new(StopWorld::new(Slots::<[Slot; CAPACITY.words()]>::in_array(CAPACITY)?));
+    waits.publish(lists).ok()?;
+    waits.synchronize();
+    waits.retire(any(zone));
+
+    let orders = Orders::<[Slot; CAPACITY.order_words()]>::in_array(CAPACITY)?;
+    let presence = Published::<_, FullFence, 2>::new(Presence::new(orders));
+    holds(presence.set_present(any(zone), false).is_err_and(|error| length(error) > 0))?;
+    presence.publish(lists).ok()?;
+    presence.set_present(any(zone), any(false)).ok()?;
+    let mut reader = presence.reader().ok()?;
+    let filter = presence.filter(&Request::up_to(any(ZoneKind::Movable)));
+    let walked = reader.enter().walk(any(node), &filter).count();
+    holds(walked == 0)
+}

@@ -1,0 +1,74 @@
+//! Where there is a heap: zones and an allocator on it, and what is done if it has no room.
+
+extern crate alloc;
+
+use alloc::vec::Vec;
+use core::{
+    alloc::{GlobalAlloc, Layout},
+    ptr::null_mut,
+    sync::atomic::{AtomicUsize, Ordering::Relaxed},
+};
+
+use zonelist_core::{
+    Capacity, MAX_ORDER, Mobility, NodeId, PageAllocator, PageRequest, Slot, Slots, Spin, StopWorld, Zone, ZoneId,
+    ZoneKind,
+    publish::{FullFence, Published},
+};
+
+use crate::{any, holds, length};
+
+/// Memory that is given out once, from the front.
+struct Heap;
+
+const BYTES: usize = 1 << 20;
+static mut MEMORY: [u8; BYTES] = [0; BYTES];
+static TAKEN: AtomicUsize = AtomicUsize::new(0);
+
+#[global_allocator]
+static HEAP: Heap = Heap;
+
+// SAFETY: each byte is given out once, aligned as asked, and the program has one thread.
+unsafe impl GlobalAlloc for Heap {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        let start = (&raw mut MEMORY).addr();
+        let from = (start + TAKEN.load(Relaxed)).wrapping_add(layout.align() - 1) & !(layout.align() - 1);
+        match from.checked_add(layout.size()) {
+            Some(end) if end <= start + BYTES => {
+                TAKEN.store(end - start, Relaxed);
+                (&raw mut MEMORY).cast::<u8>().with_addr(from)
+            }
+            _ => null_mut(),
+        }
+    }
+
+    unsafe fn dealloc(&self, _: *mut u8, _: Layout) {}
+}
+
+const CAPACITY: Capacity = Capacity::new(1, 1).unwrap();
+
+pub(crate) fn check() -> Option<()> {
+    let id = ZoneId::new(NodeId::new(any(0))?, any(ZoneKind::Normal));
+    let boxed = |frames: u64| Zone::boxed(id, any(0..frames), any(MAX_ORDER), Spin::new());
+    holds(boxed(1 << 30).is_err_and(|error| length(error) > 0))?;
+    let vacant = Zone::vacant(id, any(0..4096), any(MAX_ORDER), Spin::new()).ok()?;
+    holds(vacant.furnish().is_ok() && vacant.add(any(0..4096)).is_ok())?;
+    let published = || {
+        let slots = Slots::<[Slot; CAPACITY.words()]>::in_array(CAPACITY)?;
+        Some(Published::<_, FullFence, 2>::new(StopWorld::new(slots)))
+    };
+    holds(PageAllocator::boxed(published()?, Vec::<Zone<'_>>::new()).is_err())?;
+    let mut zones = Vec::new();
+    zones.try_reserve(1).ok()?;
+    zones.spare_capacity_mut().first_mut()?.write(boxed(8192).ok()?);
+    // SAFETY: there is room for one, and it was just written. (To push it is to ask for more room, if there were none.)
+    unsafe { zones.set_len(1) };
+    let allocator = PageAllocator::boxed(published()?, zones).ok()?;
+    // Here and there in so many pageblocks, for which there is no room in what the zone has.
+    for block in 0..any(16) {
+        for at in 0..any(40) {
+            allocator.add(id, any(512 * block + 4 * at..512 * block + 4 * at + 2)).ok()?;
+        }
+    }
+    let class = allocator.class(&PageRequest::up_to(any(ZoneKind::Normal)).mobility(any(Mobility::Movable))).ok()?;
+    holds(allocator.zone(id)?.managed() == 16 * 40 * 2 && allocator.local().ok()?.alloc(id.node(), &class).is_err())
+}

@@ -1,0 +1,83 @@
+//! Names, lists and tables.
+
+use core::sync::atomic::Ordering::Relaxed;
+
+use zonelist_core::{
+    Capacity, Lists, Locked, NodeId, NodeSet, OrderFilter, Orders, Place, Request, Row, Scope, Set, SharedSet, Slot,
+    SlotFilter, Slots, Spin, Table, Twins, ZoneId, ZoneKind, Zoneref, publish::Version,
+};
+
+use crate::{any, holds, length};
+
+const CAPACITY: Capacity = Capacity::new(3, 4).unwrap();
+
+pub(crate) fn check() -> Option<()> {
+    names()?;
+    let node = NodeId::new(any(1))?;
+    let zones = [ZoneKind::Movable, ZoneKind::Normal].map(|kind| Zoneref::new(ZoneId::new(node, any(kind))));
+    let row = Row { start: any(0), len: any(2), own: any(2) };
+    let rows = any([Row::default(), row]);
+    let lists = Lists::new(&zones, &rows).ok()?;
+    holds(Lists::new(&[], &rows).is_err_and(|error| length(error) > 0))?;
+    holds(lists.of(any(node), any(Scope::ThisNode)).len() == 2 && lists.longest() == 2)?;
+    slots(lists, node)?;
+    orders(lists, node)?;
+    twins(lists, node)
+}
+
+fn names() -> Option<()> {
+    let (node, kind) = (NodeId::new(any(1023))?, ZoneKind::from_name(any("Movable"))?);
+    holds(!kind.is_kernel() && kind.name().len() == 7 && NodeId::new(any(u16::MAX)).is_none())?;
+    let mut nodes = NodeSet::EMPTY;
+    holds(nodes.is_empty() && nodes.insert(node) && nodes.contains(node) && nodes.len() == 1)?;
+    holds(nodes.iter().count() == 1 && length(nodes) > 0 && nodes.remove(node))?;
+    let zone = ZoneId::new(node, kind);
+    let entry = Zoneref::from_word(any(Zoneref::new(zone).word()))?;
+    holds(Zoneref::from_word(any(7)).is_none() && entry.zone() == zone && length(zone) > 0)?;
+    let request = Request { nodes: any(Some(nodes)), ..Request::up_to(any(kind)).this_node() };
+    holds(!request.admits(zone) && !SlotFilter::new(&request).admits(entry))?;
+    let mut locked = Locked::new(Spin::new(), any(1));
+    locked.with(|value| *value += 1);
+    holds(locked.try_with(|value| *value)? == *locked.get_mut())
+}
+
+fn slots(lists: Lists<'_>, node: NodeId) -> Option<()> {
+    let slots = Slots::<[Slot; CAPACITY.words()]>::in_array(CAPACITY)?;
+    slots.check(lists).ok()?;
+    slots.rewrite(lists).ok()?;
+    let filter = SlotFilter::new(&Request::up_to(any(ZoneKind::Movable)));
+    holds(filter.scope() == Scope::Fallback && slots.capacity() == CAPACITY)?;
+    holds(slots.walk(any(node), &filter).eq(lists.of(node, Scope::Fallback).iter().copied()))?;
+    let small = Slots::<[Slot; 1]>::in_array(Capacity::new(any(0), any(0))?)?;
+    holds(small.rewrite(lists).is_err_and(|error| length(error) > 0))
+}
+
+fn orders(lists: Lists<'_>, node: NodeId) -> Option<()> {
+    let orders = Orders::<[Slot; CAPACITY.order_words()]>::in_array(CAPACITY)?;
+    orders.check(lists).ok()?;
+    for table in any([Table::First, Table::Second, Table::Kept]) {
+        for (node, scope) in orders.lists() {
+            let places = (Place::ZONES..).zip(lists.of(node, scope)).map(|(bit, &entry)| Place { entry, bit });
+            orders.write(table, node, scope, places.take(orders.room(scope)));
+            let read = orders.read(table, node, scope).map(|place| place.entry);
+            holds(read.eq(lists.of(node, scope).iter().copied()))?;
+        }
+    }
+    let all = SharedSet::new(Set::of(any(usize::MAX)));
+    all.store(Set::of(all.load(Relaxed).bits()), Relaxed);
+    let filter = OrderFilter::new(&Request::up_to(any(ZoneKind::Movable)), Set::of(any(usize::MAX)), Set::NONE);
+    holds(orders.walk(all.load(Relaxed), any(node), &filter).count() == 2)?;
+    let &entry = lists.of(node, Scope::Fallback).first()?;
+    holds(orders.name(any(40), entry) && orders.zone_of(any(40)) == Some(entry))?;
+    holds(orders.bit_of(entry, any(usize::MAX)) == Some(40) && !orders.name(any(u32::MAX), entry))
+}
+
+fn twins(lists: Lists<'_>, node: NodeId) -> Option<()> {
+    static mut WORDS: [Slot; 2 * CAPACITY.words()] = [const { Slot::new() }; 2 * CAPACITY.words()];
+    // SAFETY: this is called once, and nothing else names it.
+    let twins = Twins::in_place(unsafe { &mut *(&raw mut WORDS) }, any(CAPACITY))?;
+    twins.check(lists).ok()?;
+    twins.replace(Version::of(any(7)), lists).ok()?;
+    let filter = SlotFilter::new(&Request::up_to(any(ZoneKind::Movable)));
+    holds(twins.find().walk(any(node), &filter).eq(lists.of(node, Scope::Fallback).iter().copied()))
+}

@@ -1,0 +1,160 @@
+//! The allocator.
+
+use core::{
+    cell::Cell,
+    num::NonZeroU32,
+    ops::{ControlFlow, Range},
+};
+
+use zonelist_core::{
+    Capacity, Class, Exchange, Handle, Lists, Local, MAX_ORDER, Marks, Mobility, Movable, Movables, MoveError, NodeId,
+    Owners, Page, PageAllocator, PageCache, PageRequest, Request, Row, Slot, Slots, Spin, StopWorld, Urgency, Zone,
+    ZoneId, ZoneKind, Zoneref,
+    publish::{FullFence, Grace, Published, Scheme},
+};
+
+use crate::{any, holds, length};
+
+/// Of two zones that have a pageblock in common.
+const SPANS: [Range<u64>; 2] = [3000..9000, 0..3500];
+const WORDS: usize = 1000;
+const SEATS: usize = 2;
+
+type Allocator<'m, S> = PageAllocator<'m, S, FullFence, Spin, SEATS>;
+
+pub(crate) fn check<S: Scheme>(scheme: S) -> Option<()> {
+    let node = NodeId::new(any(1))?;
+    let ids = [ZoneKind::Movable, ZoneKind::Normal].map(|kind| ZoneId::new(node, any(kind)));
+    let zonerefs = ids.map(Zoneref::new);
+    let row = Row { start: 0, len: any(2), own: any(2) };
+    let published = Published::<S, FullFence, SEATS>::new(scheme);
+    let rows = [row, row];
+    let lists = Lists::new(&zonerefs, &rows).ok()?;
+    let version = published.publish(lists).ok()?;
+    let again = published.try_publish(lists);
+    holds(length(version) > 0 && again.is_ok_and(|next| next > version))?;
+
+    let (mut some, mut others) = ([0; WORDS], [0; WORDS]);
+    let [movable, normal] = SPANS;
+    let zones = [
+        Zone::new(ids[0], any(movable), any(MAX_ORDER), &mut some, Spin::new()).ok()?,
+        Zone::new(ids[1], any(normal), any(MAX_ORDER), &mut others, Spin::new()).ok()?,
+    ];
+    let refused = PageAllocator::new(Published::<_, FullFence, SEATS>::new(nothing()?), &zones, &mut [], &mut []);
+    holds(refused.is_err_and(|error| length(error) > 0))?;
+    let (mut index, mut caches) = ([0; 64], [const { PageCache::new() }; 2 * SEATS]);
+    let allocator: Allocator<'_, S> = PageAllocator::new(published, &zones, &mut index, &mut caches).ok()?;
+    let allocator = allocator.on_low(|_, _| ());
+    allocator.add(ids[1], any(16..3333)).ok()?;
+    allocator.add(ids[0], any(3333..9000)).ok()?;
+    holds(allocator.add(ids[1], any(3300..3400)).is_err_and(|error| length(error) > 0))?;
+    for zone in allocator.zones() {
+        zone.set_marks(&Marks { min: any(16), low: any(32), high: any(48), ..Marks::default() });
+    }
+    allocations(&allocator, node)?;
+    readers(&allocator, node)?;
+    movables(&allocator, node)?;
+    told(&allocator, ids[0])
+}
+
+/// A reader beside the handles.
+fn readers<S: Scheme>(allocator: &Allocator<'_, S>, node: NodeId) -> Option<()> {
+    let (first, second) = (allocator.published().reader().ok()?, allocator.local().ok()?);
+    let third = allocator.local();
+    // A scheme that has no seats lets in as many readers as there are.
+    holds(third.is_err_and(|error| length(error) > 0) || S::GRACE == Grace::None)?;
+    drop(second);
+    let mut reader = first;
+    let filter = allocator.published().filter(&Request::up_to(any(ZoneKind::Movable)));
+    let any_zone =
+        |zone: Zoneref| if zone.node() == node { ControlFlow::Break(zone) } else { ControlFlow::Continue(()) };
+    let found = reader.enter().find(any(node), &filter, NonZeroU32::MIN, any_zone).ok()?;
+    reader.quiescent();
+    let walked = reader.offline(|| allocator.local().is_ok());
+    holds(found.is_some() && walked && reader.enter().walk(node, &filter).count() == 2)
+}
+
+fn allocations<S: Scheme>(allocator: &Allocator<'_, S>, node: NodeId) -> Option<()> {
+    let mut local = allocator.local().ok()?;
+    let single = PageRequest::up_to(any(ZoneKind::Movable)).mobility(any(Mobility::Movable));
+    for order in 0..any(u8::MAX) {
+        let Ok(class) = allocator.class(&single.order(order).urgency(any(Urgency::HIGH))) else { break };
+        let page = local.alloc(any(node), &class).ok()?;
+        holds(allocator.page(page.pfn(), any(order), any(Mobility::Movable)) == Some(page))?;
+        holds(Page::from_word(any(page.word())) == Some(page) && allocator.zone_of(page).is_some())?;
+        local.free(page).ok()?;
+    }
+    exhaust(allocator, &mut local, node)?;
+    holds(local.free(Page::from_word(any(1 << 63))?).is_err_and(|error| length(error) > 0))
+}
+
+/// Takes all there is, and gives it back.
+fn exhaust<S: Scheme>(
+    allocator: &Allocator<'_, S>,
+    local: &mut Local<'_, '_, S, FullFence, Spin, SEATS>,
+    node: NodeId,
+) -> Option<()> {
+    let class = allocator.class(&PageRequest::up_to(any(ZoneKind::Movable)).order(any(2))).ok()?;
+    let mut pages = [None; 3000];
+    let taken = local.alloc_many(any(node), &class, &mut pages).ok()?;
+    holds(taken > 2000 && local.alloc(node, &class).is_err_and(|error| length(error) > 0))?;
+    holds(local.failure().zones() == 2 && local.failure().refused().count() == 2)?;
+    holds(length(local.failure()) > 0 && !local.failure().was_torn())?;
+    local.free_many(pages.iter().copied().flatten()).ok()?;
+    holds(allocator.drain() > 0)?;
+    local.drain();
+    Some(())
+}
+
+/// One frame after the other, of a handle.
+struct Elsewhere<'l, 'a, 'm, S: Scheme> {
+    local: &'l mut Local<'a, 'm, S, FullFence, Spin, SEATS>,
+    class: &'l Class<S>,
+    node: NodeId,
+}
+
+impl<S: Scheme> Exchange for Elsewhere<'_, '_, '_, S> {
+    fn take(&mut self, _: Page) -> Option<Page> {
+        self.local.alloc(self.node, self.class).ok()
+    }
+
+    fn give(&mut self, page: Page) {
+        let _ = self.local.free(page);
+    }
+}
+
+/// A scheme without room for a list.
+fn nothing() -> Option<StopWorld<[Slot; 1]>> {
+    Some(StopWorld::new(Slots::in_array(Capacity::new(any(0), any(0))?)?))
+}
+
+fn movables<S: Scheme>(allocator: &Allocator<'_, S>, node: NodeId) -> Option<()> {
+    let mut local = allocator.local().ok()?;
+    let class = allocator.class(&PageRequest::up_to(any(ZoneKind::Movable)).mobility(any(Mobility::Movable))).ok()?;
+    let moves = Cell::new(0);
+    let mover = |_: Handle, _: Page, _: Page| {
+        moves.set(moves.get() + 1);
+        any(Ok::<_, MoveError>(()))
+    };
+    let mut entries = [const { Movable::new() }; 4];
+    let movables = Movables::new(mover, any(&mut entries), Spin::new());
+    let page = local.alloc(any(node), &class).ok()?;
+    let handle = movables.insert(page).ok()?;
+    movables.pin(handle).ok()?;
+    let frames = any(page.pfn()..page.pfn() + 1);
+    let exchange = &mut Elsewhere { local: &mut local, class: &class, node };
+    holds(movables.move_away(&frames, exchange).is_err_and(|error| length(error) > 0))?;
+    movables.unpin(handle).ok()?;
+    movables.move_away(&frames, exchange).ok()?;
+    holds(moves.get() == 1 && movables.hold(handle).ok()?.page() != page)?;
+    local.free(movables.remove(handle).ok()?).ok()?;
+    holds(movables.hold(handle).is_err_and(|error| length(error) > 0))
+}
+
+fn told<S: Scheme>(allocator: &Allocator<'_, S>, id: ZoneId) -> Option<()> {
+    let stats = allocator.stats(any(id))?;
+    holds(stats.managed == 9000 - 3333 && length(allocator.buddyinfo()) > 0 && length(allocator.zoneinfo()) > 0)?;
+    allocator.without_caches(any(id), || allocator.zone(id)?.isolate(any(8704..9000)).ok())?;
+    allocator.drain_zone(any(id));
+    holds(allocator.stats(any(id))?.cached == 0)
+}

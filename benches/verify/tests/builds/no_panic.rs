@@ -1,0 +1,114 @@
+//! No path of the page allocator comes to a panic where there is neither std nor a heap: a program that calls every
+//! public function of it is linked without anything to do in that case, with each scheme that can live there, and with
+//! a heap where there is one that says so when it has no room
+//! ([`freestanding/src/allocator.rs`](../../freestanding/src/allocator.rs)).
+//!
+//! As a release build leaves it, that is: where sums are checked for overflow, each sum is such a path. Tests run with
+//! these checks.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use zonelist_schemes::SchemeId;
+use zonelist_verify::cargo;
+
+fn package() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("freestanding")
+}
+
+fn target() -> String {
+    format!("{}/no_panic", env!("CARGO_TARGET_TMPDIR"))
+}
+
+/// Links the program with these features; what is said, if it can't be.
+fn link(features: &str) -> Result<(), String> {
+    let mut cargo = cargo(Path::new(&target()));
+    cargo.args(["build", "--quiet", "--release", "--locked", "--bin", "allocator", "--features", features]);
+    let output = cargo.current_dir(package()).output().expect("cargo");
+    output.status.success().then_some(()).ok_or_else(|| String::from_utf8_lossy(&output.stderr).into_owned())
+}
+
+#[test]
+fn the_allocator_is_linked_without_a_way_to_panic_and_runs() {
+    let schemes = SchemeId::all().into_iter().filter(|scheme| scheme.facts().no_std);
+    let features = schemes.map(|scheme| format!("allocator,{}", scheme.name()));
+    let mut linked = 0;
+    for features in features.chain(["checked", "heap"].map(|with| format!("allocator,InPlace,{with}"))) {
+        link(&features).unwrap_or_else(|said| panic!("{features}: {said}"));
+        let status = Command::new(format!("{}/release/allocator", target())).status().expect("the program");
+        println!("{features}: {status}");
+        assert!(status.success(), "{features}: {status}");
+        linked += 1;
+    }
+    assert_eq!(linked, 7 + 2, "schemes that need no std, and one with what else there is");
+
+    let said = link("allocator,InPlace,panics").expect_err("a path to a panic");
+    assert!(said.contains("a_path_to_a_panic_is_left"), "{said}");
+}
+
+/// Public functions that the program does not call by name, and why.
+const NOT_CALLED: [(&str, &str); 2] = [
+    ("fixed", "for schemes that allocate"),
+    // Of what a scheme is given to publish with.
+    ("step stop ask settle", "the schemes call them"),
+];
+
+/// What is only there with a heap, or for tests.
+const OTHERS: [&str; 12] = [
+    "arena",
+    "conformance",
+    "distance",
+    "frame_set",
+    "heap",
+    "hotplug",
+    "machine",
+    "order",
+    "sync",
+    "watermarks",
+    "zonelists",
+    "rules",
+];
+
+fn sources(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path());
+    let (folders, files): (Vec<_>, Vec<_>) = entries.partition(|path| path.is_dir());
+    let within = folders.iter().flat_map(|folder| sources(folder));
+    files.into_iter().filter(|file| file.extension().is_some_and(|end| end == "rs")).chain(within).collect()
+}
+
+/// The names of the public functions in a file.
+fn public_functions(text: &str) -> impl Iterator<Item = &str> {
+    let lines = text.lines().take_while(|line| !line.starts_with("mod tests")).map(str::trim_start);
+    lines.filter_map(|line| {
+        let rest = line.strip_prefix("pub ")?;
+        let rest = rest.strip_prefix("const ").unwrap_or(rest);
+        let rest = rest.strip_prefix("unsafe ").unwrap_or(rest).strip_prefix("fn ")?;
+        rest.split(|letter: char| !letter.is_alphanumeric() && letter != '_').next()
+    })
+}
+
+#[test]
+fn the_program_calls_every_public_function() {
+    let program: String =
+        sources(&package().join("src")).iter().map(|file| fs::read_to_string(file).unwrap()).collect();
+    let words: std::collections::HashSet<_> =
+        program.split(|letter: char| !letter.is_alphanumeric() && letter != '_').collect();
+    let core = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../zonelist-core/src");
+    let mut functions = 0;
+    for file in sources(&core) {
+        let module = file.strip_prefix(&core).unwrap().components().next().unwrap();
+        let module = Path::new(module.as_os_str()).file_stem().unwrap().to_str().unwrap();
+        if OTHERS.iter().any(|other| module.starts_with(other) && module != "orders") {
+            continue;
+        }
+        for name in public_functions(&fs::read_to_string(&file).unwrap()) {
+            let excepted = NOT_CALLED.iter().any(|(names, _)| names.split(' ').any(|other| other == name));
+            assert!(excepted || words.contains(name), "{}: `{name}` is not called by the program", file.display());
+            functions += 1;
+        }
+    }
+    assert!(functions > 150, "{functions} functions found");
+}

@@ -1,0 +1,290 @@
+//! A heap that ends in the midst of an operation: each allocation in turn fails, and the operation with it, with ENOMEM
+//! and the machine as it was; or it succeeds.
+#![cfg(not(loom))]
+
+use std::{
+    alloc::{GlobalAlloc, Layout, System},
+    cell::Cell,
+    sync::Arc,
+};
+
+use zonelist_core::{
+    Machine, MachineDescription, Memory, NodeId, PageAllocator, Rules, SetupError, Shared, Slot, Slots, Spin,
+    StopWorld, Tunables, Zone, ZoneError, ZoneId, ZoneKind, ZoneSize, Zonelists,
+    hotplug::{
+        AllocatorFrames, Block, BlockState, Blocks, Errno, HotplugError, OnlineTo, Operation, RunningMachine, Setting,
+        State,
+    },
+    publish::{FullFence, Published},
+};
+
+/// The system's heap, of which a thread's allocations fail when it says so.
+struct Failing;
+
+thread_local! {
+    /// Allocations until one fails; none does while this is `None`.
+    static UNTIL: Cell<Option<usize>> = const { Cell::new(None) };
+    /// Whether those behind it fail too.
+    static FOR_GOOD: Cell<bool> = const { Cell::new(false) };
+    /// How many failed.
+    static FAILED: Cell<usize> = const { Cell::new(0) };
+}
+
+fn fails() -> bool {
+    let Some(until) = UNTIL.get() else { return false };
+    let fails = until == 0;
+    UNTIL.set(if fails && !FOR_GOOD.get() { None } else { Some(until.saturating_sub(1)) });
+    FAILED.set(FAILED.get() + usize::from(fails));
+    fails
+}
+
+// SAFETY: the system's allocator does what is asked, or nothing is done.
+unsafe impl GlobalAlloc for Failing {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        // SAFETY: the caller's promise is passed on.
+        if fails() { std::ptr::null_mut() } else { unsafe { System.alloc(layout) } }
+    }
+
+    unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
+        // SAFETY: the caller's promise is passed on.
+        unsafe { System.dealloc(memory, layout) };
+    }
+
+    unsafe fn realloc(&self, memory: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        // SAFETY: the caller's promise is passed on.
+        if fails() { std::ptr::null_mut() } else { unsafe { System.realloc(memory, layout, size) } }
+    }
+}
+
+#[global_allocator]
+static HEAP: Failing = Failing;
+
+/// Does something while the allocation of that number fails, and those behind it if `for_good`. Says how many failed.
+fn failing<R>(number: usize, for_good: bool, what: impl FnOnce() -> R) -> (R, usize) {
+    FAILED.set(0);
+    FOR_GOOD.set(for_good);
+    UNTIL.set(Some(number));
+    let result = what();
+    UNTIL.set(None);
+    (result, FAILED.get())
+}
+
+const PAGES: u64 = 1024;
+
+fn node(number: u16) -> NodeId {
+    NodeId::new(number).unwrap()
+}
+
+/// Two nodes of two blocks, a spare block each, and a node that is only possible.
+fn state() -> State {
+    let size = |number: u16| ZoneSize {
+        zone: ZoneId::new(node(number), ZoneKind::Normal),
+        start_pfn: u64::from(number) * 8 * PAGES,
+        spanned: 2 * PAGES,
+        present: 2 * PAGES,
+        managed: 2 * PAGES,
+    };
+    let (machine, _) = Machine::new(MachineDescription {
+        possible: vec![0, 1, 2],
+        distance: vec![vec![10, 20, 30], vec![20, 10, 25], vec![30, 25, 10]],
+        cpus: [(0, vec![0, 3]), (2, vec![1])].into(),
+        online: vec![0, 1],
+        has_cpu: vec![0],
+        has_memory: vec![0, 1],
+        memory: Some(Memory {
+            page_bytes: 4096,
+            pageblock_pages: 512,
+            kinds: vec![ZoneKind::Normal, ZoneKind::Movable],
+            zones: vec![size(0), size(1)],
+            tunables: Tunables { min_free_kbytes: 256, watermark_scale_factor: 10, lowmem_reserve_ratio: vec![32, 0] },
+        }),
+        ..MachineDescription::default()
+    })
+    .unwrap();
+    let block = |number: u64| {
+        let state = if number % 8 < 2 { BlockState::Online(ZoneKind::Normal) } else { BlockState::Offline };
+        Block { number, node: NodeId::new(number as u16 / 8), state, has_holes: false, memmap_pages: 0 }
+    };
+    let list = [0, 1, 2, 8, 9, 10].map(block).into();
+    let blocks = Blocks { pages: PAGES, list, huge_pages: true, ..Blocks::default() };
+    State::booted(machine, blocks, Rules::LINUX_6_1).unwrap()
+}
+
+type Running = RunningMachine<AllocatorFrames<'static, StopWorld<Box<[Slot]>>, FullFence, Spin, 2>>;
+
+fn running() -> Running {
+    let state = state();
+    let published = Published::new(StopWorld::new(Slots::boxed(state.capacity())));
+    let room = [(node(2), 16 * PAGES..20 * PAGES)];
+    let frames = AllocatorFrames::with_room(published, &state, &room).unwrap().reclaiming();
+    RunningMachine::new(state.clone(), frames.boot(&state).unwrap()).unwrap()
+}
+
+/// What is to be as it was.
+fn sight(running: &Running) -> (Arc<State>, Vec<(usize, usize, bool)>) {
+    let zones = running.frames().allocator().zones().iter();
+    (running.state(), zones.map(|zone| (zone.managed(), zone.free_pages(), zone.is_vacant())).collect())
+}
+
+#[test]
+fn an_operation_without_memory_for_it_is_refused_and_changes_nothing() {
+    let running = running();
+    let steps = [
+        Operation::Online { block: 2, to: OnlineTo::Movable },
+        Operation::Online { block: 10, to: OnlineTo::Kernel },
+        Operation::AddBlocks { node: node(2), first: 16, count: 3 },
+        Operation::Online { block: 17, to: OnlineTo::Movable },
+        Operation::CpuOnline { cpu: 1 },
+        Operation::CpuOnline { cpu: 1 },
+        Operation::Set(Setting::MinFreeKbytes(1000)),
+        Operation::Set(Setting::LowmemReserveRatio(vec![16, 1])),
+        Operation::CpuOffline { cpu: 0 },
+        Operation::Offline { block: 2 },
+        Operation::Offline { block: 17 },
+        Operation::RemoveBlocks { first: 16, count: 3 },
+        Operation::CpuOffline { cpu: 1 },
+        Operation::RemoveNode(node(2)),
+        Operation::AddNode(node(2)),
+    ];
+    let mut refused = 0;
+    for operation in &steps {
+        for for_good in [true, false] {
+            for number in 0.. {
+                let before = sight(&running);
+                let (outcome, failed) = failing(number, for_good, || running.apply(operation).map(drop));
+                if failed == 0 {
+                    assert_eq!(outcome, Ok(()), "{operation:?}");
+                    break;
+                }
+                let error = outcome.expect_err("an allocation failed");
+                assert_eq!(error.errno(), Errno::Nomem, "{operation:?}: {error}");
+                // A zone that got its metadata, and no frames, keeps that for the next time.
+                let after = sight(&running);
+                let pages =
+                    |sight: &[(usize, usize, bool)]| sight.iter().map(|zone| (zone.0, zone.1)).collect::<Vec<_>>();
+                assert_eq!((after.0, pages(&after.1)), (before.0, pages(&before.1)), "{operation:?}: {error}");
+                refused += 1;
+            }
+            if for_good {
+                // It was done, without anything failing: once more with single allocations that do.
+                undo(&running, operation);
+            }
+        }
+    }
+    println!("{refused} allocations failed, and each operation with them");
+    assert!(refused > 15 * steps.len());
+    let zones = running.frames().allocator().zones().iter();
+    zones.for_each(|zone| assert_eq!(zone.free_pages(), zone.managed()));
+}
+
+/// Brings back what was before an operation, where that is another operation.
+fn undo(running: &Running, operation: &Operation) {
+    let back = match *operation {
+        Operation::Online { block, .. } => Operation::Offline { block },
+        Operation::Offline { block } => Operation::Online { block, to: OnlineTo::Movable },
+        Operation::AddBlocks { first, count, .. } => Operation::RemoveBlocks { first, count },
+        Operation::RemoveBlocks { first, count } => Operation::AddBlocks { node: node(2), first, count },
+        Operation::AddNode(node) => Operation::RemoveNode(node),
+        Operation::RemoveNode(node) => Operation::AddNode(node),
+        _ => return,
+    };
+    running.apply(&back).unwrap();
+}
+
+#[test]
+fn what_is_refused_anyway_is_refused_without_memory_too() {
+    let running = running();
+    for operation in [
+        Operation::Set(Setting::WatermarkScaleFactor(0)),
+        Operation::Set(Setting::LowmemReserveRatio(vec![1; 9])),
+        Operation::Online { block: 99, to: OnlineTo::Auto },
+    ] {
+        for number in 0..40 {
+            let (outcome, failed) = failing(number, true, || running.apply(&operation).map(drop));
+            let errno = outcome.unwrap_err().errno();
+            assert!(errno != Errno::Nomem || failed > 0, "{operation:?}");
+        }
+    }
+    for (name, value) in [("min_free_kbytes", "many"), ("lowmem_reserve_ratio", "1 2 3"), ("swappiness", "1")] {
+        for number in 0..8 {
+            let (outcome, failed) = failing(number, true, || Setting::parse(name, value, 4));
+            assert!(outcome.is_ok() || failed == 0 || outcome == Err(HotplugError::NoMemory), "{name} {value}");
+        }
+    }
+    let (outcome, _) = failing(0, true, || "sideways".parse::<OnlineTo>());
+    assert_eq!(outcome, Err(HotplugError::NoMemory));
+}
+
+#[test]
+fn zones_and_allocators_without_memory_for_them_are_not_made() {
+    let id = ZoneId::new(node(0), ZoneKind::Normal);
+    let zone = || Zone::boxed(id, 0..4096, 10, Spin::new());
+    for number in 0..3 {
+        let (made, _) = failing(number, true, zone);
+        assert!(matches!(made.map(drop), Err(ZoneError::Heap { .. })), "allocation {number}");
+    }
+    let vacant = Zone::vacant(id, 0..4096, 10, Spin::new()).unwrap();
+    for number in 0..3 {
+        let (furnished, _) = failing(number, true, || vacant.furnish());
+        assert!(furnished.is_err() && vacant.is_vacant());
+    }
+    vacant.furnish().unwrap();
+    vacant.add(0..4096).unwrap();
+    // Bitmaps for pageblocks whose managed frames are in pieces.
+    vacant.withdraw(10..11).unwrap();
+    let (refused, _) = failing(0, true, || vacant.withdraw(20..21));
+    assert!(refused.unwrap_err().to_string().ends_with("expected a heap that has them"));
+    assert_eq!((vacant.managed(), vacant.free_pages()), (4095, 4095));
+    vacant.withdraw(20..21).unwrap();
+
+    let published = || Published::<_, FullFence, 2>::new(StopWorld::new(Slots::boxed(state().capacity())));
+    for number in 0..2 {
+        let (published, zones) = (published(), vec![zone().unwrap()]);
+        let (made, _) = failing(number, true, || PageAllocator::boxed(published, zones).map(drop));
+        assert!(matches!(made, Err(SetupError::Zone(ZoneError::Heap { .. }))), "allocation {number}: {made:?}");
+    }
+}
+
+/// A machine's allocator: what it is made of, and the frames that it boots with.
+#[test]
+fn a_machine_without_memory_for_its_allocator_is_not_booted() {
+    let state = state();
+    let published = || Published::<_, FullFence, 2>::new(StopWorld::new(Slots::boxed(state.capacity())));
+    let frames = |published| AllocatorFrames::<_, _, Spin, 2>::of(published, &state);
+    for for_good in [true, false] {
+        for number in 0.. {
+            let published = published();
+            let (made, failed) = failing(number, for_good, || frames(published).map(drop));
+            if failed == 0 {
+                assert_eq!(made, Ok(()));
+                assert!(number > 2);
+                break;
+            }
+            assert!(matches!(made, Err(SetupError::Zone(ZoneError::Heap { .. }))), "allocation {number}: {made:?}");
+        }
+        for number in 0.. {
+            let empty = frames(published()).unwrap();
+            let (booted, failed) = failing(number, for_good, || empty.boot(&state).map(drop));
+            if failed == 0 {
+                assert_eq!(booted, Ok(()));
+                assert!(number > 5);
+                break;
+            }
+            let error = HotplugError::Frames { block: 0, error: booted.expect_err("an allocation failed") };
+            assert_eq!(error.errno(), Errno::Nomem, "allocation {number}: {error}");
+        }
+    }
+}
+
+/// A pointer to a state is made by the first who looks at it, and is the same for all others.
+#[test]
+fn everybody_looks_at_one_state() {
+    let running = running();
+    let one = running.state();
+    assert!(Arc::ptr_eq(&one, &running.state()));
+    let change = running.apply(&Operation::Online { block: 2, to: OnlineTo::Movable }).unwrap();
+    let other = running.state();
+    assert!(!Arc::ptr_eq(&one, &other) && Arc::ptr_eq(&other, &running.state()));
+    let lists: Shared<Zonelists> = change.rebuilt.unwrap().lists;
+    assert_eq!(*lists, *other.lists());
+}
