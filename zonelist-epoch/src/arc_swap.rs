@@ -33,7 +33,10 @@ use std::{marker::PhantomData, sync::Arc};
 use ::arc_swap::Guard;
 use zonelist_core::{
     Lists, Locked, NodeId, Request, SlotFilter, SlotWalk, Slots, Spin, Zoneref,
-    publish::{Allocates, At, Facts, Grace, Guarantee, Progress, PublishError, Reclaim, Scheme, StalledReader, Writer},
+    publish::{
+        Allocates, At, Facts, Grace, Guarantee, Progress, PublishError, Reclaim, Scheme, StalledReader, WaitError,
+        Writer,
+    },
     sync::Backoff,
 };
 
@@ -155,12 +158,13 @@ impl Scheme for ArcSwap {
 }
 
 impl Reclaim for ArcSwap {
-    fn synchronize(&self, _: &mut Writer<'_>) {
+    fn synchronize(&self, _: &mut Writer<'_>) -> Result<(), WaitError> {
         let copy = Version::clone(&self.current.load());
         self.replace(Arc::new(copy));
         let mut backoff = Backoff::default();
         while !self.free() {
             backoff.wait();
         }
+        Ok(())
     }
 }

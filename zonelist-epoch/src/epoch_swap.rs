@@ -15,7 +15,8 @@
 //! a thread-local.
 
 use std::{
-    mem,
+    mem::{self, ManuallyDrop},
+    ptr,
     sync::{
         Arc,
         atomic::{
@@ -29,7 +30,8 @@ use crossbeam_epoch::{Atomic, Collector, Guard, LocalHandle, Owned};
 use zonelist_core::{
     Lists, NodeId, Request, SlotFilter, SlotWalk, Slots, Zoneref,
     publish::{
-        Allocates, At, Facts, Grace, Guarantee, Progress, PublishError, Reclaim, Scheme, StalledReader, Walk, Writer,
+        Allocates, At, Facts, Grace, Guarantee, Progress, PublishError, Reclaim, Scheme, StalledReader, WaitError,
+        Walk, Writer,
     },
     sync::{Backoff, Track, fault},
 };
@@ -80,6 +82,25 @@ impl Drop for EpochSwap {
     }
 }
 
+/// A reader as the collector knows it.
+#[derive(Debug)]
+pub struct Participant(LocalHandle);
+
+impl Drop for Participant {
+    /// Drops what was leaked of the reader's guards, or the collector would free nothing any more, and a grace period
+    /// would never end.
+    fn drop(&mut self) {
+        if self.0.is_pinned() {
+            let guard = ManuallyDrop::new(self.0.pin());
+            while self.0.is_pinned() {
+                // SAFETY: guards of one handle are all the same pointer, and the collector counts them. No pin outlives
+                // its reader, so that those it still counts, but for ours, were leaked: each is dropped once here.
+                drop(unsafe { ptr::read(&raw const *guard) });
+            }
+        }
+    }
+}
+
 /// A pinned version.
 #[derive(Debug)]
 pub struct Pin {
@@ -127,13 +148,13 @@ impl Scheme for EpochSwap {
         no_alloc: false,
     };
     const GRACE: Grace = Grace::None;
-    type Local = LocalHandle;
+    type Local = Participant;
     type Filter = SlotFilter;
     type Pinned<'g> = Pin;
     type Walk<'w> = EpochWalk<'w>;
 
-    fn local(&self) -> LocalHandle {
-        self.collector.register()
+    fn local(&self) -> Participant {
+        Participant(self.collector.register())
     }
 
     fn filter(&self, request: &Request) -> SlotFilter {
@@ -141,14 +162,14 @@ impl Scheme for EpochSwap {
     }
 
     #[inline(always)]
-    fn pin<'g>(&'g self, local: &'g LocalHandle, _: At<'g, Self>) -> Pin {
-        let guard = local.pin();
+    fn pin<'g>(&'g self, local: &'g Participant, _: At<'g, Self>) -> Pin {
+        let guard = local.0.pin();
         // Acquire: pairs with the release half of the swap in `publish`.
         let version = self.current.load(Acquire, &guard).as_raw();
         if fault("epoch: reader unpinned") {
             // For a moment, in which nothing holds what was found.
             drop(guard);
-            return Pin { version, _guard: local.pin() };
+            return Pin { version, _guard: local.0.pin() };
         }
         Pin { version, _guard: guard }
     }
@@ -187,7 +208,7 @@ impl Scheme for EpochSwap {
 }
 
 impl Reclaim for EpochSwap {
-    fn synchronize(&self, _: &mut Writer<'_>) {
+    fn synchronize(&self, _: &mut Writer<'_>) -> Result<(), WaitError> {
         let local = self.collector.register();
         let over = Arc::new(AtomicBool::new(false));
         let signal = Arc::clone(&over);
@@ -199,5 +220,6 @@ impl Reclaim for EpochSwap {
             local.pin().flush();
             backoff.wait();
         }
+        Ok(())
     }
 }

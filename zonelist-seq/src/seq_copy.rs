@@ -33,6 +33,7 @@ use seqlock::SeqLock;
 use zonelist_core::{
     Capacity, Lists, MAX_NODES, NodeId, Request, Scope, SlotFilter, ZoneId, Zoneref,
     publish::{Allocates, At, Facts, Grace, Guarantee, Progress, PublishError, Scheme, StalledReader, Walk, Writer},
+    sync::atomic::{AtomicUsize, Ordering::Relaxed},
 };
 
 /// A sequence lock around each list, of up to `ZONES` zones.
@@ -53,6 +54,8 @@ pub struct SeqCopy<const ZONES: usize> {
     lists: Box<[List<ZONES>]>,
     /// What a node without lists has: copied like all others, as a choice of two copies would cost as much as a third.
     empty: Box<List<ZONES>>,
+    /// No bit is set, or all are if a lock of some list is held for ever: then every list is the empty one.
+    cut: AtomicUsize,
 }
 
 type List<const ZONES: usize> = SeqLock<[Option<Zoneref>; ZONES]>;
@@ -76,7 +79,7 @@ impl<const ZONES: usize> SeqCopy<ZONES> {
     pub fn new(nodes: usize) -> Self {
         const { assert!(ZONES <= ZoneId::LIMIT, "no list can have so many zones") };
         let (lists, empty) = (nodes.min(MAX_NODES) * SCOPES.len(), || SeqLock::new([None; ZONES]));
-        Self { lists: repeat_with(empty).take(lists).collect(), empty: Box::new(empty()) }
+        Self { lists: repeat_with(empty).take(lists).collect(), empty: Box::new(empty()), cut: AtomicUsize::new(0) }
     }
 
     /// What it has room for.
@@ -158,7 +161,7 @@ impl<const ZONES: usize> Scheme for SeqCopy<ZONES> {
     #[inline(always)]
     fn walk<'w, 'g: 'w>(scheme: &'w &'g Self, node: NodeId, filter: &'w SlotFilter) -> CopyWalk<'w, ZONES> {
         let list = node.index() * SCOPES.len() + usize::from(filter.scope() == SCOPES[1]);
-        let list = scheme.lists.get(list).unwrap_or(&scheme.empty);
+        let list = scheme.lists.get(list | scheme.cut.load(Relaxed)).unwrap_or(&scheme.empty);
         let zones = if ZONES <= INLINE { list.read() } else { out_of_line(list) };
         CopyWalk { zones, next: 0, filter }
     }
@@ -175,5 +178,12 @@ impl<const ZONES: usize> Scheme for SeqCopy<ZONES> {
             }
         }
         Ok(())
+    }
+
+    /// A list whose lock is held for ever could not be copied.
+    fn cut_short(&self) {
+        if self.lists.iter().any(|list| list.try_lock_write().is_none()) {
+            self.cut.store(usize::MAX, Relaxed);
+        }
     }
 }

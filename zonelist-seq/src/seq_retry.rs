@@ -148,4 +148,14 @@ impl<T: Storage<Word = Slot> + Sync> Scheme for SeqRetry<T> {
         self.sequence.store(after, Release);
         Ok(rewritten?)
     }
+
+    /// Amid a rewriting every list is emptied, or each walk would be told to retry.
+    fn cut_short(&self) {
+        let sequence = self.sequence.load(Relaxed);
+        if sequence % 2 == 1 {
+            let emptied = self.table.rewrite(Lists::EMPTY);
+            debug_assert!(emptied.is_ok(), "{emptied:?}");
+            self.sequence.store(sequence.wrapping_add(1), Release);
+        }
+    }
 }

@@ -141,7 +141,7 @@ impl Visitor for Endurance<'_> {
         })?;
         Ok(Outcome {
             counts,
-            left: ground.left(),
+            left: ground.left()?,
             pages_doubled: ground.owners.doubled(),
             first_doubled: ground.owners.first_doubled(),
         })

@@ -127,7 +127,7 @@ impl Visitor for Storm<'_> {
             let counts = ends.try_fold(Counts::default(), |sum, one| Ok::<_, StormError>(sum + one?));
             Ok::<_, StormError>((counts?, walks?))
         })?;
-        let (migrations, pages_lost) = (ground.migrations(), ground.lost());
+        let (migrations, pages_lost) = (ground.migrations(), ground.lost()?);
         Ok(Outcome { counts: Counts { migrations, pages_lost, ..counts }, walks })
     }
 }

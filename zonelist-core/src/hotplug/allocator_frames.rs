@@ -8,9 +8,9 @@ use core::ops::Range;
 
 use super::{Backing, Frames, FramesError, Limit, State, undo::Undo};
 use crate::{
-    Class, Exchange, Local, MAX_ORDER, Marks, Mobility, NodeId, NodeSet, Owners, PAGEBLOCK_FRAMES, Page, PageAllocator,
-    PageRequest, RawLock, Request, SetupError, Spin, Zone, ZoneId, ZoneKind, ZoneMetadata, Zonelists,
-    publish::{Barrier, FullFence, PublishError, Published, ReaderError, Reclaim, Scheme},
+    Class, Exchange, Local, Locked, MAX_ORDER, Marks, Mobility, NodeId, NodeSet, Owners, PAGEBLOCK_FRAMES, Page,
+    PageAllocator, PageRequest, RawLock, Request, SetupError, Spin, Zone, ZoneId, ZoneKind, ZoneMetadata, Zonelists,
+    publish::{Barrier, FullFence, NotRetired, PublishError, Published, ReaderError, Reclaim, Scheme},
     sync::{
         Backoff,
         atomic::{AtomicUsize, Ordering::Relaxed},
@@ -88,10 +88,13 @@ pub struct AllocatorFrames<'m, S, B = FullFence, L = Spin, const SEATS: usize = 
     retire: Option<Retire<'m, S, B, SEATS>>,
     /// Of zones whose nodes were removed: those freed, those kept.
     structures: [AtomicUsize; 2],
+    /// To be freed, when a grace period can be waited for again.
+    put_off: Locked<Vec<ZoneMetadata<'m>>>,
 }
 
 /// [`Published::retire`], where the scheme has it.
-type Retire<'m, S, B, const SEATS: usize> = fn(&Published<S, B, SEATS>, Vec<ZoneMetadata<'m>>);
+type Retire<'m, S, B, const SEATS: usize> =
+    fn(&Published<S, B, SEATS>, Vec<ZoneMetadata<'m>>) -> Result<(), NotRetired<Vec<ZoneMetadata<'m>>>>;
 
 /// What became of the metadata of zones whose nodes were removed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -100,6 +103,8 @@ pub struct Structures {
     pub freed: usize,
     /// Kept, so often.
     pub kept: usize,
+    /// Still kept, since the barrier pair failed: to be freed when the next node is removed.
+    pub put_off: usize,
 }
 
 impl<'m, S: Scheme, B: Barrier, L: RawLock + Default, const SEATS: usize> AllocatorFrames<'m, S, B, L, SEATS> {
@@ -133,7 +138,8 @@ impl<'m, S: Scheme, B: Barrier, L: RawLock, const SEATS: usize> AllocatorFrames<
     /// An allocator whose zones the caller has made, and filled.
     pub fn over(allocator: PageAllocator<'m, S, B, L, SEATS>) -> Self {
         let structures = [AtomicUsize::new(0), AtomicUsize::new(0)];
-        Self { allocator, owners: (), backing: (), retire: None, structures }
+        let put_off = Locked::new(Spin::new(), Vec::new());
+        Self { allocator, owners: (), backing: (), retire: None, structures, put_off }
     }
 }
 
@@ -142,14 +148,14 @@ impl<'m, S: Scheme, B: Barrier, L: RawLock, const SEATS: usize, O: Owners, K: Ba
 {
     /// The same, with owners of movable pages.
     pub fn with_owners<P: Owners>(self, owners: P) -> AllocatorFrames<'m, S, B, L, SEATS, P, K> {
-        let Self { allocator, backing, retire, structures, .. } = self;
-        AllocatorFrames { allocator, owners, backing, retire, structures }
+        let Self { allocator, backing, retire, structures, put_off, .. } = self;
+        AllocatorFrames { allocator, owners, backing, retire, structures, put_off }
     }
 
     /// The same, with memory behind its frames.
     pub fn with_backing<J: Backing>(self, backing: J) -> AllocatorFrames<'m, S, B, L, SEATS, O, J> {
-        let Self { allocator, owners, retire, structures, .. } = self;
-        AllocatorFrames { allocator, owners, backing, retire, structures }
+        let Self { allocator, owners, retire, structures, put_off, .. } = self;
+        AllocatorFrames { allocator, owners, backing, retire, structures, put_off }
     }
 
     /// The same, but what is kept for the zones of a node that is removed is freed after a grace period.
@@ -198,7 +204,8 @@ impl<'m, S: Scheme, B: Barrier, L: RawLock, const SEATS: usize, O: Owners, K: Ba
     #[must_use]
     pub fn structures(&self) -> Structures {
         let [freed, kept] = &self.structures;
-        Structures { freed: freed.load(Relaxed), kept: kept.load(Relaxed) }
+        let put_off = self.put_off.with(|metadata| metadata.len());
+        Structures { freed: freed.load(Relaxed), kept: kept.load(Relaxed), put_off }
     }
 
     fn zone(&self, zone: ZoneId) -> Result<&Zone<'m, L>, FramesError> {
@@ -273,18 +280,23 @@ impl<S: Scheme, B: Barrier, L: RawLock, const SEATS: usize, O: Owners, K: Backin
         let blocks = pageblocks(zone, &frames);
         zone.isolate(blocks.clone())?;
         let isolated = Undo::by(|| rejoin(zone, &blocks));
-        self.allocator.without_caches(id, || self.empty(state, zone, &frames, limit))?;
+        self.allocator.without_caches(id, || self.empty(state, zone, &frames, limit))??;
         isolated.keep();
         Ok(())
     }
 
     fn release(&self, id: ZoneId, frames: Range<u64>) {
         let Ok(zone) = self.zone(id) else { return };
+        // Also if the backing panics: else their pageblocks would be out of reach for good.
+        let _rejoined = Undo::by(|| rejoin(zone, &pageblocks(zone, &frames)));
         // They are isolated, so those that were free are.
         if zone.withdraw(frames.clone()).is_ok() {
             self.backing.release(id, frames.clone());
         }
-        rejoin(zone, &pageblocks(zone, &frames));
+    }
+
+    fn operated(&self) {
+        self.allocator.report_put_off();
     }
 
     /// A walk over an old list that comes to such a zone finds under its lock that it has nothing, under any scheme.
@@ -293,9 +305,17 @@ impl<S: Scheme, B: Barrier, L: RawLock, const SEATS: usize, O: Owners, K: Backin
         let zones = self.allocator.zones().iter().filter(|zone| zone.id().node() == node && !zone.is_vacant());
         match self.retire {
             Some(retire) => {
-                let metadata: Vec<_> = zones.filter_map(Zone::vacate).collect();
-                freed.fetch_add(metadata.len(), Relaxed);
-                retire(self.allocator.published(), metadata);
+                let mut metadata = self.put_off.with(core::mem::take);
+                metadata.extend(zones.filter_map(Zone::vacate));
+                let count = metadata.len();
+                match retire(self.allocator.published(), metadata) {
+                    Ok(()) => drop(freed.fetch_add(count, Relaxed)),
+                    // The node is gone all the same. The next publish or drain reports what failed.
+                    Err(NotRetired { garbage, error }) => {
+                        self.put_off.with(|put_off| *put_off = garbage);
+                        self.allocator.published().put_off_report(error);
+                    }
+                }
             }
             None => {
                 kept.fetch_add(zones.count(), Relaxed);
@@ -342,7 +362,7 @@ impl<'a, 'm, S: Scheme, B: Barrier, L: RawLock, const SEATS: usize> Elsewhere<'a
         if nodes.is_empty() {
             nodes.insert(node);
         }
-        Ok(Self { allocator, local: allocator.local()?, node, nodes, class: None })
+        Ok(Self { allocator, local: allocator.local()?.putting_off_low(), node, nodes, class: None })
     }
 }
 

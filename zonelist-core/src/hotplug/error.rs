@@ -48,6 +48,12 @@ pub enum HotplugError {
     NoSuchSetting { name: alloc::string::String },
     #[error("vm.{name}: {value}; expected {expected}")]
     Setting { name: alloc::string::String, value: alloc::string::String, expected: &'static str },
+    #[error("another operation is under way; expected none, or a caller that waits for it")]
+    Operating,
+    #[error("the operation is called from within another one, by its own thread; expected it behind that")]
+    Nested,
+    #[error("an operation was cut short by a fork; expected `RunningMachine::prepare_fork` before the fork")]
+    Forked,
     #[error(transparent)]
     Publish(#[from] PublishError),
 }
@@ -58,6 +64,7 @@ pub enum HotplugError {
 pub enum Errno {
     Noent,
     Intr,
+    Io,
     Again,
     Nomem,
     Busy,
@@ -77,6 +84,7 @@ impl Errno {
         match self {
             Self::Noent => 2,
             Self::Intr => 4,
+            Self::Io => 5,
             Self::Again => 11,
             Self::Nomem => 12,
             Self::Busy => 16,
@@ -91,6 +99,7 @@ impl Errno {
         match self {
             Self::Noent => "ENOENT",
             Self::Intr => "EINTR",
+            Self::Io => "EIO",
             Self::Again => "EAGAIN",
             Self::Nomem => "ENOMEM",
             Self::Busy => "EBUSY",
@@ -107,6 +116,7 @@ impl FramesError {
             Self::InUse { why: Stop::Cancelled, .. } => Errno::Intr,
             Self::InUse { why: Stop::AtOnce, .. } | Self::Pinned { .. } => Errno::Busy,
             Self::Range(RangeError::Isolation { .. }) => Errno::Busy,
+            Self::Barrier(_) => Errno::Io,
             Self::Range(RangeError::Outside { .. } | RangeError::Unaligned { .. }) => Errno::Inval,
             _ => Errno::Nomem,
         }
@@ -141,9 +151,12 @@ impl HotplugError {
             | Self::BlockInUse { .. }
             | Self::NodeInUse { .. }
             | Self::LastCpu { .. }
+            | Self::Operating
+            | Self::Nested
             | Self::Publish(PublishError::Busy) => Errno::Busy,
             Self::BlockExists { .. } | Self::NodeExists { .. } => Errno::Exist,
             Self::Publish(PublishError::Capacity(_) | PublishError::NoPlace { .. }) => Errno::Nomem,
+            Self::Forked | Self::Publish(PublishError::Barrier(_) | PublishError::Forked) => Errno::Io,
         }
     }
 }

@@ -77,6 +77,7 @@ mod backing;
 mod block;
 mod blocks_on_off;
 mod error;
+mod fork;
 mod frames;
 mod limit;
 mod min_free;
@@ -91,6 +92,7 @@ pub use allocator_frames::{AllocatorFrames, Structures};
 pub use backing::{Backing, BackingError};
 pub use block::{Block, BlockState, Blocks, BlocksError};
 pub use error::{Errno, HotplugError};
+pub use fork::PreparedMachineFork;
 pub use frames::{Frames, FramesError};
 #[cfg(feature = "std")]
 pub use limit::Until;

@@ -3,7 +3,14 @@
 use alloc::sync::Arc;
 
 use super::{Change, Frames, HotplugError, Limit, Moved, Operation, State, undo::Undo};
-use crate::{Locked, RawLock, Spin, publish::PublishError, sync::fault};
+use crate::{
+    Locked, RawLock, Spin,
+    publish::PublishError,
+    sync::{
+        fault, this_thread,
+        unmodelled::{AtomicBool, AtomicUsize, Ordering::Relaxed},
+    },
+};
 
 /// A machine whose memory comes and goes while readers walk its zonelists.
 ///
@@ -12,14 +19,22 @@ use crate::{Locked, RawLock, Spin, publish::PublishError, sync::fault};
 /// [`RunningMachine::state`] wait for a pointer to be copied, at most. Neither an operation nor `state` is for interrupts: `L` is held
 /// while pages are moved, so a kernel takes a lock that sleeps.
 ///
+/// What is called within an operation, such as a mover of pages, may not do another one, which is refused.
+/// What [`PageAllocator::on_low`](crate::PageAllocator::on_low) calls may: of what an operation itself
+/// allocates, that call comes behind the operation.
+///
 /// `F` publishes the lists and hands out the pages.
 #[derive(Debug)]
 pub struct RunningMachine<F, L = Spin> {
-    frames: F,
+    pub(super) frames: F,
     /// Held throughout an operation.
-    operating: Locked<(), L>,
+    pub(super) operating: Locked<(), L>,
+    /// The thread that has an operation under way; 0 for none, or where threads can't be told apart.
+    operator: AtomicUsize,
+    /// Whether a fork has cut an operation short.
+    pub(super) forked: AtomicBool,
     /// Held for no longer than it takes to copy or replace the pointer.
-    current: Locked<Arc<State>, L>,
+    pub(super) current: Locked<Arc<State>, L>,
 }
 
 impl<F: Frames> RunningMachine<F> {
@@ -40,7 +55,8 @@ impl<F: Frames, L: RawLock> RunningMachine<F, L> {
     pub fn with_locks(state: State, frames: F, [operating, current]: [L; 2]) -> Result<Self, PublishError> {
         frames.set_marks(&state);
         frames.publish(state.lists())?;
-        Ok(Self { frames, operating: Locked::new(operating, ()), current: Locked::new(current, Arc::new(state)) })
+        let (operating, current) = (Locked::new(operating, ()), Locked::new(current, Arc::new(state)));
+        Ok(Self { frames, operating, operator: AtomicUsize::new(0), forked: AtomicBool::new(false), current })
     }
 
     /// The machine as it is: sizes, marks, reserves and all else of one state.
@@ -52,37 +68,72 @@ impl<F: Frames, L: RawLock> RunningMachine<F, L> {
         self.current.with(|state| Arc::clone(state))
     }
 
-    /// Does an operation, and returns what it changed once all of it is published. Waits for no page that is in use.
+    /// Does an operation, and returns what it changed once all of it is published. Waits for no page that is in use,
+    /// but for operations that other threads have under way; and as publishing does, for readers where the scheme has to.
     ///
     /// # Errors
-    /// See [`State::after`]; also what `F` says, see [`Frames`]. The machine is then as it was.
+    /// See [`State::after`]; also what `F` says, see [`Frames`]. The machine is then as it was. An operation from
+    /// within another one, by the same thread, is [`HotplugError::Nested`]; without the feature `std` threads can't
+    /// be told apart, and it waits for ever.
     pub fn apply(&self, operation: &Operation) -> Result<Change, HotplugError> {
         self.apply_within(operation, &mut ())
     }
 
-    /// The same, but waits for pages in use, if a block goes off line, for as long as the limit says.
+    /// The same, unless another operation is under way. Still waits for readers, where publishing has to.
+    ///
+    /// # Errors
+    /// As for [`RunningMachine::apply`], or [`HotplugError::Operating`].
+    pub fn try_apply(&self, operation: &Operation) -> Result<Change, HotplugError> {
+        self.may_operate()?;
+        let tried = self.operating.try_with(|()| self.operate(operation, &mut ()));
+        let outcome = tried.ok_or(HotplugError::Operating)?;
+        self.frames.operated();
+        outcome
+    }
+
+    /// The same as [`RunningMachine::apply`], but waits for pages in use, if a block goes off line, for as long as the
+    /// limit says.
     ///
     /// Other operations wait meanwhile.
     ///
     /// # Errors
     /// As for [`RunningMachine::apply`].
     pub fn apply_within(&self, operation: &Operation, limit: &mut dyn Limit) -> Result<Change, HotplugError> {
-        self.operating.with(|()| {
-            let before = self.state();
-            let (after, change) = before.after(operation)?;
-            match &change.moved {
-                Some(moved) if moved.online => self.bring(&before, after, &change, moved)?,
-                Some(moved) => self.remove(&before, after, &change, moved, limit)?,
-                None => {
-                    self.publish(&change)?;
-                    self.replace(Arc::new(after));
-                }
+        self.may_operate()?;
+        let outcome = self.operating.with(|()| self.operate(operation, limit));
+        self.frames.operated();
+        outcome
+    }
+
+    /// Says that no thread has an operation under way.
+    pub(super) fn forget_operator(&self) {
+        self.operator.store(0, Relaxed);
+    }
+
+    fn may_operate(&self) -> Result<(), HotplugError> {
+        if this_thread().is_some_and(|this| this == self.operator.load(Relaxed)) {
+            return Err(HotplugError::Nested);
+        }
+        if self.forked.load(Relaxed) { Err(HotplugError::Forked) } else { Ok(()) }
+    }
+
+    /// With the lock of operations held.
+    fn operate(&self, operation: &Operation, limit: &mut dyn Limit) -> Result<Change, HotplugError> {
+        let _operator = Operator::new(&self.operator);
+        let before = self.state();
+        let (after, change) = before.after(operation)?;
+        match &change.moved {
+            Some(moved) if moved.online => self.bring(&before, after, &change, moved)?,
+            Some(moved) => self.remove(&before, after, &change, moved, limit)?,
+            None => {
+                self.publish(&change)?;
+                self.replace(Arc::new(after));
             }
-            if let Operation::RemoveNode(node) = *operation {
-                self.frames.forget(node);
-            }
-            Ok(change)
-        })
+        }
+        if let Operation::RemoveNode(node) = *operation {
+            self.frames.forget(node);
+        }
+        Ok(change)
     }
 
     /// Who publishes the lists and hands out the pages.
@@ -126,8 +177,10 @@ impl<F: Frames, L: RawLock> RunningMachine<F, L> {
         }
         self.publish(change)?;
         taken.keep();
+        // The lists are without the zone: from here on the operation is done, also if the next step panics.
+        let after = Arc::new(after);
+        let _done = Undo::by(|| self.replace(Arc::clone(&after)));
         self.frames.release(zone, frames.clone());
-        self.replace(Arc::new(after));
         Ok(())
     }
 
@@ -142,5 +195,22 @@ impl<F: Frames, L: RawLock> RunningMachine<F, L> {
         self.frames.set_marks(&next);
         // The one before is dropped outside of the lock: it may be the last of it.
         drop(self.current.with(|state| core::mem::replace(state, next)));
+    }
+}
+
+/// The thread that has an operation under way, until this goes.
+struct Operator<'o>(&'o AtomicUsize);
+
+impl<'o> Operator<'o> {
+    fn new(operator: &'o AtomicUsize) -> Self {
+        // Only the thread itself finds its own number there, so that nothing is ordered by it.
+        operator.store(this_thread().unwrap_or(0), Relaxed);
+        Self(operator)
+    }
+}
+
+impl Drop for Operator<'_> {
+    fn drop(&mut self) {
+        self.0.store(0, Relaxed);
     }
 }

@@ -47,9 +47,14 @@
 mod allocator;
 mod cache;
 mod class;
+mod drain;
 mod failure;
+mod fork;
 mod local;
+mod low;
 mod movable;
+mod movable_fork;
+mod non_blocking;
 mod owners;
 mod page;
 mod pool;
@@ -60,8 +65,12 @@ pub use allocator::PageAllocator;
 pub use cache::PageCache;
 pub use class::{Class, OrderError, PageRequest};
 pub use failure::{Failure, OutOfMemory, Refusal};
+#[cfg(feature = "alloc")]
+pub use fork::PreparedAllocatorFork;
 pub use local::Local;
 pub use movable::{Handle, HandleError, Held, Movable, Movables, NoRoom};
+pub use movable_fork::PreparedMovablesFork;
+pub use non_blocking::{TryAllocError, TryFreeError};
 pub use owners::{Exchange, MoveError, Mover, Owners, Pinned};
 pub use page::Page;
 pub use pool::SetupError;

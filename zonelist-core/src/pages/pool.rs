@@ -5,7 +5,7 @@ use alloc::boxed::Box;
 use core::ops::Deref;
 
 use super::cache::PageCache;
-use crate::{RawLock, Zone, ZoneError, ZoneId};
+use crate::{RawLock, Zone, ZoneError, ZoneId, sync::unmodelled::AtomicBool};
 
 /// Things that are never moved: in memory that the caller gave, or on the heap.
 #[derive(Debug)]
@@ -74,6 +74,8 @@ pub(super) struct Pool<'m, L> {
     /// Seat by seat, a cache for each zone.
     caches: Store<'m, PageCache>,
     pub(super) on_low: Option<fn(ZoneId, usize)>,
+    /// Whether some zone has a call of that due.
+    pub(super) low_unreported: AtomicBool,
 }
 
 impl<'m, L: RawLock> Pool<'m, L> {
@@ -104,7 +106,7 @@ impl<'m, L: RawLock> Pool<'m, L> {
 
     /// Of parts that were checked.
     pub(super) fn new(zones: Store<'m, Zone<'m, L>>, slots: Store<'m, u16>, caches: Store<'m, PageCache>) -> Self {
-        Self { zones, slots, caches, on_low: None }
+        Self { zones, slots, caches, on_low: None, low_unreported: AtomicBool::new(false) }
     }
 
     /// Where a zone is: below the number of zones.

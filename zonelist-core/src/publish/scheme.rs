@@ -1,6 +1,6 @@
 //! The trait that every publication scheme implements.
 
-use super::{At, Facts, PublishError, Writer};
+use super::{At, Facts, PublishError, WaitError, Writer};
 use crate::{Lists, NodeId, Request, ZoneId, Zoneref};
 
 /// Where a reader has to be while it walks, for the scheme's writer to know of it.
@@ -114,6 +114,14 @@ pub trait Scheme: Sync + Sized {
     /// # Errors
     /// Whatever is wrong, readers then go on to see the version before.
     fn publish(&self, next: Lists<'_>, writer: &mut Writer<'_>) -> Result<(), PublishError>;
+
+    /// In the child of a fork that cut a publish short: puts in order what that has left, so that walks end.
+    ///
+    /// The publisher never goes on, and there is no other. Walks from now on may show the version before or behind that
+    /// publish, or that every list is empty; under [`Guarantee::Racy`](super::Guarantee::Racy) also what they
+    /// might have shown amid it. Readers of this thread may be within a guard. By default nothing is done, which
+    /// is enough where [`Facts::after_fork`] holds.
+    fn cut_short(&self) {}
 }
 
 /// One pass over the zonerefs of one list that a request admits, lazy: an allocation served by the
@@ -143,5 +151,8 @@ pub trait Membership: Scheme {
 /// A scheme that can tell when all walks over older versions have ended.
 pub trait Reclaim: Scheme {
     /// Returns once every walk that began before the call has ended: a grace period.
-    fn synchronize(&self, writer: &mut Writer<'_>);
+    ///
+    /// # Errors
+    /// That can't be told, since the barrier pair failed.
+    fn synchronize(&self, writer: &mut Writer<'_>) -> Result<(), WaitError>;
 }
