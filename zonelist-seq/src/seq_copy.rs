@@ -33,7 +33,7 @@ use seqlock::SeqLock;
 use zonelist_core::{
     Capacity, Lists, MAX_NODES, NodeId, Request, Scope, SlotFilter, ZoneId, Zoneref,
     publish::{Allocates, At, Facts, Grace, Guarantee, Progress, PublishError, Scheme, StalledReader, Walk, Writer},
-    sync::atomic::{AtomicUsize, Ordering::Relaxed},
+    sync::CutSlice,
 };
 
 /// A sequence lock around each list, of up to `ZONES` zones.
@@ -50,12 +50,11 @@ use zonelist_core::{
 /// ```
 #[derive(Debug)]
 pub struct SeqCopy<const ZONES: usize> {
-    /// Of each node the fallback list, and the this-node list; nothing stands behind a list's end.
-    lists: Box<[List<ZONES>]>,
+    /// Of each node the fallback list, and the this-node list; nothing stands behind a list's end. Cut off if a lock
+    /// of some list is held for ever.
+    lists: CutSlice<List<ZONES>>,
     /// What a node without lists has: copied like all others, as a choice of two copies would cost as much as a third.
     empty: Box<List<ZONES>>,
-    /// No bit is set, or all are if a lock of some list is held for ever: then every list is the empty one.
-    cut: AtomicUsize,
 }
 
 type List<const ZONES: usize> = SeqLock<[Option<Zoneref>; ZONES]>;
@@ -79,13 +78,13 @@ impl<const ZONES: usize> SeqCopy<ZONES> {
     pub fn new(nodes: usize) -> Self {
         const { assert!(ZONES <= ZoneId::LIMIT, "no list can have so many zones") };
         let (lists, empty) = (nodes.min(MAX_NODES) * SCOPES.len(), || SeqLock::new([None; ZONES]));
-        Self { lists: repeat_with(empty).take(lists).collect(), empty: Box::new(empty()), cut: AtomicUsize::new(0) }
+        Self { lists: repeat_with(empty).take(lists).collect(), empty: Box::new(empty()) }
     }
 
     /// What it has room for.
     #[must_use]
     pub fn capacity(&self) -> Capacity {
-        let nodes = self.lists.len() / SCOPES.len();
+        let nodes = self.lists.all().len() / SCOPES.len();
         Capacity::new(nodes, ZONES).unwrap_or_else(|| unreachable!("`new` makes no more than there can be"))
     }
 }
@@ -161,14 +160,14 @@ impl<const ZONES: usize> Scheme for SeqCopy<ZONES> {
     #[inline(always)]
     fn walk<'w, 'g: 'w>(scheme: &'w &'g Self, node: NodeId, filter: &'w SlotFilter) -> CopyWalk<'w, ZONES> {
         let list = node.index() * SCOPES.len() + usize::from(filter.scope() == SCOPES[1]);
-        let list = scheme.lists.get(list | scheme.cut.load(Relaxed)).unwrap_or(&scheme.empty);
+        let list = scheme.lists.get(list).unwrap_or(&scheme.empty);
         let zones = if ZONES <= INLINE { list.read() } else { out_of_line(list) };
         CopyWalk { zones, next: 0, filter }
     }
 
     fn publish(&self, next: Lists<'_>, _: &mut Writer<'_>) -> Result<(), PublishError> {
         self.capacity().check(next)?;
-        for (pair, node) in self.lists.chunks(SCOPES.len()).zip((0..).map_while(NodeId::new)) {
+        for (pair, node) in self.lists.all().chunks(SCOPES.len()).zip((0..).map_while(NodeId::new)) {
             for (list, scope) in pair.iter().zip(SCOPES) {
                 let entries = next.of(node, scope);
                 let mut zones = list.lock_write();
@@ -182,8 +181,8 @@ impl<const ZONES: usize> Scheme for SeqCopy<ZONES> {
 
     /// A list whose lock is held for ever could not be copied.
     fn cut_short(&self) {
-        if self.lists.iter().any(|list| list.try_lock_write().is_none()) {
-            self.cut.store(usize::MAX, Relaxed);
+        if self.lists.all().iter().any(|list| list.try_lock_write().is_none()) {
+            self.lists.cut();
         }
     }
 }

@@ -23,8 +23,13 @@ pub(crate) mod unmodelled {
     pub(crate) use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
 }
 
+#[cfg(feature = "alloc")]
+mod cut;
 #[cfg(loom)]
 pub mod traced;
+
+#[cfg(feature = "alloc")]
+pub use cut::CutSlice;
 
 /// A number that no other living thread has, and never 0. `None` without `std`, where threads have no names.
 #[cfg(feature = "alloc")]
