@@ -15,8 +15,8 @@
 use crate::{
     Lists, NodeId, Request, Slot, SlotFilter, SlotWalk, Slots, Storage, Zoneref,
     publish::{
-        Allocates, At, Facts, Grace, Guarantee, Progress, PublishError, Reclaim, Scheme, StalledReader, WaitError,
-        Walk, Writer,
+        Allocates, At, Facts, Forked, Grace, Guarantee, Progress, PublishError, Reclaim, Scheme, StalledReader,
+        WaitError, Walk, Writer,
     },
     sync::{
         Track, const_fn,
@@ -64,8 +64,8 @@ impl<T: Storage<Word = Slot>> Gated<T> {
 
     /// Every list is empty, if the rewriting of the table was cut short. Nobody is within a walk then: it had
     /// been waited for that.
-    fn cut_short(&self) {
-        if self.rewriting.swap(false, SeqCst) {
+    fn forked(&self, fork: Forked) {
+        if fork.publish && self.rewriting.swap(false, SeqCst) {
             let emptied = self.slots.rewrite(Lists::EMPTY);
             debug_assert!(emptied.is_ok(), "{emptied:?}");
         }
@@ -165,8 +165,8 @@ impl<T: Storage<Word = Slot> + Sync> Scheme for StopWorld<T> {
         self.0.rewrite(next, writer)
     }
 
-    fn cut_short(&self) {
-        self.0.cut_short();
+    fn forked(&self, fork: Forked) {
+        self.0.forked(fork);
     }
 }
 
@@ -267,7 +267,7 @@ impl<T: Storage<Word = Slot> + Sync> Scheme for StopWorldPreempted<T> {
         self.0.rewrite(next, writer)
     }
 
-    fn cut_short(&self) {
-        self.0.cut_short();
+    fn forked(&self, fork: Forked) {
+        self.0.forked(fork);
     }
 }

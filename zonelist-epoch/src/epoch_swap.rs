@@ -20,8 +20,8 @@ use std::{
     sync::{
         Arc,
         atomic::{
-            AtomicBool,
-            Ordering::{AcqRel, Acquire, Release},
+            AtomicBool, AtomicUsize,
+            Ordering::{AcqRel, Acquire, Relaxed, Release},
         },
     },
 };
@@ -30,8 +30,8 @@ use crossbeam_epoch::{Atomic, Collector, Guard, LocalHandle, Owned};
 use zonelist_core::{
     Lists, NodeId, Request, SlotFilter, SlotWalk, Slots, Zoneref,
     publish::{
-        Allocates, At, Facts, Grace, Guarantee, Progress, PublishError, Reclaim, Scheme, StalledReader, WaitError,
-        Walk, Writer,
+        Allocates, At, Facts, Forked, Grace, Guarantee, Progress, PublishError, Reclaim, Scheme, StalledReader,
+        WaitError, Walk, Writer,
     },
     sync::{Backoff, Track, fault},
 };
@@ -44,6 +44,10 @@ pub struct EpochSwap {
     collector: Collector,
     /// Never null.
     current: Atomic<Version>,
+    /// How many readers there are.
+    readers: Arc<AtomicUsize>,
+    /// Whether a fork has left some of them behind, which may be pinned for ever.
+    left_behind: AtomicBool,
 }
 
 /// A version: nobody's to write.
@@ -63,7 +67,12 @@ impl EpochSwap {
     /// Every list is empty at first.
     #[must_use]
     pub fn new() -> Self {
-        Self { collector: Collector::new(), current: Atomic::new(Version::new(Lists::EMPTY)) }
+        Self {
+            collector: Collector::new(),
+            current: Atomic::new(Version::new(Lists::EMPTY)),
+            readers: Arc::default(),
+            left_behind: AtomicBool::new(false),
+        }
     }
 }
 
@@ -84,15 +93,19 @@ impl Drop for EpochSwap {
 
 /// A reader as the collector knows it.
 #[derive(Debug)]
-pub struct Participant(LocalHandle);
+pub struct Participant {
+    handle: LocalHandle,
+    readers: Arc<AtomicUsize>,
+}
 
 impl Drop for Participant {
     /// Drops what was leaked of the reader's guards, or the collector would free nothing any more, and a grace period
     /// would never end.
     fn drop(&mut self) {
-        if self.0.is_pinned() {
-            let guard = ManuallyDrop::new(self.0.pin());
-            while self.0.is_pinned() {
+        self.readers.fetch_sub(1, Relaxed);
+        if self.handle.is_pinned() {
+            let guard = ManuallyDrop::new(self.handle.pin());
+            while self.handle.is_pinned() {
                 // SAFETY: guards of one handle are all the same pointer, and the collector counts them. No pin outlives
                 // its reader, so that those it still counts, but for ours, were leaked: each is dropped once here.
                 drop(unsafe { ptr::read(&raw const *guard) });
@@ -154,7 +167,8 @@ impl Scheme for EpochSwap {
     type Walk<'w> = EpochWalk<'w>;
 
     fn local(&self) -> Participant {
-        Participant(self.collector.register())
+        self.readers.fetch_add(1, Relaxed);
+        Participant { handle: self.collector.register(), readers: Arc::clone(&self.readers) }
     }
 
     fn filter(&self, request: &Request) -> SlotFilter {
@@ -163,13 +177,13 @@ impl Scheme for EpochSwap {
 
     #[inline(always)]
     fn pin<'g>(&'g self, local: &'g Participant, _: At<'g, Self>) -> Pin {
-        let guard = local.0.pin();
+        let guard = local.handle.pin();
         // Acquire: pairs with the release half of the swap in `publish`.
         let version = self.current.load(Acquire, &guard).as_raw();
         if fault("epoch: reader unpinned") {
             // For a moment, in which nothing holds what was found.
             drop(guard);
-            return Pin { version, _guard: local.0.pin() };
+            return Pin { version, _guard: local.handle.pin() };
         }
         Pin { version, _guard: guard }
     }
@@ -205,7 +219,17 @@ impl Scheme for EpochSwap {
         guard.flush();
         Ok(())
     }
+
+    /// A reader that is no more may be pinned, and then no grace period ends.
+    fn forked(&self, fork: Forked) {
+        if self.readers.swap(fork.kept, Relaxed) > fork.kept {
+            self.left_behind.store(true, Relaxed);
+        }
+    }
 }
+
+/// How often the collector is asked to get on where a reader may be pinned for ever: many times what it needs.
+const TRIES: usize = 64;
 
 impl Reclaim for EpochSwap {
     fn synchronize(&self, _: &mut Writer<'_>) -> Result<(), WaitError> {
@@ -216,7 +240,13 @@ impl Reclaim for EpochSwap {
         // that are seen by whoever runs it, and by us through this flag.
         local.pin().defer(move || signal.store(true, Release));
         let mut backoff = Backoff::default();
-        while !over.load(Acquire) {
+        for tries in 0.. {
+            if over.load(Acquire) {
+                break;
+            }
+            if tries == TRIES && self.left_behind.load(Relaxed) {
+                return Err(WaitError::Forked);
+            }
             local.pin().flush();
             backoff.wait();
         }

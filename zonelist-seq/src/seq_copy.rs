@@ -32,7 +32,9 @@ use std::iter::repeat_with;
 use seqlock::SeqLock;
 use zonelist_core::{
     Capacity, Lists, MAX_NODES, NodeId, Request, Scope, SlotFilter, ZoneId, Zoneref,
-    publish::{Allocates, At, Facts, Grace, Guarantee, Progress, PublishError, Scheme, StalledReader, Walk, Writer},
+    publish::{
+        Allocates, At, Facts, Forked, Grace, Guarantee, Progress, PublishError, Scheme, StalledReader, Walk, Writer,
+    },
     sync::CutSlice,
 };
 
@@ -180,8 +182,8 @@ impl<const ZONES: usize> Scheme for SeqCopy<ZONES> {
     }
 
     /// A list whose lock is held for ever could not be copied.
-    fn cut_short(&self) {
-        if self.lists.all().iter().any(|list| list.try_lock_write().is_none()) {
+    fn forked(&self, fork: Forked) {
+        if fork.publish && self.lists.all().iter().any(|list| list.try_lock_write().is_none()) {
             self.lists.cut();
         }
     }

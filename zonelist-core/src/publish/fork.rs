@@ -5,7 +5,7 @@
 //! ways out. With [`Published::prepare_fork`] before the fork nobody is amid anything but walks. Without it,
 //! [`Published::after_fork`] in the child cleans up, and says what was lost.
 
-use super::{Barrier, BarrierError, Grace, Published, Reader, Scheme, drains::Revoked};
+use super::{Barrier, BarrierError, Forked, Grace, Published, Reader, Scheme, drains::Revoked};
 use crate::{Spin, lock::Hold};
 
 /// Which handle it is: a [`Reader`] or a [`Local`](crate::Local) that the child of a fork is to keep.
@@ -65,13 +65,16 @@ impl<S: Scheme, B: Barrier, const SEATS: usize> PreparedFork<'_, S, B, SEATS> {
     /// In the parent, or if there was no fork: all goes on.
     pub fn parent(self) {}
 
-    /// In the child: gives up all handles but those to `keep`, which are this thread's.
+    /// In the child: gives up all handles but those to `keep`, which are this thread's. Each is named once, also readers
+    /// of a scheme that needs no slots.
     ///
     /// # Safety
     /// This is the child of a fork that the calling thread made while this was there. Handles that are not kept are
     /// never used again, nor dropped: their threads are no more.
     pub unsafe fn child(self, keep: &[HandleId]) {
-        self.revoked.published().evict_but(keep, |_| ());
+        let published = self.revoked.published();
+        published.evict_but(keep, |_| ());
+        published.scheme.forked(Forked { publish: false, kept: keep.len() });
     }
 }
 
@@ -111,9 +114,10 @@ impl<S: Scheme, B: Barrier, const SEATS: usize> Published<S, B, SEATS> {
     }
 
     /// In the child of a fork that nothing was prepared for: gives up all handles but those to `keep`, which are this
-    /// thread's, and cleans up behind threads that are no more.
+    /// thread's, and cleans up behind threads that are no more. Each handle is named once, also readers of a scheme that
+    /// needs no slots.
     ///
-    /// If one of them was amid a publish, no other is possible. Waits for nobody. An allocator over these lists has
+    /// If one of those threads was amid a publish, no other is possible. Waits for nobody. An allocator over these lists has
     /// [`PageAllocator::after_fork`](crate::PageAllocator::after_fork), which does this too.
     ///
     /// # Safety
@@ -145,8 +149,8 @@ impl<S: Scheme, B: Barrier, const SEATS: usize> Published<S, B, SEATS> {
         losses.publish = unsafe { self.ledger.abandon(|| None) };
         if losses.publish {
             self.trouble.note_fork();
-            self.scheme.cut_short();
         }
+        self.scheme.forked(Forked { publish: losses.publish, kept: keep.len() });
         losses
     }
 

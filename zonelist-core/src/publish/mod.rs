@@ -30,6 +30,6 @@ pub use facts::{Allocates, Facts, Guarantee, Progress, StalledReader};
 pub use fork::{ForkLosses, HandleId, PreparedFork};
 pub use published::{NotRetired, PublishError, Published, Version};
 pub use reader::{Guard, Reader, ReaderError, Torn};
-pub use scheme::{Grace, Membership, Reclaim, Scheme, Walk};
+pub use scheme::{Forked, Grace, Membership, Reclaim, Scheme, Walk};
 pub use seat::At;
 pub use writer::{WaitError, Writer};

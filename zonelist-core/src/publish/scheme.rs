@@ -115,13 +115,25 @@ pub trait Scheme: Sync + Sized {
     /// Whatever is wrong, readers then go on to see the version before.
     fn publish(&self, next: Lists<'_>, writer: &mut Writer<'_>) -> Result<(), PublishError>;
 
-    /// In the child of a fork that cut a publish short: puts in order what that has left, so that walks end.
+    /// In the child of a fork, by its only thread: puts in order what threads have left that are no more, so that walks
+    /// and grace periods end.
     ///
-    /// The publisher never goes on, and there is no other. Walks from now on may show the version before or behind that
-    /// publish, or that every list is empty; under [`Guarantee::Racy`](super::Guarantee::Racy) also what they
-    /// might have shown amid it. Readers of this thread may be within a guard. By default nothing is done, which
-    /// is enough where [`Facts::after_fork`] holds.
-    fn cut_short(&self) {}
+    /// If a publish was cut short it never goes on, and there is no other. Walks from now on may show the version before or
+    /// behind it, or that every list is empty; under [`Guarantee::Racy`](super::Guarantee::Racy) also what they
+    /// might have shown amid it. Readers of this thread may be within a guard; those that are not kept are no more, and
+    /// what they had at [seats](super::Published) is cleared already. By default nothing is done, which is enough where
+    /// [`Facts::after_fork`] holds and grace periods are those of the [`Writer`].
+    fn forked(&self, _fork: Forked) {}
+}
+
+/// What a fork has done to a scheme, as its child sees it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub struct Forked {
+    /// Whether a publish was cut short.
+    pub publish: bool,
+    /// Readers that are kept, those of an allocator's handles included. All others are no more.
+    pub kept: usize,
 }
 
 /// One pass over the zonerefs of one list that a request admits, lazy: an allocation served by the

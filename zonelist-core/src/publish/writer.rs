@@ -41,9 +41,9 @@ pub enum WaitError {
     /// The barrier pair failed, now or behind the swap of an earlier publish: walks may go on unseen.
     #[error(transparent)]
     Barrier(#[from] BarrierError),
-    /// This process is the child of a fork that cut a publish short: see
+    /// This process is the child of a fork that cut a publish short, or left a walk behind that never ends: see
     /// [`Published::after_fork`](super::Published::after_fork).
-    #[error("a publish was cut short by a fork; expected `Published::prepare_fork` before the fork")]
+    #[error("a fork has left a publish or a walk behind; expected neither to be under way then")]
     Forked,
 }
 

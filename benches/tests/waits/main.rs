@@ -1,0 +1,19 @@
+//! What waits for what, where real threads, signals, forks and sandboxes are needed to show it.
+//!
+//! The rest is shown by a deterministic scheduler: `tests/blocking.rs`.
+
+#![cfg(target_os = "linux")]
+
+#[path = "../facts/child.rs"]
+#[allow(dead_code, reason = "each test needs a part of it")]
+mod child;
+mod forks;
+#[path = "../heap/mod.rs"]
+mod heap;
+#[path = "../facts/interrupt.rs"]
+#[allow(dead_code, reason = "each test needs a part of it")]
+mod interrupt;
+mod sandbox;
+mod setup;
+#[cfg(target_arch = "x86_64")]
+mod steps;
