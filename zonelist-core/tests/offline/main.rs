@@ -3,6 +3,7 @@
 #![cfg(not(loom))]
 
 mod backed;
+mod callbacks;
 mod moved;
 mod naive;
 mod nodes;
