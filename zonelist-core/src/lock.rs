@@ -8,7 +8,7 @@ use crate::sync::{
         AtomicBool,
         Ordering::{Acquire, Relaxed, Release},
     },
-    const_fn,
+    const_fn, unmodelled,
 };
 
 /// A kind of lock.
@@ -16,7 +16,11 @@ use crate::sync::{
 /// # Safety
 /// From the return of [`RawLock::lock`], or of a [`RawLock::try_lock`] that had it, to the call of
 /// [`RawLock::unlock`], nobody else has it; and all that was done before an unlock is seen by the
-/// next who has the lock.
+/// next who has the lock. [`RawLock::try_lock`] waits for nobody.
+///
+/// `lock` and `try_lock` may panic as long as the lock is not taken, and what they were called for is then not done.
+/// `unlock` must not. None of the three may use what it locks, and a lock of an allocator's zones must not use
+/// the allocator.
 ///
 /// ```
 /// use core::cell::Cell;
@@ -124,11 +128,20 @@ unsafe impl RawLock for Spin {
 }
 
 /// A value that one at a time may use.
+///
+/// In the child of a fork, a lock whose holder stayed behind is held for ever: what this library locks has calls
+/// for that ([`Published::after_fork`](crate::publish::Published::after_fork) and its like), a lock of one's own has none.
 pub struct Locked<T, L = Spin> {
     raw: L,
+    /// Whether the holder of `raw` was left behind by a fork: then `spare` is the lock.
+    lost: unmodelled::AtomicBool,
+    spare: SpareLock,
     track: Track,
     value: UnsafeCell<T>,
 }
+
+/// A spin lock for the child of a fork. No model has one, so that none need explore it.
+type SpareLock = unmodelled::AtomicBool;
 
 // SAFETY: `with` and `try_with` hand out the value to one at a time, in whichever thread.
 unsafe impl<T: Send, L: Sync> Sync for Locked<T, L> {}
@@ -138,20 +151,21 @@ impl<T, L: RawLock> Locked<T, L> {
         /// Puts the value behind the lock.
         #[must_use]
         pub const fn new(raw: L, value: T) -> Self {
-            Self { raw, track: Track::new(), value: UnsafeCell::new(value) }
+            let (lost, spare) = (unmodelled::AtomicBool::new(false), SpareLock::new(false));
+            Self { raw, lost, spare, track: Track::new(), value: UnsafeCell::new(value) }
         }
     }
 
     /// Waits for the lock and uses the value. A panic gives the lock back.
     #[inline]
     pub fn with<R>(&self, use_it: impl FnOnce(&mut T) -> R) -> R {
-        self.held(self.raw.lock(), use_it)
+        self.held(self.hold(), use_it)
     }
 
     /// Uses the value if nobody else does.
     #[inline]
     pub fn try_with<R>(&self, use_it: impl FnOnce(&mut T) -> R) -> Option<R> {
-        Some(self.held(self.raw.try_lock()?, use_it))
+        Some(self.held(self.try_hold()?, use_it))
     }
 
     /// The value, which nobody else can be using.
@@ -160,11 +174,72 @@ impl<T, L: RawLock> Locked<T, L> {
     }
 
     #[inline]
-    fn held<R>(&self, held: L::Held, use_it: impl FnOnce(&mut T) -> R) -> R {
-        let _unlock = Unlock { raw: &self.raw, held: Some(held) };
+    fn held<R>(&self, _hold: Hold<'_, L>, use_it: impl FnOnce(&mut T) -> R) -> R {
         self.track.write();
-        // SAFETY: the lock is ours until `_unlock` goes.
+        // SAFETY: the lock is ours until `_hold` goes.
         use_it(unsafe { &mut *self.value.get() })
+    }
+
+    /// Waits for the lock, and keeps it for as long as what this returns lives.
+    #[inline]
+    pub(crate) fn hold(&self) -> Hold<'_, L> {
+        if self.is_lost() {
+            return self.hold_spare();
+        }
+        Hold(Holds::Raw { raw: &self.raw, held: Some(self.raw.lock()) })
+    }
+
+    /// The same, if nobody else has the lock.
+    #[inline]
+    fn try_hold(&self) -> Option<Hold<'_, L>> {
+        if self.is_lost() {
+            return self.try_hold_spare();
+        }
+        Some(Hold(Holds::Raw { raw: &self.raw, held: Some(self.raw.try_lock()?) }))
+    }
+
+    #[cold]
+    fn hold_spare(&self) -> Hold<'_, L> {
+        let mut backoff = Backoff::default();
+        loop {
+            match self.try_hold_spare() {
+                Some(hold) => return hold,
+                None => backoff.wait(),
+            }
+        }
+    }
+
+    #[cold]
+    fn try_hold_spare(&self) -> Option<Hold<'_, L>> {
+        // Acquire: pairs with the release in `Hold::drop`.
+        let free = self.spare.compare_exchange(false, true, Acquire, Relaxed).is_ok();
+        free.then(|| Hold(Holds::Spare(&self.spare)))
+    }
+
+    /// Whether a fork has left the lock's holder behind.
+    #[inline]
+    pub(crate) fn is_lost(&self) -> bool {
+        self.lost.load(Relaxed)
+    }
+
+    /// In the child of a fork: if somebody who is no more has the lock, what he may have left half done is replaced, and
+    /// the lock is free. Returns whether that was so.
+    ///
+    /// # Safety
+    /// No other thread of this process uses the lock meanwhile, and whoever holds it never goes on. Where `renew` gives
+    /// no value, the one that is there is whole wherever its holder was stopped. It is not dropped.
+    pub(crate) unsafe fn abandon(&self, renew: impl FnOnce() -> Option<T>) -> bool {
+        let lost = self.try_hold().is_none();
+        if lost {
+            if let Some(value) = renew() {
+                // SAFETY: nobody else uses it, as the caller promises.
+                unsafe { self.value.get().write(value) };
+            }
+            self.spare.store(false, Relaxed);
+            // Release: whoever finds it lost finds the value renewed.
+            self.lost.store(true, Release);
+        }
+        lost
     }
 }
 
@@ -175,17 +250,32 @@ impl<T, L> fmt::Debug for Locked<T, L> {
     }
 }
 
-struct Unlock<'l, L: RawLock> {
-    raw: &'l L,
-    held: Option<L::Held>,
+/// A lock that is held. Given back when this goes.
+pub(crate) struct Hold<'l, L: RawLock>(Holds<'l, L>);
+
+enum Holds<'l, L: RawLock> {
+    Raw { raw: &'l L, held: Option<L::Held> },
+    Spare(&'l SpareLock),
 }
 
-impl<L: RawLock> Drop for Unlock<'_, L> {
+impl<L: RawLock> Drop for Hold<'_, L> {
     #[inline]
     fn drop(&mut self) {
-        if let Some(held) = self.held.take() {
-            // SAFETY: made with the lock held, and dropped once.
-            unsafe { self.raw.unlock(held) };
+        match &mut self.0 {
+            Holds::Raw { raw, held } => {
+                if let Some(held) = held.take() {
+                    // SAFETY: made with the lock held, and dropped once.
+                    unsafe { raw.unlock(held) };
+                }
+            }
+            // Release: pairs with the acquire in `try_hold_spare`.
+            Holds::Spare(spare) => spare.store(false, Release),
         }
+    }
+}
+
+impl<L: RawLock> fmt::Debug for Hold<'_, L> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Hold").finish_non_exhaustive()
     }
 }

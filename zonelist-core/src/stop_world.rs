@@ -15,9 +15,13 @@
 use crate::{
     Lists, NodeId, Request, Slot, SlotFilter, SlotWalk, Slots, Storage, Zoneref,
     publish::{
-        Allocates, At, Facts, Grace, Guarantee, Progress, PublishError, Reclaim, Scheme, StalledReader, Walk, Writer,
+        Allocates, At, Facts, Forked, Grace, Guarantee, Progress, PublishError, Reclaim, Scheme, StalledReader,
+        WaitError, Walk, Writer,
     },
-    sync::{Track, const_fn},
+    sync::{
+        Track, const_fn,
+        unmodelled::{self, Ordering::SeqCst},
+    },
 };
 
 /// The baseline: a gate, a table, and a writer that waits.
@@ -33,22 +37,38 @@ pub struct StopWorld<T>(Gated<T>);
 pub struct Gated<T> {
     slots: Slots<T>,
     memory: Track,
+    /// Whether the table is being rewritten, for a child of a fork to know of.
+    rewriting: unmodelled::AtomicBool,
 }
 
 impl<T> Gated<T> {
     const_fn! {
         const fn new(slots: Slots<T>) -> Self {
-            Self { slots, memory: Track::new() }
+            Self { slots, memory: Track::new(), rewriting: unmodelled::AtomicBool::new(false) }
         }
     }
 }
 
 impl<T: Storage<Word = Slot>> Gated<T> {
     fn rewrite(&self, next: Lists<'_>, writer: &mut Writer<'_>) -> Result<(), PublishError> {
+        // Lists that do not fit are to stop nobody.
+        self.slots.check(next)?;
         writer.stop(|| {
             self.memory.write();
-            Ok(self.slots.rewrite(next)?)
-        })
+            self.rewriting.store(true, SeqCst);
+            let rewritten = self.slots.rewrite(next);
+            self.rewriting.store(false, SeqCst);
+            Ok(rewritten?)
+        })?
+    }
+
+    /// Every list is empty, if the rewriting of the table was cut short. Nobody is within a walk then: it had
+    /// been waited for that.
+    fn forked(&self, fork: Forked) {
+        if fork.publish && self.rewriting.swap(false, SeqCst) {
+            let emptied = self.slots.rewrite(Lists::EMPTY);
+            debug_assert!(emptied.is_ok(), "{emptied:?}");
+        }
     }
 
     #[inline(always)]
@@ -144,11 +164,15 @@ impl<T: Storage<Word = Slot> + Sync> Scheme for StopWorld<T> {
     fn publish(&self, next: Lists<'_>, writer: &mut Writer<'_>) -> Result<(), PublishError> {
         self.0.rewrite(next, writer)
     }
+
+    fn forked(&self, fork: Forked) {
+        self.0.forked(fork);
+    }
 }
 
 impl<T: Storage<Word = Slot> + Sync> Reclaim for StopWorld<T> {
-    fn synchronize(&self, writer: &mut Writer<'_>) {
-        writer.stop(|| ());
+    fn synchronize(&self, writer: &mut Writer<'_>) -> Result<(), WaitError> {
+        writer.stop(|| ())
     }
 }
 
@@ -241,5 +265,9 @@ impl<T: Storage<Word = Slot> + Sync> Scheme for StopWorldPreempted<T> {
 
     fn publish(&self, next: Lists<'_>, writer: &mut Writer<'_>) -> Result<(), PublishError> {
         self.0.rewrite(next, writer)
+    }
+
+    fn forked(&self, fork: Forked) {
+        self.0.forked(fork);
     }
 }

@@ -28,12 +28,21 @@
 //! Models cannot enter the crate. It is checked by stress, and by that the same judge condemns a
 //! scheme of the same shape that frees a version too early, or whose readers do not hold theirs.
 
-use std::{marker::PhantomData, sync::Arc};
+use std::{
+    marker::PhantomData,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed},
+    },
+};
 
 use ::arc_swap::Guard;
 use zonelist_core::{
     Lists, Locked, NodeId, Request, SlotFilter, SlotWalk, Slots, Spin, Zoneref,
-    publish::{Allocates, At, Facts, Grace, Guarantee, Progress, PublishError, Reclaim, Scheme, StalledReader, Writer},
+    publish::{
+        Allocates, At, Facts, Forked, Grace, Guarantee, Progress, PublishError, Reclaim, Scheme, StalledReader,
+        WaitError, Writer,
+    },
     sync::Backoff,
 };
 
@@ -61,6 +70,10 @@ pub struct ArcSwap {
     current: ::arc_swap::ArcSwap<Version>,
     /// Not current any more, and perhaps in use. Only for the writer, so that nobody waits for this lock.
     replaced: Locked<Vec<Arc<Version>>>,
+    /// How many readers there are.
+    readers: Arc<AtomicUsize>,
+    /// Whether a fork has left some of them behind, which may be in a version for ever.
+    left_behind: AtomicBool,
 }
 
 impl ArcSwap {
@@ -70,6 +83,8 @@ impl ArcSwap {
         Self {
             current: ::arc_swap::ArcSwap::from_pointee(Slots::fixed(Lists::EMPTY)),
             replaced: Locked::new(Spin::new(), Vec::new()),
+            readers: Arc::default(),
+            left_behind: AtomicBool::new(false),
         }
     }
 
@@ -97,7 +112,16 @@ impl Default for ArcSwap {
 
 /// A reader's debt slots are made, and are this thread's: not to be sent elsewhere.
 #[derive(Debug)]
-pub struct Slotted(PhantomData<*const ()>);
+pub struct Slotted {
+    readers: Arc<AtomicUsize>,
+    here: PhantomData<*const ()>,
+}
+
+impl Drop for Slotted {
+    fn drop(&mut self) {
+        self.readers.fetch_sub(1, Relaxed);
+    }
+}
 
 /// A version that is held.
 #[derive(Debug)]
@@ -131,7 +155,8 @@ impl Scheme for ArcSwap {
 
     fn local(&self) -> Slotted {
         drop(self.current.load());
-        Slotted(PhantomData)
+        self.readers.fetch_add(1, Relaxed);
+        Slotted { readers: Arc::clone(&self.readers), here: PhantomData }
     }
 
     fn filter(&self, request: &Request) -> SlotFilter {
@@ -152,15 +177,26 @@ impl Scheme for ArcSwap {
         self.replace(Arc::new(Slots::fixed(next)));
         Ok(())
     }
+
+    /// A reader that is no more may be in a version, and then that is never free.
+    fn forked(&self, fork: Forked) {
+        if self.readers.swap(fork.kept, Relaxed) > fork.kept {
+            self.left_behind.store(true, Relaxed);
+        }
+    }
 }
 
 impl Reclaim for ArcSwap {
-    fn synchronize(&self, _: &mut Writer<'_>) {
+    fn synchronize(&self, _: &mut Writer<'_>) -> Result<(), WaitError> {
         let copy = Version::clone(&self.current.load());
         self.replace(Arc::new(copy));
         let mut backoff = Backoff::default();
         while !self.free() {
+            if self.left_behind.load(Relaxed) {
+                return Err(WaitError::Forked);
+            }
             backoff.wait();
         }
+        Ok(())
     }
 }

@@ -17,7 +17,10 @@
 
 use zonelist_core::{
     Capacity, Lists, NodeId, Request, Slot, SlotFilter, Twin, TwinWalk, Twins,
-    publish::{Allocates, At, Facts, Grace, Guarantee, Progress, PublishError, Reclaim, Scheme, StalledReader, Writer},
+    publish::{
+        Allocates, At, Facts, Grace, Guarantee, Progress, PublishError, Reclaim, Scheme, StalledReader, WaitError,
+        Writer,
+    },
 };
 
 use crate::grace::replace_settled;
@@ -107,7 +110,7 @@ impl Scheme for AsymmetricEpoch {
 }
 
 impl Reclaim for AsymmetricEpoch {
-    fn synchronize(&self, writer: &mut Writer<'_>) {
-        writer.synchronize();
+    fn synchronize(&self, writer: &mut Writer<'_>) -> Result<(), WaitError> {
+        writer.synchronize()
     }
 }

@@ -15,12 +15,13 @@
 //! a thread-local.
 
 use std::{
-    mem,
+    mem::{self, ManuallyDrop},
+    ptr,
     sync::{
         Arc,
         atomic::{
-            AtomicBool,
-            Ordering::{AcqRel, Acquire, Release},
+            AtomicBool, AtomicUsize,
+            Ordering::{AcqRel, Acquire, Relaxed, Release},
         },
     },
 };
@@ -29,7 +30,8 @@ use crossbeam_epoch::{Atomic, Collector, Guard, LocalHandle, Owned};
 use zonelist_core::{
     Lists, NodeId, Request, SlotFilter, SlotWalk, Slots, Zoneref,
     publish::{
-        Allocates, At, Facts, Grace, Guarantee, Progress, PublishError, Reclaim, Scheme, StalledReader, Walk, Writer,
+        Allocates, At, Facts, Forked, Grace, Guarantee, Progress, PublishError, Reclaim, Scheme, StalledReader,
+        WaitError, Walk, Writer,
     },
     sync::{Backoff, Track, fault},
 };
@@ -42,6 +44,10 @@ pub struct EpochSwap {
     collector: Collector,
     /// Never null.
     current: Atomic<Version>,
+    /// How many readers there are.
+    readers: Arc<AtomicUsize>,
+    /// Whether a fork has left some of them behind, which may be pinned for ever.
+    left_behind: AtomicBool,
 }
 
 /// A version: nobody's to write.
@@ -61,7 +67,12 @@ impl EpochSwap {
     /// Every list is empty at first.
     #[must_use]
     pub fn new() -> Self {
-        Self { collector: Collector::new(), current: Atomic::new(Version::new(Lists::EMPTY)) }
+        Self {
+            collector: Collector::new(),
+            current: Atomic::new(Version::new(Lists::EMPTY)),
+            readers: Arc::default(),
+            left_behind: AtomicBool::new(false),
+        }
     }
 }
 
@@ -77,6 +88,29 @@ impl Drop for EpochSwap {
         // SAFETY: the exclusive borrow says that no reader is left; the pointer is never null, and
         // what it points to was not retired, since only a swap that replaces it does that.
         drop(unsafe { current.into_owned() });
+    }
+}
+
+/// A reader as the collector knows it.
+#[derive(Debug)]
+pub struct Participant {
+    handle: LocalHandle,
+    readers: Arc<AtomicUsize>,
+}
+
+impl Drop for Participant {
+    /// Drops what was leaked of the reader's guards, or the collector would free nothing any more, and a grace period
+    /// would never end.
+    fn drop(&mut self) {
+        self.readers.fetch_sub(1, Relaxed);
+        if self.handle.is_pinned() {
+            let guard = ManuallyDrop::new(self.handle.pin());
+            while self.handle.is_pinned() {
+                // SAFETY: guards of one handle are all the same pointer, and the collector counts them. No pin outlives
+                // its reader, so that those it still counts, but for ours, were leaked: each is dropped once here.
+                drop(unsafe { ptr::read(&raw const *guard) });
+            }
+        }
     }
 }
 
@@ -127,13 +161,14 @@ impl Scheme for EpochSwap {
         no_alloc: false,
     };
     const GRACE: Grace = Grace::None;
-    type Local = LocalHandle;
+    type Local = Participant;
     type Filter = SlotFilter;
     type Pinned<'g> = Pin;
     type Walk<'w> = EpochWalk<'w>;
 
-    fn local(&self) -> LocalHandle {
-        self.collector.register()
+    fn local(&self) -> Participant {
+        self.readers.fetch_add(1, Relaxed);
+        Participant { handle: self.collector.register(), readers: Arc::clone(&self.readers) }
     }
 
     fn filter(&self, request: &Request) -> SlotFilter {
@@ -141,14 +176,14 @@ impl Scheme for EpochSwap {
     }
 
     #[inline(always)]
-    fn pin<'g>(&'g self, local: &'g LocalHandle, _: At<'g, Self>) -> Pin {
-        let guard = local.pin();
+    fn pin<'g>(&'g self, local: &'g Participant, _: At<'g, Self>) -> Pin {
+        let guard = local.handle.pin();
         // Acquire: pairs with the release half of the swap in `publish`.
         let version = self.current.load(Acquire, &guard).as_raw();
         if fault("epoch: reader unpinned") {
             // For a moment, in which nothing holds what was found.
             drop(guard);
-            return Pin { version, _guard: local.pin() };
+            return Pin { version, _guard: local.handle.pin() };
         }
         Pin { version, _guard: guard }
     }
@@ -184,10 +219,20 @@ impl Scheme for EpochSwap {
         guard.flush();
         Ok(())
     }
+
+    /// A reader that is no more may be pinned, and then no grace period ends.
+    fn forked(&self, fork: Forked) {
+        if self.readers.swap(fork.kept, Relaxed) > fork.kept {
+            self.left_behind.store(true, Relaxed);
+        }
+    }
 }
 
+/// How often the collector is asked to get on where a reader may be pinned for ever: many times what it needs.
+const TRIES: usize = 64;
+
 impl Reclaim for EpochSwap {
-    fn synchronize(&self, _: &mut Writer<'_>) {
+    fn synchronize(&self, _: &mut Writer<'_>) -> Result<(), WaitError> {
         let local = self.collector.register();
         let over = Arc::new(AtomicBool::new(false));
         let signal = Arc::clone(&over);
@@ -195,9 +240,16 @@ impl Reclaim for EpochSwap {
         // that are seen by whoever runs it, and by us through this flag.
         local.pin().defer(move || signal.store(true, Release));
         let mut backoff = Backoff::default();
-        while !over.load(Acquire) {
+        for tries in 0.. {
+            if over.load(Acquire) {
+                break;
+            }
+            if tries == TRIES && self.left_behind.load(Relaxed) {
+                return Err(WaitError::Forked);
+            }
             local.pin().flush();
             backoff.wait();
         }
+        Ok(())
     }
 }

@@ -1,6 +1,9 @@
 //! Loom models of the grace-period schemes.
 #![cfg(loom)]
 
+#[path = "models/drains.rs"]
+mod drains;
+
 use std::sync::Arc;
 
 use zonelist_core::{

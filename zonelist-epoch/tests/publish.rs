@@ -8,7 +8,7 @@ use std::{
 
 use zonelist_core::{
     Lists,
-    conformance::{Sample, basics},
+    conformance::{Sample, Unreliable, basics},
     publish::{FullFence, Published, Reader, Scheme},
 };
 use zonelist_epoch::{ArcSwap, EpochSwap};
@@ -25,6 +25,29 @@ fn readers_of_epoch_swap_see_what_is_published() {
 #[test]
 fn concurrent_publishers_of_epoch_swap_lose_no_version() {
     basics::concurrent_publishers_lose_no_version(&epoch_swap());
+}
+
+#[test]
+fn schemes_of_outside_crates_have_no_use_for_the_barrier_pair() {
+    let (epoch, arc) = (Published::<_, Unreliable, 1>::new(EpochSwap::new()), Published::new(ArcSwap::new()));
+    assert_eq!(basics::a_failed_barrier_is_reported(&epoch), 0);
+    basics::a_failed_barrier_retires_nothing(&epoch);
+    let arc: Published<_, Unreliable, 1> = arc;
+    assert_eq!(basics::a_failed_barrier_is_reported(&arc), 0);
+    basics::a_failed_barrier_retires_nothing(&arc);
+}
+
+#[test]
+fn leaked_guards_of_epoch_swap_go_with_their_reader() {
+    let published = epoch_swap();
+    basics::a_leaked_guard_goes_with_its_reader(&published);
+    // Would never end if the collector still had the reader pinned.
+    published.synchronize().unwrap();
+}
+
+#[test]
+fn leaked_guards_of_arc_swap_stop_no_publish() {
+    basics::a_leaked_guard_goes_with_its_reader(&Published::<_, FullFence, 1>::new(ArcSwap::new()));
 }
 
 #[test]

@@ -9,7 +9,7 @@ use std::{
 
 use zonelist_core::{
     Capacity, Lists, NodeId, PageAllocator, PageRequest, Row, Slot, Spin, Zone, ZoneId, ZoneKind, Zoneref,
-    conformance::{Sample, basics},
+    conformance::{Sample, Unreliable, basics},
     publish::{FullFence, PublishError, Published, ReaderError, Scheme, Version},
 };
 use zonelist_epoch::{AsymmetricEpoch, Qsbr};
@@ -54,6 +54,30 @@ fn what_does_not_fit_is_not_published_and_waits_for_nobody() {
     let little = Capacity::new(3, 3).unwrap();
     basics::what_does_not_fit_is_not_published(&asymmetric::<1>(little));
     basics::what_does_not_fit_is_not_published(&qsbr::<1>(little));
+}
+
+/// Behind its swap, a publish looks who is within a walk; if that fails it is for the next call to say so. `Qsbr` looks
+/// only when the next version is to be written.
+#[test]
+fn a_failed_barrier_is_reported() {
+    let published: Published<_, Unreliable, 2> = Published::new(AsymmetricEpoch::boxed(Sample::CAPACITY));
+    assert_eq!(basics::a_failed_barrier_is_reported(&published), 24, "one a publish");
+    let published: Published<_, Unreliable, 2> = Published::new(Qsbr::boxed(Sample::CAPACITY));
+    assert_eq!(basics::a_failed_barrier_is_reported(&published), 23, "one a publish but the first");
+}
+
+#[test]
+fn a_leaked_guard_goes_with_its_reader() {
+    basics::a_leaked_guard_goes_with_its_reader(&asymmetric::<2>(Sample::CAPACITY));
+    basics::a_leaked_guard_goes_with_its_reader(&qsbr::<2>(Sample::CAPACITY));
+}
+
+#[test]
+fn a_failed_barrier_retires_nothing() {
+    let published: Published<_, Unreliable, 1> = Published::new(AsymmetricEpoch::boxed(Sample::CAPACITY));
+    basics::a_failed_barrier_retires_nothing(&published);
+    let published: Published<_, Unreliable, 1> = Published::new(Qsbr::boxed(Sample::CAPACITY));
+    basics::a_failed_barrier_retires_nothing(&published);
 }
 
 #[test]
@@ -203,12 +227,12 @@ fn handles_of_an_allocator_over_qsbr_owe_no_quiescent_point() {
         let page = local.alloc(node, &class).unwrap();
         allocator.published().try_publish(Lists::EMPTY).unwrap();
         assert!(local.alloc(node, &class).is_err());
-        allocator.drain();
+        allocator.drain().unwrap();
         local.free(page).unwrap();
     }
     mem::forget(local);
     allocator.published().try_publish(lists).unwrap();
     // Another reader of the same lists is on line, and that is no matter to who drains.
     let _reader = allocator.published().reader().unwrap();
-    assert_eq!(allocator.without_caches(id, || allocator.zones()[0].free_pages()), 512);
+    assert_eq!(allocator.without_caches(id, || allocator.zones()[0].free_pages()), Ok(512));
 }

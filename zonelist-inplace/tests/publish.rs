@@ -4,7 +4,7 @@
 use zonelist_core::{
     Capacity, Lists, NodeId, NodeSet, Orders, Place, Request, Row, Scope, Slot, Slots, ZoneId, ZoneKind, Zonelists,
     Zoneref,
-    conformance::{Sample, basics},
+    conformance::{Sample, Unreliable, basics},
     publish::{FullFence, PublishError, Published, Walk},
 };
 use zonelist_inplace::{InPlace, Presence};
@@ -26,6 +26,18 @@ fn concurrent_publishers_in_place_lose_no_version() {
 #[test]
 fn what_does_not_fit_in_place_is_not_published() {
     basics::what_does_not_fit_is_not_published(&in_place(Capacity::new(3, 3).unwrap()));
+}
+
+#[test]
+fn in_place_schemes_have_no_use_for_the_barrier_pair_nor_for_what_readers_leak() {
+    let in_place: Published<_, Unreliable, 1> =
+        Published::new(InPlace::new(Slots::<Box<[Slot]>>::boxed(Sample::CAPACITY)));
+    assert_eq!(basics::a_failed_barrier_is_reported(&in_place), 0);
+    let presence: Published<_, Unreliable, 1> =
+        Published::new(Presence::new(Orders::<Box<[Slot]>>::boxed(Sample::CAPACITY)));
+    assert_eq!(basics::a_failed_barrier_is_reported(&presence), 0);
+    basics::a_leaked_guard_goes_with_its_reader(&in_place);
+    basics::a_leaked_guard_goes_with_its_reader(&presence);
 }
 
 #[test]

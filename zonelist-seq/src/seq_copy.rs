@@ -32,7 +32,10 @@ use std::iter::repeat_with;
 use seqlock::SeqLock;
 use zonelist_core::{
     Capacity, Lists, MAX_NODES, NodeId, Request, Scope, SlotFilter, ZoneId, Zoneref,
-    publish::{Allocates, At, Facts, Grace, Guarantee, Progress, PublishError, Scheme, StalledReader, Walk, Writer},
+    publish::{
+        Allocates, At, Facts, Forked, Grace, Guarantee, Progress, PublishError, Scheme, StalledReader, Walk, Writer,
+    },
+    sync::CutSlice,
 };
 
 /// A sequence lock around each list, of up to `ZONES` zones.
@@ -49,8 +52,9 @@ use zonelist_core::{
 /// ```
 #[derive(Debug)]
 pub struct SeqCopy<const ZONES: usize> {
-    /// Of each node the fallback list, and the this-node list; nothing stands behind a list's end.
-    lists: Box<[List<ZONES>]>,
+    /// Of each node the fallback list, and the this-node list; nothing stands behind a list's end. Cut off if a lock
+    /// of some list is held for ever.
+    lists: CutSlice<List<ZONES>>,
     /// What a node without lists has: copied like all others, as a choice of two copies would cost as much as a third.
     empty: Box<List<ZONES>>,
 }
@@ -82,7 +86,7 @@ impl<const ZONES: usize> SeqCopy<ZONES> {
     /// What it has room for.
     #[must_use]
     pub fn capacity(&self) -> Capacity {
-        let nodes = self.lists.len() / SCOPES.len();
+        let nodes = self.lists.all().len() / SCOPES.len();
         Capacity::new(nodes, ZONES).unwrap_or_else(|| unreachable!("`new` makes no more than there can be"))
     }
 }
@@ -165,7 +169,7 @@ impl<const ZONES: usize> Scheme for SeqCopy<ZONES> {
 
     fn publish(&self, next: Lists<'_>, _: &mut Writer<'_>) -> Result<(), PublishError> {
         self.capacity().check(next)?;
-        for (pair, node) in self.lists.chunks(SCOPES.len()).zip((0..).map_while(NodeId::new)) {
+        for (pair, node) in self.lists.all().chunks(SCOPES.len()).zip((0..).map_while(NodeId::new)) {
             for (list, scope) in pair.iter().zip(SCOPES) {
                 let entries = next.of(node, scope);
                 let mut zones = list.lock_write();
@@ -175,5 +179,12 @@ impl<const ZONES: usize> Scheme for SeqCopy<ZONES> {
             }
         }
         Ok(())
+    }
+
+    /// A list whose lock is held for ever could not be copied.
+    fn forked(&self, fork: Forked) {
+        if fork.publish && self.lists.all().iter().any(|list| list.try_lock_write().is_none()) {
+            self.lists.cut();
+        }
     }
 }

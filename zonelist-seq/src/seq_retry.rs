@@ -20,7 +20,9 @@
 
 use zonelist_core::{
     Lists, NodeId, Request, Slot, SlotFilter, SlotWalk, Slots, Storage, Zoneref,
-    publish::{Allocates, At, Facts, Grace, Guarantee, Progress, PublishError, Scheme, StalledReader, Walk, Writer},
+    publish::{
+        Allocates, At, Facts, Forked, Grace, Guarantee, Progress, PublishError, Scheme, StalledReader, Walk, Writer,
+    },
     sync::{
         atomic::{
             AtomicUsize,
@@ -147,5 +149,15 @@ impl<T: Storage<Word = Slot> + Sync> Scheme for SeqRetry<T> {
         let rewritten = self.table.rewrite(next);
         self.sequence.store(after, Release);
         Ok(rewritten?)
+    }
+
+    /// Amid a rewriting every list is emptied, or each walk would be told to retry.
+    fn forked(&self, fork: Forked) {
+        let sequence = self.sequence.load(Relaxed);
+        if fork.publish && sequence % 2 == 1 {
+            let emptied = self.table.rewrite(Lists::EMPTY);
+            debug_assert!(emptied.is_ok(), "{emptied:?}");
+            self.sequence.store(sequence.wrapping_add(1), Release);
+        }
     }
 }

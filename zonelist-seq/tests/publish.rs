@@ -3,7 +3,7 @@
 
 use zonelist_core::{
     Capacity, Lists, Slot, Slots,
-    conformance::{Sample, basics},
+    conformance::{Sample, Unreliable, basics},
     publish::{FullFence, Published, Walk},
 };
 use zonelist_seq::{SeqCopy, SeqRetry};
@@ -25,6 +25,17 @@ fn concurrent_publishers_of_seq_retry_lose_no_version() {
 #[test]
 fn what_does_not_fit_seq_retry_is_not_published() {
     basics::what_does_not_fit_is_not_published(&seq_retry(Capacity::new(3, 3).unwrap()));
+}
+
+#[test]
+fn sequence_schemes_have_no_use_for_the_barrier_pair_nor_for_what_readers_leak() {
+    let retry: Published<_, Unreliable, 1> =
+        Published::new(SeqRetry::new(Slots::<Box<[Slot]>>::boxed(Sample::CAPACITY)));
+    assert_eq!(basics::a_failed_barrier_is_reported(&retry), 0);
+    let copy: Published<_, Unreliable, 1> = Published::new(SeqCopy::<4>::new(Sample::CAPACITY.nodes()));
+    assert_eq!(basics::a_failed_barrier_is_reported(&copy), 0);
+    basics::a_leaked_guard_goes_with_its_reader(&retry);
+    basics::a_leaked_guard_goes_with_its_reader(&copy);
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Where a report goes: text for people, JSON for programs.
 
 use std::{
-    fmt::Display,
+    fmt::{self, Display},
     fs::File,
     io::{self, BufWriter, ErrorKind, Write},
     path::{Path, PathBuf},
@@ -9,6 +9,8 @@ use std::{
 
 use clap::Args;
 use serde::Serialize;
+
+use zonelist_schemes::barrier;
 
 /// The form of the output.
 #[derive(Debug, Args)]
@@ -42,6 +44,28 @@ impl OutputArgs {
             Some(None) => to_stdout(|stdout| write_json(stdout, report)),
             None => to_stdout(|stdout| write!(stdout, "{report}")),
         }
+    }
+
+    /// The same, and says which barrier pair was measured.
+    ///
+    /// # Errors
+    /// As for [`OutputArgs::write`].
+    pub fn write_measured<R: Serialize + Display>(&self, report: &R) -> Result<(), OutputError> {
+        self.write(&Measured { barrier: barrier(), report })
+    }
+}
+
+/// A report of something measured, with the barrier pair that it was measured with.
+#[derive(Serialize)]
+struct Measured<'r, R> {
+    barrier: &'static str,
+    #[serde(flatten)]
+    report: &'r R,
+}
+
+impl<R: Display> Display for Measured<'_, R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{}\nBarrier pair between readers and writers: {}.", self.report, self.barrier)
     }
 }
 

@@ -19,7 +19,10 @@ use zonelist_inplace::Presence;
 use zonelist_schemes::{self as schemes, Buildable, SEATS, SchemeId, UnknownScheme, Visitor, workload::synthetic};
 
 use crate::{
-    contender::{Contender, Peer, Raw, SetupError, Through, by_hand, peers},
+    contender::{
+        AT_RUN_TIME, Contender, Pairs, Peer, Raw, SetupError, Through, ThroughPages, at_run_time, by_hand,
+        pairs_at_run_time, peers,
+    },
     timing::set_up,
 };
 
@@ -41,10 +44,12 @@ pub enum Probe {
     /// Not a read: lists of eight zones are replaced by lists of seven, and those by these, beside a reader
     /// that is between walks.
     Publish8,
+    /// Not a read: a page at hand is taken from the page allocator and given back.
+    Pair,
 }
 
 impl Probe {
-    const NAMES: [(Self, &str); 7] = [
+    const NAMES: [(Self, &str); 8] = [
         (Self::FirstZone, "first-zone"),
         (Self::Walk64, "walk-64"),
         (Self::Walk52, "walk-52"),
@@ -52,6 +57,7 @@ impl Probe {
         (Self::Toggle8, "toggle-8"),
         (Self::Toggle52, "toggle-52"),
         (Self::Publish8, "publish-8"),
+        (Self::Pair, "pair"),
     ];
 
     fn name(self) -> &'static str {
@@ -64,7 +70,7 @@ impl Probe {
     /// The scheme can't be set up. A name that is no scheme's is `None`.
     pub fn run(self, contender: &str, loops: usize) -> Option<Result<u32, SetupError>> {
         let lists = synthetic(match self {
-            Self::FirstZone | Self::Toggle8 | Self::Publish8 => 8,
+            Self::FirstZone | Self::Toggle8 | Self::Publish8 | Self::Pair => 8,
             Self::Walk64 => 64,
             Self::Walk52 | Self::Sparse52 | Self::Toggle52 => 52,
         });
@@ -76,6 +82,7 @@ impl Probe {
                 let shorter = synthetic(7);
                 return Some(scheme.visit(&mut Publishes { versions: [lists.lists(), shorter.lists()], loops }));
             }
+            Self::Pair => return pairs(contender, lists.lists(), loops),
             _ => (),
         }
         let made = match (contender.parse::<SchemeId>(), contender.strip_suffix(BY_HAND)) {
@@ -83,6 +90,9 @@ impl Probe {
             (Ok(scheme), _) => set_up(scheme, lists.lists()),
             (Err(UnknownScheme), Some(scheme)) => Ok(by_hand(scheme, lists.lists(), schemes::asymmetric())?),
             (Err(UnknownScheme), None) if contender == "raw" => Ok(Box::new(Raw::new(lists.lists())) as _),
+            (Err(UnknownScheme), None) if contender.ends_with(AT_RUN_TIME) => {
+                at_run_time(contender, lists.lists()).transpose()?
+            }
             (Err(UnknownScheme), None) => {
                 Ok(peers(lists.lists()).into_iter().find_map(|Peer { name, floor, peer }| match contender {
                     _ if contender == name => Some(peer),
@@ -120,6 +130,35 @@ impl Visitor for Sparse<'_> {
         let request = Request { nodes: Some(middle), ..Request::up_to(ZoneKind::Dma) };
         let scheme = S::build(Capacity::of(self.lists));
         Ok(Box::new(Through::<S, B>::asking(scheme, self.lists, &request)?))
+    }
+}
+
+/// Takes a page and gives it back, [`READS`] times a loop.
+fn pairs(contender: &str, lists: Lists<'_>, loops: usize) -> Option<Result<u32, SetupError>> {
+    let node = NodeId::new(0)?;
+    let made = match contender.parse::<SchemeId>() {
+        Ok(scheme) => Some(scheme.visit(&mut InPairs { lists, node })),
+        Err(UnknownScheme) => pairs_at_run_time(contender, lists, node).transpose(),
+    };
+    let run = |mut pairs: Box<dyn Pairs>| (0..loops).map(|_| pairs.pairs(&[node; READS])).sum();
+    Some(made?.map(run))
+}
+
+/// Sets up a handle of an allocator over a scheme.
+struct InPairs<'l> {
+    lists: Lists<'l>,
+    node: NodeId,
+}
+
+impl Visitor for InPairs<'_> {
+    type Output = Result<Box<dyn Pairs>, SetupError>;
+
+    fn capacity(&self) -> Capacity {
+        Capacity::of(self.lists)
+    }
+
+    fn visit<S: Buildable, B: Barrier>(&mut self) -> Self::Output {
+        Ok(Box::new(ThroughPages::<S, B>::new(S::build(self.capacity()), self.lists, self.node)?))
     }
 }
 

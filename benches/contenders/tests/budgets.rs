@@ -8,7 +8,10 @@ use std::{
     process::Command,
 };
 
-use zonelist_contenders::instructions::{BY_HAND, CountError, Probe, count};
+use zonelist_contenders::{
+    contender::AT_RUN_TIME,
+    instructions::{BY_HAND, CountError, Probe, count},
+};
 use zonelist_schemes::SchemeId;
 
 /// Builds the example `probe` as users build the command: its loops are in this package's library, and
@@ -37,6 +40,14 @@ fn counted(program: &Path, contender: &str, probe: Probe) -> Option<f64> {
         Err(error) => panic!("{error}"),
     }
 }
+
+/// Instructions that the choice of the barrier pair at run time may add to entering: a load, a test and a branch. In a
+/// loop that only reads, the compiler makes the test once, before.
+const CHOSEN: f64 = 3.0;
+
+/// Instructions of an allocation of a page at hand and its free, loop included, under the dearest of the schemes that
+/// are budgeted.
+const PAIR: f64 = 69.0;
 
 /// "26 instructions more than a bare walk".
 fn said_by_its_card(scheme: SchemeId) -> f64 {
@@ -71,6 +82,28 @@ fn schemes_keep_their_budgets_of_instructions() {
             "{scheme}: {first} instructions, {raw} of them raw's, above {budget} more"
         );
         assert!(walk / raw_walk <= full, "{scheme}: a walk of 64 takes {walk} instructions, raw's {raw_walk}");
+    }
+    // A pair that is chosen at run time costs its readers a look at the choice.
+    for scheme in ["StopWorld", "AsymmetricEpoch"] {
+        let [first, walk] =
+            [Probe::FirstZone, Probe::Walk64].map(|probe| must(&format!("{scheme}{AT_RUN_TIME}"), probe));
+        let more = first - firsts[scheme];
+        println!(
+            "{scheme}{AT_RUN_TIME}: {more:+.1} for the first zone, {:.3} of raw for a walk of 64",
+            walk / raw_walk
+        );
+        let [pair, chosen] =
+            [scheme.to_string(), format!("{scheme}{AT_RUN_TIME}")].map(|name| must(&name, Probe::Pair));
+        println!("{scheme}{AT_RUN_TIME}: {chosen:.1} for a pair of an allocation and a free, {pair:.1} without");
+        // Each of the two enters.
+        assert!(chosen - pair <= 2.0 * CHOSEN + 0.05, "{scheme}: a pair takes {chosen} instructions, {pair} without");
+        assert!(more <= CHOSEN + 0.05, "{scheme}: {more} instructions for a pair chosen at run time, above {CHOSEN}");
+        assert!(walk / raw_walk <= 1.15, "{scheme}: a walk of 64 takes {walk} instructions, raw's {raw_walk}");
+    }
+    for scheme in ["StopWorld", "AsymmetricEpoch", "Qsbr", "SeqRetry", "InPlace"] {
+        let pair = must(scheme, Probe::Pair);
+        println!("{scheme}: {pair:.1} instructions for a pair of an allocation and a free");
+        assert!(pair <= PAIR + 0.05, "{scheme}: a pair takes {pair} instructions, above {PAIR}");
     }
     for scheme in SchemeId::all() {
         let (said, more) = (said_by_its_card(scheme), firsts[scheme.name()] - raw);

@@ -4,7 +4,7 @@ use zonelist_core::{
     FreeError, MAX_ORDER, Marks, OrderError, OutOfMemory, PageAllocator, RangeError, RowError, SetupError, Spin, Zone,
     ZoneError, ZoneId,
     hotplug::FramesError,
-    publish::{Barrier, PublishError, Published, ReaderError, Scheme},
+    publish::{Barrier, BarrierError, PublishError, Published, ReaderError, Scheme},
 };
 
 /// An allocator that could not be set up.
@@ -31,6 +31,8 @@ pub enum AllocatorError {
     Free(#[from] FreeError),
     #[error(transparent)]
     Frames(#[from] FramesError),
+    #[error(transparent)]
+    Barrier(#[from] BarrierError),
 }
 
 /// A zone to be: its name, how many frames it has, and its marks.

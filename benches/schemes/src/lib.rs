@@ -8,7 +8,7 @@ mod registry;
 pub mod threads;
 pub mod workload;
 
-pub use registry::{Buildable, SEATS, SchemeId, UnknownScheme, Visitor, asymmetric};
+pub use registry::{Buildable, SEATS, SchemeId, UnknownScheme, Visitor, asymmetric, barrier};
 
 /// The code in the README is run too.
 #[cfg(doctest)]

@@ -241,6 +241,16 @@ pub fn asymmetric() -> bool {
     false
 }
 
+/// The name of the barrier pair that the schemes are set up with here.
+#[must_use]
+pub fn barrier() -> &'static str {
+    #[cfg(all(target_os = "linux", not(loom)))]
+    if asymmetric() {
+        return zonelist_core::publish::Membarrier::name();
+    }
+    FullFence::name()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -3,6 +3,7 @@
 //! They panic where a scheme disappoints. All want a scheme that nothing was published through yet.
 
 use std::{
+    mem,
     sync::{
         Mutex, PoisonError,
         atomic::{AtomicBool, Ordering::SeqCst},
@@ -11,10 +12,10 @@ use std::{
     vec::Vec,
 };
 
-use super::Sample;
+use super::{Sample, Unreliable};
 use crate::{
     Capacity, Lists, NodeId, NodeSet, Request, Scope, ZoneKind, Zonelists, Zoneref,
-    publish::{Barrier, Guard, PublishError, Published, Reclaim, Scheme, Version},
+    publish::{Barrier, BarrierError, Guard, NotRetired, PublishError, Published, Reclaim, Scheme, Version, WaitError},
 };
 
 /// Turns in which another thread could have done what it must not.
@@ -109,6 +110,91 @@ pub fn what_does_not_fit_is_not_published<S: Scheme, B: Barrier, const SEATS: us
     }
 }
 
+/// A publish whose barrier pair fails is not visible and says so; or it is visible, and the next call says so. Either
+/// way readers go on, and all is well again as soon as the pair works. Returns how many heavy halves failed.
+///
+/// # Panics
+/// A failure is silent, shows a version that was refused, or leaves readers or publishes shut out.
+pub fn a_failed_barrier_is_reported<S: Scheme, const SEATS: usize>(
+    published: &Published<S, Unreliable, SEATS>,
+) -> usize {
+    const ERRNO: i32 = 12;
+    let failed = PublishError::Barrier(BarrierError { errno: ERRNO });
+    let versions = Sample::default().versions;
+    let (mut reader, mut failures) = (published.reader().expect("a seat"), 0);
+    let (mut current, mut number) = (Lists::EMPTY, 0);
+    for (turn, version) in versions.iter().cycle().take(24).enumerate() {
+        let (outcome, failed_halves) = Unreliable::failing(ERRNO, || {
+            if turn % 2 == 0 { published.publish(version) } else { published.try_publish(version) }
+        });
+        failures += failed_halves;
+        match outcome {
+            Ok(given) => {
+                number += 1;
+                assert_eq!(given, Version::of(number));
+                current = version.lists();
+                if failed_halves > 0 {
+                    assert_eq!(published.publish(&versions[0]), Err(failed), "a failure behind the swap is silent");
+                }
+            }
+            Err(error) => assert_eq!((error, failed_halves), (failed, 1)),
+        }
+        // Would wait for ever if a gate had stayed closed.
+        shows(published, &reader.enter(), current);
+        reader.quiescent();
+        number += 1;
+        assert_eq!(published.publish(version), Ok(Version::of(number)), "nothing is left of a failure");
+        current = version.lists();
+        shows(published, &reader.enter(), current);
+        reader.quiescent();
+    }
+    failures
+}
+
+/// A guard that was leaked is over when its reader is dropped: publishes go on, and so does whoever comes after.
+///
+/// # Panics
+/// A publish would still wait for it, or its place is lost.
+pub fn a_leaked_guard_goes_with_its_reader<S: Scheme, B: Barrier, const SEATS: usize>(
+    published: &Published<S, B, SEATS>,
+) {
+    let Sample { versions, requests } = Sample::default();
+    published.publish(&versions[0]).expect("room");
+    let filter = published.filter(&requests[0].1);
+    for _ in 0..2 * SEATS {
+        let mut reader = published.reader().expect("a seat");
+        for _ in 0..2 {
+            let guard = reader.enter();
+            assert!(guard.walk(requests[0].0, &filter).next().is_some());
+            mem::forget(guard);
+        }
+        drop(reader);
+        for version in &versions {
+            published.try_publish(version).expect("no walk goes on");
+        }
+        published.try_publish(&versions[0]).expect("no walk goes on");
+    }
+}
+
+/// A grace period whose barrier pair fails is none: what is to be retired comes back.
+///
+/// # Panics
+/// It is dropped, or all is not well as soon as the pair works.
+pub fn a_failed_barrier_retires_nothing<S: Reclaim, const SEATS: usize>(published: &Published<S, Unreliable, SEATS>) {
+    published.publish(&Sample::default().versions[0]).expect("room");
+    for errno in [1, 12] {
+        let (outcome, failures) = Unreliable::failing(errno, || (published.synchronize(), published.retire("garbage")));
+        if failures == 0 {
+            // It has grace periods of its own, by another crate's means.
+            assert_eq!(outcome, (Ok(()), Ok(())));
+        } else {
+            let error = WaitError::Barrier(BarrierError { errno });
+            assert_eq!(outcome, (Err(error), Err(NotRetired { garbage: "garbage", error })));
+        }
+        assert_eq!((published.synchronize(), published.retire("garbage")), (Ok(()), Ok(())));
+    }
+}
+
 /// A clone of a walk goes on from where the walk stood, as often as one likes.
 ///
 /// # Panics
@@ -158,6 +244,7 @@ pub fn short_lived_readers_find_their_seats<S: Scheme, B: Barrier, const SEATS: 
 pub fn retiring_waits_for_walks_that_began_before<S: Reclaim, B: Barrier, const SEATS: usize>(
     published: &Published<S, B, SEATS>,
 ) {
+    #[derive(Debug)]
     struct Garbage<'a>(&'a AtomicBool);
     impl Drop for Garbage<'_> {
         fn drop(&mut self) {
@@ -176,9 +263,9 @@ pub fn retiring_waits_for_walks_that_began_before<S: Reclaim, B: Barrier, const 
             assert!(walk.next().is_some());
             let waiting = scope.spawn(|| {
                 if by_retire {
-                    published.retire(Garbage(&over));
+                    published.retire(Garbage(&over)).expect("a barrier pair that works");
                 } else {
-                    published.synchronize();
+                    published.synchronize().expect("a barrier pair that works");
                     over.store(true, SeqCst);
                 }
             });

@@ -20,6 +20,8 @@ pub mod models;
 pub mod progress;
 #[cfg(all(feature = "std", not(loom)))]
 mod stress;
+#[cfg(all(feature = "std", not(loom)))]
+mod unreliable;
 
 #[cfg(all(feature = "model", not(loom)))]
 pub use model::run_models;
@@ -28,4 +30,6 @@ pub use history::{AsLists, History, HistoryError, Published, Span, Walked};
 pub use sample::Sample;
 #[cfg(all(feature = "std", not(loom)))]
 pub use stress::{Load, Stress, StressError, stressed};
+#[cfg(all(feature = "std", not(loom)))]
+pub use unreliable::Unreliable;
 pub use verdict::{Tally, Verdict};

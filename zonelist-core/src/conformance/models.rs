@@ -14,6 +14,7 @@ use std::{
     vec::Vec,
 };
 
+mod drains;
 mod explore;
 mod grace;
 mod hunt;
@@ -23,6 +24,7 @@ mod run;
 pub mod suite;
 mod timeline;
 
+pub use drains::{Asks, Beside, explore_drains};
 pub use explore::{Bound, Explored, explore};
 pub use grace::explore_retirement;
 pub use hunt::{Hunt, hunt, hunt_interrupts};

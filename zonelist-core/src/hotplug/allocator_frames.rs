@@ -7,14 +7,14 @@
 //! histories against a plain model are in `tests/offline/naive.rs`.
 
 use alloc::vec::Vec;
-use core::ops::Range;
+use core::{array, mem, ops::Range};
 
 use super::{Backing, Frames, FramesError, Limit, State, elsewhere::Elsewhere, undo::Undo};
 use crate::{
-    MAX_ORDER, Marks, NodeId, Owners, PAGEBLOCK_FRAMES, PageAllocator, RangeError, RawLock, SetupError, Spin, Zone,
-    ZoneError, ZoneId, ZoneKind, ZoneMetadata, Zonelists,
+    Locked, MAX_ORDER, Marks, NodeId, Owners, PAGEBLOCK_FRAMES, PageAllocator, RangeError, RawLock, SetupError, Spin,
+    Zone, ZoneError, ZoneId, ZoneKind, ZoneMetadata, Zonelists,
     heap::NoMemory,
-    publish::{Barrier, FullFence, PublishError, Published, Reclaim, Scheme},
+    publish::{Barrier, FullFence, PublishError, Published, Reclaim, Scheme, WaitError},
     sync::{
         Backoff,
         atomic::{AtomicUsize, Ordering::Relaxed},
@@ -89,15 +89,16 @@ pub struct AllocatorFrames<'m, S, B = FullFence, L = Spin, const SEATS: usize = 
     allocator: PageAllocator<'m, S, B, L, SEATS>,
     owners: O,
     backing: K,
-    retire: Option<Retire<S, B, SEATS>>,
+    synchronize: Option<Synchronize<S, B, SEATS>>,
     /// Of zones whose nodes were removed: those freed, those kept.
     structures: [AtomicUsize; 2],
+    /// To be freed, when a grace period can be waited for again.
+    /// Which `'m` they are of, the allocator says.
+    put_off: Locked<Vec<ZoneMetadata<'static>>>,
 }
 
-/// [`Published::retire`], where the scheme has it, of what a node's zones had: one of each kind at most. Of whichever
-/// lifetime, so that an allocator may be borrowed for as long as its zones.
-type Retire<S, B, const SEATS: usize> =
-    for<'m> fn(&Published<S, B, SEATS>, [Option<ZoneMetadata<'m>>; ZoneKind::COUNT]);
+/// [`Published::synchronize`], where the scheme has it.
+type Synchronize<S, B, const SEATS: usize> = fn(&Published<S, B, SEATS>) -> Result<(), WaitError>;
 
 /// What became of the metadata of zones whose nodes were removed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -106,6 +107,8 @@ pub struct Structures {
     pub freed: usize,
     /// Kept, so often.
     pub kept: usize,
+    /// Still kept, since the barrier pair failed: to be freed when the next node is removed.
+    pub put_off: usize,
 }
 
 impl<'m, S: Scheme, B: Barrier, L: RawLock + Default, const SEATS: usize> AllocatorFrames<'m, S, B, L, SEATS> {
@@ -149,7 +152,8 @@ impl<'m, S: Scheme, B: Barrier, L: RawLock, const SEATS: usize> AllocatorFrames<
     /// An allocator whose zones the caller has made, and filled.
     pub fn over(allocator: PageAllocator<'m, S, B, L, SEATS>) -> Self {
         let structures = [AtomicUsize::new(0), AtomicUsize::new(0)];
-        Self { allocator, owners: (), backing: (), retire: None, structures }
+        let put_off = Locked::new(Spin::new(), Vec::new());
+        Self { allocator, owners: (), backing: (), synchronize: None, structures, put_off }
     }
 }
 
@@ -158,14 +162,14 @@ impl<'m, S: Scheme, B: Barrier, L: RawLock, const SEATS: usize, O: Owners, K: Ba
 {
     /// The same, with owners of movable pages.
     pub fn with_owners<P: Owners>(self, owners: P) -> AllocatorFrames<'m, S, B, L, SEATS, P, K> {
-        let Self { allocator, backing, retire, structures, .. } = self;
-        AllocatorFrames { allocator, owners, backing, retire, structures }
+        let Self { allocator, backing, synchronize, structures, put_off, .. } = self;
+        AllocatorFrames { allocator, owners, backing, synchronize, structures, put_off }
     }
 
     /// The same, with memory behind its frames.
     pub fn with_backing<J: Backing>(self, backing: J) -> AllocatorFrames<'m, S, B, L, SEATS, O, J> {
-        let Self { allocator, owners, retire, structures, .. } = self;
-        AllocatorFrames { allocator, owners, backing, retire, structures }
+        let Self { allocator, owners, synchronize, structures, put_off, .. } = self;
+        AllocatorFrames { allocator, owners, backing, synchronize, structures, put_off }
     }
 
     /// The same, but what is kept for the zones of a node that is removed is freed after a grace period.
@@ -174,7 +178,7 @@ impl<'m, S: Scheme, B: Barrier, L: RawLock, const SEATS: usize, O: Owners, K: Ba
     where
         S: Reclaim,
     {
-        self.retire = Some(|published, metadata| published.retire(metadata));
+        self.synchronize = Some(Published::synchronize);
         self
     }
 
@@ -215,7 +219,36 @@ impl<'m, S: Scheme, B: Barrier, L: RawLock, const SEATS: usize, O: Owners, K: Ba
     #[must_use]
     pub fn structures(&self) -> Structures {
         let [freed, kept] = &self.structures;
-        Structures { freed: freed.load(Relaxed), kept: kept.load(Relaxed) }
+        let put_off = self.put_off.with(|metadata| metadata.len());
+        Structures { freed: freed.load(Relaxed), kept: kept.load(Relaxed), put_off }
+    }
+
+    /// Frees what a node's zones had, one of each kind at most, once no walk can come by it; or puts it off.
+    fn free_behind_walks(
+        &self,
+        synchronize: Synchronize<S, B, SEATS>,
+        metadata: [Option<ZoneMetadata<'m>>; ZoneKind::COUNT],
+    ) {
+        let [freed, kept] = &self.structures;
+        let count = metadata.iter().flatten().count();
+        let Err(error) = synchronize(self.allocator.published()) else {
+            let put_off = self.put_off.with(mem::take);
+            freed.fetch_add(count + put_off.len(), Relaxed);
+            return;
+        };
+        self.put_off.with(|put_off| {
+            if put_off.try_reserve(count).is_err() {
+                kept.fetch_add(count, Relaxed);
+                return mem::forget(metadata);
+            }
+            for metadata in metadata.into_iter().flatten() {
+                // SAFETY: it is only dropped, with the allocator or before, which gives back what is of the heap and does
+                // not touch what the caller gave.
+                put_off.push(unsafe { mem::transmute::<ZoneMetadata<'m>, ZoneMetadata<'static>>(metadata) });
+            }
+        });
+        // The node is gone all the same. The next publish or drain reports what failed.
+        self.allocator.published().put_off_report(error);
     }
 
     fn zone(&self, zone: ZoneId) -> Result<&Zone<'m, L>, FramesError> {
@@ -302,30 +335,31 @@ impl<S: Scheme, B: Barrier, L: RawLock, const SEATS: usize, O: Owners, K: Backin
         let blocks = own_pageblocks(zone, &frames)?;
         zone.isolate(blocks.clone())?;
         let isolated = Undo::by(|| rejoin(zone, &blocks));
-        self.allocator.without_caches(id, || self.empty(state, zone, &frames, limit))?;
+        self.allocator.without_caches(id, || self.empty(state, zone, &frames, limit))??;
         isolated.keep();
         Ok(())
     }
 
     fn release(&self, id: ZoneId, frames: Range<u64>) {
         let Ok(zone) = self.zone(id) else { return };
+        // Also if the backing panics: else their pageblocks would be out of reach for good.
+        let _rejoined = Undo::by(|| rejoin(zone, &pageblocks(zone, &frames)));
         // They are isolated, so those that were free are.
         if zone.withdraw(frames.clone()).is_ok() {
             self.backing.release(id, frames.clone());
         }
-        rejoin(zone, &pageblocks(zone, &frames));
+    }
+
+    fn operated(&self) {
+        self.allocator.report_put_off();
     }
 
     /// A walk over an old list that comes to such a zone finds under its lock that it has nothing, under any scheme.
     fn forget(&self, node: NodeId) {
-        let [freed, kept] = &self.structures;
+        let [_, kept] = &self.structures;
         let mut zones = self.allocator.zones().iter().filter(|zone| zone.id().node() == node && !zone.is_vacant());
-        match self.retire {
-            Some(retire) => {
-                let metadata = core::array::from_fn(|_| zones.find_map(Zone::vacate));
-                freed.fetch_add(metadata.iter().flatten().count(), Relaxed);
-                retire(self.allocator.published(), metadata);
-            }
+        match self.synchronize {
+            Some(synchronize) => self.free_behind_walks(synchronize, array::from_fn(|_| zones.find_map(Zone::vacate))),
             None => {
                 kept.fetch_add(zones.count(), Relaxed);
             }

@@ -7,6 +7,11 @@ use crate::ZoneId;
 
 /// Real memory behind frames: made to be there when they come, and given back when they go.
 ///
+/// Called within an operation on the machine, with the frames out of reach: it may allocate from the allocator, publish
+/// and drain, but do no operation (that is refused, as [`Frames`](super::Frames) says). A panic in
+/// [`commit`](Backing::commit) is as its error; one in [`release`](Backing::release) changes nothing: the frames are
+/// gone from their zone, and come again as any others.
+///
 /// `()` is for frames that are there anyway.
 pub trait Backing {
     /// Sees to it that there is memory behind the frames.

@@ -40,7 +40,7 @@ impl<'a, 'm, S: Scheme, B: Barrier, L: RawLock, const SEATS: usize> Elsewhere<'a
         for zone in state.zones().map(|info| info.size.zone).filter(|zone| zone.node() != node) {
             nodes[zone.kind().index()].insert(zone.node());
         }
-        Ok(Self { allocator, local: allocator.local()?, node, nodes, class: None })
+        Ok(Self { allocator, local: allocator.local()?.putting_off_low(), node, nodes, class: None })
     }
 
     fn class(&self, like: Like) -> Option<Class<S>> {

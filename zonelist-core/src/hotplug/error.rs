@@ -52,6 +52,12 @@ pub enum HotplugError {
     Setting { name: alloc::string::String, value: alloc::string::String, expected: &'static str },
     #[error("the heap has no room for what follows of the operation; expected some")]
     NoMemory,
+    #[error("another operation is under way; expected none, or a caller that waits for it")]
+    Operating,
+    #[error("the operation is called from within another one, by its own thread; expected it behind that")]
+    Nested,
+    #[error("an operation was cut short by a fork; expected `RunningMachine::prepare_fork` before the fork")]
+    Forked,
     #[error(transparent)]
     Publish(#[from] PublishError),
 }
@@ -68,6 +74,7 @@ impl From<NoMemory> for HotplugError {
 pub enum Errno {
     Noent,
     Intr,
+    Io,
     Again,
     Nomem,
     Busy,
@@ -87,6 +94,7 @@ impl Errno {
         match self {
             Self::Noent => 2,
             Self::Intr => 4,
+            Self::Io => 5,
             Self::Again => 11,
             Self::Nomem => 12,
             Self::Busy => 16,
@@ -101,6 +109,7 @@ impl Errno {
         match self {
             Self::Noent => "ENOENT",
             Self::Intr => "EINTR",
+            Self::Io => "EIO",
             Self::Again => "EAGAIN",
             Self::Nomem => "ENOMEM",
             Self::Busy => "EBUSY",
@@ -117,6 +126,7 @@ impl FramesError {
             Self::InUse { why: Stop::Cancelled, .. } => Errno::Intr,
             Self::InUse { why: Stop::AtOnce, .. } | Self::Pinned { .. } => Errno::Busy,
             Self::Range(RangeError::Isolation { .. }) => Errno::Busy,
+            Self::Barrier(_) => Errno::Io,
             Self::Range(RangeError::Managed { .. } | RangeError::Owned { .. }) => Errno::Exist,
             Self::Range(RangeError::Outside { .. } | RangeError::Unaligned { .. }) | Self::Owner(_) => Errno::Inval,
             _ => Errno::Nomem,
@@ -152,9 +162,12 @@ impl HotplugError {
             | Self::BlockInUse { .. }
             | Self::NodeInUse { .. }
             | Self::LastCpu { .. }
+            | Self::Operating
+            | Self::Nested
             | Self::Publish(PublishError::Busy) => Errno::Busy,
             Self::BlockExists { .. } | Self::MemoryExists { .. } | Self::NodeExists { .. } => Errno::Exist,
             Self::NoMemory | Self::Publish(PublishError::Capacity(_) | PublishError::NoPlace { .. }) => Errno::Nomem,
+            Self::Forked | Self::Publish(PublishError::Barrier(_) | PublishError::Forked) => Errno::Io,
         }
     }
 }

@@ -5,7 +5,7 @@ use core::ops::Range;
 use super::{Limit, State, Stop};
 use crate::{
     NodeId, RangeError, UnknownOwner, ZoneError, ZoneId, Zonelists,
-    publish::{Barrier, PublishError, Published, ReaderError, Scheme},
+    publish::{Barrier, BarrierError, PublishError, Published, ReaderError, Scheme},
 };
 
 /// Who publishes the lists of a machine, and hands out the pages that they lead to.
@@ -15,8 +15,13 @@ use crate::{
 ///
 /// A block's pages come by [`bring`](Frames::bring), then, when their zone has marks and is listed,
 /// [`give`](Frames::give); they go by [`take`](Frames::take), then, when the lists are without the
-/// zone, [`release`](Frames::release). What fails midway is undone by the opposite. All are called
-/// within an operation, one at a time, and must not do one themselves.
+/// zone, [`release`](Frames::release). What fails midway is undone by the opposite.
+///
+/// All but [`operated`](Frames::operated) are called within an operation, one at a time, with the lock of the machine's
+/// operations held and nothing else: they may allocate, publish, drain and wait for readers, but an operation of
+/// the same machine is refused ([`HotplugError::Nested`](super::HotplugError::Nested); without `std`, where that can't
+/// be told, it waits for ever). One that panics leaves the machine as after an error, but `release`, `give` and `forget`
+/// as after success: those come when the operation can't fail any more.
 pub trait Frames {
     /// Publishes lists.
     ///
@@ -56,6 +61,9 @@ pub trait Frames {
 
     /// Takes frames out of a zone that are out of reach, and in use by nobody.
     fn release(&self, _zone: ZoneId, _frames: Range<u64>) {}
+
+    /// Called behind each operation, done or refused, with nothing held any more: for what the operation put off.
+    fn operated(&self) {}
 
     /// Gives up what is kept for the zones of a node that is gone, if walks over old lists allow that.
     fn forget(&self, _node: NodeId) {}
@@ -108,6 +116,9 @@ pub enum FramesError {
     /// There is no memory behind the frames.
     #[error(transparent)]
     Backing(#[from] super::BackingError),
+    /// The barrier pair failed, so that pages could not be taken from the caches of handles.
+    #[error(transparent)]
+    Barrier(#[from] BarrierError),
 }
 
 impl<S: Scheme, B: Barrier, const SEATS: usize> Frames for Published<S, B, SEATS> {

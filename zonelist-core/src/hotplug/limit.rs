@@ -15,6 +15,10 @@ pub enum Stop {
 
 /// Says how long to wait. Asked again and again while pages of a block that goes off line are in use.
 ///
+/// Called within the operation, with the block's pages out of reach and no page of its zone in a cache: it may
+/// allocate, free, publish and drain, but do no operation (that is refused, as [`Frames`](super::Frames) says). If it
+/// panics the operation is undone.
+///
 /// A closure is one, and so is `()`, which does not wait at all.
 ///
 /// ```

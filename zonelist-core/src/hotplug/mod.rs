@@ -83,6 +83,7 @@ mod blocks_on_off;
 mod data;
 mod elsewhere;
 mod error;
+mod fork;
 mod frames;
 mod immovable;
 mod limit;
@@ -98,6 +99,7 @@ pub use allocator_frames::{AllocatorFrames, Structures};
 pub use backing::{Backing, BackingError};
 pub use block::{Block, BlockState, Blocks, BlocksError, BootMemory};
 pub use error::{Errno, HotplugError};
+pub use fork::PreparedMachineFork;
 pub use frames::{Frames, FramesError};
 #[cfg(feature = "std")]
 pub use limit::Until;

@@ -1,6 +1,6 @@
-//! A step that is undone unless all that follows it succeeds.
+//! A step that is undone unless all that follows it succeeds, and one that is done whatever becomes of what is before it.
 
-/// Undoes a step when it goes, unless the step is to be kept: also out of a panic.
+/// Does something when it goes, unless that is called off: also out of a panic.
 pub(super) struct Undo<U: FnMut()>(Option<U>);
 
 impl<U: FnMut()> Undo<U> {

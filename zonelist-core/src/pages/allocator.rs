@@ -6,7 +6,6 @@ use core::ops::Range;
 
 use super::{
     Class, Local, OrderError, Page, PageCache, PageRequest, SetupError,
-    cache::Hands,
     page::Tag,
     pool::{Pool, Store},
 };
@@ -15,10 +14,6 @@ use crate::ZoneError;
 use crate::{
     MAX_ORDER, Mobility, RangeError, RawLock, Spin, Zone, ZoneId,
     publish::{Barrier, FullFence, Published, ReaderError, Scheme},
-    sync::{
-        atomic::{AtomicUsize, Ordering::Relaxed},
-        fault,
-    },
 };
 
 /// A page allocator over some zones, which are found by the zonelists that a scheme publishes.
@@ -82,8 +77,14 @@ impl<'m, S: Scheme, B: Barrier, L: RawLock, const SEATS: usize> PageAllocator<'m
     /// The same, with something to call when a zone's free pages fall below its low mark: with the
     /// zone and the pages that it then has.
     ///
-    /// Called by the handle that took them, in its thread and outside its seat. It may use the
-    /// allocator, but not that handle.
+    /// Called by the handle that took them, in its thread and outside its seat, with nothing held but that handle. So
+    /// it may do anything but use the handle, which debug builds catch: allocate and free by another one, drain, publish
+    /// where the thread might else, do an operation on the machine, panic. What a panic was called for is undone: the
+    /// page goes back.
+    ///
+    /// A request that must not block does not call it, nor does one that an operation on the machine makes for
+    /// itself. The call comes then behind the operation, or with the next request that may block and has to
+    /// ask a zone, if the zone is still below its mark.
     #[must_use]
     pub fn on_low(mut self, call: fn(ZoneId, usize)) -> Self {
         self.pool.on_low = Some(call);
@@ -184,53 +185,6 @@ impl<'m, S: Scheme, B: Barrier, L: RawLock, const SEATS: usize> PageAllocator<'m
         };
         Ok(Local::new(self, reader, caches, zone, cache))
     }
-
-    /// Gives every page that handles keep at hand back to its zone. Returns how many pages.
-    ///
-    /// The handles go on meanwhile, without their caches. Waits only for what they have begun, and
-    /// for a publish that is under way.
-    pub fn drain(&self) -> usize {
-        self.drain_where(|_| true, PageCache::is_in_use)
-    }
-
-    /// Gives the pages of one zone that handles keep at hand back to it. Returns how many pages.
-    pub fn drain_zone(&self, zone: ZoneId) -> usize {
-        self.pool.slot(zone).map_or(0, |wanted| self.drain_where(|slot| slot == wanted, PageCache::is_in_use))
-    }
-
-    /// Drains those caches of these zones that are `worth` it, and waits for whoever is at them.
-    fn drain_where(&self, wanted: impl Fn(usize) -> bool, worth: impl Fn(&PageCache) -> bool) -> usize {
-        let pool = &self.pool;
-        let caches = |seat: usize| {
-            let caches = pool.zones.iter().zip(pool.caches(seat)).enumerate();
-            caches.filter(|(slot, _)| wanted(*slot)).map(|(_, zone_and_cache)| zone_and_cache)
-        };
-        let mut pages = 0;
-        let holds = |seat: usize| caches(seat).any(|(_, cache)| worth(cache));
-        self.published.borrow_drawers(holds, |seat| {
-            for (zone, cache) in caches(seat) {
-                // SAFETY: the drawer of this seat is borrowed, and its caches are no other seat's.
-                let mut hands = unsafe { Hands::on(cache) };
-                pages += hands.empty_into(zone);
-            }
-        });
-        pages
-    }
-
-    /// Does something while no page of a zone is in a cache, nor gets into one: what is freed then
-    /// is the zone's own at once. For taking memory offline.
-    ///
-    /// May be nested, and called by several at a time. A zone that there is not has no caches.
-    pub fn without_caches<R>(&self, zone: ZoneId, within: impl FnOnce() -> R) -> R {
-        let Some((slot, zone)) = self.pool.slot(zone).zip(self.pool.zone(zone)) else { return within() };
-        let _off = Off::new(zone.uncached());
-        // Empty ones too: whoever is about to fill one has not seen yet that he must not.
-        self.drain_where(
-            |other| other == slot,
-            |cache| !fault("pages: empty caches not waited for") || cache.is_in_use(),
-        );
-        within()
-    }
 }
 
 /// So many of something on the heap.
@@ -241,21 +195,4 @@ fn filled<T>(count: usize, make: impl FnMut() -> T) -> Result<Vec<T>, SetupError
     things.try_reserve_exact(count).map_err(|_| ZoneError::Heap { bytes })?;
     things.extend(core::iter::repeat_with(make).take(count));
     Ok(things)
-}
-
-/// Keeps caches off for as long as it lives, also into a panic.
-struct Off<'a>(&'a AtomicUsize);
-
-impl<'a> Off<'a> {
-    fn new(users: &'a AtomicUsize) -> Self {
-        // Seen by every handle that goes in behind the drain, through its seat.
-        users.fetch_add(1, Relaxed);
-        Self(users)
-    }
-}
-
-impl Drop for Off<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Relaxed);
-    }
 }

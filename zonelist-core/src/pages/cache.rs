@@ -296,6 +296,22 @@ impl<'c> Hands<'c> {
         }
     }
 
+    /// Whether a block of this zone would go on top.
+    #[cfg(feature = "checked")]
+    pub(super) fn has_room_for(&self, page: Page) -> bool {
+        let plain = Self::plain(self.stack(page.tag()));
+        !self.is_full(page.tag()) && page.minus(plain.zero) < plain.frames
+    }
+
+    /// Forgets all blocks, and begins anew with small batches: for a child of a fork, where some may be free as well.
+    pub(super) fn discard(&mut self) {
+        for tag in Tag::all() {
+            let stack = self.stack(tag);
+            stack.state.store(stack.state.load(Relaxed) & !TOP | start(tag), Relaxed);
+            self.set_batch(tag, 0);
+        }
+    }
+
     /// Whether there are as many blocks as may be.
     pub(super) fn is_full(&self, tag: Tag) -> bool {
         let stack = self.stack(tag);

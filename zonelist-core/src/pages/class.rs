@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use super::{cache::start, page::Tag};
+use super::{cache::start, page::Tag, slow::Blocking};
 use crate::{MAX_ORDER, Mobility, Request, Urgency, ZoneKind, publish::Scheme};
 
 /// A class of allocations. The node that each starts from comes with it.
@@ -80,6 +80,11 @@ impl<S: Scheme> Class<S> {
         }
         let (filter, tag) = (scheme(zones), Tag::new(order, mobility));
         Ok(Self { filter, tag, start: start(tag), further: (1 << order) - 1, highest: zones.highest, urgency })
+    }
+
+    /// Whether such a request may wait.
+    pub(super) const fn blocking(&self) -> Blocking {
+        if self.urgency.has(Urgency::NON_BLOCKING) { Blocking::Forbidden } else { Blocking::Allowed }
     }
 }
 

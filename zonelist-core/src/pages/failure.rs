@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use crate::ZoneId;
+use crate::{ZoneId, publish::BarrierError};
 
 /// No zone could serve the request. [`Local::failure`](super::Local::failure) says which were asked, and why each refused.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
@@ -27,6 +27,10 @@ pub enum Refusal {
     },
     /// The lists name it, but the allocator was not given such a zone.
     Unknown,
+    /// Its lock was held, and the request must not wait for it.
+    Locked,
+    /// A fork has left the holder of its lock behind, and with him all that the zone had.
+    Forked,
 }
 
 impl fmt::Display for Refusal {
@@ -35,6 +39,8 @@ impl fmt::Display for Refusal {
             Self::Mark { free, needed } => write!(f, "{free} pages free, {needed} needed"),
             Self::NoBlock { free } => write!(f, "{free} pages free, but no block of that order"),
             Self::Unknown => f.write_str("no such zone"),
+            Self::Locked => f.write_str("its lock is held, and the request must not wait"),
+            Self::Forked => f.write_str("lost in a fork"),
         }
     }
 }
@@ -45,6 +51,8 @@ pub struct Failure {
     refused: [Option<(ZoneId, Refusal)>; Self::ROOM],
     zones: usize,
     torn: bool,
+    stopped: bool,
+    barrier: Option<BarrierError>,
 }
 
 impl Failure {
@@ -52,7 +60,7 @@ impl Failure {
     pub const ROOM: usize = 32;
 
     pub(super) const fn none() -> Self {
-        Self { refused: [None; Self::ROOM], zones: 0, torn: false }
+        Self { refused: [None; Self::ROOM], zones: 0, torn: false, stopped: false, barrier: None }
     }
 
     pub(super) fn clear(&mut self) {
@@ -68,6 +76,14 @@ impl Failure {
 
     pub(super) fn note_torn(&mut self) {
         self.torn = true;
+    }
+
+    pub(super) fn note_stopped(&mut self) {
+        self.stopped = true;
+    }
+
+    pub(super) fn note_barrier(&mut self, error: BarrierError) {
+        self.barrier = Some(error);
     }
 
     /// The zones that were asked, in order, and why each refused: at most [`Failure::ROOM`] of them.
@@ -86,6 +102,18 @@ impl Failure {
     pub const fn was_torn(&self) -> bool {
         self.torn
     }
+
+    /// Whether there was something that a request which may block would have waited for: a publish, or a zone's lock.
+    #[must_use]
+    pub fn would_block(&self) -> bool {
+        self.torn || self.stopped || self.refused().any(|(_, why)| why == Refusal::Locked)
+    }
+
+    /// Why other handles' caches could not be drained for the request, if that was so: some page may be there.
+    #[must_use]
+    pub const fn undrained(&self) -> Option<BarrierError> {
+        self.barrier
+    }
 }
 
 impl fmt::Display for Failure {
@@ -94,6 +122,15 @@ impl fmt::Display for Failure {
         for (zone, why) in self.refused() {
             write!(f, "; {zone}: {why}")?;
         }
-        if self.torn { f.write_str("; every walk was torn by a publish") } else { Ok(()) }
+        if self.torn {
+            f.write_str("; every walk was torn by a publish")?;
+        }
+        if self.stopped {
+            f.write_str("; a publish has walks stopped, and the request must not wait")?;
+        }
+        if let Some(error) = self.barrier {
+            write!(f, "; caches not drained: {error}")?;
+        }
+        Ok(())
     }
 }

@@ -66,16 +66,16 @@ pub struct Movables<'m, M, L = Spin> {
     mover: M,
     /// Its number, which its handles have too.
     number: u32,
-    entries: Store<'m, Movable>,
+    pub(super) entries: Store<'m, Movable>,
     /// The first entry that nobody has; each of those says which is the next.
-    free: Locked<u32, L>,
+    pub(super) free: Locked<u32, L>,
 }
 
 /// Room for one page.
 #[derive(Debug)]
 pub struct Movable {
     /// Generation, flags, and how many hold the page.
-    state: AtomicUsize,
+    pub(super) state: AtomicUsize,
     /// The pageblock that the page is in, or was: where to look for it.
     pageblock: AtomicUsize,
     track: Track,
@@ -96,12 +96,12 @@ unsafe impl Sync for Movable {}
 /// How many may hold a page at a time.
 pub(super) const HOLDERS: usize = (1 << 12) - 1;
 pub(super) const USED: usize = 1 << 12;
-const MOVING: usize = 1 << 13;
+pub(super) const MOVING: usize = 1 << 13;
 const PINNED: usize = 1 << 14;
 pub(super) const GENERATION: u32 = 15;
 
 /// No entry.
-const NONE: u32 = u32::MAX;
+pub(super) const NONE: u32 = u32::MAX;
 
 /// The number of the movables that are made next. Not of the models' atomics: it orders nothing.
 static NEXT: core::sync::atomic::AtomicU32 = core::sync::atomic::AtomicU32::new(0);

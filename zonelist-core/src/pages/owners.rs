@@ -10,8 +10,9 @@ use super::{Handle, Page};
 pub trait Mover {
     /// Copies what is in `from` to `to`, which has the same order, and from now on means `to`.
     ///
-    /// Nobody holds the page meanwhile, and the mover must not try to. It is called within an operation on the
-    /// machine, so it must not do one. Whatever comes of it, `from` or `to` is then freed by the caller.
+    /// Nobody holds the page meanwhile, and the mover must not try to: it would wait for itself. It is called within an
+    /// operation on the machine, with no page of the zone in a cache: it may allocate, free, publish and drain, but do no
+    /// operation, which is refused. Whatever comes of it, `from` or `to` is then freed by the caller.
     ///
     /// # Errors
     /// It was not done, and `from` is as it was. So too if it panics.
@@ -36,6 +37,8 @@ pub enum MoveError {
 }
 
 /// Those whose pages can be moved out of memory that goes off line.
+///
+/// Called within an operation on the machine, as [`Mover`] is. A panic undoes the operation, but not the moves.
 ///
 /// Several owners are a slice of references to them; `()` is none.
 pub trait Owners {

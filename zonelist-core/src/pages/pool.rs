@@ -16,7 +16,7 @@ use super::{
     cache::{Hands, PageCache},
     page::{Page, SLOTS, Tag},
 };
-use crate::{PAGEBLOCK_FRAMES, RawLock, UnknownOwner, Zone, ZoneError, ZoneId};
+use crate::{PAGEBLOCK_FRAMES, RawLock, UnknownOwner, Zone, ZoneError, ZoneId, sync::unmodelled::AtomicBool};
 
 /// Things that are never moved: in memory that the caller gave, or on the heap.
 #[derive(Debug)]
@@ -138,6 +138,8 @@ pub(super) struct Pool<'m, L> {
     /// The number of the first zone in a page. Other allocators have other numbers, so that their pages are none of ours.
     first: usize,
     pub(super) on_low: Option<fn(ZoneId, usize)>,
+    /// Whether some zone has a call of that due.
+    pub(super) low_unreported: AtomicBool,
     /// What is done, with a pointer to this, with pages that are in caches when the allocator goes. (Not with a reference:
     /// that would have lifetimes be just what they are.)
     leave: unsafe fn(*const ()),
@@ -197,7 +199,7 @@ impl<'m, L: RawLock> Pool<'m, L> {
             Store::Owned(_) => |_| {},
         };
         let (first, zones) = (numbers(zones.len()), Zones::new(zones));
-        Self { zones, slots, caches, first, on_low: None, leave }
+        Self { zones, slots, caches, first, on_low: None, low_unreported: AtomicBool::new(false), leave }
     }
 
     /// Where a zone is: below the number of zones.

@@ -3,19 +3,38 @@
 use core::{mem, num::NonZeroU32, ops::ControlFlow};
 
 use super::{
-    Class, Local, OutOfMemory, Page, Refusal,
+    Class, Local, OutOfMemory, Page, PageCache, Refusal,
     cache::{Hands, depth},
     page::Tag,
+    pool::Pool,
 };
 use crate::{
-    Against, FreeError, NodeId, RawLock, Urgency, Zone,
-    publish::{Barrier, Scheme, Torn},
+    Against, FreeError, NodeId, RawLock, Zone,
+    publish::{Barrier, Scheme, WhenStopped},
     sync::{Backoff, atomic::Ordering::Relaxed},
     zone::{Supplied, count},
 };
 
-/// Walks that a request makes which must not wait, before it gives up because publishes tear each.
+/// Walks that a request makes which must not block, before it gives up because publishes tear each, or stop it.
 const TRIES: usize = 64;
+
+/// Whether a call may wait for others.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Blocking {
+    /// For locks, publishes and drains.
+    Allowed,
+    /// For nothing: whoever it would wait for may be what the caller has interrupted.
+    Forbidden,
+}
+
+/// Why a block was not given back.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Unfreed {
+    /// It cannot have been handed out.
+    Wrong(FreeError),
+    /// That would have to wait, and must not.
+    Busy,
+}
 
 /// A block, and what has to be told about it.
 struct Found {
@@ -24,32 +43,69 @@ struct Found {
     fell: bool,
 }
 
+/// Why there is nothing to be said of a walk.
+enum Unsaid {
+    /// A publish has torn it.
+    Torn,
+    /// A publish has walks stopped.
+    Stopped,
+}
+
 impl<S: Scheme, B: Barrier, L: RawLock, const SEATS: usize> Local<'_, '_, S, B, L, SEATS> {
     #[cold]
     #[inline(never)]
-    pub(super) fn alloc_slowly(&mut self, node: NodeId, class: &Class<S>) -> Result<Page, OutOfMemory> {
-        let urgent = Against::Min(class.urgency);
-        let mut found = self.walk(node, class, Against::Low).or_else(|| self.walk(node, class, urgent));
-        if found.is_none() && !class.urgency.has(Urgency::NON_BLOCKING) && self.allocator.drain() > 0 {
-            found = self.walk(node, class, urgent);
-        }
-        let Some(Found { page, slot, fell }) = found else {
+    pub(super) fn alloc_slowly(
+        &mut self,
+        node: NodeId,
+        class: &Class<S>,
+        blocking: Blocking,
+    ) -> Result<Page, OutOfMemory> {
+        let Some(Found { page, slot, fell }) = self.search(node, class, blocking) else {
             for (zone, _) in self.failure.refused() {
                 self.allocator.zone(zone).into_iter().for_each(|zone| count(&zone.counters().failures));
             }
+            if blocking == Blocking::Allowed && !self.puts_off_low {
+                self.allocator.report_put_off();
+            }
             return Err(OutOfMemory);
         };
-        let page = self.handed_out(page)?;
-        let low = self.allocator.pool.on_low.filter(|_| fell);
-        if let Some((call, zone)) = low.zip(self.allocator.pool.zones.get(slot)) {
-            // The call may panic, and nobody else knows of the page.
-            let back = OnUnwind(|| {
-                let _ = self.free(page);
-            });
-            call(zone.id(), zone.free_pages());
-            mem::forget(back);
+        let allocator = self.allocator;
+        if blocking == Blocking::Forbidden || self.puts_off_low {
+            if fell {
+                allocator.pool.zones.get(slot).into_iter().for_each(|zone| allocator.put_off_low(zone));
+            }
+            return if blocking == Blocking::Forbidden { Ok(page) } else { self.handed_out(page) };
         }
+        let page = self.handed_out(page)?;
+        // The calls may panic, and nobody else knows of the page.
+        let back = OnUnwind(|| {
+            let _ = self.free_unused(page);
+        });
+        if let Some(zone) = allocator.pool.zones.get(slot).filter(|_| fell) {
+            allocator.report_low(zone);
+        }
+        allocator.report_put_off();
+        mem::forget(back);
         Ok(page)
+    }
+
+    /// Walks against the low marks, then against what the urgency leaves of the min marks, and once more when the
+    /// caches are drained. Under [`Blocking::Forbidden`] what is found is noted as handed out.
+    fn search(&mut self, node: NodeId, class: &Class<S>, blocking: Blocking) -> Option<Found> {
+        let urgent = Against::Min(class.urgency);
+        let found = self.walk(node, class, Against::Low, blocking);
+        let found = found.or_else(|| self.walk(node, class, urgent, blocking));
+        if found.is_some() || blocking == Blocking::Forbidden {
+            return found;
+        }
+        match self.allocator.drain_in_use() {
+            Ok(0) => None,
+            Ok(_) => self.walk(node, class, urgent, blocking),
+            Err(error) => {
+                self.failure.note_barrier(error);
+                None
+            }
+        }
     }
 
     /// Notes, where that is asked for, that a block goes to its user.
@@ -57,9 +113,7 @@ impl<S: Scheme, B: Barrier, L: RawLock, const SEATS: usize> Local<'_, '_, S, B, 
     pub(super) fn handed_out(&self, page: Page) -> Result<Page, OutOfMemory> {
         #[cfg(feature = "checked")]
         if let Some(zone) = self.allocator.zone_of(page) {
-            if let Some(frame) = zone.number(page.pfn()) {
-                zone.note_out(frame, page.order());
-            }
+            zone.number(page.pfn()).into_iter().for_each(|frame| zone.note_out(frame, page.order()));
         }
         Ok(page)
     }
@@ -67,30 +121,45 @@ impl<S: Scheme, B: Barrier, L: RawLock, const SEATS: usize> Local<'_, '_, S, B, 
     /// Goes along the list and takes the block of the first zone that its mark lets have it.
     ///
     /// Waits for a publish that tears its walks, outside the seat: whoever publishes may need this CPU
-    /// to get on. A request that must not wait may have interrupted him, and gives up.
-    fn walk(&mut self, node: NodeId, class: &Class<S>, against: Against) -> Option<Found> {
+    /// to get on. A request that must not block may have interrupted him, and gives up.
+    fn walk(&mut self, node: NodeId, class: &Class<S>, against: Against, blocking: Blocking) -> Option<Found> {
         let mut backoff = Backoff::default();
         let mut tries = 0;
         loop {
-            if let Ok(found) = self.walk_once(node, class, against) {
-                return found;
-            }
+            let why = match self.walk_once(node, class, against, blocking) {
+                Ok(found) => return found,
+                Err(why) => why,
+            };
             tries += 1;
-            if tries == TRIES && class.urgency.has(Urgency::NON_BLOCKING) {
-                self.failure.note_torn();
+            if blocking == Blocking::Allowed {
+                backoff.wait();
+            } else if tries == TRIES {
+                match why {
+                    Unsaid::Torn => self.failure.note_torn(),
+                    Unsaid::Stopped => self.failure.note_stopped(),
+                }
                 return None;
             }
-            backoff.wait();
         }
     }
 
-    /// The same, unless the walk is torn.
-    fn walk_once(&mut self, node: NodeId, class: &Class<S>, against: Against) -> Result<Option<Found>, Torn> {
+    /// The same, unless the walk is torn, or must not wait until it may begin.
+    fn walk_once(
+        &mut self,
+        node: NodeId,
+        class: &Class<S>,
+        against: Against,
+        blocking: Blocking,
+    ) -> Result<Option<Found>, Unsaid> {
         let Self { allocator, reader, caches, failure, .. } = self;
         let pool = &allocator.pool;
         failure.clear();
-        let seated = reader.enter_seated();
-        seated.guard.find(node, &class.filter, NonZeroU32::MIN, |zoneref| {
+        let when_stopped = match blocking {
+            Blocking::Allowed => WhenStopped::Wait,
+            Blocking::Forbidden => WhenStopped::GiveUp,
+        };
+        let seated = reader.enter_seated(when_stopped).ok_or(Unsaid::Stopped)?;
+        let found = seated.guard.find(node, &class.filter, NonZeroU32::MIN, |zoneref| {
             let found = pool.slot(zoneref.zone());
             let found = found.and_then(|slot| Some((slot, pool.zones.get(slot)?, caches.get(slot)?)));
             let Some((slot, zone, cache)) = found else {
@@ -99,7 +168,7 @@ impl<S: Scheme, B: Barrier, L: RawLock, const SEATS: usize> Local<'_, '_, S, B, 
             };
             // SAFETY: we are in our seat, and what is kept there is ours.
             let hands = seated.mine.then(|| unsafe { Hands::on(cache) });
-            match take(zone, |pfn| pool.page(pfn, slot, class.tag), hands, class, against) {
+            match (Taking { pool, zone, slot, class, against, blocking }).take(hands) {
                 Ok((page, fell)) => {
                     if failure.zones() > 0 {
                         count(&zone.counters().fallbacks);
@@ -111,24 +180,33 @@ impl<S: Scheme, B: Barrier, L: RawLock, const SEATS: usize> Local<'_, '_, S, B, 
                     ControlFlow::Continue(())
                 }
             }
-        })
+        });
+        found.map_err(|_| Unsaid::Torn)
+    }
+
+    /// Gives a block back that did not fit on top of a cache, and waits for that.
+    #[inline(never)]
+    pub(super) fn free_waiting(&mut self, page: Page) -> Result<(), FreeError> {
+        match self.free_slowly(page, Blocking::Allowed) {
+            Err(Unfreed::Wrong(error)) => Err(error),
+            // It has waited.
+            Ok(()) | Err(Unfreed::Busy) => Ok(()),
+        }
+    }
+
+    /// Gives a block back that its user never got.
+    fn free_unused(&mut self, page: Page) -> Result<(), FreeError> {
+        #[cfg(feature = "checked")]
+        self.handed_in(page)?;
+        self.free_waiting(page)
     }
 
     #[cold]
-    #[inline(never)]
-    pub(super) fn free_slowly(&mut self, page: Page) -> Result<(), FreeError> {
-        let (slot, zone) = self.allocator.pool.slot_of(page).ok_or(FreeError::NoSuchZone)?;
-        let cache = self.caches.get(slot).ok_or(FreeError::NoSuchZone)?;
-        let frame = zone.number(page.pfn()).ok_or(FreeError::NoSuchFrame)?;
-        let (tag, order, max_order) = (page.tag(), page.order(), zone.max_order());
-        if order > max_order {
-            return Err(FreeError::Order { order, max_order });
-        }
-        // A block may begin within the span and end behind it.
-        zone.number(page.pfn() + (1 << order) - 1).ok_or(FreeError::NoSuchFrame)?;
+    pub(super) fn free_slowly(&mut self, page: Page, blocking: Blocking) -> Result<(), Unfreed> {
+        let (zone, cache, frame) = self.checked_for(page).map_err(Unfreed::Wrong)?;
+        let tag = page.tag();
         self.freed = cache.spot(tag);
-        let (_sitting, mine) = self.reader.sit();
-        if mine {
+        if let Some(_sitting) = self.reader.sit() {
             // SAFETY: we are in our seat, and what is kept there is ours.
             let mut hands = unsafe { Hands::on(self.freed.cache) };
             if hands.push(page) {
@@ -136,67 +214,137 @@ impl<S: Scheme, B: Barrier, L: RawLock, const SEATS: usize> Local<'_, '_, S, B, 
             }
             let batch = next_batch(zone, &mut hands, tag, Trend::Up);
             if hands.is_full(tag) {
-                make_room(zone, &mut hands, tag, batch);
+                make_room(zone, &mut hands, tag, batch, blocking);
             }
             if hands.push(page) {
                 return Ok(());
             }
         }
-        zone.take_back(frame, order)
+        let taken_back = match blocking {
+            Blocking::Allowed => Some(zone.take_back(frame, page.order())),
+            Blocking::Forbidden => zone.try_take_back(frame, page.order()),
+        };
+        taken_back.ok_or(Unfreed::Busy)?.map_err(Unfreed::Wrong)
     }
 }
 
-/// Takes a block of a zone, through its cache if there may be one: the page, and whether the zone
-/// fell below its low mark.
-fn take<S: Scheme, L: RawLock>(
-    zone: &Zone<'_, L>,
-    page_at: impl Fn(u64) -> Page,
-    hands: Option<Hands<'_>>,
-    class: &Class<S>,
+impl<'a, 'm, S: Scheme, B: Barrier, L: RawLock, const SEATS: usize> Local<'a, 'm, S, B, L, SEATS> {
+    /// The zone of a block, this handle's cache for it, and the number of its first frame there, if it can be one of this
+    /// allocator's.
+    pub(super) fn checked_for(&self, page: Page) -> Result<(&'a Zone<'m, L>, &'a PageCache, u32), FreeError> {
+        let allocator = self.allocator;
+        let (slot, zone) = allocator.pool.slot_of(page).ok_or(FreeError::NoSuchZone)?;
+        let cache = self.caches.get(slot).ok_or(FreeError::NoSuchZone)?;
+        let frame = zone.number(page.pfn()).ok_or(FreeError::NoSuchFrame)?;
+        let (order, max_order) = (page.order(), zone.max_order());
+        if order > max_order {
+            return Err(FreeError::Order { order, max_order });
+        }
+        // A block may begin within the span and end behind it.
+        zone.number(page.pfn() + (1 << order) - 1).ok_or(FreeError::NoSuchFrame)?;
+        Ok((zone, cache, frame))
+    }
+}
+
+/// A request before one zone of its list.
+struct Taking<'t, 'm, S: Scheme, L> {
+    pool: &'t Pool<'m, L>,
+    zone: &'t Zone<'m, L>,
+    slot: usize,
+    class: &'t Class<S>,
     against: Against,
-) -> Result<(Page, bool), Refusal> {
-    let (free, floor) = (zone.watch().free(), zone.watch().floor(class.highest, against));
-    let needed = floor + class.further + 1;
-    if free < needed {
-        return Err(Refusal::Mark { free, needed });
-    }
-    let (tag, order) = (class.tag, class.tag.order());
-    if order > zone.max_order() {
-        return Err(Refusal::NoBlock { free });
-    }
-    if let Some(mut hands) = hands {
-        if let Some(page) = hands.pop(tag, class.start) {
-            return Ok((page, false));
+    blocking: Blocking,
+}
+
+impl<S: Scheme, L: RawLock> Taking<'_, '_, S, L> {
+    /// Takes a block of the zone, through its cache if there may be one: the page, and whether the zone
+    /// fell below its low mark.
+    fn take(&self, hands: Option<Hands<'_>>) -> Result<(Page, bool), Refusal> {
+        let Self { zone, slot, class, against, .. } = *self;
+        let (free, floor) = (zone.watch().free(), zone.watch().floor(class.highest, against));
+        let needed = floor + class.further + 1;
+        if free < needed {
+            return Err(Refusal::Mark { free, needed });
         }
-        let trend = if against == Against::Low { Trend::Up } else { Trend::Down };
-        // What nobody asked for yet is not taken below the mark.
-        let batch = next_batch(zone, &mut hands, tag, trend).min(((free - needed) >> order) + 1);
-        if batch > 0 {
-            let mut supplied = Supplied { blocks: 0, fell: false };
-            hands.fill(tag, batch, |blocks| {
-                supplied = zone.supply(order, tag.mobility(), blocks);
-                supplied.blocks
-            });
-            count(&zone.counters().misses);
-            let page = hands.pop_unasked(tag).ok_or(Refusal::NoBlock { free })?;
-            return Ok((page, supplied.fell));
+        let (tag, order) = (class.tag, class.tag.order());
+        if order > zone.max_order() {
+            return Err(Refusal::NoBlock { free });
+        }
+        if let Some(mut hands) = hands {
+            if let Some(page) = hands.pop(tag, class.start) {
+                return self.noted(page, &mut hands).map(|page| (page, false));
+            }
+            let trend = if against == Against::Low { Trend::Up } else { Trend::Down };
+            // What nobody asked for yet is not taken below the mark.
+            let batch = next_batch(zone, &mut hands, tag, trend).min(((free - needed) >> order) + 1);
+            if batch > 0 {
+                let mut supplied = Some(Supplied { blocks: 0, fell: false });
+                hands.fill(tag, batch, |blocks| {
+                    supplied = self.supply(blocks);
+                    supplied.map_or(0, |supplied| supplied.blocks)
+                });
+                let supplied = supplied.ok_or(Refusal::Locked)?;
+                count(&zone.counters().misses);
+                let page = hands.pop_unasked(tag).ok_or_else(|| self.nothing(free))?;
+                return self.noted(page, &mut hands).map(|page| (page, supplied.fell));
+            }
+        }
+        let mut block = [0];
+        let supplied = self.supply_noted(&mut block).ok_or(Refusal::Locked)?;
+        count(&zone.counters().misses);
+        if supplied.blocks == 1 {
+            Ok((self.pool.page(zone.span().start + u64::from(block[0]), slot, tag), supplied.fell))
+        } else {
+            Err(self.nothing(free))
         }
     }
-    let mut block = [0];
-    let supplied = zone.supply(order, tag.mobility(), &mut block);
-    count(&zone.counters().misses);
-    if supplied.blocks == 1 {
-        Ok((page_at(zone.span().start + u64::from(block[0])), supplied.fell))
-    } else {
-        Err(Refusal::NoBlock { free })
+
+    /// Why there is no block though the marks allow it.
+    fn nothing(&self, free: usize) -> Refusal {
+        if self.zone.is_lost() { Refusal::Forked } else { Refusal::NoBlock { free } }
+    }
+
+    /// Takes blocks from the zone; `None` if that would have to wait, and must not.
+    fn supply(&self, blocks: &mut [u32]) -> Option<Supplied> {
+        let (order, mobility) = (self.class.tag.order(), self.class.tag.mobility());
+        match self.blocking {
+            Blocking::Allowed => Some(self.zone.supply(order, mobility, blocks)),
+            Blocking::Forbidden => self.zone.try_supply(order, mobility, blocks),
+        }
+    }
+
+    /// The same, of one block that goes to its user.
+    fn supply_noted(&self, block: &mut [u32; 1]) -> Option<Supplied> {
+        #[cfg(feature = "checked")]
+        if self.blocking == Blocking::Forbidden {
+            return self.zone.try_supply_noted(self.class.tag.order(), self.class.tag.mobility(), block);
+        }
+        self.supply(block)
+    }
+
+    /// Notes, where that is asked for and must not wait, that a block from the cache goes to its user; or puts it back.
+    #[inline]
+    #[cfg_attr(not(feature = "checked"), expect(clippy::unnecessary_wraps, reason = "it can fail with `checked`"))]
+    fn noted(&self, page: Page, hands: &mut Hands<'_>) -> Result<Page, Refusal> {
+        #[cfg(feature = "checked")]
+        if self.blocking == Blocking::Forbidden {
+            let frame = self.zone.number(page.pfn());
+            if frame.is_some_and(|frame| !self.zone.try_note_out(frame, page.order())) {
+                // There is room: it was just taken from there.
+                hands.push(page);
+                return Err(Refusal::Locked);
+            }
+        }
+        let _ = hands;
+        Ok(page)
     }
 }
 
 /// Gives a batch back to the zone, or if somebody else is at it puts that off while there is room.
-fn make_room<L: RawLock>(zone: &Zone<'_, L>, hands: &mut Hands<'_>, tag: Tag, batch: usize) {
+fn make_room<L: RawLock>(zone: &Zone<'_, L>, hands: &mut Hands<'_>, tag: Tag, batch: usize, blocking: Blocking) {
     let order = tag.order();
     let put_off = batch > 0 && !hands.empty(tag, batch, |blocks| zone.try_restock(order, blocks)) && hands.stretch(tag);
-    if !put_off && hands.is_full(tag) {
+    if !put_off && hands.is_full(tag) && blocking == Blocking::Allowed {
         hands.empty(tag, batch.max(1), |blocks| {
             zone.restock(order, blocks);
             true
@@ -234,7 +382,7 @@ fn next_batch<L: RawLock>(zone: &Zone<'_, L>, hands: &mut Hands<'_>, tag: Tag, t
 }
 
 /// Does something when it is dropped, which is when somebody unwinds past it.
-struct OnUnwind<F: FnMut()>(F);
+pub(super) struct OnUnwind<F: FnMut()>(pub(super) F);
 
 impl<F: FnMut()> Drop for OnUnwind<F> {
     fn drop(&mut self) {

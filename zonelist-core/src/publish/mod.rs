@@ -9,19 +9,27 @@
 //! form that cannot forget to ask whether a walk was torn.
 
 mod barrier;
+mod door;
+mod drains;
 mod facts;
+mod fork;
+mod in_use;
 mod published;
 mod reader;
 mod scheme;
 mod seat;
+mod trouble;
+mod turn;
 mod writer;
 
 #[cfg(all(feature = "std", target_os = "linux", not(loom)))]
 pub use barrier::Membarrier;
-pub use barrier::{Barrier, FullFence, Light};
+pub use barrier::{Barrier, BarrierError, FullFence, Light, SystemBarrier};
+pub(crate) use door::WhenStopped;
 pub use facts::{Allocates, Facts, Guarantee, Progress, StalledReader};
-pub use published::{PublishError, Published, Version};
+pub use fork::{ForkLosses, HandleId, PreparedFork};
+pub use published::{NotRetired, PublishError, Published, Version};
 pub use reader::{Guard, Reader, ReaderError, Torn};
-pub use scheme::{Grace, Membership, Reclaim, Scheme, Walk};
+pub use scheme::{Forked, Grace, Membership, Reclaim, Scheme, Walk};
 pub use seat::At;
-pub use writer::Writer;
+pub use writer::{WaitError, Writer};

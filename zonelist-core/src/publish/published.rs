@@ -3,28 +3,39 @@
 use core::{fmt, marker::PhantomData};
 
 use super::{
-    Barrier, FullFence, Grace, Membership, Reader, ReaderError, Reclaim, Scheme, Writer, seat::Seat, writer::Asking,
+    Barrier, BarrierError, FullFence, Grace, Membership, Reader, ReaderError, Reclaim, Scheme, WaitError, Writer,
+    seat::{Claim, Claimed, Seat},
+    trouble::Trouble,
+    writer::Asking,
 };
 use crate::{
     CapacityError, Lists, Locked, Request, Spin, ZoneId,
-    sync::{const_fn, fault},
+    sync::{const_fn, unmodelled::AtomicUsize},
 };
 
 /// Zonelists, published by a scheme to at most `SEATS` registered readers at a time.
 ///
 /// `B` is the barrier pair between readers and writers, which only schemes that look at seats use.
+///
+/// Two locks: publishes (and [`synchronize`](Self::synchronize)) exclude each other by the writer lock, and those
+/// who take page caches away exclude each other by the drain lock. Neither waits for the other.
 #[derive(Debug)]
 pub struct Published<S, B = FullFence, const SEATS: usize = 64> {
-    scheme: S,
-    seats: [Seat; SEATS],
+    pub(super) scheme: S,
+    pub(super) seats: [Seat; SEATS],
     /// Behind the writer lock.
-    ledger: Locked<Ledger>,
+    pub(super) ledger: Locked<Ledger>,
+    /// The drain lock.
+    pub(super) drains: Locked<()>,
+    /// A number more than that of the slot whose caches a drain is at; 0 for none.
+    pub(super) emptying: AtomicUsize,
+    pub(super) trouble: Trouble,
     barrier: PhantomData<fn(B)>,
 }
 
 /// What one writer leaves to the next.
 #[derive(Debug)]
-struct Ledger {
+pub(super) struct Ledger {
     /// The current version.
     version: Version,
     asking: Asking,
@@ -72,6 +83,34 @@ pub enum PublishError {
     /// over, and the caller would not wait.
     #[error("another publish is under way, or walks over a version before it; expected neither")]
     Busy,
+    /// The barrier pair failed, now or behind the swap of an earlier publish, which then answered `Ok`.
+    #[error(transparent)]
+    Barrier(#[from] BarrierError),
+    /// This process is the child of a fork that cut a publish short: see [`Published::after_fork`].
+    #[error("a publish was cut short by a fork; expected `Published::prepare_fork` before the fork")]
+    Forked,
+}
+
+impl From<WaitError> for PublishError {
+    fn from(error: WaitError) -> Self {
+        match error {
+            WaitError::Busy => Self::Busy,
+            WaitError::Barrier(error) => Self::Barrier(error),
+            WaitError::Forked => Self::Forked,
+        }
+    }
+}
+
+/// What was to be retired, and was not, since the grace period could not be waited for.
+///
+/// Walks may go on that refer to it, so that it must not be dropped yet: retire it again later.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("not retired: {error}")]
+pub struct NotRetired<T> {
+    /// It.
+    pub garbage: T,
+    /// Why.
+    pub error: WaitError,
 }
 
 impl<S: Scheme, B: Barrier, const SEATS: usize> Published<S, B, SEATS> {
@@ -84,23 +123,25 @@ impl<S: Scheme, B: Barrier, const SEATS: usize> Published<S, B, SEATS> {
             let seats = [const { Seat::new() }; SEATS];
             #[cfg(loom)]
             let seats = core::array::from_fn(|_| Seat::new());
-            let ledger = Ledger { version: Version(0), asking: Asking::new() };
-            Self { scheme, seats, ledger: Locked::new(Spin::new(), ledger), barrier: PhantomData }
+            let ledger = Locked::new(Spin::new(), Ledger { version: Version(0), asking: Asking::new() });
+            let (drains, emptying) = (Locked::new(Spin::new(), ()), AtomicUsize::new(0));
+            Self { scheme, seats, ledger, drains, emptying, trouble: Trouble::new(), barrier: PhantomData }
         }
     }
 
-    /// Registers a reader: once for a thread or CPU.
+    /// Registers a reader: once for a thread or CPU. Waits for nobody.
     ///
     /// A scheme of [`Grace::None`] has room for any number of them.
     ///
     /// # Errors
     /// All seats are taken, or the barrier pair does not work on this system.
     pub fn reader(&self) -> Result<Reader<'_, S, B>, ReaderError> {
-        let seat = match S::GRACE {
-            Grace::None => &self.seats[0],
-            Grace::Step | Grace::Section | Grace::Quiescent => self.claim()?.1,
+        let claimed = match S::GRACE {
+            Grace::None => None,
+            Grace::Step | Grace::Section | Grace::Quiescent => Some(self.claim(Claim::Reader)?.1),
         };
-        let reader = Reader::new(&self.scheme, seat);
+        let seat = claimed.as_ref().map_or(&self.seats[0], Claimed::seat);
+        let reader = Reader::new(&self.scheme, seat, claimed);
         reader.online();
         Ok(reader)
     }
@@ -109,42 +150,16 @@ impl<S: Scheme, B: Barrier, const SEATS: usize> Published<S, B, SEATS> {
     ///
     /// It must sit down for each walk. Where the scheme needs no seat, [`Reader::give_up_own`] gives it back.
     pub(crate) fn reader_with_drawer(&self) -> Result<(Reader<'_, S, B>, usize), ReaderError> {
-        let (number, seat) = self.claim()?;
-        Ok((Reader::new(&self.scheme, seat), number))
+        let (number, claimed) = self.claim(Claim::Handle)?;
+        Ok((Reader::new(&self.scheme, claimed.seat(), Some(claimed)), number))
     }
 
-    fn claim(&self) -> Result<(usize, &Seat), ReaderError> {
+    fn claim(&self, claim: Claim) -> Result<(usize, Claimed<'_>), ReaderError> {
         if !B::prepare() {
             return Err(ReaderError::NoBarrier);
         }
-        let free = self.seats.iter().enumerate().find(|(_, seat)| seat.claim());
+        let free = self.seats.iter().enumerate().find_map(|(number, seat)| Some((number, Claimed::new(seat, claim)?)));
         free.ok_or(ReaderError::NoSeat { seats: SEATS })
-    }
-
-    /// Borrows what readers keep at these seats: hands each seat's number to `borrow` while its
-    /// reader, who goes on, keeps its hands off.
-    ///
-    /// Waits only for what a reader has begun. Behind the writer lock, so that one at a time writes to gates.
-    pub(crate) fn borrow_drawers(&self, wanted: impl Fn(usize) -> bool, mut borrow: impl FnMut(usize)) {
-        self.ledger.with(|_| {
-            let borrowed = |number: &usize| wanted(*number);
-            // Asked once a seat: what it keeps changes under us.
-            let mut set = [false; SEATS];
-            (0..SEATS).filter(borrowed).for_each(|number| {
-                set[number] = true;
-                self.seats[number].drawer(S::GRACE).borrow();
-            });
-            if !fault("drawer: no barrier") {
-                // Pairs with the light half in `Door::enter_drawer`.
-                B::heavy();
-            }
-            for number in (0..SEATS).filter(|&number| set[number]) {
-                let drawer = self.seats[number].drawer(S::GRACE);
-                drawer.wait_hands_off();
-                borrow(number);
-                drawer.open();
-            }
-        });
     }
 
     /// A request in the scheme's form. Make it once for a class of requests.
@@ -156,19 +171,29 @@ impl<S: Scheme, B: Barrier, const SEATS: usize> Published<S, B, SEATS> {
     /// Replaces the current version. Callers need not serialise: one waits for the other, and for
     /// readers where the scheme has to.
     ///
+    /// The lists are made of the argument before anything is locked, so that its conversion may do anything, another
+    /// publish included.
+    ///
     /// # Errors
-    /// The lists do not fit; readers go on to see the version before.
+    /// The lists do not fit; or the barrier pair failed ([`PublishError::Barrier`]) before the new version was
+    /// visible. Readers go on to see the version before. If it fails only behind the swap, the publish answers `Ok`, and
+    /// the next `publish`, `try_publish`, `set_present`, `synchronize`, `retire` or drain of an allocator reports
+    /// that instead of doing anything; the grace period is waited for by the next publish that needs it.
     pub fn publish<'l>(&self, lists: impl Into<Lists<'l>>) -> Result<Version, PublishError> {
-        self.ledger.with(|ledger| self.publish_after(ledger, lists.into(), true))
+        let lists = lists.into();
+        self.trouble.report()?;
+        self.ledger.with(|ledger| self.publish_after(ledger, lists, true))
     }
 
     /// Replaces the current version, unless another publish is under way, or walks go on that
-    /// [`Published::publish`] would have to wait for.
+    /// [`Published::publish`] would have to wait for. Never waits.
     ///
     /// # Errors
     /// [`PublishError::Busy`], or whatever [`Published::publish`] says.
     pub fn try_publish<'l>(&self, lists: impl Into<Lists<'l>>) -> Result<Version, PublishError> {
-        let tried = self.ledger.try_with(|ledger| self.publish_after(ledger, lists.into(), false));
+        let lists = lists.into();
+        self.trouble.report()?;
+        let tried = self.ledger.try_with(|ledger| self.publish_after(ledger, lists, false));
         tried.ok_or(PublishError::Busy)?
     }
 
@@ -179,31 +204,46 @@ impl<S: Scheme, B: Barrier, const SEATS: usize> Published<S, B, SEATS> {
     /// elsewhere, publish the lists.
     ///
     /// # Errors
-    /// The zone has no place in the lists; readers go on to see the version before.
+    /// The zone has no place in the lists, or as for [`Published::publish`]; readers go on to see the version before.
     pub fn set_present(&self, zone: ZoneId, present: bool) -> Result<Version, PublishError>
     where
         S: Membership,
     {
+        self.trouble.report()?;
         self.ledger.with(|ledger| self.number(ledger, true, |next| self.scheme.set_present(zone, present, next)))
     }
 
-    /// Returns once every walk that began before the call has ended.
-    pub fn synchronize(&self)
+    /// Returns once every walk that began before the call has ended. Waits for other publishes, too.
+    ///
+    /// # Errors
+    /// The barrier pair failed, now or behind the swap of an earlier publish: some walk may go on.
+    pub fn synchronize(&self) -> Result<(), WaitError>
     where
         S: Reclaim,
     {
+        self.trouble.report()?;
         self.ledger.with(|Ledger { version, asking }| {
-            self.scheme.synchronize(&mut self.writer(asking, *version, true));
-        });
+            let mut writer = self.writer(asking, *version, true);
+            self.scheme.synchronize(&mut writer)
+        })
     }
 
-    /// Drops something that only walks over older versions can still refer to, when none can any more.
-    pub fn retire<T>(&self, garbage: T)
+    /// Drops something that only walks over older versions can still refer to, when none can any more: outside of
+    /// the writer lock, so that its `drop` may publish. Waits as [`Published::synchronize`] does.
+    ///
+    /// # Errors
+    /// As for [`Published::synchronize`]; it comes back with the error.
+    pub fn retire<T>(&self, garbage: T) -> Result<(), NotRetired<T>>
     where
         S: Reclaim,
     {
-        self.synchronize();
-        drop(garbage);
+        match self.synchronize() {
+            Ok(()) => {
+                drop(garbage);
+                Ok(())
+            }
+            Err(error) => Err(NotRetired { garbage, error }),
+        }
     }
 
     fn publish_after(&self, ledger: &mut Ledger, lists: Lists<'_>, patient: bool) -> Result<Version, PublishError> {
@@ -217,13 +257,18 @@ impl<S: Scheme, B: Barrier, const SEATS: usize> Published<S, B, SEATS> {
         publish: impl FnOnce(&mut Writer<'_>) -> Result<(), PublishError>,
     ) -> Result<Version, PublishError> {
         let version = Version(ledger.version.0.wrapping_add(1));
-        publish(&mut self.writer(&mut ledger.asking, version, patient))?;
+        let mut writer = self.writer(&mut ledger.asking, version, patient);
+        publish(&mut writer)?;
+        if let Some(error) = writer.unreported {
+            self.trouble.note(error);
+        }
         ledger.version = version;
         Ok(version)
     }
 
     fn writer<'p>(&'p self, asking: &'p mut Asking, version: Version, patient: bool) -> Writer<'p> {
-        Writer { seats: &self.seats, grace: S::GRACE, heavy: B::heavy, version, asking, patient }
+        let seats = &self.seats;
+        Writer { seats, grace: S::GRACE, heavy: B::heavy, version, asking, patient, unreported: None }
     }
 }
 

@@ -1,10 +1,12 @@
 //! A reader's handle, and the guard that it walks under.
 
-use core::{marker::PhantomData, num::NonZeroU32, ops::ControlFlow};
+use core::{num::NonZeroU32, ops::ControlFlow};
 
 use super::{
-    At, Barrier, Grace, Scheme, Walk,
-    seat::{Seat, Sitting},
+    At, Barrier, Grace, Light, Scheme, Walk,
+    door::WhenStopped,
+    in_use::InUse,
+    seat::{Claimed, Seat, Sitting},
 };
 use crate::{NodeId, Zoneref};
 
@@ -42,11 +44,12 @@ use crate::{NodeId, Zoneref};
 /// }
 /// ```
 #[derive(Debug)]
-pub struct Reader<'p, S: Scheme, B> {
+pub struct Reader<'p, S: Scheme, B: Barrier> {
     scheme: &'p S,
     seat: &'p Seat,
     local: S::Local,
-    barrier: PhantomData<fn(B)>,
+    /// What the handle keeps of the barrier pair: nothing where the light half is known at compile time.
+    kept: B::Kept,
 }
 
 /// Why there is no handle for another reader.
@@ -73,15 +76,23 @@ pub struct Torn {
 }
 
 impl<'p, S: Scheme, B: Barrier> Reader<'p, S, B> {
-    pub(super) fn new(scheme: &'p S, seat: &'p Seat) -> Self {
-        Self { scheme, seat, local: scheme.local(), barrier: PhantomData }
+    /// A reader at a slot that was claimed for it, or that it only refers to, if the scheme's readers need none.
+    pub(super) fn new(scheme: &'p S, seat: &'p Seat, claimed: Option<Claimed<'p>>) -> Self {
+        let reader = Self { scheme, seat, local: scheme.local(), kept: B::kept() };
+        claimed.into_iter().for_each(Claimed::keep);
+        reader
+    }
+
+    #[inline(always)]
+    fn light(&self) -> Light {
+        B::light(self.kept)
     }
 
     /// Enters, for one or more walks. Where the scheme pins a version, all of them see the same one.
     #[inline(always)]
     pub fn enter(&mut self) -> Guard<'_, S> {
         let sitting = match S::GRACE {
-            Grace::Section => Some(Sitting::down(self.seat.door(), B::LIGHT)),
+            Grace::Section => Some(Sitting::down(self.seat.door(), self.light())),
             Grace::None | Grace::Step | Grace::Quiescent => None,
         };
         self.guard(sitting)
@@ -120,22 +131,23 @@ impl<'p, S: Scheme, B: Barrier> Reader<'p, S, B> {
     /// From now on a publish waits for the reader's quiescent points.
     pub(super) fn online(&self) {
         if S::GRACE == Grace::Quiescent {
-            self.seat.turn().online(B::LIGHT);
+            self.seat.turn().online(self.light());
         }
     }
 
     #[inline(always)]
     fn guard<'g>(&'g self, sitting: Option<Sitting<'g>>) -> Guard<'g, S> {
-        Guard { pinned: self.scheme.pin(&self.local, At::new(self.seat, B::LIGHT)), _sitting: sitting }
+        Guard { pinned: self.scheme.pin(&self.local, At::new(self.seat, self.light())), _sitting: sitting }
     }
 
     /// Enters with what is kept at the seat: under one flag, but for a scheme that leaves its seat between zonerefs.
+    /// `None` where walks are stopped and it is not to wait.
     ///
     /// Under [`Grace::Quiescent`] such a reader is never on line: the seat it takes tells of its walks.
-    pub(crate) fn enter_seated(&mut self) -> Seated<'_, S> {
-        let (sitting, mine) = self.sit();
+    pub(crate) fn enter_seated(&mut self, when_stopped: WhenStopped) -> Option<Seated<'_, S>> {
+        let (sitting, mine) = self.sit_down(when_stopped)?;
         let (inner, outer) = if S::GRACE == Grace::Section { (Some(sitting), None) } else { (None, Some(sitting)) };
-        Seated { guard: self.guard(inner), _sitting: outer, mine }
+        Some(Seated { guard: self.guard(inner), _sitting: outer, mine })
     }
 
     /// The same, unless somebody has borrowed what is kept there, or has the readers stopped.
@@ -149,15 +161,32 @@ impl<'p, S: Scheme, B: Barrier> Reader<'p, S, B> {
         Some(Seated { guard: self.guard(inner), _sitting: outer, mine: true })
     }
 
-    /// Only for what is kept at the seat: no walk. Says whether it may be touched.
-    pub(crate) fn sit(&self) -> (Sitting<'_>, bool) {
-        Sitting::down_at_drawer(self.seat.drawer(S::GRACE), B::LIGHT)
+    /// Only for what is kept at the seat: no walk, so that it waits for nobody. `None` if that may not be touched:
+    /// somebody has borrowed it.
+    pub(crate) fn sit(&self) -> Option<Sitting<'_>> {
+        self.sit_down(WhenStopped::GoOn).and_then(|(sitting, mine)| mine.then_some(sitting))
     }
 
-    /// The same, if it may be touched.
+    /// The same, if nothing at all is asked of the reader.
     #[inline(always)]
     pub(crate) fn try_sit(&self) -> Option<Sitting<'_>> {
-        Sitting::try_down_at_drawer(self.seat.drawer(S::GRACE), B::LIGHT)
+        Sitting::try_down_at_drawer(self.seat.drawer(S::GRACE), self.light())
+    }
+
+    fn sit_down(&self, when_stopped: WhenStopped) -> Option<(Sitting<'_>, bool)> {
+        Sitting::down_at_drawer(self.seat.drawer(S::GRACE), self.light(), when_stopped)
+    }
+
+    /// Begins an operation of the handle that the reader is part of.
+    #[inline(always)]
+    #[track_caller]
+    pub(crate) fn in_use(&self) -> InUse<'p> {
+        self.seat.in_use()
+    }
+
+    /// Where its slot is.
+    pub(super) fn slot_address(&self) -> usize {
+        core::ptr::from_ref(self.seat).addr()
     }
 
     /// Gives up a seat that [`Reader::drop`] would not, since the scheme needs none.
@@ -168,10 +197,13 @@ impl<'p, S: Scheme, B: Barrier> Reader<'p, S, B> {
     }
 }
 
-impl<S: Scheme, B> Drop for Reader<'_, S, B> {
+impl<S: Scheme, B: Barrier> Drop for Reader<'_, S, B> {
     fn drop(&mut self) {
-        if S::GRACE == Grace::Quiescent {
-            self.seat.turn().offline();
+        match S::GRACE {
+            // A guard that was leaked leaves the slot as if it were inside; none outlives its reader.
+            Grace::Section => self.seat.door().leave(),
+            Grace::Quiescent => self.seat.turn().offline(),
+            Grace::None | Grace::Step => (),
         }
         if S::GRACE != Grace::None {
             self.seat.give_up();

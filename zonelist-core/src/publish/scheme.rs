@@ -1,6 +1,6 @@
 //! The trait that every publication scheme implements.
 
-use super::{At, Facts, PublishError, Writer};
+use super::{At, Facts, PublishError, WaitError, Writer};
 use crate::{Lists, NodeId, Request, ZoneId, Zoneref};
 
 /// Where a reader has to be while it walks, for the scheme's writer to know of it.
@@ -114,6 +114,26 @@ pub trait Scheme: Sync + Sized {
     /// # Errors
     /// Whatever is wrong, readers then go on to see the version before.
     fn publish(&self, next: Lists<'_>, writer: &mut Writer<'_>) -> Result<(), PublishError>;
+
+    /// In the child of a fork, by its only thread: puts in order what threads have left that are no more, so that walks
+    /// and grace periods end.
+    ///
+    /// If a publish was cut short it never goes on, and there is no other. Walks from now on may show the version before or
+    /// behind it, or that every list is empty; under [`Guarantee::Racy`](super::Guarantee::Racy) also what they
+    /// might have shown amid it. Readers of this thread may be within a guard; those that are not kept are no more, and
+    /// what they had at [seats](super::Published) is cleared already. By default nothing is done, which is enough where
+    /// [`Facts::after_fork`] holds and grace periods are those of the [`Writer`].
+    fn forked(&self, _fork: Forked) {}
+}
+
+/// What a fork has done to a scheme, as its child sees it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub struct Forked {
+    /// Whether a publish was cut short.
+    pub publish: bool,
+    /// Readers that are kept, those of an allocator's handles included. All others are no more.
+    pub kept: usize,
 }
 
 /// One pass over the zonerefs of one list that a request admits, lazy: an allocation served by the
@@ -143,5 +163,8 @@ pub trait Membership: Scheme {
 /// A scheme that can tell when all walks over older versions have ended.
 pub trait Reclaim: Scheme {
     /// Returns once every walk that began before the call has ended: a grace period.
-    fn synchronize(&self, writer: &mut Writer<'_>);
+    ///
+    /// # Errors
+    /// That can't be told, since the barrier pair failed.
+    fn synchronize(&self, writer: &mut Writer<'_>) -> Result<(), WaitError>;
 }

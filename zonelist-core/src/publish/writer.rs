@@ -1,9 +1,6 @@
 //! What a scheme can do to readers while it publishes.
 
-use super::{
-    Grace, PublishError, Version,
-    seat::{Question, Seat},
-};
+use super::{BarrierError, Grace, Version, door::Question, seat::Seat};
 use crate::sync::{Backoff, fault};
 
 /// The writer's powers over readers, held by one at a time.
@@ -11,11 +8,13 @@ use crate::sync::{Backoff, fault};
 pub struct Writer<'p> {
     pub(super) seats: &'p [Seat],
     pub(super) grace: Grace,
-    pub(super) heavy: fn(),
+    pub(super) heavy: fn() -> Result<(), BarrierError>,
     pub(super) version: Version,
     pub(super) asking: &'p mut Asking,
     /// Whether whoever publishes would wait for readers.
     pub(super) patient: bool,
+    /// A heavy half that failed, and that no call has reported yet.
+    pub(super) unreported: Option<BarrierError>,
 }
 
 /// What readers are asked, from one writer to the next.
@@ -32,6 +31,22 @@ impl Asking {
     }
 }
 
+/// Why a writer could not wait for readers. Readers are asked nothing any more, and go on.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum WaitError {
+    /// A walk goes on, and the caller would not wait for it.
+    #[error("a walk goes on, and the caller does not wait; expected none, or a caller that does")]
+    Busy,
+    /// The barrier pair failed, now or behind the swap of an earlier publish: walks may go on unseen.
+    #[error(transparent)]
+    Barrier(#[from] BarrierError),
+    /// This process is the child of a fork that cut a publish short, or left a walk behind that never ends: see
+    /// [`Published::after_fork`](super::Published::after_fork).
+    #[error("a fork has left a publish or a walk behind; expected neither to be under way then")]
+    Forked,
+}
+
 impl Writer<'_> {
     /// The number of the version that is being published.
     #[must_use]
@@ -43,30 +58,39 @@ impl Writer<'_> {
     /// until all have left, opens again.
     ///
     /// Every walk under [`Grace::Section`] that began before has then ended. A reader that never
-    /// leaves blocks it for ever.
-    pub fn stop<R>(&mut self, alone: impl FnOnce() -> R) -> R {
-        self.seats.iter().for_each(|seat| seat.door().close());
+    /// leaves blocks it for ever. `alone` may panic; it must not walk, nor wait for anything that a reader holds.
+    ///
+    /// # Errors
+    /// `alone` was not called: a walk goes on and whoever called
+    /// [`Published::try_publish`](super::Published::try_publish) would not wait, or the barrier pair failed. The
+    /// gates are open again.
+    pub fn stop<R>(&mut self, alone: impl FnOnce() -> R) -> Result<R, WaitError> {
         let _open = Open(self.seats);
+        self.seats.iter().for_each(|seat| seat.door().stop());
         if !fault("stop: no barrier") {
             // Pairs with the light half in `Door::enter` and `Door::enter_drawer`.
-            (self.heavy)();
+            self.heavy()?;
         }
-        self.seats.iter().for_each(|seat| seat.door().wait_empty());
-        alone()
+        for seat in self.seats {
+            self.wait(|| seat.door().has_left())?;
+        }
+        Ok(alone())
     }
 
     /// Asks readers to tell the writer when the walks of now have ended; [`Writer::settle`] waits for that.
     ///
     /// A scheme calls it behind its swap, so that whoever answers has seen that. Waits for nobody:
     /// readers of [`Grace::Quiescent`] answer in their own time, and of [`Grace::Section`] it is seen
-    /// whether one is inside just now.
+    /// whether one is inside just now. If the barrier pair fails, that stays open, and the next call that
+    /// would have to wait for it says so.
     pub fn ask(&mut self) {
         self.asking.open = true;
         if self.grace == Grace::Quiescent {
             self.seats.iter().for_each(|seat| seat.turn().ask(self.asking.question));
-        } else {
-            // Where nobody is, the next writer need not ask again.
-            let _ = self.round(false);
+        } else if let Err(WaitError::Barrier(error)) = self.round(false) {
+            // The version is visible already, so that the publish has succeeded. Otherwise, where nobody is, the
+            // next writer need not ask again.
+            self.unreported = Some(error);
         }
     }
 
@@ -74,29 +98,33 @@ impl Writer<'_> {
     ///
     /// Holds no reader up, and no stream of short walks holds it up: who goes into its seat
     /// meanwhile says there that it is a new walk. Knows of walks under [`Grace::Section`] and
-    /// [`Grace::Quiescent`] only.
+    /// [`Grace::Quiescent`] only. A scheme calls it before its swap: behind that, a publish must not fail.
     ///
     /// # Errors
     /// Such a walk may still go on, and whoever called [`Published::try_publish`](super::Published::try_publish)
-    /// would not wait.
-    pub fn settle(&mut self) -> Result<(), PublishError> {
+    /// would not wait; or the barrier pair failed.
+    pub fn settle(&mut self) -> Result<(), WaitError> {
         if self.asking.open { self.round(self.patient) } else { Ok(()) }
     }
 
     /// Returns once every walk that began before the call has ended: a grace period, as
     /// [`Writer::settle`] knows of them. Waits whatever it takes.
-    pub fn synchronize(&mut self) {
+    ///
+    /// # Errors
+    /// The barrier pair failed: some walk may go on.
+    pub fn synchronize(&mut self) -> Result<(), WaitError> {
         if self.asking.open {
             // Who has answered this question may have begun a walk since.
-            let _ = self.round(true);
+            self.round(true)?;
         }
-        let _ = self.round(true);
+        self.round(true)
     }
 
     /// Asks the question until everybody has answered; if `patient` is false, once.
-    fn round(&mut self, patient: bool) -> Result<(), PublishError> {
+    fn round(&mut self, patient: bool) -> Result<(), WaitError> {
         let question = self.asking.question;
         let quiescent = self.grace == Grace::Quiescent;
+        let open = Open(self.seats);
         for seat in self.seats {
             if quiescent {
                 seat.turn().ask(question);
@@ -104,28 +132,45 @@ impl Writer<'_> {
             // Also where readers are on line: those who keep something at their seat go in and out.
             seat.door().ask(question);
         }
-        let open = Open(self.seats);
         if !fault("settle: no barrier") {
             // Pairs with the light half in `Door::enter` and `Turn::online`.
-            (self.heavy)();
+            self.heavy()?;
         }
         let answered = |seat: &Seat| {
             seat.door().has_answered(question) && (!quiescent || seat.turn().has_answered(question))
                 || fault("settle: nobody waits")
         };
         for seat in self.seats {
-            let mut backoff = Backoff::default();
-            while !answered(seat) {
-                if !patient {
-                    return Err(PublishError::Busy);
-                }
-                backoff.wait();
-            }
+            wait(patient, || answered(seat))?;
         }
         drop(open);
         *self.asking = Asking { question: question.next(), open: false };
         Ok(())
     }
+
+    /// Runs the heavy half.
+    fn heavy(&self) -> Result<(), WaitError> {
+        match (self.heavy)() {
+            Err(error) if !fault("writer: a failed barrier passes") => Err(error.into()),
+            _ => Ok(()),
+        }
+    }
+
+    fn wait(&self, done: impl Fn() -> bool) -> Result<(), WaitError> {
+        wait(self.patient, done)
+    }
+}
+
+/// Waits until something is done, if `patient`.
+fn wait(patient: bool, done: impl Fn() -> bool) -> Result<(), WaitError> {
+    let mut backoff = Backoff::default();
+    while !done() {
+        if !patient {
+            return Err(WaitError::Busy);
+        }
+        backoff.wait();
+    }
+    Ok(())
 }
 
 /// Opens all gates when it goes, also out of a panic.

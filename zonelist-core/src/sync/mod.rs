@@ -16,8 +16,40 @@ pub mod atomic {
     pub use super::traced::{AtomicBool, AtomicPtr, AtomicU32, AtomicUsize, Ordering, fence};
 }
 
+/// Atomics that no model explores: what is set once for a process, or only in debug builds.
+pub(crate) mod unmodelled {
+    #[cfg(all(feature = "std", target_os = "linux", not(any(loom, shuttle))))]
+    pub(crate) use core::sync::atomic::AtomicU8;
+    pub(crate) use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
+}
+
+#[cfg(feature = "alloc")]
+mod cut;
 #[cfg(loom)]
 pub mod traced;
+
+#[cfg(feature = "alloc")]
+pub use cut::CutSlice;
+
+/// A number that no other living thread has, and never 0. `None` without `std`, where threads have no names.
+#[cfg(feature = "alloc")]
+#[must_use]
+pub(crate) fn this_thread() -> Option<usize> {
+    #[cfg(loom)]
+    return Some(traced::Log::actor() + 1);
+    #[cfg(all(shuttle, not(loom)))]
+    return Some(usize::from(shuttle::thread::current().id()) + 1);
+    #[cfg(all(feature = "std", not(any(loom, shuttle))))]
+    {
+        std::thread_local! {
+            static HERE: u8 = const { 0 };
+        }
+        // In the destructors of a thread that ends there may be none any more.
+        HERE.try_with(|here| core::ptr::from_ref(here).addr()).ok()
+    }
+    #[cfg(not(any(feature = "std", loom, shuttle)))]
+    None
+}
 
 /// Waits a little for another thread.
 ///

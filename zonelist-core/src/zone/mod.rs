@@ -379,6 +379,11 @@ impl<'m, L: RawLock> Zone<'m, L> {
         }
     }
 
+    /// Whether a fork has left the holder of its lock behind: it has no frames then.
+    pub(crate) fn is_lost(&self) -> bool {
+        self.frames.is_lost()
+    }
+
     #[inline]
     pub(crate) fn pfn(&self, frame: u32) -> u64 {
         self.base + u64::from(frame)

@@ -35,7 +35,7 @@ fn publish<S: Scheme>(published: &Published<S, FullFence, 1>) {
 }
 
 fn drain<S: Scheme>(allocator: &Allocator<S>) {
-    allocator.drain();
+    allocator.drain().unwrap();
 }
 
 /// An owner with pages at hand takes one and gives one back while another drains.
@@ -61,7 +61,7 @@ fn drained_under_its_owner<S: Scheme + Send + Sync + 'static>(
         local.free(page).unwrap();
         // A handle that is leaked keeps its seat, and none of its pages.
         std::mem::forget(local);
-        allocator.drain();
+        allocator.drain().unwrap();
         let stats = allocator.stats(ZONE).unwrap();
         assert_eq!((stats.free, stats.cached, stats.strays), (FRAMES as usize, 0, 0));
         assert_eq!(stats.free_by_order[9], 1);
@@ -88,7 +88,7 @@ fn a_zone_without_caches_has_none() {
         let mut local = allocator.local().unwrap();
         let other = loom::thread::spawn({
             let allocator = Arc::clone(&allocator);
-            move || allocator.without_caches(ZONE, || assert_eq!(allocator.stats(ZONE).unwrap().cached, 0))
+            move || allocator.without_caches(ZONE, || assert_eq!(allocator.stats(ZONE).unwrap().cached, 0)).unwrap()
         });
         let page = local.alloc(NODE, &class).unwrap();
         other.join().unwrap();
@@ -106,7 +106,7 @@ fn a_publish_and_a_drain_keep_apart() {
         || allocator(StopWorld::new),
         |pages| {
             publish(pages.published());
-            pages.drain();
+            pages.drain().unwrap();
         },
     );
 }

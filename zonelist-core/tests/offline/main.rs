@@ -3,6 +3,7 @@
 #![cfg(not(loom))]
 
 mod backed;
+mod callbacks;
 mod moved;
 mod naive;
 mod nodes;
@@ -142,7 +143,7 @@ fn offline() -> Operation {
 /// All that must be the same after a refusal: the machine, and of each zone what it has and gives.
 fn sight(running: &Running<'_>) -> (std::sync::Arc<State>, Vec<ZoneStats>, Vec<bool>) {
     let allocator = running.frames().allocator();
-    allocator.drain();
+    allocator.drain().unwrap();
     let stats = allocator.zones().iter().map(|zone| {
         // What is counted of requests goes on.
         let stats = allocator.stats(zone.id()).unwrap();

@@ -86,7 +86,7 @@ fn running(state: &State) -> Result<Running, String> {
 /// Takes every frame of every zone, each once: which zone has which.
 fn all_frames(running: &Running) -> Vec<(u64, ZoneId)> {
     let allocator = running.frames().allocator();
-    allocator.drain();
+    allocator.drain().unwrap();
     let mut all: Vec<(u64, ZoneId)> = Vec::new();
     for zone in allocator.zones() {
         let free = std::iter::repeat_with(|| zone.alloc(0, Mobility::Movable)).map_while(|pfn| pfn);

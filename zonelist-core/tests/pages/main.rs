@@ -1,10 +1,13 @@
 //! The page allocator, against a plain list of every frame.
 #![cfg(not(loom))]
 
+mod drains;
 mod foreign;
 mod frame_to_zone;
+mod hooked;
 mod marks;
 mod naive;
+mod non_blocking;
 mod setup;
 mod shared;
 mod stats;
@@ -78,7 +81,7 @@ fn run<S: Scheme, B: Barrier>(allocator: &Allocator<S, B>, steps: &[Step]) {
                 (0..times).for_each(|time| naive.free(&mut locals[local], at + 31 * time))
             }
             Step::Drain => {
-                allocator.drain();
+                allocator.drain().unwrap();
                 naive.settled(allocator);
             }
             Step::DrainOwn(local) => locals[local].drain(),
@@ -92,10 +95,13 @@ fn run<S: Scheme, B: Barrier>(allocator: &Allocator<S, B>, steps: &[Step]) {
                 locals.push(allocator.local().unwrap());
             }
             Step::Leak(_) => assert!(locals.len() == 3),
-            Step::WithoutCaches(zone) => allocator.without_caches(ZONES[zone].0, || {
-                (0..20).for_each(|at| naive.free(&mut locals[0], at));
-                assert_eq!(allocator.stats(ZONES[zone].0).unwrap().cached, 0);
-            }),
+            Step::WithoutCaches(zone) => {
+                let within = || {
+                    (0..20).for_each(|at| naive.free(&mut locals[0], at));
+                    assert_eq!(allocator.stats(ZONES[zone].0).unwrap().cached, 0);
+                };
+                allocator.without_caches(ZONES[zone].0, within).unwrap();
+            }
             Step::Publish(version) => {
                 allocator.published().publish(&versions[version]).unwrap();
                 naive.lists = versions[version].clone();
@@ -108,7 +114,7 @@ fn run<S: Scheme, B: Barrier>(allocator: &Allocator<S, B>, steps: &[Step]) {
     }
     drop(locals);
     // What is left is in the caches of handles that were leaked.
-    allocator.drain();
+    allocator.drain().unwrap();
     naive.agree(allocator);
     naive.settled(allocator);
 }

@@ -104,6 +104,12 @@ pub(crate) struct Loose {
     torn: AtomicUsize,
 }
 
+impl Loose {
+    pub(crate) fn over(table: Slots<Box<[Slot]>>) -> Self {
+        Self { table, torn: AtomicUsize::new(0) }
+    }
+}
+
 /// A walk of slots, or one that shows nothing and was torn.
 #[derive(Clone, Debug)]
 pub(crate) struct LooseWalk<'w> {

@@ -48,11 +48,13 @@ fn stress<S: Scheme + Send + Sync, B: Barrier>(allocator: &Allocator<S, B>) {
                     break;
                 }
                 match turn % 3 {
-                    0 => drop(allocator.drain()),
+                    0 => drop(allocator.drain().unwrap()),
                     1 => drop(allocator.published().publish(&versions[turn % versions.len()])),
-                    _ => allocator.without_caches(ZONES[turn % 4].0, || {
-                        assert_eq!(allocator.stats(ZONES[turn % 4].0).unwrap().cached, 0)
-                    }),
+                    _ => allocator
+                        .without_caches(ZONES[turn % 4].0, || {
+                            assert_eq!(allocator.stats(ZONES[turn % 4].0).unwrap().cached, 0)
+                        })
+                        .unwrap(),
                 }
                 thread::yield_now();
             }
@@ -61,7 +63,7 @@ fn stress<S: Scheme + Send + Sync, B: Barrier>(allocator: &Allocator<S, B>) {
         done.store(true, Relaxed);
         outcomes.into_iter().for_each(|outcome| outcome.unwrap());
     });
-    allocator.drain();
+    allocator.drain().unwrap();
     for (id, _) in ZONES {
         let stats = allocator.stats(id).unwrap();
         assert_eq!((stats.free, stats.cached, stats.strays), (stats.managed, 0, 0), "{id}");

@@ -1,19 +1,20 @@
 //! Readers: their seats, how many there are, and where they can be kept.
 
 use std::{
-    sync::atomic::{AtomicUsize, Ordering::SeqCst},
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst},
     thread,
 };
 
 use zonelist_core::{
-    Capacity, Slot, Slots, StopWorld, StopWorldPreempted,
+    Capacity, PageAllocator, Slot, Slots, Spin, StopWorld, StopWorldPreempted, Zone, ZoneId, ZoneKind,
     conformance::{Sample, basics},
     publish::{FullFence, Published, ReaderError},
 };
 
 use super::{
     ANY, node, preempted, stop_world,
-    support::{Puppet, Snapshot},
+    support::{Puppet, Seated, Snapshot},
     versions,
 };
 
@@ -84,6 +85,33 @@ fn two_readers_with_a_seat_each_are_inside_at_once() {
     let (mut one, mut other) = (published.reader().unwrap(), published.reader().unwrap());
     let (one, other) = (one.enter(), other.enter());
     assert!(one.walk(node(), &filter).eq(other.walk(node(), &filter)));
+}
+
+#[test]
+fn a_leaked_guard_of_the_baseline_goes_with_its_reader() {
+    basics::a_leaked_guard_goes_with_its_reader(&stop_world::<2>(Sample::CAPACITY));
+    basics::a_leaked_guard_goes_with_its_reader(&preempted::<2>(Sample::CAPACITY));
+}
+
+#[test]
+fn a_place_is_not_lost_when_a_scheme_panics_for_a_reader() {
+    static PANICS: AtomicBool = AtomicBool::new(true);
+    let seated = Puppet::<Seated> { on_local: Box::new(|| assert!(!PANICS.load(SeqCst), "no room")), ..Puppet::new() };
+    let published: Published<_, FullFence, 1> = Published::new(seated);
+    for _ in 0..3 {
+        assert!(catch_unwind(AssertUnwindSafe(|| published.reader().map(drop))).is_err());
+    }
+    PANICS.store(false, SeqCst);
+    drop(published.reader().unwrap());
+    // A handle of an allocator has its place in the same way.
+    PANICS.store(true, SeqCst);
+    let id = ZoneId::new(node(), ZoneKind::Normal);
+    let allocator = PageAllocator::boxed(published, vec![Zone::boxed(id, 0..512, 9, Spin::new()).unwrap()]).unwrap();
+    for _ in 0..3 {
+        assert!(catch_unwind(AssertUnwindSafe(|| allocator.local().map(drop))).is_err());
+    }
+    PANICS.store(false, SeqCst);
+    assert!(allocator.local().is_ok());
 }
 
 const WORDS: usize = Sample::CAPACITY.words();

@@ -7,8 +7,8 @@ use std::{
 };
 
 use zonelist_core::{
-    Capacity,
-    conformance::{Sample, basics},
+    Capacity, Slots, StopWorld, StopWorldPreempted,
+    conformance::{Sample, Unreliable, basics},
     publish::{FullFence, PublishError, Published, Version},
 };
 
@@ -47,6 +47,20 @@ fn what_does_not_fit_the_baseline_is_not_published() {
 }
 
 #[test]
+fn a_failed_barrier_under_the_baseline_is_reported() {
+    macro_rules! reported {
+        ($scheme:ident) => {
+            let published: Published<_, Unreliable, 2> = Published::new($scheme::new(Slots::boxed(Sample::CAPACITY)));
+            assert_eq!(basics::a_failed_barrier_is_reported(&published), 24, "one a publish");
+        };
+    }
+    reported!(StopWorld);
+    reported!(StopWorldPreempted);
+    let published: Published<_, Unreliable, 1> = Published::new(StopWorld::new(Slots::boxed(Sample::CAPACITY)));
+    basics::a_failed_barrier_retires_nothing(&published);
+}
+
+#[test]
 fn whoever_would_not_wait_for_another_publish_is_told_that_it_is_busy() {
     let (entered, has_entered) = sync_channel(0);
     let (go_on, may_go_on) = sync_channel(0);
@@ -76,8 +90,7 @@ fn a_publish_that_waits_for_a_reader_keeps_others_busy() {
     let (entered, has_entered) = sync_channel(1);
     let published: Published<_, FullFence, 1> = Published::new(Puppet::<Seated>::on_publish(move |writer| {
         entered.send(()).unwrap();
-        writer.stop(|| ());
-        Ok(())
+        Ok(writer.stop(|| ())?)
     }));
     let lists = versions();
     let mut reader = published.reader().unwrap();
@@ -97,7 +110,7 @@ fn a_panic_in_a_publish_leaves_the_lock_free_and_the_gates_open() {
         let published: Published<_, FullFence, 1> =
             Published::new(Puppet::<Seated>::on_publish(move |writer| {
                 match (writer.version().number(), within_stop) {
-                    (2, true) => writer.stop(|| panic!("a string tears")),
+                    (2, true) => writer.stop(|| panic!("a string tears"))?,
                     (2, false) => panic!("a string tears"),
                     _ => Ok(()),
                 }
@@ -110,7 +123,7 @@ fn a_panic_in_a_publish_leaves_the_lock_free_and_the_gates_open() {
             assert!(catch_unwind(AssertUnwindSafe(|| published.publish(&lists[1]))).is_err());
             assert_eq!(reader.enter().walk(node(), &filter).count(), 4, "readers get in, and see the version before");
             assert!(catch_unwind(AssertUnwindSafe(|| published.try_publish(&lists[1]))).is_err(), "not busy");
-            published.synchronize();
+            published.synchronize().unwrap();
         }
     }
 }

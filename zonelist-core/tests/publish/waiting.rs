@@ -72,7 +72,7 @@ fn readers_wait_outside_a_closed_gate() {
         writer.stop(|| {
             closed.send(()).unwrap();
             may_open.lock().unwrap().recv().unwrap();
-        });
+        })?;
         Ok(())
     }));
     // One was registered before the gates were closed, the other comes after.
@@ -102,8 +102,7 @@ fn nobody_is_inside_while_the_world_is_stopped() {
     let inside = std::sync::Arc::new([const { AtomicBool::new(false) }; 2]);
     let seen = std::sync::Arc::clone(&inside);
     let published: Published<_, FullFence, 2> = Published::new(Puppet::<Seated>::on_publish(move |writer| {
-        writer.stop(|| assert!(seen.iter().all(|inside| !inside.load(SeqCst)), "a reader is inside"));
-        Ok(())
+        Ok(writer.stop(|| assert!(seen.iter().all(|inside| !inside.load(SeqCst)), "a reader is inside"))?)
     }));
     let over = AtomicBool::new(false);
     thread::scope(|scope| {

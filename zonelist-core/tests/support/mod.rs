@@ -13,7 +13,8 @@ use std::{
 use zonelist_core::{
     Lists, NodeId, Request, Zonelists, Zoneref,
     publish::{
-        Allocates, At, Facts, Grace, Guarantee, Progress, PublishError, Reclaim, Scheme, StalledReader, Walk, Writer,
+        Allocates, At, Facts, Grace, Guarantee, Progress, PublishError, Reclaim, Scheme, StalledReader, WaitError,
+        Walk, Writer,
     },
 };
 
@@ -61,6 +62,8 @@ pub(crate) struct Puppet<K> {
     pub(crate) kind: PhantomData<fn(K)>,
     /// Called for each publish; the version is kept if it says so, by `Ok`.
     pub(crate) on_publish: OnPublish,
+    /// Called for each reader that is registered.
+    pub(crate) on_local: Box<dyn Fn() + Send + Sync>,
     /// Whether the version that a publish was given is forgotten.
     pub(crate) forgets: bool,
     /// Whether walks begin again at their end.
@@ -77,6 +80,7 @@ impl<K> Puppet<K> {
             current: Mutex::default(),
             kind: PhantomData,
             on_publish: Box::new(|_| Ok(())),
+            on_local: Box::new(|| ()),
             forgets: false,
             endless: false,
             torn: 0,
@@ -157,7 +161,9 @@ impl<K: Kind> Scheme for Puppet<K> {
     type Pinned<'g> = Strings<'g, K>;
     type Walk<'w> = PuppetWalk<'w, K>;
 
-    fn local(&self) {}
+    fn local(&self) {
+        (self.on_local)();
+    }
 
     fn filter(&self, request: &Request) -> Request {
         *request
@@ -183,7 +189,7 @@ impl<K: Kind> Scheme for Puppet<K> {
 }
 
 impl Reclaim for Puppet<Seated> {
-    fn synchronize(&self, writer: &mut Writer<'_>) {
-        writer.stop(|| ());
+    fn synchronize(&self, writer: &mut Writer<'_>) -> Result<(), WaitError> {
+        writer.stop(|| ())
     }
 }

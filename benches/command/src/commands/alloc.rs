@@ -99,7 +99,7 @@ impl Args {
         }
         bar.finish_and_clear();
 
-        self.output.write(&Report { rounds: self.rounds, target: target(), cpus: cpus.count(), sizes })?;
+        self.output.write_measured(&Report { rounds: self.rounds, target: target(), cpus: cpus.count(), sizes })?;
         Ok(ExitCode::SUCCESS)
     }
 }

@@ -71,7 +71,7 @@ impl Args {
         let rounds = timing.rounds();
         let report = RawReport::new(&timing.raw()).map(|raw| Report { machine, rounds, raw, schemes, peers });
         let Some(report) = report else { return Ok(ExitCode::FAILURE) };
-        self.output.write(&report)?;
+        self.output.write_measured(&report)?;
         Ok(if report.holds() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }
 

@@ -52,7 +52,7 @@ impl Args {
         }
         bar.finish_and_clear();
         let report = Report { seconds: self.seconds, seed: self.seed, runs };
-        self.output.write(&report)?;
+        self.output.write_measured(&report)?;
         Ok(if report.holds() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }
 }

@@ -54,7 +54,7 @@ impl Args {
         }
         bar.finish_and_clear();
         let report = Report { machine, seconds: self.seconds, schemes };
-        self.output.write(&report)?;
+        self.output.write_measured(&report)?;
         Ok(if report.holds() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }
 }

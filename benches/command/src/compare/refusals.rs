@@ -9,8 +9,7 @@
 //! refusal is wrong, and what walks have missed is why.
 //!
 //! The zone is too small for page caches. Before a request is refused that may wait, the allocator
-//! drains them, and walks again if there was a page in any; a drain waits for a publish that is under
-//! way, so that this walk would hardly ever be torn.
+//! drains them, and walks again if there was a page in any: one more walk that need not be torn.
 
 use std::{
     ops::{Add, Range},

@@ -79,8 +79,11 @@ impl<S: Buildable, B: Barrier> Ground<S, B> {
     }
 
     /// What is wrong, when all handles are gone and all pages should be back.
-    pub(super) fn left(&self) -> Leftovers {
-        self.allocator.drain();
+    ///
+    /// # Errors
+    /// Caches can't be drained.
+    pub(super) fn left(&self) -> Result<Leftovers, AllocatorError> {
+        self.allocator.drain()?;
         let mut left = Leftovers::default();
         for (zone, fresh) in self.allocator.zones().iter().zip(&self.fresh) {
             let (free, managed) = (zone.free_pages() as u64, zone.managed() as u64);
@@ -89,7 +92,7 @@ impl<S: Buildable, B: Barrier> Ground<S, B> {
             left.strays += self.allocator.stats(zone.id()).map_or(0, |stats| stats.strays as u64);
             left.zones_changed += u64::from(zone.free_by_order() != *fresh);
         }
-        left
+        Ok(left)
     }
 }
 

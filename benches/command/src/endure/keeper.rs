@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use zonelist_core::publish::Barrier;
+use zonelist_core::publish::{Barrier, BarrierError};
 use zonelist_schemes::{Buildable, allocator::AllocatorError};
 
 use super::{Counts, ground::Ground};
@@ -33,7 +33,7 @@ pub(super) fn keep<S: Buildable, B: Barrier>(
         allocator.published().publish(&versions[draw.usize(..versions.len())])?;
         counts.publishes += 1;
         if turn % PUBLISHES == 0 {
-            drain(ground, turn / PUBLISHES, &mut draw, &mut counts);
+            drain(ground, turn / PUBLISHES, &mut draw, &mut counts)?;
             thread::sleep(PAUSE);
         }
     }
@@ -41,15 +41,21 @@ pub(super) fn keep<S: Buildable, B: Barrier>(
 }
 
 /// Takes pages out of caches: in turn keeps a zone's out of them for a while, drains all, drains one zone's.
-fn drain<S: Buildable, B: Barrier>(ground: &Ground<S, B>, turn: usize, draw: &mut fastrand::Rng, counts: &mut Counts) {
+fn drain<S: Buildable, B: Barrier>(
+    ground: &Ground<S, B>,
+    turn: usize,
+    draw: &mut fastrand::Rng,
+    counts: &mut Counts,
+) -> Result<(), BarrierError> {
     let allocator = &ground.allocator;
     let zone = allocator.zones()[draw.usize(..allocator.zones().len())].id();
     if turn.is_multiple_of(3) {
         counts.uncached += 1;
-        let cached = allocator.without_caches(zone, || allocator.stats(zone).map(|stats| stats.cached));
+        let cached = allocator.without_caches(zone, || allocator.stats(zone).map(|stats| stats.cached))?;
         counts.uncached_in_vain += u64::from(cached != Some(0));
     } else {
         counts.drains += 1;
-        counts.pages_drained += if turn % 3 == 1 { allocator.drain() } else { allocator.drain_zone(zone) } as u64;
+        counts.pages_drained += if turn % 3 == 1 { allocator.drain() } else { allocator.drain_zone(zone) }? as u64;
     }
+    Ok(())
 }

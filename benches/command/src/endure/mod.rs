@@ -137,7 +137,7 @@ impl Visitor for Endurance<'_> {
         let counts = self.counted(jobs, &ground.owners, &stop)?;
         Ok(Outcome {
             counts,
-            left: ground.left(),
+            left: ground.left()?,
             pages_doubled: ground.owners.doubled(),
             first_doubled: ground.owners.first_doubled(),
         })

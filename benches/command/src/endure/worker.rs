@@ -119,7 +119,7 @@ impl<'g, S: Buildable, B: Barrier> Worker<'g, S, B> {
             }
             2..6 => {
                 self.counts.drains += 1;
-                self.counts.pages_drained += self.ground.allocator.drain() as u64;
+                self.counts.pages_drained += self.ground.allocator.drain()? as u64;
             }
             6..30 => self.take_many(),
             30..60 => self.give_many(),

@@ -195,15 +195,18 @@ impl<S: Buildable, B: Barrier> Ground<S, B> {
     }
 
     /// Pages that are not back, when all threads have given back what they had.
-    pub(super) fn lost(&self) -> u64 {
+    ///
+    /// # Errors
+    /// Caches can't be drained.
+    pub(super) fn lost(&self) -> Result<u64, AllocatorError> {
         let allocator = self.allocator();
         for &(zone, pfn, order) in &self.ballast {
             // What is not taken back is missing below.
             let _ = allocator.zone(zone).map(|zone| zone.free(pfn, order));
         }
-        allocator.drain();
+        allocator.drain()?;
         let strays = |zone: ZoneId| allocator.stats(zone).map_or(0, |stats| stats.strays);
         let zones = allocator.zones().iter();
-        zones.map(|zone| (zone.managed().abs_diff(zone.free_pages()) + strays(zone.id())) as u64).sum()
+        Ok(zones.map(|zone| (zone.managed().abs_diff(zone.free_pages()) + strays(zone.id())) as u64).sum())
     }
 }

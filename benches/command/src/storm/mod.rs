@@ -118,7 +118,7 @@ impl Visitor for Storm<'_> {
         jobs.push(Box::new(|| Ok((toggler::toggle(&ground, &stop)?, Tally::default()))));
         jobs.push(Box::new(|| Ok((Counts::default(), Watcher::new(&ground).watch(&stop)?))));
         let (counts, walks) = self.ended(jobs, &stop)?;
-        let (migrations, pages_lost) = (ground.migrations(), ground.lost());
+        let (migrations, pages_lost) = (ground.migrations(), ground.lost()?);
         Ok(Outcome { counts: Counts { migrations, pages_lost, ..counts }, walks })
     }
 }

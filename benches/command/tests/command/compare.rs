@@ -20,6 +20,7 @@ fn json(arguments: &[&str]) -> Value {
 fn a_comparison_has_every_measure_of_every_scheme() {
     let report = json(&["compare", "--seconds", "0", "--rounds", "3", "--json"]);
     assert_eq!((&report["machine"], &report["rounds"]), (&"seed".into(), &3.into()));
+    assert_eq!(report["barrier"], zonelist_schemes::barrier());
     for floor in ["first_zone", "alloc_pair"] {
         assert!(report["raw"][floor]["ns"].as_f64().unwrap() > 0.0 && report["raw"][floor].get("ratio").is_none());
     }
@@ -48,6 +49,7 @@ fn a_bare_call_compares() {
     let text = run.stdout;
     assert!(text.contains("SeqRetry") && text.contains("InPlace") && !text.contains("StopWorld"), "{text}");
     assert!(text.contains(" alloc ") && text.contains(" refused "), "{text}");
+    assert!(text.contains(&format!("writers: {}.", zonelist_schemes::barrier())), "{text}");
     let named = json(&[&["compare"], &arguments[..], &["--json"]].concat());
     let names: Vec<_> = named["schemes"].as_array().unwrap().iter().map(|scheme| &scheme["scheme"]).collect();
     assert_eq!(names, ["SeqRetry", "InPlace"]);

@@ -7,6 +7,7 @@ mod by_hand;
 #[cfg(feature = "liburcu")]
 mod liburcu;
 mod pairs;
+mod run_time;
 mod through;
 
 use std::{
@@ -18,6 +19,7 @@ use zonelist_core::{Lists, NodeId, Request, SlotFilter, Slots, ZoneKind, Zoneref
 
 pub use by_hand::by_hand;
 pub use pairs::{Pairs, ThroughPages, raw_pairs};
+pub use run_time::{AT_RUN_TIME, at_run_time, pairs_at_run_time};
 pub use through::{SetupError, Through};
 
 /// What is not ours: each by name, with the unprotected walk of its own language and its own.

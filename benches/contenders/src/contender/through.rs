@@ -10,7 +10,7 @@ use super::{ANY, Look, sum};
 
 /// A registered reader of a scheme that has published some lists.
 #[expect(missing_debug_implementations, reason = "a scheme's own parts need not have it")]
-pub struct Through<S: Scheme + 'static, B: 'static> {
+pub struct Through<S: Scheme + 'static, B: Barrier> {
     reader: Reader<'static, S, B>,
     filter: S::Filter,
 }

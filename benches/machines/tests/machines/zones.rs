@@ -98,7 +98,7 @@ fn stops(recorded: &Recorded, marks: &Marks, highest: ZoneKind, urgency: Urgency
     let allocator = PageAllocator::boxed(published, vec![zone]).unwrap();
     let class = allocator.class(&PageRequest::up_to(highest).urgency(urgency)).unwrap();
     let (zone, mut local) = (&allocator.zones()[0], allocator.local().unwrap());
-    allocator.without_caches(zone_id, || {
+    let without_caches = allocator.without_caches(zone_id, || {
         for left in [stop + 1, stop] {
             assert!(zone.allows(0, highest, Against::Min(urgency)), "{what}");
             let page = local.alloc(zone_id.node(), &class).unwrap_or_else(|error| panic!("{what}: {error}"));
@@ -108,4 +108,5 @@ fn stops(recorded: &Recorded, marks: &Marks, highest: ZoneKind, urgency: Urgency
         assert_eq!(local.alloc(zone_id.node(), &class), Err(OutOfMemory), "{what}");
         assert_eq!(zone.free_pages() as u64, stop, "{what}");
     });
+    without_caches.unwrap();
 }

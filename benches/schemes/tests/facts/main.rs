@@ -16,3 +16,4 @@ mod progress;
 mod retires;
 mod signals;
 mod threads;
+mod waits;

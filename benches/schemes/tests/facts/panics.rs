@@ -106,7 +106,7 @@ impl Scheme for Panicking {
         writer.stop(|| {
             assert!(!TOLD.load(SeqCst), "in the middle of a publish");
             Ok(self.0.rewrite(next)?)
-        })
+        })?
     }
 }
 

@@ -26,13 +26,10 @@ use super::{
 
 /// Mutants that no model sees, and why that is right: what is wrong, the file, the line of the source.
 const ALIVE: &[(&str, &str, &str, &str)] = &[
-    ("relaxed", SEAT, "self.inside.store(HANDS_OFF, Release);", BEHIND_A_FENCE),
-    ("relaxed", SEAT, "self.inside.store(question, Release);", BEHIND_A_FENCE),
-    ("late", SEAT, "self.inside.store(HANDS_OFF, Release);", WAITED_FOR_LONGER),
-    ("late", SEAT, "self.inside.store(question, Release);", WAITED_FOR_LONGER),
-    ("late", SEAT, "self.gate.store(question.0, Release);", WAITED_FOR_LONGER),
-    ("late", SEAT, "self.answered.store(OFFLINE, Release);", WAITED_FOR_LONGER),
-    ("late", SEAT, "self.asked.store(question.0, Release);", WAITED_FOR_LONGER),
+    ("relaxed", DOOR, "self.inside.store(answer, Release);", BEHIND_A_FENCE),
+    ("late", DOOR, "self.inside.store(answer, Release);", WAITED_FOR_LONGER),
+    ("late", TURN, "self.answered.store(OFFLINE, Release);", WAITED_FOR_LONGER),
+    ("late", TURN, "self.asked.store(question.0, Release);", WAITED_FOR_LONGER),
     ("late", CACHE, "stack.state.store(state & !TOP | (start(tag) + blocks), Relaxed);", OWN),
     ("late", CACHE, "stack.state.store(state - out, Relaxed);", OWN),
     ("late", MARKS, "self.free.store(free, Relaxed);", ESTIMATE),
@@ -59,7 +56,8 @@ const ALIVE: &[(&str, &str, &str, &str)] = &[
     ("late", PRESENCE, "self.word.store(Set::of(word), Release);", SHOWN_LATER),
 ];
 
-const SEAT: &str = "zonelist-core/src/publish/seat.rs";
+const DOOR: &str = "zonelist-core/src/publish/door.rs";
+const TURN: &str = "zonelist-core/src/publish/turn.rs";
 const CACHE: &str = "zonelist-core/src/pages/cache.rs";
 const MARKS: &str = "zonelist-core/src/zone/marks.rs";
 const MOVABLE: &str = "zonelist-core/src/pages/movable.rs";

@@ -66,7 +66,7 @@ where
             Log::call("retirer");
             publish(&shared.0, &[]);
             Log::say("waits for a grace period");
-            shared.0.synchronize();
+            shared.0.synchronize().expect("a barrier pair that works");
             Log::say("frees what only walks over V1 may meet");
             shared.1.write();
         }

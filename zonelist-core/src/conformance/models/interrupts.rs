@@ -1,15 +1,17 @@
-//! Walks by interrupts: within a walk on the same CPU, and within a publish.
+//! Walks by interrupts: within a walk on the same CPU, and within a publish; and allocations within anything.
 
 use std::{
+    boxed::Box,
     format,
     string::String,
     sync::{Arc, Mutex},
+    vec,
     vec::Vec,
 };
 
-use super::{Bound, MOVABLE, NORMAL, OTHER, Zone, explore, hunt_interrupts, locked, node, publish};
+use super::{Bound, MOVABLE, NORMAL, OTHER, Zone, explore, hunt_interrupts, locked, node, publish, zoneref};
 use crate::{
-    Request, ZoneKind, Zonelists, Zoneref,
+    MAX_ORDER, PageAllocator, PageRequest, Request, Spin, TryAllocError, Zone as Frames, ZoneKind, Zonelists, Zoneref,
     conformance::{History, Published as Record, Span, Walked},
     publish::{FullFence, Published, Scheme, Walk},
     sync::traced::Log,
@@ -101,6 +103,55 @@ pub(super) fn a_walk_within_a_publish<S: Scheme + Send + 'static>(
         judge::<S>([before, after], &locked(&walks));
         None
     });
+}
+
+/// An interrupt at each step of an allocation, a free, a drain and a publish, on their own CPU: a page is taken and given
+/// back by a handle that is the interrupt's, and nothing is waited for.
+pub(super) fn an_allocation_within_anything<S: Scheme + Send + 'static>(
+    scheme: &str,
+    make: impl Fn() -> Published<S, FullFence, 2> + Copy + Send + Sync + 'static,
+) {
+    let [mut served, mut refused] = [0, 0].map(|count| Arc::new(Mutex::new(count)));
+    let counts = [Arc::clone(&served), Arc::clone(&refused)];
+    hunt_interrupts(&format!("{scheme}: an allocation within anything"), move |after| {
+        let id = zoneref(NORMAL).zone();
+        let frames = Frames::boxed(id, 0..512, MAX_ORDER, Spin::new()).expect("a zone");
+        frames.add(0..512).expect("its frames");
+        // For good: what is run when this is interrupted may borrow nothing.
+        let allocator: &'static _ = Box::leak(Box::new(PageAllocator::boxed(make(), vec![frames]).expect("a zone")));
+        record(allocator.published(), &[NORMAL]);
+        let class = || allocator.class(&PageRequest::up_to(ZoneKind::Normal)).expect("an order");
+        let mut local = allocator.local().expect("a seat");
+        let (mut handler, for_handler) = (allocator.local().expect("a seat"), class());
+        let handler =
+            Mutex::new(move |[served, refused]: &[Arc<Mutex<u64>>; 2]| match handler.try_alloc(node(), &for_handler) {
+                Ok(page) => {
+                    *locked(served) += 1;
+                    // With the zone's lock held it stays at hand, or with its caches taken away, with the caller.
+                    let _ = handler.try_free(page);
+                }
+                Err(TryAllocError::WouldBlock | TryAllocError::OutOfMemory) => *locked(refused) += 1,
+                Err(error) => panic!("{error}"),
+            });
+        Log::call("a thread, and its interrupt");
+        Log::from_here();
+        let counts = counts.clone();
+        Log::interrupt(after, move || {
+            Log::say("is interrupted");
+            locked(&handler)(&counts);
+            Log::say("goes on");
+        });
+        let class = class();
+        let pages = [(); 2].map(|()| local.alloc(node(), &class).expect("a page"));
+        local.free(pages[0]).expect("it was handed out");
+        allocator.drain().expect("a barrier pair that works");
+        record(allocator.published(), &[NORMAL, OTHER]);
+        local.free(pages[1]).expect("it was handed out");
+        None
+    });
+    let [served, refused] = [&mut served, &mut refused].map(|count| *locked(count));
+    assert!(served > 0, "model {scheme}: no interrupt got a page");
+    std::println!("{served} interrupts got a page, and {refused} would have had to wait");
 }
 
 /// Judges walks to the end, up to Movable, beside all that was published.

@@ -113,12 +113,14 @@ pub fn a_grace_period<S: Reclaim + Send + 'static>(scheme: &str, make: impl Make
     explore_retirement(&format!("{scheme}: a grace period"), Bound::SUITE, published::<S, 1>(make));
 }
 
-/// A walk within a walk, as of an interrupt that walks too, beside a publish; and a walk by an
-/// interrupt at each step of a publish. Only where the facts allow it.
+/// A walk within a walk, as of an interrupt that walks too, beside a publish; a walk by an interrupt at each
+/// step of a publish; and a page taken and given back at each step of an allocation, a free, a drain and a publish. Only
+/// where the facts allow it.
 pub fn an_interrupt<S: Scheme + Send + 'static>(scheme: &str, make: impl Make<S>) {
     if S::FACTS.interrupt_safe {
         interrupts::a_walk_within_a_walk(scheme, published::<S, 2>(make));
         interrupts::a_walk_within_a_publish(scheme, published::<S, 1>(make));
+        interrupts::an_allocation_within_anything(scheme, published::<S, 2>(make));
     } else {
         println!("no model of {scheme} is interrupted: its facts rule interrupts out");
     }

@@ -180,7 +180,7 @@ impl User<'_> {
             }
             &Step::Remove { first, count } => self.operate(&Operation::RemoveBlocks { first, count }),
             Step::Drain => {
-                self.life.running.frames().allocator().drain();
+                self.life.running.frames().allocator().drain().unwrap();
             }
             Step::Free(_) => {}
         }

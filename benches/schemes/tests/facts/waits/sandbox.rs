@@ -1,0 +1,173 @@
+//! A process that sandboxes itself when readers are registered: membarrier fails from then on.
+
+use std::{
+    env,
+    process::Command,
+    sync::{
+        Mutex,
+        atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering::Relaxed},
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+use zonelist_core::{
+    Capacity, FreeError, Request, Slot, StopWorld,
+    ZoneKind::Movable,
+    publish::{Barrier, BarrierError, FullFence, Grace, Membarrier, PublishError, Published, SystemBarrier, Version},
+};
+use zonelist_schemes::{Buildable, SchemeId, Visitor, asymmetric};
+
+use super::{
+    super::child::{ends, verdicts},
+    setup::{CAPACITY, NODE, ZONES, allocator, class, lists},
+};
+
+const FRAMES: u64 = 1 << 13;
+
+/// Denies membarrier(2) to all threads, with EPERM.
+fn sandbox() {
+    let instruction = |code: u32, jt, jf, k: u32| libc::sock_filter { code: code as u16, jt, jf, k };
+    let mut filter = [
+        instruction(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0, 0, 0),
+        instruction(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, 0, 1, libc::SYS_membarrier as u32),
+        instruction(libc::BPF_RET | libc::BPF_K, 0, 0, libc::SECCOMP_RET_ERRNO | libc::EPERM as u32),
+        instruction(libc::BPF_RET | libc::BPF_K, 0, 0, libc::SECCOMP_RET_ALLOW),
+    ];
+    let program = libc::sock_fprog { len: filter.len() as u16, filter: filter.as_mut_ptr() };
+    // SAFETY: it has no conditions.
+    assert_eq!(unsafe { libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) }, 0);
+    let flags = libc::SECCOMP_FILTER_FLAG_TSYNC;
+    // SAFETY: the program is as long as it says, and is copied.
+    let done = unsafe { libc::syscall(libc::SYS_seccomp, libc::SECCOMP_SET_MODE_FILTER, flags, &raw const program) };
+    assert_eq!(done, 0, "seccomp: {}", std::io::Error::last_os_error());
+}
+
+const DENIED: BarrierError = BarrierError { errno: libc::EPERM };
+
+/// Handles at work while the sandbox starts.
+struct Denied;
+
+impl Visitor for Denied {
+    type Output = String;
+
+    fn capacity(&self) -> Capacity {
+        CAPACITY
+    }
+
+    fn visit<S: Buildable, B: Barrier>(&mut self) -> String {
+        let allocator = allocator::<S, B>(&ZONES, FRAMES);
+        let owned: Vec<AtomicU8> = (0..2 * FRAMES).map(|_| AtomicU8::new(0)).collect();
+        let (over, twice, unfreed) = (AtomicBool::new(false), AtomicUsize::new(0), Mutex::new(None::<FreeError>));
+        let (mut drains, mut publishes, mut wrong) = ([0; 2], [0; 2], 0);
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                let (mut local, any) = (allocator.local().unwrap(), class(allocator, Movable, 0));
+                while !over.load(Relaxed) {
+                    let pages: Vec<_> = (0..8).filter_map(|_| local.alloc(NODE, &any).ok()).collect();
+                    for page in &pages {
+                        twice.fetch_add(usize::from(owned[page.pfn() as usize].swap(1, Relaxed)), Relaxed);
+                    }
+                    for page in pages {
+                        owned[page.pfn() as usize].store(0, Relaxed);
+                        if let Err(error) = local.free(page) {
+                            *unfreed.lock().unwrap() = Some(error);
+                        }
+                    }
+                }
+            });
+            thread::sleep(Duration::from_millis(20));
+            sandbox();
+            let begun = Instant::now();
+            while begun.elapsed() < Duration::from_millis(300) {
+                match allocator.drain() {
+                    Ok(pages) => {
+                        drains[0] += 1;
+                        wrong += usize::from(pages > 0);
+                    }
+                    Err(DENIED) => drains[1] += 1,
+                    Err(_) => wrong += 1,
+                }
+                match allocator.published().publish(&lists(drains[1] % 2 == 0)) {
+                    Ok(_) => publishes[0] += 1,
+                    Err(PublishError::Barrier(DENIED)) => publishes[1] += 1,
+                    Err(_) => wrong += 1,
+                }
+            }
+            over.store(true, Relaxed);
+        });
+        let (twice, unfreed) = (twice.load(Relaxed), unfreed.lock().unwrap().take());
+        let told = format!(
+            "{twice} frames twice, {unfreed:?}, {wrong} wrong; drains done and failed {drains:?}, publishes {publishes:?}"
+        );
+        let damage = twice > 0 || unfreed.is_some() || wrong > 0;
+        // What waits for readers can't; what does not goes on.
+        let publishes_fail = S::GRACE != Grace::None;
+        let right = drains[1] > 0 && (publishes[1] > 0) == publishes_fail && (publishes[0] == 0 || !publishes_fail);
+        // The first publish behind a grace period that was still to come may have been visible already.
+        let right = right || publishes_fail && publishes[0] <= 2 && publishes[1] > 0 && drains[1] > 0;
+        format!("{}: {told}", if right && !damage { "reported" } else { "not as it should be" })
+    }
+}
+
+#[test]
+fn a_barrier_that_is_denied_later_is_reported_and_no_frame_is_there_twice() {
+    if !asymmetric() {
+        println!("skipped: there is no membarrier here to be denied");
+        return;
+    }
+    let test = "waits::sandbox::a_barrier_that_is_denied_later_is_reported_and_no_frame_is_there_twice";
+    for (scheme, verdict) in verdicts(test, |scheme: SchemeId| ends(scheme.visit(&mut Denied))) {
+        assert!(verdict.starts_with("reported: "), "{}: {verdict}", scheme.name());
+    }
+}
+
+/// Readers, publishes, and whether both work, under a pair that is chosen at run time.
+fn works() -> Result<Version, PublishError> {
+    let published: Published<_, SystemBarrier, 2> = Published::new(StopWorld::<Box<[Slot]>>::build(CAPACITY));
+    let mut reader = published.reader().unwrap();
+    let filter = published.filter(&Request::up_to(Movable));
+    let version = published.publish(&lists(true))?;
+    assert_eq!(reader.enter().walk(NODE, &filter).count(), 2);
+    assert_eq!(published.synchronize(), Ok(()));
+    Ok(version)
+}
+
+/// What a process of its own says of a case.
+fn in_a_process(test: &str, case: &str) -> String {
+    let child =
+        Command::new(env::current_exe().unwrap()).args([test, "--exact", "--nocapture"]).env(CASE, case).output();
+    let said = String::from_utf8(child.unwrap().stdout).unwrap();
+    said.lines().find_map(|line| line.strip_prefix("verdict: ")).unwrap_or_else(|| panic!("{said}")).to_string()
+}
+
+const CASE: &str = "ZONELIST_CASE";
+
+/// The choice is the process's, made once: a sandbox before it makes it full fences, and one behind it an error.
+#[test]
+fn a_pair_that_is_chosen_at_run_time_is_what_the_system_grants_when_it_is_chosen() {
+    let test = "waits::sandbox::a_pair_that_is_chosen_at_run_time_is_what_the_system_grants_when_it_is_chosen";
+    match env::var(CASE).as_deref() {
+        Ok("no sandbox") => ends(format!("{} {:?}", SystemBarrier::name(), works())),
+        Ok("before") => {
+            sandbox();
+            ends(format!("{} {:?}", SystemBarrier::name(), works()));
+        }
+        Ok("behind") => {
+            // A reader that is registered makes the choice, and it is no other's from then on.
+            let published: Published<_, SystemBarrier, 2> = Published::new(StopWorld::<Box<[Slot]>>::build(CAPACITY));
+            let _reader = published.reader().unwrap();
+            sandbox();
+            ends(format!("{} {:?} {:?}", SystemBarrier::name(), works(), Membarrier::heavy()));
+        }
+        _ => (),
+    }
+    let here = if asymmetric() { Membarrier::name() } else { FullFence::name() };
+    let (well, denied) = (works(), Err::<Version, _>(PublishError::Barrier(DENIED)));
+    assert_eq!(well, Ok(Version::of(1)));
+    assert_eq!(in_a_process(test, "no sandbox"), format!("{here} {well:?}"));
+    assert_eq!(in_a_process(test, "before"), format!("full fences {well:?}"));
+    if asymmetric() {
+        assert_eq!(in_a_process(test, "behind"), format!("{here} {denied:?} {:?}", Err::<(), _>(DENIED)));
+    }
+}

@@ -1,0 +1,102 @@
+//! Small allocators over any scheme, and a machine whose memory comes and goes.
+
+use std::sync::Arc;
+
+use zonelist_core::{
+    Capacity, Class, Handle as MovableHandle, Lists, Local, Machine, MachineDescription, Memory, Movables, MoveError,
+    NodeId, Page, PageAllocator, PageRequest, Row, Rules, Spin, Tunables, Urgency, Zone, ZoneId,
+    ZoneKind::{self, Movable, Normal},
+    ZoneSize, Zonelists, Zoneref,
+    hotplug::{AllocatorFrames, Block, BlockState, Blocks, OnlineTo, Operation, RunningMachine, State},
+    publish::{Barrier, Published},
+};
+use zonelist_schemes::{Buildable, SchemeId};
+
+pub(crate) const NODE: NodeId = NodeId::new(0).unwrap();
+pub(crate) const ZONES: [ZoneId; 2] = [ZoneId::new(NODE, Movable), ZoneId::new(NODE, Normal)];
+pub(crate) const CAPACITY: Capacity = Capacity::new(1, 2).unwrap();
+pub(crate) const SEATS: usize = 4;
+
+pub(crate) type Allocator<S, B> = PageAllocator<'static, S, B, Spin, SEATS>;
+pub(crate) type Handle<'a, S, B> = Local<'a, 'static, S, B, Spin, SEATS>;
+
+/// One scheme of each protocol between readers and writers; with `ZONELIST_WAITS=all` in the environment, all.
+pub(crate) fn chosen() -> Vec<SchemeId> {
+    let all = std::env::var("ZONELIST_WAITS").is_ok_and(|which| which == "all");
+    let one_each = ["StopWorld", "StopWorldPreempted", "AsymmetricEpoch", "Qsbr", "InPlace", "ArcSwap"];
+    SchemeId::all().into_iter().filter(|scheme| all || one_each.contains(&scheme.name())).collect()
+}
+
+/// With both zones, or only the one that is always there.
+pub(crate) fn lists(both: bool) -> Zonelists {
+    let zonerefs = ZONES.map(Zoneref::new);
+    let zonerefs = if both { &zonerefs[..] } else { &zonerefs[1..] };
+    Lists::new(zonerefs, &[Row { start: 0, len: zonerefs.len() as u32, own: 0 }]).unwrap().into()
+}
+
+/// An allocator over these zones with so many frames each, for good.
+pub(crate) fn allocator<S: Buildable, B: Barrier>(zones: &[ZoneId], frames: u64) -> &'static Allocator<S, B> {
+    let zone = |(number, &id): (u64, &ZoneId)| {
+        let span = number * frames..(number + 1) * frames;
+        let zone = Zone::boxed(id, span.clone(), 9, Spin::new()).unwrap();
+        zone.add(span).unwrap();
+        zone
+    };
+    let published = Published::new(S::build(CAPACITY));
+    published.publish(&lists(true)).unwrap();
+    Box::leak(Box::new(PageAllocator::boxed(published, (0..).zip(zones).map(zone).collect()).unwrap()))
+}
+
+pub(crate) fn class<S: Buildable, B: Barrier>(allocator: &Allocator<S, B>, highest: ZoneKind, order: u8) -> Class<S> {
+    allocator.class(&PageRequest::up_to(highest).order(order)).unwrap()
+}
+
+/// Of requests that must not block.
+pub(crate) fn urgent<S: Buildable, B: Barrier>(allocator: &Allocator<S, B>, highest: ZoneKind) -> Class<S> {
+    allocator.class(&PageRequest::up_to(highest).urgency(Urgency::NON_BLOCKING)).unwrap()
+}
+
+/// All pages that are left.
+pub(crate) fn all<S: Buildable, B: Barrier>(handle: &mut Handle<'_, S, B>, class: &Class<S>) -> Vec<Page> {
+    std::iter::from_fn(|| handle.alloc(NODE, class).ok()).collect()
+}
+
+/// What a mover of pages is here.
+pub(crate) type Copies = fn(MovableHandle, Page, Page) -> Result<(), MoveError>;
+pub(crate) type Frames<S, B> = AllocatorFrames<'static, S, B, Spin, SEATS, Movables<'static, Copies>>;
+pub(crate) type Running<S, B> = RunningMachine<Frames<S, B>>;
+
+/// Pages of a block.
+const PAGES: u64 = 512;
+/// The block that comes and goes.
+const BLOCK: u64 = 2;
+
+pub(crate) const ONLINE: Operation = Operation::Online { block: BLOCK, to: OnlineTo::Movable };
+pub(crate) const OFFLINE: Operation = Operation::Offline { block: BLOCK };
+
+/// A machine of one node and a block behind its zone, which is off line; for good.
+pub(crate) fn machine<S: Buildable, B: Barrier>() -> Arc<Running<S, B>> {
+    let size = ZoneSize { zone: ZONES[1], start_pfn: 0, spanned: 2 * PAGES, present: 2 * PAGES, managed: 2 * PAGES };
+    let (machine, _) = Machine::new(MachineDescription {
+        possible: vec![0],
+        distance: vec![vec![10]],
+        online: vec![0],
+        has_memory: vec![0],
+        memory: Some(Memory {
+            page_bytes: 4096,
+            pageblock_pages: 512,
+            kinds: vec![Normal, Movable],
+            zones: vec![size],
+            tunables: Tunables { min_free_kbytes: 128, watermark_scale_factor: 10, lowmem_reserve_ratio: vec![32, 0] },
+        }),
+        ..MachineDescription::default()
+    })
+    .unwrap();
+    let block =
+        Block { number: BLOCK, node: Some(NODE), state: BlockState::Offline, has_holes: false, memmap_pages: 0 };
+    let blocks = Blocks { pages: PAGES, list: vec![block], ..Blocks::default() };
+    let state = State::booted(machine, blocks, Rules::LINUX_6_1).unwrap();
+    let frames = AllocatorFrames::of(Published::new(S::build(state.capacity())), &state).unwrap();
+    let frames = frames.with_owners(Movables::boxed((|_, _, _| Ok(())) as Copies, 8)).boot(&state).unwrap();
+    Arc::new(RunningMachine::new(state, frames).unwrap())
+}

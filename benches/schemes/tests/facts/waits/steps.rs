@@ -1,0 +1,252 @@
+//! A handler at every instruction: the trap flag has the CPU stop behind each, and the handler of that trap takes pages
+//! and gives them back, by a handle of its own.
+
+use std::{
+    arch::asm,
+    cell::UnsafeCell,
+    mem, ptr,
+    sync::{
+        Once,
+        atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed},
+    },
+};
+
+use zonelist_core::{
+    Capacity, Class, Page, TryAllocError, TryFreeError,
+    ZoneKind::{Movable, Normal},
+    publish::Barrier,
+};
+use zonelist_schemes::{Buildable, Visitor};
+
+use super::setup::{
+    Allocator, CAPACITY, Handle, NODE, OFFLINE, ONLINE, ZONES, allocator, chosen, class, lists, machine, urgent,
+};
+
+/// What runs behind each instruction, and with what. It must not allocate.
+#[derive(Clone, Copy)]
+struct Handler(unsafe fn(*mut ()), *mut ());
+
+struct Installed(UnsafeCell<Option<Handler>>);
+
+// SAFETY: only the one thread of `stepped` looks at it.
+unsafe impl Sync for Installed {}
+
+static HANDLER: Installed = Installed(UnsafeCell::new(None));
+
+extern "C" fn on_trap(_: libc::c_int) {
+    // SAFETY: set by this very thread, before the first trap.
+    if let Some(Handler(run, with)) = unsafe { *HANDLER.0.get() } {
+        // SAFETY: what it runs with lives until the flag is cleared, and it does not run within itself: the flag is clear
+        // in a handler.
+        unsafe { run(with) };
+    }
+}
+
+/// # Safety
+/// It is a closure of that type, and is not running.
+unsafe fn run<H: FnMut()>(handler: *mut ()) {
+    // SAFETY: what the caller promises.
+    unsafe { (*handler.cast::<H>())() };
+}
+
+/// Does something, and runs `handler` behind each of its instructions.
+fn stepped<H: FnMut()>(handler: &mut H, work: &mut dyn FnMut()) {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        // SAFETY: all zeros are a valid action: no flags, no signals blocked but this one.
+        let mut action: libc::sigaction = unsafe { mem::zeroed() };
+        action.sa_sigaction = on_trap as extern "C" fn(libc::c_int) as usize;
+        // SAFETY: the action is initialised, and the handler does what may be done in one.
+        assert_eq!(unsafe { libc::sigaction(libc::SIGTRAP, &raw const action, ptr::null_mut()) }, 0);
+    });
+    let handler = Handler(run::<H>, ptr::from_mut(handler).cast());
+    // SAFETY: only this thread looks at it.
+    unsafe { *HANDLER.0.get() = Some(handler) };
+    // SAFETY: sets the trap flag; the stack is as before.
+    unsafe { asm!("pushfq", "or qword ptr [rsp], 0x100", "popfq") };
+    work();
+    // SAFETY: clears it.
+    unsafe { asm!("pushfq", "and qword ptr [rsp], -0x101", "popfq") };
+    // SAFETY: there are no more traps.
+    unsafe { *HANDLER.0.get() = None };
+}
+
+/// Frames of a zone: one pageblock, so that nothing takes long.
+const FRAMES: u64 = 512;
+
+/// Pages that the handler holds at a time.
+const HELD: usize = 3;
+
+/// What handlers came to.
+#[derive(Default)]
+struct Tally {
+    runs: AtomicU64,
+    got: AtomicU64,
+    would_block: AtomicU64,
+    kept: AtomicU64,
+    busy: AtomicU64,
+    twice: AtomicUsize,
+}
+
+/// A handler's handle, and what it holds.
+struct Interrupt<'a, S: Buildable, B: Barrier> {
+    handle: Handle<'a, S, B>,
+    class: Class<S>,
+    urgent: Class<S>,
+    held: [Option<Page>; HELD],
+    turn: usize,
+}
+
+impl<'a, S: Buildable, B: Barrier> Interrupt<'a, S, B> {
+    fn new(allocator: &'a Allocator<S, B>) -> Self {
+        let (class, urgent) = (class(allocator, Movable, 0), urgent(allocator, Movable));
+        Self { handle: allocator.local().unwrap(), class, urgent, held: [None; HELD], turn: 0 }
+    }
+
+    /// Has something interrupted at each of its instructions.
+    fn within(&mut self, tally: &Tally, what: &str, work: &mut dyn FnMut()) {
+        let before = tally.runs.load(Relaxed);
+        stepped(&mut || self.run(tally), work);
+        let steps = tally.runs.load(Relaxed) - before;
+        println!("{}: {what}: {steps} instructions", S::FACTS.scheme);
+        assert!(steps > 20, "{what}: it is not stepped through");
+    }
+
+    /// Takes a page, by one call or the other, and gives another back.
+    fn run(&mut self, tally: &Tally) {
+        tally.runs.fetch_add(1, Relaxed);
+        self.turn += 1;
+        let place = self.turn % HELD;
+        if let Some(page) = self.held[place].take() {
+            match self.handle.try_free(page) {
+                Ok(()) => _ = tally.kept.fetch_add(1, Relaxed),
+                Err(TryFreeError::Busy { page }) => {
+                    tally.busy.fetch_add(1, Relaxed);
+                    self.held[place] = Some(page);
+                }
+                Err(_) => _ = tally.twice.fetch_add(1, Relaxed),
+            }
+            return;
+        }
+        let page = if self.turn.is_multiple_of(2) {
+            self.handle.try_alloc(NODE, &self.class)
+        } else {
+            self.handle.alloc(NODE, &self.urgent).map_err(|_| match self.handle.failure().would_block() {
+                true => TryAllocError::WouldBlock,
+                false => TryAllocError::OutOfMemory,
+            })
+        };
+        match page {
+            Ok(page) => {
+                tally.got.fetch_add(1, Relaxed);
+                let same = |held: &Option<Page>| held.is_some_and(|held| held.pfn() == page.pfn());
+                tally.twice.fetch_add(self.held.iter().filter(|held| same(held)).count(), Relaxed);
+                self.held[place] = Some(page);
+            }
+            Err(TryAllocError::WouldBlock) => _ = tally.would_block.fetch_add(1, Relaxed),
+            Err(TryAllocError::OutOfMemory) => (),
+            Err(_) => _ = tally.twice.fetch_add(1, Relaxed),
+        }
+    }
+}
+
+/// What is interrupted at each of its instructions.
+struct Stepped;
+
+impl Visitor for Stepped {
+    /// Instructions.
+    type Output = u64;
+
+    fn capacity(&self) -> Capacity {
+        CAPACITY
+    }
+
+    fn visit<S: Buildable, B: Barrier>(&mut self) -> u64 {
+        let allocator: &'static Allocator<S, B> = allocator(&ZONES[1..], FRAMES);
+        let any = class(allocator, Movable, 0);
+        let tally = Tally::default();
+        let mut interrupt = Interrupt::new(allocator);
+        let mut local = allocator.local().unwrap();
+        let (versions, mut mine) = ([lists(false), lists(true)], Vec::with_capacity(2 * FRAMES as usize));
+        let mut step = |what: &str, work: &mut dyn FnMut()| interrupt.within(&tally, what, work);
+        // From the zone, and at hand.
+        step("an allocation that asks a zone", &mut || mine.push(local.alloc(NODE, &any).unwrap()));
+        step("an allocation of a page at hand", &mut || mine.push(local.alloc(NODE, &any).unwrap()));
+        mine.extend((0..40).map(|_| local.alloc(NODE, &any).unwrap()));
+        step("a free that is kept", &mut || local.free(mine.pop().unwrap()).unwrap());
+        step("frees until the zone is asked", &mut || {
+            mine.drain(..20).for_each(|page| local.free(page).unwrap());
+        });
+        step("a drain", &mut || _ = allocator.drain().unwrap());
+        step("two publishes", &mut || {
+            // There may be none with the handler's reader amid its operation, and there never is.
+            versions.iter().for_each(|version| _ = allocator.published().publish(version).unwrap());
+        });
+        step("taking caches away for good", &mut || allocator.without_caches(ZONES[1], || ()).unwrap());
+        mine.extend(std::iter::from_fn(|| local.alloc(NODE, &any).ok()));
+        step("an allocation that is refused", &mut || _ = local.alloc(NODE, &any).map(|page| mine.push(page)));
+        step("a handle that goes", &mut || drop(allocator.local().unwrap()));
+        let steps = tally.runs.load(Relaxed);
+        // No page is lost, and none was with two.
+        let held: Vec<Page> = interrupt.held.iter_mut().filter_map(Option::take).collect();
+        let mut frames: Vec<u64> = mine.iter().chain(&held).map(|page| page.pfn()).collect();
+        frames.sort_unstable();
+        assert!(frames.windows(2).all(|two| two[0] != two[1]), "a page was handed out twice");
+        mine.into_iter().chain(held).for_each(|page| local.free(page).unwrap());
+        drop((local, interrupt));
+        allocator.drain().unwrap();
+        for zone in allocator.zones() {
+            let stats = allocator.stats(zone.id()).unwrap();
+            assert_eq!((stats.free, stats.cached, stats.strays), (stats.managed, 0, 0));
+        }
+        let counts = [&tally.got, &tally.would_block, &tally.kept, &tally.busy].map(|count| count.load(Relaxed));
+        println!("{}: pages got, refused for a lock or publish, given back, not taken {counts:?}", S::FACTS.scheme);
+        assert_eq!(tally.twice.load(Relaxed), 0);
+        assert!(counts[0] > 0 && counts[1] > 0 && counts[2] > 0, "{counts:?}");
+        steps
+    }
+}
+
+/// A block that comes on line and goes, which takes a hundred thousand instructions.
+struct Operated;
+
+impl Visitor for Operated {
+    type Output = u64;
+
+    fn capacity(&self) -> Capacity {
+        CAPACITY
+    }
+
+    fn visit<S: Buildable, B: Barrier>(&mut self) -> u64 {
+        let running = machine::<S, B>();
+        let allocator = running.frames().allocator();
+        let (mut interrupt, tally) = (Interrupt::new(allocator), Tally::default());
+        interrupt.within(&tally, "a block comes on line", &mut || _ = running.apply(&ONLINE).unwrap());
+        // What the handler has taken of the block meanwhile is movable, and it gives that up.
+        let held: Vec<Page> = interrupt.held.iter_mut().filter_map(Option::take).collect();
+        held.into_iter().for_each(|page| interrupt.handle.free(page).unwrap());
+        interrupt.class = class(allocator, Normal, 0);
+        interrupt.urgent = urgent(allocator, Normal);
+        interrupt.within(&tally, "a block goes off line", &mut || _ = running.apply(&OFFLINE).unwrap());
+        assert_eq!(tally.twice.load(Relaxed), 0);
+        interrupt.held.iter_mut().filter_map(Option::take).for_each(|page| interrupt.handle.free(page).unwrap());
+        drop(interrupt);
+        allocator.drain().unwrap();
+        for zone in allocator.zones() {
+            assert_eq!((zone.free_pages(), allocator.stats(zone.id()).unwrap().strays), (zone.managed(), 0));
+        }
+        tally.runs.load(Relaxed)
+    }
+}
+
+#[test]
+fn a_handler_allocates_and_frees_at_every_instruction() {
+    for scheme in chosen().into_iter().filter(|scheme| scheme.facts().interrupt_safe) {
+        let steps = scheme.visit(&mut Stepped);
+        println!("{}: {steps} instructions in all", scheme.name());
+        // An operation has many instructions, few of which depend on the scheme.
+        if scheme.name() != "InPlace" {
+            println!("{}: {} instructions of operations", scheme.name(), scheme.visit(&mut Operated));
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! The barrier pair between a reader that says "I am inside" and a writer that asks.
+//!
+//! Each stores its word and then loads the other's. If both could miss the other's store, a reader
+//! would walk what a writer rewrites, so each must put a full barrier in between. The pair is
+//! asymmetric where the system can run a barrier on every CPU on the writer's behalf: then the
+//! reader's half costs nothing at run time, and the writer's half is a request to the system, which
+//! can refuse it.
+
+use core::fmt;
+
+use crate::sync::atomic::{Ordering::SeqCst, fence};
+
+#[cfg(all(feature = "std", target_os = "linux", not(loom)))]
+mod membarrier;
+mod system;
+
+#[cfg(all(feature = "std", target_os = "linux", not(loom)))]
+pub use membarrier::Membarrier;
+pub use system::SystemBarrier;
+
+/// The reader's half of a barrier pair.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u8)]
+pub enum Light {
+    /// A full fence.
+    Fence,
+    /// Only the compiler is held back; the heavy half runs a barrier on the reader's CPU.
+    Compiler,
+}
+
+impl Light {
+    #[inline(always)]
+    #[cfg_attr(loom, track_caller)]
+    pub(super) fn barrier(self) {
+        match self {
+            Self::Fence => fence(SeqCst),
+            #[cfg(not(loom))]
+            Self::Compiler => crate::sync::atomic::compiler_fence(SeqCst),
+            #[cfg(loom)]
+            Self::Compiler => unreachable!("loom models no compiler fence: models run with `FullFence`"),
+        }
+    }
+}
+
+/// A barrier pair. A kernel brings its own, with an inter-processor interrupt for the heavy half.
+///
+/// **Axiom.** With the light half `L` on one thread and a heavy half `H` on another that returned
+/// `Ok`: either all that the reader did before `L` is seen by all that the writer does after `H`, or
+/// all that the writer did before `H` is seen by all that the reader does after `L`.
+///
+/// For [`FullFence`] this is what two SeqCst fences give (C++20 atomics.order), and what the models
+/// run with. For [`Membarrier`](crate::publish::SystemBarrier) it rests on membarrier(2), which no
+/// model enters; the stress tests cover it.
+///
+/// # Safety
+/// The two halves must obey the axiom: schemes free and rewrite memory on the strength of it. The
+/// light half of a handle must not change while the handle lives, and a handle that goes without a
+/// fence must never meet a heavy half that is only a fence. All of it is called with locks of the
+/// library held, so none of it may use a [`Published`](super::Published) or an allocator. It may panic:
+/// all that the heavy half was needed for is then as before.
+pub unsafe trait Barrier: 'static {
+    /// What a reader's handle keeps of the pair: `()` where the light half is known at compile time.
+    type Kept: Copy + fmt::Debug + Send + Sync + 'static;
+
+    /// Whether the pair works here. Asked before a reader is registered; does once what has to be done once.
+    fn prepare() -> bool;
+
+    /// What a handle keeps. Called once for each handle, behind a [`Barrier::prepare`] that said true.
+    fn kept() -> Self::Kept;
+
+    /// The reader's half, of a handle that keeps this.
+    fn light(kept: Self::Kept) -> Light;
+
+    /// The writer's half. Waits for no reader.
+    ///
+    /// # Errors
+    /// The system refused it. Nothing may then be concluded about any reader.
+    fn heavy() -> Result<(), BarrierError>;
+
+    /// What to call the pair in output.
+    fn name() -> &'static str;
+}
+
+/// The heavy half of a barrier pair failed: the system did not run a barrier on the readers' CPUs.
+///
+/// What needed it was not done, and is as before. The pairs of this library fail only where
+/// membarrier(2) does, which is documented at [`SystemBarrier`].
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, thiserror::Error)]
+#[error("the system refused a barrier on the readers' CPUs (system error {errno}); expected one that it grants")]
+pub struct BarrierError {
+    /// The system's error number; 0 if there is none.
+    pub errno: i32,
+}
+
+/// A full fence on either side: works everywhere, some 20 cycles a read.
+#[derive(Debug)]
+pub enum FullFence {}
+
+// SAFETY: two SeqCst fences obey the axiom, and no handle goes without one.
+unsafe impl Barrier for FullFence {
+    type Kept = ();
+
+    fn prepare() -> bool {
+        true
+    }
+
+    fn kept() {}
+
+    #[inline(always)]
+    fn light((): ()) -> Light {
+        Light::Fence
+    }
+
+    fn heavy() -> Result<(), BarrierError> {
+        fence(SeqCst);
+        Ok(())
+    }
+
+    fn name() -> &'static str {
+        "full fences"
+    }
+}

@@ -1,0 +1,108 @@
+//! The pair that the running system grants.
+
+use super::{Barrier, BarrierError, FullFence, Light};
+
+/// The best pair that the running system grants: membarrier(2) on Linux, full fences elsewhere.
+///
+/// Chosen once for the process, by the first handle that is registered or the first heavy half,
+/// whichever comes first; each handle keeps a copy, so that the choice never changes under a reader.
+/// A read costs a load and a branch more than with a pair that is fixed at compile time.
+///
+/// ```
+/// use zonelist_core::{Lists, Slots, Capacity, StopWorld, publish::{Barrier, Published, SystemBarrier}};
+/// let table = Slots::boxed(Capacity::new(1, 1).unwrap());
+/// let published: Published<_, SystemBarrier, 4> = Published::new(StopWorld::new(table));
+/// let reader = published.reader()?;
+/// published.publish(Lists::EMPTY)?;
+/// assert!(["membarrier", "full fences"].contains(&SystemBarrier::name()));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// Full fences are chosen under Miri, loom and shuttle, without the feature `std`, on other systems than
+/// Linux, on kernels before 4.14, and where a sandbox denies membarrier(2) already when the choice is made.
+///
+/// # When the heavy half fails later
+///
+/// Once readers go without fences there is no way back, so a heavy half that fails is an error
+/// ([`BarrierError`]) of the call that needed it: see [`Published::publish`](crate::publish::Published::publish),
+/// [`Published::synchronize`](crate::publish::Published::synchronize) and
+/// [`PageAllocator::drain`](crate::PageAllocator::drain).
+///
+/// - **A sandbox that starts later** (seccomp with `SECCOMP_RET_ERRNO`): the error that the filter answers with,
+///   each time. Make the choice behind the sandbox, or use [`FullFence`].
+/// - **A sandbox of one thread only**: only that thread's publishes and drains fail. Let another thread do them.
+/// - **A filter that kills** (`SECCOMP_RET_KILL_PROCESS`, or `SECCOMP_RET_TRAP` without a handler for SIGSYS):
+///   the process ends, or the thread does (`SECCOMP_RET_KILL_THREAD`) with the writer lock held, and then
+///   publishes wait for ever. No library can report that; allow the call, or use [`FullFence`].
+/// - **Memory**: the kernel may answer ENOMEM when it has no memory for the set of CPUs. The next call may succeed.
+/// - **Two address spaces**: membarrier reaches the threads that share the caller's address space. Readers in
+///   another process that maps the same memory are not reached, and nothing reports it: lists in memory that
+///   several processes share need [`FullFence`]. A child of `fork` has copies of the lists and of the choice,
+///   and inherits the registration; a child of `vfork` shares all three.
+#[derive(Debug)]
+pub enum SystemBarrier {}
+
+// SAFETY: each of the two pairs obeys the axiom, the choice between them never changes, and the heavy half
+// of the chosen one runs for every handle.
+unsafe impl Barrier for SystemBarrier {
+    type Kept = Light;
+
+    fn prepare() -> bool {
+        true
+    }
+
+    fn kept() -> Light {
+        chosen()
+    }
+
+    #[inline(always)]
+    fn light(kept: Light) -> Light {
+        kept
+    }
+
+    fn heavy() -> Result<(), BarrierError> {
+        match chosen() {
+            Light::Fence => FullFence::heavy(),
+            #[cfg(all(feature = "std", target_os = "linux", not(any(loom, shuttle))))]
+            Light::Compiler => super::Membarrier::heavy(),
+            #[cfg(not(all(feature = "std", target_os = "linux", not(any(loom, shuttle)))))]
+            Light::Compiler => FullFence::heavy(),
+        }
+    }
+
+    fn name() -> &'static str {
+        match chosen() {
+            Light::Fence => FullFence::name(),
+            Light::Compiler => "membarrier",
+        }
+    }
+}
+
+/// The light half that was chosen for this process; chooses it if nothing has yet.
+#[cfg(all(feature = "std", target_os = "linux", not(any(loom, shuttle))))]
+fn chosen() -> Light {
+    use crate::sync::unmodelled::{
+        AtomicU8,
+        Ordering::{AcqRel, Acquire},
+    };
+
+    const OPEN: u8 = 0;
+    const FENCES: u8 = 1;
+    const MEMBARRIER: u8 = 2;
+    static CHOICE: AtomicU8 = AtomicU8::new(OPEN);
+
+    // Acquire: pairs with the release below, so that the process has registered where that was chosen.
+    let mut choice = CHOICE.load(Acquire);
+    if choice == OPEN {
+        let ours = if super::Membarrier::prepare() { MEMBARRIER } else { FENCES };
+        // Two threads may find different answers, if a sandbox starts just now: the first one counts.
+        choice = CHOICE.compare_exchange(OPEN, ours, AcqRel, Acquire).map_or_else(|theirs| theirs, |_| ours);
+    }
+    if choice == MEMBARRIER { Light::Compiler } else { Light::Fence }
+}
+
+/// Full fences: there is nothing to choose from.
+#[cfg(not(all(feature = "std", target_os = "linux", not(any(loom, shuttle)))))]
+fn chosen() -> Light {
+    Light::Fence
+}

@@ -1,0 +1,48 @@
+//! Models of drains beside grace periods: a publish asks readers to answer, a drain takes their caches, each by its own
+//! bits of one word, in either order.
+
+use zonelist_core::{
+    conformance::models::{
+        Asks::{Both, Drain},
+        Beside::{Allocates, ChangesHands, Frees, Reads, Registers},
+        Bound, ROOM, explore_drains,
+    },
+    publish::{FullFence, Published},
+};
+use zonelist_epoch::{AsymmetricEpoch, Qsbr};
+
+fn asymmetric() -> Published<AsymmetricEpoch, FullFence, 1> {
+    Published::new(AsymmetricEpoch::boxed(ROOM))
+}
+
+fn qsbr() -> Published<Qsbr, FullFence, 1> {
+    Published::new(Qsbr::boxed(ROOM))
+}
+
+/// The second publish is written over what the first walk may hold.
+#[test]
+fn an_allocation_beside_a_grace_period_and_a_drain() {
+    explore_drains("drains: allocates, grace", Bound::Preemptions(2), Allocates, Both(2), asymmetric);
+    explore_drains("drains: allocates, grace of qsbr", Bound::Preemptions(2), Allocates, Both(2), qsbr);
+}
+
+#[test]
+fn a_free_beside_a_grace_period_and_a_drain() {
+    explore_drains("drains: frees, grace", Bound::Preemptions(2), Frees, Both(1), asymmetric);
+}
+
+#[test]
+fn a_handle_is_registered_beside_a_grace_period_and_a_drain() {
+    explore_drains("drains: registers, grace", Bound::Preemptions(2), Registers, Both(2), asymmetric);
+}
+
+#[test]
+fn a_reader_is_registered_beside_a_grace_period_and_a_drain() {
+    explore_drains("drains: reads, grace", Bound::Preemptions(2), Reads, Both(2), asymmetric);
+    explore_drains("drains: reads, grace of qsbr", Bound::Preemptions(2), Reads, Both(2), qsbr);
+}
+
+#[test]
+fn a_slot_of_qsbr_changes_hands_during_a_drain() {
+    explore_drains("drains: changes hands under qsbr", Bound::Preemptions(3), ChangesHands, Drain, qsbr);
+}
