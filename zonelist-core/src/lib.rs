@@ -79,13 +79,13 @@ pub use id::{MAX_NODES, NodeId, NodeSet, ZoneId, ZoneKind};
 pub use lists::{Lists, Row, RowError};
 pub use lock::{Locked, RawLock, Spin};
 pub use orders::{OrderFilter, OrderWalk, Orders, Place, Set, SharedSet, Table};
-#[cfg(feature = "alloc")]
-pub use pages::PreparedAllocatorFork;
 pub use pages::{
     Class, Exchange, Failure, Handle, HandleError, Held, Local, Movable, Movables, MoveError, Mover, NoRoom,
     OrderError, OutOfMemory, Owners, Page, PageAllocator, PageCache, PageRequest, Pinned, PreparedMovablesFork,
     Refusal, SetupError, TryAllocError, TryFreeError, ZoneStats,
 };
+#[cfg(feature = "alloc")]
+pub use pages::{ForkError, PreparedAllocatorFork};
 pub use slots::{Slot, SlotFilter, SlotWalk, Slots, Storage, Word};
 pub use stop_world::{Gated, GatedWalk, PreemptedWalk, StopWorld, StopWorldPreempted};
 pub use twins::{Twin, TwinWalk, Twins};

@@ -43,7 +43,7 @@ impl<F: Frames, L: RawLock> RunningMachine<F, L> {
     ///     running: &RunningMachine<AllocatorFrames<'_, S, B, L, SEATS, O, K>>,
     ///     keep: &[HandleId],
     ///     fork: impl FnOnce() -> bool,
-    /// ) -> Result<bool, publish::BarrierError> {
+    /// ) -> Result<bool, ForkError> {
     ///     let machine = running.prepare_fork();
     ///     let allocator = running.frames().allocator().prepare_fork()?;
     ///     let is_child = fork();

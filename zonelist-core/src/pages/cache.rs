@@ -43,7 +43,9 @@ const START: [usize; Tag::LIMIT] = {
 
 /// Where a stack begins.
 pub(super) const fn start(tag: Tag) -> usize {
-    START[tag.index()]
+    // There is no other, which not every caller's compiler sees.
+    let index = tag.index();
+    if index < START.len() { START[index] } else { 0 }
 }
 
 /// Room for as many blocks as a stack can have.

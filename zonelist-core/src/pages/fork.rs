@@ -15,9 +15,23 @@ use crate::{
 };
 #[cfg(feature = "alloc")]
 use crate::{
+    heap,
     lock::Hold,
     publish::{BarrierError, PreparedFork},
 };
+
+/// Why a fork can't be prepared. Nothing is held.
+#[cfg(feature = "alloc")]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ForkError {
+    /// The barrier pair failed.
+    #[error(transparent)]
+    Barrier(#[from] BarrierError),
+    /// The heap has no room.
+    #[error("the heap has no room for a word or so for each zone; expected some")]
+    NoMemory,
+}
 
 /// A moment at which a process may fork: nobody publishes, drains, or is at a page cache or a zone.
 ///
@@ -83,12 +97,16 @@ impl<S: Scheme, B: Barrier, L: RawLock, const SEATS: usize> PageAllocator<'_, S,
     /// ```
     ///
     /// # Errors
-    /// The barrier pair failed. Nothing is held.
+    /// The barrier pair failed, or the heap has no room for what says that each zone is held. Nothing is held then.
     #[cfg(feature = "alloc")]
-    pub fn prepare_fork(&self) -> Result<PreparedAllocatorFork<'_, S, B, L, SEATS>, BarrierError> {
-        let mut zones = Vec::with_capacity(self.zones().len());
+    pub fn prepare_fork(&self) -> Result<PreparedAllocatorFork<'_, S, B, L, SEATS>, ForkError> {
+        let mut zones = Vec::new();
+        zones.try_reserve_exact(self.zones().len()).map_err(|_| ForkError::NoMemory)?;
         let published = self.published().prepare_fork()?;
-        zones.extend(self.zones().iter().map(crate::Zone::hold));
+        for zone in self.zones() {
+            // There is room: the heap, which may be this allocator's, is not asked while zones are held.
+            heap::push(&mut zones, zone.hold()).map_err(|_| ForkError::NoMemory)?;
+        }
         Ok(PreparedAllocatorFork { _zones: zones, published })
     }
 

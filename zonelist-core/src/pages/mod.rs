@@ -67,7 +67,7 @@ pub use cache::PageCache;
 pub use class::{Class, OrderError, PageRequest};
 pub use failure::{Failure, OutOfMemory, Refusal};
 #[cfg(feature = "alloc")]
-pub use fork::PreparedAllocatorFork;
+pub use fork::{ForkError, PreparedAllocatorFork};
 pub use handle::{Handle, HandleError, NoRoom};
 pub use local::Local;
 pub use movable::{Held, Movable, Movables};

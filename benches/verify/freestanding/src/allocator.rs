@@ -10,6 +10,7 @@
 
 mod bare;
 mod grace;
+mod handlers;
 #[cfg(feature = "heap")]
 mod heap;
 mod lists;

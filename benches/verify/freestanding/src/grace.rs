@@ -19,8 +19,8 @@ pub(crate) fn check() -> Option<()> {
     let waits =
         Published::<_, FullFence, 2>::new(StopWorld::new(Slots::<[Slot; CAPACITY.words()]>::in_array(CAPACITY)?));
     waits.publish(lists).ok()?;
-    waits.synchronize();
-    waits.retire(any(zone));
+    waits.synchronize().ok()?;
+    waits.retire(any(zone)).ok()?;
 
     let orders = Orders::<[Slot; CAPACITY.order_words()]>::in_array(CAPACITY)?;
     let presence = Published::<_, FullFence, 2>::new(Presence::new(orders));

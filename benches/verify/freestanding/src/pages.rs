@@ -18,7 +18,7 @@ use crate::{any, holds, length};
 /// Of two zones that have a pageblock in common.
 const SPANS: [Range<u64>; 2] = [3000..9000, 0..3500];
 const WORDS: usize = 1000;
-const SEATS: usize = 2;
+pub(crate) const SEATS: usize = 2;
 
 type Allocator<'m, S> = PageAllocator<'m, S, FullFence, Spin, SEATS>;
 
@@ -54,6 +54,7 @@ pub(crate) fn check<S: Scheme>(scheme: S) -> Option<()> {
     allocations(&allocator, node)?;
     readers(&allocator, node)?;
     movables(&allocator, node)?;
+    crate::handlers::check(&allocator, node)?;
     told(&allocator, ids[0])
 }
 
@@ -101,7 +102,7 @@ fn exhaust<S: Scheme>(
     holds(local.failure().zones() == 2 && local.failure().refused().count() == 2)?;
     holds(length(local.failure()) > 0 && !local.failure().was_torn())?;
     local.free_many(pages.iter().copied().flatten()).ok()?;
-    holds(allocator.drain() > 0)?;
+    holds(allocator.drain().ok()? > 0)?;
     local.drain();
     Some(())
 }
@@ -138,6 +139,13 @@ fn movables<S: Scheme>(allocator: &Allocator<'_, S>, node: NodeId) -> Option<()>
     };
     let mut entries = [const { Movable::new() }; 4];
     let movables = Movables::new(mover, any(&mut entries), Spin::new());
+    let prepared = movables.prepare_fork();
+    prepared.parent();
+    let prepared = movables.prepare_fork();
+    // SAFETY: this is as good as the child: there is no other thread.
+    let moving = unsafe { prepared.child() };
+    // SAFETY: the same.
+    holds(moving == 0 && unsafe { movables.after_fork() } == 0)?;
     let page = local.alloc(any(node), &class).ok()?;
     let handle = movables.insert(page).ok()?;
     movables.pin(handle).ok()?;
@@ -154,7 +162,7 @@ fn movables<S: Scheme>(allocator: &Allocator<'_, S>, node: NodeId) -> Option<()>
 fn told<S: Scheme>(allocator: &Allocator<'_, S>, id: ZoneId) -> Option<()> {
     let stats = allocator.stats(any(id))?;
     holds(stats.managed == 9000 - 3333 && length(allocator.buddyinfo()) > 0 && length(allocator.zoneinfo()) > 0)?;
-    allocator.without_caches(any(id), || allocator.zone(id)?.isolate(any(8704..9000)).ok())?;
-    allocator.drain_zone(any(id));
+    allocator.without_caches(any(id), || allocator.zone(id)?.isolate(any(8704..9000)).ok()).ok()?;
+    allocator.drain_zone(any(id)).ok()?;
     holds(allocator.stats(any(id))?.cached == 0)
 }
