@@ -50,7 +50,7 @@ fn memory() -> impl Strategy<Value = Memory> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2000))]
+    #![proptest_config(ProptestConfig::with_cases(super::cases(5000, 10)))]
 
     #[test]
     fn what_follows_from_sizes_follows_from_any(memory in memory(), zone in (node(), kind()), high in number()) {
