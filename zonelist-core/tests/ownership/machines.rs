@@ -299,3 +299,18 @@ fn no_more_pages_are_managed_than_hold_no_page_structures() {
         assert_eq!(ranges_of(&all, N0()), [16..3 * 1024]);
     }
 }
+
+/// Nor where they are in a block with holes, which is the zone's as far as its exact ranges say.
+#[test]
+fn page_structures_in_a_block_with_holes_are_not_managed_either() {
+    let list = vec![Block { memmap_pages: 16, has_holes: true, ..online(0, 0, Normal) }, online(1, 0, Normal)];
+    let ranges = vec![(N0(), 0..1000), (N0(), 1024..2048)];
+    let booted_with = |managed| {
+        let size = zonelist_core::ZoneSize { managed, ..super::size(N0(), 0..2048, 2024) };
+        booted(machine(vec![size], ranges.clone()).unwrap(), blocks(list.clone()))
+    };
+    let refused = booted_with(2009).unwrap_err();
+    assert_eq!(refused, BlocksError::Managed { zone: N0(), managed: 2009, usable: 2008 });
+    let all = all_frames(&running(&booted_with(2008).unwrap()).unwrap());
+    assert_eq!(ranges_of(&all, N0()), [16..1000, 1024..2048]);
+}
