@@ -1,4 +1,4 @@
-//! Machines whose zones' spans overlap: rightly, so that it is told whose each frame is, or wrongly.
+//! Machines whose zones' spans overlap: rightly, so that it is known whose each frame is, or wrongly.
 
 use zonelist_core::{
     MachineError, SetupError, Slots, StopWorld, UnknownOwner, ZoneId,
@@ -143,7 +143,7 @@ fn interleaved_nodes_have_the_frames_of_their_blocks() {
     assert_eq!(ranges_of(&all_frames(&running), zone(1, Movable)), [of(4)]);
 }
 
-/// A block that two nodes share: told by their spans, or by exact ranges, or not at all.
+/// A block that two nodes share: cut by their spans, or by exact ranges, or not at all.
 #[test]
 fn a_block_of_two_nodes_is_cut_where_it_is_known_to_be() {
     let list = || vec![online(0, 0, Normal), block(1, None, BlockState::Shared), online(2, 1, Normal)];
