@@ -3,7 +3,7 @@
 use zonelist_core::{
     MachineError, SetupError, Slots, StopWorld, UnknownOwner, ZoneId,
     ZoneKind::{self, Dma32, Movable, Normal},
-    hotplug::{AllocatorFrames, Block, BlockState, Blocks, BlocksError, Errno, OnlineTo, Operation},
+    hotplug::{AllocatorFrames, Block, BlockState, Blocks, BlocksError, Errno, FramesError, OnlineTo, Operation},
     publish::{FullFence, Published},
 };
 
@@ -102,12 +102,18 @@ fn zones_that_overlap_are_named_by_what_needs_to_know_whose_the_frames_are() {
 
     // With exact ranges of one of them, all is known.
     let told = machine(sizes(), vec![(N0(), 0..2500), (N0(), 3000..3500)]).unwrap();
-    let running = running(&booted(told, Blocks::default()).unwrap()).unwrap();
+    let known = booted(told, Blocks::default()).unwrap();
+    let running = running(&known).unwrap();
     let all = all_frames(&running);
     assert_eq!(ranges_of(&all, N0()), [0..2500, 3000..3500]);
     let others = ranges_of(&all, N1());
     assert_eq!(others.iter().map(|range| range.end - range.start).sum::<u64>(), 3000);
     assert!(others.iter().all(|range| range.start >= 2500 && range.end <= 8192));
+
+    // But an allocator for that machine does not boot the other one.
+    let published: Published<_, FullFence, SEATS> = Published::new(StopWorld::new(Slots::boxed(known.capacity())));
+    let frames: Frames = AllocatorFrames::of(published, &known).unwrap();
+    assert_eq!(frames.boot(&state).err(), Some(FramesError::Owner(unknown)));
 }
 
 #[test]
