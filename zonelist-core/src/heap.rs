@@ -15,7 +15,7 @@ impl From<TryReserveError> for NoMemory {
     }
 }
 
-/// For whoever documents no such error: ends the process, as every collection of `alloc` does.
+/// For callers that document no such error: ends the process, as every collection of `alloc` does.
 pub(crate) fn or_abort<T>(result: Result<T, NoMemory>) -> T {
     result.unwrap_or_else(|NoMemory| handle_alloc_error(Layout::new::<usize>()))
 }

@@ -70,7 +70,7 @@ pub(crate) fn check_room(sizes: &[ZoneSize], ranges: &[(ZoneId, Range<u64>)]) ->
         let next_start = to_come.last().map_or(u64::MAX, |next| next.start_pfn);
         let next_taken = taken.peek().map_or(u64::MAX..u64::MAX, |range| (*range).clone());
         if next_taken.contains(&pfn) {
-            // Nobody's to have: goes on behind.
+            // Frames of exact ranges: goes on behind them.
             open.push(Reverse((end, zone, needed)));
             pfn = next_taken.end;
             continue;

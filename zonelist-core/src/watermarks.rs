@@ -25,7 +25,7 @@ pub struct Watermarks {
 /// `watermark_scale_factor / 10,000` of the zone, whichever is more. A zone of high memory keeps
 /// a small minimum of its own.
 ///
-/// Sizes that no machine has, since nobody has checked them, have marks of at most `u64::MAX`; a page of 0 bytes counts
+/// Sizes that no machine has, since they are unchecked, have marks of at most `u64::MAX`; a page of 0 bytes counts
 /// as one of 1 byte.
 #[must_use]
 pub fn watermarks(memory: &Memory) -> Vec<Watermarks> {
@@ -62,7 +62,7 @@ fn scaled(value: u64, numerator: u64, denominator: u64) -> u64 {
 /// machine's kinds: the row `protection` of `/proc/zoneinfo`.
 ///
 /// The zone need not be populated: until 5.7 an empty one held pages back too, on paper. Kinds that come without a ratio,
-/// since nobody has checked them, count as having 0.
+/// since they are unchecked, count as having 0.
 #[must_use]
 pub fn lowmem_reserve(memory: &Memory, zone: ZoneId, rules: Rules) -> Vec<u64> {
     reserve_of(memory, zone, rules).collect()

@@ -261,7 +261,7 @@ impl<'m, S: Scheme, B: Barrier, L: RawLock, const SEATS: usize, O: Owners, K: Ba
         let zone = self.zone(id)?;
         zone.add(frames.clone())?;
         let added = Undo::by(|| {
-            // Nobody has one yet: they are out of reach, or there is no handle yet.
+            // No user has one yet: they are out of reach, or there is no handle yet.
             let _ = zone.withdraw(frames.clone());
         });
         self.backing.commit(id, frames.clone())?;
@@ -328,7 +328,7 @@ impl<S: Scheme, B: Barrier, L: RawLock, const SEATS: usize, O: Owners, K: Backin
 
     fn take(&self, state: &State, id: ZoneId, frames: Range<u64>, limit: &mut dyn Limit) -> Result<(), FramesError> {
         let zone = self.zone(id)?;
-        // What the zone does not manage was never given to anybody, and is nobody's to give back.
+        // What the zone does not manage was never handed out, and no user can give it back.
         if let Some(pfn) = zone.first_unmanaged(&frames) {
             return Err(FramesError::Pinned { pfn });
         }

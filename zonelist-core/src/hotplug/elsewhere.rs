@@ -9,7 +9,7 @@ use crate::{
 /// Pages on other nodes, for those that have to move. On the same one if no other has memory that will do.
 ///
 /// What a page was asked for is not known, but the zone that it is in is of a kind that the request admitted, and
-/// whoever admits a kind admits every lower one: so no page is moved to a higher kind than the one it is in. (Linux
+/// a request that admits a kind admits every lower one: so no page is moved to a higher kind than the one it is in. (Linux
 /// goes by the page's zone as well, `mm/migrate.c: alloc_migration_target`, and lets what is below Normal
 /// come as high as Normal.) A page that is not to be moved as a rule does not get into Movable.
 pub(super) struct Elsewhere<'a, 'm, S: Scheme, B: Barrier, L: RawLock, const SEATS: usize> {

@@ -97,7 +97,7 @@ pub enum FramesError {
         /// The zone.
         zone: ZoneId,
     },
-    /// The frames are out of the zone's span, or some zone's already, or are being taken by somebody else; or there is
+    /// The frames are out of the zone's span, or some zone's already, or are being taken by another call; or there is
     /// no memory to note which of them are managed.
     #[error(transparent)]
     Range(#[from] RangeError),

@@ -96,7 +96,7 @@ fn area(size: &ZoneSize, machine: &Machine, blocks: &Blocks, exact: &FrameSet) -
     };
     let shared = FrameSet::of(listed.iter().filter(may_share).map(frames));
     let all = FrameSet::of(listed.iter().map(frames));
-    // Page structures that a block holds itself are handed out by nobody.
+    // Page structures that a block holds itself are never handed out.
     let memmap = FrameSet::of(listed.iter().map(|block| {
         let start = blocks.frames(block.number).start;
         start..start.saturating_add(block.memmap_pages)

@@ -73,8 +73,8 @@ impl Setting {
                 Err(wrong("watermark_scale_factor", format_args!("{factor}"), "1 to 3000"))
             }
             Self::LowmemReserveRatio(ratios) if !(1..=kinds).contains(&ratios.len()) => {
-                let entries = format_args!("{} entries", ratios.len());
-                Err(wrong("lowmem_reserve_ratio", entries, "one for each zone kind, or fewer"))
+                let (name, expected) = ("lowmem_reserve_ratio", "one for each zone kind, or fewer");
+                Err(wrong(name, format_args!("{} entries", ratios.len()), expected))
             }
             _ => Ok(()),
         }

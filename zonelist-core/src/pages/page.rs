@@ -10,7 +10,7 @@ use crate::{
 /// A block of `2^order` page frames that an allocator handed out.
 ///
 /// One word, so that it is returned in a register, kept in a table of words, and `Option<Page>` is
-/// no larger. A copy does not keep the block: whoever holds one may free it, once. Its order is one that a zone
+/// no larger. A copy does not keep the block: the holder of one may free it, once. Its order is one that a zone
 /// can have, and its frame a multiple of its length.
 ///
 /// ```text

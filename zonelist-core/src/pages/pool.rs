@@ -184,7 +184,7 @@ impl<'m, L: RawLock> Pool<'m, L> {
         }
         no_overlap(zones)?;
         // SAFETY: given zones are borrowed for as long as they may name what they borrow themselves, which is as long as
-        // there is any use of them: nobody moves them again. Those on the heap are never moved from there, and go with
+        // there is any use of them: they are not moved again. Those on the heap are never moved from there, and go with
         // the allocator, all together, or now.
         unsafe { Zone::bring_together(zones) }.map_err(|zone| SetupError::Elsewhere { zone })?;
         // From here on, none takes a frame of another; some may have, meanwhile.
@@ -241,14 +241,14 @@ impl<'m, L: RawLock> Pool<'m, L> {
     /// Gives back what handles that were leaked have left in their caches: the zones outlive the allocator.
     ///
     /// # Safety
-    /// It is of such a pool, which nobody else uses.
+    /// It is of such a pool, which has no other user.
     unsafe fn empty_caches(pool: *const ()) {
         // SAFETY: as the caller promises, for any lifetime.
         let pool = unsafe { &*pool.cast::<Self>() };
         for (slot, zone) in pool.zones.iter().enumerate() {
             for cache in pool.caches_of(slot) {
                 // SAFETY: called by `drop` alone, which has the pool to itself: no handle is left that borrows it,
-                // nor anybody who has borrowed a drawer.
+                // nor a thread that has borrowed a drawer.
                 unsafe { Hands::on(cache) }.empty_into(zone);
             }
         }

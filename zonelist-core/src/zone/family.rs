@@ -42,7 +42,7 @@ impl<'m, L: RawLock> Zone<'m, L> {
     pub(crate) unsafe fn bring_together(zones: &[Self]) -> Result<(), ZoneId> {
         let Some(first) = zones.first() else { return Ok(()) };
         // Of two who make allocators of different slices with the same first zone, one is late. Acquire and release:
-        // whoever finds the first zone in another finds its count too.
+        // a thread that finds the first zone in another finds its count too.
         match first.family.count.compare_exchange(0, zones.len(), AcqRel, Acquire) {
             Err(count) if count != zones.len() => return Err(first.id),
             _ => {}
@@ -60,7 +60,7 @@ impl<'m, L: RawLock> Zone<'m, L> {
     pub(super) fn with_family<R>(&self, act: impl FnOnce(&[Self]) -> R) -> R {
         let first = self.family.first.load(Acquire);
         // SAFETY: it is null, or the first of a slice of zones, of which this is one: they are where they were as long
-        // as this one is used, as the caller of `bring_together` promises, and nobody has a mutable reference to one.
+        // as this one is used, as the caller of `bring_together` promises, and there is no mutable reference to one.
         let Some(family) = (unsafe { first.as_ref() }).map(|first| &first.family) else { return act(&[]) };
         // SAFETY: as above; the count was set before the first zone was shown.
         let zones = unsafe { slice::from_raw_parts(first, family.count.load(Acquire)) };

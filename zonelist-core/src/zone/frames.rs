@@ -292,15 +292,14 @@ impl<'m> Frames<'m> {
     pub(super) fn give_singles(&mut self, frames: &[u32], mut refused: impl FnMut(FreeError)) {
         for &frame in frames {
             let (block, row, bit) = place(frame);
-            if let (Some(line), Some(&word)) = (self.lines.get_mut(block), self.blocks.get(block))
-                && line[row] & bit == 0
-                && Block(word).is_behind()
-            {
-                // Only the bit, so that CPUs whose frames lie in neighbouring blocks don't send each
-                // other the line that the words share. All frames of such a block are managed.
-                line[row] |= bit;
-                self.free += 1;
-                continue;
+            if let (Some(line), Some(&word)) = (self.lines.get_mut(block), self.blocks.get(block)) {
+                if line[row] & bit == 0 && Block(word).is_behind() {
+                    // Only the bit, so that CPUs whose frames lie in neighbouring blocks don't send each
+                    // other the line that the words share. All frames of such a block are managed.
+                    line[row] |= bit;
+                    self.free += 1;
+                    continue;
+                }
             }
             self.give_single(frame).unwrap_or_else(&mut refused);
         }

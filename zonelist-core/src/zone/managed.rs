@@ -6,7 +6,7 @@
 //! the caller gave has as many of these as that memory had room for; the pool of a zone on the heap
 //! grows.
 //!
-//! So metadata stays at 0.15 byte a frame, and yet a frame that the zone does not have is told from
+//! So metadata stays at 0.15 byte a frame, and yet a frame that the zone does not have is distinguished from
 //! one that is in use. Nothing here is looked at while a pageblock is managed as a whole.
 
 use core::ops::Range;

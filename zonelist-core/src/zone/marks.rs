@@ -98,7 +98,7 @@ impl Watch {
 
     /// Whether these frames are managed, as far as can be said without the zone's lock. If not, the lock has to be taken.
     ///
-    /// Relaxed: a frame that somebody has is managed for as long as he has it, and whoever learns of it from him sees
+    /// Relaxed: a frame in use is managed for as long as it is, and a thread that learns of it from its user sees
     /// the run as it was noted before the frame was handed out, or a later one.
     #[inline]
     pub(crate) fn surely_manages(&self, frames: &Range<u32>) -> bool {

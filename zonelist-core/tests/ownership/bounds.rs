@@ -14,7 +14,7 @@ use zonelist_core::{
     publish::{FullFence, Published},
 };
 
-use super::{Frames, SEATS, Scheme, all_frames, block, booted, full, machine, node, ranges_of, zone};
+use super::{Frames, SEATS, Scheme, all_frames, block, booted, cases, full, machine, node, ranges_of, zone};
 
 const LIMIT: u64 = 8192;
 
@@ -83,7 +83,7 @@ fn owners(frames: &Frames) -> BTreeMap<u64, ZoneId> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(100))]
+    #![proptest_config(ProptestConfig::with_cases(cases(400, 16)))]
 
     #[test]
     fn any_range_is_brought_or_taken_as_a_whole_or_not_at_all(calls in calls()) {

@@ -1,9 +1,9 @@
-//! Machines whose zones' spans overlap: rightly, so that it is told whose each frame is, or wrongly.
+//! Machines whose zones' spans overlap: rightly, so that it is known whose each frame is, or wrongly.
 
 use zonelist_core::{
     MachineError, SetupError, Slots, StopWorld, UnknownOwner, ZoneId,
     ZoneKind::{self, Dma32, Movable, Normal},
-    hotplug::{AllocatorFrames, Block, BlockState, Blocks, BlocksError, Errno, OnlineTo, Operation},
+    hotplug::{AllocatorFrames, Block, BlockState, Blocks, BlocksError, Errno, FramesError, OnlineTo, Operation},
     publish::{FullFence, Published},
 };
 
@@ -102,12 +102,18 @@ fn zones_that_overlap_are_named_by_what_needs_to_know_whose_the_frames_are() {
 
     // With exact ranges of one of them, all is known.
     let told = machine(sizes(), vec![(N0(), 0..2500), (N0(), 3000..3500)]).unwrap();
-    let running = running(&booted(told, Blocks::default()).unwrap()).unwrap();
+    let known = booted(told, Blocks::default()).unwrap();
+    let running = running(&known).unwrap();
     let all = all_frames(&running);
     assert_eq!(ranges_of(&all, N0()), [0..2500, 3000..3500]);
     let others = ranges_of(&all, N1());
     assert_eq!(others.iter().map(|range| range.end - range.start).sum::<u64>(), 3000);
     assert!(others.iter().all(|range| range.start >= 2500 && range.end <= 8192));
+
+    // But an allocator for that machine does not boot the other one.
+    let published: Published<_, FullFence, SEATS> = Published::new(StopWorld::new(Slots::boxed(known.capacity())));
+    let frames: Frames = AllocatorFrames::of(published, &known).unwrap();
+    assert_eq!(frames.boot(&state).err(), Some(FramesError::Owner(unknown)));
 }
 
 #[test]
@@ -143,7 +149,7 @@ fn interleaved_nodes_have_the_frames_of_their_blocks() {
     assert_eq!(ranges_of(&all_frames(&running), zone(1, Movable)), [of(4)]);
 }
 
-/// A block that two nodes share: told by their spans, or by exact ranges, or not at all.
+/// A block that two nodes share: cut by their spans, or by exact ranges, or not at all.
 #[test]
 fn a_block_of_two_nodes_is_cut_where_it_is_known_to_be() {
     let list = || vec![online(0, 0, Normal), block(1, None, BlockState::Shared), online(2, 1, Normal)];
@@ -298,4 +304,19 @@ fn no_more_pages_are_managed_than_hold_no_page_structures() {
         let all = all_frames(&running(&booted_with(most, ranges).unwrap()).unwrap());
         assert_eq!(ranges_of(&all, N0()), [16..3 * 1024]);
     }
+}
+
+/// Nor where they are in a block with holes, which is the zone's as far as its exact ranges say.
+#[test]
+fn page_structures_in_a_block_with_holes_are_not_managed_either() {
+    let list = vec![Block { memmap_pages: 16, has_holes: true, ..online(0, 0, Normal) }, online(1, 0, Normal)];
+    let ranges = vec![(N0(), 0..1000), (N0(), 1024..2048)];
+    let booted_with = |managed| {
+        let size = zonelist_core::ZoneSize { managed, ..super::size(N0(), 0..2048, 2024) };
+        booted(machine(vec![size], ranges.clone()).unwrap(), blocks(list.clone()))
+    };
+    let refused = booted_with(2009).unwrap_err();
+    assert_eq!(refused, BlocksError::Managed { zone: N0(), managed: 2009, usable: 2008 });
+    let all = all_frames(&running(&booted_with(2008).unwrap()).unwrap());
+    assert_eq!(ranges_of(&all, N0()), [16..1000, 1024..2048]);
 }

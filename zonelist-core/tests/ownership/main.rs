@@ -24,6 +24,16 @@ type Scheme = StopWorld<Box<[Slot]>>;
 type Frames = AllocatorFrames<'static, Scheme, FullFence, Spin, SEATS>;
 type Running = RunningMachine<Frames>;
 
+/// How often something random is tried: so often in the long set of tests, which `ZONELIST_LONG` asks for, and a number
+/// of times less often in the short one.
+fn cases(long: u32, less: u32) -> u32 {
+    if is_long() { long } else { long.div_ceil(less) }
+}
+
+fn is_long() -> bool {
+    std::env::var_os("ZONELIST_LONG").is_some()
+}
+
 fn node(number: u16) -> NodeId {
     NodeId::new(number).unwrap()
 }

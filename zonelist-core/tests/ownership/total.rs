@@ -1,4 +1,4 @@
-//! Values that nobody has checked: whatever they are, a function returns, and where they make sense in part, so does it.
+//! Unchecked values: whatever they are, a function returns, and where they make sense in part, so does it.
 
 use proptest::{collection::vec, prelude::*};
 use zonelist_core::{
@@ -22,7 +22,7 @@ fn node() -> impl Strategy<Value = NodeId> {
     (0_u16..4).prop_map(|number| NodeId::new(number).unwrap())
 }
 
-/// Sizes as anybody may write them down: kinds twice or in no order, as many ratios as there happen to be.
+/// Sizes as they may be written by hand: kinds twice or in no order, as many ratios as there happen to be.
 fn memory() -> impl Strategy<Value = Memory> {
     let zone = (node(), kind(), [number(), number(), number(), number()]);
     let zone = zone.prop_map(|(node, kind, [start_pfn, spanned, present, managed])| ZoneSize {
@@ -50,7 +50,7 @@ fn memory() -> impl Strategy<Value = Memory> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2000))]
+    #![proptest_config(ProptestConfig::with_cases(super::cases(5000, 10)))]
 
     #[test]
     fn what_follows_from_sizes_follows_from_any(memory in memory(), zone in (node(), kind()), high in number()) {

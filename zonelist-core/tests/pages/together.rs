@@ -1,10 +1,17 @@
 //! Zones of one allocator: none takes a frame that another one manages, by whichever way it comes.
 
-use std::{array, slice, thread};
+use std::{
+    array,
+    cell::{Cell, RefCell},
+    slice,
+    sync::{Arc, Mutex, mpsc},
+    thread,
+    time::Duration,
+};
 
 use zonelist_core::{
-    Lists, Local, MAX_ORDER, PageAllocator, PageCache, PageRequest, RangeError, Row, SetupError, Slot, Slots, Spin,
-    StopWorld, Zone, ZoneId,
+    Lists, Local, MAX_ORDER, PageAllocator, PageCache, PageRequest, RangeError, RawLock, Row, SetupError, Slot, Slots,
+    Spin, StopWorld, Zone, ZoneId,
     ZoneKind::{Dma32, Movable, Normal},
     Zoneref,
     publish::{FullFence, Published},
@@ -98,6 +105,72 @@ fn what_two_zones_take_at_once_one_has() {
             assert_eq!(allocator.zones().iter().filter(|zone| zone.manages(pfn)).count(), 1, "frame {pfn}");
         }
     }
+}
+
+thread_local! {
+    /// What this thread does, once, before it takes a zone's lock.
+    static MEANWHILE: RefCell<Option<Box<dyn FnOnce()>>> = const { RefCell::new(None) };
+    /// How many locks it takes before that.
+    static FIRST: Cell<u32> = const { Cell::new(0) };
+}
+
+/// A lock before which a thread can be held up.
+struct HeldUp(Spin);
+
+// SAFETY: it is the lock inside.
+unsafe impl RawLock for HeldUp {
+    type Held = ();
+
+    fn lock(&self) {
+        if FIRST.replace(FIRST.get().saturating_sub(1)) == 0 {
+            let meanwhile = MEANWHILE.take();
+            meanwhile.into_iter().for_each(|act| act());
+        }
+        self.0.lock();
+    }
+
+    fn try_lock(&self) -> Option<()> {
+        self.0.try_lock()
+    }
+
+    unsafe fn unlock(&self, (): ()) {
+        // SAFETY: the caller has the lock.
+        unsafe { self.0.unlock(()) };
+    }
+}
+
+/// Between a zone's look at the others and its taking of frames, no other zone takes them.
+#[test]
+fn no_zone_takes_frames_while_another_of_its_allocator_does() {
+    // However many locks the first zone's call takes, it is held up before each of them in turn.
+    let mut held_up = 0;
+    for before in 0..6 {
+        let zones = ids().map(|id| Zone::boxed(id, 0..FRAMES, MAX_ORDER, HeldUp(Spin::new())).unwrap());
+        let zones: &'static [Zone<'static, HeldUp>] = Vec::from(zones).leak();
+        let caches = Vec::from_iter((0..6).map(|_| PageCache::new())).leak();
+        let _allocator = PageAllocator::new(published(), zones, vec![0; 64].leak(), caches).unwrap();
+        let (done, other) = (mpsc::channel(), Arc::new(Mutex::new(None)));
+        let handle = Arc::clone(&other);
+        MEANWHILE.set(Some(Box::new(move || {
+            let taken = thread::spawn(move || {
+                let taken = zones[1].add(0..700).is_ok();
+                let _ = done.0.send(());
+                taken
+            });
+            *handle.lock().unwrap() = Some(taken);
+            // The other one either waits until the first is through, and is not waited for, or is through at once.
+            let _ = done.1.recv_timeout(Duration::from_millis(20));
+        })));
+        FIRST.set(before);
+        let first = zones[0].add(0..700).is_ok();
+        MEANWHILE.set(None);
+        let Some(other) = other.lock().unwrap().take() else { continue };
+        held_up += 1;
+        let taken = [first, other.join().unwrap()];
+        assert_eq!(taken.iter().filter(|&&taken| taken).count(), 1, "before lock {before}: {taken:?}");
+        assert_eq!(zones.iter().map(Zone::managed).sum::<usize>(), 700);
+    }
+    assert!(held_up > 0, "a zone's lock is taken");
 }
 
 /// What uses an allocator that is borrowed for as long as its zones are.

@@ -256,7 +256,7 @@ impl User<'_> {
         self.check();
     }
 
-    /// Nobody has lost anything, and every frame has the owner that it should have.
+    /// No page in use is lost, and every frame has the owner that it should have.
     fn check(&mut self) {
         assert_eq!(self.life.owners(), self.owners);
         let contents = self.life.contents.lock().expect("no panic");
