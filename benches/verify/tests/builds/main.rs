@@ -1,6 +1,8 @@
 //! What takes a build with other flags, or outside the workspace.
 
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+mod freestanding;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod no_panic;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod no_std;

@@ -9,46 +9,24 @@
 use std::{
     fs,
     path::{Path, PathBuf},
-    process::Command,
 };
 
-use zonelist_schemes::SchemeId;
-use zonelist_verify::{cargo, is_long};
+use zonelist_verify::is_long;
 
-fn package() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("freestanding")
-}
-
-fn target() -> String {
-    format!("{}/no_panic", env!("CARGO_TARGET_TMPDIR"))
-}
-
-/// Links the program with these features; what is said, if it can't be.
-fn link(features: &str) -> Result<(), String> {
-    let mut cargo = cargo(Path::new(&target()));
-    cargo.args(["build", "--quiet", "--release", "--locked", "--bin", "allocator", "--features", features]);
-    let output = cargo.current_dir(package()).output().expect("cargo");
-    output.status.success().then_some(()).ok_or_else(|| String::from_utf8_lossy(&output.stderr).into_owned())
-}
+use super::freestanding::{cargo, package, runs, with_every_scheme};
 
 #[test]
 fn the_allocator_is_linked_without_a_way_to_panic_and_runs() {
-    // Each is a build of its own: in the short set with the scheme whose walks are in place, without and with the rest.
-    let schemes = SchemeId::all().into_iter().filter(|scheme| scheme.facts().no_std);
-    let schemes = schemes.filter(|scheme| is_long() || scheme.name() == "InPlace");
-    let features = schemes.map(|scheme| format!("allocator,{}", scheme.name()));
-    let mut linked = 0;
-    for features in features.chain(["checked", "heap"].map(|with| format!("allocator,InPlace,{with}"))) {
-        link(&features).unwrap_or_else(|said| panic!("{features}: {said}"));
-        let status = Command::new(format!("{}/release/allocator", target())).status().expect("the program");
-        println!("{features}: {status}");
-        assert!(status.success(), "{features}: {status}");
-        linked += 1;
+    with_every_scheme().unwrap_or_else(|said| panic!("{said}"));
+    runs("every");
+    // Each is a build of its own.
+    let apart: &[&str] = if is_long() { &["checked", "heap", "checked,heap"] } else { &["checked,heap"] };
+    for with in apart {
+        cargo("build", "allocator", &format!("allocator,InPlace,{with}"))
+            .unwrap_or_else(|said| panic!("{with}: {said}"));
+        runs("allocator");
     }
-    let schemes = if is_long() { 7 } else { 1 };
-    assert_eq!(linked, schemes + 2, "schemes that need no std, and one with what else there is");
-
-    let said = link("allocator,InPlace,panics").expect_err("a path to a panic");
+    let said = cargo("build", "allocator", "allocator,InPlace,panics").expect_err("a path to a panic");
     assert!(said.contains("a_path_to_a_panic_is_left"), "{said}");
 }
 
