@@ -79,7 +79,7 @@ fn outcomes(names: &[String], long: bool) -> Vec<Result<(), String>> {
     let all_are_needed = names.iter().any(|name| !PACKAGES.iter().any(|package| *name == models_of(package)));
     let packages: Vec<&'static str> = PACKAGES.into_iter().filter(|package| all_are_needed || of(package)).collect();
     let binaries = runs::built(&packages);
-    let runs: Vec<Run> = packages.iter().map(|package| Run::of(package, &binaries, !long)).collect();
+    let runs = runs::all(&packages, &binaries, !long);
     let mut outcomes: Vec<(String, Result<(), String>)> =
         runs.iter().map(|run| (models_of(run.package), run.check())).collect();
     if all_are_needed {

@@ -12,15 +12,10 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
     process::Stdio,
-    sync::{
-        Mutex,
-        atomic::{AtomicUsize, Ordering},
-    },
-    thread,
 };
 
 use super::{
-    runs::{Run, Site, command},
+    runs::{Run, Site, command, in_parallel},
     workspace,
 };
 
@@ -285,26 +280,6 @@ fn complaints(alive: &[&Mutant]) -> Vec<String> {
         format!("no model sees {}: `{}`: {} ({})", mutant.file, mutant.line, mutant.wrong(), mutant.what)
     };
     alive.iter().map(name).collect()
-}
-
-/// Does something with each, on as many threads as there are CPUs.
-fn in_parallel<I: Sync, T: Send>(items: &[I], work: impl Fn(&I) -> T + Sync) -> Vec<T> {
-    let (next, done) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
-    thread::scope(|scope| {
-        for _ in 0..thread::available_parallelism().map_or(2, usize::from) {
-            scope.spawn(|| {
-                loop {
-                    let place = next.fetch_add(1, Ordering::Relaxed);
-                    let Some(item) = items.get(place) else { break };
-                    let result = work(item);
-                    done.lock().expect("no panic").push((place, result));
-                }
-            });
-        }
-    });
-    let mut done = done.into_inner().expect("no panic");
-    done.sort_by_key(|(place, _)| *place);
-    done.into_iter().map(|(_, result)| result).collect()
 }
 
 /// Runs a test with a mutant; how that fails, if it does.

@@ -5,6 +5,11 @@ use std::{
     env,
     path::{Path, PathBuf},
     process::{Command, Stdio},
+    sync::{
+        Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+    thread,
 };
 
 use serde_json::Value;
@@ -79,27 +84,59 @@ pub(super) fn command(binary: &Path, package: &str, short: bool) -> Command {
     command
 }
 
+/// Runs the models of these packages, each test in a process of its own: within one, threads wait for one another
+/// whenever a model's stacks come and go, which is for every interleaving.
+pub(super) fn all(packages: &[&'static str], binaries: &[(PathBuf, PathBuf)], short: bool) -> Vec<Run> {
+    let mut runs: Vec<Run> = packages.iter().map(|package| Run::new(package, binaries)).collect();
+    let listed =
+        |(number, run): (usize, &Run)| run.listed().into_iter().map(move |test| (number, test)).collect::<Vec<_>>();
+    let tests: Vec<(usize, String)> = runs.iter().enumerate().flat_map(listed).collect();
+    let outputs = in_parallel(&tests, |(number, test)| runs[*number].test(test, short));
+    for ((number, _), (passed, said)) in tests.iter().zip(outputs) {
+        runs[*number].note(passed, &said);
+    }
+    for run in &mut runs {
+        run.models.sort_by(|one, other| one.name.cmp(&other.name));
+        run.models.iter().for_each(|model| println!("{}", model.said));
+    }
+    runs
+}
+
 impl Run {
-    pub(super) fn of(package: &'static str, binaries: &[(PathBuf, PathBuf)], short: bool) -> Self {
+    fn new(package: &'static str, binaries: &[(PathBuf, PathBuf)]) -> Self {
         let manifest = |path: &Path| path.parent().is_some_and(|folder| folder.ends_with(package));
         let binary = binaries.iter().find(|(_, path)| manifest(path)).map(|(binary, _)| binary.clone());
         let binary = binary.expect("each package has its models");
-        let mut run = command(&binary, package, short);
-        let output = run.env("ZONELIST_SITES", "").arg("--nocapture").stderr(Stdio::inherit()).output();
-        let output = output.expect("the models run");
-        let said = String::from_utf8_lossy(&output.stdout);
-        let passed = output.status.success();
-        if !passed {
-            println!("{said}");
+        Self { package, binary, passed: true, models: Vec::new(), sites: Vec::new(), tests: BTreeMap::new() }
+    }
+
+    /// The names of its tests.
+    fn listed(&self) -> Vec<String> {
+        let output = command(&self.binary, self.package, false).arg("--list").output().expect("the models are listed");
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        said.lines().filter_map(|line| line.strip_suffix(": test")).map(str::to_owned).collect()
+    }
+
+    /// Runs a test; whether it passes, and what it says.
+    fn test(&self, test: &str, short: bool) -> (bool, String) {
+        let mut run = command(&self.binary, self.package, short);
+        let run = run.env("ZONELIST_SITES", "").args([test, "--exact", "--nocapture", "--test-threads=1"]);
+        let output = run.output().expect("the model runs");
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        if !output.status.success() {
+            println!("{said}\n{}", String::from_utf8_lossy(&output.stderr));
         }
-        let mut tests = BTreeMap::new();
+        (output.status.success(), said)
+    }
+
+    /// Notes what a test said.
+    fn note(&mut self, passed: bool, said: &str) {
+        self.passed &= passed;
         for (test, count) in said.lines().filter_map(explored) {
-            *tests.entry(test).or_default() += count;
+            *self.tests.entry(test).or_default() += count;
         }
-        let mut models: Vec<Model> = said.lines().filter_map(Model::of).collect();
-        models.sort_by(|one, other| one.name.cmp(&other.name));
-        models.iter().for_each(|model| println!("{}", model.said));
-        Self { package, binary, passed, models, sites: said.lines().filter_map(Site::of).collect(), tests }
+        self.models.extend(said.lines().filter_map(Model::of));
+        self.sites.extend(said.lines().filter_map(Site::of));
     }
 
     pub(super) fn check(&self) -> Result<(), String> {
@@ -142,4 +179,24 @@ impl Site {
 fn explored(line: &str) -> Option<(String, u64)> {
     let (test, count) = line.strip_prefix("explored\t")?.split_once('\t')?;
     Some((test.to_owned(), count.parse().ok()?))
+}
+
+/// Does something with each, on as many threads as there are CPUs.
+pub(super) fn in_parallel<I: Sync, T: Send>(items: &[I], work: impl Fn(&I) -> T + Sync) -> Vec<T> {
+    let (next, done) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
+    thread::scope(|scope| {
+        for _ in 0..thread::available_parallelism().map_or(2, usize::from) {
+            scope.spawn(|| {
+                loop {
+                    let place = next.fetch_add(1, Ordering::Relaxed);
+                    let Some(item) = items.get(place) else { break };
+                    let result = work(item);
+                    done.lock().expect("no panic").push((place, result));
+                }
+            });
+        }
+    });
+    let mut done = done.into_inner().expect("no panic");
+    done.sort_by_key(|(place, _)| *place);
+    done.into_iter().map(|(_, result)| result).collect()
 }
