@@ -14,8 +14,8 @@ use zonelist_schemes::{Buildable, SchemeId, Visitor};
 
 use super::interrupt::{Stop, beside};
 
-/// Forks, each at another point of a publish.
-const FORKS: usize = 60;
+/// Forks, each at another point of a publish; a sixth of them in the short set, where nothing should come of it.
+const FORKS: u32 = 60;
 
 /// Walks in a child, before it takes it that none is ever whole.
 const WALKS: usize = 100_000;
@@ -91,7 +91,10 @@ impl Visitor for Forks {
                 };
                 stop.stopped(victim, || forked(|| (0..WALKS).any(|_| whole()), patience))
             };
-            (0..FORKS).map(|_| fork()).find(|&became| became != Child::Walked).unwrap_or(Child::Walked)
+            (0..zonelist_verify::cases(FORKS, if S::FACTS.after_fork { 6 } else { 1 }))
+                .map(|_| fork())
+                .find(|&became| became != Child::Walked)
+                .unwrap_or(Child::Walked)
         })
     }
 }

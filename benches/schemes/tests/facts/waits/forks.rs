@@ -4,7 +4,10 @@ use std::{
     collections::BTreeSet,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{
-        atomic::{AtomicBool, Ordering::Relaxed},
+        atomic::{
+            AtomicBool,
+            Ordering::{Relaxed, SeqCst},
+        },
         mpsc,
     },
     thread,
@@ -82,13 +85,13 @@ fn forked(child: impl FnOnce() -> Result<[usize; 3], u8>) -> [usize; 3] {
     let mut status = 0;
     // SAFETY: the status is ours.
     assert_eq!(unsafe { libc::waitpid(pid, &raw mut status, 0) }, pid);
+    // SAFETY: it is ours; a child that died wrote nothing, and what is read below would else wait for this end.
+    unsafe { libc::close(pipe[1]) };
     let mut word = [0_u8; 3];
     // SAFETY: there is room for as much.
     unsafe { libc::read(pipe[0], word.as_mut_ptr().cast(), word.len()) };
-    for end in pipe {
-        // SAFETY: it is ours, and used by nobody any more.
-        unsafe { libc::close(end) };
-    }
+    // SAFETY: it is ours, and not used any more.
+    unsafe { libc::close(pipe[0]) };
     assert!(!libc::WIFSIGNALED(status), "the child hangs, or dies of signal {}", libc::WTERMSIG(status));
     assert_eq!(libc::WEXITSTATUS(status), 0, "of the child's checks, that number failed");
     word.map(usize::from)
@@ -351,20 +354,23 @@ impl Visitor for Operating {
     }
 
     fn visit<S: Buildable, B: Barrier>(&mut self) -> [usize; 2] {
-        let running = machine::<S, B>();
+        let (running, preparing) = (machine::<S, B>(), AtomicBool::new(false));
         let work = |stop: &Stop, goes_on: &dyn Fn() -> bool| {
             while goes_on() {
                 stop.within(|| {
                     running.apply(&ONLINE).unwrap();
                     running.apply(&OFFLINE).unwrap();
                 });
-                // Whoever prepares a fork gets the lock now and then: it is a spin lock, and not a fair one.
-                thread::sleep(Duration::from_millis(1));
+                // The lock is a spin lock, and not a fair one: the thread that prepares a fork would seldom get it.
+                while preparing.load(SeqCst) {
+                    thread::yield_now();
+                }
             }
         };
         let allocator = running.frames().allocator();
         let child = |prepared: &mut dyn FnMut() -> bool| {
-            let (before, cut) = (running.state(), prepared());
+            let cut = prepared();
+            let before = running.state();
             let refused = |outcome: Result<_, HotplugError>| matches!(outcome.map(drop), Err(HotplugError::Forked));
             let goes_on = match (refused(running.apply(&ONLINE)), refused(running.try_apply(&OFFLINE))) {
                 (true, true) => cut,
@@ -394,6 +400,7 @@ impl Visitor for Operating {
                     })
                 });
                 sum.iter_mut().zip(outcome).for_each(|(sum, one)| *sum += one);
+                preparing.store(true, SeqCst);
                 let mut prepared = Some((
                     running.prepare_fork(),
                     running.frames().owners().prepare_fork(),
@@ -409,6 +416,8 @@ impl Visitor for Operating {
                     unsafe { machine.child() };
                     if lost > 0 { Err(3) } else { child(&mut || false) }
                 });
+                drop(prepared);
+                preparing.store(false, SeqCst);
                 assert_eq!(outcome[0], 0, "nothing is cut short that was prepared for");
             }
             sum

@@ -241,7 +241,9 @@ impl Visitor for Operated {
 
 #[test]
 fn a_handler_allocates_and_frees_at_every_instruction() {
-    for scheme in chosen().into_iter().filter(|scheme| scheme.facts().interrupt_safe) {
+    // In the short set under one scheme: one that waits for walks.
+    let schemes = chosen().into_iter().filter(|scheme| scheme.facts().interrupt_safe);
+    for scheme in schemes.filter(|scheme| zonelist_verify::is_long() || scheme.name() == "AsymmetricEpoch") {
         let steps = scheme.visit(&mut Stepped);
         println!("{}: {steps} instructions in all", scheme.name());
         // An operation has many instructions, few of which depend on the scheme.
