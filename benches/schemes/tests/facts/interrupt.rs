@@ -110,6 +110,8 @@ impl Stop {
         while !self.stopped.load(SeqCst) {
             victim.interrupt();
             (0..fastrand::u32(0..2000)).for_each(|_| std::hint::spin_loop());
+            // The victim may want this CPU.
+            thread::yield_now();
         }
         let result = meanwhile();
         self.wanted.store(false, SeqCst);

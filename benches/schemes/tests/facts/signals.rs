@@ -151,6 +151,8 @@ impl Visitor for Interrupted {
                     loop {
                         victim.interrupt();
                         (0..fastrand::u32(0..3000)).for_each(|_| std::hint::spin_loop());
+                        // The victim may want this CPU.
+                        thread::yield_now();
                     }
                 });
                 for version in sample.versions.iter().cycle().take_while(|_| record.done() < interrupted) {
