@@ -193,13 +193,35 @@ impl<'g, S: Scheme> At<'g, S> {
 
     /// Does one step of a walk with the seat taken, and leaves it again: for [`Grace::Step`] only.
     ///
-    /// Waits while a writer has the readers stopped. The step may panic; it must not publish through the
+    /// Waits while a writer has the readers stopped. A step within another one waits for nothing, and ends nothing. The
+    /// step may panic; it must not publish through the
     /// [`Published`](super::Published) that the walk is of, which would wait for it.
     #[inline]
     pub fn step<R>(&self, step: impl FnOnce() -> R) -> R {
         const { assert!(matches!(S::GRACE, Grace::Step), "a seat that is taken for the whole guard is not taken again") };
-        let _sitting = Sitting::down(self.seat.door(), self.light);
+        let _within = Within::enter(self.seat.door(), self.light);
         step()
+    }
+}
+
+/// Within a step, or a step of a step. Puts back where the reader was when it goes, also out of a panic.
+#[derive(Debug)]
+struct Within<'g> {
+    door: &'g Door,
+    before: u32,
+}
+
+impl<'g> Within<'g> {
+    #[inline(always)]
+    fn enter(door: &'g Door, light: Light) -> Self {
+        Self { door, before: door.enter_within(light) }
+    }
+}
+
+impl Drop for Within<'_> {
+    #[inline(always)]
+    fn drop(&mut self) {
+        self.door.leave_to(self.before);
     }
 }
 
