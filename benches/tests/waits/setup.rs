@@ -20,9 +20,9 @@ pub(crate) const SEATS: usize = 4;
 pub(crate) type Allocator<S, B> = PageAllocator<'static, S, B, Spin, SEATS>;
 pub(crate) type Handle<'a, S, B> = Local<'a, 'static, S, B, Spin, SEATS>;
 
-/// One scheme of each protocol between readers and writers; with `ZONELIST_WAITS=all` in the environment, all.
+/// One scheme of each protocol between readers and writers; with `ZONELIST_LONG` in the environment, all.
 pub(crate) fn chosen() -> Vec<SchemeId> {
-    let all = std::env::var("ZONELIST_WAITS").is_ok_and(|which| which == "all");
+    let all = std::env::var_os("ZONELIST_LONG").is_some();
     let one_each = ["StopWorld", "StopWorldPreempted", "AsymmetricEpoch", "Qsbr", "InPlace", "ArcSwap"];
     SchemeId::all().into_iter().filter(|scheme| all || one_each.contains(&scheme.name())).collect()
 }
