@@ -104,33 +104,10 @@ impl Door {
         }
     }
 
-    /// Goes in for a step of a walk, which may be within another one. Returns what [`leave_to`](Self::leave_to) puts back.
+    /// Whether the reader is inside, for its owner to ask.
     #[inline(always)]
-    pub(super) fn enter_within(&self, light: Light) -> u32 {
-        let before = self.inside.load(Relaxed);
-        self.say_inside();
-        // As in `enter`.
-        light.barrier();
-        if self.gate.load(Acquire) != NOTHING && !fault("seat: gate unseen") {
-            self.answer_within(light, before);
-        }
-        before
-    }
-
-    /// A reader that was inside before stays there, whatever is asked: walks can't be stopped before it has left.
-    #[cold]
-    #[inline(never)]
-    fn answer_within(&self, light: Light, before: u32) {
-        if before == NOTHING {
-            self.answer(light, WhenStopped::Wait);
-        }
-    }
-
-    /// Goes back to where the reader was before a step.
-    #[inline(always)]
-    pub(super) fn leave_to(&self, before: u32) {
-        // Release: as in `leave`, if it was outside.
-        self.inside.store(before, Release);
+    pub(super) fn is_inside(&self) -> bool {
+        self.inside.load(Relaxed) != NOTHING
     }
 
     /// Answers what is asked, and says whether the slot's page caches may be touched; `None` if it is not inside.

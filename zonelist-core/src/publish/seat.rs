@@ -199,31 +199,19 @@ impl<'g, S: Scheme> At<'g, S> {
     #[inline]
     pub fn step<R>(&self, step: impl FnOnce() -> R) -> R {
         const { assert!(matches!(S::GRACE, Grace::Step), "a seat that is taken for the whole guard is not taken again") };
-        let _within = Within::enter(self.seat.door(), self.light);
+        if self.seat.door().is_inside() {
+            // Within another step: the reader stays inside until that ends.
+            cold();
+            return step();
+        }
+        let _sitting = Sitting::down(self.seat.door(), self.light);
         step()
     }
 }
 
-/// Within a step, or a step of a step. Puts back where the reader was when it goes, also out of a panic.
-#[derive(Debug)]
-struct Within<'g> {
-    door: &'g Door,
-    before: u32,
-}
-
-impl<'g> Within<'g> {
-    #[inline(always)]
-    fn enter(door: &'g Door, light: Light) -> Self {
-        Self { door, before: door.enter_within(light) }
-    }
-}
-
-impl Drop for Within<'_> {
-    #[inline(always)]
-    fn drop(&mut self) {
-        self.door.leave_to(self.before);
-    }
-}
+/// Marks what seldom happens.
+#[cold]
+fn cold() {}
 
 /// Goes out when it goes, also out of a panic.
 #[derive(Debug)]
