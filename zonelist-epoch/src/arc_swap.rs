@@ -25,21 +25,19 @@
 //! another thread-local, with the slots gone, each load may make new ones. Eight guards a thread are
 //! slots; one that is entered while eight are alive is counted, and as correct.
 //!
-//! **What a leaked guard does.** Its version is never freed. Readers count their guards, so that one that is dropped knows how
-//! many of them were leaked; and each that is in a replaced version counts once there. So a grace period is over, too, when
-//! there are no more in the replaced versions than were leaked by readers that are no more.
+//! **What a leaked guard does.** Its version is never freed. Publishes go on; a grace period ends as soon as no reader is
+//! registered, since whoever is in a version then was leaked. As long as there are others it can't be told, and waits.
 //!
 //! Models cannot enter the crate. It is checked by stress, and by that the same judge condemns a
 //! scheme of the same shape that frees a version too early, or whose readers do not hold theirs.
 
 use std::{
-    cell::Cell,
     marker::PhantomData,
     sync::{
         Arc,
         atomic::{
             AtomicBool, AtomicUsize,
-            Ordering::{Acquire, Relaxed, Release},
+            Ordering::{Acquire, Relaxed, Release, SeqCst},
             fence,
         },
     },
@@ -79,17 +77,10 @@ pub struct ArcSwap {
     current: ::arc_swap::ArcSwap<Version>,
     /// Not current any more, and perhaps in use. Only for the writer, so that nobody waits for this lock.
     replaced: Locked<Vec<Arc<Version>>>,
-    readers: Arc<Readers>,
+    /// How many readers there are.
+    readers: Arc<AtomicUsize>,
     /// Whether a fork has left some of them behind, which may be in a version for ever.
     left_behind: AtomicBool,
-}
-
-#[derive(Debug, Default)]
-struct Readers {
-    /// How many there are.
-    there: AtomicUsize,
-    /// Guards leaked by those that are no more, in versions that are kept.
-    leaked: AtomicUsize,
 }
 
 impl ArcSwap {
@@ -105,33 +96,24 @@ impl ArcSwap {
     }
 
     /// Makes a version current, and frees the replaced ones that nobody is in; whether that was all.
-    fn replace(&self, next: Arc<Version>, leaked: usize) -> bool {
+    fn replace(&self, next: Arc<Version>) -> bool {
         let old = self.current.swap(next);
         self.replaced.with(|replaced| replaced.push(old));
-        self.free(leaked)
+        self.free()
     }
 
-    /// Guards leaked up to now by readers that are no more. After the next swap they are in replaced versions.
-    fn leaked(&self) -> usize {
-        // Acquire: pairs with the release of the count as a reader is dropped. So a swap behind it finds its guards.
-        self.readers.leaked.load(Acquire)
-    }
-
-    /// Frees the replaced versions that nobody is in, and forgets them if only so many leaked guards are; whether there is
-    /// no other.
-    fn free(&self, leaked: usize) -> bool {
+    /// Frees the replaced versions that nobody is in, and forgets them if only leaked guards are; whether there is no other.
+    fn free(&self) -> bool {
         self.replaced.with(|replaced| {
             replaced.retain_mut(|version| Arc::get_mut(version).is_none());
-            // Every guard in them is counted, since swaps have paid its debt; some may be so for a moment that are not in.
-            let within: usize = replaced.iter().map(|version| Arc::strong_count(version) - 1).sum();
-            if within > leaked {
-                return false;
+            // Pairs with the fence in `local`: either we see the reader, or it meets no version that was replaced.
+            fence(SeqCst);
+            // Acquire: pairs with the release as a reader is dropped, so that all that its walks read is over. No guard
+            // outlives its reader.
+            if self.readers.load(Acquire) == 0 && !self.left_behind.load(Relaxed) {
+                replaced.clear();
             }
-            // Pairs with the release of the counts as guards are dropped: whatever others read of a version is over.
-            fence(Acquire);
-            self.readers.leaked.fetch_sub(within, Relaxed);
-            replaced.clear();
-            true
+            replaced.is_empty()
         })
     }
 }
@@ -145,33 +127,20 @@ impl Default for ArcSwap {
 /// A reader's debt slots are made, and are this thread's: not to be sent elsewhere.
 #[derive(Debug)]
 pub struct Slotted {
-    readers: Arc<Readers>,
-    /// Guards that were not dropped yet.
-    guards: Cell<usize>,
+    readers: Arc<AtomicUsize>,
     here: PhantomData<*const ()>,
 }
 
 impl Drop for Slotted {
     fn drop(&mut self) {
-        self.readers.there.fetch_sub(1, Relaxed);
-        // No guard outlives its reader: these were leaked. Release: pairs with the acquire of `settle`.
-        self.readers.leaked.fetch_add(self.guards.get(), Release);
+        // Release: pairs with the acquire in `free`.
+        self.readers.fetch_sub(1, Release);
     }
 }
 
 /// A version that is held.
 #[derive(Debug)]
-pub struct Held<'g> {
-    version: Guard<Arc<Version>>,
-    reader: &'g Slotted,
-}
-
-impl Drop for Held<'_> {
-    #[inline(always)]
-    fn drop(&mut self) {
-        self.reader.guards.set(self.reader.guards.get() - 1);
-    }
-}
+pub struct Held(Guard<Arc<Version>>);
 
 impl Scheme for ArcSwap {
     const FACTS: Facts = Facts {
@@ -196,14 +165,16 @@ impl Scheme for ArcSwap {
     const GRACE: Grace = Grace::None;
     type Local = Slotted;
     type Filter = SlotFilter;
-    type Pinned<'g> = Held<'g>;
+    type Pinned<'g> = Held;
     type Walk<'w> = SlotWalk<'w, Option<Zoneref>>;
 
     fn local(&self) -> Slotted {
         // Counted before it can be in a version.
-        self.readers.there.fetch_add(1, Relaxed);
+        self.readers.fetch_add(1, Relaxed);
+        // Pairs with the fence in `free`.
+        fence(SeqCst);
         drop(self.current.load());
-        Slotted { readers: Arc::clone(&self.readers), guards: Cell::new(0), here: PhantomData }
+        Slotted { readers: Arc::clone(&self.readers), here: PhantomData }
     }
 
     fn filter(&self, request: &Request) -> SlotFilter {
@@ -211,25 +182,23 @@ impl Scheme for ArcSwap {
     }
 
     #[inline(always)]
-    fn pin<'g>(&'g self, reader: &'g Slotted, _: At<'g, Self>) -> Held<'g> {
-        reader.guards.set(reader.guards.get() + 1);
-        Held { version: self.current.load(), reader }
+    fn pin<'g>(&'g self, _: &'g Slotted, _: At<'g, Self>) -> Held {
+        Held(self.current.load())
     }
 
     #[inline(always)]
-    fn walk<'w, 'g: 'w>(held: &'w Held<'g>, node: NodeId, filter: &'w SlotFilter) -> Self::Walk<'w> {
-        held.version.walk(node, filter)
+    fn walk<'w, 'g: 'w>(held: &'w Held, node: NodeId, filter: &'w SlotFilter) -> Self::Walk<'w> {
+        held.0.walk(node, filter)
     }
 
     fn publish(&self, next: Lists<'_>, _: &mut Writer<'_>) -> Result<(), PublishError> {
-        let leaked = self.leaked();
-        self.replace(Arc::new(Slots::fixed(next)), leaked);
+        self.replace(Arc::new(Slots::fixed(next)));
         Ok(())
     }
 
     /// A reader that is no more may be in a version, and then that is never free.
     fn forked(&self, fork: Forked) {
-        if self.readers.there.swap(fork.kept, Relaxed) > fork.kept {
+        if self.readers.swap(fork.kept, Relaxed) > fork.kept {
             self.left_behind.store(true, Relaxed);
         }
     }
@@ -237,24 +206,15 @@ impl Scheme for ArcSwap {
 
 impl Reclaim for ArcSwap {
     fn synchronize(&self, _: &mut Writer<'_>) -> Result<(), WaitError> {
-        let again = || {
-            let leaked = self.leaked();
-            let copy = Version::clone(&self.current.load());
-            (leaked, self.replace(Arc::new(copy), leaked))
-        };
-        let (mut leaked, mut over) = again();
+        let copy = Version::clone(&self.current.load());
+        let mut over = self.replace(Arc::new(copy));
         let mut backoff = Backoff::default();
         while !over {
             if self.left_behind.load(Relaxed) {
                 return Err(WaitError::Forked);
             }
             backoff.wait();
-            if self.leaked() == leaked {
-                over = self.free(leaked);
-            } else {
-                // Of a guard that was leaked meanwhile it can't be told whether it is in the current version.
-                (leaked, over) = again();
-            }
+            over = self.free();
         }
         Ok(())
     }

@@ -198,12 +198,18 @@ impl<'g, S: Scheme> At<'g, S> {
     /// [`Published`](super::Published) that the walk is of, which would wait for it.
     #[inline]
     pub fn step<R>(&self, step: impl FnOnce() -> R) -> R {
-        const { assert!(matches!(S::GRACE, Grace::Step), "a seat that is taken for the whole guard is not taken again") };
         if self.seat.door().is_inside() {
             // Within another step: the reader stays inside until that ends.
             cold();
             return step();
         }
+        self.step_alone(step)
+    }
+
+    /// The same for a step that is never within another one, which need not look.
+    #[inline(always)]
+    pub(crate) fn step_alone<R>(&self, step: impl FnOnce() -> R) -> R {
+        const { assert!(matches!(S::GRACE, Grace::Step), "a seat that is taken for the whole guard is not taken again") };
         let _sitting = Sitting::down(self.seat.door(), self.light);
         step()
     }
