@@ -207,7 +207,7 @@ impl<'g, S: Scheme> At<'g, S> {
     }
 
     /// The same for a step that is never within another one, which need not look.
-    #[inline(always)]
+    #[inline]
     pub(crate) fn step_alone<R>(&self, step: impl FnOnce() -> R) -> R {
         const { assert!(matches!(S::GRACE, Grace::Step), "a seat that is taken for the whole guard is not taken again") };
         let _sitting = Sitting::down(self.seat.door(), self.light);
