@@ -213,7 +213,7 @@ impl<T: Storage<Word = Slot> + Sync> Iterator for PreemptedWalk<'_, T> {
         let Self { slots, at } = self;
         // Each slot is a step of its own, also one that the filter passes over.
         loop {
-            if let Some(seen) = at.step(|| slots.step()) {
+            if let Some(seen) = at.step_alone(|| slots.step()) {
                 return seen;
             }
         }

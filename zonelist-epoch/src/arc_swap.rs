@@ -25,6 +25,9 @@
 //! another thread-local, with the slots gone, each load may make new ones. Eight guards a thread are
 //! slots; one that is entered while eight are alive is counted, and as correct.
 //!
+//! **What a leaked guard does.** Its version is never freed. Publishes go on; a grace period ends as soon as no reader is
+//! registered, since whoever is in a version then was leaked. As long as there are others it can't be told, and waits.
+//!
 //! Models cannot enter the crate. It is checked by stress, and by that the same judge condemns a
 //! scheme of the same shape that frees a version too early, or whose readers do not hold theirs.
 
@@ -32,7 +35,11 @@ use std::{
     marker::PhantomData,
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed},
+        atomic::{
+            AtomicBool, AtomicUsize,
+            Ordering::{Acquire, Relaxed, Release, SeqCst},
+            fence,
+        },
     },
 };
 
@@ -88,17 +95,24 @@ impl ArcSwap {
         }
     }
 
-    /// Makes a version current, and frees the replaced ones that nobody is in.
-    fn replace(&self, next: Arc<Version>) {
+    /// Makes a version current, and frees the replaced ones that nobody is in; whether that was all.
+    fn replace(&self, next: Arc<Version>) -> bool {
         let old = self.current.swap(next);
         self.replaced.with(|replaced| replaced.push(old));
-        self.free();
+        self.free()
     }
 
-    /// Frees the replaced versions that nobody is in, and says whether that was all.
+    /// Frees the replaced versions that nobody is in, and forgets them if only leaked guards are; whether there is no other.
     fn free(&self) -> bool {
         self.replaced.with(|replaced| {
             replaced.retain_mut(|version| Arc::get_mut(version).is_none());
+            // Pairs with the fence in `local`: either we see the reader, or it meets no version that was replaced.
+            fence(SeqCst);
+            // Acquire: pairs with the release as a reader is dropped, so that all that its walks read is over. No guard
+            // outlives its reader.
+            if self.readers.load(Acquire) == 0 && !self.left_behind.load(Relaxed) {
+                replaced.clear();
+            }
             replaced.is_empty()
         })
     }
@@ -119,7 +133,8 @@ pub struct Slotted {
 
 impl Drop for Slotted {
     fn drop(&mut self) {
-        self.readers.fetch_sub(1, Relaxed);
+        // Release: pairs with the acquire in `free`.
+        self.readers.fetch_sub(1, Release);
     }
 }
 
@@ -154,8 +169,11 @@ impl Scheme for ArcSwap {
     type Walk<'w> = SlotWalk<'w, Option<Zoneref>>;
 
     fn local(&self) -> Slotted {
-        drop(self.current.load());
+        // Counted before it can be in a version.
         self.readers.fetch_add(1, Relaxed);
+        // Pairs with the fence in `free`.
+        fence(SeqCst);
+        drop(self.current.load());
         Slotted { readers: Arc::clone(&self.readers), here: PhantomData }
     }
 
@@ -189,13 +207,14 @@ impl Scheme for ArcSwap {
 impl Reclaim for ArcSwap {
     fn synchronize(&self, _: &mut Writer<'_>) -> Result<(), WaitError> {
         let copy = Version::clone(&self.current.load());
-        self.replace(Arc::new(copy));
+        let mut over = self.replace(Arc::new(copy));
         let mut backoff = Backoff::default();
-        while !self.free() {
+        while !over {
             if self.left_behind.load(Relaxed) {
                 return Err(WaitError::Forked);
             }
             backoff.wait();
+            over = self.free();
         }
         Ok(())
     }

@@ -94,15 +94,32 @@ impl Drop for EpochSwap {
 /// A reader as the collector knows it.
 #[derive(Debug)]
 pub struct Participant {
+    // Fields are dropped in order: the collector pins a handle to drop it, and until then it counts.
     handle: LocalHandle,
-    readers: Arc<AtomicUsize>,
+    _counted: Counted,
+}
+
+/// One of the readers.
+#[derive(Debug)]
+struct Counted(Arc<AtomicUsize>);
+
+impl Counted {
+    fn of(readers: &Arc<AtomicUsize>) -> Self {
+        readers.fetch_add(1, Relaxed);
+        Self(Arc::clone(readers))
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Relaxed);
+    }
 }
 
 impl Drop for Participant {
     /// Drops what was leaked of the reader's guards, or the collector would free nothing any more, and a grace period
     /// would never end.
     fn drop(&mut self) {
-        self.readers.fetch_sub(1, Relaxed);
         if self.handle.is_pinned() {
             let guard = ManuallyDrop::new(self.handle.pin());
             while self.handle.is_pinned() {
@@ -167,8 +184,9 @@ impl Scheme for EpochSwap {
     type Walk<'w> = EpochWalk<'w>;
 
     fn local(&self) -> Participant {
-        self.readers.fetch_add(1, Relaxed);
-        Participant { handle: self.collector.register(), readers: Arc::clone(&self.readers) }
+        // Counted before it can be pinned.
+        let _counted = Counted::of(&self.readers);
+        Participant { handle: self.collector.register(), _counted }
     }
 
     fn filter(&self, request: &Request) -> SlotFilter {

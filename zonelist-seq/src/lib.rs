@@ -2,6 +2,8 @@
 #![cfg_attr(not(feature = "seqlock"), no_std)]
 #![forbid(unsafe_code)]
 
+#[cfg(all(feature = "seqlock", shuttle))]
+mod scheduled;
 #[cfg(all(feature = "seqlock", not(loom)))]
 mod seq_copy;
 mod seq_retry;

@@ -29,7 +29,8 @@
 
 use std::iter::repeat_with;
 
-use seqlock::SeqLock;
+#[cfg(not(shuttle))]
+use ::seqlock::SeqLock;
 use zonelist_core::{
     Capacity, Lists, MAX_NODES, NodeId, Request, Scope, SlotFilter, ZoneId, Zoneref,
     publish::{
@@ -37,6 +38,9 @@ use zonelist_core::{
     },
     sync::CutSlice,
 };
+
+#[cfg(shuttle)]
+use crate::scheduled::SeqLock;
 
 /// A sequence lock around each list, of up to `ZONES` zones.
 ///

@@ -102,6 +102,11 @@ pub fn what_does_not_fit_is_not_published<S: Scheme, B: Barrier, const SEATS: us
         assert!(matches!(published.publish(&larger), Err(PublishError::Capacity(_))));
         assert!(matches!(published.try_publish(&larger), Err(PublishError::Capacity(error))
             if error.needed == Sample::CAPACITY && error.capacity == Capacity::new(3, 3).expect("little")));
+        // Beside a walk, which it would wait for if it fitted.
+        let guard = reader.enter();
+        assert!(matches!(published.publish(&larger), Err(PublishError::Capacity(_))));
+        assert!(matches!(published.try_publish(&larger), Err(PublishError::Capacity(_))));
+        drop(guard);
         let version = [&fits, &other][number - 1];
         shows(published, &reader.enter(), if number == 1 { Lists::EMPTY } else { fits.lists() });
         assert_eq!(published.publish(version), Ok(Version::of(number)));
@@ -173,6 +178,38 @@ pub fn a_leaked_guard_goes_with_its_reader<S: Scheme, B: Barrier, const SEATS: u
             published.try_publish(version).expect("no walk goes on");
         }
         published.try_publish(&versions[0]).expect("no walk goes on");
+    }
+}
+
+/// A guard that was leaked holds up no grace period once its reader is dropped; walks that go on still do.
+///
+/// # Panics
+/// A grace period waits for it, or does not wait for a walk any more.
+pub fn a_leaked_guard_holds_up_no_grace_period<S: Reclaim, B: Barrier, const SEATS: usize>(
+    published: &Published<S, B, SEATS>,
+) {
+    let Sample { versions, requests } = Sample::default();
+    let filter = published.filter(&requests[0].1);
+    let leak = || {
+        let mut reader = published.reader().expect("a reader slot");
+        for version in &versions {
+            let guard = reader.enter();
+            assert!(guard.walk(requests[0].0, &filter).count() < 100);
+            mem::forget(guard);
+            // It is in the way of some schemes, as long as its reader is there.
+            let _ = published.try_publish(version);
+        }
+    };
+    for _ in 0..3 {
+        leak();
+        published.publish(&versions[0]).expect("room");
+        // In a version that is replaced, and in one that is not.
+        leak();
+        published.synchronize().expect("a barrier pair that works");
+        leak();
+        published.retire(()).expect("a barrier pair that works");
+        leak();
+        retiring_waits_for_walks_that_began_before(published);
     }
 }
 

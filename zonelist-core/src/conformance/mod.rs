@@ -6,6 +6,11 @@
 
 #[cfg(all(feature = "std", not(loom)))]
 pub mod basics;
+#[cfg(all(feature = "std", shuttle))]
+pub mod blocking;
+#[cfg(not(shuttle))]
+#[doc = include_str!("blocking.md")]
+pub mod blocking {}
 #[doc = include_str!("explored.md")]
 pub mod explored {}
 mod history;

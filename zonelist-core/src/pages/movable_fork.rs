@@ -38,9 +38,10 @@ impl<'m, M: Mover, L: RawLock> Movables<'m, M, L> {
 
     /// In the child of a fork that nothing was prepared for. Waits for nobody.
     ///
-    /// Pages that another thread was moving or removing are lost, and their handles [`HandleError::Gone`]; how many is
-    /// returned. Pages that another thread held stay [`HandleError::Held`]. If another thread was at the list of free
-    /// entries those are lost, too.
+    /// Pages that another thread was moving or removing are lost, and their handles
+    /// [`HandleError::Gone`](crate::HandleError::Gone); how many is returned. Pages that another thread held stay
+    /// [`HandleError::Held`](crate::HandleError::Held). If another thread was at the list of free entries those are lost,
+    /// too.
     ///
     /// # Safety
     /// This is the child of a fork, no other thread of it uses the pages yet, and the calling thread made the fork

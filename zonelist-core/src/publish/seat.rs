@@ -193,15 +193,31 @@ impl<'g, S: Scheme> At<'g, S> {
 
     /// Does one step of a walk with the seat taken, and leaves it again: for [`Grace::Step`] only.
     ///
-    /// Waits while a writer has the readers stopped. The step may panic; it must not publish through the
+    /// Waits while a writer has the readers stopped. A step within another one waits for nothing, and ends nothing. The
+    /// step may panic; it must not publish through the
     /// [`Published`](super::Published) that the walk is of, which would wait for it.
     #[inline]
     pub fn step<R>(&self, step: impl FnOnce() -> R) -> R {
+        if self.seat.door().is_inside() {
+            // Within another step: the reader stays inside until that ends.
+            cold();
+            return step();
+        }
+        self.step_alone(step)
+    }
+
+    /// The same for a step that is never within another one, which need not look.
+    #[inline]
+    pub(crate) fn step_alone<R>(&self, step: impl FnOnce() -> R) -> R {
         const { assert!(matches!(S::GRACE, Grace::Step), "a seat that is taken for the whole guard is not taken again") };
         let _sitting = Sitting::down(self.seat.door(), self.light);
         step()
     }
 }
+
+/// Marks what seldom happens.
+#[cold]
+fn cold() {}
 
 /// Goes out when it goes, also out of a panic.
 #[derive(Debug)]

@@ -23,6 +23,8 @@ pub(crate) mod unmodelled {
     pub(crate) use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
 }
 
+#[cfg(all(feature = "std", shuttle))]
+pub mod control;
 #[cfg(feature = "alloc")]
 mod cut;
 #[cfg(loom)]
@@ -64,7 +66,7 @@ pub struct Backoff {
 
 impl Backoff {
     /// Turns spent spinning before the first yield; under loom, turns explored.
-    #[cfg(any(all(feature = "std", not(shuttle)), loom))]
+    #[cfg(all(any(feature = "std", loom), not(shuttle)))]
     const TURNS: u32 = if cfg!(loom) { 3 } else { 64 };
 
     /// The last turn that yields: some 100 us where nobody else wants the CPU.
@@ -83,7 +85,11 @@ impl Backoff {
             loom::thread::yield_now();
         }
         #[cfg(shuttle)]
-        shuttle::thread::yield_now();
+        {
+            #[cfg(feature = "std")]
+            control::Control::wait();
+            shuttle::thread::yield_now();
+        }
         #[cfg(not(any(loom, shuttle)))]
         {
             #[cfg(feature = "std")]

@@ -1,6 +1,7 @@
 //! Published, readers and guards: the baseline's behaviour, and what a scheme of one's own can count on.
 #![cfg(not(loom))]
 
+mod callers;
 mod find;
 mod readers;
 #[path = "../support/mod.rs"]

@@ -1,5 +1,7 @@
 //! What takes a build with other flags, or outside the workspace.
 
+#[cfg(target_os = "linux")]
+mod blocking;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod freestanding;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]

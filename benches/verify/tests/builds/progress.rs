@@ -8,7 +8,7 @@ use zonelist_verify::cargo;
 fn everybody_gets_on() {
     let mut cargo = cargo(&Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("progress"));
     cargo.env("RUSTFLAGS", "--cfg shuttle").current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("../.."));
-    cargo.args(["test", "--locked", "--test", "progress"]);
+    cargo.args(["test", "--locked", "--profile", "loom", "--test", "progress"]);
     cargo.args(
         ["zonelist-core", "zonelist-seq", "zonelist-inplace", "zonelist-epoch"]
             .iter()

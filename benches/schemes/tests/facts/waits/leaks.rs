@@ -1,0 +1,46 @@
+//! Guards that are leaked: over when their readers are dropped, under every scheme.
+
+use zonelist_core::{
+    Capacity, Slot, StopWorld,
+    conformance::{Sample, basics},
+    publish::{Barrier, FullFence, Published, Reclaim, Scheme},
+};
+use zonelist_epoch::{ArcSwap, AsymmetricEpoch, EpochSwap, Qsbr};
+use zonelist_schemes::{Buildable, SchemeId, Visitor};
+
+/// Publishes go on.
+struct Publishes;
+
+impl Visitor for Publishes {
+    type Output = bool;
+
+    fn capacity(&self) -> Capacity {
+        Sample::CAPACITY
+    }
+
+    fn visit<S: Buildable, B: Barrier>(&mut self) -> bool {
+        basics::a_leaked_guard_goes_with_its_reader(&Published::<S, B, 2>::new(S::build(Sample::CAPACITY)));
+        S::FACTS.retires
+    }
+}
+
+/// So do grace periods. Returns the scheme.
+fn retires<S: Buildable + Reclaim>() -> &'static str {
+    basics::a_leaked_guard_holds_up_no_grace_period(&Published::<S, FullFence, 2>::new(S::build(Sample::CAPACITY)));
+    <S as Scheme>::FACTS.scheme
+}
+
+#[test]
+fn a_leaked_guard_goes_with_its_reader_under_every_scheme() {
+    let retiring: Vec<&str> =
+        SchemeId::all().into_iter().filter(|scheme| scheme.visit(&mut Publishes)).map(|scheme| scheme.name()).collect();
+    let mut tried = vec![
+        retires::<StopWorld<Box<[Slot]>>>(),
+        retires::<EpochSwap>(),
+        retires::<ArcSwap>(),
+        retires::<AsymmetricEpoch>(),
+        retires::<Qsbr>(),
+    ];
+    tried.sort_by_key(|scheme| retiring.iter().position(|retires| retires == scheme));
+    assert_eq!(tried, retiring, "grace periods of all that have any");
+}

@@ -1,0 +1,160 @@
+//! The page of what waits for what is what the deterministic scheduler finds: `tests/blocking.rs` of each package.
+//!
+//! Checks a scheme of each protocol; with `ZONELIST_LONG` in the environment all of them. With `ZONELIST_BLESS` too, the
+//! page is written anew.
+
+use std::{collections::BTreeSet, env, fmt::Write as _, fs, path::Path};
+
+use zonelist_verify::{cargo, is_long};
+
+const PAGE: &str = "zonelist-core/src/conformance/blocking.md";
+
+/// Between these the page is made by what is found; around it, by hand.
+const MARKS: [&str; 2] = ["<!-- cells -->\n", "<!-- end of cells -->"];
+
+const PACKAGES: [&str; 4] = ["zonelist-core", "zonelist-seq", "zonelist-inplace", "zonelist-epoch"];
+
+/// The tests of the short set: one scheme of each protocol.
+const SHORT: [&str; 6] = ["stop_world", "stop_world_preempted", "asymmetric_epoch", "qsbr", "arc_swap", "in_place"];
+
+/// The schemes of them all, in the order of the page.
+const SCHEMES: [&str; 10] = [
+    "StopWorld",
+    "StopWorldPreempted",
+    "AsymmetricEpoch",
+    "Qsbr",
+    "EpochSwap",
+    "ArcSwap",
+    "SeqRetry",
+    "SeqCopy",
+    "InPlace",
+    "Presence",
+];
+
+/// What an operation of a scheme comes to beside something held.
+struct Cell {
+    scheme: String,
+    operation: String,
+    held: String,
+    word: String,
+}
+
+impl Cell {
+    fn read(line: &str) -> Option<Self> {
+        let mut parts = line.strip_prefix("cell\t")?.split('\t').map(String::from);
+        let mut part = || parts.next().expect("four parts");
+        Some(Self { scheme: part(), operation: part(), held: part(), word: part() })
+    }
+}
+
+/// What the scheduler finds.
+fn found(long: bool) -> Vec<Cell> {
+    let mut cargo = cargo(&Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("progress"));
+    cargo.env("RUSTFLAGS", "--cfg shuttle").current_dir(workspace());
+    cargo.args(["test", "--locked", "--profile", "loom", "--test", "blocking"]);
+    cargo.args(PACKAGES.iter().flat_map(|package| ["--package", package]));
+    cargo.args(["--", "--nocapture", "--test-threads=1"]);
+    if !long {
+        cargo.arg("--exact").args(SHORT.map(|scheme| format!("what_waits_under_{scheme}")));
+    }
+    let output = cargo.output().expect("cargo runs");
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{said}\n{}", String::from_utf8_lossy(&output.stderr));
+    said.lines().filter_map(Cell::read).collect()
+}
+
+fn workspace() -> &'static Path {
+    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
+}
+
+/// Of one kind, each once, in the order in which they come.
+fn each<'c>(cells: &[&'c Cell], kind: impl Fn(&'c Cell) -> &'c String) -> Vec<&'c str> {
+    let mut seen = BTreeSet::new();
+    cells.iter().map(|cell| kind(cell).as_str()).filter(|&one| seen.insert(one)).collect()
+}
+
+/// What the scheduler prints of an operation that a scheme lacks, or beside what is never held under it.
+const NONE: &str = "can't be";
+
+/// Whatever the page says, these do not hold up anything.
+fn check(cell: &Cell) {
+    let Cell { scheme, operation, held, word } = cell;
+    let waits = ["waits", "never ends"].contains(&word.as_str());
+    let never_waits = ["`Published::try_publish`", "`Local::try_alloc`", "`Local::try_free`", "`Reader::quiescent`"];
+    let may_not = never_waits.contains(&operation.as_str())
+        || held == "a forked child"
+        // A page is freed within a guard of the thread's own, whatever waits for that.
+        || operation.contains("free`") && (held.contains("same") || held.contains("publisher"))
+        || operation.starts_with("`Local::") && held == "within a low-mark callback";
+    assert!(!(waits && may_not), "{scheme}: {operation} beside {held}: {word}");
+}
+
+/// The section of a scheme.
+///
+/// # Panics
+/// There is a hole, or something waits that is not to.
+fn section(scheme: &str, cells: &[Cell]) -> String {
+    let cells: Vec<&Cell> = cells.iter().filter(|cell| cell.scheme == scheme).collect();
+    let (operations, held) = (each(&cells, |cell| &cell.operation), each(&cells, |cell| &cell.held));
+    assert!(operations.len() > 30 && held.len() > 10, "{scheme}: {operations:?} beside {held:?}");
+    let word = |operation: &str, held: &str| {
+        let mut all = cells.iter().filter(|cell| cell.operation == operation && cell.held == held);
+        let cell = all.next().unwrap_or_else(|| panic!("{scheme}: nothing of {operation} beside {held}"));
+        assert!(all.next().is_none(), "{scheme}: {operation} beside {held} twice");
+        check(cell);
+        cell.word.as_str()
+    };
+    let is_there = |operation: &&str| held.iter().any(|held| word(operation, held) != NONE);
+    let (has, lacks): (Vec<&str>, Vec<&str>) = operations.iter().copied().partition(is_there);
+    let may_be = |held: &&str| has.iter().any(|operation| word(operation, held) != NONE);
+    let (beside, never): (Vec<&str>, Vec<&str>) = held.iter().copied().partition(may_be);
+    let mut text = format!("\n# {scheme}\n\n| |{}\n|---|{}\n", row(&beside), "---|".repeat(beside.len()));
+    for operation in has {
+        let words: Vec<&str> = beside.iter().map(|held| word(operation, held)).collect();
+        assert!(!words.contains(&NONE), "{scheme}: a hole: {operation}: {words:?}");
+        let loud =
+            |word: &&str| if ["waits", "never ends"].contains(word) { format!("**{word}**") } else { (*word).into() };
+        writeln!(text, "| {operation} |{}", row(&words.iter().map(loud).collect::<Vec<_>>())).expect("a string");
+    }
+    if !lacks.is_empty() {
+        writeln!(text, "\nThe scheme has no {}.", lacks.join(", ")).expect("a string");
+    }
+    if !never.is_empty() {
+        let never = never.iter().map(|held| format!("“{held}”")).collect::<Vec<_>>().join(" and ");
+        writeln!(text, "\nNo publish waits for a guard: {never} can't be.").expect("a string");
+    }
+    text
+}
+
+fn row(words: &[impl AsRef<str>]) -> String {
+    words.iter().fold(String::new(), |row, word| row + " " + word.as_ref() + " |")
+}
+
+#[test]
+fn the_page_says_what_waits_for_what() {
+    let long = is_long();
+    let cells = found(long);
+    let schemes = each(&cells.iter().collect::<Vec<_>>(), |cell| &cell.scheme);
+    assert_eq!(schemes.len(), if long { SCHEMES.len() } else { SHORT.len() }, "{schemes:?}");
+    let sections: Vec<String> =
+        SCHEMES.iter().filter(|scheme| schemes.contains(scheme)).map(|scheme| section(scheme, &cells)).collect();
+    assert_eq!(sections.len(), schemes.len(), "the page has no order for one of {schemes:?}");
+    let path = workspace().join(PAGE);
+    let page = fs::read_to_string(&path).expect("the page");
+    let (before, rest) = page.split_once(MARKS[0]).expect("a mark");
+    let (table, after) = rest.split_once(MARKS[1]).expect("a mark");
+    if long && env::var_os("ZONELIST_BLESS").is_some() {
+        let made = format!("{before}{}{}\n{}{after}", MARKS[0], sections.concat(), MARKS[1]);
+        return fs::write(&path, made).expect("the page can be written");
+    }
+    for section in sections {
+        let lines: Vec<&str> = section.lines().filter(|line| !table.lines().any(|old| old == *line)).collect();
+        assert!(
+            table.contains(&section),
+            "{PAGE} says otherwise; `ZONELIST_LONG=1 ZONELIST_BLESS=1 cargo test --package zonelist-verify --test builds page` writes it:\n{}",
+            lines.join("\n")
+        );
+    }
+    let sections = table.matches("\n# ").count();
+    assert_eq!(sections, SCHEMES.len(), "the page has a section for each scheme");
+}

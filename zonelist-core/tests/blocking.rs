@@ -1,0 +1,21 @@
+//! What waits for what under the baselines: a line for each operation and each thing held.
+#![cfg(shuttle)]
+
+use zonelist_core::{
+    Capacity, Slot, Slots, StopWorld, StopWorldPreempted,
+    conformance::blocking::{Powers, cells},
+};
+
+fn boxed(room: Capacity) -> Slots<Box<[Slot]>> {
+    Slots::boxed(room)
+}
+
+#[test]
+fn what_waits_under_stop_world() {
+    cells(|room| StopWorld::new(boxed(room)), Powers::none().reclaims());
+}
+
+#[test]
+fn what_waits_under_stop_world_preempted() {
+    cells(|room| StopWorldPreempted::new(boxed(room)), Powers::none());
+}

@@ -1,0 +1,134 @@
+//! Callers' code within the library's: what converts into lists, and walks that nest their steps.
+
+use std::{
+    sync::{
+        atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst},
+        mpsc,
+    },
+    thread,
+};
+
+use zonelist_core::{
+    Capacity, Lists, NodeId, Request, Slot, StopWorld, Zoneref,
+    publish::{At, Facts, FullFence, Grace, PublishError, Published, Scheme, Version, Walk, Writer},
+};
+
+use super::{TURNS, node, preempted, stop_world};
+
+/// What becomes lists only when it is asked to.
+struct Converts<F>(F);
+
+impl<F: FnOnce()> From<Converts<F>> for Lists<'static> {
+    fn from(Converts(meanwhile): Converts<F>) -> Self {
+        meanwhile();
+        Lists::EMPTY
+    }
+}
+
+/// Nothing is held while a caller's type becomes lists: it may publish, walk, and panic.
+#[test]
+fn what_becomes_lists_may_do_anything() {
+    fn anything<S: Scheme>(published: &Published<S, FullFence, 2>) {
+        let again = |number: usize| {
+            let filter = published.filter(&Request::up_to(zonelist_core::ZoneKind::Movable));
+            assert_eq!(published.reader().unwrap().enter().walk(node(), &filter).count(), 0);
+            assert_eq!(published.try_publish(Lists::EMPTY), Ok(Version::of(number)));
+        };
+        assert_eq!(published.publish(Converts(|| again(1))), Ok(Version::of(2)));
+        assert_eq!(published.try_publish(Converts(|| again(3))), Ok(Version::of(4)));
+        let panics = || published.publish(Converts(|| panic!("as a caller's code may")));
+        assert!(std::panic::catch_unwind(std::panic::AssertUnwindSafe(panics)).is_err());
+        assert_eq!(published.try_publish(Lists::EMPTY), Ok(Version::of(5)));
+    }
+    let capacity = Capacity::new(1, 1).unwrap();
+    anything(&stop_world::<2>(capacity));
+    anything(&preempted::<2>(capacity));
+}
+
+/// Walks take one step, which has another within.
+#[derive(Debug)]
+struct Nests(&'static Seen);
+
+#[derive(Debug)]
+struct Seen {
+    /// Whether a reader is within the outer step, behind the inner one.
+    within: AtomicBool,
+    /// How often the world stood still then.
+    beside: AtomicUsize,
+    enters: mpsc::SyncSender<()>,
+    goes_on: AtomicBool,
+}
+
+#[derive(Clone, Debug)]
+struct NestedSteps<'w>(At<'w, Nests>, &'static Seen);
+
+impl Iterator for NestedSteps<'_> {
+    type Item = Zoneref;
+
+    fn next(&mut self) -> Option<Zoneref> {
+        let Self(at, seen) = self;
+        at.step(|| {
+            at.step(|| ());
+            seen.within.store(true, SeqCst);
+            seen.enters.send(()).unwrap();
+            while !seen.goes_on.load(SeqCst) {
+                thread::yield_now();
+            }
+            seen.within.store(false, SeqCst);
+        });
+        None
+    }
+}
+
+impl Walk for NestedSteps<'_> {}
+
+impl Scheme for Nests {
+    const FACTS: Facts = <StopWorld<Box<[Slot]>> as Scheme>::FACTS;
+    const GRACE: Grace = Grace::Step;
+    type Local = ();
+    type Filter = ();
+    type Pinned<'g> = NestedSteps<'g>;
+    type Walk<'w> = NestedSteps<'w>;
+
+    fn local(&self) {}
+
+    fn filter(&self, _: &Request) {}
+
+    fn pin<'g>(&'g self, (): &'g (), at: At<'g, Self>) -> NestedSteps<'g> {
+        NestedSteps(at, self.0)
+    }
+
+    fn walk<'w, 'g: 'w>(pinned: &'w NestedSteps<'g>, _: NodeId, (): &'w ()) -> NestedSteps<'w> {
+        pinned.clone()
+    }
+
+    fn publish(&self, _: Lists<'_>, writer: &mut Writer<'_>) -> Result<(), PublishError> {
+        writer.stop(|| _ = self.0.beside.fetch_add(self.0.within.load(SeqCst).into(), SeqCst))?;
+        Ok(())
+    }
+}
+
+#[test]
+fn a_step_within_a_step_does_not_end_the_outer_one() {
+    let (enters, is_within) = mpsc::sync_channel(1);
+    let (within, goes_on) = (AtomicBool::new(false), AtomicBool::new(false));
+    let seen: &Seen = Box::leak(Box::new(Seen { within, beside: AtomicUsize::new(0), enters, goes_on }));
+    let published = &Published::<_, FullFence, 2>::new(Nests(seen));
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            let mut reader = published.reader().unwrap();
+            assert_eq!(reader.enter().walk(node(), &()).count(), 0);
+        });
+        is_within.recv().unwrap();
+        let publisher = scope.spawn(|| published.publish(Lists::EMPTY));
+        // Looked at below: a panic here would leave the reader where it is.
+        let waits = (0..TURNS).all(|_| {
+            thread::yield_now();
+            !publisher.is_finished()
+        });
+        seen.goes_on.store(true, SeqCst);
+        assert!(waits, "a publish stopped the world within a step");
+        assert_eq!(publisher.join().unwrap(), Ok(Version::of(1)));
+    });
+    assert_eq!(seen.beside.load(SeqCst), 0, "the world stood still within a step");
+}

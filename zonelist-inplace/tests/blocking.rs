@@ -1,0 +1,18 @@
+//! What waits for what under the in-place schemes: a line for each operation and each thing held.
+#![cfg(shuttle)]
+
+use zonelist_core::{
+    Orders, Slots,
+    conformance::blocking::{Powers, cells},
+};
+use zonelist_inplace::{InPlace, Presence};
+
+#[test]
+fn what_waits_under_in_place() {
+    cells(|room| InPlace::new(Slots::<Box<[_]>>::boxed(room)), Powers::none());
+}
+
+#[test]
+fn what_waits_under_presence() {
+    cells(|room| Presence::new(Orders::<Box<[_]>>::boxed(room)), Powers::none().members());
+}

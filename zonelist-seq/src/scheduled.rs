@@ -1,0 +1,86 @@
+//! A stand-in for the crate's lock, of the same protocol, for the scheduler of `--cfg shuttle`, which cannot enter the crate.
+
+use std::{
+    ops::{Deref, DerefMut},
+    sync::{Mutex, PoisonError},
+};
+
+use zonelist_core::sync::{
+    Backoff,
+    atomic::{AtomicUsize, Ordering::SeqCst},
+};
+
+/// A value that readers copy, again and again until it was not written meanwhile.
+#[derive(Debug)]
+pub(crate) struct SeqLock<T> {
+    /// Odd while it is written.
+    count: AtomicUsize,
+    /// No step of the scheduler is within this lock.
+    value: Mutex<T>,
+}
+
+impl<T: Copy> SeqLock<T> {
+    pub(crate) fn new(value: T) -> Self {
+        Self { count: AtomicUsize::new(0), value: Mutex::new(value) }
+    }
+
+    pub(crate) fn read(&self) -> T {
+        let mut backoff = Backoff::default();
+        loop {
+            let before = self.count.load(SeqCst);
+            let value = self.value();
+            if before & 1 == 0 && self.count.load(SeqCst) == before {
+                return value;
+            }
+            backoff.wait();
+        }
+    }
+
+    pub(crate) fn lock_write(&self) -> Writing<'_, T> {
+        let mut backoff = Backoff::default();
+        loop {
+            match self.try_lock_write() {
+                Some(writing) => return writing,
+                None => backoff.wait(),
+            }
+        }
+    }
+
+    pub(crate) fn try_lock_write(&self) -> Option<Writing<'_, T>> {
+        let before = self.count.load(SeqCst);
+        let locked = before & 1 == 0 && self.count.compare_exchange(before, before + 1, SeqCst, SeqCst).is_ok();
+        locked.then(|| Writing { lock: self, value: self.value() })
+    }
+
+    fn value(&self) -> T {
+        *self.value.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The value while it is written.
+#[derive(Debug)]
+pub(crate) struct Writing<'l, T: Copy> {
+    lock: &'l SeqLock<T>,
+    value: T,
+}
+
+impl<T: Copy> Deref for Writing<'_, T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.value
+    }
+}
+
+impl<T: Copy> DerefMut for Writing<'_, T> {
+    fn deref_mut(&mut self) -> &mut T {
+        &mut self.value
+    }
+}
+
+impl<T: Copy> Drop for Writing<'_, T> {
+    fn drop(&mut self) {
+        *self.lock.value.lock().unwrap_or_else(PoisonError::into_inner) = self.value;
+        self.lock.count.fetch_add(1, SeqCst);
+    }
+}

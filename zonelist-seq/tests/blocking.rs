@@ -1,0 +1,18 @@
+//! What waits for what under sequence counters: a line for each operation and each thing held.
+#![cfg(shuttle)]
+
+use zonelist_core::{
+    Slots,
+    conformance::blocking::{Powers, cells},
+};
+use zonelist_seq::{SeqCopy, SeqRetry};
+
+#[test]
+fn what_waits_under_seq_retry() {
+    cells(|room| SeqRetry::new(Slots::<Box<[_]>>::boxed(room)), Powers::none());
+}
+
+#[test]
+fn what_waits_under_seq_copy() {
+    cells(|room| SeqCopy::<4>::new(room.nodes()), Powers::none());
+}
