@@ -1,6 +1,15 @@
 //! What tests of several packages need: which set is asked for, and a cargo for builds of their own, as in `tests/`.
 
-use std::{env, path::Path, process::Command};
+use std::{
+    env,
+    path::Path,
+    process::Command,
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
+    thread,
+};
 
 /// A cargo that is not disturbed by what the cargo around a test, or its user, has set for it, and
 /// that builds into a folder of its own.
@@ -28,4 +37,24 @@ pub fn is_long() -> bool {
 #[must_use]
 pub fn cases(long: u32, less: u32) -> u32 {
     if is_long() { long } else { long.div_ceil(less) }
+}
+
+/// Does something with each, on as many threads as there are CPUs.
+pub fn in_parallel<I: Sync, T: Send>(items: &[I], work: impl Fn(&I) -> T + Sync) -> Vec<T> {
+    let (next, done) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
+    thread::scope(|scope| {
+        for _ in 0..thread::available_parallelism().map_or(2, usize::from) {
+            scope.spawn(|| {
+                loop {
+                    let place = next.fetch_add(1, Ordering::Relaxed);
+                    let Some(item) = items.get(place) else { break };
+                    let result = work(item);
+                    done.lock().unwrap_or_else(PoisonError::into_inner).push((place, result));
+                }
+            });
+        }
+    });
+    let mut done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
+    done.sort_by_key(|(place, _)| *place);
+    done.into_iter().map(|(_, result)| result).collect()
 }

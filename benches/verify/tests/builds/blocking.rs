@@ -1,11 +1,12 @@
 //! The page of what waits for what is what the deterministic scheduler finds: `tests/blocking.rs` of each package.
 //!
-//! Checks a scheme of each protocol; with `ZONELIST_LONG` in the environment all of them. With `ZONELIST_BLESS` too, the
-//! page is written anew.
+//! The short set tries a scheme of each protocol at a sample of steps, which must not contradict the page; with
+//! `ZONELIST_LONG` in the environment all schemes at all steps, which must be what it says. With `ZONELIST_BLESS` too,
+//! the page is written anew.
 
-use std::{collections::BTreeSet, env, fmt::Write as _, fs, path::Path};
+use std::{collections::BTreeSet, env, fmt::Write as _, fs, path::Path, process::Command};
 
-use zonelist_verify::{cargo, is_long};
+use zonelist_verify::{cargo, in_parallel, is_long};
 
 const PAGE: &str = "zonelist-core/src/conformance/blocking.md";
 
@@ -16,6 +17,20 @@ const PACKAGES: [&str; 4] = ["zonelist-core", "zonelist-seq", "zonelist-inplace"
 
 /// The tests of the short set: one scheme of each protocol.
 const SHORT: [&str; 6] = ["stop_world", "stop_world_preempted", "asymmetric_epoch", "qsbr", "arc_swap", "in_place"];
+
+/// All of them.
+const LONG: [&str; 10] = [
+    "stop_world",
+    "stop_world_preempted",
+    "asymmetric_epoch",
+    "qsbr",
+    "epoch_swap",
+    "arc_swap",
+    "seq_retry",
+    "seq_copy",
+    "in_place",
+    "presence",
+];
 
 /// The schemes of them all, in the order of the page.
 const SCHEMES: [&str; 10] = [
@@ -47,20 +62,41 @@ impl Cell {
     }
 }
 
-/// What the scheduler finds.
-fn found(long: bool) -> Vec<Cell> {
+/// Of so many steps of a thread that is stopped, one is tried in the short set.
+const STRIDE: &str = "16";
+
+/// The tests of every package, under a scheduler of their own.
+fn tests() -> Command {
     let mut cargo = cargo(&Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("progress"));
     cargo.env("RUSTFLAGS", "--cfg shuttle").current_dir(workspace());
     cargo.args(["test", "--locked", "--profile", "loom", "--test", "blocking"]);
     cargo.args(PACKAGES.iter().flat_map(|package| ["--package", package]));
-    cargo.args(["--", "--nocapture", "--test-threads=1"]);
-    if !long {
-        cargo.arg("--exact").args(SHORT.map(|scheme| format!("what_waits_under_{scheme}")));
-    }
-    let output = cargo.output().expect("cargo runs");
-    let said = String::from_utf8_lossy(&output.stdout);
+    cargo
+}
+
+/// What a test prints.
+fn run(mut test: Command) -> String {
+    let output = test.output().expect("cargo runs");
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(output.status.success(), "{said}\n{}", String::from_utf8_lossy(&output.stderr));
-    said.lines().filter_map(Cell::read).collect()
+    said
+}
+
+/// What the scheduler finds: each scheme in a process of its own.
+fn found(long: bool) -> Vec<Cell> {
+    let mut build = tests();
+    build.arg("--no-run");
+    run(build);
+    let schemes: &[&str] = if long { &LONG } else { &SHORT };
+    let said = in_parallel(schemes, |scheme| {
+        let mut test = tests();
+        if !long {
+            test.env("ZONELIST_STRIDE", STRIDE);
+        }
+        test.args(["--", "--nocapture", "--exact"]).arg(format!("what_waits_under_{scheme}"));
+        run(test)
+    });
+    said.iter().flat_map(|said| said.lines()).filter_map(Cell::read).collect()
 }
 
 fn workspace() -> &'static Path {
@@ -87,6 +123,31 @@ fn check(cell: &Cell) {
         || operation.contains("free`") && (held.contains("same") || held.contains("publisher"))
         || operation.starts_with("`Local::") && held == "within a low-mark callback";
     assert!(!(waits && may_not), "{scheme}: {operation} beside {held}: {word}");
+}
+
+/// How the page is written.
+const BLESS: &str = "`ZONELIST_LONG=1 ZONELIST_BLESS=1 cargo test --package zonelist-verify --test builds page`";
+
+/// Whether what was found at some steps is among what the page says of all.
+///
+/// # Panics
+/// It is not.
+fn agrees(cell: &Cell, table: &str) {
+    check(cell);
+    let Cell { scheme, operation, held, word } = cell;
+    let section = table.split("\n# ").find(|section| section.lines().next() == Some(scheme.as_str()));
+    let section = section.unwrap_or_else(|| panic!("{PAGE} has no section of {scheme}"));
+    let row = |name: &str| {
+        let row = section.lines().find_map(|line| line.strip_prefix(&format!("| {name} |")));
+        row.map(|row| row.split('|').map(|word| word.trim().trim_matches('*')).collect::<Vec<_>>())
+    };
+    let heads = section.lines().find_map(|line| line.strip_prefix("| |")).expect("a row of heads");
+    let column = heads.split('|').position(|head| head.trim() == held);
+    let said = row(operation).zip(column).and_then(|(row, column)| row.get(column).copied()).unwrap_or(NONE);
+    let among = |word: &str| said.split(" or ").any(|one| one == word);
+    // At other steps it may wait.
+    let agrees = said == word || said == "waits" && word != "never ends" || word.split(" or ").all(among);
+    assert!(agrees, "{scheme}: {operation} beside {held}: {word}; {PAGE} says {said}, {BLESS} writes it");
 }
 
 /// The section of a scheme.
@@ -136,24 +197,25 @@ fn the_page_says_what_waits_for_what() {
     let cells = found(long);
     let schemes = each(&cells.iter().collect::<Vec<_>>(), |cell| &cell.scheme);
     assert_eq!(schemes.len(), if long { SCHEMES.len() } else { SHORT.len() }, "{schemes:?}");
-    let sections: Vec<String> =
-        SCHEMES.iter().filter(|scheme| schemes.contains(scheme)).map(|scheme| section(scheme, &cells)).collect();
-    assert_eq!(sections.len(), schemes.len(), "the page has no order for one of {schemes:?}");
     let path = workspace().join(PAGE);
     let page = fs::read_to_string(&path).expect("the page");
     let (before, rest) = page.split_once(MARKS[0]).expect("a mark");
     let (table, after) = rest.split_once(MARKS[1]).expect("a mark");
+    let sections = || -> Vec<String> {
+        let ordered = SCHEMES.iter().filter(|scheme| schemes.contains(scheme));
+        ordered.map(|scheme| section(scheme, &cells)).collect()
+    };
     if long && env::var_os("ZONELIST_BLESS").is_some() {
-        let made = format!("{before}{}{}\n{}{after}", MARKS[0], sections.concat(), MARKS[1]);
+        let made = format!("{before}{}{}\n{}{after}", MARKS[0], sections().concat(), MARKS[1]);
         return fs::write(&path, made).expect("the page can be written");
     }
-    for section in sections {
-        let lines: Vec<&str> = section.lines().filter(|line| !table.lines().any(|old| old == *line)).collect();
-        assert!(
-            table.contains(&section),
-            "{PAGE} says otherwise; `ZONELIST_LONG=1 ZONELIST_BLESS=1 cargo test --package zonelist-verify --test builds page` writes it:\n{}",
-            lines.join("\n")
-        );
+    if long {
+        for section in sections() {
+            let lines: Vec<&str> = section.lines().filter(|line| !table.lines().any(|old| old == *line)).collect();
+            assert!(table.contains(&section), "{PAGE} says otherwise; {BLESS} writes it:\n{}", lines.join("\n"));
+        }
+    } else {
+        cells.iter().for_each(|cell| agrees(cell, table));
     }
     let sections = table.matches("\n# ").count();
     assert_eq!(sections, SCHEMES.len(), "the page has a section for each scheme");

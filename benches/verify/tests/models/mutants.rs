@@ -14,8 +14,10 @@ use std::{
     process::Stdio,
 };
 
+use zonelist_verify::in_parallel;
+
 use super::{
-    runs::{Run, Site, command, in_parallel},
+    runs::{Run, Site, command},
     workspace,
 };
 

@@ -5,16 +5,11 @@ use std::{
     env,
     path::{Path, PathBuf},
     process::{Command, Stdio},
-    sync::{
-        Mutex,
-        atomic::{AtomicUsize, Ordering},
-    },
-    thread,
 };
 
 use serde_json::Value;
 
-use zonelist_verify::cargo;
+use zonelist_verify::{cargo, in_parallel};
 
 use super::workspace;
 
@@ -179,24 +174,4 @@ impl Site {
 fn explored(line: &str) -> Option<(String, u64)> {
     let (test, count) = line.strip_prefix("explored\t")?.split_once('\t')?;
     Some((test.to_owned(), count.parse().ok()?))
-}
-
-/// Does something with each, on as many threads as there are CPUs.
-pub(super) fn in_parallel<I: Sync, T: Send>(items: &[I], work: impl Fn(&I) -> T + Sync) -> Vec<T> {
-    let (next, done) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
-    thread::scope(|scope| {
-        for _ in 0..thread::available_parallelism().map_or(2, usize::from) {
-            scope.spawn(|| {
-                loop {
-                    let place = next.fetch_add(1, Ordering::Relaxed);
-                    let Some(item) = items.get(place) else { break };
-                    let result = work(item);
-                    done.lock().expect("no panic").push((place, result));
-                }
-            });
-        }
-    });
-    let mut done = done.into_inner().expect("no panic");
-    done.sort_by_key(|(place, _)| *place);
-    done.into_iter().map(|(_, result)| result).collect()
 }

@@ -2,7 +2,7 @@
 //!
 //! Something is held, or a thread is stopped at some step of what it does; another thread does an operation. That *waits*
 //! if it does not end before the former is released, and ends then; else it *ends*. For a thread that is stopped, this is
-//! asked at each of its steps, and the operation waits if it does at one of them.
+//! asked at each of its steps, or at a sample of them, and the operation waits if it does at one of them.
 
 mod child;
 mod holders;
@@ -12,7 +12,7 @@ use std::{
     borrow::Cow,
     boxed::Box,
     collections::BTreeSet,
-    format,
+    env, format, iter,
     panic::{self, AssertUnwindSafe, catch_unwind, resume_unwind},
     println,
     string::String,
@@ -55,6 +55,11 @@ const ENOUGH: usize = 20_000;
 
 /// One step of so many has a process forked at it, which takes a while.
 const STRIDE: usize = 5;
+
+/// The environment variable `ZONELIST_STRIDE`: of so many steps of a thread that is stopped, one is tried. All without it.
+fn asked_stride() -> usize {
+    env::var("ZONELIST_STRIDE").ok().and_then(|stride| stride.parse().ok()).filter(|&stride| stride > 0).unwrap_or(1)
+}
 
 /// Prints a line for each operation of a scheme and each thing held: `cell`, the scheme, the operation, what is held, and
 /// what the operation comes to, with tabs between.
@@ -106,9 +111,9 @@ fn outcomes<S: Scheme + Send + 'static>(
     holder: &Holder<S>,
 ) -> BTreeSet<Outcome> {
     let mut outcomes = BTreeSet::new();
-    // Each operation has a process at other steps.
-    let (first, stride) = if let Held::Forked(_) = holder.held { (number % STRIDE, STRIDE) } else { (0, 1) };
-    for point in (first..ENOUGH).step_by(stride) {
+    let stride = if let Held::Forked(_) = holder.held { STRIDE * asked_stride() } else { asked_stride() };
+    // Each operation is done at the first step, and at others than the next operation is.
+    for point in iter::once(0).chain((1 + number % stride..ENOUGH).step_by(stride)) {
         let (outcome, past) = run(make, powers, operation, holder, point);
         outcomes.extend(outcome);
         if past || !matches!(holder.held, Held::Stopped(_) | Held::Forked(_)) {
