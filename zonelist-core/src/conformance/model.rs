@@ -77,18 +77,25 @@ macro_rules! model {
 
 /// Builds a test file under loom's cfg, and runs the models in it of that name.
 ///
-/// What [`model!`](crate::model) calls; the output is cargo's.
+/// What [`model!`](crate::model) calls; the output is cargo's. With `ZONELIST_MODELS_DIR` in the environment it builds
+/// into that folder, and with `ZONELIST_MODELS_RUSTFLAGS` with these flags too: for crates that need a cfg of their own
+/// to be modelled, such as `--cfg crossbeam_loom`.
 ///
 /// # Panics
 /// It does not build, or a model fails.
 #[cfg(not(loom))]
 pub fn run_models(package: &str, test: &str, models: &str) {
-    use std::{env, path::Path, process::Command};
+    use std::{
+        env,
+        path::{Path, PathBuf},
+        process::Command,
+    };
 
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let exe = env::current_exe().expect("the path of this test");
     // Beside `debug` or `release`; a folder of its own, as all of it is built with another cfg.
-    let target = exe.ancestors().nth(3).map_or_else(|| Path::new(package).join("target"), Path::to_path_buf);
+    let beside = || exe.ancestors().nth(3).map_or_else(|| Path::new(package).join("target"), Path::to_path_buf);
+    let target = env::var_os("ZONELIST_MODELS_DIR").map_or_else(|| beside().join("models"), PathBuf::from);
     let mut run = Command::new(cargo);
     for (name, _) in env::vars_os() {
         let name = name.to_string_lossy();
@@ -96,17 +103,18 @@ pub fn run_models(package: &str, test: &str, models: &str) {
             run.env_remove(&*name);
         }
     }
-    run.current_dir(package).env("RUSTFLAGS", "--cfg loom").env("CARGO_TARGET_DIR", target.join("models"));
+    let more = env::var("ZONELIST_MODELS_RUSTFLAGS").unwrap_or_default();
+    let flags = std::format!("--cfg loom {more}");
+    run.current_dir(package).env("RUSTFLAGS", flags.trim_end()).env("CARGO_TARGET_DIR", target);
     // Optimised is what runs for long; of all else that loom brings, the compilation is what takes time. Not
-    // optimised at all, it would take more stack than a thread of a model has.
-    for setting in ["opt-level=2", "debug-assertions=true", "lto='off'", "codegen-units=16"] {
-        run.args(["--config", &std::format!("profile.release.{setting}")]);
+    // optimised at all, it would take more stack than a thread of a model has. As in this workspace's Cargo.toml.
+    for setting in ["inherits='release'", "opt-level=2", "debug-assertions=true", "lto='off'", "codegen-units=16"] {
+        run.args(["--config", &std::format!("profile.loom.{setting}")]);
     }
-    run.args(["--config", "profile.release.package.'*'.opt-level=1"]);
-    for (package, level) in [("loom", 3), ("generator", 3), ("zonelist-core", 2)] {
-        run.args(["--config", &std::format!("profile.release.package.{package}.opt-level={level}")]);
+    for (package, level) in [("'*'", 1), ("loom", 3), ("generator", 3), ("zonelist-core", 2)] {
+        run.args(["--config", &std::format!("profile.loom.package.{package}.opt-level={level}")]);
     }
-    run.args(["test", "--release", "--test", test, "--", "--nocapture"]).arg(std::format!("{models}::"));
+    run.args(["test", "--profile", "loom", "--test", test, "--", "--nocapture"]).arg(std::format!("{models}::"));
     let status = run.status().expect("cargo runs");
     assert!(status.success(), "a model of {models} fails, or does not build: see above");
 }
