@@ -65,7 +65,7 @@ const SHOWN: &[Shown] = &[
         fact: "guarantee",
         tests: &[
             "zonelist-core/tests/loom.rs: a_second_walk_under_stop_world_is_a_snapshot",
-            "zonelist-core/tests/stress.rs: stop_world_keeps_its_guarantee_by_membarrier",
+            "zonelist-core/tests/all/stress.rs: stop_world_keeps_its_guarantee_by_membarrier",
         ],
     },
     Shown {
@@ -74,20 +74,20 @@ const SHOWN: &[Shown] = &[
         tests: &[
             "zonelist-core/tests/loom.rs: a_preempted_walk_misses_repeats_and_is_empty",
             "zonelist-core/tests/loom.rs: a_preempted_walk_never_meets_a_half_written_list",
-            "zonelist-core/tests/stress.rs: stop_world_preempted_keeps_its_guarantee_under_load",
+            "zonelist-core/tests/all/stress.rs: stop_world_preempted_keeps_its_guarantee_under_load",
         ],
     },
     Shown {
         schemes: &["EpochSwap"],
         fact: "guarantee",
-        tests: &["zonelist-epoch/tests/stress.rs: epoch_swap_shows_snapshots_under_load"],
+        tests: &["zonelist-epoch/tests/all/stress.rs: epoch_swap_shows_snapshots_under_load"],
     },
     Shown {
         schemes: &["ArcSwap"],
         fact: "guarantee",
         tests: &[
-            "zonelist-epoch/tests/stress.rs: arc_swap_shows_snapshots_under_load",
-            "zonelist-epoch/tests/stress.rs: a_reader_that_holds_nothing_and_an_early_free_are_condemned",
+            "zonelist-epoch/tests/all/stress.rs: arc_swap_shows_snapshots_under_load",
+            "zonelist-epoch/tests/all/stress.rs: a_reader_that_holds_nothing_and_an_early_free_are_condemned",
         ],
     },
     Shown {
@@ -97,8 +97,8 @@ const SHOWN: &[Shown] = &[
             "zonelist-epoch/tests/loom.rs: a_walk_under_asymmetric_epoch_is_a_snapshot",
             "zonelist-epoch/tests/loom.rs: a_second_walk_under_asymmetric_epoch_is_a_snapshot",
             "zonelist-epoch/tests/loom.rs: an_old_answer_under_asymmetric_epoch_is_none",
-            "zonelist-epoch/tests/stress.rs: asymmetric_epoch_shows_snapshots_under_load",
-            "zonelist-epoch/tests/stress.rs: asymmetric_epoch_shows_snapshots_by_membarrier",
+            "zonelist-epoch/tests/all/stress.rs: asymmetric_epoch_shows_snapshots_under_load",
+            "zonelist-epoch/tests/all/stress.rs: asymmetric_epoch_shows_snapshots_by_membarrier",
         ],
     },
     Shown {
@@ -107,8 +107,8 @@ const SHOWN: &[Shown] = &[
         tests: &[
             "zonelist-epoch/tests/loom.rs: a_walk_under_qsbr_is_a_snapshot",
             "zonelist-epoch/tests/loom.rs: a_second_walk_under_qsbr_is_a_snapshot",
-            "zonelist-epoch/tests/stress.rs: qsbr_shows_snapshots_under_load",
-            "zonelist-epoch/tests/stress.rs: qsbr_shows_snapshots_by_membarrier",
+            "zonelist-epoch/tests/all/stress.rs: qsbr_shows_snapshots_under_load",
+            "zonelist-epoch/tests/all/stress.rs: qsbr_shows_snapshots_by_membarrier",
         ],
     },
     Shown {
@@ -118,15 +118,15 @@ const SHOWN: &[Shown] = &[
             "zonelist-seq/tests/loom.rs: walks_of_seq_retry_are_torn_and_told",
             "zonelist-seq/tests/loom.rs: a_torn_walk_is_told_when_asked_early",
             "zonelist-seq/tests/loom.rs: a_walk_across_two_publishes_is_told",
-            "zonelist-seq/tests/stress.rs: seq_retry_tells_every_torn_walk",
+            "zonelist-seq/tests/all/stress.rs: seq_retry_tells_every_torn_walk",
         ],
     },
     Shown {
         schemes: &["SeqCopy"],
         fact: "guarantee",
         tests: &[
-            "zonelist-seq/tests/stress.rs: seq_copy_shows_snapshots_under_load",
-            "zonelist-seq/tests/stress.rs: a_lock_around_each_zoneref_is_condemned",
+            "zonelist-seq/tests/all/stress.rs: seq_copy_shows_snapshots_under_load",
+            "zonelist-seq/tests/all/stress.rs: a_lock_around_each_zoneref_is_condemned",
         ],
     },
     Shown {
@@ -137,7 +137,7 @@ const SHOWN: &[Shown] = &[
             "zonelist-inplace/tests/loom.rs: a_walk_in_place_meets_a_zone_twice",
             "zonelist-inplace/tests/loom.rs: a_walk_in_place_is_empty_for_its_request",
             "zonelist-inplace/tests/loom.rs: a_walk_in_place_shows_no_zone_long_gone",
-            "zonelist-inplace/tests/stress.rs: in_place_shows_no_phantom_under_load",
+            "zonelist-inplace/tests/all/stress.rs: in_place_shows_no_phantom_under_load",
         ],
     },
     Shown {
@@ -149,7 +149,7 @@ const SHOWN: &[Shown] = &[
             "zonelist-inplace/tests/loom.rs: a_walk_across_two_changed_orders_is_told",
             "zonelist-inplace/tests/loom.rs: a_walk_of_presence_left_early_is_told",
             "zonelist-inplace/tests/loom.rs: more_zones_than_bits_are_seen_whole_or_told",
-            "zonelist-inplace/tests/stress.rs: presence_tells_every_torn_walk",
+            "zonelist-inplace/tests/all/stress.rs: presence_tells_every_torn_walk",
         ],
     },
     Shown {
@@ -244,8 +244,8 @@ const SHOWN: &[Shown] = &[
         schemes: &["ArcSwap"],
         fact: "retires",
         tests: &[
-            "zonelist-epoch/tests/publish.rs: arc_swap_retires_when_walks_that_began_before_have_ended",
-            "zonelist-epoch/tests/publish.rs: more_guards_of_arc_swap_than_a_thread_has_slots_hold_their_versions",
+            "zonelist-epoch/tests/all/publish.rs: arc_swap_retires_when_walks_that_began_before_have_ended",
+            "zonelist-epoch/tests/all/publish.rs: more_guards_of_arc_swap_than_a_thread_has_slots_hold_their_versions",
         ],
     },
     Shown {

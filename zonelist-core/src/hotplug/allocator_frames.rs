@@ -3,8 +3,8 @@
 //! Pages and blocks come and go by whole pageblocks of a zone. A range of frames that shares one with others that the
 //! zone manages is refused, so that nothing else is ever out of reach with it.
 //!
-//! Every way in which it refuses to give up a block is in `tests/offline/refused.rs`, and random
-//! histories against a plain model are in `tests/offline/naive.rs`.
+//! Every way in which it refuses to give up a block is in `tests/all/offline/refused.rs`, and random
+//! histories against a plain model are in `tests/all/offline/naive.rs`.
 
 use alloc::vec::Vec;
 use core::{array, mem, ops::Range};

@@ -53,7 +53,7 @@ fn description(nodes: usize, symmetric: bool, cells: &[u32], bits: &[(bool, bool
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2000))]
+    #![proptest_config(ProptestConfig::with_cases(zonelist_verify::cases(2000, 8)))]
 
     #[test]
     fn sorting_gives_what_the_kernels_scan_gives(described in machines()) {

@@ -1,0 +1,136 @@
+//! Real memory behind frames: it comes and goes with them, and addresses are theirs.
+#![cfg(target_os = "linux")]
+
+use std::{process::Command, ptr::NonNull};
+
+use zonelist_core::{Arena, ArenaError, NodeId, Page};
+
+const NODE: NodeId = NodeId::new(0).unwrap();
+const BYTES: usize = 4096;
+/// Frames of 64 MiB.
+const FRAMES: u64 = 1 << 14;
+
+fn fill(arena: &Arena, frames: std::ops::Range<u64>) {
+    for pfn in frames {
+        // SAFETY: the frame is committed, and nobody else knows of it.
+        unsafe { arena.address(pfn).unwrap().cast::<u64>().write(pfn + 1) };
+    }
+}
+
+/// What this process has in memory.
+fn resident() -> u64 {
+    let statm = std::fs::read_to_string("/proc/self/statm").unwrap();
+    statm.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() * rustix_page()
+}
+
+fn rustix_page() -> u64 {
+    // As the size of the one page that is in memory when one byte is.
+    let arena = Arena::reserve(0..512, BYTES).unwrap();
+    arena.commit(NODE, 0..512).unwrap();
+    fill(&arena, 0..1);
+    arena.resident(0..1).unwrap()
+}
+
+#[test]
+fn memory_is_there_while_it_is_committed_and_written_to() {
+    let arena = Arena::reserve(100..100 + 4 * FRAMES, BYTES).unwrap();
+    let part = 612..612 + FRAMES;
+    assert_eq!(arena.resident(arena.frames()).unwrap(), 0);
+    arena.commit(NODE, part.clone()).unwrap();
+    assert_eq!(arena.resident(part.clone()).unwrap(), 0);
+    let before = resident();
+    fill(&arena, part.clone());
+    assert_eq!(arena.resident(part.clone()).unwrap(), FRAMES * BYTES as u64);
+    let full = resident();
+    arena.release(part.clone()).unwrap();
+    assert_eq!(arena.resident(arena.frames()).unwrap(), 0);
+    // Other tests of this program may take or give some meanwhile.
+    let (most, some) = (FRAMES * BYTES as u64, 8 << 20);
+    let after = resident();
+    assert!(full >= before + most - some && after + most <= full + some, "{before}, {full}, {after}");
+    arena.commit(NODE, part.clone()).unwrap();
+    for pfn in part {
+        // SAFETY: the frame is committed, and nobody else knows of it.
+        assert_eq!(unsafe { arena.address(pfn).unwrap().cast::<u64>().read() }, 0);
+    }
+}
+
+#[test]
+fn frames_and_addresses_are_one_another_s() {
+    let arena = Arena::reserve(700..5000, BYTES).unwrap();
+    for pfn in [700, 1024, 4999] {
+        let address = arena.address(pfn).unwrap();
+        assert_eq!(arena.frame_of(address), Some(pfn));
+        // SAFETY: still within the frame.
+        assert_eq!(arena.frame_of(unsafe { address.add(BYTES - 1) }), Some(pfn));
+    }
+    assert_eq!(arena.address(1024).unwrap().addr().get() % (512 * BYTES), 0);
+    assert!(arena.address(699).is_none() && arena.address(5000).is_none());
+    let last = arena.address(4999).unwrap().addr().get();
+    for outside in [last + BYTES, arena.address(700).unwrap().addr().get() - 1, 1] {
+        assert_eq!(arena.frame_of(NonNull::new(std::ptr::without_provenance_mut(outside)).unwrap()), None);
+    }
+    let page = |pfn: u64, order: u64| Page::from_word(1 << 63 | order << 58 | pfn).unwrap();
+    assert_eq!(arena.bytes(page(1024, 3)).unwrap().len(), 8 * BYTES);
+    assert!(arena.bytes(page(4992, 4)).is_none());
+}
+
+#[test]
+fn what_can_t_be_is_an_error() {
+    for (bytes, frames) in [(1000, 0..1), (1, 0..1), (0, 0..1)] {
+        assert!(matches!(Arena::reserve(frames, bytes), Err(ArenaError::PageBytes { .. })), "{bytes}");
+    }
+    for frames in [5..5, 0..1 << 60, 0..u64::MAX] {
+        assert!(matches!(Arena::reserve(frames, BYTES), Err(ArenaError::Frames { .. })));
+    }
+    let error = Arena::reserve(0..1 << 43, BYTES).unwrap_err();
+    let by_number = matches!(error, ArenaError::Frames { .. });
+    assert_eq!(
+        by_number,
+        usize::BITS < 64,
+        "more than there are addresses, which a word may have no number for: {error}"
+    );
+    // Half of all that a word can name: an object is at most as long, alignment included.
+    let half = (isize::MAX as usize / BYTES) as u64;
+    assert!(matches!(Arena::reserve(0..half, BYTES), Err(ArenaError::Frames { .. })));
+    let arena = Arena::reserve(10..20, BYTES).unwrap();
+    for (start, end) in [(9, 12), (12, 21), (12, 12), (15, 12)] {
+        let error = ArenaError::Frames { start, end };
+        assert_eq!(arena.commit(NODE, start..end), Err(error));
+        assert_eq!(arena.release(start..end), Err(error));
+        assert_eq!(arena.resident(start..end), Err(error));
+    }
+}
+
+#[test]
+fn memory_is_bound_where_the_host_has_such_a_node() {
+    let arena = Arena::reserve(0..512, BYTES).unwrap();
+    let far = NodeId::new(1000).unwrap();
+    assert_eq!(arena.commit(far, 0..512), Ok(false), "no host has that many");
+    let has_nodes = std::fs::read_to_string("/sys/devices/system/node/has_memory").unwrap_or_default();
+    let bound = arena.commit(NODE, 0..512).unwrap();
+    println!("nodes of this host with memory: {has_nodes:?}; bound to node 0: {bound}");
+    assert!(!bound || has_nodes.trim().is_empty() || has_nodes.starts_with('0'));
+    fill(&arena, 0..512);
+}
+
+/// The name of this test, for the child that is to fault in it.
+const FAULTS: &str = "arena::what_was_released_is_not_to_be_touched";
+
+#[test]
+fn what_was_released_is_not_to_be_touched() {
+    use std::os::unix::process::ExitStatusExt;
+    let arena = Arena::reserve(0..512, BYTES).unwrap();
+    arena.commit(NODE, 0..512).unwrap();
+    fill(&arena, 0..512);
+    arena.release(256..512).unwrap();
+    fill(&arena, 0..256);
+    if std::env::var_os("ZONELIST_FAULTS").is_some() {
+        fill(&arena, 256..257);
+        return;
+    }
+    let mut child = Command::new(std::env::current_exe().unwrap());
+    let status = child.args([FAULTS, "--exact"]).env("ZONELIST_FAULTS", "1").output().unwrap().status;
+    // 11 is SIGSEGV, 10 on some systems SIGBUS.
+    assert!(matches!(status.signal(), Some(10 | 11)), "{status:?}");
+}

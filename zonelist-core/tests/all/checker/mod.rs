@@ -1,0 +1,97 @@
+//! The checker, checked: each verdict by hand with its near misses, and all of them at random.
+
+mod candidates;
+mod naive;
+mod tally;
+mod verdicts;
+
+use zonelist_core::{
+    Lists, NodeId, Request, Row, ZoneId, ZoneKind, Zonelists, Zoneref,
+    conformance::{History, Published, Span, Verdict, Walked},
+    publish::Version,
+};
+
+/// The letters' zones. Small letters are Movable zones of nodes 0 and 1, large ones Normal zones of 0 to 3.
+const ZONES: [(char, ZoneKind, u16); 6] = [
+    ('a', ZoneKind::Movable, 0),
+    ('b', ZoneKind::Movable, 1),
+    ('A', ZoneKind::Normal, 0),
+    ('B', ZoneKind::Normal, 1),
+    ('C', ZoneKind::Normal, 2),
+    ('D', ZoneKind::Normal, 3),
+];
+
+const ANY: Request = Request::up_to(ZoneKind::Movable);
+const KERNEL: Request = Request::up_to(ZoneKind::Normal);
+
+fn node(number: u16) -> NodeId {
+    NodeId::new(number).unwrap()
+}
+
+fn entry(letter: char) -> Zoneref {
+    let (_, kind, on) = ZONES[ZONES.iter().position(|zone| zone.0 == letter).unwrap()];
+    Zoneref::new(ZoneId::new(node(on), kind))
+}
+
+fn entries(letters: &str) -> Vec<Zoneref> {
+    letters.chars().map(entry).collect()
+}
+
+/// Node 0's lists: the fallback list, whose leading zones of node 0 are the this-node list.
+fn lists(letters: &str) -> Zonelists {
+    let zonerefs = entries(letters);
+    let own = zonerefs.iter().take_while(|entry| entry.node() == node(0)).count().min(ZoneKind::COUNT);
+    let rows = [Row { start: 0, len: zonerefs.len() as u32, own: own as u32 }];
+    Lists::new(&zonerefs, &rows).unwrap().into()
+}
+
+fn span(begin: u64, end: u64) -> Span {
+    Span { begin, end }
+}
+
+/// V1, V2, ...: when each was published, and node 0's list.
+fn history(publishes: &[(u64, u64, &str)]) -> History<Zonelists> {
+    let publish = |(version, &(begin, end, list)): (usize, &(u64, u64, &str))| Published {
+        version: Version::of(version),
+        span: span(begin, end),
+        lists: lists(list),
+    };
+    History::new((1..).zip(publishes).map(publish).collect()).unwrap()
+}
+
+/// A history in which a walk at [`AT_ONCE`] may have seen just these versions.
+fn overlapping(candidates: &[&str]) -> History<Zonelists> {
+    let publishes = candidates.iter().enumerate().map(|(i, &list)| if i == 0 { (0, 1, list) } else { (9, 11, list) });
+    history(&publishes.collect::<Vec<_>>())
+}
+
+const AT_ONCE: Span = Span { begin: 10, end: 10 };
+
+fn judge(history: &History<Zonelists>, span: Span, request: Request, seen: &str, full: bool) -> Verdict {
+    let seen = entries(seen);
+    history.judge(&Walked { node: node(0), request: &request, span, seen: &seen, full })
+}
+
+/// The verdict's words.
+fn words(verdict: Verdict) -> String {
+    let Verdict { torn, missed, repeated, phantom, disordered, empty } = verdict;
+    let names = ["torn", "missed", "repeated", "phantom", "disordered", "empty"];
+    let said = names.into_iter().zip([torn, missed, repeated, phantom, disordered, empty]).filter(|(_, is)| *is);
+    let said: Vec<_> = said.map(|(name, _)| name).collect();
+    if said.is_empty() { "exact".into() } else { said.join(" ") }
+}
+
+/// What a walk to the end is, among these candidates.
+fn full(candidates: &[&str], seen: &str) -> String {
+    asked(candidates, ANY, seen)
+}
+
+/// What a walk of a request to the end is.
+fn asked(candidates: &[&str], request: Request, seen: &str) -> String {
+    words(judge(&overlapping(candidates), AT_ONCE, request, seen, true))
+}
+
+/// What a walk is that was left early.
+fn left(candidates: &[&str], seen: &str) -> String {
+    words(judge(&overlapping(candidates), AT_ONCE, ANY, seen, false))
+}

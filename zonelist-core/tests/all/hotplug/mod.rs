@@ -1,0 +1,163 @@
+//! Hotplug on a running machine: what is refused, what is published when, and by whom it is seen.
+
+mod mail;
+mod nodes;
+mod refused;
+mod rules;
+mod serialised;
+mod torn;
+mod undone;
+mod windows;
+
+use std::{
+    ops::Range,
+    sync::{Arc, Mutex},
+};
+
+use zonelist_core::{
+    Machine, MachineDescription, Memory, NodeId, Rules, Tunables, ZoneId, ZoneKind, ZoneSize, Zonelists,
+    hotplug::{Block, BlockState, Blocks, Frames, FramesError, Limit, Operation, RunningMachine, State},
+    publish::{FullFence, PublishError, Published},
+};
+
+use super::support::{self, Puppet, Snapshot};
+
+/// Pages of a block.
+const PAGES: u64 = 1024;
+
+fn node(number: u16) -> NodeId {
+    NodeId::new(number).unwrap()
+}
+
+fn zone(number: u16, kind: ZoneKind) -> ZoneId {
+    ZoneId::new(node(number), kind)
+}
+
+fn block(number: u64, node: u16, state: BlockState) -> Block {
+    Block { number, node: NodeId::new(node), state, has_holes: false, memmap_pages: 0 }
+}
+
+/// Node 0: DMA and DMA32 share block 0, block 1 has holes, block 2 is whole, 3 and 4 are spare.
+/// Node 1: Normal, blocks 8 and 9, with 100 pages reserved; 10 and 11 spare. Node 2 is possible,
+/// and has the last CPU. Node 3 has memory and no CPU.
+fn state() -> State {
+    let size = |zone, start_pfn, spanned, managed| ZoneSize { zone, start_pfn, spanned, present: managed, managed };
+    let low = size(zone(0, ZoneKind::Dma), 16, 240, 240);
+    let mut middle = size(zone(0, ZoneKind::Dma32), 256, 3 * PAGES - 256, 3 * PAGES - 356);
+    middle.present = middle.managed;
+    let mut high = size(zone(1, ZoneKind::Normal), 8 * PAGES, 2 * PAGES, 2 * PAGES - 100);
+    high.present = 2 * PAGES;
+    let headless = size(zone(3, ZoneKind::Normal), 20 * PAGES, PAGES, PAGES);
+    let (machine, _) = Machine::new(MachineDescription {
+        possible: vec![0, 1, 2, 3],
+        distance: vec![vec![10, 20, 30, 20], vec![20, 10, 20, 25], vec![30, 20, 10, 35], vec![20, 25, 35, 10]],
+        cpus: [(0, vec![0]), (1, vec![1]), (2, vec![2])].into(),
+        online: vec![0, 1, 3],
+        has_cpu: vec![0, 1],
+        has_memory: vec![0, 1, 3],
+        memory: Some(Memory {
+            page_bytes: 4096,
+            pageblock_pages: 512,
+            kinds: vec![ZoneKind::Dma, ZoneKind::Dma32, ZoneKind::Normal, ZoneKind::Movable],
+            zones: vec![low, middle, high, headless],
+            tunables: Tunables {
+                min_free_kbytes: 512,
+                watermark_scale_factor: 10,
+                lowmem_reserve_ratio: vec![256, 256, 32, 0],
+            },
+        }),
+        ..MachineDescription::default()
+    })
+    .unwrap();
+    let list = vec![
+        block(0, 0, BlockState::Shared),
+        Block { has_holes: true, ..block(1, 0, BlockState::Online(ZoneKind::Dma32)) },
+        block(2, 0, BlockState::Online(ZoneKind::Dma32)),
+        block(3, 0, BlockState::Offline),
+        block(4, 0, BlockState::Offline),
+        block(8, 1, BlockState::Online(ZoneKind::Normal)),
+        block(9, 1, BlockState::Online(ZoneKind::Normal)),
+        block(10, 1, BlockState::Offline),
+        block(11, 1, BlockState::Offline),
+    ];
+    State::booted(machine, Blocks { pages: PAGES, list, ..Blocks::default() }, Rules::LINUX_6_1).unwrap()
+}
+
+/// A machine that publishes through a scheme which does what a test says.
+type Running<H = ()> = RunningMachine<Hooked<H>>;
+
+fn running<H: Hook>(scheme: Puppet<Snapshot>, hook: H) -> Running<H> {
+    RunningMachine::new(state(), Hooked { published: Published::new(scheme), hook }).unwrap()
+}
+
+/// Stands for an allocator.
+trait Hook {
+    fn take(&self, _: ZoneId, _: Range<u64>) -> Result<(), FramesError> {
+        Ok(())
+    }
+
+    fn give(&self, _: ZoneId, _: Range<u64>) {}
+}
+
+impl Hook for () {}
+
+/// One that is told of pages, and publishes.
+struct Hooked<H> {
+    published: Published<Puppet<Snapshot>, FullFence, 4>,
+    hook: H,
+}
+
+impl<H: Hook> Frames for Hooked<H> {
+    fn publish(&self, lists: &Zonelists) -> Result<(), PublishError> {
+        self.published.publish(lists).map(drop)
+    }
+
+    fn take(&self, _: &State, zone: ZoneId, frames: Range<u64>, _: &mut dyn Limit) -> Result<(), FramesError> {
+        self.hook.take(zone, frames)
+    }
+
+    fn give(&self, zone: ZoneId, frames: Range<u64>) {
+        self.hook.give(zone, frames);
+    }
+}
+
+/// Stands for an allocator: keeps what it was told, and refuses a pinned block.
+#[derive(Clone, Debug, Default)]
+struct Ledger(Arc<Mutex<Vec<Told>>>);
+
+#[derive(Clone, PartialEq, Eq, Debug)]
+enum Told {
+    Take(ZoneId, u64),
+    Give(ZoneId, u64),
+}
+
+impl Ledger {
+    fn told(&self) -> Vec<Told> {
+        self.0.lock().unwrap().clone()
+    }
+}
+
+/// The block of which a page is pinned.
+const PINNED: u64 = 9;
+
+impl Hook for Ledger {
+    fn take(&self, zone: ZoneId, frames: Range<u64>) -> Result<(), FramesError> {
+        if frames.start / PAGES == PINNED {
+            return Err(FramesError::Pinned { pfn: frames.start + 7 });
+        }
+        self.0.lock().unwrap().push(Told::Take(zone, frames.start / PAGES));
+        Ok(())
+    }
+
+    fn give(&self, zone: ZoneId, frames: Range<u64>) {
+        self.0.lock().unwrap().push(Told::Give(zone, frames.start / PAGES));
+    }
+}
+
+fn online(block: u64, to: zonelist_core::hotplug::OnlineTo) -> Operation {
+    Operation::Online { block, to }
+}
+
+fn offline(block: u64) -> Operation {
+    Operation::Offline { block }
+}

@@ -1,0 +1,170 @@
+//! What is none of an allocator's: pages and handles of another one, frames and orders that its zones can't have. And
+//! what is its own though a handle was leaked.
+
+use zonelist_core::{
+    Capacity, FreeError, HandleError, Lists, MAX_ORDER, Mobility, Movables, MoveError, NodeId, Page, PageAllocator,
+    PageCache, PageRequest, Row, Slot, Slots, Spin, StopWorld, Zone,
+    ZoneKind::Normal,
+    Zoneref,
+    publish::{FullFence, Published},
+};
+
+use super::setup::zone_id;
+
+type Allocator = PageAllocator<'static, StopWorld<Box<[Slot]>>, FullFence, Spin, 4>;
+
+const NODE: NodeId = NodeId::new(0).unwrap();
+/// A span that begins and ends within a pageblock.
+const SPAN: std::ops::Range<u64> = 700..8123;
+
+fn published() -> Published<StopWorld<Box<[Slot]>>, FullFence, 4> {
+    let zonerefs = [Zoneref::new(zone_id(0, Normal))];
+    let published = Published::new(StopWorld::new(Slots::boxed(Capacity::new(1, 1).unwrap())));
+    published.publish(Lists::new(&zonerefs, &[Row { start: 0, len: 1, own: 1 }]).unwrap()).unwrap();
+    published
+}
+
+fn zone() -> Zone<'static> {
+    let zone = Zone::boxed(zone_id(0, Normal), SPAN, MAX_ORDER, Spin::new()).unwrap();
+    zone.add(SPAN).unwrap();
+    zone
+}
+
+fn allocator() -> Allocator {
+    PageAllocator::boxed(published(), vec![zone()]).unwrap()
+}
+
+/// The orders that are kept in caches, and others.
+const ORDERS: [u8; 6] = [0, 1, 3, 5, 9, 10];
+
+fn alloc(allocator: &Allocator, order: u8) -> Page {
+    let class = allocator.class(&PageRequest::up_to(Normal).order(order)).unwrap();
+    allocator.local().unwrap().alloc(NODE, &class).unwrap()
+}
+
+#[test]
+fn a_page_of_another_allocator_is_refused() {
+    let (ours, theirs) = (allocator(), allocator());
+    for order in ORDERS {
+        let (mine, other) = (alloc(&ours, order), alloc(&theirs, order));
+        assert_eq!(mine.pfn(), other.pfn(), "the allocators are alike");
+        assert_eq!(ours.zone_of(other).map(Zone::id), None);
+        let mut local = ours.local().unwrap();
+        // Also where its cache has room for such pages.
+        local.free(mine).unwrap();
+        assert_eq!(local.free(other), Err(FreeError::NoSuchZone), "order {order}");
+        assert_eq!(local.free_many([other]), Err(FreeError::NoSuchZone));
+        drop(local);
+        theirs.local().unwrap().free(other).unwrap();
+    }
+    for allocator in [ours, theirs] {
+        let zone = &allocator.zones()[0];
+        assert_eq!((zone.free_pages(), zone.managed()), (7423, 7423));
+        assert_eq!(allocator.stats(zone.id()).unwrap().strays, 0);
+    }
+}
+
+/// As many allocators as pages can tell apart, and one more: each knows its own pages, and takes no other's.
+#[test]
+fn pages_of_a_thousand_allocators_are_told_apart() {
+    let allocators: Vec<Allocator> = (0..1000).map(|_| allocator()).collect();
+    let pages: Vec<Page> = allocators.iter().map(|allocator| alloc(allocator, 0)).collect();
+    for (at, allocator) in allocators.iter().enumerate() {
+        let known: Vec<usize> = (0..pages.len()).filter(|&of| allocator.zone_of(pages[of]).is_some()).collect();
+        assert_eq!(known, [at]);
+    }
+}
+
+/// Words that name a page which no zone can have are refused, whether or not there is room in a cache.
+#[test]
+fn frames_out_of_the_span_are_refused() {
+    let allocator = allocator();
+    let mut local = allocator.local().unwrap();
+    for order in ORDERS {
+        // A cache with room.
+        let class = allocator.class(&PageRequest::up_to(Normal).order(order)).unwrap();
+        let page = local.alloc(NODE, &class).unwrap();
+        local.free(page).unwrap();
+        let at = |pfn: u64| Page::from_word(page.word() - page.pfn() + (pfn >> order << order)).unwrap();
+        let length = 1 << order;
+        for pfn in [0, SPAN.start - 1, SPAN.end, SPAN.end - 1, SPAN.end + 5000, (1 << 44) - 1] {
+            let made_up = at(pfn);
+            if SPAN.contains(&made_up.pfn()) && SPAN.contains(&(made_up.pfn() + length - 1)) {
+                continue;
+            }
+            assert!(local.free(made_up).is_err(), "{made_up:?}");
+            if !cfg!(feature = "checked") {
+                assert_eq!(local.free(made_up), Err(FreeError::NoSuchFrame), "{made_up:?}");
+            }
+        }
+        assert_eq!(allocator.page(SPAN.start / length * length, order, Mobility::Unmovable).is_some(), length <= 4);
+    }
+    local.drain();
+    let zone = &allocator.zones()[0];
+    assert_eq!((zone.free_pages(), allocator.stats(zone.id()).unwrap().strays), (7423, 0));
+}
+
+/// What nothing can tell from a page that is handed out is the caller's promise. When it is broken the page may come to
+/// two users, and the zone counts it; with the feature `checked` it is an error at once.
+#[test]
+fn a_page_that_is_freed_twice_is_found_at_once_or_counted() {
+    let allocator = allocator();
+    let mut local = allocator.local().unwrap();
+    let page = alloc(&allocator, 0);
+    local.free(page).unwrap();
+    let again = local.free(page);
+    if cfg!(feature = "checked") {
+        assert_eq!(again, Err(FreeError::NeverHandedOut));
+    } else {
+        assert_eq!(again, Ok(()));
+        local.drain();
+        assert_eq!(allocator.stats(zone_id(0, Normal)).unwrap().strays, 1);
+    }
+    local.drain();
+    assert_eq!(allocator.zones()[0].free_pages(), 7423, "and the zone has it once");
+}
+
+#[test]
+fn a_handle_of_other_movables_has_no_page() {
+    let movables = || Movables::boxed(|_, _: Page, _: Page| Err(MoveError::Never), 2);
+    let (ours, theirs, allocator) = (movables(), movables(), allocator());
+    let (mine, other) = (alloc(&allocator, 0), alloc(&allocator, 0));
+    let (handle, foreign) = (ours.insert(mine).unwrap(), theirs.insert(other).unwrap());
+    assert_eq!(handle.index(), foreign.index());
+    assert_ne!(handle, foreign);
+    assert_eq!(ours.hold(foreign).map(drop), Err(HandleError::Gone));
+    assert_eq!(ours.pin(foreign), Err(HandleError::Gone));
+    assert_eq!(ours.unpin(foreign), Err(HandleError::Gone));
+    assert_eq!(ours.remove(foreign), Err(HandleError::Gone));
+    assert_eq!((ours.remove(handle), theirs.remove(foreign)), (Ok(mine), Ok(other)));
+}
+
+/// An allocator over zones that outlive it: what a leaked handle had at hand is the zones' again when it goes.
+#[test]
+fn pages_of_a_leaked_handle_are_not_lost_with_the_allocator() {
+    let zones: &'static [Zone<'static>] = vec![zone()].leak();
+    let caches: Vec<PageCache> = (0..4).map(|_| PageCache::new()).collect();
+    let allocator = PageAllocator::<_, _, _, 4>::new(published(), zones, vec![0; 3].leak(), caches.leak()).unwrap();
+    let mut kept = Vec::new();
+    for order in ORDERS {
+        let class = allocator.class(&PageRequest::up_to(Normal).order(order)).unwrap();
+        let mut local = allocator.local().unwrap();
+        let pages = [(); 2].map(|()| local.alloc(NODE, &class).unwrap());
+        local.free(pages[0]).unwrap();
+        kept.push((pages[1].pfn(), order));
+        if kept.len() <= 4 {
+            std::mem::forget(local);
+        }
+        if kept.len() == 4 {
+            break;
+        }
+    }
+    let stats = allocator.stats(zone_id(0, Normal)).unwrap();
+    let used: usize = kept.iter().map(|(_, order)| 1 << order).sum();
+    assert!(stats.cached > 0);
+    assert_eq!(stats.free + stats.cached + used, stats.managed);
+    drop(allocator);
+    assert_eq!(zones[0].free_pages() + used, zones[0].managed());
+    kept.into_iter().for_each(|(pfn, order)| zones[0].free(pfn, order).unwrap());
+    assert_eq!(zones[0].free_pages(), zones[0].managed());
+}

@@ -1,0 +1,151 @@
+//! From a frame to its zone, to the frame: zones that share pageblocks, spans that lie over one another, and no frame
+//! in two zones.
+
+use zonelist_core::{
+    Capacity, Lists, MAX_ORDER, Mobility, NodeId, Page, PageAllocator, PageRequest, RangeError, Row, SetupError, Slot,
+    Slots, Spin, StopWorld, Zone, ZoneId,
+    ZoneKind::{Movable, Normal},
+    Zoneref,
+    publish::{FullFence, Published},
+};
+
+use super::setup::zone_id;
+
+type Allocator = PageAllocator<'static, StopWorld<Box<[Slot]>>, FullFence, Spin, 4>;
+
+const NODE: NodeId = NodeId::new(0).unwrap();
+const FRAMES: u64 = 4096;
+
+fn published() -> Published<StopWorld<Box<[Slot]>>, FullFence, 4> {
+    let zonerefs = [Movable, Normal].map(|kind| Zoneref::new(zone_id(0, kind)));
+    let published = Published::new(StopWorld::new(Slots::boxed(Capacity::new(1, 2).unwrap())));
+    published.publish(Lists::new(&zonerefs, &[Row { start: 0, len: 2, own: 2 }]).unwrap()).unwrap();
+    published
+}
+
+fn zone(id: ZoneId, frames: &[std::ops::Range<u64>]) -> Zone<'static> {
+    let zone = Zone::boxed(id, 0..FRAMES, MAX_ORDER, Spin::new()).unwrap();
+    frames.iter().for_each(|range| zone.add(range.clone()).unwrap());
+    zone
+}
+
+/// Both zones span all frames. Those of Normal are the first, and a few in the midst of what is Movable.
+fn shared() -> Allocator {
+    let normal = zone(zone_id(0, Normal), &[0..700, 2000..2016]);
+    let movable = zone(zone_id(0, Movable), &[700..2000, 2016..FRAMES]);
+    PageAllocator::boxed(published(), vec![normal, movable]).unwrap()
+}
+
+fn is_normal(pfn: u64) -> bool {
+    pfn < 700 || (2000..2016).contains(&pfn)
+}
+
+#[test]
+fn a_page_found_by_its_frame_is_its_zones() {
+    let allocator = shared();
+    for pfn in 0..FRAMES + 10 {
+        for order in 0..=MAX_ORDER {
+            let frames = pfn..pfn + (1 << order);
+            let one_zones = frames.end <= FRAMES && frames.clone().all(|other| is_normal(other) == is_normal(pfn));
+            let page = allocator.page(pfn, order, Mobility::Movable);
+            assert_eq!(page.is_some(), pfn % (1 << order) == 0 && one_zones, "frame {pfn} of order {order}");
+            if let Some(page) = page {
+                let kind = if is_normal(pfn) { Normal } else { Movable };
+                assert_eq!((page.pfn(), page.order()), (pfn, order));
+                assert_eq!(allocator.zone_of(page).unwrap().id().kind(), kind, "frame {pfn} of order {order}");
+            }
+        }
+    }
+    for order in MAX_ORDER + 1..=u8::MAX {
+        assert_eq!(allocator.page(0, order, Mobility::Movable), None);
+    }
+    assert_eq!(allocator.page(u64::MAX, 0, Mobility::Movable), None);
+    assert_eq!(allocator.page(u64::MAX - 1023, 10, Mobility::Movable), None);
+}
+
+#[test]
+fn a_free_by_frame_gives_no_frame_of_one_zone_to_the_other() {
+    let allocator = shared();
+    let class = |highest| allocator.class(&PageRequest::up_to(highest).mobility(Mobility::Movable)).unwrap();
+    let (any, kernel) = (class(Movable), class(Normal));
+    let mut local = allocator.local().unwrap();
+    for _ in 0..3 {
+        // All there is, kept as numbers of frames.
+        let pfns: Vec<u64> =
+            std::iter::repeat_with(|| local.alloc(NODE, &any)).map_while(|page| Some(page.ok()?.pfn())).collect();
+        assert_eq!(pfns.len() as u64, FRAMES);
+        for &pfn in &pfns {
+            local.free(allocator.page(pfn, 0, Mobility::Movable).unwrap()).unwrap();
+        }
+        let mut kept: Vec<Page> = std::iter::repeat_with(|| local.alloc(NODE, &kernel)).map_while(Result::ok).collect();
+        assert!(kept.iter().all(|page| is_normal(page.pfn())), "kernel memory is Normal");
+        assert_eq!(kept.len(), 716);
+        kept.drain(..).for_each(|page| local.free(page).unwrap());
+        local.drain();
+        for zone in allocator.zones() {
+            let stats = allocator.stats(zone.id()).unwrap();
+            assert_eq!((stats.free, stats.strays), (stats.managed, 0), "{zone:?}");
+        }
+    }
+}
+
+#[test]
+fn an_allocator_takes_no_two_zones_with_one_frame() {
+    let made = |normal: std::ops::Range<u64>, movable: std::ops::Range<u64>| {
+        let zones = vec![zone(zone_id(0, Normal), &[normal]), zone(zone_id(0, Movable), &[movable])];
+        PageAllocator::<_, _, _, 4>::boxed(published(), zones).map(drop)
+    };
+    let both = (zone_id(0, Normal), zone_id(0, Movable));
+    let overlap = |pfn| Err(SetupError::Overlap { zones: both, pfn });
+    assert_eq!(made(0..700, 700..FRAMES), Ok(()));
+    assert_eq!(made(0..701, 700..FRAMES), overlap(700));
+    assert_eq!(made(0..FRAMES, 1000..1001), overlap(1000));
+    assert_eq!(made(1000..1001, 0..FRAMES), overlap(1000));
+    let error = made(0..FRAMES, 0..FRAMES).unwrap_err();
+    assert_eq!(error.to_string(), "zones 0/Normal and 0/Movable both manage frame 0; expected each frame in one zone");
+    // Frame by frame in turn, and one that both have behind that.
+    let striped = |id, from: u64| {
+        let zone = zone(id, &[]);
+        (from..FRAMES).step_by(2).for_each(|pfn| zone.add(pfn..pfn + 1).unwrap());
+        zone
+    };
+    let zones = || vec![striped(zone_id(0, Normal), 0), striped(zone_id(0, Movable), 1)];
+    assert!(PageAllocator::<_, _, _, 4>::boxed(published(), zones()).is_ok());
+    let zones = zones();
+    zones[0].add(FRAMES - 1..FRAMES).unwrap();
+    let error = PageAllocator::<_, _, _, 4>::boxed(published(), zones).map(drop);
+    assert_eq!(error, overlap(FRAMES - 1));
+}
+
+#[test]
+fn frames_come_to_a_zone_of_the_allocator_only_if_no_other_has_them() {
+    let (normal, movable, nowhere) = (zone_id(0, Normal), zone_id(0, Movable), zone_id(1, Normal));
+    let allocator =
+        PageAllocator::<_, _, _, 4>::boxed(published(), vec![zone(normal, &[]), zone(movable, &[])]).unwrap();
+    allocator.add(normal, 0..700).unwrap();
+    let owned = |pfn| Err(RangeError::Owned { pfn, zone: normal });
+    assert_eq!(allocator.add(movable, 600..FRAMES), owned(600));
+    assert_eq!(allocator.add(movable, 699..700), owned(699));
+    assert_eq!(allocator.add(normal, 600..800), Err(RangeError::Managed { pfn: 600 }));
+    assert_eq!(allocator.add(nowhere, 0..1), Err(RangeError::NoZone { zone: nowhere }));
+    assert_eq!(allocator.add(movable, 0..u64::MAX), owned(0));
+    let outside = Err(RangeError::Outside { start: FRAMES, end: u64::MAX });
+    assert_eq!(allocator.add(movable, FRAMES..u64::MAX), outside);
+    allocator.add(movable, 700..FRAMES).unwrap();
+    assert_eq!(allocator.zones().iter().map(Zone::managed).collect::<Vec<_>>(), [700, 3396]);
+
+    // Two threads add each frame to a zone of their own: one of them succeeds.
+    for zone in allocator.zones() {
+        (0..FRAMES).for_each(|pfn| zone.withdraw(pfn..pfn + 1).unwrap_or_default());
+    }
+    let add = |zone, pfns: &mut dyn Iterator<Item = u64>| {
+        pfns.filter(|&pfn| allocator.add(zone, pfn..pfn + 1).is_ok()).count() as u64
+    };
+    let added = std::thread::scope(|scope| {
+        let up = scope.spawn(|| add(normal, &mut (0..FRAMES)));
+        let down = scope.spawn(|| add(movable, &mut (0..FRAMES).rev()));
+        up.join().unwrap() + down.join().unwrap()
+    });
+    let owners = |pfn| allocator.zones().iter().filter(|zone| zone.manages(pfn)).count();
+    assert_eq!((added, (0..FRAMES).filter(|&pfn| owners(pfn) == 1).count()), (FRAMES, FRAMES as usize));
+}

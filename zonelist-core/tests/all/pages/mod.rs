@@ -1,0 +1,142 @@
+//! The page allocator, against a plain list of every frame.
+
+mod drains;
+mod foreign;
+mod frame_to_zone;
+mod hooked;
+mod marks;
+mod naive;
+mod non_blocking;
+mod setup;
+mod shared;
+mod stats;
+mod together;
+
+use naive::{Handle, Naive, URGENCIES};
+use proptest::prelude::*;
+use setup::{Allocator, ZONES, versions};
+use zonelist_core::{
+    Mobility, NodeId, PageRequest, Request,
+    ZoneKind::{self, Dma32, Movable, Normal},
+    publish::{Barrier, FullFence, Scheme},
+};
+
+#[derive(Clone, Debug)]
+enum Step {
+    Alloc { local: usize, node: u16, request: PageRequest, times: usize },
+    Free { local: usize, at: usize, times: usize },
+    Drain,
+    DrainOwn(usize),
+    Drop(usize),
+    Leak(usize),
+    WithoutCaches(usize),
+    Publish(usize),
+}
+
+fn request() -> impl Strategy<Value = PageRequest> {
+    let order = prop_oneof![6 => Just(0_u8), 4 => 1_u8..4, 1 => 4_u8..=10, 1 => Just(9)];
+    let highest = prop::sample::select(&[Dma32, Normal, Movable] as &'static [ZoneKind]);
+    let nodes = prop::option::weighted(0.2, 0_u16..2);
+    (order, highest, nodes, any::<(bool, bool)>(), 0_usize..8).prop_map(
+        |(order, highest, node, (movable, own), urgency)| {
+            let zones =
+                Request { nodes: node.map(|node| NodeId::new(node).into_iter().collect()), ..Request::up_to(highest) };
+            let zones = if own { zones.this_node() } else { zones };
+            let mobility = if movable { Mobility::Movable } else { Mobility::Unmovable };
+            PageRequest { zones, order, mobility, urgency: URGENCIES[urgency] }
+        },
+    )
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let local = 0_usize..3;
+    prop_oneof![
+        8 => (local.clone(), 0_u16..2, request(), 1_usize..400)
+            .prop_map(|(local, node, request, times)| Step::Alloc { local, node, request, times }),
+        6 => (local.clone(), any::<usize>(), 1_usize..400).prop_map(|(local, at, times)| Step::Free { local, at: at % 5000, times }),
+        1 => Just(Step::Drain),
+        1 => local.clone().prop_map(Step::DrainOwn),
+        1 => local.clone().prop_map(Step::Drop),
+        1 => local.prop_map(Step::Leak),
+        1 => (0..ZONES.len()).prop_map(Step::WithoutCaches),
+        1 => (0..versions().len()).prop_map(Step::Publish),
+    ]
+}
+
+fn run<S: Scheme, B: Barrier>(allocator: &Allocator<S, B>, steps: &[Step]) {
+    let versions = versions();
+    let mut naive = Naive::new(versions[0].clone());
+    let mut locals: Vec<Handle<'_, S, B>> = (0..3).map(|_| allocator.local().unwrap()).collect();
+    let mut leaks = 0;
+    for step in steps {
+        match *step {
+            Step::Alloc { local, node, request, times } => {
+                // Larger blocks are fewer.
+                for _ in 0..(times >> request.order).max(1) {
+                    naive.alloc(allocator, &mut locals[local], NodeId::new(node).unwrap(), &request);
+                }
+            }
+            Step::Free { local, at, times } => {
+                (0..times).for_each(|time| naive.free(&mut locals[local], at + 31 * time))
+            }
+            Step::Drain => {
+                allocator.drain().unwrap();
+                naive.settled(allocator);
+            }
+            Step::DrainOwn(local) => locals[local].drain(),
+            Step::Drop(local) => {
+                locals.remove(local);
+                locals.push(allocator.local().unwrap());
+            }
+            Step::Leak(local) if leaks < 4 => {
+                leaks += 1;
+                std::mem::forget(locals.remove(local));
+                locals.push(allocator.local().unwrap());
+            }
+            Step::Leak(_) => assert!(locals.len() == 3),
+            Step::WithoutCaches(zone) => {
+                let within = || {
+                    (0..20).for_each(|at| naive.free(&mut locals[0], at));
+                    assert_eq!(allocator.stats(ZONES[zone].0).unwrap().cached, 0);
+                };
+                allocator.without_caches(ZONES[zone].0, within).unwrap();
+            }
+            Step::Publish(version) => {
+                allocator.published().publish(&versions[version]).unwrap();
+                naive.lists = versions[version].clone();
+            }
+        }
+        naive.agree(allocator);
+    }
+    while !naive.live.is_empty() {
+        naive.free(&mut locals[0], 0);
+    }
+    drop(locals);
+    // What is left is in the caches of handles that were leaked.
+    allocator.drain().unwrap();
+    naive.agree(allocator);
+    naive.settled(allocator);
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    prop::collection::vec(step(), 1..30)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(crate::cases(400, 8)))]
+
+    #[test]
+    fn no_page_is_lost_or_handed_out_twice(steps in steps()) {
+        run(&setup::stop_world::<FullFence>(), &steps);
+    }
+
+    #[test]
+    fn nor_where_readers_sit_nowhere(steps in steps()) {
+        run(&setup::loose::<FullFence>(), &steps);
+    }
+
+    #[test]
+    fn nor_where_they_leave_their_seats(steps in steps()) {
+        run(&setup::preempted::<FullFence>(), &steps);
+    }
+}

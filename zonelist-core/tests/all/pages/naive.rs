@@ -1,0 +1,130 @@
+//! An allocator's pages as a plain list of frames, used or not.
+
+use zonelist_core::{
+    Local, MAX_ORDER, NodeId, Page, PageRequest, Refusal, Spin, Urgency, Zone, ZoneId, Zonelists,
+    publish::{Barrier, Scheme},
+};
+
+use super::setup::{Allocator, SEATS, ZONES, marks};
+
+pub(crate) type Handle<'a, S, B> = Local<'a, 'static, S, B, Spin, SEATS>;
+
+/// What should be so.
+pub(crate) struct Naive {
+    used: Vec<bool>,
+    pub(crate) live: Vec<Page>,
+    pub(crate) lists: Zonelists,
+}
+
+impl Naive {
+    pub(crate) fn new(lists: Zonelists) -> Self {
+        Self { used: vec![false; 12_288], live: Vec::new(), lists }
+    }
+
+    /// One request, and whether what came of it is right.
+    pub(crate) fn alloc<S: Scheme, B: Barrier>(
+        &mut self,
+        allocator: &Allocator<S, B>,
+        local: &mut Handle<'_, S, B>,
+        node: NodeId,
+        request: &PageRequest,
+    ) {
+        let class = allocator.class(request).unwrap();
+        match local.alloc(node, &class) {
+            Ok(page) => {
+                assert_eq!((page.order(), page.mobility()), (request.order, request.mobility));
+                let zone = allocator.zone_of(page).unwrap();
+                assert!(self.admitted(node, request).contains(&zone.id()), "{page:?} of {}", zone.id());
+                assert!(zone.free_pages() as u64 >= floor(zone.id(), request), "{} below its mark", zone.id());
+                self.take(page);
+            }
+            Err(_) => {
+                let refused: Vec<(ZoneId, Refusal)> = local.failure().refused().collect();
+                let zones: Vec<ZoneId> = refused.iter().map(|refused| refused.0).collect();
+                assert_eq!(zones, self.admitted(node, request));
+                refused.iter().for_each(|(zone, why)| check(allocator.zone(*zone).unwrap(), *why, request));
+            }
+        }
+    }
+
+    fn admitted(&self, node: NodeId, request: &PageRequest) -> Vec<ZoneId> {
+        let zones = self.lists.lists().of(node, request.zones.scope).iter().map(|entry| entry.zone());
+        zones.filter(|&zone| request.zones.admits(zone)).collect()
+    }
+
+    fn take(&mut self, page: Page) {
+        assert!(page.pfn() % (1 << page.order()) == 0);
+        let managed = |pfn: u64| ZONES.iter().any(|zone| zone.1.iter().any(|range| range.contains(&pfn)));
+        for pfn in page.pfn()..page.pfn() + (1 << page.order()) {
+            assert!(managed(pfn), "frame {pfn} is in a hole");
+            assert!(!std::mem::replace(&mut self.used[pfn as usize], true), "frame {pfn} is handed out twice");
+        }
+        self.live.push(page);
+    }
+
+    pub(crate) fn free<S: Scheme, B: Barrier>(&mut self, local: &mut Handle<'_, S, B>, at: usize) {
+        if !self.live.is_empty() {
+            let page = self.live.swap_remove(at % self.live.len());
+            local.free(page).unwrap();
+            self.used[page.pfn() as usize..][..1 << page.order()].fill(false);
+        }
+    }
+
+    /// No page is lost: each is free, in a cache, or handed out.
+    pub(crate) fn agree<S: Scheme, B: Barrier>(&self, allocator: &Allocator<S, B>) {
+        for (id, ranges) in ZONES {
+            let stats = allocator.stats(id).unwrap();
+            let used: usize = ranges
+                .iter()
+                .map(|range| self.used[range.start as usize..range.end as usize].iter().filter(|&&used| used).count())
+                .sum();
+            assert_eq!(stats.free + stats.cached + used, stats.managed, "{id}");
+            let by_order: usize = stats.free_by_order.iter().enumerate().map(|(order, blocks)| blocks << order).sum();
+            assert_eq!((by_order, stats.strays), (stats.free, 0));
+        }
+    }
+
+    /// With nothing in caches, what is free is in blocks as long as they can be.
+    pub(crate) fn settled<S: Scheme, B: Barrier>(&self, allocator: &Allocator<S, B>) {
+        for (id, ranges) in ZONES {
+            let stats = allocator.stats(id).unwrap();
+            assert_eq!(stats.cached, 0);
+            let mut expected = [0; MAX_ORDER as usize + 1];
+            let free = |pfn: u64| ranges.iter().any(|range| range.contains(&pfn)) && !self.used[pfn as usize];
+            let mut pfn = stats.span.start;
+            while pfn < stats.span.end {
+                let fits = |&order: &u8| pfn % (1 << order) == 0 && (pfn..pfn + (1 << order)).all(free);
+                let order = (0..=MAX_ORDER).rev().find(fits);
+                order.into_iter().for_each(|order| expected[usize::from(order)] += 1);
+                pfn += order.map_or(1, |order| 1 << order);
+            }
+            assert_eq!(stats.free_by_order, expected, "{id}");
+        }
+    }
+}
+
+/// What a request must leave in a zone.
+pub(crate) fn floor(zone: ZoneId, request: &PageRequest) -> u64 {
+    let marks = marks(zone);
+    request.urgency.reduced(marks.min) + marks.reserve[request.zones.highest.index()]
+}
+
+/// Whether a zone refused with reason.
+fn check(zone: &Zone<'_>, why: Refusal, request: &PageRequest) {
+    let enough = floor(zone.id(), request) + (1 << request.order);
+    let longest = zone.free_by_order().iter().rposition(|&blocks| blocks > 0);
+    match why {
+        Refusal::Mark { free, needed } => {
+            assert_eq!((free, needed as u64), (zone.free_pages(), enough));
+            assert!(free < needed);
+        }
+        Refusal::NoBlock { free } => {
+            assert_eq!(free, zone.free_pages());
+            assert!(free as u64 >= enough && longest < Some(usize::from(request.order)), "{}: {longest:?}", zone.id());
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Every urgency there is.
+pub(crate) const URGENCIES: [Urgency; 8] = Urgency::ALL;

@@ -1,0 +1,221 @@
+//! Requests that wait for nothing: what they do where others would wait.
+
+use std::{
+    cell::RefCell,
+    panic::{AssertUnwindSafe, catch_unwind},
+    rc::Rc,
+    sync::atomic::{AtomicUsize, Ordering::Relaxed},
+};
+
+use zonelist_core::{
+    FreeError, Local, OutOfMemory, Page, PageRequest, Refusal, TryAllocError, TryFreeError, Urgency,
+    ZoneKind::{Movable, Normal},
+    publish::FullFence,
+};
+
+use super::{
+    hooked::{FRAMES, Hooked, NODE, ZONES, allocator, before_each_lock, with_locks_held},
+    setup::{Loose, preempted, stop_world, zone_id},
+};
+
+type Handle = Local<'static, 'static, Loose, FullFence, Hooked, 4>;
+
+/// An allocator for good, so that handles can go anywhere.
+fn leaked() -> &'static super::hooked::Allocator<FullFence> {
+    Box::leak(Box::new(allocator()))
+}
+
+#[test]
+fn a_scheme_whose_walks_may_wait_says_so_and_takes_pages_back_all_the_same() {
+    macro_rules! says_so {
+        ($make:expr, $name:literal) => {
+            let allocator = $make;
+            let class = allocator.class(&PageRequest::up_to(Movable)).unwrap();
+            let mut local = allocator.local().unwrap();
+            let page = local.alloc(NODE, &class).unwrap();
+            assert_eq!(local.try_alloc(NODE, &class), Err(TryAllocError::SchemeBlocks { scheme: $name }));
+            local.try_free(page).unwrap();
+        };
+    }
+    says_so!(stop_world::<FullFence>(), "StopWorld");
+    says_so!(preempted::<FullFence>(), "StopWorldPreempted");
+}
+
+#[test]
+fn a_zone_whose_lock_is_held_is_passed_over() {
+    let allocator = leaked();
+    let class = |highest, urgency| allocator.class(&PageRequest::up_to(highest).urgency(urgency)).unwrap();
+    let (any, urgent) = (class(Movable, Urgency::NONE), class(Movable, Urgency::NON_BLOCKING));
+    let mut local = allocator.local().unwrap();
+    let page = local.try_alloc(NODE, &any).unwrap();
+    assert_eq!(allocator.zone_of(page).unwrap().id(), ZONES[0]);
+    // What is at hand needs no lock, and what the pages come from first is told.
+    let at_hand = allocator.stats(ZONES[0]).unwrap().cached;
+    let taken: Vec<Page> =
+        with_locks_held(|| std::iter::from_fn(|| local.try_alloc(NODE, &any).ok()).take(FRAMES as usize).collect());
+    if cfg!(feature = "checked") {
+        assert!(taken.is_empty(), "what is handed out is noted under the lock");
+    } else {
+        assert!(at_hand > 0);
+        assert_eq!(taken.len(), at_hand);
+    }
+    with_locks_held(|| {
+        assert_eq!(local.try_alloc(NODE, &any), Err(TryAllocError::WouldBlock));
+        let refused: Vec<_> = local.failure().refused().collect();
+        assert_eq!(refused, ZONES.map(|zone| (zone, Refusal::Locked)));
+        assert_eq!(local.alloc(NODE, &urgent), Err(OutOfMemory));
+        assert!(local.failure().would_block() && local.failure().to_string().contains("its lock is held"));
+    });
+    local.try_alloc(NODE, &any).unwrap();
+    local.alloc(NODE, &urgent).unwrap();
+    // Without pages it is no matter of locks.
+    let huge = allocator.class(&PageRequest::up_to(Normal).order(10)).unwrap();
+    while local.try_alloc(NODE, &huge).is_ok() {}
+    assert_eq!(local.try_alloc(NODE, &huge), Err(TryAllocError::OutOfMemory));
+    assert!(!local.failure().would_block());
+}
+
+#[test]
+fn a_page_that_no_zone_takes_stays_at_hand_or_comes_back_as_busy() {
+    let allocator = leaked();
+    let class = allocator.class(&PageRequest::up_to(Movable)).unwrap();
+    let large = allocator.class(&PageRequest::up_to(Movable).order(5)).unwrap();
+    let mut local = allocator.local().unwrap();
+    let block = local.alloc(NODE, &large).unwrap();
+    let pages: Vec<Page> = (0..FRAMES / 2).map(|_| local.alloc(NODE, &class).unwrap()).collect();
+    let mut busy = Vec::new();
+    with_locks_held(|| {
+        assert_eq!(local.try_free(block), Err(TryFreeError::Busy { page: block }), "caches keep none of order 5");
+        for &page in &pages {
+            match local.try_free(page) {
+                Ok(()) => (),
+                Err(error) => {
+                    assert_eq!(error, TryFreeError::Busy { page });
+                    busy.push(page);
+                }
+            }
+        }
+    });
+    assert!(!busy.is_empty(), "no cache has room for so many");
+    let kept = pages.len() - busy.len();
+    assert_eq!(kept == 0, cfg!(feature = "checked"), "{kept} pages kept");
+    let error = local.try_free(Page::from_word(block.word() | 1 << 40).unwrap());
+    assert_eq!(error, Err(TryFreeError::Free(FreeError::NoSuchFrame)));
+    local.try_free(block).unwrap();
+    busy.into_iter().for_each(|page| local.try_free(page).unwrap());
+    drop(local);
+    let (free, managed) = (allocator.zones()[0].free_pages(), allocator.zones()[0].managed());
+    assert_eq!(free, managed, "each page came back once");
+}
+
+/// A handler's handle, used in the midst of each lock that its own thread waits for: amid a drain that has the very
+/// caches of that handle, amid a refill, amid a free.
+#[test]
+fn a_handler_gets_on_whatever_it_has_interrupted() {
+    let allocator = leaked();
+    let class = allocator.class(&PageRequest::up_to(Movable)).unwrap();
+    let handler: Rc<RefCell<(Handle, Vec<Page>)>> = Rc::new(RefCell::new((allocator.local().unwrap(), Vec::new())));
+    let runs = Rc::new(AtomicUsize::new(0));
+    let hook = {
+        let (handler, runs) = (Rc::clone(&handler), Rc::clone(&runs));
+        let class = allocator.class(&PageRequest::up_to(Movable)).unwrap();
+        move || {
+            // The interrupted thread is about to have the lock: here it can still be had, and then it is held.
+            let Ok(mut handler) = handler.try_borrow_mut() else { return };
+            let (local, held) = &mut *handler;
+            for locked in [false, true] {
+                let mut work = || {
+                    let page = local.try_alloc(NODE, &class);
+                    page.into_iter().for_each(|page| held.push(page));
+                    if held.len() > 3 {
+                        let page = held.remove(0);
+                        match local.try_free(page) {
+                            Ok(()) => (),
+                            Err(TryFreeError::Busy { page }) => held.push(page),
+                            Err(error) => panic!("{error}"),
+                        }
+                    }
+                };
+                if locked { with_locks_held(work) } else { work() }
+            }
+            runs.fetch_add(1, Relaxed);
+        }
+    };
+    let mut local = allocator.local().unwrap();
+    before_each_lock(hook, || {
+        for _ in 0..20 {
+            let pages: Vec<Page> = (0..200).map(|_| local.alloc(NODE, &class).unwrap()).collect();
+            let unique: std::collections::BTreeSet<_> =
+                pages.iter().chain(&handler.borrow().1).map(|page| page.pfn()).collect();
+            assert_eq!(unique.len(), pages.len() + handler.borrow().1.len(), "a page is handed out twice");
+            local.free_many(pages).unwrap();
+            allocator.drain().unwrap();
+            allocator.without_caches(ZONES[0], || ()).unwrap();
+        }
+    });
+    assert!(runs.load(Relaxed) > 100);
+    let (mut handlers, held) = handler.replace((allocator.local().unwrap(), Vec::new()));
+    handlers.free_many(held).unwrap();
+    drop((handlers, local));
+    allocator.drain().unwrap();
+    for zone in allocator.zones() {
+        assert_eq!(zone.free_pages(), zone.managed());
+    }
+}
+
+#[test]
+fn a_low_mark_that_must_not_be_told_now_is_told_with_the_next_request_that_may_block() {
+    static TOLD: AtomicUsize = AtomicUsize::new(0);
+    let allocator = super::setup::loose::<FullFence>().on_low(|zone, _| {
+        assert_eq!(zone, zone_id(0, Normal));
+        TOLD.fetch_add(1, Relaxed);
+    });
+    let class = allocator.class(&PageRequest::up_to(Normal).urgency(Urgency::HIGH)).unwrap();
+    let (mut local, zone) = (allocator.local().unwrap(), allocator.zone(zone_id(0, Normal)).unwrap());
+    let mut pages = Vec::new();
+    while zone.free_pages() >= 50 {
+        pages.push(local.try_alloc(NODE, &class).unwrap());
+    }
+    assert_eq!(TOLD.load(Relaxed), 0, "a handler can't have it");
+    // With something at hand no zone is asked.
+    while TOLD.load(Relaxed) == 0 {
+        pages.push(local.alloc(NODE, &class).unwrap());
+    }
+    assert_eq!(TOLD.load(Relaxed), 1);
+    pages.push(local.alloc(NODE, &class).unwrap());
+    assert_eq!(TOLD.load(Relaxed), 1, "once");
+    local.free_many(pages).unwrap();
+}
+
+/// Only debug builds look.
+#[cfg(debug_assertions)]
+#[test]
+fn a_handle_that_is_used_from_within_an_operation_of_its_own_is_caught() {
+    use std::{ptr::NonNull, sync::atomic::AtomicPtr};
+
+    type Raw = Local<'static, 'static, Loose, FullFence, zonelist_core::Spin, { super::setup::SEATS }>;
+    static INTERRUPTED: AtomicPtr<Raw> = AtomicPtr::new(std::ptr::null_mut());
+    static CAUGHT: AtomicUsize = AtomicUsize::new(0);
+    let allocator: &'static _ = Box::leak(Box::new(super::setup::loose::<FullFence>().on_low(|_, _| {
+        for operation in [
+            |local: &mut Raw| _ = local.try_free(Page::from_word(1 << 63).unwrap()),
+            |local: &mut Raw| _ = local.free(Page::from_word(1 << 63).unwrap()),
+            |local: &mut Raw| local.drain(),
+        ] {
+            let mut interrupted = NonNull::new(INTERRUPTED.load(Relaxed)).unwrap();
+            // SAFETY: none, which is the point: it is caught before the handle is touched.
+            let caught = catch_unwind(AssertUnwindSafe(|| operation(unsafe { interrupted.as_mut() })));
+            let why = *caught.unwrap_err().downcast::<&str>().unwrap();
+            assert_eq!(why, "a handle is used from within an operation of its own; expected another handle");
+            CAUGHT.fetch_add(1, Relaxed);
+        }
+    })));
+    let class = allocator.class(&PageRequest::up_to(Normal)).unwrap();
+    let local = Box::leak(Box::new(allocator.local().unwrap()));
+    INTERRUPTED.store(local, Relaxed);
+    while CAUGHT.load(Relaxed) == 0 {
+        local.alloc(NODE, &class).unwrap();
+    }
+    assert_eq!(CAUGHT.load(Relaxed), 3);
+    local.alloc(NODE, &class).unwrap();
+}

@@ -1,0 +1,139 @@
+//! Several threads at once: no page is lost, and none is held by two.
+
+use std::{
+    sync::atomic::{AtomicBool, AtomicU8, Ordering::Relaxed},
+    thread,
+};
+
+#[cfg(target_os = "linux")]
+use zonelist_core::publish::Membarrier;
+use zonelist_core::{
+    Mobility, NodeId, PageRequest,
+    ZoneKind::{Movable, Normal},
+    publish::{Barrier, FullFence, Scheme},
+};
+
+use super::setup::{Allocator, ZONES, loose, preempted, stop_world, versions};
+
+/// Operations of each thread.
+const OPERATIONS: usize = if cfg!(miri) { 400 } else { 20_000 };
+
+/// A generator of numbers that are random enough: xorshift.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, limit: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 % limit as u64) as usize
+    }
+}
+
+/// Three threads allocate and free, one of them starts over again and again; another drains and publishes.
+fn stress<S: Scheme + Send + Sync, B: Barrier>(allocator: &Allocator<S, B>) {
+    let owners: Vec<AtomicU8> = (0..12_288).map(|_| AtomicU8::new(0)).collect();
+    let done = AtomicBool::new(false);
+    thread::scope(|scope| {
+        let workers: Vec<_> = (0..3_u64)
+            .map(|number| {
+                let owners = &owners;
+                scope.spawn(move || work(allocator, owners, number))
+            })
+            .collect();
+        scope.spawn(|| {
+            let versions = versions();
+            for turn in 0.. {
+                if done.load(Relaxed) {
+                    break;
+                }
+                match turn % 3 {
+                    0 => drop(allocator.drain().unwrap()),
+                    1 => drop(allocator.published().publish(&versions[turn % versions.len()])),
+                    _ => allocator
+                        .without_caches(ZONES[turn % 4].0, || {
+                            assert_eq!(allocator.stats(ZONES[turn % 4].0).unwrap().cached, 0)
+                        })
+                        .unwrap(),
+                }
+                thread::yield_now();
+            }
+        });
+        let outcomes: Vec<_> = workers.into_iter().map(thread::ScopedJoinHandle::join).collect();
+        done.store(true, Relaxed);
+        outcomes.into_iter().for_each(|outcome| outcome.unwrap());
+    });
+    allocator.drain().unwrap();
+    for (id, _) in ZONES {
+        let stats = allocator.stats(id).unwrap();
+        assert_eq!((stats.free, stats.cached, stats.strays), (stats.managed, 0, 0), "{id}");
+    }
+}
+
+fn work<S: Scheme, B: Barrier>(allocator: &Allocator<S, B>, owners: &[AtomicU8], number: u64) {
+    let request = |order, mobility, highest| {
+        allocator.class(&PageRequest::up_to(highest).order(order).mobility(mobility)).unwrap()
+    };
+    let classes = [
+        request(0, Mobility::Movable, Movable),
+        request(0, Mobility::Unmovable, Normal),
+        request(1, Mobility::Movable, Movable),
+        request(3, Mobility::Unmovable, Normal),
+        request(6, Mobility::Movable, Normal),
+        request(9, Mobility::Movable, Movable),
+    ];
+    let mut random = Random(number + 77);
+    let (mut local, mut live) = (allocator.local().unwrap(), Vec::new());
+    for operation in 0..OPERATIONS {
+        let grow = random.below(100) < if operation % 4000 < 2500 { 60 } else { 30 };
+        if grow {
+            let class = &classes[random.below(9) % 7 % classes.len()];
+            if let Ok(page) = local.alloc(NodeId::new(random.below(2) as u16).unwrap(), class) {
+                for owner in &owners[page.pfn() as usize..][..1 << page.order()] {
+                    assert_eq!(owner.swap(number as u8 + 1, Relaxed), 0, "{page:?} has an owner");
+                }
+                live.push(page);
+            }
+        } else if !live.is_empty() {
+            let page = live.swap_remove(random.below(live.len()));
+            for owner in &owners[page.pfn() as usize..][..1 << page.order()] {
+                assert_eq!(owner.swap(0, Relaxed), number as u8 + 1, "{page:?} has another owner");
+            }
+            local.free(page).unwrap();
+        }
+        if number == 0 && operation % 1000 == 999 {
+            local = {
+                drop(local);
+                allocator.local().unwrap()
+            };
+        }
+    }
+    for page in live {
+        owners[page.pfn() as usize..][..1 << page.order()].iter().for_each(|owner| owner.store(0, Relaxed));
+        local.free(page).unwrap();
+    }
+}
+
+#[test]
+fn under_stop_world() {
+    stress(&stop_world::<FullFence>());
+}
+
+#[test]
+fn where_readers_sit_nowhere() {
+    stress(&loose::<FullFence>());
+}
+
+#[test]
+fn where_they_leave_their_seats() {
+    stress(&preempted::<FullFence>());
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn with_a_barrier_that_costs_readers_nothing() {
+    if Membarrier::prepare() {
+        stress(&stop_world::<Membarrier>());
+        stress(&loose::<Membarrier>());
+    }
+}

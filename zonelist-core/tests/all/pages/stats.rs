@@ -1,0 +1,123 @@
+//! What the allocator says of itself, and what it refuses.
+
+use zonelist_core::{
+    Capacity, FreeError, Mobility, NodeId, Page, PageAllocator, PageCache, PageRequest, SetupError, Slots, StopWorld,
+    Zone,
+    ZoneKind::{Dma, Dma32, Normal},
+    publish::{FullFence, Published, ReaderError},
+};
+
+use super::setup::{SEATS, loose, stop_world, zone_id, zones};
+
+#[test]
+fn tables_are_in_the_layout_of_linux() {
+    let allocator = loose::<FullFence>();
+    let (node, class) = (NodeId::new(1).unwrap(), allocator.class(&PageRequest::up_to(Normal)).unwrap());
+    let mut local = allocator.local().unwrap();
+    let pages: Vec<Page> = (0..5).map(|_| local.alloc(node, &class).unwrap()).collect();
+    let table = allocator.buddyinfo().to_string();
+    let lines: Vec<&str> = table.lines().collect();
+    assert_eq!(
+        lines[1],
+        "Node 0, zone   Normal      0      0      0      0      0      0      0      0      0      0      4 "
+    );
+    assert_eq!(
+        lines[2],
+        "Node 1, zone   Normal      0      0      0      0      1      1      1      1      1      1      1 "
+    );
+    let stats = allocator.stats(zone_id(1, Normal)).unwrap();
+    assert_eq!((stats.free, stats.cached, stats.hits, stats.misses), (2032, 11, 4, 1));
+    let table = allocator.zoneinfo().to_string();
+    let third = table.split("Node").nth(3).unwrap();
+    let expected = " 1, zone   Normal\n  pages free     2032\n        min      40\n        low      50\n        high     60\n        \
+                    spanned  2048\n        managed  2048\n        protection: (0, 0, 0, 0, 0, 0)\n      cached       11\n      \
+                    hits         4\n      misses       1\n      fallbacks    0\n      failures     0\n      strays       0\n  \
+                    start_pfn:           8192\n";
+    assert_eq!(third, expected);
+    local.free_many(pages).unwrap();
+}
+
+#[test]
+fn hits_are_counted_beyond_sixteen_bits() {
+    let allocator = loose::<FullFence>();
+    let (node, class) = (NodeId::new(1).unwrap(), allocator.class(&PageRequest::up_to(Normal)).unwrap());
+    let mut local = allocator.local().unwrap();
+    let mut page = local.alloc(node, &class).unwrap();
+    for _ in 0..70_000 {
+        local.free(page).unwrap();
+        page = local.alloc(node, &class).unwrap();
+    }
+    local.free(page).unwrap();
+    let stats = allocator.stats(zone_id(1, Normal)).unwrap();
+    assert_eq!((stats.hits, stats.misses), (70_000, 1));
+}
+
+#[test]
+fn a_page_that_was_not_handed_out() {
+    let allocator = loose::<FullFence>();
+    let mut local = allocator.local().unwrap();
+    let (node, class) = (NodeId::new(0).unwrap(), allocator.class(&PageRequest::up_to(Normal).order(2)).unwrap());
+    let page = local.alloc(node, &class).unwrap();
+    assert_eq!(allocator.page(page.pfn(), 2, Mobility::Unmovable), Some(page));
+    assert_eq!(allocator.page(50_000, 0, Mobility::Unmovable), None);
+    assert_eq!(allocator.page(page.pfn(), 11, Mobility::Unmovable), None);
+    let of_no_zone = Page::from_word(page.word() | 0xff << 44).unwrap();
+    assert_eq!(local.free(of_no_zone), Err(FreeError::NoSuchZone));
+    assert!(allocator.zone_of(of_no_zone).is_none());
+    let elsewhere = Page::from_word(page.word() + (1 << 20)).unwrap();
+    assert_eq!(local.free(elsewhere), Err(FreeError::NoSuchFrame));
+    let order = Page::from_word(page.word() & !(0xf << 58) | 5 << 58).unwrap();
+    assert!(local.free(order).is_err(), "order 5 is in no cache");
+    local.free(page).unwrap();
+    let twice = local.free(page);
+    assert_eq!(twice, if cfg!(feature = "checked") { Err(FreeError::NeverHandedOut) } else { Ok(()) });
+    allocator.drain().unwrap();
+    let stats = allocator.stats(zone_id(0, Normal)).unwrap();
+    assert_eq!((stats.strays, stats.free), (usize::from(twice.is_ok()), stats.managed));
+}
+
+#[test]
+fn an_allocator_that_cannot_be() {
+    let published = || Published::<_, FullFence, 1>::new(StopWorld::new(Slots::boxed(Capacity::new(1, 1).unwrap())));
+    let twice = || {
+        let mut zones = zones();
+        zones.extend(self::zones().drain(..1));
+        zones
+    };
+    let error = PageAllocator::boxed(published(), twice()).err();
+    assert_eq!(error, Some(SetupError::DuplicateZone { zone: zone_id(0, Dma32) }));
+    let zones: &'static [Zone<'static>] = zones().leak();
+    let made = |entries, caches: usize| {
+        let caches: Vec<PageCache> = (0..caches).map(|_| PageCache::new()).collect();
+        PageAllocator::new(published(), zones, vec![0; entries].leak(), caches.leak())
+    };
+    assert_eq!(made(1, 4).err(), Some(SetupError::Index { entries: 1, needed: 2 }));
+    assert_eq!(made(16, 3).err(), Some(SetupError::Caches { caches: 3, needed: 4 }));
+    assert_eq!(PageAllocator::boxed(published(), Vec::<Zone<'_>>::new()).err(), Some(SetupError::NoZone));
+    let in_given_memory = made(16, 4).unwrap();
+    let mut local = in_given_memory.local().unwrap();
+    let class = in_given_memory.class(&PageRequest::up_to(Normal)).unwrap();
+    assert!(local.alloc(NodeId::new(0).unwrap(), &class).is_err(), "nothing is published yet");
+    assert_eq!((local.failure().zones(), local.failure().to_string()), (0, "0 zones asked".into()));
+    let page = in_given_memory.page(zones[1].alloc(0, Mobility::Movable).unwrap(), 0, Mobility::Movable).unwrap();
+    local.free(page).unwrap();
+    assert_eq!(in_given_memory.drain(), Ok(1));
+    let allocator = loose::<FullFence>();
+    assert!(allocator.class(&PageRequest::up_to(Normal).order(11)).is_err());
+    assert!(allocator.zone(zone_id(0, Dma)).is_none() && allocator.stats(zone_id(7, Normal)).is_none());
+    let unknown = zone_id(7, Normal);
+    assert_eq!((allocator.drain_zone(unknown), allocator.without_caches(unknown, || 5)), (Ok(0), Ok(5)));
+}
+
+#[test]
+fn there_are_as_many_handles_as_seats() {
+    fn all<S: zonelist_core::publish::Scheme>(allocator: &super::Allocator<S, FullFence>) {
+        for _ in 0..3 {
+            let handles: Vec<_> = (0..SEATS).map(|_| allocator.local().unwrap()).collect();
+            assert_eq!(allocator.local().map(drop), Err(ReaderError::NoSeat { seats: SEATS }));
+            drop(handles);
+        }
+    }
+    all(&loose());
+    all(&stop_world());
+}

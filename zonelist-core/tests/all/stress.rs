@@ -1,0 +1,114 @@
+//! The baseline under load on real threads, and what the load says of schemes that are broken.
+
+#[cfg(target_os = "linux")]
+use zonelist_core::publish::Membarrier;
+use zonelist_core::{
+    Capacity, Slot, Slots, StopWorld, StopWorldPreempted,
+    conformance::{Load, Sample, Stress, StressError, Tally, stressed},
+    publish::{Barrier, FullFence, PublishError, Published, ReaderError, Scheme},
+};
+
+use super::support::{Detected, Puppet, Racy, Snapshot};
+
+fn stop_world<B: Barrier>() -> Published<StopWorld<Box<[Slot]>>, B, 2> {
+    Published::new(StopWorld::new(Slots::boxed(Sample::CAPACITY)))
+}
+
+/// So many bursts of one reader's ten walks and one publisher.
+fn burst<S: Scheme>(scheme: S, bursts: usize) -> Tally {
+    let Sample { versions, requests } = Sample::default();
+    let published: Published<S, FullFence, 1> = Published::new(scheme);
+    let load = Load { readers: 1, publishers: 1, walks: 10, versions: &versions, requests: &requests };
+    let mut stress = Stress::new(&published, load).unwrap();
+    while stress.publishes() < bursts as u64 {
+        stress.burst().unwrap();
+    }
+    stress.tally()
+}
+
+#[test]
+fn stop_world_keeps_its_guarantee_under_load() {
+    assert_eq!(stressed(&stop_world::<FullFence>(), 1).violations, 0);
+    assert_eq!(stressed(&stop_world::<FullFence>(), 2).violations, 0);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn stop_world_keeps_its_guarantee_by_membarrier() {
+    if Membarrier::prepare() {
+        assert_eq!(stressed(&stop_world::<Membarrier>(), 1).violations, 0);
+    } else {
+        println!("skipped: this system has no membarrier");
+    }
+}
+
+#[test]
+fn stop_world_preempted_keeps_its_guarantee_under_load() {
+    let scheme = StopWorldPreempted::new(Slots::boxed(Sample::CAPACITY));
+    assert_eq!(stressed(&Published::<_, FullFence, 2>::new(scheme), 1).violations, 0);
+}
+
+#[test]
+fn a_scheme_that_keeps_to_its_guarantee_is_cleared() {
+    assert_eq!(burst(Puppet::<Snapshot>::new(), 100).violations, 0);
+}
+
+#[test]
+fn a_scheme_that_goes_on_showing_an_old_version_is_caught() {
+    let stale = burst(Puppet::<Snapshot> { forgets: true, ..Puppet::new() }, 100);
+    assert_eq!((stale.torn, stale.violations), (stale.walks, stale.walks), "all that is ever seen is V0");
+}
+
+#[test]
+fn a_scheme_that_tells_a_torn_walk_is_cleared() {
+    let forgetful = |torn| burst(Puppet::<Detected> { forgets: true, torn, ..Puppet::new() }, 100);
+    let told = forgetful(usize::MAX);
+    assert_eq!((told.torn, told.reported, told.violations), (told.walks, told.walks, 0));
+    let untold = forgetful(0);
+    assert_eq!((untold.torn, untold.reported, untold.violations), (untold.walks, 0, untold.walks));
+}
+
+#[test]
+fn a_walk_that_does_not_end_is_caught_under_every_guarantee() {
+    let endless = burst(Puppet::<Racy> { endless: true, ..Puppet::new() }, 10);
+    assert!(endless.violations > 0 && endless.repeated > 0 && endless.phantom == 0, "{endless}");
+}
+
+#[test]
+#[should_panic(expected = "the puppet's string tore")]
+fn a_panic_in_a_publish_ends_the_burst() {
+    burst(
+        Puppet::<Snapshot>::on_publish(|writer| {
+            if writer.version().number() > 5 { panic!("the puppet's string tore") } else { Ok(()) }
+        }),
+        10,
+    );
+}
+
+#[test]
+fn a_burst_says_why_it_came_to_nothing() {
+    let Sample { versions, requests } = Sample::default();
+    let load = Load { readers: 2, publishers: 1, walks: 10, versions: &versions, requests: &requests };
+
+    let published = stop_world::<FullFence>();
+    for idle in [Load { versions: &[], ..load }, Load { requests: &[], ..load }] {
+        assert!(matches!(Stress::new(&published, idle), Err(StressError::Idle)));
+    }
+    let small: Published<_, FullFence, 2> = Published::new(StopWorld::new(Slots::boxed(Capacity::new(3, 3).unwrap())));
+    assert!(matches!(Stress::new(&small, load), Err(StressError::Publish(PublishError::Capacity(_)))));
+
+    let seats = [published.reader().unwrap(), published.reader().unwrap()];
+    let mut stress = Stress::new(&published, load).unwrap();
+    assert_eq!(stress.burst(), Err(StressError::Reader(ReaderError::NoSeat { seats: 2 })));
+    drop(seats);
+
+    let mut stress = Stress::new(&published, load).unwrap();
+    published.publish(&versions[1]).unwrap();
+    let error = loop {
+        match stress.burst() {
+            Ok(()) => assert_eq!(stress.publishes(), 0, "a publish of somebody else's is noticed by the next one"),
+            Err(error) => break error,
+        }
+    };
+    assert!(matches!(error, StressError::History(_)), "{error}");
+}

@@ -1,0 +1,122 @@
+//! Which frames a zone manages, to the frame: what it has already is not taken again, and what it never had is not freed.
+
+use zonelist_core::{Against, FreeError, LeaveError, MAX_ORDER, Mobility, RangeError, Spin, Zone, ZoneKind};
+
+use super::{naive::empty, refusals::ID};
+
+#[test]
+fn a_frame_that_the_zone_has_is_not_added_again() {
+    let zone = Zone::boxed(ID, 0..1024, MAX_ORDER, Spin::new()).unwrap();
+    zone.add(0..256).unwrap();
+    let taken = zone.alloc(0, Mobility::Movable).unwrap();
+    // In use, free, and the edge of either with frames that are new.
+    for range in [taken..taken + 1, 255..256, 255..257, 0..1024] {
+        assert_eq!(zone.add(range.clone()), Err(RangeError::Managed { pfn: range.start }), "{range:?}");
+    }
+    zone.add(256..300).unwrap();
+    let mut all = vec![taken];
+    all.extend(std::iter::repeat_with(|| zone.alloc(0, Mobility::Movable)).map_while(|pfn| pfn));
+    let handed_out = all.len();
+    all.sort_unstable();
+    all.dedup();
+    assert_eq!((handed_out, all.len(), zone.managed()), (300, 300, 300));
+}
+
+#[test]
+fn a_frame_in_a_hole_is_freed_by_no_call() {
+    let zone = empty(MAX_ORDER);
+    zone.add(4096..5000).unwrap();
+    zone.withdraw(4200..4210).unwrap();
+    let pages: Vec<u64> = std::iter::repeat_with(|| zone.alloc(0, Mobility::Movable)).map_while(|pfn| pfn).collect();
+    for hole in [4200, 4209, 5000, 5100] {
+        let expected = if cfg!(feature = "checked") { FreeError::NeverHandedOut } else { FreeError::NoSuchFrame };
+        assert_eq!(zone.free(hole, 0), Err(expected), "frame {hole}");
+        assert_eq!(zone.free_singles(&[hole]), Err(expected), "frame {hole}");
+        assert_eq!(zone.free_run(hole..hole + 1), Err(expected), "frame {hole}");
+        assert!(!zone.manages(hole));
+    }
+    assert!(zone.free(4208, 3).is_err() && zone.free_run(4190..4201).is_err(), "frames of a hole are among them");
+    assert_eq!(zone.free_pages(), 0);
+    zone.free_singles(&pages).unwrap();
+    assert_eq!((zone.free_pages(), zone.managed()), (894, 894));
+}
+
+/// The least memory has room for one pageblock in pieces, each eight words more for another.
+#[test]
+fn pieces_that_can_t_be_noted_in_given_memory_are_refused() {
+    let least = Zone::<Spin>::words(0, 4096);
+    for more in [0, 1, 3] {
+        let mut words = vec![0; least + 8 * more];
+        let zone = Zone::new(ID, 0..4096, MAX_ORDER, &mut words, Spin::new()).unwrap();
+        zone.add(0..4096).unwrap();
+        // One run less is no piece more than the word of a pageblock can tell.
+        (0..8).for_each(|block| zone.withdraw(block * 512 + 100..block * 512 + 110).unwrap());
+        let scattered: Vec<u64> =
+            (0..8).filter(|block| zone.withdraw(block * 512 + 200..block * 512 + 201).is_ok()).collect();
+        // As the memory happens to be aligned, seven words may be left over.
+        assert!((1 + more..=2 + more).contains(&scattered.len()), "{scattered:?}");
+        let full = scattered.len() as u64;
+        let refused = RangeError::Scattered { pfn: full * 512 };
+        assert_eq!(zone.withdraw(full * 512 + 200..full * 512 + 201), Err(refused));
+        assert_eq!(zone.managed(), 4096 - 80 - scattered.len(), "nothing has changed");
+        assert_eq!(zone.free_pages(), zone.managed());
+        assert_eq!(zone.add(full * 512 + 104..full * 512 + 105), Err(refused), "three pieces either way");
+        // Once a pageblock is whole again, another can be in pieces.
+        zone.add(200..201).unwrap();
+        zone.withdraw(full * 512 + 200..full * 512 + 201).unwrap();
+        (0..4096).for_each(|pfn| {
+            let (block, at) = (pfn / 512, pfn % 512);
+            let hole = (100..110).contains(&at) || at == 200 && (1..=full).contains(&block);
+            assert_eq!(zone.manages(pfn), !hole, "frame {pfn}");
+        });
+    }
+}
+
+#[test]
+fn a_start_that_scatters_what_is_managed_needs_memory_for_that() {
+    // Every other frame stays free, and half of the rest are given up.
+    let counts = [2048, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+    let mut words = vec![0; Zone::<Spin>::words(0, 4096)];
+    let given = Zone::new(ID, 0..4096, MAX_ORDER, &mut words, Spin::new()).unwrap();
+    given.add(0..4096).unwrap();
+    let refused = given.leave(counts, 3072).unwrap_err();
+    assert!(matches!(refused, LeaveError::Metadata(RangeError::Scattered { .. })), "{refused}");
+    assert_eq!((given.free_pages(), given.managed()), (4096, 4096));
+
+    let boxed = Zone::boxed(ID, 0..4096, MAX_ORDER, Spin::new()).unwrap();
+    boxed.add(0..4096).unwrap();
+    boxed.leave(counts, 3072).unwrap();
+    assert_eq!((boxed.free_pages(), boxed.managed()), (2048, 3072));
+    assert_eq!((0..4096).filter(|&pfn| boxed.manages(pfn)).count(), 3072);
+}
+
+#[test]
+fn no_order_or_range_is_too_large_to_ask_for() {
+    let zone = empty(MAX_ORDER);
+    zone.add(4096..5000).unwrap();
+    for order in MAX_ORDER + 1..=u8::MAX {
+        assert_eq!(zone.alloc(order, Mobility::Movable), None);
+        assert_eq!(zone.free(4096, order), Err(FreeError::Order { order, max_order: MAX_ORDER }));
+        assert!(!zone.allows(order, ZoneKind::Normal, Against::Low), "more than the zone has");
+    }
+    for (start, end) in [(0, u64::MAX), (u64::MAX, 0), (u64::MAX - 1, u64::MAX), (5000, 4096)] {
+        let range = start..end;
+        assert!(zone.add(range.clone()).is_err() && zone.withdraw(range.clone()).is_err());
+        assert!(zone.isolate(range.clone()).is_err() && zone.rejoin(range.clone()).is_err());
+        assert!(zone.free_run(range.clone()).is_err() && zone.first_in_use(range.clone()).is_err());
+        assert!(zone.set_mobility(range, Mobility::Movable).is_err());
+    }
+    assert_eq!((zone.pageblock(u64::MAX), zone.manages(u64::MAX)), (None, false));
+    for frames in [0, 1, 904, 905, usize::MAX] {
+        for align in (0..64).map(|bit| 1 << bit).chain([0, 3, u64::MAX]) {
+            let run = zone.alloc_run(frames, align);
+            let fits = [1, 904].contains(&frames) && align.is_power_of_two() && align <= 4096;
+            assert_eq!(run.is_some(), fits, "{frames} frames at {align}");
+            run.into_iter().for_each(|pfn| zone.free_run(pfn..pfn + frames as u64).unwrap());
+        }
+    }
+    let counts = [usize::MAX; 11];
+    assert!(zone.leave(counts, 904).is_err() && zone.leave([0; 11], usize::MAX).is_err());
+    assert_eq!(Zone::<Spin>::words(0, u64::MAX), 0, "no zone has such a span");
+    assert_eq!(Zone::<Spin>::words(u64::MAX - 1, u64::MAX), 0);
+}

@@ -1,0 +1,111 @@
+//! A zone's frames, against a plain list of every frame.
+
+mod managed;
+mod marks;
+mod naive;
+mod placing;
+mod refusals;
+
+use std::collections::BTreeSet;
+
+use naive::{Pair, SPAN, empty};
+use proptest::prelude::*;
+use zonelist_core::Mobility;
+
+#[derive(Clone, Debug)]
+enum Step {
+    Alloc(u8, Mobility),
+    Free(usize),
+    AllocSingles(usize, Mobility),
+    FreeSingles(usize, usize),
+    Run(u64, u64, bool),
+    Add(u64, u64),
+    Withdraw(u64, u64),
+    Toggle(u64),
+    FreeWrongly(u64, u8),
+}
+
+fn mobility() -> impl Strategy<Value = Mobility> {
+    prop::sample::select(&Mobility::ALL)
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let order = prop_oneof![3 => 0_u8..4, 1 => 4_u8..=11];
+    prop_oneof![
+        8 => (order.clone(), mobility()).prop_map(|(order, mobility)| Step::Alloc(order, mobility)),
+        6 => any::<usize>().prop_map(Step::Free),
+        4 => (1_usize..700, mobility()).prop_map(|(count, mobility)| Step::AllocSingles(count, mobility)),
+        4 => (any::<usize>(), 1_usize..300).prop_map(|(at, count)| Step::FreeSingles(at % 1000, count)),
+        1 => (1_u64..1500, 0_u32..12, any::<bool>()).prop_map(|(frames, align, back)| Step::Run(frames, 1 << align, back)),
+        1 => (SPAN, 1_u64..900).prop_map(|(start, len)| Step::Add(start, len)),
+        1 => (SPAN, 1_u64..40).prop_map(|(start, len)| Step::Withdraw(start, len)),
+        1 => (SPAN.start / 512..=(SPAN.end - 1) / 512).prop_map(Step::Toggle),
+        2 => (SPAN.start - 200..SPAN.end + 200, order).prop_map(|(pfn, order)| Step::FreeWrongly(pfn, order)),
+    ]
+}
+
+/// A zone with a hole, all of it free but for that.
+fn with_hole(max_order: u8) -> Pair {
+    let mut pair = Pair::new(empty(max_order));
+    pair.add(SPAN.start..4300);
+    pair.add(4700..SPAN.end);
+    pair
+}
+
+fn run(max_order: u8, steps: &[Step]) {
+    let mut pair = with_hole(max_order);
+    for step in steps {
+        match *step {
+            Step::Alloc(order, mobility) if order <= max_order => pair.alloc(order, mobility),
+            Step::Alloc(order, mobility) => assert_eq!(pair.zone.alloc(order, mobility), None),
+            Step::Free(at) => pair.free(at),
+            Step::AllocSingles(count, mobility) => pair.alloc_singles(count, mobility),
+            Step::FreeSingles(at, count) => pair.free_singles(at, count),
+            Step::Run(frames, align, back) => pair.run(frames, align, back),
+            Step::Add(start, len) => pair.add(start..(start + len).min(SPAN.end)),
+            Step::Withdraw(start, len) => pair.withdraw(start..(start + len).min(SPAN.end)),
+            Step::Toggle(block) => pair.toggle(block),
+            Step::FreeWrongly(pfn, order) => pair.free_wrongly(pfn, order),
+        }
+        pair.agree();
+    }
+    pair.settle();
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(crate::cases(1000, 10)))]
+
+    #[test]
+    fn no_frame_is_lost_or_handed_out_twice(steps in prop::collection::vec(step(), 1..50)) {
+        run(10, &steps);
+    }
+
+    #[test]
+    fn nor_where_blocks_are_short(max_order in 0_u8..10, steps in prop::collection::vec(step(), 1..25)) {
+        run(max_order, &steps);
+    }
+}
+
+#[test]
+fn movable_pages_leave_whole_pageblocks_behind() {
+    let pair = with_hole(10);
+    let alloc = |mobility| pair.zone.alloc(0, mobility).unwrap();
+    let mixed: Vec<(u64, u64)> = (0..400).map(|_| (alloc(Mobility::Movable), alloc(Mobility::Unmovable))).collect();
+    let blocks: BTreeSet<u64> = mixed.iter().map(|pages| pages.1 / 512).collect();
+    assert_eq!(blocks.len(), 1, "400 pages that do not move fit into one pageblock");
+    assert!(mixed.iter().all(|pages| !blocks.contains(&(pages.0 / 512))), "and no other page is there");
+}
+
+#[test]
+fn what_is_isolated_is_out_of_reach() {
+    let pair = with_hole(10);
+    let (block, free) = (5120..5632, pair.zone.free_pages());
+    pair.zone.isolate(block.clone()).unwrap();
+    assert_eq!(pair.zone.free_pages(), free - 512);
+    let mut pfns = vec![0; free];
+    assert_eq!(pair.zone.alloc_singles(Mobility::Movable, &mut pfns), free - 512);
+    assert!(pfns[..free - 512].iter().all(|pfn| !block.contains(pfn)));
+    assert_eq!(pair.zone.alloc_run(1, 1), None);
+    pair.zone.rejoin(block.clone()).unwrap();
+    assert_eq!(pair.zone.alloc(9, Mobility::Movable), Some(5120));
+}

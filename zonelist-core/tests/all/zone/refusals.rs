@@ -1,0 +1,82 @@
+//! What is wrong is refused, with the reason.
+
+use zonelist_core::{FreeError, Mobility, NodeId, RangeError, Spin, Zone, ZoneError, ZoneId, ZoneKind};
+
+use super::naive::{Pair, SPAN, empty};
+
+pub(crate) const ID: ZoneId = ZoneId::new(NodeId::new(0).unwrap(), ZoneKind::Normal);
+
+#[test]
+fn a_zone_that_cannot_be() {
+    let made = |span: std::ops::Range<u64>, max_order, words: usize| {
+        Zone::new(ID, span, max_order, &mut vec![0; words], Spin::new()).map(drop)
+    };
+    assert_eq!(made(5..5, 10, 0), Err(ZoneError::Span { start: 5, end: 5 }));
+    assert_eq!(made(0..(1 << 44) + 1, 10, 0), Err(ZoneError::Span { start: 0, end: (1 << 44) + 1 }));
+    assert_eq!(made(0..1, 11, 1000), Err(ZoneError::Order { max_order: 11 }));
+    let needed = Zone::<Spin>::words(SPAN.start, SPAN.end);
+    assert_eq!(made(SPAN, 10, needed), Ok(()));
+    assert!(matches!(made(SPAN, 10, needed - 8), Err(ZoneError::Memory { .. })));
+    assert_eq!(Zone::<Spin>::words(9, 9), 0);
+}
+
+#[test]
+fn metadata_is_small() {
+    for frames in [1_u64, 512, 4096, 1 << 18, 1 << 21, 1 << 28, 1 << 31] {
+        let bytes = Zone::<Spin>::words(0, frames) as u64 * 8;
+        let least = if cfg!(feature = "checked") { 0.65 } else { 0.15 };
+        assert!(bytes as f64 <= least * frames.next_multiple_of(512) as f64 + 600.0, "{bytes} for {frames}");
+    }
+}
+
+#[test]
+fn a_block_that_was_not_handed_out() {
+    let mut pair = Pair::new(empty(10));
+    pair.add(4096..5000);
+    let zone = &pair.zone;
+    let page = zone.alloc(2, Mobility::Movable).unwrap();
+    let other = zone.alloc(0, Mobility::Unmovable).unwrap();
+    let wrong = |pfn, order| zone.free(pfn, order).unwrap_err();
+    assert_eq!(wrong(page, 11), FreeError::Order { order: 11, max_order: 10 });
+    assert_eq!(wrong(SPAN.end, 0), FreeError::NoSuchFrame);
+    assert_eq!(
+        wrong(3500, 0),
+        if cfg!(feature = "checked") { FreeError::NeverHandedOut } else { FreeError::NoSuchFrame }
+    );
+    if cfg!(feature = "checked") {
+        assert_eq!(wrong(page, 1), FreeError::WrongOrder { order: 2 });
+        assert_eq!(wrong(page + 1, 0), FreeError::NeverHandedOut);
+        assert_eq!(wrong(5001, 0), FreeError::NeverHandedOut);
+    } else {
+        assert_eq!(wrong(page + 1, 1), FreeError::Misaligned);
+        assert_eq!(wrong(page, 3), FreeError::AlreadyFree);
+    }
+    zone.free(page, 2).unwrap();
+    assert!(matches!(wrong(page, 2), FreeError::AlreadyFree | FreeError::NeverHandedOut));
+    assert!(zone.free_singles(&[page, other]).is_err(), "the first is free already");
+    assert_eq!(zone.free_pages(), 904, "the second is free all the same");
+    assert!(zone.free_run(4096..4097).is_err() && zone.free_run(4096..4096).is_err());
+    assert!(zone.free_run(3500..3600).is_err() && zone.free_run(4000..9000).is_err());
+    assert_eq!(zone.alloc_run(0, 1), None);
+    assert_eq!(zone.alloc_run(1, 3), None, "an alignment is a power of two");
+}
+
+#[test]
+fn a_range_that_is_not_the_zones() {
+    let mut pair = Pair::new(empty(10));
+    pair.add(4096..5120);
+    let zone = &pair.zone;
+    assert_eq!(zone.add(4000..4097), Err(RangeError::Managed { pfn: 4096 }));
+    assert_eq!(zone.add(0..10), Err(RangeError::Outside { start: 0, end: 10 }));
+    assert_eq!(zone.add(4096..4096), Err(RangeError::Outside { start: 4096, end: 4096 }));
+    assert_eq!(zone.withdraw(4096..5121), Err(RangeError::NotFree { pfn: 5120 }));
+    assert_eq!(zone.isolate(4096..4097), Err(RangeError::Unaligned { start: 4096, end: 4097 }));
+    zone.isolate(4608..5120).unwrap();
+    assert_eq!(zone.isolate(4096..5120), Err(RangeError::Isolation { pfn: 4608, isolated: true }));
+    assert_eq!(zone.rejoin(4096..4608), Err(RangeError::Isolation { pfn: 4096, isolated: false }));
+    assert_eq!(zone.set_mobility(1..2, Mobility::Movable), Err(RangeError::Outside { start: 1, end: 2 }));
+    zone.withdraw(4608..5120).unwrap();
+    assert_eq!((zone.managed(), zone.free_pages()), (512, 512), "what is isolated can be withdrawn");
+    let message = zone.isolate(4608..5120).unwrap_err().to_string();
+    assert_eq!(message, "the pageblock of frame 4608 is isolated already; expected the opposite");
+}

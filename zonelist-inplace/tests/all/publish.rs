@@ -1,0 +1,200 @@
+//! What the in-place schemes owe their users beside consistency.
+
+use zonelist_core::{
+    Capacity, Lists, NodeId, NodeSet, Orders, Place, Request, Row, Scope, Slot, Slots, ZoneId, ZoneKind, Zonelists,
+    Zoneref,
+    conformance::{Sample, Unreliable, basics},
+    publish::{FullFence, PublishError, Published, Walk},
+};
+use zonelist_inplace::{InPlace, Presence};
+
+fn in_place(capacity: Capacity) -> Published<InPlace<Box<[Slot]>>, FullFence, 1> {
+    Published::new(InPlace::new(Slots::boxed(capacity)))
+}
+
+#[test]
+fn readers_in_place_see_what_is_published() {
+    basics::shows_what_is_published(&in_place(Sample::CAPACITY));
+}
+
+#[test]
+fn concurrent_publishers_in_place_lose_no_version() {
+    basics::concurrent_publishers_lose_no_version(&in_place(Sample::CAPACITY));
+}
+
+#[test]
+fn what_does_not_fit_in_place_is_not_published() {
+    basics::what_does_not_fit_is_not_published(&in_place(Capacity::new(3, 3).unwrap()));
+}
+
+#[test]
+fn in_place_schemes_have_no_use_for_the_barrier_pair_nor_for_what_readers_leak() {
+    let in_place: Published<_, Unreliable, 1> =
+        Published::new(InPlace::new(Slots::<Box<[Slot]>>::boxed(Sample::CAPACITY)));
+    assert_eq!(basics::a_failed_barrier_is_reported(&in_place), 0);
+    let presence: Published<_, Unreliable, 1> =
+        Published::new(Presence::new(Orders::<Box<[Slot]>>::boxed(Sample::CAPACITY)));
+    assert_eq!(basics::a_failed_barrier_is_reported(&presence), 0);
+    basics::a_leaked_guard_goes_with_its_reader(&in_place);
+    basics::a_leaked_guard_goes_with_its_reader(&presence);
+}
+
+#[test]
+fn a_cursor_in_place_goes_on_from_where_it_stood() {
+    basics::a_cursor_goes_on_from_where_it_stood(&in_place(Sample::CAPACITY));
+}
+
+#[test]
+fn short_lived_readers_in_place_need_no_seat() {
+    basics::short_lived_readers_find_their_seats(&in_place(Sample::CAPACITY));
+    let published = in_place(Sample::CAPACITY);
+    let readers: Vec<_> = (0..10).map(|_| published.reader().unwrap()).collect();
+    assert_eq!(readers.len(), 10, "of one seat");
+}
+
+#[test]
+fn in_place_can_be_a_static() {
+    static PUBLISHED: Published<InPlace<[Slot; Sample::CAPACITY.words()]>, FullFence, 1> =
+        Published::new(InPlace::new(Slots::in_array(Sample::CAPACITY).unwrap()));
+    basics::shows_what_is_published(&PUBLISHED);
+}
+
+#[test]
+fn a_walk_across_a_publish_goes_on_in_the_new_version_and_does_not_know() {
+    let (Sample { versions, requests }, published) = (Sample::default(), in_place(Sample::CAPACITY));
+    let (node, request) = requests[0];
+    published.publish(&versions[0]).unwrap();
+    let filter = published.filter(&request);
+    let mut reader = published.reader().unwrap();
+    let guard = reader.enter();
+    let mut walk = guard.walk(node, &filter);
+    assert!(walk.next().is_some());
+    published.publish(&versions[1]).unwrap();
+    let list = versions[1].lists().of(node, request.scope);
+    assert!(walk.by_ref().eq(list[1..].iter().copied()), "its first zone has moved into the slot that was passed");
+    assert!(!walk.must_retry());
+}
+
+fn presence(capacity: Capacity) -> Published<Presence<Box<[Slot]>>, FullFence, 1> {
+    Published::new(Presence::new(Orders::boxed(capacity)))
+}
+
+/// More zones than there are bits.
+const WIDE: Capacity = Capacity::new(3, Place::BITS + 1).unwrap();
+
+#[test]
+fn readers_of_presence_see_what_is_published() {
+    basics::shows_what_is_published(&presence(Sample::CAPACITY));
+    basics::shows_what_is_published(&presence(WIDE));
+}
+
+#[test]
+fn concurrent_publishers_through_presence_lose_no_version() {
+    basics::concurrent_publishers_lose_no_version(&presence(Sample::CAPACITY));
+}
+
+#[test]
+fn what_does_not_fit_presence_is_not_published() {
+    basics::what_does_not_fit_is_not_published(&presence(Capacity::new(3, 3).unwrap()));
+}
+
+#[test]
+fn a_cursor_over_presence_goes_on_from_where_it_stood() {
+    basics::a_cursor_goes_on_from_where_it_stood(&presence(Sample::CAPACITY));
+    basics::a_cursor_goes_on_from_where_it_stood(&presence(WIDE));
+}
+
+#[test]
+fn short_lived_readers_of_presence_need_no_seat() {
+    basics::short_lived_readers_find_their_seats(&presence(Sample::CAPACITY));
+    let published = presence(Sample::CAPACITY);
+    let readers: Vec<_> = (0..10).map(|_| published.reader().unwrap()).collect();
+    assert_eq!(readers.len(), 10, "of one seat");
+}
+
+#[test]
+fn presence_can_be_a_static() {
+    static PUBLISHED: Published<Presence<[Slot; Sample::CAPACITY.order_words()]>, FullFence, 1> =
+        Published::new(Presence::new(Orders::in_array(Sample::CAPACITY).unwrap()));
+    basics::shows_what_is_published(&PUBLISHED);
+}
+
+#[test]
+fn a_walk_keeps_its_version_across_changes_of_who_is_there() {
+    let (Sample { versions, requests }, published) = (Sample::default(), presence(Sample::CAPACITY));
+    let (node, request) = requests[0];
+    published.publish(&versions[0]).unwrap();
+    let filter = published.filter(&request);
+    let mut reader = published.reader().unwrap();
+    let guard = reader.enter();
+    let mut walk = guard.walk(node, &filter);
+    assert!(walk.next().is_some());
+    let cursor = walk.clone();
+    let orders = 1000;
+    for version in versions[..2].iter().cycle().skip(1).take(orders) {
+        published.publish(version).unwrap();
+    }
+    let list = versions[0].lists().of(node, request.scope);
+    assert!(cursor.clone().eq(list[1..].iter().copied()) && !cursor.must_retry());
+    published.publish(&versions[2]).unwrap();
+    assert!(cursor.clone().eq(list[1..].iter().copied()) && !cursor.must_retry(), "one other order");
+    published.publish(&versions[1]).unwrap();
+    assert!(cursor.must_retry() && walk.must_retry(), "and its own table is written again");
+    assert!(!guard.walk(node, &filter).must_retry(), "the next walk is not told");
+}
+
+#[test]
+fn a_zone_leaves_all_lists_and_returns_by_one_word() {
+    let (Sample { versions, .. }, published) = (Sample::default(), presence(Sample::CAPACITY));
+    let zone = |number, kind| ZoneId::new(NodeId::new(number).unwrap(), kind);
+    let movable = zone(0, ZoneKind::Movable);
+    assert_eq!(published.set_present(movable, true), Err(PublishError::NoPlace { zone: movable }));
+    published.publish(&versions[0]).unwrap();
+    let filters = [Scope::Fallback, Scope::ThisNode]
+        .map(|scope| published.filter(&Request { scope, ..Request::up_to(ZoneKind::Device) }));
+    let mut reader = published.reader().unwrap();
+    for (present, version) in [(false, &versions[1]), (false, &versions[1]), (true, &versions[0])] {
+        published.set_present(movable, present).unwrap();
+        let guard = reader.enter();
+        for node in NodeSet::ALL.iter().take(3) {
+            for (filter, scope) in filters.iter().zip([Scope::Fallback, Scope::ThisNode]) {
+                assert!(guard.walk(node, filter).eq(version.lists().of(node, scope).iter().copied()));
+            }
+        }
+    }
+    let unknown = zone(2, ZoneKind::Movable);
+    assert_eq!(published.set_present(unknown, true), Err(PublishError::NoPlace { zone: unknown }));
+    let wide = presence(WIDE);
+    wide.publish(&versions[0]).unwrap();
+    assert_eq!(wide.set_present(movable, false), Err(PublishError::NoPlace { zone: movable }));
+}
+
+/// Lists of one node: of these zones, by number.
+fn one_node(zones: &[u16]) -> Zonelists {
+    let entry = |&zone| Zoneref::new(ZoneId::new(NodeId::new(zone / 6).unwrap(), ZoneKind::ALL[usize::from(zone) % 6]));
+    let zonerefs: Vec<Zoneref> = zones.iter().map(entry).collect();
+    let rows = [Row { start: 0, len: zonerefs.len() as u32, own: 0 }];
+    Lists::new(&zonerefs, &rows).unwrap().into()
+}
+
+#[test]
+fn zones_without_end_come_and_go() {
+    let published = presence(Capacity::new(1, 4).unwrap());
+    let [any, kernel] = [ZoneKind::Device, ZoneKind::Normal]
+        .map(|kind| (Request::up_to(kind), published.filter(&Request::up_to(kind))));
+    let confined = Request { nodes: Some(NodeSet::ALL.iter().step_by(2).collect()), ..any.0 };
+    let confined = (confined, published.filter(&confined));
+    let mut reader = published.reader().unwrap();
+    // Every zone that there can be, four at a time, and now and again the first few.
+    for start in (0..6000).step_by(3) {
+        for zones in [[start, start + 1, start + 2, start + 3], [2, 0, 1, 3], [0, 1, 2, 3]] {
+            let lists = one_node(&zones);
+            published.publish(&lists).unwrap();
+            for (request, filter) in [&any, &kernel, &confined] {
+                let list = lists.lists().of(NodeId::new(0).unwrap(), Scope::Fallback).iter().copied();
+                let expected = list.filter(|entry| request.admits(entry.zone()));
+                assert!(reader.enter().walk(NodeId::new(0).unwrap(), filter).eq(expected), "{zones:?}");
+            }
+        }
+    }
+}

@@ -1,0 +1,29 @@
+//! The in-place schemes under load, on real threads.
+
+use zonelist_core::{
+    Capacity, Orders, Place, Slots,
+    conformance::{Sample, stressed},
+    publish::{FullFence, Published},
+};
+use zonelist_inplace::{InPlace, Presence};
+
+#[test]
+fn in_place_shows_no_phantom_under_load() {
+    for publishers in [1, 2] {
+        let scheme = InPlace::new(Slots::boxed(Sample::CAPACITY));
+        let tally = stressed(&Published::<_, FullFence, 1>::new(scheme), publishers);
+        assert_eq!((tally.violations, tally.phantom), (0, 0));
+    }
+}
+
+#[test]
+fn presence_tells_every_torn_walk() {
+    // The second has more zones than bits, so that every version is a changed order.
+    for capacity in [Sample::CAPACITY, Capacity::new(3, Place::BITS + 1).unwrap()] {
+        for publishers in [1, 2] {
+            let scheme = Presence::new(Orders::boxed(capacity));
+            let tally = stressed(&Published::<_, FullFence, 1>::new(scheme), publishers);
+            assert_eq!((tally.violations, tally.unreported), (0, 0));
+        }
+    }
+}

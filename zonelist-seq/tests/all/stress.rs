@@ -1,0 +1,35 @@
+//! The sequence schemes under load, on real threads.
+
+use zonelist_core::{
+    Slots,
+    conformance::{Sample, stressed},
+    publish::{FullFence, Published},
+};
+use zonelist_seq::{SeqCopy, SeqRetry};
+
+use super::twin::Twin;
+
+#[test]
+fn seq_retry_tells_every_torn_walk() {
+    for publishers in [1, 2] {
+        let scheme = SeqRetry::new(Slots::boxed(Sample::CAPACITY));
+        let tally = stressed(&Published::<_, FullFence, 1>::new(scheme), publishers);
+        assert_eq!((tally.violations, tally.unreported), (0, 0));
+    }
+}
+
+#[test]
+fn seq_copy_shows_snapshots_under_load() {
+    for publishers in [1, 2] {
+        // Of just the size, and of one that takes much longer to copy.
+        let small = stressed(&Published::<_, FullFence, 1>::new(SeqCopy::<4>::new(3)), publishers);
+        let large = stressed(&Published::<_, FullFence, 1>::new(SeqCopy::<1024>::new(3)), publishers);
+        assert_eq!((small.violations, small.torn, large.violations, large.torn), (0, 0, 0, 0));
+    }
+}
+
+#[test]
+fn a_lock_around_each_zoneref_is_condemned() {
+    let tally = stressed(&Published::<_, FullFence, 1>::new(Twin::new(Sample::CAPACITY)), 1);
+    assert!(tally.violations > 0 && tally.violations == tally.torn, "{tally}");
+}
