@@ -253,7 +253,7 @@ const SHOWN: &[Shown] = &[
         fact: "retires",
         tests: &[
             "zonelist-epoch/tests/loom.rs: asymmetric_epoch::a_grace_period",
-            "zonelist-epoch/tests/settled.rs: asymmetric_epoch_retires_when_walks_that_began_before_have_ended",
+            "zonelist-epoch/tests/all/settled.rs: asymmetric_epoch_retires_when_walks_that_began_before_have_ended",
         ],
     },
     Shown {
@@ -261,20 +261,20 @@ const SHOWN: &[Shown] = &[
         fact: "retires",
         tests: &[
             "zonelist-epoch/tests/loom.rs: qsbr::a_grace_period",
-            "zonelist-epoch/tests/settled.rs: qsbr_retires_when_walks_that_began_before_have_ended",
+            "zonelist-epoch/tests/all/settled.rs: qsbr_retires_when_walks_that_began_before_have_ended",
         ],
     },
     Shown {
         schemes: &["AsymmetricEpoch"],
         fact: "stalled_reader",
         tests: &[
-            "zonelist-epoch/tests/settled.rs: a_stalled_walk_under_asymmetric_epoch_holds_up_the_publish_after_the_next",
+            "zonelist-epoch/tests/all/settled.rs: a_stalled_walk_under_asymmetric_epoch_holds_up_the_publish_after_the_next",
         ],
     },
     Shown {
         schemes: &["Qsbr"],
         fact: "stalled_reader",
-        tests: &["zonelist-epoch/tests/settled.rs: a_stalled_walk_under_qsbr_holds_up_the_publish_after_the_next"],
+        tests: &["zonelist-epoch/tests/all/settled.rs: a_stalled_walk_under_qsbr_holds_up_the_publish_after_the_next"],
     },
 ];
 
