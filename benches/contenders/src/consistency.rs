@@ -65,6 +65,7 @@ impl Pressure<'_> {
 
 impl Visitor for Pressure<'_> {
     type Output = Result<Consistency, PressureError>;
+    const TIMED: bool = true;
 
     fn capacity(&self) -> Capacity {
         self.toggle.capacity()

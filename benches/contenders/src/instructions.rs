@@ -120,6 +120,7 @@ struct Sparse<'l> {
 
 impl Visitor for Sparse<'_> {
     type Output = Result<Box<dyn Contender>, SetupError>;
+    const TIMED: bool = true;
 
     fn capacity(&self) -> Capacity {
         Capacity::of(self.lists)
@@ -152,6 +153,7 @@ struct InPairs<'l> {
 
 impl Visitor for InPairs<'_> {
     type Output = Result<Box<dyn Pairs>, SetupError>;
+    const TIMED: bool = true;
 
     fn capacity(&self) -> Capacity {
         Capacity::of(self.lists)
@@ -184,6 +186,7 @@ struct Publishes<'l> {
 
 impl Visitor for Publishes<'_> {
     type Output = Result<u32, SetupError>;
+    const TIMED: bool = true;
 
     const MOST_ZONES: usize = 8;
 

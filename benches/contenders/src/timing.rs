@@ -218,6 +218,7 @@ struct SetUp<'l> {
 
 impl Visitor for SetUp<'_> {
     type Output = Result<Box<dyn Contender>, SetupError>;
+    const TIMED: bool = true;
 
     fn capacity(&self) -> Capacity {
         Capacity::of(self.lists)
@@ -236,6 +237,7 @@ struct SetUpPairs<'l> {
 
 impl Visitor for SetUpPairs<'_> {
     type Output = Result<Box<dyn Pairs>, SetupError>;
+    const TIMED: bool = true;
 
     const MOST_ZONES: usize = WALKS[0];
 

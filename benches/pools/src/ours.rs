@@ -125,6 +125,7 @@ pub(super) fn run_pairs(scheme: SchemeId, trial: Trial, course: &Course<'_>) -> 
 
     impl Visitor for OfPairs<'_> {
         type Output = Result<Outcome, TrialError>;
+        const TIMED: bool = true;
 
         const MOST_ZONES: usize = CAPACITY.zones();
 

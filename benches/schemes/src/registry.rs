@@ -5,7 +5,7 @@ use std::str::FromStr;
 use seqlock::SeqLock;
 use zonelist_core::{
     Capacity, Orders, Slot, Slots, StopWorld, StopWorldPreempted, Zoneref,
-    publish::{Barrier, Facts, FullFence, Scheme},
+    publish::{Barrier, Facts, FullFence, Scheme, SystemBarrier},
 };
 use zonelist_epoch::{ArcSwap, AsymmetricEpoch, EpochSwap, Qsbr};
 use zonelist_inplace::{InPlace, Presence};
@@ -125,6 +125,10 @@ pub trait Visitor {
     /// Zones of the longest list that any visitor of this type publishes.
     const MOST_ZONES: usize = usize::MAX;
 
+    /// Whether it times what it does. Then the barrier pair is fixed at compile time, and each scheme is compiled for
+    /// both; else it is the pair that the system grants at run time, of which readers take a few instructions more.
+    const TIMED: bool = false;
+
     /// What it is going to publish needs no more room than this.
     fn capacity(&self) -> Capacity;
 
@@ -225,6 +229,10 @@ impl FromStr for SchemeId {
 }
 
 fn send<V: Visitor, S: Buildable>(visitor: &mut V) -> V::Output {
+    // A constant in each condition: what is never used is not compiled.
+    if const { !V::TIMED } {
+        return S::receive::<V, SystemBarrier>(visitor);
+    }
     #[cfg(all(target_os = "linux", not(loom)))]
     if asymmetric() {
         return S::receive::<V, zonelist_core::publish::Membarrier>(visitor);
