@@ -45,7 +45,9 @@ fn a_scheme_that_does_not_keep_its_promise_fails_and_leaves_a_timeline() {
     let (passes, said) = test("piecewise");
     assert!(!passes, "{said}");
     assert!(said.contains("breaks Snapshot: missed"), "{said}");
-    let timeline = models().join("loom/timelines/piecewise-the-stale-cursor-of-2022--broken.txt");
+    let path =
+        |line: &str| line.split_once("timeline of piecewise: a zone leaves, broken: ").map(|(_, path)| path.to_owned());
+    let timeline = said.lines().find_map(path).unwrap_or_else(|| panic!("no timeline:\n{said}"));
     let timeline = fs::read_to_string(timeline).expect("a timeline");
     for told in ["reader", "publisher", "-- publishes [0/Normal]", "-- saw ["] {
         assert!(timeline.contains(told), "{told:?} is not in\n{timeline}");
