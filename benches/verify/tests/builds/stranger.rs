@@ -49,7 +49,7 @@ fn a_scheme_that_does_not_keep_its_promise_fails_and_leaves_a_timeline() {
         |line: &str| line.split_once("timeline of piecewise: a zone leaves, broken: ").map(|(_, path)| path.to_owned());
     let timeline = said.lines().find_map(path).unwrap_or_else(|| panic!("no timeline:\n{said}"));
     let timeline = fs::read_to_string(timeline).expect("a timeline");
-    for told in ["reader", "publisher", "-- publishes [0/Normal]", "-- saw ["] {
+    for told in ["reader", "publisher", "-- publishes [", "-- saw ["] {
         assert!(timeline.contains(told), "{told:?} is not in\n{timeline}");
     }
 }
