@@ -68,6 +68,7 @@ impl Capacity {
 
     /// What these lists need.
     #[must_use]
+    #[inline]
     pub fn of(lists: Lists<'_>) -> Self {
         Self { nodes: lists.nodes(), zones: lists.longest() }
     }

@@ -311,6 +311,7 @@ impl SharedSet {
 
     /// Replaces it.
     #[cfg_attr(loom, track_caller)]
+    #[inline]
     pub fn store(&self, set: Set, order: Ordering) {
         self.0.store(set.0, order);
     }

@@ -52,6 +52,7 @@ impl Slot {
         self.0.load(Relaxed)
     }
 
+    #[inline]
     pub(crate) fn store(&self, word: u32) {
         self.0.store(word, Relaxed);
     }

@@ -18,6 +18,7 @@ const KIND_SHIFT: u32 = 16;
 impl Zoneref {
     /// The entry for a zone.
     #[must_use]
+    #[inline]
     pub const fn new(zone: ZoneId) -> Self {
         let word = (zone.kind() as u32 + 1) << KIND_SHIFT | zone.index() as u32;
         match NonZeroU32::new(word) {

@@ -63,6 +63,7 @@ impl Trouble {
     }
 
     /// For a call that publishes or retires: reports a failure once, and a cut publish always.
+    #[inline]
     pub(super) fn report(&self) -> Result<(), Reported> {
         self.report_failure().map_err(Reported::Barrier)?;
         if self.is_forked() { Err(Reported::Forked) } else { Ok(()) }
