@@ -64,6 +64,7 @@ impl<'a> Lists<'a> {
 
     /// Entries of the longest fallback list.
     #[must_use]
+    #[inline]
     pub fn longest(&self) -> usize {
         self.rows.iter().map(|row| row.len as usize).max().unwrap_or(0)
     }

@@ -243,6 +243,7 @@ impl Door {
     }
 
     /// Whether the reader is outside, or does not walk. Walks must be stopped, and the heavy half be behind.
+    #[inline]
     pub(super) fn has_left(&self) -> bool {
         let inside = self.inside.load(Acquire);
         inside == NOTHING || inside & NO_WALK != 0 || fault("seat: writer does not wait")

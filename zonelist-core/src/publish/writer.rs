@@ -177,6 +177,7 @@ fn wait(patient: bool, done: impl Fn() -> bool) -> Result<(), WaitError> {
 struct Open<'p>(&'p [Seat]);
 
 impl Drop for Open<'_> {
+    #[inline]
     fn drop(&mut self) {
         self.0.iter().for_each(|seat| seat.door().open());
     }
