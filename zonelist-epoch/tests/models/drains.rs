@@ -3,7 +3,7 @@
 
 use zonelist_core::{
     conformance::models::{
-        Asks::{Both, Drain},
+        Asks::{Both, BothForAWhile, Drain},
         Beside::{Allocates, ChangesHands, Frees, Reads, Registers},
         Bound, ROOM, explore_drains,
     },
@@ -29,6 +29,7 @@ fn an_allocation_beside_a_grace_period_and_a_drain() {
 #[test]
 fn a_free_beside_a_grace_period_and_a_drain() {
     explore_drains("drains: frees, grace", Bound::Preemptions(2), Frees, Both(1), asymmetric);
+    explore_drains("drains: frees again, grace", Bound::Preemptions(2), Frees, BothForAWhile(1), asymmetric);
 }
 
 #[test]

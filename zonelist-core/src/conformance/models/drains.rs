@@ -42,6 +42,8 @@ pub enum Beside {
 pub enum Asks {
     /// A thread that publishes so often, and another that drains until that does not fail.
     Both(usize),
+    /// The same, but the drain gives the caches back, and pages may be in them then.
+    BothForAWhile(usize),
     /// One that drains.
     Drain,
     /// One that publishes and then drains, each until that does not fail.
@@ -114,6 +116,7 @@ where
     Log::from_here();
     let others: Vec<_> = match asks {
         Asks::Both(publishes) => std::vec![shared.publisher(publishes), shared.drain()],
+        Asks::BothForAWhile(publishes) => std::vec![shared.publisher(publishes), shared.drain_once()],
         Asks::Drain => std::vec![shared.drain()],
         Asks::PublishAndDrain => std::vec![shared.tries_again()],
     };
@@ -153,6 +156,15 @@ impl<S: Scheme + Send + 'static, B: Barrier, const SEATS: usize> Shared<S, B, SE
         loom::thread::spawn(move || {
             Log::call("drain");
             while shared.without_caches().is_err() {}
+        })
+    }
+
+    fn drain_once(self: &Arc<Self>) -> loom::thread::JoinHandle<()> {
+        let shared = Arc::clone(self);
+        loom::thread::spawn(move || {
+            Log::call("drain");
+            let drained = shared.published.borrow_drawers(|_| true, |slot| shared.caches[slot].write());
+            drained.expect("full fences do not fail");
         })
     }
 
