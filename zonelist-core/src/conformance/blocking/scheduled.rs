@@ -12,7 +12,7 @@ use std::{
     borrow::Cow,
     boxed::Box,
     collections::BTreeSet,
-    env, format, iter,
+    env, format,
     panic::{self, AssertUnwindSafe, catch_unwind, resume_unwind},
     println,
     string::String,
@@ -111,9 +111,11 @@ fn outcomes<S: Scheme + Send + 'static>(
     holder: &Holder<S>,
 ) -> BTreeSet<Outcome> {
     let mut outcomes = BTreeSet::new();
-    let stride = if let Held::Forked(_) = holder.held { STRIDE * asked_stride() } else { asked_stride() };
-    // Each operation is done at the first step, and at others than the next operation is.
-    for point in iter::once(0).chain((1 + number % stride..ENOUGH).step_by(stride)) {
+    let forked = matches!(holder.held, Held::Forked(_));
+    let stride = asked_stride() * if forked { STRIDE } else { 1 };
+    // Each operation is done at other steps than the next one, and in a sample at the first step too.
+    let first = (asked_stride() > 1).then_some(0);
+    for point in first.into_iter().chain((number % stride..ENOUGH).step_by(stride)) {
         let (outcome, past) = run(make, powers, operation, holder, point);
         outcomes.extend(outcome);
         if past || !matches!(holder.held, Held::Stopped(_) | Held::Forked(_)) {
