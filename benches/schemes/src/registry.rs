@@ -181,6 +181,13 @@ impl SchemeId {
         (0..Self::FACTS.len()).map(Self).collect()
     }
 
+    /// One of each protocol between readers and writers, for checks that take long.
+    #[must_use]
+    pub fn one_of_each_protocol() -> Vec<Self> {
+        let one_each = ["StopWorld", "StopWorldPreempted", "AsymmetricEpoch", "Qsbr", "InPlace", "ArcSwap"];
+        Self::all().into_iter().filter(|scheme| one_each.contains(&scheme.name())).collect()
+    }
+
     /// What it says of itself.
     #[must_use]
     pub fn facts(self) -> &'static Facts {

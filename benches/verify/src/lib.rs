@@ -39,11 +39,28 @@ pub fn cases(long: u32, less: u32) -> u32 {
     if is_long() { long } else { long.div_ceil(less) }
 }
 
+/// The packages that are the library.
+pub const LIBRARIES: [&str; 4] = ["zonelist-core", "zonelist-seq", "zonelist-inplace", "zonelist-epoch"];
+
+/// The folder of the workspace.
+#[must_use]
+pub fn workspace() -> &'static Path {
+    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
+}
+
 /// Does something with each, on as many threads as there are CPUs.
 pub fn in_parallel<I: Sync, T: Send>(items: &[I], work: impl Fn(&I) -> T + Sync) -> Vec<T> {
+    at_once(thread::available_parallelism().map_or(2, usize::from), items, work)
+}
+
+/// Does something with each, on so many threads. Returns what came of each, in their order.
+///
+/// # Panics
+/// `work` does.
+pub fn at_once<I: Sync, T: Send>(threads: usize, items: &[I], work: impl Fn(&I) -> T + Sync) -> Vec<T> {
     let (next, done) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
     thread::scope(|scope| {
-        for _ in 0..thread::available_parallelism().map_or(2, usize::from) {
+        for _ in 0..threads {
             scope.spawn(|| {
                 loop {
                     let place = next.fetch_add(1, Ordering::Relaxed);

@@ -21,7 +21,7 @@ impl Mover for Never {
 pub(super) type Pins = Movables<'static, Never>;
 pub(super) type Machine<S, B> = RunningMachine<AllocatorFrames<'static, S, B, zonelist_core::Spin, SEATS, Pins>>;
 
-/// Whether a block holds pages that boot took, so that it can't go off line, whoever uses its other pages.
+/// Whether a block holds pages that boot took, so that it can't go off line, whatever its other pages are used for.
 pub(super) fn holds_boot_memory<S: Scheme, B: Barrier>(running: &Machine<S, B>, block: u64) -> bool {
     let state = running.state();
     let Ok(there) = state.block(block) else { return false };

@@ -1,19 +1,9 @@
 //! What may hang or crash runs in a process of its own, one for each scheme.
 
-use std::{
-    env,
-    fmt::Display,
-    io::Write,
-    os::unix::process::ExitStatusExt,
-    process::Command,
-    sync::{
-        Mutex,
-        atomic::{AtomicUsize, Ordering::Relaxed},
-    },
-    thread,
-};
+use std::{env, fmt::Display, io::Write, os::unix::process::ExitStatusExt, process::Command, thread};
 
 use zonelist_schemes::SchemeId;
+use zonelist_verify::at_once;
 
 const SCHEME: &str = "ZONELIST_FACT_OF";
 const VERDICT: &str = "verdict: ";
@@ -57,19 +47,7 @@ pub(crate) fn verdicts(test: &str, body: impl Fn(SchemeId)) -> Vec<(SchemeId, St
         verdict.unwrap_or_else(died)
     };
     // Most of the time is spent waiting for what hangs: a few at once.
-    let (next, verdicts) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
-    thread::scope(|scope| {
-        for _ in 0..AT_ONCE {
-            scope.spawn(|| {
-                while let Some(&scheme) = SchemeId::all().get(next.fetch_add(1, Relaxed)) {
-                    let verdict = verdict(scheme);
-                    verdicts.lock().expect("no panic").push((scheme, verdict));
-                }
-            });
-        }
-    });
-    let mut verdicts = verdicts.into_inner().expect("no panic");
-    verdicts.sort_unstable_by_key(|(scheme, _)| *scheme);
+    let verdicts = at_once(AT_ONCE, &SchemeId::all(), |&scheme| (scheme, verdict(scheme)));
     verdicts.iter().for_each(|(scheme, verdict)| println!("{}: {verdict}", scheme.name()));
     verdicts
 }

@@ -4,47 +4,17 @@
 //! `ZONELIST_LONG` in the environment all schemes at all steps, which must be what it says. With `ZONELIST_BLESS` too,
 //! the page is written anew.
 
-use std::{collections::BTreeSet, env, fmt::Write as _, fs, path::Path, process::Command};
+use std::{collections::BTreeSet, env, fmt::Write as _, fs, process::Command};
 
-use zonelist_verify::{cargo, in_parallel, is_long};
+use zonelist_schemes::SchemeId;
+use zonelist_verify::{in_parallel, is_long, workspace};
+
+use super::scheduled::scheduled;
 
 const PAGE: &str = "zonelist-core/src/conformance/blocking.md";
 
 /// Between these the page is made by what is found; around it, by hand.
 const MARKS: [&str; 2] = ["<!-- cells -->\n", "<!-- end of cells -->"];
-
-const PACKAGES: [&str; 4] = ["zonelist-core", "zonelist-seq", "zonelist-inplace", "zonelist-epoch"];
-
-/// The tests of the short set: one scheme of each protocol.
-const SHORT: [&str; 6] = ["stop_world", "stop_world_preempted", "asymmetric_epoch", "qsbr", "arc_swap", "in_place"];
-
-/// All of them.
-const LONG: [&str; 10] = [
-    "stop_world",
-    "stop_world_preempted",
-    "asymmetric_epoch",
-    "qsbr",
-    "epoch_swap",
-    "arc_swap",
-    "seq_retry",
-    "seq_copy",
-    "in_place",
-    "presence",
-];
-
-/// The schemes of them all, in the order of the page.
-const SCHEMES: [&str; 10] = [
-    "StopWorld",
-    "StopWorldPreempted",
-    "AsymmetricEpoch",
-    "Qsbr",
-    "EpochSwap",
-    "ArcSwap",
-    "SeqRetry",
-    "SeqCopy",
-    "InPlace",
-    "Presence",
-];
 
 /// What an operation of a scheme comes to beside something held.
 struct Cell {
@@ -65,15 +35,6 @@ impl Cell {
 /// Of so many steps of a thread that is stopped, one is tried in the short set.
 const STRIDE: &str = "16";
 
-/// The tests of every package, under a scheduler of their own.
-fn tests() -> Command {
-    let mut cargo = cargo(&Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("progress"));
-    cargo.env("RUSTFLAGS", "--cfg shuttle").current_dir(workspace());
-    cargo.args(["test", "--locked", "--profile", "loom", "--test", "blocking"]);
-    cargo.args(PACKAGES.iter().flat_map(|package| ["--package", package]));
-    cargo
-}
-
 /// What a test prints.
 fn run(mut test: Command) -> String {
     let output = test.output().expect("cargo runs");
@@ -82,25 +43,29 @@ fn run(mut test: Command) -> String {
     said
 }
 
-/// What the scheduler finds: each scheme in a process of its own.
-fn found(long: bool) -> Vec<Cell> {
-    let mut build = tests();
+/// The name of a scheme in those of its tests: `StopWorld` is `stop_world` there.
+fn in_test_names(scheme: SchemeId) -> String {
+    let words = scheme.name().char_indices().map(|(at, letter)| match letter {
+        _ if at > 0 && letter.is_uppercase() => format!("_{}", letter.to_lowercase()),
+        _ => letter.to_lowercase().to_string(),
+    });
+    words.collect()
+}
+
+/// What the scheduler finds of these schemes: each in a process of its own.
+fn found(schemes: &[SchemeId], long: bool) -> Vec<Cell> {
+    let mut build = scheduled("blocking");
     build.arg("--no-run");
     run(build);
-    let schemes: &[&str] = if long { &LONG } else { &SHORT };
-    let said = in_parallel(schemes, |scheme| {
-        let mut test = tests();
+    let said = in_parallel(schemes, |&scheme| {
+        let mut test = scheduled("blocking");
         if !long {
             test.env("ZONELIST_STRIDE", STRIDE);
         }
-        test.args(["--", "--nocapture", "--exact"]).arg(format!("what_waits_under_{scheme}"));
+        test.args(["--", "--nocapture", "--exact"]).arg(format!("what_waits_under_{}", in_test_names(scheme)));
         run(test)
     });
     said.iter().flat_map(|said| said.lines()).filter_map(Cell::read).collect()
-}
-
-fn workspace() -> &'static Path {
-    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
 }
 
 /// Of one kind, each once, in the order in which they come.
@@ -194,17 +159,16 @@ fn row(words: &[impl AsRef<str>]) -> String {
 #[test]
 fn the_page_says_what_waits_for_what() {
     let long = is_long();
-    let cells = found(long);
-    let schemes = each(&cells.iter().collect::<Vec<_>>(), |cell| &cell.scheme);
-    assert_eq!(schemes.len(), if long { SCHEMES.len() } else { SHORT.len() }, "{schemes:?}");
+    let schemes = if long { SchemeId::all() } else { SchemeId::one_of_each_protocol() };
+    let cells = found(&schemes, long);
+    for scheme in &schemes {
+        assert!(cells.iter().any(|cell| cell.scheme == scheme.name()), "nothing of {}", scheme.name());
+    }
     let path = workspace().join(PAGE);
     let page = fs::read_to_string(&path).expect("the page");
     let (before, rest) = page.split_once(MARKS[0]).expect("a mark");
     let (table, after) = rest.split_once(MARKS[1]).expect("a mark");
-    let sections = || -> Vec<String> {
-        let ordered = SCHEMES.iter().filter(|scheme| schemes.contains(scheme));
-        ordered.map(|scheme| section(scheme, &cells)).collect()
-    };
+    let sections = || schemes.iter().map(|scheme| section(scheme.name(), &cells)).collect::<Vec<_>>();
     if long && env::var_os("ZONELIST_BLESS").is_some() {
         let made = format!("{before}{}{}\n{}{after}", MARKS[0], sections().concat(), MARKS[1]);
         return fs::write(&path, made).expect("the page can be written");
@@ -218,5 +182,5 @@ fn the_page_says_what_waits_for_what() {
         cells.iter().for_each(|cell| agrees(cell, table));
     }
     let sections = table.matches("\n# ").count();
-    assert_eq!(sections, SCHEMES.len(), "the page has a section for each scheme");
+    assert_eq!(sections, SchemeId::all().len(), "the page has a section for each scheme");
 }

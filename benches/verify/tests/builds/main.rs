@@ -9,4 +9,5 @@ mod no_panic;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod no_std;
 mod progress;
+mod scheduled;
 mod stranger;

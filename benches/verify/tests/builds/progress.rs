@@ -1,19 +1,10 @@
 //! Builds and runs what shuttle is asked of progress: `tests/progress.rs` of each package, under a cfg of its own.
 
-use std::path::Path;
-
-use zonelist_verify::cargo;
+use super::scheduled::scheduled;
 
 #[test]
 fn everybody_gets_on() {
-    let mut cargo = cargo(&Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("progress"));
-    cargo.env("RUSTFLAGS", "--cfg shuttle").current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("../.."));
-    cargo.args(["test", "--locked", "--profile", "loom", "--test", "progress"]);
-    cargo.args(
-        ["zonelist-core", "zonelist-seq", "zonelist-inplace", "zonelist-epoch"]
-            .iter()
-            .flat_map(|package| ["--package", package]),
-    );
+    let mut cargo = scheduled("progress");
     let output = cargo.args(["--", "--nocapture"]).output().expect("cargo runs");
     let said = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{said}\n{}", String::from_utf8_lossy(&output.stderr));

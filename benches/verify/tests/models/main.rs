@@ -17,17 +17,15 @@ mod runs;
 use std::{
     collections::BTreeSet,
     env,
-    path::{Path, PathBuf},
     process::ExitCode,
     time::{SystemTime, UNIX_EPOCH},
 };
 
 use zonelist_schemes::SchemeId;
+use zonelist_verify::LIBRARIES;
 
 use mutants::Mutants;
 use runs::Run;
-
-const PACKAGES: [&str; 4] = ["zonelist-core", "zonelist-seq", "zonelist-inplace", "zonelist-epoch"];
 
 /// Mutants of a short run.
 const SAMPLE: usize = 8;
@@ -38,7 +36,7 @@ fn models_of(package: &str) -> String {
 
 /// What cargo's test command would call each check.
 fn names(long: bool) -> Vec<String> {
-    let models = PACKAGES.map(models_of);
+    let models = LIBRARIES.map(models_of);
     let more: &[&str] = if long {
         &[
             "every_mutant_is_killed",
@@ -76,14 +74,14 @@ fn main() -> ExitCode {
 fn outcomes(names: &[String], long: bool) -> Vec<Result<(), String>> {
     // Where only models of some packages are asked for, the others are not built.
     let of = |package: &&str| names.contains(&models_of(package));
-    let all_are_needed = names.iter().any(|name| !PACKAGES.iter().any(|package| *name == models_of(package)));
-    let packages: Vec<&'static str> = PACKAGES.into_iter().filter(|package| all_are_needed || of(package)).collect();
+    let all_are_needed = names.iter().any(|name| !LIBRARIES.iter().any(|package| *name == models_of(package)));
+    let packages: Vec<&'static str> = LIBRARIES.into_iter().filter(|package| all_are_needed || of(package)).collect();
     let binaries = runs::built(&packages);
     let runs = runs::all(&packages, &binaries, !long);
     let mut outcomes: Vec<(String, Result<(), String>)> =
         runs.iter().map(|run| (models_of(run.package), run.check())).collect();
     if all_are_needed {
-        outcomes.extend(self::names(long).into_iter().skip(PACKAGES.len()).zip(of_all(&runs, long)));
+        outcomes.extend(self::names(long).into_iter().skip(LIBRARIES.len()).zip(of_all(&runs, long)));
     }
     let wanted = outcomes.into_iter().filter(|(name, _)| names.contains(name));
     let tell = |(name, outcome): (String, Result<(), String>)| {
@@ -114,10 +112,6 @@ fn a_sample_is_killed(mutants: &Mutants<'_>) -> Result<(), String> {
     let seed = env::var("ZONELIST_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or_else(now);
     println!("{SAMPLE} mutants are drawn by ZONELIST_SEED={seed}");
     mutants.sample(seed, SAMPLE)
-}
-
-fn workspace() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
 /// A number of interleavings that a scheme's card gives is one that a model has just explored.

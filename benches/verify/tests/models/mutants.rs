@@ -14,12 +14,9 @@ use std::{
     process::Stdio,
 };
 
-use zonelist_verify::in_parallel;
+use zonelist_verify::{in_parallel, workspace};
 
-use super::{
-    runs::{Run, Site, command},
-    workspace,
-};
+use super::runs::{Run, Site, command};
 
 /// Mutants that no model sees, and why that is right: what is wrong, the file, the line of the source.
 const ALIVE: &[(&str, &str, &str, &str)] = &[

@@ -2,10 +2,11 @@
 
 use std::{collections::BTreeSet, env, fmt::Write as _, fs};
 
+use zonelist_verify::workspace;
+
 use super::{
     mutants::{Fates, IDLE, Killed, Mutant},
     runs::{Model, Run},
-    workspace,
 };
 
 const PAGE: &str = "zonelist-core/src/conformance/explored.md";

@@ -9,9 +9,7 @@ use std::{
 
 use serde_json::Value;
 
-use zonelist_verify::{cargo, in_parallel};
-
-use super::workspace;
+use zonelist_verify::{cargo, in_parallel, workspace};
 
 /// Builds the models: each binary with the manifest of its package.
 pub(super) fn built(packages: &[&str]) -> Vec<(PathBuf, PathBuf)> {

@@ -22,9 +22,7 @@ pub(crate) type Handle<'a, S, B> = Local<'a, 'static, S, B, Spin, SEATS>;
 
 /// One scheme of each protocol between readers and writers; in the long set, all.
 pub(crate) fn chosen() -> Vec<SchemeId> {
-    let all = zonelist_verify::is_long();
-    let one_each = ["StopWorld", "StopWorldPreempted", "AsymmetricEpoch", "Qsbr", "InPlace", "ArcSwap"];
-    SchemeId::all().into_iter().filter(|scheme| all || one_each.contains(&scheme.name())).collect()
+    if zonelist_verify::is_long() { SchemeId::all() } else { SchemeId::one_of_each_protocol() }
 }
 
 /// With both zones, or only the one that is always there.
