@@ -5,6 +5,8 @@
 mod drains;
 #[path = "models/hotplug.rs"]
 mod hotplug;
+#[path = "models/membarrier.rs"]
+mod membarrier;
 #[path = "models/movables.rs"]
 mod movables;
 #[path = "models/pages.rs"]

@@ -35,6 +35,7 @@ pub use timeline::Timeline;
 use crate::{
     Capacity, NodeId, Request, Row, ZoneId, ZoneKind, Zonelists, Zoneref,
     publish::{Barrier, Published, Scheme, Version},
+    sync::traced::membarrier,
 };
 
 /// A zone of a model's lists, by kind and node.
@@ -191,6 +192,15 @@ impl Scenario {
     {
         run::all(self, make)
     }
+}
+
+/// What is published with the pair of membarrier(2), which is modelled from here on: the first thing in an execution.
+///
+/// `B` is [`Membarrier`](crate::publish::Membarrier), or a pair whose heavy half calls its.
+#[must_use]
+pub fn asymmetric<S: Scheme, B: Barrier, const SEATS: usize>(scheme: S) -> Published<S, B, SEATS> {
+    membarrier::begin();
+    Published::new(scheme)
 }
 
 fn publish<S: Scheme, B: Barrier, const SEATS: usize>(

@@ -22,7 +22,7 @@ mod trouble;
 mod turn;
 mod writer;
 
-#[cfg(all(feature = "std", target_os = "linux", not(loom)))]
+#[cfg(any(loom, all(feature = "std", target_os = "linux")))]
 pub use barrier::Membarrier;
 pub use barrier::{Barrier, BarrierError, FullFence, Light, SystemBarrier};
 pub(crate) use door::WhenStopped;

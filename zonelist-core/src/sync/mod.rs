@@ -13,7 +13,7 @@ pub mod atomic {
     pub use shuttle::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicUsize, Ordering, fence};
 
     #[cfg(loom)]
-    pub use super::traced::{AtomicBool, AtomicPtr, AtomicU32, AtomicUsize, Ordering, fence};
+    pub use super::traced::{AtomicBool, AtomicPtr, AtomicU32, AtomicUsize, Ordering, compiler_fence, fence};
 }
 
 /// Atomics that no model explores: what is set once for a process, or only in debug builds.
@@ -128,16 +128,24 @@ impl Track {
 
     /// Says that it is read.
     #[inline(always)]
+    #[cfg_attr(loom, track_caller)]
     pub fn read(&self) {
         #[cfg(loom)]
-        self.cell.with(|_| ());
+        {
+            traced::before_plain();
+            self.cell.with(|_| ());
+        }
     }
 
     /// Says that it is written, or about to be freed.
     #[inline(always)]
+    #[cfg_attr(loom, track_caller)]
     pub fn write(&self) {
         #[cfg(loom)]
-        self.cell.with_mut(|_| ());
+        {
+            traced::before_plain();
+            self.cell.with_mut(|_| ());
+        }
     }
 }
 

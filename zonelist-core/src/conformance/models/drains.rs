@@ -18,7 +18,7 @@ use crate::{
     sync::{
         Track,
         atomic::{AtomicUsize, Ordering::Relaxed},
-        traced::Log,
+        traced::{Log, membarrier},
     },
 };
 
@@ -138,7 +138,7 @@ where
         }
         (_, _) => shared.registers(),
     }
-    others.into_iter().for_each(|other| other.join().expect("it ends"));
+    others.into_iter().for_each(|other| membarrier::join(other));
     [0, 1].map(|which| shared.touched[which].load(Counted))
 }
 

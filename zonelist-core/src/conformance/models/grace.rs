@@ -12,7 +12,10 @@ use super::{Bound, Explored, NORMAL, explore::explore_anew, node, publish};
 use crate::{
     Request, ZoneKind,
     publish::{Barrier, Published, Reclaim},
-    sync::{Track, traced::Log},
+    sync::{
+        Track,
+        traced::{Log, membarrier},
+    },
 };
 
 /// Explores that `synchronize` waits: a walk that saw the version before is over when it returns.
@@ -82,6 +85,6 @@ where
     }
     drop(guard);
     drop(reader);
-    retirer.join().expect("the retirer");
+    membarrier::join(retirer);
     met
 }

@@ -14,7 +14,7 @@ use crate::{
     MAX_ORDER, PageAllocator, PageRequest, Request, Spin, TryAllocError, Zone as Frames, ZoneKind, Zonelists, Zoneref,
     conformance::{History, Published as Record, Span, Walked},
     publish::{FullFence, Published, Scheme, Walk},
-    sync::traced::Log,
+    sync::traced::{Log, membarrier},
 };
 
 /// What a walk to the end showed, and whether it was told to retry.
@@ -49,7 +49,7 @@ pub(super) fn a_walk_within_a_walk<S: Scheme + Send + 'static>(
             }
         });
         let walks = walk_within_walk(&published);
-        let after = publisher.join().expect("the publisher");
+        let after = membarrier::join(publisher);
         judge::<S>([before, after], &walks);
     });
 }

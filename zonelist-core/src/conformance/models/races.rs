@@ -23,7 +23,7 @@ use super::{Bound, Found, MOVABLE, NORMAL, Scenario, Zone, explore::explore_anew
 use crate::{
     PageAllocator, PageRequest, Spin, Zone as Frames, ZoneId, ZoneKind,
     publish::{Barrier, Guarantee, Published, Scheme},
-    sync::traced::Log,
+    sync::traced::{Log, membarrier},
 };
 
 /// What an exploration of both races found.
@@ -134,7 +134,7 @@ where
     });
     let page = local.alloc(node(), &class);
     Log::say(if page.is_ok() { "has a page" } else { "is refused" });
-    publisher.join().expect("the publisher");
+    membarrier::join(publisher);
     page.into_iter().for_each(|page| local.free(page).expect("it was handed out"));
     drop(local);
     let normal = ZoneId::new(node(), ZoneKind::Normal);

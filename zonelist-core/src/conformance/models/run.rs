@@ -15,7 +15,7 @@ use crate::{
     Zonelists, Zoneref,
     conformance::{History, Published as Record, Span, Tally, Walked},
     publish::{Barrier, Facts, Progress, Published, Scheme, Walk},
-    sync::traced::Log,
+    sync::traced::{Log, membarrier},
 };
 
 /// What an exploration found.
@@ -129,7 +129,7 @@ impl<S: Scheme + Send + 'static, B: Barrier, const SEATS: usize> Run<S, B, SEATS
         }));
         self.scenario.readers.first().into_iter().for_each(|reader| self.read(reader));
         for thread in threads {
-            thread.join().expect("a thread of the model");
+            membarrier::join(thread);
         }
     }
 

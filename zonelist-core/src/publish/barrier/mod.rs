@@ -8,14 +8,18 @@
 
 use core::fmt;
 
-use crate::sync::atomic::{Ordering::SeqCst, fence};
+use crate::sync::atomic::{Ordering::SeqCst, compiler_fence, fence};
 
 #[cfg(all(feature = "std", target_os = "linux", not(loom)))]
 mod membarrier;
+#[cfg(loom)]
+mod modelled;
 mod system;
 
 #[cfg(all(feature = "std", target_os = "linux", not(loom)))]
 pub use membarrier::Membarrier;
+#[cfg(loom)]
+pub use modelled::Membarrier;
 pub use system::SystemBarrier;
 
 /// The reader's half of a barrier pair.
@@ -34,10 +38,7 @@ impl Light {
     pub(super) fn barrier(self) {
         match self {
             Self::Fence => fence(SeqCst),
-            #[cfg(not(loom))]
-            Self::Compiler => crate::sync::atomic::compiler_fence(SeqCst),
-            #[cfg(loom)]
-            Self::Compiler => unreachable!("loom models no compiler fence: models run with `FullFence`"),
+            Self::Compiler => compiler_fence(SeqCst),
         }
     }
 }

@@ -5,21 +5,36 @@ use std::{boxed::Box, panic::Location, sync::Arc};
 use loom::sync::atomic as raw;
 
 use super::{
-    LATE, Ordering, Step, Value, after, before, born, newest, note, settle,
-    wrong::{weakened, wrong_at},
+    HELD, LATE, Log, Ordering, Step, Value, after, before, born, newest, note, postpone, release, settle,
+    wrong::{leaves_a_compiler_fence_out, weakened, wrong_at},
 };
 
 /// A fence, as [`core::sync::atomic::fence`].
 #[track_caller]
 pub fn fence(said: Ordering) {
     let place = Location::caller();
-    let actor = before();
+    let actor = before(place);
     match wrong_at(place, "fence", said) {
         Some("relaxed") => {}
         Some("acqrel") => raw::fence(Ordering::AcqRel),
         _ => raw::fence(said),
     }
     after(actor, place, Step::Fence { ordering: said });
+}
+
+/// A compiler fence, as [`core::sync::atomic::compiler_fence`]: nothing to loom, which keeps the source's order. Where
+/// a mutant leaves it out, a relaxed store right before it comes behind the thread's next step: the compiler may
+/// exchange the two then.
+#[track_caller]
+pub fn compiler_fence(said: Ordering) {
+    let place = Location::caller();
+    let actor = Log::actor();
+    if wrong_at(place, "compiler_fence", said) == Some("exchanged") {
+        postpone(actor);
+    } else {
+        release(actor);
+    }
+    note(actor, place, Step::Said(Box::from("a compiler fence")));
 }
 
 macro_rules! atomic {
@@ -47,7 +62,7 @@ macro_rules! atomic {
             #[track_caller]
             pub fn load(&self, said: Ordering) -> $type {
                 let place = Location::caller();
-                let actor = before();
+                let actor = before(place);
                 let value = self.atomic.load(weakened(wrong_at(place, "load", said), said));
                 let newest = newest(self.object, None);
                 after(actor, place, Step::Load { object: self.object, value: Self::number(value), newest });
@@ -58,7 +73,7 @@ macro_rules! atomic {
             #[track_caller]
             pub fn store(&self, value: $type, said: Ordering) {
                 let place = Location::caller();
-                let actor = before();
+                let actor = before(place);
                 let wrong = wrong_at(place, "store", said);
                 let weaker = weakened(wrong, said);
                 let (atomic, object) = (Arc::clone(&self.atomic), self.object);
@@ -69,7 +84,10 @@ macro_rules! atomic {
                 };
                 if wrong == Some("late") {
                     settle(actor);
-                    LATE.with_borrow_mut(|late| late.push((actor, Box::new(store))));
+                    LATE.with_borrow_mut(|late| late.push((actor, place, Box::new(store))));
+                } else if said == Ordering::Relaxed && leaves_a_compiler_fence_out() {
+                    settle(actor);
+                    HELD.with_borrow_mut(|held| held.push((actor, place, Box::new(store))));
                 } else {
                     store();
                     settle(actor);
@@ -84,7 +102,7 @@ macro_rules! atomic {
                 exchange: impl FnOnce(&$raw, Ordering) -> (R, $type, $type),
             ) -> R {
                 let place = Location::caller();
-                let actor = before();
+                let actor = before(place);
                 let (result, from, to) = exchange(&self.atomic, weakened(wrong_at(place, operation, said), said));
                 let (before, after) = (Self::number(from), Self::number(to));
                 newest(self.object, Some(after));

@@ -25,6 +25,7 @@ struct Asked {
     ///
     /// - `relaxed`, `acquire`, `release`: an operation with a weaker ordering; a fence left out.
     /// - `acqrel`: a fence that orders no store before a load.
+    /// - `exchanged`: a compiler fence left out, so that a store before it and a load behind it change places.
     /// - `late`: a store that takes effect behind the same thread's next step.
     /// - `fault`: a step left out or out of order, by name, where the source asks for it.
     mutant: Option<(String, String)>,
@@ -81,6 +82,11 @@ pub(super) fn wrong_at(place: Place, operation: &str, said: Ordering) -> Option<
         _ => "SeqCst",
     };
     wrong(core::ptr::from_ref(place).addr(), || place.to_string(), operation, word)
+}
+
+/// Whether some compiler fence is to be left out.
+pub(super) fn leaves_a_compiler_fence_out() -> bool {
+    asked().mutant.as_ref().is_some_and(|(what, _)| what == "exchanged")
 }
 
 /// Whether a fault of that name is asked for.
