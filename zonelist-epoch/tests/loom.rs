@@ -1,6 +1,8 @@
 //! Loom models of the grace-period schemes.
 #![cfg(loom)]
 
+#[path = "models/asymmetric.rs"]
+mod asymmetric;
 #[path = "models/drains.rs"]
 mod drains;
 

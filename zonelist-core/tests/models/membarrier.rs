@@ -10,8 +10,13 @@ use zonelist_core::{
     conformance::models::{Bound, explore},
     publish::{Barrier, Membarrier},
     sync::{
-        atomic::{AtomicUsize, Ordering::{Relaxed, SeqCst}, compiler_fence, fence},
-        traced::{Log, Step, membarrier},
+        Track,
+        atomic::{
+            AtomicUsize,
+            Ordering::{Relaxed, SeqCst},
+            compiler_fence, fence,
+        },
+        traced::{Event, Log, Step, membarrier},
     },
 };
 
@@ -188,8 +193,9 @@ fn without_a_heavy_half_a_message_is_torn() {
     assert!(message_to_the_reader(", no heavy half", no_heavy).contains(&((1, 0), ())));
 }
 
-/// Steps of the reader below: stores of 1, 2 and 3 to one word, and behind each a load of the writer's.
-const STEPS: usize = 6;
+/// Rounds of the reader below, and the steps of each: it stores, loads the writer's word, and touches plain memory.
+const ROUNDS: usize = 2;
+const STEPS: usize = 3 * ROUNDS;
 
 /// The fence runs before each of the reader's steps, and behind the last; and what is seen is what that allows.
 #[test]
@@ -199,13 +205,16 @@ fn the_fence_comes_at_every_point() {
     let seen = outcomes(
         "a fence at every point",
         move |words| {
-            let read = [1, 2, 3].map(|value| {
-                words.0[0].store(value, Relaxed);
+            let plain = Track::new();
+            let read: [usize; ROUNDS] = core::array::from_fn(|round| {
+                words.0[0].store(round + 1, Relaxed);
                 light();
-                words.get(1)
+                let read = words.get(1);
+                plain.read();
+                Log::say(TOUCHED);
+                read
             });
-            Log::say("at its end");
-            // Another step, for the fence to come before.
+            // One step more, for the fence to come before.
             words.get(2);
             into.lock().unwrap().extend(fenced_after());
             read
@@ -216,25 +225,31 @@ fn the_fence_comes_at_every_point() {
             words.get(0)
         },
     );
-    // None where the writer came behind the reader's last step.
     assert_eq!(*points.lock().unwrap(), (0..=STEPS).collect());
     let mut allowed = BTreeSet::new();
     for fenced_after in 0..=STEPS {
-        let stored = fenced_after.div_ceil(2);
-        for unseen in 0..=fenced_after / 2 {
-            let read = [0, 1, 2].map(|load| usize::from(load >= unseen));
-            allowed.extend((stored..=3).map(|wrote| (read, wrote)));
+        let (stored, loaded) = (fenced_after.div_ceil(3), (fenced_after + 1) / 3);
+        for unseen in 0..=loaded {
+            let read = core::array::from_fn(|load| usize::from(load >= unseen));
+            allowed.extend((stored..=ROUNDS).map(|wrote| (read, wrote)));
         }
     }
     assert_eq!(seen, allowed);
 }
 
+const TOUCHED: &str = "touched plain memory";
+
 /// How many steps of the first thread were behind when it ran its fence.
 fn fenced_after() -> Option<usize> {
+    let is_step = |event: &&Event| match &event.step {
+        Step::Load { .. } | Step::Store { .. } => true,
+        Step::Said(what) => **what == *TOUCHED,
+        _ => false,
+    };
     Log::read(|log| {
         let own = || log.events.iter().filter(|event| event.actor == 0);
         let fence = own().position(|event| matches!(&event.step, Step::Said(what) if what.contains("full fence")))?;
-        Some(own().take(fence).filter(|event| matches!(event.step, Step::Load { .. } | Step::Store { .. })).count())
+        Some(own().take(fence).filter(is_step).count())
     })
 }
 

@@ -5,7 +5,8 @@ use std::{boxed::Box, panic::Location, sync::Arc};
 use loom::sync::atomic as raw;
 
 use super::{
-    HELD, LATE, Log, Ordering, Step, Value, after, before, born, newest, note, postpone, release, settle,
+    LATE, Log, Ordering, Step, Value, after, before, born, newest, note, settle,
+    sink::{self, Next},
     wrong::{leaves_a_compiler_fence_out, weakened, wrong_at},
 };
 
@@ -13,7 +14,7 @@ use super::{
 #[track_caller]
 pub fn fence(said: Ordering) {
     let place = Location::caller();
-    let actor = before(place);
+    let actor = before(place, Next::Other);
     match wrong_at(place, "fence", said) {
         Some("relaxed") => {}
         Some("acqrel") => raw::fence(Ordering::AcqRel),
@@ -23,16 +24,15 @@ pub fn fence(said: Ordering) {
 }
 
 /// A compiler fence, as [`core::sync::atomic::compiler_fence`]: nothing to loom, which keeps the source's order. Where
-/// a mutant leaves it out, a relaxed store right before it comes behind the thread's next step: the compiler may
-/// exchange the two then.
+/// a mutant leaves it out, a relaxed store right before it sinks behind the loads that follow.
 #[track_caller]
 pub fn compiler_fence(said: Ordering) {
     let place = Location::caller();
     let actor = Log::actor();
-    if wrong_at(place, "compiler_fence", said) == Some("exchanged") {
-        postpone(actor);
+    if wrong_at(place, "compiler_fence", said) == Some("sinks") {
+        sink::leave_fence_out(actor);
     } else {
-        release(actor);
+        sink::before(actor, Next::Other);
     }
     note(actor, place, Step::Said(Box::from("a compiler fence")));
 }
@@ -62,7 +62,7 @@ macro_rules! atomic {
             #[track_caller]
             pub fn load(&self, said: Ordering) -> $type {
                 let place = Location::caller();
-                let actor = before(place);
+                let actor = before(place, Next::Load(self.object));
                 let value = self.atomic.load(weakened(wrong_at(place, "load", said), said));
                 let newest = newest(self.object, None);
                 after(actor, place, Step::Load { object: self.object, value: Self::number(value), newest });
@@ -73,7 +73,7 @@ macro_rules! atomic {
             #[track_caller]
             pub fn store(&self, value: $type, said: Ordering) {
                 let place = Location::caller();
-                let actor = before(place);
+                let actor = before(place, Next::Store(self.object));
                 let wrong = wrong_at(place, "store", said);
                 let weaker = weakened(wrong, said);
                 let (atomic, object) = (Arc::clone(&self.atomic), self.object);
@@ -85,9 +85,9 @@ macro_rules! atomic {
                 if wrong == Some("late") {
                     settle(actor);
                     LATE.with_borrow_mut(|late| late.push((actor, place, Box::new(store))));
-                } else if said == Ordering::Relaxed && leaves_a_compiler_fence_out() {
+                } else if leaves_a_compiler_fence_out() && (said == Ordering::Relaxed || sink::sinks(actor, object)) {
                     settle(actor);
-                    HELD.with_borrow_mut(|held| held.push((actor, place, Box::new(store))));
+                    sink::hold(actor, object, place, Box::new(store));
                 } else {
                     store();
                     settle(actor);
@@ -102,7 +102,7 @@ macro_rules! atomic {
                 exchange: impl FnOnce(&$raw, Ordering) -> (R, $type, $type),
             ) -> R {
                 let place = Location::caller();
-                let actor = before(place);
+                let actor = before(place, Next::Other);
                 let (result, from, to) = exchange(&self.atomic, weakened(wrong_at(place, operation, said), said));
                 let (before, after) = (Self::number(from), Self::number(to));
                 newest(self.object, Some(after));

@@ -28,6 +28,7 @@ use super::{
     Log,
     Ordering::{Relaxed, SeqCst},
     Place, Step, note,
+    sink::{self, Next},
 };
 
 /// Threads that a model of loom's may have.
@@ -82,7 +83,7 @@ struct End(usize);
 impl Drop for End {
     fn drop(&mut self) {
         if !std::thread::panicking() {
-            super::release(self.0);
+            sink::before(self.0, Next::Other);
             rest(self.0);
         }
     }
@@ -149,7 +150,7 @@ pub(super) fn before_access(actor: usize, place: Place) {
 pub fn heavy() {
     assert!(is_modelled(), "a heavy half without a model of it: make what is published by `models::asymmetric`");
     let actor = Log::actor();
-    super::release(actor);
+    sink::before(actor, Next::Other);
     note(actor, Location::caller(), Step::Said(Box::from("heavy half: begins")));
     if super::fault("membarrier: a fence of the caller's alone") {
         return raw::fence(SeqCst);
@@ -179,7 +180,7 @@ pub fn heavy() {
 /// The thread has.
 pub fn join<T>(thread: loom::thread::JoinHandle<T>) -> T {
     let actor = Log::actor();
-    super::release(actor);
+    sink::before(actor, Next::Other);
     rest(actor);
     let ended = thread.join().expect("a thread of the model");
     if is_modelled() && is_due(actor) {

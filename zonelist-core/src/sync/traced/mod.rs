@@ -7,12 +7,14 @@
 
 mod atomics;
 pub mod membarrier;
+mod sink;
 mod wrong;
 
 use std::{borrow::ToOwned, boxed::Box, cell::RefCell, format, panic::Location, string::String, sync::Arc, vec::Vec};
 
 pub use atomics::{AtomicBool, AtomicPtr, AtomicU32, AtomicUsize, compiler_fence, fence};
 pub use loom::sync::atomic::Ordering;
+use sink::Next;
 pub(super) use wrong::fault;
 pub(crate) use wrong::sites_are_asked_for;
 
@@ -84,29 +86,25 @@ impl core::fmt::Debug for Interrupt {
 
 type Late = Box<dyn FnOnce()>;
 
-/// Stores that have not taken effect, each with whose it is, and where.
-type Stores = RefCell<Vec<(usize, Place, Late)>>;
-
 std::thread_local! {
     static LOG: RefCell<Log> = RefCell::default();
-    /// Stores that are late.
-    static LATE: Stores = Stores::default();
-    /// Stores that are late if the next step of whose they are is a compiler fence that is left out.
-    static HELD: Stores = Stores::default();
+    /// Stores that are late, each with whose it is, and where.
+    static LATE: RefCell<Vec<(usize, Place, Late)>> = RefCell::default();
 }
 
 impl Log {
     /// Begins an execution: nothing has happened, nobody is there.
     pub fn clear(model: &str, number: u64) {
         LATE.with_borrow_mut(Vec::clear);
-        HELD.with_borrow_mut(Vec::clear);
+        sink::clear();
         membarrier::clear();
         LOG.set(Self { model: (model.to_owned(), number), ..Self::default() });
     }
 
     /// Ends it: stores that are late take effect.
     pub fn end() {
-        LATE.take().into_iter().chain(HELD.take()).for_each(|(.., store)| store());
+        LATE.take().into_iter().for_each(|(.., store)| store());
+        sink::end();
     }
 
     /// Forgets what has happened so far, but not who is there and what atomics hold.
@@ -157,6 +155,7 @@ impl Log {
     /// Notes that whoever is running waits.
     pub(super) fn wait() {
         let actor = Self::actor();
+        sink::before(actor, Next::Other);
         let interrupted = LOG.with_borrow_mut(|log| {
             log.waits[actor] += 1;
             log.interrupted == Some(actor)
@@ -168,7 +167,6 @@ impl Log {
     #[track_caller]
     pub fn say(what: impl Into<String>) {
         let actor = Self::actor();
-        release(actor);
         settle(actor);
         note(actor, Location::caller(), Step::Said(what.into().into_boxed_str()));
     }
@@ -190,14 +188,14 @@ impl Log {
 #[track_caller]
 pub(super) fn before_plain() {
     let actor = Log::actor();
-    release(actor);
+    sink::before(actor, Next::Plain);
     membarrier::before_access(actor, Location::caller());
 }
 
 /// Before each step of whoever is running; says who that is.
-fn before(place: Place) -> usize {
+fn before(place: Place, next: Next) -> usize {
     let actor = Log::actor();
-    release(actor);
+    sink::before(actor, next);
     let due = LOG.with_borrow_mut(|log| match &mut log.interrupt {
         Some(interrupt) if interrupt.actor == actor && interrupt.after == 0 => log.interrupt.take(),
         Some(interrupt) if interrupt.actor == actor => {
@@ -247,30 +245,17 @@ fn newest(object: usize, stored: Option<Value>) -> Value {
 
 /// Lets stores that are late take effect.
 fn settle(actor: usize) {
-    for (place, store) in taken(&LATE, actor) {
+    if LATE.with_borrow(Vec::is_empty) {
+        return;
+    }
+    let late: Vec<_> = LATE.with_borrow_mut(|all| {
+        let (late, others) = core::mem::take(all).into_iter().partition(|(owner, ..)| *owner == actor);
+        *all = others;
+        late
+    });
+    for (_, place, store) in late {
         // The processor comes by it only now, so that a fence of its own may be before it.
         membarrier::before_access(actor, place);
         store();
     }
-}
-
-/// Lets stores that were held take effect: none of them is late.
-fn release(actor: usize) {
-    taken(&HELD, actor).into_iter().for_each(|(_, store)| store());
-}
-
-/// Makes stores that are held late: the compiler fence behind them is left out.
-fn postpone(actor: usize) {
-    let held = taken(&HELD, actor);
-    LATE.with_borrow_mut(|late| late.extend(held.into_iter().map(|(place, store)| (actor, place, store))));
-}
-
-/// Takes out an actor's.
-fn taken(stores: &'static std::thread::LocalKey<Stores>, actor: usize) -> Vec<(Place, Late)> {
-    if stores.with_borrow(Vec::is_empty) {
-        return Vec::new();
-    }
-    let (its, others): (Vec<_>, _) = stores.take().into_iter().partition(|(owner, ..)| *owner == actor);
-    stores.set(others);
-    its.into_iter().map(|(_, place, store)| (place, store)).collect()
 }

@@ -25,7 +25,7 @@ struct Asked {
     ///
     /// - `relaxed`, `acquire`, `release`: an operation with a weaker ordering; a fence left out.
     /// - `acqrel`: a fence that orders no store before a load.
-    /// - `exchanged`: a compiler fence left out, so that a store before it and a load behind it change places.
+    /// - `sinks`: a compiler fence left out, so that a store before it sinks behind the loads that follow.
     /// - `late`: a store that takes effect behind the same thread's next step.
     /// - `fault`: a step left out or out of order, by name, where the source asks for it.
     mutant: Option<(String, String)>,
@@ -86,7 +86,7 @@ pub(super) fn wrong_at(place: Place, operation: &str, said: Ordering) -> Option<
 
 /// Whether some compiler fence is to be left out.
 pub(super) fn leaves_a_compiler_fence_out() -> bool {
-    asked().mutant.as_ref().is_some_and(|(what, _)| what == "exchanged")
+    asked().mutant.as_ref().is_some_and(|(what, _)| what == "sinks")
 }
 
 /// Whether a fault of that name is asked for.

@@ -1,0 +1,140 @@
+//! Models of the baseline and of drains with the asymmetric pair: readers go without fences, and a heavy half has each
+//! of them run one.
+
+use std::cell::Cell;
+
+use zonelist_core::{
+    Slot, Slots, StopWorld, StopWorldPreempted,
+    ZoneKind::{Movable, Normal},
+    conformance::models::{
+        Asks::{Both, Drain, PublishAndDrain},
+        Beside::{Allocates, ChangesHands, Frees, Reads, Registers},
+        Bound, MOVABLE as M, NORMAL as N, OTHER as O, ROOM, Scenario, asymmetric, explore_drains, explore_retirement,
+        first, full,
+    },
+    publish::{Barrier, BarrierError, Light, Membarrier, Published},
+    sync::traced::Log,
+};
+
+type World<B, const SEATS: usize> = Published<StopWorld<Box<[Slot]>>, B, SEATS>;
+
+fn world<B: Barrier, const SEATS: usize>() -> World<B, SEATS> {
+    asymmetric(StopWorld::new(Slots::boxed(ROOM)))
+}
+
+fn steps<const SEATS: usize>() -> Published<StopWorldPreempted<Box<[Slot]>>, Membarrier, SEATS> {
+    asymmetric(StopWorldPreempted::new(Slots::boxed(ROOM)))
+}
+
+#[test]
+fn a_walk_beside_a_stop_by_membarrier_is_a_snapshot() {
+    let scenario = Scenario::new("membarrier: a walk beside a stop").before(&[M, N, O]).publisher(&[&[N, O]]);
+    scenario.reader(&[full(Movable)]).explore(world::<Membarrier, 1>);
+    let scenario = Scenario::new("membarrier: a walk beside two stops").before(&[N]).publisher(&[&[M], &[]]);
+    scenario.reader(&[first(1, Movable)]).preemptions(3).explore(world::<Membarrier, 1>);
+}
+
+/// The second reader registers where the first has gone.
+#[test]
+fn a_reader_that_comes_and_goes_beside_stops_by_membarrier() {
+    let scenario = Scenario::new("membarrier: comes and goes beside a stop").before(&[N]).publisher(&[&[M]]);
+    scenario.visitor(&[first(1, Movable), first(1, Movable)]).preemptions(3).explore(world::<Membarrier, 1>);
+}
+
+/// A heavy half that has two readers fence, each at a point of its own.
+#[test]
+fn two_readers_beside_a_stop_by_membarrier() {
+    let scenario = Scenario::new("membarrier: two readers beside a stop").before(&[N]).publisher(&[&[M, N]]);
+    let scenario = scenario.reader(&[full(Movable)]).reader(&[full(Movable)]).preemptions(2);
+    scenario.explore(world::<Membarrier, 2>);
+}
+
+/// It takes its slot for one step at a time.
+#[test]
+fn a_preempted_walk_by_membarrier_meets_no_half_written_list() {
+    let grow = Scenario::new("membarrier: a preempted walk").before(&[N]).publisher(&[&[M, N]]);
+    let grow = grow.reader(&[full(Normal)]).preemptions(3).explore(steps::<1>);
+    assert_eq!(grow.tally.empty, 0, "N is in a slot not yet passed at every step");
+}
+
+#[test]
+fn what_is_retired_by_membarrier_is_met_no_more() {
+    explore_retirement("membarrier: a grace period of a stop", Bound::Preemptions(3), world::<Membarrier, 1>);
+}
+
+#[test]
+fn an_allocation_beside_a_stop_and_a_drain_by_membarrier() {
+    let name = "membarrier: allocates, stop";
+    explore_drains(name, Bound::Preemptions(2), Allocates, Both(1), world::<Membarrier, 1>);
+    explore_drains("membarrier: allocates, drain", Bound::Preemptions(3), Allocates, Drain, world::<Membarrier, 1>);
+}
+
+#[test]
+fn a_free_beside_a_stop_and_a_drain_by_membarrier() {
+    explore_drains("membarrier: frees, stop", Bound::Preemptions(2), Frees, Both(1), world::<Membarrier, 1>);
+    explore_drains("membarrier: frees, drain", Bound::Preemptions(3), Frees, Drain, world::<Membarrier, 1>);
+}
+
+/// The handle's cache has flags of its own.
+#[test]
+fn an_allocation_by_steps_beside_a_drain_by_membarrier() {
+    explore_drains("membarrier: allocates by steps, drain", Bound::Preemptions(3), Allocates, Drain, steps::<1>);
+}
+
+#[test]
+fn a_handle_is_registered_beside_a_drain_by_membarrier() {
+    explore_drains("membarrier: registers, drain", Bound::Preemptions(3), Registers, Drain, world::<Membarrier, 1>);
+}
+
+#[test]
+fn a_slot_changes_hands_during_a_drain_by_membarrier() {
+    let name = "membarrier: changes hands";
+    explore_drains(name, Bound::Preemptions(2), ChangesHands, Drain, world::<Membarrier, 1>);
+}
+
+/// A membarrier that the system refuses once, on another thread than the one that a model begins with.
+enum RefusedOnce {}
+
+std::thread_local! {
+    /// Whether it has failed, in the execution of this number.
+    static FAILED: Cell<Option<u64>> = const { Cell::new(None) };
+}
+
+// SAFETY: where the heavy half succeeds, it is that of `Membarrier`, as is every light half.
+unsafe impl Barrier for RefusedOnce {
+    type Kept = ();
+
+    fn prepare() -> bool {
+        Membarrier::prepare()
+    }
+
+    fn kept() {}
+
+    fn light((): ()) -> Light {
+        Light::Compiler
+    }
+
+    fn heavy() -> Result<(), BarrierError> {
+        let execution = Some(Log::read(|log| log.model.1));
+        if Log::actor() == 0 || FAILED.replace(execution) == execution {
+            return Membarrier::heavy();
+        }
+        Err(BarrierError { errno: 1 })
+    }
+
+    fn name() -> &'static str {
+        "a membarrier that is refused at first"
+    }
+}
+
+/// What is refused is as if it had not been begun, and is done as ever the next time.
+#[test]
+fn a_stop_whose_membarrier_is_refused_is_none() {
+    let name = "membarrier: reads, refused stop";
+    explore_drains(name, Bound::Preemptions(2), Reads, PublishAndDrain, world::<RefusedOnce, 1>);
+}
+
+#[test]
+fn a_drain_whose_membarrier_is_refused_is_none() {
+    explore_drains("membarrier: frees, refused drain", Bound::Preemptions(3), Frees, Drain, world::<RefusedOnce, 1>);
+}
