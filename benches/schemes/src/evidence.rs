@@ -65,6 +65,8 @@ const SHOWN: &[Shown] = &[
         fact: "guarantee",
         tests: &[
             "zonelist-core/tests/loom.rs: a_second_walk_under_stop_world_is_a_snapshot",
+            "zonelist-core/tests/models/asymmetric.rs: a_walk_beside_a_stop_by_membarrier_is_a_snapshot",
+            "zonelist-core/tests/models/asymmetric.rs: a_reader_that_comes_and_goes_beside_stops_by_membarrier",
             "zonelist-core/tests/all/stress.rs: stop_world_keeps_its_guarantee_by_membarrier",
         ],
     },
@@ -74,6 +76,7 @@ const SHOWN: &[Shown] = &[
         tests: &[
             "zonelist-core/tests/loom.rs: a_preempted_walk_misses_repeats_and_is_empty",
             "zonelist-core/tests/loom.rs: a_preempted_walk_never_meets_a_half_written_list",
+            "zonelist-core/tests/models/asymmetric.rs: a_preempted_walk_by_membarrier_meets_no_half_written_list",
             "zonelist-core/tests/all/stress.rs: stop_world_preempted_keeps_its_guarantee_under_load",
         ],
     },
@@ -97,6 +100,9 @@ const SHOWN: &[Shown] = &[
             "zonelist-epoch/tests/loom.rs: a_walk_under_asymmetric_epoch_is_a_snapshot",
             "zonelist-epoch/tests/loom.rs: a_second_walk_under_asymmetric_epoch_is_a_snapshot",
             "zonelist-epoch/tests/loom.rs: an_old_answer_under_asymmetric_epoch_is_none",
+            "zonelist-epoch/tests/models/asymmetric.rs: a_walk_under_asymmetric_epoch_by_membarrier_is_a_snapshot",
+            "zonelist-epoch/tests/models/asymmetric.rs: two_walks_under_asymmetric_epoch_by_membarrier_are_snapshots",
+            "zonelist-epoch/tests/models/asymmetric.rs: a_reader_of_asymmetric_epoch_that_comes_and_goes_by_membarrier",
             "zonelist-epoch/tests/all/stress.rs: asymmetric_epoch_shows_snapshots_under_load",
             "zonelist-epoch/tests/all/stress.rs: asymmetric_epoch_shows_snapshots_by_membarrier",
         ],
@@ -107,6 +113,8 @@ const SHOWN: &[Shown] = &[
         tests: &[
             "zonelist-epoch/tests/loom.rs: a_walk_under_qsbr_is_a_snapshot",
             "zonelist-epoch/tests/loom.rs: a_second_walk_under_qsbr_is_a_snapshot",
+            "zonelist-epoch/tests/models/asymmetric.rs: a_reader_of_qsbr_is_registered_by_membarrier",
+            "zonelist-epoch/tests/models/asymmetric.rs: a_reader_of_qsbr_that_comes_and_goes_by_membarrier",
             "zonelist-epoch/tests/all/stress.rs: qsbr_shows_snapshots_under_load",
             "zonelist-epoch/tests/all/stress.rs: qsbr_shows_snapshots_by_membarrier",
         ],

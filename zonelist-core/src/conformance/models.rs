@@ -196,7 +196,9 @@ impl Scenario {
 
 /// What is published with the pair of membarrier(2), which is modelled from here on: the first thing in an execution.
 ///
-/// `B` is [`Membarrier`](crate::publish::Membarrier), or a pair whose heavy half calls its.
+/// `B` is [`Membarrier`](crate::publish::Membarrier), or a pair whose heavy half calls its. A heavy half waits for
+/// every thread of the model that is not blocked in [`join`](membarrier::join) or
+/// [`while_blocked`](membarrier::while_blocked): a model waits for its threads by these.
 #[must_use]
 pub fn asymmetric<S: Scheme, B: Barrier, const SEATS: usize>(scheme: S) -> Published<S, B, SEATS> {
     membarrier::begin();

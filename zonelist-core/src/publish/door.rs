@@ -134,8 +134,8 @@ impl Door {
                 }
             }
             // Release: pairs with the acquire in `has_answered`, so that our walks before are over, and with that
-            // in `has_hands_off`, so that what we did to the caches before is seen. (A light half that is a
-            // fence says so already, which is why no model sees it.)
+            // in `has_hands_off`, so that what we did to the caches before is seen. A light half that is a fence
+            // says so already; models by membarrier, where it is none, see this.
             self.inside.store(answer, Release);
             return Some(request & REVOKED == 0);
         }

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use zonelist_core::{
     Capacity, Lists, Mobility, NodeId, PageAllocator, PageRequest, Row, Slot, Slots, Spin, StopWorld,
     StopWorldPreempted, Zone, ZoneId, ZoneKind, Zoneref,
-    conformance::models::{Bound, explore},
-    publish::{FullFence, Published, Scheme},
+    conformance::models::{Bound, asymmetric, explore},
+    publish::{Barrier, FullFence, Membarrier, Published, Scheme},
+    sync::traced::membarrier,
 };
 
 /// A pageblock: a batch is four single pages, so that a model is small.
@@ -15,7 +16,7 @@ const FRAMES: u64 = 512;
 const NODE: NodeId = NodeId::new(0).unwrap();
 const ZONE: ZoneId = ZoneId::new(NODE, ZoneKind::Normal);
 
-type Allocator<S> = PageAllocator<'static, S, FullFence, Spin, 1>;
+type Allocator<S, B = FullFence> = PageAllocator<'static, S, B, Spin, 1>;
 
 fn zone() -> Zone<'static> {
     let zone = Zone::boxed(ZONE, 0..FRAMES, 9, Spin::new()).unwrap();
@@ -24,26 +25,29 @@ fn zone() -> Zone<'static> {
 }
 
 fn allocator<S: Scheme>(scheme: impl FnOnce(Slots<Box<[Slot]>>) -> S) -> Allocator<S> {
-    let published = Published::new(scheme(Slots::boxed(Capacity::new(1, 1).unwrap())));
+    over(Published::new(scheme(Slots::boxed(Capacity::new(1, 1).unwrap()))))
+}
+
+fn over<S: Scheme, B: Barrier>(published: Published<S, B, 1>) -> Allocator<S, B> {
     publish(&published);
     PageAllocator::boxed(published, vec![zone()]).unwrap()
 }
 
-fn publish<S: Scheme>(published: &Published<S, FullFence, 1>) {
+fn publish<S: Scheme, B: Barrier>(published: &Published<S, B, 1>) {
     let rows = [Row { start: 0, len: 1, own: 1 }];
     published.publish(Lists::new(&[Zoneref::new(ZONE)], &rows).unwrap()).unwrap();
 }
 
-fn drain<S: Scheme>(allocator: &Allocator<S>) {
+fn drain<S: Scheme, B: Barrier>(allocator: &Allocator<S, B>) {
     allocator.drain().unwrap();
 }
 
 /// An owner with pages at hand takes one and gives one back while another drains.
-fn drained_under_its_owner<S: Scheme + Send + Sync + 'static>(
+fn drained_under_its_owner<S: Scheme + Send + Sync + 'static, B: Barrier>(
     name: &str,
     preemptions: usize,
-    make: impl Fn() -> Allocator<S> + Sync + Send + 'static,
-    meanwhile: fn(&Allocator<S>),
+    make: impl Fn() -> Allocator<S, B> + Sync + Send + 'static,
+    meanwhile: fn(&Allocator<S, B>),
 ) {
     explore(name, Bound::Preemptions(preemptions), move || {
         let allocator = Arc::new(make());
@@ -57,7 +61,7 @@ fn drained_under_its_owner<S: Scheme + Send + Sync + 'static>(
         let page = local.alloc(NODE, &class).unwrap();
         assert_ne!(page, kept);
         local.free(kept).unwrap();
-        other.join().unwrap();
+        membarrier::join(other);
         local.free(page).unwrap();
         // A handle that is leaked keeps its seat, and none of its pages.
         std::mem::forget(local);
@@ -71,6 +75,13 @@ fn drained_under_its_owner<S: Scheme + Send + Sync + 'static>(
 #[test]
 fn a_cache_is_drained_under_its_owner() {
     drained_under_its_owner("pages: drained, readers seated", 3, || allocator(StopWorld::new), drain);
+}
+
+/// The owner goes without fences, and the drain has it run one.
+#[test]
+fn a_cache_is_drained_by_membarrier_under_its_owner() {
+    let make = || over(asymmetric(StopWorld::<Box<[Slot]>>::new(Slots::boxed(Capacity::new(1, 1).unwrap()))));
+    drained_under_its_owner("pages: drained by membarrier", 2, make, drain::<_, Membarrier>);
 }
 
 #[test]

@@ -23,7 +23,8 @@ fn qsbr<const SEATS: usize>() -> Published<Qsbr, Membarrier, SEATS> {
 /// The second publish is written over what the walk may hold.
 #[test]
 fn a_walk_under_asymmetric_epoch_by_membarrier_is_a_snapshot() {
-    let scenario = Scenario::new("membarrier: a walk, asymmetric-epoch").before(&[NORMAL]).publisher(&[&[MOVABLE], &[]]);
+    let scenario =
+        Scenario::new("membarrier: a walk, asymmetric-epoch").before(&[NORMAL]).publisher(&[&[MOVABLE], &[]]);
     scenario.reader(&[first(1, Movable)]).preemptions(3).explore(epoch::<1>);
 }
 
@@ -46,7 +47,7 @@ fn a_reader_of_asymmetric_epoch_that_comes_and_goes_by_membarrier() {
 fn two_readers_of_asymmetric_epoch_by_membarrier() {
     let scenario = Scenario::new("membarrier: two readers, asymmetric-epoch").before(&[NORMAL]);
     let scenario = scenario.publisher(&[&[MOVABLE], &[]]).reader(&[first(1, Movable)]).reader(&[first(1, Movable)]);
-    scenario.preemptions(1).explore(epoch::<2>);
+    scenario.preemptions(2).explore(epoch::<2>);
 }
 
 /// On line, quiescent, off line, and on line again: of these only the first needs the pair.

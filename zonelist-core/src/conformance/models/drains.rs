@@ -138,7 +138,7 @@ where
         }
         (_, _) => shared.registers(),
     }
-    others.into_iter().for_each(|other| membarrier::join(other));
+    others.into_iter().for_each(membarrier::join);
     [0, 1].map(|which| shared.touched[which].load(Counted))
 }
 
