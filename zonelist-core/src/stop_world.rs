@@ -15,7 +15,7 @@
 use crate::{
     Lists, NodeId, Request, Slot, SlotFilter, SlotWalk, Slots, Storage, Zoneref,
     publish::{
-        Allocates, At, Facts, Forked, Grace, Guarantee, Progress, PublishError, Reclaim, Scheme, StalledReader,
+        Allocates, Facts, Forked, Grace, Guarantee, Progress, PublishError, ReadToken, Reclaim, Scheme, StalledReader,
         WaitError, Walk, Writer,
     },
     sync::{
@@ -152,7 +152,7 @@ impl<T: Storage<Word = Slot> + Sync> Scheme for StopWorld<T> {
     }
 
     #[inline(always)]
-    fn pin<'g>(&'g self, (): &'g (), _: At<'g, Self>) -> &'g Gated<T> {
+    fn pin<'g>(&'g self, (): &'g (), _: ReadToken<'g, Self>) -> &'g Gated<T> {
         &self.0
     }
 
@@ -196,12 +196,12 @@ impl<T> StopWorldPreempted<T> {
 #[derive(Debug)]
 pub struct PreemptedWalk<'w, T: Storage<Word = Slot> + Sync> {
     slots: GatedWalk<'w>,
-    at: At<'w, StopWorldPreempted<T>>,
+    token: ReadToken<'w, StopWorldPreempted<T>>,
 }
 
 impl<T: Storage<Word = Slot> + Sync> Clone for PreemptedWalk<'_, T> {
     fn clone(&self) -> Self {
-        Self { slots: self.slots.clone(), at: self.at }
+        Self { slots: self.slots.clone(), token: self.token.clone() }
     }
 }
 
@@ -210,10 +210,10 @@ impl<T: Storage<Word = Slot> + Sync> Iterator for PreemptedWalk<'_, T> {
 
     #[inline]
     fn next(&mut self) -> Option<Zoneref> {
-        let Self { slots, at } = self;
+        let Self { slots, token } = self;
         // Each slot is a step of its own, also one that the filter passes over.
         loop {
-            if let Some(seen) = at.step_alone(|| slots.step()) {
+            if let Some(seen) = token.step_alone(|| slots.step()) {
                 return seen;
             }
         }
@@ -235,7 +235,7 @@ impl<T: Storage<Word = Slot> + Sync> Scheme for StopWorldPreempted<T> {
     type Local = ();
     type Filter = SlotFilter;
     type Pinned<'g>
-        = (&'g Gated<T>, At<'g, Self>)
+        = (&'g Gated<T>, ReadToken<'g, Self>)
     where
         T: 'g;
     type Walk<'w>
@@ -250,17 +250,17 @@ impl<T: Storage<Word = Slot> + Sync> Scheme for StopWorldPreempted<T> {
     }
 
     #[inline(always)]
-    fn pin<'g>(&'g self, (): &'g (), at: At<'g, Self>) -> Self::Pinned<'g> {
-        (&self.0, at)
+    fn pin<'g>(&'g self, (): &'g (), token: ReadToken<'g, Self>) -> Self::Pinned<'g> {
+        (&self.0, token)
     }
 
     #[inline(always)]
     fn walk<'w, 'g: 'w>(
-        (table, at): &'w Self::Pinned<'g>,
+        (table, token): &'w Self::Pinned<'g>,
         node: NodeId,
         filter: &'w SlotFilter,
     ) -> PreemptedWalk<'w, T> {
-        PreemptedWalk { slots: table.walk(node, filter), at: *at }
+        PreemptedWalk { slots: table.walk(node, filter), token: token.clone() }
     }
 
     fn publish(&self, next: Lists<'_>, writer: &mut Writer<'_>) -> Result<(), PublishError> {

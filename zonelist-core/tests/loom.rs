@@ -13,6 +13,8 @@ mod membarrier;
 mod movables;
 #[path = "models/pages.rs"]
 mod pages;
+#[path = "models/steps.rs"]
+mod steps;
 
 use std::sync::Arc;
 

@@ -47,7 +47,7 @@ use ::arc_swap::Guard;
 use zonelist_core::{
     Lists, Locked, NodeId, Request, SlotFilter, SlotWalk, Slots, Spin, Zoneref,
     publish::{
-        Allocates, At, Facts, Forked, Grace, Guarantee, Progress, PublishError, Reclaim, Scheme, StalledReader,
+        Allocates, Facts, Forked, Grace, Guarantee, Progress, PublishError, ReadToken, Reclaim, Scheme, StalledReader,
         WaitError, Writer,
     },
     sync::Backoff,
@@ -182,7 +182,7 @@ impl Scheme for ArcSwap {
     }
 
     #[inline(always)]
-    fn pin<'g>(&'g self, _: &'g Slotted, _: At<'g, Self>) -> Held {
+    fn pin<'g>(&'g self, _: &'g Slotted, _: ReadToken<'g, Self>) -> Held {
         Held(self.current.load())
     }
 

@@ -18,8 +18,8 @@
 use zonelist_core::{
     Capacity, Lists, NodeId, Request, Slot, SlotFilter, Twin, TwinWalk, Twins,
     publish::{
-        Allocates, At, Facts, Grace, Guarantee, Progress, PublishError, Reclaim, Scheme, StalledReader, WaitError,
-        Writer,
+        Allocates, Facts, Grace, Guarantee, Progress, PublishError, ReadToken, Reclaim, Scheme, StalledReader,
+        WaitError, Writer,
     },
 };
 
@@ -95,7 +95,7 @@ impl Scheme for AsymmetricEpoch {
     }
 
     #[inline(always)]
-    fn pin<'g>(&'g self, (): &'g (), _: At<'g, Self>) -> Twin<'g> {
+    fn pin<'g>(&'g self, (): &'g (), _: ReadToken<'g, Self>) -> Twin<'g> {
         self.0.find()
     }
 

@@ -30,7 +30,7 @@ use crossbeam_epoch::{Atomic, Collector, Guard, LocalHandle, Owned};
 use zonelist_core::{
     Lists, NodeId, Request, SlotFilter, SlotWalk, Slots, Zoneref,
     publish::{
-        Allocates, At, Facts, Forked, Grace, Guarantee, Progress, PublishError, Reclaim, Scheme, StalledReader,
+        Allocates, Facts, Forked, Grace, Guarantee, Progress, PublishError, ReadToken, Reclaim, Scheme, StalledReader,
         WaitError, Walk, Writer,
     },
     sync::{Backoff, Track, fault},
@@ -194,7 +194,7 @@ impl Scheme for EpochSwap {
     }
 
     #[inline(always)]
-    fn pin<'g>(&'g self, local: &'g Participant, _: At<'g, Self>) -> Pin {
+    fn pin<'g>(&'g self, local: &'g Participant, _: ReadToken<'g, Self>) -> Pin {
         let guard = local.handle.pin();
         // Acquire: pairs with the release half of the swap in `publish`.
         let version = self.current.load(Acquire, &guard).as_raw();

@@ -24,8 +24,8 @@
 use zonelist_core::{
     Capacity, Lists, NodeId, Request, Slot, SlotFilter, Twin, TwinWalk, Twins,
     publish::{
-        Allocates, At, Facts, Grace, Guarantee, Progress, PublishError, Reclaim, Scheme, StalledReader, WaitError,
-        Writer,
+        Allocates, Facts, Grace, Guarantee, Progress, PublishError, ReadToken, Reclaim, Scheme, StalledReader,
+        WaitError, Writer,
     },
 };
 
@@ -100,7 +100,7 @@ impl Scheme for Qsbr {
     }
 
     #[inline(always)]
-    fn pin<'g>(&'g self, (): &'g (), _: At<'g, Self>) -> Twin<'g> {
+    fn pin<'g>(&'g self, (): &'g (), _: ReadToken<'g, Self>) -> Twin<'g> {
         self.0.find()
     }
 

@@ -14,7 +14,7 @@
 
 use zonelist_core::{
     Lists, NodeId, Request, Slot, SlotFilter, SlotWalk, Slots, Storage,
-    publish::{Allocates, At, Facts, Grace, Guarantee, Progress, PublishError, Scheme, StalledReader, Writer},
+    publish::{Allocates, Facts, Grace, Guarantee, Progress, PublishError, ReadToken, Scheme, StalledReader, Writer},
 };
 
 /// One table, rewritten in place. Readers and the writer never wait.
@@ -79,7 +79,7 @@ impl<T: Storage<Word = Slot> + Sync> Scheme for InPlace<T> {
     }
 
     #[inline(always)]
-    fn pin<'g>(&'g self, (): &'g (), _: At<'g, Self>) -> &'g Slots<T> {
+    fn pin<'g>(&'g self, (): &'g (), _: ReadToken<'g, Self>) -> &'g Slots<T> {
         &self.0
     }
 

@@ -49,7 +49,8 @@ use zonelist_core::{
     Lists, Locked, NodeId, OrderFilter, OrderWalk, Orders, Place, Request, Scope, Set, SharedSet, Slot, Spin, Storage,
     Table, ZoneId, ZoneKind, Zoneref,
     publish::{
-        Allocates, At, Facts, Grace, Guarantee, Membership, Progress, PublishError, Scheme, StalledReader, Walk, Writer,
+        Allocates, Facts, Grace, Guarantee, Membership, Progress, PublishError, ReadToken, Scheme, StalledReader, Walk,
+        Writer,
     },
     sync::{
         atomic::{
@@ -319,7 +320,7 @@ impl<T: Storage<Word = Slot> + Sync> Scheme for Presence<T> {
     }
 
     #[inline(always)]
-    fn pin<'g>(&'g self, (): &'g (), _: At<'g, Self>) -> &'g Self {
+    fn pin<'g>(&'g self, (): &'g (), _: ReadToken<'g, Self>) -> &'g Self {
         self
     }
 

@@ -34,7 +34,8 @@ use ::seqlock::SeqLock;
 use zonelist_core::{
     Capacity, Lists, MAX_NODES, NodeId, Request, Scope, SlotFilter, ZoneId, Zoneref,
     publish::{
-        Allocates, At, Facts, Forked, Grace, Guarantee, Progress, PublishError, Scheme, StalledReader, Walk, Writer,
+        Allocates, Facts, Forked, Grace, Guarantee, Progress, PublishError, ReadToken, Scheme, StalledReader, Walk,
+        Writer,
     },
     sync::CutSlice,
 };
@@ -159,7 +160,7 @@ impl<const ZONES: usize> Scheme for SeqCopy<ZONES> {
     }
 
     #[inline(always)]
-    fn pin<'g>(&'g self, (): &'g (), _: At<'g, Self>) -> &'g Self {
+    fn pin<'g>(&'g self, (): &'g (), _: ReadToken<'g, Self>) -> &'g Self {
         self
     }
 

@@ -21,7 +21,8 @@
 use zonelist_core::{
     Lists, NodeId, Request, Slot, SlotFilter, SlotWalk, Slots, Storage, Zoneref,
     publish::{
-        Allocates, At, Facts, Forked, Grace, Guarantee, Progress, PublishError, Scheme, StalledReader, Walk, Writer,
+        Allocates, Facts, Forked, Grace, Guarantee, Progress, PublishError, ReadToken, Scheme, StalledReader, Walk,
+        Writer,
     },
     sync::{
         atomic::{
@@ -127,7 +128,7 @@ impl<T: Storage<Word = Slot> + Sync> Scheme for SeqRetry<T> {
     }
 
     #[inline(always)]
-    fn pin<'g>(&'g self, (): &'g (), _: At<'g, Self>) -> &'g Self {
+    fn pin<'g>(&'g self, (): &'g (), _: ReadToken<'g, Self>) -> &'g Self {
         self
     }
 

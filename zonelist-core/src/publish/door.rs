@@ -104,12 +104,6 @@ impl Door {
         }
     }
 
-    /// Whether the reader is inside, for its owner to ask.
-    #[inline(always)]
-    pub(super) fn is_inside(&self) -> bool {
-        self.inside.load(Relaxed) != NOTHING
-    }
-
     /// Answers what is asked, and says whether the slot's page caches may be touched; `None` if it is not inside.
     #[cold]
     #[inline(never)]

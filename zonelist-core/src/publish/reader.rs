@@ -3,7 +3,7 @@
 use core::{num::NonZeroU32, ops::ControlFlow};
 
 use super::{
-    At, Barrier, Grace, Light, Scheme, Walk,
+    Barrier, Grace, Light, ReadToken, Scheme, Walk,
     door::WhenStopped,
     in_use::InUse,
     seat::{Claimed, Seat, Sitting},
@@ -137,7 +137,7 @@ impl<'p, S: Scheme, B: Barrier> Reader<'p, S, B> {
 
     #[inline(always)]
     fn guard<'g>(&'g self, sitting: Option<Sitting<'g>>) -> Guard<'g, S> {
-        Guard { pinned: self.scheme.pin(&self.local, At::new(self.seat, self.light())), _sitting: sitting }
+        Guard { pinned: self.scheme.pin(&self.local, ReadToken::new(self.seat, self.light())), _sitting: sitting }
     }
 
     /// Enters with what is kept at the seat: under one flag, but for a scheme that leaves its seat between zonerefs.
@@ -203,6 +203,7 @@ impl<S: Scheme, B: Barrier> Drop for Reader<'_, S, B> {
             // A guard that was leaked leaves the slot as if it were inside; none outlives its reader.
             Grace::Section => self.seat.door().leave(),
             Grace::Quiescent => self.seat.turn().offline(),
+            // Its steps have ended: they borrow it, and are never leaked.
             Grace::None | Grace::Step => (),
         }
         if S::GRACE != Grace::None {

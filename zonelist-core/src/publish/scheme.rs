@@ -1,6 +1,6 @@
 //! The trait that every publication scheme implements.
 
-use super::{At, Facts, PublishError, WaitError, Writer};
+use super::{Facts, PublishError, ReadToken, WaitError, Writer};
 use crate::{Lists, NodeId, Request, ZoneId, Zoneref};
 
 /// Where a reader has to be while it walks, for the scheme's writer to know of it.
@@ -58,7 +58,7 @@ pub enum Grace {
 ///
 ///     fn local(&self) {}
 ///     fn filter(&self, request: &Request) -> Request { *request }
-///     fn pin<'g>(&'g self, _: &'g (), _: At<'g, Self>) -> RwLockReadGuard<'g, Zonelists> {
+///     fn pin<'g>(&'g self, _: &'g (), _: ReadToken<'g, Self>) -> RwLockReadGuard<'g, Zonelists> {
 ///         self.0.read().unwrap_or_else(PoisonError::into_inner)
 ///     }
 ///     fn walk<'w, 'g: 'w>(pinned: &'w Self::Pinned<'g>, node: NodeId, filter: &'w Request) -> ListWalk<'w> {
@@ -104,7 +104,7 @@ pub trait Scheme: Sync + Sized {
     fn filter(&self, request: &Request) -> Self::Filter;
 
     /// Enters; `at` proves that the reader is where [`Scheme::GRACE`] asked for.
-    fn pin<'g>(&'g self, local: &'g Self::Local, at: At<'g, Self>) -> Self::Pinned<'g>;
+    fn pin<'g>(&'g self, local: &'g Self::Local, at: ReadToken<'g, Self>) -> Self::Pinned<'g>;
 
     /// Begins a walk. Must touch nothing but what the first `next` needs.
     fn walk<'w, 'g: 'w>(pinned: &'w Self::Pinned<'g>, node: NodeId, filter: &'w Self::Filter) -> Self::Walk<'w>;

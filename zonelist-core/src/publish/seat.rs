@@ -1,9 +1,7 @@
 //! A reader's slot: by what it says there, and what is said to it, writers and readers keep apart.
 
-use core::marker::PhantomData;
-
 use super::{
-    Grace, Light, Scheme,
+    Grace, Light,
     door::{Door, WhenStopped},
     in_use::{Busy, InUse},
     turn::Turn,
@@ -14,7 +12,7 @@ use crate::sync::{
         AtomicU32,
         Ordering::{Acquire, Relaxed, Release},
     },
-    const_fn,
+    const_fn, unmodelled,
 };
 
 /// A reader's slot, on cache lines of its own: 128 bytes, since CPUs fetch lines in pairs.
@@ -30,6 +28,8 @@ pub(crate) struct Seat {
     turn: Turn,
     /// Who has the slot: [`FREE`], [`READER`] or [`HANDLE`].
     claimed: AtomicU32,
+    /// Steps of the reader that are under way, one within another; only its owner looks. No model explores it.
+    steps: unmodelled::AtomicUsize,
     /// Whether an operation of the slot's handle is under way.
     busy: Busy,
 }
@@ -55,7 +55,8 @@ impl Seat {
     const_fn! {
         pub(crate) const fn new() -> Self {
             let (door, drawer, turn) = (Door::new(), Door::new(), Turn::new());
-            Self { door, drawer, turn, claimed: AtomicU32::new(FREE), busy: Busy::new() }
+            let steps = unmodelled::AtomicUsize::new(0);
+            Self { door, drawer, turn, claimed: AtomicU32::new(FREE), steps, busy: Busy::new() }
         }
     }
 
@@ -94,6 +95,12 @@ impl Seat {
             Grace::None | Grace::Section | Grace::Quiescent => &self.door,
             Grace::Step => &self.drawer,
         }
+    }
+
+    /// The count of steps under way, for their owner to change.
+    #[inline(always)]
+    pub(super) fn steps(&self) -> &unmodelled::AtomicUsize {
+        &self.steps
     }
 
     #[inline(always)]
@@ -135,6 +142,7 @@ impl Seat {
         self.door.leave();
         self.drawer.leave();
         self.turn.offline();
+        self.steps.store(0, Relaxed);
         self.busy.clear();
         self.give_up();
     }
@@ -165,59 +173,6 @@ impl Drop for Claimed<'_> {
         self.0.give_up();
     }
 }
-
-/// Proof that a reader of this very scheme is where the scheme's [`Scheme::GRACE`] wants it.
-///
-/// Only this crate makes one. It is branded with the scheme's type, since a scheme that wraps
-/// another could otherwise hand its own token to it.
-#[derive(Debug)]
-pub struct At<'g, S> {
-    seat: &'g Seat,
-    light: Light,
-    scheme: PhantomData<fn(S)>,
-}
-
-impl<S> Clone for At<'_, S> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-
-impl<S> Copy for At<'_, S> {}
-
-impl<'g, S: Scheme> At<'g, S> {
-    #[inline(always)]
-    pub(super) fn new(seat: &'g Seat, light: Light) -> Self {
-        Self { seat, light, scheme: PhantomData }
-    }
-
-    /// Does one step of a walk with the seat taken, and leaves it again: for [`Grace::Step`] only.
-    ///
-    /// Waits while a writer has the readers stopped. A step within another one waits for nothing, and ends nothing. The
-    /// step may panic; it must not publish through the
-    /// [`Published`](super::Published) that the walk is of, which would wait for it.
-    #[inline]
-    pub fn step<R>(&self, step: impl FnOnce() -> R) -> R {
-        if self.seat.door().is_inside() {
-            // Within another step: the reader stays inside until that ends.
-            cold();
-            return step();
-        }
-        self.step_alone(step)
-    }
-
-    /// The same for a step that is never within another one, which need not look.
-    #[inline]
-    pub(crate) fn step_alone<R>(&self, step: impl FnOnce() -> R) -> R {
-        const { assert!(matches!(S::GRACE, Grace::Step), "a seat that is taken for the whole guard is not taken again") };
-        let _sitting = Sitting::down(self.seat.door(), self.light);
-        step()
-    }
-}
-
-/// Marks what seldom happens.
-#[cold]
-fn cold() {}
 
 /// Goes out when it goes, also out of a panic.
 #[derive(Debug)]

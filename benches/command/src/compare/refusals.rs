@@ -185,7 +185,7 @@ impl Drop for Done<'_> {
 mod tests {
     use zonelist_core::{
         Request, Scope,
-        publish::{At, Facts, FullFence, Grace, Guarantee, Walk, Writer},
+        publish::{Facts, FullFence, Grace, Guarantee, ReadToken, Walk, Writer},
     };
 
     use super::*;
@@ -220,7 +220,7 @@ mod tests {
 
         fn filter(&self, _: &Request) {}
 
-        fn pin<'g>(&'g self, (): &'g (), _: At<'g, Self>) {}
+        fn pin<'g>(&'g self, (): &'g (), _: ReadToken<'g, Self>) {}
 
         fn walk<'w, 'g: 'w>((): &'w (), _: NodeId, (): &'w ()) -> Nothing {
             Nothing

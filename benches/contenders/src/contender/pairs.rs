@@ -4,7 +4,7 @@ use zonelist_core::{
     Capacity, CapacityError, Class, Lists, Local, Marks, NodeId, PageRequest, Request, Scope, SlotFilter, SlotWalk,
     Slots, Spin, ZoneKind, Zoneref,
     publish::{
-        Allocates, At, Barrier, Facts, FullFence, Grace, Guarantee, Progress, PublishError, Published, Scheme,
+        Allocates, Barrier, Facts, FullFence, Grace, Guarantee, Progress, PublishError, Published, ReadToken, Scheme,
         StalledReader, Writer,
     },
 };
@@ -120,7 +120,7 @@ impl Scheme for Unprotected {
     }
 
     #[inline(always)]
-    fn pin<'g>(&'g self, (): &'g (), _: At<'g, Self>) -> Self::Pinned<'g> {
+    fn pin<'g>(&'g self, (): &'g (), _: ReadToken<'g, Self>) -> Self::Pinned<'g> {
         &self.0
     }
 

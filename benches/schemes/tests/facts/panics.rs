@@ -9,7 +9,7 @@ use zonelist_core::{
     Capacity, Lists, NodeId, Request, Slot, SlotFilter, SlotWalk, Slots, ZoneKind,
     conformance::Sample,
     publish::{
-        Allocates, At, Barrier, Facts, FullFence, Grace, Guarantee, Progress, PublishError, Published, Scheme,
+        Allocates, Barrier, Facts, FullFence, Grace, Guarantee, Progress, PublishError, Published, ReadToken, Scheme,
         StalledReader, Version, Writer,
     },
 };
@@ -94,7 +94,7 @@ impl Scheme for Panicking {
         SlotFilter::new(request)
     }
 
-    fn pin<'g>(&'g self, (): &'g (), _: At<'g, Self>) -> &'g Self {
+    fn pin<'g>(&'g self, (): &'g (), _: ReadToken<'g, Self>) -> &'g Self {
         self
     }
 

@@ -4,7 +4,7 @@
 use zonelist_core::{
     Capacity, Lists, Locked, NodeId, Request, SlotFilter, Spin, Zoneref,
     publish::{
-        Allocates, At, Facts, Grace, Guarantee, Progress, PublishError, Scheme, StalledReader, Walk, Writer,
+        Allocates, ReadToken, Facts, Grace, Guarantee, Progress, PublishError, Scheme, StalledReader, Walk, Writer,
     },
 };
 
@@ -81,7 +81,7 @@ impl<const WHOLE: bool> Scheme for Guarded<WHOLE> {
         SlotFilter::new(request)
     }
 
-    fn pin<'g>(&'g self, (): &'g (), _: At<'g, Self>) -> &'g Self {
+    fn pin<'g>(&'g self, (): &'g (), _: ReadToken<'g, Self>) -> &'g Self {
         self
     }
 

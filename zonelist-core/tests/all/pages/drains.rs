@@ -158,7 +158,7 @@ fn a_drain_reports_what_a_publish_could_not() {
         fn filter(&self, request: &Request) -> Self::Filter {
             zonelist_core::SlotFilter::new(request)
         }
-        fn pin<'g>(&'g self, (): &'g (), _: zonelist_core::publish::At<'g, Self>) -> &'g Self {
+        fn pin<'g>(&'g self, (): &'g (), _: zonelist_core::publish::ReadToken<'g, Self>) -> &'g Self {
             self
         }
         fn walk<'w, 'g: 'w>(table: &'w &'g Self, node: NodeId, filter: &'w Self::Filter) -> Self::Walk<'w> {

@@ -11,8 +11,8 @@ use zonelist_core::{
     ZoneKind::{self, Dma32, Movable, Normal},
     Zonelists, Zoneref,
     publish::{
-        Allocates, At, Barrier, Facts, Grace, Guarantee, Progress, PublishError, Published, Scheme, StalledReader,
-        Walk, Writer,
+        Allocates, Barrier, Facts, Grace, Guarantee, Progress, PublishError, Published, ReadToken, Scheme,
+        StalledReader, Walk, Writer,
     },
 };
 
@@ -162,7 +162,7 @@ impl Scheme for Loose {
         SlotFilter::new(request)
     }
 
-    fn pin<'g>(&'g self, (): &'g (), _: At<'g, Self>) -> Self::Pinned<'g> {
+    fn pin<'g>(&'g self, (): &'g (), _: ReadToken<'g, Self>) -> Self::Pinned<'g> {
         self
     }
 

@@ -10,7 +10,7 @@ use std::{
 
 use zonelist_core::{
     Capacity, Lists, NodeId, Request, Slot, StopWorld, Zoneref,
-    publish::{At, Facts, FullFence, Grace, PublishError, Published, Scheme, Version, Walk, Writer},
+    publish::{Facts, FullFence, Grace, PublishError, Published, ReadToken, Scheme, Version, Walk, Writer},
 };
 
 use super::{TURNS, node, preempted, stop_world};
@@ -45,7 +45,7 @@ fn what_becomes_lists_may_do_anything() {
     anything(&preempted::<2>(capacity));
 }
 
-/// Walks take one step, which has another within.
+/// Walks take one step, which has one of a clone within.
 #[derive(Debug)]
 struct Nests(&'static Seen);
 
@@ -60,15 +60,17 @@ struct Seen {
 }
 
 #[derive(Clone, Debug)]
-struct NestedSteps<'w>(At<'w, Nests>, &'static Seen);
+struct NestedSteps<'w>(ReadToken<'w, Nests>, &'static Seen);
 
 impl Iterator for NestedSteps<'_> {
     type Item = Zoneref;
 
     fn next(&mut self) -> Option<Zoneref> {
-        let Self(at, seen) = self;
-        at.step(|| {
-            at.step(|| ());
+        let Self(token, seen) = self;
+        // To nest steps of one token does not compile.
+        let mut another = token.clone();
+        token.step(|| {
+            another.step(|| ());
             seen.within.store(true, SeqCst);
             seen.enters.send(()).unwrap();
             while !seen.goes_on.load(SeqCst) {
@@ -94,8 +96,8 @@ impl Scheme for Nests {
 
     fn filter(&self, _: &Request) {}
 
-    fn pin<'g>(&'g self, (): &'g (), at: At<'g, Self>) -> NestedSteps<'g> {
-        NestedSteps(at, self.0)
+    fn pin<'g>(&'g self, (): &'g (), token: ReadToken<'g, Self>) -> NestedSteps<'g> {
+        NestedSteps(token, self.0)
     }
 
     fn walk<'w, 'g: 'w>(pinned: &'w NestedSteps<'g>, _: NodeId, (): &'w ()) -> NestedSteps<'w> {

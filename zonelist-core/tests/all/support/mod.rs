@@ -13,8 +13,8 @@ use std::{
 use zonelist_core::{
     Lists, NodeId, Request, Zonelists, Zoneref,
     publish::{
-        Allocates, At, Facts, Grace, Guarantee, Progress, PublishError, Reclaim, Scheme, StalledReader, WaitError,
-        Walk, Writer,
+        Allocates, Facts, Grace, Guarantee, Progress, PublishError, ReadToken, Reclaim, Scheme, StalledReader,
+        WaitError, Walk, Writer,
     },
 };
 
@@ -169,7 +169,7 @@ impl<K: Kind> Scheme for Puppet<K> {
         *request
     }
 
-    fn pin<'g>(&'g self, (): &'g (), _: At<'g, Self>) -> Strings<'g, K> {
+    fn pin<'g>(&'g self, (): &'g (), _: ReadToken<'g, Self>) -> Strings<'g, K> {
         Strings { version: Arc::clone(&self.current.lock().unwrap_or_else(PoisonError::into_inner)), puppet: self }
     }
 

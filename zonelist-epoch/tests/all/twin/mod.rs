@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use arc_swap::{ArcSwap, Guard};
 use zonelist_core::{
     Capacity, Lists, NodeId, Request, Slot, SlotFilter, SlotWalk, Slots,
-    publish::{At, Facts, Grace, PublishError, Scheme, Writer},
+    publish::{Facts, Grace, PublishError, ReadToken, Scheme, Writer},
 };
 
 type Table = Slots<Box<[Slot]>>;
@@ -72,7 +72,7 @@ impl Scheme for Twin {
         SlotFilter::new(request)
     }
 
-    fn pin<'g>(&'g self, (): &'g (), _: At<'g, Self>) -> Pin {
+    fn pin<'g>(&'g self, (): &'g (), _: ReadToken<'g, Self>) -> Pin {
         let guard = self.current.load();
         if self.fault == Fault::ReaderUnprotected {
             Pin::Unprotected(Arc::clone(&guard.memory))

@@ -10,7 +10,7 @@ use std::{
 use seqlock::SeqLock;
 use zonelist_core::{
     Capacity, Lists, NodeId, Request, Scope, Zoneref,
-    publish::{At, Facts, Grace, PublishError, Scheme, Walk, Writer},
+    publish::{Facts, Grace, PublishError, ReadToken, Scheme, Walk, Writer},
 };
 
 type Zone = SeqLock<Option<Zoneref>>;
@@ -72,7 +72,7 @@ impl Scheme for Twin {
         *request
     }
 
-    fn pin<'g>(&'g self, (): &'g (), _: At<'g, Self>) -> &'g Self {
+    fn pin<'g>(&'g self, (): &'g (), _: ReadToken<'g, Self>) -> &'g Self {
         self
     }
 

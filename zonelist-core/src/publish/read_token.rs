@@ -1,0 +1,141 @@
+//! The proof of where a reader is, and the steps of a walk that it allows.
+
+use core::marker::PhantomData;
+
+use super::{
+    Grace, Light, Scheme,
+    seat::{Seat, Sitting},
+};
+use crate::sync::{fault, unmodelled::Ordering::Relaxed};
+
+/// Proof that a reader of this very scheme is where the scheme's [`Scheme::GRACE`] wants it.
+///
+/// [`Scheme::pin`] is given one for each guard; only this crate makes one. It is branded with the scheme's type, since
+/// a scheme that wraps another could otherwise pass its own token on to it. Most schemes drop it at once: while the
+/// guard lives, what it proves stays true. A scheme of [`Grace::Step`] keeps it, and clones it for each walk.
+///
+/// # What a step excludes
+///
+/// While a [step](ReadToken::step) runs, [`Writer::stop`](super::Writer::stop) does not call its closure. Unsafe code
+/// may rely on that, for each step of each token. The types see to it:
+///
+/// - All tokens of a guard, and so its walks, stay on the thread that has entered: a token is neither `Send` nor `Sync`.
+///   Only that thread says where the reader is.
+/// - A step borrows its token exclusively, so that no step has another of the same token within.
+/// - A step may have a step of a *clone* within, as when a walk has another walk. The reader then stays inside until
+///   all of them have ended, in whatever order: they are counted.
+///
+/// ```compile_fail,E0501
+/// # use zonelist_core::publish::{ReadToken, Scheme};
+/// fn nested<S: Scheme>(token: &mut ReadToken<'_, S>) {
+///     token.step(|| token.step(|| ()));
+/// }
+/// ```
+///
+/// ```compile_fail,E0507
+/// # use zonelist_core::publish::{ReadToken, Scheme};
+/// fn copied<'g, S: Scheme>(token: &ReadToken<'g, S>) -> ReadToken<'g, S> {
+///     *token
+/// }
+/// ```
+///
+/// ```compile_fail,E0277
+/// # use zonelist_core::publish::{ReadToken, Scheme};
+/// fn sent<S: Scheme>(mut token: ReadToken<'_, S>) {
+///     std::thread::scope(|scope| _ = scope.spawn(move || token.step(|| ())));
+/// }
+/// ```
+///
+/// ```compile_fail,E0277
+/// # use zonelist_core::publish::{ReadToken, Scheme};
+/// fn shared<S: Scheme>(token: &ReadToken<'_, S>) {
+///     std::thread::scope(|scope| _ = scope.spawn(|| token.clone().step(|| ())));
+/// }
+/// ```
+///
+/// Nor is a walk of such a scheme sent to another thread, or its guard:
+///
+/// ```compile_fail,E0277
+/// use zonelist_core::{Capacity, Slots, StopWorldPreempted, publish::{FullFence, Published}};
+/// let table = Slots::boxed(Capacity::new(1, 1).unwrap());
+/// let published: Published<_, FullFence, 1> = Published::new(StopWorldPreempted::new(table));
+/// let mut reader = published.reader().unwrap();
+/// let guard = reader.enter();
+/// std::thread::scope(|scope| _ = scope.spawn(|| drop(guard)));
+/// ```
+#[derive(Debug)]
+pub struct ReadToken<'g, S> {
+    seat: &'g Seat,
+    light: Light,
+    scheme: PhantomData<fn(S)>,
+    /// Neither sent nor shared.
+    here: PhantomData<*const ()>,
+}
+
+impl<S> Clone for ReadToken<'_, S> {
+    /// A token for another walk of the same guard. The two share one count of steps: see [`ReadToken`].
+    #[inline(always)]
+    fn clone(&self) -> Self {
+        Self { ..*self }
+    }
+}
+
+impl<'g, S: Scheme> ReadToken<'g, S> {
+    #[inline(always)]
+    pub(super) fn new(seat: &'g Seat, light: Light) -> Self {
+        Self { seat, light, scheme: PhantomData, here: PhantomData }
+    }
+
+    /// Does one step of a walk with the reader inside, and leaves again: for [`Grace::Step`] only. Under any other it does
+    /// not compile.
+    ///
+    /// Waits while a writer has the readers stopped; within a step of a clone it waits for nothing. Costs what entering a
+    /// guard does: a store, the light half of the barrier pair, a load, a store; and two additions to a count.
+    ///
+    /// The step may panic, and then ends as any other. It must not publish through the
+    /// [`Published`](super::Published) that the walk is of: that would wait for the step.
+    #[inline]
+    pub fn step<R>(&mut self, step: impl FnOnce() -> R) -> R {
+        const { assert!(is_by_steps::<S>(), "a reader that is inside for the whole guard takes no steps") };
+        let _step = Step::begin(self.seat, self.light);
+        step()
+    }
+
+    /// The same for a step that calls no code of others, so that none is within it, nor it within one: it is not counted.
+    #[inline]
+    pub(crate) fn step_alone<R>(&mut self, step: impl FnOnce() -> R) -> R {
+        const { assert!(is_by_steps::<S>(), "a reader that is inside for the whole guard takes no steps") };
+        let _sitting = Sitting::down(self.seat.door(), self.light);
+        step()
+    }
+}
+
+const fn is_by_steps<S: Scheme>() -> bool {
+    matches!(S::GRACE, Grace::Step)
+}
+
+/// A step that is under way. Ended when this goes, also out of a panic.
+struct Step<'g>(&'g Seat);
+
+impl<'g> Step<'g> {
+    #[inline]
+    fn begin(seat: &'g Seat, light: Light) -> Self {
+        let steps = seat.steps().load(Relaxed);
+        if steps == 0 {
+            seat.door().enter(light);
+        }
+        seat.steps().store(steps + 1, Relaxed);
+        Self(seat)
+    }
+}
+
+impl Drop for Step<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        let left = self.0.steps().load(Relaxed).saturating_sub(1);
+        self.0.steps().store(left, Relaxed);
+        if left == 0 || fault("step: an inner one ends the outer") {
+            self.0.door().leave();
+        }
+    }
+}
