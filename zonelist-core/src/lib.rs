@@ -62,6 +62,7 @@ extern crate std;
 mod capacity;
 mod hint;
 mod id;
+mod in_use;
 mod lists;
 mod lock;
 mod orders;

@@ -1,26 +1,46 @@
 //! A value behind a lock, and the lock's kind as a parameter: a kernel brings one that masks interrupts.
 
-use core::{cell::UnsafeCell, fmt};
+use core::{cell::UnsafeCell, fmt, marker::PhantomData};
 
-use crate::sync::{
-    Backoff, Track,
-    atomic::{
-        AtomicBool,
-        Ordering::{Acquire, Relaxed, Release},
+use crate::{
+    in_use::{Busy, InUse},
+    sync::{
+        Backoff, Track,
+        atomic::{
+            AtomicBool,
+            Ordering::{Acquire, Relaxed, Release},
+        },
+        const_fn, unmodelled,
     },
-    const_fn, unmodelled,
 };
 
 /// A kind of lock.
 ///
 /// # Safety
-/// From the return of [`RawLock::lock`], or of a [`RawLock::try_lock`] that had it, to the call of
-/// [`RawLock::unlock`], nobody else has it; and all that was done before an unlock is seen by the
-/// next who has the lock. [`RawLock::try_lock`] waits for nobody.
+/// [`Locked`] hands out `&mut` references on the strength of all of this:
 ///
-/// `lock` and `try_lock` may panic as long as the lock is not taken, and what they were called for is then not done.
-/// `unlock` must not. None of the three may use what it locks, and a lock of an allocator's zones must not use
-/// the allocator.
+/// - **One holder.** From the return of [`lock`](RawLock::lock), or of a [`try_lock`](RawLock::try_lock) that took the lock,
+///   to the call of [`unlock`](RawLock::unlock), neither call returns with the lock again: on no other thread, in no
+///   handler that interrupts the holder, **and not on the holder's own thread**. A lock that lets its holder in again (a
+///   *recursive* or *reentrant* mutex) is none: there `lock` has to wait for ever or to panic, and `try_lock` to fail.
+/// - **Order.** All that was done before an unlock is seen by the next holder: acquire and release.
+/// - **Each value is a lock of its own.** One may be taken while others are held.
+/// - **No address.** While no call of it is under way, the lock may be moved and dropped, also while it is held: what
+///   holds it can be leaked.
+/// - **`unlock` does not panic**, and waits for nothing. `lock` and `try_lock` may panic as long as the lock is not taken;
+///   what they were called for is then not done.
+///
+/// And for the library to get on:
+///
+/// - `try_lock` waits for nothing. In the child of a fork, a `try_lock` that fails means that a thread left behind has
+///   the lock ([`Published::after_fork`](crate::publish::Published::after_fork)), and what it locks is given up.
+/// - None of the three may use what it locks; a lock of an allocator's zones must not use the allocator.
+///
+/// What the library keeps to in return: `unlock` is called on the thread that took the lock, once, with what that got. Of
+/// several locks that one call holds, each is given back before those that were taken before it.
+///
+/// In debug builds, `Locked` panics when a lock lets a second use in, on whatever thread, before it makes a second
+/// reference: "the lock let a second holder in".
 ///
 /// ```
 /// use core::cell::Cell;
@@ -129,6 +149,8 @@ unsafe impl RawLock for Spin {
 
 /// A value that one at a time may use.
 ///
+/// To use it from within a use of it waits for ever, or for [`try_with`](Locked::try_with) fails: see [`RawLock`].
+///
 /// In the child of a fork, a lock whose holder stayed behind is held for ever: what this library locks has calls
 /// for that ([`Published::after_fork`](crate::publish::Published::after_fork) and its like), a lock of one's own has none.
 pub struct Locked<T, L = Spin> {
@@ -136,6 +158,8 @@ pub struct Locked<T, L = Spin> {
     /// Whether the holder of `raw` was left behind by a fork: then `spare` is the lock.
     lost: unmodelled::AtomicBool,
     spare: SpareLock,
+    /// Whether the value is in use: what the lock should see to.
+    in_use: Busy,
     track: Track,
     value: UnsafeCell<T>,
 }
@@ -152,18 +176,26 @@ impl<T, L: RawLock> Locked<T, L> {
         #[must_use]
         pub const fn new(raw: L, value: T) -> Self {
             let (lost, spare) = (unmodelled::AtomicBool::new(false), SpareLock::new(false));
-            Self { raw, lost, spare, track: Track::new(), value: UnsafeCell::new(value) }
+            Self { raw, lost, spare, in_use: Busy::new(), track: Track::new(), value: UnsafeCell::new(value) }
         }
     }
 
     /// Waits for the lock and uses the value. A panic gives the lock back.
+    ///
+    /// # Panics
+    /// In debug builds, where the lock breaks its contract and lets a second holder in.
     #[inline]
+    #[cfg_attr(debug_assertions, track_caller)]
     pub fn with<R>(&self, use_it: impl FnOnce(&mut T) -> R) -> R {
         self.held(self.hold(), use_it)
     }
 
     /// Uses the value if nobody else does.
+    ///
+    /// # Panics
+    /// As for [`Locked::with`].
     #[inline]
+    #[cfg_attr(debug_assertions, track_caller)]
     pub fn try_with<R>(&self, use_it: impl FnOnce(&mut T) -> R) -> Option<R> {
         Some(self.held(self.try_hold()?, use_it))
     }
@@ -176,26 +208,42 @@ impl<T, L: RawLock> Locked<T, L> {
     #[inline]
     fn held<R>(&self, _hold: Hold<'_, L>, use_it: impl FnOnce(&mut T) -> R) -> R {
         self.track.write();
-        // SAFETY: the lock is ours until `_hold` goes.
+        // SAFETY: the lock is held until `_hold` goes, and has one holder, this very thread included: no other reference to
+        // the value is there.
         use_it(unsafe { &mut *self.value.get() })
     }
 
     /// Waits for the lock, and keeps it for as long as what this returns lives.
     #[inline]
+    #[cfg_attr(debug_assertions, track_caller)]
     pub(crate) fn hold(&self) -> Hold<'_, L> {
         if self.is_lost() {
             return self.hold_spare();
         }
-        Hold(Holds::Raw { raw: &self.raw, held: Some(self.raw.lock()) })
+        self.note(Holds::Raw { raw: &self.raw, held: Some(self.raw.lock()) })
     }
 
     /// The same, if nobody else has the lock.
     #[inline]
+    #[cfg_attr(debug_assertions, track_caller)]
     fn try_hold(&self) -> Option<Hold<'_, L>> {
         if self.is_lost() {
             return self.try_hold_spare();
         }
-        Some(Hold(Holds::Raw { raw: &self.raw, held: Some(self.raw.try_lock()?) }))
+        Some(self.note(Holds::Raw { raw: &self.raw, held: Some(self.raw.try_lock()?) }))
+    }
+
+    /// Notes that the value is in use. If it was already, the lock that was taken for it is given back, and the use before
+    /// goes on.
+    #[inline(always)]
+    #[cfg_attr(debug_assertions, track_caller)]
+    fn note<'l>(&'l self, holds: Holds<'l, L>) -> Hold<'l, L> {
+        let _in_use = InUse::new(
+            &self.in_use,
+            "the lock let a second holder in, while the value is in use; expected a `RawLock` that keeps all others out, \
+             its holder's own thread included",
+        );
+        Hold { _in_use, _holds: holds, _here: PhantomData }
     }
 
     #[cold]
@@ -211,9 +259,9 @@ impl<T, L: RawLock> Locked<T, L> {
 
     #[cold]
     fn try_hold_spare(&self) -> Option<Hold<'_, L>> {
-        // Acquire: pairs with the release in `Hold::drop`.
+        // Acquire: pairs with the release in `Holds::drop`.
         let free = self.spare.compare_exchange(false, true, Acquire, Relaxed).is_ok();
-        free.then(|| Hold(Holds::Spare(&self.spare)))
+        free.then(|| self.note(Holds::Spare(&self.spare)))
     }
 
     /// Whether a fork has left the lock's holder behind.
@@ -235,6 +283,8 @@ impl<T, L: RawLock> Locked<T, L> {
                 // SAFETY: nobody else uses it, as the caller promises.
                 unsafe { self.value.get().write(value) };
             }
+
+            self.in_use.clear();
             self.spare.store(false, Relaxed);
             // Release: whoever finds it lost finds the value renewed.
             self.lost.store(true, Release);
@@ -250,26 +300,32 @@ impl<T, L> fmt::Debug for Locked<T, L> {
     }
 }
 
-/// A lock that is held. Given back when this goes.
-pub(crate) struct Hold<'l, L: RawLock>(Holds<'l, L>);
+/// A lock that is held. Given back when this goes, on the thread that took it.
+pub(crate) struct Hold<'l, L: RawLock> {
+    // Fields are dropped in order: the value is not in use any more when the next holder comes.
+    _in_use: InUse<'l>,
+    _holds: Holds<'l, L>,
+    /// Not sent to another thread.
+    _here: PhantomData<*const ()>,
+}
 
 enum Holds<'l, L: RawLock> {
     Raw { raw: &'l L, held: Option<L::Held> },
     Spare(&'l SpareLock),
 }
 
-impl<L: RawLock> Drop for Hold<'_, L> {
+impl<L: RawLock> Drop for Holds<'_, L> {
     #[inline]
     fn drop(&mut self) {
-        match &mut self.0 {
-            Holds::Raw { raw, held } => {
+        match self {
+            Self::Raw { raw, held } => {
                 if let Some(held) = held.take() {
                     // SAFETY: made with the lock held, and dropped once.
                     unsafe { raw.unlock(held) };
                 }
             }
             // Release: pairs with the acquire in `try_hold_spare`.
-            Holds::Spare(spare) => spare.store(false, Release),
+            Self::Spare(spare) => spare.store(false, Release),
         }
     }
 }
@@ -277,5 +333,24 @@ impl<L: RawLock> Drop for Hold<'_, L> {
 impl<L: RawLock> fmt::Debug for Hold<'_, L> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Hold").finish_non_exhaustive()
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lock_whose_holder_is_no_more_is_replaced_and_its_value_not_in_use() {
+        for renewed in [None, Some(2)] {
+            let locked = Locked::new(Spin::new(), 1);
+            core::mem::forget(locked.hold());
+            // SAFETY: there is no other thread, and what held it is forgotten.
+            assert!(unsafe { locked.abandon(|| renewed) });
+            for use_it in [|value: &mut i32| *value; 2] {
+                assert_eq!(locked.with(use_it), renewed.unwrap_or(1));
+            }
+            assert_eq!(locked.with(|_| locked.try_with(|_| ())), None, "the spare lock is as good");
+        }
     }
 }

@@ -42,8 +42,21 @@ pub enum ForkError {
 #[must_use = "readers, publishers and allocations wait for as long as it lives"]
 pub struct PreparedAllocatorFork<'p, S: Scheme, B: Barrier, L: RawLock, const SEATS: usize> {
     // Fields are dropped in order: the zones come free first.
-    _zones: Vec<Hold<'p, L>>,
+    _zones: Zones<'p, L>,
     published: PreparedFork<'p, S, B, SEATS>,
+}
+
+/// Zones whose locks are held. The last that was taken is given back first: a lock that masks interrupts puts back, with
+/// each, what it found.
+#[cfg(feature = "alloc")]
+#[derive(Debug)]
+struct Zones<'p, L: RawLock>(Vec<Hold<'p, L>>);
+
+#[cfg(feature = "alloc")]
+impl<L: RawLock> Drop for Zones<'_, L> {
+    fn drop(&mut self) {
+        while self.0.pop().is_some() {}
+    }
 }
 
 #[cfg(feature = "alloc")]
@@ -100,12 +113,12 @@ impl<S: Scheme, B: Barrier, L: RawLock, const SEATS: usize> PageAllocator<'_, S,
     /// The barrier pair failed, or the heap has no room for what says that each zone is held. Nothing is held then.
     #[cfg(feature = "alloc")]
     pub fn prepare_fork(&self) -> Result<PreparedAllocatorFork<'_, S, B, L, SEATS>, ForkError> {
-        let mut zones = Vec::new();
-        zones.try_reserve_exact(self.zones().len()).map_err(|_| ForkError::NoMemory)?;
+        let mut zones = Zones(Vec::new());
+        zones.0.try_reserve_exact(self.zones().len()).map_err(|_| ForkError::NoMemory)?;
         let published = self.published().prepare_fork()?;
         for zone in self.zones() {
             // There is room: the heap, which may be this allocator's, is not asked while zones are held.
-            heap::push(&mut zones, zone.hold()).map_err(|_| ForkError::NoMemory)?;
+            heap::push(&mut zones.0, zone.hold()).map_err(|_| ForkError::NoMemory)?;
         }
         Ok(PreparedAllocatorFork { _zones: zones, published })
     }

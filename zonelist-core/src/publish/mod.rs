@@ -13,7 +13,6 @@ mod door;
 mod drains;
 mod facts;
 mod fork;
-mod in_use;
 mod published;
 mod read_token;
 mod reader;

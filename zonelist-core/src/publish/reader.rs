@@ -5,10 +5,9 @@ use core::{num::NonZeroU32, ops::ControlFlow};
 use super::{
     Barrier, Grace, Light, ReadToken, Scheme, Walk,
     door::WhenStopped,
-    in_use::InUse,
     seat::{Claimed, Seat, Sitting},
 };
-use crate::{NodeId, Zoneref};
+use crate::{NodeId, Zoneref, in_use::InUse};
 
 /// The handle of one registered thread or CPU. Gives its seat back when dropped.
 ///

@@ -3,16 +3,18 @@
 use super::{
     Grace, Light,
     door::{Door, WhenStopped},
-    in_use::{Busy, InUse},
     turn::Turn,
 };
-use crate::sync::{
-    Backoff,
-    atomic::{
-        AtomicU32,
-        Ordering::{Acquire, Relaxed, Release},
+use crate::{
+    in_use::{Busy, InUse},
+    sync::{
+        Backoff,
+        atomic::{
+            AtomicU32,
+            Ordering::{Acquire, Relaxed, Release},
+        },
+        const_fn, unmodelled,
     },
-    const_fn, unmodelled,
 };
 
 /// A reader's slot, on cache lines of its own: 128 bytes, since CPUs fetch lines in pairs.
@@ -75,7 +77,7 @@ impl Seat {
     #[inline(always)]
     #[track_caller]
     pub(super) fn in_use(&self) -> InUse<'_> {
-        InUse::new(&self.busy)
+        InUse::new(&self.busy, "a handle is used from within an operation of its own; expected another handle")
     }
 
     /// Whether somebody has the slot.

@@ -4,6 +4,7 @@
 mod arena;
 mod checker;
 mod hotplug;
+mod lock;
 mod offline;
 mod ownership;
 mod pages;

@@ -205,7 +205,7 @@ fn a_handle_that_is_used_from_within_an_operation_of_its_own_is_caught() {
             let mut interrupted = NonNull::new(INTERRUPTED.load(Relaxed)).unwrap();
             // SAFETY: none, which is the point: it is caught before the handle is touched.
             let caught = catch_unwind(AssertUnwindSafe(|| operation(unsafe { interrupted.as_mut() })));
-            let why = *caught.unwrap_err().downcast::<&str>().unwrap();
+            let why = *caught.unwrap_err().downcast::<String>().unwrap();
             assert_eq!(why, "a handle is used from within an operation of its own; expected another handle");
             CAUGHT.fetch_add(1, Relaxed);
         }
