@@ -3,6 +3,8 @@
 
 #[path = "models/asymmetric.rs"]
 mod asymmetric;
+#[path = "models/asks.rs"]
+mod asks;
 #[path = "models/drains.rs"]
 mod drains;
 #[path = "models/hotplug.rs"]

@@ -222,9 +222,9 @@ impl<S: Scheme, B: Barrier, const SEATS: usize> Published<S, B, SEATS> {
         S: Reclaim,
     {
         self.trouble.report()?;
-        self.ledger.with(|Ledger { version, asking }| {
-            let mut writer = self.writer(asking, *version, true);
-            self.scheme.synchronize(&mut writer)
+        self.ledger.with(|ledger| {
+            let version = ledger.version;
+            self.with_writer(ledger, version, true, |writer| self.scheme.synchronize(writer))
         })
     }
 
@@ -257,18 +257,26 @@ impl<S: Scheme, B: Barrier, const SEATS: usize> Published<S, B, SEATS> {
         publish: impl FnOnce(&mut Writer<'_>) -> Result<(), PublishError>,
     ) -> Result<Version, PublishError> {
         let version = Version(ledger.version.0.wrapping_add(1));
-        let mut writer = self.writer(&mut ledger.asking, version, patient);
-        publish(&mut writer)?;
-        if let Some(error) = writer.unreported {
-            self.trouble.note(error);
-        }
+        self.with_writer(ledger, version, patient, publish)?;
         ledger.version = version;
         Ok(version)
     }
 
-    fn writer<'p>(&'p self, asking: &'p mut Asking, version: Version, patient: bool) -> Writer<'p> {
-        let seats = &self.seats;
-        Writer { seats, grace: S::GRACE, heavy: B::heavy, version, asking, patient, unreported: None }
+    /// Calls the scheme with a writer. A heavy half that failed unreported is noted, whatever the scheme answers.
+    fn with_writer<R>(
+        &self,
+        ledger: &mut Ledger,
+        version: Version,
+        patient: bool,
+        call: impl FnOnce(&mut Writer<'_>) -> R,
+    ) -> R {
+        let (seats, Ledger { asking, .. }) = (&self.seats, ledger);
+        let mut writer = Writer { seats, grace: S::GRACE, heavy: B::heavy, version, asking, patient, unreported: None };
+        let answer = call(&mut writer);
+        if let Some(error) = writer.unreported {
+            self.trouble.note(error);
+        }
+        answer
     }
 }
 

@@ -21,13 +21,24 @@ pub struct Writer<'p> {
 #[derive(Debug)]
 pub(super) struct Asking {
     question: Question,
-    /// Whether it has been asked, and not everybody was seen to have answered.
-    open: bool,
+    owed: Owed,
+}
+
+/// What has to be waited for until all walks from before the last [`Writer::ask`] have ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Owed {
+    /// Nothing.
+    Nothing,
+    /// The answers to the question that is asked.
+    Answers,
+    /// Those, and then the answers to another question: readers may have answered the first before the last `ask`, and
+    /// have begun to walk since.
+    AnswersTwice,
 }
 
 impl Asking {
     pub(super) const fn new() -> Self {
-        Self { question: Question::FIRST, open: false }
+        Self { question: Question::FIRST, owed: Owed::Nothing }
     }
 }
 
@@ -79,22 +90,41 @@ impl Writer<'_> {
 
     /// Asks readers to tell the writer when the walks of now have ended; [`Writer::settle`] waits for that.
     ///
-    /// A scheme calls it behind its swap, so that whoever answers has seen that. Waits for nobody:
+    /// A scheme calls it behind its swap, so that each reader that answers has seen that. Waits for nothing:
     /// readers of [`Grace::Quiescent`] answer in their own time, and of [`Grace::Section`] it is seen
     /// whether one is inside just now. If the barrier pair fails, that stays open, and the next call that
     /// would have to wait for it says so.
+    ///
+    /// To ask again before that is settled is right, and costs a grace period more: readers may have answered already,
+    /// and walk again, so that `settle` then waits for their answers to this question and to another one.
     pub fn ask(&mut self) {
-        self.asking.open = true;
+        if self.asking.owed != Owed::Nothing && !fault("ask: an old answer is a new one") {
+            self.asking.owed = Owed::AnswersTwice;
+            // If all have answered the question before, this one can be asked at once.
+            self.look();
+            if self.asking.owed == Owed::AnswersTwice {
+                return;
+            }
+        }
+        self.asking.owed = Owed::Answers;
         if self.grace == Grace::Quiescent {
             self.seats.iter().for_each(|seat| seat.turn().ask(self.asking.question));
-        } else if let Err(WaitError::Barrier(error)) = self.round(false) {
-            // The version is visible already, so that the publish has succeeded. Otherwise, where nobody is, the
-            // next writer need not ask again.
+        } else {
+            // Where no reader is inside, the next writer need not ask again.
+            self.look();
+        }
+    }
+
+    /// One round that waits for nothing. If the barrier pair fails, that is noted: the version is visible already, so that
+    /// the publish has succeeded.
+    fn look(&mut self) {
+        if let Err(WaitError::Barrier(error)) = self.round(false) {
             self.unreported = Some(error);
         }
     }
 
-    /// Sees to it that every walk has ended that began before the last [`Writer::ask`].
+    /// Sees to it that every walk has ended that began before the last [`Writer::ask`], however often that was called and
+    /// by whichever publish.
     ///
     /// Holds no reader up, and no stream of short walks holds it up: who goes into its seat
     /// meanwhile says there that it is a new walk. Knows of walks under [`Grace::Section`] and
@@ -104,7 +134,10 @@ impl Writer<'_> {
     /// Such a walk may still go on, and whoever called [`Published::try_publish`](super::Published::try_publish)
     /// would not wait; or the barrier pair failed.
     pub fn settle(&mut self) -> Result<(), WaitError> {
-        if self.asking.open { self.round(self.patient) } else { Ok(()) }
+        while self.asking.owed != Owed::Nothing {
+            self.round(self.patient)?;
+        }
+        Ok(())
     }
 
     /// Returns once every walk that began before the call has ended: a grace period, as
@@ -113,14 +146,17 @@ impl Writer<'_> {
     /// # Errors
     /// The barrier pair failed: some walk may go on.
     pub fn synchronize(&mut self) -> Result<(), WaitError> {
-        if self.asking.open {
-            // Who has answered this question may have begun a walk since.
+        if self.asking.owed != Owed::Nothing {
+            // Readers that have answered this question may have begun a walk since.
             self.round(true)?;
         }
-        self.round(true)
+        self.round(true)?;
+        // All walks from before the call, and so from before any `ask`.
+        self.asking.owed = Owed::Nothing;
+        Ok(())
     }
 
-    /// Asks the question until everybody has answered; if `patient` is false, once.
+    /// Asks the question until every reader has answered; if `patient` is false, once. Then another question is next.
     fn round(&mut self, patient: bool) -> Result<(), WaitError> {
         let question = self.asking.question;
         let quiescent = self.grace == Grace::Quiescent;
@@ -144,7 +180,11 @@ impl Writer<'_> {
             wait(patient, || answered(seat))?;
         }
         drop(open);
-        *self.asking = Asking { question: question.next(), open: false };
+        let owed = match self.asking.owed {
+            Owed::AnswersTwice => Owed::Answers,
+            Owed::Answers | Owed::Nothing => Owed::Nothing,
+        };
+        *self.asking = Asking { question: question.next(), owed };
         Ok(())
     }
 

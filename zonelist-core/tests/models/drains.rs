@@ -58,7 +58,7 @@ fn a_slot_changes_hands_during_a_drain() {
 }
 
 /// A pair whose heavy half fails once, on another thread than the one that a model begins with, and is no fence then.
-enum FailsOnce {}
+pub(super) enum FailsOnce {}
 
 std::thread_local! {
     /// Whether it has failed, in the execution of this number.

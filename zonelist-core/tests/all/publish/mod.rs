@@ -1,5 +1,6 @@
 //! Published, readers and guards: the baseline's behaviour, and what a scheme of one's own can count on.
 
+mod asks;
 mod callers;
 mod find;
 mod readers;

@@ -54,6 +54,15 @@ impl Kind for Seated {
     const GUARANTEE: Guarantee = Guarantee::Snapshot;
 }
 
+/// Whose readers say when they are between walks.
+#[derive(Debug)]
+pub(crate) enum Quiescing {}
+
+impl Kind for Quiescing {
+    const GRACE: Grace = Grace::Quiescent;
+    const GUARANTEE: Guarantee = Guarantee::Snapshot;
+}
+
 type OnPublish = Box<dyn Fn(&mut Writer<'_>) -> Result<(), PublishError> + Send + Sync>;
 
 /// A version behind a lock, and strings to pull.
@@ -145,7 +154,7 @@ impl<K: Kind> Scheme for Puppet<K> {
         readers: Progress::Blocking,
         writer: Progress::Blocking,
         allocates: Allocates::Both,
-        registers: matches!(K::GRACE, Grace::Step | Grace::Section),
+        registers: !matches!(K::GRACE, Grace::None),
         interrupt_safe: false,
         below_allocator: false,
         after_fork: false,
