@@ -1,7 +1,10 @@
 //! Two tables, of which readers find one while the other is written.
 //!
-//! Version `n` lives in table `n % 2`, over what version `n - 2` was. Readers find the current one by
+//! Each version is written over the one before the last. Readers find the current one by
 //! a pointer to its words: to begin a walk there costs no more than where there is but one table.
+//!
+//! Which table is spare is counted here, and not told by the number of a version: a publish that fails behind
+//! [`Twins::replace`] leaves its version in place, and its number to the next.
 
 use core::{fmt, ptr::NonNull};
 
@@ -10,7 +13,7 @@ use alloc::boxed::Box;
 
 use crate::{
     Capacity, CapacityError, Lists, NodeId, Slot, SlotFilter, SlotWalk, Slots, Storage, Zoneref,
-    publish::{Version, Walk},
+    publish::Walk,
     slots::sealed::Sealed,
     sync::{
         Track,
@@ -18,6 +21,7 @@ use crate::{
             AtomicPtr,
             Ordering::{Acquire, Release},
         },
+        unmodelled::{AtomicUsize, Ordering::Relaxed},
     },
 };
 
@@ -76,13 +80,16 @@ pub struct Twins {
     memory: [Track; 2],
     /// The words of one of them.
     current: AtomicPtr<Slot>,
+    /// The number of the other one. Only the writer looks, so that no model explores it; `current` is never loaded by what
+    /// stores it, where loom would miss interleavings.
+    spare: AtomicUsize,
 }
 
 impl Twins {
     fn new(words: [Anchored; 2], capacity: Capacity) -> Self {
         let tables = words.map(|words| Slots::over(words, capacity));
         let current = AtomicPtr::new(tables[0].head().cast_mut());
-        Self { tables, memory: [Track::new(), Track::new()], current }
+        Self { tables, memory: [Track::new(), Track::new()], current, spare: AtomicUsize::new(1) }
     }
 
     /// Two empty tables on the heap.
@@ -112,18 +119,21 @@ impl Twins {
         self.tables[0].check(lists)
     }
 
-    /// Writes a version over the one before the last, and lets readers find it.
+    /// Writes a version over the one before the last, and lets readers find it. Called by one at a time, with the writer
+    /// lock held: where two do at once, walks are torn.
     ///
     /// # Errors
     /// The lists are too large; then nothing is written.
-    pub fn replace(&self, version: Version, lists: Lists<'_>) -> Result<(), CapacityError> {
+    pub fn replace(&self, lists: Lists<'_>) -> Result<(), CapacityError> {
         self.check(lists)?;
-        let spare = version.number() % 2;
+        // The writer lock orders it.
+        let spare = self.spare.load(Relaxed) % 2;
         self.memory[spare].write();
         self.tables[spare].rewrite(lists)?;
         let head = self.tables[spare].head().cast_mut();
         // Release: pairs with the acquire in `find`: who finds the table finds what was written there.
         self.current.store(head, Release);
+        self.spare.store(1 - spare, Relaxed);
         Ok(())
     }
 

@@ -18,7 +18,7 @@ pub(crate) fn replace_settled(twins: &Twins, next: Lists<'_>, writer: &mut Write
         // Every walk from before the last swap: all that can have found what is written over.
         writer.settle()?;
     }
-    twins.replace(writer.version(), next)?;
+    twins.replace(next)?;
     writer.ask();
     Ok(())
 }

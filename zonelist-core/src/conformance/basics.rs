@@ -12,6 +12,7 @@ use std::{
     vec::Vec,
 };
 
+pub use super::rolled_back::a_publish_that_is_rolled_back_hides_no_torn_walk;
 use super::{Sample, Unreliable};
 use crate::{
     Capacity, Lists, NodeId, NodeSet, Request, Scope, ZoneKind, Zonelists, Zoneref,

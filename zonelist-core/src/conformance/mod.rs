@@ -16,6 +16,8 @@ pub mod explored {}
 mod history;
 #[cfg(feature = "model")]
 mod model;
+#[cfg(all(feature = "std", not(loom)))]
+mod rolled_back;
 mod sample;
 mod verdict;
 

@@ -41,8 +41,8 @@ pub(super) struct Ledger {
     asking: Asking,
 }
 
-/// The number of a published version: 1 for the first, one more for each next. Behind the largest
-/// number of the CPU's word comes 0: on a 32-bit CPU, after 2^32 publishes.
+/// The number of a published version: 1 for the first, one more for each next. A publish that fails takes none. Behind
+/// the largest number of the CPU's word comes 0: on a 32-bit CPU, after 2^32 publishes.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
 pub struct Version(usize);
 

@@ -59,7 +59,12 @@ pub enum WaitError {
 }
 
 impl Writer<'_> {
-    /// The number of the version that is being published.
+    /// The number of the version that is being published; in [`Reclaim::synchronize`](super::Reclaim::synchronize), of the
+    /// last one.
+    ///
+    /// If the publish fails, or panics, the next has the same number, whatever readers have seen of it meanwhile. So a
+    /// number by which walks find out that they were torn, or that says which memory is spare, must not be made of this: a
+    /// scheme counts by itself what it has written.
     #[must_use]
     pub fn version(&self) -> Version {
         self.version

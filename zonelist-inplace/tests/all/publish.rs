@@ -23,6 +23,12 @@ fn concurrent_publishers_in_place_lose_no_version() {
 }
 
 #[test]
+fn a_publish_of_presence_that_is_rolled_back_hides_no_torn_walk() {
+    let orders = Orders::<Box<[Slot]>>::boxed(Sample::CAPACITY);
+    basics::a_publish_that_is_rolled_back_hides_no_torn_walk(Presence::new(orders));
+}
+
+#[test]
 fn what_does_not_fit_in_place_is_not_published() {
     basics::what_does_not_fit_is_not_published(&in_place(Capacity::new(3, 3).unwrap()));
 }

@@ -51,6 +51,12 @@ fn short_lived_readers_of_seq_retry_need_no_seat() {
 }
 
 #[test]
+fn a_publish_of_seq_retry_that_is_rolled_back_hides_no_torn_walk() {
+    let table = Slots::<Box<[Slot]>>::boxed(Sample::CAPACITY);
+    basics::a_publish_that_is_rolled_back_hides_no_torn_walk(SeqRetry::new(table));
+}
+
+#[test]
 fn seq_retry_can_be_a_static() {
     static PUBLISHED: Published<SeqRetry<[Slot; Sample::CAPACITY.words()]>, FullFence, 1> =
         Published::new(SeqRetry::new(Slots::in_array(Sample::CAPACITY).unwrap()));

@@ -12,7 +12,7 @@ use crossbeam_epoch::{Atomic, Collector, LocalHandle};
 use seqlock::SeqLock;
 use zonelist_core::{
     Capacity, Lists, NodeId, NodeSet, OrderFilter, Orders, Place, Scope, Set, SharedSet, Slot, SlotFilter, Slots,
-    Twins, Zoneref, publish::Version,
+    Twins, Zoneref,
 };
 
 use super::{ANY, Contender, Look, sum};
@@ -28,7 +28,7 @@ pub fn by_hand(scheme: &str, lists: Lists<'_>, asymmetric: bool) -> Option<Box<d
     };
     let twins = || {
         let twins = Twins::boxed(Capacity::of(lists));
-        twins.replace(Version::of(1), lists).ok().map(|()| Box::new(twins))
+        twins.replace(lists).ok().map(|()| Box::new(twins))
     };
     let filter = SlotFilter::new(&ANY);
     Some(match scheme {

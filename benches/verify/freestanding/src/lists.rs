@@ -4,7 +4,7 @@ use core::sync::atomic::Ordering::Relaxed;
 
 use zonelist_core::{
     Capacity, Lists, Locked, NodeId, NodeSet, OrderFilter, Orders, Place, Request, Row, Scope, Set, SharedSet, Slot,
-    SlotFilter, Slots, Spin, Table, Twins, ZoneId, ZoneKind, Zoneref, publish::Version,
+    SlotFilter, Slots, Spin, Table, Twins, ZoneId, ZoneKind, Zoneref,
 };
 
 use crate::{any, holds, length};
@@ -77,7 +77,7 @@ fn twins(lists: Lists<'_>, node: NodeId) -> Option<()> {
     // SAFETY: this is called once, and nothing else names it.
     let twins = Twins::in_place(unsafe { &mut *(&raw mut WORDS) }, any(CAPACITY))?;
     twins.check(lists).ok()?;
-    twins.replace(Version::of(any(7)), lists).ok()?;
+    twins.replace(lists).ok()?;
     let filter = SlotFilter::new(&Request::up_to(any(ZoneKind::Movable)));
     holds(twins.find().walk(any(node), &filter).eq(lists.of(node, Scope::Fallback).iter().copied()))
 }

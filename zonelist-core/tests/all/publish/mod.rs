@@ -4,6 +4,7 @@ mod asks;
 mod callers;
 mod find;
 mod readers;
+mod rolled_back;
 mod versions;
 mod waiting;
 

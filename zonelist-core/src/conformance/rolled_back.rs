@@ -1,0 +1,101 @@
+//! A scheme around another, whose publishes fail behind what the other has done.
+
+use core::fmt;
+use std::{sync::Arc, vec::Vec};
+
+use super::Sample;
+use crate::{
+    Lists, Locked, NodeId, Request, Spin, Zonelists, Zoneref,
+    publish::{Facts, FullFence, Grace, Guarantee, PublishError, Published, ReadToken, Scheme, Walk, Writer},
+    sync::unmodelled::{AtomicBool, Ordering::Relaxed},
+};
+
+/// Publishes what it is given, and if it is to fail, what was there before, and an error.
+struct RollsBack<S> {
+    inner: S,
+    before: Locked<Zonelists>,
+    fails: Arc<AtomicBool>,
+}
+
+impl<S> fmt::Debug for RollsBack<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RollsBack").finish_non_exhaustive()
+    }
+}
+
+impl<S: for<'g> Scheme<Pinned<'g> = &'g S> + 'static> Scheme for RollsBack<S> {
+    const FACTS: Facts = S::FACTS;
+    const GRACE: Grace = S::GRACE;
+    type Local = S::Local;
+    type Filter = S::Filter;
+    type Pinned<'g> = &'g S;
+    type Walk<'w> = S::Walk<'w>;
+
+    fn local(&self) -> S::Local {
+        self.inner.local()
+    }
+
+    fn filter(&self, request: &Request) -> S::Filter {
+        self.inner.filter(request)
+    }
+
+    fn pin<'g>(&'g self, _: &'g S::Local, _: ReadToken<'g, Self>) -> &'g S {
+        &self.inner
+    }
+
+    fn walk<'w, 'g: 'w>(inner: &'w &'g S, node: NodeId, filter: &'w S::Filter) -> S::Walk<'w> {
+        S::walk(inner, node, filter)
+    }
+
+    fn publish(&self, next: Lists<'_>, writer: &mut Writer<'_>) -> Result<(), PublishError> {
+        self.inner.publish(next, writer)?;
+        self.before.with(|before| {
+            if self.fails.load(Relaxed) {
+                self.inner.publish(before.lists(), writer)?;
+                return Err(PublishError::Busy);
+            }
+            *before = next.into();
+            Ok(())
+        })
+    }
+}
+
+/// A publish that a scheme around this one rolls back, by publishing what was there before, is a change as any other: a
+/// walk that is torn by the next publish says so, though that has the same number.
+///
+/// For schemes whose guards hold just the scheme.
+///
+/// # Panics
+/// A walk that does not say that it may be torn shows no version, or the scheme may show anything.
+pub fn a_publish_that_is_rolled_back_hides_no_torn_walk<S>(scheme: S)
+where
+    S: for<'g> Scheme<Pinned<'g> = &'g S> + 'static,
+{
+    assert!(S::FACTS.guarantee > Guarantee::Racy, "its walks may be torn without saying so");
+    let (fails, Sample { versions, requests }) = (Arc::new(AtomicBool::new(false)), Sample::default());
+    let before = Locked::new(Spin::new(), Zonelists::default());
+    let published: Published<_, FullFence, 1> =
+        Published::new(RollsBack { inner: scheme, before, fails: Arc::clone(&fails) });
+    let (node, request) = &requests[0];
+    let mut reader = published.reader().expect("a slot");
+    let turns = (0..2 * versions.len())
+        .flat_map(|from| (0..3).flat_map(move |times| (0..4).map(move |seen| (from, times, seen))));
+    for (from, times, visited) in turns {
+        let [now, next] = [from, from + 1].map(|version| &versions[version % versions.len()]);
+        published.publish(now).expect("room for the sample");
+        fails.store(true, Relaxed);
+        (0..times).for_each(|_| assert_eq!(published.publish(next), Err(PublishError::Busy)));
+        fails.store(false, Relaxed);
+        let filter = published.filter(request);
+        let guard = reader.enter();
+        let mut walk = guard.walk(*node, &filter);
+        let mut seen: Vec<Zoneref> = walk.by_ref().take(visited).collect();
+        published.publish(next).expect("room for the sample");
+        seen.extend(walk.by_ref());
+        let is = |lists: &Zonelists| {
+            let list = lists.lists().of(*node, request.scope).iter().copied();
+            list.filter(|entry| request.admits(entry.zone())).eq(seen.iter().copied())
+        };
+        assert!(walk.must_retry() || is(now) || is(next), "{seen:?} is no version, and not said to be torn");
+    }
+}
