@@ -95,6 +95,15 @@ impl Word for Option<Zoneref> {
 /// Where a table's words are: in the table itself, in a box, or in memory that the caller gave for good.
 ///
 /// Sealed: a table's walks rely on getting the same words every time.
+///
+/// ```compile_fail,E0277
+/// use zonelist_core::{Slot, Storage};
+/// struct Mine(Vec<Slot>);
+/// impl Storage for Mine {
+///     type Word = Slot;
+///     fn words(&self) -> &[Slot] { &self.0 }
+/// }
+/// ```
 pub trait Storage: sealed::Sealed {
     /// What a slot is.
     type Word: Word;

@@ -13,6 +13,9 @@ use crate::ZoneId;
 /// gone from their zone, and come again as any others.
 ///
 /// `()` is for frames that are there anyway.
+///
+/// A safe trait: the library touches no frame. What uses pages relies on the backing, and on it alone, for that there is memory
+/// behind them.
 pub trait Backing {
     /// Sees to it that there is memory behind the frames.
     ///

@@ -22,6 +22,9 @@ use crate::{
 /// the same machine is refused ([`HotplugError::Nested`](super::HotplugError::Nested); without `std`, where that can't
 /// be told, it waits for ever). One that panics leaves the machine as after an error, but `release`, `give` and `forget`
 /// as after success: those come when the operation can't fail any more.
+///
+/// A safe trait: the machine keeps names, numbers and lists, and no memory is touched on the strength of an answer. One that is
+/// untrue, such as `Ok` for frames that are in use, leaves a state that says so, and users with pages that are gone.
 pub trait Frames {
     /// Publishes lists.
     ///

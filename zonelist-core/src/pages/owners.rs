@@ -7,6 +7,10 @@ use super::{Handle, Page};
 /// Says how what is in a page gets into another one.
 ///
 /// A closure is one: see [`Movables`](super::Movables).
+///
+/// A safe trait: the library touches no page, and believes only which of the two frames the handle has from then on. A
+/// mover that says `Ok` and has copied nothing loses its user's data, and one that frees either page frees it twice
+/// ([`Local::free`](super::Local::free)).
 pub trait Mover {
     /// Copies what is in `from` to `to`, which has the same order, and from now on means `to`.
     ///
@@ -41,6 +45,9 @@ pub enum MoveError {
 /// Called within an operation on the machine, as [`Mover`] is. A panic undoes the operation, but not the moves.
 ///
 /// Several owners are a slice of references to them; `()` is none.
+///
+/// A safe trait: an answer is not believed. Behind each call it is asked of the zone which frames are free, and only those go
+/// off line. What owners give to the exchange is checked as any page that is freed, with what that can't tell.
 pub trait Owners {
     /// Moves away what of these frames can be moved now.
     ///
@@ -49,7 +56,8 @@ pub trait Owners {
     fn move_away(&self, frames: &Range<u64>, exchange: &mut dyn Exchange) -> Result<(), Pinned>;
 }
 
-/// Where pages to move to come from, and pages that were moved from go.
+/// Where pages to move to come from, and pages that were moved from go. A safe trait: [`Movables`](super::Movables) takes
+/// whatever page it is given as its handle's.
 pub trait Exchange {
     /// A page of the order and mobility of this one, elsewhere. `None` if there is none to spare.
     fn take(&mut self, like: Page) -> Option<Page>;

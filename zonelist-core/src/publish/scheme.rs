@@ -21,6 +21,41 @@ pub enum Grace {
 /// A scheme is only the strategy; [`Published`](super::Published) owns the seats, the writer lock
 /// and the numbering, and calls the scheme. All of it compiles to what one would write by hand.
 ///
+/// # What depends on a scheme, and what it can depend on
+///
+/// The trait is safe: no implementation breaks the memory safety of this library, whatever its walks show, how often
+/// it panics, and when it comes back. On it depend what walks show ([`Scheme::FACTS`] is believed) and that calls end.
+///
+/// A scheme's own unsafe code may rely on what follows, and on nothing else:
+///
+/// - A [`ReadToken`] of the scheme's type is only ever given to [`Scheme::pin`]. As long as what that returned can be used,
+///   the reader is where [`Scheme::GRACE`] says; under [`Grace::Step`], while a [step](ReadToken::step) runs.
+/// - What the methods of [`Writer`] say of the readers of its `Published`, where they return `Ok`.
+/// - What `pin` returned is dropped before the reader leaves, and before the reader's [`Scheme::Local`] is; or it is
+///   leaked, and then neither dropped nor used again.
+///
+/// All other functions can be called by any safe code: a scheme that contains this one may do so in any order, with the
+/// `Writer` of any `Published`, and from several threads at once. What must not happen then has to be refused, as by a
+/// lock that is only tried.
+///
+/// # What a callback may do
+///
+/// | called | with what held | may wait for | must not |
+/// |---|---|---|---|
+/// | `local` | a claimed slot | anything but a free slot | |
+/// | `filter` | nothing | anything | |
+/// | `pin`, `walk`, all of a [`Walk`], drops of both | the reader inside; in an allocation, the handle's caches | what no publish or drain waits behind | publish where publishes wait for readers, drain, use the reader or the handle |
+/// | `publish`, `set_present`, `synchronize` | the writer lock | readers, by the `Writer` | call the same `Published` but for [`reader`](super::Published::reader) and [`filter`](super::Published::filter); walk by a reader that the `Writer` waits for |
+/// | `forked` | nothing: there is one thread | nothing | |
+/// | drop of `Local` | nothing: the slot is given up | anything | |
+///
+/// "Must not" is a wait without end, and nothing worse. Each may panic: what is held is given back, and the panic goes on
+/// to the caller; an allocation takes no page then, and a publish no number. (Only a drop of a walk, or of what `pin`
+/// returned, that panics may lose the page that the walk was for.) All may allocate from a heap, but where
+/// [`Facts::below_allocator`] is claimed.
+///
+/// # The smallest one
+///
 /// The smallest scheme there is, in safe code, keeps a version behind a lock:
 ///
 /// ```
@@ -81,38 +116,47 @@ pub trait Scheme: Sync + Sized {
     /// Where its readers have to be.
     const GRACE: Grace;
 
-    /// What it keeps for each reader, such as a handle of an outside crate; `()` for most.
+    /// What it keeps for each reader, such as a handle of an outside crate; `()` for most. It goes with the reader, behind
+    /// the giving up of its slot; a [`Reader`](super::Reader) is `Send` and `Sync` only if this is.
     type Local;
 
     /// A [`Request`] in the form that its walks read fastest.
     type Filter;
 
-    /// What a guard holds: a pinned version, or just the scheme.
+    /// What a guard holds: a pinned version, or just the scheme. Dropped with the guard, before the reader leaves. A
+    /// [`Guard`](super::Guard) is sent and shared as this is; where it keeps a [`ReadToken`] it stays on its thread.
     type Pinned<'g>
     where
         Self: 'g;
 
-    /// A walk over one list.
+    /// A walk over one list. There may be several of one guard at a time.
     type Walk<'w>: Walk
     where
         Self: 'w;
 
-    /// Makes what is kept for a new reader.
+    /// Makes what is kept for a new reader, or for a handle of an allocator. In the thread that registers it, with a slot
+    /// claimed, if readers have slots. If it panics, the slot is free again.
     fn local(&self) -> Self::Local;
 
-    /// The request as its walks want it. Made once for a class of requests.
+    /// The request as its walks want it. Made once for a class of requests, by any thread, with nothing held.
     fn filter(&self, request: &Request) -> Self::Filter;
 
-    /// Enters; `at` proves that the reader is where [`Scheme::GRACE`] asked for.
-    fn pin<'g>(&'g self, local: &'g Self::Local, at: ReadToken<'g, Self>) -> Self::Pinned<'g>;
+    /// Enters; `token` proves that the reader is where [`Scheme::GRACE`] asked for. Once for each guard, and for each
+    /// allocation that walks. Must not wait for a publish, unless [`Facts::readers`] says so.
+    fn pin<'g>(&'g self, local: &'g Self::Local, token: ReadToken<'g, Self>) -> Self::Pinned<'g>;
 
-    /// Begins a walk. Must touch nothing but what the first `next` needs.
+    /// Begins a walk. Must touch nothing but what the first `next` needs: an allocation with a page at hand makes no other
+    /// step. Called by any thread that has the guard, several times for one guard.
     fn walk<'w, 'g: 'w>(pinned: &'w Self::Pinned<'g>, node: NodeId, filter: &'w Self::Filter) -> Self::Walk<'w>;
 
-    /// Replaces the current version, with the writer lock held.
+    /// Replaces the current version, with the writer lock held: one at a time, with [`Scheme::forked`] behind them all.
+    ///
+    /// Waits for readers by the `writer` only, which also knows whether it may. It must not publish through the same
+    /// [`Published`](super::Published), nor wait for a thread that does: that waits for ever.
     ///
     /// # Errors
-    /// Whatever is wrong, readers then go on to see the version before.
+    /// Whatever is wrong, readers then go on to see the version before, which is for the scheme to see to. The next publish
+    /// has the same [`Writer::version`]. A panic counts as an error.
     fn publish(&self, next: Lists<'_>, writer: &mut Writer<'_>) -> Result<(), PublishError>;
 
     /// In the child of a fork, by its only thread: puts in order what threads have left that are no more, so that walks
@@ -140,6 +184,12 @@ pub struct Forked {
 /// first zone looks at one slot.
 ///
 /// A clone is a cursor: it goes on, or is repeated, from where the walk stood.
+///
+/// All of it runs with the reader inside, in an allocation with the handle's caches taken. It may panic; it must not wait
+/// for a drain, nor for a publish that waits for walks: see [`Scheme`].
+///
+/// Nothing is believed of what it shows. A zone that the allocator does not have is passed over, one that comes again is
+/// asked again; a walk that never ends is walked for ever, and so is one that always says it was torn.
 pub trait Walk: Iterator<Item = Zoneref> + Clone {
     /// Whether what was seen so far may be torn. Asked at the end of a full walk, or earlier.
     ///
@@ -152,8 +202,8 @@ pub trait Walk: Iterator<Item = Zoneref> + Clone {
 
 /// A scheme that can take a zone off all lists, and put it back, without being given lists.
 pub trait Membership: Scheme {
-    /// Says whether a zone is there, with the writer lock held. Where it stands in each list was
-    /// settled when lists that named it, or another order, were last published.
+    /// Says whether a zone is there, with the writer lock held: the same holds as for [`Scheme::publish`]. Where it stands
+    /// in each list was settled when lists that named it, or another order, were last published.
     ///
     /// # Errors
     /// [`PublishError::NoPlace`]; readers then go on to see the version before.
@@ -162,7 +212,11 @@ pub trait Membership: Scheme {
 
 /// A scheme that can tell when all walks over older versions have ended.
 pub trait Reclaim: Scheme {
-    /// Returns once every walk that began before the call has ended: a grace period.
+    /// Returns once every walk that began before the call has ended: a grace period. With the writer lock held: the same
+    /// holds as for [`Scheme::publish`]. It waits whatever the caller of an earlier publish wanted.
+    ///
+    /// What is [retired](super::Published::retire) behind it is dropped on its word: unsafe code that frees by that relies on
+    /// the scheme. The library frees nothing by it that a walk could still reach.
     ///
     /// # Errors
     /// That can't be told, since the barrier pair failed.

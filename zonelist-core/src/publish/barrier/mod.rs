@@ -45,6 +45,11 @@ impl Light {
 
 /// A barrier pair. A kernel brings its own, with an inter-processor interrupt for the heavy half.
 ///
+/// A reader stores that it is inside, passes the light half, and loads what is asked of it. A writer, or a drain of page
+/// caches, stores what it asks, passes the heavy half, and looks whether the reader is inside. If both could miss the
+/// other's store, a reader would walk what a writer rewrites. Where the system runs a barrier on each CPU on the writer's
+/// behalf, the reader's half is free; the request to the system can be refused, which is an error of the call.
+///
 /// **Axiom.** With the light half `L` on one thread and a heavy half `H` on another that returned
 /// `Ok`: either all that the reader did before `L` is seen by all that the writer does after `H`, or
 /// all that the writer did before `H` is seen by all that the reader does after `L`.
@@ -58,11 +63,19 @@ impl Light {
 /// are left out once: see [`explored`](crate::conformance::explored).
 ///
 /// # Safety
-/// The two halves must obey the axiom: schemes free and rewrite memory on the strength of it. The
-/// light half of a handle must not change while the handle lives, and a handle that goes without a
-/// fence must never meet a heavy half that is only a fence. All of it is called with locks of the
-/// library held, so none of it may use a [`Published`](super::Published) or an allocator. It may panic:
-/// all that the heavy half was needed for is then as before.
+/// Page caches are taken from their handles, and schemes free and rewrite memory, on the strength of all of this:
+///
+/// - **The axiom**, between a light half on any thread and a heavy half on any other. A handle may be registered on one
+///   thread and used on another, one at a time, also on threads that began after [`prepare`](Barrier::prepare).
+/// - **`Ok` only where it holds.** A heavy half that did not reach every such thread is an error.
+/// - **One light half for a handle's life.** [`light`](Barrier::light) gives the same for the same [`Kept`](Barrier::Kept), and
+///   a handle that goes without a fence never meets a heavy half that is only a fence: not one of a
+///   writer that chose before, nor one in the child of a fork, where handles and choices are copies.
+/// - **The heavy half is a full fence of the calling thread too**, to the compiler as well, at its start and at its end.
+///
+/// And for the library to get on: heavy halves run on several threads at once, with locks of the library held, so
+/// none of this may use a [`Published`](super::Published) or an allocator. All of it may panic: what the heavy half
+/// was needed for is then as before.
 pub unsafe trait Barrier: 'static {
     /// What a reader's handle keeps of the pair: `()` where the light half is known at compile time.
     type Kept: Copy + fmt::Debug + Send + Sync + 'static;
@@ -70,7 +83,8 @@ pub unsafe trait Barrier: 'static {
     /// Whether the pair works here. Asked before a reader is registered; does once what has to be done once.
     fn prepare() -> bool;
 
-    /// What a handle keeps. Called once for each handle, behind a [`Barrier::prepare`] that said true.
+    /// What a handle keeps. Called once for each handle: behind a [`Barrier::prepare`] that said true, unless it is that of a
+    /// reader without a slot, which passes no light half.
     fn kept() -> Self::Kept;
 
     /// The reader's half, of a handle that keeps this.
