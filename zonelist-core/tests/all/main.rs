@@ -3,6 +3,7 @@
 
 mod arena;
 mod checker;
+mod hostile;
 mod hotplug;
 mod lock;
 mod offline;

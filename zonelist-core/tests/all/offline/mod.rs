@@ -38,7 +38,7 @@ fn movable(number: u16) -> ZoneId {
 }
 
 /// A machine of two nodes, with a Normal zone of three blocks and a spare block each.
-fn state() -> State {
+pub(crate) fn state() -> State {
     let zone = |node: u16| ZoneSize {
         zone: ZoneId::new(NodeId::new(node).unwrap(), ZoneKind::Normal),
         start_pfn: u64::from(node) * (BLOCKS + 1) * PAGES,

@@ -1,0 +1,64 @@
+//! Implementations of the library's safe traits that do what they should not: no memory is used by two, and nothing is held
+//! for ever but what such an implementation holds itself.
+
+mod owners;
+mod reentrant;
+mod scheme;
+mod tables;
+mod walks;
+
+use std::{cell::Cell, collections::HashSet};
+
+use zonelist_core::{
+    MAX_ORDER, NodeId, Page, PageAllocator, Spin, Zone, ZoneId,
+    ZoneKind::{Movable, Normal},
+    publish::{FullFence, Published, Scheme},
+};
+
+const SEATS: usize = 4;
+const FRAMES: u64 = 4096;
+const NODE: NodeId = NodeId::new(0).unwrap();
+const ZONES: [ZoneId; 2] = [ZoneId::new(NODE, Movable), ZoneId::new(NODE, Normal)];
+
+type Allocator<S> = PageAllocator<'static, S, FullFence, Spin, SEATS>;
+
+/// Two zones of [`FRAMES`] each.
+fn allocator<S: Scheme>(scheme: S) -> Allocator<S> {
+    let zone = |(id, start): (ZoneId, u64)| {
+        let zone = Zone::boxed(id, start..start + FRAMES, MAX_ORDER, Spin::new()).unwrap();
+        zone.add(start..start + FRAMES).unwrap();
+        zone
+    };
+    PageAllocator::boxed(Published::new(scheme), ZONES.into_iter().zip([0, FRAMES]).map(zone).collect()).unwrap()
+}
+
+/// Each frame is in one page at most, and in the zone that the page says.
+fn are_apart<S: Scheme>(allocator: &Allocator<S>, pages: &[Page]) {
+    let mut frames = HashSet::new();
+    for page in pages {
+        let zone = allocator.zone_of(*page).expect("a page of this allocator");
+        for pfn in page.pfn()..page.pfn() + (1 << page.order()) {
+            assert!(zone.manages(pfn), "{page:?} is not of {}", zone.id());
+            assert!(frames.insert(pfn), "frame {pfn} is handed out twice");
+        }
+    }
+}
+
+/// Whether every frame is free, once handles have given back what they keep.
+fn all_is_free<S: Scheme>(allocator: &Allocator<S>) -> bool {
+    allocator.drain().unwrap();
+    allocator.zones().iter().all(|zone| zone.free_pages() == FRAMES as usize)
+}
+
+/// A number that looks like any other.
+fn random() -> u64 {
+    thread_local! { static STATE: Cell<u64> = const { Cell::new(0x2545_f491_4f6c_dd1d) } }
+    STATE.with(|state| {
+        let mut next = state.get();
+        next ^= next << 13;
+        next ^= next >> 7;
+        next ^= next << 17;
+        state.set(next);
+        next
+    })
+}

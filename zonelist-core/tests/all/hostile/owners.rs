@@ -1,0 +1,155 @@
+//! Owners of movable pages that lie, give what is not theirs, keep what they take, and panic.
+
+use std::{
+    cell::{Cell, RefCell},
+    ops::Range,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Mutex,
+};
+
+use zonelist_core::{
+    Exchange, Handle, Mobility, Movable, Movables, MoveError, NoRoom, Owners, Page, PageRequest, Pinned, Slot, Slots,
+    Spin, StopWorld, ZoneKind,
+    hotplug::{AllocatorFrames, Operation, RunningMachine, Stop},
+    publish::{FullFence, Published},
+};
+
+use super::random;
+
+const SEATS: usize = 4;
+
+/// What it is asked for it takes and keeps, what it gives is not its own, and it says anything.
+#[derive(Default)]
+struct Liar {
+    kept: Mutex<Vec<Page>>,
+}
+
+impl Owners for Liar {
+    fn move_away(&self, frames: &Range<u64>, exchange: &mut dyn Exchange) -> Result<(), Pinned> {
+        let made_up = || loop {
+            if let Some(page) = Page::from_word(1 << 63 | random() >> 2) {
+                return page;
+            }
+        };
+        let mut kept = self.kept.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        for _ in 0..20 {
+            // Of no zone of this allocator, for the most part of no order or frame that it has.
+            exchange.give(made_up());
+            kept.extend(exchange.take(made_up()));
+            let like = kept.last().copied();
+            kept.extend(like.and_then(|like| exchange.take(like)));
+        }
+        match random() % 4 {
+            0 => Err(Pinned { pfn: random() }),
+            1 => Err(Pinned { pfn: frames.start }),
+            2 => panic!("an owner's own bug"),
+            _ => Ok(()),
+        }
+    }
+}
+
+type Running = RunningMachine<AllocatorFrames<'static, StopWorld<Box<[Slot]>>, FullFence, Spin, SEATS, Liar>>;
+
+#[test]
+fn owners_that_lie_keep_their_block_online_and_every_frame_its_user() {
+    let state = crate::offline::state();
+    let published: Published<_, FullFence, SEATS> = Published::new(StopWorld::new(Slots::boxed(state.capacity())));
+    let frames = AllocatorFrames::of(published, &state).unwrap().with_owners(Liar::default()).boot(&state).unwrap();
+    let running: Running = RunningMachine::new(state, frames).unwrap();
+    let allocator = running.frames().allocator();
+    let class = allocator.class(&PageRequest::up_to(ZoneKind::Normal).mobility(Mobility::Movable)).unwrap();
+    let mut local = allocator.local().unwrap();
+    let nodes = [0, 1].map(|number| zonelist_core::NodeId::new(number).unwrap());
+    let mut pages: Vec<Page> = (0..600).filter_map(|turn| local.alloc(nodes[turn % 2], &class).ok()).collect();
+    let (mut done, mut refused, mut panicked) = (0, 0, 0);
+    for turn in 0..120 {
+        let block = random() % 8;
+        let mut turns = 0;
+        let mut thrice = || {
+            turns += 1;
+            if turns > 3 { Err(Stop::Cancelled) } else { Ok(()) }
+        };
+        let operation = Operation::Offline { block };
+        match catch_unwind(AssertUnwindSafe(|| running.apply_within(&operation, &mut thrice).map(drop))) {
+            Ok(Ok(())) => done += 1,
+            Ok(Err(_)) => refused += 1,
+            Err(_) => panicked += 1,
+        }
+        pages.extend((0..5).filter_map(|_| local.alloc(nodes[turn % 2], &class).ok()));
+    }
+    assert!(refused > 10 && panicked > 10, "{done} done, {refused} refused, {panicked} panicked");
+    pages.append(&mut running.frames().owners().kept.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
+    let mut frames = std::collections::HashSet::new();
+    for page in &pages {
+        let zone = allocator.zone_of(*page).expect("a page of this allocator");
+        assert!(
+            (page.pfn()..page.pfn() + (1 << page.order())).all(|pfn| zone.manages(pfn) && frames.insert(pfn)),
+            "{page:?}"
+        );
+    }
+    local.free_many(pages).unwrap();
+    allocator.drain().unwrap();
+    drop(local);
+    assert!(allocator.zones().iter().all(|zone| zone.free_pages() == zone.managed()));
+}
+
+thread_local! {
+    /// The movables of this thread's test.
+    static MOVABLES: Cell<Option<&'static Movables<'static, Mover>>> = const { Cell::new(None) };
+    static INSERTED: RefCell<Vec<Handle>> = const { RefCell::new(Vec::new()) };
+}
+
+type Mover = fn(Handle, Page, Page) -> Result<(), MoveError>;
+
+/// Pages to move to, without end, that may be those that are moved.
+struct Any(u64);
+
+impl Exchange for Any {
+    fn take(&mut self, like: Page) -> Option<Page> {
+        self.0 += 1;
+        if self.0 % 3 == 0 { Some(like) } else { Page::from_word(1 << 63 | self.0) }
+    }
+
+    fn give(&mut self, _: Page) {}
+}
+
+/// A mover that comes back for every page but its own, and fails in every way.
+fn comes_back(_: Handle, from: Page, _: Page) -> Result<(), MoveError> {
+    let movables = MOVABLES.get().unwrap();
+    match movables.insert(from) {
+        Ok(handle) => INSERTED.with_borrow_mut(|all| all.push(handle)),
+        Err(NoRoom { page }) => assert_eq!(page, from),
+    }
+    let other = INSERTED.with_borrow_mut(|all| if random() % 2 == 0 { all.pop() } else { None });
+    if let Some(other) = other {
+        assert!(movables.hold(other).is_ok());
+        assert!(movables.remove(other).is_ok());
+    }
+    let _ = movables.move_away(&(0..0), &mut Any(0));
+    match random() % 4 {
+        0 => Err(MoveError::NotNow),
+        1 => Err(MoveError::Never),
+        2 => panic!("a mover's own bug"),
+        _ => Ok(()),
+    }
+}
+
+/// Each handle has one page, whatever its mover and the exchange do, until it is removed.
+#[test]
+fn movers_that_come_back_leave_every_handle_its_page() {
+    let entries = Vec::from_iter((0..16).map(|_| Movable::new())).leak();
+    let movables = Box::leak(Box::new(Movables::new(comes_back as Mover, entries, Spin::new())));
+    MOVABLES.set(Some(movables));
+    let page = |pfn: u64| Page::from_word(1 << 63 | pfn).unwrap();
+    let handles: Vec<Handle> = (0..8).map(|pfn| movables.insert(page(pfn)).unwrap()).collect();
+    for _ in 0..500 {
+        let _ = catch_unwind(AssertUnwindSafe(|| movables.move_away(&(0..1 << 20), &mut Any(100))));
+        for &handle in &handles {
+            assert!(movables.hold(handle).is_ok());
+        }
+    }
+    for handle in handles.into_iter().chain(INSERTED.take()) {
+        assert!(movables.remove(handle).is_ok() && movables.hold(handle).is_err());
+    }
+    assert!((0..16).all(|pfn| movables.insert(page(pfn)).is_ok()), "all entries are free again");
+}

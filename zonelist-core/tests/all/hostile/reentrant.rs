@@ -1,0 +1,64 @@
+//! Callbacks that come back to the library.
+
+use std::sync::mpsc;
+
+use zonelist_core::{
+    Lists, Page, PageRequest,
+    ZoneKind::Movable,
+    Zoneref,
+    publish::{PublishError, Scheme},
+};
+
+use super::{
+    Allocator, NODE, ZONES, all_is_free, allocator, are_apart,
+    scheme::{Hostile, meanwhile},
+};
+
+fn both(shown: usize) -> Option<Zoneref> {
+    ZONES.get(shown).copied().map(Zoneref::new)
+}
+
+/// A walk allocates and frees by another handle, registers readers, walks by them, and publishes where that does not wait for
+/// it: whether it does.
+fn comes_back<S: Scheme + 'static>(scheme: S) -> bool {
+    let allocator: &'static Allocator<S> = Box::leak(Box::new(allocator(scheme)));
+    let class = allocator.class(&PageRequest::up_to(Movable)).unwrap();
+    let (give, got) = mpsc::channel();
+    let (publishes, published) = mpsc::channel();
+    let mut local = allocator.local().unwrap();
+    let mut pages: Vec<Page> = Vec::new();
+    for turn in 0..200 {
+        let (give, publishes) = (give.clone(), publishes.clone());
+        meanwhile(move || {
+            let class = allocator.class(&PageRequest::up_to(Movable).order(turn % 3)).unwrap();
+            let mut inner = allocator.local().unwrap();
+            let kept = inner.alloc(NODE, &class).unwrap();
+            let freed = inner.alloc(NODE, &class).unwrap();
+            inner.free(freed).unwrap();
+            give.send(kept).unwrap();
+            let mut reader = allocator.published().reader().unwrap();
+            let filter = allocator.published().filter(&zonelist_core::Request::up_to(Movable));
+            assert!(reader.enter().walk(NODE, &filter).count() > 0);
+            publishes.send(allocator.published().try_publish(Lists::EMPTY)).unwrap();
+        });
+        pages.push(local.alloc(NODE, &class).unwrap());
+        pages.extend(got.try_iter());
+        are_apart(allocator, &pages);
+    }
+    assert!(pages.len() >= 400, "it came back");
+    local.free_many(pages).unwrap();
+    drop(local);
+    assert!(all_is_free(allocator));
+    let outcomes: Vec<_> = published.try_iter().collect();
+    assert_eq!(outcomes.len(), 200);
+    assert!(outcomes.iter().all(|outcome| outcome.is_ok() || *outcome == Err(PublishError::Busy)));
+    outcomes.iter().all(Result::is_ok)
+}
+
+#[test]
+fn a_walk_that_comes_back_to_the_allocator_has_pages_of_its_own() {
+    assert!(!comes_back(Hostile::<0>(both)));
+    assert!(comes_back(Hostile::<1>(both)), "it is between two steps");
+    assert!(!comes_back(Hostile::<2>(both)));
+    assert!(!comes_back(Hostile::<3>(both)));
+}

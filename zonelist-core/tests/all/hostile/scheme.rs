@@ -1,0 +1,165 @@
+//! A scheme that misbehaves wherever it is called, as a test wants it.
+
+use std::cell::{Cell, RefCell};
+
+use zonelist_core::{
+    Lists, NodeId, Request, Slot, StopWorld, Zoneref,
+    publish::{Facts, Grace, PublishError, ReadToken, Scheme, Walk, Writer},
+};
+
+/// Where a scheme is called.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum At {
+    Local,
+    DropLocal,
+    Filter,
+    Pin,
+    DropPinned,
+    Walk,
+    CloneWalk,
+    DropWalk,
+    Next,
+    MustRetry,
+    Publish,
+}
+
+impl At {
+    pub(super) const ALL: [Self; 11] = [
+        Self::Local,
+        Self::DropLocal,
+        Self::Filter,
+        Self::Pin,
+        Self::DropPinned,
+        Self::Walk,
+        Self::CloneWalk,
+        Self::DropWalk,
+        Self::Next,
+        Self::MustRetry,
+        Self::Publish,
+    ];
+}
+
+thread_local! {
+    /// Where this thread panics, and how many calls there come before.
+    static PANICS: Cell<Option<(At, usize)>> = const { Cell::new(None) };
+    /// What this thread's next walk does at its first `next`.
+    static MEANWHILE: RefCell<Option<Box<dyn FnOnce()>>> = const { RefCell::new(None) };
+}
+
+/// Has one call of this thread panic, behind so many.
+pub(super) fn panics_once(at: At, behind: usize) {
+    PANICS.set(Some((at, behind)));
+}
+
+/// Whether the call has been; from now on none panics.
+pub(super) fn has_panicked() -> bool {
+    PANICS.take().is_none()
+}
+
+/// Has this thread's next walk do something.
+pub(super) fn meanwhile(act: impl FnOnce() + 'static) {
+    MEANWHILE.set(Some(Box::new(act)));
+}
+
+fn called(at: At) {
+    match PANICS.get() {
+        Some((wanted, behind)) if wanted == at && !std::thread::panicking() => {
+            PANICS.set(behind.checked_sub(1).map(|behind| (at, behind)));
+            assert!(behind > 0, "a scheme's own bug, at {at:?}");
+        }
+        _ => (),
+    }
+}
+
+/// What the walks show.
+type Shows = fn(usize) -> Option<Zoneref>;
+
+/// With readers of the grace that a number stands for.
+#[derive(Debug)]
+pub(super) struct Hostile<const GRACE: u8>(pub(super) Shows);
+
+/// Says where it is dropped.
+#[derive(Debug)]
+pub(super) struct Dropped(At);
+
+impl Drop for Dropped {
+    fn drop(&mut self) {
+        called(self.0);
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct HostileWalk {
+    shows: Shows,
+    next: usize,
+    _dropped: Dropped,
+}
+
+impl Clone for HostileWalk {
+    fn clone(&self) -> Self {
+        called(At::CloneWalk);
+        Self { _dropped: Dropped(At::DropWalk), ..*self }
+    }
+}
+
+impl Iterator for HostileWalk {
+    type Item = Zoneref;
+
+    fn next(&mut self) -> Option<Zoneref> {
+        called(At::Next);
+        let meanwhile = MEANWHILE.take();
+        meanwhile.into_iter().for_each(|act| act());
+        self.next += 1;
+        (self.shows)(self.next - 1)
+    }
+}
+
+impl Walk for HostileWalk {
+    fn must_retry(&self) -> bool {
+        called(At::MustRetry);
+        super::random() % 8 == 0
+    }
+}
+
+impl<const GRACE: u8> Scheme for Hostile<GRACE> {
+    const FACTS: Facts = <StopWorld<Box<[Slot]>> as Scheme>::FACTS;
+    const GRACE: Grace = match GRACE {
+        0 => Grace::None,
+        1 => Grace::Step,
+        2 => Grace::Section,
+        _ => Grace::Quiescent,
+    };
+    type Local = Dropped;
+    type Filter = ();
+    type Pinned<'g> = (Shows, Dropped);
+    type Walk<'w> = HostileWalk;
+
+    fn local(&self) -> Dropped {
+        called(At::Local);
+        Dropped(At::DropLocal)
+    }
+
+    fn filter(&self, _: &Request) {
+        called(At::Filter);
+    }
+
+    fn pin<'g>(&'g self, _: &'g Dropped, _: ReadToken<'g, Self>) -> (Shows, Dropped) {
+        called(At::Pin);
+        (self.0, Dropped(At::DropPinned))
+    }
+
+    fn walk<'w, 'g: 'w>((shows, _): &'w (Shows, Dropped), _: NodeId, (): &'w ()) -> HostileWalk {
+        called(At::Walk);
+        HostileWalk { shows: *shows, next: 0, _dropped: Dropped(At::DropWalk) }
+    }
+
+    /// Without a swap, and with all powers over readers.
+    fn publish(&self, _: Lists<'_>, writer: &mut Writer<'_>) -> Result<(), PublishError> {
+        writer.ask();
+        writer.settle()?;
+        writer.ask();
+        writer.stop(|| called(At::Publish))?;
+        writer.synchronize()?;
+        Ok(())
+    }
+}

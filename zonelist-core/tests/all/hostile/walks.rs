@@ -1,0 +1,169 @@
+//! Walks that show what there is not, and callbacks that panic.
+
+use std::{
+    mem,
+    panic::{AssertUnwindSafe, catch_unwind},
+    thread,
+};
+
+use zonelist_core::{
+    Lists, Mobility, NodeId, Page, PageRequest, ZoneId,
+    ZoneKind::{self, Movable, Normal},
+    Zoneref,
+    publish::Scheme,
+};
+
+use super::{
+    Allocator, FRAMES, NODE, SEATS, ZONES, all_is_free, allocator, are_apart, random,
+    scheme::{At, Hostile, has_panicked, panics_once},
+};
+
+/// Zones of any name, again and again, for a while.
+fn any_zone(shown: usize) -> Option<Zoneref> {
+    if shown == 40 {
+        return None;
+    }
+    let zone = match random() % 4 {
+        0 => ZONES[0],
+        1 => ZONES[1],
+        _ => {
+            let kind = ZoneKind::ALL[random() as usize % ZoneKind::COUNT];
+            ZoneId::new(NodeId::new(random() as u16 % 1024).unwrap(), kind)
+        }
+    };
+    Some(Zoneref::new(zone))
+}
+
+/// Just the two that there are.
+fn both(shown: usize) -> Option<Zoneref> {
+    ZONES.get(shown).copied().map(Zoneref::new)
+}
+
+macro_rules! for_each_grace {
+    ($test:ident($shows:expr)) => {
+        $test(|| allocator(Hostile::<0>($shows)));
+        $test(|| allocator(Hostile::<1>($shows)));
+        $test(|| allocator(Hostile::<2>($shows)));
+        $test(|| allocator(Hostile::<3>($shows)));
+    };
+}
+
+fn allocates_whatever_is_shown<S: Scheme>(make: impl Fn() -> Allocator<S>) {
+    let allocator = make();
+    let pages: Vec<Page> = thread::scope(|scope| {
+        let threads: Vec<_> = (0..3)
+            .map(|number| {
+                let allocator = &allocator;
+                scope.spawn(move || {
+                    let mut local = allocator.local().unwrap();
+                    let mut pages = Vec::new();
+                    (0..number * 1000).for_each(|_| _ = random());
+                    for turn in 0..3000 {
+                        let request = PageRequest::up_to(Movable).order(random() as u8 % 5);
+                        let class = allocator.class(&request.mobility(Mobility::ALL[turn % 2])).unwrap();
+                        pages.extend(local.alloc(NODE, &class));
+                        if random() % 3 == 0 && !pages.is_empty() {
+                            local.free(pages.swap_remove(random() as usize % pages.len())).unwrap();
+                        }
+                        if turn % 500 == 0 {
+                            allocator.drain().unwrap();
+                        }
+                    }
+                    pages
+                })
+            })
+            .collect();
+        for _ in 0..20 {
+            allocator.published().publish(Lists::EMPTY).unwrap();
+            thread::yield_now();
+        }
+        threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect()
+    });
+    assert!(pages.len() > 100, "it allocates");
+    are_apart(&allocator, &pages);
+    let mut local = allocator.local().unwrap();
+    local.free_many(pages).unwrap();
+    drop(local);
+    assert!(all_is_free(&allocator));
+}
+
+#[test]
+fn whatever_zones_walks_show_no_frame_has_two_users() {
+    for_each_grace!(allocates_whatever_is_shown(any_zone));
+}
+
+/// Everything in which a scheme is called, with what it has allocated.
+fn does_all<S: Scheme>(allocator: &Allocator<S>) -> Option<Page> {
+    let class = allocator.class(&PageRequest::up_to(Normal)).unwrap();
+    let mut reader = allocator.published().reader().unwrap();
+    let guard = reader.enter();
+    let filter = allocator.published().filter(&zonelist_core::Request::up_to(Normal));
+    let mut walk = guard.walk(NODE, &filter);
+    let _ = (walk.next(), walk.clone().count(), zonelist_core::publish::Walk::must_retry(&walk));
+    drop(walk);
+    drop(guard);
+    drop(reader);
+    allocator.published().publish(Lists::EMPTY).unwrap();
+    let mut local = allocator.local().unwrap();
+    local.alloc(NODE, &class).ok()
+}
+
+fn panics_everywhere<S: Scheme>(make: impl Fn() -> Allocator<S>) {
+    for at in At::ALL {
+        // Of several calls, each in turn.
+        for behind in 0.. {
+            let allocator = make();
+            panics_once(at, behind);
+            let page = catch_unwind(AssertUnwindSafe(|| does_all(&allocator)));
+            if !has_panicked() {
+                assert!(behind > 0, "it is not called at {at:?}");
+                break;
+            }
+            assert!(page.is_err(), "a panic at {at:?} goes on to the caller");
+            let pages: Vec<Page> = (0..3).filter_map(|_| does_all(&allocator)).collect();
+            are_apart(&allocator, &pages);
+            let all: Vec<_> = (0..SEATS).map(|_| allocator.local().unwrap()).collect();
+            drop(all);
+            allocator.local().unwrap().free_many(pages).unwrap();
+            // What is dropped behind an allocation can take its page along.
+            let may_lose = usize::from(matches!(at, At::DropWalk | At::DropPinned | At::DropLocal));
+            let lost = allocator.zones().iter().map(|zone| FRAMES as usize - zone.free_pages()).sum::<usize>();
+            assert!(all_is_free(&allocator) || lost <= may_lose, "{lost} pages lost by a panic at {at:?}");
+        }
+    }
+}
+
+#[test]
+fn whatever_panics_holds_nothing_then() {
+    for_each_grace!(panics_everywhere(both));
+}
+
+/// What is leaked keeps what it is, and nothing more.
+fn leaks_everything<S: Scheme>(make: impl Fn() -> Allocator<S>) {
+    let allocator = make();
+    let filter = allocator.published().filter(&zonelist_core::Request::up_to(Normal));
+    let class = allocator.class(&PageRequest::up_to(Normal)).unwrap();
+    let mut reader = allocator.published().reader().unwrap();
+    for _ in 0..3 {
+        let guard = reader.enter();
+        let mut walk = guard.walk(NODE, &filter);
+        walk.next();
+        mem::forget(walk);
+        mem::forget(guard);
+        reader.quiescent();
+    }
+    drop(reader);
+    let mut local = allocator.local().unwrap();
+    let page = local.alloc(NODE, &class).unwrap();
+    mem::forget(local);
+    allocator.published().publish(Lists::EMPTY).unwrap();
+    let mut local = allocator.local().unwrap();
+    local.free(page).unwrap();
+    drop(local);
+    assert!(all_is_free(&allocator));
+}
+
+#[test]
+fn whatever_is_leaked_no_publish_waits_for_it_and_no_page_is_lost() {
+    for_each_grace!(leaks_everything(both));
+}
