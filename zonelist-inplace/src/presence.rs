@@ -17,6 +17,9 @@
 //! published, it is written into the table that the word does not name, and then the word is stored.
 //! An absent zone keeps its place, behind the zone that it stood behind. Its return is one store if
 //! its list is to be just that; if the rules now want it elsewhere, that is a changed order again.
+//! A list has no place for it any more when others need the room, when the zone that it stood behind
+//! has left that list alone, or when the list was first published in its absence. Then it can't return
+//! without lists that name it: [`PublishError::PlaceLost`].
 //!
 //! **More zones than bits**, at one time or one after another: every version is then a changed order,
 //! of the listed zones only, and those have the bits of their kinds. Walks are as before but that they
@@ -45,6 +48,9 @@
 //! listed before it was made; at others, a walk looks. So a filter is never wrong, only behind: make it
 //! again when new zones have come. It is good for no other `Presence`.
 
+mod current;
+
+use self::current::Current;
 use zonelist_core::{
     Lists, Locked, NodeId, OrderFilter, OrderWalk, Orders, Place, Request, Scope, Set, SharedSet, Slot, Spin, Storage,
     Table, ZoneId, ZoneKind, Zoneref,
@@ -87,29 +93,17 @@ pub struct Presence<T> {
     current: Locked<Current>,
 }
 
-/// What the writer knows of what it stored, so that it loads nothing that it stores to.
-#[derive(Debug)]
-struct Current {
-    word: usize,
-    /// Whether zones have the bits of their kinds.
-    by_kind: bool,
-    begun: usize,
-    /// How many zones have bits.
-    named: usize,
-}
-
 impl<T> Presence<T> {
     const_fn! {
         /// Publishes through these tables.
         #[must_use]
         pub const fn new(orders: Orders<T>) -> Self {
-            let current = Current { word: 0, by_kind: false, begun: 0, named: 0 };
             Self {
                 word: SharedSet::new(Set::NONE),
                 begun: AtomicUsize::new(0),
                 named: AtomicUsize::new(0),
                 orders,
-                current: Locked::new(Spin::new(), current),
+                current: Locked::new(Spin::new(), Current::EMPTY),
             }
         }
     }
@@ -167,19 +161,59 @@ impl<T: Storage<Word = Slot>> Presence<T> {
         let second = (current.word & Set::SECOND.bits() == 0) != fault("presence: no spare table");
         let spare = if second { Table::Second } else { Table::First };
         let set = self.name(current, next);
+        let named = current.named;
         for (node, scope) in self.orders.lists() {
             let list = next.of(node, scope);
             match set {
                 Some(set) => {
-                    let order = self.order(node, scope, list, set, current.named);
+                    let order = self.order(node, scope, list, set, named);
+                    self.note_lost(current, (node, scope), set, &order);
                     self.orders.write(spare, node, scope, order.into_iter().flatten());
                     self.orders.write(Table::Kept, node, scope, order.into_iter().flatten());
                 }
-                None => self.orders.write(spare, node, scope, list.iter().map(|&entry| by_kind(entry))),
+                None => {
+                    self.orders.write(spare, node, scope, list.iter().map(|&entry| by_kind(entry)));
+                    // Where they stand now is not kept.
+                    for bit in list.iter().filter_map(|&entry| self.orders.bit_of(entry, named)) {
+                        current.lose(bit, (node, scope));
+                    }
+                }
             }
+        }
+        if set.is_none() {
+            current.needed = self.needed(current, next);
         }
         current.by_kind = set.is_none();
         set.unwrap_or(kinds_up_to(ZoneKind::Device)) | if second { Set::SECOND.bits() } else { 0 }
+    }
+
+    /// Notes which absent zones a list has no place for, once its order is this one.
+    fn note_lost(
+        &self,
+        current: &mut Current,
+        (node, scope): (NodeId, Scope),
+        set: usize,
+        order: &[Option<Place>; Place::BITS],
+    ) {
+        let has = order.iter().flatten().fold(set, |has, place| has | 1 << place.bit);
+        let mut before = self.orders.read(Table::Kept, node, scope).peekable();
+        if before.peek().is_none() && order[0].is_some() {
+            // The list is new: the rules may want any zone there, or in the list of its own node.
+            for bit in (Place::ZONES..).take(current.named).filter(|bit| has >> bit & 1 == 0) {
+                let zone = self.orders.zone_of(bit);
+                if scope == Scope::Fallback || zone.is_some_and(|entry| entry.node() == node) {
+                    current.lose(bit, (node, scope));
+                }
+            }
+        }
+        before.filter(|place| has >> place.bit & 1 == 0).for_each(|place| current.lose(place.bit, (node, scope)));
+    }
+
+    /// How many zones would have to have bits, at least, for places to be kept.
+    fn needed(&self, current: &Current, next: Lists<'_>) -> usize {
+        let without = |&&entry: &&Zoneref| self.orders.bit_of(entry, current.named).is_none();
+        let lists = self.orders.lists().map(|(node, scope)| next.of(node, scope).iter().filter(without).count());
+        current.named + lists.max().unwrap_or(0)
     }
 
     /// A list with the absent zones of its order before, as far as there is room: each behind the
@@ -342,6 +376,9 @@ impl<T: Storage<Word = Slot> + Sync> Scheme for Presence<T> {
                 Some(set) => set | current.word & Set::SECOND.bits(),
                 None => self.reorder(current, next),
             };
+            if !current.by_kind {
+                current.place(word);
+            }
             self.show(current, word);
         });
         published.ok_or(PublishError::Busy)
@@ -351,9 +388,12 @@ impl<T: Storage<Word = Slot> + Sync> Scheme for Presence<T> {
 impl<T: Storage<Word = Slot> + Sync> Membership for Presence<T> {
     fn set_present(&self, zone: ZoneId, present: bool, _: &mut Writer<'_>) -> Result<(), PublishError> {
         let shown = self.current.try_with(|current| {
-            let by_zone = !current.by_kind;
-            let bit = by_zone.then(|| self.orders.bit_of(Zoneref::new(zone), current.named)).flatten();
-            let bit = 1 << bit.ok_or(PublishError::NoPlace { zone })?;
+            let bit = self.orders.bit_of(Zoneref::new(zone), current.named).filter(|_| !current.by_kind);
+            let bit = bit.ok_or_else(|| current.placeless(zone, self.orders.room(Scope::Fallback)))?;
+            if let Some((node, scope)) = current.lacking(bit).filter(|_| present) {
+                return Err(PublishError::PlaceLost { zone, node, scope, room: self.orders.room(scope) });
+            }
+            let bit = 1 << bit;
             self.show(current, if present { current.word | bit } else { current.word & !bit });
             Ok(())
         });

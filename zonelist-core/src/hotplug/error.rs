@@ -166,7 +166,13 @@ impl HotplugError {
             | Self::Nested
             | Self::Publish(PublishError::Busy) => Errno::Busy,
             Self::BlockExists { .. } | Self::MemoryExists { .. } | Self::NodeExists { .. } => Errno::Exist,
-            Self::NoMemory | Self::Publish(PublishError::Capacity(_) | PublishError::NoPlace { .. }) => Errno::Nomem,
+            Self::NoMemory
+            | Self::Publish(
+                PublishError::Capacity(_)
+                | PublishError::NoPlace { .. }
+                | PublishError::PlaceLost { .. }
+                | PublishError::TooManyZones { .. },
+            ) => Errno::Nomem,
             Self::Forked | Self::Publish(PublishError::Barrier(_) | PublishError::Forked) => Errno::Io,
         }
     }

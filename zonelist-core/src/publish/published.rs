@@ -9,7 +9,7 @@ use super::{
     writer::Asking,
 };
 use crate::{
-    CapacityError, Lists, Locked, Request, Spin, ZoneId,
+    CapacityError, Lists, Locked, NodeId, Request, Scope, Spin, ZoneId,
     sync::{const_fn, unmodelled::AtomicUsize},
 };
 
@@ -73,11 +73,37 @@ pub enum PublishError {
     /// The lists are larger than the scheme has room for.
     #[error(transparent)]
     Capacity(#[from] CapacityError),
-    /// The zone is in no order that the scheme keeps: lists that name it have to be published first.
-    #[error("zone {zone} has no place in the lists; expected one that was published in them")]
+    /// No place is kept for the zone, since no lists named it so far.
+    #[error("no place is kept for zone {zone}; expected a publish of lists that name it")]
     NoPlace {
         /// The zone.
         zone: ZoneId,
+    },
+    /// A list of a node has no place for the zone any more: while the zone was absent, a publish gave its place to another
+    /// zone, took away the zone that it stood behind, or made the list.
+    #[error(
+        "zone {zone}: no place for it in the {} list of node {node}, which has room for {room} zones; expected a publish \
+         of lists that name it", scope_name(*.scope)
+    )]
+    PlaceLost {
+        /// The zone.
+        zone: ZoneId,
+        /// Whose list.
+        node: NodeId,
+        /// Which of the node's lists.
+        scope: Scope,
+        /// How many zones that list has room for.
+        room: usize,
+    },
+    /// The scheme keeps the places of fewer zones than its tables have room for, or than were published so far.
+    #[error("zone {zone}: one of {zones} zones or more; expected at most {most}, of which alone places are kept")]
+    TooManyZones {
+        /// The zone.
+        zone: ZoneId,
+        /// Zones that there is room for, or at least so many that were published, at one time or one after another.
+        zones: usize,
+        /// Zones whose places are kept.
+        most: usize,
     },
     /// Somebody else is publishing, or walks still go on over what the version would be written
     /// over, and the caller would not wait.
@@ -89,6 +115,13 @@ pub enum PublishError {
     /// This process is the child of a fork that cut a publish short: see [`Published::after_fork`].
     #[error("a publish was cut short by a fork; expected `Published::prepare_fork` before the fork")]
     Forked,
+}
+
+const fn scope_name(scope: Scope) -> &'static str {
+    match scope {
+        Scope::Fallback => "fallback",
+        Scope::ThisNode => "this-node",
+    }
 }
 
 impl From<WaitError> for PublishError {
@@ -200,11 +233,17 @@ impl<S: Scheme, B: Barrier, const SEATS: usize> Published<S, B, SEATS> {
     /// Takes a zone off all lists, or puts it back where it stood: a version like any other, for
     /// which no lists are needed.
     ///
-    /// The order of the others is what it was. If the rules now want another one, or want the zone
-    /// elsewhere, publish the lists.
+    /// `Ok` means that each list that the zone was last published in shows it again, or none does. The order of the others
+    /// is what it was. If the rules now want another one, or want the zone elsewhere, publish the lists.
     ///
     /// # Errors
-    /// The zone has no place in the lists, or as for [`Published::publish`]; readers go on to see the version before.
+    /// - [`PublishError::NoPlace`]: no lists that were published so far named the zone.
+    /// - [`PublishError::PlaceLost`]: a list can't show the zone again, since publishes in its absence have used its place.
+    /// - [`PublishError::TooManyZones`]: the scheme keeps no place for the zone, since there are more zones than places.
+    /// - As for [`Published::publish`].
+    ///
+    /// Each of them leaves readers with the version before, and is gone with a publish of lists that name the zone; but
+    /// for `TooManyZones`, which is gone once tables and lists have fewer.
     pub fn set_present(&self, zone: ZoneId, present: bool) -> Result<Version, PublishError>
     where
         S: Membership,

@@ -202,11 +202,14 @@ pub trait Walk: Iterator<Item = Zoneref> + Clone {
 
 /// A scheme that can take a zone off all lists, and put it back, without being given lists.
 pub trait Membership: Scheme {
-    /// Says whether a zone is there, with the writer lock held: the same holds as for [`Scheme::publish`]. Where it stands
-    /// in each list was settled when lists that named it, or another order, were last published.
+    /// Takes a zone off all lists, or puts it back in each list that it was last published in, with the writer lock held:
+    /// the same holds as for [`Scheme::publish`].
+    ///
+    /// Where it stands in each list was settled when lists that named it, or another order, were last published.
     ///
     /// # Errors
-    /// [`PublishError::NoPlace`]; readers then go on to see the version before.
+    /// One of the lists can't show it: [`PublishError::NoPlace`], [`PublishError::PlaceLost`] or
+    /// [`PublishError::TooManyZones`]. No list shows it then, and readers go on to see the version before.
     fn set_present(&self, zone: ZoneId, present: bool, writer: &mut Writer<'_>) -> Result<(), PublishError>;
 }
 

@@ -2,4 +2,5 @@
 #![cfg(not(loom))]
 
 mod publish;
+mod returns;
 mod stress;

@@ -172,7 +172,8 @@ fn a_zone_leaves_all_lists_and_returns_by_one_word() {
     assert_eq!(published.set_present(unknown, true), Err(PublishError::NoPlace { zone: unknown }));
     let wide = presence(WIDE);
     wide.publish(&versions[0]).unwrap();
-    assert_eq!(wide.set_present(movable, false), Err(PublishError::NoPlace { zone: movable }));
+    let too_many = PublishError::TooManyZones { zone: movable, zones: WIDE.zones(), most: Place::BITS };
+    assert_eq!(wide.set_present(movable, false), Err(too_many));
 }
 
 /// Lists of one node: of these zones, by number.

@@ -1,0 +1,205 @@
+//! A zone that returns by one word is shown by every list that had it, or the return is refused with the reason.
+
+use zonelist_core::{
+    Capacity, Lists, NodeId, NodeSet, Orders, Place, Request, Row, Scope, ZoneId, ZoneKind, Zonelists, Zoneref,
+    publish::{FullFence, PublishError, Published},
+};
+use zonelist_inplace::Presence;
+
+type Publisher = Published<Presence<Box<[zonelist_core::Slot]>>, FullFence, 1>;
+
+fn publisher(nodes: usize, zones: usize) -> Publisher {
+    Published::new(Presence::new(Orders::boxed(Capacity::new(nodes, zones).unwrap())))
+}
+
+fn node(number: u16) -> NodeId {
+    NodeId::new(number).unwrap()
+}
+
+/// The zone of a number, four to a node.
+fn zone(number: u16) -> ZoneId {
+    ZoneId::new(node(number / 4), ZoneKind::ALL[usize::from(number) % 4])
+}
+
+/// Fallback lists of the nodes, of the zones of these numbers; each node's own zones are its this-node list, in that order.
+fn lists(rows: &[&[u16]]) -> Zonelists {
+    let (mut zonerefs, mut spans) = (Vec::new(), Vec::new());
+    for (number, row) in (0..).zip(rows) {
+        // The owner's zones come first, since a this-node list is the head of its row.
+        let mut row: Vec<ZoneId> = row.iter().map(|&number| zone(number)).collect();
+        row.sort_by_key(|zone| zone.node() != node(number));
+        let own = row.iter().filter(|zone| zone.node() == node(number)).count() as u32;
+        spans.push(Row { start: zonerefs.len() as u32, len: row.len() as u32, own });
+        zonerefs.extend(row.into_iter().map(Zoneref::new));
+    }
+    Lists::new(&zonerefs, &spans).unwrap().into()
+}
+
+/// What all lists show, fallback and this-node, node by node.
+fn shown(published: &Publisher, nodes: u16) -> Vec<(NodeId, Scope, Vec<ZoneId>)> {
+    let mut reader = published.reader().unwrap();
+    let guard = reader.enter();
+    let list = |(number, scope)| {
+        let filter = published.filter(&Request { scope, ..Request::up_to(ZoneKind::Device) });
+        (node(number), scope, guard.walk(node(number), &filter).map(Zoneref::zone).collect())
+    };
+    let all = (0..nodes).flat_map(|number| [(number, Scope::Fallback), (number, Scope::ThisNode)]);
+    all.map(list).collect()
+}
+
+#[test]
+fn a_place_that_was_given_away_is_no_place_to_return_to() {
+    let published = publisher(1, 2);
+    published.publish(&lists(&[&[0, 1]])).unwrap();
+    published.publish(&lists(&[&[2, 3]])).unwrap();
+    let lost = PublishError::PlaceLost { zone: zone(0), node: node(0), scope: Scope::Fallback, room: 2 };
+    assert_eq!(published.set_present(zone(0), true), Err(lost));
+    assert_eq!(
+        lost.to_string(),
+        format!(
+            "zone {}: no place for it in the fallback list of node 0, which has room for 2 zones; expected a publish of \
+             lists that name it",
+            zone(0)
+        )
+    );
+    assert_eq!(shown(&published, 1)[0].2, [zone(2), zone(3)], "and readers see the version before");
+    // It is on no list, which can be said again.
+    published.set_present(zone(0), false).unwrap();
+    published.publish(&lists(&[&[0, 3]])).unwrap();
+    published.set_present(zone(0), false).unwrap();
+    published.set_present(zone(0), true).unwrap();
+    assert_eq!(shown(&published, 1)[0].2, [zone(0), zone(3)]);
+}
+
+#[test]
+fn one_list_without_a_place_keeps_a_zone_from_all() {
+    // Node 1's list has three zones while zone 0 is away, node 0's has room all the time.
+    let published = publisher(2, 3);
+    published.publish(&lists(&[&[0, 1], &[0, 1, 4]])).unwrap();
+    published.publish(&lists(&[&[1], &[1, 4, 5]])).unwrap();
+    let before = shown(&published, 2);
+    let lost = PublishError::PlaceLost { zone: zone(0), node: node(1), scope: Scope::Fallback, room: 3 };
+    assert_eq!((published.set_present(zone(0), true), shown(&published, 2)), (Err(lost), before));
+}
+
+#[test]
+fn a_zone_whose_predecessor_left_its_list_has_no_place_there() {
+    let published = publisher(2, 4);
+    published.publish(&lists(&[&[0, 1], &[0, 1]])).unwrap();
+    published.set_present(zone(1), false).unwrap();
+    // Zone 0 is still there, but not in node 0's list any more.
+    published.publish(&lists(&[&[2], &[0]])).unwrap();
+    let refused = published.set_present(zone(1), true);
+    let lost = PublishError::PlaceLost { zone: zone(1), node: node(0), scope: Scope::ThisNode, room: ZoneKind::COUNT };
+    assert_eq!(refused, Err(lost));
+}
+
+#[test]
+fn a_list_that_came_in_a_zone_s_absence_has_no_place_for_it() {
+    let published = publisher(2, 4);
+    published.publish(&lists(&[&[0, 1], &[]])).unwrap();
+    published.set_present(zone(1), false).unwrap();
+    published.publish(&lists(&[&[0], &[4, 0]])).unwrap();
+    let lost = PublishError::PlaceLost { zone: zone(1), node: node(1), scope: Scope::Fallback, room: 4 };
+    assert_eq!(published.set_present(zone(1), true), Err(lost));
+    published.set_present(zone(0), false).unwrap();
+    published.set_present(zone(0), true).unwrap();
+}
+
+#[test]
+fn more_zones_than_places_is_said_with_their_numbers() {
+    let most = Place::BITS;
+    let too_many = |number, zones| Err(PublishError::TooManyZones { zone: zone(number), zones, most });
+    // Tables with room for more.
+    let wide = publisher(1, most + 5);
+    assert_eq!(wide.set_present(zone(0), false), too_many(0, most + 5), "nor does a publish help");
+    wide.publish(&lists(&[&[0, 1]])).unwrap();
+    assert_eq!(wide.set_present(zone(0), false), too_many(0, most + 5));
+    // One after another.
+    let narrow = publisher(1, 2);
+    for number in (0..most as u16 - 1).step_by(2) {
+        narrow.publish(&lists(&[&[number, number + 1]])).unwrap();
+    }
+    let [last, beyond] = [most as u16 - 1, most as u16];
+    assert_eq!(narrow.set_present(zone(beyond), true), Err(PublishError::NoPlace { zone: zone(beyond) }));
+    narrow.publish(&lists(&[&[last, beyond]])).unwrap();
+    assert_eq!(narrow.set_present(zone(beyond), false), too_many(beyond, most + 1));
+    assert_eq!(
+        narrow.set_present(zone(beyond), false).unwrap_err().to_string(),
+        format!("zone {}: one of 56 zones or more; expected at most 55, of which alone places are kept", zone(beyond))
+    );
+    // Fewer again; the last zone has a bit from now on, and none is left for another.
+    narrow.publish(&lists(&[&[0, last]])).unwrap();
+    narrow.set_present(zone(last), false).unwrap();
+    narrow.set_present(zone(last), true).unwrap();
+    assert_eq!(narrow.set_present(zone(beyond), false), too_many(beyond, most + 1));
+    // Where a zone stood meanwhile was not kept.
+    narrow.publish(&lists(&[&[beyond, 0]])).unwrap();
+    narrow.publish(&lists(&[&[last]])).unwrap();
+    let refused = narrow.set_present(zone(0), true);
+    assert!(matches!(refused, Err(PublishError::PlaceLost { zone: lost, .. }) if lost == zone(0)), "{refused:?}");
+}
+
+/// Publishes and single zones in any order: what is said is what every list then shows.
+#[test]
+fn what_is_said_of_a_zone_is_what_the_lists_show() {
+    const NODES: u16 = 3;
+    let (mut returned, mut refused) = (0, 0);
+    for seed in 0..300 {
+        let mut draw = fastrand::Rng::with_seed(seed);
+        let zones = draw.usize(2..=6);
+        let published = publisher(usize::from(NODES), zones);
+        // Where each zone was last published, and whether it is to be seen.
+        let mut listed: Vec<Vec<(NodeId, Scope)>> = vec![Vec::new(); 16];
+        for _ in 0..40 {
+            if draw.u8(..3) == 0 {
+                let there: Vec<u16> = (0..16).filter(|_| draw.bool()).collect();
+                let rows = [0; NODES as usize].map(|_| {
+                    let mut row: Vec<u16> = there.iter().copied().filter(|_| draw.u8(..8) > 0).collect();
+                    draw.shuffle(&mut row);
+                    row.truncate(if draw.u8(..6) == 0 { 0 } else { zones });
+                    row
+                });
+                let lists = lists(&rows.each_ref().map(|row| row.as_slice()));
+                published.publish(&lists).unwrap();
+                for (number, places) in (0..).zip(&mut listed) {
+                    let all = NodeSet::ALL.iter().take(usize::from(NODES));
+                    let all = all.flat_map(|node| [(node, Scope::Fallback), (node, Scope::ThisNode)]);
+                    let now: Vec<_> = all
+                        .filter(|&(node, scope)| lists.lists().of(node, scope).contains(&Zoneref::new(zone(number))))
+                        .collect();
+                    if !now.is_empty() {
+                        *places = now;
+                    }
+                }
+                continue;
+            }
+            let (number, present, before) = (draw.u16(..16), draw.bool(), shown(&published, NODES));
+            let outcome = published.set_present(zone(number), present);
+            let after = shown(&published, NODES);
+            match outcome {
+                Ok(_) => {
+                    for (node, scope, list) in &after {
+                        let expected = present && listed[usize::from(number)].contains(&(*node, *scope));
+                        let is_there = list.contains(&zone(number));
+                        assert_eq!(is_there, expected, "seed {seed}: zone {number} in {scope:?} of {node}");
+                    }
+                    returned += usize::from(present && after != before);
+                }
+                Err(PublishError::PlaceLost { zone: of, node, scope, .. }) => {
+                    assert!(present && of == zone(number) && after == before, "seed {seed}");
+                    assert!(!before.iter().any(|(.., list)| list.contains(&of)), "seed {seed}: it is there");
+                    let had_one = listed[usize::from(number)].contains(&(node, scope));
+                    let (.., list) = after.iter().find(|(of, in_scope, _)| (*of, *in_scope) == (node, scope)).unwrap();
+                    assert!(had_one || scope == Scope::ThisNode || !list.contains(&of), "seed {seed}");
+                    refused += 1;
+                }
+                Err(PublishError::NoPlace { .. }) => {
+                    assert!(listed[usize::from(number)].is_empty() && after == before, "seed {seed}");
+                }
+                Err(error) => panic!("seed {seed}: {error}"),
+            }
+        }
+    }
+    assert!(returned > 100 && refused > 100, "{returned} returned, {refused} refused");
+}
