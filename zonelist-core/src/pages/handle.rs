@@ -2,7 +2,7 @@
 
 use super::{
     Page,
-    movable::{GENERATION, HOLDERS, USED},
+    movable_entry::{GENERATION, HOLDERS, USED},
 };
 
 /// A movable page, as its user knows it. A copy does not keep it.
@@ -37,21 +37,32 @@ impl Handle {
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum HandleError {
-    /// It was removed, or is of other movables.
-    #[error("the handle has no page; expected one that is in use")]
+    /// The page was removed, or lost in a fork.
+    #[error("the handle's page was removed; expected a handle whose page is there")]
     Gone,
-    /// Somebody holds the page.
-    #[error("somebody holds the page; expected nobody to")]
+    /// It is a handle of other movables.
+    #[error("the handle is of other movables; expected one of these")]
+    Foreign,
+    /// A [`Held`](super::Held) of the page is there.
+    #[error("the page is held; expected it to be let go before")]
     Held,
     /// As many hold the page as can be counted.
-    #[error("{HOLDERS} hold the page; expected fewer")]
+    #[error("the page is held {HOLDERS} times; expected fewer")]
     TooMany,
+    /// The page is being moved or removed. Only of calls that wait for nothing.
+    #[error("the page is being moved or removed; expected neither, or a call that waits")]
+    Moving,
+    /// Another thread inserts or removes a page. Only of calls that wait for nothing.
+    #[error("another thread inserts or removes a page; expected none, or a call that waits")]
+    Busy,
 }
 
 /// There is no entry for another page, which comes back with the error.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("no room for {page:?}; expected fewer movable pages at a time")]
+#[error("no free entry for {page:?}; expected at most {entries} movable pages at a time")]
 pub struct NoRoom {
     /// The page.
     pub page: Page,
+    /// Entries that there are.
+    pub entries: usize,
 }

@@ -1,34 +1,37 @@
 //! Pages that can be moved: handles that stay while the frames behind them change.
 //!
-//! An entry's state is one word: how many hold the page, or that it is being moved, never both. Who
-//! moves it gets the word from the last who held it, and the next who holds it gets it from him; so
-//! each sees what the other did to the page. Loom: `a_page_that_is_held_is_not_moved` and
-//! `a_page_that_is_removed_is_moved_before_or_not_at_all` in `tests/models/movables.rs`.
+//! An entry's state is one word: how many hold the page, or that it is one thread's, never both. The mover gets the word
+//! from the last holder, and the next holder gets it from the mover; so each sees what the other did to the page. Loom:
+//! `a_page_that_is_held_is_not_moved`, `a_page_that_is_removed_is_moved_before_or_not_at_all` and their siblings in
+//! `tests/models/movables.rs`.
 
-use core::{cell::UnsafeCell, fmt, ops::Range};
+use core::{fmt, ops::Range};
 
 #[cfg(feature = "alloc")]
 use alloc::vec::Vec;
 
-use super::{Exchange, Handle, HandleError, MoveError, Mover, NoRoom, Owners, Page, Pinned, pool::Store};
+use super::{
+    Exchange, Handle, HandleError, Movable, MoveError, Mover, NoRoom, Owners, Page, Pinned,
+    movable_entry::{GENERATION, HOLDERS, MOVING, NONE, PINNED, USED},
+    pool::Store,
+    slow::Blocking,
+};
 use crate::{
-    Locked, PAGEBLOCK_ORDER, RawLock, Spin,
+    Locked, RawLock, Spin,
     sync::{
-        Backoff, Track,
-        atomic::{
-            AtomicUsize,
-            Ordering::{Acquire, Relaxed, Release},
-        },
-        const_fn, fault,
+        atomic::Ordering::{Relaxed, Release},
+        fault,
     },
 };
 
 /// One owner's movable pages, each behind a [`Handle`].
 ///
-/// Whoever uses a page holds it for that long ([`Movables::hold`]); a page that nobody holds may be
-/// moved, and the next who holds it gets another frame. Holding costs two atomic read-modify-writes
-/// of a word of the page's own. Whoever comes while a page is being moved waits until it is, so a handler that may
-/// have interrupted the mover must not.
+/// A user of a page holds it for that long ([`Movables::hold`]); a page that is not held may be moved, and the next hold
+/// gets another frame. Holding costs two atomic read-modify-writes of a word of the page's own. A mover that looks for
+/// pages to move leaves no trace: only a page that it copies is away meanwhile. Then [`hold`](Movables::hold),
+/// [`remove`](Movables::remove), [`pin`](Movables::pin) and [`unpin`](Movables::unpin) wait for that one
+/// [`Mover::move_page`]; [`try_hold`](Movables::try_hold) and [`try_remove`](Movables::try_remove) return
+/// [`HandleError::Moving`], for handlers that may have interrupted the mover.
 ///
 /// ```
 /// use std::{cell::Cell, ops::Range};
@@ -67,103 +70,12 @@ pub struct Movables<'m, M, L = Spin> {
     /// Its number, which its handles have too.
     number: u32,
     pub(super) entries: Store<'m, Movable>,
-    /// The first entry that nobody has; each of those says which is the next.
+    /// The first entry that is free; each of those says which is the next.
     pub(super) free: Locked<u32, L>,
 }
 
-/// Room for one page.
-#[derive(Debug)]
-pub struct Movable {
-    /// Generation, flags, and how many hold the page.
-    pub(super) state: AtomicUsize,
-    /// The pageblock that the page is in, or was: where to look for it.
-    pageblock: AtomicUsize,
-    track: Track,
-    content: UnsafeCell<Content>,
-}
-
-#[derive(Clone, Copy, Debug)]
-enum Content {
-    Page(Page),
-    /// The next entry that nobody has.
-    Next(u32),
-}
-
-// SAFETY: the content is read by those who hold the entry, and written by one who found that nobody
-// does and says so in its state, or by whoever has an entry that is not in use.
-unsafe impl Sync for Movable {}
-
-/// How many may hold a page at a time.
-pub(super) const HOLDERS: usize = (1 << 12) - 1;
-pub(super) const USED: usize = 1 << 12;
-pub(super) const MOVING: usize = 1 << 13;
-const PINNED: usize = 1 << 14;
-pub(super) const GENERATION: u32 = 15;
-
-/// No entry.
-pub(super) const NONE: u32 = u32::MAX;
-
 /// The number of the movables that are made next. Not of the models' atomics: it orders nothing.
 static NEXT: core::sync::atomic::AtomicU32 = core::sync::atomic::AtomicU32::new(0);
-
-impl Movable {
-    const_fn! {
-        /// Without a page.
-        #[must_use]
-        pub const fn new() -> Self {
-            Self {
-                state: AtomicUsize::new(0),
-                pageblock: AtomicUsize::new(0),
-                track: Track::new(),
-                content: UnsafeCell::new(Content::Next(NONE)),
-            }
-        }
-    }
-
-    fn read(&self) -> Content {
-        self.track.read();
-        // SAFETY: whoever calls this holds the entry, is its mover, or has one that is not in use, so nobody writes.
-        unsafe { *self.content.get() }
-    }
-
-    fn write(&self, content: Content) {
-        self.track.write();
-        if let Content::Page(page) = content {
-            self.pageblock.store((page.pfn() >> PAGEBLOCK_ORDER) as usize, Relaxed);
-        }
-        // SAFETY: whoever calls this is the entry's mover, or has one that is not in use: he is alone.
-        unsafe { *self.content.get() = content };
-    }
-
-    /// Changes the state, once nobody moves the page, to what `next` makes of it.
-    ///
-    /// Acquire: pairs with the release of whoever moved the page, or held it, last.
-    fn change(&self, next: impl Fn(usize) -> Result<usize, HandleError>) -> Result<(), HandleError> {
-        let mut backoff = Backoff::default();
-        loop {
-            let state = self.state.load(Relaxed);
-            let changed = next(state)?;
-            if state & MOVING == 0 {
-                if self.state.compare_exchange(state, changed, Acquire, Relaxed).is_ok() {
-                    return Ok(());
-                }
-            } else {
-                backoff.wait();
-            }
-        }
-    }
-
-    fn let_go(&self) {
-        // Pairs with the acquire of whoever moves the page next.
-        self.state.fetch_sub(1, Release);
-    }
-}
-
-impl Default for Movable {
-    fn default() -> Self {
-        Self::new()
-    }
-}
 
 #[cfg(feature = "alloc")]
 impl<M: Mover> Movables<'_, M> {
@@ -184,19 +96,17 @@ impl<'m, M: Mover, L: RawLock> Movables<'m, M, L> {
 
     fn over(mover: M, entries: Store<'m, Movable>, lock: L) -> Self {
         let count = entries.len().min(NONE as usize) as u32;
-        for (entry, next) in entries.iter().zip((1..count).chain([NONE])) {
-            entry.write(Content::Next(next));
-        }
+        entries.iter().zip((1..count).chain([NONE])).for_each(|(entry, next)| entry.set_next_free(next));
         let first = if count == 0 { NONE } else { 0 };
         Self { mover, number: NEXT.fetch_add(1, Relaxed), entries, free: Locked::new(lock, first) }
     }
 
-    /// Whoever moves the pages.
+    /// What moves the pages.
     pub fn mover(&self) -> &M {
         &self.mover
     }
 
-    /// Makes a page movable, which nobody may use from now on but through the handle.
+    /// Makes a page movable, which must be used through the handle alone from now on.
     ///
     /// That the page is handed out, and in no other handle, is the caller's promise: of two handles of one page, each
     /// is moved and freed as if it were alone.
@@ -206,15 +116,15 @@ impl<'m, M: Mover, L: RawLock> Movables<'m, M, L> {
     pub fn insert(&self, page: Page) -> Result<Handle, NoRoom> {
         let index = self.free.with(|first| {
             let index = *first;
-            let Content::Next(next) = self.entries.get(index as usize)?.read() else { return None };
-            *first = next;
+            *first = self.entries.get(index as usize)?.next_free()?;
             Some(index)
         });
-        let index = index.ok_or(NoRoom { page })?;
-        let entry = self.entries.get(index as usize).ok_or(NoRoom { page })?;
-        entry.write(Content::Page(page));
+        let no_room = NoRoom { page, entries: self.entries.len().min(NONE as usize) };
+        let index = index.ok_or(no_room)?;
+        let entry = self.entries.get(index as usize).ok_or(no_room)?;
+        entry.set_page(page);
         let state = entry.state.load(Relaxed);
-        // Pairs with the acquire of whoever holds it first.
+        // Pairs with the acquire in `change`, and in `look`.
         entry.state.store(state | USED, Release);
         Ok(self.handle(index, state))
     }
@@ -226,92 +136,131 @@ impl<'m, M: Mover, L: RawLock> Movables<'m, M, L> {
     /// Ends a handle: its page is the caller's alone again. Waits while the page is being moved.
     ///
     /// # Errors
-    /// Somebody holds it, or it has no page.
+    /// A [`Held`] of it is there, it has no page, or it is of other movables.
     pub fn remove(&self, handle: Handle) -> Result<Page, HandleError> {
-        let entry = self.entry(handle)?;
-        entry.change(|state| match handle.check(state)? & HOLDERS {
+        self.own(handle, Blocking::Allowed)?;
+        self.free.with(|first| self.end(handle, first))
+    }
+
+    /// The same as [`Movables::remove`], but waits for nothing.
+    ///
+    /// # Errors
+    /// As for `remove`; or the page is being moved ([`HandleError::Moving`]), or another thread is at the list of free
+    /// entries ([`HandleError::Busy`]).
+    pub fn try_remove(&self, handle: Handle) -> Result<Page, HandleError> {
+        let ended = self.free.try_with(|first| {
+            self.own(handle, Blocking::Forbidden)?;
+            self.end(handle, first)
+        });
+        ended.ok_or(HandleError::Busy)?
+    }
+
+    /// Has the entry for itself.
+    fn own(&self, handle: Handle, blocking: Blocking) -> Result<(), HandleError> {
+        self.entry(handle)?.change(blocking, |state| match handle.check(state)? & HOLDERS {
             0 => Ok(state | MOVING),
             _ => Err(HandleError::Held),
-        })?;
-        let Content::Page(page) = entry.read() else { return Err(HandleError::Gone) };
-        // Nobody finds a page by the handle from here on; those who try acquire nothing.
+        })
+    }
+
+    /// Makes an entry that the caller has for itself the first free one; its page.
+    fn end(&self, handle: Handle, first: &mut u32) -> Result<Page, HandleError> {
+        let entry = self.entry(handle)?;
+        let page = entry.page().ok_or(HandleError::Gone)?;
+        // Relaxed: from here on the handle finds no page, and a call that tries acquires nothing.
         entry.state.store(handle.generation.wrapping_add(1) << GENERATION, Relaxed);
-        self.free.with(|first| {
-            entry.write(Content::Next(*first));
-            *first = handle.index;
-        });
+        entry.set_next_free(*first);
+        *first = handle.index;
         Ok(page)
     }
 
     /// Keeps a page where it is for as long as what this returns lives. Waits while it is being moved.
     ///
     /// # Errors
-    /// The handle has no page, or too many hold it.
+    /// The handle has no page or is of other movables, or too many hold the page.
+    #[inline]
     pub fn hold(&self, handle: Handle) -> Result<Held<'_>, HandleError> {
+        self.hold_if(handle, Blocking::Allowed)
+    }
+
+    /// The same as [`Movables::hold`], but waits for nothing.
+    ///
+    /// # Errors
+    /// As for `hold`; or the page is being moved: [`HandleError::Moving`].
+    #[inline]
+    pub fn try_hold(&self, handle: Handle) -> Result<Held<'_>, HandleError> {
+        self.hold_if(handle, Blocking::Forbidden)
+    }
+
+    fn hold_if(&self, handle: Handle, blocking: Blocking) -> Result<Held<'_>, HandleError> {
         let entry = self.entry(handle)?;
-        entry.change(|state| match handle.check(state)? & HOLDERS {
+        entry.change(blocking, |state| match handle.check(state)? & HOLDERS {
             HOLDERS => Err(HandleError::TooMany),
             _ => Ok(state + 1),
         })?;
-        match entry.read() {
-            Content::Page(page) => Ok(Held { entry, page }),
-            Content::Next(_) => {
+        match entry.page() {
+            Some(page) => Ok(Held { entry, page }),
+            None => {
                 entry.let_go();
                 Err(HandleError::Gone)
             }
         }
     }
 
-    /// Keeps a page where it is until it is unpinned: whoever wants its memory off line is told at once that he can't.
+    /// Keeps a page where it is until it is unpinned: an operation that would take its memory off line fails at once.
+    /// Waits while the page is being moved.
     ///
     /// # Errors
-    /// The handle has no page.
+    /// The handle has no page, or is of other movables.
     pub fn pin(&self, handle: Handle) -> Result<(), HandleError> {
-        self.entry(handle)?.change(|state| Ok(handle.check(state)? | PINNED))
+        self.entry(handle)?.change(Blocking::Allowed, |state| Ok(handle.check(state)? | PINNED))
     }
 
     /// Lets a page be moved again.
     ///
     /// # Errors
-    /// The handle has no page.
+    /// The handle has no page, or is of other movables.
     pub fn unpin(&self, handle: Handle) -> Result<(), HandleError> {
-        self.entry(handle)?.change(|state| Ok(handle.check(state)? & !PINNED))
+        self.entry(handle)?.change(Blocking::Allowed, |state| Ok(handle.check(state)? & !PINNED))
     }
 
     fn entry(&self, handle: Handle) -> Result<&Movable, HandleError> {
         if handle.of != self.number {
-            return Err(HandleError::Gone);
+            return Err(HandleError::Foreign);
         }
         self.entries.get(handle.index()).ok_or(HandleError::Gone)
     }
 
-    /// Moves an entry's page away if it is in these frames, nobody holds it, and there is another.
+    /// Moves an entry's page away if it is in these frames, is not held, and there is another.
     fn move_one(
         &self,
         (index, entry): (u32, &Movable),
         frames: &Range<u64>,
         exchange: &mut dyn Exchange,
     ) -> Result<(), Pinned> {
-        let state = entry.state.load(Relaxed);
-        let handle = self.handle(index, state);
-        if state & USED == 0 || state & MOVING != 0 {
-            return Ok(());
-        }
-        let Ok(held) = self.hold(handle) else { return Ok(()) };
-        let (from, pfn) = (held.page(), held.page().pfn());
+        let Some((state, from)) = entry.look() else { return Ok(()) };
+        let pfn = from.pfn();
         if pfn >= frames.end || pfn + (1 << from.order()) <= frames.start {
             return Ok(());
         }
-        if entry.state.load(Relaxed) & PINNED != 0 {
+        if state & PINNED != 0 {
             return Err(Pinned { pfn });
         }
+        if state & HOLDERS != 0 && !fault("movables: holders unseen") {
+            return Ok(());
+        }
         let Some(to) = exchange.take(from) else { return Ok(()) };
-        if !held.into_moving() {
+        if !entry.try_own(state) {
             exchange.give(to);
             return Ok(());
         }
-        let mut attempt = Attempt { entry, exchange, keeps: from, gives: to };
-        match self.mover.move_page(handle, from, to) {
+        // Another mover may have moved it since the look, within the same generation.
+        let keeps = entry.page().unwrap_or(from);
+        let mut attempt = Attempt { entry, exchange, keeps, gives: to };
+        if keeps != from && !fault("movables: another page than was looked at") {
+            return Ok(());
+        }
+        match self.mover.move_page(self.handle(index, state), from, to) {
             Ok(()) => {
                 (attempt.keeps, attempt.gives) = (to, from);
                 Ok(())
@@ -323,21 +272,9 @@ impl<'m, M: Mover, L: RawLock> Movables<'m, M, L> {
 }
 
 impl<M: Mover, L: RawLock> Owners for Movables<'_, M, L> {
-    /// Looks at every entry. Passes over pages that somebody holds, or for which there is no other.
+    /// Goes through all entries. Passes over pages that are held or being moved, or for which there is no other.
     fn move_away(&self, frames: &Range<u64>, exchange: &mut dyn Exchange) -> Result<(), Pinned> {
-        let pageblock = |pfn: u64| pfn >> PAGEBLOCK_ORDER;
-        // From one before: the longest block is of two.
-        let first = pageblock(frames.start).wrapping_sub(1);
-        let count = pageblock(frames.end.saturating_sub(1)).wrapping_sub(first);
-        // Where a word is of 32 bits, pageblocks are told apart by their low bits: what is taken for
-        // another is looked at again below. The count must not lose any.
-        let (first, count) = (first as usize, usize::try_from(count).unwrap_or(usize::MAX));
-        for (index, entry) in (0..).zip(self.entries.iter()) {
-            if entry.pageblock.load(Relaxed).wrapping_sub(first) <= count {
-                self.move_one((index, entry), frames, exchange)?;
-            }
-        }
-        Ok(())
+        (0..).zip(self.entries.iter()).try_for_each(|entry| self.move_one(entry, frames, exchange))
     }
 }
 
@@ -360,21 +297,6 @@ impl Held<'_> {
     pub fn page(&self) -> Page {
         self.page
     }
-
-    /// Becomes the page's mover, if nobody else holds it or pinned it. Else it only lets go.
-    fn into_moving(self) -> bool {
-        let entry = self.entry;
-        let state = entry.state.load(Relaxed);
-        let alone = state & HOLDERS == 1 || fault("movables: holders unseen");
-        // Acquire: pairs with the release of whoever held the page before.
-        let moving = alone
-            && state & PINNED == 0
-            && entry.state.compare_exchange(state, (state - 1) | MOVING, Acquire, Relaxed).is_ok();
-        if moving {
-            core::mem::forget(self);
-        }
-        moving
-    }
 }
 
 impl Drop for Held<'_> {
@@ -394,9 +316,8 @@ struct Attempt<'a> {
 
 impl Drop for Attempt<'_> {
     fn drop(&mut self) {
-        self.entry.write(Content::Page(self.keeps));
-        // Pairs with the acquire of whoever holds the page next.
-        self.entry.state.fetch_and(!MOVING, Release);
+        self.entry.set_page(self.keeps);
+        self.entry.disown();
         self.exchange.give(self.gives);
     }
 }

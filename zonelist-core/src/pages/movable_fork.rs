@@ -2,7 +2,7 @@
 
 use super::{
     Movable, Movables, Mover,
-    movable::{GENERATION, MOVING, NONE},
+    movable_entry::{GENERATION, MOVING, NONE},
 };
 use crate::{RawLock, lock::Hold, sync::atomic::Ordering::Relaxed};
 

@@ -36,12 +36,6 @@ const ALIVE: &[(&str, &str, &str, &str)] = &[
     (
         "late",
         MOVABLE,
-        "self.pageblock.store((page.pfn() >> PAGEBLOCK_ORDER) as usize, Relaxed);",
-        "whoever moves pages reads it to find candidates, and looks again once it has the entry's state",
-    ),
-    (
-        "late",
-        MOVABLE,
         "entry.state.store(handle.generation.wrapping_add(1) << GENERATION, Relaxed);",
         "the entry is free a step later, and nobody else has it before",
     ),

@@ -119,3 +119,93 @@ fn a_range_may_be_of_all_frames_there_are() {
         assert_eq!(spare.back, expected, "{frames:?}");
     }
 }
+
+/// What a user does while a mover looks for another page.
+struct Meanwhile<F>(F, Vec<Page>);
+
+impl<F: FnMut()> Exchange for Meanwhile<F> {
+    fn take(&mut self, _: Page) -> Option<Page> {
+        (self.0)();
+        Page::from_word(1 << 63 | 700)
+    }
+
+    fn give(&mut self, page: Page) {
+        self.1.push(page);
+    }
+}
+
+/// A mover that looks for pages holds none of them: its user may end the handle, or another mover move the page.
+#[test]
+fn a_look_at_a_page_is_no_hold() {
+    use std::sync::atomic::Ordering::Relaxed;
+    use zonelist_core::MoveError;
+    let page = |pfn: u64| Page::from_word(1 << 63 | pfn).unwrap();
+    let movables = Movables::boxed(|_, _: Page, _: Page| Ok::<_, MoveError>(()), 2);
+    let first = movables.insert(page(0)).unwrap();
+    let mut removed = None;
+    let mut exchange = Meanwhile(|| removed = Some(movables.remove(first)), Vec::new());
+    movables.move_away(&(0..1), &mut exchange).unwrap();
+    assert_eq!(exchange.1, [page(700)], "what was for it comes back");
+    assert_eq!(removed, Some(Ok(page(0))), "nothing holds it");
+
+    let second = movables.insert(page(0)).unwrap();
+    let mut other = Spare { next: 1 << 20, back: Vec::new() };
+    let mut exchange = Meanwhile(|| movables.move_away(&(0..1), &mut other).unwrap(), Vec::new());
+    movables.move_away(&(0..1), &mut exchange).unwrap();
+    assert_eq!((exchange.1, other.back), (vec![page(700)], vec![page(0)]), "the other one has moved it");
+    assert_eq!(movables.remove(second), Ok(page((1 << 20) + 1)));
+
+    // As threads do it: the handle is its user's alone.
+    let stop = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !stop.load(Relaxed) {
+                movables.move_away(&(0..1), &mut Meanwhile(|| (), Vec::new())).unwrap();
+            }
+        });
+        for _ in 0..50_000 {
+            let handle = movables.insert(page(0)).unwrap();
+            let removed = movables.remove(handle);
+            assert!(removed == Ok(page(0)) || removed == Ok(page(700)), "{removed:?}");
+        }
+        stop.store(true, Relaxed);
+    });
+}
+
+/// Calls that wait for nothing say what the others would wait for.
+#[test]
+fn a_page_that_is_being_moved_is_neither_held_nor_gone() {
+    use std::cell::{Cell, RefCell};
+    use zonelist_core::{Handle, HandleError, MoveError, Mover};
+
+    thread_local! {
+        static SEEN: RefCell<Vec<Result<Page, HandleError>>> = const { RefCell::new(Vec::new()) };
+        static MOVABLES: Cell<Option<&'static Movables<'static, Tries>>> = const { Cell::new(None) };
+    }
+    struct Tries;
+    impl Mover for Tries {
+        fn move_page(&self, handle: Handle, _: Page, _: Page) -> Result<(), MoveError> {
+            let movables = MOVABLES.get().unwrap();
+            let tried = [movables.try_hold(handle).map(|held| held.page()), movables.try_remove(handle)];
+            SEEN.with_borrow_mut(|seen| seen.extend(tried));
+            Ok(())
+        }
+    }
+
+    let page = |pfn: u64| Page::from_word(1 << 63 | pfn).unwrap();
+    let movables: &'static _ = Box::leak(Box::new(Movables::boxed(Tries, 1)));
+    MOVABLES.set(Some(movables));
+    let handle = movables.insert(page(0)).unwrap();
+    movables.move_away(&(0..1), &mut Spare { next: 600, back: Vec::new() }).unwrap();
+    assert_eq!(SEEN.take(), [Err(HandleError::Moving); 2]);
+
+    let held = movables.try_hold(handle).unwrap();
+    assert_eq!((held.page(), movables.try_remove(handle)), (page(601), Err(HandleError::Held)));
+    drop(held);
+    let prepared = movables.prepare_fork();
+    assert_eq!(movables.try_remove(handle), Err(HandleError::Busy), "the list of free entries is another's");
+    prepared.parent();
+    assert_eq!(movables.try_remove(handle), Ok(page(601)));
+    assert_eq!(movables.try_remove(handle), Err(HandleError::Gone));
+    assert_eq!(movables.insert(page(1)).and_then(|_| movables.insert(page(2))).unwrap_err().entries, 1);
+}

@@ -125,17 +125,17 @@ fn a_page_that_is_freed_twice_is_found_at_once_or_counted() {
 }
 
 #[test]
-fn a_handle_of_other_movables_has_no_page() {
+fn a_handle_of_other_movables_is_refused() {
     let movables = || Movables::boxed(|_, _: Page, _: Page| Err(MoveError::Never), 2);
     let (ours, theirs, allocator) = (movables(), movables(), allocator());
     let (mine, other) = (alloc(&allocator, 0), alloc(&allocator, 0));
     let (handle, foreign) = (ours.insert(mine).unwrap(), theirs.insert(other).unwrap());
     assert_eq!(handle.index(), foreign.index());
     assert_ne!(handle, foreign);
-    assert_eq!(ours.hold(foreign).map(drop), Err(HandleError::Gone));
-    assert_eq!(ours.pin(foreign), Err(HandleError::Gone));
-    assert_eq!(ours.unpin(foreign), Err(HandleError::Gone));
-    assert_eq!(ours.remove(foreign), Err(HandleError::Gone));
+    assert_eq!(ours.hold(foreign).map(drop), Err(HandleError::Foreign));
+    assert_eq!(ours.pin(foreign), Err(HandleError::Foreign));
+    assert_eq!(ours.unpin(foreign), Err(HandleError::Foreign));
+    assert_eq!(ours.remove(foreign), Err(HandleError::Foreign));
     assert_eq!((ours.remove(handle), theirs.remove(foreign)), (Ok(mine), Ok(other)));
 }
 
