@@ -60,7 +60,7 @@ pub struct OrderError {
 }
 
 /// A [`PageRequest`] as a scheme's walks and the caches want it.
-#[repr(C)] // The filter, which may be large, comes last.
+#[repr(C)] // The filter, which may be large, comes behind what else an allocation needs.
 pub struct Class<S: Scheme> {
     pub(super) tag: Tag,
     /// Where such stacks begin.
@@ -70,6 +70,8 @@ pub struct Class<S: Scheme> {
     pub(super) highest: ZoneKind,
     pub(super) urgency: Urgency,
     pub(super) filter: S::Filter,
+    /// The request that the filter was made of, to say what it ruled out.
+    pub(super) zones: Request,
 }
 
 impl<S: Scheme> Class<S> {
@@ -79,7 +81,8 @@ impl<S: Scheme> Class<S> {
             return Err(OrderError { order });
         }
         let (filter, tag) = (scheme(zones), Tag::new(order, mobility));
-        Ok(Self { filter, tag, start: start(tag), further: (1 << order) - 1, highest: zones.highest, urgency })
+        let (further, highest) = ((1 << order) - 1, zones.highest);
+        Ok(Self { tag, start: start(tag), further, highest, urgency, filter, zones: *zones })
     }
 
     /// Whether such a request may wait.

@@ -2,9 +2,9 @@
 
 use core::fmt;
 
-use crate::{ZoneId, publish::BarrierError};
+use crate::{NodeId, ZoneId, ZoneKind, publish::BarrierError};
 
-/// No zone could serve the request. [`Local::failure`](super::Local::failure) says which were asked, and why each refused.
+/// No zone could serve the request. [`Local::failure`](super::Local::failure) says why, zone by zone.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 #[error("no zone that the request admits has such a block to spare; expected one that has")]
 pub struct OutOfMemory;
@@ -20,17 +20,43 @@ pub enum Refusal {
         /// Free pages for which the zone would have served.
         needed: usize,
     },
-    /// Pages enough, but no such block.
+    /// Pages enough, but in pieces that are too short: the memory is fragmented.
     NoBlock {
         /// Free pages that there were.
         free: usize,
+    },
+    /// It has more free pages, or longer blocks, but in pageblocks that are isolated: memory on its way off line.
+    Isolated {
+        /// Free pages in reach.
+        free: usize,
+        /// Free pages in isolated pageblocks.
+        isolated: usize,
+    },
+    /// It has no blocks that long.
+    Order {
+        /// The order of its longest.
+        max_order: u8,
     },
     /// The lists name it, but the allocator was not given such a zone.
     Unknown,
     /// Its lock was held, and the request must not wait for it.
     Locked,
-    /// A fork has left the holder of its lock behind, and with him all that the zone had.
+    /// A fork has left the holder of its lock behind, and with it all that the zone had.
     Forked,
+    /// Not asked: it is of a higher kind than the request may have.
+    Kind {
+        /// The highest that it may have.
+        highest: ZoneKind,
+    },
+    /// Not asked: its node is none of those that the request is confined to.
+    Nodes,
+    /// Not asked: the request is for the zones of one node alone.
+    Scope {
+        /// That node.
+        node: NodeId,
+    },
+    /// Not asked, though the request admits it: it was not in the node's list.
+    NotListed,
 }
 
 impl fmt::Display for Refusal {
@@ -38,40 +64,66 @@ impl fmt::Display for Refusal {
         match self {
             Self::Mark { free, needed } => write!(f, "{free} pages free, {needed} needed"),
             Self::NoBlock { free } => write!(f, "{free} pages free, but no block of that order"),
+            Self::Isolated { free, isolated } => {
+                write!(f, "{free} pages free, and {isolated} in isolated pageblocks, out of reach")
+            }
+            Self::Order { max_order } => write!(f, "its longest blocks are of order {max_order}"),
             Self::Unknown => f.write_str("no such zone"),
             Self::Locked => f.write_str("its lock is held, and the request must not wait"),
             Self::Forked => f.write_str("lost in a fork"),
+            Self::Kind { highest } => write!(f, "of a higher kind than {highest}"),
+            Self::Nodes => f.write_str("not of the nodes that the request is confined to"),
+            Self::Scope { node } => write!(f, "not of node {node}, whose zones alone the request is for"),
+            Self::NotListed => f.write_str("not in the node's list"),
         }
     }
 }
 
-/// What a request met on the last walk that it made in vain.
+/// Why a request was refused: what its last walk met.
+///
+/// Zones that were asked come first, in the order of the list; then the allocator's other zones.
 #[derive(Clone, Debug)]
 pub struct Failure {
-    refused: [Option<(ZoneId, Refusal)>; Self::ROOM],
-    zones: usize,
+    /// First those that were asked. What is behind the counts is of an earlier walk.
+    zones: [Option<(ZoneId, Refusal)>; Self::ROOM],
+    asked: usize,
+    passed_over: usize,
     torn: bool,
     stopped: bool,
     barrier: Option<BarrierError>,
+    /// Whether there was a request.
+    any: bool,
 }
 
 impl Failure {
-    /// Zones that are remembered of a walk: the first so many.
+    /// Zones that are remembered, those that were asked first.
     pub const ROOM: usize = 32;
 
     pub(super) const fn none() -> Self {
-        Self { refused: [None; Self::ROOM], zones: 0, torn: false, stopped: false, barrier: None }
+        let zones = [None; Self::ROOM];
+        Self { zones, asked: 0, passed_over: 0, torn: false, stopped: false, barrier: None, any: false }
     }
 
+    /// Another walk begins. Touches no more than it has to, since the walk may well be served.
     pub(super) fn clear(&mut self) {
-        *self = Self::none();
+        (self.asked, self.passed_over, self.torn, self.stopped) = (0, 0, false, false);
+        (self.barrier, self.any) = (None, true);
     }
 
+    /// A zone was asked.
     pub(super) fn note(&mut self, zone: ZoneId, why: Refusal) {
-        if let Some(room) = self.refused.get_mut(self.zones) {
+        if let Some(room) = self.zones.get_mut(self.asked) {
             *room = Some((zone, why));
         }
-        self.zones += 1;
+        self.asked += 1;
+    }
+
+    /// A zone was not asked. Behind the last that was.
+    pub(super) fn note_passed_over(&mut self, zone: ZoneId, why: Refusal) {
+        if let Some(room) = self.zones.get_mut(self.asked.saturating_add(self.passed_over)) {
+            *room = Some((zone, why));
+        }
+        self.passed_over += 1;
     }
 
     pub(super) fn note_torn(&mut self) {
@@ -86,15 +138,38 @@ impl Failure {
         self.barrier = Some(error);
     }
 
+    /// Whether the walk has shown each zone of the list, and all of them are remembered.
+    pub(super) fn is_whole(&self) -> bool {
+        !self.torn && !self.stopped && self.asked <= Self::ROOM
+    }
+
+    /// The remembered zones that were asked.
+    pub(super) fn refused_mut(&mut self) -> impl Iterator<Item = &mut (ZoneId, Refusal)> {
+        self.zones.iter_mut().take(self.asked).flatten()
+    }
+
     /// The zones that were asked, in order, and why each refused: at most [`Failure::ROOM`] of them.
     pub fn refused(&self) -> impl Iterator<Item = (ZoneId, Refusal)> + '_ {
-        self.refused.iter().map_while(|&refused| refused)
+        self.zones.iter().take(self.asked).flatten().copied()
+    }
+
+    /// The allocator's zones that were not asked, and why, as far as they are remembered beside those that were.
+    ///
+    /// A zone that the request admits is among them only if the last walk was whole.
+    pub fn passed_over(&self) -> impl Iterator<Item = (ZoneId, Refusal)> + '_ {
+        self.zones.iter().skip(self.asked).take(self.passed_over).flatten().copied()
     }
 
     /// How many zones were asked.
     #[must_use]
     pub const fn zones(&self) -> usize {
-        self.zones
+        self.asked
+    }
+
+    /// How many zones were not asked.
+    #[must_use]
+    pub const fn zones_passed_over(&self) -> usize {
+        self.passed_over
     }
 
     /// Whether every walk was torn by a publish, so that a zone may have been passed over.
@@ -118,10 +193,11 @@ impl Failure {
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} zones asked", self.zones)?;
-        for (zone, why) in self.refused() {
-            write!(f, "; {zone}: {why}")?;
+        if !self.any {
+            return f.write_str("no request was refused");
         }
+        write!(f, "{} zones asked", self.asked)?;
+        self.refused().try_for_each(|(zone, why)| write!(f, "; {zone}: {why}"))?;
         if self.torn {
             f.write_str("; every walk was torn by a publish")?;
         }
@@ -131,6 +207,11 @@ impl fmt::Display for Failure {
         if let Some(error) = self.barrier {
             write!(f, "; caches not drained: {error}")?;
         }
-        Ok(())
+        if self.passed_over > 0 {
+            write!(f, "; {} not asked", self.passed_over)?;
+        }
+        self.passed_over().try_for_each(|(zone, why)| write!(f, "; {zone}: {why}"))?;
+        let all = self.asked.saturating_add(self.passed_over);
+        if all > Self::ROOM { write!(f, "; and {} zones more", all - Self::ROOM) } else { Ok(()) }
     }
 }

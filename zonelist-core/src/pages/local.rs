@@ -39,7 +39,10 @@ pub struct Local<'a, 'm, S: Scheme, B: Barrier, L: RawLock, const SEATS: usize> 
     pub(super) allocator: &'a PageAllocator<'m, S, B, L, SEATS>,
     /// One for each zone.
     pub(super) caches: &'a [PageCache],
+    /// Of the last request that was refused.
     pub(super) failure: Failure,
+    /// Of the last walk, which may have been served.
+    pub(super) attempt: Failure,
     /// Whether calls for zones that fell below their low marks are put off: an operation on the machine allocates.
     pub(super) puts_off_low: bool,
 }
@@ -60,8 +63,8 @@ impl<'a, 'm, S: Scheme, B: Barrier, L: RawLock, const SEATS: usize> Local<'a, 'm
         cache: &'a PageCache,
     ) -> Self {
         let met = Met { entry: None, watch: zone.watch(), cache };
-        let (freed, failure) = (cache.spot(Tag::NONE), Failure::none());
-        let local = Self { allocator, reader, caches, met, freed, failure, puts_off_low: false };
+        let (freed, failure, attempt) = (cache.spot(Tag::NONE), Failure::none(), Failure::none());
+        let local = Self { allocator, reader, caches, met, freed, failure, attempt, puts_off_low: false };
         with_hands(&local.reader, allocator.zones(), caches, |slot, zone, hands| {
             hands.settle_in(|tag| allocator.pool.page(zone.span().start, slot, tag), zone.spanned());
         });
@@ -212,7 +215,10 @@ impl<'a, 'm, S: Scheme, B: Barrier, L: RawLock, const SEATS: usize> Local<'a, 'm
         });
     }
 
-    /// What the last request that was refused had met.
+    /// Why the last request that was refused was: for each zone of the allocator, as its last walk met it.
+    ///
+    /// It stays until another request is refused; requests that are served neither change it nor pay for it. A refused
+    /// one goes through the allocator's zones once more for it, without a lock.
     #[must_use]
     pub fn failure(&self) -> &Failure {
         &self.failure

@@ -60,6 +60,7 @@ mod non_blocking;
 mod owners;
 mod page;
 mod pool;
+mod refused;
 mod slow;
 mod stats;
 

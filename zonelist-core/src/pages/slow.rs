@@ -61,9 +61,7 @@ impl<S: Scheme, B: Barrier, L: RawLock, const SEATS: usize> Local<'_, '_, S, B, 
         blocking: Blocking,
     ) -> Result<Page, OutOfMemory> {
         let Some(Found { page, slot, fell }) = self.search(node, class, blocking) else {
-            for (zone, _) in self.failure.refused() {
-                self.allocator.zone(zone).into_iter().for_each(|zone| count(&zone.counters().failures));
-            }
+            self.refuse(node, class);
             if blocking == Blocking::Allowed && !self.puts_off_low {
                 self.allocator.report_put_off();
             }
@@ -102,7 +100,7 @@ impl<S: Scheme, B: Barrier, L: RawLock, const SEATS: usize> Local<'_, '_, S, B, 
             Ok(0) => None,
             Ok(_) => self.walk(node, class, urgent, blocking),
             Err(error) => {
-                self.failure.note_barrier(error);
+                self.attempt.note_barrier(error);
                 None
             }
         }
@@ -135,8 +133,8 @@ impl<S: Scheme, B: Barrier, L: RawLock, const SEATS: usize> Local<'_, '_, S, B, 
                 backoff.wait();
             } else if tries == TRIES {
                 match why {
-                    Unsaid::Torn => self.failure.note_torn(),
-                    Unsaid::Stopped => self.failure.note_stopped(),
+                    Unsaid::Torn => self.attempt.note_torn(),
+                    Unsaid::Stopped => self.attempt.note_stopped(),
                 }
                 return None;
             }
@@ -151,9 +149,9 @@ impl<S: Scheme, B: Barrier, L: RawLock, const SEATS: usize> Local<'_, '_, S, B, 
         against: Against,
         blocking: Blocking,
     ) -> Result<Option<Found>, Unsaid> {
-        let Self { allocator, reader, caches, failure, .. } = self;
+        let Self { allocator, reader, caches, attempt, .. } = self;
         let pool = &allocator.pool;
-        failure.clear();
+        attempt.clear();
         let when_stopped = match blocking {
             Blocking::Allowed => WhenStopped::Wait,
             Blocking::Forbidden => WhenStopped::GiveUp,
@@ -163,20 +161,20 @@ impl<S: Scheme, B: Barrier, L: RawLock, const SEATS: usize> Local<'_, '_, S, B, 
             let found = pool.slot(zoneref.zone());
             let found = found.and_then(|slot| Some((slot, pool.zones.get(slot)?, caches.get(slot)?)));
             let Some((slot, zone, cache)) = found else {
-                failure.note(zoneref.zone(), Refusal::Unknown);
+                attempt.note(zoneref.zone(), Refusal::Unknown);
                 return ControlFlow::Continue(());
             };
             // SAFETY: we are in our seat, and what is kept there is ours.
             let hands = seated.mine.then(|| unsafe { Hands::on(cache) });
             match (Taking { pool, zone, slot, class, against, blocking }).take(hands) {
                 Ok((page, fell)) => {
-                    if failure.zones() > 0 {
+                    if attempt.zones() > 0 {
                         count(&zone.counters().fallbacks);
                     }
                     ControlFlow::Break(Found { page, slot, fell })
                 }
                 Err(why) => {
-                    failure.note(zone.id(), why);
+                    attempt.note(zone.id(), why);
                     ControlFlow::Continue(())
                 }
             }
@@ -267,8 +265,9 @@ impl<S: Scheme, L: RawLock> Taking<'_, '_, S, L> {
             return Err(Refusal::Mark { free, needed });
         }
         let (tag, order) = (class.tag, class.tag.order());
-        if order > zone.max_order() {
-            return Err(Refusal::NoBlock { free });
+        let max_order = zone.max_order();
+        if order > max_order {
+            return Err(Refusal::Order { max_order });
         }
         if let Some(mut hands) = hands {
             if let Some(page) = hands.pop(tag, class.start) {

@@ -9,7 +9,7 @@
 //! unless its word is behind ([`Block::is_behind`]); its hint is at most the
 //! order of its longest run, and equal to it unless it is stale; it is in the set of its group
 //! and hint, or in none while it is isolated or has nothing free; `free` counts the bits of all
-//! blocks that are not isolated.
+//! blocks that are not isolated, `isolated` those of the others.
 //!
 //! No function panics: a pageblock that there is not has no frames.
 
@@ -30,6 +30,8 @@ pub(super) struct Frames<'m> {
     pub(super) shelves: Shelves,
     /// Which frames are managed, of the pageblocks whose word can't tell.
     pub(super) bitmaps: Bitmaps<'m>,
+    /// Free frames that are isolated.
+    pub(super) isolated: usize,
     /// Free frames that are not isolated.
     pub(super) free: usize,
     pub(super) managed: usize,
@@ -68,6 +70,7 @@ impl<'m> Frames<'m> {
             sets,
             shelves,
             bitmaps: Bitmaps::new(bitmaps),
+            isolated: 0,
             free: 0,
             managed: 0,
             stale: 0,
@@ -319,7 +322,7 @@ impl<'m> Frames<'m> {
         }
         let (Some(line), Some(word)) = (self.lines.get_mut(block), self.blocks.get_mut(block)) else { return Ok(()) };
         line[row] |= bit;
-        self.free += usize::from(!state.is_isolated());
+        *(if state.is_isolated() { &mut self.isolated } else { &mut self.free }) += 1;
         if state.is_stale() {
             *word = state.with_one_more().0;
         } else {
@@ -360,10 +363,14 @@ impl<'m> Frames<'m> {
         line::set(line, at, order);
         let merged = line::merged(line, at, order);
         let hint = state.hint().map_or(merged, |hint| hint.max(merged));
-        if !state.is_isolated() {
-            self.free += frames;
-        }
+        *self.free_of(state) += frames;
         self.put(block, state.with_free(state.free() + frames).with_hint(Some(hint)));
+    }
+
+    /// The count that a pageblock's free frames are in.
+    #[inline(always)]
+    pub(super) fn free_of(&mut self, state: Block) -> &mut usize {
+        if state.is_isolated() { &mut self.isolated } else { &mut self.free }
     }
 
     /// Adds how many free blocks of each order there are, isolated ones left out.

@@ -7,7 +7,10 @@ use core::ops::Range;
 
 use crate::{
     Urgency, ZoneKind,
-    sync::atomic::{AtomicUsize, Ordering::Relaxed},
+    sync::{
+        atomic::{AtomicUsize, Ordering::Relaxed},
+        unmodelled,
+    },
 };
 
 /// What a zone keeps back, in pages. All zero for a zone that gives its last page to anybody.
@@ -50,6 +53,8 @@ pub(crate) struct Watch {
     /// word, the one behind the last in the lower half. Where a word has no 64 bits, it is not kept.
     run: AtomicUsize,
     reserve: [AtomicUsize; ZoneKind::COUNT],
+    /// Free pages in isolated pageblocks, to say so. Not of the models' atomics: it orders nothing.
+    isolated: unmodelled::AtomicUsize,
 }
 
 /// No mark or reserve counts for more than so many pages: at least as many as a zone can have, 2^31.
@@ -68,6 +73,7 @@ impl Watch {
             managed: zero(),
             run: zero(),
             reserve: row(),
+            isolated: unmodelled::AtomicUsize::new(0),
         }
     }
 
@@ -81,6 +87,20 @@ impl Watch {
     #[inline]
     pub(super) fn set_free(&self, free: usize) {
         self.free.store(free, Relaxed);
+    }
+
+    /// Free pages in isolated pageblocks: an estimate of the moment.
+    pub(crate) fn isolated(&self) -> usize {
+        self.isolated.load(Relaxed)
+    }
+
+    /// Only with the zone's lock held.
+    #[inline]
+    pub(super) fn set_isolated(&self, isolated: usize) {
+        // It changes seldom, and stands on a line that others read.
+        if self.isolated() != isolated {
+            self.isolated.store(isolated, Relaxed);
+        }
     }
 
     pub(crate) fn managed(&self) -> usize {

@@ -368,6 +368,7 @@ impl<'m, L: RawLock> Zone<'m, L> {
         if !fault("zone: free frames told too late") {
             self.watch.set_free(frames.free);
             self.watch.set_managed(frames.managed);
+            self.watch.set_isolated(frames.isolated);
         }
         (result, frames.free)
     }

@@ -199,9 +199,7 @@ impl Frames<'_> {
         let state = self.block(block);
         let Some(line) = self.lines.get_mut(block) else { return };
         runs(part.clone()).for_each(|(start, order)| line::set(line, start, order));
-        if !state.is_isolated() {
-            self.free += part.len();
-        }
+        *self.free_of(state) += part.len();
         self.put(block, state.with_free(state.free() + part.len()));
         self.renew(block);
     }
@@ -211,9 +209,7 @@ impl Frames<'_> {
         let state = self.block(block);
         let Some(line) = self.lines.get_mut(block) else { return };
         runs(part.clone()).for_each(|(start, order)| line::clear(line, start, order));
-        if !state.is_isolated() {
-            self.free -= part.len();
-        }
+        *self.free_of(state) -= part.len();
         self.put(block, state.with_free(state.free() - part.len()));
         self.renew(block);
     }
@@ -241,8 +237,10 @@ impl Frames<'_> {
         }
         for block in blocks {
             let state = self.block(block);
-            self.free = if isolated { self.free - state.free() } else { self.free + state.free() };
-            self.put(block, state.with_isolated(isolated));
+            *self.free_of(state) -= state.free();
+            let state = state.with_isolated(isolated);
+            *self.free_of(state) += state.free();
+            self.put(block, state);
         }
         Ok(())
     }

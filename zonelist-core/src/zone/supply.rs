@@ -89,6 +89,7 @@ impl<'m, L: RawLock> Zone<'m, L> {
         if lost {
             self.watch.set_free(0);
             self.watch.set_managed(0);
+            self.watch.set_isolated(0);
         }
         lost
     }

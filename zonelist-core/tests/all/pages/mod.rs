@@ -7,6 +7,7 @@ mod hooked;
 mod marks;
 mod naive;
 mod non_blocking;
+mod reasons;
 mod setup;
 mod shared;
 mod stats;

@@ -1,8 +1,8 @@
 //! What the allocator says of itself, and what it refuses.
 
 use zonelist_core::{
-    Capacity, FreeError, Mobility, NodeId, Page, PageAllocator, PageCache, PageRequest, SetupError, Slots, StopWorld,
-    Zone,
+    Capacity, FreeError, Mobility, NodeId, Page, PageAllocator, PageCache, PageRequest, Refusal, SetupError, Slots,
+    StopWorld, Zone,
     ZoneKind::{Dma, Dma32, Normal},
     publish::{FullFence, Published, ReaderError},
 };
@@ -98,7 +98,8 @@ fn an_allocator_that_cannot_be() {
     let mut local = in_given_memory.local().unwrap();
     let class = in_given_memory.class(&PageRequest::up_to(Normal)).unwrap();
     assert!(local.alloc(NodeId::new(0).unwrap(), &class).is_err(), "nothing is published yet");
-    assert_eq!((local.failure().zones(), local.failure().to_string()), (0, "0 zones asked".into()));
+    assert_eq!((local.failure().zones(), local.failure().zones_passed_over()), (0, 4));
+    assert!(local.failure().passed_over().take(3).all(|(_, why)| why == Refusal::NotListed), "{}", local.failure());
     let page = in_given_memory.page(zones[1].alloc(0, Mobility::Movable).unwrap(), 0, Mobility::Movable).unwrap();
     local.free(page).unwrap();
     assert_eq!(in_given_memory.drain(), Ok(1));

@@ -1,0 +1,218 @@
+//! Why each zone did not serve a refused request, and for how long that is said.
+
+use zonelist_core::{
+    Capacity, Failure, Lists, MAX_ORDER, Mobility, NodeId, NodeSet, PageAllocator, PageRequest, Refusal, Request, Row,
+    Scope, Slots, Spin, StopWorld, Urgency, Zone, ZoneId,
+    ZoneKind::{self, Dma, Dma32, Movable, Normal},
+    Zoneref,
+    publish::{FullFence, Published},
+};
+
+use super::setup::{Allocator, Loose, ZONES, loose, versions, zone_id};
+
+const NODE: NodeId = NodeId::new(0).unwrap();
+
+fn asked(failure: &Failure) -> Vec<(ZoneId, Refusal)> {
+    failure.refused().collect()
+}
+
+fn passed_over(failure: &Failure) -> Vec<(ZoneId, Refusal)> {
+    failure.passed_over().collect()
+}
+
+/// An allocator of one zone of so many free frames, for requests up to its kind.
+fn single(frames: u64) -> Allocator<StopWorld<Box<[zonelist_core::Slot]>>, FullFence> {
+    let id = zone_id(0, Normal);
+    let zone = Zone::boxed(id, 0..frames, MAX_ORDER, Spin::new()).unwrap();
+    zone.add(0..frames).unwrap();
+    let published = Published::new(StopWorld::new(Slots::boxed(Capacity::new(1, 2).unwrap())));
+    let rows = [Row { start: 0, len: 1, own: 1 }];
+    published.publish(Lists::new(&[Zoneref::new(id)], &rows).unwrap()).unwrap();
+    PageAllocator::boxed(published, vec![zone]).unwrap()
+}
+
+#[test]
+fn what_was_refused_is_said_until_another_request_is() {
+    let allocator = single(4096);
+    let class = |order| allocator.class(&PageRequest::up_to(Normal).order(order)).unwrap();
+    let mut local = allocator.local().unwrap();
+    assert_eq!(local.failure().to_string(), "no request was refused");
+    let mut pages: Vec<_> = std::iter::from_fn(|| local.alloc(NODE, &class(10)).ok()).collect();
+    let said = local.failure().to_string();
+    assert_eq!(said, "1 zones asked; 0/Normal: 0 pages free, 1024 needed");
+    local.free(pages.pop().unwrap()).unwrap();
+    // Served by the zone, and of another order from a cache that is filled first, and again from there.
+    for order in [10, 0, 0, 3, 5] {
+        let page = local.alloc(NODE, &class(order)).unwrap();
+        assert_eq!(local.failure().to_string(), said, "after one of order {order} that was served");
+        local.free(page).unwrap();
+        local.drain();
+    }
+    pages.push(local.alloc(NODE, &class(0)).unwrap());
+    assert!(local.alloc(NODE, &class(10)).is_err());
+    assert_ne!(local.failure().to_string(), said, "there were others free");
+}
+
+#[test]
+fn a_walk_that_goes_on_to_a_second_one_says_nothing_if_that_is_served() {
+    let allocator = loose::<FullFence>();
+    let mut local = allocator.local().unwrap();
+    let (low, any) = (PageRequest::up_to(Dma32), PageRequest::up_to(Dma32).order(10));
+    let (low, any) = (allocator.class(&low).unwrap(), allocator.class(&any).unwrap());
+    while local.alloc(NODE, &any).is_ok() {}
+    let said = local.failure().to_string();
+    // The last few are beyond the low mark, where the first walk refuses.
+    let mut served = 0;
+    while allocator.zone(zone_id(0, Dma32)).unwrap().free_pages() > 41 && local.alloc(NODE, &low).is_ok() {
+        served += 1;
+        assert_eq!(local.failure().to_string(), said);
+    }
+    assert!(served > 100);
+}
+
+/// What each zone has to say of a request, by the rules alone.
+fn expected(zone: ZoneId, request: &Request, listed: &[ZoneId]) -> Option<Refusal> {
+    if zone.kind() > request.highest {
+        Some(Refusal::Kind { highest: request.highest })
+    } else if request.nodes.is_some_and(|nodes| !nodes.contains(zone.node())) {
+        Some(Refusal::Nodes)
+    } else if request.scope == Scope::ThisNode && zone.node() != NODE {
+        Some(Refusal::Scope { node: NODE })
+    } else if listed.contains(&zone) {
+        None
+    } else {
+        Some(Refusal::NotListed)
+    }
+}
+
+#[test]
+fn every_zone_says_why_it_did_not_serve() {
+    let allocator: Allocator<Loose, FullFence> = loose();
+    let nodes = |numbers: &[u16]| numbers.iter().map(|&number| NodeId::new(number).unwrap()).collect::<NodeSet>();
+    let masks = [None, Some(nodes(&[])), Some(nodes(&[0])), Some(nodes(&[1])), Some(nodes(&[0, 1])), Some(nodes(&[5]))];
+    let mut seen = [0; 4];
+    for version in versions() {
+        allocator.published().publish(&version).unwrap();
+        let listed = |scope| version.lists().of(NODE, scope).iter().map(|entry| entry.zone()).collect::<Vec<_>>();
+        for highest in [Dma, Dma32, Normal, Movable] {
+            for (scope, nodes) in [Scope::Fallback, Scope::ThisNode].iter().flat_map(|&scope| masks.map(|n| (scope, n)))
+            {
+                for urgency in [Urgency::NONE, Urgency::NON_BLOCKING] {
+                    let zones = Request { scope, highest, nodes };
+                    let request = PageRequest { zones, urgency, ..PageRequest::up_to(highest).order(10) };
+                    let (class, mut local) = (allocator.class(&request).unwrap(), allocator.local().unwrap());
+                    let pages: Vec<_> = std::iter::from_fn(|| local.alloc(NODE, &class).ok()).collect();
+                    let (failure, list) = (local.failure().clone(), listed(scope));
+                    let why = |zone| expected(zone, &zones, &list);
+                    let mut must_be_asked = list.clone();
+                    must_be_asked.retain(|&zone| why(zone).is_none());
+                    assert_eq!(asked(&failure).iter().map(|(zone, _)| *zone).collect::<Vec<_>>(), must_be_asked);
+                    let others = ZONES.iter().filter_map(|(zone, _)| Some((*zone, why(*zone)?)));
+                    let others: Vec<_> = others.collect();
+                    assert_eq!(passed_over(&failure), others, "{request:?}");
+                    assert_eq!(failure.zones() + failure.zones_passed_over(), ZONES.len());
+                    for (_, why) in others {
+                        let reasons =
+                            [why == Refusal::Nodes, why == Refusal::NotListed, why == Refusal::Kind { highest }];
+                        seen[reasons.iter().position(|&is| is).unwrap_or(3)] += 1;
+                    }
+                    pages.into_iter().for_each(|page| local.free(page).unwrap());
+                }
+            }
+        }
+    }
+    assert!(seen.iter().all(|&seen| seen > 0), "{seen:?}");
+}
+
+#[test]
+fn pages_that_are_there_but_isolated_or_in_pieces_are_said_so() {
+    let allocator = single(4096);
+    let zone = allocator.zone(zone_id(0, Normal)).unwrap();
+    let mut local = allocator.local().unwrap();
+    let why = |local: &mut super::Handle<'_, _, _>, order| {
+        let class = allocator.class(&PageRequest::up_to(Normal).order(order)).unwrap();
+        assert!(local.alloc(NODE, &class).is_err());
+        asked(local.failure())
+    };
+    let id = zone.id();
+
+    // All of it on its way off line; then some of it taken from under the isolated blocks.
+    zone.isolate(0..4096).unwrap();
+    assert_eq!(why(&mut local, 0), [(id, Refusal::Isolated { free: 0, isolated: 4096 })]);
+    assert_eq!(
+        local.failure().to_string(),
+        "1 zones asked; 0/Normal: 0 pages free, and 4096 in isolated pageblocks, out of reach"
+    );
+    zone.withdraw(0..512).unwrap();
+    assert_eq!(why(&mut local, 10), [(id, Refusal::Isolated { free: 0, isolated: 3584 })]);
+    zone.rejoin(0..512).unwrap();
+    zone.rejoin(1024..1536).unwrap();
+    assert_eq!(why(&mut local, 10), [(id, Refusal::Isolated { free: 512, isolated: 3072 })], "they would do");
+    zone.rejoin(512..1024).unwrap();
+    zone.rejoin(1536..4096).unwrap();
+
+    // Free, freed into isolated pageblocks, and taken while they were not: what is out of reach is counted.
+    let single = allocator.class(&PageRequest::up_to(Normal)).unwrap();
+    let pages: Vec<_> = std::iter::from_fn(|| local.alloc(NODE, &single).ok()).collect();
+    assert_eq!(why(&mut local, 0), [(id, Refusal::Mark { free: 0, needed: 1 })]);
+    zone.isolate(3584..4096).unwrap();
+    assert_eq!(why(&mut local, 0), [(id, Refusal::Mark { free: 0, needed: 1 })], "nothing is free there either");
+    let (theirs, ours): (Vec<_>, Vec<_>) = pages.into_iter().partition(|page| page.pfn() >= 3584);
+    theirs[..7].iter().for_each(|page| zone.free(page.pfn(), 0).unwrap());
+    zone.free_singles(&theirs[7..10].iter().map(|page| page.pfn()).collect::<Vec<_>>()).unwrap();
+    assert_eq!(why(&mut local, 0), [(id, Refusal::Isolated { free: 0, isolated: 10 })]);
+    zone.rejoin(3584..4096).unwrap();
+    assert_eq!(why(&mut local, 10), [(id, Refusal::Mark { free: 10, needed: 1024 })]);
+
+    // Every second page, beside those ten: enough, and in short pieces.
+    ours.iter().filter(|page| page.pfn() % 2 == 0).for_each(|page| zone.free(page.pfn(), 0).unwrap());
+    let free = zone.free_pages();
+    let refused = why(&mut local, 4);
+    assert!(matches!(refused[..], [(of, Refusal::NoBlock { free: now })] if of == id && now == free), "{refused:?}");
+}
+
+#[test]
+fn a_zone_has_no_blocks_longer_than_its_longest() {
+    let id = zone_id(0, Normal);
+    let zone = Zone::boxed(id, 0..4096, 4, Spin::new()).unwrap();
+    zone.add(0..4096).unwrap();
+    let published: Published<_, FullFence, 2> =
+        Published::new(StopWorld::new(Slots::boxed(Capacity::new(1, 2).unwrap())));
+    let entries = [zone_id(0, Normal), zone_id(0, Dma)].map(Zoneref::new);
+    published.publish(Lists::new(&entries, &[Row { start: 0, len: 2, own: 2 }]).unwrap()).unwrap();
+    let allocator = PageAllocator::boxed(published, vec![zone]).unwrap();
+    let mut local = allocator.local().unwrap();
+    let class = allocator.class(&PageRequest::up_to(Normal).order(5).mobility(Mobility::Movable)).unwrap();
+    assert!(local.alloc(NODE, &class).is_err());
+    let expected = [(id, Refusal::Order { max_order: 4 }), (zone_id(0, Dma), Refusal::Unknown)];
+    assert_eq!(asked(local.failure()), expected);
+    assert_eq!(
+        local.failure().to_string(),
+        "2 zones asked; 0/Normal: its longest blocks are of order 4; 0/DMA: no such zone"
+    );
+}
+
+/// More zones than are remembered: those that were asked come first, and the rest are counted.
+#[test]
+fn of_many_zones_those_that_were_asked_are_remembered_first() {
+    const NODES: u16 = 30;
+    let ids = |kind: ZoneKind| (0..NODES).map(move |node| zone_id(node, kind));
+    let zones = ids(Normal).chain(ids(Movable)).zip(0..).map(|(id, at)| {
+        let zone = Zone::boxed(id, at * 1024..(at + 1) * 1024, MAX_ORDER, Spin::new()).unwrap();
+        zone.add(at * 1024..at * 1024 + 512).unwrap();
+        zone
+    });
+    let published: Published<_, FullFence, 2> =
+        Published::new(StopWorld::new(Slots::boxed(Capacity::new(1, 60).unwrap())));
+    let entries: Vec<Zoneref> = ids(Normal).map(Zoneref::new).collect();
+    let rows = [Row { start: 0, len: 30, own: 1 }];
+    published.publish(Lists::new(&entries, &rows).unwrap()).unwrap();
+    let allocator = PageAllocator::boxed(published, zones.collect()).unwrap();
+    let mut local = allocator.local().unwrap();
+    let class = allocator.class(&PageRequest::up_to(Normal).order(10)).unwrap();
+    assert!(local.alloc(NODE, &class).is_err());
+    let failure = local.failure();
+    assert_eq!((failure.zones(), failure.zones_passed_over()), (30, 30));
+    assert_eq!((failure.refused().count(), failure.passed_over().count()), (30, Failure::ROOM - 30));
+    assert!(failure.to_string().ends_with("; and 28 zones more"), "{failure}");
+}
