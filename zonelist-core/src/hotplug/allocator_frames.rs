@@ -310,7 +310,12 @@ impl<S: Scheme, B: Barrier, L: RawLock, const SEATS: usize, O: Owners, K: Backin
     }
 
     fn bring(&self, id: ZoneId, frames: Range<u64>) -> Result<(), FramesError> {
-        let zone = self.zone(id)?;
+        let zone = self.allocator.zone(id);
+        let room = zone.map(|zone| (zone.span().start, zone.span().end));
+        let fits = room.is_some_and(|(start, end)| start <= frames.start && frames.end <= end);
+        let Some(zone) = zone.filter(|_| fits) else {
+            return Err(FramesError::NoRoom { zone: id, frames: (frames.start, frames.end), room });
+        };
         zone.furnish()?;
         let blocks = own_pageblocks(zone, &frames)?;
         zone.isolate(blocks.clone())?;

@@ -128,7 +128,9 @@ impl FramesError {
             Self::Range(RangeError::Isolation { .. }) => Errno::Busy,
             Self::Barrier(_) => Errno::Io,
             Self::Range(RangeError::Managed { .. } | RangeError::Owned { .. }) => Errno::Exist,
-            Self::Range(RangeError::Outside { .. } | RangeError::Unaligned { .. }) | Self::Owner(_) => Errno::Inval,
+            Self::NoRoom { .. }
+            | Self::Range(RangeError::Outside { .. } | RangeError::Unaligned { .. })
+            | Self::Owner(_) => Errno::Inval,
             _ => Errno::Nomem,
         }
     }

@@ -1,6 +1,6 @@
 //! Who hands out a machine's pages, as the operations on it see him.
 
-use core::ops::Range;
+use core::{fmt, ops::Range};
 
 use super::{Limit, State, Stop};
 use crate::{
@@ -100,6 +100,20 @@ pub enum FramesError {
         /// The zone.
         zone: ZoneId,
     },
+    /// Frames that come lie beyond the room that the allocator was given for their zone: see
+    /// [`AllocatorFrames::with_room`](super::AllocatorFrames::with_room).
+    #[error(
+        "frames {} to {} of zone {zone}; expected frames within the room that there is for it, {}", .frames.0, .frames.1,
+        Room(*.room)
+    )]
+    NoRoom {
+        /// The zone.
+        zone: ZoneId,
+        /// The first frame that comes, and the one behind the last.
+        frames: (u64, u64),
+        /// The same of the zone's room; `None` if the allocator was not given the zone at all.
+        room: Option<(u64, u64)>,
+    },
     /// The frames are out of the zone's span, or some zone's already, or are being taken by another call; or there is
     /// no memory to note which of them are managed.
     #[error(transparent)]
@@ -122,6 +136,18 @@ pub enum FramesError {
     /// The barrier pair failed, so that pages could not be taken from the caches of handles.
     #[error(transparent)]
     Barrier(#[from] BarrierError),
+}
+
+/// The frames that there is room for.
+struct Room(Option<(u64, u64)>);
+
+impl fmt::Display for Room {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some((start, end)) => write!(f, "{start} to {end}"),
+            None => f.write_str("none"),
+        }
+    }
 }
 
 impl<S: Scheme, B: Barrier, const SEATS: usize> Frames for Published<S, B, SEATS> {

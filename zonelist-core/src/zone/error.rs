@@ -41,12 +41,14 @@ pub enum ZoneError {
 #[non_exhaustive]
 pub enum RangeError {
     /// It is empty, or reaches out of the zone's span.
-    #[error("frames {start} to {end}; expected some within the zone's span")]
+    #[error("frames {start} to {end}; expected one or more within the zone's span, {} to {}", .span.0, .span.1)]
     Outside {
         /// Its first frame.
         start: u64,
         /// The one behind its last.
         end: u64,
+        /// The span's first frame, and the one behind its last.
+        span: (u64, u64),
     },
     /// It does not begin and end between two pageblocks.
     #[error("frames {start} to {end}; expected whole pageblocks of 512")]

@@ -90,7 +90,7 @@ impl<L: RawLock> Zone<'_, L> {
 
     pub(super) fn numbers(&self, pfns: &Range<u64>) -> Result<Range<u32>, RangeError> {
         let &Range { start, end } = pfns;
-        let outside = RangeError::Outside { start, end };
+        let outside = RangeError::Outside { start, end, span: (self.span.start, self.span.end) };
         let last = end.checked_sub(1).filter(|&last| last >= start).ok_or(outside)?;
         Ok(self.number(start).ok_or(outside)?..self.number(last).ok_or(outside)? + 1)
     }

@@ -2,7 +2,7 @@
 
 use zonelist_core::{
     Slots, Spin, StopWorld, ZoneKind,
-    hotplug::{AllocatorFrames, OnlineTo, Operation, RunningMachine, Structures},
+    hotplug::{AllocatorFrames, Errno, FramesError, HotplugError, OnlineTo, Operation, RunningMachine, Structures},
     publish::{FullFence, Published},
 };
 
@@ -60,8 +60,49 @@ fn a_node_that_nobody_knew_of_at_boot_brings_memory_if_there_is_room_for_it() {
             assert_eq!(zone.unwrap().free_pages() as u64, super::PAGES);
         } else {
             let error = online.unwrap_err();
-            assert!(error.to_string().ends_with("not the allocator's; expected one that it was given"), "{error}");
+            assert_eq!(
+                error.to_string(),
+                "block 101: frames 103424 to 104448 of zone 2/Movable; expected frames within the room that there is for \
+                 it, none"
+            );
             assert!(zone.is_none() && running.state() == before);
         }
     }
+}
+
+/// A block that lies beyond the room, or across its end: refused with where it lies and what room there is, and nothing
+/// has changed.
+#[test]
+fn a_block_beyond_the_room_is_refused_with_both() {
+    let owner = super::Owner::default();
+    let running = super::running(&owner);
+    let (first, pages) = (super::spare(1) + 1, super::PAGES);
+    let zone = running.frames().allocator().zone(super::movable(1)).unwrap();
+    let room = Some((zone.span().start, zone.span().end));
+    running.apply(&Operation::AddBlocks { node: node(1), first, count: 2 }).unwrap();
+    for block in [first, first + 1] {
+        let before = super::sight(&running);
+        let refused = running.apply(&Operation::Online { block, to: OnlineTo::Movable }).map(drop);
+        let frames = (block * pages, (block + 1) * pages);
+        let error = FramesError::NoRoom { zone: zone.id(), frames, room };
+        let error = HotplugError::Frames { block, error };
+        assert_eq!((error.errno(), refused, super::sight(&running)), (Errno::Inval, Err(error), before));
+    }
+
+    // Room that ends within a block.
+    let state = state();
+    let beyond = 100 * pages..101 * pages - 512;
+    let published: Published<_, FullFence, SEATS> = Published::new(StopWorld::new(Slots::boxed(state.capacity())));
+    let room = [(node(2), beyond.clone())];
+    let frames: AllocatorFrames<'_, _, _, Spin, SEATS> = AllocatorFrames::with_room(published, &state, &room).unwrap();
+    let running = RunningMachine::new(state.clone(), frames.boot(&state).unwrap()).unwrap();
+    running.apply(&Operation::AddBlocks { node: node(2), first: 100, count: 1 }).unwrap();
+    let error = running.apply(&Operation::Online { block: 100, to: OnlineTo::Movable }).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "block 100: frames 102400 to 103424 of zone 2/Movable; expected frames within the room that there is for it, \
+         102400 to 102912"
+    );
+    let zone = running.frames().allocator().zone(super::movable(2)).unwrap();
+    assert!(zone.managed() == 0 && zone.pageblock(beyond.start).is_none_or(|block| !block.isolated));
 }

@@ -129,7 +129,7 @@ fn frames_come_to_a_zone_of_the_allocator_only_if_no_other_has_them() {
     assert_eq!(allocator.add(normal, 600..800), Err(RangeError::Managed { pfn: 600 }));
     assert_eq!(allocator.add(nowhere, 0..1), Err(RangeError::NoZone { zone: nowhere }));
     assert_eq!(allocator.add(movable, 0..u64::MAX), owned(0));
-    let outside = Err(RangeError::Outside { start: FRAMES, end: u64::MAX });
+    let outside = Err(RangeError::Outside { start: FRAMES, end: u64::MAX, span: (0, FRAMES) });
     assert_eq!(allocator.add(movable, FRAMES..u64::MAX), outside);
     allocator.add(movable, 700..FRAMES).unwrap();
     assert_eq!(allocator.zones().iter().map(Zone::managed).collect::<Vec<_>>(), [700, 3396]);

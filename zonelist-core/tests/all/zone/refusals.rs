@@ -67,14 +67,17 @@ fn a_range_that_is_not_the_zones() {
     pair.add(4096..5120);
     let zone = &pair.zone;
     assert_eq!(zone.add(4000..4097), Err(RangeError::Managed { pfn: 4096 }));
-    assert_eq!(zone.add(0..10), Err(RangeError::Outside { start: 0, end: 10 }));
-    assert_eq!(zone.add(4096..4096), Err(RangeError::Outside { start: 4096, end: 4096 }));
+    assert_eq!(zone.add(0..10), Err(RangeError::Outside { start: 0, end: 10, span: (SPAN.start, SPAN.end) }));
+    assert_eq!(zone.add(4096..4096), Err(RangeError::Outside { start: 4096, end: 4096, span: (SPAN.start, SPAN.end) }));
     assert_eq!(zone.withdraw(4096..5121), Err(RangeError::NotFree { pfn: 5120 }));
     assert_eq!(zone.isolate(4096..4097), Err(RangeError::Unaligned { start: 4096, end: 4097 }));
     zone.isolate(4608..5120).unwrap();
     assert_eq!(zone.isolate(4096..5120), Err(RangeError::Isolation { pfn: 4608, isolated: true }));
     assert_eq!(zone.rejoin(4096..4608), Err(RangeError::Isolation { pfn: 4096, isolated: false }));
-    assert_eq!(zone.set_mobility(1..2, Mobility::Movable), Err(RangeError::Outside { start: 1, end: 2 }));
+    assert_eq!(
+        zone.set_mobility(1..2, Mobility::Movable),
+        Err(RangeError::Outside { start: 1, end: 2, span: (SPAN.start, SPAN.end) })
+    );
     zone.withdraw(4608..5120).unwrap();
     assert_eq!((zone.managed(), zone.free_pages()), (512, 512), "what is isolated can be withdrawn");
     let message = zone.isolate(4608..5120).unwrap_err().to_string();
