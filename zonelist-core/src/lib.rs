@@ -63,6 +63,7 @@ mod capacity;
 mod hint;
 mod id;
 mod in_use;
+pub mod identity;
 mod lists;
 mod lock;
 mod orders;

@@ -46,7 +46,8 @@
 //!
 //! A filter is no part of this. A bit is one zone's for good, and a filter knows the zones that were
 //! listed before it was made; at others, a walk looks. So a filter is never wrong, only behind: make it
-//! again when new zones have come. It is good for no other `Presence`.
+//! again when new zones have come. It is good for no other `Presence`: debug builds panic there, and else a walk
+//! shows zones of its list that the request may not admit, and leaves others out.
 
 mod current;
 
@@ -350,7 +351,7 @@ impl<T: Storage<Word = Slot> + Sync> Scheme for Presence<T> {
             None => (admitted | kinds, unknown),
             Some(_) => (admitted, unknown | kinds),
         };
-        OrderFilter::new(request, Set::of(admitted), Set::of(unknown))
+        self.orders.filter(request, Set::of(admitted), Set::of(unknown))
     }
 
     #[inline(always)]

@@ -56,6 +56,10 @@ impl<'a, 'm, S: Scheme, B: Barrier, L: RawLock, const SEATS: usize> Elsewhere<'a
 }
 
 impl<S: Scheme, B: Barrier, L: RawLock, const SEATS: usize> Exchange for Elsewhere<'_, '_, S, B, L, SEATS> {
+    fn has(&self, page: Page) -> bool {
+        self.allocator.zone_of(page).is_some()
+    }
+
     fn take(&mut self, like: Page) -> Option<Page> {
         let kind = self.allocator.zone_of(like)?.id().kind();
         let highest = if like.mobility() == Mobility::Movable { kind } else { kind.min(ZoneKind::Normal) };

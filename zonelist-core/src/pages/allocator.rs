@@ -13,6 +13,7 @@ use super::{
 use crate::ZoneError;
 use crate::{
     MAX_ORDER, Mobility, RangeError, RawLock, Spin, Zone, ZoneId,
+    identity::Identity,
     publish::{Barrier, FullFence, Published, ReaderError, Scheme},
 };
 
@@ -23,6 +24,7 @@ use crate::{
 pub struct PageAllocator<'m, S, B = FullFence, L = Spin, const SEATS: usize = 64> {
     published: Published<S, B, SEATS>,
     pub(super) pool: Pool<'m, L>,
+    identity: Identity,
 }
 
 impl<'m, S: Scheme, B: Barrier, L: RawLock, const SEATS: usize> PageAllocator<'m, S, B, L, SEATS> {
@@ -57,7 +59,7 @@ impl<'m, S: Scheme, B: Barrier, L: RawLock, const SEATS: usize> PageAllocator<'m
         // Theirs alone, and without what another allocator may have left there.
         caches.iter_mut().for_each(|cache| *cache = PageCache::new());
         let pool = Pool::new(Store::Given(zones), Store::Given(index), Store::Given(caches));
-        Ok(Self { published, pool })
+        Ok(Self { published, pool, identity: Identity::new() })
     }
 
     /// The same, with everything on the heap.
@@ -71,7 +73,7 @@ impl<'m, S: Scheme, B: Barrier, L: RawLock, const SEATS: usize> PageAllocator<'m
         let caches = filled(SEATS.saturating_mul(zones.len()), PageCache::new)?;
         Pool::check(&zones, &mut index, caches.len(), SEATS)?;
         let pool = Pool::new(Store::Owned(zones), Store::Owned(index), Store::Owned(caches));
-        Ok(Self { published, pool })
+        Ok(Self { published, pool, identity: Identity::new() })
     }
 
     /// The same, with something to call when a zone's free pages fall below its low mark: with the
@@ -162,13 +164,20 @@ impl<'m, S: Scheme, B: Barrier, L: RawLock, const SEATS: usize> PageAllocator<'m
 
     /// A request in the form that allocations take. Make it once for a class of requests.
     ///
-    /// It is for this allocator: what another one of the same type makes of it is some request or other, since a scheme
-    /// may number zones by itself.
+    /// It is for this allocator, since a scheme may number zones by itself: another one of the same type panics in debug
+    /// builds, and else may serve from zones that the request does not admit ([`identity`](crate::identity)).
     ///
     /// # Errors
     /// The order is higher than any zone's.
     pub fn class(&self, request: &PageRequest) -> Result<Class<S>, OrderError> {
-        Class::new(|zones| self.published.filter(zones), request)
+        Class::new(|zones| self.published.filter(zones), request, self.identity.mark())
+    }
+
+    /// Panics, in debug builds, if another allocator has made the class.
+    #[inline(always)]
+    #[track_caller]
+    pub(super) fn check(&self, class: &Class<S>) {
+        self.identity.check(class.mark, "a class");
     }
 
     /// A handle for a thread or CPU, which holds its reader and its caches.

@@ -3,6 +3,7 @@
 use core::fmt;
 
 use super::{cache::start, page::Tag, slow::Blocking};
+use crate::identity::Mark;
 use crate::{MAX_ORDER, Mobility, Request, Urgency, ZoneKind, publish::Scheme};
 
 /// A class of allocations. The node that each starts from comes with it.
@@ -72,17 +73,22 @@ pub struct Class<S: Scheme> {
     pub(super) filter: S::Filter,
     /// The request that the filter was made of, to say what it ruled out.
     pub(super) zones: Request,
+    pub(super) mark: Mark,
 }
 
 impl<S: Scheme> Class<S> {
-    pub(super) fn new(scheme: impl FnOnce(&Request) -> S::Filter, request: &PageRequest) -> Result<Self, OrderError> {
+    pub(super) fn new(
+        scheme: impl FnOnce(&Request) -> S::Filter,
+        request: &PageRequest,
+        mark: Mark,
+    ) -> Result<Self, OrderError> {
         let &PageRequest { ref zones, order, mobility, urgency } = request;
         if order > MAX_ORDER {
             return Err(OrderError { order });
         }
         let (filter, tag) = (scheme(zones), Tag::new(order, mobility));
         let (further, highest) = ((1 << order) - 1, zones.highest);
-        Ok(Self { tag, start: start(tag), further, highest, urgency, filter, zones: *zones })
+        Ok(Self { tag, start: start(tag), further, highest, urgency, filter, zones: *zones, mark })
     }
 
     /// Whether such a request may wait.

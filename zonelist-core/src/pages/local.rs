@@ -98,11 +98,14 @@ impl<'a, 'm, S: Scheme, B: Barrier, L: RawLock, const SEATS: usize> Local<'a, 'm
     /// [`Failure::would_block`]. Only the walk itself may wait where the scheme is not
     /// [`interrupt_safe`](crate::publish::Facts::interrupt_safe): in a signal handler use [`Local::try_alloc`].
     ///
+    /// Debug builds panic where the class is another allocator's.
+    ///
     /// # Errors
     /// No zone has such a block to spare: [`Local::failure`] says which zones were asked, and why
     /// each refused.
     #[inline(always)]
     pub fn alloc(&mut self, node: NodeId, class: &Class<S>) -> Result<Page, OutOfMemory> {
+        self.allocator.check(class);
         let _in_use = self.reader.in_use();
         #[cfg(feature = "checked")]
         if class.blocking() == Blocking::Forbidden {

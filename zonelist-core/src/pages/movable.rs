@@ -240,7 +240,7 @@ impl<'m, M: Mover, L: RawLock> Movables<'m, M, L> {
     ) -> Result<(), Pinned> {
         let Some((state, from)) = entry.look() else { return Ok(()) };
         let pfn = from.pfn();
-        if pfn >= frames.end || pfn + (1 << from.order()) <= frames.start {
+        if pfn >= frames.end || pfn + (1 << from.order()) <= frames.start || !exchange.has(from) {
             return Ok(());
         }
         if state & PINNED != 0 {

@@ -76,6 +76,7 @@ impl<S: Scheme, B: Barrier, L: RawLock, const SEATS: usize> Local<'_, '_, S, B, 
         if !S::FACTS.interrupt_safe {
             return Err(TryAllocError::SchemeBlocks { scheme: S::FACTS.scheme });
         }
+        self.allocator.check(class);
         let _in_use = self.reader.in_use();
         // With `checked`, what is at hand needs the zone's lock to be noted.
         let at_hand = if cfg!(feature = "checked") { None } else { self.alloc_at_hand(node, class) };

@@ -59,6 +59,13 @@ pub trait Owners {
 /// Where pages to move to come from, and pages that were moved from go. A safe trait: [`Movables`](super::Movables) takes
 /// whatever page it is given as its handle's.
 pub trait Exchange {
+    /// Whether a page is of the memory that goes off line, and not another allocator's with a frame of the same number.
+    /// Other pages stay where they are, also where they are pinned.
+    fn has(&self, page: Page) -> bool {
+        let _ = page;
+        true
+    }
+
     /// A page of the order and mobility of this one, elsewhere. `None` if there is none to spare.
     fn take(&mut self, like: Page) -> Option<Page>;
 

@@ -6,6 +6,7 @@ mod checker;
 mod hostile;
 mod hotplug;
 mod lock;
+mod identity;
 mod offline;
 mod ownership;
 mod pages;

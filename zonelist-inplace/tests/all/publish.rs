@@ -205,3 +205,32 @@ fn zones_without_end_come_and_go() {
         }
     }
 }
+
+/// A bit is another zone's there: debug builds say so, and else the walk keeps within the list.
+#[test]
+fn a_filter_of_another_presence_is_found_in_debug_builds() {
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+    let [ours, theirs] = [presence(Sample::CAPACITY), presence(Sample::CAPACITY)];
+    let versions = Sample::default().versions;
+    ours.publish(&versions[0]).unwrap();
+    theirs.publish(&versions[2]).unwrap();
+    let request = Request::up_to(ZoneKind::Normal);
+    let [filter, foreign] = [&ours, &theirs].map(|published| published.filter(&request));
+    let mut reader = ours.reader().unwrap();
+    let guard = reader.enter();
+    let node = NodeId::new(0).unwrap();
+    assert!(guard.walk(node, &filter).next().is_some());
+    let walked = catch_unwind(AssertUnwindSafe(|| guard.walk(node, &foreign).collect::<Vec<_>>()));
+    if cfg!(debug_assertions) {
+        let said = walked.unwrap_err().downcast::<String>().unwrap();
+        assert_eq!(*said, "a filter of another instance; expected one that this instance made");
+    } else {
+        let list = versions[0].lists().of(node, Scope::Fallback);
+        assert!(walked.unwrap().iter().all(|entry| list.contains(entry)));
+    }
+    drop(guard);
+    drop(reader);
+    // Moved, it is the same one.
+    let moved = Box::new(ours);
+    assert!(moved.reader().unwrap().enter().walk(node, &filter).next().is_some());
+}

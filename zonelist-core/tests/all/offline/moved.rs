@@ -209,3 +209,29 @@ fn a_page_that_is_being_moved_is_neither_held_nor_gone() {
     assert_eq!(movables.try_remove(handle), Err(HandleError::Gone));
     assert_eq!(movables.insert(page(1)).and_then(|_| movables.insert(page(2))).unwrap_err().entries, 1);
 }
+
+/// Another allocator's page behind a handle of this one's owner, in a frame of the same number: it stays, pinned or not.
+#[test]
+fn a_page_of_another_allocator_keeps_no_block_online() {
+    use zonelist_core::{
+        MAX_ORDER, Slots, Spin, StopWorld, Zone, ZoneId,
+        publish::{FullFence, Published},
+    };
+    let owner = Owner::default();
+    let running = running(&owner);
+    let zone = Zone::boxed(ZoneId::new(node(1), ZoneKind::Movable), spare_frames(), MAX_ORDER, Spin::new()).unwrap();
+    zone.add(spare_frames()).unwrap();
+    let pfn = zone.alloc(0, Mobility::Movable).unwrap();
+    let published: Published<_, FullFence, 4> =
+        Published::new(StopWorld::new(Slots::boxed(running.state().capacity())));
+    let other = zonelist_core::PageAllocator::boxed(published, vec![zone]).unwrap();
+    let page = other.page(pfn, 0, Mobility::Movable).unwrap();
+    let movables = running.frames().owners();
+    let handle = movables.insert(page).unwrap();
+    movables.pin(handle).unwrap();
+    running.apply(&offline()).unwrap();
+    movables.unpin(handle).unwrap();
+    running.apply(&Operation::Online { block: spare(1), to: OnlineTo::Movable }).unwrap();
+    running.apply(&offline()).unwrap();
+    assert_eq!(movables.remove(handle), Ok(page));
+}

@@ -1,0 +1,93 @@
+//! Values of one instance at another: what the table of `zonelist_core::identity` says of them.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use zonelist_core::{
+    Capacity, HandleError, Lists, MAX_ORDER, Movables, MoveError, NodeId, Owners, Page, PageAllocator, PageRequest,
+    Row, Slots, Spin, StopWorld, Urgency, Zone, ZoneId, ZoneKind, Zoneref,
+    publish::{FullFence, Published},
+};
+
+type Allocator = PageAllocator<'static, StopWorld<Box<[zonelist_core::Slot]>>, FullFence, Spin, 4>;
+
+const ZONE: ZoneId = ZoneId::new(NodeId::new(0).unwrap(), ZoneKind::Normal);
+
+fn allocator() -> Allocator {
+    let zone = Zone::boxed(ZONE, 0..4096, MAX_ORDER, Spin::new()).unwrap();
+    zone.add(0..4096).unwrap();
+    let published = Published::new(StopWorld::new(Slots::boxed(Capacity::new(1, 1).unwrap())));
+    let rows = [Row { start: 0, len: 1, own: 1 }];
+    published.publish(Lists::new(&[Zoneref::new(ZONE)], &rows).unwrap()).unwrap();
+    PageAllocator::boxed(published, vec![zone]).unwrap()
+}
+
+/// Debug builds panic; else the filter is of no instance, and the request is served.
+#[test]
+fn a_class_of_another_allocator_is_found_in_debug_builds() {
+    let (ours, theirs) = (allocator(), allocator());
+    for urgency in [Urgency::NONE, Urgency::NON_BLOCKING] {
+        let request = PageRequest::up_to(ZoneKind::Normal).urgency(urgency);
+        let (class, foreign) = (ours.class(&request).unwrap(), theirs.class(&request).unwrap());
+        let mut local = ours.local().unwrap();
+        let page = local.alloc(ZONE.node(), &class).unwrap();
+        local.free(page).unwrap();
+        let tried = catch_unwind(AssertUnwindSafe(|| local.alloc(ZONE.node(), &foreign).is_ok()));
+        if cfg!(debug_assertions) {
+            let said = tried.unwrap_err().downcast::<String>().unwrap();
+            assert_eq!(*said, "a class of another instance; expected one that this instance made");
+        } else {
+            assert!(tried.unwrap());
+        }
+        // The handle is as it was.
+        local.alloc(ZONE.node(), &class).unwrap();
+    }
+}
+
+/// Page frames of one number in two allocators: what one takes off line is its own.
+#[test]
+fn a_handle_s_page_of_another_allocator_is_passed_over() {
+    struct Ours<'a>(&'a Allocator);
+    impl zonelist_core::Exchange for Ours<'_> {
+        fn has(&self, page: Page) -> bool {
+            self.0.zone_of(page).is_some()
+        }
+        fn take(&mut self, page: Page) -> Option<Page> {
+            panic!("asked for a page for {page:?}")
+        }
+        fn give(&mut self, _: Page) {}
+    }
+    let (ours, theirs) = (allocator(), allocator());
+    let movables = Movables::boxed(|_, _: Page, _: Page| Err(MoveError::Never), 2);
+    let class = theirs.class(&PageRequest::up_to(ZoneKind::Normal)).unwrap();
+    let mut local = theirs.local().unwrap();
+    let handles = [false, true].map(|pinned| {
+        let handle = movables.insert(local.alloc(ZONE.node(), &class).unwrap()).unwrap();
+        if pinned {
+            movables.pin(handle).unwrap();
+        }
+        handle
+    });
+    assert_eq!(movables.move_away(&(0..4096), &mut Ours(&ours)), Ok(()));
+    for handle in handles {
+        local.free(movables.remove(handle).unwrap()).unwrap();
+    }
+}
+
+/// Of as many movables as one likes, whose handles differ in nothing else.
+#[test]
+fn a_handle_is_of_one_movables_alone() {
+    let all: Vec<_> = (0..50).map(|_| Movables::boxed(|_, _: Page, _: Page| Err(MoveError::Never), 1)).collect();
+    let page = Page::from_word(1 << 63).unwrap();
+    let handles: Vec<_> = all.iter().map(|movables| movables.insert(page).unwrap()).collect();
+    for (at, movables) in all.iter().enumerate() {
+        for (of, &handle) in handles.iter().enumerate() {
+            let outcome = movables.hold(handle).map(|held| held.page());
+            assert_eq!(outcome, if at == of { Ok(page) } else { Err(HandleError::Foreign) });
+            if at != of {
+                let tried = [movables.try_hold(handle).map(drop), movables.pin(handle), movables.unpin(handle)];
+                assert_eq!(tried, [Err(HandleError::Foreign); 3]);
+                assert_eq!([movables.remove(handle), movables.try_remove(handle)], [Err(HandleError::Foreign); 2]);
+            }
+        }
+    }
+}
