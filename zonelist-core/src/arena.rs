@@ -65,13 +65,27 @@ pub enum ArenaError {
         /// The system's.
         system: usize,
     },
-    /// There are no frames, or more than there are addresses for, or some are not the arena's.
-    #[error("frames {start} to {end}; expected some, and all of them the arena's")]
+    /// There are no frames, or more than there are addresses for.
+    #[error(
+        "frames {start} to {end} of {page_bytes} bytes; expected one or more, and as many as there are addresses for"
+    )]
+    Length {
+        /// The first frame.
+        start: u64,
+        /// The one behind the last.
+        end: u64,
+        /// Bytes of a frame.
+        page_bytes: usize,
+    },
+    /// Some frames are not the arena's, or there are none.
+    #[error("frames {start} to {end}; expected one or more of the arena's, {} to {}", .arena.0, .arena.1)]
     Frames {
         /// The first frame.
         start: u64,
         /// The one behind the last.
         end: u64,
+        /// The same of the arena.
+        arena: (u64, u64),
     },
     /// The system would not.
     #[error("the system refused: {0}; expected it to have the memory")]
@@ -88,7 +102,7 @@ impl Arena {
         if !page_bytes.is_power_of_two() || page_bytes < system {
             return Err(ArenaError::PageBytes { bytes: page_bytes, system });
         }
-        let wrong = ArenaError::Frames { start: frames.start, end: frames.end };
+        let wrong = ArenaError::Length { start: frames.start, end: frames.end, page_bytes };
         // A whole pageblock more, to begin where one does.
         let before = frames.start % PAGEBLOCK_FRAMES as u64;
         let pages = frames.end.checked_sub(frames.start).filter(|&pages| pages > 0).ok_or(wrong)?;
@@ -192,7 +206,8 @@ impl Arena {
 
     /// Where frames are, and how many bytes.
     fn part(&self, frames: &Range<u64>) -> Result<(NonNull<u8>, usize), ArenaError> {
-        let wrong = ArenaError::Frames { start: frames.start, end: frames.end };
+        let arena = (self.frames.start, self.frames.end);
+        let wrong = ArenaError::Frames { start: frames.start, end: frames.end, arena };
         if frames.start >= frames.end || frames.end > self.frames.end {
             return Err(wrong);
         }

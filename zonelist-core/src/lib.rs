@@ -82,7 +82,7 @@ pub use lists::{Lists, Row, RowError};
 pub use lock::{Locked, RawLock, Spin};
 pub use orders::{OrderFilter, OrderWalk, Orders, Place, Set, SharedSet, Table};
 pub use pages::{
-    Class, Exchange, Failure, Handle, HandleError, Held, Local, Movable, Movables, MoveError, Mover, NoRoom,
+    Class, Exchange, Failure, Handle, HandleError, Held, Local, Movable, Movables, MoveError, Mover, NoRoom, NotFreed,
     OrderError, OutOfMemory, Owners, Page, PageAllocator, PageCache, PageRequest, Pinned, PreparedMovablesFork,
     Refusal, SetupError, TryAllocError, TryFreeError, ZoneStats,
 };

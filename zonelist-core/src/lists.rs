@@ -49,7 +49,7 @@ impl<'a> Lists<'a> {
             let within = zonerefs.len() >= start as usize && zonerefs.len() - start as usize >= len as usize;
             let small = len as usize <= crate::ZoneId::LIMIT && own as usize <= ZoneKind::COUNT;
             if !within || !small || own > len || node >= crate::MAX_NODES {
-                return Err(RowError { node });
+                return Err(RowError { node, row: rows[node], zonerefs: zonerefs.len() });
             }
             node += 1;
         }
@@ -85,8 +85,15 @@ impl<'a> Lists<'a> {
 
 /// A row that cuts no list out of its zonerefs.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("row {node}: expected start + len within the zonerefs, len at most 8192, own at most len and 6, 1024 rows")]
+#[error(
+    "row {node}: start {}, len {}, own {}; expected start + len within the {zonerefs} zonerefs, len at most 8192, own at \
+     most len and 6, 1024 rows", .row.start, .row.len, .row.own
+)]
 pub struct RowError {
     /// Which row.
     pub node: usize,
+    /// The row.
+    pub row: Row,
+    /// How many zonerefs there are.
+    pub zonerefs: usize,
 }

@@ -277,10 +277,11 @@ fn check_memory(memory: &Memory, known: &NodeSet, has_memory: &NodeSet) -> Resul
             return Err(MachineError::DuplicateZone { index, zone });
         }
         if size.managed > size.present || size.present > size.spanned || size.spanned > MAX_PAGES {
-            return Err(MachineError::ZoneSizes { index, zone });
+            let sizes = [size.managed, size.present, size.spanned];
+            return Err(MachineError::ZoneSizes { index, zone, sizes });
         }
         if size.start_pfn > MAX_PAGES {
-            return Err(MachineError::ZoneStart { index, zone });
+            return Err(MachineError::ZoneStart { index, zone, start_pfn: size.start_pfn });
         }
         if size.present > 0 {
             populated.insert(zone.node());

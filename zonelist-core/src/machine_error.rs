@@ -43,10 +43,13 @@ pub enum MachineError {
     UnknownKind { index: usize, kind: ZoneKind },
     #[error("zones[{index}]: zone {zone} a second time; expected each zone once")]
     DuplicateZone { index: usize, zone: ZoneId },
-    #[error("zones[{index}]: sizes of zone {zone}; expected managed <= present <= spanned <= 2^48 pages")]
-    ZoneSizes { index: usize, zone: ZoneId },
-    #[error("zones[{index}]: start_pfn of zone {zone}; expected at most 2^48")]
-    ZoneStart { index: usize, zone: ZoneId },
+    #[error(
+        "zones[{index}]: zone {zone} has {} managed, {} present, {} spanned pages; expected managed <= present <= spanned \
+         <= 2^48", .sizes[0], .sizes[1], .sizes[2]
+    )]
+    ZoneSizes { index: usize, zone: ZoneId, sizes: [u64; 3] },
+    #[error("zones[{index}]: start_pfn {start_pfn} of zone {zone}; expected at most 2^48")]
+    ZoneStart { index: usize, zone: ZoneId, start_pfn: u64 },
     #[error("zone_ranges[{index}]: zone {zone}; expected some frames of the span of one of `zones`")]
     ZoneRange { index: usize, zone: ZoneId },
     #[error(

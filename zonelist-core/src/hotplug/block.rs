@@ -92,11 +92,14 @@ pub enum BlocksError {
     #[error("blocks[{index}].node: none; expected one, since the block lies within one zone or none")]
     NoNode { index: usize },
     #[error(
-        "blocks[{index}].zone: {zone}; expected a populated zone whose span has the block, or if it has holes touches it"
+        "blocks[{index}].zone: {zone}, for frames {} to {}; expected a populated zone whose span has them, or if the block \
+         has holes some of them", .frames.0, .frames.1
     )]
-    Outside { index: usize, zone: ZoneId },
-    #[error("blocks[{index}].zone: {zone}; expected no more pages in its blocks than the {present} it has")]
-    MoreThanPresent { index: usize, zone: ZoneId, present: u64 },
+    Outside { index: usize, zone: ZoneId, frames: (u64, u64) },
+    #[error(
+        "blocks[{index}].zone: {zone}, with {pages} pages more than are left of the {present} it has; expected no more"
+    )]
+    MoreThanPresent { index: usize, zone: ZoneId, pages: u64, present: u64 },
     #[error("blocks: {memmap} pages of each for its page structures; expected fewer than the block's {pages}")]
     Memmap { memmap: u64, pages: u64 },
     #[error(
@@ -208,11 +211,12 @@ impl Blocks {
             if block.has_holes { touches(span, &frames) } else { span.start <= frames.start && frames.end <= span.end }
         };
         let position = memory.zones.iter().position(|size| size.zone == zone && holds(&size.span()));
-        let position = position.ok_or(BlocksError::Outside { index, zone })?;
+        let position = position.ok_or(BlocksError::Outside { index, zone, frames: (frames.start, frames.end) })?;
         if !block.has_holes {
             let present = memory.zones[position].present;
+            let pages = self.pages.saturating_sub(left[position]);
             let rest = left[position].checked_sub(self.pages);
-            left[position] = rest.ok_or(BlocksError::MoreThanPresent { index, zone, present })?;
+            left[position] = rest.ok_or(BlocksError::MoreThanPresent { index, zone, pages, present })?;
         }
         Ok(())
     }

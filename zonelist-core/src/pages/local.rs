@@ -47,6 +47,16 @@ pub struct Local<'a, 'm, S: Scheme, B: Barrier, L: RawLock, const SEATS: usize> 
     pub(super) puts_off_low: bool,
 }
 
+/// A page that was not freed among many.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("{page:?}: {error}")]
+pub struct NotFreed {
+    /// The page.
+    pub page: Page,
+    /// Why not.
+    pub error: FreeError,
+}
+
 /// A zone that was looked up, so that it need not be again.
 struct Met<'a> {
     entry: Option<Zoneref>,
@@ -201,10 +211,10 @@ impl<'a, 'm, S: Scheme, B: Barrier, L: RawLock, const SEATS: usize> Local<'a, 'm
     ///
     /// # Errors
     /// The first that cannot have been handed out. Such blocks are left alone, the others are free.
-    pub fn free_many(&mut self, pages: impl IntoIterator<Item = Page>) -> Result<(), FreeError> {
+    pub fn free_many(&mut self, pages: impl IntoIterator<Item = Page>) -> Result<(), NotFreed> {
         let mut outcome = Ok(());
         for page in pages {
-            outcome = outcome.and(self.free(page));
+            outcome = outcome.and(self.free(page).map_err(|error| NotFreed { page, error }));
         }
         outcome
     }

@@ -71,7 +71,7 @@ pub use failure::{Failure, OutOfMemory, Refusal};
 #[cfg(feature = "alloc")]
 pub use fork::{ForkError, PreparedAllocatorFork};
 pub use handle::{Handle, HandleError, NoRoom};
-pub use local::Local;
+pub use local::{Local, NotFreed};
 pub use movable::{Held, Movables};
 pub use movable_entry::Movable;
 pub use movable_fork::PreparedMovablesFork;

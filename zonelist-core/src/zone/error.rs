@@ -114,6 +114,9 @@ pub enum RangeError {
 }
 
 /// Why a block was not freed. Nothing has changed.
+///
+/// Small enough to come back in a register with each free, so that it has no values but those that the zone knows better
+/// than the caller.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum FreeError {

@@ -81,10 +81,10 @@ fn what_can_t_be_is_an_error() {
         assert!(matches!(Arena::reserve(frames, bytes), Err(ArenaError::PageBytes { .. })), "{bytes}");
     }
     for frames in [5..5, 0..1 << 60, 0..u64::MAX] {
-        assert!(matches!(Arena::reserve(frames, BYTES), Err(ArenaError::Frames { .. })));
+        assert!(matches!(Arena::reserve(frames, BYTES), Err(ArenaError::Length { .. })));
     }
     let error = Arena::reserve(0..1 << 43, BYTES).unwrap_err();
-    let by_number = matches!(error, ArenaError::Frames { .. });
+    let by_number = matches!(error, ArenaError::Length { .. });
     assert_eq!(
         by_number,
         usize::BITS < 64,
@@ -92,10 +92,10 @@ fn what_can_t_be_is_an_error() {
     );
     // Half of all that a word can name: an object is at most as long, alignment included.
     let half = (isize::MAX as usize / BYTES) as u64;
-    assert!(matches!(Arena::reserve(0..half, BYTES), Err(ArenaError::Frames { .. })));
+    assert!(matches!(Arena::reserve(0..half, BYTES), Err(ArenaError::Length { .. })));
     let arena = Arena::reserve(10..20, BYTES).unwrap();
     for (start, end) in [(9, 12), (12, 21), (12, 12), (15, 12)] {
-        let error = ArenaError::Frames { start, end };
+        let error = ArenaError::Frames { start, end, arena: (10, 20) };
         assert_eq!(arena.commit(NODE, start..end), Err(error));
         assert_eq!(arena.release(start..end), Err(error));
         assert_eq!(arena.resident(start..end), Err(error));

@@ -182,7 +182,7 @@ fn an_arena_at_the_edge_of_the_numbers_of_frames() {
     assert_eq!(arena.frame_of(NonNull::dangling()), None);
     assert_eq!((arena.address(0), arena.address(u64::MAX)), (None, None));
     for frames in [0..u64::MAX, 511..u64::MAX, u64::MAX..u64::MAX] {
-        assert!(matches!(Arena::reserve(frames, 4096), Err(ArenaError::Frames { .. })));
+        assert!(matches!(Arena::reserve(frames, 4096), Err(ArenaError::Length { .. })));
     }
     assert!(Arena::reserve(0..1, 1 << 63).is_err());
 }

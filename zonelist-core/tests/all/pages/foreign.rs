@@ -2,8 +2,8 @@
 //! what is its own though a handle was leaked.
 
 use zonelist_core::{
-    Capacity, FreeError, HandleError, Lists, MAX_ORDER, Mobility, Movables, MoveError, NodeId, Page, PageAllocator,
-    PageCache, PageRequest, Row, Slot, Slots, Spin, StopWorld, Zone,
+    Capacity, FreeError, HandleError, Lists, MAX_ORDER, Mobility, Movables, MoveError, NodeId, NotFreed, Page,
+    PageAllocator, PageCache, PageRequest, Row, Slot, Slots, Spin, StopWorld, Zone,
     ZoneKind::Normal,
     Zoneref,
     publish::{FullFence, Published},
@@ -53,7 +53,8 @@ fn a_page_of_another_allocator_is_refused() {
         // Also where its cache has room for such pages.
         local.free(mine).unwrap();
         assert_eq!(local.free(other), Err(FreeError::NoSuchZone), "order {order}");
-        assert_eq!(local.free_many([other]), Err(FreeError::NoSuchZone));
+        let error = FreeError::NoSuchZone;
+        assert_eq!(local.free_many([other]), Err(NotFreed { page: other, error }));
         drop(local);
         theirs.local().unwrap().free(other).unwrap();
     }
