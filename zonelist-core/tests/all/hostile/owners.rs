@@ -118,7 +118,7 @@ fn comes_back(_: Handle, from: Page, _: Page) -> Result<(), MoveError> {
     let movables = MOVABLES.get().unwrap();
     match movables.insert(from) {
         Ok(handle) => INSERTED.with_borrow_mut(|all| all.push(handle)),
-        Err(NoRoom { page }) => assert_eq!(page, from),
+        Err(NoRoom { page, .. }) => assert_eq!(page, from),
     }
     let other = INSERTED.with_borrow_mut(|all| if random() % 2 == 0 { all.pop() } else { None });
     if let Some(other) = other {
