@@ -1,27 +1,61 @@
 //! That something is not used from within a use of it: debug builds catch it.
 
 #[cfg(debug_assertions)]
-use crate::sync::unmodelled::{AtomicBool, Ordering::Relaxed};
+use crate::sync::unmodelled::{AtomicUsize, Ordering::Relaxed};
 
-/// Whether something is in use. Takes no room and does nothing without debug assertions. No model explores it.
+/// Whether something is in use, and by which thread. Takes no room and does nothing without debug assertions. No model
+/// explores it.
 #[derive(Debug)]
 pub(crate) struct Busy {
+    /// A thread's number, or that of none.
     #[cfg(debug_assertions)]
-    busy: AtomicBool,
+    user: AtomicUsize,
+}
+
+#[cfg(debug_assertions)]
+const FREE: usize = 0;
+
+/// In use by a thread that has no number.
+#[cfg(debug_assertions)]
+const UNKNOWN: usize = usize::MAX;
+
+/// The calling thread's number. Under shuttle none has one: there it is for a scheduler to find what waits for itself.
+#[cfg(debug_assertions)]
+fn me() -> usize {
+    #[cfg(all(feature = "alloc", not(shuttle)))]
+    return crate::sync::this_thread().unwrap_or(UNKNOWN);
+    #[cfg(not(all(feature = "alloc", not(shuttle))))]
+    UNKNOWN
 }
 
 impl Busy {
     pub(crate) const fn new() -> Self {
         Self {
             #[cfg(debug_assertions)]
-            busy: AtomicBool::new(false),
+            user: AtomicUsize::new(FREE),
         }
+    }
+
+    /// For what is about to wait until it is free.
+    ///
+    /// # Panics
+    /// The calling thread uses it, and so would wait for itself. Only in debug builds, and with `std`.
+    #[inline(always)]
+    #[cfg_attr(debug_assertions, track_caller)]
+    pub(crate) fn wait_for_others_only(&self, complaint: &'static str) {
+        #[cfg(debug_assertions)]
+        {
+            let user = self.user.load(Relaxed);
+            assert!(user != me() || user == UNKNOWN, "{complaint}");
+        }
+        #[cfg(not(debug_assertions))]
+        let _ = complaint;
     }
 
     /// Forgets a use that never ends: for a child of a fork.
     pub(crate) fn clear(&self) {
         #[cfg(debug_assertions)]
-        self.busy.store(false, Relaxed);
+        self.user.store(FREE, Relaxed);
     }
 }
 
@@ -29,9 +63,9 @@ impl Busy {
 #[derive(Debug)]
 pub(crate) struct InUse<'p> {
     #[cfg(debug_assertions)]
-    busy: &'p AtomicBool,
+    user: &'p AtomicUsize,
     #[cfg(not(debug_assertions))]
-    busy: core::marker::PhantomData<&'p ()>,
+    user: core::marker::PhantomData<&'p ()>,
 }
 
 impl<'p> InUse<'p> {
@@ -46,14 +80,14 @@ impl<'p> InUse<'p> {
         #[cfg(debug_assertions)]
         {
             // Relaxed: what keeps uses apart orders this too, and where it fails to, one of the two finds the other.
-            let was_busy = busy.busy.swap(true, Relaxed);
-            assert!(!was_busy, "{complaint}");
-            Self { busy: &busy.busy }
+            let taken = busy.user.compare_exchange(FREE, me(), Relaxed, Relaxed);
+            assert!(taken.is_ok(), "{complaint}");
+            Self { user: &busy.user }
         }
         #[cfg(not(debug_assertions))]
         {
             let (Busy {}, _) = (busy, complaint);
-            Self { busy: core::marker::PhantomData }
+            Self { user: core::marker::PhantomData }
         }
     }
 }
@@ -62,6 +96,6 @@ impl Drop for InUse<'_> {
     #[inline(always)]
     fn drop(&mut self) {
         #[cfg(debug_assertions)]
-        self.busy.store(false, Relaxed);
+        self.user.store(FREE, Relaxed);
     }
 }

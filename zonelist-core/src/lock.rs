@@ -149,7 +149,8 @@ unsafe impl RawLock for Spin {
 
 /// A value that one at a time may use.
 ///
-/// To use it from within a use of it waits for ever, or for [`try_with`](Locked::try_with) fails: see [`RawLock`].
+/// To use it from within a use of it waits for ever, or for [`try_with`](Locked::try_with) fails: see [`RawLock`]. Debug
+/// builds with `std` panic instead of waiting for ever.
 ///
 /// In the child of a fork, a lock whose holder stayed behind is held for ever: what this library locks has calls
 /// for that ([`Published::after_fork`](crate::publish::Published::after_fork) and its like), a lock of one's own has none.
@@ -183,7 +184,8 @@ impl<T, L: RawLock> Locked<T, L> {
     /// Waits for the lock and uses the value. A panic gives the lock back.
     ///
     /// # Panics
-    /// In debug builds, where the lock breaks its contract and lets a second holder in.
+    /// In debug builds, where the lock breaks its contract and lets a second holder in; with `std` also where the calling
+    /// thread uses the value already.
     #[inline]
     #[cfg_attr(debug_assertions, track_caller)]
     pub fn with<R>(&self, use_it: impl FnOnce(&mut T) -> R) -> R {
@@ -193,7 +195,7 @@ impl<T, L: RawLock> Locked<T, L> {
     /// Uses the value if nobody else does.
     ///
     /// # Panics
-    /// As for [`Locked::with`].
+    /// In debug builds, where the lock breaks its contract and lets a second holder in.
     #[inline]
     #[cfg_attr(debug_assertions, track_caller)]
     pub fn try_with<R>(&self, use_it: impl FnOnce(&mut T) -> R) -> Option<R> {
@@ -217,6 +219,9 @@ impl<T, L: RawLock> Locked<T, L> {
     #[inline]
     #[cfg_attr(debug_assertions, track_caller)]
     pub(crate) fn hold(&self) -> Hold<'_, L> {
+        self.in_use.wait_for_others_only(
+            "a thread waits for a lock that it holds itself; expected it to give the value back first",
+        );
         if self.is_lost() {
             return self.hold_spare();
         }

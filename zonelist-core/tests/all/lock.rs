@@ -4,6 +4,7 @@ use std::{
     cell::{Cell, RefCell},
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{
+        OnceLock,
         atomic::{AtomicU64, AtomicUsize, Ordering::*},
         mpsc::sync_channel,
     },
@@ -11,10 +12,12 @@ use std::{
 };
 
 use zonelist_core::{
-    Capacity, Locked, MAX_ORDER, Mobility, NodeId, PageAllocator, RawLock, Slots, Spin, StopWorld, Zone, ZoneId,
+    Capacity, Lists, Locked, MAX_ORDER, Mobility, NodeId, PageAllocator, RawLock, Slots, Spin, StopWorld, Zone, ZoneId,
     ZoneKind::{Movable, Normal},
-    publish::{FullFence, Published},
+    publish::{FullFence, PublishError, Published, Version},
 };
+
+use super::support::{Puppet, Snapshot};
 
 /// A lock that lets its holder in again, which breaks the contract.
 #[derive(Default)]
@@ -80,16 +83,19 @@ fn panic_of<R>(call: impl FnOnce() -> R) -> Option<String> {
 const COMPLAINT: &str = "the lock let a second holder in, while the value is in use; \
                          expected a `RawLock` that keeps all others out, its holder's own thread included";
 
+#[cfg(debug_assertions)]
+const ITSELF: &str = "a thread waits for a lock that it holds itself; expected it to give the value back first";
+
 /// Before it makes a second reference; and the first use goes on, and ends as any other.
 #[cfg(debug_assertions)]
 #[test]
 fn a_lock_that_lets_its_holder_in_again_is_caught() {
     let locked = Locked::new(Recursive::default(), vec![1; 4]);
     let kept = locked.with(|outer| {
-        assert_eq!(panic_of(|| locked.with(Vec::clear)).as_deref(), Some(COMPLAINT));
+        assert_eq!(panic_of(|| locked.with(Vec::clear)).as_deref(), Some(ITSELF));
         assert_eq!(panic_of(|| locked.try_with(Vec::clear)).as_deref(), Some(COMPLAINT));
         // Still: what was refused is not what gives the value free.
-        assert_eq!(panic_of(|| locked.with(Vec::clear)).as_deref(), Some(COMPLAINT));
+        assert_eq!(panic_of(|| locked.try_with(Vec::clear)).as_deref(), Some(COMPLAINT));
         outer.clone()
     });
     assert_eq!(kept, [1; 4]);
@@ -135,7 +141,7 @@ fn a_zone_whose_lock_lets_its_holder_in_again_is_caught_while_a_fork_is_prepared
     let allocator = allocator(Recursive::default);
     let zone = &allocator.zones()[1];
     let prepared = allocator.prepare_fork().unwrap();
-    assert_eq!(panic_of(|| zone.alloc(0, Mobility::Movable)).as_deref(), Some(COMPLAINT));
+    assert_eq!(panic_of(|| zone.alloc(0, Mobility::Movable)).as_deref(), Some(ITSELF));
     prepared.parent();
     assert_eq!(zone.alloc(0, Mobility::Movable), None);
 }
@@ -189,4 +195,30 @@ fn of_several_locks_the_last_that_was_taken_is_given_back_first() {
     // SAFETY: as if this were the child; there is no handle.
     unsafe { allocator.prepare_fork().unwrap().child(&[]) };
     assert_eq!((PUT_BACK.take(), MASKED.get()), (vec![true, false], false));
+}
+
+/// What would wait for ever panics instead, as when a scheme's publish publishes, or a zone is used with its lock held.
+#[cfg(debug_assertions)]
+#[test]
+fn what_would_wait_for_its_own_thread_is_caught() {
+    static PUBLISHED: OnceLock<Published<Puppet<Snapshot>, FullFence, 1>> = OnceLock::new();
+    let within = || {
+        let published = PUBLISHED.get().unwrap();
+        let panics = [panic_of(|| published.publish(Lists::EMPTY)), panic_of(|| published.prepare_fork())];
+        assert_eq!(panics, [Some(ITSELF.to_owned()), Some(ITSELF.to_owned())]);
+        assert_eq!(published.try_publish(Lists::EMPTY), Err(PublishError::Busy), "it does not wait");
+    };
+    let puppet = Puppet::on_publish(move |_| {
+        within();
+        Ok(())
+    });
+    let published = PUBLISHED.get_or_init(|| Published::new(puppet));
+    assert_eq!(published.publish(Lists::EMPTY), Ok(Version::of(1)));
+    assert_eq!(published.publish(Lists::EMPTY), Ok(Version::of(2)));
+
+    let allocator = allocator(Spin::new);
+    let _prepared = allocator.prepare_fork().unwrap();
+    let alloc = |zone: &Zone<'static>| zone.alloc(0, Mobility::Movable);
+    assert_eq!(panic_of(|| alloc(&allocator.zones()[0])).as_deref(), Some(ITSELF));
+    assert_eq!(panic_of(|| allocator.published().publish(Lists::EMPTY)).as_deref(), Some(ITSELF));
 }
