@@ -51,7 +51,15 @@ impl<S: Scheme, B: Barrier> Reader<'_, S, B> {
 /// A moment at which a process may fork: nobody publishes, and nobody is at page caches.
 ///
 /// Behind the fork, the parent calls [`parent`](Self::parent), and the child [`child`](Self::child). Dropped, it does
-/// what `parent` does.
+/// what `parent` does. It stays on its thread, which has the locks:
+///
+/// ```compile_fail,E0277
+/// # use zonelist_core::publish::{Barrier, Published, Scheme};
+/// fn sent<S: Scheme, B: Barrier>(published: &Published<S, B, 1>) {
+///     let prepared = published.prepare_fork().unwrap();
+///     std::thread::scope(|scope| _ = scope.spawn(|| prepared.parent()));
+/// }
+/// ```
 #[derive(Debug)]
 #[must_use = "readers and publishers wait for as long as it lives"]
 pub struct PreparedFork<'p, S: Scheme, B: Barrier, const SEATS: usize> {
