@@ -79,7 +79,7 @@ fn a_page_that_is_held_is_not_moved() {
 #[test]
 fn a_page_that_is_removed_is_moved_before_or_not_at_all() {
     moved_under_its_user("movables: removed while it is moved", |movables, handle, memory| {
-        // Nobody ever holds it: a mover's look is no hold.
+        // It is never held: a mover's look is no hold.
         let mine = movables.remove(handle).unwrap();
         memory[mine.pfn() as usize].write();
         // The entry is another page's now, which is not for moving: it is out of the frames.
@@ -168,7 +168,7 @@ fn a_page_that_two_move_is_moved_by_one_at_a_time() {
         };
         let other = loom::thread::spawn(mover(2));
         mover(1)();
-        // Nobody held it.
+        // It was not held.
         let last = movables.remove(handle).unwrap();
         memory[last.pfn() as usize].write();
         other.join().unwrap();

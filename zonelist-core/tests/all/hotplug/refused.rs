@@ -123,7 +123,10 @@ fn blocks_that_contradict_the_machine_are_refused() {
         (with(PAGES, vec![nowhere]), "blocks[0].node: none"),
         (with(PAGES, vec![used(3, 0, normal)]), "blocks[0].zone: 0/Normal"),
         (with(PAGES, vec![used(12, 1, normal)]), "blocks[0].zone: 1/Normal"),
-        (with(PAGES, vec![used(0, 0, ZoneKind::Dma)]), "blocks[0].zone: 0/DMA, for frames 0 to 1024; expected a populated zone"),
+        (
+            with(PAGES, vec![used(0, 0, ZoneKind::Dma)]),
+            "blocks[0].zone: 0/DMA, for frames 0 to 1024; expected a populated zone",
+        ),
         (with(PAGES, vec![whole]), "blocks: 1024 pages of each for its page structures"),
     ] {
         assert!(error.to_string().starts_with(message), "{error}");

@@ -1,0 +1,48 @@
+//! Each public type that borrows an instance is in the table of `zonelist_core::identity`, or is named here.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use zonelist_verify::workspace;
+
+/// Values that are as good at any instance, and the instances themselves.
+const NOT_OF_ONE: &[(&str, &[&str])] = &[
+    ("what a caller describes", &["Lists", "OrderInput", "UntilCancelled", "ZoneInfo"]),
+    ("an instance", &["AllocatorFrames", "Movables", "PageAllocator", "Zone"]),
+];
+
+fn sources(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).expect("a folder of sources").map(|entry| entry.expect("a source").path());
+    let (folders, files): (Vec<_>, Vec<_>) = entries.partition(|path| path.is_dir());
+    let nested = folders.iter().filter(|folder| !folder.ends_with("conformance")).flat_map(|folder| sources(folder));
+    files.into_iter().filter(|file| file.extension().is_some_and(|end| end == "rs")).chain(nested).collect()
+}
+
+/// The names of a source's public types that have a lifetime.
+fn borrowing(text: &str) -> Vec<String> {
+    let items = ["pub struct ", "pub enum "].into_iter().flat_map(|item| text.match_indices(item));
+    let named = items.filter_map(|(at, item)| text[at + item.len()..].split_once("<'"));
+    let is_name = |name: &&str| !name.is_empty() && name.chars().all(char::is_alphanumeric);
+    named.map(|(name, _)| name).filter(is_name).map(str::to_owned).collect()
+}
+
+#[test]
+fn each_type_that_borrows_an_instance_is_in_the_table() {
+    let table = fs::read_to_string(workspace().join("zonelist-core/src/identity.md")).expect("the table");
+    let mut found = Vec::new();
+    for package in ["zonelist-core", "zonelist-epoch", "zonelist-seq", "zonelist-inplace"] {
+        for source in sources(&workspace().join(package).join("src")) {
+            found.extend(borrowing(&fs::read_to_string(source).expect("a source in UTF-8")));
+        }
+    }
+    assert!(found.len() > 25, "{found:?}");
+    let exempt = |name: &&String| NOT_OF_ONE.iter().any(|(_, names)| names.contains(&name.as_str()));
+    // Walks are in the table by their kind: each borrows the guard that it was begun under.
+    let missing: Vec<_> = found
+        .iter()
+        .filter(|name| !name.ends_with("Walk") && !exempt(name) && !table.contains(&format!("`{name}`")))
+        .collect();
+    assert!(missing.is_empty(), "not in the table of identities: {missing:?}");
+}
