@@ -1,10 +1,10 @@
 //! Loom models of the baseline, of the lock, of the page allocator and of hotplug.
 #![cfg(loom)]
 
-#[path = "models/asymmetric.rs"]
-mod asymmetric;
 #[path = "models/asks.rs"]
 mod asks;
+#[path = "models/asymmetric.rs"]
+mod asymmetric;
 #[path = "models/drains.rs"]
 mod drains;
 #[path = "models/hotplug.rs"]

@@ -101,6 +101,7 @@ fn exhaust<S: Scheme>(
     holds(taken > 2000 && local.alloc(node, &class).is_err_and(|error| length(error) > 0))?;
     holds(local.failure().zones() == 2 && local.failure().refused().count() == 2)?;
     holds(length(local.failure()) > 0 && !local.failure().was_torn())?;
+    holds(local.failure().zones_passed_over() == local.failure().passed_over().count())?;
     local.free_many(pages.iter().copied().flatten()).ok()?;
     holds(allocator.drain().ok()? > 0)?;
     local.drain();
@@ -155,6 +156,9 @@ fn movables<S: Scheme>(allocator: &Allocator<'_, S>, node: NodeId) -> Option<()>
     movables.unpin(handle).ok()?;
     movables.move_away(&frames, exchange).ok()?;
     holds(moves.get() == 1 && movables.hold(handle).ok()?.page() != page)?;
+    holds(movables.try_hold(handle).ok()?.page() == movables.hold(handle).ok()?.page())?;
+    let other = movables.insert(local.alloc(node, &class).ok()?).ok()?;
+    local.free(movables.try_remove(other).ok()?).ok()?;
     local.free(movables.remove(handle).ok()?).ok()?;
     holds(movables.hold(handle).is_err_and(|error| length(error) > 0))
 }
