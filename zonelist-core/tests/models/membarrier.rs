@@ -39,14 +39,17 @@ impl Words {
     }
 }
 
-/// What two threads see, in all interleavings: the model's own thread, which is the reader, and another.
-fn outcomes<R: Ord + Debug + Send + 'static, W: Ord + Debug + Send + 'static>(
+/// Explores two threads, the model's own, which is the reader, and another: what they see, in all interleavings, is
+/// what is allowed, no more and no less.
+fn sees<R: Ord + Debug + Send + Sync + 'static, W: Ord + Debug + Send + Sync + 'static>(
     name: &str,
+    allowed: impl IntoIterator<Item = (R, W)>,
     reader: impl Fn(&Words) -> R + Send + Sync + 'static,
     writer: impl Fn(&Words) -> W + Copy + Send + Sync + 'static,
-) -> BTreeSet<(R, W)> {
+) {
+    let allowed: Arc<BTreeSet<(R, W)>> = Arc::new(allowed.into_iter().collect());
     let seen = Arc::new(Mutex::new(BTreeSet::new()));
-    let all = Arc::clone(&seen);
+    let (expected, all) = (Arc::clone(&allowed), Arc::clone(&seen));
     explore(&format!("membarrier: {name}"), Bound::Exhaustive, move || {
         let words = Words::new();
         let other = loom::thread::spawn({
@@ -54,10 +57,11 @@ fn outcomes<R: Ord + Debug + Send + 'static, W: Ord + Debug + Send + 'static>(
             move || writer(&words)
         });
         let read = reader(&words);
-        let wrote = membarrier::join(other);
-        all.lock().unwrap().insert((read, wrote));
+        let both = (read, membarrier::join(other));
+        assert!(expected.contains(&both), "{both:?} is seen; expected one of {expected:?}");
+        all.lock().unwrap().insert(both);
     });
-    Arc::try_unwrap(seen).unwrap().into_inner().unwrap()
+    assert_eq!(*seen.lock().unwrap(), *allowed, "what is seen, and what is allowed");
 }
 
 /// The reader's half.
@@ -75,10 +79,14 @@ fn no_heavy() {
     fence(SeqCst);
 }
 
+/// What two may see that each see one of two values.
+const ALL: [(usize, usize); 4] = [(0, 0), (0, 1), (1, 0), (1, 1)];
+
 /// Each stores its word and loads the other's: store buffering.
-fn store_buffering(name: &str, light: fn(), heavy: fn()) -> BTreeSet<(usize, usize)> {
-    outcomes(
+fn store_buffering(name: &str, allowed: &[(usize, usize)], light: fn(), heavy: fn()) {
+    sees(
         &format!("store buffering{name}"),
+        allowed.iter().copied(),
         move |words| {
             words.set(0);
             light();
@@ -89,27 +97,27 @@ fn store_buffering(name: &str, light: fn(), heavy: fn()) -> BTreeSet<(usize, usi
             heavy();
             words.get(0)
         },
-    )
+    );
 }
 
 #[test]
 fn one_of_two_sees_the_others_store() {
-    assert_eq!(store_buffering("", light, heavy), BTreeSet::from([(0, 1), (1, 0), (1, 1)]));
+    store_buffering("", &[(0, 1), (1, 0), (1, 1)], light, heavy);
 }
 
 /// The model would see it.
 #[test]
 fn without_a_heavy_half_both_miss_the_others_store() {
-    let all = BTreeSet::from([(0, 0), (0, 1), (1, 0), (1, 1)]);
-    assert_eq!(store_buffering(", no heavy half", light, no_heavy), all);
-    assert_eq!(store_buffering(", a fence for the light half, no heavy half", || fence(SeqCst), || ()), all);
+    store_buffering(", no heavy half", &ALL, light, no_heavy);
+    store_buffering(", a fence for the light half, no heavy half", &ALL, || fence(SeqCst), || ());
 }
 
 /// Without the light half the compiler may load first, and then the fence may come between load and store.
 #[test]
 fn without_a_light_half_both_miss_the_others_store() {
-    let both = outcomes(
+    sees(
         "store buffering, the reader's steps exchanged",
+        ALL,
         |words| {
             let read = words.get(1);
             words.set(0);
@@ -121,14 +129,16 @@ fn without_a_light_half_both_miss_the_others_store() {
             words.get(0)
         },
     );
-    assert!(both.contains(&(0, 0)), "{both:?}");
 }
 
 /// All that one did before its half is seen by the other behind its: two stores each, loaded in the reverse order.
 #[test]
 fn the_pair_is_for_all_that_was_done_before() {
-    let seen = outcomes(
+    let pairs = || ALL.map(|(first, second)| [first, second]).into_iter();
+    let both = pairs().flat_map(|read| pairs().map(move |wrote| (read, wrote)));
+    sees(
         "two stores each",
+        both.filter(|&(read, wrote)| read == [1, 1] || wrote == [1, 1]),
         |words| {
             [0, 1].into_iter().for_each(|word| words.set(word));
             light();
@@ -140,16 +150,13 @@ fn the_pair_is_for_all_that_was_done_before() {
             [1, 0].map(|word| words.get(word))
         },
     );
-    assert!(seen.contains(&([1, 1], [0, 0])) && seen.contains(&([0, 0], [1, 1])));
-    for (read, wrote) in seen {
-        assert!(read == [1, 1] || wrote == [1, 1], "{read:?} and {wrote:?}");
-    }
 }
 
-/// A reader's two stores, and a writer that sees the second.
-fn message_to_the_writer(name: &str, heavy: fn()) -> BTreeSet<((), (usize, usize))> {
-    outcomes(
+/// A reader's two stores, and a writer that sees the second; and the other way about.
+fn messages(name: &str, allowed: &[(usize, usize)], heavy: fn()) {
+    sees(
         &format!("message to the writer{name}"),
+        allowed.iter().map(|&seen| ((), seen)),
         |words| {
             words.set(0);
             light();
@@ -160,13 +167,10 @@ fn message_to_the_writer(name: &str, heavy: fn()) -> BTreeSet<((), (usize, usize
             heavy();
             (second, words.get(0))
         },
-    )
-}
-
-/// A writer's two stores, and a reader that sees the second.
-fn message_to_the_reader(name: &str, heavy: fn()) -> BTreeSet<((usize, usize), ())> {
-    outcomes(
+    );
+    sees(
         &format!("message to the reader{name}"),
+        allowed.iter().map(|&seen| (seen, ())),
         |words| {
             let second = words.get(1);
             light();
@@ -177,20 +181,17 @@ fn message_to_the_reader(name: &str, heavy: fn()) -> BTreeSet<((usize, usize), (
             heavy();
             words.set(1);
         },
-    )
+    );
 }
 
 #[test]
 fn a_message_is_seen_whole() {
-    let orders = [(0, 0), (0, 1), (1, 1)];
-    assert_eq!(message_to_the_writer("", heavy), orders.map(|seen| ((), seen)).into());
-    assert_eq!(message_to_the_reader("", heavy), orders.map(|seen| (seen, ())).into());
+    messages("", &[(0, 0), (0, 1), (1, 1)], heavy);
 }
 
 #[test]
 fn without_a_heavy_half_a_message_is_torn() {
-    assert!(message_to_the_writer(", no heavy half", no_heavy).contains(&((), (1, 0))));
-    assert!(message_to_the_reader(", no heavy half", no_heavy).contains(&((1, 0), ())));
+    messages(", no heavy half", &ALL, no_heavy);
 }
 
 /// Rounds of the reader below, and the steps of each: it stores, loads the writer's word, and touches plain memory.
@@ -200,13 +201,22 @@ const STEPS: usize = 3 * ROUNDS;
 /// The fence runs before each of the reader's steps, and behind the last; and what is seen is what that allows.
 #[test]
 fn the_fence_comes_at_every_point() {
+    let mut allowed = BTreeSet::new();
+    for fenced_after in 0..=STEPS {
+        let (stored, loaded) = (fenced_after.div_ceil(3), (fenced_after + 1) / 3);
+        for unseen in 0..=loaded {
+            let read: [usize; ROUNDS] = core::array::from_fn(|load| usize::from(load >= unseen));
+            allowed.extend((stored..=ROUNDS).map(|wrote| (read, wrote)));
+        }
+    }
     let points = Arc::new(Mutex::new(BTreeSet::new()));
     let into = Arc::clone(&points);
-    let seen = outcomes(
+    sees(
         "a fence at every point",
+        allowed,
         move |words| {
             let plain = Track::new();
-            let read: [usize; ROUNDS] = core::array::from_fn(|round| {
+            let read = core::array::from_fn(|round| {
                 words.0[0].store(round + 1, Relaxed);
                 light();
                 let read = words.get(1);
@@ -226,15 +236,6 @@ fn the_fence_comes_at_every_point() {
         },
     );
     assert_eq!(*points.lock().unwrap(), (0..=STEPS).collect());
-    let mut allowed = BTreeSet::new();
-    for fenced_after in 0..=STEPS {
-        let (stored, loaded) = (fenced_after.div_ceil(3), (fenced_after + 1) / 3);
-        for unseen in 0..=loaded {
-            let read = core::array::from_fn(|load| usize::from(load >= unseen));
-            allowed.extend((stored..=ROUNDS).map(|wrote| (read, wrote)));
-        }
-    }
-    assert_eq!(seen, allowed);
 }
 
 const TOUCHED: &str = "touched plain memory";
@@ -263,8 +264,7 @@ fn two_heavy_halves_meet() {
             words.get(other)
         }
     };
-    let seen = outcomes("two heavy halves", step(0, 1), step(1, 0));
-    assert_eq!(seen, BTreeSet::from([(0, 1), (1, 0), (1, 1)]));
+    sees("two heavy halves", [(0, 1), (1, 0), (1, 1)], step(0, 1), step(1, 0));
 }
 
 /// A thread that has ended, one that waits for the end of another, and one that has not begun have nothing to do.

@@ -71,6 +71,8 @@ pub(super) const IDLE: &[(&str, &str)] = &[
     ("in_place::the_races_of_2022", FINDS),
     ("in_place::two_readers", FINDS),
     ("in_place::two_walks", FINDS),
+    ("membarrier::two_heavy_halves_meet", MEETS),
+    ("membarrier::without_a_light_half_both_miss_the_others_store", FINDS_MISSES),
     ("presence::a_reader_that_comes_and_goes", ONE_ZONE),
     ("presence::an_early_exit", ONE_STORE),
     ("presence::two_walks", ONE_ZONE),
@@ -83,6 +85,8 @@ pub(super) const IDLE: &[(&str, &str)] = &[
 ];
 
 const FINDS: &str = "the scheme promises little enough that no weaker ordering breaks it: what may happen is found";
+const MEETS: &str = "it is for heavy halves that wait for one another; each of the two has a fence of its own besides";
+const FINDS_MISSES: &str = "it finds what may happen without a light half, which is no less without a heavy half";
 const ONE_ZONE: &str =
     "its walks are left after one zone, which is one word; they are for schemes that free or rewrite a version";
 const ONE_STORE: &str = "a zone leaves by one store of one word, and an order that does not change needs no ordering";

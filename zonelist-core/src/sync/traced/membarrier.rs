@@ -126,7 +126,7 @@ pub fn is_modelled() -> bool {
 /// Before each access of a thread: the fence that a heavy half wants of it.
 pub(super) fn before_access(actor: usize, place: Place) {
     let Some(word) = word(actor) else { return };
-    // Whoever runs here is the first that may have marked it.
+    // Other threads run before this returns, and may mark this one.
     word.load(Relaxed);
     let begins = with(actor, |thread| core::mem::replace(&mut thread.progress, Progress::Running)) == Progress::Unborn;
     if begins {

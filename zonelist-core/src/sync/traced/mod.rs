@@ -184,7 +184,7 @@ impl Log {
     }
 }
 
-/// Before whoever is running touches memory that loom takes for plain.
+/// Before the running thread touches memory that loom takes for plain.
 #[track_caller]
 pub(super) fn before_plain() {
     let actor = Log::actor();
