@@ -33,6 +33,9 @@ mod unreliable;
 #[cfg(all(feature = "model", not(loom)))]
 pub use model::run_models;
 
+/// Room for every list that [`model!`](crate::model) publishes.
+pub const ROOM: crate::Capacity = crate::Capacity::new(1, 4).unwrap();
+
 pub use history::{AsLists, History, HistoryError, Published, Span, Walked};
 pub use sample::Sample;
 #[cfg(all(feature = "std", not(loom)))]

@@ -4,27 +4,90 @@
 /// [`conformance::models::suite`](crate::conformance).
 ///
 /// ```text
-/// zonelist_core::model!(my_scheme: MyScheme<Box<[Slot]>> = MyScheme::new(Slots::boxed(ROOM)));
+/// zonelist_core::model!(my_scheme: MyScheme = MyScheme::new(ROOM));
 /// ```
 ///
-/// It goes into a file of `tests/`, by itself; the feature `model` of this crate among the
-/// dev-dependencies brings it. A plain `cargo test` then builds that file once more under
-/// `--cfg loom`, in a folder of its own beside what it has built, and runs what it finds: every
-/// interleaving of readers and publishers that threads and the memory model allow, each walk judged
-/// by the scheme's own [`FACTS`](crate::publish::Scheme::FACTS). What fails leaves a timeline.
+/// # First steps
 ///
-/// The scheme has to take its atomics from [`sync`](crate::sync::atomic), and is made anew for each
-/// interleaving. `ROOM` (a node and four zones) is in scope for its table, and so is all of
-/// [`zonelist_core`](crate). With `retires` in front of the name it is also held to grace periods.
+/// 1. `Cargo.toml`: `zonelist-core` under `[dependencies]`, and again under `[dev-dependencies]` with
+///    `features = ["model"]`. A library package; its name is up to you.
+/// 2. `src/lib.rs`: the scheme. The example of [`Scheme`](crate::publish::Scheme) is one, word for word.
+/// 3. `tests/models.rs`: the line above, by itself. `ROOM`, [a node and four zones](crate::conformance::ROOM), is in
+///    scope for the scheme's table, and so is what the file imports.
+/// 4. `cargo test --test models`. It builds that file once more under `--cfg loom`, in the folder `models` beside what
+///    it has built, and runs what it finds there: every interleaving of readers and publishers that threads and the
+///    memory model allow, each walk judged by the scheme's own [`FACTS`](crate::publish::Scheme::FACTS).
+///
+/// The scheme is made anew for each interleaving. First it is probed, which takes no time; then comes the *short set*, a
+/// thousand interleavings of each shape, which says within a minute what is wrong with most schemes; then the long set,
+/// which takes minutes. `ZONELIST_MODELS=short cargo test` ends behind the short set, and
+/// `ZONELIST_MODELS=exhaustive` has no bound. With `retires` in front of the name the scheme is also held to grace
+/// periods.
+///
+/// # What a scheme takes from `zonelist_core::sync`
+///
+/// loom sees what it stands in for, and nothing else. So that the same source is explored and runs:
+///
+/// | in place of | take |
+/// |---|---|
+/// | `core::sync::atomic::*` | [`sync::atomic`](crate::sync::atomic) |
+/// | `std::sync::{Mutex, RwLock}` and their guards | [`sync::{Mutex, RwLock}`](crate::sync), with the same calls; without std [`Locked`](crate::Locked) |
+/// | `core::cell::UnsafeCell` | [`sync::UnsafeCell`](crate::sync::UnsafeCell) |
+/// | a `Box` whose pointer readers share | [`sync::VersionBox`](crate::sync::VersionBox), and a [`VersionRef`](crate::sync::VersionRef) for each walk |
+/// | a loop that spins | [`sync::Backoff`](crate::sync::Backoff) in it |
+///
+/// Without loom these are the items of `core` and `std` themselves, or cost nothing. Under loom no constructor is
+/// `const`: an array is made by [`core::array::from_fn`]. What else the files that define the scheme name of these is
+/// reported before anything is explored; a comment with the words `not explored` on that line, or on the one above,
+/// says that it is meant.
+///
+/// # What it says
+///
+/// | it says | which means |
+/// |---|---|
+/// | `std::sync::RwLock: not explored; use zonelist_core::sync::RwLock` | loom does not see it: the table above |
+/// | `no walk of S makes a step that loom sees` | the same, in a crate that the scheme uses |
+/// | `for 10 s no thread has made a step` | a thread has a lock that loom does not see, and another waits for it |
+/// | `a walk behind a publish of [..], and beside none, shows [..]` | it is wrong without any other thread |
+/// | `a walk of [..] breaks Snapshot: missed` | a walk that the guarantee rules out, and what is wrong with it |
+/// | `An ordering is too weak: store as Relaxed at ..: with Release it holds` | all else is well, as far as explored |
+/// | `It fails whatever the orderings are` | so does it with all of them `SeqCst` |
+/// | `freed while a walk held it` | a [`VersionBox`](crate::sync::VersionBox) was dropped too early |
+/// | `a reader waits, and is said to be wait-free` | the facts promise more than it does |
+/// | `all walks showed the same` | no publish met a walk, though a thousand interleavings were explored |
+///
+/// What fails leaves a *timeline*: a column for each thread, a line for each step, with the fewest changes from one
+/// thread to another. Atomics are called by the field or variable that they are made for, else by the type in whose
+/// `impl` that stands. A word that is a zoneref is shown as its zone, and a pointer as `@1`, `@2`, and so on.
+///
+/// # What it does not see
+///
+/// - A thread that stores to an atomic behind a load of its own of the *same* atomic: loom never shows another thread
+///   the value before. A writer should store numbers it was given ([`Writer::version`](crate::publish::Writer::version)),
+///   not load its own. Read-modify-writes are explored.
+/// - `membarrier(2)`, and every barrier that the system runs in other threads. The models run with
+///   [`FullFence`](crate::publish::FullFence) around the scheme: that the kernel's pair is as good is its own contract,
+///   [`Barrier`](crate::publish::Barrier).
+/// - A load that moves behind a later store of the same thread to another atomic (load buffering), and values out of
+///   thin air. `SeqCst` on a load or store counts as acquire and release; only fences are sequentially consistent.
+/// - Reuse of memory: an address is used once in an interleaving, so that no pointer is taken for an older one (ABA).
+/// - More than a few threads, publishes and zones: what needs more of them to go wrong. The shapes, and how far each was
+///   explored, are printed.
+///
 #[cfg(not(loom))]
 #[macro_export]
 macro_rules! model {
-    (retires $name:ident: $($rest:tt)*) => {
-        $crate::model!($name: $($rest)*);
+    (retires $name:ident: $scheme:ty = $make:expr) => {
+        $crate::model!($name: $scheme = $make);
     };
-    ($name:ident: $($rest:tt)*) => {
+    ($name:ident: $scheme:ty = $make:expr) => {
         #[test]
         fn $name() {
+            #[allow(unused_imports, reason = "a scheme's maker may need it")]
+            use $crate::conformance::ROOM;
+
+            // What does not compile is seen before anything is built under loom.
+            let _: fn() -> $scheme = || $make;
             $crate::conformance::run_models(env!("CARGO_MANIFEST_DIR"), env!("CARGO_CRATE_NAME"), stringify!($name));
         }
     };
@@ -43,7 +106,7 @@ macro_rules! model {
     (@ $name:ident: $scheme:ty = $make:expr; $($more:ident)?) => {
         mod $name {
             #[allow(unused_imports, reason = "a scheme's maker may need them")]
-            use {super::*, $crate::{*, conformance::models::ROOM}};
+            use {super::*, $crate::conformance::ROOM};
 
             fn make() -> $scheme {
                 $make
@@ -69,6 +132,7 @@ macro_rules! model {
         $(
             #[test]
             fn $shape() {
+                $crate::conformance::models::probe(stringify!($name), env!("CARGO_MANIFEST_DIR"), make);
                 $crate::conformance::models::suite::$shape(stringify!($name), make);
             }
         )*
@@ -106,6 +170,8 @@ pub fn run_models(package: &str, test: &str, models: &str) {
     let more = env::var("ZONELIST_MODELS_RUSTFLAGS").unwrap_or_default();
     let flags = std::format!("--cfg loom {more}");
     run.current_dir(package).env("RUSTFLAGS", flags.trim_end()).env("CARGO_TARGET_DIR", target);
+    // The timeline is what shows where it fails.
+    run.env("RUST_BACKTRACE", "0");
     // Fast is what runs for long, which is loom; of all else, the compilation is what takes time. Not
     // optimised at all, it would take more stack than a thread of a model has. As in this workspace's Cargo.toml.
     for setting in ["inherits='release'", "opt-level=1", "debug-assertions=true", "lto='off'", "codegen-units=16"] {
@@ -115,6 +181,20 @@ pub fn run_models(package: &str, test: &str, models: &str) {
         run.args(["--config", &std::format!("profile.loom.package.{package}.opt-level={level}")]);
     }
     run.args(["test", "--profile", "loom", "--test", test, "--", "--nocapture"]).arg(std::format!("{models}::"));
-    let status = run.status().expect("cargo runs");
-    assert!(status.success(), "a model of {models} fails, or does not build: see above");
+    let explore = |run: &mut Command| {
+        let status = run.status().expect("cargo runs");
+        assert!(status.success(), "a model of {models} fails, or does not build: see above");
+    };
+    if env::var_os("ZONELIST_MODELS").is_none() {
+        // What is wrong mostly shows early.
+        let begun = std::time::Instant::now();
+        explore(run.env("ZONELIST_MODELS", "short").env("ZONELIST_FIRST", ""));
+        let after = begun.elapsed().as_secs();
+        std::eprintln!(
+            "\n{models} passes the short set after {after} s, its build included; the long set follows. \
+             `ZONELIST_MODELS=short cargo test` ends here.\n"
+        );
+        run.env_remove("ZONELIST_MODELS").env_remove("ZONELIST_FIRST");
+    }
+    explore(&mut run);
 }

@@ -14,13 +14,17 @@ use std::{
     vec::Vec,
 };
 
+mod diagnose;
 mod drains;
 mod explore;
 mod grace;
 mod hunt;
 mod interrupts;
+mod names;
+mod probe;
 mod races;
 mod run;
+mod sources;
 pub mod suite;
 mod timeline;
 
@@ -28,12 +32,13 @@ pub use drains::{Asks, Beside, explore_drains};
 pub use explore::{Bound, Explored, explore};
 pub use grace::explore_retirement;
 pub use hunt::{Hunt, hunt, hunt_interrupts};
+pub use probe::probe;
 pub use races::{Races, Refused, explore_races, explore_refusals};
 pub use run::Found;
 pub use timeline::Timeline;
 
 use crate::{
-    Capacity, NodeId, Request, Row, ZoneId, ZoneKind, Zonelists, Zoneref,
+    NodeId, Request, Row, ZoneId, ZoneKind, Zonelists, Zoneref,
     publish::{Barrier, Published, Scheme, Version},
     sync::traced::membarrier,
 };
@@ -45,10 +50,9 @@ pub type Zone = (ZoneKind, u16);
 pub const NODE: u16 = 0;
 
 /// Zones of the longest list that a model's table needs room for.
-pub const ZONES: usize = 4;
+pub const ZONES: usize = super::ROOM.zones();
 
-/// Room for every list of every model.
-pub const ROOM: Capacity = Capacity::new(1, ZONES).unwrap();
+pub use super::ROOM;
 
 /// The zone that is first in most lists, and that few requests admit.
 pub const MOVABLE: Zone = (ZoneKind::Movable, NODE);

@@ -1,20 +1,48 @@
 //! The one place that says `core`, `std`, `loom` or `shuttle`.
 //!
-//! Schemes take their atomics from here, so that under `--cfg loom` the model checker explores the
-//! very code that otherwise runs. Public, because a scheme in another crate is modelled through it.
+//! Schemes take their atomics, locks, cells and versions from here, so that under `--cfg loom` the model checker
+//! explores the very code that otherwise runs. Public, because a scheme in another crate is modelled through it:
+//! [`model!`](crate::model) says which to take in place of which.
 
 /// Atomics and fences: `core`'s, or under the models loom's.
+///
+/// Under loom none of them has a `const` constructor, nor `get_mut` and `into_inner`: an array is made by
+/// [`core::array::from_fn`], and a `Drop` reads by a relaxed load.
 pub mod atomic {
     #[cfg(shuttle)]
     pub use core::sync::atomic::compiler_fence;
     #[cfg(not(any(loom, shuttle)))]
-    pub use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicUsize, Ordering, compiler_fence, fence};
+    pub use core::sync::atomic::{
+        AtomicBool, AtomicPtr, AtomicU8, AtomicU16, AtomicU32, AtomicUsize, Ordering, compiler_fence, fence,
+    };
     #[cfg(shuttle)]
-    pub use shuttle::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicUsize, Ordering, fence};
+    pub use shuttle::sync::atomic::{
+        AtomicBool, AtomicPtr, AtomicU8, AtomicU16, AtomicU32, AtomicUsize, Ordering, fence,
+    };
 
     #[cfg(loom)]
-    pub use super::traced::{AtomicBool, AtomicPtr, AtomicU32, AtomicUsize, Ordering, compiler_fence, fence};
+    pub use super::traced::{AtomicBool, AtomicPtr, AtomicU8, AtomicU16, AtomicU32, AtomicUsize, Ordering, compiler_fence, fence};
+
+    #[cfg(all(target_has_atomic = "64", not(any(loom, shuttle))))]
+    pub use core::sync::atomic::AtomicU64;
+    #[cfg(all(target_has_atomic = "64", shuttle))]
+    pub use shuttle::sync::atomic::AtomicU64;
+
+    #[cfg(loom)]
+    pub use super::traced::AtomicU64;
 }
+
+/// What both give.
+#[cfg(feature = "std")]
+pub use std::sync::{LockResult, PoisonError, TryLockError, TryLockResult};
+/// Locks: `std`'s, or under the models loom's. Without `std` there is [`Locked`](crate::Locked).
+#[cfg(all(feature = "std", not(any(loom, shuttle))))]
+pub use std::sync::{Mutex, MutexGuard, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+#[cfg(all(feature = "std", shuttle, not(loom)))]
+pub use shuttle::sync::{Mutex, MutexGuard, RwLock, RwLockReadGuard, RwLockWriteGuard};
+#[cfg(loom)]
+pub use traced::{Mutex, MutexGuard, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 /// Atomics that no model explores: what is set once for a process, or only in debug builds.
 pub(crate) mod unmodelled {
@@ -23,15 +51,21 @@ pub(crate) mod unmodelled {
     pub(crate) use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
 }
 
+mod cell;
 #[cfg(all(feature = "std", shuttle))]
 pub mod control;
 #[cfg(feature = "alloc")]
 mod cut;
 #[cfg(loom)]
 pub mod traced;
+#[cfg(feature = "alloc")]
+mod version_box;
 
+pub use cell::UnsafeCell;
 #[cfg(feature = "alloc")]
 pub use cut::CutSlice;
+#[cfg(feature = "alloc")]
+pub use version_box::{VersionBox, VersionRef};
 
 /// A number that no other living thread has, and never 0. `None` without `std`, where threads have no names.
 #[cfg(feature = "alloc")]

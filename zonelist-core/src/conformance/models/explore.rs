@@ -2,17 +2,17 @@
 
 use std::{
     boxed::Box,
-    env, panic, println,
+    env, format, panic, println,
     string::{String, ToString},
     sync::{
-        Arc, Once,
+        Arc, Mutex, Once,
         atomic::{AtomicU64, Ordering::Relaxed},
     },
     thread,
 };
 
 use super::Timeline;
-use crate::sync::traced::{Log, sites_are_asked_for};
+use crate::sync::traced::{Log, Place, Watch, is_quiet, is_stronger, quiet, shown, sites_are_asked_for, source};
 
 /// How far a model is explored.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -119,9 +119,29 @@ pub(super) fn explore_within<T, M: Fn() + Sync + Send + 'static, F: FnOnce(&T) -
     if sites_are_asked_for() {
         println!("\nexplored\t{}\t{}", thread::current().name().unwrap_or("main"), explored.interleavings);
     }
+    if is_quiet() {
+        return (explored, gathered);
+    }
     println!("model {name}: {explored}{}{told}", if told.is_empty() { "" } else { "; " });
     assert!(explored.interleavings > 1, "model {name} explored nothing");
     (explored, gathered)
+}
+
+/// Runs a model of that many preemptions and interleavings at most, which counts for nothing.
+pub(super) fn quietly(name: &str, preemptions: Option<usize>, limit: u64, model: impl Fn() + Sync + Send + 'static) {
+    quiet(|| run(name, preemptions, Some(limit), Arc::new(model)));
+}
+
+/// What is said of a model that waits for ever.
+fn stands(name: &str, last: &[Option<Place>]) {
+    let last: String = last.iter().flatten().map(|place| format!("\n  at {}", shown(place))).collect();
+    println!(
+        "\nmodel {name}: for 10 s no thread has made a step: one waits for a lock that loom does not see, or spins \
+         without `zonelist_core::sync::Backoff`; expected locks of zonelist_core::sync. The last step of each \
+         thread:{last}{}\n",
+        super::probe::unseen_in_package()
+    );
+    std::process::exit(101);
 }
 
 /// From now on a panic amid a model leaves a timeline of what led to it, and no backtrace.
@@ -130,22 +150,42 @@ fn leave_timelines() {
     ONCE.call_once(|| {
         let before = panic::take_hook();
         panic::set_hook(Box::new(move |panic| {
-            let (model, number) = Log::read(|log| log.model.clone());
-            if number > 0 {
-                let text = panic.payload().downcast_ref::<&str>().copied();
-                let text = text.or_else(|| panic.payload().downcast_ref::<String>().map(String::as_str));
-                let what = text.unwrap_or("a panic");
-                let timeline = Timeline::so_far(what, None);
-                let told =
-                    timeline.write("panic").map_or_else(|error| error.to_string(), |at| at.display().to_string());
-                println!("\nmodel {model} fails after {number} interleavings: {told}");
-                // Not by the hook before: a backtrace takes more stack than a thread of a model has.
-                let at = panic.location().map(ToString::to_string).unwrap_or_default();
-                return std::eprintln!("\nmodel {model} panics at {at}:\n{what}");
+            if is_stronger() {
+                return;
             }
-            before(panic);
+            static ONE: Mutex<()> = Mutex::new(());
+            let one = super::locked(&ONE);
+            if !left_a_timeline(panic) {
+                before(panic);
+            }
+            if env::var_os("ZONELIST_FIRST").is_some() {
+                std::eprintln!("\nThe first failure ends it; ZONELIST_MODELS=short goes on to all others.");
+                std::process::exit(101);
+            }
+            drop(one);
         }));
     });
+}
+
+/// Whether a panic was amid a model, and has left its timeline.
+fn left_a_timeline(panic: &panic::PanicHookInfo<'_>) -> bool {
+    let (model, number) = Log::read(|log| log.model.clone());
+    if number == 0 {
+        return false;
+    }
+    let text = panic.payload().downcast_ref::<&str>().copied();
+    let text = text.or_else(|| panic.payload().downcast_ref::<String>().map(String::as_str));
+    let at = panic.location().map_or_else(String::new, |at| {
+        let path = source(at.file()).map_or_else(|| at.file().into(), |(path, _)| path);
+        format!(" (a panic at {}:{})", path.display(), at.line())
+    });
+    let what = Log::explanation().unwrap_or_else(|| text.unwrap_or("a panic").trim_end().to_string() + &at);
+    let timeline = Timeline::so_far(&what, None);
+    let told = timeline.write("panic").map_or_else(|error| error.to_string(), |at| at.display().to_string());
+    println!("\nmodel {model} fails after {number} interleavings: {told}");
+    // Not by the hook before: a backtrace takes more stack than a thread of a model has.
+    std::eprintln!("\nmodel {model}: {what}\n\n{timeline}");
+    true
 }
 
 /// Runs a model until there is nothing more, or the limit is reached; how many interleavings there were.
@@ -165,6 +205,10 @@ fn run(
     }
     let name = name.to_string();
     leave_timelines();
+    let _watch = Watch::begin({
+        let name = name.clone();
+        move |last| stands(&name, last)
+    });
     builder.check(move || {
         let number = count.fetch_add(1, Relaxed) + 1;
         Log::clear(&name, number);

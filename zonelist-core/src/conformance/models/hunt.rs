@@ -32,7 +32,7 @@ struct Bag {
 impl Bag {
     fn put(&mut self, what: &str) {
         self.found += 1;
-        Timeline::keep_shortest(&mut self.shortest, what, None);
+        let _ = Timeline::keep_shortest(&mut self.shortest, what, None);
     }
 }
 

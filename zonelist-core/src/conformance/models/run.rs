@@ -2,18 +2,21 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    env, format, println,
+    env, format,
+    panic::{AssertUnwindSafe, catch_unwind},
+    println,
     string::{String, ToString},
     sync::{Arc, Mutex, MutexGuard},
     vec::Vec,
 };
 
 use super::{
-    Bound, Explored, Plan, Reader, Scenario, Timeline, ZONES, Zone, explore::explore_within, locked, node, publish,
+    Bound, Explored, Plan, Reader, Scenario, Timeline, ZONES, Zone, diagnose, explore::explore_within, locked, node,
+    publish,
 };
 use crate::{
     Zonelists, Zoneref,
-    conformance::{History, Published as Record, Span, Tally, Walked},
+    conformance::{History, Published as Record, Span, Tally, Verdict, Walked},
     publish::{Barrier, Facts, Progress, Published, Scheme, Walk},
     sync::traced::{Log, membarrier},
 };
@@ -38,10 +41,32 @@ where
 {
     let (make, scenario) = (Arc::new(make), Arc::new(scenario));
     let bound = scenario.bound.asked(scenario.short);
+    let (explored, gathered) = gathered(&scenario, &make, bound);
+    if gathered.broken.is_some() {
+        let holds = || {
+            let again = catch_unwind(AssertUnwindSafe(|| self::gathered(&scenario, &make, bound).1.broken.is_none()));
+            again.unwrap_or(false)
+        };
+        gathered.fails(&scenario, holds);
+    }
+    gathered.tell(&scenario, explored);
+    Found { explored, tally: gathered.tally }
+}
+
+/// Explores a scenario.
+fn gathered<S, B, const SEATS: usize>(
+    scenario: &Arc<Scenario>,
+    make: &Arc<impl Fn() -> Published<S, B, SEATS> + Sync + Send + 'static>,
+    bound: Bound,
+) -> (Explored, Gathered)
+where
+    S: Scheme + Send + 'static,
+    B: Barrier,
+{
     let (explored, gathered) = explore_within(&scenario.name, bound, || {
         let gathered = Arc::new(Mutex::new(Gathered::default()));
         let model = {
-            let (scenario, make, gathered) = (Arc::clone(&scenario), Arc::clone(&make), Arc::clone(&gathered));
+            let (scenario, make, gathered) = (Arc::clone(scenario), Arc::clone(make), Arc::clone(&gathered));
             move || {
                 let scenario = Arc::clone(&scenario);
                 let run = Arc::new(Run { scenario, published: make(), records: Mutex::default() });
@@ -49,14 +74,13 @@ where
                 locked(&gathered).add(&run.records(), run.scenario.publishers.len(), &S::FACTS);
             }
         };
-        let shape = shape(&scenario);
+        let shape = shape(scenario);
         (gathered, Arc::new(model), move |gathered: &Arc<Mutex<Gathered>>| {
             format!("{shape}; {}", locked(gathered).tally)
         })
     });
-    let gathered = locked(&gathered);
-    gathered.tell(&scenario, explored);
-    Found { explored, tally: gathered.tally }
+    let gathered = core::mem::take(&mut *locked(&gathered));
+    (explored, gathered)
 }
 
 /// How large a scenario is.
@@ -179,7 +203,7 @@ impl<S: Scheme + Send + 'static, B: Barrier, const SEATS: usize> Run<S, B, SEATS
 }
 
 /// Zones in brackets.
-struct Named<'z, Z>(&'z [Z]);
+pub(super) struct Named<'z, Z>(pub(super) &'z [Z]);
 
 impl core::fmt::Display for Named<'_, Zone> {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
@@ -205,6 +229,8 @@ struct Gathered {
     shortest: BTreeMap<&'static str, Option<Timeline>>,
     /// Why it fails, if it does.
     broken: Option<String>,
+    /// What is wrong with the walk of its shortest timeline, if it is a walk.
+    verdict: Option<Verdict>,
 }
 
 impl Gathered {
@@ -218,11 +244,12 @@ impl Gathered {
             self.shown.insert(seen.iter().map(|entry| entry.word()).collect());
             let words = verdict.words().join(", ");
             for kind in verdict.words() {
-                self.keep(kind, &format!("A walk is torn: {words}."), Some(*steps));
+                let _ = self.keep(kind, &format!("A walk is torn: {words}."), Some(*steps));
             }
             if !verdict.is_within(facts.guarantee, *told) {
                 let what = if verdict.torn { &words } else { "told to retry, and need not" };
-                self.fail(format!("a walk of {} breaks {}: {what}", Named(seen), facts.guarantee), Some(*steps));
+                let why = format!("a walk of {} breaks {}: {what}", Named(seen), facts.guarantee);
+                self.fail(why, Some(*steps), Some(verdict));
             }
         }
         for (who, progress, waits) in
@@ -231,24 +258,25 @@ impl Gathered {
             // Two publishers wait for the writer lock, which is not the scheme's.
             let lock = who == "publisher" && publishers > 1;
             if progress != Progress::Blocking && waits > 0 && !lock {
-                self.fail(format!("a {who} waits, and is said to be {progress}"), None);
+                self.fail(format!("a {who} waits, and is said to be {progress}"), None, None);
             }
         }
     }
 
-    fn keep(&mut self, kind: &'static str, verdict: &str, steps: Option<usize>) {
-        Timeline::keep_shortest(self.shortest.entry(kind).or_default(), verdict, steps);
+    fn keep(&mut self, kind: &'static str, verdict: &str, steps: Option<usize>) -> bool {
+        Timeline::keep_shortest(self.shortest.entry(kind).or_default(), verdict, steps)
     }
 
     /// Goes on, in search of a shorter timeline, unless all that matters is that it fails.
-    fn fail(&mut self, why: String, steps: Option<usize>) {
+    fn fail(&mut self, why: String, steps: Option<usize>, verdict: Option<Verdict>) {
         assert!(env::var_os("ZONELIST_MUTANT").is_none(), "{why}");
-        self.keep("broken", &why, steps);
-        self.broken.get_or_insert(why);
+        if self.keep("broken", &why, steps) {
+            (self.broken, self.verdict) = (Some(why), verdict);
+        }
     }
 
-    fn tell(&self, scenario: &Scenario, explored: Explored) {
-        let name = &scenario.name;
+    /// Writes the shortest timeline of each kind.
+    fn write(&self, name: &str) {
         let shortest = self.shortest.iter().filter_map(|(kind, timeline)| Some((kind, timeline.as_ref()?)));
         for (kind, timeline) in shortest {
             match timeline.write(kind) {
@@ -256,10 +284,20 @@ impl Gathered {
                 Err(error) => println!("no timeline of {name}, {kind}: {error}"),
             }
         }
-        if let Some(why) = &self.broken {
-            let timeline = self.shortest.get("broken").and_then(Option::as_ref).map(ToString::to_string);
-            panic!("model {name}: {why}\n{}", timeline.unwrap_or_default());
-        }
+    }
+
+    /// Says why it fails, and how.
+    fn fails(&self, Scenario { name, .. }: &Scenario, holds: impl Fn() -> bool) -> ! {
+        self.write(name);
+        let timeline = self.shortest.get("broken").and_then(Option::as_ref);
+        let why = diagnose::why(holds, self.verdict, timeline);
+        let (broken, timeline) = (self.broken.as_deref().unwrap_or_default(), timeline.map(ToString::to_string));
+        panic!("model {name}: {broken}\n{why}\n\n{}", timeline.unwrap_or_default());
+    }
+
+    fn tell(&self, scenario: &Scenario, explored: Explored) {
+        let name = &scenario.name;
+        self.write(name);
         // Within one preemption, which is what the short set may come to, a walk need not meet a publish.
         let few = !explored.complete || explored.preemptions == Some(1) && Bound::is_short_asked();
         assert!(scenario.uniform || few || self.shown.len() > 1, "model {name}: all walks showed the same");

@@ -5,11 +5,11 @@ use std::{
     env, format, fs,
     path::{Path, PathBuf},
     string::{String, ToString},
-    sync::OnceLock,
     vec,
     vec::Vec,
 };
 
+use super::names::words_for;
 use crate::{
     Zoneref,
     sync::traced::{Event, Log, Place, Step, Value},
@@ -41,11 +41,38 @@ impl Timeline {
     }
 
     /// Keeps what has happened in this execution, if it is easier to read than what is kept.
-    pub(super) fn keep_shortest(kept: &mut Option<Self>, verdict: &str, until: Option<usize>) {
+    /// Says whether it does.
+    pub(super) fn keep_shortest(kept: &mut Option<Self>, verdict: &str, until: Option<usize>) -> bool {
         let cost = Log::read(|log| cost(&log.events[..until.unwrap_or(log.events.len())]));
-        if kept.as_ref().is_none_or(|kept| cost < self::cost(&kept.events)) {
+        let is_shorter = kept.as_ref().is_none_or(|kept| cost < self::cost(&kept.events));
+        if is_shorter {
             *kept = Some(Self::so_far(verdict, until));
         }
+        is_shorter
+    }
+
+    /// Where a publish that a walk met stored the end of its list, if that came before its zones.
+    pub(super) fn end_stored_first(&self) -> Option<Place> {
+        let is_zone = |word: Value| u32::try_from(word).ok().and_then(Zoneref::from_word).is_some();
+        let slots: Vec<Place> = self
+            .events
+            .iter()
+            .filter_map(|event| match event.step {
+                Step::Load { object, value, .. } | Step::Store { object, value } if is_zone(value) => {
+                    self.born.get(object).copied()
+                }
+                _ => None,
+            })
+            .collect();
+        let begins = |step: &Step| matches!(step, Step::Said(what) if what.starts_with("publishes"));
+        let publisher = self.events.iter().rev().find(|event| begins(&event.step))?.actor;
+        let publish =
+            self.events.iter().skip_while(|event| !begins(&event.step)).filter(|event| event.actor == publisher);
+        let mut stores = publish.filter_map(|event| match event.step {
+            Step::Store { object, value } if slots.contains(self.born.get(object)?) => Some((value, event.place)),
+            _ => None,
+        });
+        stores.next().filter(|(value, _)| *value == 0).map(|(_, place)| place)
     }
 
     /// Writes it into the folder of timelines, and says where it is.
@@ -138,7 +165,7 @@ impl Names {
     /// An object is called as the source calls it: by the field that it is made for, or by the type whose
     /// `new` makes it, with a number if there are several.
     fn of(born: &[Place]) -> Self {
-        let words: Vec<String> = born.iter().map(word_for).collect();
+        let words = words_for(born);
         let mut all: BTreeMap<&str, usize> = BTreeMap::new();
         words.iter().for_each(|word| *all.entry(word).or_default() += 1);
         let mut numbers: BTreeMap<&str, usize> = BTreeMap::new();
@@ -157,7 +184,11 @@ impl Names {
         let mut value = |object: usize, value: Value| match name(object) {
             slot if ["slot", "zone"].iter().any(|zonerefs| slot.starts_with(zonerefs)) => zone(value),
             _ if value > 0xffff_ffff => seen.name(value),
-            _ => value.to_string(),
+            // No number that a counter comes to in a model.
+            _ => u32::try_from(value)
+                .ok()
+                .and_then(Zoneref::from_word)
+                .map_or_else(|| value.to_string(), |entry| entry.zone().to_string()),
         };
         match &event.step {
             Step::Load { object, value: read, newest } if read == newest => {
@@ -175,6 +206,8 @@ impl Names {
                 format!("{} is {}, := {}", name(*object), value(*object, *before), value(*object, *after))
             }
             Step::Fence { ordering } => format!("fence {ordering:?}"),
+            Step::Did { object, what } => format!("{} {what}", name(*object)),
+            Step::Version { at, what } => format!("{} {what}", seen.name(*at)),
             Step::Said(what) => format!("-- {what}"),
         }
     }
@@ -184,35 +217,4 @@ impl Names {
 fn zone(word: Value) -> String {
     let entry = u32::try_from(word).ok().and_then(Zoneref::in_slot);
     entry.map_or_else(|| "empty".to_string(), |entry| entry.zone().to_string())
-}
-
-/// What the source calls what is made at a place.
-fn word_for(place: &Place) -> String {
-    let named = source(place.file()).and_then(|text| {
-        let lines: Vec<&str> = text.lines().take(place.line() as usize).collect();
-        let before = lines.last()?.get(..place.column() as usize - 1)?.trim_end();
-        if let Some(field) = before.strip_suffix(':').filter(|field| !field.ends_with(':')) {
-            let start = field.rfind(|c: char| !c.is_alphanumeric() && c != '_').map_or(0, |at| at + 1);
-            return Some(field[start..].to_string());
-        }
-        let made_by = lines.iter().rev().find_map(|line| line.trim().strip_prefix("impl"))?;
-        let made = made_by.rsplit('>').find(|part| part.chars().any(char::is_alphabetic)).unwrap_or(made_by);
-        Some(made.trim().split(|c: char| !c.is_alphanumeric()).next()?.to_lowercase())
-    });
-    let file = || Path::new(place.file()).file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into());
-    named.filter(|name| !name.is_empty()).unwrap_or_else(|| format!("{}:{}", file(), place.line()))
-}
-
-/// The text of a source, if it is where it was when this was built.
-fn source(file: &str) -> Option<&'static str> {
-    static SOURCES: OnceLock<std::sync::Mutex<BTreeMap<String, Option<&'static str>>>> = OnceLock::new();
-    let sources = SOURCES.get_or_init(std::sync::Mutex::default);
-    let mut sources = super::locked(sources);
-    *sources.entry(file.to_string()).or_insert_with(|| {
-        let here = env::current_dir().unwrap_or_default();
-        let ours = Path::new(env!("CARGO_MANIFEST_DIR"));
-        let roots = here.ancestors().chain(ours.ancestors().take(2));
-        let text = roots.map(|root| root.join(file)).find_map(|path| fs::read_to_string(path).ok());
-        text.map(|text| &*text.leak())
-    })
 }

@@ -189,9 +189,19 @@ macro_rules! integer {
                 fetch_min: $type, |a: $type, b| a.min(b);
             }
         });
+
+        impl Default for $name {
+            #[track_caller]
+            fn default() -> Self {
+                Self::new(0)
+            }
+        }
     };
 }
+integer!(AtomicU8, u8);
+integer!(AtomicU16, u16);
 integer!(AtomicU32, u32);
+integer!(AtomicU64, u64);
 integer!(AtomicUsize, usize);
 atomic!(AtomicBool, raw::AtomicBool, bool, |value: bool| Value::from(value), {
     fetch! {
@@ -201,3 +211,17 @@ atomic!(AtomicBool, raw::AtomicBool, bool, |value: bool| Value::from(value), {
     }
 });
 atomic!(AtomicPtr<T>, raw::AtomicPtr<T>, *mut T, |value: *mut T| value.addr() as Value, {});
+
+impl Default for AtomicBool {
+    #[track_caller]
+    fn default() -> Self {
+        Self::new(false)
+    }
+}
+
+impl<T: 'static> Default for AtomicPtr<T> {
+    #[track_caller]
+    fn default() -> Self {
+        Self::new(core::ptr::null_mut())
+    }
+}

@@ -6,17 +6,26 @@
 //! one such place has a weaker ordering, one fence is left out, one store takes effect one step late.
 
 mod atomics;
+mod locks;
 pub mod membarrier;
+mod places;
 mod sink;
+pub(super) mod versions;
+mod watch;
 mod wrong;
 
 use std::{borrow::ToOwned, boxed::Box, cell::RefCell, format, panic::Location, string::String, sync::Arc, vec::Vec};
 
-pub use atomics::{AtomicBool, AtomicPtr, AtomicU32, AtomicUsize, compiler_fence, fence};
+pub use atomics::{
+    AtomicBool, AtomicPtr, AtomicU8, AtomicU16, AtomicU32, AtomicU64, AtomicUsize, compiler_fence, fence,
+};
+pub use locks::{Mutex, MutexGuard, RwLock, RwLockReadGuard, RwLockWriteGuard, TracedCell};
 pub use loom::sync::atomic::Ordering;
+pub(crate) use places::{shown, source};
 use sink::Next;
+pub(crate) use watch::Watch;
 pub(super) use wrong::fault;
-pub(crate) use wrong::sites_are_asked_for;
+pub(crate) use wrong::{Site, Stronger, is_quiet, is_stronger, quiet, sites_are_asked_for, stronger};
 
 /// A place in the source.
 pub type Place = &'static Location<'static>;
@@ -47,6 +56,10 @@ pub enum Step {
     Exchange { object: usize, before: Value, after: Value },
     /// A fence.
     Fence { ordering: Ordering },
+    /// What becomes of a lock or a cell.
+    Did { object: usize, what: &'static str },
+    /// What becomes of a version, by its address.
+    Version { at: Value, what: &'static str },
     /// Nothing that memory knows of: what somebody says of himself.
     Said(Box<str>),
 }
@@ -68,6 +81,8 @@ pub struct Log {
     interrupt: Option<Interrupt>,
     interrupted: Option<usize>,
     ended: bool,
+    /// What a panic amid this step means.
+    explanation: Option<String>,
 }
 
 /// What interrupts an actor, before which of its steps.
@@ -98,6 +113,8 @@ impl Log {
         LATE.with_borrow_mut(Vec::clear);
         sink::clear();
         membarrier::clear();
+        versions::clear();
+        watch::begin();
         LOG.set(Self { model: (model.to_owned(), number), ..Self::default() });
     }
 
@@ -105,6 +122,20 @@ impl Log {
     pub fn end() {
         LATE.take().into_iter().for_each(|(.., store)| store());
         sink::end();
+        versions::end();
+    }
+
+    /// Does something whose panic means this.
+    fn explained<R>(what: String, step: impl FnOnce() -> R) -> R {
+        LOG.with_borrow_mut(|log| log.explanation = Some(what));
+        let result = step();
+        LOG.with_borrow_mut(|log| log.explanation = None);
+        result
+    }
+
+    /// What a panic amid the step that is under way means.
+    pub(crate) fn explanation() -> Option<String> {
+        Self::read(|log| log.explanation.clone())
     }
 
     /// Forgets what has happened so far, but not who is there and what atomics hold.
@@ -193,9 +224,11 @@ pub(super) fn before_plain() {
 }
 
 /// Before each step of whoever is running; says who that is.
+#[track_caller]
 fn before(place: Place, next: Next) -> usize {
     let actor = Log::actor();
     sink::before(actor, next);
+    watch::step(actor, place);
     let due = LOG.with_borrow_mut(|log| match &mut log.interrupt {
         Some(interrupt) if interrupt.actor == actor && interrupt.after == 0 => log.interrupt.take(),
         Some(interrupt) if interrupt.actor == actor => {

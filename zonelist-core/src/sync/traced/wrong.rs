@@ -1,9 +1,10 @@
 //! What is to be said of a place, and what is wrong with it on purpose.
 
+use core::cell::Cell;
 use std::{
     borrow::ToOwned,
     cell::RefCell,
-    collections::HashMap,
+    collections::{BTreeSet, HashMap},
     env, println,
     string::{String, ToString},
     sync::OnceLock,
@@ -15,6 +16,75 @@ use super::{Ordering, Place};
 std::thread_local! {
     /// Places come by, and whether each is the mutant's.
     static KNOWN: RefCell<HashMap<usize, bool>> = RefCell::default();
+    /// Whether this thread explores what is in no account: nothing is said of it, and nothing is wrong on purpose.
+    static QUIET: Cell<bool> = const { Cell::new(false) };
+    /// What is stronger than the source says.
+    static STRONGER: RefCell<Stronger> = const { RefCell::new(Stronger::Nowhere) };
+}
+
+/// An operation whose ordering the source says: where, which, and how.
+pub(crate) type Site = (Place, String, &'static str);
+
+/// Where an ordering is stronger than the source says, to see whether a model then holds.
+#[derive(Debug)]
+pub(crate) enum Stronger {
+    /// Nowhere.
+    Nowhere,
+    /// Everywhere; with the places come by.
+    Everywhere(BTreeSet<Site>),
+    /// At one place: a load acquires, a store releases, and what does both does both.
+    At(Place),
+}
+
+/// Explores something quietly.
+pub(crate) fn quiet<R>(explore: impl FnOnce() -> R) -> R {
+    /// Puts back what was before, also out of a panic.
+    struct Before(bool);
+    impl Drop for Before {
+        fn drop(&mut self) {
+            QUIET.set(self.0);
+        }
+    }
+    let _before = Before(QUIET.replace(true));
+    explore()
+}
+
+/// Explores something with stronger orderings, quietly. Returns the places come by, where it is everywhere.
+pub(crate) fn stronger<R>(stronger: Stronger, explore: impl FnOnce() -> R) -> (R, BTreeSet<Site>) {
+    STRONGER.set(stronger);
+    let result = quiet(explore);
+    let sites = match STRONGER.replace(Stronger::Nowhere) {
+        Stronger::Everywhere(sites) => sites,
+        Stronger::Nowhere | Stronger::At(_) => BTreeSet::new(),
+    };
+    (result, sites)
+}
+
+/// Whether this thread explores something quietly.
+pub(crate) fn is_quiet() -> bool {
+    QUIET.get()
+}
+
+/// Whether this thread explores with stronger orderings: what fails then is no news.
+pub(crate) fn is_stronger() -> bool {
+    STRONGER.with_borrow(|stronger| !matches!(stronger, Stronger::Nowhere))
+}
+
+/// Whether it is to be stronger at a place, and how.
+fn stronger_at(place: Place, operation: &str, word: &'static str) -> Option<&'static str> {
+    STRONGER.with_borrow_mut(|stronger| match stronger {
+        Stronger::Nowhere => None,
+        Stronger::Everywhere(sites) => {
+            sites.insert((place, operation.to_owned(), word));
+            Some("seqcst")
+        }
+        Stronger::At(at) if *at == place => Some(match operation {
+            "load" => "acquire",
+            "store" => "release",
+            _ => "both",
+        }),
+        Stronger::At(_) => None,
+    })
 }
 
 /// What the environment asks for.
@@ -81,6 +151,9 @@ pub(super) fn wrong_at(place: Place, operation: &str, said: Ordering) -> Option<
         Ordering::AcqRel => "AcqRel",
         _ => "SeqCst",
     };
+    if QUIET.get() {
+        return stronger_at(place, operation, word);
+    }
     wrong(core::ptr::from_ref(place).addr(), || place.to_string(), operation, word)
 }
 
@@ -91,7 +164,7 @@ pub(super) fn leaves_a_compiler_fence_out() -> bool {
 
 /// Whether a fault of that name is asked for.
 pub(in crate::sync) fn fault(name: &str) -> bool {
-    wrong(name.as_ptr().addr(), || name.to_owned(), "fault", "") == Some("fault")
+    !QUIET.get() && wrong(name.as_ptr().addr(), || name.to_owned(), "fault", "") == Some("fault")
 }
 
 /// The ordering that is said, or that a mutant makes of it.
@@ -100,6 +173,8 @@ pub(super) fn weakened(wrong: Option<&str>, said: Ordering) -> Ordering {
         Some("relaxed") => Ordering::Relaxed,
         Some("acquire") => Ordering::Acquire,
         Some("release") => Ordering::Release,
+        Some("both") => Ordering::AcqRel,
+        Some("seqcst") => Ordering::SeqCst,
         _ => said,
     }
 }

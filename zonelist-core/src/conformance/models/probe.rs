@@ -1,0 +1,202 @@
+//! A look at a scheme before it is explored: whether loom sees what its walks read and its publishes write.
+//!
+//! It takes seconds, and saves an exploration that could show nothing: what loom does not see it does not interleave.
+//! Then all walks show the same, or a thread waits for ever for one that loom has stopped.
+
+use std::{
+    any::type_name,
+    borrow::ToOwned,
+    collections::BTreeSet,
+    format,
+    panic::{AssertUnwindSafe, catch_unwind},
+    string::{String, ToString},
+    sync::{
+        Arc, Mutex, OnceLock,
+        atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst},
+    },
+    vec::Vec,
+};
+
+use super::{
+    MOVABLE, NORMAL, OTHER, Zone, explore::quietly, locked, node, publish, run::Named, sources::unseen, zoneref,
+};
+use crate::{
+    Request, ZoneKind, Zoneref,
+    publish::{FullFence, Grace, Published, Scheme, Walk},
+    sync::traced::{Log, Step},
+};
+
+/// Models that were probed, and that nothing was wrong with.
+static PROBED: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+
+/// The package whose models are explored.
+static PACKAGE: OnceLock<String> = OnceLock::new();
+
+/// What the package has, in whichever of its files, that loom does not see: for a model that waits for ever.
+pub(super) fn unseen_in_package() -> String {
+    let named = PACKAGE.get().map(|package| unseen(package, "")).unwrap_or_default();
+    named.iter().map(|unseen| format!("\n{unseen}")).collect()
+}
+
+/// Probes a scheme, once in a process for each model.
+///
+/// Otherwise it says what is wrong, and ends the process: something that loom does not see, a walk that does not show what was published before it, or no step at all
+/// that loom could interleave.
+pub fn probe<S: Scheme + Send + 'static>(
+    model: &str,
+    package: &str,
+    make: impl Fn() -> S + Copy + Send + Sync + 'static,
+) {
+    PACKAGE.get_or_init(|| package.to_owned());
+    let mut probed = locked(&PROBED);
+    if !probed.contains(model) {
+        let fault = catch_unwind(AssertUnwindSafe(|| fault(model, package, make)));
+        let fault = fault.unwrap_or_else(|_| Some("the probe panics: see above".to_owned()));
+        if let Some(fault) = fault {
+            std::println!("\nmodel {model} is not explored:\n{fault}\n");
+            // Once, however many shapes were to be tried.
+            std::process::exit(101);
+        }
+        probed.insert(model.to_owned());
+    }
+}
+
+/// What is wrong, in words.
+fn fault<S: Scheme + Send + 'static>(
+    model: &str,
+    package: &str,
+    make: impl Fn() -> S + Copy + Send + Sync + 'static,
+) -> Option<String> {
+    let named = unseen(package, type_name::<S>());
+    if !named.is_empty() {
+        return Some(named.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"));
+    }
+    let seen = alone(model, make);
+    if let Some(wrong) = seen.wrong {
+        return Some(wrong);
+    }
+    let scheme = S::FACTS.scheme;
+    let expected = "expected its atomics, locks, cells and versions to be those of zonelist_core::sync, \
+                    also those of the crates that it uses";
+    if !seen.walk && !is_interleaved(model, make) {
+        return Some(format!(
+            "no walk of {scheme} makes a step that loom sees, though it shows what is published; {expected}"
+        ));
+    }
+    (seen.walk && !seen.publish).then(|| format!("no publish of {scheme} makes a step that loom sees; {expected}"))
+}
+
+/// What one thread sees that publishes and walks by turns.
+#[derive(Default)]
+struct Seen {
+    publish: bool,
+    walk: bool,
+    wrong: Option<String>,
+}
+
+fn alone<S: Scheme + Send + 'static>(model: &str, make: impl Fn() -> S + Copy + Send + Sync + 'static) -> Seen {
+    const LISTS: [&[Zone]; 5] = [&[NORMAL, OTHER], &[MOVABLE, NORMAL, OTHER], &[OTHER, NORMAL], &[NORMAL], &[]];
+    let seen = Arc::new(Mutex::new(Seen::default()));
+    let into = Arc::clone(&seen);
+    quietly(&format!("{model}: a probe"), Some(0), 2, move || {
+        let scheme = make();
+        let first = objects();
+        let published: Published<S, FullFence, 1> = Published::new(scheme);
+        // All that lies between is around every scheme.
+        let others = first..objects();
+        let mut into = locked(&into);
+        for list in LISTS {
+            let before = steps();
+            publish(&published, list);
+            let behind = steps();
+            into.publish |= is_seen(before, behind, &others);
+            let (walk, told) = walked(&published);
+            into.walk |= is_seen(behind, steps(), &others);
+            let expected: Vec<Zoneref> = list.iter().copied().map(zoneref).collect();
+            if walk != expected || told {
+                let told = if told { ", and is told that it may be torn" } else { "" };
+                into.wrong.get_or_insert(format!(
+                    "a walk behind a publish of {}, and beside none, shows {}{told}{}",
+                    Named(list),
+                    Named(&walk),
+                    if walk.starts_with(&expected) { "; the length of a list before it seems to be kept" } else { "" }
+                ));
+            }
+        }
+    });
+    let mut seen = locked(&seen);
+    core::mem::take(&mut *seen)
+}
+
+fn walked<S: Scheme>(published: &Published<S, FullFence, 1>) -> (Vec<Zoneref>, bool) {
+    let filter = published.filter(&Request::up_to(ZoneKind::Movable));
+    let mut reader = published.reader().expect("a reader slot");
+    let guard = reader.enter();
+    let mut walk = guard.walk(node(), &filter);
+    let seen = walk.by_ref().take(super::ZONES + 1).collect();
+    (seen, walk.must_retry())
+}
+
+fn objects() -> usize {
+    Log::read(|log| log.born.len())
+}
+
+fn steps() -> usize {
+    Log::read(|log| log.events.len())
+}
+
+/// Whether some of these steps are the scheme's.
+fn is_seen(from: usize, to: usize, others: &core::ops::Range<usize>) -> bool {
+    Log::read(|log| {
+        log.events[from..to].iter().any(|event| match event.step {
+            Step::Load { object, .. }
+            | Step::Store { object, .. }
+            | Step::Exchange { object, .. }
+            | Step::Did { object, .. } => !others.contains(&object),
+            Step::Version { .. } => true,
+            Step::Fence { .. } | Step::Said(_) => false,
+        })
+    })
+}
+
+/// Whether another thread gets on amid a walk: then loom sees steps that are in no log, such as another crate's.
+fn is_interleaved<S: Scheme + Send + 'static>(
+    model: &str,
+    make: impl Fn() -> S + Copy + Send + Sync + 'static,
+) -> bool {
+    const INTERLEAVINGS: u64 = 2_000;
+    let met = Arc::new(AtomicBool::new(false));
+    let meets = Arc::clone(&met);
+    quietly(&format!("{model}: a walk beside a publish"), Some(1), INTERLEAVINGS, move || {
+        if meets.load(SeqCst) {
+            return;
+        }
+        let (published, turns) = (Arc::new(make_published(make)), Arc::new(AtomicUsize::new(0)));
+        publish(&published, &[NORMAL]);
+        let publisher = loom::thread::spawn({
+            let (published, turns) = (Arc::clone(&published), Arc::clone(&turns));
+            move || {
+                turns.fetch_add(1, SeqCst);
+                publish(&published, &[MOVABLE, NORMAL]);
+                turns.fetch_add(1, SeqCst);
+            }
+        });
+        let filter = published.filter(&Request::up_to(ZoneKind::Movable));
+        let mut reader = published.reader().expect("a reader slot");
+        let turn = || turns.load(SeqCst);
+        let before = turn();
+        let guard = reader.enter();
+        // With a slot, steps on the way in are no scheme's.
+        let before = if S::GRACE == Grace::None { before } else { turn() };
+        let _ = guard.walk(node(), &filter).count();
+        meets.fetch_or(turn() != before, SeqCst);
+        drop(guard);
+        drop(reader);
+        publisher.join().expect("the publisher");
+    });
+    met.load(SeqCst)
+}
+
+fn make_published<S: Scheme>(make: impl Fn() -> S) -> Published<S, FullFence, 1> {
+    Published::new(make())
+}
