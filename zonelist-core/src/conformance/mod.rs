@@ -13,6 +13,10 @@ pub mod blocking;
 pub mod blocking {}
 #[doc = include_str!("explored.md")]
 pub mod explored {}
+#[cfg(all(feature = "facts", target_os = "linux", not(any(loom, shuttle))))]
+pub mod facts;
+#[cfg(all(feature = "facts", target_os = "linux", not(any(loom, shuttle))))]
+mod facts_macro;
 mod history;
 #[cfg(feature = "model")]
 mod model;

@@ -73,6 +73,7 @@
 /// - Reuse of memory: an address is used once in an interleaving, so that no pointer is taken for an older one (ABA).
 /// - More than a few threads, publishes and zones: what needs more of them to go wrong. The shapes, and how far each was
 ///   explored, are printed.
+/// - Time, signals, forks and the heap: the macro `facts!`, with the feature `facts`.
 ///
 #[cfg(not(loom))]
 #[macro_export]

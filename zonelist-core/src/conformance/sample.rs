@@ -2,7 +2,7 @@
 
 use alloc::{vec, vec::Vec};
 
-use crate::{Capacity, Lists, NodeId, Request, Row, ZoneId, ZoneKind, Zonelists, Zoneref};
+use crate::{Capacity, Lists, NodeId, Request, Row, Scope, ZoneId, ZoneKind, Zonelists, Zoneref};
 
 /// A small machine's lists as they come and go, and what may be asked of them: for a scheme's own
 /// tests.
@@ -20,6 +20,23 @@ pub struct Sample {
 impl Sample {
     /// What a scheme needs room for.
     pub const CAPACITY: Capacity = Capacity::new(3, 4).unwrap();
+
+    /// The lists of its first node alone: for a scheme with room for [`ROOM`](super::ROOM).
+    #[must_use]
+    pub fn one_node() -> Self {
+        let Self { versions, requests } = Self::default();
+        let first = |version: Zonelists| {
+            let lists = version.lists();
+            let node = requests[0].0;
+            let zonerefs = lists.of(node, Scope::Fallback);
+            let own = lists.of(node, Scope::ThisNode).len() as u32;
+            let row = Row { start: 0, len: zonerefs.len() as u32, own };
+            Lists::new(zonerefs, &[row]).map(Zonelists::from).unwrap_or_default()
+        };
+        let versions = versions.into_iter().map(first).collect();
+        let requests: Vec<_> = requests.iter().copied().filter(|(node, _)| node.index() == 0).collect();
+        Self { versions, requests }
+    }
 }
 
 impl Default for Sample {

@@ -8,15 +8,12 @@ use std::{
 
 use zonelist_core::{
     Capacity,
-    conformance::Sample,
+    conformance::{Sample, facts::heap},
     publish::{Barrier, Grace, Progress, Published, Scheme, StalledReader},
 };
 use zonelist_schemes::{Buildable, Visitor};
 
-use super::{
-    child::{ends, verdicts, watch},
-    heap,
-};
+use super::child::{ends, verdicts, watch};
 
 const PUBLISHES: usize = 2000;
 

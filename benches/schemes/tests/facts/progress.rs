@@ -13,12 +13,13 @@ use std::{
 
 use zonelist_core::{
     Capacity, NodeId, Request,
-    conformance::Sample,
+    conformance::{
+        Sample,
+        facts::interrupt::{Stop, beside},
+    },
     publish::{Barrier, Guarantee, Progress, Published, Walk},
 };
 use zonelist_schemes::{Buildable, SchemeId, Visitor};
-
-use super::interrupt::{Stop, beside};
 
 /// Points at which a side is stopped.
 const POINTS: usize = 100;

@@ -1,28 +1,23 @@
 //! Threads that come and go, and walks when a thread's locals are destroyed.
 
 use std::{
-    cell::RefCell,
     hint::black_box,
-    sync::{
-        atomic::{AtomicBool, Ordering::SeqCst},
-        mpsc,
-    },
+    sync::atomic::{AtomicBool, Ordering::SeqCst},
     thread,
 };
 
 use zonelist_core::{
     Capacity,
-    conformance::Sample,
+    conformance::{
+        Sample,
+        facts::{WELL, heap, threads::walks_in_a_destructor},
+    },
     publish::{Barrier, Published},
 };
 use zonelist_schemes::{Buildable, SchemeId, Visitor};
 use zonelist_verify::cases;
 
-use super::{
-    alone::alone,
-    child::{ends, verdicts, watch},
-    heap,
-};
+use super::{alone::alone, child::verdicts};
 
 /// What a thread does with a scheme in its short life, and what a publisher does meanwhile.
 struct Life {
@@ -85,20 +80,6 @@ fn left_behind_by(threads: usize) -> i64 {
     left_by(threads) - before
 }
 
-/// Does something when it goes.
-struct Last(Box<dyn FnMut()>);
-
-impl Drop for Last {
-    fn drop(&mut self) {
-        (self.0)();
-    }
-}
-
-thread_local! {
-    static EARLY: RefCell<Option<Last>> = const { RefCell::new(None) };
-    static LATE: RefCell<Option<Last>> = const { RefCell::new(None) };
-}
-
 struct Destructor;
 
 impl Visitor for Destructor {
@@ -109,41 +90,9 @@ impl Visitor for Destructor {
     }
 
     fn visit<S: Buildable, B: Barrier>(&mut self) {
-        let Sample { versions, requests } = Sample::default();
-        // Its thread outlives every scope.
-        let published: &'static Published<S, B, 2> = Box::leak(Box::new(Published::new(S::build(self.capacity()))));
-        published.publish(&versions[0]).unwrap();
-        let (node, request) = requests[0];
-        let (send, seen) = mpsc::channel();
-        let ended = thread::spawn(move || {
-            // One local is made before what the scheme itself keeps for the thread, and one behind:
-            // whichever goes first, both have to walk.
-            let walks = |send: mpsc::Sender<usize>| {
-                move || {
-                    let mut reader = published.reader().expect("a seat");
-                    let count = reader.enter().walk(node, &published.filter(&request)).count();
-                    // The receiver may be gone, and that is no matter.
-                    let _ = send.send(count);
-                }
-            };
-            EARLY.with_borrow_mut(|early| *early = Some(Last(Box::new(walks(send.clone())))));
-            walks(send.clone())();
-            LATE.with_borrow_mut(|late| *late = Some(Last(Box::new(walks(send)))));
-        });
-        let done = AtomicBool::new(false);
-        thread::scope(|scope| {
-            scope.spawn(|| watch("hangs in a destructor", || usize::from(done.load(SeqCst))));
-            let ended = ended.join();
-            let expected = versions[0].lists().of(node, request.scope).iter();
-            let expected = expected.filter(|entry| request.admits(entry.zone())).count();
-            let seen: Vec<usize> = seen.iter().collect();
-            let well = ended.is_ok() && seen == [expected; 3];
-            ends(if well { WELL.to_string() } else { format!("{ended:?}, {seen:?} zones") });
-        });
+        walks_in_a_destructor::<S, B>(|| S::build(self.capacity()), &Sample::default());
     }
 }
-
-const WELL: &str = "walks well";
 
 #[test]
 fn a_walk_in_the_destructor_of_a_local_ends_where_the_scheme_says_so() {

@@ -1,11 +1,10 @@
 //! A scheme of a stranger's, without a line of unsafe code: one list, behind a lock.
 #![forbid(unsafe_code)]
+#![no_std]
 
 use zonelist_core::{
     Capacity, Lists, Locked, NodeId, Request, SlotFilter, Spin, Zoneref,
-    publish::{
-        Allocates, ReadToken, Facts, Grace, Guarantee, Progress, PublishError, Scheme, StalledReader, Walk, Writer,
-    },
+    publish::{Allocates, Facts, Grace, Guarantee, Progress, PublishError, ReadToken, Scheme, StalledReader, Walk, Writer},
 };
 
 const ZONES: usize = 4;

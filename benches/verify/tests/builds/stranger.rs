@@ -8,11 +8,11 @@ use std::{
 
 use zonelist_verify::{cargo, is_long};
 
-fn target() -> PathBuf {
+pub(super) fn target() -> PathBuf {
     Path::new(env!("CARGO_TARGET_TMPDIR")).join("stranger")
 }
 
-fn models() -> PathBuf {
+pub(super) fn models() -> PathBuf {
     Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("models")
 }
 
@@ -37,6 +37,25 @@ fn a_scheme_of_a_stranger_s_is_explored_by_one_line() {
     for shape in ["two readers", "two publishers", "two walks, two publishes", "an allocation beside a growing list"] {
         let model = said.lines().find(|line| line.contains(&format!("model whole: {shape}: ")));
         assert!(model.is_some_and(|model| model.contains(" interleavings, ")), "no model of {shape}:\n{said}");
+    }
+}
+
+#[test]
+fn the_facts_of_a_stranger_s_scheme_are_checked_by_one_line() {
+    let (passes, said) = test("facts");
+    assert!(passes, "{said}");
+    for fact in [
+        "allocates",
+        "registers",
+        "stalled_reader",
+        "after_fork",
+        "interrupt_safe",
+        "tls_destructor",
+        "below_allocator",
+        "no_alloc",
+        "retires",
+    ] {
+        assert!(said.contains(&format!("test whole::{fact} ... ok")), "no test of {fact}:\n{said}");
     }
 }
 

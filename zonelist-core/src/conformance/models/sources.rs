@@ -163,6 +163,10 @@ fn blind(name: &str) -> Option<(String, &'static str)> {
         path.strip_prefix(known)
             .is_some_and(|rest| rest.is_empty() || rest.starts_with("::") || known.ends_with("nonpoison"))
     };
+    if name.starts_with("cell::") {
+        return blind(&format!("std::{name}"))
+            .map(|(_, instead)| (name.split("::").take(2).collect::<Vec<_>>().join("::"), instead));
+    }
     let below = ["std::", "core::", "alloc::"].iter().find_map(|root| name.strip_prefix(root));
     if let Some(below) = below {
         if below.starts_with("sync::atomic::Ordering") || below == "sync::atomic::compiler_fence" {
@@ -172,7 +176,7 @@ fn blind(name: &str) -> Option<(String, &'static str)> {
         let kind = below.strip_prefix("sync::atomic::").map(|kind| kind.split("::").next().unwrap_or(kind));
         return Some(match kind.filter(|kind| kind.starts_with("Atomic") || *kind == "fence") {
             Some(kind) => (format!("std::sync::atomic::{kind}"), "atomic"),
-            None => (name.to_string(), instead),
+            None => (format!("std::{}", below.split("::").take(2).collect::<Vec<_>>().join("::")), instead),
         });
     }
     let &(known, instead) = OTHERS.iter().find(|(known, _)| within(known, name))?;

@@ -9,7 +9,7 @@ use std::{
     boxed::Box, cell::RefCell, collections::BTreeMap, format, panic::Location, rc::Rc, string::String, vec::Vec,
 };
 
-use super::{Log, Step, Value, after, before, note, shown};
+use super::{Log, Step, Value, after, before, note, shown, sink::Next};
 
 pub(crate) use super::Place;
 

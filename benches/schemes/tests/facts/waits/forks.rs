@@ -17,6 +17,7 @@ use std::{
 use zonelist_core::{
     Capacity, Page, Request, Slot, Spin, StopWorld,
     ZoneKind::{Movable, Normal},
+    conformance::facts::interrupt::{Stop, beside},
     hotplug::HotplugError,
     publish::{
         Barrier, ForkLosses, FullFence, Grace, HandleId, NotRetired, PublishError, Published, Reader, ReaderError,
@@ -26,11 +27,8 @@ use zonelist_core::{
 use zonelist_epoch::{ArcSwap, AsymmetricEpoch, EpochSwap, Qsbr};
 use zonelist_schemes::{Buildable, SchemeId, Visitor};
 
-use super::{
-    super::interrupt::{Stop, beside},
-    setup::{
-        Allocator, CAPACITY, Handle, NODE, OFFLINE, ONLINE, SEATS, ZONES, all, allocator, chosen, class, lists, machine,
-    },
+use super::setup::{
+    Allocator, CAPACITY, Handle, NODE, OFFLINE, ONLINE, SEATS, ZONES, all, allocator, chosen, class, lists, machine,
 };
 
 /// Frames of a zone: so many that caches keep some.

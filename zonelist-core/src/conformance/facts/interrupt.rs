@@ -1,17 +1,16 @@
 //! Real signals: a thread is interrupted wherever it is, and does something else for a while.
 
+use core::{cell::Cell, mem, ptr};
 use std::{
-    cell::Cell,
-    mem, ptr,
     sync::{
         Once,
         atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst},
         mpsc,
     },
-    thread,
+    thread, thread_local,
 };
 
-use super::heap;
+use super::{heap, random};
 
 thread_local! {
     /// What this thread does when it is interrupted.
@@ -25,25 +24,29 @@ extern "C" fn on_signal(_: libc::c_int) {
 }
 
 /// A thread that can be interrupted.
-#[derive(Clone, Copy)]
-pub(crate) struct Victim(libc::pthread_t);
+#[derive(Clone, Copy, Debug)]
+pub struct Victim(libc::pthread_t);
 
 impl Victim {
     /// The calling thread.
-    pub(crate) fn here() -> Self {
+    #[must_use]
+    pub fn here() -> Self {
         // SAFETY: it has no conditions.
         Self(unsafe { libc::pthread_self() })
     }
 
     /// Interrupts it, soon. It must not have ended.
-    pub(crate) fn interrupt(self) {
+    pub fn interrupt(self) {
         // SAFETY: the thread has not ended, and has a handler for this signal or ignores it.
         unsafe { libc::pthread_kill(self.0, libc::SIGUSR1) };
     }
 }
 
-/// Works, and runs `interrupt` each time that somebody interrupts this thread meanwhile.
-pub(crate) fn interruptible<R>(interrupt: &dyn Fn(), work: impl FnOnce() -> R) -> R {
+/// Works, and runs `interrupt` each time that this thread is interrupted meanwhile.
+///
+/// # Panics
+/// The system takes no signal handler.
+pub fn interruptible<R>(interrupt: &dyn Fn(), work: impl FnOnce() -> R) -> R {
     static INSTALLED: Once = Once::new();
     INSTALLED.call_once(|| {
         // SAFETY: all zeros are a valid action: no flags, no signals blocked but this one.
@@ -67,8 +70,8 @@ pub(crate) fn interruptible<R>(interrupt: &dyn Fn(), work: impl FnOnce() -> R) -
 }
 
 /// Where a thread is stopped: it stays in its signal handler until it is let go.
-#[derive(Default)]
-pub(crate) struct Stop {
+#[derive(Debug, Default)]
+pub struct Stop {
     /// Whether the thread is where it is to be stopped.
     at_it: AtomicBool,
     wanted: AtomicBool,
@@ -78,7 +81,7 @@ pub(crate) struct Stop {
 
 impl Stop {
     /// Does something in the middle of which the thread may be stopped.
-    pub(crate) fn within<R>(&self, work: impl FnOnce() -> R) -> R {
+    pub fn within<R>(&self, work: impl FnOnce() -> R) -> R {
         self.at_it.store(true, SeqCst);
         let result = work();
         self.at_it.store(false, SeqCst);
@@ -87,7 +90,7 @@ impl Stop {
     }
 
     /// For the thread's handler.
-    pub(crate) fn here(&self) {
+    pub fn here(&self) {
         if self.at_it.load(SeqCst) && self.wanted.load(SeqCst) && !heap::is_inside() {
             self.stopped.store(true, SeqCst);
             while self.wanted.load(SeqCst) {
@@ -99,17 +102,17 @@ impl Stop {
     }
 
     /// Stops the thread at some point within, does something, and lets it go.
-    pub(crate) fn stopped<R>(&self, victim: Victim, meanwhile: impl FnOnce() -> R) -> R {
+    pub fn stopped<R>(&self, victim: Victim, meanwhile: impl FnOnce() -> R) -> R {
         // Not always at the same point: it does a few turns first, and a little of another.
         let turn = self.turns.load(SeqCst);
         while self.turns.load(SeqCst) == turn {
             thread::yield_now();
         }
-        (0..fastrand::u32(0..200)).for_each(|_| std::hint::spin_loop());
+        (0..random(200)).for_each(|_| std::hint::spin_loop());
         self.wanted.store(true, SeqCst);
         while !self.stopped.load(SeqCst) {
             victim.interrupt();
-            (0..fastrand::u32(0..2000)).for_each(|_| std::hint::spin_loop());
+            (0..random(2000)).for_each(|_| std::hint::spin_loop());
             // The victim may want this CPU.
             thread::yield_now();
         }
@@ -122,11 +125,11 @@ impl Stop {
     }
 }
 
-/// Has a thread `work`, for as long as it is told to go on, and does something `beside` it that may stop it.
-pub(crate) fn beside<R>(
-    work: impl FnOnce(&Stop, &dyn Fn() -> bool) + Send,
-    beside: impl FnOnce(&Stop, Victim) -> R,
-) -> R {
+/// Has a thread `work` for as long as it is to go on, and does something `beside` it that may stop it.
+///
+/// # Panics
+/// `work` or `beside` does.
+pub fn beside<R>(work: impl FnOnce(&Stop, &dyn Fn() -> bool) + Send, beside: impl FnOnce(&Stop, Victim) -> R) -> R {
     let (stop, end) = (Stop::default(), AtomicBool::new(false));
     thread::scope(|scope| {
         let (send, victim) = mpsc::channel();
