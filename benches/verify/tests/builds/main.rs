@@ -4,6 +4,7 @@
 mod blocking;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod freestanding;
+mod newcomers;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod no_panic;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]

@@ -1,0 +1,31 @@
+//! The smallest scheme again, with another lock or other facts.
+
+/// Defines it: its name, the lock, the lock's guard, and facts other than [`FACTS`](crate::FACTS).
+macro_rules! behind_a_lock {
+    ($name:ident, $lock:ident, $guard:ident, $read:ident, $write:ident, $($fact:ident: $value:expr),*) => {
+        /// Lists behind a lock.
+        #[derive(Debug, Default)]
+        pub struct $name($lock<Zonelists>);
+
+        impl Scheme for $name {
+            const FACTS: Facts = Facts { scheme: stringify!($name), $($fact: $value,)* ..crate::FACTS };
+            type Pinned<'g> = $guard<'g, Zonelists>;
+            type Walk<'w> = ListWalk<'w>;
+            crate::plain!();
+
+            fn pin<'g>(&'g self, (): &'g (), _: At<'g, Self>) -> $guard<'g, Zonelists> {
+                self.0.$read().unwrap_or_else(PoisonError::into_inner)
+            }
+
+            fn walk<'w, 'g: 'w>(pinned: &'w Self::Pinned<'g>, node: NodeId, request: &'w Request) -> ListWalk<'w> {
+                ListWalk { rest: pinned.lists().of(node, Scope::Fallback).iter(), request }
+            }
+
+            fn publish(&self, next: Lists<'_>, _: &mut Writer<'_>) -> Result<(), PublishError> {
+                *self.0.$write().unwrap_or_else(PoisonError::into_inner) = Zonelists::from(next);
+                Ok(())
+            }
+        }
+    };
+}
+pub(crate) use behind_a_lock;

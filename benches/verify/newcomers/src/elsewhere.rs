@@ -1,0 +1,54 @@
+//! Not explored: locks that loom does not see, and that no source here names.
+
+// Not explored: as if they were another crate's, whose source is elsewhere.
+use std::sync::{Mutex as Elsewhere, MutexGuard as ElsewhereGuard, PoisonError};
+
+use zonelist_core::{
+    Lists, NodeId, Request, Scope, Zonelists,
+    publish::{Allocates, At, Facts, Progress, PublishError, Scheme, Writer},
+    sync::atomic::{AtomicUsize, Ordering::SeqCst},
+};
+
+use crate::smallest::ListWalk;
+
+crate::behind_a_lock::behind_a_lock!(
+    Wrapped, Elsewhere, ElsewhereGuard, lock, lock,
+    allocates: Allocates::Publish, readers: Progress::Blocking, writer: Progress::Blocking
+);
+
+/// A lock that loom does not see around steps that it does: a count of publishes.
+#[derive(Debug, Default)]
+pub struct Held {
+    lists: Elsewhere<Zonelists>,
+    count: AtomicUsize,
+}
+
+impl Scheme for Held {
+    const FACTS: Facts = Facts {
+        scheme: "Held",
+        allocates: Allocates::Both,
+        readers: Progress::Blocking,
+        writer: Progress::Blocking,
+        ..crate::FACTS
+    };
+    type Pinned<'g> = Zonelists;
+    type Walk<'w> = ListWalk<'w>;
+    crate::plain!();
+
+    fn pin<'g>(&'g self, (): &'g (), _: At<'g, Self>) -> Zonelists {
+        let lists = self.lists.lock().unwrap_or_else(PoisonError::into_inner);
+        self.count.load(SeqCst);
+        lists.clone()
+    }
+
+    fn walk<'w, 'g: 'w>(pinned: &'w Zonelists, node: NodeId, request: &'w Request) -> ListWalk<'w> {
+        ListWalk { rest: pinned.lists().of(node, Scope::Fallback).iter(), request }
+    }
+
+    fn publish(&self, next: Lists<'_>, writer: &mut Writer<'_>) -> Result<(), PublishError> {
+        let mut lists = self.lists.lock().unwrap_or_else(PoisonError::into_inner);
+        self.count.store(writer.version().number(), SeqCst);
+        *lists = Zonelists::from(next);
+        Ok(())
+    }
+}

@@ -1,0 +1,15 @@
+//! Not explored: a lock that loom does not see.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use zonelist_core::{
+    Lists, NodeId, Request, Scope, Zonelists,
+    publish::{Allocates, At, Facts, Progress, PublishError, Scheme, Writer},
+};
+
+use crate::smallest::ListWalk;
+
+crate::behind_a_lock::behind_a_lock!(
+    Hidden, Mutex, MutexGuard, lock, lock,
+    allocates: Allocates::Publish, readers: Progress::Blocking, writer: Progress::Blocking
+);

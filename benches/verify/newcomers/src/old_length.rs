@@ -1,0 +1,64 @@
+//! Broken: a shorter list keeps the length of the one before.
+
+use zonelist_core::{
+    Lists, NodeId, Request, Zoneref,
+    publish::{At, Facts, Progress, PublishError, Scheme, Walk, Writer},
+    sync::{Mutex, PoisonError},
+};
+
+use crate::ZONES;
+
+type List = ([Option<Zoneref>; ZONES], usize);
+
+/// A list and its length, behind a lock.
+#[derive(Debug, Default)]
+pub struct OldLength(Mutex<List>);
+
+/// A walk over a copy.
+#[derive(Clone, Debug)]
+pub struct CopyWalk<'w> {
+    list: List,
+    next: usize,
+    request: &'w Request,
+}
+
+impl Iterator for CopyWalk<'_> {
+    type Item = Zoneref;
+
+    fn next(&mut self) -> Option<Zoneref> {
+        let (zones, length) = &self.list;
+        let rest = zones[self.next..*length].iter().copied().flatten();
+        let found = rest.clone().position(|entry| self.request.admits(entry.zone()))?;
+        self.next += found + 1;
+        zones[self.next - 1]
+    }
+}
+
+impl Walk for CopyWalk<'_> {}
+
+impl Scheme for OldLength {
+    const FACTS: Facts =
+        Facts { scheme: "OldLength", readers: Progress::Blocking, writer: Progress::Blocking, ..crate::FACTS };
+    type Pinned<'g> = &'g Self;
+    type Walk<'w> = CopyWalk<'w>;
+    crate::plain!();
+
+    fn pin<'g>(&'g self, (): &'g (), _: At<'g, Self>) -> &'g Self {
+        self
+    }
+
+    fn walk<'w, 'g: 'w>(scheme: &'w &'g Self, _: NodeId, request: &'w Request) -> CopyWalk<'w> {
+        let list = *scheme.0.lock().unwrap_or_else(PoisonError::into_inner);
+        CopyWalk { list, next: 0, request }
+    }
+
+    fn publish(&self, next: Lists<'_>, _: &mut Writer<'_>) -> Result<(), PublishError> {
+        let list = crate::list(next)?;
+        let (zones, length) = &mut *self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        for (zone, &entry) in zones.iter_mut().zip(list) {
+            *zone = Some(entry);
+        }
+        *length = list.len().max(*length);
+        Ok(())
+    }
+}

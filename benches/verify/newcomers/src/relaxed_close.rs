@@ -1,0 +1,73 @@
+//! Broken: the store that ends a publish does not release what was written before it.
+
+use zonelist_core::{
+    Lists, NodeId, Request, Zoneref,
+    publish::{At, Facts, Guarantee, Progress, PublishError, Scheme, Walk, Writer},
+    sync::atomic::{
+        AtomicUsize,
+        Ordering::{Acquire, Relaxed, Release},
+        fence,
+    },
+};
+
+use crate::words::{WordWalk, Words};
+
+/// A table behind a sequence number, which is odd while the table is written.
+#[derive(Debug, Default)]
+pub struct RelaxedClose {
+    sequence: AtomicUsize,
+    words: Words,
+}
+
+/// A walk that is torn if the number was odd, or changes.
+#[derive(Clone, Debug)]
+pub struct CheckedWalk<'w> {
+    walk: WordWalk<'w>,
+    sequence: &'w AtomicUsize,
+    begun: usize,
+}
+
+impl Iterator for CheckedWalk<'_> {
+    type Item = Zoneref;
+
+    fn next(&mut self) -> Option<Zoneref> {
+        self.walk.next()
+    }
+}
+
+impl Walk for CheckedWalk<'_> {
+    fn must_retry(&self) -> bool {
+        fence(Acquire);
+        self.begun % 2 == 1 || self.sequence.load(Relaxed) != self.begun
+    }
+}
+
+impl Scheme for RelaxedClose {
+    const FACTS: Facts =
+        Facts { scheme: "RelaxedClose", guarantee: Guarantee::Detected, readers: Progress::Blocking, ..crate::FACTS };
+    type Pinned<'g> = &'g Self;
+    type Walk<'w> = CheckedWalk<'w>;
+    crate::plain!();
+
+    fn pin<'g>(&'g self, (): &'g (), _: At<'g, Self>) -> &'g Self {
+        self
+    }
+
+    fn walk<'w, 'g: 'w>(scheme: &'w &'g Self, _: NodeId, request: &'w Request) -> CheckedWalk<'w> {
+        let begun = scheme.sequence.load(Acquire);
+        CheckedWalk { walk: scheme.words.walk(request, Relaxed), sequence: &scheme.sequence, begun }
+    }
+
+    fn publish(&self, next: Lists<'_>, writer: &mut Writer<'_>) -> Result<(), PublishError> {
+        let list = crate::list(next)?;
+        let number = 2 * writer.version().number();
+        self.sequence.store(number - 1, Relaxed);
+        fence(Release);
+        for (at, &entry) in list.iter().enumerate() {
+            self.words.put(at, entry, Relaxed);
+        }
+        self.words.end(list.len(), Relaxed);
+        self.sequence.store(number, Relaxed);
+        Ok(())
+    }
+}

@@ -1,0 +1,57 @@
+//! What loom does not see, in the ways in which a source may spell it, and some that are none.
+
+use std::{
+    cell::{self, UnsafeCell},
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, AtomicU32 as Word, Ordering::Relaxed},
+        mpsc,
+    },
+};
+
+#[cfg(not(loom))]
+use std::sync::atomic::AtomicU8;
+use std::sync::atomic::AtomicU16; // Not explored: it counts for the eye alone.
+#[cfg(loom)]
+use zonelist_core::sync::atomic::AtomicU8;
+
+use zonelist_core::{
+    Lists, NodeId, Request, Scope, Zonelists,
+    publish::{Allocates, At, Facts, Progress, PublishError, Scheme, Writer},
+};
+
+use crate::smallest::ListWalk;
+
+crate::behind_a_lock::behind_a_lock!(
+    Spelled, Mutex, MutexGuard, lock, lock,
+    allocates: Allocates::Publish, readers: Progress::Blocking, writer: Progress::Blocking
+);
+
+/// Uses them; `parking_lot::RwLock` in a comment is none.
+pub fn uses() -> usize {
+    let (flag, word, count) = (AtomicBool::new(true), Word::new(1), core::sync::atomic::AtomicUsize::new(1));
+    let (eye, byte) = (AtomicU16::new(1), AtomicU8::new(1));
+    let once: std::sync::OnceLock<u8> = std::sync::OnceLock::new();
+    let (cell, unsafe_cell) = (cell::Cell::new(1), UnsafeCell::new(1));
+    drop(mpsc::channel::<u8>());
+    // SAFETY: it comes from `into_raw`, once.
+    drop(unsafe { Box::from_raw(Box::into_raw(Box::new(1))) });
+    usize::from(flag.load(Relaxed))
+        + word.load(Relaxed) as usize
+        + count.load(Relaxed)
+        + usize::from(eye.load(Relaxed))
+        + usize::from(byte.load(Relaxed))
+        + once.get().map_or(0, |&once| usize::from(once))
+        + cell.get()
+        + unsafe_cell.into_inner()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::RwLock;
+
+    #[test]
+    fn a_test_s_own_lock_is_none() {
+        assert_eq!(*RwLock::new(super::uses()).read().unwrap(), 7);
+    }
+}

@@ -1,0 +1,39 @@
+//! Broken: a publish ends the list before it writes the zones.
+
+use zonelist_core::{
+    Lists, NodeId, Request,
+    publish::{At, Facts, PublishError, Scheme, Walk, Writer},
+    sync::atomic::Ordering::{Acquire, Release},
+};
+
+use crate::words::{WordWalk, Words};
+
+/// A table, written in place.
+#[derive(Debug, Default)]
+pub struct TerminatorFirst(Words);
+
+impl Walk for WordWalk<'_> {}
+
+impl Scheme for TerminatorFirst {
+    const FACTS: Facts = Facts { scheme: "TerminatorFirst", ..crate::FACTS };
+    type Pinned<'g> = &'g Self;
+    type Walk<'w> = WordWalk<'w>;
+    crate::plain!();
+
+    fn pin<'g>(&'g self, (): &'g (), _: At<'g, Self>) -> &'g Self {
+        self
+    }
+
+    fn walk<'w, 'g: 'w>(scheme: &'w &'g Self, _: NodeId, request: &'w Request) -> WordWalk<'w> {
+        scheme.0.walk(request, Acquire)
+    }
+
+    fn publish(&self, next: Lists<'_>, _: &mut Writer<'_>) -> Result<(), PublishError> {
+        let list = crate::list(next)?;
+        self.0.end(list.len(), Release);
+        for (at, &entry) in list.iter().enumerate() {
+            self.0.put(at, entry, Release);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,11 @@
+//! Broken: a lock, of which the facts say that nothing waits for it.
+
+use zonelist_core::{
+    Lists, NodeId, Request, Scope, Zonelists,
+    publish::{Allocates, At, Facts, PublishError, Scheme, Writer},
+    sync::{PoisonError, RwLock, RwLockReadGuard},
+};
+
+use crate::smallest::ListWalk;
+
+crate::behind_a_lock::behind_a_lock!(WaitFreeLock, RwLock, RwLockReadGuard, read, write, allocates: Allocates::Publish);

@@ -1,0 +1,149 @@
+//! What a newcomer sees of the kit: the smallest scheme of the documentation holds, a lock that loom does not see is
+//! named, and each of five broken schemes is told from the others. They are in [`newcomers`](../../newcomers/src/lib.rs),
+//! outside the workspace.
+
+use std::{
+    fs,
+    path::Path,
+    process::Output,
+    time::{Duration, Instant},
+};
+
+use zonelist_verify::in_parallel;
+
+use super::stranger::{models, target};
+
+/// Within so long a scheme of one table has its first result, once it is built.
+const FIRST_RESULT: Duration = Duration::from_secs(60);
+
+/// Runs a test of one of its files; whether it passes, what it says, and after how long.
+fn test(file: &str, does: &[&str], short: bool) -> (bool, String, Duration) {
+    let mut cargo = zonelist_verify::cargo(&target());
+    // What the models of this workspace are built of is not built again.
+    cargo.env("ZONELIST_MODELS_DIR", models()).env("ZONELIST_MODELS_RUSTFLAGS", "--cfg crossbeam_loom");
+    if short {
+        cargo.env("ZONELIST_MODELS", "short");
+    }
+    let package = Path::new(env!("CARGO_MANIFEST_DIR")).join("newcomers");
+    cargo.args(["test", "--locked", "--test", file, "--"]).args(does).current_dir(package);
+    let begun = Instant::now();
+    let Output { status, stdout, stderr } = cargo.output().expect("cargo");
+    let said = [stdout, stderr].map(|said| String::from_utf8_lossy(&said).into_owned()).concat();
+    (status.success(), said, begun.elapsed())
+}
+
+/// Where something stands in the sources of the newcomers' crate.
+fn at(file: &str, line: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("newcomers/src").join(file);
+    let source = fs::read_to_string(&path).expect("a source");
+    let number = source.lines().position(|text| text.contains(line)).unwrap_or_else(|| panic!("{line:?} in {file}"));
+    format!("{}:{}", path.display(), number + 1)
+}
+
+/// Checks what one of the schemes fails with: all of these words, and the end of it all at the first failure.
+fn fails((scheme, words): &(&str, Vec<String>)) {
+    let (passes, said, after) = test("schemes", &["--exact", scheme], false);
+    assert!(!passes, "{scheme} passes:\n{said}");
+    for word in words {
+        assert!(said.contains(word), "{scheme}: {word:?} is not in\n{said}");
+    }
+    for riddle in ["SIGSEGV", "all walks showed the same"] {
+        assert!(!said.contains(riddle), "{scheme}: {riddle:?} is in\n{said}");
+    }
+    println!("{scheme}: named after {:.1} s", after.as_secs_f32());
+    assert!(after < FIRST_RESULT, "{scheme}: {after:?}");
+}
+
+#[test]
+fn a_newcomer_s_scheme_holds_or_what_is_wrong_with_it_is_named() {
+    // The first builds them all.
+    let (passes, said, after) = test("schemes", &["--exact", "smallest"], true);
+    assert!(passes, "{said}");
+    println!("smallest: holds after {:.1} s", after.as_secs_f32());
+    let explored = said.lines().filter(|line| line.contains("model smallest: ") && line.contains(" interleavings, "));
+    assert!(explored.count() > 10, "{said}");
+
+    let words = |words: &[&str]| words.iter().map(|&word| word.to_owned()).collect::<Vec<_>>();
+    let with = |all: &[&str], at: String| [words(all), vec![at]].concat();
+    let named = [
+        ("held_lock", with(&["one waits for a lock that loom does not see"], at("elsewhere.rs", "count.load("))),
+        (
+            "hidden_lock",
+            with(&["std::sync::Mutex: not explored; use zonelist_core::sync::Mutex"], at("hidden.rs", "use std::sync")),
+        ),
+        ("hidden_crate", words(&["no walk of Wrapped makes a step that loom sees, though it shows what is published"])),
+        (
+            "terminator_first",
+            with(
+                &[
+                    "breaks Snapshot: ",
+                    "A publish stores the end of its list first, before its zones, at",
+                    "words 2 := 0",
+                ],
+                at("terminator_first.rs", "self.0.end("),
+            ),
+        ),
+        (
+            "old_length",
+            words(&["shows [1/Normal, 0/Normal, 1/Normal]; the length of a list before it seems to be kept"]),
+        ),
+        (
+            "freed_early",
+            with(
+                &["freed while a walk held it: the version made at", "@1 is freed"],
+                at("freed_early.rs", "VersionBox::from_raw(old)"),
+            ),
+        ),
+        (
+            "relaxed_close",
+            with(
+                &["An ordering is too weak:\n  store as Relaxed at", ": with Release it holds.", "sequence := "],
+                at("relaxed_close.rs", "self.sequence.store(number, Relaxed)"),
+            ),
+        ),
+        ("wait_free_lock", words(&[" waits, and is said to be wait-free", "is waited for"])),
+    ];
+    in_parallel(&named, fails);
+}
+
+#[test]
+fn what_loom_does_not_see_is_named_however_it_is_spelled() {
+    let (passes, said, _) = test("schemes", &["--exact", "spelled"], false);
+    assert!(!passes, "{said}");
+    let named: Vec<&str> =
+        said.lines().filter_map(|line| line.split_once(": not explored; ")).map(|(what, _)| what).collect();
+    let expected = [
+        "std::cell::UnsafeCell",
+        "std::sync::Mutex",
+        "std::sync::atomic::AtomicBool",
+        "std::sync::atomic::AtomicU32",
+        "std::sync::mpsc",
+        "std::sync::atomic::AtomicUsize",
+        "std::sync::OnceLock",
+        "cell::Cell",
+        "Box::from_raw",
+        "Box::into_raw",
+    ];
+    assert_eq!(named, expected, "{said}");
+    assert!(said.contains("mpsc: not explored; expected atomics or locks of zonelist_core::sync"), "{said}");
+}
+
+#[test]
+fn a_newcomer_s_facts_are_held_against_the_real_thing() {
+    let facts = ["allocates", "no_alloc", "interrupt_safe", "registers", "retires"].map(|fact| format!("liar::{fact}"));
+    let (passes, said, _) = test("facts", &facts.each_ref().map(String::as_str), false);
+    assert!(!passes, "{said}");
+    for (fact, outcome) in [
+        ("allocates", "FAILED"),
+        ("no_alloc", "FAILED"),
+        ("interrupt_safe", "FAILED"),
+        ("registers", "ok"),
+        ("retires", "ok"),
+    ] {
+        assert!(said.contains(&format!("test liar::{fact} ... {outcome}")), "{fact}:\n{said}");
+    }
+    for fact in ["allocates", "no_std", "interrupt_safe"] {
+        let told = format!("Liar: its FACTS.{fact} on the left, what was measured on the right");
+        assert!(said.contains(&told), "{told:?} is not in\n{said}");
+    }
+}
