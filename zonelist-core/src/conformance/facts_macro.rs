@@ -8,7 +8,7 @@
 ///
 /// It goes into a file of `tests/`, by itself, since it sets the program's global allocator: to one that counts
 /// ([`Heap`](crate::conformance::facts::Heap)). The feature `facts` of this crate among the dev-dependencies brings it.
-/// [`ROOM`](crate::conformance::ROOM), a node and four zones, is in scope, as for [`model!`](crate::model).
+/// [`ROOM`](crate::conformance::ROOM), a node and four zones, is in scope, as for the macro `model!`.
 ///
 /// | test | fact | what is done |
 /// |---|---|---|
@@ -22,7 +22,7 @@
 /// | `no_alloc` | [`no_std`](crate::publish::Facts::no_std), [`no_alloc`](crate::publish::Facts::no_alloc) | a program with neither is built with the package |
 /// | `retires` | [`retires`](crate::publish::Facts::retires) | whether it implements [`Reclaim`](crate::publish::Reclaim) |
 ///
-/// The guarantee and the progress of walks and publishes are what [`model!`](crate::model) explores. What may hang or
+/// The guarantee and the progress of walks and publishes are what the macro `model!` explores. What may hang or
 /// crash does so in a process of its own, and is given some seconds. All of them take about a minute, and with
 /// `ZONELIST_LONG` in the environment some ten times as long.
 #[macro_export]

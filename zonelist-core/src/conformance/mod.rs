@@ -23,6 +23,8 @@ mod model;
 #[cfg(all(feature = "std", not(loom)))]
 mod rolled_back;
 mod sample;
+#[cfg(feature = "model")]
+mod sources;
 mod verdict;
 
 #[cfg(all(loom, feature = "model"))]
@@ -35,9 +37,9 @@ mod stress;
 mod unreliable;
 
 #[cfg(all(feature = "model", not(loom)))]
-pub use model::run_models;
+pub use model::{expect_explored, run_models};
 
-/// Room for every list that [`model!`](crate::model) publishes.
+/// Room for every list that the macro `model!` publishes.
 pub const ROOM: crate::Capacity = crate::Capacity::new(1, 4).unwrap();
 
 pub use history::{AsLists, History, HistoryError, Published, Span, Walked};

@@ -89,7 +89,9 @@ macro_rules! model {
 
             // What does not compile is seen before anything is built under loom.
             let _: fn() -> $scheme = || $make;
-            $crate::conformance::run_models(env!("CARGO_MANIFEST_DIR"), env!("CARGO_CRATE_NAME"), stringify!($name));
+            let (package, scheme) = (env!("CARGO_MANIFEST_DIR"), core::any::type_name::<$scheme>());
+            $crate::conformance::expect_explored(package, stringify!($name), scheme);
+            $crate::conformance::run_models(package, env!("CARGO_CRATE_NAME"), stringify!($name));
         }
     };
 }
@@ -138,6 +140,18 @@ macro_rules! model {
             }
         )*
     };
+}
+
+/// Looks for what loom does not see in the sources that define a scheme, before anything is built: see
+/// [`model!`](crate::model).
+///
+/// # Panics
+/// There is something.
+#[cfg(not(loom))]
+pub fn expect_explored(package: &str, model: &str, scheme: &str) {
+    let unseen = super::sources::unseen(package, scheme);
+    let lines: std::string::String = unseen.iter().map(|unseen| std::format!("\n{unseen}")).collect();
+    assert!(unseen.is_empty(), "model {model} is not explored:{lines}\n");
 }
 
 /// Builds a test file under loom's cfg, and runs the models in it of that name.

@@ -24,7 +24,6 @@ mod names;
 mod probe;
 mod races;
 mod run;
-mod sources;
 pub mod suite;
 mod timeline;
 

@@ -57,7 +57,7 @@ pub enum Grace {
 /// # The smallest one
 ///
 /// The smallest scheme there is, in safe code, keeps a version behind a lock. It takes that from
-/// [`sync`](crate::sync), so that [`model!`](crate::model) explores it as it stands:
+/// [`sync`](crate::sync), so that the macro `model!` (feature `model`) explores it as it stands:
 ///
 /// ```
 #[doc = include_str!("smallest.rs")]

@@ -2,7 +2,7 @@
 //!
 //! Schemes take their atomics, locks, cells and versions from here, so that under `--cfg loom` the model checker
 //! explores the very code that otherwise runs. Public, because a scheme in another crate is modelled through it:
-//! [`model!`](crate::model) says which to take in place of which.
+//! the page of the macro `model!` (feature `model`) says which to take in place of which.
 
 /// Atomics and fences: `core`'s, or under the models loom's.
 ///

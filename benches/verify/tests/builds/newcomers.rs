@@ -1,5 +1,5 @@
 //! What a newcomer sees of the kit: the smallest scheme of the documentation holds, a lock that loom does not see is
-//! named, and each of five broken schemes is told from the others. They are in [`newcomers`](../../newcomers/src/lib.rs),
+//! named, and so is what is wrong with each of five broken schemes. They are in [`newcomers`](../../newcomers/src/lib.rs),
 //! outside the workspace.
 
 use std::{
@@ -143,7 +143,7 @@ fn a_newcomer_s_facts_are_held_against_the_real_thing() {
         assert!(said.contains(&format!("test liar::{fact} ... {outcome}")), "{fact}:\n{said}");
     }
     for fact in ["allocates", "no_std", "interrupt_safe"] {
-        let told = format!("Liar: its FACTS.{fact} on the left, what was measured on the right");
-        assert!(said.contains(&told), "{told:?} is not in\n{said}");
+        let sentence = format!("Liar: its FACTS.{fact} on the left, what was measured on the right");
+        assert!(said.contains(&sentence), "{sentence:?} is not in\n{said}");
     }
 }

@@ -36,7 +36,7 @@ pub fn subject() -> Option<String> {
     env::var(SUBJECT).ok()
 }
 
-/// Runs a test again in a process of its own, for a subject: what that [ends](ends) with, or how it died.
+/// Runs a test again in a process of its own, for a subject: what that [ends] with, or how it died.
 ///
 /// `test` is the name of the calling test as the harness has it.
 ///

@@ -181,8 +181,8 @@ fn left_a_timeline(panic: &panic::PanicHookInfo<'_>) -> bool {
     });
     let what = Log::explanation().unwrap_or_else(|| text.unwrap_or("a panic").trim_end().to_string() + &at);
     let timeline = Timeline::so_far(&what, None);
-    let told = timeline.write("panic").map_or_else(|error| error.to_string(), |at| at.display().to_string());
-    println!("\nmodel {model} fails after {number} interleavings: {told}");
+    let path = timeline.write("panic").map_or_else(|error| error.to_string(), |at| at.display().to_string());
+    println!("\nmodel {model} fails after {number} interleavings: {path}");
     // Not by the hook before: a backtrace takes more stack than a thread of a model has.
     std::eprintln!("\nmodel {model}: {what}\n\n{timeline}");
     true

@@ -17,11 +17,10 @@ use std::{
     vec::Vec,
 };
 
-use super::{
-    MOVABLE, NORMAL, OTHER, Zone, explore::quietly, locked, node, publish, run::Named, sources::unseen, zoneref,
-};
+use super::{MOVABLE, NORMAL, OTHER, Zone, explore::quietly, locked, node, publish, run::Named, zoneref};
 use crate::{
     Request, ZoneKind, Zoneref,
+    conformance::sources::unseen,
     publish::{FullFence, Grace, Published, Scheme, Walk},
     sync::traced::{Log, Step},
 };
@@ -110,13 +109,13 @@ fn alone<S: Scheme + Send + 'static>(model: &str, make: impl Fn() -> S + Copy + 
             publish(&published, list);
             let behind = steps();
             into.publish |= is_seen(before, behind, &others);
-            let (walk, told) = walked(&published);
+            let (walk, torn) = walked(&published);
             into.walk |= is_seen(behind, steps(), &others);
             let expected: Vec<Zoneref> = list.iter().copied().map(zoneref).collect();
-            if walk != expected || told {
-                let told = if told { ", and is told that it may be torn" } else { "" };
+            if walk != expected || torn {
+                let torn = if torn { ", and reports that it may be torn" } else { "" };
                 into.wrong.get_or_insert(format!(
-                    "a walk behind a publish of {}, and beside none, shows {}{told}{}",
+                    "a walk behind a publish of {}, and beside none, shows {}{torn}{}",
                     Named(list),
                     Named(&walk),
                     if walk.starts_with(&expected) { "; the length of a list before it seems to be kept" } else { "" }

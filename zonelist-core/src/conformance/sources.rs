@@ -46,7 +46,7 @@ const NOTHING: &str = "";
 
 /// Something that loom does not see.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub(super) struct Unseen {
+pub(crate) struct Unseen {
     path: PathBuf,
     line: usize,
     what: String,
@@ -69,7 +69,7 @@ impl core::fmt::Display for Unseen {
 ///
 /// A name with `not explored` in a comment on its line, or on the one above, is passed over, and so is one that is not
 /// built under loom.
-pub(super) fn unseen(package: &str, scheme: &str) -> Vec<Unseen> {
+pub(crate) fn unseen(package: &str, scheme: &str) -> Vec<Unseen> {
     let mut files = Vec::new();
     for folder in ["src", "tests"] {
         sources(&Path::new(package).join(folder), &mut files);
