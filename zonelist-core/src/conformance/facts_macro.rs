@@ -22,6 +22,9 @@
 /// | `no_alloc` | [`no_std`](crate::publish::Facts::no_std), [`no_alloc`](crate::publish::Facts::no_alloc) | a program with neither is built with the package |
 /// | `retires` | [`retires`](crate::publish::Facts::retires) | whether it implements [`Reclaim`](crate::publish::Reclaim) |
 ///
+/// `after_fork`, `interrupt_safe`, `tls_destructor`, `below_allocator` and `no_alloc` fail where the fact is claimed and is
+/// not so; a scheme may claim less than was measured. The others are what was measured, or their test fails.
+///
 /// The guarantee and the progress of walks and publishes are what the macro `model!` explores. What may hang or
 /// crash does so in a process of its own, and is given some seconds. All of them take about a minute, and with
 /// `ZONELIST_LONG` in the environment some ten times as long.
