@@ -35,7 +35,7 @@ impl Scheme for Locked {
 
     fn local(&self) {}
     fn filter(&self, request: &Request) -> Request { *request }
-    fn pin<'g>(&'g self, _: &'g (), _: At<'g, Self>) -> RwLockReadGuard<'g, Zonelists> {
+    fn pin<'g>(&'g self, _: &'g (), _: ReadToken<'g, Self>) -> RwLockReadGuard<'g, Zonelists> {
         self.0.read().unwrap_or_else(PoisonError::into_inner)
     }
     fn walk<'w, 'g: 'w>(pinned: &'w Self::Pinned<'g>, node: NodeId, filter: &'w Request) -> ListWalk<'w> {

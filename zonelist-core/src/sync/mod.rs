@@ -21,7 +21,9 @@ pub mod atomic {
     };
 
     #[cfg(loom)]
-    pub use super::traced::{AtomicBool, AtomicPtr, AtomicU8, AtomicU16, AtomicU32, AtomicUsize, Ordering, compiler_fence, fence};
+    pub use super::traced::{
+        AtomicBool, AtomicPtr, AtomicU8, AtomicU16, AtomicU32, AtomicUsize, Ordering, compiler_fence, fence,
+    };
 
     #[cfg(all(target_has_atomic = "64", not(any(loom, shuttle))))]
     pub use core::sync::atomic::AtomicU64;

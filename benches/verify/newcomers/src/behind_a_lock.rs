@@ -13,7 +13,7 @@ macro_rules! behind_a_lock {
             type Walk<'w> = ListWalk<'w>;
             crate::plain!();
 
-            fn pin<'g>(&'g self, (): &'g (), _: At<'g, Self>) -> $guard<'g, Zonelists> {
+            fn pin<'g>(&'g self, (): &'g (), _: ReadToken<'g, Self>) -> $guard<'g, Zonelists> {
                 self.0.$read().unwrap_or_else(PoisonError::into_inner)
             }
 

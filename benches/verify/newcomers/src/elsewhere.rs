@@ -5,7 +5,7 @@ use std::sync::{Mutex as Elsewhere, MutexGuard as ElsewhereGuard, PoisonError};
 
 use zonelist_core::{
     Lists, NodeId, Request, Scope, Zonelists,
-    publish::{Allocates, At, Facts, Progress, PublishError, Scheme, Writer},
+    publish::{Allocates, Facts, Progress, PublishError, ReadToken, Scheme, Writer},
     sync::atomic::{AtomicUsize, Ordering::SeqCst},
 };
 
@@ -35,7 +35,7 @@ impl Scheme for Held {
     type Walk<'w> = ListWalk<'w>;
     crate::plain!();
 
-    fn pin<'g>(&'g self, (): &'g (), _: At<'g, Self>) -> Zonelists {
+    fn pin<'g>(&'g self, (): &'g (), _: ReadToken<'g, Self>) -> Zonelists {
         let lists = self.lists.lock().unwrap_or_else(PoisonError::into_inner);
         self.count.load(SeqCst);
         lists.clone()

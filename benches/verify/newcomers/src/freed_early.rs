@@ -2,7 +2,7 @@
 
 use zonelist_core::{
     Lists, NodeId, Request, Scope, Zonelists,
-    publish::{Allocates, At, Facts, PublishError, Scheme, Writer},
+    publish::{Allocates, Facts, PublishError, ReadToken, Scheme, Writer},
     sync::{
         VersionBox, VersionRef,
         atomic::{
@@ -39,7 +39,7 @@ impl Scheme for FreedEarly {
     type Walk<'w> = ListWalk<'w>;
     crate::plain!();
 
-    fn pin<'g>(&'g self, (): &'g (), _: At<'g, Self>) -> VersionRef<'g, Zonelists> {
+    fn pin<'g>(&'g self, (): &'g (), _: ReadToken<'g, Self>) -> VersionRef<'g, Zonelists> {
         // SAFETY: it comes from `into_raw`. That it is not freed meanwhile is what is broken.
         unsafe { VersionRef::new(self.current.load(Acquire)) }
     }

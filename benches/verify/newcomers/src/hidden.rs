@@ -4,7 +4,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use zonelist_core::{
     Lists, NodeId, Request, Scope, Zonelists,
-    publish::{Allocates, At, Facts, Progress, PublishError, Scheme, Writer},
+    publish::{Allocates, Facts, Progress, PublishError, ReadToken, Scheme, Writer},
 };
 
 use crate::smallest::ListWalk;

@@ -2,7 +2,7 @@
 
 use zonelist_core::{
     Lists, NodeId, Request, Scope, Zonelists,
-    publish::{At, Facts, Progress, PublishError, Scheme, Writer},
+    publish::{Facts, Progress, PublishError, ReadToken, Scheme, Writer},
     sync::{PoisonError, RwLock, RwLockReadGuard},
 };
 

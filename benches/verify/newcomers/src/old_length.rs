@@ -2,7 +2,7 @@
 
 use zonelist_core::{
     Lists, NodeId, Request, Zoneref,
-    publish::{At, Facts, Progress, PublishError, Scheme, Walk, Writer},
+    publish::{Facts, Progress, PublishError, ReadToken, Scheme, Walk, Writer},
     sync::{Mutex, PoisonError},
 };
 
@@ -43,7 +43,7 @@ impl Scheme for OldLength {
     type Walk<'w> = CopyWalk<'w>;
     crate::plain!();
 
-    fn pin<'g>(&'g self, (): &'g (), _: At<'g, Self>) -> &'g Self {
+    fn pin<'g>(&'g self, (): &'g (), _: ReadToken<'g, Self>) -> &'g Self {
         self
     }
 

@@ -2,7 +2,7 @@
 
 use zonelist_core::{
     Lists, NodeId, Request, Zoneref,
-    publish::{At, Facts, Guarantee, Progress, PublishError, Scheme, Walk, Writer},
+    publish::{Facts, Guarantee, Progress, PublishError, ReadToken, Scheme, Walk, Writer},
     sync::atomic::{
         AtomicUsize,
         Ordering::{Acquire, Relaxed, Release},
@@ -49,7 +49,7 @@ impl Scheme for RelaxedClose {
     type Walk<'w> = CheckedWalk<'w>;
     crate::plain!();
 
-    fn pin<'g>(&'g self, (): &'g (), _: At<'g, Self>) -> &'g Self {
+    fn pin<'g>(&'g self, (): &'g (), _: ReadToken<'g, Self>) -> &'g Self {
         self
     }
 

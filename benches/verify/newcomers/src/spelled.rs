@@ -17,7 +17,7 @@ use zonelist_core::sync::atomic::AtomicU8;
 
 use zonelist_core::{
     Lists, NodeId, Request, Scope, Zonelists,
-    publish::{Allocates, At, Facts, Progress, PublishError, Scheme, Writer},
+    publish::{Allocates, Facts, Progress, PublishError, ReadToken, Scheme, Writer},
 };
 
 use crate::smallest::ListWalk;

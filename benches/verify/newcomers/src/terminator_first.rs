@@ -2,7 +2,7 @@
 
 use zonelist_core::{
     Lists, NodeId, Request,
-    publish::{At, Facts, PublishError, Scheme, Walk, Writer},
+    publish::{Facts, PublishError, ReadToken, Scheme, Walk, Writer},
     sync::atomic::Ordering::{Acquire, Release},
 };
 
@@ -20,7 +20,7 @@ impl Scheme for TerminatorFirst {
     type Walk<'w> = WordWalk<'w>;
     crate::plain!();
 
-    fn pin<'g>(&'g self, (): &'g (), _: At<'g, Self>) -> &'g Self {
+    fn pin<'g>(&'g self, (): &'g (), _: ReadToken<'g, Self>) -> &'g Self {
         self
     }
 

@@ -2,7 +2,7 @@
 
 use zonelist_core::{
     Lists, NodeId, Request, Scope, Zonelists,
-    publish::{Allocates, At, Facts, PublishError, Scheme, Writer},
+    publish::{Allocates, Facts, PublishError, ReadToken, Scheme, Writer},
     sync::{PoisonError, RwLock, RwLockReadGuard},
 };
 
