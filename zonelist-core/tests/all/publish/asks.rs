@@ -92,3 +92,27 @@ fn a_question_that_fails_is_reported_and_owed_whatever_becomes_of_the_publish() 
     assert_eq!(published.publish(&lists[0]), Err(PublishError::Busy));
     assert_eq!(published.synchronize(), Ok::<(), WaitError>(()), "it is reported once");
 }
+
+/// A reader answers the question of a `synchronize` that fails, and walks on. The question behind the next version is
+/// another one, or its answer would be taken for one to that.
+#[test]
+fn an_answer_to_a_question_that_failed_is_none_to_the_next() {
+    for failures in 1..3 {
+        let published: Published<_, Unreliable, 1> = Published::new(asks::<Quiescing>(&[2]));
+        let publish = || published.try_publish(&versions()[0]);
+        let mut reader = published.reader().unwrap();
+        for _ in 0..failures {
+            let (failed, _) = Unreliable::failing(5, || published.synchronize());
+            assert_eq!(failed, Err(WaitError::Barrier(ERROR)));
+        }
+        reader.quiescent();
+        let guard = reader.enter();
+        assert_eq!(publish(), Ok(Version::of(1)));
+        for _ in 0..3 {
+            assert_eq!(publish(), Err(PublishError::Busy), "a walk from before the swap goes on");
+        }
+        drop(guard);
+        reader.quiescent();
+        assert_eq!(publish(), Ok(Version::of(2)));
+    }
+}

@@ -202,3 +202,9 @@ impl Reclaim for Puppet<Seated> {
         writer.stop(|| ())
     }
 }
+
+impl Reclaim for Puppet<Quiescing> {
+    fn synchronize(&self, writer: &mut Writer<'_>) -> Result<(), WaitError> {
+        writer.synchronize()
+    }
+}
