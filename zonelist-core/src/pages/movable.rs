@@ -5,7 +5,7 @@
 //! `a_page_that_is_held_is_not_moved`, `a_page_that_is_removed_is_moved_before_or_not_at_all` and their siblings in
 //! `tests/models/movables.rs`.
 
-use core::{fmt, ops::Range};
+use core::{fmt, mem, ops::Range};
 
 #[cfg(feature = "alloc")]
 use alloc::vec::Vec;
@@ -14,7 +14,7 @@ use super::{
     Exchange, Handle, HandleError, Movable, MoveError, Mover, NoRoom, Owners, Page, Pinned,
     movable_entry::{GENERATION, HOLDERS, MOVING, NONE, PINNED, USED},
     pool::Store,
-    slow::Blocking,
+    slow::{Blocking, OnUnwind},
 };
 use crate::{
     Locked, RawLock, Spin,
@@ -138,8 +138,13 @@ impl<'m, M: Mover, L: RawLock> Movables<'m, M, L> {
     /// # Errors
     /// A [`Held`] of it is there, it has no page, or it is of other movables.
     pub fn remove(&self, handle: Handle) -> Result<Page, HandleError> {
+        let entry = self.entry(handle)?;
         self.own(handle, Blocking::Allowed)?;
-        self.free.with(|first| self.end(handle, first))
+        // The lock may panic, and the page then stays.
+        let disowned = OnUnwind(|| entry.disown());
+        let ended = self.free.with(|first| self.end(handle, first));
+        mem::forget(disowned);
+        ended
     }
 
     /// The same as [`Movables::remove`], but waits for nothing.

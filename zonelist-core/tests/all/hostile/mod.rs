@@ -1,6 +1,7 @@
 //! Implementations of the library's safe traits that do what they should not: no memory is used by two, and nothing is held
 //! for ever but what such an implementation holds itself.
 
+mod locks;
 mod owners;
 mod reentrant;
 mod scheme;

@@ -1,0 +1,109 @@
+//! Locks that panic instead of being taken, as the contract of `RawLock` allows: what they were called for is not done.
+
+use std::{
+    cell::Cell,
+    panic::{AssertUnwindSafe, catch_unwind},
+};
+
+use zonelist_core::{
+    Capacity, Handle, HandleError, Lists, MAX_ORDER, Movable, Movables, MoveError, Page, PageAllocator, PageRequest,
+    RawLock, Row, Slots, Spin, StopWorld, Zone, Zoneref,
+    publish::{FullFence, Published},
+};
+
+use super::{FRAMES, NODE, ZONES, random};
+
+thread_local! {
+    /// One call in so many panics; 0 for none.
+    static PANICS: Cell<u64> = const { Cell::new(0) };
+}
+
+#[derive(Default)]
+struct Panics(Spin);
+
+impl Panics {
+    fn may_panic() {
+        let one_in = PANICS.get();
+        assert!(one_in == 0 || random() % one_in > 0, "a lock that is not taken");
+    }
+}
+
+// SAFETY: `Spin` keeps all others out, and what panics has not taken it.
+unsafe impl RawLock for Panics {
+    type Held = ();
+
+    fn lock(&self) {
+        Self::may_panic();
+        self.0.lock();
+    }
+
+    fn try_lock(&self) -> Option<()> {
+        Self::may_panic();
+        self.0.try_lock()
+    }
+
+    unsafe fn unlock(&self, (): ()) {
+        // SAFETY: the caller has the lock.
+        unsafe { self.0.unlock(()) };
+    }
+}
+
+/// Calls with locks that panic now and then; `None` where one did.
+fn with_panics<R>(one_in: u64, call: impl FnOnce() -> R) -> Option<R> {
+    PANICS.set(one_in);
+    let outcome = catch_unwind(AssertUnwindSafe(call)).ok();
+    PANICS.set(0);
+    outcome
+}
+
+#[test]
+fn a_page_whose_remove_panics_stays_behind_its_handle() {
+    let mut entries = [const { Movable::new() }; 1];
+    let mover = |_: Handle, _: Page, _: Page| Ok::<_, MoveError>(());
+    let movables = Movables::new(mover, &mut entries, Panics::default());
+    let page = Page::from_word(1 << 63).unwrap();
+    let handle = movables.insert(page).unwrap();
+    assert_eq!(with_panics(1, || movables.remove(handle)), None);
+    assert_eq!(movables.try_hold(handle).map(|held| held.page()), Ok(page), "it is not being removed any more");
+    assert_eq!(with_panics(1, || movables.try_remove(handle)), None);
+    assert_eq!(movables.try_remove(handle), Ok(page));
+    assert_eq!(movables.try_hold(handle).map(drop), Err(HandleError::Gone));
+    assert!(movables.insert(page).is_ok(), "and the entry is free");
+}
+
+#[test]
+fn zones_whose_locks_panic_lose_no_frame() {
+    let [id, _] = ZONES;
+    let zone = Zone::boxed(id, 0..FRAMES, MAX_ORDER, Panics::default()).unwrap();
+    zone.add(0..FRAMES).unwrap();
+    let published: Published<_, FullFence, 2> =
+        Published::new(StopWorld::new(Slots::boxed(Capacity::new(1, 1).unwrap())));
+    published.publish(Lists::new(&[Zoneref::new(id)], &[Row { start: 0, len: 1, own: 1 }]).unwrap()).unwrap();
+    let allocator = PageAllocator::boxed(published, vec![zone]).unwrap();
+    let class = |order| allocator.class(&PageRequest::up_to(id.kind()).order(order)).unwrap();
+    let classes = [0, 0, 0, 1, 3].map(class);
+    let mut local = allocator.local().unwrap();
+    let (mut pages, mut panics) = (Vec::<Page>::new(), 0);
+    for _ in 0..20_000 {
+        let done = match random() % 20 {
+            0..10 => {
+                let class = &classes[random() as usize % classes.len()];
+                with_panics(4, || local.alloc(NODE, class)).map(|page| pages.extend(page.ok()))
+            }
+            10..19 if !pages.is_empty() => {
+                let at = random() as usize % pages.len();
+                with_panics(4, || local.free(pages[at]).unwrap()).map(|()| drop(pages.swap_remove(at)))
+            }
+            _ if random() % 50 == 0 => with_panics(4, || local.drain()),
+            _ => Some(()),
+        };
+        panics += usize::from(done.is_none());
+    }
+    assert!(panics > 20, "{panics}");
+    let frames: std::collections::HashSet<_> =
+        pages.iter().flat_map(|page| page.pfn()..page.pfn() + (1 << page.order())).collect();
+    assert_eq!(frames.len(), pages.iter().map(|page| 1 << page.order()).sum::<usize>(), "each has one user");
+    pages.into_iter().for_each(|page| local.free(page).unwrap());
+    allocator.drain().unwrap();
+    assert_eq!(allocator.zones()[0].free_pages(), FRAMES as usize);
+}
