@@ -18,7 +18,11 @@ impl<S: Scheme, B: Barrier, L: RawLock, const SEATS: usize> Local<'_, '_, S, B, 
         for (zone, why) in attempt.refused_mut() {
             let Some(zone) = allocator.pool.zone(*zone) else { continue };
             count(&zone.counters().failures);
-            *why = with_isolated(*why, zone.watch().isolated(), 1 + class.further);
+            *why = match (*why, zone.max_order()) {
+                // However many pages there were.
+                (Refusal::Mark { .. }, max_order) if class.tag.order() > max_order => Refusal::Order { max_order },
+                (why, _) => with_isolated(why, zone.watch().isolated(), 1 + class.further),
+            };
         }
         let whole = attempt.is_whole();
         for zone in allocator.zones() {

@@ -216,3 +216,21 @@ fn of_many_zones_those_that_were_asked_are_remembered_first() {
     assert_eq!((failure.refused().count(), failure.passed_over().count()), (30, Failure::ROOM - 30));
     assert!(failure.to_string().ends_with("; and 28 zones more"), "{failure}");
 }
+
+/// Fewer pages than the block has, and no zone of short blocks would serve with more.
+#[test]
+fn a_zone_of_short_blocks_says_so_also_where_it_has_few_pages() {
+    let id = zone_id(0, Normal);
+    let zone = Zone::boxed(id, 0..4096, 4, Spin::new()).unwrap();
+    zone.add(0..64).unwrap();
+    let published: Published<_, FullFence, 2> =
+        Published::new(StopWorld::new(Slots::boxed(Capacity::new(1, 1).unwrap())));
+    published.publish(Lists::new(&[Zoneref::new(id)], &[Row { start: 0, len: 1, own: 1 }]).unwrap()).unwrap();
+    let allocator = PageAllocator::boxed(published, vec![zone]).unwrap();
+    let mut local = allocator.local().unwrap();
+    for order in [5, 9, 10] {
+        let class = allocator.class(&PageRequest::up_to(Normal).order(order)).unwrap();
+        assert!(local.alloc(NODE, &class).is_err());
+        assert_eq!(asked(local.failure()), [(id, Refusal::Order { max_order: 4 })]);
+    }
+}
