@@ -92,7 +92,7 @@ fn zones_whose_locks_panic_lose_no_frame() {
             }
             10..19 if !pages.is_empty() => {
                 let at = random() as usize % pages.len();
-                with_panics(4, || local.free(pages[at]).unwrap()).map(|()| drop(pages.swap_remove(at)))
+                with_panics(4, || local.free(pages[at]).unwrap()).map(|()| _ = pages.swap_remove(at))
             }
             _ if random() % 50 == 0 => with_panics(4, || local.drain()),
             _ => Some(()),
