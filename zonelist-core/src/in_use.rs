@@ -1,18 +1,18 @@
 //! That something is not used from within a use of it: debug builds catch it.
 
+use crate::sync::unmodelled::AtomicUsize;
 #[cfg(debug_assertions)]
-use crate::sync::unmodelled::{AtomicUsize, Ordering::Relaxed};
+use crate::sync::unmodelled::Ordering::Relaxed;
 
-/// Whether something is in use, and by which thread. Takes no room and does nothing without debug assertions. No model
-/// explores it.
+/// Whether something is in use, and by which thread. Nothing reads or writes it without debug assertions; it is there all the
+/// same, so that a scheme has one size in all builds. No model explores it.
 #[derive(Debug)]
 pub(crate) struct Busy {
     /// A thread's number, or that of none.
-    #[cfg(debug_assertions)]
+    #[cfg_attr(not(debug_assertions), expect(dead_code, reason = "for debug assertions"))]
     user: AtomicUsize,
 }
 
-#[cfg(debug_assertions)]
 const FREE: usize = 0;
 
 /// In use by a thread that has no number.
@@ -30,10 +30,7 @@ fn me() -> usize {
 
 impl Busy {
     pub(crate) const fn new() -> Self {
-        Self {
-            #[cfg(debug_assertions)]
-            user: AtomicUsize::new(FREE),
-        }
+        Self { user: AtomicUsize::new(FREE) }
     }
 
     /// For what is about to wait until it is free.
@@ -86,7 +83,7 @@ impl<'p> InUse<'p> {
         }
         #[cfg(not(debug_assertions))]
         {
-            let (Busy {}, _) = (busy, complaint);
+            let _ = (busy, complaint);
             Self { user: core::marker::PhantomData }
         }
     }

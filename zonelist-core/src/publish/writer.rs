@@ -157,7 +157,9 @@ impl Writer<'_> {
         }
         // If the barrier pair fails or panics, readers may have answered all the same, and go on to walk across the next swap:
         // this question must be settled before, or what is asked behind the swap is another one.
-        self.asking.owed = Owed::Answers;
+        if !fault("synchronize: an answer to a failed question is a new one") {
+            self.asking.owed = Owed::Answers;
+        }
         self.round(true)?;
         // All walks from before the call, and so from before any `ask`.
         self.asking.owed = Owed::Nothing;

@@ -1,5 +1,5 @@
-//! Models of a scheme of one's own that asks readers behind each swap, and waits for the answers only before every third:
-//! an answer to one question is none to the next.
+//! Models of a scheme of one's own that asks readers behind each swap, and waits for the answers before it writes over what a
+//! walk may read: an answer to one question is none to the next.
 
 use std::sync::Arc;
 
@@ -7,7 +7,8 @@ use zonelist_core::{
     Lists, NodeId, Request, Slot, StopWorld, Zoneref,
     conformance::models::{Bound, NODE, explore},
     publish::{
-        Barrier, Facts, FullFence, Grace, PublishError, Published, ReadToken, Reader, Scheme, Version, Walk, Writer,
+        Barrier, Facts, FullFence, Grace, PublishError, Published, ReadToken, Reader, Reclaim, Scheme, WaitError, Walk,
+        Writer,
     },
     sync::{
         Track,
@@ -20,12 +21,18 @@ use zonelist_core::{
 
 use super::drains::FailsOnce;
 
-/// Three pieces of memory. Version 3 is written over version 1, which walks find until the second swap.
+/// Three pieces of memory, of which walks read the current one.
 #[derive(Debug)]
 struct AsksTwice<const QUIESCENT: bool> {
     memory: [Track; 3],
     current: AtomicUsize,
+    /// Of each version, the piece that it is written to, and whether it waits before: for the third alone, which is written
+    /// over the first, or for each.
+    places: [(usize, bool); 3],
 }
+
+const ASKS_TWICE: [(usize, bool); 3] = [(1, false), (2, false), (1, true)];
+const ASKS_ONCE: [(usize, bool); 3] = [(1, true), (0, true), (1, true)];
 
 /// Reads the memory of its version twice.
 #[derive(Clone, Debug)]
@@ -64,17 +71,29 @@ impl<const QUIESCENT: bool> Scheme for AsksTwice<QUIESCENT> {
     }
 
     fn publish(&self, _: Lists<'_>, writer: &mut Writer<'_>) -> Result<(), PublishError> {
-        let version = writer.version();
-        if version == Version::of(3) {
+        let (place, waits) = self.places[writer.version().number() - 1];
+        if waits {
             writer.settle()?;
         }
-        let place = if version == Version::of(3) { 1 } else { version.number() % 3 };
         self.memory[place].write();
         // Release: pairs with the acquire in `pin`.
         self.current.store(place, Release);
         writer.ask();
         Ok(())
     }
+}
+
+impl<const QUIESCENT: bool> Reclaim for AsksTwice<QUIESCENT> {
+    fn synchronize(&self, writer: &mut Writer<'_>) -> Result<(), WaitError> {
+        writer.synchronize()
+    }
+}
+
+fn published<const QUIESCENT: bool, B: Barrier>(
+    places: [(usize, bool); 3],
+) -> Arc<Published<AsksTwice<QUIESCENT>, B, 1>> {
+    let (memory, current) = (core::array::from_fn(|_| Track::new()), AtomicUsize::new(0));
+    Arc::new(Published::new(AsksTwice { memory, current, places }))
 }
 
 fn walks<const QUIESCENT: bool, B: Barrier>(reader: &mut Reader<'_, AsksTwice<QUIESCENT>, B>) {
@@ -87,10 +106,7 @@ fn walks<const QUIESCENT: bool, B: Barrier>(reader: &mut Reader<'_, AsksTwice<QU
 
 /// Two walks of a reader, beside three publishes. The last is tried before it is waited for, and what fails is done again.
 fn beside_three_publishes<const QUIESCENT: bool, B: Barrier>() {
-    let published = Arc::new(Published::<AsksTwice<QUIESCENT>, B, 1>::new(AsksTwice {
-        memory: core::array::from_fn(|_| Track::new()),
-        current: AtomicUsize::new(0),
-    }));
+    let published = published::<QUIESCENT, B>(ASKS_TWICE);
     let mut reader = published.reader().expect("a slot");
     let publisher = loom::thread::spawn({
         let published = Arc::clone(&published);
@@ -124,4 +140,30 @@ fn an_old_quiescent_point_is_no_answer_to_the_next_question() {
 fn a_question_that_failed_is_asked_again() {
     explore("asks twice: section, failing", Bound::Preemptions(2), beside_three_publishes::<false, FailsOnce>);
     explore("asks twice: quiescent, failing", Bound::Preemptions(2), beside_three_publishes::<true, FailsOnce>);
+}
+
+/// A walk of a reader that may have answered a question before it, beside a `synchronize` that fails and two publishes, of which
+/// the second is written over what the walk reads.
+fn beside_a_synchronize_that_fails<const QUIESCENT: bool>() {
+    let published = published::<QUIESCENT, FailsOnce>(ASKS_ONCE);
+    let mut reader = published.reader().expect("a slot");
+    let publisher = loom::thread::spawn({
+        let published = Arc::clone(&published);
+        move || {
+            assert!(published.synchronize().is_err(), "the first heavy half fails");
+            for _ in 0..2 {
+                while published.publish(Lists::EMPTY).is_err() {}
+            }
+        }
+    });
+    reader.quiescent();
+    walks(&mut reader);
+    drop(reader);
+    publisher.join().expect("it publishes");
+}
+
+#[test]
+fn an_answer_to_a_synchronize_that_failed_is_none_to_the_next_question() {
+    explore("asks: section, a failing synchronize", Bound::Preemptions(2), beside_a_synchronize_that_fails::<false>);
+    explore("asks: quiescent, a failing synchronize", Bound::Preemptions(2), beside_a_synchronize_that_fails::<true>);
 }
