@@ -65,9 +65,11 @@
 /// - A thread that stores to an atomic behind a load of its own of the *same* atomic: loom never shows another thread
 ///   the value before. A writer should store numbers it was given ([`Writer::version`](crate::publish::Writer::version)),
 ///   not load its own. Read-modify-writes are explored.
-/// - `membarrier(2)`, and every barrier that the system runs in other threads. The models run with
-///   [`FullFence`](crate::publish::FullFence) around the scheme: that the kernel's pair is as good is its own contract,
-///   [`Barrier`](crate::publish::Barrier).
+/// - Barriers that the system runs in other threads: they are in the kernel. This macro has a full fence on both sides
+///   around the scheme ([`FullFence`](crate::publish::FullFence)). Of `membarrier(2)` there is a model, a fence in each
+///   other thread at some point of the call, which our own schemes are explored with
+///   ([what was explored](crate::conformance::explored)); that the kernel does so is assumed. A pair of your own is not
+///   explored: its contract is that of [`Barrier`](crate::publish::Barrier).
 /// - A load that moves behind a later store of the same thread to another atomic (load buffering), and values out of
 ///   thin air. `SeqCst` on a load or store counts as acquire and release; only fences are sequentially consistent.
 /// - Reuse of memory: an address is used once in an interleaving, so that no pointer is taken for an older one (ABA).
