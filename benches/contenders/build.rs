@@ -1,4 +1,4 @@
-//! Compiles what is compared in C, if the feature `liburcu` asks for it; nothing otherwise.
+//! Compiles the contenders in C if the feature `liburcu` is on; does nothing otherwise.
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
@@ -14,14 +14,14 @@ fn liburcu() {
     let library = probed.unwrap_or_else(|error| {
         panic!("the feature `liburcu` needs liburcu's headers (on Debian: apt install liburcu-dev): {error}")
     });
-    // As optimised as what it is compared with, whatever the profile, and its loops as aligned.
+    // The optimisation and loop alignment of the release profile, since that is what the C code is compared with.
     cc::Build::new()
         .file(SOURCE)
         .includes(library.include_paths)
         .std("gnu11")
         .opt_level(3)
         .flag_if_supported("-falign-loops=64")
-        // For an executable: what belongs to a thread is found without a call.
+        // Code for an executable reads thread-local variables without a call.
         .pic(false)
         .flag_if_supported("-fPIE")
         .warnings(true)

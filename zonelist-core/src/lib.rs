@@ -97,46 +97,26 @@ pub use zone::{
 };
 pub use zoneref::{Request, Scope, Zoneref};
 
-#[cfg(all(feature = "std", target_os = "linux", not(loom)))]
-mod arena;
 #[cfg(feature = "alloc")]
 pub mod conformance;
-#[cfg(feature = "alloc")]
-mod distance;
-#[cfg(feature = "alloc")]
-mod frame_set;
 #[cfg(feature = "alloc")]
 mod heap;
 #[cfg(feature = "alloc")]
 pub mod hotplug;
-#[cfg(feature = "alloc")]
-mod machine;
-#[cfg(feature = "alloc")]
-mod machine_error;
-#[cfg(feature = "alloc")]
-mod machine_frames;
-#[cfg(feature = "alloc")]
-mod order;
-mod rules;
-#[cfg(feature = "alloc")]
-mod watermarks;
+mod topology;
 #[cfg(feature = "alloc")]
 mod zonelists;
 
-#[cfg(all(feature = "std", target_os = "linux", not(loom)))]
-pub use arena::{Arena, ArenaError};
-#[cfg(feature = "alloc")]
-pub use distance::{Distances, LOCAL_DISTANCE, REMOTE_DISTANCE, VoidDistances};
 #[cfg(feature = "alloc")]
 pub use heap::Shared;
+#[cfg(all(feature = "std", target_os = "linux", not(loom)))]
+pub use hotplug::{Arena, ArenaError};
 #[cfg(feature = "alloc")]
-pub use machine::{Machine, MachineDescription, Memory, Tunables, ZoneSize};
-#[cfg(feature = "alloc")]
-pub use machine_error::MachineError;
-#[cfg(feature = "alloc")]
-pub use order::{FallbackOrder, OrderInput};
-pub use rules::{NodeLoad, Rules};
-#[cfg(feature = "alloc")]
-pub use watermarks::{Watermarks, groups_by_mobility, lowmem_reserve, policy_zone, size_of, total_pages, watermarks};
+pub use topology::{
+    Distances, FallbackOrder, LOCAL_DISTANCE, Machine, MachineDescription, MachineError, Memory, OrderInput,
+    REMOTE_DISTANCE, Tunables, VoidDistances, Watermarks, ZoneSize, groups_by_mobility, lowmem_reserve, policy_zone,
+    size_of, total_pages, watermarks,
+};
+pub use topology::{NodeLoad, Rules};
 #[cfg(feature = "alloc")]
 pub use zonelists::Zonelists;

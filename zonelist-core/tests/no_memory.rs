@@ -1,5 +1,5 @@
-//! A heap that ends in the midst of an operation: each allocation in turn fails, and the operation with it, with ENOMEM
-//! and the machine as it was; or it succeeds.
+//! A heap without room: each allocation of an operation in turn fails. The operation then fails with `ENOMEM` and changes
+//! nothing, or it succeeds all the same.
 #![cfg(not(loom))]
 
 use std::{
@@ -18,15 +18,15 @@ use zonelist_core::{
     publish::{FullFence, Published},
 };
 
-/// The system's heap, of which a thread's allocations fail when it says so.
+/// The system's heap, with failures for the thread that has set them.
 struct Failing;
 
 thread_local! {
-    /// Allocations until one fails; none does while this is `None`.
+    /// Allocations until one fails; `None` if none is to fail.
     static UNTIL: Cell<Option<usize>> = const { Cell::new(None) };
-    /// Whether those behind it fail too.
+    /// True if all later allocations fail too.
     static FOR_GOOD: Cell<bool> = const { Cell::new(false) };
-    /// How many failed.
+    /// The number of allocations that failed.
     static FAILED: Cell<usize> = const { Cell::new(0) };
 }
 
@@ -38,20 +38,20 @@ fn fails() -> bool {
     fails
 }
 
-// SAFETY: the system's allocator does what is asked, or nothing is done.
+// SAFETY: each call goes to the system's allocator unchanged, or returns null, which means failure.
 unsafe impl GlobalAlloc for Failing {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        // SAFETY: the caller's promise is passed on.
+        // SAFETY: the caller's contract is that of the system's allocator.
         if fails() { std::ptr::null_mut() } else { unsafe { System.alloc(layout) } }
     }
 
     unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
-        // SAFETY: the caller's promise is passed on.
+        // SAFETY: the caller's contract is that of the system's allocator.
         unsafe { System.dealloc(memory, layout) };
     }
 
     unsafe fn realloc(&self, memory: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        // SAFETY: the caller's promise is passed on.
+        // SAFETY: the caller's contract is that of the system's allocator.
         if fails() { std::ptr::null_mut() } else { unsafe { System.realloc(memory, layout, size) } }
     }
 }
@@ -59,7 +59,7 @@ unsafe impl GlobalAlloc for Failing {
 #[global_allocator]
 static HEAP: Failing = Failing;
 
-/// Does something while the allocation of that number fails, and those behind it if `for_good`. Says how many failed.
+/// Calls a closure while allocation `number` fails, and all later ones if `for_good`. Returns the number of failures too.
 fn failing<R>(number: usize, for_good: bool, what: impl FnOnce() -> R) -> (R, usize) {
     FAILED.set(0);
     FOR_GOOD.set(for_good);
@@ -75,7 +75,7 @@ fn node(number: u16) -> NodeId {
     NodeId::new(number).unwrap()
 }
 
-/// Two nodes of two blocks, a spare block each, and a node that is only possible.
+/// Two nodes of two blocks and an offline block each, and a third node that is offline.
 fn state() -> State {
     let size = |number: u16| ZoneSize {
         zone: ZoneId::new(node(number), ZoneKind::Normal),
@@ -120,14 +120,14 @@ fn running() -> Running {
     RunningMachine::new(state.clone(), frames.boot(&state).unwrap()).unwrap()
 }
 
-/// What is to be as it was.
+/// What a failed operation must not change.
 fn sight(running: &Running) -> (Arc<State>, Vec<(usize, usize, bool)>) {
     let zones = running.frames().allocator().zones().iter();
     (running.state(), zones.map(|zone| (zone.managed(), zone.free_pages(), zone.is_vacant())).collect())
 }
 
 #[test]
-fn an_operation_without_memory_for_it_is_refused_and_changes_nothing() {
+fn an_operation_without_memory_changes_nothing() {
     let running = running();
     let steps = [
         Operation::Online { block: 2, to: OnlineTo::Movable },
@@ -158,7 +158,7 @@ fn an_operation_without_memory_for_it_is_refused_and_changes_nothing() {
                 }
                 let error = outcome.expect_err("an allocation failed");
                 assert_eq!(error.errno(), Errno::Nomem, "{operation:?}: {error}");
-                // A zone that got its metadata, and no frames, keeps that for the next time.
+                // A zone may have got its metadata but no frames. It keeps the metadata for the next time.
                 let after = sight(&running);
                 let pages =
                     |sight: &[(usize, usize, bool)]| sight.iter().map(|zone| (zone.0, zone.1)).collect::<Vec<_>>();
@@ -166,18 +166,18 @@ fn an_operation_without_memory_for_it_is_refused_and_changes_nothing() {
                 refused += 1;
             }
             if for_good {
-                // It was done, without anything failing: once more with single allocations that do.
+                // The operation succeeded once no allocation failed. It is repeated with single failures.
                 undo(&running, operation);
             }
         }
     }
-    println!("{refused} allocations failed, and each operation with them");
+    println!("{refused} failed allocations, each of which failed its operation");
     assert!(refused > 15 * steps.len());
     let zones = running.frames().allocator().zones().iter();
     zones.for_each(|zone| assert_eq!(zone.free_pages(), zone.managed()));
 }
 
-/// Brings back what was before an operation, where that is another operation.
+/// Performs the inverse of an operation, if there is one.
 fn undo(running: &Running, operation: &Operation) {
     let back = match *operation {
         Operation::Online { block, .. } => Operation::Offline { block },
@@ -192,7 +192,7 @@ fn undo(running: &Running, operation: &Operation) {
 }
 
 #[test]
-fn what_is_refused_anyway_is_refused_without_memory_too() {
+fn invalid_operations_are_refused_without_memory_too() {
     let running = running();
     for operation in [
         Operation::Set(Setting::WatermarkScaleFactor(0)),
@@ -216,7 +216,7 @@ fn what_is_refused_anyway_is_refused_without_memory_too() {
 }
 
 #[test]
-fn zones_and_allocators_without_memory_for_them_are_not_made() {
+fn zones_and_allocators_report_a_heap_without_room() {
     let id = ZoneId::new(node(0), ZoneKind::Normal);
     let zone = || Zone::boxed(id, 0..4096, 10, Spin::new());
     for number in 0..3 {
@@ -230,7 +230,7 @@ fn zones_and_allocators_without_memory_for_them_are_not_made() {
     }
     vacant.furnish().unwrap();
     vacant.add(0..4096).unwrap();
-    // Bitmaps for pageblocks whose managed frames are in pieces.
+    // A pageblock whose managed frames are not one range needs a bitmap.
     vacant.withdraw(10..11).unwrap();
     let (refused, _) = failing(0, true, || vacant.withdraw(20..21));
     assert!(refused.unwrap_err().to_string().ends_with("expected a heap that has them"));
@@ -245,9 +245,9 @@ fn zones_and_allocators_without_memory_for_them_are_not_made() {
     }
 }
 
-/// A machine's allocator: what it is made of, and the frames that it boots with.
+/// The allocator of a machine: its creation, and the frames that it boots with.
 #[test]
-fn a_machine_without_memory_for_its_allocator_is_not_booted() {
+fn a_boot_reports_a_heap_without_room() {
     let state = state();
     let published = || Published::<_, FullFence, 2>::new(StopWorld::new(Slots::boxed(state.capacity())));
     let frames = |published| AllocatorFrames::<_, _, Spin, 2>::of(published, &state);
@@ -276,9 +276,9 @@ fn a_machine_without_memory_for_its_allocator_is_not_booted() {
     }
 }
 
-/// A pointer to a state is made by the first who looks at it, and is the same for all others.
+/// The first reader of a state creates its pointer, and all later ones get the same.
 #[test]
-fn everybody_looks_at_one_state() {
+fn all_readers_get_the_same_state() {
     let running = running();
     let one = running.state();
     assert!(Arc::ptr_eq(&one, &running.state()));

@@ -1,35 +1,46 @@
 //! `ArcSwap`: a counted pointer to the current version, swapped; by the crate of that name.
 //!
-//! A reader enters by a load, which notes the pointer in a debt slot of its thread instead of
-//! counting itself; a publish builds the next version on the heap, swaps the pointer, and counts on
-//! behalf of every reader that it finds in debt. So a version lives as long as somebody is in it.
+//! ```text
+//!   enter:  note the pointer in a debt slot of the thread      publish:  build the next version on the heap
+//!           if the pointer is still current: done                        old := swap(current, next)
+//!           else the crate's slow path, which counts                     count on behalf of every debt on old
+//!   leave:  clear the debt slot, or drop the count                       replaced += old
+//!                                                                        free the replaced that no reader holds
+//! ```
 //!
-//! **Why a walk is a snapshot.** A version is never written once it is published, and a guard holds
-//! the one that was current when it was entered.
+//! The debt slots are arc-swap's. They save a reader the write to a counter that all readers share. A publish scans
+//! them, so that the count of a version includes every reader that holds it.
 //!
-//! **Who frees a version.** By itself the last one to leave it would, which may be a reader: a walk
-//! would then reach for the heap. So the writer keeps what it has replaced, until a later publish or
-//! `synchronize` finds that it is the only one who does. [`Arc::get_mut`] tells, and acquires what
-//! the readers released when they left; a count that is merely read would not. What is kept are the
-//! versions that readers stand in, one for each at most, and those they left since.
+//! **Why a walk is a snapshot.** A version is not written once it is published. A guard holds the version that was
+//! current when it was entered.
 //!
-//! **What a grace period is.** A walk over the current version has to end too, and there is no
-//! telling those that began before from those that began after. So `synchronize` publishes the
-//! current version again, as a copy, and waits until nobody is in any of the replaced ones. None of
-//! them can be entered any more, so that it waits for no walk that begins later.
+//! **What frees a version.** By default the last holder of a version drops it. That may be a reader, and a walk would
+//! then reach for the heap. So the writer keeps the versions that it has replaced. A later publish, or `synchronize`,
+//! drops those that only the writer holds. [`Arc::get_mut`] tests for that, and acquires what readers released when
+//! they left; a load of the count would not. So at most one version for each reader is kept, besides those that were
+//! left since the last publish.
 //!
-//! **Where a walk reaches for the heap after all.** The debt slots are the thread's own: the crate
-//! makes them when the thread first loads, and keeps them for other threads when it ends. Registering
-//! a reader is that first load, and its handle stays with its thread. So below a global allocator
-//! register before the first allocation that walks, not from within one; and in the destructor of
-//! another thread-local, with the slots gone, each load may make new ones. Eight guards a thread are
-//! slots; one that is entered while eight are alive is counted, and as correct.
+//! **What a grace period is.** It has to include walks over the current version, and such a walk shows no sign of
+//! whether it began before the grace period. So `synchronize` publishes a copy of the current version,
+//! and waits until no reader holds any of the replaced ones. A replaced version cannot be entered. So the
+//! grace period waits for no walk that begins later.
 //!
-//! **What a leaked guard does.** Its version is never freed. Publishes go on; a grace period ends as soon as no reader is
-//! registered, since whoever is in a version then was leaked. As long as there are others it can't be told, and waits.
+//! **Where a walk reaches for the heap all the same.** The crate allocates a thread's debt slots at the thread's first
+//! load, and keeps them for other threads when the thread ends. Registering a reader is that first load, and its
+//! handle stays on its thread. Two cases remain:
 //!
-//! Models cannot enter the crate. It is checked by stress, and by that the same judge condemns a
-//! scheme of the same shape that frees a version too early, or whose readers do not hold theirs.
+//! - Below a global allocator, register before the first allocation that walks, not from within one.
+//! - In the destructor of another thread-local the slots may be gone already, and each load may allocate new ones.
+//!
+//! A thread has eight debt slots. A guard that is entered while eight others are alive is counted instead, which is
+//! as correct.
+//!
+//! **What a leaked guard does.** Its version is kept, and publishes go on. Once no reader is registered, every holder
+//! that is left was leaked, so a grace period ends. While other readers are registered, a leaked guard looks like a
+//! walk, and a grace period waits.
+//!
+//! Models cannot enter the crate, so stress checks it. The same judge rejects a scheme of the same shape that frees
+//! a version too early, or whose readers do not hold theirs.
 
 use std::{
     marker::PhantomData,
@@ -53,14 +64,14 @@ use zonelist_core::{
     sync::Backoff,
 };
 
-/// A version: nobody's to write.
+/// A version, never written once it is published.
 type Version = Slots<Box<[Option<Zoneref>]>>;
 
-/// One counted pointer, swapped; arc-swap keeps readers and the count apart.
+/// One counted pointer, swapped; arc-swap keeps readers off its counter.
 ///
 #[doc = include_str!("arc_swap.md")]
 ///
-/// A reader's handle stays on the thread that registered it, whose debt slots it has made sure of:
+/// A reader's handle stays on the thread that registered it, since it relies on the debt slots of that thread:
 ///
 /// ```compile_fail,E0277
 /// use zonelist_core::publish::{FullFence, Published};
@@ -75,16 +86,16 @@ type Version = Slots<Box<[Option<Zoneref>]>>;
 #[derive(Debug)]
 pub struct ArcSwap {
     current: ::arc_swap::ArcSwap<Version>,
-    /// Not current any more, and perhaps in use. Only for the writer, so that nobody waits for this lock.
+    /// Versions that were replaced, which readers may hold. Only the writer takes this lock, so that no thread waits for it.
     replaced: Locked<Vec<Arc<Version>>>,
-    /// How many readers there are.
+    /// The number of registered readers.
     readers: Arc<AtomicUsize>,
-    /// Whether a fork has left some of them behind, which may be in a version for ever.
+    /// True if a fork has left readers behind, which may hold a version for ever.
     left_behind: AtomicBool,
 }
 
 impl ArcSwap {
-    /// Every list is empty at first.
+    /// A scheme whose lists are all empty.
     #[must_use]
     pub fn new() -> Self {
         Self {
@@ -95,20 +106,22 @@ impl ArcSwap {
         }
     }
 
-    /// Makes a version current, and frees the replaced ones that nobody is in; whether that was all.
+    /// Makes a version current, and frees the replaced ones that no reader holds. True if none is left.
     fn replace(&self, next: Arc<Version>) -> bool {
         let old = self.current.swap(next);
         self.replaced.with(|replaced| replaced.push(old));
         self.free()
     }
 
-    /// Frees the replaced versions that nobody is in, and forgets them if only leaked guards are; whether there is no other.
+    /// Frees the replaced versions that no reader holds. If no reader is registered, drops the others too, since only
+    /// leaked guards hold those. True if none is left.
     fn free(&self) -> bool {
         self.replaced.with(|replaced| {
             replaced.retain_mut(|version| Arc::get_mut(version).is_none());
-            // Pairs with the fence in `local`: either we see the reader, or it meets no version that was replaced.
+            // SeqCst: pairs with the fence in `local`. Either the load below sees that reader, or the reader sees the swap
+            // before, and finds no version that was replaced.
             fence(SeqCst);
-            // Acquire: pairs with the release as a reader is dropped, so that all that its walks read is over. No guard
+            // Acquire: pairs with the release in `Slotted::drop`, so that all reads of that reader's walks are over: no guard
             // outlives its reader.
             if self.readers.load(Acquire) == 0 && !self.left_behind.load(Relaxed) {
                 replaced.clear();
@@ -124,7 +137,7 @@ impl Default for ArcSwap {
     }
 }
 
-/// A reader's debt slots are made, and are this thread's: not to be sent elsewhere.
+/// A registered reader: the debt slots of this thread exist. Not `Send`, since they are this thread's.
 #[derive(Debug)]
 pub struct Slotted {
     readers: Arc<AtomicUsize>,
@@ -133,34 +146,27 @@ pub struct Slotted {
 
 impl Drop for Slotted {
     fn drop(&mut self) {
-        // Release: pairs with the acquire in `free`.
+        // Release: pairs with the acquire of `readers` in `ArcSwap::free`.
         self.readers.fetch_sub(1, Release);
     }
 }
 
-/// A version that is held.
+/// A guard of arc-swap, which holds a version.
 #[derive(Debug)]
 pub struct Held(Guard<Arc<Version>>);
 
 impl Scheme for ArcSwap {
     const FACTS: Facts = Facts {
-        scheme: "ArcSwap",
-        package: "zonelist-epoch",
-        card: include_str!("arc_swap.md"),
         guarantee: Guarantee::Snapshot,
-        // Wait-free but for one load in a quarter of the address space, says the crate.
+        // Its documentation: a load may wait, with at least `usize::MAX / 4` wait-free ones in between.
         readers: Progress::LockFree,
         writer: Progress::LockFree,
         allocates: Allocates::Publish,
-        registers: true,
-        interrupt_safe: false,
-        below_allocator: false,
         after_fork: true,
         tls_destructor: true,
         retires: true,
         stalled_reader: StalledReader::Bounded,
-        no_std: false,
-        no_alloc: false,
+        ..Facts::weakest("ArcSwap", env!("CARGO_PKG_NAME"), include_str!("arc_swap.md"))
     };
     const GRACE: Grace = Grace::None;
     type Local = Slotted;
@@ -169,10 +175,11 @@ impl Scheme for ArcSwap {
     type Walk<'w> = SlotWalk<'w, Option<Zoneref>>;
 
     fn local(&self) -> Slotted {
-        // Counted before it can be in a version.
+        // Relaxed, but before the fence: counted before the reader can hold a version.
         self.readers.fetch_add(1, Relaxed);
-        // Pairs with the fence in `free`.
+        // SeqCst: pairs with the fence in `free`. Either `free` sees this reader, or this reader sees the swap before.
         fence(SeqCst);
+        // The first load of this thread allocates its debt slots.
         drop(self.current.load());
         Slotted { readers: Arc::clone(&self.readers), here: PhantomData }
     }
@@ -196,7 +203,7 @@ impl Scheme for ArcSwap {
         Ok(())
     }
 
-    /// A reader that is no more may be in a version, and then that is never free.
+    /// The readers that the fork left behind may hold a version, which is then never freed.
     fn forked(&self, fork: Forked) {
         if self.readers.swap(fork.kept, Relaxed) > fork.kept {
             self.left_behind.store(true, Relaxed);

@@ -1,31 +1,35 @@
-//! `AsymmetricEpoch`: two tables by turns, and readers that say when they are inside.
+//! `AsymmetricEpoch`: a double buffer whose readers walk within critical sections.
 //!
-//! A reader stores a flag in its seat, passes the light half of the barrier pair, and loads the
-//! pointer to the current table; behind its walk it takes the flag back. A publish writes the other
-//! table, swaps the pointer, and looks whether anybody is inside. If somebody is, the next publish
-//! waits before it writes: until each seat was seen empty, or taken anew.
+//! A reader sets the flag `active` of its slot, passes the light half of the barrier pair, and loads the
+//! address of the current table. At the end of its critical section it clears the flag.
 //!
-//! **Why a walk is a snapshot.** A walk over version `n - 2` found it before version `n - 1` took its
-//! place. Between that swap and the writing of version `n` a writer runs the heavy half, so it sees
-//! the walker's flag, or the walker would have seen the swap. It does not write until the flag is
-//! gone, or says that the reader has meanwhile come in anew, behind the question: one that has seen
-//! the question has seen the swap.
+//! ```text
+//!   reader:                                  grace period p, under the writer lock:
+//!     active := 1                              request := p in every slot
+//!     light half                               heavy half
+//!     if request is not 0:                     for each slot:
+//!       active := 1 and the phase of request     wait until active is 0, or has the phase of p
+//!     table := current; walk                   request := 0 in every slot
+//!     active := 0
+//! ```
 //!
-//! **Why no stream of walks starves a writer.** Flags that come and go could look taken each time a
-//! writer looks. So a reader that comes in while one waits answers its question instead of storing
-//! the flag: it need not be waited for.
+//! **Why a walk is a snapshot.** The barrier pair leaves two cases. Either the writer sees the reader's flag behind
+//! its heavy half, and waits until that is cleared. Or the reader sees all that the writer did before the heavy
+//! half, the swap included, and walks the new table. A flag that carries the phase of this grace period is
+//! the second case too: the reader has seen the request, which was stored behind the swap. With that,
+//! [`DoubleBuffered`] has the proof.
+//!
+//! **Why short walks never starve the writer.** A reader that enters again and again could be active each time
+//! the writer loads its flag. But once the request is set, each entry acknowledges the grace period, and is not
+//! waited for.
+//!
+//! The two words and their orderings are those of the handshake in `zonelist_core::publish`.
 
-use zonelist_core::{
-    Capacity, Lists, NodeId, Request, Slot, SlotFilter, Twin, TwinWalk, Twins,
-    publish::{
-        Allocates, Facts, Grace, Guarantee, Progress, PublishError, ReadToken, Reclaim, Scheme, StalledReader,
-        WaitError, Writer,
-    },
-};
+use zonelist_core::publish::Grace;
 
-use crate::grace::replace_settled;
+use crate::double_buffered::{DoubleBuffered, Protocol, sealed::Sealed};
 
-/// Two tables by turns; readers say when they are inside, and writers wait for them.
+/// A double buffer: readers walk within critical sections, and writers wait for those.
 ///
 #[doc = include_str!("asymmetric_epoch.md")]
 ///
@@ -38,79 +42,22 @@ use crate::grace::replace_settled;
 /// let mut reader = published.reader()?;
 /// let guard = reader.enter();
 /// published.publish(Lists::EMPTY)?;
-/// // The next one would be written over what the guard holds.
+/// // The next version would be written over the one that the guard holds.
 /// assert_eq!(published.try_publish(Lists::EMPTY), Err(PublishError::Busy));
 /// drop(guard);
 /// assert!(published.try_publish(Lists::EMPTY).is_ok());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+pub type AsymmetricEpoch = DoubleBuffered<CriticalSections>;
+
+/// The protocol of [`AsymmetricEpoch`]: a reader walks within critical sections.
 #[derive(Debug)]
-pub struct AsymmetricEpoch(Twins);
+pub enum CriticalSections {}
 
-impl AsymmetricEpoch {
-    /// Two empty tables on the heap.
-    #[cfg(feature = "alloc")]
-    #[must_use]
-    pub fn boxed(capacity: Capacity) -> Self {
-        Self(Twins::boxed(capacity))
-    }
+impl Sealed for CriticalSections {}
 
-    /// Two empty tables in memory that the caller gives for good; `None` unless it is of twice
-    /// [`Capacity::words`].
-    #[must_use]
-    pub fn in_place(words: &'static mut [Slot], capacity: Capacity) -> Option<Self> {
-        Twins::in_place(words, capacity).map(Self)
-    }
-}
-
-impl Scheme for AsymmetricEpoch {
-    const FACTS: Facts = Facts {
-        scheme: "AsymmetricEpoch",
-        package: "zonelist-epoch",
-        card: include_str!("asymmetric_epoch.md"),
-        guarantee: Guarantee::Snapshot,
-        readers: Progress::WaitFree,
-        writer: Progress::Blocking,
-        allocates: Allocates::Never,
-        registers: true,
-        interrupt_safe: true,
-        below_allocator: true,
-        after_fork: true,
-        tls_destructor: true,
-        retires: true,
-        stalled_reader: StalledReader::Bounded,
-        no_std: true,
-        no_alloc: true,
-    };
+impl Protocol for CriticalSections {
     const GRACE: Grace = Grace::Section;
-    type Local = ();
-    type Filter = SlotFilter;
-    type Pinned<'g> = Twin<'g>;
-    type Walk<'w> = TwinWalk<'w>;
-
-    fn local(&self) {}
-
-    fn filter(&self, request: &Request) -> SlotFilter {
-        SlotFilter::new(request)
-    }
-
-    #[inline(always)]
-    fn pin<'g>(&'g self, (): &'g (), _: ReadToken<'g, Self>) -> Twin<'g> {
-        self.0.find()
-    }
-
-    #[inline(always)]
-    fn walk<'w, 'g: 'w>(table: &'w Twin<'g>, node: NodeId, filter: &'w SlotFilter) -> TwinWalk<'w> {
-        table.walk(node, filter)
-    }
-
-    fn publish(&self, next: Lists<'_>, writer: &mut Writer<'_>) -> Result<(), PublishError> {
-        replace_settled(&self.0, next, writer)
-    }
-}
-
-impl Reclaim for AsymmetricEpoch {
-    fn synchronize(&self, writer: &mut Writer<'_>) -> Result<(), WaitError> {
-        writer.synchronize()
-    }
+    const SCHEME: &'static str = "AsymmetricEpoch";
+    const CARD: &'static str = include_str!("asymmetric_epoch.md");
 }

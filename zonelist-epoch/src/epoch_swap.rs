@@ -1,18 +1,21 @@
 //! `EpochSwap`: a pointer to the current version, swapped; old versions are freed by crossbeam-epoch.
 //!
-//! A reader pins the collector and loads the pointer: what it points to stays until the reader
-//! unpins. A publish builds the next version on the heap, swaps the pointer, and defers the
-//! destruction of the old one until every reader that was pinned then has unpinned.
+//! ```text
+//!   enter:  pin the collector           publish:  build the next version on the heap
+//!           version := current                    old := swap(current, next)
+//!   walk:   read version's slots                  defer the destruction of old until every reader
+//!   leave:  unpin                                   that is pinned now has unpinned
+//! ```
 //!
-//! **Why a walk is a snapshot.** A version is never written once the release half of the swap has
-//! published it, and the reader's acquire load pairs with that. It is freed two epochs after it
-//! was unlinked, and a reader pinned before keeps the epoch from getting there.
+//! **Why a walk is a snapshot.** A version is not written once the release half of the swap has published it, and
+//! the reader's acquire load pairs with that. A version is freed two epochs after it was unlinked. A reader that
+//! pinned before that keeps the epoch from advancing so far.
 //!
-//! What it costs: a publish allocates, and registers with the collector to do so; garbage is kept
-//! for as long as one reader stays pinned, without bound. A walk reaches for the heap too: one
-//! entry in 128 lends the collector a hand, frees garbage of others, and may allocate to pass its
-//! own on. The collector is this scheme's own, and readers hold their handles, so nothing hides in
-//! a thread-local.
+//! **What it costs.** A publish allocates, and registers with the collector. Garbage is kept for as long as one reader
+//! stays pinned, without bound. A walk reaches for the heap too: one entry in 128 runs the collector, which frees
+//! garbage of other threads, and may allocate to pass its own on.
+//!
+//! The collector is the scheme's own, and each reader holds its handle. So no thread-local is involved.
 
 // Not explored: what a fork has left behind. All else that readers and publishes meet is the collector's.
 use std::sync::atomic::{AtomicBool, AtomicUsize};
@@ -29,8 +32,7 @@ use crossbeam_epoch::{Atomic, Collector, Guard, LocalHandle, Owned};
 use zonelist_core::{
     Lists, NodeId, Request, SlotFilter, SlotWalk, Slots, Zoneref,
     publish::{
-        Allocates, Facts, Forked, Grace, Guarantee, Progress, PublishError, ReadToken, Reclaim, Scheme, StalledReader,
-        WaitError, Walk, Writer,
+        Facts, Forked, Grace, Guarantee, Progress, PublishError, ReadToken, Reclaim, Scheme, WaitError, Walk, Writer,
     },
     sync::{Backoff, Track, fault},
 };
@@ -41,18 +43,19 @@ use zonelist_core::{
 #[derive(Debug)]
 pub struct EpochSwap {
     collector: Collector,
-    /// Never null.
+    /// Never null, until the scheme is dropped.
     current: Atomic<Version>,
-    /// How many readers there are.
+    /// The number of registered readers.
     readers: Arc<AtomicUsize>,
-    /// Whether a fork has left some of them behind, which may be pinned for ever.
+    /// True if a fork has left readers behind, which may be pinned for ever.
     left_behind: AtomicBool,
 }
 
-/// A version: nobody's to write.
+/// A version, never written once it is published.
 #[derive(Debug)]
 struct Version {
     table: Slots<Box<[Option<Zoneref>]>>,
+    /// Lets loom see the reads and the destruction of this version as accesses of plain memory.
     memory: Track,
 }
 
@@ -63,7 +66,7 @@ impl Version {
 }
 
 impl EpochSwap {
-    /// Every list is empty at first.
+    /// A scheme whose lists are all empty.
     #[must_use]
     pub fn new() -> Self {
         Self {
@@ -84,21 +87,22 @@ impl Default for EpochSwap {
 impl Drop for EpochSwap {
     fn drop(&mut self) {
         let current = mem::take(&mut self.current);
-        // SAFETY: the exclusive borrow says that no reader is left; the pointer is never null, and
-        // what it points to was not retired, since only a swap that replaces it does that.
+        // SAFETY: `current` is never null, and owns its version: only the swap that replaces a version retires it. No
+        // reader is left, since each borrows the scheme, which is borrowed exclusively here.
         drop(unsafe { current.into_owned() });
     }
 }
 
-/// A reader as the collector knows it.
+/// A registered reader: its handle of the collector.
 #[derive(Debug)]
 pub struct Participant {
-    // Fields are dropped in order: the collector pins a handle to drop it, and until then it counts.
+    // Fields are dropped in the sequence of their declaration. The collector pins a handle to drop it, so that the reader
+    // must still be counted then.
     handle: LocalHandle,
     _counted: Counted,
 }
 
-/// One of the readers.
+/// Counts one reader for as long as it lives.
 #[derive(Debug)]
 struct Counted(Arc<AtomicUsize>);
 
@@ -116,25 +120,26 @@ impl Drop for Counted {
 }
 
 impl Drop for Participant {
-    /// Drops what was leaked of the reader's guards, or the collector would free nothing any more, and a grace period
-    /// would never end.
+    /// Drops the guards of the reader that were leaked. Otherwise the collector would free nothing from then on, and no
+    /// grace period would end.
     fn drop(&mut self) {
         if self.handle.is_pinned() {
             let guard = ManuallyDrop::new(self.handle.pin());
             while self.handle.is_pinned() {
-                // SAFETY: guards of one handle are all the same pointer, and the collector counts them. No pin outlives
-                // its reader, so that those it still counts, but for ours, were leaked: each is dropped once here.
+                // SAFETY: all guards of one handle hold the same pointer, and the collector counts them. No `Pin` outlives
+                // its reader, so that every guard that is still counted, except the one above, was leaked. The loop ends
+                // when the count is 0, so each of them is dropped once.
                 drop(unsafe { ptr::read(&raw const *guard) });
             }
         }
     }
 }
 
-/// A pinned version.
+/// A version that stays allocated, since its reader is pinned.
 #[derive(Debug)]
 pub struct Pin {
     version: *const Version,
-    /// Keeps the collector from freeing the version.
+    /// Pins the reader, so that the collector does not free the version.
     _guard: Guard,
 }
 
@@ -159,22 +164,13 @@ impl Walk for EpochWalk<'_> {}
 
 impl Scheme for EpochSwap {
     const FACTS: Facts = Facts {
-        scheme: "EpochSwap",
-        package: "zonelist-epoch",
-        card: include_str!("epoch_swap.md"),
         guarantee: Guarantee::Snapshot,
         readers: Progress::LockFree,
         writer: Progress::LockFree,
-        allocates: Allocates::Both,
-        registers: true,
-        interrupt_safe: false,
-        below_allocator: false,
         after_fork: true,
         tls_destructor: true,
         retires: true,
-        stalled_reader: StalledReader::Unbounded,
-        no_std: false,
-        no_alloc: false,
+        ..Facts::weakest("EpochSwap", env!("CARGO_PKG_NAME"), include_str!("epoch_swap.md"))
     };
     const GRACE: Grace = Grace::None;
     type Local = Participant;
@@ -183,7 +179,7 @@ impl Scheme for EpochSwap {
     type Walk<'w> = EpochWalk<'w>;
 
     fn local(&self) -> Participant {
-        // Counted before it can be pinned.
+        // Before the registration: counted before the reader can be pinned.
         let _counted = Counted::of(&self.readers);
         Participant { handle: self.collector.register(), _counted }
     }
@@ -195,10 +191,10 @@ impl Scheme for EpochSwap {
     #[inline(always)]
     fn pin<'g>(&'g self, local: &'g Participant, _: ReadToken<'g, Self>) -> Pin {
         let guard = local.handle.pin();
-        // Acquire: pairs with the release half of the swap in `publish`.
+        // Acquire: pairs with the release half of the swap in `publish`, so that all slots of the version are seen.
         let version = self.current.load(Acquire, &guard).as_raw();
         if fault("epoch: reader unpinned") {
-            // For a moment, in which nothing holds what was found.
+            // Unpinned for a moment, in which the collector may free the version.
             drop(guard);
             return Pin { version, _guard: local.handle.pin() };
         }
@@ -207,37 +203,40 @@ impl Scheme for EpochSwap {
 
     #[inline(always)]
     fn walk<'w, 'g: 'w>(pin: &'w Pin, node: NodeId, filter: &'w SlotFilter) -> EpochWalk<'w> {
-        // SAFETY: never null, since `current` never is; loaded under the guard that the pin still
-        // holds, so it is not freed before the pin goes.
+        // SAFETY: `pin` loaded the pointer from `current`, which is never null, while the guard was alive. The guard lives
+        // in the `Pin`, so that the collector does not free the version before the `Pin` is dropped.
         let version = unsafe { &*pin.version };
         EpochWalk { slots: version.table.walk(node, filter), memory: &version.memory }
     }
 
     fn publish(&self, next: Lists<'_>, _: &mut Writer<'_>) -> Result<(), PublishError> {
         let guard = self.collector.register().pin();
+        // Release: pairs with the acquire load in `pin`. Acquire: pairs with the release of the publish before, so that
+        // all of `old` is seen when it is freed.
         let old = self.current.swap(Owned::new(Version::new(next)), AcqRel, &guard);
         let free = move || {
-            // SAFETY: the swap unlinked it, so nobody can find it any more; it came from an `Owned`,
-            // and only the one swap that got it retires it.
+            // SAFETY: the version came from an `Owned`. The swap unlinked it, so that no reader finds it from then on, and
+            // only the swap that returned it retires it.
             let old = unsafe { old.into_owned() };
             old.memory.write();
             if cfg!(loom) {
-                // A faulty reader is to meet a write it did not expect, not freed memory.
+                // A faulty reader should meet the unordered write of `memory`, which loom reports, and not freed memory.
                 mem::forget(old);
             }
         };
         if fault("epoch: freed at once") {
             free();
         } else {
-            // SAFETY: run once every reader that was pinned at the swap has unpinned; what it
-            // captures is a pointer that outlives the guard's own lifetime by that very rule.
+            // SAFETY: the closure captures one pointer, to the unlinked version. It runs once every reader that was pinned at
+            // the swap has unpinned, and until then no other code frees the version.
             unsafe { guard.defer_unchecked(free) };
         }
+        // Passes the closure on now, since this handle of the collector ends with the call.
         guard.flush();
         Ok(())
     }
 
-    /// A reader that is no more may be pinned, and then no grace period ends.
+    /// The readers that the fork left behind may be pinned, and then no grace period ends.
     fn forked(&self, fork: Forked) {
         if self.readers.swap(fork.kept, Relaxed) > fork.kept {
             self.left_behind.store(true, Relaxed);
@@ -245,7 +244,7 @@ impl Scheme for EpochSwap {
     }
 }
 
-/// How often the collector is asked to get on where a reader may be pinned for ever: many times what it needs.
+/// Runs of the collector before a grace period is given up, where a reader may be pinned for ever: many times what it needs.
 const TRIES: usize = 64;
 
 impl Reclaim for EpochSwap {
@@ -253,11 +252,12 @@ impl Reclaim for EpochSwap {
         let local = self.collector.register();
         let over = Arc::new(AtomicBool::new(false));
         let signal = Arc::clone(&over);
-        // Run when every reader that was pinned before has unpinned; the reader's stores before
-        // that are seen by whoever runs it, and by us through this flag.
+        // The closure runs when every reader that was pinned before has unpinned. The collector orders those readers'
+        // walks before the closure. Release: pairs with the acquire below, which orders them before our return.
         local.pin().defer(move || signal.store(true, Release));
         let mut backoff = Backoff::default();
         for tries in 0.. {
+            // Acquire: pairs with the release in the closure.
             if over.load(Acquire) {
                 break;
             }

@@ -1,20 +1,22 @@
 //! Publication of zonelists by grace periods.
 //!
-//! [`AsymmetricEpoch`] and [`Qsbr`] need neither std nor a heap; `EpochSwap` and `ArcSwap` are
-//! behind the default features `crossbeam` and `arc-swap`.
+//! [`AsymmetricEpoch`] and [`Qsbr`] need neither std nor a heap. They are one implementation, [`DoubleBuffered`], with
+//! two reader protocols. `EpochSwap` and `ArcSwap` swap whole versions; they are behind the default features
+//! `crossbeam` and `arc-swap`.
 #![cfg_attr(not(any(feature = "arc-swap", feature = "crossbeam")), no_std)]
 
 #[cfg(all(feature = "arc-swap", not(loom)))]
 mod arc_swap;
 mod asymmetric_epoch;
+mod double_buffered;
 #[cfg(feature = "crossbeam")]
 mod epoch_swap;
-mod grace;
 mod qsbr;
 
 #[cfg(all(feature = "arc-swap", not(loom)))]
 pub use arc_swap::{ArcSwap, Held, Slotted};
-pub use asymmetric_epoch::AsymmetricEpoch;
+pub use asymmetric_epoch::{AsymmetricEpoch, CriticalSections};
+pub use double_buffered::{DoubleBuffered, Protocol};
 #[cfg(feature = "crossbeam")]
 pub use epoch_swap::{EpochSwap, EpochWalk, Pin};
-pub use qsbr::Qsbr;
+pub use qsbr::{Qsbr, QuiescentStates};

@@ -1,37 +1,36 @@
-//! `Qsbr`: two tables by turns, and readers that say when they are between walks.
+//! `Qsbr`: a double buffer whose readers report quiescent states.
 //!
-//! A reader loads the pointer to the current table, and that is all. It is taken to be within a walk
-//! at any time, but where it says otherwise: at a quiescent point, or off line. Kernels and event
-//! loops pass such points anyway: a return to user space, the top of the loop.
+//! Quiescent-state-based reclamation, as in liburcu. A reader only loads the address of the current table. It
+//! counts as walking at any time, except at a quiescent state and while offline. Kernels and event loops have such
+//! points anyway: the return to user space, the top of the loop.
 //!
-//! A publish swaps the pointer and leaves a question at every seat; at its next quiescent point a
-//! reader answers it. The next publish waits until every reader has, or is off line, since it
-//! writes over what they may have found before.
+//! ```text
+//!   reader:                                  grace period p, under the writer lock:
+//!     online:    acknowledged := online        asked := p in every slot
+//!                light half                    heavy half
+//!                quiescent state               for each slot:
+//!     walk:      table := current; walk          wait until acknowledged is p, or offline
+//!     quiescent: acknowledged := asked
+//!     offline:   acknowledged := offline
+//! ```
 //!
-//! **Why a walk is a snapshot.** The type system sees to it that no walk goes on across a quiescent
-//! point. A walk over version `n - 2` began before its reader answered the question behind the swap
-//! to `n - 1`, for who has read the question finds the new table. So the answer comes behind the
-//! walk, and the publish of `n` behind the answer. A reader that comes on line says so, passes the
-//! light half of the barrier pair, and finds the new table, or is seen on line by the writer behind
-//! its heavy half, and waited for.
+//! **Why a walk is a snapshot.** No walk goes on across a quiescent state: a guard borrows the reader, so that
+//! this is a compile error. A walk of version `n - 2` therefore began before its reader acknowledged the grace period of
+//! `n - 1`, because an acknowledgement makes the reader see the new table. So the walk ends before the
+//! acknowledgement, and the publish of `n` comes behind it. A reader that comes online is covered by the barrier
+//! pair: the writer sees it online and waits, or it finds the new table. With that, [`DoubleBuffered`] has the proof.
 //!
-//! **What a reader owes.** A quiescent point between any two publishes. A thread that publishes
-//! or waits for somebody who does, with a reader of its own that owes one, waits for itself:
-//! [`Reader::offline`](zonelist_core::publish::Reader::offline) around the call is the way out. Handles of
-//! a [`PageAllocator`](zonelist_core::PageAllocator) owe nothing: their readers are on line only
-//! within an operation, under the flag that guards their caches.
+//! **What a reader owes.** A quiescent state between any two publishes. A thread that publishes, or waits for a
+//! thread that does, waits for itself if a reader of its own is online. It wraps that call in
+//! [`Reader::offline`](zonelist_core::publish::Reader::offline). Handles of a
+//! [`PageAllocator`](zonelist_core::PageAllocator) owe nothing: they are online only within an operation, under the flag that
+//! guards their page caches.
 
-use zonelist_core::{
-    Capacity, Lists, NodeId, Request, Slot, SlotFilter, Twin, TwinWalk, Twins,
-    publish::{
-        Allocates, Facts, Grace, Guarantee, Progress, PublishError, ReadToken, Reclaim, Scheme, StalledReader,
-        WaitError, Writer,
-    },
-};
+use zonelist_core::publish::Grace;
 
-use crate::grace::replace_settled;
+use crate::double_buffered::{DoubleBuffered, Protocol, sealed::Sealed};
 
-/// Two tables by turns; readers say when they are between walks, and writers wait for that.
+/// A double buffer: readers report quiescent states, and writers wait for those.
 ///
 #[doc = include_str!("qsbr.md")]
 ///
@@ -43,79 +42,22 @@ use crate::grace::replace_settled;
 /// let mut reader = published.reader()?;
 /// published.publish(Lists::EMPTY)?;
 /// drop(reader.enter());
-/// assert_eq!(published.try_publish(Lists::EMPTY), Err(PublishError::Busy), "the reader may be at it");
+/// assert_eq!(published.try_publish(Lists::EMPTY), Err(PublishError::Busy), "the reader may still walk");
 /// reader.quiescent();
 /// published.publish(Lists::EMPTY)?;
 /// reader.offline(|| published.publish(Lists::EMPTY))?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+pub type Qsbr = DoubleBuffered<QuiescentStates>;
+
+/// The protocol of [`Qsbr`]: a reader reports quiescent states.
 #[derive(Debug)]
-pub struct Qsbr(Twins);
+pub enum QuiescentStates {}
 
-impl Qsbr {
-    /// Two empty tables on the heap.
-    #[cfg(feature = "alloc")]
-    #[must_use]
-    pub fn boxed(capacity: Capacity) -> Self {
-        Self(Twins::boxed(capacity))
-    }
+impl Sealed for QuiescentStates {}
 
-    /// Two empty tables in memory that the caller gives for good; `None` unless it is of twice
-    /// [`Capacity::words`].
-    #[must_use]
-    pub fn in_place(words: &'static mut [Slot], capacity: Capacity) -> Option<Self> {
-        Twins::in_place(words, capacity).map(Self)
-    }
-}
-
-impl Scheme for Qsbr {
-    const FACTS: Facts = Facts {
-        scheme: "Qsbr",
-        package: "zonelist-epoch",
-        card: include_str!("qsbr.md"),
-        guarantee: Guarantee::Snapshot,
-        readers: Progress::WaitFree,
-        writer: Progress::Blocking,
-        allocates: Allocates::Never,
-        registers: true,
-        interrupt_safe: true,
-        below_allocator: true,
-        after_fork: true,
-        tls_destructor: true,
-        retires: true,
-        stalled_reader: StalledReader::Bounded,
-        no_std: true,
-        no_alloc: true,
-    };
+impl Protocol for QuiescentStates {
     const GRACE: Grace = Grace::Quiescent;
-    type Local = ();
-    type Filter = SlotFilter;
-    type Pinned<'g> = Twin<'g>;
-    type Walk<'w> = TwinWalk<'w>;
-
-    fn local(&self) {}
-
-    fn filter(&self, request: &Request) -> SlotFilter {
-        SlotFilter::new(request)
-    }
-
-    #[inline(always)]
-    fn pin<'g>(&'g self, (): &'g (), _: ReadToken<'g, Self>) -> Twin<'g> {
-        self.0.find()
-    }
-
-    #[inline(always)]
-    fn walk<'w, 'g: 'w>(table: &'w Twin<'g>, node: NodeId, filter: &'w SlotFilter) -> TwinWalk<'w> {
-        table.walk(node, filter)
-    }
-
-    fn publish(&self, next: Lists<'_>, writer: &mut Writer<'_>) -> Result<(), PublishError> {
-        replace_settled(&self.0, next, writer)
-    }
-}
-
-impl Reclaim for Qsbr {
-    fn synchronize(&self, writer: &mut Writer<'_>) -> Result<(), WaitError> {
-        writer.synchronize()
-    }
+    const SCHEME: &'static str = "Qsbr";
+    const CARD: &'static str = include_str!("qsbr.md");
 }

@@ -29,16 +29,16 @@ fn qsbr() -> Published<Qsbr, FullFence, 1> {
     Published::new(Qsbr::boxed(ROOM))
 }
 
-/// A walk over the first version, while the second is published and the third written over the first.
+/// A walk of the first version, while the second is published and the third is written over the first.
 #[test]
 fn a_walk_under_asymmetric_epoch_is_a_snapshot() {
     let scenario = Scenario::new("asymmetric-epoch: two publishes").before(&[NORMAL]).publisher(&[&[MOVABLE], &[]]);
     scenario.reader(&[first(1, Movable)]).explore(asymmetric_epoch);
 }
 
-/// An answer to one question stands while the next is asked.
+/// The acknowledgement of one grace period is still there when the next starts.
 #[test]
-fn an_old_answer_under_asymmetric_epoch_is_none() {
+fn an_old_acknowledgement_under_asymmetric_epoch_is_none() {
     let scenario = Scenario::new("asymmetric-epoch: three publishes").before(&[NORMAL]);
     let scenario = scenario.publisher(&[&[MOVABLE], &[NORMAL], &[MOVABLE]]);
     scenario.reader(&[first(1, Movable)]).explore(asymmetric_epoch);
@@ -64,10 +64,10 @@ fn a_second_walk_under_qsbr_is_a_snapshot() {
     scenario.reader(&[first(1, Movable), first(1, Movable)]).explore(qsbr);
 }
 
-/// Handles of an allocator are never on line: the flag that guards their caches tells of their walks.
+/// Handles of an allocator are never online: the flag that guards their page caches shows their walks.
 #[test]
 fn a_publish_under_qsbr_waits_for_handles_of_an_allocator() {
-    // An allocation has too many steps to explore all that can happen between them.
+    // An allocation has too many steps to explore every interleaving of them.
     explore("qsbr: an allocation during two publishes", Bound::Preemptions(3), || {
         let node = NodeId::new(NODE).unwrap();
         let id = ZoneId::new(node, Normal);

@@ -1,4 +1,4 @@
-//! Everybody gets on under grace periods of our own.
+//! Readers and publishers progress under the grace periods of `Writer`.
 #![cfg(shuttle)]
 
 use zonelist_core::{Capacity, conformance::progress::everybody_gets_on};
@@ -7,11 +7,11 @@ use zonelist_epoch::{AsymmetricEpoch, Qsbr};
 const ROOM: Capacity = Capacity::new(1, 4).unwrap();
 
 #[test]
-fn everybody_gets_on_under_asymmetric_epoch() {
+fn all_threads_progress_under_asymmetric_epoch() {
     everybody_gets_on(|| AsymmetricEpoch::boxed(ROOM));
 }
 
 #[test]
-fn everybody_gets_on_under_qsbr() {
+fn all_threads_progress_under_qsbr() {
     everybody_gets_on(|| Qsbr::boxed(ROOM));
 }

@@ -1,23 +1,33 @@
-//! `InPlace`: the live slots are rewritten under the readers.
+//! `InPlace`: the live slots are rewritten while readers walk them.
 //!
-//! Linux from 4.14 to 5.19 ("mm, page_alloc: remove stop_machine from build_all_zonelists"). The
-//! writer goes through each list from left to right, then writes the terminator; readers look at
-//! whatever is there. The commit argued that a reader may miss a zone or see one twice but always
-//! sees at least one. It does not: with `[N]` growing to `[M, N]`, a reader that N serves and M
-//! does not can find M in the first slot and the old end in the second. The models of this crate
-//! find that walk, and the missed and the repeated zone too.
+//! Linux from 4.14 to 5.19 ("mm, page_alloc: remove stop_machine from build_all_zonelists").
 //!
-//! Two things are better than in Linux. A zoneref is one word, so a reader never pairs a new zone
-//! with an old index. And the tail behind the terminator is cleared before `publish` returns:
-//! every slot then holds an entry of the current version, or of the one being written, or nothing.
-//! So there is no zone of no candidate in any walk, and a walk ends within the list's capacity.
+//! ```text
+//!   publish, for each list:                    walk:
+//!     store the zonerefs from left to right      load slots from left to right,
+//!     store the terminator                         up to the terminator
+//!     clear the slots behind it
+//! ```
+//!
+//! The commit of Linux argues that a reader may miss a zone, or see one twice, but always sees at least one. That
+//! is wrong. Say `[N]` grows to `[M, N]`, and N serves a request that M does not. A reader can find M in the first slot
+//! and the old terminator in the second. The models of this crate find that walk, and the missed and the repeated zone too.
+//!
+//! Two things are better than in Linux:
+//!
+//! - A zoneref is one word, so that a reader never pairs a new zone with an old index.
+//! - The slots behind the terminator are cleared before `publish` returns. So every slot holds an entry of the current
+//!   version, or of the version being written, or nothing. No walk shows a zone of neither, and each ends within the
+//!   list's capacity.
+//!
+//! All loads and stores of slots are Relaxed. No ordering between them is relied on, so that there are no pairs to name.
 
 use zonelist_core::{
-    Lists, NodeId, Request, Slot, SlotFilter, SlotWalk, Slots, Storage,
-    publish::{Allocates, Facts, Grace, Guarantee, Progress, PublishError, ReadToken, Scheme, StalledReader, Writer},
+    Lists, NodeId, Slot, SlotFilter, SlotWalk, Slots, Storage,
+    publish::{Facts, Grace, Guarantee, Progress, PublishError, ReadToken, Scheme, Writer},
 };
 
-/// One table, rewritten in place. Readers and the writer never wait.
+/// One table, rewritten in place. Neither readers nor the writer wait.
 ///
 #[doc = include_str!("in_place.md")]
 ///
@@ -34,7 +44,7 @@ use zonelist_core::{
 pub struct InPlace<T>(Slots<T>);
 
 impl<T> InPlace<T> {
-    /// Publishes through this table.
+    /// A scheme that publishes through this table.
     #[must_use]
     pub const fn new(table: Slots<T>) -> Self {
         Self(table)
@@ -43,26 +53,15 @@ impl<T> InPlace<T> {
 
 impl<T: Storage<Word = Slot> + Sync> Scheme for InPlace<T> {
     const FACTS: Facts = Facts {
-        scheme: "InPlace",
-        package: "zonelist-inplace",
-        card: include_str!("in_place.md"),
         guarantee: Guarantee::Racy,
         readers: Progress::WaitFree,
         writer: Progress::WaitFree,
-        allocates: Allocates::Never,
         registers: false,
         interrupt_safe: true,
-        below_allocator: true,
         after_fork: true,
-        tls_destructor: true,
-        retires: false,
-        stalled_reader: StalledReader::Bounded,
-        no_std: true,
-        no_alloc: true,
+        ..Facts::of_tables("InPlace", env!("CARGO_PKG_NAME"), include_str!("in_place.md"))
     };
     const GRACE: Grace = Grace::None;
-    type Local = ();
-    type Filter = SlotFilter;
     type Pinned<'g>
         = &'g Slots<T>
     where
@@ -71,12 +70,7 @@ impl<T: Storage<Word = Slot> + Sync> Scheme for InPlace<T> {
         = SlotWalk<'w, Slot>
     where
         T: 'w;
-
-    fn local(&self) {}
-
-    fn filter(&self, request: &Request) -> SlotFilter {
-        SlotFilter::new(request)
-    }
+    zonelist_core::slot_readers!();
 
     #[inline(always)]
     fn pin<'g>(&'g self, (): &'g (), _: ReadToken<'g, Self>) -> &'g Slots<T> {

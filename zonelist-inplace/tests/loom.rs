@@ -21,7 +21,7 @@ zonelist_core::model!(
     wide_presence: Presence<Box<[Slot]>> = Presence::new(Orders::boxed(Capacity::new(1, Place::BITS + 1).unwrap()))
 );
 
-/// A third node's.
+/// The Normal zone of a third node.
 const P: Zone = (Normal, 2);
 
 fn in_place() -> Published<InPlace<Box<[Slot]>>, FullFence, 1> {
@@ -32,36 +32,36 @@ fn in_place() -> Published<InPlace<Box<[Slot]>>, FullFence, 1> {
 fn a_walk_in_place_misses_a_zone() {
     let shrink = Scenario::new("in-place: shrinking").before(&[M, N, O]).publisher(&[&[N, O]]);
     let shrink = shrink.reader(&[full(Movable)]).explore(in_place);
-    assert!(shrink.tally.missed > 0, "the zone behind the one that left is missed");
+    assert!(shrink.tally.missed > 0, "the zone behind the removed one is missed");
 }
 
 #[test]
 fn a_walk_in_place_meets_a_zone_twice() {
     let grow = Scenario::new("in-place: growing").before(&[N, O]).publisher(&[&[M, N, O]]);
     let grow = grow.reader(&[full(Movable), first(1, Movable)]).preemptions(3).explore(in_place);
-    assert!(grow.tally.repeated > 0, "the zone that moved back is met again");
+    assert!(grow.tally.repeated > 0, "the zone that moved by one slot is met again");
 }
 
 #[test]
 fn a_walk_in_place_is_empty_for_its_request() {
     let grow = Scenario::new("in-place: growing, a request of Normal").before(&[N]).publisher(&[&[M, N]]);
     let grow = grow.reader(&[full(Normal)]).explore(in_place);
-    assert!(grow.tally.empty > 0, "the commit of 2017 claims that some zone is always seen");
+    assert!(grow.tally.empty > 0, "the commit of 2017 claims that a reader always sees some zone");
 
     let shrink = Scenario::new("in-place: shrinking, a request of Normal").before(&[M, N]).publisher(&[&[N]]);
     let shrink = shrink.reader(&[full(Normal)]).explore(in_place);
-    assert!(shrink.tally.empty > 0, "the only zone that serves moves to a slot already passed");
+    assert!(shrink.tally.empty > 0, "the only zone that serves moves to a slot that was passed");
 }
 
 #[test]
-fn a_walk_in_place_is_torn_while_the_order_turns() {
+fn a_walk_in_place_is_torn_while_a_fallback_order_is_reversed() {
     let turned = Scenario::new("in-place: order turned").before(&[N, O, P]).publisher(&[&[P, O, N]]);
     let turned = turned.reader(&[full(Normal)]).explore(in_place);
     assert!(turned.tally.torn > 0 && turned.tally.repeated > 0);
 }
 
 #[test]
-fn a_walk_in_place_shows_no_zone_long_gone() {
+fn a_walk_in_place_shows_no_zone_of_an_older_version() {
     let regrown = Scenario::new("in-place: longer again").before(&[N, O, P]).before(&[N]);
     regrown.publisher(&[&[M, N]]).reader(&[full(Movable)]).explore(in_place);
 }
@@ -69,8 +69,8 @@ fn a_walk_in_place_shows_no_zone_long_gone() {
 #[test]
 fn the_races_of_2022_are_found_in_place() {
     let races = explore_races("in-place", Bound::Exhaustive, in_place);
-    assert!(races.cursor.tally.missed > 0, "the zone behind the cursor is passed over");
-    assert!(races.growing.tally.empty > 0, "the only zone that serves is nowhere for a moment");
+    assert!(races.cursor.tally.missed > 0, "a zone that moved before the cursor is missed");
+    assert!(races.growing.tally.empty > 0, "the only zone that serves is in no slot for a moment");
     let Refused { shrinking, growing } = explore_refusals("in-place", Bound::Preemptions(3), in_place);
     assert!(shrinking > 0 && growing > 0, "{shrinking}, {growing}");
 }
@@ -85,14 +85,14 @@ fn wide_presence() -> Published<Presence<Box<[Slot]>>, FullFence, 1> {
 }
 
 #[test]
-fn who_is_there_changes_at_once_through_presence() {
+fn zones_come_and_go_at_once_through_presence() {
     let scenario = Scenario::new("presence: leaves and returns").before(&[M, N]).publisher(&[&[N], &[M, N], &[M]]);
     let found = scenario.reader(&[full(Movable), full(Normal)]).explore(presence);
-    assert_eq!((found.tally.torn, found.tally.reported), (0, 0), "nobody need walk again");
+    assert_eq!((found.tally.torn, found.tally.reported), (0, 0), "no walk is walked again");
 }
 
 #[test]
-fn a_changed_order_is_seen_whole_through_presence() {
+fn a_changed_order_of_a_list_is_seen_whole_through_presence() {
     let scenario = Scenario::new("presence: a new zone, then an order").before(&[N]).publisher(&[&[M, N]]);
     let found = scenario.reader(&[full(Movable), full(Normal)]).explore(presence);
     assert_eq!(found.tally.torn, 0);
@@ -103,11 +103,11 @@ fn a_changed_order_is_seen_whole_through_presence() {
 
     let replaced = Scenario::new("presence: another zone instead").before(&[N]).publisher(&[&[O]]);
     let replaced = replaced.reader(&[full(Normal)]).explore(presence);
-    assert_eq!(replaced.tally.torn, 0, "a filter made meanwhile knows the zone or knows that it does not");
+    assert_eq!(replaced.tally.torn, 0, "a filter made meanwhile has the zone's bit as admitted or as unknown");
 }
 
 #[test]
-fn a_walk_across_two_changed_orders_is_told() {
+fn a_walk_across_two_changed_orders_is_reported() {
     let scenario = Scenario::new("presence: order turned and turned back").before(&[N, O]);
     let found = scenario.publisher(&[&[O, N], &[N, O]]).reader(&[full(Normal)]).explore(presence);
     assert!(found.tally.reported > 0);
@@ -118,14 +118,14 @@ fn a_walk_across_two_changed_orders_is_told() {
 }
 
 #[test]
-fn a_walk_of_presence_left_early_is_told() {
+fn a_torn_walk_of_presence_is_reported_before_its_end() {
     let scenario = Scenario::new("presence: left early").before(&[N, O]).publisher(&[&[O, N], &[P, O, N]]);
     let found = scenario.reader(&[first(2, Normal)]).explore(presence);
     assert!(found.tally.torn > 0 && found.tally.unreported == 0);
 }
 
 #[test]
-fn more_zones_than_bits_are_seen_whole_or_told() {
+fn walks_of_more_zones_than_bits_are_whole_or_reported() {
     let scenario = Scenario::new("presence: more zones than bits").before(&[M, N]).publisher(&[&[N], &[O, M]]);
     let found = scenario.reader(&[full(Movable)]).explore(wide_presence);
     assert!(found.tally.torn > 0 && found.tally.unreported == 0);

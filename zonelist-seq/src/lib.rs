@@ -1,4 +1,7 @@
-//! Publication of zonelists under a sequence counter.
+//! Publication of zonelists under a sequence number.
+//!
+//! [`SeqRetry`] needs neither std nor a heap: a walk reports that it was torn. `SeqCopy` is behind the default feature
+//! `seqlock`: a walk copies its list until the copy is whole.
 #![cfg_attr(not(feature = "seqlock"), no_std)]
 #![forbid(unsafe_code)]
 

@@ -1,4 +1,4 @@
-//! A stand-in for the crate's lock, of the same protocol, for the scheduler of `--cfg shuttle`, which cannot enter the crate.
+//! A sequence lock of the same protocol as the crate's, for `--cfg shuttle`, whose scheduler cannot enter the crate.
 
 use std::{
     ops::{Deref, DerefMut},
@@ -10,12 +10,14 @@ use zonelist_core::sync::{
     atomic::{AtomicUsize, Ordering::SeqCst},
 };
 
-/// A value that readers copy, again and again until it was not written meanwhile.
+/// A value that readers copy, and copy again if it was written meanwhile.
+///
+/// All orderings are SeqCst: shuttle explores no other, so that there are no pairs to name.
 #[derive(Debug)]
 pub(crate) struct SeqLock<T> {
-    /// Odd while it is written.
+    /// The sequence number: odd while the value is written.
     count: AtomicUsize,
-    /// No step of the scheduler is within this lock.
+    /// A lock of std, which the scheduler does not know: no thread is preempted while it holds this.
     value: Mutex<T>,
 }
 
@@ -57,7 +59,7 @@ impl<T: Copy> SeqLock<T> {
     }
 }
 
-/// The value while it is written.
+/// A write in progress: a copy of the value, stored and unlocked by the drop.
 #[derive(Debug)]
 pub(crate) struct Writing<'l, T: Copy> {
     lock: &'l SeqLock<T>,

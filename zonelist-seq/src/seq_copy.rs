@@ -1,42 +1,44 @@
-//! `SeqCopy`: a walk copies the node's list out first, and uses the copy; by the `seqlock` crate.
+//! `SeqCopy`: a walk copies its list under a sequence lock, and goes through the copy; by the `seqlock` crate.
 //!
-//! There is a [`SeqLock`] around each list. A walk reads its value, which copies it whole between two
-//! looks at the lock's counter, again and again until nothing of it was written meanwhile. Then it
-//! goes through the copy, where nobody disturbs it and it holds up nobody.
+//! ```text
+//!   publish, for each list:           walk of one list:
+//!     lock: sequence is now odd         repeat
+//!     write the list                      before := sequence
+//!     unlock: sequence is now even        copy the list (volatile)
+//!                                       until before is even, and sequence is still before
+//!                                       go through the copy
+//! ```
 //!
-//! **Why a walk is a snapshot.** A walk is over one list, and a publish writes each list under that
-//! list's own lock. So a copy is of one version, and of none older than what was published last
-//! when the walk began: whoever sees that publish return sees its counter too. Nothing is held
-//! still between two walks of one guard, which may be of two versions. One lock around all lists
-//! could not change that, as long as a walk copies when it begins, and would have it copy them all.
+//! There is a [`SeqLock`] for each list, which readers never lock. The copy is the walk's own: no publish changes it,
+//! and it holds up no publish.
 //!
-//! **What it costs.** The crate's value has a fixed size, so a list's longest length is part of the
-//! type, and a walk copies that length whatever the list has. An allocation that the first zone
-//! serves pays for the zones that it never looks at: choose `ZONES` no larger than the machine. The
-//! copy stands on the walker's stack, four bytes a zone. Only the nodes' number is free to be
-//! chosen at run time. The volatile copy is compiled into a load and a store of each zone, which
-//! sets a limit of its own: beyond a few thousand zones the compiler takes minutes.
+//! **Why a walk is a snapshot.** A walk is of one list, and a publish writes each list under the lock of that list. So a
+//! copy is of one version. It is not older than the last version whose publish had returned when the walk began, since a
+//! reader that sees the publish return also sees its sequence number. Two walks of one guard may show two versions. One
+//! lock for all lists could not change that as long as a walk copies when it begins, and would copy all lists.
 //!
-//! **Who waits for whom.** A walk waits while its own list is written, and yields to the scheduler:
-//! if the publishing thread loses its CPU within that list, readers of the list wait until it is
-//! back. In a signal handler that interrupted it they would wait for ever. A publish never waits.
+//! **What it costs.** The value of the crate's lock has a fixed size. So the greatest length of a list is part of the type,
+//! and a walk copies that length, whatever the list has. An allocation that the first zone serves pays for the zones behind
+//! it too: choose `ZONES` no larger than the machine needs. The copy is on the walker's stack, four bytes a zone. Only the
+//! number of nodes is chosen at run time. The compiler turns the volatile copy into a load and a store of each zone.
+//! Beyond a few thousand zones that takes it minutes.
 //!
-//! **What is not proven.** The crate copies with a volatile read what a writer may be writing. That
-//! is a data race in Rust's model, whatever becomes of the copy, and it has been reported to the
-//! crate as such; what holds it up is that compilers take volatile accesses as they stand. Model
-//! checkers, Miri and thread sanitizers reject it, so that this scheme is checked by stress alone.
-//! [`SeqRetry`](crate::SeqRetry) reads words atomically and has no such question.
+//! **What waits for what.** A walk waits while its list is written, and yields to the scheduler. If the publishing thread
+//! loses its CPU within that list, readers of the list wait until it runs again. A signal handler that interrupted
+//! the publish there would wait for ever. A publish never waits.
+//!
+//! **What is not proven.** The crate copies with a volatile read what a writer may be writing. That is a data race in
+//! Rust's model, even though the copy is dropped, and it has been reported to the crate. It works because
+//! compilers leave volatile accesses as they are. Model checkers, Miri and thread sanitizers reject it, so that stress
+//! alone checks this scheme. [`SeqRetry`](crate::SeqRetry) loads words atomically, and has no such race.
 
 use std::iter::repeat_with;
 
 #[cfg(not(shuttle))]
 use ::seqlock::SeqLock;
 use zonelist_core::{
-    Capacity, Lists, MAX_NODES, NodeId, Request, Scope, SlotFilter, ZoneId, Zoneref,
-    publish::{
-        Allocates, Facts, Forked, Grace, Guarantee, Progress, PublishError, ReadToken, Scheme, StalledReader, Walk,
-        Writer,
-    },
+    Capacity, Lists, MAX_NODES, NodeId, Scope, SlotFilter, ZoneId, Zoneref,
+    publish::{Facts, Forked, Grace, Guarantee, Progress, PublishError, ReadToken, Scheme, Walk, Writer},
     sync::CutSlice,
 };
 
@@ -57,30 +59,30 @@ use crate::scheduled::SeqLock;
 /// ```
 #[derive(Debug)]
 pub struct SeqCopy<const ZONES: usize> {
-    /// Of each node the fallback list, and the this-node list; nothing stands behind a list's end. Cut off if a lock
-    /// of some list is held for ever.
+    /// Of each node the fallback list, and the this-node list; every zone behind a list's end is `None`. Cut off if a fork
+    /// left some list locked for ever.
     lists: CutSlice<List<ZONES>>,
-    /// What a node without lists has: copied like all others, as a choice of two copies would cost as much as a third.
+    /// The list of a node without lists. Copied like all others: a branch around the copy would cost as much.
     empty: Box<List<ZONES>>,
 }
 
 type List<const ZONES: usize> = SeqLock<[Option<Zoneref>; ZONES]>;
 
-/// Longest lists that are copied in the walk's own code: the compiler makes a load and a store of each zone.
+/// Greatest length of a list that is copied by inlined code: the compiler makes a load and a store of each zone.
 const INLINE: usize = 64;
 
-/// Its code is there once for all walks: that of a thousand zones takes the compiler seconds, and four
-/// times as long for twice as many.
+/// Copies a list by code that all walks share: a thousand zones take the compiler seconds, and twice as many take four
+/// times as long.
 #[inline(never)]
 fn out_of_line<const ZONES: usize>(list: &List<ZONES>) -> [Option<Zoneref>; ZONES] {
     list.read()
 }
 
-/// Which of a node's lists is where.
+/// The lists of a node, in the sequence in which `SeqCopy::lists` has them.
 const SCOPES: [Scope; 2] = [Scope::Fallback, Scope::ThisNode];
 
 impl<const ZONES: usize> SeqCopy<ZONES> {
-    /// Room for nodes numbered below `nodes`, or below [`MAX_NODES`], if that is less. Every list is empty at first.
+    /// A scheme with room for nodes numbered below `nodes`, or below [`MAX_NODES`] if that is less. Every list is empty.
     #[must_use]
     pub fn new(nodes: usize) -> Self {
         const { assert!(ZONES <= ZoneId::LIMIT, "no list can have so many zones") };
@@ -88,7 +90,7 @@ impl<const ZONES: usize> SeqCopy<ZONES> {
         Self { lists: repeat_with(empty).take(lists).collect(), empty: Box::new(empty()) }
     }
 
-    /// What it has room for.
+    /// The nodes and zones that there is room for.
     #[must_use]
     pub fn capacity(&self) -> Capacity {
         let nodes = self.lists.all().len() / SCOPES.len();
@@ -96,7 +98,7 @@ impl<const ZONES: usize> SeqCopy<ZONES> {
     }
 }
 
-/// A walk over a copy of its own.
+/// A walk over a copy of the list.
 #[derive(Clone, Debug)]
 pub struct CopyWalk<'w, const ZONES: usize> {
     zones: [Option<Zoneref>; ZONES],
@@ -118,7 +120,7 @@ impl<const ZONES: usize> Iterator for CopyWalk<'_, ZONES> {
         None
     }
 
-    /// The same at one go, in one loop over the copy: half the instructions a zone.
+    /// Folds over the rest of the copy in one loop: half the instructions a zone of repeated `next`.
     #[inline(always)]
     fn fold<T, F: FnMut(T, Zoneref) -> T>(self, begin: T, each: F) -> T {
         let rest = self.zones.get(self.next..).unwrap_or_default();
@@ -130,34 +132,19 @@ impl<const ZONES: usize> Walk for CopyWalk<'_, ZONES> {}
 
 impl<const ZONES: usize> Scheme for SeqCopy<ZONES> {
     const FACTS: Facts = Facts {
-        scheme: "SeqCopy",
-        package: "zonelist-seq",
-        card: include_str!("seq_copy.md"),
         guarantee: Guarantee::Snapshot,
         readers: Progress::Blocking,
         writer: Progress::WaitFree,
-        allocates: Allocates::Never,
         registers: false,
-        interrupt_safe: false,
-        below_allocator: true,
-        after_fork: false,
-        tls_destructor: true,
-        retires: false,
-        stalled_reader: StalledReader::Bounded,
+        // The crate needs std, and the lists are on the heap.
         no_std: false,
         no_alloc: false,
+        ..Facts::of_tables("SeqCopy", env!("CARGO_PKG_NAME"), include_str!("seq_copy.md"))
     };
     const GRACE: Grace = Grace::None;
-    type Local = ();
-    type Filter = SlotFilter;
     type Pinned<'g> = &'g Self;
     type Walk<'w> = CopyWalk<'w, ZONES>;
-
-    fn local(&self) {}
-
-    fn filter(&self, request: &Request) -> SlotFilter {
-        SlotFilter::new(request)
-    }
+    zonelist_core::slot_readers!();
 
     #[inline(always)]
     fn pin<'g>(&'g self, (): &'g (), _: ReadToken<'g, Self>) -> &'g Self {
@@ -177,16 +164,18 @@ impl<const ZONES: usize> Scheme for SeqCopy<ZONES> {
         for (pair, node) in self.lists.all().chunks(SCOPES.len()).zip((0..).map_while(NodeId::new)) {
             for (list, scope) in pair.iter().zip(SCOPES) {
                 let entries = next.of(node, scope);
+                // Odd from here to the end of the block. The crate orders it with the copies in `walk`.
                 let mut zones = list.lock_write();
                 let (live, tail) = zones.split_at_mut(entries.len());
                 live.iter_mut().zip(entries).for_each(|(zone, &entry)| *zone = Some(entry));
+                // Behind the old end every zone is `None` already.
                 tail.iter_mut().take_while(|zone| zone.is_some()).for_each(|zone| *zone = None);
             }
         }
         Ok(())
     }
 
-    /// A list whose lock is held for ever could not be copied.
+    /// Cuts off all lists if some list is locked for ever, since a walk of it would never end. Every list is then empty.
     fn forked(&self, fork: Forked) {
         if fork.publish && self.lists.all().iter().any(|list| list.try_lock_write().is_none()) {
             self.lists.cut();

@@ -1,31 +1,35 @@
-//! `SeqRetry`: the live slots are rewritten, and a reader about to fail asks whether they were.
+//! `SeqRetry`: the live slots are rewritten, and a walk that is about to fail compares a sequence number.
 //!
-//! Linux since 6.0 ("mm/page_alloc: fix race condition between build_all_zonelists and page
-//! allocation"). A counter is odd while the table is rewritten. A walk notes it at its start and
-//! walks the live slots, torn or not; only a walk that is about to give up compares. So an
-//! allocation served on the way pays for one load, and nobody copies or spins.
+//! Linux since 6.0 ("mm/page_alloc: fix race condition between build_all_zonelists and page allocation").
 //!
-//! **Why a torn walk is told.** A walk is torn only if one of its loads saw a store of a rewrite
-//! that its start did not: had it seen no such store, it saw one version.
+//! ```text
+//!   publish, under the writer lock:   walk:
+//!     sequence += 1 (now odd)           begun := sequence   (Acquire)
+//!     release fence                     read slots, torn or not
+//!     rewrite the slots                 about to fail, `must_retry`:
+//!     sequence += 1 (now even,            acquire fence
+//!       Release)                          torn if begun is odd, or sequence is not begun
+//! ```
 //!
-//! - If the note is odd, a rewrite was under way: told, whatever was seen.
-//! - Otherwise say a load saw a store of a later rewrite. The writer made the counter odd before a
-//!   release fence, and that store came after the fence. The reader's acquire fence comes after
-//!   the load. Fence to fence, the reader's second look at the counter sees odd or later: told.
-//! - Otherwise no load saw a later rewrite; and all stores of earlier ones are seen, since the
-//!   note was loaded with acquire from the release store that ended the last of them.
+//! An allocation that a zone serves never compares: it pays for one load, and neither copies nor spins.
 //!
-//! The word wraps around: a walk that sleeps through exactly 2⁶³ publishes (2³¹ on a 32-bit CPU)
-//! is not told.
+//! **Why a torn walk is reported.** A walk is torn only if one of its loads saw a store of a rewrite whose end
+//! its load of `begun` had not seen. Otherwise it saw one version. There are three cases:
+//!
+//! - `begun` is odd: a rewrite was under way. The walk is reported, whatever it saw.
+//! - `begun` is even, and a load saw a store of a later rewrite. The writer made `sequence` odd before its release
+//!   fence, and that store came behind the fence. The reader's acquire fence comes behind the load. From
+//!   fence to fence, the second load of `sequence` sees that odd number or a later one. The walk is reported.
+//! - `begun` is even, and no load saw a later rewrite. All stores of earlier rewrites are seen, since the load of `begun`
+//!   (Acquire) pairs with the store (Release) that ended the last of them. The walk is not torn.
+//!
+//! The word wraps around. A walk that sleeps through exactly 2⁶³ publishes (2³¹ on a 32-bit CPU) is not reported.
 
 use core::sync::atomic as unmodelled;
 
 use zonelist_core::{
-    Lists, NodeId, Request, Slot, SlotFilter, SlotWalk, Slots, Storage, Zoneref,
-    publish::{
-        Allocates, Facts, Forked, Grace, Guarantee, Progress, PublishError, ReadToken, Scheme, StalledReader, Walk,
-        Writer,
-    },
+    Lists, NodeId, Slot, SlotFilter, SlotWalk, Slots, Storage, Zoneref,
+    publish::{Facts, Forked, Grace, Guarantee, Progress, PublishError, ReadToken, Scheme, Walk, Writer},
     sync::{
         atomic::{
             AtomicUsize,
@@ -36,7 +40,7 @@ use zonelist_core::{
     },
 };
 
-/// One table, rewritten in place between two steps of a counter.
+/// One table, rewritten in place between two increments of a sequence number.
 ///
 #[doc = include_str!("seq_retry.md")]
 ///
@@ -54,15 +58,15 @@ pub struct SeqRetry<T> {
     /// Odd while the table is rewritten.
     sequence: AtomicUsize,
     table: Slots<T>,
-    /// How often it was rewritten, for the writer alone, whose lock orders it. Not the version's number: that is given out
-    /// again where a publish fails. Not loaded from `sequence`: loom misses interleavings in which a thread stores to what
-    /// it has just loaded.
+    /// The number of rewrites. Only writers use it, under the writer lock. It is not the version's number: a version that
+    /// was not published has the same number as the next one. It is not loaded from `sequence`: loom misses interleavings
+    /// in which a thread stores to an atomic that it has just loaded.
     rewrites: unmodelled::AtomicUsize,
 }
 
 impl<T> SeqRetry<T> {
     const_fn! {
-        /// Publishes through this table.
+        /// A scheme that publishes through this table.
         #[must_use]
         pub const fn new(table: Slots<T>) -> Self {
             Self { sequence: AtomicUsize::new(0), table, rewrites: unmodelled::AtomicUsize::new(0) }
@@ -70,7 +74,7 @@ impl<T> SeqRetry<T> {
     }
 }
 
-/// A walk that knows the sequence number it began at.
+/// A walk with the sequence number at which it began.
 #[derive(Clone, Debug)]
 pub struct SeqWalk<'w> {
     slots: SlotWalk<'w, Slot>,
@@ -90,7 +94,8 @@ impl Iterator for SeqWalk<'_> {
 impl Walk for SeqWalk<'_> {
     #[inline]
     fn must_retry(&self) -> bool {
-        // Pairs with the release fence in `publish`.
+        // Acquire: pairs with the release fence in `publish`. If a slot showed a store behind that fence, the load below sees
+        // the odd number before it.
         fence(Acquire);
         self.begun % 2 == 1 && !fault("seq: odd trusted") || self.sequence.load(Relaxed) != self.begun
     }
@@ -98,26 +103,15 @@ impl Walk for SeqWalk<'_> {
 
 impl<T: Storage<Word = Slot> + Sync> Scheme for SeqRetry<T> {
     const FACTS: Facts = Facts {
-        scheme: "SeqRetry",
-        package: "zonelist-seq",
-        card: include_str!("seq_retry.md"),
         guarantee: Guarantee::Detected,
+        // A walk is torn for as long as a publish takes.
         readers: Progress::Blocking,
         writer: Progress::WaitFree,
-        allocates: Allocates::Never,
         registers: false,
         interrupt_safe: true,
-        below_allocator: true,
-        after_fork: false,
-        tls_destructor: true,
-        retires: false,
-        stalled_reader: StalledReader::Bounded,
-        no_std: true,
-        no_alloc: true,
+        ..Facts::of_tables("SeqRetry", env!("CARGO_PKG_NAME"), include_str!("seq_retry.md"))
     };
     const GRACE: Grace = Grace::None;
-    type Local = ();
-    type Filter = SlotFilter;
     type Pinned<'g>
         = &'g Self
     where
@@ -126,12 +120,7 @@ impl<T: Storage<Word = Slot> + Sync> Scheme for SeqRetry<T> {
         = SeqWalk<'w>
     where
         T: 'w;
-
-    fn local(&self) {}
-
-    fn filter(&self, request: &Request) -> SlotFilter {
-        SlotFilter::new(request)
-    }
+    zonelist_core::slot_readers!();
 
     #[inline(always)]
     fn pin<'g>(&'g self, (): &'g (), _: ReadToken<'g, Self>) -> &'g Self {
@@ -140,7 +129,7 @@ impl<T: Storage<Word = Slot> + Sync> Scheme for SeqRetry<T> {
 
     #[inline(always)]
     fn walk<'w, 'g: 'w>(scheme: &'w &'g Self, node: NodeId, filter: &'w SlotFilter) -> SeqWalk<'w> {
-        // Acquire: pairs with the release store that ends a publish.
+        // Acquire: pairs with the release store that ends `publish`, so that all slots of that version are seen.
         let begun = scheme.sequence.load(Acquire);
         SeqWalk { slots: scheme.table.walk(node, filter), sequence: &scheme.sequence, begun }
     }
@@ -149,22 +138,24 @@ impl<T: Storage<Word = Slot> + Sync> Scheme for SeqRetry<T> {
         self.table.check(next)?;
         let rewrites = self.rewrites.load(unmodelled::Ordering::Relaxed).wrapping_add(1);
         self.rewrites.store(rewrites, unmodelled::Ordering::Relaxed);
-        // Two steps each time.
+        // Two steps for each rewrite.
         let after = rewrites.wrapping_mul(2);
         self.sequence.store(after.wrapping_sub(1), Relaxed);
         // Pairs with the acquire fence in `must_retry`.
         fence(Release);
         let rewritten = self.table.rewrite(next);
+        // Release: pairs with the acquire load in `walk`.
         self.sequence.store(after, Release);
         Ok(rewritten?)
     }
 
-    /// Amid a rewriting every list is emptied, or each walk would be told to retry.
+    /// Empties every list if a rewrite was cut short. Otherwise every later walk would report that it may be torn.
     fn forked(&self, fork: Forked) {
         let sequence = self.sequence.load(Relaxed);
         if fork.publish && sequence % 2 == 1 {
             let emptied = self.table.rewrite(Lists::EMPTY);
             debug_assert!(emptied.is_ok(), "{emptied:?}");
+            // Release: pairs with the acquire load in `walk`, as at the end of `publish`.
             self.sequence.store(sequence.wrapping_add(1), Release);
         }
     }

@@ -1,4 +1,4 @@
-//! What waits for what under sequence counters: a line for each operation and each thing held.
+//! What waits for what under sequence numbers: a line for each operation, beside each thing held.
 #![cfg(shuttle)]
 
 use zonelist_core::{

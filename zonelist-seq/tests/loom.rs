@@ -16,7 +16,7 @@ fn seq_retry() -> Published<SeqRetry<Box<[Slot]>>, FullFence, 1> {
 }
 
 #[test]
-fn walks_of_seq_retry_are_torn_and_told() {
+fn walks_of_seq_retry_are_torn_and_reported() {
     let shrink = Scenario::new("seq-retry: shrinking").before(&[MOVABLE, NORMAL, OTHER]).publisher(&[&[NORMAL, OTHER]]);
     let shrink = shrink.reader(&[full(Movable)]).explore(seq_retry);
     assert!(shrink.tally.missed > 0, "walks are torn, as in place");
@@ -28,7 +28,7 @@ fn walks_of_seq_retry_are_torn_and_told() {
 }
 
 #[test]
-fn a_torn_walk_is_told_when_asked_early() {
+fn a_torn_walk_is_reported_before_its_end() {
     let scenario =
         Scenario::new("seq-retry: left early").before(&[MOVABLE, NORMAL, OTHER]).publisher(&[&[NORMAL, OTHER]]);
     let early = scenario.reader(&[first(2, Movable)]).explore(seq_retry);
@@ -36,15 +36,19 @@ fn a_torn_walk_is_told_when_asked_early() {
 }
 
 #[test]
-fn a_walk_across_two_publishes_is_told() {
+fn a_walk_across_two_publishes_is_reported() {
     let scenario = Scenario::new("seq-retry: two publishes").before(&[NORMAL]);
     let scenario = scenario.publisher(&[&[MOVABLE, NORMAL], &[NORMAL]]);
     scenario.reader(&[full(Movable)]).preemptions(3).explore(seq_retry);
 }
 
 #[test]
-fn the_races_of_2022_are_told_by_seq_retry() {
+fn the_races_of_2022_are_reported_by_seq_retry() {
     let races = explore_races("seq-retry", Bound::Exhaustive, seq_retry);
-    assert!(races.cursor.tally.torn > 0 && races.growing.tally.torn > 0, "they happen");
-    assert_eq!((races.cursor.tally.unreported, races.growing.tally.unreported), (0, 0), "and are told");
+    assert!(races.cursor.tally.torn > 0 && races.growing.tally.torn > 0, "the races happen");
+    assert_eq!(
+        (races.cursor.tally.unreported, races.growing.tally.unreported),
+        (0, 0),
+        "and every torn walk is reported"
+    );
 }

@@ -1,11 +1,21 @@
 //! The `zonelist` command.
+//!
+//! Each module uses only modules below it: the command line, the subcommands, what they share, then the experiments.
+//!
+//! ```text
+//! cli -> commands -> error, arguments -> storm, soak, compare, alloc, schemes -> output, table, progress
+//! ```
 
 pub mod alloc;
+pub mod arguments;
 pub mod cli;
 pub mod commands;
 pub mod compare;
-pub mod endure;
+pub mod error;
 pub mod output;
 pub mod progress;
+pub mod schemes;
+pub mod soak;
 #[cfg(target_os = "linux")]
 pub mod storm;
+pub mod table;

@@ -1,4 +1,4 @@
-//! The `zonelist` command.
+//! The binary of the `zonelist` command.
 
 use std::process::ExitCode;
 

@@ -1,4 +1,4 @@
-//! Where a report goes: text for people, JSON for programs.
+//! Output of reports: text or JSON, on stdout or in a file.
 
 use std::{
     fmt::{self, Display},
@@ -8,8 +8,8 @@ use std::{
 };
 
 use clap::Args;
-use serde::Serialize;
-
+use serde::{Serialize, Serializer};
+use zonelist_machines::one_line;
 use zonelist_schemes::barrier;
 
 /// The form of the output.
@@ -24,18 +24,18 @@ pub struct OutputArgs {
 #[derive(Debug, thiserror::Error)]
 #[error("{file}: {error}; expected a file that can be written")]
 pub struct OutputError {
-    /// Where to.
+    /// The file, or `stdout`.
     pub file: String,
-    /// Why not.
+    /// The system's error.
     #[source]
     pub error: io::Error,
 }
 
 impl OutputArgs {
-    /// Writes the report in the form that was asked for.
+    /// Writes the report in the requested form.
     ///
     /// # Errors
-    /// The file or stdout can't be written. A reader of stdout that has gone away is no error.
+    /// The file or stdout can't be written. A closed pipe on stdout is no error.
     pub fn write<R: Serialize + Display>(&self, report: &R) -> Result<(), OutputError> {
         match &self.json {
             Some(Some(path)) => File::create(path)
@@ -46,7 +46,7 @@ impl OutputArgs {
         }
     }
 
-    /// The same, and says which barrier pair was measured.
+    /// Writes the report in the requested form, with the barrier pair that it was measured with.
     ///
     /// # Errors
     /// As for [`OutputArgs::write`].
@@ -55,7 +55,7 @@ impl OutputArgs {
     }
 }
 
-/// A report of something measured, with the barrier pair that it was measured with.
+/// A report of a measurement, with the barrier pair that it was measured with.
 #[derive(Serialize)]
 struct Measured<'r, R> {
     barrier: &'static str,
@@ -67,6 +67,20 @@ impl<R: Display> Display for Measured<'_, R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{}\nBarrier pair between readers and writers: {}.", self.report, self.barrier)
     }
+}
+
+/// Prints a message to stderr as one line: line breaks in quoted names and values are escaped.
+pub fn print_to_stderr(message: &str) {
+    // A closed stderr is no error: there is no other place for the message.
+    let _ = writeln!(io::stderr(), "{}", one_line(message));
+}
+
+/// Serializes a value as its displayed text.
+///
+/// # Errors
+/// Those of the serializer.
+pub fn as_text<S: Serializer>(value: &impl Display, to: S) -> Result<S::Ok, S::Error> {
+    to.collect_str(value)
 }
 
 fn write_json(mut file: impl Write, report: &impl Serialize) -> io::Result<()> {

@@ -1,4 +1,4 @@
-//! How far a command is, for whoever watches it.
+//! The progress of a command on stderr.
 
 use std::{
     thread,
@@ -7,14 +7,14 @@ use std::{
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-/// A bar of so many steps, with room for a message. Draws nothing where stderr is no terminal.
+/// A progress bar of this many steps, with a message. Draws nothing if stderr is no terminal.
 #[must_use]
 pub fn bar(steps: u64) -> ProgressBar {
     let style = ProgressStyle::with_template("{bar:30} {percent:>3}% {msg}");
     ProgressBar::new(steps).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
 }
 
-/// Waits until so much time is over, or there is nothing more to find out. Tells `tick` now and then how much of it is.
+/// Waits until the time is over or `done` returns true. Calls `tick` every 20 ms with the time since the start.
 pub fn wait(time: Duration, tick: &mut dyn FnMut(Duration), done: impl Fn() -> bool) {
     let begin = Instant::now();
     loop {

@@ -1,4 +1,4 @@
-//! One loop of one contender, for valgrind to count: `probe CONTENDER PROBE LOOPS`.
+//! Runs one loop of one contender, for valgrind to count: `probe CONTENDER PROBE LOOPS`.
 
 use std::process::ExitCode;
 
@@ -12,7 +12,7 @@ fn main() -> ExitCode {
     };
     match probe.run(contender, loops) {
         Some(Ok(sum)) => {
-            // Nothing is printed; the sum is kept from being optimised away.
+            // Keeps the compiler from removing the reads; a print would add instructions.
             std::hint::black_box(sum);
             ExitCode::SUCCESS
         }

@@ -1,4 +1,4 @@
-//! What walks show, and what a publish takes, while one thread publishes without pause.
+//! Consistency of walks, and the time of a publish, while one thread publishes without pause.
 
 use std::time::{Duration, Instant};
 
@@ -10,27 +10,27 @@ use zonelist_core::{
 };
 use zonelist_schemes::{Buildable, SEATS, Visitor, workload::Toggle};
 
-/// What a publish takes while others walk, in nanoseconds.
+/// The time of a publish beside walking readers, in nanoseconds.
 #[derive(Clone, Copy, PartialEq, Debug, serde::Serialize)]
 pub struct PublishCost {
     /// The median.
     pub ns: u64,
-    /// One in a hundred takes longer.
+    /// The 99th percentile.
     pub p99_ns: u64,
 }
 
-/// A scheme's run under a constant publisher.
+/// The result of a scheme's run under a constant publisher.
 #[derive(Clone, Copy, Debug)]
 pub struct Consistency {
-    /// What the walks were.
+    /// The verdicts of all walks, counted.
     pub tally: Tally,
-    /// How often somebody published.
+    /// The count of publishes.
     pub publishes: u64,
-    /// What a publish took.
+    /// The time of a publish.
     pub publish: PublishCost,
 }
 
-/// Why a run came to nothing.
+/// A run that failed.
 #[derive(Debug, thiserror::Error)]
 #[expect(missing_docs, reason = "each wraps the error of its name")]
 pub enum PressureError {
@@ -40,22 +40,22 @@ pub enum PressureError {
     Histogram(#[from] CreationError),
 }
 
-/// Walks and publishes for as long as asked, judging every walk.
+/// A run that walks and publishes for a given time, and judges every walk.
 #[expect(missing_debug_implementations, reason = "it holds a closure")]
 pub struct Pressure<'a> {
-    /// What is published and walked.
+    /// The lists to publish and walk.
     pub toggle: &'a Toggle,
-    /// Threads that walk.
+    /// The count of reading threads.
     pub readers: usize,
-    /// How long.
+    /// The length of the run.
     pub time: Duration,
-    /// Told now and then how much of that time is over.
+    /// Called after each burst with the time elapsed, at most `time`.
     pub tick: &'a mut dyn FnMut(Duration),
 }
 
 impl Pressure<'_> {
-    /// Walks of each reader between two judgements: fewer where lists are long, since all that was
-    /// seen is kept until then.
+    /// Walks of each reader between two judgements. Longer lists get fewer, since every entry seen is stored until
+    /// then.
     fn burst(&self) -> usize {
         const MOST: usize = 20_000;
         const ZONEREFS: usize = 1 << 22;

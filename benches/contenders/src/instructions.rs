@@ -1,8 +1,7 @@
-//! Instructions of a read, counted by valgrind: the figure that holds on a noisy machine.
+//! Instructions of a read, counted by valgrind: a figure that does not depend on the load of the machine.
 //!
-//! A probe is the example `probe`, which does one loop of one contender so and so often. Two runs
-//! that differ only in how often give the instructions of one read, loop included; all else
-//! cancels out.
+//! The example `probe` runs one loop of one contender a given number of times. The difference of two runs with
+//! different numbers is the instructions of the additional loops; start-up and set-up cancel out.
 
 use std::{
     io::ErrorKind,
@@ -20,31 +19,30 @@ use zonelist_schemes::{self as schemes, Buildable, SEATS, SchemeId, UnknownSchem
 
 use crate::{
     contender::{
-        AT_RUN_TIME, Contender, Pairs, Peer, Raw, SetupError, Through, ThroughPages, at_run_time, by_hand,
+        AT_RUN_TIME, Baseline, Contender, ContenderError, Pairs, Peer, Through, ThroughPages, at_run_time, by_hand,
         pairs_at_run_time, peers,
     },
     timing::set_up,
 };
 
-/// What is probed.
+/// The loop that a probe runs.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Probe {
     /// The first zone of lists of eight.
     FirstZone,
     /// Whole walks of lists of 64.
     Walk64,
-    /// Whole walks of lists of 52: as many as `Presence` has bits for, in nodes of four.
+    /// Whole walks of lists of 52, the most zones for which `Presence` has bits in nodes of four.
     Walk52,
-    /// Whole walks of lists of 52 by requests that one zone of them serves.
+    /// Whole walks of lists of 52, by requests that admit one zone.
     Sparse52,
-    /// Not a read: a zone of eight leaves all lists and returns.
+    /// No read: one zone of eight is removed from all lists, or added again.
     Toggle8,
-    /// The same of 52 zones, with a hundred readers.
+    /// The same with 52 zones and a hundred readers.
     Toggle52,
-    /// Not a read: lists of eight zones are replaced by lists of seven, and those by these, beside a reader
-    /// that is between walks.
+    /// No read: lists of eight zones and lists of seven replace each other, beside an offline reader.
     Publish8,
-    /// Not a read: a page at hand is taken from the page allocator and given back.
+    /// No read: a page is allocated from the handle's cache, and freed to it.
     Pair,
 }
 
@@ -64,11 +62,13 @@ impl Probe {
         Self::NAMES.iter().find(|(probe, _)| *probe == self).map_or("", |(_, name)| name)
     }
 
-    /// Does the loop; `contender` is `raw`, a scheme's name, or one with [`BY_HAND`] behind it.
+    /// Runs the loop. `contender` is `raw` for the baseline, or a scheme's name, which [`BY_HAND`] may follow.
+    ///
+    /// Returns `None` for an unknown name.
     ///
     /// # Errors
-    /// The scheme can't be set up. A name that is no scheme's is `None`.
-    pub fn run(self, contender: &str, loops: usize) -> Option<Result<u32, SetupError>> {
+    /// The scheme can't be set up.
+    pub fn run(self, contender: &str, loops: usize) -> Option<Result<u32, ContenderError>> {
         let lists = synthetic(match self {
             Self::FirstZone | Self::Toggle8 | Self::Publish8 | Self::Pair => 8,
             Self::Walk64 => 64,
@@ -89,14 +89,14 @@ impl Probe {
             (Ok(scheme), _) if self == Self::Sparse52 => scheme.visit(&mut Sparse { lists: lists.lists() }),
             (Ok(scheme), _) => set_up(scheme, lists.lists()),
             (Err(UnknownScheme), Some(scheme)) => Ok(by_hand(scheme, lists.lists(), schemes::asymmetric())?),
-            (Err(UnknownScheme), None) if contender == "raw" => Ok(Box::new(Raw::new(lists.lists())) as _),
+            (Err(UnknownScheme), None) if contender == "raw" => Ok(Box::new(Baseline::new(lists.lists())) as _),
             (Err(UnknownScheme), None) if contender.ends_with(AT_RUN_TIME) => {
                 at_run_time(contender, lists.lists()).transpose()?
             }
             (Err(UnknownScheme), None) => {
-                Ok(peers(lists.lists()).into_iter().find_map(|Peer { name, floor, peer }| match contender {
+                Ok(peers(lists.lists()).into_iter().find_map(|Peer { name, baseline, peer }| match contender {
                     _ if contender == name => Some(peer),
-                    _ if contender.strip_prefix(RAW_FOR) == Some(name) => Some(floor),
+                    _ if contender.strip_prefix(BASELINE_OF) == Some(name) => Some(baseline),
                     _ => None,
                 })?)
             }
@@ -113,13 +113,13 @@ impl Probe {
     }
 }
 
-/// Sets up a scheme whose reader asks for one zone, in the middle of the lists.
+/// Sets up a scheme whose reader's request admits one zone, in the middle of the lists.
 struct Sparse<'l> {
     lists: Lists<'l>,
 }
 
 impl Visitor for Sparse<'_> {
-    type Output = Result<Box<dyn Contender>, SetupError>;
+    type Output = Result<Box<dyn Contender>, ContenderError>;
     const TIMED: bool = true;
 
     fn capacity(&self) -> Capacity {
@@ -130,12 +130,12 @@ impl Visitor for Sparse<'_> {
         let middle = NodeId::new(self.lists.nodes() as u16 / 2).into_iter().collect();
         let request = Request { nodes: Some(middle), ..Request::up_to(ZoneKind::Dma) };
         let scheme = S::build(Capacity::of(self.lists));
-        Ok(Box::new(Through::<S, B>::asking(scheme, self.lists, &request)?))
+        Ok(Box::new(Through::<S, B>::with_request(scheme, self.lists, &request)?))
     }
 }
 
-/// Takes a page and gives it back, [`READS`] times a loop.
-fn pairs(contender: &str, lists: Lists<'_>, loops: usize) -> Option<Result<u32, SetupError>> {
+/// Allocates a page and frees it, [`READS`] times a loop.
+fn pairs(contender: &str, lists: Lists<'_>, loops: usize) -> Option<Result<u32, ContenderError>> {
     let node = NodeId::new(0)?;
     let made = match contender.parse::<SchemeId>() {
         Ok(scheme) => Some(scheme.visit(&mut InPairs { lists, node })),
@@ -145,14 +145,14 @@ fn pairs(contender: &str, lists: Lists<'_>, loops: usize) -> Option<Result<u32, 
     Some(made?.map(run))
 }
 
-/// Sets up a handle of an allocator over a scheme.
+/// Sets up a handle of a page allocator over a scheme.
 struct InPairs<'l> {
     lists: Lists<'l>,
     node: NodeId,
 }
 
 impl Visitor for InPairs<'_> {
-    type Output = Result<Box<dyn Pairs>, SetupError>;
+    type Output = Result<Box<dyn Pairs>, ContenderError>;
     const TIMED: bool = true;
 
     fn capacity(&self) -> Capacity {
@@ -164,28 +164,28 @@ impl Visitor for InPairs<'_> {
     }
 }
 
-/// Takes the first zone off all lists and puts it back, [`READS`] times a loop.
-fn toggle(lists: Lists<'_>, readers: usize, loops: usize) -> Result<u32, SetupError> {
+/// Removes the first zone from all lists or adds it again, [`READS`] times a loop.
+fn toggle(lists: Lists<'_>, readers: usize, loops: usize) -> Result<u32, ContenderError> {
     let scheme = Presence::build(Capacity::of(lists));
     let published: Published<_, FullFence, SEATS> = Published::new(scheme);
     published.publish(lists)?;
     let readers = (0..readers).map(|_| published.reader()).collect::<Result<Vec<_>, _>>()?;
     let zones = NodeId::new(0).map_or(&[][..], |node| lists.of(node, Scope::Fallback));
     let Some(zone) = zones.first().map(|entry| entry.zone()) else { return Ok(0) };
-    for turn in 0..loops * READS {
-        published.set_present(zone, turn % 2 == 1)?;
+    for nth in 0..loops * READS {
+        published.set_present(zone, nth % 2 == 1)?;
     }
     Ok(readers.len() as u32)
 }
 
-/// Publishes versions in turn, [`READS`] times a loop.
+/// Publishes both versions in turn, [`READS`] times a loop.
 struct Publishes<'l> {
     versions: [Lists<'l>; 2],
     loops: usize,
 }
 
 impl Visitor for Publishes<'_> {
-    type Output = Result<u32, SetupError>;
+    type Output = Result<u32, ContenderError>;
     const TIMED: bool = true;
 
     const MOST_ZONES: usize = 8;
@@ -198,20 +198,20 @@ impl Visitor for Publishes<'_> {
         let published: Published<S, B, SEATS> = Published::new(S::build(self.capacity()));
         published.publish(self.versions[0])?;
         let mut reader = published.reader()?;
-        for turn in 0..self.loops * READS {
-            reader.offline(|| published.publish(self.versions[turn % 2]))?;
+        for nth in 0..self.loops * READS {
+            reader.offline(|| published.publish(self.versions[nth % 2]))?;
         }
         Ok(self.loops as u32)
     }
 }
 
-/// Behind a scheme's name: its twin by hand.
+/// The suffix of a scheme's name that selects its read by hand.
 pub const BY_HAND: &str = " by hand";
 
-/// Before a peer's name: the unprotected walk in its language.
-pub const RAW_FOR: &str = "raw for ";
+/// The prefix of a peer's name that selects the baseline of its language.
+pub const BASELINE_OF: &str = "raw for ";
 
-/// Reads of one loop of a probe.
+/// Reads in one loop of a probe.
 const READS: usize = 256;
 
 impl FromStr for Probe {
@@ -223,32 +223,33 @@ impl FromStr for Probe {
     }
 }
 
-/// Why there is no count.
+/// A count that failed.
 #[derive(Debug, thiserror::Error)]
 pub enum CountError {
-    /// There is no valgrind here.
+    /// Valgrind is not installed.
     #[error("valgrind is not installed")]
     NoValgrind,
-    /// Something else is wrong.
+    /// Valgrind or the probe failed.
     #[error("valgrind on {contender}: {why}")]
     Failed {
-        /// What was counted.
+        /// The contender.
         contender: String,
-        /// What went wrong.
+        /// The error, or valgrind's output.
         why: String,
     },
 }
 
-/// Instructions of one read of a contender, by running the example `probe` under valgrind.
+/// Counts the instructions of one read of a contender, with the example `probe` as `program` under valgrind.
 ///
 /// # Errors
-/// There is no valgrind, or it fails.
+/// Valgrind is not installed, or fails.
 pub fn count(program: &Path, contender: &str, probe: Probe) -> Result<f64, CountError> {
     const LOOPS: [usize; 2] = [50, 150];
     let [few, many] = LOOPS.map(|loops| total(program, contender, probe, loops));
     Ok((many? - few?) as f64 / ((LOOPS[1] - LOOPS[0]) * READS) as f64)
 }
 
+/// Instructions of a whole run of the probe.
 fn total(program: &Path, contender: &str, probe: Probe, loops: usize) -> Result<i64, CountError> {
     let failed = |why: String| CountError::Failed { contender: contender.into(), why };
     let mut valgrind = Command::new("valgrind");
@@ -258,7 +259,7 @@ fn total(program: &Path, contender: &str, probe: Probe, loops: usize) -> Result<
         ErrorKind::NotFound => CountError::NoValgrind,
         _ => failed(error.to_string()),
     })?;
-    let said = String::from_utf8_lossy(&run.stderr);
-    let collected = said.lines().find_map(|line| line.split_once("Collected :")?.1.trim().parse().ok());
-    collected.filter(|_| run.status.success()).ok_or_else(|| failed(said.into_owned()))
+    let output = String::from_utf8_lossy(&run.stderr);
+    let collected = output.lines().find_map(|line| line.split_once("Collected :")?.1.trim().parse().ok());
+    collected.filter(|_| run.status.success()).ok_or_else(|| failed(output.into_owned()))
 }

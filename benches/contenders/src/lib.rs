@@ -1,8 +1,8 @@
-//! What is timed: every scheme through the trait, by hand, and the walk that nothing protects; and the
-//! instructions of the same loops.
+//! Timed contenders: every scheme through the trait and by hand, and a baseline without protection. The same loops also
+//! run under valgrind, which counts their instructions.
 //!
-//! Everything whose time or instructions are published is instantiated in this crate, which is
-//! compiled as one unit: how the rest of a program is divided into units moves no loop of these.
+//! Everything whose time or instructions are published is instantiated in this crate, which compiles as one codegen
+//! unit. So the rest of a program, and its division into units, does not change the code of these loops.
 
 pub mod consistency;
 pub mod contender;

@@ -1,8 +1,8 @@
 //! Interleaved rounds of reads and of allocations, and the medians of their ratios.
 //!
-//! In every round each contender runs every loop once, the order turning by one each round. A
-//! ratio is one round's; the median over rounds is what counts: absolute times of one loop move
-//! by more than two schemes differ.
+//! In every round each contender runs every loop once; each round begins with the next contender. Ratios are taken
+//! within a round, and their median over all rounds is published: absolute times of a loop vary more than schemes
+//! differ.
 
 use std::{hint::black_box, time::Instant};
 
@@ -13,32 +13,34 @@ use zonelist_schemes::{
     workload::synthetic,
 };
 
-use crate::contender::{Contender, PEERS, Pairs, Raw, SetupError, Through, ThroughPages, by_hand, peers, raw_pairs};
+use crate::contender::{
+    Baseline, Contender, ContenderError, PEERS, Pairs, Through, ThroughPages, baseline_pairs, by_hand, peers,
+};
 
 /// Zones of the lists that are walked to the end.
 pub const WALKS: [usize; 3] = [8, 64, 1024];
 
-/// Zones that one timed loop looks at, more or less: a few hundred microseconds.
+/// Zones that one timed loop reads, approximately. The loop takes a few hundred microseconds.
 const ZONES_A_LOOP: usize = 1 << 16;
 
-/// Pairs that one timed loop makes.
+/// Allocations, each with its free, in one timed loop.
 const PAIRS_A_LOOP: usize = 1 << 15;
 
 /// Nodes drawn before the clock starts.
 const DRAWN: usize = 1 << 10;
 
-/// The contenders over one set of lists, and the nodes that they read.
+/// One timed loop: the contenders over one set of lists, and the nodes that they read.
 struct Track<C: ?Sized> {
     contenders: Vec<Option<Box<C>>>,
     nodes: Vec<NodeId>,
     run: fn(&mut C, &[NodeId]) -> u32,
-    /// Loops over `nodes` that are timed as one.
+    /// Passes over `nodes` that are timed as one loop.
     repeats: usize,
-    /// A row a round: nanoseconds a read, of each contender.
+    /// A row for each round: each contender's nanoseconds for one read.
     rounds: Vec<Vec<Option<f64>>>,
 }
 
-/// Everything that is timed.
+/// All contenders in all timed loops.
 #[expect(missing_debug_implementations, reason = "contenders are opaque on purpose")]
 pub struct Timing {
     schemes: Vec<SchemeId>,
@@ -46,29 +48,29 @@ pub struct Timing {
     pairs: Track<dyn Pairs>,
 }
 
-/// Medians over all rounds so far, of one scheme or of the floor.
+/// Medians of one contender over all rounds so far.
 #[derive(Clone, Debug, Default)]
 pub struct Timed {
-    /// The first zone, reads independent of each other.
+    /// The first zone; reads do not depend on each other.
     pub first: Option<Measure>,
-    /// The first zone, each read waiting for the one before.
+    /// The first zone; each read depends on the one before.
     pub dependent: Option<Measure>,
     /// The first zone, by hand.
     pub by_hand: Option<Measure>,
-    /// The first zone, to the same by hand.
+    /// The ratio of `first` to `by_hand`.
     pub to_hand: Option<f64>,
     /// Whole walks of [`WALKS`].
     pub full: Vec<Measure>,
-    /// An allocation and a free of a page at hand.
+    /// An allocation from the handle's cache, and its free.
     pub pair: Option<Measure>,
 }
 
 impl Timing {
-    /// Sets up the floor and the chosen schemes, over a machine's lists and over synthetic ones.
+    /// Sets up the baseline and the chosen schemes, over a machine's lists and over synthetic ones.
     ///
     /// # Errors
     /// A scheme can't be set up.
-    pub fn new(chosen: &[SchemeId], machine: &Zonelists, nodes: &[NodeId], seed: u64) -> Result<Self, SetupError> {
+    pub fn new(chosen: &[SchemeId], machine: &Zonelists, nodes: &[NodeId], seed: u64) -> Result<Self, ContenderError> {
         let mut draw = fastrand::Rng::with_seed(seed);
         let mut drawn = |from: &[NodeId], count| (0..count).map(|_| from[draw.usize(..from.len())]).collect::<Vec<_>>();
         let first = ZONES_A_LOOP / DRAWN;
@@ -86,22 +88,22 @@ impl Timing {
         Ok(Self { schemes: chosen.to_vec(), tracks, pairs: Track::of_pairs(chosen)? })
     }
 
-    /// Times everything once.
+    /// Times every loop of every contender once.
     pub fn round(&mut self) {
         self.tracks.iter_mut().for_each(Track::round);
         self.pairs.round();
     }
 
-    /// How many rounds there were.
+    /// The count of rounds so far.
     #[must_use]
     pub fn rounds(&self) -> usize {
         self.tracks.first().map_or(0, |track| track.rounds.len())
     }
 
-    /// The floor's medians.
+    /// The baseline's medians.
     #[must_use]
     pub fn raw(&self) -> Timed {
-        self.timed(RAW, RAW, None)
+        self.timed(BASELINE, BASELINE, None)
     }
 
     /// A scheme's medians.
@@ -110,64 +112,65 @@ impl Timing {
         let place = self.schemes.iter().position(|&chosen| chosen == scheme);
         place.map_or_else(Timed::default, |i| {
             let scheme = SCHEMES + 2 * i;
-            self.timed(scheme, RAW, Some(scheme + 1))
+            self.timed(scheme, BASELINE, Some(scheme + 1))
         })
     }
 
-    /// The medians of each peer, to the floor of its own language, which comes with it.
+    /// Each peer's name, with the medians of the baseline of its language, and the peer's own, as ratios to that
+    /// baseline.
     pub fn peers(&self) -> impl Iterator<Item = (&'static str, Timed, Timed)> {
         let places = (SCHEMES + 2 * self.schemes.len()..).step_by(2);
-        PEERS.iter().zip(places).map(|(name, floor)| {
-            let (raw, peer) = (self.timed(floor, floor, None), self.timed(floor + 1, floor, None));
-            (*name, raw, peer)
+        PEERS.iter().zip(places).map(|(name, place)| {
+            let (baseline, peer) = (self.timed(place, place, None), self.timed(place + 1, place, None));
+            (*name, baseline, peer)
         })
     }
 
-    fn timed(&self, contender: usize, floor: usize, hand: Option<usize>) -> Timed {
+    fn timed(&self, contender: usize, baseline: usize, hand: Option<usize>) -> Timed {
         let first = &self.tracks[0];
         Timed {
-            first: first.median(contender, floor),
-            dependent: self.tracks[1].median(contender, floor),
-            by_hand: hand.and_then(|hand| first.median(hand, floor)),
+            first: first.median(contender, baseline),
+            dependent: self.tracks[1].median(contender, baseline),
+            by_hand: hand.and_then(|hand| first.median(hand, baseline)),
             to_hand: hand.and_then(|hand| Some(first.median(contender, hand)?.ratio)),
-            pair: self.pairs.median(contender, floor),
-            full: self.tracks[2..].iter().filter_map(|track| track.median(contender, floor)).collect(),
+            pair: self.pairs.median(contender, baseline),
+            full: self.tracks[2..].iter().filter_map(|track| track.median(contender, baseline)).collect(),
         }
     }
 }
 
-/// The floor's place in a track.
-const RAW: usize = 0;
+/// The baseline's place in a track.
+const BASELINE: usize = 0;
 
-/// The first scheme's place; behind each scheme is its twin by hand, where there is one. Behind all
-/// schemes are the peers, each behind its floor.
+/// The first scheme's place. Each scheme is followed by its read by hand, or by `None`. Peers follow all schemes, each
+/// behind its baseline.
 const SCHEMES: usize = 1;
 
 impl Track<dyn Contender> {
     fn reading(
         chosen: &[SchemeId],
         lists: Lists<'_>,
-        hands: bool,
+        with_hand_written: bool,
         nodes: Vec<NodeId>,
         run: fn(&mut (dyn Contender + 'static), &[NodeId]) -> u32,
         repeats: usize,
-    ) -> Result<Self, SetupError> {
-        let mut contenders: Vec<Option<Box<dyn Contender>>> = vec![Some(Box::new(Raw::new(lists)))];
+    ) -> Result<Self, ContenderError> {
+        let mut contenders: Vec<Option<Box<dyn Contender>>> = vec![Some(Box::new(Baseline::new(lists)))];
         for &scheme in chosen {
             contenders.push(Some(set_up(scheme, lists)?));
-            let hand = hands.then(|| by_hand(scheme.name(), lists, schemes::asymmetric()));
+            let hand = with_hand_written.then(|| by_hand(scheme.name(), lists, schemes::asymmetric()));
             contenders.push(hand.flatten());
         }
-        contenders.extend(peers(lists).into_iter().flat_map(|peer| [Some(peer.floor), Some(peer.peer)]));
+        contenders.extend(peers(lists).into_iter().flat_map(|peer| [Some(peer.baseline), Some(peer.peer)]));
         Ok(Self { contenders, nodes, run, repeats, rounds: Vec::new() })
     }
 }
 
 impl Track<dyn Pairs> {
-    /// All pairs are of one node, as a CPU's allocations are for the most part.
-    fn of_pairs(chosen: &[SchemeId]) -> Result<Self, SetupError> {
+    /// All pairs are on one node, as most allocations of a CPU are.
+    fn of_pairs(chosen: &[SchemeId]) -> Result<Self, ContenderError> {
         let (lists, node) = (synthetic(WALKS[0]), NodeId::new(0).expect("below the limit"));
-        let mut contenders: Vec<Option<Box<dyn Pairs>>> = vec![Some(raw_pairs(lists.lists(), node)?)];
+        let mut contenders: Vec<Option<Box<dyn Pairs>>> = vec![Some(baseline_pairs(lists.lists(), node)?)];
         for scheme in chosen {
             contenders.extend([Some(scheme.visit(&mut SetUpPairs { lists: lists.lists(), node })?), None]);
         }
@@ -181,19 +184,20 @@ impl<C: ?Sized> Track<C> {
         let count = self.contenders.len();
         let mut row = vec![None; count];
         for i in 0..count {
-            let turn = (i + self.rounds.len()) % count;
-            let Some(contender) = &mut self.contenders[turn] else { continue };
+            // Each round begins with the next contender, so that none always runs behind the same other one.
+            let place = (i + self.rounds.len()) % count;
+            let Some(contender) = &mut self.contenders[place] else { continue };
             let begin = Instant::now();
             for _ in 0..self.repeats {
                 black_box((self.run)(&mut **contender, &self.nodes));
             }
             let reads = (self.repeats * self.nodes.len()) as f64;
-            row[turn] = Some(begin.elapsed().as_nanos() as f64 / reads);
+            row[place] = Some(begin.elapsed().as_nanos() as f64 / reads);
         }
         self.rounds.push(row);
     }
 
-    /// The medians of a contender's time and of its ratio to another.
+    /// The medians of a contender's time, and of its ratio to another contender.
     fn median(&self, contender: usize, to: usize) -> Option<Measure> {
         let of = |value: &dyn Fn(&[Option<f64>]) -> Option<f64>| {
             median(self.rounds.iter().filter_map(|row| value(row)).collect())
@@ -204,20 +208,21 @@ impl<C: ?Sized> Track<C> {
     }
 }
 
-/// A scheme that has published these lists, ready to be read.
+/// Sets up a scheme with these lists published, ready for reads.
 ///
 /// # Errors
 /// The lists do not fit, or no reader can be registered.
-pub fn set_up(scheme: SchemeId, lists: Lists<'_>) -> Result<Box<dyn Contender>, SetupError> {
+pub fn set_up(scheme: SchemeId, lists: Lists<'_>) -> Result<Box<dyn Contender>, ContenderError> {
     scheme.visit(&mut SetUp { lists })
 }
 
+/// Sets up a reader of a scheme.
 struct SetUp<'l> {
     lists: Lists<'l>,
 }
 
 impl Visitor for SetUp<'_> {
-    type Output = Result<Box<dyn Contender>, SetupError>;
+    type Output = Result<Box<dyn Contender>, ContenderError>;
     const TIMED: bool = true;
 
     fn capacity(&self) -> Capacity {
@@ -229,14 +234,14 @@ impl Visitor for SetUp<'_> {
     }
 }
 
-/// The same, in an allocator.
+/// Sets up a handle of a page allocator over a scheme.
 struct SetUpPairs<'l> {
     lists: Lists<'l>,
     node: NodeId,
 }
 
 impl Visitor for SetUpPairs<'_> {
-    type Output = Result<Box<dyn Pairs>, SetupError>;
+    type Output = Result<Box<dyn Pairs>, ContenderError>;
     const TIMED: bool = true;
 
     const MOST_ZONES: usize = WALKS[0];

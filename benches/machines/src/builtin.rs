@@ -1,22 +1,22 @@
-//! Machines that come with the command.
+//! Machine files that are compiled into the command.
 
-/// A machine that comes with the command.
+/// A machine file that is compiled into the command.
 #[derive(PartialEq, Eq, Debug)]
 pub struct Builtin {
-    /// What `--machine` calls it.
+    /// Its name on the command line.
     pub name: &'static str,
-    /// What it shows.
+    /// One line on what the machine shows, for the help text.
     pub about: &'static str,
-    /// Its record.
+    /// The machine file.
     pub json: &'static str,
 }
 
 impl Builtin {
-    /// All of them; the first is the default.
+    /// All built-in machines; the first is the default.
     pub const ALL: &'static [Self] = &[
         Self {
             name: "seed",
-            about: "two nodes, a movable block of node 1 going on and off line",
+            about: "two nodes, a movable block of node 1 going online and offline",
             json: include_str!("../../goldens/h01_seed_steps.json"),
         },
         Self {
@@ -51,24 +51,24 @@ impl Builtin {
         },
         Self {
             name: "mail-offline",
-            about: "the machine of the 2017 mail, its movable block off line",
+            about: "the machine of the 2017 mail, its movable block offline",
             json: include_str!("../built-in/mail_offline.json"),
         },
         Self {
             name: "mail-online",
-            about: "the machine of the 2017 mail, its movable block on line",
+            about: "the machine of the 2017 mail, its movable block online",
             json: include_str!("../built-in/mail_online.json"),
         },
     ];
 
-    /// The one of that name.
+    /// The built-in machine of that name.
     #[must_use]
     pub fn named(name: &str) -> Option<&'static Self> {
         Self::ALL.iter().find(|builtin| builtin.name == name)
     }
 }
 
-/// Their names, for messages.
-pub(super) fn names() -> String {
+/// The names of all built-in machines, separated by commas, for messages.
+pub(crate) fn names() -> String {
     Builtin::ALL.iter().map(|builtin| builtin.name).collect::<Vec<_>>().join(", ")
 }

@@ -1,11 +1,13 @@
-//! The fallback order as Linux computes it: for each place of each row, a scan of all nodes.
+//! The fallback order by Linux's algorithm, in cubic time: a scan of all nodes for each place of each row.
 //!
-//! [`FallbackOrder`](zonelist_core::FallbackOrder) sorts instead. This is what it is compared with, in
-//! its results and in its time.
+//! The tests compare the results of [`FallbackOrder`](zonelist_core::FallbackOrder), which sorts, with this one's; the
+//! criterion suite compares their times.
 
 use zonelist_core::{NodeId, NodeLoad, OrderInput, Rules};
 
-/// Every node with its row, ascending; cost n³ for n nodes.
+/// Every node with its row, ascending by node.
+///
+/// Cost: n³ steps for n nodes.
 ///
 /// Source: `mm/page_alloc.c: build_zonelists, find_next_best_node`, of 6.1 and of 4.14.
 #[must_use]
@@ -14,6 +16,7 @@ pub fn cubic(input: &OrderInput<'_>, rules: Rules) -> Vec<(NodeId, Vec<NodeId>)>
     (0..input.nodes.len()).map(|local| (input.nodes[local], row(input, rules, local, &mut load))).collect()
 }
 
+/// The row of one local node; adds to the loads, which the next row starts from.
 fn row(input: &OrderInput<'_>, rules: Rules, local: usize, load: &mut [u64]) -> Vec<NodeId> {
     let distances = input.distances.from(local);
     let mut used = vec![false; input.nodes.len()];
@@ -21,6 +24,7 @@ fn row(input: &OrderInput<'_>, rules: Rules, local: usize, load: &mut [u64]) -> 
     let mut previous = local;
     let mut penalty = input.online as u64;
     while let Some(best) = next_best(input, rules, local, &mut used, load) {
+        // Only the first node of each distance is charged, so that equally far nodes take turns over the rows.
         if distances[best] != distances[previous] {
             load[best] = match rules.node_load {
                 NodeLoad::SetDescending => penalty,
@@ -34,12 +38,14 @@ fn row(input: &OrderInput<'_>, rules: Rules, local: usize, load: &mut [u64]) -> 
     row
 }
 
+/// The unused node with the lowest value: distance and penalties first, load as the tie-break.
 fn next_best(input: &OrderInput<'_>, rules: Rules, local: usize, used: &mut [bool], load: &[u64]) -> Option<usize> {
     const MAX_NUMNODES: u64 = 1024;
     let scale = match rules.node_load {
         NodeLoad::SetDescending => input.online as u64 * MAX_NUMNODES,
         NodeLoad::AddOne => MAX_NUMNODES,
     };
+    // A row begins with its own node, whether it has memory or not.
     if !used[local] {
         used[local] = true;
         return Some(local);
@@ -52,6 +58,7 @@ fn next_best(input: &OrderInput<'_>, rules: Rules, local: usize, used: &mut [boo
         let mut value = u64::from(input.distances.from(local)[n]);
         value += u64::from(n < local);
         value += u64::from(input.has_cpu.contains(*node));
+        // The scale exceeds every load, so a load never outweighs a distance.
         value = value * scale + load[n];
         if best.is_none_or(|(lowest, _)| value < lowest) {
             best = Some((value, n));

@@ -1,77 +1,77 @@
-//! What can be wrong with the source of a machine.
+//! Errors in the source of a machine: the file, the place in it, the value found and the one expected.
 
 use std::{fmt, io, path::Path};
 
 use zonelist_core::{MachineError, hotplug::BlocksError};
 
-use super::builtin;
+use crate::builtin;
 
-/// A machine that could not be read: which source, and what is wrong with it.
+/// A machine that can't be read: its source, and the problem there.
 #[derive(Debug, thiserror::Error)]
 #[error("{file}: {problem}")]
 pub struct ReadError {
-    /// The file, folder or name that was read.
+    /// The file, folder or built-in name.
     pub file: String,
-    /// What is wrong, and where in it.
+    /// The problem, with its place in the file.
     #[source]
     pub problem: Problem,
 }
 
-/// What is wrong with a file: the place, what was found there, what was expected.
+/// A problem in a file: the place, the value found there, the value expected.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Problem {
-    /// The system would not give its content.
+    /// The operating system can't read it.
     #[error("{0}; expected a file that can be read")]
     Io(#[from] io::Error),
-    /// It is longer than any machine.
+    /// It is longer than the description of any machine.
     #[error("more than {limit} bytes; expected at most that many")]
     TooLong {
-        /// What would have been accepted.
+        /// The longest accepted file, in bytes.
         limit: u64,
     },
-    /// It is no JSON, or a value in it has another type than its key asks for.
-    #[error("{}{error}{}", InFront(place), missing(error))]
+    /// It is not JSON, or a value has another type than its key requires.
+    #[error("{}{error}{}", PlacePrefix(place), expectation(error))]
     Json {
-        /// The path of the value, empty for the whole.
+        /// The path of the value; empty for the whole file.
         place: String,
-        /// What was found and expected, with line and column.
+        /// The parser's message, with line and column.
         #[source]
         error: serde_json::Error,
     },
-    /// A value is of the right type and still wrong.
-    #[error("{}{found}; expected {expected}", InFront(place))]
+    /// A value has the right type and is out of range or contradicts another one.
+    #[error("{}{found}; expected {expected}", PlacePrefix(place))]
     Value {
         /// The path of the value, or the line; empty for a file of one value.
         place: String,
-        /// What stands there.
+        /// The value found.
         found: String,
-        /// What should.
+        /// The value expected.
         expected: String,
     },
-    /// The values do not make a machine.
+    /// The values describe no possible machine.
     #[error("{section}{error}")]
     Machine {
-        /// What stands before the error's own path in this format.
+        /// The prefix that turns the error's own path into a path of this format.
         section: &'static str,
-        /// Which value, and what was expected.
+        /// The value found and the one expected.
         #[source]
         error: MachineError,
     },
-    /// The memory blocks do not fit the machine.
+    /// The memory blocks contradict the machine.
     #[error(transparent)]
     Blocks(#[from] BlocksError),
-    /// There is nothing to replay in it.
+    /// The source has no recorded steps, so it can't be replayed.
     #[error("no record of steps; expected a recorded machine, or a folder of such")]
     NoRecord,
-    /// The name is no built-in one and no path.
+    /// The name is neither a built-in machine nor a path.
     #[error("no such machine; expected a file, a folder, `live` or one of {}", builtin::names())]
     NoSuchMachine,
 }
 
 impl Problem {
-    /// A wrong value; `found` is cut to a length that fits a message.
-    pub(super) fn value(place: impl Into<String>, found: impl fmt::Display, expected: impl Into<String>) -> Self {
+    /// [`Problem::Value`], with `found` cut to a length that fits a message.
+    pub(crate) fn value(place: impl Into<String>, found: impl fmt::Display, expected: impl Into<String>) -> Self {
         const LONGEST: usize = 60;
         let mut found = found.to_string();
         if let Some((cut, _)) = found.char_indices().nth(LONGEST) {
@@ -81,23 +81,23 @@ impl Problem {
         Self::Value { place: place.into(), found, expected: expected.into() }
     }
 
-    /// The same problem, of that file.
-    pub(super) fn of(self, file: &Path) -> ReadError {
+    /// The problem together with its file.
+    pub(crate) fn in_file(self, file: &Path) -> ReadError {
         ReadError { file: file.display().to_string(), problem: self }
     }
 }
 
-/// A place with the colon that sets it off, nothing where there is no place.
-struct InFront<'a>(&'a str);
+/// Prints a place and a colon; prints nothing for an empty place.
+struct PlacePrefix<'a>(&'a str);
 
-impl fmt::Display for InFront<'_> {
+impl fmt::Display for PlacePrefix<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.0.is_empty() { Ok(()) } else { write!(f, "{}: ", self.0) }
     }
 }
 
-/// The expectation, for the errors that do not state one themselves.
-fn missing(error: &serde_json::Error) -> &'static str {
+/// The expected value, for parser messages that do not state one.
+fn expectation(error: &serde_json::Error) -> &'static str {
     match error.classify() {
         serde_json::error::Category::Eof => "; expected the rest of a JSON object",
         serde_json::error::Category::Syntax => "; expected well-formed JSON",

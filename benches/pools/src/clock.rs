@@ -1,29 +1,29 @@
-//! What a thread spends, by its own clock: a preemption does not count.
+//! CPU time of the calling thread, which does not count preemptions.
 
 use std::{ops::Add, time::Duration};
 
 use rustix::time::{ClockId, clock_gettime};
 
-/// Operations between two looks at the clock, which takes as long as a hundred of the floor's.
+/// Operations between two reads of the clock. A read takes as long as a hundred operations of the baseline.
 const CHUNK: usize = 1 << 14;
 
-/// A loop that has taken this long is told to end: the slowest peer takes a thousand times what
-/// the fastest does, and is no better known for it.
+/// CPU time after which a timed loop ends early. The slowest peer takes a thousand times as long as the fastest, and
+/// a longer loop would make its figure no more exact.
 pub(super) const ENOUGH: Duration = Duration::from_millis(60);
 
-/// Operations, and the time they took.
+/// A number of operations with the CPU time that they took.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct Span {
-    /// CPU time, in nanoseconds.
+pub struct TimedOps {
+    /// CPU time in nanoseconds.
     pub ns: u64,
-    /// How many.
+    /// Operations.
     pub ops: u64,
-    /// Of them, requests for a block that were refused.
+    /// Operations that were refused requests for a block.
     pub refused: u64,
 }
 
-impl Span {
-    /// Times so many operations, which are told their number; fewer where they are slow.
+impl TimedOps {
+    /// Times up to `ops` calls, each with its number. A slow loop ends after 60 ms, with fewer operations.
     pub fn of_many(ops: usize, mut operation: impl FnMut(usize)) -> Self {
         let begin = cpu_time();
         let (mut done, mut took) = (0, Duration::ZERO);
@@ -36,7 +36,7 @@ impl Span {
         Self { ns: took.as_nanos() as u64, ops: done as u64, refused: 0 }
     }
 
-    /// Times something that is so many operations.
+    /// Times one call that does `ops` operations.
     pub fn of_all(ops: usize, all: impl FnOnce()) -> Self {
         let begin = cpu_time();
         all();
@@ -44,20 +44,20 @@ impl Span {
         Self { ns: took.as_nanos() as u64, ops: ops as u64, refused: 0 }
     }
 
-    /// The same, with so many requests refused.
+    /// The same time and operations, with this number of refused requests.
     #[must_use]
     pub fn with_refused(self, refused: u64) -> Self {
         Self { refused, ..self }
     }
 
-    /// Nanoseconds of an operation.
+    /// Nanoseconds per operation.
     #[must_use]
     pub fn each(self) -> f64 {
         self.ns as f64 / self.ops.max(1) as f64
     }
 }
 
-impl Add for Span {
+impl Add for TimedOps {
     type Output = Self;
 
     fn add(self, other: Self) -> Self {
@@ -66,9 +66,9 @@ impl Add for Span {
     }
 }
 
-/// CPU time of the calling thread since it began.
+/// CPU time of the calling thread since its start.
 fn cpu_time() -> Duration {
-    // Neither is ever negative.
+    // A thread's CPU time is never negative, so neither cast changes a value.
     let now = clock_gettime(ClockId::ThreadCPUTime);
     Duration::new(now.tv_sec.unsigned_abs(), now.tv_nsec as u32)
 }
@@ -80,22 +80,22 @@ mod tests {
     #[test]
     fn slow_operations_are_cut_short_and_counted() {
         let mut done = 0;
-        let span = Span::of_many(usize::MAX, |i| done = i as u64 + 1);
-        assert_eq!(span.ops, done);
-        assert!(Duration::from_nanos(span.ns) >= ENOUGH);
-        assert_eq!(Span::of_many(CHUNK + 1, |_| ()).ops, CHUNK as u64 + 1);
+        let timed = TimedOps::of_many(usize::MAX, |i| done = i as u64 + 1);
+        assert_eq!(timed.ops, done);
+        assert!(Duration::from_nanos(timed.ns) >= ENOUGH);
+        assert_eq!(TimedOps::of_many(CHUNK + 1, |_| ()).ops, CHUNK as u64 + 1);
     }
 
     #[test]
-    fn sleep_is_not_spent() {
-        let span = Span::of_all(1, || std::thread::sleep(Duration::from_millis(50)));
-        assert!(span.ns < 40_000_000, "{span:?}");
+    fn a_sleep_takes_no_cpu_time() {
+        let timed = TimedOps::of_all(1, || std::thread::sleep(Duration::from_millis(50)));
+        assert!(timed.ns < 40_000_000, "{timed:?}");
     }
 
     #[test]
-    fn spans_of_threads_add_up() {
-        let span = Span { ns: 30, ops: 10, refused: 1 } + Span { ns: 50, ops: 10, refused: 0 };
-        assert_eq!((span.each(), span.refused), (4.0, 1));
-        assert_eq!(Span::default().each(), 0.0);
+    fn timed_operations_of_threads_add_up() {
+        let timed = TimedOps { ns: 30, ops: 10, refused: 1 } + TimedOps { ns: 50, ops: 10, refused: 0 };
+        assert_eq!((timed.each(), timed.refused), (4.0, 1));
+        assert_eq!(TimedOps::default().each(), 0.0);
     }
 }

@@ -1,43 +1,44 @@
-//! The contenders: the one list that the command goes by.
+//! The contenders: the list that the command selects from.
 
 use std::fmt;
 
 use zonelist_schemes::SchemeId;
 
 use super::{
-    Kind, Outcome, Pool, Trial,
-    course::{Course, TrialError},
     ours, peers,
+    pool::Pool,
+    run_config::{RunConfig, WorkloadError},
+    workloads::{Outcome, Workload, WorkloadKind},
 };
 
-/// A pool under its name.
+/// A pool with its name, and the workloads that it skips.
 #[derive(Clone, Copy)]
 pub struct Contender {
     /// The name.
     pub name: &'static str,
-    skips: &'static [(Kind, &'static str)],
-    how: How,
+    skips: &'static [(WorkloadKind, &'static str)],
+    runner: Runner,
 }
 
-/// What runs a trial.
+/// The function that runs a workload.
 #[derive(Clone, Copy)]
-enum How {
+enum Runner {
     /// Our allocator over a scheme.
     Ours(SchemeId),
-    /// Another one.
-    Peer(fn(Trial, &Course<'_>) -> Result<Outcome, TrialError>),
+    /// A peer.
+    Peer(fn(Workload, &RunConfig<'_>) -> Result<Outcome, WorkloadError>),
 }
 
-/// The strongest of the peers, which bounds are set against.
+/// The strongest of the peers, which most bounds refer to.
 pub const DEPOT: &str = "frame-alloc/depot";
 
-/// The peer that allocates and frees many frames fastest.
+/// The fastest peer at bulk allocations and frees.
 pub const BITMAP: &str = "bitmap-allocator";
 
-/// The scheme that the bounds are for.
-pub const BOUNDED: &str = "InPlace";
+/// The scheme whose figures are compared with the bounds.
+pub const BOUNDED_SCHEME: &str = "InPlace";
 
-/// Our allocator with each scheme, and the peers: all contenders but the floor.
+/// Our allocator over each scheme, then the peers: all contenders but the baseline.
 #[must_use]
 pub fn all() -> Vec<Contender> {
     SchemeId::all().into_iter().map(Contender::ours).chain(PEERS.iter().copied()).collect()
@@ -45,81 +46,86 @@ pub fn all() -> Vec<Contender> {
 
 /// The peers.
 ///
-/// Another one is a line here and an implementation of [`Pool`]: `Contender::of::<Mine>("mine")`, with
-/// `.without(..)` the trials it is not for.
+/// A new peer is an implementation of [`Pool`] and one entry here: `Contender::of::<Mine>("mine")`, with `.without(..)`
+/// for workloads that it can't run.
 const PEERS: &[Contender] = &[
     Contender::of::<peers::Summary>("frame-alloc/summary"),
     Contender::of::<peers::Depot>(DEPOT),
     Contender::of::<peers::SystemFrames>("buddy_system_allocator/frames"),
     Contender::of::<peers::SystemHeap>("buddy_system_allocator/heap").without(&[
-        (Kind::Bulk, QUADRATIC),
-        (Kind::Half, QUADRATIC),
-        (Kind::Mixed, QUADRATIC),
+        (WorkloadKind::Bulk, QUADRATIC),
+        (WorkloadKind::Half, QUADRATIC),
+        (WorkloadKind::Mixed, QUADRATIC),
     ]),
     Contender::of::<peers::Buddy>("buddy-alloc"),
     Contender::new(BITMAP, peers::run_bitmap),
 ];
 
-/// What a scheme does not take part in, unless the bounds are for it.
-const SHARES: &[(Kind, &str)] =
-    &[(Kind::Bulk, SHARE), (Kind::Half, SHARE), (Kind::Huge, SHARE), (Kind::Mixed, SHARE), (Kind::Remote, SHARE)];
+/// Workloads that all schemes but the bounded one skip.
+const SAME_FOR_SCHEMES: &[(WorkloadKind, &str)] = &[
+    (WorkloadKind::Bulk, SCHEME_COST),
+    (WorkloadKind::Half, SCHEME_COST),
+    (WorkloadKind::Huge, SCHEME_COST),
+    (WorkloadKind::Mixed, SCHEME_COST),
+    (WorkloadKind::Remote, SCHEME_COST),
+];
 
-const SHARE: &str = "a scheme's own share shows in (a)";
+const SCHEME_COST: &str = "(a) shows the cost of the scheme itself";
 
-const QUADRATIC: &str = "a free searches its list from the front, so that many frees take time by their square";
+const QUADRATIC: &str = "a free searches its list from the front, so that the time is quadratic in the frees";
 
 impl Contender {
     /// Our allocator over a scheme.
     fn ours(scheme: SchemeId) -> Self {
-        let skips = if scheme.name() == BOUNDED { &[] } else { SHARES };
-        Self { name: scheme.name(), skips, how: How::Ours(scheme) }
+        let skips = if scheme.name() == BOUNDED_SCHEME { &[] } else { SAME_FOR_SCHEMES };
+        Self { name: scheme.name(), skips, runner: Runner::Ours(scheme) }
     }
 
-    /// A pool that takes part in everything.
+    /// A pool that runs every workload.
     #[must_use]
     pub const fn of<P: Pool>(name: &'static str) -> Self {
-        Self::new(name, |trial, course| trial.run::<P>(course))
+        Self::new(name, |workload, config| workload.run::<P>(config))
     }
 
-    /// A pool that is made in another way.
-    const fn new(name: &'static str, run: fn(Trial, &Course<'_>) -> Result<Outcome, TrialError>) -> Self {
-        Self { name, skips: &[], how: How::Peer(run) }
+    /// A contender with a runner of its own, for a pool whose type depends on the configuration.
+    const fn new(name: &'static str, run: fn(Workload, &RunConfig<'_>) -> Result<Outcome, WorkloadError>) -> Self {
+        Self { name, skips: &[], runner: Runner::Peer(run) }
     }
 
-    /// The same, but for these kinds of trials.
+    /// The same contender without these kinds of workloads, each with the reason.
     #[must_use]
-    pub const fn without(self, skips: &'static [(Kind, &'static str)]) -> Self {
+    pub const fn without(self, skips: &'static [(WorkloadKind, &'static str)]) -> Self {
         Self { skips, ..self }
     }
 
-    /// Whether the bounds are for it.
+    /// True if this contender's figures are compared with the bounds.
     #[must_use]
     pub fn is_bounded(&self) -> bool {
-        self.name == BOUNDED
+        self.name == BOUNDED_SCHEME
     }
 
-    /// Trials that it does not take part in, and why.
+    /// Kinds of workloads that it skips, each with the reason.
     #[must_use]
-    pub fn skips(&self) -> &'static [(Kind, &'static str)] {
+    pub fn skips(&self) -> &'static [(WorkloadKind, &'static str)] {
         self.skips
     }
 
-    /// Whether it takes part.
+    /// True if it runs workloads of this kind.
     #[must_use]
-    pub fn takes_part(&self, kind: Kind) -> bool {
+    pub fn takes_part(&self, kind: WorkloadKind) -> bool {
         self.skips.iter().all(|&(skipped, _)| skipped != kind)
     }
 
-    /// Runs a trial once; `None` if it takes no part in it.
+    /// Runs a workload once; `None` if the contender skips it.
     ///
     /// # Errors
-    /// See [`Trial::run`].
-    pub fn run(&self, trial: Trial, course: &Course<'_>) -> Result<Option<Outcome>, TrialError> {
-        match self.how {
-            _ if !self.takes_part(trial.kind) => Ok(None),
-            How::Ours(_) if self.is_bounded() => ours::run_bounded(trial, course).map(Some),
-            How::Ours(scheme) => ours::run_pairs(scheme, trial, course).map(Some),
-            How::Peer(run) => run(trial, course).map(Some),
+    /// See [`Workload::run`].
+    pub fn run(&self, workload: Workload, config: &RunConfig<'_>) -> Result<Option<Outcome>, WorkloadError> {
+        match self.runner {
+            _ if !self.takes_part(workload.kind) => Ok(None),
+            Runner::Ours(_) if self.is_bounded() => ours::run_bounded(workload, config).map(Some),
+            Runner::Ours(scheme) => ours::run_pairs(scheme, workload, config).map(Some),
+            Runner::Peer(run) => run(workload, config).map(Some),
         }
     }
 }

@@ -1,34 +1,37 @@
-//! Allocators of page frames, side by side.
+//! Page-frame allocators, timed side by side.
 //!
-//! A *pool* is an allocator; a *trial* asks something of it and times that on threads of its own,
-//! each on one CPU. In a *round* every contender runs every trial once, on a pool of its own, one
-//! after the other in an order that turns by one each round. What counts is the ratio to the
-//! *floor* in the same round, as a median over rounds: times move by a third with the clock and
-//! the neighbours, and ratios do not. The floor is a thread's own stack of words; for frames that
-//! go from one thread to another it is the queue they go through. Both it and the pools are called,
-//! not inlined. Time is the CPU time of each thread, so that a preemption does not count; where
-//! threads wait for each other it still shows, and only a quiet machine gives good figures.
+//! A *pool* is an allocator under test. A *workload* is a sequence of requests to a pool, with the part of it that is
+//! timed; it runs on threads of its own, each pinned to one CPU. In a *round* every contender runs every workload once,
+//! each time on a new pool. The sequence of contenders rotates by one each round.
 //!
-//! The floor depends on the machine more than any pool does: on caches in (b) and (c), on how fast
-//! a store reaches the load behind it in (a) and (d), on how far CPUs are apart in (f). So ratios
-//! of different machines compare badly, and those to a peer are given beside.
+//! The figure is the ratio to the *baseline* in the same round, as a median over rounds. Times vary by a third with
+//! the clock frequency and with other load on the host; ratios do not. The baseline is a `Vec` of words that one thread
+//! owns; in (f), where frames pass between threads, it is the queue alone. Calls to the baseline and to pools are not
+//! inlined.
+//!
+//! Time is each thread's CPU time, so that preemptions are not counted. Waits of threads for each other are counted,
+//! and only a quiet machine gives good figures.
+//!
+//! The baseline depends on the machine more than pools do: on caches in (b) and (c), on store-to-load forwarding in (a)
+//! and (d), on the distance between CPUs in (f). Ratios of different machines compare badly for that reason, and ratios
+//! to a peer are reported too.
 
+mod baseline;
 mod clock;
 mod contender;
-mod course;
-mod floor;
-mod frames;
+mod frame_memory;
 mod ours;
 pub mod peers;
 mod pool;
 mod rounds;
-mod trials;
+mod run_config;
+mod workloads;
 
-pub use clock::Span;
-pub use contender::{BITMAP, BOUNDED, Contender, DEPOT, all};
-pub use course::{Course, Cpus, TrialError};
-pub use floor::Floor;
-pub use frames::{FRAME, Frames};
-pub use pool::{Block, LARGEST, Pool, SetUpError};
+pub use baseline::Baseline;
+pub use clock::TimedOps;
+pub use contender::{BITMAP, BOUNDED_SCHEME, Contender, DEPOT, all};
+pub use frame_memory::{FRAME_BYTES, FrameMemory};
+pub use pool::{BlockRef, LARGEST_ORDER, Pool, PoolError};
 pub use rounds::{Cost, RoundError, Rounds};
-pub use trials::{Kind, Left, Outcome, Trial, ideal};
+pub use run_config::{Cpus, RunConfig, WorkloadError};
+pub use workloads::{HugeShare, Outcome, Workload, WorkloadKind, ideal_huge_blocks};

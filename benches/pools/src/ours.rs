@@ -1,4 +1,4 @@
-//! Our own page allocator, with each scheme: one zone with the marks that Linux would give it, on the list of one node.
+//! Our page allocator over each scheme: one node, whose list has one zone with the watermarks of Linux.
 
 use std::error::Error;
 
@@ -11,43 +11,46 @@ use zonelist_inplace::InPlace;
 use zonelist_schemes::{Buildable, SchemeId, Visitor, asymmetric};
 
 use super::{
-    Block, Outcome, Pool, SetUpError, Trial,
-    course::{Course, TrialError},
-    trials::pairs,
+    pool::{BlockRef, Pool, PoolError},
+    run_config::{RunConfig, WorkloadError},
+    workloads::{Outcome, Workload, pairs},
 };
 
-/// Handles of a pool: the threads of a trial, and whoever sets it up.
-const SEATS: usize = 4;
+/// Handles of a pool: one for each thread of a workload, one for the setup, and a spare.
+const HANDLES: usize = 4;
 
-/// The allocator over a scheme and a barrier pair.
+/// Our allocator over a scheme and a barrier pair.
 pub(super) struct Ours<S: Buildable, B: Barrier> {
-    allocator: PageAllocator<'static, S, B, Spin, SEATS>,
+    allocator: PageAllocator<'static, S, B, Spin, HANDLES>,
 }
 
-/// A handle with a class of requests for each order and mobility.
-pub(super) struct Handle<'p, S: Buildable, B: Barrier> {
-    local: Local<'p, 'static, S, B, Spin, SEATS>,
-    /// By order and mobility; those of no order are of order 0.
-    classes: Box<[Class<S>; PLACES]>,
+/// A handle of our allocator, with a prepared request for each order and mobility.
+pub(super) struct OurHandle<'p, S: Buildable, B: Barrier> {
+    local: Local<'p, 'static, S, B, Spin, HANDLES>,
+    /// By [`index`]; entries above the largest order have order 0.
+    prepared: Box<[Class<S>; PREPARED]>,
 }
 
-/// Places for classes: a power of two, so that none of an order's number is out of it.
-const PLACES: usize = 32;
+/// Prepared requests of a handle: a power of two, so that the remainder in [`index`] is a mask without a bounds check.
+const PREPARED: usize = 32;
 
-/// Where the class of an order and mobility is.
-fn place(order: u8, movable: bool) -> usize {
-    (usize::from(order) << 1 | usize::from(movable)) % PLACES
+/// The index of the prepared request for an order and mobility.
+fn index(order: u8, movable: bool) -> usize {
+    (usize::from(order) << 1 | usize::from(movable)) % PREPARED
 }
 
 /// The node whose list is walked.
 const NODE: NodeId = NodeId::new(0).unwrap();
 
-/// Kernel memory and movable memory alike, from the one zone there is.
+/// A request of either mobility, which the one zone serves.
 fn request(order: u8, mobility: Mobility) -> PageRequest {
     PageRequest::up_to(ZoneKind::Normal).order(order).mobility(mobility)
 }
 
-/// As Linux has it with so many frames of 4 KiB: the square root of 16 times the KiB, and a quarter of that between.
+/// The watermarks of a zone with this number of frames of 4 KiB.
+///
+/// As Linux computes them: min is the square root of 16 times the zone's KiB, in KiB. The distance between watermarks is
+/// a quarter of min, at least a thousandth of the zone.
 fn marks(frames: u64) -> Marks {
     let min = (frames * 4 * 16).isqrt() / 4;
     let gap = (min / 4).max(frames / 1000);
@@ -55,12 +58,12 @@ fn marks(frames: u64) -> Marks {
 }
 
 impl<S: Buildable, B: Barrier> Pool for Ours<S, B> {
-    type Local<'p>
-        = Handle<'p, S, B>
+    type Handle<'p>
+        = OurHandle<'p, S, B>
     where
         Self: 'p;
 
-    fn new(frames: usize, _: usize) -> Result<Self, SetUpError> {
+    fn new(frames: usize, _: usize) -> Result<Self, PoolError> {
         let made = || -> Result<Self, Box<dyn Error>> {
             let zone = ZoneId::new(NODE, ZoneKind::Normal);
             let (zonerefs, rows) = ([Zoneref::new(zone)], [Row { start: 0, len: 1, own: 1 }]);
@@ -72,59 +75,63 @@ impl<S: Buildable, B: Barrier> Pool for Ours<S, B> {
             zone.set_marks(&marks(frames.end));
             zone.add(frames)?;
             let allocator = PageAllocator::boxed(published, vec![zone])?;
-            // Whatever can be wrong with a handle is wrong now.
-            drop(Handle::new(&allocator)?);
+            // Errors of a handle show here, so that `handle` below can't fail.
+            drop(OurHandle::new(&allocator)?);
             Ok(Self { allocator })
         };
-        made().map_err(|error| SetUpError::Refused { pool: S::FACTS.scheme, reason: error.to_string() })
+        made().map_err(|error| PoolError::Refused { pool: S::FACTS.scheme, reason: error.to_string() })
     }
 
-    fn local(&self, _: usize) -> Handle<'_, S, B> {
-        Handle::new(&self.allocator).unwrap_or_else(|error| unreachable!("there is a seat for each thread: {error}"))
+    fn handle(&self, _: usize) -> OurHandle<'_, S, B> {
+        OurHandle::new(&self.allocator).unwrap_or_else(|error| unreachable!("no handle for this thread: {error}"))
     }
 
-    fn alloc(handle: &mut Handle<'_, S, B>, order: u8, movable: bool) -> Option<Block> {
-        let class = &handle.classes[place(order, movable)];
-        let page = handle.local.alloc(NODE, class).ok()?;
-        Block::new(page.word())
+    fn alloc(handle: &mut OurHandle<'_, S, B>, order: u8, movable: bool) -> Option<BlockRef> {
+        let prepared = &handle.prepared[index(order, movable)];
+        let page = handle.local.alloc(NODE, prepared).ok()?;
+        BlockRef::new(page.word())
     }
 
-    unsafe fn free(handle: &mut Handle<'_, S, B>, block: Block, _: u8) {
-        // The page knows its order. A block that is none of ours would be refused.
+    unsafe fn free(handle: &mut OurHandle<'_, S, B>, block: BlockRef, _: u8) {
+        // A page carries its order. The allocator refuses a block that it has not allocated.
         if let Some(page) = Page::from_word(block.get()) {
             let _ = handle.local.free(page);
         }
     }
 }
 
-impl<'p, S: Buildable, B: Barrier> Handle<'p, S, B> {
-    fn new(allocator: &'p PageAllocator<'static, S, B, Spin, SEATS>) -> Result<Self, Box<dyn Error>> {
-        let class = |place: usize| {
-            let order = Some((place >> 1) as u8).filter(|&order| order <= MAX_ORDER).unwrap_or(0);
-            allocator.class(&request(order, Mobility::ALL[place % 2]))
+impl<'p, S: Buildable, B: Barrier> OurHandle<'p, S, B> {
+    fn new(allocator: &'p PageAllocator<'static, S, B, Spin, HANDLES>) -> Result<Self, Box<dyn Error>> {
+        let prepare = |index: usize| {
+            let order = Some((index >> 1) as u8).filter(|&order| order <= MAX_ORDER).unwrap_or(0);
+            allocator.class(&request(order, Mobility::ALL[index % 2]))
         };
-        let classes: Vec<_> = (0..PLACES).map(class).collect::<Result<_, _>>()?;
-        let classes = classes.try_into().unwrap_or_else(|_| unreachable!("one for each place"));
-        Ok(Self { local: allocator.local()?, classes })
+        let prepared: Vec<_> = (0..PREPARED).map(prepare).collect::<Result<_, _>>()?;
+        let prepared = prepared.try_into().unwrap_or_else(|_| unreachable!("one request for each index"));
+        Ok(Self { local: allocator.local()?, prepared })
     }
 }
 
-/// Any trial of our allocator, over the scheme that the bounds are for.
-pub(super) fn run_bounded(trial: Trial, course: &Course<'_>) -> Result<Outcome, TrialError> {
+/// Runs any workload through our allocator, over [`BOUNDED_SCHEME`](super::BOUNDED_SCHEME).
+pub(super) fn run_bounded(workload: Workload, config: &RunConfig<'_>) -> Result<Outcome, WorkloadError> {
     type Bounded = InPlace<Box<[Slot]>>;
     #[cfg(target_os = "linux")]
     if asymmetric() {
-        return trial.run::<Ours<Bounded, zonelist_core::publish::Membarrier>>(course);
+        return workload.run::<Ours<Bounded, zonelist_core::publish::Membarrier>>(config);
     }
-    trial.run::<Ours<Bounded, FullFence>>(course)
+    workload.run::<Ours<Bounded, FullFence>>(config)
 }
 
-/// Pairs of an allocation and a free of single frames through our allocator, over any scheme.
-pub(super) fn run_pairs(scheme: SchemeId, trial: Trial, course: &Course<'_>) -> Result<Outcome, TrialError> {
-    struct OfPairs<'c>(Course<'c>);
+/// Runs pairs of an allocation and a free of order 0 through our allocator, over any scheme.
+pub(super) fn run_pairs(
+    scheme: SchemeId,
+    workload: Workload,
+    config: &RunConfig<'_>,
+) -> Result<Outcome, WorkloadError> {
+    struct OfPairs<'c>(RunConfig<'c>);
 
     impl Visitor for OfPairs<'_> {
-        type Output = Result<Outcome, TrialError>;
+        type Output = Result<Outcome, WorkloadError>;
         const TIMED: bool = true;
 
         const MOST_ZONES: usize = CAPACITY.zones();
@@ -138,7 +145,7 @@ pub(super) fn run_pairs(scheme: SchemeId, trial: Trial, course: &Course<'_>) -> 
         }
     }
 
-    scheme.visit(&mut OfPairs(Course { threads: trial.threads, ..*course }))
+    scheme.visit(&mut OfPairs(RunConfig { threads: workload.threads, ..*config }))
 }
 
 /// One node, whose list has one zone.

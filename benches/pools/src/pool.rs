@@ -1,79 +1,82 @@
-//! What is compared: something that hands out blocks of page frames.
+//! The interface of a page-frame allocator under test.
 
 use std::{io, num::NonZeroU64};
 
-/// A block that a pool has handed out, by whatever name the pool knows it: a frame's number plus
-/// one, or an address. Not zero, so that a place for one that may be empty takes a word.
-pub type Block = NonZeroU64;
-
-/// The largest order that is asked for.
-pub const LARGEST: u8 = 10;
-
-/// An allocator of page frames, in the form that the trials need.
+/// A block that a pool has allocated, in the pool's own representation: a frame number plus one, or an address.
 ///
-/// An implementation only forwards: whatever it adds is measured with it.
+/// It is not zero, so that an `Option` of it takes one word.
+pub type BlockRef = NonZeroU64;
+
+/// The largest order that workloads request.
+pub const LARGEST_ORDER: u8 = 10;
+
+/// The order of a block of 2 MiB, which workload (d) requests and workload (e) counts.
+pub(super) const HUGE_ORDER: u8 = 9;
+
+/// A page-frame allocator, in the form that the workloads need.
+///
+/// An implementation only forwards: any work that it adds is measured with the pool.
 pub trait Pool: Sync + Sized {
-    /// A thread's handle: its page caches where the pool has some, else a reference.
-    type Local<'p>
+    /// A thread's handle: its page caches if the pool has some, else a reference to the pool.
+    type Handle<'p>
     where
         Self: 'p;
 
-    /// A pool of so many frames, a multiple of 1024, for so many threads.
+    /// A pool of `frames` page frames, a multiple of 1024, for `threads` threads.
     ///
     /// # Errors
-    /// It can't be set up for them.
-    fn new(frames: usize, threads: usize) -> Result<Self, SetUpError>;
+    /// The pool can't be set up for them.
+    fn new(frames: usize, threads: usize) -> Result<Self, PoolError>;
 
-    /// The handle of the calling thread, which is the one of this number. A thread asks once.
-    fn local(&self, thread: usize) -> Self::Local<'_>;
+    /// The handle of the calling thread, which has this number. Each thread calls it once.
+    fn handle(&self, thread: usize) -> Self::Handle<'_>;
 
-    /// A block of two to the power of `order` frames, if there is one.
+    /// Allocates a block of 2 to the power of `order` frames; `None` if there is none.
     ///
-    /// `movable` says that the owner could do with other frames: pools that keep movable and
-    /// unmovable blocks apart go by it.
-    fn alloc(local: &mut Self::Local<'_>, order: u8, movable: bool) -> Option<Block>;
+    /// `movable` says that the block's contents could be moved to other frames. Pools that keep movable and unmovable
+    /// blocks apart use it.
+    fn alloc(handle: &mut Self::Handle<'_>, order: u8, movable: bool) -> Option<BlockRef>;
 
-    /// Takes a block back, from whichever thread.
+    /// Frees a block, which any thread may have allocated.
     ///
     /// # Safety
-    /// A handle of the same pool has handed the block out, at this order, and it has not been
-    /// taken back since.
-    unsafe fn free(local: &mut Self::Local<'_>, block: Block, order: u8);
+    /// A handle of the same pool has allocated the block at this order, and it has not been freed since.
+    unsafe fn free(handle: &mut Self::Handle<'_>, block: BlockRef, order: u8);
 }
 
-/// Why a pool can't be set up.
+/// A pool that can't be set up.
 #[derive(Debug, thiserror::Error)]
-pub enum SetUpError {
-    /// There is no memory for the frames.
+pub enum PoolError {
+    /// The system has no address space for the frames.
     #[error("no address space for {frames} page frames: {error}")]
     Memory {
-        /// How many there should be.
+        /// The number of frames that were requested.
         frames: usize,
-        /// Why not.
+        /// The system's error.
         error: io::Error,
     },
-    /// The pool refuses.
+    /// The allocator refuses the configuration.
     #[error("{pool}: {reason}")]
     Refused {
-        /// Which one.
+        /// The allocator's name.
         pool: &'static str,
-        /// In its words.
+        /// The allocator's own message.
         reason: String,
     },
 }
 
-/// [`Pool::alloc`] as the trials call it: behind a call, as it would be in an allocator's user.
+/// [`Pool::alloc`] as the workloads call it: not inlined, as in a program that uses an allocator.
 #[inline(never)]
-pub(super) fn alloc<P: Pool>(local: &mut P::Local<'_>, order: u8, movable: bool) -> Option<Block> {
-    P::alloc(local, order, movable)
+pub(super) fn alloc<P: Pool>(handle: &mut P::Handle<'_>, order: u8, movable: bool) -> Option<BlockRef> {
+    P::alloc(handle, order, movable)
 }
 
-/// [`Pool::free`] as the trials call it: behind a call, as it would be in an allocator's user.
+/// [`Pool::free`] as the workloads call it: not inlined, as in a program that uses an allocator.
 ///
 /// # Safety
 /// See [`Pool::free`].
 #[inline(never)]
-pub(super) unsafe fn free<P: Pool>(local: &mut P::Local<'_>, block: Block, order: u8) {
-    // SAFETY: the caller promises just that.
-    unsafe { P::free(local, block, order) }
+pub(super) unsafe fn free<P: Pool>(handle: &mut P::Handle<'_>, block: BlockRef, order: u8) {
+    // SAFETY: the caller upholds the contract of `Pool::free`: the block is allocated from this pool at this order.
+    unsafe { P::free(handle, block, order) }
 }

@@ -1,151 +1,157 @@
-//! Interleaved rounds of trials, and the medians of their ratios.
+//! Interleaved rounds of workloads, and the medians of their ratios.
 
 use zonelist_schemes::measure::median;
 
 use super::{
-    Contender, Left, Outcome, Trial,
-    course::{Course, Cpus, TrialError},
+    contender::Contender,
+    run_config::{Cpus, RunConfig, WorkloadError},
+    workloads::{HugeShare, Outcome, Workload},
 };
 
-/// Everything that is run on pools of one size.
+/// All rounds on pools of one size.
 #[derive(Debug)]
 pub struct Rounds<'c> {
     contenders: &'c [Contender],
-    tracks: Vec<Track>,
+    samples: Vec<Samples>,
     frames: usize,
     seed: u64,
     cpus: &'c Cpus,
     done: u32,
 }
 
-/// A trial's outcomes.
+/// The outcomes of one workload.
 #[derive(Debug)]
-struct Track {
-    trial: Trial,
-    /// A row a round: the floor, then the contenders.
+struct Samples {
+    workload: Workload,
+    /// One row for each round: the baseline, then the contenders.
     rows: Vec<Vec<Option<Outcome>>>,
 }
 
-/// A trial that failed.
+/// A workload that failed.
 #[derive(Debug, thiserror::Error)]
-#[error("{contender}, trial {trial}: {error}")]
+#[error("{contender}, workload {workload}: {error}")]
 pub struct RoundError {
-    /// Whose pool it was.
+    /// The contender's name.
     pub contender: &'static str,
-    /// The trial's key.
-    pub trial: &'static str,
-    /// What went wrong.
+    /// The workload's key.
+    pub workload: &'static str,
+    /// The failure.
     #[source]
-    pub error: TrialError,
+    pub error: WorkloadError,
 }
 
-/// Medians of one contender in one trial.
+/// Medians of one contender under one workload.
 #[derive(Clone, Copy, PartialEq, Debug, serde::Serialize)]
 pub struct Cost {
-    /// Nanoseconds of an operation: in (e) of one, elsewhere of an allocation and a free.
+    /// Nanoseconds: in (e) per operation, elsewhere per pair of an allocation and a free.
     pub ns: f64,
-    /// To the floor in the same round, where the trial has one.
+    /// The ratio to the baseline of the same round, if the workload has one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ratio: Option<f64>,
-    /// Requests that were refused in all rounds.
+    /// Refused requests, summed over all rounds.
     pub refused: u64,
 }
 
 impl<'c> Rounds<'c> {
-    /// Trials that are to be run; those with more threads than there are CPUs are left out.
+    /// No round yet, of those workloads that need at most as many threads as there are CPUs.
     #[must_use]
-    pub fn new(contenders: &'c [Contender], trials: &[Trial], frames: usize, seed: u64, cpus: &'c Cpus) -> Self {
-        let run = trials.iter().filter(|trial| trial.threads <= cpus.count());
-        let tracks = run.map(|&trial| Track { trial, rows: Vec::new() }).collect();
-        Self { contenders, tracks, frames, seed, cpus, done: 0 }
+    pub fn new(contenders: &'c [Contender], workloads: &[Workload], frames: usize, seed: u64, cpus: &'c Cpus) -> Self {
+        let possible = workloads.iter().filter(|workload| workload.threads <= cpus.count());
+        let samples = possible.map(|&workload| Samples { workload, rows: Vec::new() }).collect();
+        Self { contenders, samples, frames, seed, cpus, done: 0 }
     }
 
-    /// Frames of each pool.
+    /// Page frames of each pool.
     #[must_use]
     pub fn frames(&self) -> usize {
         self.frames
     }
 
-    /// Who is compared.
+    /// The contenders, without the baseline.
     #[must_use]
     pub fn contenders(&self) -> &'c [Contender] {
         self.contenders
     }
 
-    /// The trials that are run.
-    pub fn trials(&self) -> impl Iterator<Item = Trial> {
-        self.tracks.iter().map(|track| track.trial)
+    /// The workloads that run here.
+    pub fn workloads(&self) -> impl Iterator<Item = Workload> {
+        self.samples.iter().map(|sample| sample.workload)
     }
 
-    /// Runs everything once; `tick` is told of each trial of each contender, and of the floor's.
+    /// Runs one round: every workload of every contender and of the baseline. Calls `tick` before each.
     ///
     /// # Errors
-    /// A trial fails.
-    pub fn round(&mut self, mut tick: impl FnMut(Trial, &'static str)) -> Result<(), RoundError> {
+    /// A workload fails.
+    pub fn round(&mut self, mut tick: impl FnMut(Workload, &'static str)) -> Result<(), RoundError> {
         let seed = self.seed.wrapping_add(self.done.into());
-        for track in &mut self.tracks {
-            let course = Course { frames: self.frames, threads: track.trial.threads, seed, cpus: self.cpus };
+        for sample in &mut self.samples {
+            let config = RunConfig { frames: self.frames, threads: sample.workload.threads, seed, cpus: self.cpus };
             let count = self.contenders.len() + 1;
             let mut row = vec![None; count];
             for i in 0..count {
-                let turn = (i + self.done as usize) % count;
-                let contender = turn.checked_sub(1).map(|place| &self.contenders[place]);
-                let name = contender.map_or("floor", |contender| contender.name);
-                tick(track.trial, name);
-                row[turn] = match contender {
-                    None => track.trial.run_floor(&course),
-                    Some(contender) => contender.run(track.trial, &course),
+                // The sequence rotates, so that no contender always runs after the same one.
+                let column = (i + self.done as usize) % count;
+                let contender = column.checked_sub(1).map(|index| &self.contenders[index]);
+                let name = contender.map_or("baseline", |contender| contender.name);
+                tick(sample.workload, name);
+                row[column] = match contender {
+                    None => sample.workload.run_baseline(&config),
+                    Some(contender) => contender.run(sample.workload, &config),
                 }
-                .map_err(|error| RoundError { contender: name, trial: track.trial.key(), error })?;
+                .map_err(|error| RoundError {
+                    contender: name,
+                    workload: sample.workload.key(),
+                    error,
+                })?;
             }
-            track.rows.push(row);
+            sample.rows.push(row);
         }
         self.done += 1;
         Ok(())
     }
 
-    /// The floor's median time.
+    /// The baseline's median, in nanoseconds per operation.
     #[must_use]
-    pub fn floor(&self, trial: Trial) -> Option<f64> {
-        self.track(trial)?.median(|row| each(row, Track::FLOOR))
+    pub fn baseline(&self, workload: Workload) -> Option<f64> {
+        self.sample(workload)?.median(|row| each(row, Samples::BASELINE))
     }
 
-    /// A contender's medians, and all refusals together.
+    /// A contender's medians, and the sum of its refused requests.
     #[must_use]
-    pub fn cost(&self, trial: Trial, name: &str) -> Option<Cost> {
-        let (track, place) = (self.track(trial)?, self.place(name)?);
-        let ns = track.median(|row| each(row, place))?;
-        let ratio = track.ratio(place, Track::FLOOR);
-        let refused = track.rows.iter().filter_map(|row| Some(row[place]?.span.refused)).sum();
+    pub fn cost(&self, workload: Workload, name: &str) -> Option<Cost> {
+        let (sample, column) = (self.sample(workload)?, self.column(name)?);
+        let ns = sample.median(|row| each(row, column))?;
+        let ratio = sample.ratio(column, Samples::BASELINE);
+        let refused = sample.rows.iter().filter_map(|row| Some(row[column]?.timed.refused)).sum();
         Some(Cost { ns, ratio, refused })
     }
 
     /// The median of a contender's ratios to a peer.
     #[must_use]
-    pub fn to_peer(&self, trial: Trial, name: &str, peer: &str) -> Option<f64> {
-        self.track(trial)?.ratio(self.place(name)?, self.place(peer)?)
+    pub fn to_peer(&self, workload: Workload, name: &str, peer: &str) -> Option<f64> {
+        self.sample(workload)?.ratio(self.column(name)?, self.column(peer)?)
     }
 
-    /// The medians of a contender's shares of blocks that were left.
+    /// The medians of a contender's shares of blocks of order 9 that could still be allocated.
     #[must_use]
-    pub fn left(&self, trial: Trial, name: &str) -> Option<Left> {
-        let (track, place) = (self.track(trial)?, self.place(name)?);
-        let mixed = track.median(|row| Some(row[place]?.left?.mixed))?;
-        let unmovable = track.median(|row| Some(row[place]?.left?.unmovable))?;
-        Some(Left { mixed, unmovable })
+    pub fn huge_share(&self, workload: Workload, name: &str) -> Option<HugeShare> {
+        let (sample, column) = (self.sample(workload)?, self.column(name)?);
+        let mixed = sample.median(|row| Some(row[column]?.huge_share?.mixed))?;
+        let unmovable = sample.median(|row| Some(row[column]?.huge_share?.unmovable))?;
+        Some(HugeShare { mixed, unmovable })
     }
 
-    fn track(&self, trial: Trial) -> Option<&Track> {
-        self.tracks.iter().find(|track| track.trial == trial)
+    fn sample(&self, workload: Workload) -> Option<&Samples> {
+        self.samples.iter().find(|sample| sample.workload == workload)
     }
 
-    fn place(&self, name: &str) -> Option<usize> {
+    fn column(&self, name: &str) -> Option<usize> {
         Some(self.contenders.iter().position(|contender| contender.name == name)? + 1)
     }
 }
 
-impl Track {
-    const FLOOR: usize = 0;
+impl Samples {
+    const BASELINE: usize = 0;
 
     fn median(&self, value: impl Fn(&[Option<Outcome>]) -> Option<f64>) -> Option<f64> {
         median(self.rows.iter().filter_map(|row| value(row)).collect())
@@ -156,42 +162,42 @@ impl Track {
     }
 }
 
-fn each(row: &[Option<Outcome>], place: usize) -> Option<f64> {
-    Some(row[place]?.span.each())
+fn each(row: &[Option<Outcome>], column: usize) -> Option<f64> {
+    Some(row[column]?.timed.each())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Kind, Span, all};
+    use crate::{clock::TimedOps, contender::all, workloads::WorkloadKind};
 
-    const HOT: Trial = Trial { kind: Kind::Hot, threads: 1 };
+    const HOT: Workload = Workload { kind: WorkloadKind::Hot, threads: 1 };
 
-    /// Rounds with these times of the floor and of the first two contenders.
-    fn recorded(cpus: &Cpus, times: &[[u64; 3]]) -> Track {
+    /// Rounds with these times of the baseline and of two contenders.
+    fn recorded(cpus: &Cpus, times: &[[u64; 3]]) -> Samples {
         let contenders = all();
         let mut rounds = Rounds::new(&contenders[..2], &[HOT], 1024, 1, cpus);
-        let outcome = |ns| Some(Outcome { span: Span { ns, ops: 1, refused: 1 }, left: None });
-        rounds.tracks[0].rows = times.iter().map(|row| row.map(outcome).to_vec()).collect();
-        rounds.tracks.remove(0)
+        let outcome = |ns| Some(Outcome { timed: TimedOps { ns, ops: 1, refused: 1 }, huge_share: None });
+        rounds.samples[0].rows = times.iter().map(|row| row.map(outcome).to_vec()).collect();
+        rounds.samples.remove(0)
     }
 
     #[test]
     fn the_ratio_is_the_median_of_ratios() {
         let cpus = Cpus::here().unwrap();
-        // The machine slows down from round to round; the ratios to the floor are 3, 2, 2.
-        let track = recorded(&cpus, &[[10, 30, 10], [20, 40, 20], [50, 100, 400]]);
-        assert_eq!(track.median(|row| each(row, 1)), Some(40.0));
-        assert_eq!(track.ratio(1, Track::FLOOR), Some(2.0));
-        assert_eq!(track.ratio(2, Track::FLOOR), Some(1.0));
-        assert_eq!(track.ratio(1, 2), Some(2.0));
+        // The machine slows down from round to round; the first contender's ratios to the baseline are 3, 2, 2.
+        let sample = recorded(&cpus, &[[10, 30, 10], [20, 40, 20], [50, 100, 400]]);
+        assert_eq!(sample.median(|row| each(row, 1)), Some(40.0));
+        assert_eq!(sample.ratio(1, Samples::BASELINE), Some(2.0));
+        assert_eq!(sample.ratio(2, Samples::BASELINE), Some(1.0));
+        assert_eq!(sample.ratio(1, 2), Some(2.0));
     }
 
     #[test]
     fn a_median_of_nothing_is_none() {
         let cpus = Cpus::here().unwrap();
-        assert_eq!(recorded(&cpus, &[]).ratio(1, Track::FLOOR), None);
-        assert_eq!(recorded(&cpus, &[[0, 1, 1]]).ratio(1, Track::FLOOR), None, "no infinity");
+        assert_eq!(recorded(&cpus, &[]).ratio(1, Samples::BASELINE), None);
+        assert_eq!(recorded(&cpus, &[[0, 1, 1]]).ratio(1, Samples::BASELINE), None, "no infinity");
     }
 
     #[test]
@@ -199,15 +205,15 @@ mod tests {
         let cpus = Cpus::here().unwrap();
         let contenders = all();
         let mut rounds = Rounds::new(&contenders[..2], &[HOT], 1024, 1, &cpus);
-        rounds.tracks[0] = recorded(&cpus, &[[10, 30, 10], [20, 40, 20]]);
+        rounds.samples[0] = recorded(&cpus, &[[10, 30, 10], [20, 40, 20]]);
         assert_eq!(rounds.cost(HOT, contenders[0].name).unwrap().refused, 2);
-        assert_eq!(rounds.cost(HOT, "nobody"), None);
+        assert_eq!(rounds.cost(HOT, "no such contender"), None);
     }
 
     #[test]
-    fn trials_of_more_threads_than_cpus_are_left_out() {
+    fn workloads_of_more_threads_than_cpus_are_left_out() {
         let cpus = Cpus::here().unwrap();
-        let many = Trial { kind: Kind::Hot, threads: cpus.count() + 1 };
-        assert_eq!(Rounds::new(&all(), &[HOT, many], 1024, 1, &cpus).trials().collect::<Vec<_>>(), [HOT]);
+        let many = Workload { kind: WorkloadKind::Hot, threads: cpus.count() + 1 };
+        assert_eq!(Rounds::new(&all(), &[HOT, many], 1024, 1, &cpus).workloads().collect::<Vec<_>>(), [HOT]);
     }
 }

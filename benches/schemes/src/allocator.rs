@@ -1,4 +1,4 @@
-//! Small page allocators, for schemes to be run in.
+//! Small page allocators over a scheme, for tests and benches.
 
 use zonelist_core::{
     FreeError, MAX_ORDER, Marks, OrderError, OutOfMemory, PageAllocator, RangeError, RowError, SetupError, Spin, Zone,
@@ -7,7 +7,7 @@ use zonelist_core::{
     publish::{Barrier, BarrierError, PublishError, Published, ReaderError, Scheme},
 };
 
-/// An allocator that could not be set up.
+/// Why an allocator could not be set up or used.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 #[expect(missing_docs, reason = "each wraps the error of its name")]
 pub enum AllocatorError {
@@ -35,20 +35,20 @@ pub enum AllocatorError {
     Barrier(#[from] BarrierError),
 }
 
-/// A zone to be: its name, how many frames it has, and its marks.
+/// A zone to make: its id, its number of page frames, and its watermarks.
 pub type Plan = (ZoneId, u64, Marks);
 
-/// Page allocators, as this package uses them.
-pub type Allocator<S, B, const SEATS: usize> = PageAllocator<'static, S, B, Spin, SEATS>;
+/// A page allocator as this package makes it: its zones are on the heap.
+pub type Allocator<S, B, const READERS: usize> = PageAllocator<'static, S, B, Spin, READERS>;
 
-/// An allocator over these zones, one behind the other from frame 0 on.
+/// An allocator over these zones, whose page frames follow one another from frame 0 on.
 ///
 /// # Errors
-/// There is no zone, or one comes twice or has no frame.
-pub fn allocator<S: Scheme, B: Barrier, const SEATS: usize>(
-    published: Published<S, B, SEATS>,
+/// There is no zone, or some zone is given twice or has no page frame.
+pub fn allocator<S: Scheme, B: Barrier, const READERS: usize>(
+    published: Published<S, B, READERS>,
     plans: &[Plan],
-) -> Result<Allocator<S, B, SEATS>, AllocatorError> {
+) -> Result<Allocator<S, B, READERS>, AllocatorError> {
     let mut start = 0;
     let zone = |&(id, frames, ref marks): &Plan| -> Result<_, AllocatorError> {
         let frames = start..start + frames;

@@ -1,4 +1,4 @@
-//! Which test bears out which fact: what no test shows, the command does not say.
+//! The tests that show each fact of each scheme. The command states no fact that no test shows.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ use zonelist_core::{
 
 use crate::{Buildable, SchemeId, Visitor};
 
-/// A fact of some schemes, and the tests that fail when it is false: `file: test`.
+/// A fact of some schemes, and the tests that fail if it is false: `file: test`.
 struct Shown {
     schemes: &'static [&'static str],
     fact: &'static str,
@@ -20,12 +20,12 @@ struct Shown {
 
 const ALL: &[&str] = SchemeId::NAMES;
 
-/// What `zonelist_core::model!` makes of one scheme.
+/// The tests that `zonelist_core::model!` makes for one scheme.
 struct Modelled {
     scheme: &'static str,
-    /// Tests of what walks show; the first fails, too, if somebody waits who is said not to.
+    /// Tests of what walks show. The first also fails if a side waits that must not.
     walks: &'static [&'static str],
-    /// Shows nothing where the facts rule interrupts out.
+    /// Tests of walks in interrupts. They show nothing where the facts rule interrupts out.
     interrupt: &'static [&'static str],
 }
 
@@ -45,7 +45,7 @@ macro_rules! modelled {
     };
 }
 
-/// Schemes that models enter.
+/// The schemes that loom can explore.
 const MODELLED: &[Modelled] = &[
     modelled!("StopWorld", "zonelist-core/tests/loom.rs", "stop_world"),
     modelled!("StopWorldPreempted", "zonelist-core/tests/loom.rs", "stop_world_preempted"),
@@ -58,7 +58,7 @@ const MODELLED: &[Modelled] = &[
     modelled!("Presence", "zonelist-inplace/tests/loom.rs", "wide_presence"),
 ];
 
-/// All evidence there is.
+/// The evidence that `model!` does not make.
 const SHOWN: &[Shown] = &[
     Shown {
         schemes: &["StopWorld"],
@@ -90,7 +90,7 @@ const SHOWN: &[Shown] = &[
         fact: "guarantee",
         tests: &[
             "zonelist-epoch/tests/all/stress.rs: arc_swap_shows_snapshots_under_load",
-            "zonelist-epoch/tests/all/stress.rs: a_reader_that_holds_nothing_and_an_early_free_are_condemned",
+            "zonelist-epoch/tests/all/stress.rs: a_reader_that_holds_no_version_and_an_early_free_are_condemned",
         ],
     },
     Shown {
@@ -99,7 +99,7 @@ const SHOWN: &[Shown] = &[
         tests: &[
             "zonelist-epoch/tests/loom.rs: a_walk_under_asymmetric_epoch_is_a_snapshot",
             "zonelist-epoch/tests/loom.rs: a_second_walk_under_asymmetric_epoch_is_a_snapshot",
-            "zonelist-epoch/tests/loom.rs: an_old_answer_under_asymmetric_epoch_is_none",
+            "zonelist-epoch/tests/loom.rs: an_old_acknowledgement_under_asymmetric_epoch_is_none",
             "zonelist-epoch/tests/models/asymmetric.rs: a_walk_under_asymmetric_epoch_by_membarrier_is_a_snapshot",
             "zonelist-epoch/tests/models/asymmetric.rs: two_walks_under_asymmetric_epoch_by_membarrier_are_snapshots",
             "zonelist-epoch/tests/models/asymmetric.rs: a_reader_of_asymmetric_epoch_that_comes_and_goes_by_membarrier",
@@ -123,10 +123,10 @@ const SHOWN: &[Shown] = &[
         schemes: &["SeqRetry"],
         fact: "guarantee",
         tests: &[
-            "zonelist-seq/tests/loom.rs: walks_of_seq_retry_are_torn_and_told",
-            "zonelist-seq/tests/loom.rs: a_torn_walk_is_told_when_asked_early",
-            "zonelist-seq/tests/loom.rs: a_walk_across_two_publishes_is_told",
-            "zonelist-seq/tests/all/stress.rs: seq_retry_tells_every_torn_walk",
+            "zonelist-seq/tests/loom.rs: walks_of_seq_retry_are_torn_and_reported",
+            "zonelist-seq/tests/loom.rs: a_torn_walk_is_reported_before_its_end",
+            "zonelist-seq/tests/loom.rs: a_walk_across_two_publishes_is_reported",
+            "zonelist-seq/tests/all/stress.rs: seq_retry_reports_every_torn_walk",
         ],
     },
     Shown {
@@ -134,7 +134,7 @@ const SHOWN: &[Shown] = &[
         fact: "guarantee",
         tests: &[
             "zonelist-seq/tests/all/stress.rs: seq_copy_shows_snapshots_under_load",
-            "zonelist-seq/tests/all/stress.rs: a_lock_around_each_zoneref_is_condemned",
+            "zonelist-seq/tests/all/stress.rs: a_lock_for_each_zoneref_is_condemned",
         ],
     },
     Shown {
@@ -144,7 +144,7 @@ const SHOWN: &[Shown] = &[
             "zonelist-inplace/tests/loom.rs: a_walk_in_place_misses_a_zone",
             "zonelist-inplace/tests/loom.rs: a_walk_in_place_meets_a_zone_twice",
             "zonelist-inplace/tests/loom.rs: a_walk_in_place_is_empty_for_its_request",
-            "zonelist-inplace/tests/loom.rs: a_walk_in_place_shows_no_zone_long_gone",
+            "zonelist-inplace/tests/loom.rs: a_walk_in_place_shows_no_zone_of_an_older_version",
             "zonelist-inplace/tests/all/stress.rs: in_place_shows_no_phantom_under_load",
         ],
     },
@@ -152,12 +152,12 @@ const SHOWN: &[Shown] = &[
         schemes: &["Presence"],
         fact: "guarantee",
         tests: &[
-            "zonelist-inplace/tests/loom.rs: who_is_there_changes_at_once_through_presence",
-            "zonelist-inplace/tests/loom.rs: a_changed_order_is_seen_whole_through_presence",
-            "zonelist-inplace/tests/loom.rs: a_walk_across_two_changed_orders_is_told",
-            "zonelist-inplace/tests/loom.rs: a_walk_of_presence_left_early_is_told",
-            "zonelist-inplace/tests/loom.rs: more_zones_than_bits_are_seen_whole_or_told",
-            "zonelist-inplace/tests/all/stress.rs: presence_tells_every_torn_walk",
+            "zonelist-inplace/tests/loom.rs: zones_come_and_go_at_once_through_presence",
+            "zonelist-inplace/tests/loom.rs: a_changed_order_of_a_list_is_seen_whole_through_presence",
+            "zonelist-inplace/tests/loom.rs: a_walk_across_two_changed_orders_is_reported",
+            "zonelist-inplace/tests/loom.rs: a_torn_walk_of_presence_is_reported_before_its_end",
+            "zonelist-inplace/tests/loom.rs: walks_of_more_zones_than_bits_are_whole_or_reported",
+            "zonelist-inplace/tests/all/stress.rs: presence_reports_every_torn_walk",
         ],
     },
     Shown {
@@ -252,8 +252,8 @@ const SHOWN: &[Shown] = &[
         schemes: &["ArcSwap"],
         fact: "retires",
         tests: &[
-            "zonelist-epoch/tests/all/publish.rs: arc_swap_retires_when_walks_that_began_before_have_ended",
-            "zonelist-epoch/tests/all/publish.rs: more_guards_of_arc_swap_than_a_thread_has_slots_hold_their_versions",
+            "zonelist-epoch/tests/all/arc_swap.rs: arc_swap_retires_when_walks_that_began_before_have_ended",
+            "zonelist-epoch/tests/all/arc_swap.rs: more_guards_of_arc_swap_than_debt_slots_of_a_thread_hold_their_versions",
         ],
     },
     Shown {
@@ -261,7 +261,7 @@ const SHOWN: &[Shown] = &[
         fact: "retires",
         tests: &[
             "zonelist-epoch/tests/loom.rs: asymmetric_epoch::a_grace_period",
-            "zonelist-epoch/tests/all/settled.rs: asymmetric_epoch_retires_when_walks_that_began_before_have_ended",
+            "zonelist-epoch/tests/all/double_buffered.rs: asymmetric_epoch_retires_when_walks_that_began_before_have_ended",
         ],
     },
     Shown {
@@ -269,35 +269,37 @@ const SHOWN: &[Shown] = &[
         fact: "retires",
         tests: &[
             "zonelist-epoch/tests/loom.rs: qsbr::a_grace_period",
-            "zonelist-epoch/tests/all/settled.rs: qsbr_retires_when_walks_that_began_before_have_ended",
+            "zonelist-epoch/tests/all/double_buffered.rs: qsbr_retires_when_walks_that_began_before_have_ended",
         ],
     },
     Shown {
         schemes: &["AsymmetricEpoch"],
         fact: "stalled_reader",
         tests: &[
-            "zonelist-epoch/tests/all/settled.rs: a_stalled_walk_under_asymmetric_epoch_holds_up_the_publish_after_the_next",
+            "zonelist-epoch/tests/all/double_buffered.rs: a_stalled_walk_under_asymmetric_epoch_holds_up_the_publish_after_the_next",
         ],
     },
     Shown {
         schemes: &["Qsbr"],
         fact: "stalled_reader",
-        tests: &["zonelist-epoch/tests/all/settled.rs: a_stalled_walk_under_qsbr_holds_up_the_publish_after_the_next"],
+        tests: &[
+            "zonelist-epoch/tests/all/double_buffered.rs: a_stalled_walk_under_qsbr_holds_up_the_publish_after_the_next",
+        ],
     },
 ];
 
-/// Schemes whose readers and publishers are seen to get on, by random schedules.
-const GETS_ON: &[(&str, &str)] = &[
+/// The schemes with a test that readers and publishers progress, by random schedules.
+const PROGRESS: &[(&str, &str)] = &[
     ("StopWorld", "zonelist-core/tests/progress.rs: everybody_gets_on_under_stop_world"),
     ("StopWorldPreempted", "zonelist-core/tests/progress.rs: everybody_gets_on_under_stop_world_preempted"),
-    ("AsymmetricEpoch", "zonelist-epoch/tests/progress.rs: everybody_gets_on_under_asymmetric_epoch"),
-    ("Qsbr", "zonelist-epoch/tests/progress.rs: everybody_gets_on_under_qsbr"),
-    ("SeqRetry", "zonelist-seq/tests/progress.rs: everybody_gets_on_under_seq_retry"),
-    ("InPlace", "zonelist-inplace/tests/progress.rs: everybody_gets_on_under_in_place"),
-    ("Presence", "zonelist-inplace/tests/progress.rs: everybody_gets_on_under_presence"),
+    ("AsymmetricEpoch", "zonelist-epoch/tests/progress.rs: all_threads_progress_under_asymmetric_epoch"),
+    ("Qsbr", "zonelist-epoch/tests/progress.rs: all_threads_progress_under_qsbr"),
+    ("SeqRetry", "zonelist-seq/tests/progress.rs: all_threads_progress_under_seq_retry"),
+    ("InPlace", "zonelist-inplace/tests/progress.rs: all_threads_progress_under_in_place"),
+    ("Presence", "zonelist-inplace/tests/progress.rs: all_threads_progress_under_presence"),
 ];
 
-/// The tests that bear out a fact of a scheme.
+/// The tests that show a fact of a scheme.
 #[must_use]
 pub fn tests_of(scheme: SchemeId, fact: &str) -> Vec<&'static str> {
     let models = MODELLED.iter().filter(|modelled| modelled.scheme == scheme.name());
@@ -308,17 +310,17 @@ pub fn tests_of(scheme: SchemeId, fact: &str) -> Vec<&'static str> {
         _ => &[],
     });
     let progress = ["readers", "writer"].contains(&fact);
-    let gets_on = GETS_ON.iter().filter(|(name, _)| progress && *name == scheme.name()).map(|(_, test)| *test);
+    let scheduled = PROGRESS.iter().filter(|(name, _)| progress && *name == scheme.name()).map(|(_, test)| *test);
     let shown = SHOWN.iter().filter(|shown| shown.fact == fact && shown.schemes.contains(&scheme.name()));
-    models.copied().chain(gets_on).chain(shown.flat_map(|shown| shown.tests).copied()).collect()
+    models.copied().chain(scheduled).chain(shown.flat_map(|shown| shown.tests).copied()).collect()
 }
 
-/// Every test that any fact names.
+/// Every test that is named for any fact of any scheme.
 pub fn all_tests() -> impl Iterator<Item = &'static str> {
     SchemeId::all().into_iter().flat_map(|scheme| FACTS.into_iter().flat_map(move |fact| tests_of(scheme, fact)))
 }
 
-/// A scheme's facts: of each, what is claimed if a test shows it.
+/// A scheme's facts, as far as tests show them.
 #[derive(Clone, Debug, Serialize)]
 pub struct Card {
     /// The scheme's name.
@@ -329,38 +331,39 @@ pub struct Card {
     /// The facts by name, null where no test shows one.
     #[serde(flatten)]
     pub facts: BTreeMap<&'static str, Value>,
-    /// What a reader and the scheme take.
+    /// The memory of a reader and of the scheme.
     #[serde(flatten)]
     pub sizes: Sizes,
-    /// What its users should know, in words.
+    /// The card: what users of the scheme should know, in words.
     pub card: &'static str,
     /// The tests that show them.
     pub evidence: BTreeMap<&'static str, Vec<&'static str>>,
 }
 
-/// Bytes, of the scheme with room for [`Sizes::ROOM`].
+/// Sizes in bytes, of a scheme with room for [`Sizes::ROOM`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
 pub struct Sizes {
-    /// A reader: its handle, and its seat if it has one. What an outside crate keeps for it is not in it.
+    /// A reader: its handle, and its slot if it has one. Memory that an outside crate keeps for it is not counted.
     pub reader_bytes: usize,
-    /// The scheme with its tables; null where it keeps versions of what is published.
+    /// The scheme with its tables; null if it keeps versions.
     pub scheme_bytes: Option<usize>,
 }
 
 impl Sizes {
     /// Eight nodes, and lists of 24 zones.
-    pub const ROOM: Capacity = Capacity::new(8, 24).expect("a small one");
+    pub const ROOM: Capacity = Capacity::new(8, 24).expect("within the limits");
 
-    /// A scheme's.
+    /// The sizes of a scheme.
     #[must_use]
     pub fn of(scheme: SchemeId) -> Self {
-        scheme.visit(&mut Weigh)
+        scheme.visit(&mut SizeVisitor)
     }
 }
 
-struct Weigh;
+/// Computes the sizes of the scheme that it visits.
+struct SizeVisitor;
 
-impl Visitor for Weigh {
+impl Visitor for SizeVisitor {
     type Output = Sizes;
 
     const MOST_ZONES: usize = Sizes::ROOM.zones();
@@ -370,16 +373,16 @@ impl Visitor for Weigh {
     }
 
     fn visit<S: Buildable, B: Barrier>(&mut self) -> Sizes {
-        let seat = size_of::<Published<S, B, 2>>() - size_of::<Published<S, B, 1>>();
-        let seat = if S::GRACE == Grace::None { 0 } else { seat };
+        let slot = size_of::<Published<S, B, 2>>() - size_of::<Published<S, B, 1>>();
+        let slot = if S::GRACE == Grace::None { 0 } else { slot };
         Sizes {
-            reader_bytes: size_of::<Reader<'static, S, B>>() + seat,
+            reader_bytes: size_of::<Reader<'static, S, B>>() + slot,
             scheme_bytes: S::heap(Sizes::ROOM).map(|heap| size_of::<S>() + heap),
         }
     }
 }
 
-/// The names of the facts, in the order in which people ask for them.
+/// The names of the facts, in the sequence in which reports have them.
 pub const FACTS: [&str; 13] = [
     "guarantee",
     "readers",
@@ -397,7 +400,7 @@ pub const FACTS: [&str; 13] = [
 ];
 
 impl Card {
-    /// A scheme's card.
+    /// The card of a scheme.
     #[must_use]
     pub fn of(scheme: SchemeId) -> Self {
         let claims = scheme.facts();

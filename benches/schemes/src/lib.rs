@@ -1,5 +1,5 @@
-//! What all benches share: the schemes by name, the lists and allocators that they are run with, and
-//! the tests that bear out what each says of itself.
+//! The publication schemes by name, for all benches: the registry, the lists and allocators that schemes run with, and the
+//! tests that show each scheme's facts.
 
 pub mod allocator;
 pub mod evidence;
@@ -10,7 +10,7 @@ pub mod workload;
 
 pub use registry::{Buildable, SEATS, SchemeId, UnknownScheme, Visitor, asymmetric, barrier};
 
-/// The code in the README is run too.
+/// Runs the code of the README as doctests.
 #[cfg(doctest)]
 #[doc = include_str!("../../../README.md")]
 struct Readme;

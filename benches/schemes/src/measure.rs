@@ -1,17 +1,17 @@
-//! Medians, and the two forms in which a time is given.
+//! Medians, and the two forms in which reports give a time.
 
 use serde::Serialize;
 
-/// A cost, as medians over rounds.
+/// A cost: medians over rounds.
 #[derive(Clone, Copy, PartialEq, Debug, Serialize)]
 pub struct Measure {
     /// Nanoseconds.
     pub ns: f64,
-    /// To the floor in the same round.
+    /// The ratio to the baseline in the same round.
     pub ratio: f64,
 }
 
-/// A cost without ratio: the floor's.
+/// The cost of the baseline, which has no ratio.
 #[derive(Clone, Copy, PartialEq, Debug, Serialize)]
 pub struct Floor {
     /// Nanoseconds.
@@ -19,14 +19,14 @@ pub struct Floor {
 }
 
 impl Measure {
-    /// The same as a floor.
+    /// The same time, of a baseline.
     #[must_use]
     pub fn floor(self) -> Floor {
         Floor { ns: self.ns }
     }
 }
 
-/// The median; of an even number, the greater of the two in the middle.
+/// The median; of an even number of values, the greater of the two in the middle. `None` without a value.
 #[must_use]
 pub fn median(mut values: Vec<f64>) -> Option<f64> {
     values.sort_by(f64::total_cmp);

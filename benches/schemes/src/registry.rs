@@ -1,4 +1,4 @@
-//! The schemes, by name: the one list that all commands and tests go by.
+//! The registry of schemes: the one list, by name, that all commands and tests use.
 
 use std::str::FromStr;
 
@@ -11,24 +11,23 @@ use zonelist_epoch::{ArcSwap, AsymmetricEpoch, EpochSwap, Qsbr};
 use zonelist_inplace::{InPlace, Presence};
 use zonelist_seq::{SeqCopy, SeqRetry};
 
-/// Reader slots of every scheme that the commands set up: more than they ever have readers. One number
-/// for all, since each number more compiles the allocator once more.
+/// Reader slots of every scheme that the commands set up: more than they ever have readers. One number for all, since the
+/// allocator is compiled for each number.
 pub const SEATS: usize = 48;
 
 /// A scheme that the commands can set up.
 pub trait Buildable: Scheme + Send + 'static {
-    /// One with room for so much, and nothing published. A scheme whose room is part of its type
-    /// has what the type has, and refuses what does not fit.
+    /// A scheme with room for `capacity`, and nothing published. Where the capacity is part of the type, the type's counts,
+    /// and larger lists are refused when they are published.
     fn build(capacity: Capacity) -> Self;
 
-    /// Bytes on the heap of one that was built with room for so much, whatever is published through
-    /// it; `None` if it depends on that.
+    /// Bytes on the heap of a scheme with room for `capacity`; `None` if they depend on what is published.
     fn heap(capacity: Capacity) -> Option<usize>;
 
-    /// Zones of the longest list that it can hold.
+    /// Zones of the longest list that the scheme can hold.
     const LONGEST: usize = usize::MAX;
 
-    /// Sends a visitor to the type of this scheme that suits what it is to hold: for most, this one.
+    /// Calls the visitor with the type of this scheme that suits the visitor's lists: for most schemes, `Self`.
     fn receive<V: Visitor, B: Barrier>(visitor: &mut V) -> V::Output {
         visitor.visit::<Self, B>()
     }
@@ -74,7 +73,7 @@ macro_rules! of_versions {
 }
 of_versions!(EpochSwap, ArcSwap);
 
-macro_rules! over_twins {
+macro_rules! double_buffered {
     ($($scheme:ident),*) => {
         $(impl Buildable for $scheme {
             fn build(capacity: Capacity) -> Self {
@@ -87,25 +86,25 @@ macro_rules! over_twins {
         })*
     };
 }
-over_twins!(AsymmetricEpoch, Qsbr);
+double_buffered!(AsymmetricEpoch, Qsbr);
 
 impl<const ZONES: usize> Buildable for SeqCopy<ZONES> {
     fn build(capacity: Capacity) -> Self {
         Self::new(capacity.nodes())
     }
 
-    /// A lock around each list, and around the empty one of all other nodes.
+    /// A lock for each list, and for the empty list of all other nodes.
     fn heap(capacity: Capacity) -> Option<usize> {
         Some((2 * capacity.nodes() + 1) * size_of::<SeqLock<[Option<Zoneref>; ZONES]>>())
     }
 
-    /// Its code grows with its room, and the compiler's time with the square of that.
+    /// The code grows with this number, and the compiler's time with its square.
     const LONGEST: usize = 1024;
 
-    /// The smallest of a few sizes with room for the visitor's lists: a walk copies all the room there is.
-    /// Longer lists than the largest holds are refused when they are published.
+    /// Calls the visitor with the smallest of a few sizes with room for its lists, since a walk copies that size. Lists that
+    /// are longer than the largest size are refused when they are published.
     fn receive<V: Visitor, B: Barrier>(visitor: &mut V) -> V::Output {
-        // A constant in each condition: a size that the visitor never needs is not compiled for it.
+        // A constant in each condition, so that a size that the visitor never needs is not compiled for it.
         let zones = visitor.capacity().zones();
         if const { V::MOST_ZONES <= 8 } || zones <= 8 {
             visitor.visit::<SeqCopy<8>, B>()
@@ -117,22 +116,22 @@ impl<const ZONES: usize> Buildable for SeqCopy<ZONES> {
     }
 }
 
-/// Something done for each scheme. A visitor, because a scheme is a type.
+/// Code that is run with any scheme. A visitor, since a scheme is a type.
 pub trait Visitor {
-    /// What comes of one.
+    /// The result for one scheme.
     type Output;
 
     /// Zones of the longest list that any visitor of this type publishes.
     const MOST_ZONES: usize = usize::MAX;
 
-    /// Whether it times what it does. Then the barrier pair is fixed at compile time, and each scheme is compiled for
-    /// both; else it is the pair that the system grants at run time, of which readers take a few instructions more.
+    /// True if the visitor measures time. Then the barrier pair is fixed at compile time, and each scheme is compiled for both
+    /// pairs. Otherwise the pair is chosen at run time, which costs readers a few instructions.
     const TIMED: bool = false;
 
-    /// What it is going to publish needs no more room than this.
+    /// The room that suffices for all lists that the visitor publishes.
     fn capacity(&self) -> Capacity;
 
-    /// Does it, with the barrier pair that works best here.
+    /// Runs with one scheme, and with the best barrier pair that the system grants.
     fn visit<S: Buildable, B: Barrier>(&mut self) -> Self::Output;
 }
 
@@ -154,12 +153,12 @@ macro_rules! with_schemes {
     };
 }
 
-/// One of the schemes.
+/// A scheme, by its position in the registry.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct SchemeId(usize);
 
 impl SchemeId {
-    /// The facts of every scheme, by place.
+    /// The facts of every scheme, by position.
     const FACTS: &'static [Facts] = {
         macro_rules! list {
             ($($scheme:ty,)*) => { &[$(<$scheme as Scheme>::FACTS),*] };
@@ -167,7 +166,7 @@ impl SchemeId {
         with_schemes!(list)
     };
 
-    /// All names, by place.
+    /// The name of every scheme, by position.
     pub(crate) const NAMES: &'static [&'static str] = {
         macro_rules! list {
             ($($scheme:ty,)*) => { &[$(<$scheme as Scheme>::FACTS.scheme),*] };
@@ -175,32 +174,32 @@ impl SchemeId {
         with_schemes!(list)
     };
 
-    /// All of them, the baseline first.
+    /// All schemes, the baseline first.
     #[must_use]
     pub fn all() -> Vec<Self> {
         (0..Self::FACTS.len()).map(Self).collect()
     }
 
-    /// One of each protocol between readers and writers, for checks that take long.
+    /// One scheme of each protocol between readers and writers, for checks that take long.
     #[must_use]
     pub fn one_of_each_protocol() -> Vec<Self> {
         let one_each = ["StopWorld", "StopWorldPreempted", "AsymmetricEpoch", "Qsbr", "InPlace", "ArcSwap"];
         Self::all().into_iter().filter(|scheme| one_each.contains(&scheme.name())).collect()
     }
 
-    /// What it says of itself.
+    /// The scheme's facts.
     #[must_use]
     pub fn facts(self) -> &'static Facts {
         &Self::FACTS[self.0]
     }
 
-    /// Its name.
+    /// The scheme's name.
     #[must_use]
     pub fn name(self) -> &'static str {
         self.facts().scheme
     }
 
-    /// Whether it can hold lists of so much.
+    /// True if the scheme can hold lists of this capacity.
     #[must_use]
     pub fn holds(self, capacity: Capacity) -> bool {
         const LONGEST: &[usize] = {
@@ -212,7 +211,7 @@ impl SchemeId {
         capacity.zones() <= LONGEST[self.0]
     }
 
-    /// Sends a visitor to it.
+    /// Calls the visitor with the scheme's type.
     pub fn visit<V: Visitor>(self, visitor: &mut V) -> V::Output {
         macro_rules! list {
             ($($scheme:ty,)*) => { [$(send::<V, $scheme>),*] };
@@ -222,7 +221,7 @@ impl SchemeId {
     }
 }
 
-/// A name that is no scheme's.
+/// A name that no scheme has.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 #[error("expected one of {}", SchemeId::all().iter().map(|scheme| scheme.name()).collect::<Vec<_>>().join(", "))]
 pub struct UnknownScheme;
@@ -235,8 +234,9 @@ impl FromStr for SchemeId {
     }
 }
 
+/// Calls the visitor with a scheme, and with the barrier pair that [`Visitor::TIMED`] asks for.
 fn send<V: Visitor, S: Buildable>(visitor: &mut V) -> V::Output {
-    // A constant in each condition: what is never used is not compiled.
+    // A constant in the condition, so that the other branch is not compiled for the visitor.
     if const { !V::TIMED } {
         return S::receive::<V, SystemBarrier>(visitor);
     }
@@ -247,7 +247,7 @@ fn send<V: Visitor, S: Buildable>(visitor: &mut V) -> V::Output {
     S::receive::<V, FullFence>(visitor)
 }
 
-/// Whether writers can run a barrier on the readers' CPUs, so that readers need none.
+/// True if writers can run a barrier on the readers' CPUs by membarrier(2), so that readers need no fence.
 #[must_use]
 pub fn asymmetric() -> bool {
     #[cfg(all(target_os = "linux", not(loom)))]
@@ -256,7 +256,7 @@ pub fn asymmetric() -> bool {
     false
 }
 
-/// The name of the barrier pair that the schemes are set up with here.
+/// The name of the barrier pair that timed visitors get on this system.
 #[must_use]
 pub fn barrier() -> &'static str {
     #[cfg(all(target_os = "linux", not(loom)))]

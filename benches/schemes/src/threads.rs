@@ -1,18 +1,17 @@
-//! Threads that are joined, behind boxes.
+//! Threads that run boxed closures and are joined.
 
 use std::{panic::resume_unwind, thread};
 
-/// What one thread does.
+/// The work of one thread.
 pub type Job<'j, T> = Box<dyn FnOnce() -> T + Send + 'j>;
 
-/// Runs each job on a thread of its own, and something on this one meanwhile, which is passed whether any
-/// job is done. Returns what the jobs return, in their order.
+/// Runs each job on a thread of its own, and `meanwhile` on this one. Returns the results in the sequence of the jobs.
 ///
-/// Takes boxes, since the start of a thread is a good deal of code: it would be compiled for each
-/// scheme that a job is about.
+/// `meanwhile` is passed a function that is true once any job has ended. Jobs are boxed, so that the code that starts
+/// threads is compiled once, and not for each scheme.
 ///
 /// # Panics
-/// A job does; all threads have ended then.
+/// If a job panics, once all threads have ended.
 pub fn together<T: Send>(jobs: Vec<Job<'_, T>>, meanwhile: &mut dyn FnMut(&dyn Fn() -> bool)) -> Vec<T> {
     thread::scope(|scope| {
         let threads: Vec<_> = jobs.into_iter().map(|job| scope.spawn(job)).collect();

@@ -1,13 +1,13 @@
-//! The lists that schemes are compared over.
+//! The lists, requests and machines that schemes are compared with.
 
 use zonelist_core::{
     Capacity, FallbackOrder, Lists, Machine, MachineDescription, NodeId, NodeSet, Request, Row, Rules, ZoneId,
     ZoneKind, Zonelists, Zoneref,
 };
 
-/// Lists of `zones` zones each: nodes of four kinds, every node's own zones first.
+/// Lists of `zones` zones each: every node has a zone of each of four kinds, and its own zones come first in its lists.
 ///
-/// Fewer than four zones are one node's.
+/// With fewer than four zones there is one node, with fewer kinds.
 #[must_use]
 pub fn synthetic(zones: usize) -> Zonelists {
     const KINDS: [ZoneKind; 4] = [ZoneKind::Movable, ZoneKind::Normal, ZoneKind::Dma32, ZoneKind::Dma];
@@ -26,17 +26,17 @@ pub fn synthetic(zones: usize) -> Zonelists {
     Lists::new(&zonerefs, &rows).map(Zonelists::from).unwrap_or_default()
 }
 
-/// A machine's lists as hotplug makes them come and go, and what is asked of them meanwhile.
+/// Versions of a machine's lists, between which hotplug switches, and the requests meanwhile.
 #[derive(Clone, Debug)]
 pub struct Toggle {
-    /// The lists with and without one Movable zone: the machine's own state first.
+    /// The lists with and without one Movable zone, beginning with the machine's own state.
     pub versions: Vec<Zonelists>,
-    /// Walks of each reader, over and over.
+    /// The walks that each reader repeats.
     pub walks: Vec<(NodeId, Request)>,
 }
 
 impl Toggle {
-    /// The last node with memory gets a Movable zone, or loses the one it has.
+    /// Adds a Movable zone to the last node with memory, or removes the one it has.
     ///
     /// Where a source gives no zones, every node with memory is taken to have a Normal one.
     #[must_use]
@@ -69,7 +69,7 @@ impl Toggle {
         Self { versions, walks }
     }
 
-    /// Room for every version.
+    /// The room that suffices for every version.
     #[must_use]
     pub fn capacity(&self) -> Capacity {
         let needs = self.versions.iter().map(|version| Capacity::of(version.lists()));
@@ -78,7 +78,7 @@ impl Toggle {
     }
 }
 
-/// A machine of so many nodes, each with CPUs and memory, at random distances.
+/// A machine of `nodes` nodes, each with CPUs and memory, at random distances.
 #[must_use]
 pub fn scattered(nodes: u32, seed: u64) -> Option<Machine> {
     let mut draw = fastrand::Rng::with_seed(seed);

@@ -1,8 +1,8 @@
-//! The first zone through each scheme and by hand: the trait is to cost nothing.
+//! Times of reads: the first zone through each scheme and by hand, which must not differ.
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use zonelist_contenders::{
-    contender::{Contender, Raw, by_hand},
+    contender::{Baseline, Contender, by_hand},
     timing::set_up,
 };
 use zonelist_core::NodeId;
@@ -17,7 +17,7 @@ fn first_zone(criterion: &mut Criterion) {
     let mut time = |name: &str, how: &str, mut contender: Box<dyn Contender>| {
         group.bench_function(BenchmarkId::new(name, how), |bench| bench.iter(|| contender.independent(&nodes)));
     };
-    time("raw", "by hand", Box::new(Raw::new(lists.lists())));
+    time("raw", "by hand", Box::new(Baseline::new(lists.lists())));
     for scheme in SchemeId::all() {
         if let Some(hand) = by_hand(scheme.name(), lists.lists(), schemes::asymmetric()) {
             time(scheme.name(), "by hand", hand);
@@ -29,12 +29,12 @@ fn first_zone(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// The price of a read must not grow with the machine.
+/// The time of a read must not grow with the machine.
 fn nodes(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("first zone by nodes");
     for count in [1_u16, 4, 16, 64, 256, 1024] {
         let lists = synthetic(usize::from(count) * 4);
-        // The same few nodes wherever the machine is large enough: the list is what grows, not the caches' load.
+        // At most four nodes are read on any machine, so that lists grow and the load of the CPU caches does not.
         let nodes: Vec<NodeId> = (0..1024).filter_map(|i| NodeId::new(i % count.min(4))).collect();
         for scheme in SchemeId::all() {
             if let Ok(mut through) = set_up(scheme, lists.lists()) {

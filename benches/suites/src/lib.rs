@@ -1,1 +1,1 @@
-//! Criterion suites, in `benches/`.
+//! The criterion suites are in `benches/`; this library is empty.

@@ -1,4 +1,4 @@
-//! The recipes of this workspace: `cargo xtask RECIPE`. Nothing has to be installed for them.
+//! The recipes of this workspace: `cargo xtask RECIPE`. A Rust toolchain is enough to run them.
 
 use std::{
     env,
@@ -6,34 +6,35 @@ use std::{
     process::{Command, ExitCode},
 };
 
-/// A recipe: its name, what it is for, and its steps.
+/// A recipe: its name, its line of the usage message, and its steps for the arguments behind the name.
 type Recipe = (&'static str, &'static str, fn(&[String]) -> Vec<Command>);
 
 const RECIPES: &[Recipe] = &[
     (
         "quick",
-        "[PACKAGE ...]  lints, tests and short models of library packages, as zonelist-inplace; of all four without a name",
+        "[PACKAGE ...]  tests and short models of library packages, such as zonelist-inplace; without a name, of all four",
         quick,
     ),
-    ("test", "all tests, each for a short while: the same as cargo test", |more| vec![cargo(&["test"], more)]),
+    ("test", "all tests in their short form: the same as cargo test", |more| vec![cargo(&["test"], more)]),
     (
         "long",
-        "all tests as far as they go: every model and mutant, every case; the page of what was explored",
+        "all tests in their long form: every model, mutant and random case; the page of what was explored",
         |more| vec![long(cargo(&["test"], more))],
     ),
     (
         "models",
-        "of these only the models: every model and mutant, the page of what was explored, the timelines",
+        "only the models of the long form: every model and mutant, the page of what was explored, the timelines",
         |more| vec![long(cargo(&["test", "--package", "zonelist-verify", "--test", "models", "--"], more))],
     ),
     ("bench", "the criterion suites", |more| vec![cargo(&["bench", "--package", "zonelist-suites"], more)]),
-    ("targets", "what other targets are installed for: see .ci/targets --help", |more| {
+    ("targets", "tests or builds for every other installed target: see .ci/targets --help", |more| {
         vec![script(".ci/targets", more)]
     }),
     ("msrv", "the library packages with Rust 1.85: see .ci/msrv --help", |more| vec![script(".ci/msrv", more)]),
     ("ci", "the gate: lints, documentation, all tests, the long set", |more| vec![script(".ci/run", more)]),
 ];
 
+/// The library packages, which have models.
 const LIBRARIES: [&str; 4] = ["zonelist-core", "zonelist-seq", "zonelist-inplace", "zonelist-epoch"];
 
 fn main() -> ExitCode {
@@ -54,6 +55,7 @@ fn main() -> ExitCode {
     if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }
 
+/// Tests and short models of the packages.
 fn quick(packages: &[String]) -> Vec<Command> {
     let all: Vec<String> = LIBRARIES.map(String::from).to_vec();
     let packages = if packages.is_empty() { &all } else { packages };
@@ -63,17 +65,20 @@ fn quick(packages: &[String]) -> Vec<Command> {
     vec![cargo(&["test"], &named), cargo(&["test", "--package", "zonelist-verify", "--test", "models", "--"], &models)]
 }
 
+/// The cargo that runs this program, with more arguments behind.
 fn cargo(arguments: &[&str], more: &[String]) -> Command {
     let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command.args(arguments).args(more);
     command
 }
 
+/// The command with every test in its long form.
 fn long(mut command: Command) -> Command {
     command.env("ZONELIST_LONG", "1");
     command
 }
 
+/// A script of the workspace, by its path from the root.
 fn script(path: &str, more: &[String]) -> Command {
     let mut command = Command::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(path));
     command.args(more);

@@ -1,39 +1,39 @@
-//! What is behind the frames of a zone, where it is not always there.
+//! The memory behind page frames, where it comes and goes with them.
 
 use alloc::sync::Arc;
 use core::ops::Range;
 
 use crate::ZoneId;
 
-/// Real memory behind frames: made to be there when they come, and given back when they go.
+/// Real memory behind frames: committed when they come online, released when they go offline.
 ///
-/// Called within an operation on the machine, with the frames out of reach: it may allocate from the allocator, publish
-/// and drain, but do no operation (that is refused, as [`Frames`](super::Frames) says). A panic in
-/// [`commit`](Backing::commit) is as its error; one in [`release`](Backing::release) changes nothing: the frames are
-/// gone from their zone, and come again as any others.
+/// Called within an operation on the machine, with the frames isolated. It may allocate from the allocator, publish and
+/// drain, but an operation is refused, as [`Frames`](super::Frames) says. A panic in [`commit`](Backing::commit) counts
+/// as its error. After one in [`release`](Backing::release) the frames have left their zone all the same, and can come
+/// online again.
 ///
-/// `()` is for frames that are there anyway.
+/// `()` is for frames whose memory is always there.
 ///
-/// A safe trait: the library touches no frame. What uses pages relies on the backing, and on it alone, for that there is memory
-/// behind them.
+/// A safe trait: the library accesses no frame. Users of pages rely on the backing, and on it alone, for memory behind
+/// them.
 pub trait Backing {
-    /// Sees to it that there is memory behind the frames.
+    /// Puts memory behind the frames.
     ///
     /// # Errors
-    /// There is none. Nothing has changed.
+    /// There is no memory. Nothing has changed.
     fn commit(&self, zone: ZoneId, frames: Range<u64>) -> Result<(), BackingError>;
 
-    /// Gives the memory back. What was in it is lost.
+    /// Gives the memory back, and loses its contents.
     fn release(&self, zone: ZoneId, frames: Range<u64>);
 }
 
-/// There is no memory behind frames that come.
+/// There is no memory for frames that come online.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 #[error("no memory behind frames {} to {} (system error {errno}); expected the system to have some", .frames.0, .frames.1)]
 pub struct BackingError {
-    /// The first frame, and the one behind the last.
+    /// The first frame, and the end.
     pub frames: (u64, u64),
-    /// The system's error number; 0 if it did not say.
+    /// The system's error number; 0 if there is none.
     pub errno: i32,
 }
 

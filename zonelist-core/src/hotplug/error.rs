@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use super::{FramesError, Stop};
+use super::{deadline::Stop, provider_error::FramesError};
 use crate::{NodeId, RangeError, ZoneId, ZoneKind, heap::NoMemory, publish::PublishError};
 
 /// Why an operation was refused. The machine is as it was.
@@ -14,9 +14,9 @@ pub enum HotplugError {
     NoSuchBlock { block: u64 },
     #[error("{word:?}; expected `offline`, `online`, `online_kernel` or `online_movable`")]
     UnknownWord { word: alloc::string::String },
-    #[error("block {block}: online already; expected one that is off line")]
+    #[error("block {block}: online already; expected one that is offline")]
     AlreadyOnline { block: u64 },
-    #[error("block {block}: off line already; expected one that is online")]
+    #[error("block {block}: offline already; expected one that is online")]
     AlreadyOffline { block: u64 },
     #[error("block {block}: in two zones; expected one that lies in a single zone")]
     Shared { block: u64 },
@@ -34,7 +34,7 @@ pub enum HotplugError {
     MemoryExists { block: u64, zone: ZoneId },
     #[error("blocks {first} and {count} on; expected one block or more, 2^24 in all, their pages below 2^48")]
     NoBlocks { first: u64, count: u64 },
-    #[error("block {block}: online; expected blocks that are off line")]
+    #[error("block {block}: online; expected blocks that are offline")]
     BlockInUse { block: u64 },
     #[error("node {node}: not possible or not online; expected a node that is there")]
     NoSuchNode { node: NodeId },
@@ -50,11 +50,11 @@ pub enum HotplugError {
     NoSuchSetting { name: alloc::string::String },
     #[error("vm.{name}: {value}; expected {expected}")]
     Setting { name: alloc::string::String, value: alloc::string::String, expected: &'static str },
-    #[error("the heap has no room for what follows of the operation; expected some")]
+    #[error("the heap has no room for the result of the operation; expected some")]
     NoMemory,
     #[error("another operation is under way; expected none, or a caller that waits for it")]
     Operating,
-    #[error("the operation is called from within another one, by its own thread; expected it behind that")]
+    #[error("the operation is called from within another one, by its own thread; expected it after that one")]
     Nested,
     #[error("an operation was cut short by a fork; expected `RunningMachine::prepare_fork` before the fork")]
     Forked,
@@ -68,7 +68,7 @@ impl From<NoMemory> for HotplugError {
     }
 }
 
-/// The error numbers that Linux answers with.
+/// The error numbers that Linux returns.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[expect(missing_docs, reason = "the names are the kernel's")]
 pub enum Errno {
@@ -103,7 +103,7 @@ impl Errno {
         }
     }
 
-    /// As C names it.
+    /// Its name in C.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -143,7 +143,7 @@ impl fmt::Display for Errno {
 }
 
 impl HotplugError {
-    /// What Linux would answer: 4.14 in what it has and 6.1 has no more, a deadline.
+    /// The error number that Linux returns: 6.1, and 4.14 for a deadline, which 6.1 no longer has.
     #[must_use]
     pub const fn errno(&self) -> Errno {
         match self {

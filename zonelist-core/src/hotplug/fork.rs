@@ -1,46 +1,47 @@
-//! What becomes of a running machine in the child of a fork.
+//! Forks of a process with a running machine.
 
-use super::{Frames, RunningMachine};
+use super::{provider::Frames, running::RunningMachine};
 use crate::{
     RawLock,
     lock::Hold,
     sync::unmodelled::Ordering::{Relaxed, Release},
 };
 
-/// A moment at which a process may fork: no operation is under way, and nobody looks for the state.
+/// Holds a machine's locks across a fork, so that no operation is in progress and the state is not being copied.
 ///
-/// Behind the fork, the parent calls [`parent`](Self::parent), and the child [`child`](Self::child). Dropped, it does
-/// what `parent` does.
+/// After the fork the parent calls [`parent`](Self::parent), and the child [`child`](Self::child). A drop does the same
+/// as `parent`.
 #[derive(Debug)]
 #[must_use = "operations wait for as long as it lives"]
 pub struct PreparedMachineFork<'r, F, L: RawLock> {
     machine: &'r RunningMachine<F, L>,
     _current: Hold<'r, L>,
-    _operating: Hold<'r, L>,
+    _operation: Hold<'r, L>,
 }
 
 impl<F: Frames, L: RawLock> PreparedMachineFork<'_, F, L> {
-    /// In the parent, or if there was no fork: all goes on.
+    /// Releases the locks in the parent, or where there was no fork.
     pub fn parent(self) {}
 
-    /// In the child: all goes on there too.
+    /// Releases the locks in the child.
     ///
     /// # Safety
-    /// This is the child of a fork that the calling thread made while this was there.
+    /// The process is the child of a fork that the calling thread made while `self` existed.
     pub unsafe fn child(self) {
-        self.machine.forget_operator();
+        self.machine.clear_operation_thread();
     }
 }
 
 impl<F: Frames, L: RawLock> RunningMachine<F, L> {
-    /// Waits until no operation is under way, and keeps it so. First of all preparations: those of the pages' owners and
-    /// of the allocator come behind it.
+    /// Waits until no operation is in progress, and keeps others from starting.
+    ///
+    /// It comes before all other preparations: those of movable pages and of the allocator follow.
     ///
     /// ```
     /// # use zonelist_core::{*, hotplug::*, publish::{FullFence, HandleId}};
     /// # use zonelist_core::publish::{Barrier, Scheme};
-    /// fn fork<S: Scheme, B: Barrier, L: RawLock, O: Owners, K: Backing, const SEATS: usize>(
-    ///     running: &RunningMachine<AllocatorFrames<'_, S, B, L, SEATS, O, K>>,
+    /// fn fork<S: Scheme, B: Barrier, L: RawLock, O: Owners, K: Backing, const READERS: usize>(
+    ///     running: &RunningMachine<AllocatorFrames<'_, S, B, L, READERS, O, K>>,
     ///     keep: &[HandleId],
     ///     fork: impl FnOnce() -> bool,
     /// ) -> Result<bool, ForkError> {
@@ -57,29 +58,30 @@ impl<F: Frames, L: RawLock> RunningMachine<F, L> {
     /// }
     /// ```
     pub fn prepare_fork(&self) -> PreparedMachineFork<'_, F, L> {
-        let _operating = self.operating.hold();
+        let _operation = self.operation_lock.hold();
         let _current = self.current.hold();
-        PreparedMachineFork { machine: self, _current, _operating }
+        PreparedMachineFork { machine: self, _current, _operation }
     }
 
-    /// In the child of a fork that nothing was prepared for: if an operation was cut short, no other is possible, and
-    /// each is refused with [`HotplugError::Forked`](super::HotplugError::Forked). Returns whether that is so. Waits for
-    /// nobody.
+    /// Repairs the machine in the child of an unprepared fork. Returns true if the fork cut an operation short: each
+    /// later one is then refused with [`HotplugError::Forked`](super::HotplugError::Forked). Never waits.
     ///
-    /// The state is that before the operation or behind it; what the lists and the zones say is what the operation had
-    /// come to.
+    /// The state is that before the operation or after it. Lists and zones are as far as the operation had come.
     ///
     /// # Safety
-    /// This is the child of a fork, no other thread of it uses the machine yet, and the calling thread made the fork
-    /// outside of any call of this library but a guard.
+    /// The process is the child of a fork, no other thread of it uses the machine yet, and the calling thread made the
+    /// fork outside of any call of this library, read-side critical sections excepted.
     pub unsafe fn after_fork(&self) -> bool {
-        // SAFETY: there is no other thread, and whoever operated is no more. There is nothing behind the lock.
-        let cut_short = unsafe { self.operating.abandon(|| None) };
-        // SAFETY: there is no other thread. Of the pointers behind the lock each is one
-        // word, which is the old or the new one; one that is shown is compared with the state.
+        // SAFETY: the child has no other thread, so a holder of the lock never goes on. The lock protects no data.
+        let cut_short = unsafe { self.operation_lock.abandon(|| None) };
+        // SAFETY: the child has no other thread, so a holder of the lock never goes on. The lock protects two pointers of
+        // one word each, old or new. `state` compares the second with the first before it returns it, so a mixture of
+        // both is not seen.
         unsafe { self.current.abandon(|| None) };
-        self.forget_operator();
+        self.clear_operation_thread();
         if cut_short {
+            // Pairs with nothing in this process: threads that `check_may_operate` runs in are spawned later, and a spawn is a
+            // happens-before edge of its own.
             self.forked.store(true, Release);
         }
         self.forked.load(Relaxed)

@@ -1,52 +1,64 @@
-//! Whose the frames are of a machine that has booted, and which of them can't leave their zone.
+//! Which zone has each frame after boot, and which frames can't leave their zone: the immovable ranges.
 //!
-//! A whole block that is in one zone is that zone's, and can leave it. Everything else of a zone stays: its parts of
-//! blocks that it shares or that have holes, and what lies in no block. Which frames these are is known from exact
-//! ranges, where the description has them. Elsewhere a zone has them somewhere in its *area*: what of its span no
-//! block or range gives to another zone. It is taken to have them in blocks, where those have room for all; else
-//! anywhere in its area. That is enough if none of these frames is in the area of another zone, since then none can be
-//! the other's. A zone that needs all of its area has just that, so that it is out of the others'. Where what one is
-//! taken to have is still in the area of another, nothing says whose it is.
+//! A whole block in one zone belongs to that zone, and can leave it. All other frames of a zone are immovable: its parts
+//! of blocks that it shares or that have holes, and frames in no block.
+//!
+//! Exact ranges name these frames, where the description has them. Without them, a zone has its immovable frames
+//! somewhere in its *area*: the part of its span that no block or range gives to another zone.
+//!
+//! ```text
+//! for each zone:
+//!     needed = present frames, less those of its own blocks
+//!     area   = its exact ranges, else the span without others' blocks and exact ranges
+//!     frames = the blocks in the area, if they have room for `needed`; else the whole area
+//! while a frame of one zone is in the area of another:
+//!     if a zone needs all of its area: remove that area from all other areas
+//!     else: the zone of that frame is unknown
+//! ```
+//!
+//! Frames that are in no other area can't belong to another zone, so the result is certain.
 
 use alloc::{sync::Arc, vec::Vec};
 use core::ops::Range;
 
-use super::{Block, BlockState, Blocks, BlocksError};
-use crate::{Machine, Memory, UnknownOwner, ZoneId, ZoneSize, frame_set::FrameSet};
+use super::memory_block::{Block, BlockState, Blocks, BlocksError};
+use crate::{Machine, Memory, UnknownOwner, ZoneId, ZoneSize, topology::FrameSet};
 
-/// Frames that can't leave their zones, ascending for each.
+/// Frames that can't leave their zones, with the zone, ascending for each zone.
 pub(super) type Immovable = Arc<[(ZoneId, Range<u64>)]>;
 
-/// What is known of a zone's frames that can't leave it.
+/// What is known of a zone's immovable frames.
 struct Area {
     zone: ZoneId,
-    /// How many there are.
+    /// Their number.
     needed: u64,
-    /// Where they can be, in blocks or elsewhere.
+    /// Frames that they may be, in blocks or elsewhere.
     all: FrameSet,
-    /// Where they are taken to be.
+    /// Frames that they are assumed to be.
     frames: FrameSet,
-    /// Whether it is known that they are all of these.
+    /// True if they are known to be all of these.
     exact: bool,
 }
 
 impl Area {
-    fn new(zone: ZoneId, needed: u64, in_blocks: FrameSet, elsewhere: &FrameSet, exact: bool) -> Self {
-        let all = in_blocks.or(elsewhere);
+    fn new(zone: ZoneId, needed: u64, in_blocks: FrameSet, outside: &FrameSet, exact: bool) -> Self {
+        let all = in_blocks.or(outside);
         let frames = if needed <= in_blocks.len() { in_blocks } else { all.clone() };
         Self { zone, needed, all, frames, exact }
     }
 
-    fn give_up(&mut self, frames: &FrameSet) {
+    /// Removes frames that are another zone's.
+    fn exclude(&mut self, frames: &FrameSet) {
         self.all = self.all.without(frames);
         self.frames = self.frames.without(frames);
+        // Too few are left in blocks: the assumption that all are there was wrong.
         if self.frames.len() < self.needed {
             self.frames = self.all.clone();
         }
     }
 }
 
-/// The frames that can't leave their zones; or which two zones may have the same ones.
+/// The immovable ranges of all zones; or two zones that may have the same frames.
 ///
 /// # Errors
 /// The blocks contradict the sizes or the exact ranges.
@@ -59,7 +71,7 @@ pub(super) fn immovable(
     let of_zones = memory.zones.iter().map(|size| area(size, machine, blocks, &exact));
     let mut areas = of_zones.collect::<Result<Vec<Area>, BlocksError>>()?;
     while let Some(unknown) = first_unknown(&areas) {
-        if !settle(&mut areas) {
+        if !exclude_known(&mut areas) {
             return Ok(Err(unknown));
         }
     }
@@ -73,7 +85,7 @@ pub(super) fn immovable(
     Ok(Ok(immovable.into()))
 }
 
-/// Whether a block lies in this zone alone, and may leave it.
+/// True if a block is in this zone alone, and can leave it.
 fn is_own(block: &Block, zone: ZoneId) -> bool {
     is_online_in(block, zone) && !block.has_holes
 }
@@ -82,7 +94,7 @@ fn is_online_in(block: &Block, zone: ZoneId) -> bool {
     block.node == Some(zone.node()) && block.state == BlockState::Online(zone.kind())
 }
 
-/// What is known of a zone, looked at alone.
+/// The area of a zone by its own size, blocks and exact ranges, regardless of other zones.
 fn area(size: &ZoneSize, machine: &Machine, blocks: &Blocks, exact: &FrameSet) -> Result<Area, BlocksError> {
     let (zone, span) = (size.zone, size.span());
     let listed = blocks.within(&span);
@@ -96,7 +108,7 @@ fn area(size: &ZoneSize, machine: &Machine, blocks: &Blocks, exact: &FrameSet) -
     };
     let shared = FrameSet::of(listed.iter().filter(may_share).map(frames));
     let all = FrameSet::of(listed.iter().map(frames));
-    // Page structures that a block holds itself are never handed out.
+    // Pages that hold a block's own page structures are never managed.
     let memmap = FrameSet::of(listed.iter().map(|block| {
         let start = blocks.frames(block.number).start;
         start..start.saturating_add(block.memmap_pages)
@@ -107,6 +119,7 @@ fn area(size: &ZoneSize, machine: &Machine, blocks: &Blocks, exact: &FrameSet) -
         if managed <= usable { Ok(rest) } else { Err(BlocksError::Managed { zone, managed, usable }) }
     };
     if !ranges.ranges().is_empty() {
+        // Exact ranges must cover the zone's own blocks, and no block that is certainly not the zone's.
         let of_others = ranges.and(&all.without(&own).without(&shared));
         let missing = own.without(&ranges);
         if let Some(wrong) = of_others.ranges().first().or(missing.ranges().first()) {
@@ -116,46 +129,51 @@ fn area(size: &ZoneSize, machine: &Machine, blocks: &Blocks, exact: &FrameSet) -
         return Ok(Area::new(zone, usable(rest.len())?, rest, &FrameSet::default(), true));
     }
     let needed = size.present.saturating_sub(own.len()).saturating_sub(shared.and(&memmap).len());
+    // All of the zone's frames are in own blocks, so the rest of its span is no area of it.
     if usable(needed)? == 0 {
         return Ok(Area::new(zone, 0, FrameSet::default(), &FrameSet::default(), true));
     }
     let span = FrameSet::of([span]).without(exact);
-    let (in_blocks, elsewhere) = (span.and(&shared).without(&memmap), span.without(&all));
-    Ok(Area::new(zone, needed, in_blocks, &elsewhere, false))
+    let (in_blocks, outside) = (span.and(&shared).without(&memmap), span.without(&all));
+    Ok(Area::new(zone, needed, in_blocks, &outside, false))
 }
 
-/// Takes what zones are known to have, since they need all of their area, out of the areas of all others. Says whether
-/// there was anything to take.
-fn settle(areas: &mut [Area]) -> bool {
+/// Removes the areas of zones that need all of their area from those of all other zones. Returns true if there was such
+/// a zone.
+fn exclude_known(areas: &mut [Area]) -> bool {
     let is_known = |area: &Area| !area.exact && area.all.len() == area.needed;
     let mut known = false;
     while let Some(at) = areas.iter().position(is_known) {
         let frames = areas[at].all.clone();
+        // Each zone is found once, so the loop ends; its removal may make the areas of others exact.
         areas[at].exact = true;
         known = true;
         let others = areas.iter_mut().filter(|other| !other.exact && other.all.first_common(&frames).is_some());
-        others.for_each(|other| other.give_up(&frames));
+        others.for_each(|other| other.exclude(&frames));
     }
     known
 }
 
-/// The first frame that a zone is taken to have and another may have.
+/// The first frame that one zone is assumed to have and another may have.
+///
+/// A sweep over all ranges by their start, in `O(n log n)`.
 fn first_unknown(areas: &[Area]) -> Option<UnknownOwner> {
-    let of = |area: &Area, frames: &FrameSet, taken: bool| -> Vec<(Range<u64>, ZoneId, bool)> {
-        frames.ranges().iter().map(|range| (range.clone(), area.zone, taken)).collect()
+    let of = |area: &Area, frames: &FrameSet, assumed: bool| -> Vec<(Range<u64>, ZoneId, bool)> {
+        frames.ranges().iter().map(|range| (range.clone(), area.zone, assumed)).collect()
     };
     let both = |area: &Area| [of(area, &area.frames, true), of(area, &area.all, false)];
     let mut ranges: Vec<_> = areas.iter().flat_map(both).flatten().collect();
-    ranges.sort_unstable_by_key(|(range, zone, taken)| (range.start, *zone, *taken));
-    // Of what was so far taken, and of what there may be, where it ends: of the two zones where it ends last.
+    ranges.sort_unstable_by_key(|(range, zone, assumed)| (range.start, *zone, *assumed));
+    // Of the ranges so far, by kind (possible, assumed): the two furthest ends, of different zones. Two suffice, since
+    // one of them is always of another zone than the next range.
     let mut ends = [[None; 2]; 2];
-    for (range, zone, taken) in ranges {
-        let others = &ends[usize::from(!taken)];
+    for (range, zone, assumed) in ranges {
+        let others = &ends[usize::from(!assumed)];
         let other = others.iter().flatten().find(|(end, other)| *other != zone && *end > range.start);
         if let Some(&(_, other)) = other {
             return Some(UnknownOwner { zones: (zone.min(other), zone.max(other)), pfn: range.start });
         }
-        let [last, before] = &mut ends[usize::from(taken)];
+        let [last, before] = &mut ends[usize::from(assumed)];
         let this = Some((range.end, zone));
         if last.is_none_or(|(_, other)| other == zone) {
             *last = this.max(*last);
@@ -175,7 +193,7 @@ mod tests {
     use super::*;
     use crate::{NodeId, ZoneKind};
 
-    /// Where they begin, and how long they are.
+    /// Starts and lengths.
     type Ranges = Vec<(u64, u64)>;
 
     fn sets() -> impl Strategy<Value = (Ranges, Ranges)> {
@@ -185,7 +203,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_frame_that_two_zones_may_have_is_found_as_zone_by_zone(parts in vec(sets(), 0..5)) {
+        fn the_sweep_agrees_with_a_comparison_of_all_pairs(parts in vec(sets(), 0..5)) {
             let set = |ranges: &Ranges| FrameSet::of(ranges.iter().map(|&(start, len)| start..start + len));
             let areas: Vec<Area> = (0..).zip(&parts).map(|(node, (some, others))| {
                 let zone = ZoneId::new(NodeId::new(node).unwrap(), ZoneKind::Normal);

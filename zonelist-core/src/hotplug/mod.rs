@@ -1,30 +1,38 @@
-//! Memory that comes and goes: blocks, nodes and CPUs on and off line, and what follows from it.
+//! Hotplug: memory blocks, nodes and CPUs that go online and offline on a running machine.
 //!
-//! A [`State`] is a machine between two operations: sizes, marks, reserves, node sets, fallback
-//! order. An [`Operation`] makes the next one of it ([`State::after`]), a pure function, by the
-//! rules and with the errors of Linux 6.1. A [`RunningMachine`] holds the current state, lets
-//! operations in one at a time, and publishes its zonelists through the scheme it is built with:
-//! exactly when a zone gets its first page or loses its last, and a new node's own list before the
-//! node is online.
+//! A [`State`] is the machine between two operations: sizes, watermarks, reserves, node sets, fallback order. An
+//! [`Operation`] leads to the next state ([`State::after`]), a pure function by the rules and with the errors of Linux
+//! 6.1. A [`RunningMachine`] holds the current state and performs one operation at a time. It publishes zonelists through
+//! its scheme when a zone gets its first page or loses its last one, and a new node's own list before the node is online.
 //!
-//! Whoever looks at a running machine gets a whole state, never a mixture of two. The order of
-//! what readers of the lists can see is the other half:
+//! A reader of the state of a running machine gets one whole state, never a mixture of two. For readers of the lists,
+//! changes become visible in this sequence:
 //!
 //! | | first | then | last |
 //! |---|---|---|---|
-//! | memory comes | sizes, marks, reserves | lists | pages can be allocated |
-//! | memory goes | pages can no longer be allocated | lists | sizes, marks, reserves |
+//! | memory comes | sizes, watermarks, reserves | lists | pages can be allocated |
+//! | memory goes | pages can no longer be allocated | lists | sizes, watermarks, reserves |
 //!
-//! So there is never a free page in a zone that no list names, nor a listed zone without marks.
-//! Linux has both for a moment: 4.14 hands pages out before it rebuilds, and all versions compute
-//! the marks of a new zone after it is listed.
+//! So there is never a free page in an unlisted zone, nor a listed zone without watermarks. Linux has both for a moment:
+//! 4.14 frees pages to the allocator before it rebuilds, and all versions compute the watermarks of a new zone after it is
+//! listed.
 //!
-//! Whose each frame is follows from memory blocks, exact ranges ([`MachineDescription::zone_ranges`](crate::MachineDescription))
-//! and sizes; where these don't tell, a state with blocks and an allocator are refused, with the zones that overlap
-//! ([`UnknownOwner`](crate::UnknownOwner)). Which frames of a zone boot took is a rule: [`BootMemory`].
+//! The zone of each frame follows from memory blocks, exact ranges
+//! ([`MachineDescription::zone_ranges`](crate::MachineDescription)) and sizes. Where these leave it open, a state with
+//! blocks and an allocator are refused, and the error names two zones that overlap
+//! ([`UnknownOwner`](crate::UnknownOwner)). [`BootMemory`] is the rule for the frames that boot took.
 //!
-//! Who hands the pages out is behind [`Frames`]: nobody, or the page allocator as [`AllocatorFrames`], which moves what
-//! can be moved out of a block that goes, waits for the rest as long as a [`Limit`] says, and undoes all if that fails.
+//! The page provider ([`Frames`]) manages the pages: a [`Published`](crate::publish::Published) has none,
+//! [`AllocatorFrames`] is the page allocator. The latter migrates movable pages out of a block that goes offline, waits
+//! for the rest until a [`Limit`] says stop, and undoes all if that fails.
+//!
+//! Files, each using only those before it:
+//!
+//! - what callers give and get: `backing`, `arena`, `deadline`, `provider_error`, `error`, `setting`, `operation`;
+//! - the state, pure functions: `memory_block`, `min_free`, `immovable`, `state_data`, `block_operations`,
+//!   `node_operations`, `state`, `zone_frames`;
+//! - providers: `provider`, `migration_targets`, `undo`, `allocator_provider`;
+//! - the machine: `running`, `fork`.
 //!
 //! ```
 //! use zonelist_core::{*, hotplug::*, publish::Published};
@@ -50,7 +58,7 @@
 //!     }),
 //!     ..MachineDescription::default()
 //! })?;
-//! // A block of 128 MiB that nobody uses yet, behind the zone.
+//! // An offline block of 128 MiB, behind the zone.
 //! let blocks = Blocks {
 //!     pages: 1 << 15,
 //!     list: vec![Block { number: 8, node: Some(node), state: BlockState::Offline, has_holes: false, memmap_pages: 0 }],
@@ -62,7 +70,7 @@
 //! let published: Published<_> = Published::new(StopWorld::new(table));
 //! let running = RunningMachine::new(state, published)?;
 //! let change = running.apply(&Operation::Online { block: 8, to: OnlineTo::Movable })?;
-//! assert!(change.rebuilt.is_some(), "the zone's first page");
+//! assert!(change.rebuilt.is_some(), "the zone has got its first page");
 //!
 //! let mut reader = running.frames().reader()?;
 //! let any = running.frames().filter(&Request::up_to(ZoneKind::Movable));
@@ -75,37 +83,44 @@
 //! # }
 //! ```
 
-mod allocator_frames;
-mod at_boot;
+mod allocator_provider;
+#[cfg(all(feature = "std", target_os = "linux", not(loom)))]
+mod arena;
 mod backing;
-mod block;
-mod blocks_on_off;
-mod data;
-mod elsewhere;
+mod block_operations;
+mod deadline;
 mod error;
 mod fork;
-mod frames;
 mod immovable;
-mod limit;
+mod memory_block;
+mod migration_targets;
 mod min_free;
-mod nodes;
+mod node_operations;
 mod operation;
+mod provider;
+mod provider_error;
 mod running;
 mod setting;
 mod state;
+mod state_data;
 mod undo;
+mod zone_frames;
 
-pub use allocator_frames::{AllocatorFrames, Structures};
+pub use allocator_provider::{AllocatorFrames, Structures};
+#[cfg(all(feature = "std", target_os = "linux", not(loom)))]
+pub use arena::{Arena, ArenaError};
 pub use backing::{Backing, BackingError};
-pub use block::{Block, BlockState, Blocks, BlocksError, BootMemory};
+#[cfg(feature = "std")]
+pub use deadline::Until;
+pub use deadline::{Limit, Stop, UntilCancelled};
 pub use error::{Errno, HotplugError};
 pub use fork::PreparedMachineFork;
-pub use frames::{Frames, FramesError};
-#[cfg(feature = "std")]
-pub use limit::Until;
-pub use limit::{Limit, Stop, UntilCancelled};
+pub use memory_block::{Block, BlockState, Blocks, BlocksError, BootMemory};
 pub use min_free::{huge_page_min_free_kbytes, scaled_min_free_kbytes};
 pub use operation::{Change, Moved, OnlineTo, Operation, Rebuilt};
+pub use provider::Frames;
+pub use provider_error::FramesError;
 pub use running::RunningMachine;
 pub use setting::Setting;
-pub use state::{State, ZoneInfo};
+pub use state::State;
+pub use state_data::ZoneInfo;

@@ -1,64 +1,64 @@
-//! What can be done to a machine, and what came of it.
+//! Operations on a machine, and what they change.
 
 use core::{ops::Range, str::FromStr};
 
-use super::{HotplugError, Setting};
+use super::{error::HotplugError, setting::Setting};
 use crate::{NodeId, Shared, ZoneId, ZoneKind, Zonelists, heap::text};
 
-/// Something that is done to a machine.
+/// An operation on a machine.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum Operation {
-    /// Gives a block's pages to a zone of its node.
+    /// Puts a block online: its pages come to a zone of its node.
     Online {
         /// The block's number.
         block: u64,
-        /// Which zone.
+        /// The zone that they come to.
         to: OnlineTo,
     },
-    /// Takes a block's pages from their zone.
+    /// Puts a block offline: its pages leave their zone.
     Offline {
         /// The block's number.
         block: u64,
     },
-    /// Brings a CPU online; its node first, if that is not. No list is rebuilt for the CPU itself.
+    /// Puts a CPU online, and before it its node if that is offline. For the CPU itself no list is rebuilt.
     CpuOnline {
         /// The CPU's number.
         cpu: u32,
     },
-    /// Takes a CPU off line.
+    /// Puts a CPU offline.
     CpuOffline {
         /// The CPU's number.
         cpu: u32,
     },
-    /// Changes a setting: marks and reserves follow.
+    /// Changes a setting, and with it watermarks and reserves.
     Set(Setting),
-    /// Brings a node online that has nothing yet. Only its own list is built, and published before the node is
-    /// online; those of other nodes stay as they were.
+    /// Puts an empty node online. Only its own list is built, and published before the node is online; the lists of other
+    /// nodes stay as they were.
     AddNode(NodeId),
-    /// Adds blocks, off line, to a node; the node first, if it is not online.
+    /// Adds offline blocks to a node, and before them puts the node online if it is offline.
     AddBlocks {
         /// The node.
         node: NodeId,
         /// The first block's number.
         first: u64,
-        /// How many.
+        /// The number of blocks.
         count: u64,
     },
-    /// Takes blocks away that are off line.
+    /// Removes offline blocks.
     RemoveBlocks {
         /// The first block's number.
         first: u64,
-        /// How many.
+        /// The number of blocks.
         count: u64,
     },
-    /// Takes a node off line that has no memory, no blocks and no CPU online.
+    /// Puts a node offline that has no memory, no blocks and no online CPU.
     RemoveNode(NodeId),
 }
 
-/// The zone that a block's pages go to.
+/// The zone that a block's pages come to.
 ///
-/// Parsed from the words that Linux' `/sys/devices/system/memory/memoryN/state` takes:
+/// Parsed from the words of Linux' `/sys/devices/system/memory/memoryN/state`:
 ///
 /// ```
 /// use zonelist_core::hotplug::{Errno, OnlineTo};
@@ -67,14 +67,14 @@ pub enum Operation {
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum OnlineTo {
-    /// The one zone, of those that the other words mean, whose span the block touches; in doubt the kernel's, or
-    /// Movable under [`Blocks::movable_node`](super::Blocks::movable_node).
+    /// Kernel or Movable: the one whose span touches the block. If both or neither do, Kernel, or Movable under
+    /// [`Blocks::movable_node`](super::Blocks::movable_node).
     Auto,
-    /// The lowest of DMA, DMA32 and Normal whose span the block touches, else Normal.
+    /// The lowest of DMA, DMA32 and Normal whose span touches the block, else Normal.
     Kernel,
     /// Movable.
     Movable,
-    /// Whichever the caller's own policy chose.
+    /// A kind that the caller's own policy has chosen.
     Kind(ZoneKind),
 }
 
@@ -94,33 +94,34 @@ impl FromStr for OnlineTo {
 /// What an operation changed.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Change {
-    /// The lists, if a zone got its first page or lost its last, or a node came: then all but its own are as before.
+    /// The rebuilt lists, if a zone got its first page or lost its last, or a node came. For a node that came all lists but
+    /// its own are as before.
     pub rebuilt: Option<Rebuilt>,
-    /// The pages that came or went.
+    /// The pages that came to a zone or left it.
     pub moved: Option<Moved>,
 }
 
 /// Pages that came to a zone or left it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Moved {
-    /// The block they are of.
+    /// Their block.
     pub block: u64,
-    /// Whether they came.
+    /// True if they came, false if they left.
     pub online: bool,
     /// The zone.
     pub zone: ZoneId,
-    /// The page frames that the allocator gains or loses.
+    /// The page frames that the page allocator gains or loses.
     pub frames: Range<u64>,
 }
 
-/// Zonelists as rebuilt, and what Linux logs of it.
+/// Rebuilt zonelists, and the figures that Linux logs with a rebuild.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Rebuilt {
-    /// All lists, those that stay the same included.
+    /// All lists, including the unchanged ones.
     pub lists: Shared<Zonelists>,
-    /// Nodes online.
+    /// The number of online nodes.
     pub nodes: usize,
-    /// Pages above the high marks: those from before when memory comes, those from after when it goes.
+    /// Pages above the high watermarks: above those before the operation when memory comes, after it when memory goes.
     pub total_pages: u64,
     /// The zone kind that memory policies apply to.
     pub policy_zone: ZoneKind,

@@ -1,8 +1,15 @@
-//! A machine that runs: operations one at a time, each published.
+//! A running machine: one operation at a time, each published.
 
 use alloc::sync::Arc;
 
-use super::{Change, Frames, HotplugError, Limit, Moved, Operation, State, undo::Undo};
+use super::{
+    deadline::Limit,
+    error::HotplugError,
+    operation::{Change, Moved, Operation},
+    provider::Frames,
+    state::State,
+    undo::Undo,
+};
 use crate::{
     Locked, RawLock, Spin,
     publish::PublishError,
@@ -14,181 +21,193 @@ use crate::{
 
 /// A machine whose memory comes and goes while readers walk its zonelists.
 ///
-/// Operations may be called from any number of threads; each waits for the one before. Readers of
-/// the lists go through [`RunningMachine::frames`] and wait as their scheme says; readers of
-/// [`RunningMachine::state`] wait for a pointer to be copied, at most. Neither an operation nor `state` is for interrupts: `L` is held
-/// while pages are moved, so a kernel takes a lock that sleeps.
+/// Operations may be called from any number of threads; each waits for the one before. Readers of the lists go through
+/// [`RunningMachine::frames`] and wait as their scheme says. Readers of [`RunningMachine::state`] wait at most for a
+/// pointer to be copied. Neither an operation nor `state` is for interrupts: `L` is held while pages migrate, so a kernel
+/// uses a lock that sleeps.
 ///
-/// What is called within an operation, such as a mover of pages, may not do another one, which is refused.
-/// What [`PageAllocator::on_low`](crate::PageAllocator::on_low) calls may: of what an operation itself
-/// allocates, that call comes behind the operation.
+/// Code that an operation calls, such as a mover of pages, may not start another operation, which is refused. The callback
+/// of [`PageAllocator::on_low`](crate::PageAllocator::on_low) may: for allocations of the operation itself it is called
+/// after the operation.
 ///
-/// `F` publishes the lists and hands out the pages.
+/// `F` is the page provider: it publishes the lists and manages the pages.
 #[derive(Debug)]
 pub struct RunningMachine<F, L = Spin> {
-    pub(super) frames: F,
+    provider: F,
     /// Held throughout an operation.
-    pub(super) operating: Locked<(), L>,
-    /// The thread that has an operation under way; 0 for none, or where threads can't be told apart.
-    operator: AtomicUsize,
-    /// Whether a fork has cut an operation short.
+    pub(super) operation_lock: Locked<(), L>,
+    /// The thread whose operation is in progress; 0 for none, or where threads can't be distinguished.
+    operation_thread: AtomicUsize,
+    /// True in the child of a fork that cut an operation short.
     pub(super) forked: AtomicBool,
-    /// Held for no longer than it takes to copy or replace it.
+    /// Locked only while it is copied or replaced.
     pub(super) current: Locked<Current, L>,
 }
 
-/// The state as it is.
+/// The current state.
 #[derive(Debug)]
 pub(super) struct Current {
     state: State,
-    /// For those who look at it: made by the first of them, so that no operation needs memory for it. A fork amid
-    /// [`RunningMachine::replace`] may leave that of another state here, which is not shown.
-    shown: Option<Arc<State>>,
+    /// The pointer that readers get. The first reader creates it, so that no operation needs memory for it. A fork in the
+    /// midst of [`RunningMachine::replace`] may leave the pointer to another state here, which readers do not get.
+    shared: Option<Arc<State>>,
 }
 
 impl<F: Frames> RunningMachine<F> {
     /// Publishes the lists of a machine that has booted.
     ///
     /// # Errors
-    /// They can't be published.
-    pub fn new(state: State, frames: F) -> Result<Self, PublishError> {
-        Self::with_locks(state, frames, [Spin::new(), Spin::new()])
+    /// The lists can't be published.
+    pub fn new(state: State, provider: F) -> Result<Self, PublishError> {
+        Self::with_locks(state, provider, [Spin::new(), Spin::new()])
     }
 }
 
 impl<F: Frames, L: RawLock> RunningMachine<F, L> {
-    /// The same, with locks of the caller's kind.
+    /// The same as [`RunningMachine::new`], with locks of the caller's kind: for operations and for the state.
     ///
     /// # Errors
-    /// They can't be published.
-    pub fn with_locks(state: State, frames: F, [operating, current]: [L; 2]) -> Result<Self, PublishError> {
-        frames.set_marks(&state);
-        frames.publish(state.lists())?;
-        let (operating, current) = (Locked::new(operating, ()), Locked::new(current, Current { state, shown: None }));
-        Ok(Self { frames, operating, operator: AtomicUsize::new(0), forked: AtomicBool::new(false), current })
+    /// The lists can't be published.
+    pub fn with_locks(state: State, provider: F, [operation, current]: [L; 2]) -> Result<Self, PublishError> {
+        // A listed zone has watermarks at every time, so they come before the lists.
+        provider.set_marks(&state);
+        provider.publish(state.lists())?;
+        Ok(Self {
+            provider,
+            operation_lock: Locked::new(operation, ()),
+            operation_thread: AtomicUsize::new(0),
+            forked: AtomicBool::new(false),
+            current: Locked::new(current, Current { state, shared: None }),
+        })
     }
 
-    /// The machine as it is: sizes, marks, reserves and all else of one state.
+    /// The current state: sizes, watermarks, reserves and lists that belong together.
     ///
-    /// The first who looks at a state makes the pointer, which takes some bytes of the heap.
+    /// The first call for a state allocates its pointer, some bytes of the heap.
     ///
-    /// While an operation is under way this is the state before it or the one after, see the
-    /// [module](super). If its lists then can't be published, the one after is taken back.
+    /// While an operation is in progress this is the state before it or the one after it, see the [module](super). If the
+    /// lists of the state after it can't be published, the state before it becomes current again.
     #[must_use]
     pub fn state(&self) -> Arc<State> {
-        let (state, shown) = self.current.with(|current| (current.state.clone(), current.shown.clone()));
-        shown.filter(|shown| shown.0.is_same(&state.0)).unwrap_or_else(|| {
-            let made = Arc::new(state);
-            self.current.with(|current| match &current.shown {
-                // An operation was faster: ours is of the state before.
-                _ if !current.state.0.is_same(&made.0) => made,
-                // Another thread was.
-                Some(shown) if shown.0.is_same(&made.0) => Arc::clone(shown),
-                _ => Arc::clone(current.shown.insert(made)),
+        let (state, shared) = self.current.with(|current| (current.state.clone(), current.shared.clone()));
+        shared.filter(|shared| shared.0.is_same(&state.0)).unwrap_or_else(|| {
+            // Allocated outside of the lock, so another thread may have changed what it protects.
+            let new = Arc::new(state);
+            self.current.with(|current| match &current.shared {
+                // An operation replaced the state: the new pointer is to the state before it, and not kept.
+                _ if !current.state.0.is_same(&new.0) => new,
+                // Another reader has stored a pointer to the same state: all readers get that one.
+                Some(shared) if shared.0.is_same(&new.0) => Arc::clone(shared),
+                _ => Arc::clone(current.shared.insert(new)),
             })
         })
     }
 
-    fn now(&self) -> State {
+    fn current_state(&self) -> State {
         self.current.with(|current| current.state.clone())
     }
 
-    /// Does an operation, and returns what it changed once all of it is published. Waits for no page that is in use,
-    /// but for operations that other threads have under way; and as publishing does, for readers where the scheme has to.
+    /// Performs an operation, and returns what it changed once all of it is published.
     ///
-    /// What it takes from the heap may not be there: that is an error (ENOMEM), as long as the scheme that publishes
-    /// the lists does not reach for the heap itself ([`Facts::allocates`](crate::publish::Facts::allocates)).
+    /// It waits for operations of other threads and, where the scheme has to, for readers; not for pages in use.
+    ///
+    /// A heap without room is an error (`ENOMEM`), unless the scheme itself allocates when it publishes
+    /// ([`Facts::allocates`](crate::publish::Facts::allocates)).
     ///
     /// # Errors
-    /// See [`State::after`]; also what `F` says, see [`Frames`]. The machine is then as it was. An operation from
-    /// within another one, by the same thread, is [`HotplugError::Nested`]; without the feature `std` threads can't
-    /// be told apart, and it waits for ever.
+    /// Those of [`State::after`] and of the page provider, see [`Frames`]. The machine is then as before. An operation
+    /// within another one, by the same thread, is [`HotplugError::Nested`]. Without the feature `std` threads can't be
+    /// distinguished, and it waits for ever.
     pub fn apply(&self, operation: &Operation) -> Result<Change, HotplugError> {
         self.apply_within(operation, &mut ())
     }
 
-    /// The same, unless another operation is under way. Still waits for readers, where publishing has to.
+    /// The same as [`RunningMachine::apply`], unless another operation is in progress. It still waits for readers, where
+    /// publishing has to.
     ///
     /// # Errors
     /// As for [`RunningMachine::apply`], or [`HotplugError::Operating`].
     pub fn try_apply(&self, operation: &Operation) -> Result<Change, HotplugError> {
-        self.may_operate()?;
-        let tried = self.operating.try_with(|()| self.operate(operation, &mut ()));
+        self.check_may_operate()?;
+        let tried = self.operation_lock.try_with(|()| self.operate(operation, &mut ()));
         let outcome = tried.ok_or(HotplugError::Operating)?;
-        self.frames.operated();
+        self.provider.operated();
         outcome
     }
 
-    /// The same as [`RunningMachine::apply`], but waits for pages in use, if a block goes off line, for as long as the
-    /// limit says.
-    ///
-    /// Other operations wait meanwhile.
+    /// The same as [`RunningMachine::apply`], but waits for the pages in use of a block that goes offline, until the limit
+    /// says stop. Other operations wait meanwhile.
     ///
     /// # Errors
     /// As for [`RunningMachine::apply`].
     pub fn apply_within(&self, operation: &Operation, limit: &mut dyn Limit) -> Result<Change, HotplugError> {
-        self.may_operate()?;
-        let outcome = self.operating.with(|()| self.operate(operation, limit));
-        self.frames.operated();
+        self.check_may_operate()?;
+        let outcome = self.operation_lock.with(|()| self.operate(operation, limit));
+        self.provider.operated();
         outcome
     }
 
-    /// Says that no thread has an operation under way.
-    pub(super) fn forget_operator(&self) {
-        self.operator.store(0, Relaxed);
+    /// Records that no thread has an operation in progress.
+    pub(super) fn clear_operation_thread(&self) {
+        self.operation_thread.store(0, Relaxed);
     }
 
-    fn may_operate(&self) -> Result<(), HotplugError> {
-        if this_thread().is_some_and(|this| this == self.operator.load(Relaxed)) {
+    /// Refuses an operation within another one of the same thread, and any operation after a fork cut one short.
+    fn check_may_operate(&self) -> Result<(), HotplugError> {
+        // Relaxed: only this thread stores its own number, so it reads its own store, or finds another number or 0.
+        if this_thread().is_some_and(|this| this == self.operation_thread.load(Relaxed)) {
             return Err(HotplugError::Nested);
         }
+        // Relaxed: `after_fork` stores the flag while it is the child's only thread, and the spawn of others orders it.
         if self.forked.load(Relaxed) { Err(HotplugError::Forked) } else { Ok(()) }
     }
 
-    /// With the lock of operations held.
+    /// Performs an operation, with the operation lock held.
     fn operate(&self, operation: &Operation, limit: &mut dyn Limit) -> Result<Change, HotplugError> {
-        let _operator = Operator::new(&self.operator);
-        let before = self.now();
+        let _thread = OperationThread::record(&self.operation_thread);
+        let before = self.current_state();
         let (after, change) = before.after(operation)?;
         match &change.moved {
-            Some(moved) if moved.online => self.bring(&before, after, &change, moved)?,
-            Some(moved) => self.remove(&before, after, &change, moved, limit)?,
+            Some(moved) if moved.online => self.online(&before, after, &change, moved)?,
+            Some(moved) => self.offline(&before, after, &change, moved, limit)?,
             None => {
                 self.publish(&change)?;
                 self.replace(after);
             }
         }
         if let Operation::RemoveNode(node) = *operation {
-            self.frames.forget(node);
+            self.provider.forget(node);
         }
         Ok(change)
     }
 
-    /// Who publishes the lists and hands out the pages.
+    /// The page provider.
     #[must_use]
     pub fn frames(&self) -> &F {
-        &self.frames
+        &self.provider
     }
 
-    /// Marks first, then lists, then pages.
-    fn bring(&self, before: &State, after: State, change: &Change, moved: &Moved) -> Result<(), HotplugError> {
+    /// Brings memory: watermarks first, then lists, then pages. Each step is undone if a later one fails or panics.
+    fn online(&self, before: &State, after: State, change: &Change, moved: &Moved) -> Result<(), HotplugError> {
         let &Moved { block, zone, ref frames, .. } = moved;
-        self.frames.bring(zone, frames.clone()).map_err(|error| HotplugError::Frames { block, error })?;
-        let brought = Undo::by(|| self.frames.release(zone, frames.clone()));
+        // Isolated: no page can be allocated before the zone is listed.
+        self.provider.bring(zone, frames.clone()).map_err(|error| HotplugError::Frames { block, error })?;
+        let prepared = Undo::by(|| self.provider.release(zone, frames.clone()));
         if fault("hotplug: listed before it has marks") {
             self.publish(change)?;
         }
-        let marked = Undo::by(|| self.replace(before.clone()));
+        let replaced = Undo::by(|| self.replace(before.clone()));
         self.replace(after);
         self.publish(change)?;
-        marked.keep();
-        brought.keep();
-        self.frames.give(zone, frames.clone());
+        // The zone is listed: nothing can fail from here on.
+        replaced.keep();
+        prepared.keep();
+        self.provider.give(zone, frames.clone());
         Ok(())
     }
 
-    /// Pages first, then lists, then marks.
-    fn remove(
+    /// Removes memory: pages first, then lists, then watermarks. Pages come back if the lists can't be published.
+    fn offline(
         &self,
         before: &State,
         after: State,
@@ -197,47 +216,49 @@ impl<F: Frames, L: RawLock> RunningMachine<F, L> {
         limit: &mut dyn Limit,
     ) -> Result<(), HotplugError> {
         let &Moved { block, zone, ref frames, .. } = moved;
-        let taken = self.frames.take(before, zone, frames.clone(), limit);
-        taken.map_err(|error| HotplugError::Frames { block, error })?;
-        let taken = Undo::by(|| self.frames.give(zone, frames.clone()));
+        let isolated = self.provider.take(before, zone, frames.clone(), limit);
+        isolated.map_err(|error| HotplugError::Frames { block, error })?;
+        let isolated = Undo::by(|| self.provider.give(zone, frames.clone()));
         if fault("hotplug: listed when its marks are gone") {
             self.replace(after.clone());
         }
         self.publish(change)?;
-        taken.keep();
-        // The lists are without the zone: from here on the operation is done, also if the next step panics.
-        let _done = Undo::by(|| self.replace(after.clone()));
-        self.frames.release(zone, frames.clone());
+        isolated.keep();
+        // The lists are published: from here on the operation is done, also if the next step panics. The guard drops
+        // after `release`: sizes and watermarks change last.
+        let _replaced = Undo::by(|| self.replace(after.clone()));
+        self.provider.release(zone, frames.clone());
         Ok(())
     }
 
     fn publish(&self, change: &Change) -> Result<(), PublishError> {
         match &change.rebuilt {
-            Some(rebuilt) => self.frames.publish(&rebuilt.lists),
+            Some(rebuilt) => self.provider.publish(&rebuilt.lists),
             None => Ok(()),
         }
     }
 
+    /// Makes a state current, its watermarks first.
     fn replace(&self, state: State) {
-        self.frames.set_marks(&state);
-        let next = Current { state, shown: None };
-        // The one before is dropped outside of the lock: it may be the last of it.
+        self.provider.set_marks(&state);
+        let next = Current { state, shared: None };
+        // Dropped outside of the lock: this may be the last reference to the state before, and its drop takes time.
         drop(self.current.with(|current| core::mem::replace(current, next)));
     }
 }
 
-/// The thread that has an operation under way, until this goes.
-struct Operator<'o>(&'o AtomicUsize);
+/// Records the thread of an operation until dropped.
+struct OperationThread<'o>(&'o AtomicUsize);
 
-impl<'o> Operator<'o> {
-    fn new(operator: &'o AtomicUsize) -> Self {
-        // Only the thread itself finds its own number there, so that nothing is ordered by it.
-        operator.store(this_thread().unwrap_or(0), Relaxed);
-        Self(operator)
+impl<'o> OperationThread<'o> {
+    fn record(thread: &'o AtomicUsize) -> Self {
+        // Relaxed: only this thread compares the number with its own, in `check_may_operate`.
+        thread.store(this_thread().unwrap_or(0), Relaxed);
+        Self(thread)
     }
 }
 
-impl Drop for Operator<'_> {
+impl Drop for OperationThread<'_> {
     fn drop(&mut self) {
         self.0.store(0, Relaxed);
     }

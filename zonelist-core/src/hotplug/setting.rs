@@ -1,30 +1,30 @@
-//! The settings that zones depend on, as `/proc/sys/vm` has them.
+//! Settings under `/proc/sys/vm` that watermarks and reserves depend on.
 
 use alloc::vec::Vec;
 use core::fmt::Arguments;
 
-use super::HotplugError;
+use super::error::HotplugError;
 use crate::heap::{collected, push, text};
 
 /// A setting under `/proc/sys/vm`.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum Setting {
-    /// `min_free_kbytes`, in KiB, below 2^31. Hotplug then replaces it only where the value it computes is higher.
+    /// `min_free_kbytes`, in KiB, below 2^31. From then on hotplug only replaces it by a higher computed value.
     MinFreeKbytes(u64),
     /// `watermark_scale_factor`, in 1/10,000 of a zone: `1..=3000`.
     WatermarkScaleFactor(u32),
-    /// `lowmem_reserve_ratio`: those of the first kinds, the others stay.
+    /// `lowmem_reserve_ratio`, of the first kinds; those of other kinds stay.
     LowmemReserveRatio(Vec<u32>),
-    /// `numa_zonelist_order`, which since 4.14 knows one order only, and does nothing.
+    /// `numa_zonelist_order`, which does nothing: since 4.14 there is only one fallback order.
     NumaZonelistOrder,
 }
 
 impl Setting {
-    /// Reads a value as written to the file of that name, on a machine of so many zone kinds.
+    /// Parses a value as written to the file of that name, on a machine with `kinds` zone kinds.
     ///
     /// # Errors
-    /// ENOENT for another name, EINVAL for a value that the kernel refuses.
+    /// `ENOENT` for another name, `EINVAL` for a value that the kernel refuses.
     ///
     /// ```
     /// use zonelist_core::hotplug::{Errno, Setting};
@@ -33,6 +33,7 @@ impl Setting {
     /// ```
     pub fn parse(name: &str, value: &str, kinds: usize) -> Result<Self, HotplugError> {
         let mut numbers = Some(Vec::new());
+        // `None` stands for a word that is no number, so that all settings report it alike.
         for number in value.split_ascii_whitespace().map(number) {
             match number.zip(numbers.as_mut()) {
                 Some((number, numbers)) => push(numbers, number)?,
@@ -57,13 +58,13 @@ impl Setting {
             _ => return Err(HotplugError::NoSuchSetting { name: text(format_args!("{name}"))? }),
         };
         let Some(setting) = setting else {
-            return Err(wrong(name, format_args!("{value:?}"), "a value of the kind that the kernel takes there"));
+            return Err(wrong(name, format_args!("{value:?}"), "a value that the kernel accepts for it"));
         };
         setting.check(kinds)?;
         Ok(setting)
     }
 
-    /// What the kernel would refuse on a machine of so many zone kinds.
+    /// Refuses what the kernel refuses on a machine with `kinds` zone kinds.
     pub(super) fn check(&self, kinds: usize) -> Result<(), HotplugError> {
         match self {
             Self::MinFreeKbytes(kbytes) if *kbytes > i32::MAX as u64 => {
@@ -88,7 +89,7 @@ fn wrong(name: &str, value: Arguments<'_>, expected: &'static str) -> HotplugErr
     }
 }
 
-/// A number as C writes it: in base 8 or 16 behind `0` or `0x`.
+/// Parses a number as C writes it: octal after `0`, hexadecimal after `0x`.
 fn number(word: &str) -> Option<i32> {
     let (sign, digits) = word.strip_prefix('-').map_or(("", word), |digits| ("-", digits));
     let (digits, radix) = match digits.strip_prefix('0') {
@@ -99,6 +100,7 @@ fn number(word: &str) -> Option<i32> {
         },
         None => (digits, 10),
     };
+    // `from_str_radix` accepts a second sign, and the kernel doesn't.
     let plain = digits.bytes().next().is_some_and(|first| first.is_ascii_hexdigit());
     let number = if plain { i64::from_str_radix(digits, radix).ok()? } else { return None };
     i32::try_from(if sign.is_empty() { number } else { -number }).ok()

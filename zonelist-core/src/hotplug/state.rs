@@ -1,28 +1,21 @@
-//! A machine between two operations.
+//! The state of a machine between two operations, and the transition from one to the next.
 
-use super::{Block, Blocks, BlocksError, Change, HotplugError, Operation, data::Data};
+use super::{
+    error::HotplugError,
+    memory_block::{Block, Blocks, BlocksError},
+    operation::{Change, Operation},
+    state_data::{StateData, ZoneInfo},
+};
 use crate::{
-    Capacity, FallbackOrder, Machine, Memory, NodeSet, Rules, Shared, Tunables, Watermarks, ZoneId, ZoneKind, ZoneSize,
+    Capacity, FallbackOrder, Machine, Memory, NodeSet, Rules, Shared, Tunables, Watermarks, ZoneId, ZoneKind,
     Zonelists, heap::or_abort,
 };
 
-/// A machine between two operations: everything that a rebuild looks at and makes.
+/// The state of a machine between two operations: the inputs and results of a rebuild.
 ///
-/// A value, which clones share: [`State::after`] makes the next one and leaves this as it is, so that an error can't
-/// have changed anything.
+/// A state never changes, and clones share it. [`State::after`] computes the next one, so an error has no effect.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct State(pub(super) Shared<Data>);
-
-/// All that is known of one zone, of one state.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct ZoneInfo<'s> {
-    /// Its size.
-    pub size: &'s ZoneSize,
-    /// Its marks, in pages.
-    pub marks: Watermarks,
-    /// The pages it holds back from requests of higher kinds, for each of the machine's kinds.
-    pub reserve: &'s [u64],
-}
+pub struct State(pub(super) Shared<StateData>);
 
 impl State {
     /// A machine that has booted: its lists are those of [`FallbackOrder::at_boot`].
@@ -30,29 +23,40 @@ impl State {
     /// CPUs are online where the machine says that their node has one.
     ///
     /// # Errors
-    /// The machine has no sizes, its blocks contradict them, or there can be blocks and nothing says whose some frames
-    /// are ([`UnknownOwner`](crate::UnknownOwner)).
+    /// The machine has no sizes or its blocks contradict them. Or it has blocks, and the description leaves open which
+    /// zone has some of the frames ([`UnknownOwner`](crate::UnknownOwner)).
     pub fn booted(machine: Machine, blocks: Blocks, rules: Rules) -> Result<Self, BlocksError> {
-        Ok(Self(or_abort(Data::booted(machine, blocks, rules)?.and_then(Shared::new))))
+        Ok(Self(or_abort(StateData::booted(machine, blocks, rules)?.and_then(Shared::new))))
     }
 
-    /// Replaces marks and reserves, for a machine whose boot computed them from sizes that were not yet the last
-    /// ones. A row of reserves that has not a column for each kind is left out.
+    /// Replaces watermarks and reserves by recorded ones, for a machine whose boot computed them from sizes that were
+    /// not yet final. Zones whose recorded reserves have not one entry for each kind keep their values.
     #[must_use]
     pub fn with_marks(self, recorded: impl Fn(ZoneId) -> Option<(Watermarks, alloc::vec::Vec<u64>)>) -> Self {
         let mut data = or_abort(self.0.try_clone());
-        data.set_marks(recorded);
+        data.set_watermarks(recorded);
         Self(or_abort(Shared::new(data)))
     }
 
-    /// The state after an operation, and what it changed.
+    /// The state after an operation, and what the operation changed.
     ///
-    /// Cost: that of copying the state; with a rebuild that of [`FallbackOrder::build`].
+    /// Cost: a copy of the state; with a rebuild also that of [`FallbackOrder::build`].
     ///
     /// # Errors
     /// Those of Linux, under its conditions ([`HotplugError::errno`]); or the heap has no room for the state.
     pub fn after(&self, operation: &Operation) -> Result<(Self, Change), HotplugError> {
-        let (next, change) = self.0.after(operation)?;
+        let mut next = self.0.try_clone()?;
+        let change = match *operation {
+            Operation::Online { block, to } => next.online_block(block, to)?,
+            Operation::Offline { block } => next.offline_block(block)?,
+            Operation::CpuOnline { cpu } => next.online_cpu(cpu)?,
+            Operation::CpuOffline { cpu } => next.offline_cpu(cpu)?,
+            Operation::Set(ref setting) => next.set(setting)?,
+            Operation::AddNode(node) => next.add_node(node)?,
+            Operation::AddBlocks { node, first, count } => next.add_blocks(node, first, count)?,
+            Operation::RemoveBlocks { first, count } => next.remove_blocks(first, count)?,
+            Operation::RemoveNode(node) => next.remove_node(node)?,
+        };
         Ok((Self(Shared::new(next)?), change))
     }
 
@@ -106,7 +110,7 @@ impl State {
     /// The block of that number.
     ///
     /// # Errors
-    /// There is none.
+    /// There is no such block.
     pub fn block(&self, number: u64) -> Result<&Block, HotplugError> {
         self.0.blocks.list.get(self.0.position(number)?).ok_or(HotplugError::NoSuchBlock { block: number })
     }
@@ -120,7 +124,7 @@ impl State {
     /// The fallback order as last built.
     #[must_use]
     pub fn order(&self) -> &FallbackOrder {
-        &self.0.order
+        &self.0.fallback_order
     }
 
     /// The zonelists as last built.
@@ -129,12 +133,12 @@ impl State {
         &self.0.lists
     }
 
-    /// Room for the lists of whatever can come: a zone of each kind on every possible node.
+    /// Room for the lists of every later state: a zone of each kind on every possible node.
     #[must_use]
     pub fn capacity(&self) -> Capacity {
         let nodes = self.machine().nodes();
-        let rows = nodes.last().map_or(0, |node| node.index() + 1);
-        // Fewer than there can be zones in all: a machine's nodes and kinds are checked.
-        Capacity::new(rows, nodes.len() * self.memory().kinds.len()).unwrap_or(Capacity::LARGEST)
+        let node_count = nodes.last().map_or(0, |node| node.index() + 1);
+        // Below the limits of a capacity: `Machine` has checked the number of nodes and kinds.
+        Capacity::new(node_count, nodes.len() * self.memory().kinds.len()).unwrap_or(Capacity::LARGEST)
     }
 }

@@ -1,13 +1,15 @@
-//! A step that is undone unless all that follows it succeeds, and one that is done whatever becomes of what is before it.
+//! Scope guards: undo a step unless all that follows it succeeds, or do a step even after a panic.
 
-/// Does something when it goes, unless that is called off: also out of a panic.
+/// Calls a closure when dropped, also during a panic, unless [`keep`](Self::keep) was called.
 pub(super) struct Undo<U: FnMut()>(Option<U>);
 
 impl<U: FnMut()> Undo<U> {
+    /// A guard that calls `undo`.
     pub(super) fn by(undo: U) -> Self {
         Self(Some(undo))
     }
 
+    /// Keeps what was done: the closure is not called.
     pub(super) fn keep(mut self) {
         self.0 = None;
     }

@@ -157,7 +157,7 @@ impl<'m, S: Scheme, B: Barrier, L: RawLock, const SEATS: usize> PageAllocator<'m
                 Some((slot, zone, first..last + 1))
             })
         };
-        let at_once = spanning().find(|(_, zone, frames)| zone.watch().surely_manages(frames));
+        let at_once = spanning().find(|(_, zone, frames)| zone.watermark_counters().surely_manages(frames));
         let (slot, ..) = at_once.or_else(|| spanning().find(|(_, zone, frames)| zone.manages_all(frames.clone())))?;
         Some(self.pool.page(pfn, slot, Tag::new(order, mobility)))
     }

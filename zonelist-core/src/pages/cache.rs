@@ -389,7 +389,7 @@ impl<'c> Hands<'c> {
         for tag in Tag::all().filter(|&tag| depth(tag) > 0) {
             self.empty(tag, usize::MAX, |blocks| {
                 pages += blocks.len() << tag.order();
-                zone.restock(tag.order(), blocks);
+                zone.return_blocks(tag.order(), blocks);
                 true
             });
             self.set_batch(tag, 0);

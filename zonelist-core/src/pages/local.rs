@@ -14,7 +14,7 @@ use crate::{
     hint::cold_path,
     publish::{Barrier, HandleId, Reader, Scheme},
     sync::Backoff,
-    zone::Watch,
+    zone::WatermarkCounters,
 };
 
 /// The handle of one CPU or thread: its reader of the zonelists, and the pages it keeps at hand.
@@ -60,7 +60,7 @@ pub struct NotFreed {
 /// A zone that was looked up, so that it need not be again.
 struct Met<'a> {
     entry: Option<Zoneref>,
-    watch: &'a Watch,
+    watch: &'a WatermarkCounters,
     cache: &'a PageCache,
 }
 
@@ -72,7 +72,7 @@ impl<'a, 'm, S: Scheme, B: Barrier, L: RawLock, const SEATS: usize> Local<'a, 'm
         zone: &'a Zone<'m, L>,
         cache: &'a PageCache,
     ) -> Self {
-        let met = Met { entry: None, watch: zone.watch(), cache };
+        let met = Met { entry: None, watch: zone.watermark_counters(), cache };
         let (freed, failure, attempt) = (cache.spot(Tag::NONE), Failure::none(), Failure::none());
         let local = Self { allocator, reader, caches, met, freed, failure, attempt, puts_off_low: false };
         with_hands(&local.reader, allocator.zones(), caches, |slot, zone, hands| {
@@ -185,7 +185,7 @@ impl<'a, 'm, S: Scheme, B: Barrier, L: RawLock, const SEATS: usize> Local<'a, 'm
     #[cfg(feature = "checked")]
     pub(super) fn handed_in(&self, page: Page) -> Result<(), FreeError> {
         let zone = self.allocator.zone_of(page).ok_or(FreeError::NoSuchZone)?;
-        zone.note_in(zone.number(page.pfn()).ok_or(FreeError::NoSuchFrame)?, page.order())
+        zone.note_freed(zone.number(page.pfn()).ok_or(FreeError::NoSuchFrame)?, page.order())
     }
 
     /// Takes blocks until all of `pages` are filled or there are no more. Returns how many there were.
@@ -266,7 +266,7 @@ fn meet<'a, S: Scheme, B: Barrier, L: RawLock, const SEATS: usize>(
     entry: Zoneref,
 ) -> Option<Met<'a>> {
     let slot = allocator.pool.slot(entry.zone())?;
-    let (watch, cache) = (allocator.pool.zones.get(slot)?.watch(), caches.get(slot)?);
+    let (watch, cache) = (allocator.pool.zones.get(slot)?.watermark_counters(), caches.get(slot)?);
     Some(Met { entry: Some(entry), watch, cache })
 }
 

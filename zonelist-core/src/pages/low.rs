@@ -34,7 +34,8 @@ impl<S: Scheme, B: Barrier, L: RawLock, const SEATS: usize> PageAllocator<'_, S,
         // The call may panic, and other zones have theirs due.
         let again = OnUnwind(|| self.pool.low_unreported.store(true, Release));
         for zone in self.pool.zones.iter() {
-            if zone.counters().low_unreported.swap(false, AcqRel) && zone.free_pages() < zone.watch().low() {
+            if zone.counters().low_unreported.swap(false, AcqRel) && zone.free_pages() < zone.watermark_counters().low()
+            {
                 self.report_low(zone);
             }
         }

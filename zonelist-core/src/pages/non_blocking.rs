@@ -117,11 +117,11 @@ impl<S: Scheme, B: Barrier, L: RawLock, const SEATS: usize> Local<'_, '_, S, B, 
             // SAFETY: we are in our seat, and what is kept there is ours.
             let mut hands = unsafe { super::cache::Hands::on(self.freed.cache) };
             if hands.has_room_for(page) {
-                zone.try_note_in(frame, page.order()).ok_or(Unfreed::Busy)?.map_err(Unfreed::Wrong)?;
+                zone.try_note_freed(frame, page.order()).ok_or(Unfreed::Busy)?.map_err(Unfreed::Wrong)?;
                 hands.push(page);
                 return Ok(());
             }
         }
-        zone.try_take_back_noted(frame, page.order()).ok_or(Unfreed::Busy)?.map_err(Unfreed::Wrong)
+        zone.try_free_block_noted(frame, page.order()).ok_or(Unfreed::Busy)?.map_err(Unfreed::Wrong)
     }
 }

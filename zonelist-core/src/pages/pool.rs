@@ -186,7 +186,7 @@ impl<'m, L: RawLock> Pool<'m, L> {
         // SAFETY: given zones are borrowed for as long as they may name what they borrow themselves, which is as long as
         // there is any use of them: they are not moved again. Those on the heap are never moved from there, and go with
         // the allocator, all together, or now.
-        unsafe { Zone::bring_together(zones) }.map_err(|zone| SetupError::Elsewhere { zone })?;
+        unsafe { Zone::join_zone_set(zones) }.map_err(|zone| SetupError::Elsewhere { zone })?;
         // From here on, none takes a frame of another; some may have, meanwhile.
         no_overlap(zones)
     }

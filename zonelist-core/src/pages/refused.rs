@@ -21,7 +21,7 @@ impl<S: Scheme, B: Barrier, L: RawLock, const SEATS: usize> Local<'_, '_, S, B, 
             *why = match (*why, zone.max_order()) {
                 // However many pages there were.
                 (Refusal::Mark { .. }, max_order) if class.tag.order() > max_order => Refusal::Order { max_order },
-                (why, _) => with_isolated(why, zone.watch().isolated(), 1 + class.further),
+                (why, _) => with_isolated(why, zone.watermark_counters().isolated(), 1 + class.further),
             };
         }
         let whole = attempt.is_whole();

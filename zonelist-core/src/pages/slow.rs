@@ -12,7 +12,7 @@ use crate::{
     Against, FreeError, NodeId, RawLock, Zone,
     publish::{Barrier, Scheme, WhenStopped},
     sync::{Backoff, atomic::Ordering::Relaxed},
-    zone::{Supplied, count},
+    zone::{Refilled, count},
 };
 
 /// Walks that a request makes which must not block, before it gives up because publishes tear each, or stop it.
@@ -111,7 +111,7 @@ impl<S: Scheme, B: Barrier, L: RawLock, const SEATS: usize> Local<'_, '_, S, B, 
     pub(super) fn handed_out(&self, page: Page) -> Result<Page, OutOfMemory> {
         #[cfg(feature = "checked")]
         if let Some(zone) = self.allocator.zone_of(page) {
-            zone.number(page.pfn()).into_iter().for_each(|frame| zone.note_out(frame, page.order()));
+            zone.number(page.pfn()).into_iter().for_each(|frame| zone.note_allocated(frame, page.order()));
         }
         Ok(page)
     }
@@ -219,8 +219,8 @@ impl<S: Scheme, B: Barrier, L: RawLock, const SEATS: usize> Local<'_, '_, S, B, 
             }
         }
         let taken_back = match blocking {
-            Blocking::Allowed => Some(zone.take_back(frame, page.order())),
-            Blocking::Forbidden => zone.try_take_back(frame, page.order()),
+            Blocking::Allowed => Some(zone.free_block(frame, page.order())),
+            Blocking::Forbidden => zone.try_free_block(frame, page.order()),
         };
         taken_back.ok_or(Unfreed::Busy)?.map_err(Unfreed::Wrong)
     }
@@ -259,7 +259,7 @@ impl<S: Scheme, L: RawLock> Taking<'_, '_, S, L> {
     /// fell below its low mark.
     fn take(&self, hands: Option<Hands<'_>>) -> Result<(Page, bool), Refusal> {
         let Self { zone, slot, class, against, .. } = *self;
-        let (free, floor) = (zone.watch().free(), zone.watch().floor(class.highest, against));
+        let (free, floor) = (zone.watermark_counters().free(), zone.watermark_counters().floor(class.highest, against));
         let needed = floor + class.further + 1;
         if free < needed {
             return Err(Refusal::Mark { free, needed });
@@ -277,7 +277,7 @@ impl<S: Scheme, L: RawLock> Taking<'_, '_, S, L> {
             // What nobody asked for yet is not taken below the mark.
             let batch = next_batch(zone, &mut hands, tag, trend).min(((free - needed) >> order) + 1);
             if batch > 0 {
-                let mut supplied = Some(Supplied { blocks: 0, fell: false });
+                let mut supplied = Some(Refilled { blocks: 0, fell: false });
                 hands.fill(tag, batch, |blocks| {
                     supplied = self.supply(blocks);
                     supplied.map_or(0, |supplied| supplied.blocks)
@@ -304,19 +304,19 @@ impl<S: Scheme, L: RawLock> Taking<'_, '_, S, L> {
     }
 
     /// Takes blocks from the zone; `None` if that would have to wait, and must not.
-    fn supply(&self, blocks: &mut [u32]) -> Option<Supplied> {
+    fn supply(&self, blocks: &mut [u32]) -> Option<Refilled> {
         let (order, mobility) = (self.class.tag.order(), self.class.tag.mobility());
         match self.blocking {
-            Blocking::Allowed => Some(self.zone.supply(order, mobility, blocks)),
-            Blocking::Forbidden => self.zone.try_supply(order, mobility, blocks),
+            Blocking::Allowed => Some(self.zone.refill(order, mobility, blocks)),
+            Blocking::Forbidden => self.zone.try_refill(order, mobility, blocks),
         }
     }
 
     /// The same, of one block that goes to its user.
-    fn supply_noted(&self, block: &mut [u32; 1]) -> Option<Supplied> {
+    fn supply_noted(&self, block: &mut [u32; 1]) -> Option<Refilled> {
         #[cfg(feature = "checked")]
         if self.blocking == Blocking::Forbidden {
-            return self.zone.try_supply_noted(self.class.tag.order(), self.class.tag.mobility(), block);
+            return self.zone.try_refill_noted(self.class.tag.order(), self.class.tag.mobility(), block);
         }
         self.supply(block)
     }
@@ -328,7 +328,7 @@ impl<S: Scheme, L: RawLock> Taking<'_, '_, S, L> {
         #[cfg(feature = "checked")]
         if self.blocking == Blocking::Forbidden {
             let frame = self.zone.number(page.pfn());
-            if frame.is_some_and(|frame| !self.zone.try_note_out(frame, page.order())) {
+            if frame.is_some_and(|frame| !self.zone.try_note_allocated(frame, page.order())) {
                 // There is room: it was just taken from there.
                 hands.push(page);
                 return Err(Refusal::Locked);
@@ -342,10 +342,11 @@ impl<S: Scheme, L: RawLock> Taking<'_, '_, S, L> {
 /// Gives a batch back to the zone, or if somebody else is at it puts that off while there is room.
 fn make_room<L: RawLock>(zone: &Zone<'_, L>, hands: &mut Hands<'_>, tag: Tag, batch: usize, blocking: Blocking) {
     let order = tag.order();
-    let put_off = batch > 0 && !hands.empty(tag, batch, |blocks| zone.try_restock(order, blocks)) && hands.stretch(tag);
+    let put_off =
+        batch > 0 && !hands.empty(tag, batch, |blocks| zone.try_return_blocks(order, blocks)) && hands.stretch(tag);
     if !put_off && hands.is_full(tag) && blocking == Blocking::Allowed {
         hands.empty(tag, batch.max(1), |blocks| {
-            zone.restock(order, blocks);
+            zone.return_blocks(order, blocks);
             true
         });
     }
@@ -369,7 +370,11 @@ const SHARE: usize = 128;
 /// Of what there is room for, at most half for single frames, which a zone gives by the row, and a quarter for
 /// others. So few of a small zone that its pages are not all in caches: four batches are a 32nd of it.
 fn next_batch<L: RawLock>(zone: &Zone<'_, L>, hands: &mut Hands<'_>, tag: Tag, trend: Trend) -> usize {
-    let most = if zone.uncached().load(Relaxed) > 0 { 0 } else { (zone.watch().managed() / SHARE) >> tag.order() };
+    let most = if zone.uncached().load(Relaxed) > 0 {
+        0
+    } else {
+        (zone.watermark_counters().managed() / SHARE) >> tag.order()
+    };
     let most = most.min(if tag.order() == 0 { depth(tag) / 2 } else { depth(tag) / 4 });
     let batch = match trend {
         Trend::Up => (2 * hands.batch(tag)).max(FIRST >> tag.order()),

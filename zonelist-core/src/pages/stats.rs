@@ -60,7 +60,7 @@ impl<'m, S: Scheme, B: Barrier, L: RawLock, const SEATS: usize> PageAllocator<'m
             misses: counters.misses.load(Relaxed),
             fallbacks: counters.fallbacks.load(Relaxed),
             failures: counters.failures.load(Relaxed),
-            strays: counters.strays.load(Relaxed),
+            strays: counters.misdirected.load(Relaxed),
             marks: zone.marks(),
         })
     }

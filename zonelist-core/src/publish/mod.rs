@@ -17,6 +17,7 @@ mod published;
 mod read_token;
 mod reader;
 mod scheme;
+mod scheme_parts;
 mod seat;
 mod trouble;
 mod turn;

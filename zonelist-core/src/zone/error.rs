@@ -1,4 +1,4 @@
-//! What can be wrong with a zone, a range of its frames, or a block that is freed.
+//! Errors: of a zone's construction, of a range of its frames, of a free.
 
 use crate::ZoneId;
 
@@ -11,67 +11,67 @@ pub enum ZoneError {
     Span {
         /// Its first frame.
         start: u64,
-        /// The one behind its last.
+        /// Its exclusive end.
         end: u64,
     },
-    /// A block of the longest order would be longer than can be.
+    /// The order of the largest block is too high.
     #[error("blocks up to order {max_order}; expected at most order 10")]
     Order {
-        /// The order asked for.
+        /// The order.
         max_order: u8,
     },
     /// There is too little memory for the metadata.
     #[error("{words} words for the metadata; expected at least {needed}")]
     Memory {
-        /// How many words there are.
+        /// The number of words given.
         words: usize,
-        /// How many are needed: [`Zone::words`](crate::Zone::words).
+        /// The number of words needed: [`Zone::words`](crate::Zone::words).
         needed: usize,
     },
     /// The heap has no room for the metadata.
     #[error("{bytes} bytes of metadata; expected a heap that has them")]
     Heap {
-        /// How many are needed.
+        /// The number of bytes needed.
         bytes: usize,
     },
 }
 
-/// Why nothing was done to a range of frames.
+/// Why a range of frames was not changed. Nothing has changed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RangeError {
-    /// It is empty, or reaches out of the zone's span.
+    /// The range is empty, or not within the zone's span.
     #[error("frames {start} to {end}; expected one or more within the zone's span, {} to {}", .span.0, .span.1)]
     Outside {
         /// Its first frame.
         start: u64,
-        /// The one behind its last.
+        /// Its exclusive end.
         end: u64,
-        /// The span's first frame, and the one behind its last.
+        /// The span's first frame, and its exclusive end.
         span: (u64, u64),
     },
-    /// It does not begin and end between two pageblocks.
+    /// The range does not start and end at boundaries of pageblocks.
     #[error("frames {start} to {end}; expected whole pageblocks of 512")]
     Unaligned {
         /// Its first frame.
         start: u64,
-        /// The one behind its last.
+        /// Its exclusive end.
         end: u64,
     },
-    /// A frame is in use, reserved, or none of the zone's.
+    /// A frame is allocated, reserved, or not the zone's.
     #[error("frame {pfn} is not free; expected a range of free frames")]
     NotFree {
         /// The frame.
         pfn: u64,
     },
-    /// A frame belongs to the zone already.
+    /// The zone manages a frame already.
     #[error("frame {pfn} is managed already; expected frames that are new")]
     Managed {
         /// The frame.
         pfn: u64,
     },
-    /// Which frames of a pageblock are managed can't be noted: they are in too many pieces for what the metadata has
-    /// room for. Only of a zone in memory that the caller gave: see [`Zone::words`](crate::Zone::words).
+    /// The managed frames of a pageblock are scattered, and the metadata has no bitmap left to record them. Only of a
+    /// zone in given memory: see [`Zone::words`](crate::Zone::words).
     #[error(
         "the managed frames of the pageblock of frame {pfn} are in too many pieces; expected one run, all but one run, \
          or more words of metadata"
@@ -80,10 +80,10 @@ pub enum RangeError {
         /// The pageblock's first frame.
         pfn: u64,
     },
-    /// The heap has no room to note which frames are managed.
+    /// The heap has no room to record which frames are managed.
     #[error("{bytes} bytes to note which frames are managed; expected a heap that has them")]
     Heap {
-        /// How many are needed.
+        /// The number of bytes needed.
         bytes: usize,
     },
     /// A frame belongs to another zone of the allocator.
@@ -94,102 +94,103 @@ pub enum RangeError {
         /// The zone.
         zone: ZoneId,
     },
-    /// The allocator has no zone of that name.
+    /// The allocator has no such zone.
     #[error("zone {zone}: not the allocator's; expected one that it was given")]
     NoZone {
-        /// The name.
+        /// The zone.
         zone: ZoneId,
     },
-    /// The zone has no metadata: it is vacant.
-    #[error("the zone is vacant; expected one that has its metadata")]
+    /// The zone has no metadata.
+    #[error("the zone has no metadata; expected one with metadata")]
     Vacant,
-    /// A pageblock is isolated, or is not, contrary to what was asked.
+    /// A pageblock is isolated already, or not isolated already.
     #[error("the pageblock of frame {pfn} is {}isolated already; expected the opposite", if *.isolated { "" } else { "not " })]
     Isolation {
         /// Its first frame.
         pfn: u64,
-        /// Whether it is isolated.
+        /// True if it is isolated.
         isolated: bool,
     },
 }
 
 /// Why a block was not freed. Nothing has changed.
 ///
-/// Small enough to come back in a register with each free, so that it has no values but those that the zone knows better
-/// than the caller.
+/// Small enough to be returned in a register by each free: so it has only the values that the zone knows better than the
+/// caller.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum FreeError {
-    /// No block of the zone is that long.
+    /// No block of the zone is that large.
     #[error("a block of order {order}; expected at most order {max_order}")]
     Order {
         /// The order.
         order: u8,
-        /// The zone's longest.
+        /// The order of the zone's largest block.
         max_order: u8,
     },
-    /// The block does not begin at a multiple of its length.
+    /// The block does not start at a multiple of its size.
     #[error("the block does not begin at a multiple of its length; expected one as it was handed out")]
     Misaligned,
-    /// The frame is out of the zone's span, or in a hole.
+    /// The frame is outside the zone's span, or in a hole.
     #[error("the zone has no such frame; expected one that it handed out")]
     NoSuchFrame,
     /// All or part of the block is free.
     #[error("some of the block is free already; expected one that is handed out")]
     AlreadyFree,
-    /// The block is reserved, in a hole, or in a cache.
+    /// The block is reserved, in a hole, or in a per-CPU cache.
     #[error("the block was not handed out; expected one that is")]
     NeverHandedOut,
-    /// The block was handed out with another order. Only the feature `checked` can tell.
+    /// The block was allocated with another order. Detected only with the feature `checked`.
     #[error("the block was handed out with order {order}; expected to get it back with that")]
     WrongOrder {
-        /// The order that it was handed out with.
+        /// The order that it was allocated with.
         order: u8,
     },
-    /// The page is none of this allocator's zones.
+    /// The page is in no zone of this allocator.
     #[error("the page is of no zone of this allocator; expected one that it handed out")]
     NoSuchZone,
 }
 
-/// Why a zone cannot have such free blocks. Nothing has changed.
+/// Why a zone cannot have a boot layout. Nothing has changed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum LeaveError {
-    /// Some frame is in use, or isolated.
+    /// A frame is allocated, or isolated.
     #[error("{free} of {managed} frames are free and in reach; expected all of them")]
     InUse {
-        /// Free frames in reach.
+        /// Free frames that are not isolated.
         free: usize,
-        /// Frames that there are.
+        /// Managed frames.
         managed: usize,
     },
-    /// Which frames are managed can't be noted, as [`RangeError::Scattered`] and [`RangeError::Heap`] say.
+    /// There is no memory to record which frames are managed: [`RangeError::Scattered`] or [`RangeError::Heap`].
     #[error(transparent)]
     Metadata(RangeError),
-    /// So many blocks of an order do not fit between the longer ones without merging.
+    /// The blocks of an order do not all fit beside the larger ones without merging.
     #[error("{missing} of the blocks of order {order} have no place; expected as many as fit without merging")]
     NoPlace {
-        /// The longest order that does not fit.
+        /// The highest order that does not fit.
         order: u8,
-        /// How many of its blocks are left over.
+        /// The number of its blocks that do not fit.
         missing: usize,
     },
-    /// More pages are to be managed than there are, or fewer than are to be free.
+    /// More pages are to be managed than exist, or fewer than are to be free.
     #[error("{managed} managed pages; expected from {free} to {present}")]
     Managed {
         /// Pages to be managed.
         managed: usize,
         /// Pages to be free.
         free: usize,
-        /// Pages that there are.
+        /// Pages that exist.
         present: usize,
     },
 }
 
-/// The spans of two zones overlap, and nothing says whose the frames are that lie in both.
+/// The spans of two zones overlap, and the description leaves open which of them owns the frames in both.
 ///
-/// Exact ranges of one of them do ([`MachineDescription::zone_ranges`](crate::MachineDescription::zone_ranges)), and
-/// memory blocks that lie in one zone each, and a zone's size where it has all frames that no other can have.
+/// What determines the owner: exact ranges of one of the zones
+/// ([`MachineDescription::zone_ranges`](crate::MachineDescription::zone_ranges)), memory blocks that lie in one zone
+/// each, or the size of a zone that needs all frames that no other zone can have.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 #[error(
     "zones {} and {} overlap at frame {pfn}, and the description does not say whose the frames are; expected exact \
@@ -199,6 +200,6 @@ pub enum LeaveError {
 pub struct UnknownOwner {
     /// The zones.
     pub zones: (ZoneId, ZoneId),
-    /// The first frame that may be either's.
+    /// The first frame with two possible owners.
     pub pfn: u64,
 }

@@ -1,322 +1,138 @@
 //! Which frames of each pageblock a zone manages, to the frame.
 //!
-//! Nearly every pageblock is managed as a whole or not at all, and of the others nearly all have one
-//! run of managed frames, or all frames but one run: the boundaries of such an extent fit into the
-//! pageblock's own word. Any other pattern is a bitmap of 64 bytes in a pool. A zone in memory that
-//! the caller gave has as many of these as that memory had room for; the pool of a zone on the heap
-//! grows.
+//! Nearly every pageblock is managed as a whole or not at all. Of the others, nearly all have one run of managed
+//! frames, or all frames but one run: the boundaries of such an [`Extent`] fit into the state word of the pageblock.
+//! Any other set is a bitmap of 64 bytes in a pool. A zone in given memory has as many of these as the memory has room
+//! for; the pool of a zone on the heap grows.
 //!
-//! So metadata stays at 0.15 byte a frame, and yet a frame that the zone does not have is distinguished from
-//! one that is in use. Nothing here is looked at while a pageblock is managed as a whole.
+//! So metadata stays at 0.15 byte a frame, and yet a frame in a hole differs from one that is allocated. Nothing here
+//! is read for a pageblock that is managed as a whole.
 
 use core::ops::Range;
 
 use super::{
-    PAGEBLOCK_FRAMES, RangeError, Zone,
-    block::Block,
-    frames::Frames,
-    line::{self, Line},
-    memory::Memory,
-    ranges::parts,
+    bitmap::{self, PageblockBitmap},
+    error::RangeError,
+    extent::Extent,
+    free_frames::FreeFrames,
+    limits::PAGEBLOCK_FRAMES,
+    pageblock::{PageblockState, parts},
 };
-use crate::RawLock;
 
-/// Which frames of a pageblock are managed.
-///
-/// ```text
-///   bits 0..2 kind | one run, or all but one run: 2..12 start, 12..22 end | in a bitmap: 2..34 its number
-/// ```
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Extent {
-    /// All of them or none, as their number says.
-    Uniform,
-    /// Those from the first boundary to before the second.
-    Run(u16, u16),
-    /// All but those.
-    AllBut(u16, u16),
-    /// As the bitmap of that number says.
-    Bitmap(u32),
-}
-
-/// A boundary is at most the number of a pageblock's frames.
-const BOUNDARY_BITS: u32 = 10;
-const BOUNDARY: u64 = (1 << BOUNDARY_BITS) - 1;
-
-impl Extent {
-    pub(super) fn from_bits(bits: u64) -> Self {
-        let (kind, rest) = (bits & 3, bits >> 2);
-        let (start, end) = ((rest & BOUNDARY) as u16, (rest >> BOUNDARY_BITS & BOUNDARY) as u16);
-        match kind {
-            0 => Self::Uniform,
-            1 => Self::Run(start, end),
-            2 => Self::AllBut(start, end),
-            _ => Self::Bitmap(rest as u32),
-        }
-    }
-
-    pub(super) fn bits(self) -> u64 {
-        let boundaries = |start: u16, end: u16| (u64::from(start) | u64::from(end) << BOUNDARY_BITS) << 2;
-        match self {
-            Self::Uniform => 0,
-            Self::Run(start, end) => 1 | boundaries(start, end),
-            Self::AllBut(start, end) => 2 | boundaries(start, end),
-            Self::Bitmap(number) => 3 | u64::from(number) << 2,
-        }
-    }
-
-    /// The extent of these frames; `None` if only a bitmap can tell.
-    fn of(frames: &Line) -> Option<Self> {
-        let count = line::count(frames);
-        if count == 0 || count == PAGEBLOCK_FRAMES {
-            return Some(Self::Uniform);
-        }
-        let missing = frames.map(|row| !row);
-        let as_run = |frames: &Line, count: usize| {
-            let (first, last) = (line::first(frames)?, line::last(frames)?);
-            (last + 1 - first == count).then_some((first as u16, last as u16 + 1))
-        };
-        let run = as_run(frames, count).map(|(start, end)| Self::Run(start, end));
-        run.or_else(|| as_run(&missing, PAGEBLOCK_FRAMES - count).map(|(start, end)| Self::AllBut(start, end)))
-    }
-}
-
-/// Bitmaps for the pageblocks that need one. Those in no use are a chain.
-pub(super) struct Bitmaps<'m> {
-    bitmaps: Memory<'m, Line>,
-    /// The first of the chain; each has the number of the next in its first word.
-    next: u32,
-    /// How many there are in the chain.
-    spare: usize,
-}
-
-/// The end of the chain.
-const END: u32 = u32::MAX;
-
-impl<'m> Bitmaps<'m> {
-    pub(super) fn new(bitmaps: Memory<'m, Line>) -> Self {
-        let mut pool = Self { bitmaps: Memory::Given(&mut []), next: END, spare: 0 };
-        // A number is below the end of the chain, however much memory there is.
-        let count = bitmaps.len().min(END as usize);
-        pool.bitmaps = bitmaps;
-        (0..count as u32).rev().for_each(|number| pool.give_back(number));
-        pool
-    }
-
-    pub(super) fn into_memory(self) -> Memory<'m, Line> {
-        self.bitmaps
-    }
-
-    pub(super) fn spare(&self) -> usize {
-        self.spare
-    }
-
-    fn get(&self, number: u32) -> Line {
-        self.bitmaps.get(number as usize).copied().unwrap_or_default()
-    }
-
-    fn set(&mut self, number: u32, to: &Line) {
-        if let Some(bitmap) = self.bitmaps.get_mut(number as usize) {
-            *bitmap = *to;
-        }
-    }
-
-    fn take(&mut self) -> Option<u32> {
-        let number = self.next;
-        let bitmap = self.bitmaps.get(number as usize)?;
-        (self.next, self.spare) = (bitmap[0] as u32, self.spare.saturating_sub(1));
-        Some(number)
-    }
-
-    fn give_back(&mut self, number: u32) {
-        if let Some(bitmap) = self.bitmaps.get_mut(number as usize) {
-            bitmap[0] = self.next.into();
-            (self.next, self.spare) = (number, self.spare + 1);
-        }
-    }
-
-    /// Replaces the memory by more of it, and returns what there was. Bitmaps keep their numbers.
-    #[cfg(feature = "alloc")]
-    pub(super) fn grow(&mut self, mut bitmaps: Memory<'m, Line>) -> Memory<'m, Line> {
-        let before = self.bitmaps.len();
-        if bitmaps.len() <= before {
-            return bitmaps;
-        }
-        bitmaps.iter_mut().zip(self.bitmaps.iter()).for_each(|(to, from)| *to = *from);
-        let old = core::mem::replace(&mut self.bitmaps, bitmaps);
-        let end = self.bitmaps.len().min(END as usize);
-        (before..end).rev().for_each(|number| self.give_back(number as u32));
-        old
-    }
-}
-
-/// There is no bitmap for as many pageblocks as need one. Nothing has changed.
+/// The pool has no bitmap for a pageblock that needs one. Nothing has changed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct NoBitmap {
-    /// The first pageblock that has none.
+    /// The first pageblock without one.
     pub(super) block: usize,
 }
 
-/// A change of which frames are managed, looked at before it is made: every bitmap that it takes is there.
+impl From<NoBitmap> for RangeError {
+    /// The error names the number of the pageblock's first frame.
+    fn from(short: NoBitmap) -> Self {
+        Self::Scattered { pfn: (short.block * PAGEBLOCK_FRAMES) as u64 }
+    }
+}
+
+/// A change of managed frames, planned before it is made: it reserves every bitmap that the change needs.
 pub(super) struct Plan {
+    /// Bitmaps of the pool that are not reserved.
     spare: usize,
 }
 
-impl<'m, L: RawLock> Zone<'m, L> {
-    /// Whether the zone manages a frame: free or in use, but neither in a hole nor reserved. Takes the lock, unless
-    /// the frame is of the longest run of managed ones that the zone had when frames last came or went.
-    ///
-    /// ```
-    /// use zonelist_core::{NodeId, Spin, Zone, ZoneId, ZoneKind};
-    /// let id = ZoneId::new(NodeId::new(0).unwrap(), ZoneKind::Normal);
-    /// let zone = Zone::boxed(id, 0..4096, 10, Spin::new())?;
-    /// zone.add(0..700)?;
-    /// zone.withdraw(300..301)?;
-    /// assert!(zone.manages(299) && !zone.manages(300) && !zone.manages(700));
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    #[must_use]
-    pub fn manages(&self, pfn: u64) -> bool {
-        self.number(pfn).is_some_and(|frame| self.manages_all(frame..frame + 1))
-    }
-
-    /// Whether the zone manages all of these frames, by their numbers.
-    pub(crate) fn manages_all(&self, frames: Range<u32>) -> bool {
-        self.watch().surely_manages(&frames) || self.frames.with(|state| state.first_that(false, frames)).is_none()
-    }
-
-    /// The first of some frames that the zone manages.
-    pub(crate) fn first_managed(&self, pfns: &Range<u64>) -> Option<u64> {
-        self.first_that(true, pfns)
-    }
-
-    /// The first of some frames that it does not, of those within its span.
+impl FreeFrames<'_> {
+    /// The number of bitmaps, if the metadata is on the heap and the pool can grow.
     #[cfg(feature = "alloc")]
-    pub(crate) fn first_unmanaged(&self, pfns: &Range<u64>) -> Option<u64> {
-        self.first_that(false, pfns)
-    }
-
-    fn first_that(&self, managed: bool, pfns: &Range<u64>) -> Option<u64> {
-        let within = pfns.start.max(self.span.start)..pfns.end.min(self.span.end);
-        let frames = self.numbers(&within).ok()?;
-        self.frames.with(|state| state.first_that(managed, frames)).map(|frame| self.pfn(frame))
-    }
-
-    /// Changes which frames are managed. Where a zone on the heap lacks bitmaps for that, it gets more, and tries again.
-    pub(super) fn changing_managed<T>(
-        &self,
-        mut change: impl FnMut(&mut Frames<'m>) -> Result<T, RangeError>,
-    ) -> Result<T, RangeError> {
-        loop {
-            match self.changing(&mut change) {
-                Err(RangeError::Scattered { .. }) if self.grow_bitmaps()? => {}
-                outcome => return outcome,
-            }
-        }
-    }
-
-    /// Doubles the bitmaps of a zone on the heap, outside its lock. Says whether it is such a zone.
-    #[cfg(feature = "alloc")]
-    fn grow_bitmaps(&self) -> Result<bool, RangeError> {
-        let Some(count) = self.frames.with(|frames| frames.bitmaps_on_heap()) else { return Ok(false) };
-        let more = Memory::zeroed([0; 8], (2 * count).max(4));
-        let more = more.map_err(|_| RangeError::Heap { bytes: (2 * count).max(4) * size_of::<Line>() })?;
-        // What there was before is dropped outside the lock as well.
-        drop(self.frames.with(|frames| frames.bitmaps.grow(more)));
-        Ok(true)
-    }
-
-    #[cfg(not(feature = "alloc"))]
-    #[expect(clippy::unused_self, clippy::unnecessary_wraps, reason = "with a heap it is another")]
-    fn grow_bitmaps(&self) -> Result<bool, RangeError> {
-        Ok(false)
-    }
-}
-
-impl Frames<'_> {
-    /// How many bitmaps there are, if the metadata is on the heap, where there can be more.
-    #[cfg(feature = "alloc")]
-    fn bitmaps_on_heap(&self) -> Option<usize> {
-        matches!(self.lines, Memory::Owned(_)).then(|| self.bitmaps.bitmaps.len())
+    pub(super) fn bitmaps_on_heap(&self) -> Option<usize> {
+        matches!(self.free_bitmaps, super::backing::Backing::Owned(_)).then(|| self.managed_bitmaps.len())
     }
 
     /// The managed frames of a pageblock.
-    pub(super) fn managed_in(&self, block: usize) -> Line {
-        let state = Block(self.word(block));
+    pub(super) fn managed_in(&self, block: usize) -> PageblockBitmap {
+        let state = PageblockState(self.word(block));
         match state.extent() {
             Extent::Uniform => [if state.managed() > 0 { u64::MAX } else { 0 }; 8],
-            Extent::Run(start, end) => line::of(start.into()..end.into()),
-            Extent::AllBut(start, end) => line::of(start.into()..end.into()).map(|row| !row),
-            Extent::Bitmap(number) => self.bitmaps.get(number),
+            Extent::Run(start, end) => bitmap::of(start.into()..end.into()),
+            Extent::AllBut(start, end) => bitmap::of(start.into()..end.into()).map(|word| !word),
+            Extent::Bitmap(number) => self.managed_bitmaps.get(number),
         }
     }
 
-    /// Whether a frame is managed.
+    /// True if a frame is managed.
     #[inline]
     pub(super) fn manages(&self, frame: u32) -> bool {
-        let state = Block(self.word(frame as usize / PAGEBLOCK_FRAMES));
+        // The managed count alone answers for a whole or empty pageblock; only a part needs the extent.
+        let state = PageblockState(self.word(frame as usize / PAGEBLOCK_FRAMES));
         state.managed() == PAGEBLOCK_FRAMES || state.managed() > 0 && self.manages_in_part(frame)
     }
 
     #[cold]
     #[inline(never)]
     fn manages_in_part(&self, frame: u32) -> bool {
-        line::has(&self.managed_in(frame as usize / PAGEBLOCK_FRAMES), frame as usize % PAGEBLOCK_FRAMES)
+        bitmap::has(&self.managed_in(frame as usize / PAGEBLOCK_FRAMES), frame as usize % PAGEBLOCK_FRAMES)
     }
 
-    /// The first frame of a range that is managed, or is not.
-    pub(super) fn first_that(&self, managed: bool, frames: Range<u32>) -> Option<u32> {
+    /// The first managed frame of a range, or the first that is not managed.
+    pub(super) fn first_where_managed_is(&self, managed: bool, frames: Range<u32>) -> Option<u32> {
         parts(frames).find_map(|(block, part)| {
-            let first = match Block(self.word(block)).managed() {
+            // The count of a uniform pageblock answers without its extent.
+            let first = match PageblockState(self.word(block)).managed() {
                 0 if managed => return None,
                 PAGEBLOCK_FRAMES if !managed => return None,
                 0 | PAGEBLOCK_FRAMES => part.start,
                 _ => {
                     let there = self.managed_in(block);
-                    let wanted = if managed { there } else { there.map(|row| !row) };
-                    line::first(&line::and(&wanted, &line::of(part)))?
+                    let wanted = if managed { there } else { there.map(|word| !word) };
+                    bitmap::first(&bitmap::and(&wanted, &bitmap::of(part)))?
                 }
             };
             Some((block * PAGEBLOCK_FRAMES + first) as u32)
         })
     }
 
-    /// Begins a change of which frames are managed.
-    pub(super) fn plan(&self) -> Plan {
-        Plan { spare: self.bitmaps.spare() }
+    /// Begins the plan of a change.
+    pub(super) fn begin_plan(&self) -> Plan {
+        Plan { spare: self.managed_bitmaps.spare() }
     }
 
-    /// Sees to it that there is a bitmap for what a pageblock's managed frames will be, if that takes one.
-    pub(super) fn plan_managed(&self, plan: &mut Plan, block: usize, managed: &Line) -> Result<(), NoBitmap> {
-        let has_one = matches!(Block(self.word(block)).extent(), Extent::Bitmap(_));
+    /// Plans the managed frames of a pageblock: reserves a bitmap if these need one.
+    pub(super) fn plan_pageblock(
+        &self,
+        plan: &mut Plan,
+        block: usize,
+        managed: &PageblockBitmap,
+    ) -> Result<(), NoBitmap> {
+        // A bitmap that the pageblock has is used again. One that it will give back is not: the order is unknown.
+        let has_one = matches!(PageblockState(self.word(block)).extent(), Extent::Bitmap(_));
         if Extent::of(managed).is_none() && !has_one {
             plan.spare = plan.spare.checked_sub(1).ok_or(NoBitmap { block })?;
         }
         Ok(())
     }
 
-    /// Says which frames of a pageblock are managed, as planned.
-    pub(super) fn set_managed(&mut self, block: usize, managed: &Line) {
-        let state = self.block(block);
+    /// Sets the managed frames of a pageblock, as planned.
+    pub(super) fn set_managed(&mut self, block: usize, managed: &PageblockBitmap) {
+        let state = self.state(block);
         let had = match state.extent() {
             Extent::Bitmap(number) => Some(number),
             _ => None,
         };
+        // A pageblock that is not scattered any more gives its bitmap back; one that stays scattered keeps it.
         let extent = match (Extent::of(managed), had) {
             (Some(extent), had) => {
-                had.into_iter().for_each(|number| self.bitmaps.give_back(number));
+                had.into_iter().for_each(|number| self.managed_bitmaps.give_back(number));
                 Some(extent)
             }
             (None, Some(number)) => Some(Extent::Bitmap(number)),
-            (None, None) => self.bitmaps.take().map(Extent::Bitmap),
+            (None, None) => self.managed_bitmaps.take().map(Extent::Bitmap),
         };
-        // Planned, so that there is one.
+        // The plan has reserved the bitmap, so there is one.
         let Some(extent) = extent else { return };
         if let Extent::Bitmap(number) = extent {
-            self.bitmaps.set(number, managed);
+            self.managed_bitmaps.set(number, managed);
         }
-        let count = line::count(managed);
-        self.managed = (self.managed + count).saturating_sub(state.managed());
-        self.put(block, state.with_managed(count).with_extent(extent));
+        let count = bitmap::count(managed);
+        self.managed_count = (self.managed_count + count).saturating_sub(state.managed());
+        self.set_state(block, state.with_managed(count).with_extent(extent));
     }
 }
 
@@ -326,67 +142,59 @@ mod tests {
 
     use proptest::prelude::*;
 
-    use super::*;
+    use super::{super::backing::Backing, *};
 
-    fn frames_of(line: &Line) -> Vec<usize> {
-        (0..PAGEBLOCK_FRAMES).filter(|&frame| line::has(line, frame)).collect()
+    fn frames_of(set: &PageblockBitmap) -> Vec<usize> {
+        (0..PAGEBLOCK_FRAMES).filter(|&frame| bitmap::has(set, frame)).collect()
     }
 
     proptest! {
-        /// Frames come and go by ranges, in more pageblocks than there are bitmaps: each is known as what it is, and
-        /// what has no bitmap is refused and changes nothing.
+        /// Ranges are added and removed, in more pageblocks than there are bitmaps: each frame is managed as it should
+        /// be, and a change without a bitmap is refused and changes nothing.
         #[test]
-        fn every_frame_is_known(changes in prop::collection::vec((0_usize..4, 0_usize..512, 1_usize..40, any::<bool>()), 1..80)) {
-            let zeroed = |count| Memory::Owned(vec![[0; 8]; count].into_boxed_slice());
-            let words = |count| Memory::Owned(vec![0; count].into_boxed_slice());
-            let sets = words(super::super::shelves::Shelves::words(4));
-            let mut frames = Frames::new(zeroed(4), words(4), sets, zeroed(2));
-            let mut naive = vec![[0_u64; 8]; 4];
+        fn managed_frames_agree_with_one_bitmap_each(changes in prop::collection::vec((0_usize..4, 0_usize..512, 1_usize..40, any::<bool>()), 1..80)) {
+            let zeroed = |count| Backing::Owned(vec![[0; 8]; count].into_boxed_slice());
+            let words = |count| Backing::Owned(vec![0; count].into_boxed_slice());
+            let index_words = words(super::super::free_index::FreeIndex::words(4));
+            let mut frames = FreeFrames::new(zeroed(4), words(4), index_words, zeroed(2));
+            let mut oracle = vec![[0_u64; 8]; 4];
             let mut refused = 0;
-            for (block, start, len, come) in changes {
-                let range = line::of(start..(start + len).min(512));
-                let mut next = naive[block];
-                next.iter_mut().zip(range).for_each(|(row, bits)| *row = if come { *row | bits } else { *row & !bits });
-                match frames.plan_managed(&mut frames.plan(), block, &next) {
+            for (block, start, len, added) in changes {
+                let range = bitmap::of(start..(start + len).min(512));
+                let mut next = oracle[block];
+                next.iter_mut().zip(range).for_each(|(word, bits)| *word = if added { *word | bits } else { *word & !bits });
+                match frames.plan_pageblock(&mut frames.begin_plan(), block, &next) {
                     Ok(()) => {
                         frames.set_managed(block, &next);
-                        naive[block] = next;
+                        oracle[block] = next;
                     }
                     Err(short) => {
-                        prop_assert_eq!((short.block, frames.bitmaps.spare()), (block, 0));
+                        prop_assert_eq!((short.block, frames.managed_bitmaps.spare()), (block, 0));
                         refused += 1;
                     }
                 }
-                for (block, there) in naive.iter().enumerate() {
+                for (block, there) in oracle.iter().enumerate() {
                     prop_assert_eq!(&frames.managed_in(block), there);
-                    prop_assert_eq!(frames.block(block).managed(), frames_of(there).len());
+                    prop_assert_eq!(frames.state(block).managed(), frames_of(there).len());
                 }
                 for frame in [0, start as u32, 511] {
                     let at = (block * PAGEBLOCK_FRAMES) as u32 + frame;
-                    prop_assert_eq!(frames.manages(at), line::has(&naive[block], frame as usize));
+                    prop_assert_eq!(frames.manages(at), bitmap::has(&oracle[block], frame as usize));
                 }
-                let all: Vec<usize> = naive.iter().enumerate().flat_map(|(block, line)| {
-                    frames_of(line).into_iter().map(move |frame| block * PAGEBLOCK_FRAMES + frame)
+                let all: Vec<usize> = oracle.iter().enumerate().flat_map(|(block, set)| {
+                    frames_of(set).into_iter().map(move |frame| block * PAGEBLOCK_FRAMES + frame)
                 }).collect();
-                prop_assert_eq!(frames.managed, all.len());
-                prop_assert_eq!(frames.first_that(true, 0..2048), all.first().map(|&frame| frame as u32));
+                prop_assert_eq!(frames.managed_count, all.len());
+                prop_assert_eq!(frames.first_where_managed_is(true, 0..2048), all.first().map(|&frame| frame as u32));
                 let hole = (0..2048).find(|frame| !all.contains(frame));
-                prop_assert_eq!(frames.first_that(false, 0..2048), hole.map(|frame| frame as u32));
+                prop_assert_eq!(frames.first_where_managed_is(false, 0..2048), hole.map(|frame| frame as u32));
             }
-            // With more of them, nothing is refused, and what is known stays known.
-            drop(frames.bitmaps.grow(zeroed(4)));
-            for (block, there) in naive.iter().enumerate() {
+            // With more bitmaps, nothing is refused, and managed frames stay managed.
+            drop(frames.managed_bitmaps.grow(zeroed(4)));
+            for (block, there) in oracle.iter().enumerate() {
                 prop_assert_eq!(&frames.managed_in(block), there);
             }
-            prop_assert!(refused == 0 || frames.bitmaps.spare() > 0);
-        }
-    }
-
-    #[test]
-    fn an_extent_gives_back_what_it_was_made_of() {
-        for extent in [Extent::Uniform, Extent::Run(0, 512), Extent::AllBut(511, 512), Extent::Bitmap(u32::MAX - 1)] {
-            assert_eq!(Extent::from_bits(extent.bits()), extent);
-            assert!(extent.bits() < 1 << 34, "it fits behind the count");
+            prop_assert!(refused == 0 || frames.managed_bitmaps.spare() > 0);
         }
     }
 }

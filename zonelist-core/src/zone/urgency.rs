@@ -1,12 +1,12 @@
-//! How far below its min mark a zone lets a request go.
+//! How far below the min watermark a request may go.
 
 use core::fmt;
 
-/// What entitles a request to part of what a zone keeps back for the urgent. They add up.
+/// The reasons for which a request may go below the min watermark. They add up.
 ///
 /// ```
 /// use zonelist_core::Urgency;
-/// // The marks of Linux 4.14 to 6.1: half for high priority, a quarter of the rest for whoever
+/// // As in Linux 4.14 to 6.1: half for high priority, a quarter of the rest for a request that
 /// // cannot wait, half of the rest for the victim of an out-of-memory kill.
 /// let below = |urgency: Urgency| urgency.reduced(8294);
 /// assert_eq!(below(Urgency::NONE), 8294);
@@ -18,33 +18,34 @@ use core::fmt;
 pub struct Urgency(u8);
 
 impl Urgency {
-    /// Nothing: the request stops at the min mark.
+    /// None: the request stops at the min watermark.
     pub const NONE: Self = Self(0);
-    /// Of high priority (`__GFP_HIGH`).
+    /// High priority (`__GFP_HIGH`).
     pub const HIGH: Self = Self(1);
-    /// Cannot wait for memory to be reclaimed, as in an interrupt (`ALLOC_HARDER`).
+    /// Cannot wait for reclaim, as in an interrupt (`ALLOC_HARDER`).
     pub const NON_BLOCKING: Self = Self(2);
-    /// Chosen to be killed for want of memory, and needs some to die (`ALLOC_OOM`).
+    /// The victim of an out-of-memory kill, which needs memory to exit (`ALLOC_OOM`).
     pub const OUT_OF_MEMORY: Self = Self(4);
 
     /// Every combination, for tables and tests.
     pub const ALL: [Self; 8] = [Self(0), Self(1), Self(2), Self(3), Self(4), Self(5), Self(6), Self(7)];
 
-    /// Both.
+    /// The union.
     #[must_use]
     pub const fn and(self, other: Self) -> Self {
         Self(self.0 | other.0)
     }
 
-    /// Whether all of the other is part of it.
+    /// True if it contains all of the other.
     #[must_use]
     pub const fn has(self, other: Self) -> bool {
         self.0 & other.0 == other.0
     }
 
-    /// A min mark, in pages, as a request of this urgency sees it.
+    /// The min watermark, in pages, that applies to a request of this urgency.
     #[must_use]
     pub const fn reduced(self, min: u64) -> u64 {
+        // `min - min / 2` and not `min / 2`: as Linux rounds.
         let min = if self.has(Self::HIGH) { min - min / 2 } else { min };
         if self.has(Self::OUT_OF_MEMORY) {
             min - min / 2

@@ -1,4 +1,4 @@
-//! A block comes or goes while somebody looks at the lists and at the marks.
+//! A block goes online or offline while a reader compares the lists with the watermarks.
 
 use std::sync::{
     Arc,
@@ -14,7 +14,7 @@ use zonelist_core::{
     publish::{FullFence, Published},
 };
 
-/// A machine whose one spare block makes or empties its Movable zone.
+/// A machine with one block that is all of its Movable zone.
 fn machine(online: bool) -> RunningMachine<Published<StopWorld<Box<[Slot]>>, FullFence, 1>> {
     const PAGES: u64 = 1 << 12;
     let node = NodeId::new(NODE).unwrap();
@@ -48,10 +48,10 @@ fn machine(online: bool) -> RunningMachine<Published<StopWorld<Box<[Slot]>>, Ful
     RunningMachine::new(state, Published::new(StopWorld::new(Slots::boxed(ROOM)))).unwrap()
 }
 
-/// Explores a block that comes or goes while somebody looks at lists and marks, in that order or the other.
-fn explore_marks(online: bool, operation: &'static Operation) {
+/// Explores an operation on the block beside a reader of the lists and the watermarks.
+fn explore_watermarks(online: bool, operation: &'static Operation) {
     let seen = Arc::new(AtomicU64::new(0));
-    let sights = Arc::clone(&seen);
+    let outcomes = Arc::clone(&seen);
     explore(&format!("hotplug: {operation:?}"), Bound::Exhaustive, move || {
         let running = Arc::new(machine(online));
         let other = loom::thread::spawn({
@@ -63,27 +63,29 @@ fn explore_marks(online: bool, operation: &'static Operation) {
             let mut reader = running.frames().reader().unwrap();
             reader.enter().walk(NodeId::new(NODE).unwrap(), &any).any(|entry| entry.kind() == Movable)
         };
-        let marked = || running.state().zones().any(|info| info.size.zone.kind() == Movable && info.marks.min > 0);
-        // What comes is looked for in the lists first, what goes in the marks: neither can have changed its mind since.
-        let (listed, marked) = if online {
-            let marked = marked();
-            (listed(), marked)
+        let has_watermarks =
+            || running.state().zones().any(|info| info.size.zone.kind() == Movable && info.marks.min > 0);
+        // The read that the assertion relies on comes last: watermarks after the lists for a zone that comes, and the
+        // lists after the watermarks for one that goes. A change in between is then no violation.
+        let (listed, has_watermarks) = if online {
+            let has_watermarks = has_watermarks();
+            (listed(), has_watermarks)
         } else {
-            (listed(), marked())
+            (listed(), has_watermarks())
         };
-        sights.fetch_or(1 << u64::from(listed) << (2 * u64::from(marked)), Relaxed);
-        assert!(marked || !listed, "a listed zone has no marks");
+        outcomes.fetch_or(1 << u64::from(listed) << (2 * u64::from(has_watermarks)), Relaxed);
+        assert!(has_watermarks || !listed, "a listed zone has no watermarks");
         other.join().unwrap();
     });
-    assert!(seen.load(Relaxed).count_ones() > 1, "all looks showed the same");
+    assert!(seen.load(Relaxed).count_ones() > 1, "every execution saw the same");
 }
 
 #[test]
-fn a_zone_that_comes_has_marks_before_it_is_listed() {
-    explore_marks(false, &Operation::Online { block: 1, to: OnlineTo::Movable });
+fn a_new_zone_has_watermarks_before_it_is_listed() {
+    explore_watermarks(false, &Operation::Online { block: 1, to: OnlineTo::Movable });
 }
 
 #[test]
-fn a_zone_that_goes_has_marks_for_as_long_as_it_is_listed() {
-    explore_marks(true, &Operation::Offline { block: 1 });
+fn an_emptied_zone_has_watermarks_while_it_is_listed() {
+    explore_watermarks(true, &Operation::Offline { block: 1 });
 }

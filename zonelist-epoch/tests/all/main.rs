@@ -2,9 +2,13 @@
 #![cfg(all(feature = "alloc", not(loom)))]
 
 #[cfg(all(feature = "arc-swap", feature = "crossbeam"))]
-mod publish;
-mod settled;
+mod arc_swap;
+mod double_buffered;
+#[cfg(all(feature = "arc-swap", feature = "crossbeam"))]
+mod epoch_swap;
+#[cfg(all(feature = "arc-swap", feature = "crossbeam"))]
+mod mutant;
 #[cfg(all(feature = "arc-swap", feature = "crossbeam"))]
 mod stress;
 #[cfg(all(feature = "arc-swap", feature = "crossbeam"))]
-mod twin;
+mod versions;

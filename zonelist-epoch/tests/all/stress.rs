@@ -8,7 +8,7 @@ use zonelist_core::{
 };
 use zonelist_epoch::{ArcSwap, AsymmetricEpoch, EpochSwap, Qsbr};
 
-use super::twin::{Fault, Twin};
+use super::mutant::{Fault, Mutant};
 
 #[test]
 fn epoch_swap_shows_snapshots_under_load() {
@@ -27,14 +27,14 @@ fn arc_swap_shows_snapshots_under_load() {
 }
 
 #[test]
-fn a_reader_that_holds_nothing_and_an_early_free_are_condemned() {
-    let torn = |fault| stressed(&Published::<_, FullFence, 1>::new(Twin::new(fault)), 1).torn;
-    assert_eq!(torn(Fault::Nothing), 0, "the twin itself is in order");
+fn a_reader_that_holds_no_version_and_an_early_free_are_condemned() {
+    let torn = |fault| stressed(&Published::<_, FullFence, 1>::new(Mutant::new(fault)), 1).torn;
+    assert_eq!(torn(Fault::None), 0, "without a fault it passes");
     assert!(torn(Fault::ReaderUnprotected) > 0);
     assert!(torn(Fault::FreedAtOnce) > 0);
 }
 
-/// One and two publishers against two readers, with a barrier pair.
+/// One publisher, then two, against two readers, with the barrier pair `B`.
 fn shows_snapshots<S: Scheme, B: Barrier>(scheme: impl Fn() -> S) {
     for publishers in [1, 2] {
         let tally = stressed(&Published::<_, B, 2>::new(scheme()), publishers);
@@ -58,7 +58,7 @@ fn asymmetric_epoch_shows_snapshots_by_membarrier() {
     if Membarrier::prepare() {
         shows_snapshots::<_, Membarrier>(|| AsymmetricEpoch::boxed(Sample::CAPACITY));
     } else {
-        println!("skipped: this system has no membarrier");
+        println!("skipped: this system does not grant membarrier");
     }
 }
 
@@ -68,6 +68,6 @@ fn qsbr_shows_snapshots_by_membarrier() {
     if Membarrier::prepare() {
         shows_snapshots::<_, Membarrier>(|| Qsbr::boxed(Sample::CAPACITY));
     } else {
-        println!("skipped: this system has no membarrier");
+        println!("skipped: this system does not grant membarrier");
     }
 }

@@ -1,5 +1,5 @@
-//! Models of drains beside grace periods: a publish asks readers to answer, a drain takes their caches, each by its own
-//! bits of one word, in either order.
+//! Models of drains beside grace periods. A publish requests acknowledgements, a drain revokes page caches; each sets its own
+//! bits of one word, before or after the other.
 
 use zonelist_core::{
     conformance::models::{
@@ -19,7 +19,7 @@ fn qsbr() -> Published<Qsbr, FullFence, 1> {
     Published::new(Qsbr::boxed(ROOM))
 }
 
-/// The second publish is written over what the first walk may hold.
+/// The second publish is written over the version that the allocation may walk.
 #[test]
 fn an_allocation_beside_a_grace_period_and_a_drain() {
     explore_drains("drains: allocates, grace", Bound::Preemptions(2), Allocates, Both(2), asymmetric);
@@ -44,6 +44,6 @@ fn a_reader_is_registered_beside_a_grace_period_and_a_drain() {
 }
 
 #[test]
-fn a_slot_of_qsbr_changes_hands_during_a_drain() {
+fn a_slot_of_qsbr_changes_owners_during_a_drain() {
     explore_drains("drains: changes hands under qsbr", Bound::Preemptions(3), ChangesHands, Drain, qsbr);
 }

@@ -1,6 +1,7 @@
 //! The tests of this package that need no program of their own.
 #![cfg(not(loom))]
 
-mod publish;
+mod in_place;
+mod presence;
 mod returns;
 mod stress;

@@ -1,4 +1,4 @@
-//! A zone that returns by one word is shown by every list that had it, or the return is refused with the reason.
+//! A zone that returns by one store is shown by every list that had it, or the return is refused with the reason.
 
 use zonelist_core::{
     Capacity, Lists, NodeId, NodeSet, Orders, Place, Request, Row, Scope, ZoneId, ZoneKind, Zonelists, Zoneref,
@@ -63,7 +63,7 @@ fn a_place_that_was_given_away_is_no_place_to_return_to() {
         )
     );
     assert_eq!(shown(&published, 1)[0].2, [zone(2), zone(3)], "and readers see the version before");
-    // It is on no list, which can be said again.
+    // The zone is on no list: its removal can be repeated.
     published.set_present(zone(0), false).unwrap();
     published.publish(&lists(&[&[0, 3]])).unwrap();
     published.set_present(zone(0), false).unwrap();
@@ -128,19 +128,19 @@ fn more_zones_than_places_is_said_with_their_numbers() {
         narrow.set_present(zone(beyond), false).unwrap_err().to_string(),
         format!("zone {}: one of 56 zones or more; expected at most 55, of which alone places are kept", zone(beyond))
     );
-    // Fewer again; the last zone has a bit from now on, and none is left for another.
+    // Fewer zones again. The last zone has a bit from now on, and none is left for another.
     narrow.publish(&lists(&[&[0, last]])).unwrap();
     narrow.set_present(zone(last), false).unwrap();
     narrow.set_present(zone(last), true).unwrap();
     assert_eq!(narrow.set_present(zone(beyond), false), too_many(beyond, most + 1));
-    // Where a zone stood meanwhile was not kept.
+    // The places of zones in the meantime were not kept.
     narrow.publish(&lists(&[&[beyond, 0]])).unwrap();
     narrow.publish(&lists(&[&[last]])).unwrap();
     let refused = narrow.set_present(zone(0), true);
     assert!(matches!(refused, Err(PublishError::PlaceLost { zone: lost, .. }) if lost == zone(0)), "{refused:?}");
 }
 
-/// Publishes and single zones in any order: what is said is what every list then shows.
+/// Random publishes and changes of single zones: every list then shows what the result of the call says.
 #[test]
 fn what_is_said_of_a_zone_is_what_the_lists_show() {
     const NODES: u16 = 3;
@@ -149,7 +149,7 @@ fn what_is_said_of_a_zone_is_what_the_lists_show() {
         let mut draw = fastrand::Rng::with_seed(seed);
         let zones = draw.usize(2..=6);
         let published = publisher(usize::from(NODES), zones);
-        // Where each zone was last published, and whether it is to be seen.
+        // The lists in which each zone was last published.
         let mut listed: Vec<Vec<(NodeId, Scope)>> = vec![Vec::new(); 16];
         for _ in 0..40 {
             if draw.u8(..3) == 0 {

@@ -17,8 +17,8 @@ fn in_place_shows_no_phantom_under_load() {
 }
 
 #[test]
-fn presence_tells_every_torn_walk() {
-    // The second has more zones than bits, so that every version is a changed order.
+fn presence_reports_every_torn_walk() {
+    // The second capacity has more zones than bits, so that every version changes an order.
     for capacity in [Sample::CAPACITY, Capacity::new(3, Place::BITS + 1).unwrap()] {
         for publishers in [1, 2] {
             let scheme = Presence::new(Orders::boxed(capacity));

@@ -1,11 +1,11 @@
 //! 4.13's build without `stop_machine`: what the series of 2017 had to change first.
 //!
-//! Until 4.13 a rebuild emptied the list and let it grow node by node, with an end behind each. Readers
-//! were stopped meanwhile, so nobody saw it. 9d3be21bf9c0 (4.14) has the order computed first and
-//! written in one pass, so that `stop_machine` could go with the next commit. Had it gone
-//! before, any rebuild, even one that changes nothing, would have shown empty lists.
+//! Until 4.13 a rebuild emptied the list and appended node by node, with a terminator behind each. Readers were stopped
+//! meanwhile, so that none saw it. 9d3be21bf9c0 (4.14) computes the node order first and writes the list in one pass, so that
+//! the next commit could remove `stop_machine`. In the reverse sequence, any rebuild would have shown empty lists, even one
+//! that changes nothing.
 //!
-//! `InPlace` writes over what is there: a list that is published again as it is looks the same all along.
+//! `InPlace` writes over the old list: a list that is published again unchanged looks the same at every step.
 
 use zonelist_core::{
     ZoneKind::Movable,

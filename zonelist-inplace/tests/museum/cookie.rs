@@ -1,13 +1,17 @@
-//! 6.0 to 6.14 (mended in 2025): the sequence number is taken, and never looked at again.
+//! 6.0 to 6.14 (mended in 2025): the sequence number is loaded, and never compared.
 //!
-//! The slow path takes a cookie at `restart`, and compares it before it kills or gives up. Between the two is
-//! the loop `retry`: scan from the preferred slot; if there was no page, reclaim; if reclaim got on, and some
-//! zone *of the list from its start* could serve, once more. With a stale preferred slot, at the end of a list
-//! that has become shorter, every scan tries nothing, while the look from the start says that it is worth
-//! another try. The comparison is never reached. "mm/page_alloc.c: avoid infinite retries caused by cpuset
-//! race" (e05741fb10c3, 6.15) compares at the top of the loop.
+//! The slow path takes a cookie at `restart`, and compares it before it kills a process or gives up. Between the two is the
+//! loop `retry`:
 //!
-//! Ours have the question at the end of each walk: `find` asks it, and so does the page allocator.
+//! 1. Scan from the preferred slot.
+//! 2. Without a page, reclaim.
+//! 3. If reclaim made progress, and some zone could serve *from the start of the list*, go back to 1.
+//!
+//! The preferred slot may be stale: at the end of a list that has become shorter. Then every scan tries no zone, while step 3
+//! finds a zone, and the comparison is never reached. "mm/page_alloc.c: avoid infinite retries caused by
+//! cpuset race" (e05741fb10c3, 6.15) compares at the top of the loop.
+//!
+//! Our schemes are asked at the end of each walk: `find` calls `must_retry`, and so does the page allocator.
 
 use zonelist_core::{
     Slot, Slots,
@@ -18,36 +22,36 @@ use zonelist_seq::SeqRetry;
 
 use super::kernel::{Counted, M0, N0, Request, Seen, beside, scan};
 
-/// So many turns without a zone tried are for ever.
+/// Rounds without a zone tried that count as a loop without end.
 const FOR_EVER: usize = 3;
 
-/// The slow path, where reclaim gets on and no page is for us. Whether it loops for ever.
+/// The slow path, where reclaim makes progress but leaves no page for this allocation. True if it loops for ever.
 fn slow_path(shared: &Counted, compared_in_the_loop: bool) -> bool {
     let list = &shared.list;
     for _restart in 0..2 {
         let cookie = shared.cookie();
         if cookie % 2 == 1 {
-            // `read_seqbegin` would wait for the rebuild; that is another exhibit.
+            // `read_seqbegin` would wait for the rebuild: that is the exhibit `seqlock`.
             return false;
         }
         let preferred = list.next(0, &Request::KERNEL, &mut Seen::default());
-        let mut in_vain = 0;
-        while in_vain < FOR_EVER {
+        let mut empty_scans = 0;
+        while empty_scans < FOR_EVER {
             if compared_in_the_loop && shared.cookie() != cookie {
                 break;
             }
             if !scan(list, preferred, &Request::KERNEL).zones.is_empty() {
                 return false;
             }
-            in_vain += 1;
-            // `should_reclaim_retry` looks from the start.
+            empty_scans += 1;
+            // `should_reclaim_retry` searches from the start of the list.
             let first = list.next(0, &Request::KERNEL, &mut Seen::default());
             if list.zone(first).is_none() {
                 return false;
             }
             Log::say("some zone could serve: retries");
         }
-        if in_vain == FOR_EVER {
+        if empty_scans == FOR_EVER {
             return shared.cookie() != cookie;
         }
         Log::say("the list is another: restarts");

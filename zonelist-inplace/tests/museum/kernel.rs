@@ -1,8 +1,8 @@
 //! A zonelist as the kernel has it: slots of two words, written in place, and the loops that read it.
 //!
-//! After `include/linux/mmzone.h`, `mm/mmzone.c` and `mm/page_alloc.c` of 4.14, each load and store a
-//! step. A slot is a zone pointer and a copy of the zone's index; the list ends with a slot that has
-//! no zone, whose index 0 stops every filter. Whatever is behind that is left as it was.
+//! After `include/linux/mmzone.h`, `mm/mmzone.c` and `mm/page_alloc.c` of 4.14, each load and store a step. A slot is a zone
+//! pointer and a copy of the zone's index. The terminator is a slot without a zone, whose index 0 stops every filter. The
+//! slots behind it keep what they had.
 
 use std::sync::Arc;
 
@@ -26,12 +26,12 @@ pub(super) const M1: Zone = (ZoneKind::Movable, 1);
 pub(super) const N1: Zone = (ZoneKind::Normal, 1);
 pub(super) const N2: Zone = (ZoneKind::Normal, 2);
 
-/// What memory may show a reader.
+/// The memory model of a zonelist's loads and stores.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Memory {
-    /// What was stored last.
+    /// A load sees the last store.
     Sequential,
-    /// Whatever plain loads and stores may: older values too, in any order.
+    /// Relaxed: a load may also see older values.
     Weak,
 }
 
@@ -47,17 +47,17 @@ pub(super) struct Zonelist {
     memory: Memory,
 }
 
-/// How a rebuild goes about it.
+/// How a rebuild writes a list.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Build {
-    /// From 4.14: the order first, then slot by slot, and the end.
+    /// From 4.14: slot by slot, then the terminator.
     InOnePass,
-    /// Until 4.13: the list is emptied, and grows node by node, with an end behind each.
+    /// Until 4.13: the list is emptied, and grows node by node, with a terminator behind each.
     ClearedFirst,
 }
 
 impl Zonelist {
-    /// A list with these zones, and room for so many.
+    /// A list of these zones, with room for `room` of them.
     pub(super) fn new(memory: Memory, room: usize, list: &[Zone]) -> Self {
         let slot = |_| Slot { zone: AtomicU32::new(0), index: AtomicU32::new(0) };
         let new = Self { slots: (0..=room).map(slot).collect(), memory };
@@ -67,7 +67,7 @@ impl Zonelist {
 
     fn load(&self, word: &AtomicU32) -> u32 {
         match self.memory {
-            // loom lets a load see older values, unless it stores, too.
+            // loom lets a plain load see older values; a read-modify-write sees the last.
             Memory::Sequential => word.fetch_or(0, AcqRel),
             Memory::Weak => word.load(Relaxed),
         }
@@ -87,7 +87,7 @@ impl Zonelist {
         self.store(&self.slots[slot].index, index);
     }
 
-    /// `build_zonelists` of one list. Slots behind the end are left as they were.
+    /// `build_zonelists` of one list. Slots behind the terminator are not written.
     pub(super) fn build(&self, how: Build, list: &[Zone]) {
         if how == Build::ClearedFirst {
             self.put(0, None);
@@ -109,7 +109,7 @@ impl Zonelist {
         [M0, N0, M1, N1, N2].into_iter().find(|&zone| word_of(zone) == word)
     }
 
-    /// `next_zones_zonelist`: the first slot from here on that the request admits, or the end.
+    /// `next_zones_zonelist`: the first slot from `slot` on that the request admits, or the terminator.
     pub(super) fn next(&self, mut slot: usize, request: &Request, seen: &mut Seen) -> usize {
         loop {
             let index = self.load(&self.slots[slot].index);
@@ -118,7 +118,7 @@ impl Zonelist {
                     if self.zone(slot).is_none() {
                         return true;
                     }
-                    // The macro looks at the pointer once more, for its node.
+                    // The macro loads the pointer again, for the zone's node.
                     let again = self.zone(slot);
                     seen.null_in_filter |= again.is_none();
                     again.is_none_or(|zone| nodes.contains(&zone.1))
@@ -146,28 +146,28 @@ impl Counted {
         Self { list: Zonelist::new(Memory::Sequential, room, list), sequence: AtomicUsize::new(0) }
     }
 
-    /// `__build_all_zonelists`: the number is odd meanwhile.
+    /// `__build_all_zonelists`: the sequence number is odd meanwhile.
     pub(super) fn rebuild(&self, list: &[Zone]) {
         self.sequence.fetch_add(1, AcqRel);
         self.list.build(Build::InOnePass, list);
         self.sequence.fetch_add(1, AcqRel);
     }
 
-    /// The number as it is now.
+    /// The current sequence number.
     pub(super) fn cookie(&self) -> usize {
         self.sequence.fetch_add(0, AcqRel)
     }
 }
 
-/// What somebody does beside a rebuild, which another thread does; the story is over with that.
+/// Runs `does` on this thread, which the timeline calls `name`, beside a rebuild on another. The timeline ends with `does`.
 pub(super) fn beside<L: 'static, R>(
     lists: L,
     rebuild: impl FnOnce(&L) + 'static,
-    who: &str,
+    name: &str,
     does: impl FnOnce(&L) -> R,
 ) -> R {
     let lists = Arc::new(lists);
-    Log::call(who);
+    Log::call(name);
     Log::from_here();
     let rebuilt = loom::thread::spawn({
         let lists = Arc::clone(&lists);
@@ -182,12 +182,12 @@ pub(super) fn beside<L: 'static, R>(
     result
 }
 
-/// Zonerefs' words, so that timelines name the zones.
+/// The word of a zone's `Zoneref`: timelines show such words as zones.
 fn word_of((kind, node): Zone) -> u32 {
     Zoneref::new(ZoneId::new(NodeId::new(node).unwrap(), kind)).word()
 }
 
-/// What an allocation asks for.
+/// The request of an allocation.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Request {
     pub(super) highest: ZoneKind,
@@ -214,19 +214,19 @@ impl std::fmt::Display for Request {
     }
 }
 
-/// What a reader has seen.
+/// What a scan has seen.
 #[derive(Clone, Default, Debug)]
 pub(super) struct Seen {
     pub(super) zones: Vec<Zone>,
-    /// The second look at a zone pointer, in the filter by nodes, finds none.
+    /// The second load of a zone pointer, in the filter by nodes, was null.
     pub(super) null_in_filter: bool,
-    /// The preferred slot, looked at once more amid the scan, has no zone.
+    /// The preferred slot, loaded again during the scan, had no zone.
     pub(super) null_preferred: bool,
     pub(super) past_the_array: bool,
 }
 
-/// `get_page_from_freelist` where no zone has a page: from the preferred slot, which is taken as it is,
-/// to the end. Each zone's turn looks at the preferred slot once more.
+/// `get_page_from_freelist` where no zone has a page: from the preferred slot, which the filter does not check again, to the
+/// terminator. For each zone, the preferred slot is loaded again.
 pub(super) fn scan(list: &Zonelist, preferred: usize, request: &Request) -> Seen {
     let mut seen = Seen::default();
     let mut slot = preferred;
@@ -243,7 +243,7 @@ pub(super) fn scan(list: &Zonelist, preferred: usize, request: &Request) -> Seen
     seen
 }
 
-/// An allocation: `prepare_alloc_pages` finds the preferred slot, then the scan.
+/// An allocation: `prepare_alloc_pages` finds the preferred slot, then comes the scan.
 pub(super) fn allocate(list: &Zonelist, request: &Request) -> Seen {
     let mut first = Seen::default();
     let preferred = list.next(0, request, &mut first);
@@ -255,7 +255,7 @@ pub(super) fn allocate(list: &Zonelist, request: &Request) -> Seen {
     Seen { null_in_filter: first.null_in_filter | seen.null_in_filter, ..seen }
 }
 
-/// Zones as a timeline names them.
+/// The names of zones in a timeline.
 pub(super) fn names(zones: &[Zone]) -> String {
     let names: Vec<String> = zones.iter().map(|(kind, node)| format!("{node}/{kind}")).collect();
     format!("[{}]", names.join(", "))

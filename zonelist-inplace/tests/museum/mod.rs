@@ -1,9 +1,8 @@
-//! The museum: how Linux published its zonelists, version by version, each exhibit with the walk that
-//! goes wrong.
+//! The museum: models of how Linux published its zonelists, version by version, each with its bug.
 //!
-//! A file is an exhibit: a small, faithful model of one historic algorithm, with commit and year. Its
-//! test finds what went wrong, holds the shortest timeline to the one that is kept beside it, and
-//! shows that the scheme of ours which stands in that algorithm's place is free of it.
+//! A file is an exhibit: a small, faithful model of one historic algorithm, with commit and year. Its test does three
+//! things. It finds the bug, compares the shortest timeline with the `.txt` beside the file, and shows that our scheme
+//! of that algorithm's kind does not have the bug.
 
 mod cleared_first;
 mod cookie;
@@ -19,21 +18,21 @@ use std::{fs, path::Path};
 
 use zonelist_core::conformance::models::Hunt;
 
-/// Something was found, and its shortest timeline is the one in the exhibit's folder.
+/// Asserts that a bug was found, and that its shortest timeline is the one in the exhibit's `.txt`.
 ///
-/// With `ZONELIST_BLESS` in the environment, that one is written anew.
+/// With `ZONELIST_BLESS` in the environment, that file is written first.
 fn exhibited(hunt: &Hunt, exhibit: &str) {
-    assert!(hunt.found > 0, "{exhibit}: what history found, the model does not");
+    assert!(hunt.found > 0, "{exhibit}: the model does not find the bug that Linux had");
     let timeline = hunt.shortest.as_ref().expect("found").to_string();
     let kept = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/museum").join(exhibit).with_extension("txt");
     if std::env::var_os("ZONELIST_BLESS").is_some() {
         fs::write(&kept, &timeline).unwrap();
     }
     let expected = fs::read_to_string(&kept).unwrap_or_default();
-    assert_eq!(timeline, expected, "another timeline than in {}", kept.display());
+    assert_eq!(timeline, expected, "another timeline, expected the one in {}", kept.display());
 }
 
-/// It was looked for everywhere, and is nowhere.
+/// Asserts that every interleaving was explored, and none has the bug.
 fn absent(hunt: &Hunt) {
     assert_eq!(
         (hunt.found, hunt.explored.preemptions),

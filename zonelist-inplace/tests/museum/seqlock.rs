@@ -1,11 +1,11 @@
 //! 6.0 to 6.2 (mended in 2023): a reader that interrupts the writer waits for it.
 //!
-//! With the sequence counter of 6.0, the slow path of an allocation begins with `read_seqbegin`, which waits
-//! until the counter is even. An interrupt handler allocates too. If it interrupts the rebuild on its own CPU, the
-//! counter is odd, and stays so: the rebuild does not go on before the handler returns. "mm/page_alloc: fix
-//! potential deadlock on zonelist_update_seq seqlock" (1007843a9190, 6.3) switches interrupts off around the rebuild.
+//! With the sequence number of 6.0, the slow path of an allocation begins with `read_seqbegin`, which waits until the number
+//! is even. An interrupt handler allocates too. If it interrupts the rebuild on its own CPU, the number is odd, and
+//! stays odd: the rebuild does not go on before the handler returns. "mm/page_alloc: fix potential deadlock on
+//! zonelist_update_seq seqlock" (1007843a9190, 6.3) disables interrupts around the rebuild.
 //!
-//! A reader of `SeqRetry` never waits for the counter: it walks, and is told when it asks.
+//! A reader of `SeqRetry` never waits for the number: it walks, and `must_retry` reports that it may be torn.
 
 use std::sync::{
     Arc,
@@ -26,7 +26,7 @@ pub(super) fn seq_retry() -> Published<SeqRetry<Box<[Slot]>>, FullFence, 1> {
     Published::new(SeqRetry::new(Slots::boxed(ROOM)))
 }
 
-/// `read_seqbegin` waits; so many looks are for ever.
+/// Loads of an odd number by `read_seqbegin` that count as a wait without end.
 const FOR_EVER: usize = 3;
 
 #[test]

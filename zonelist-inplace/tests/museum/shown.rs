@@ -1,9 +1,8 @@
-//! What an in-place rebuild can show: seven observations, three kinds of change, three ways to rebuild.
+//! What an in-place rebuild can show: seven observations, three kinds of change, four ways to rebuild.
 //!
-//! For what Linux shipped the model looks everywhere: over lists of up to four zones, requests of two
-//! kinds and of single nodes, every interleaving, as if every load saw what was stored last. Then as
-//! memory may really show it, and for a build that never ran beside readers, as far as there is
-//! time. The table of what is found is in `shown.md`, and a test holds it to that.
+//! What Linux shipped is explored in every interleaving, as if every load saw the last store: lists of up to four zones,
+//! requests of two kinds and of single nodes. Weak memory, and a build that never ran beside readers, are explored within
+//! a bound. The table of what is found is `shown.md`, and a test compares the two.
 
 use std::{
     collections::BTreeSet,
@@ -20,18 +19,18 @@ use zonelist_core::{
 
 use super::kernel::{Build, M0, M1, Memory, N0, N1, N2, Request, Seen, Zone, Zonelist, allocate, beside, names};
 
-/// What can be observed, in words.
+/// The observations, as the table names them.
 const OBSERVATIONS: [&str; 7] = [
     "a zone that stays is skipped",
     "a zone is visited twice",
     "no zone at all, though one stays that would serve",
-    "a zone of a kind that was not asked for",
-    "a zone of a node that was not asked for",
-    "no zone where the filter looks twice",
-    "no zone where the scan looks back",
+    "a zone of a kind that was not requested",
+    "a zone of a node that was not requested",
+    "no zone where the filter loads twice",
+    "no zone where the scan loads the preferred slot again",
 ];
 
-/// A rebuild from one list to another, and who allocates meanwhile.
+/// A rebuild from one list to another, and the requests of allocations meanwhile.
 struct Change {
     before: &'static [Zone],
     after: &'static [Zone],
@@ -60,7 +59,7 @@ const CHANGES: [(&str, &[Change]); 3] = [
         ],
     ),
     (
-        "the order of nodes changes",
+        "the node order changes",
         &[Change {
             before: &[N0, N1, N2],
             after: &[N0, N2, N1],
@@ -69,10 +68,10 @@ const CHANGES: [(&str, &[Change]); 3] = [
     ),
 ];
 
-/// Remote nodes with two zones each change places: beyond what was known.
+/// Remote nodes change places, one of them with two zones: beyond what was known.
 const MIXED: Change = Change { before: &[N0, M1, N1, N2], after: &[N0, N2, M1, N1], requests: &[Request::KERNEL] };
 
-/// Which observations a walk bears out.
+/// The observations that a walk shows, by number.
 fn observed(seen: &Seen, change: &Change, request: &Request) -> BTreeSet<usize> {
     assert!(!seen.past_the_array, "a walk leaves the array");
     let stays = |zone: &&Zone| change.after.contains(zone) && request.admits(**zone);
@@ -95,13 +94,12 @@ fn observed(seen: &Seen, change: &Change, request: &Request) -> BTreeSet<usize> 
 enum Rebuild {
     /// By another thread.
     Beside(Build, Memory),
-    /// Wholly between two steps of the reader, who was stopped there.
+    /// Between two steps of the reader, which is stopped there.
     Stopped,
 }
 
 impl Rebuild {
-    /// What Linux ships is looked through to the end. What else memory may show, or a build that writes
-    /// more, has ten times the interleavings.
+    /// What Linux ships is explored to the end. Weak memory, or a build that writes more, has ten times the interleavings.
     fn bound(self) -> Bound {
         match self {
             Self::Beside(Build::InOnePass, Memory::Sequential) | Self::Stopped => Bound::Exhaustive,
@@ -110,7 +108,7 @@ impl Rebuild {
     }
 }
 
-/// All that can be observed.
+/// All observations of any walk beside these changes.
 fn all(rebuild: Rebuild, changes: &'static [Change]) -> BTreeSet<usize> {
     let all = Arc::new(Mutex::new(BTreeSet::new()));
     for (change, request) in
@@ -143,7 +141,7 @@ const WAYS: [(&str, Rebuild); 4] = [
     ("4.14: in place", Rebuild::Beside(Build::InOnePass, Memory::Sequential)),
     ("4.14, weak memory", Rebuild::Beside(Build::InOnePass, Memory::Weak)),
     ("4.13: readers stopped", Rebuild::Stopped),
-    ("4.13's build, nobody stopped", Rebuild::Beside(Build::ClearedFirst, Memory::Sequential)),
+    ("4.13's build, readers not stopped", Rebuild::Beside(Build::ClearedFirst, Memory::Sequential)),
 ];
 
 #[test]
@@ -166,5 +164,10 @@ fn what_a_rebuild_can_show_is_what_the_table_says() {
     if std::env::var_os("ZONELIST_BLESS").is_some() {
         fs::write(&kept, &table).unwrap();
     }
-    assert_eq!(fs::read_to_string(&kept).unwrap_or_default(), table, "another table than in {}", kept.display());
+    assert_eq!(
+        fs::read_to_string(&kept).unwrap_or_default(),
+        table,
+        "another table, expected the one in {}",
+        kept.display()
+    );
 }

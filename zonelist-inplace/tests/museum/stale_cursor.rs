@@ -1,13 +1,12 @@
-//! 4.14 to 5.19 (reported in 2022): an allocation keeps its place in a list that becomes shorter.
+//! 4.14 to 5.19 (reported in 2022): an allocation keeps its position in a list that becomes shorter.
 //!
-//! The list is `[Movable, Normal]`; an allocation for the kernel has found Normal in slot 1, found no page
-//! there, and reclaims some. Meanwhile the last block of Movable goes off line, and the list becomes
-//! `[Normal]`. The allocation looks again, from slot 1: there is the end now. It tries no zone, as often
-//! as it likes, and the system kills a process for want of memory, though Normal has some. "mm/page_alloc:
-//! fix race condition between build_all_zonelists and page allocation" (3d36424b3b58, 6.0) has it compare a
-//! sequence number before it believes that.
+//! The list is `[Movable, Normal]`. An allocation for the kernel has found Normal in slot 1, without a free page, and
+//! reclaims some. Meanwhile the last memory block of Movable goes offline, and the list becomes `[Normal]`. The
+//! allocation scans again from slot 1, which is the terminator now. Every scan tries no zone, and the system kills a
+//! process for lack of memory, though Normal has some. "mm/page_alloc: fix race condition between build_all_zonelists
+//! and page allocation" (3d36424b3b58, 6.0) makes it compare a sequence number before it gives up.
 //!
-//! Under `SeqRetry` and `Presence` the walk is told; under the others it never happens.
+//! Under `SeqRetry` and `Presence` such a walk reports that it is torn. Under the other schemes it does not happen.
 
 use zonelist_core::{
     conformance::models::{Bound, explore_races, hunt},
@@ -16,7 +15,7 @@ use zonelist_core::{
 
 use super::kernel::{Counted, M0, N0, Request, Seen, beside, scan};
 
-/// An allocation that finds no page twice, and what it does then.
+/// The slow path of an allocation that finds no page in two scans. The bug, if it kills a process.
 fn killed_for_want_of_memory(cookies: bool) -> Option<String> {
     let rebuild = |lists: &Counted| lists.rebuild(&[N0]);
     let killed = beside(Counted::new(2, &[M0, N0]), rebuild, "allocates for the kernel", |lists| {

@@ -1,11 +1,10 @@
-//! 4.13 and before: the whole machine is stopped, wherever it is.
+//! 4.13 and before: every CPU is stopped, between any two instructions.
 //!
-//! `build_all_zonelists` ran under `stop_machine`, which stops a CPU between any two instructions:
-//! also between two slots of a list. The reader goes on over another list, in the middle of it. So
-//! stopping the world never gave what it cost; the commit that removed it says so, and is right.
+//! `build_all_zonelists` ran under `stop_machine`, which may stop a CPU between two slots of a list. The reader then goes on
+//! in the middle of another list. So stopping the machine never gave a consistent walk. The commit that removed it says so,
+//! and is right.
 //!
-//! `StopWorld` waits until no walk is under way. `StopWorldPreempted` does as the kernel did, and is there
-//! to be compared.
+//! `StopWorld` waits until no walk is under way. `StopWorldPreempted` does as the kernel did, for comparison.
 
 use std::sync::Arc;
 

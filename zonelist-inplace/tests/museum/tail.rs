@@ -1,11 +1,11 @@
-//! All versions since 4.14: what stands behind the end of a list is never cleared.
+//! All versions since 4.14: the slots behind the terminator of a list are never cleared.
 //!
-//! A rebuild writes the zones and then the end. What a longer list left behind that stays in its slots.
-//! A later rebuild that makes the list longer again stores over the old end before it stores a new one:
-//! for a moment a reader goes on into what was left, and meets a zone that is in neither list and may be long gone.
-//! The kernel gets away with it, as descriptors of zones are never freed.
+//! A rebuild writes the zones and then the terminator. The slots behind it keep the entries of an older, longer list. A later
+//! rebuild that makes the list longer stores over the old terminator before it stores a new one. For a moment a reader goes
+//! on into the old entries, and meets a zone that is in neither list, and may have been removed long ago. The kernel
+//! survives it, since descriptors of zones are never freed.
 //!
-//! `InPlace` clears the tail before `publish` returns; the fault "slots: tail kept" shows that it has to.
+//! `InPlace` clears those slots before `publish` returns. The fault "slots: tail kept" shows that it has to.
 
 use zonelist_core::{
     ZoneKind::Normal,

@@ -1,13 +1,11 @@
 //! 4.14 (2017): a zoneref is two words, and the zone is stored before its index.
 //!
-//! "mm, page_alloc: remove stop_machine from build_all_zonelists" (11cd8638c37f) has readers look at a
-//! list while it is rewritten. A slot is a zone pointer and the zone's index, by which the filter
-//! decides; the rebuild stores one after the other. A reader between the two pairs a new zone with an
-//! old index: the list `[Normal]` becomes `[Movable, Normal]`, and an allocation of the kernel's is
-//! given pages of Movable, which cannot be moved away from there any more.
+//! "mm, page_alloc: remove stop_machine from build_all_zonelists" (11cd8638c37f) lets readers walk a list while it is
+//! rewritten. A slot is a zone pointer and the zone's index, by which the filter decides. The rebuild stores one
+//! after the other. A reader between the two stores pairs a new zone with an old index. Say the list `[Normal]` becomes
+//! `[Movable, Normal]`: an allocation for the kernel gets pages of Movable, and those pages can't be moved any more.
 //!
-//! A zoneref of ours is one word: [`Zoneref`](zonelist_core::Zoneref). No walk of `InPlace` shows a zone that
-//! was not asked for.
+//! Our zoneref is one word: [`Zoneref`](zonelist_core::Zoneref). No walk of `InPlace` shows a zone that was not requested.
 
 use zonelist_core::{
     ZoneKind::Normal,

@@ -7,10 +7,10 @@ use zonelist_core::{
 };
 use zonelist_seq::{SeqCopy, SeqRetry};
 
-use super::twin::Twin;
+use super::mutant::Mutant;
 
 #[test]
-fn seq_retry_tells_every_torn_walk() {
+fn seq_retry_reports_every_torn_walk() {
     for publishers in [1, 2] {
         let scheme = SeqRetry::new(Slots::boxed(Sample::CAPACITY));
         let tally = stressed(&Published::<_, FullFence, 1>::new(scheme), publishers);
@@ -21,7 +21,7 @@ fn seq_retry_tells_every_torn_walk() {
 #[test]
 fn seq_copy_shows_snapshots_under_load() {
     for publishers in [1, 2] {
-        // Of just the size, and of one that takes much longer to copy.
+        // A size that just holds the lists, and one that takes much longer to copy.
         let small = stressed(&Published::<_, FullFence, 1>::new(SeqCopy::<4>::new(3)), publishers);
         let large = stressed(&Published::<_, FullFence, 1>::new(SeqCopy::<1024>::new(3)), publishers);
         assert_eq!((small.violations, small.torn, large.violations, large.torn), (0, 0, 0, 0));
@@ -29,7 +29,7 @@ fn seq_copy_shows_snapshots_under_load() {
 }
 
 #[test]
-fn a_lock_around_each_zoneref_is_condemned() {
-    let tally = stressed(&Published::<_, FullFence, 1>::new(Twin::new(Sample::CAPACITY)), 1);
+fn a_lock_for_each_zoneref_is_condemned() {
+    let tally = stressed(&Published::<_, FullFence, 1>::new(Mutant::new(Sample::CAPACITY)), 1);
     assert!(tally.violations > 0 && tally.violations == tally.torn, "{tally}");
 }

@@ -1,90 +1,90 @@
-//! What an allocator of ours must reach, and what it aims at: ratios, of 1 GiB of frames.
+//! Bounds for our allocator: the ratio that each figure must reach and the ratio that it should reach, at 1 GiB.
 
 use std::fmt;
 
 use serde::Serialize;
-use zonelist_pools::{BITMAP, DEPOT, Kind, Trial};
+use zonelist_pools::{BITMAP, DEPOT, Workload, WorkloadKind};
 
-/// The size that the bounds are for.
+/// Page frames of the pools that the bounds are for: 1 GiB.
 pub const FRAMES: usize = 1 << 18;
 
-/// What a figure is a ratio to.
+/// The reference of a ratio.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Against {
-    /// The time of the floor.
-    Floor,
-    /// The time of this peer.
+pub enum Reference {
+    /// The time of the baseline of the same round.
+    Baseline,
+    /// The time of this peer in the same round.
     Peer(&'static str),
-    /// As many blocks of order 9 as the free frames could be, a part of the frames taken at random.
+    /// The blocks of order 9 that the free frames could be, with a part of the frames allocated at random.
     Ideal,
-    /// The same, with only unmovable blocks taken.
+    /// The same, with only the unmovable blocks of these allocated.
     IdealUnmovable,
 }
 
-/// A bound of one figure.
+/// A bound for one figure.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct Bound {
-    /// The trial.
-    pub trial: Trial,
-    /// The ratio.
-    pub against: Against,
-    /// What it must be: at most for times, at least for blocks.
+    /// The workload of the figure.
+    pub workload: Workload,
+    /// The reference of the figure.
+    pub reference: Reference,
+    /// The ratio that the figure must reach: at most for times, at least for blocks.
     pub must: f64,
-    /// What it should be.
+    /// The ratio that the figure should reach.
     pub aim: f64,
 }
 
-/// How a figure stands to its bound.
+/// The comparison of a figure with its bound.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Verdict {
-    /// It is as it should be.
+    /// The figure reaches the aim.
     Aim,
-    /// It is as it must be.
+    /// The figure reaches the bound, not the aim.
     Must,
-    /// It is not.
+    /// The figure does not reach the bound.
     Missed,
 }
 
-/// All of them.
+/// All bounds.
 pub const BOUNDS: [Bound; 18] = {
-    use Against::{Floor, Ideal, IdealUnmovable, Peer};
-    use Kind::{Bulk, Half, Hot, Huge, Mixed, Remote};
+    use Reference::{Baseline, Ideal, IdealUnmovable, Peer};
+    use WorkloadKind::{Bulk, Half, Hot, Huge, Mixed, Remote};
     [
-        bound(Hot, 1, Floor, 2.5, 2.0),
-        bound(Hot, 2, Floor, 2.5, 2.0),
+        bound(Hot, 1, Baseline, 2.5, 2.0),
+        bound(Hot, 2, Baseline, 2.5, 2.0),
         bound(Hot, 1, Peer(DEPOT), 0.7, 0.5),
         bound(Hot, 2, Peer(DEPOT), 0.7, 0.5),
-        bound(Bulk, 1, Floor, 5.0, 4.0),
-        bound(Bulk, 2, Floor, 5.0, 4.0),
+        bound(Bulk, 1, Baseline, 5.0, 4.0),
+        bound(Bulk, 2, Baseline, 5.0, 4.0),
         bound(Bulk, 1, Peer(BITMAP), 1.0, 0.75),
-        bound(Half, 1, Floor, 2.0, 1.5),
-        bound(Half, 2, Floor, 2.0, 1.5),
+        bound(Half, 1, Baseline, 2.0, 1.5),
+        bound(Half, 2, Baseline, 2.0, 1.5),
         bound(Half, 1, Peer(DEPOT), 0.7, 0.5),
         bound(Half, 2, Peer(DEPOT), 0.7, 0.5),
-        bound(Huge, 1, Floor, 4.0, 3.0),
-        bound(Huge, 2, Floor, 4.0, 3.0),
+        bound(Huge, 1, Baseline, 4.0, 3.0),
+        bound(Huge, 2, Baseline, 4.0, 3.0),
         bound(Mixed, 1, Peer(DEPOT), 1.0, 0.8),
         bound(Mixed, 1, Ideal, 0.42, 0.45),
         bound(Mixed, 1, IdealUnmovable, 0.94, 0.96),
-        bound(Remote, 2, Floor, 6.0, 4.0),
+        bound(Remote, 2, Baseline, 6.0, 4.0),
         bound(Remote, 2, Peer(DEPOT), 0.9, 0.65),
     ]
 };
 
-const fn bound(kind: Kind, threads: usize, against: Against, must: f64, aim: f64) -> Bound {
-    Bound { trial: Trial { kind, threads }, against, must, aim }
+const fn bound(kind: WorkloadKind, threads: usize, reference: Reference, must: f64, aim: f64) -> Bound {
+    Bound { workload: Workload { kind, threads }, reference, must, aim }
 }
 
 impl Bound {
-    /// How this figure stands to it.
+    /// Compares a figure with the bound.
     #[must_use]
     pub fn judge(&self, figure: f64) -> Verdict {
-        let keeps = |bound: f64| match self.against {
-            Against::Floor | Against::Peer(_) => figure <= bound,
-            Against::Ideal | Against::IdealUnmovable => figure >= bound,
+        let reaches = |bound: f64| match self.reference {
+            Reference::Baseline | Reference::Peer(_) => figure <= bound,
+            Reference::Ideal | Reference::IdealUnmovable => figure >= bound,
         };
-        match (keeps(self.aim), keeps(self.must)) {
+        match (reaches(self.aim), reaches(self.must)) {
             (true, _) => Verdict::Aim,
             (false, true) => Verdict::Must,
             (false, false) => Verdict::Missed,
@@ -92,10 +92,10 @@ impl Bound {
     }
 }
 
-impl fmt::Display for Against {
+impl fmt::Display for Reference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Floor => "floor",
+            Self::Baseline => "baseline",
             Self::Peer(peer) => peer,
             Self::Ideal => "ideal",
             Self::IdealUnmovable => "ideal, unmovable only",
@@ -124,7 +124,7 @@ mod tests {
             use Verdict::{Aim, Missed, Must};
             [Aim, Must, Must, Missed]
         });
-        let ideal = BOUNDS.into_iter().find(|bound| bound.against == Against::Ideal).unwrap();
+        let ideal = BOUNDS.into_iter().find(|bound| bound.reference == Reference::Ideal).unwrap();
         assert_eq!([0.5, 0.43, 0.41].map(|r| ideal.judge(r)), [Verdict::Aim, Verdict::Must, Verdict::Missed]);
     }
 
@@ -133,7 +133,7 @@ mod tests {
         for bound in BOUNDS {
             assert_eq!(bound.judge(bound.aim), Verdict::Aim, "{bound:?}");
             assert_eq!(bound.judge(bound.must), Verdict::Must, "{bound:?}");
-            assert!(Trial::ALL.contains(&bound.trial), "{bound:?}");
+            assert!(Workload::ALL.contains(&bound.workload), "{bound:?}");
         }
     }
 }

@@ -1,8 +1,8 @@
-//! What trials of page allocators found: reports, tables, and the bounds that ours is held to.
+//! Results of the workloads for page-frame allocators: reports, tables, and the bounds for our allocator.
 
 mod bounds;
 mod report;
-mod show;
+mod tables;
 
-pub use bounds::{Against, BOUNDS, Bound, FRAMES, Verdict};
+pub use bounds::{BOUNDS, Bound, FRAMES, Reference, Verdict};
 pub use report::{BoundReport, ContenderReport, Report, SizeReport, target};

@@ -1,78 +1,83 @@
-//! What the trials found, for programs and for people.
+//! The report of the workloads.
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
-use zonelist_pools::{Contender, Cost, Kind, Left, Rounds, Trial};
+use serde::{Serialize, Serializer};
+use zonelist_pools::{Contender, Cost, HugeShare, Rounds, Workload, WorkloadKind};
 use zonelist_schemes::measure::Floor;
 
-use super::{Against, BOUNDS, Verdict, bounds};
+use super::bounds::{BOUNDS, FRAMES, Reference, Verdict};
 
-/// All sizes.
+/// The report of all sizes.
 #[derive(Clone, Debug, Serialize)]
 pub struct Report {
     /// Interleaved rounds.
     pub rounds: u32,
-    /// What the code was compiled for.
+    /// The CPU that the code was compiled for.
     pub target: &'static str,
     /// CPUs that threads can be pinned to.
     pub cpus: usize,
-    /// A size each.
+    /// One report for each size.
     pub sizes: Vec<SizeReport>,
 }
 
-/// Pools of one size.
+/// The report of pools of one size.
 #[derive(Clone, Debug, Serialize)]
 pub struct SizeReport {
-    /// The size.
+    /// The size in GiB.
     pub gib: f64,
-    /// The same, in frames.
+    /// The size in page frames.
     pub frames: usize,
-    /// The trials that were run.
-    pub trials: Vec<&'static str>,
-    /// The floor, by trial.
-    pub floor: BTreeMap<&'static str, Floor>,
-    /// The contenders.
+    /// Keys of the workloads that ran.
+    #[serde(rename = "trials")]
+    pub workloads: Vec<&'static str>,
+    /// The baseline, by workload.
+    #[serde(rename = "floor")]
+    pub baseline: BTreeMap<&'static str, Floor>,
+    /// One report for each contender.
     pub contenders: Vec<ContenderReport>,
 }
 
-/// One contender.
+/// The report of one contender.
 #[derive(Clone, Debug, Serialize)]
 pub struct ContenderReport {
     /// Its name.
     pub name: &'static str,
-    /// Its costs, by trial.
-    pub trials: BTreeMap<&'static str, Cost>,
-    /// Ratios to the peers that bounds are set against, by trial.
+    /// Its costs, by workload.
+    #[serde(rename = "trials")]
+    pub workloads: BTreeMap<&'static str, Cost>,
+    /// Ratios to the peers that bounds refer to, by workload.
     pub to_peer: BTreeMap<&'static str, BTreeMap<&'static str, f64>>,
-    /// In (e): blocks of order 9 that could still be allocated, of the ideal.
+    /// In (e): blocks of order 9 that could still be allocated, as a share of the ideal.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub order_9_left: Option<Left>,
-    /// Trials that it took no part in, and why.
+    pub order_9_left: Option<HugeShare>,
+    /// Workloads that it skipped, each with the reason.
     pub skipped: BTreeMap<&'static str, &'static str>,
-    /// Of ours: how the figures stand to their bounds.
+    /// Of our allocator: the figures, compared with their bounds.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub bounds: Vec<BoundReport>,
 }
 
-/// A bound and the figure that it is for.
+/// A figure, compared with its bound.
 #[derive(Clone, Debug, Serialize)]
 pub struct BoundReport {
-    /// The trial.
-    pub trial: &'static str,
-    /// What the figure is a ratio to.
-    pub to: String,
+    /// The workload's key.
+    #[serde(rename = "trial")]
+    pub workload: &'static str,
+    /// The reference of the figure.
+    #[serde(serialize_with = "reference_key")]
+    pub to: Reference,
     /// The figure.
     pub figure: f64,
-    /// What it must be.
+    /// The ratio that it must reach.
     pub must: f64,
-    /// What it should be.
+    /// The ratio that it should reach.
     pub aim: f64,
-    /// Which of them it is.
+    /// The result of the comparison.
     pub verdict: Verdict,
 }
 
-/// What the code was compiled for: the vector units decide, say, how fast a bitmap is scanned.
+/// The CPU that the code was compiled for. Ratios depend on it: vector units, for instance, speed up bitmap scans.
 #[must_use]
 pub fn target() -> &'static str {
     if cfg!(all(target_feature = "avx2", target_feature = "bmi2", target_feature = "lzcnt")) {
@@ -84,16 +89,25 @@ pub fn target() -> &'static str {
     }
 }
 
+/// Serializes a reference. JSON has the word `floor` for the baseline, which programs rely on.
+fn reference_key<S: Serializer>(reference: &Reference, to: S) -> Result<S::Ok, S::Error> {
+    match reference {
+        Reference::Baseline => to.serialize_str("floor"),
+        other => to.collect_str(other),
+    }
+}
+
 impl SizeReport {
     /// The medians of these rounds.
     #[must_use]
     pub fn new(rounds: &Rounds<'_>) -> Self {
-        let floor = rounds.trials().filter_map(|trial| Some((trial.key(), Floor { ns: rounds.floor(trial)? })));
+        let baseline =
+            rounds.workloads().filter_map(|workload| Some((workload.key(), Floor { ns: rounds.baseline(workload)? })));
         Self {
-            gib: rounds.frames() as f64 / bounds::FRAMES as f64,
+            gib: rounds.frames() as f64 / FRAMES as f64,
             frames: rounds.frames(),
-            trials: rounds.trials().map(Trial::key).collect(),
-            floor: floor.collect(),
+            workloads: rounds.workloads().map(Workload::key).collect(),
+            baseline: baseline.collect(),
             contenders: rounds.contenders().iter().map(|contender| ContenderReport::new(contender, rounds)).collect(),
         }
     }
@@ -102,25 +116,25 @@ impl SizeReport {
 impl ContenderReport {
     fn new(contender: &Contender, rounds: &Rounds<'_>) -> Self {
         let name = contender.name;
-        let trials = rounds.trials().filter_map(|trial| Some((trial.key(), rounds.cost(trial, name)?)));
+        let workloads = rounds.workloads().filter_map(|workload| Some((workload.key(), rounds.cost(workload, name)?)));
         let mut to_peer = BTreeMap::<_, BTreeMap<_, _>>::new();
         for bound in BOUNDS {
-            if let Against::Peer(peer) = bound.against
+            if let Reference::Peer(peer) = bound.reference
                 && peer != name
-                && let Some(ratio) = rounds.to_peer(bound.trial, name, peer)
+                && let Some(ratio) = rounds.to_peer(bound.workload, name, peer)
             {
-                to_peer.entry(bound.trial.key()).or_default().insert(peer, ratio);
+                to_peer.entry(bound.workload.key()).or_default().insert(peer, ratio);
             }
         }
-        let skipped = rounds.trials().filter_map(|trial| {
-            let (_, why) = contender.skips().iter().find(|(kind, _)| *kind == trial.kind)?;
-            Some((trial.key(), *why))
+        let skipped = rounds.workloads().filter_map(|workload| {
+            let (_, why) = contender.skips().iter().find(|(kind, _)| *kind == workload.kind)?;
+            Some((workload.key(), *why))
         });
         Self {
             name,
-            trials: trials.collect(),
+            workloads: workloads.collect(),
             to_peer,
-            order_9_left: rounds.left(Trial { kind: Kind::Mixed, threads: 1 }, name),
+            order_9_left: rounds.huge_share(Workload { kind: WorkloadKind::Mixed, threads: 1 }, name),
             skipped: skipped.collect(),
             bounds: if contender.is_bounded() { BoundReport::all(name, rounds) } else { Vec::new() },
         }
@@ -129,19 +143,19 @@ impl ContenderReport {
 
 impl BoundReport {
     fn all(name: &str, rounds: &Rounds<'_>) -> Vec<Self> {
-        if rounds.frames() != bounds::FRAMES {
+        if rounds.frames() != FRAMES {
             return Vec::new();
         }
-        let figure = |trial, against| match against {
-            Against::Floor => rounds.cost(trial, name)?.ratio,
-            Against::Peer(peer) => rounds.to_peer(trial, name, peer),
-            Against::Ideal => Some(rounds.left(trial, name)?.mixed),
-            Against::IdealUnmovable => Some(rounds.left(trial, name)?.unmovable),
+        let figure = |workload, reference| match reference {
+            Reference::Baseline => rounds.cost(workload, name)?.ratio,
+            Reference::Peer(peer) => rounds.to_peer(workload, name, peer),
+            Reference::Ideal => Some(rounds.huge_share(workload, name)?.mixed),
+            Reference::IdealUnmovable => Some(rounds.huge_share(workload, name)?.unmovable),
         };
         let judged = BOUNDS.iter().filter_map(|bound| {
-            let figure = figure(bound.trial, bound.against)?;
-            let (trial, to, verdict) = (bound.trial.key(), bound.against.to_string(), bound.judge(figure));
-            Some(Self { trial, to, figure, must: bound.must, aim: bound.aim, verdict })
+            let figure = figure(bound.workload, bound.reference)?;
+            let (workload, to, verdict) = (bound.workload.key(), bound.reference, bound.judge(figure));
+            Some(Self { workload, to, figure, must: bound.must, aim: bound.aim, verdict })
         });
         judged.collect()
     }
@@ -150,21 +164,23 @@ impl BoundReport {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use zonelist_pools::{BOUNDED, Cpus, DEPOT, Floor as FloorPool, all};
+    use zonelist_pools::{BOUNDED_SCHEME, Baseline, Cpus, DEPOT, all};
 
     #[test]
-    fn ours_is_judged_where_there_is_a_figure_and_peers_never() {
+    fn only_our_figures_are_compared_with_bounds() {
         let cpus = Cpus::here().unwrap();
         let depot = *all().iter().find(|contender| contender.name == DEPOT).unwrap();
-        let contenders = [Contender::of::<FloorPool>(BOUNDED), depot];
+        let contenders = [Contender::of::<Baseline>(BOUNDED_SCHEME), depot];
         let report = |frames| {
-            let mut rounds = Rounds::new(&contenders, &Trial::ALL[..1], frames, 1, &cpus);
+            let mut rounds = Rounds::new(&contenders, &Workload::ALL[..1], frames, 1, &cpus);
             rounds.round(|_, _| ()).unwrap();
             SizeReport::new(&rounds).contenders
         };
-        let [ours, depot] = report(bounds::FRAMES).try_into().unwrap();
-        let judged: Vec<_> = ours.bounds.iter().map(|bound| (bound.trial, bound.to.as_str())).collect();
-        assert_eq!(judged, [("hot_1", "floor"), ("hot_1", DEPOT)]);
+        let [ours, depot] = report(FRAMES).try_into().unwrap();
+        let judged: Vec<_> = ours.bounds.iter().map(|bound| (bound.workload, bound.to)).collect();
+        assert_eq!(judged, [("hot_1", Reference::Baseline), ("hot_1", Reference::Peer(DEPOT))]);
+        let json = serde_json::to_value(&ours.bounds).unwrap();
+        assert_eq!((&json[0]["to"], &json[1]["to"]), (&"floor".into(), &DEPOT.into()));
         assert!(depot.bounds.is_empty());
         assert!(report(1024)[0].bounds.is_empty(), "bounds are for one size");
     }

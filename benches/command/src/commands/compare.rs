@@ -1,19 +1,19 @@
-//! `zonelist compare`: the main job, every scheme side by side.
+//! `zonelist compare`: every scheme, side by side.
 
 use std::{process::ExitCode, time::Duration};
 
 use zonelist_contenders::{consistency::Pressure, timing::Timing};
 use zonelist_schemes::{SEATS, workload::Toggle};
 
-use super::CommandError;
 use crate::{
-    cli::{MachineArgs, SchemeArgs, seconds},
+    arguments::{MachineArgs, SchemeArgs, seconds},
     compare::{PeerReport, RawReport, Report, Requests, SchemeReport},
+    error::CommandError,
     output::OutputArgs,
     progress::bar,
 };
 
-/// What `zonelist compare` is asked.
+/// Arguments of `zonelist compare`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  zonelist compare --machine ring --scheme StopWorld --scheme InPlace --seconds 1")]
 pub struct Args {
@@ -21,7 +21,7 @@ pub struct Args {
     machine: MachineArgs,
     #[command(flatten)]
     schemes: SchemeArgs,
-    /// How long others publish under each scheme: half of it walks are judged, half of it pages are asked for.
+    /// Time of publishes under each scheme: in the first half walks are judged, in the second half pages are allocated.
     #[arg(long, value_name = "N", default_value_t = 2.0, value_parser = seconds)]
     seconds: f64,
     /// Rounds of timed reads and allocations.
@@ -30,7 +30,7 @@ pub struct Args {
     /// Threads that walk or allocate while another publishes [default: one less than there are CPUs]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=SEATS as i64))]
     threads: Option<u32>,
-    /// Draws which nodes are read.
+    /// Seed of the nodes that are read.
     #[arg(long, value_name = "S", default_value_t = 1)]
     seed: u64,
     #[command(flatten)]
@@ -75,7 +75,7 @@ impl Args {
         Ok(if report.holds() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }
 
-    /// What a round takes on the bar, which counts milliseconds, more or less.
+    /// The share of a round in the progress bar, which counts milliseconds: an estimate.
     const ROUND_MS: u64 = 10;
 
     fn readers(&self) -> usize {

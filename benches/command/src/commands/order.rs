@@ -1,13 +1,12 @@
-//! `zonelist order`: which node's memory a node falls back to, in turn.
+//! `zonelist order`: the nodes whose memory each node falls back to, nearest first.
 
 use std::process::ExitCode;
 
-use zonelist_machines::computed::order::Report;
+use zonelist_machines::computed::fallback_order::Report;
 
-use super::CommandError;
-use crate::{cli::MachineArgs, output::OutputArgs};
+use crate::{arguments::MachineArgs, error::CommandError, output::OutputArgs};
 
-/// What `zonelist order` is asked.
+/// Arguments of `zonelist order`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  zonelist order --machine far-cxl --rules 4.14 --json")]
 pub struct Args {

@@ -1,23 +1,22 @@
-//! `zonelist replay`: what was done to a recorded machine, done to ours.
+//! `zonelist replay`: the recorded operations of a machine, repeated on ours.
 
 use std::process::ExitCode;
 
 use zonelist_machines::{
-    Builtin, Golden, MachineSource,
+    Builtin, MachineRecord, MachineSource,
     replay::{Replay, Replays},
 };
 
-use super::CommandError;
-use crate::{cli::SchemeArgs, output::OutputArgs, progress::bar};
+use crate::{arguments::SchemeArgs, error::CommandError, output::OutputArgs, progress::bar};
 
-/// What `zonelist replay` is asked.
+/// Arguments of `zonelist replay`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Follows the rules of Linux 6.1, which the records are of. Of several machines only the differences are shown.
+Follows the rules of Linux 6.1, which the recorded machines ran. Of several machines only the differences are shown.
 
 Examples:\n  zonelist replay\n  zonelist replay --machine benches/goldens --json")]
 pub struct Args {
-    /// The record: a file, a folder of such, or a built-in name; may be given more than once.
+    /// The record: a file, a folder of such files, or a built-in name; may be given more than once.
     #[arg(long, value_name = "M", default_value = Builtin::ALL[0].name)]
     machine: Vec<MachineSource>,
     #[command(flatten)]
@@ -29,7 +28,7 @@ pub struct Args {
 impl Args {
     pub(super) fn run(&self) -> Result<ExitCode, CommandError> {
         let schemes = self.schemes.chosen();
-        let mut records: Vec<Golden> = Vec::new();
+        let mut records: Vec<MachineRecord> = Vec::new();
         for source in &self.machine {
             records.extend(source.records()?);
         }

@@ -1,18 +1,18 @@
-//! `zonelist storm`: a block that goes off and on line while its small node is under pressure.
+//! `zonelist storm`: a memory block goes offline and online while its small node is under memory pressure.
 
 use std::{process::ExitCode, time::Duration};
 
 use zonelist_machines::ReadError;
 
-use super::CommandError;
 use crate::{
-    cli::{MachineArgs, SchemeArgs, seconds},
+    arguments::{MachineArgs, SchemeArgs, seconds},
+    error::CommandError,
     output::OutputArgs,
     progress::bar,
-    storm::{MOST_THREADS, Report, SchemeReport, Site, Storm},
+    storm::{MAX_THREADS, Report, SchemeReport, Site, Storm},
 };
 
-/// What `zonelist storm` is asked.
+/// Arguments of `zonelist storm`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  zonelist storm --seconds 5 --scheme InPlace --scheme SeqRetry")]
 pub struct Args {
@@ -20,13 +20,13 @@ pub struct Args {
     machine: MachineArgs,
     #[command(flatten)]
     schemes: SchemeArgs,
-    /// How long each scheme is under pressure.
+    /// Time of each scheme's run.
     #[arg(long, value_name = "N", default_value_t = 10.0, value_parser = seconds)]
     seconds: f64,
-    /// Threads that take and give back pages, while one more toggles the block and one walks.
-    #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=MOST_THREADS as i64))]
+    /// Threads that allocate and free pages, while one more toggles the block and one walks.
+    #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=MAX_THREADS as i64))]
     threads: u32,
-    /// Draws what each thread does.
+    /// Seed of what each thread does.
     #[arg(long, value_name = "S", default_value_t = 1)]
     seed: u64,
     #[command(flatten)]
@@ -36,9 +36,9 @@ pub struct Args {
 impl Args {
     pub(super) fn run(&self) -> Result<ExitCode, CommandError> {
         let machine = self.machine.machine.name();
-        let golden = self.machine.load()?.golden;
-        let golden = golden.ok_or_else(|| CommandError::NoBlocks { machine: machine.clone() })?;
-        let state = golden.state(self.machine.rules.into());
+        let record = self.machine.load()?.record;
+        let record = record.ok_or_else(|| CommandError::NoBlocks { machine: machine.clone() })?;
+        let state = record.state(self.machine.rules.into());
         let state = state.map_err(|problem| ReadError { file: machine.clone(), problem })?;
         let site = Site::of(state).map_err(|error| CommandError::Site { machine: machine.clone(), error })?;
         let (chosen, time) = (self.schemes.fitting(site.state.capacity()), Duration::from_secs_f64(self.seconds));

@@ -1,13 +1,12 @@
-//! `zonelist zoneinfo`: watermarks and lowmem reserves, as the kernel would print them.
+//! `zonelist zoneinfo`: watermarks and lowmem reserves, in the kernel's format.
 
 use std::process::ExitCode;
 
 use zonelist_machines::computed::zoneinfo::Report;
 
-use super::CommandError;
-use crate::{cli::MachineArgs, output::OutputArgs};
+use crate::{arguments::MachineArgs, error::CommandError, output::OutputArgs};
 
-/// What `zonelist zoneinfo` is asked.
+/// Arguments of `zonelist zoneinfo`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  zonelist zoneinfo --machine mail-online --rules 4.14")]
 pub struct Args {

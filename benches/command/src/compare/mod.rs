@@ -1,9 +1,7 @@
-//! The comparison: what readers pay, what writers pay, and what walks and requests under a constant
-//! writer come to.
+//! The comparison of schemes: the cost of reads and publishes, and the results of walks and requests during publishes.
 
 mod refusals;
 mod report;
 
 pub use refusals::{Refusals, Requests};
-pub use report::{Counts, PeerReport, RawReads, RawReport, Report, SchemeReport, table};
-pub(crate) use report::{as_text, count};
+pub use report::{Counts, PeerReport, RawReads, RawReport, Report, SchemeReport};

@@ -1,20 +1,19 @@
-//! Requests to an allocator while one thread publishes without pause: how many are refused though
-//! a zone that no version lacks could have served them.
+//! Requests to a page allocator while one thread publishes without pause: the refusals that a torn walk causes.
 //!
-//! The lists are those of a node with one Normal zone and a box of seven nodes, which have movable
-//! memory only and come and go together: those of the box change from `[Normal]` to seven Movable
-//! zones and `[Normal]` behind them, and back. The requests are for kernel memory from each node of
-//! the box, which nothing but the Normal zone can serve. It stands on every list of every version,
-//! and has pages far above its marks all the time, since each thread holds one at most. So every
-//! refusal is wrong, and what walks have missed is why.
+//! Node 0 has one Normal zone. Seven more nodes have Movable memory only, which is plugged and unplugged as a whole:
+//! their lists change from `[Normal]` to seven Movable zones followed by `[Normal]`, and back. Requests are for kernel
+//! memory, from each of the seven nodes. Only the Normal zone can serve them.
 //!
-//! The zone is too small for page caches. Before a request is refused that may wait, the allocator
-//! drains them, and walks again if there was a page in any: one more walk that need not be torn.
+//! That zone is on every list of every version. Each thread holds at most one page, so the zone is always far above its
+//! watermarks. Every refusal is therefore wrong, and is due to a zone that a walk has missed.
+//!
+//! The zone is too small for per-CPU pages. A request that may wait is not refused at once: the allocator drains the
+//! per-CPU pages and walks again if it found a page in any, so that two walks must miss the zone.
 
 use std::{
     ops::{Add, Range},
     sync::{
-        Barrier as Meeting,
+        Barrier as ThreadBarrier,
         atomic::{AtomicUsize, Ordering::Relaxed},
     },
     time::{Duration, Instant},
@@ -30,56 +29,57 @@ use zonelist_schemes::{
     threads::{Job, together},
 };
 
-/// Requests of a thread between two looks at the clock.
+/// Requests of a thread between two reads of the clock.
 const BURST: usize = 6_000;
 
-/// Publishes between two looks at the clock.
+/// Publishes between two reads of the clock.
 const PUBLISHES: usize = 64;
 
-/// Frames of the zone: fewer than 128, of which a handle would keep one.
+/// Page frames of the zone: fewer than 128, the least for which a handle would keep a page.
 const FRAMES: u64 = 120;
 
-/// What became of the requests to one scheme's allocator.
+/// Counts of requests to one scheme's allocator.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Refusals {
     /// Requests.
     pub requests: u64,
-    /// Of them, those that were refused: each of them wrongly.
+    /// Refused requests, each of them wrongly.
     pub failed: u64,
-    /// How often somebody published meanwhile.
+    /// Publishes in the same time.
     pub publishes: u64,
 }
 
-/// Allocates, frees and publishes for as long as asked.
+/// A run of allocations, frees and publishes for a given time.
 #[expect(missing_debug_implementations, reason = "it holds a closure")]
 pub struct Requests<'a> {
     /// Threads that allocate.
     pub threads: usize,
-    /// How long.
+    /// The time of the run.
     pub time: Duration,
-    /// Told now and then how much of that time is over.
+    /// Called periodically with the time since the start.
     pub tick: &'a mut dyn FnMut(Duration),
 }
 
-/// The one zone that serves.
+/// The only zone that can serve the requests.
 const NORMAL: ZoneId = ZoneId::new(NodeId::new(0).unwrap(), ZoneKind::Normal);
 
-/// Nodes of the box.
-const BOX: Range<u16> = 1..8;
+/// Nodes with Movable memory only, which is plugged and unplugged.
+const PLUGGED: Range<u16> = 1..8;
 
-/// Room for the lists of all nodes, each with a zone of every node.
-const CAPACITY: Capacity = Capacity::new(BOX.end as usize, BOX.end as usize).unwrap();
+/// Capacity for the lists of all nodes, each with a zone of every node.
+const CAPACITY: Capacity = Capacity::new(PLUGGED.end as usize, PLUGGED.end as usize).unwrap();
 
-/// The lists with the box and without it.
+/// The lists with the plugged memory, and without it.
 fn versions() -> Result<[Zonelists; 2], RowError> {
-    let version = |there: bool| {
+    let version = |plugged: bool| {
         let (mut zonerefs, mut rows) = (vec![Zoneref::new(NORMAL)], vec![Row { start: 0, len: 1, own: 1 }]);
-        for local in BOX {
+        for local in PLUGGED {
             let start = zonerefs.len() as u32;
-            let nearest = (local..BOX.end).chain(BOX.start..local).filter(|_| there).filter_map(NodeId::new);
+            // Each list begins with the node's own zone, so that versions differ in their first entry.
+            let nearest = (local..PLUGGED.end).chain(PLUGGED.start..local).filter(|_| plugged).filter_map(NodeId::new);
             zonerefs.extend(nearest.map(|node| Zoneref::new(ZoneId::new(node, ZoneKind::Movable))));
             zonerefs.push(Zoneref::new(NORMAL));
-            rows.push(Row { start, len: zonerefs.len() as u32 - start, own: u32::from(there) });
+            rows.push(Row { start, len: zonerefs.len() as u32 - start, own: u32::from(plugged) });
         }
         Lists::new(&zonerefs, &rows).map(Zonelists::from)
     };
@@ -102,30 +102,31 @@ impl Visitor for Requests<'_> {
         let marks = Marks { min: 16, low: 20, high: 24, ..Marks::default() };
         let allocator: Allocator<S, B, SEATS> = allocator(published, &[(NORMAL, FRAMES, marks)])?;
         let (begin, time) = (Instant::now(), self.time);
-        let (start, asking) = (Meeting::new(self.threads + 1), AtomicUsize::new(self.threads));
+        // Requests and publishes begin together, so that every burst races with publishes.
+        let (start, running) = (ThreadBarrier::new(self.threads + 1), AtomicUsize::new(self.threads));
         let job = || {
-            let _done = Done(&asking);
+            let _done = CountDown(&running);
             start.wait();
-            ask(&allocator, || begin.elapsed() < time)
+            request_in_bursts(&allocator, || begin.elapsed() < time)
         };
         let jobs = (0..self.threads).map(|_| Box::new(job) as Job<'_, _>).collect();
         let mut publishes = Ok(0);
-        let asked = together(jobs, &mut |_| {
+        let counts = together(jobs, &mut |_| {
             start.wait();
-            publishes = self.publish(allocator.published(), &versions, &asking, begin);
+            publishes = self.publish(allocator.published(), &versions, &running, begin);
         });
-        let begun = Refusals { publishes: publishes?, ..Refusals::default() };
-        asked.into_iter().try_fold(begun, |sum, one| Ok(sum + one?))
+        let publishes = Refusals { publishes: publishes?, ..Refusals::default() };
+        counts.into_iter().try_fold(publishes, |sum, one| Ok(sum + one?))
     }
 }
 
 impl Requests<'_> {
-    /// Publishes until nobody asks any more, and says how often.
+    /// Publishes until all requesting threads have ended, and returns the number of publishes.
     fn publish<S: Scheme, B: Barrier>(
         &mut self,
         published: &Published<S, B, SEATS>,
         versions: &[Zonelists; 2],
-        asking: &AtomicUsize,
+        running: &AtomicUsize,
         begin: Instant,
     ) -> Result<u64, PublishError> {
         let mut publishes = 0;
@@ -135,26 +136,28 @@ impl Requests<'_> {
                 publishes += 1;
             }
             (self.tick)(begin.elapsed().min(self.time));
-            if asking.load(Relaxed) == 0 {
+            // Relaxed, with the decrement in `CountDown::drop`: only the value counts, and `together` joins the threads
+            // before their results are read.
+            if running.load(Relaxed) == 0 {
                 return Ok(publishes);
             }
         }
     }
 }
 
-/// Asks in bursts for as long as there is time, at least one, and gives back at once what it gets.
-fn ask<S: Scheme, B: Barrier>(
+/// Requests pages in bursts while there is time, at least one burst, and frees each page at once.
+fn request_in_bursts<S: Scheme, B: Barrier>(
     allocator: &Allocator<S, B, SEATS>,
     time: impl Fn() -> bool,
 ) -> Result<Refusals, AllocatorError> {
-    let class = allocator.class(&PageRequest::up_to(ZoneKind::Normal))?;
-    let nodes: Vec<NodeId> = BOX.filter_map(NodeId::new).collect();
+    let prepared = allocator.class(&PageRequest::up_to(ZoneKind::Normal))?;
+    let nodes: Vec<NodeId> = PLUGGED.filter_map(NodeId::new).collect();
     let mut local = allocator.local()?;
     let mut sum = Refusals::default();
     while sum.requests == 0 || time() {
         for &node in nodes.iter().cycle().take(BURST) {
             sum.requests += 1;
-            match local.alloc(node, &class) {
+            match local.alloc(node, &prepared) {
                 Ok(page) => local.free(page)?,
                 Err(OutOfMemory) => sum.failed += 1,
             }
@@ -172,11 +175,12 @@ impl Add for Refusals {
     }
 }
 
-/// Counts a thread off, also out of a panic: the publisher waits for that.
-struct Done<'a>(&'a AtomicUsize);
+/// Subtracts one when a thread ends, by a return or by a panic: the publisher waits for zero.
+struct CountDown<'a>(&'a AtomicUsize);
 
-impl Drop for Done<'_> {
+impl Drop for CountDown<'_> {
     fn drop(&mut self) {
+        // Relaxed, with the load in `Requests::publish`: the value carries no data.
         self.0.fetch_sub(1, Relaxed);
     }
 }
@@ -191,7 +195,7 @@ mod tests {
     use super::*;
     use zonelist_schemes::SchemeId;
 
-    /// A scheme whose walks show nothing.
+    /// A scheme whose walks are empty.
     struct Blind;
 
     #[derive(Clone)]
@@ -249,11 +253,11 @@ mod tests {
     }
 
     #[test]
-    fn nothing_but_the_normal_zone_can_serve_and_no_version_lacks_it() {
+    fn the_normal_zone_alone_can_serve_and_is_in_every_version() {
         let request = Request::up_to(ZoneKind::Normal);
         let versions = versions().unwrap();
         for (version, zones) in versions.iter().zip([8, 1]) {
-            for node in BOX.filter_map(NodeId::new) {
+            for node in PLUGGED.filter_map(NodeId::new) {
                 let list = version.lists().of(node, Scope::Fallback);
                 assert_eq!((list.len(), list.last()), (zones, Some(&Zoneref::new(NORMAL))));
                 assert_eq!(list.iter().filter(|entry| request.admits(entry.zone())).count(), 1);
@@ -262,7 +266,7 @@ mod tests {
     }
 
     #[test]
-    fn a_burst_at_least_is_asked_for_and_published_under() {
+    fn a_run_of_no_time_has_one_burst_and_publishes() {
         for scheme in SchemeId::all() {
             let mut requests = Requests { threads: 1, time: Duration::ZERO, tick: &mut |_| () };
             let Refusals { requests, publishes, .. } = scheme.visit(&mut requests).unwrap();

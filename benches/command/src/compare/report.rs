@@ -1,8 +1,8 @@
-//! What a comparison found, for programs and for people.
+//! The report of a comparison, as text and as JSON.
 
 use std::{collections::BTreeMap, fmt};
 
-use comfy_table::{CellAlignment, Table, presets::UTF8_HORIZONTAL_ONLY};
+use comfy_table::Table;
 use serde::Serialize;
 use zonelist_contenders::{
     consistency::{Consistency, PublishCost},
@@ -14,97 +14,101 @@ use zonelist_core::{
 };
 use zonelist_schemes::measure::{Floor, Measure};
 
-use super::Refusals;
+use super::refusals::Refusals;
+use crate::{
+    output::as_text,
+    table::{count, table},
+};
 
-/// A comparison.
+/// The report of a comparison.
 #[derive(Clone, Debug, Serialize)]
 pub struct Report {
-    /// The machine whose lists were read and toggled.
+    /// The machine whose lists were read and published.
     pub machine: String,
     /// Rounds of timed reads.
     pub rounds: usize,
-    /// The floor.
+    /// The baseline.
     pub raw: RawReport,
-    /// The schemes, the baseline first.
+    /// The schemes, stop-the-world first.
     pub schemes: Vec<SchemeReport>,
-    /// What is not ours, if any was asked for when this was built.
+    /// Outside peers, if any is enabled in this build.
     pub peers: Vec<PeerReport>,
 }
 
-/// A read that is not ours, to the unprotected walk in its own language.
+/// Reads of an outside peer, as ratios to the unprotected walk in its own language.
 #[derive(Clone, Debug, Serialize)]
 pub struct PeerReport {
-    /// Its name.
+    /// The name.
     pub name: &'static str,
-    /// That walk.
+    /// The unprotected walk.
     pub raw: RawReads,
-    /// The first zone, reads independent of each other.
+    /// Reads of the first zone, independent of each other.
     pub first_zone: Measure,
-    /// The first zone, each read waiting for the one before.
+    /// Reads of the first zone, each dependent on the read before it.
     pub first_zone_dependent: Measure,
-    /// Whole walks, by the list's length.
+    /// Whole walks, by the length of the list.
     pub full_walk: BTreeMap<usize, Measure>,
 }
 
-/// The floor: a walk of the same array, without a word to anybody.
+/// The baseline: a walk of the same array that no protocol protects.
 #[derive(Clone, Debug, Serialize)]
 pub struct RawReport {
-    /// What its reads cost.
+    /// The cost of its reads.
     #[serde(flatten)]
     pub reads: RawReads,
-    /// An allocation of a single page and its free, through the page allocator.
+    /// An allocation of order 0 and its free, through the page allocator.
     pub alloc_pair: Floor,
 }
 
-/// Reads that nothing protects.
+/// Reads that no protocol protects.
 #[derive(Clone, Debug, Serialize)]
 pub struct RawReads {
-    /// The first zone, reads independent of each other.
+    /// Reads of the first zone, independent of each other.
     pub first_zone: Floor,
-    /// The first zone, each read waiting for the one before.
+    /// Reads of the first zone, each dependent on the read before it.
     pub first_zone_dependent: Floor,
-    /// Whole walks, by the list's length.
+    /// Whole walks, by the length of the list.
     pub full_walk: BTreeMap<usize, Floor>,
 }
 
-/// One scheme.
+/// The report of one scheme.
 #[derive(Clone, Debug, Serialize)]
 pub struct SchemeReport {
-    /// Its name.
+    /// The name.
     pub scheme: &'static str,
-    /// What its walks may show.
+    /// The guarantee for its walks.
     #[serde(serialize_with = "as_text")]
     pub guarantee: Guarantee,
-    /// The first zone, reads independent of each other.
+    /// Reads of the first zone, independent of each other.
     pub first_zone: Measure,
-    /// The first zone, each read waiting for the one before.
+    /// Reads of the first zone, each dependent on the read before it.
     pub first_zone_dependent: Measure,
-    /// Whole walks, by the list's length.
+    /// Whole walks, by the length of the list.
     pub full_walk: BTreeMap<usize, Measure>,
-    /// An allocation of a single page and its free, through the page allocator.
+    /// An allocation of order 0 and its free, through the page allocator.
     pub alloc_pair: Measure,
-    /// A publish while others walk.
+    /// A publish while other threads walk.
     pub publish: PublishCost,
-    /// How often somebody published.
+    /// Publishes while walks were judged.
     pub publishes: u64,
-    /// Requests to an allocator while somebody publishes.
+    /// Requests to an allocator while another thread publishes.
     pub allocations: u64,
-    /// Of them, those that were refused though a zone that stood on the list all the time could have served.
+    /// Refused requests that a zone could have served which was on the list all the time.
     pub failed_allocations: u64,
-    /// What the walks showed.
+    /// Verdicts on the walks.
     #[serde(flatten)]
     pub tally: Counts,
-    /// The first zone, read by hand-written code for this one use.
+    /// Reads of the first zone by code that is hand-written for this one use.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub by_hand: Option<Measure>,
-    /// The first zone through the trait, to the same by hand.
+    /// Reads of the first zone through the trait, as a ratio to the hand-written code.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub to_hand: Option<f64>,
 }
 
-/// Totals of walks, by verdict; a walk with two verdicts counts in both.
+/// Totals of walks by verdict. A walk with two verdicts counts in both.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
-#[expect(missing_docs, reason = "each is the checker's count of its name")]
+#[expect(missing_docs, reason = "each is the count of the same name in the checker's tally")]
 pub struct Counts {
     pub walks: u64,
     pub torn: u64,
@@ -126,13 +130,8 @@ impl From<Tally> for Counts {
     }
 }
 
-/// As it is displayed.
-pub(crate) fn as_text<S: serde::Serializer>(value: &impl fmt::Display, to: S) -> Result<S::Ok, S::Error> {
-    to.collect_str(value)
-}
-
 impl RawReport {
-    /// The floor's medians; `None` before the first round.
+    /// The baseline's medians; `None` before the first round.
     #[must_use]
     pub fn new(timed: &Timed) -> Option<Self> {
         Some(Self { reads: RawReads::new(timed)?, alloc_pair: timed.pair?.floor() })
@@ -185,7 +184,7 @@ impl SchemeReport {
         })
     }
 
-    /// Whether it kept to its guarantee: only under [`Guarantee::Racy`] may a request pass over a zone that stays.
+    /// True if the scheme kept its guarantee. Only under [`Guarantee::Racy`] may a request miss a zone that stays listed.
     #[must_use]
     pub fn holds(&self) -> bool {
         self.tally.violations == 0 && (self.guarantee == Guarantee::Racy || self.failed_allocations == 0)
@@ -193,7 +192,7 @@ impl SchemeReport {
 }
 
 impl Report {
-    /// Whether every scheme kept to its guarantee.
+    /// True if every scheme kept its guarantee.
     #[must_use]
     pub fn holds(&self) -> bool {
         self.schemes.iter().all(SchemeReport::holds)
@@ -202,13 +201,13 @@ impl Report {
     fn costs(&self) -> Table {
         let mut table =
             table(&["what a read costs", "first zone", "to by hand", "dependent", "walk 8", "64", "1024", "alloc"]);
-        let floor = |name: String, raw: &RawReads, pair: String| {
+        let baseline = |name: String, raw: &RawReads, pair: String| {
             let mut row = vec![name, ns(raw.first_zone.ns), String::new(), ns(raw.first_zone_dependent.ns)];
             row.extend(raw.full_walk.values().map(|full| ns(full.ns)));
             row.push(pair);
             row
         };
-        table.add_row(floor("raw, in ns".into(), &self.raw.reads, ns(self.raw.alloc_pair.ns)));
+        table.add_row(baseline("raw, in ns".into(), &self.raw.reads, ns(self.raw.alloc_pair.ns)));
         for scheme in &self.schemes {
             let to_hand = scheme.to_hand.map_or_else(String::new, ratio);
             let [first, dependent] = [scheme.first_zone, scheme.first_zone_dependent].map(|read| ratio(read.ratio));
@@ -216,7 +215,7 @@ impl Report {
             table.add_row([scheme.scheme.to_string(), first, to_hand, dependent].into_iter().chain(rest));
         }
         for peer in &self.peers {
-            table.add_row(floor(format!("raw for {}, in ns", peer.name), &peer.raw, String::new()));
+            table.add_row(baseline(format!("raw for {}, in ns", peer.name), &peer.raw, String::new()));
             let [first, dependent] = [peer.first_zone, peer.first_zone_dependent].map(|read| ratio(read.ratio));
             let full = peer.full_walk.values().map(|full| ratio(full.ratio));
             table.add_row(
@@ -242,30 +241,12 @@ impl Report {
     }
 }
 
-/// An empty table; every column but the first is aligned to the right.
-#[must_use]
-pub fn table(header: &[&str]) -> Table {
-    let mut table = Table::new();
-    table.load_style(UTF8_HORIZONTAL_ONLY).set_header(header);
-    for column in table.column_iter_mut().skip(1) {
-        column.set_cell_alignment(CellAlignment::Right);
-    }
-    table
-}
-
 fn ns(value: f64) -> String {
     format!("{value:.2}")
 }
 
 fn ratio(value: f64) -> String {
     format!("{value:.2}x")
-}
-
-/// 12345678 as 12,345,678.
-pub(crate) fn count(value: u64) -> String {
-    let digits = value.to_string();
-    let groups = digits.as_bytes().rchunks(3).rev().map(|group| String::from_utf8_lossy(group).into_owned());
-    groups.collect::<Vec<_>>().join(",")
 }
 
 fn duration(ns: u64) -> String {
@@ -282,20 +263,20 @@ impl fmt::Display for Report {
         writeln!(f, "{}", self.costs())?;
         writeln!(
             f,
-            "Each scheme as a multiple of `raw`, a walk of the same array that nothing protects. First zone: a \
+            "Each scheme as a multiple of `raw`, a walk of the same array that no protocol protects. First zone: a \
              read that the\nnearest zone serves, as most allocations are; to by hand: the same, as a multiple of \
-             code written for this one use,\nwithout the trait; dependent: each read waits for the one before. \
-             Walk: all zones of lists of that length.\nAlloc: a page \
-             at hand is taken from the page allocator and given back.\n"
+             code that is hand-written for this\none use, without the trait; dependent: each read depends on the read \
+             before it. Walk: all zones of lists of that length.\nAlloc: a page is allocated from the handle's per-CPU \
+             pages and freed.\n"
         )?;
         writeln!(f, "{}", self.consistency())?;
         writeln!(
             f,
-            "While one thread publishes without pause, taking a zone off the lists and putting it back. Missed: a \
-             zone that was\nthere all the time is not seen; repeated: seen twice; empty: none seen at all, though \
-             there was one; retried: the walk\nsays itself that it may be torn; broken: walks that the guarantee \
-             rules out; refused: allocations in vain, though a zone\nthat was there all the time could have served. \
-             Publish: the median, and the slowest 1 %."
+            "While one thread publishes without pause, removing a zone from the lists and adding it again. Missed: a \
+             zone that is\nalways listed was not seen; repeated: seen twice; empty: no zone was seen, though one is \
+             always listed; retried: the walk\nreports that it may be torn; broken: walks that the guarantee rules \
+             out; refused: failed allocations, though a zone that is\nalways listed could have served them. Publish: \
+             the median, and the slowest 1 %."
         )
     }
 }
@@ -327,7 +308,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wrongly_refused_request_breaks_every_guarantee_but_one() {
+    fn a_wrongly_refused_request_breaks_every_guarantee_but_racy() {
         for guarantee in [Guarantee::Snapshot, Guarantee::Detected, Guarantee::Racy] {
             assert!(report(guarantee, 0, 0).holds());
             assert!(!report(guarantee, 1, 0).holds());

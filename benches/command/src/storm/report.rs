@@ -1,46 +1,49 @@
-//! What storms came to, for programs and for people.
+//! The report of storms, as text and as JSON.
 
 use std::fmt;
 
 use serde::Serialize;
 use zonelist_core::publish::{Facts, Guarantee};
 
-use super::{Counts, Outcome};
-use crate::compare::{as_text, count, table};
+use super::outcome::{Counts, Outcome};
+use crate::{
+    output::as_text,
+    table::{count, table},
+};
 
-/// Storms under several schemes.
+/// The report of storms under several schemes.
 #[derive(Clone, Debug, Serialize)]
 pub struct Report {
-    /// What the machine is called.
+    /// The machine's name.
     pub machine: String,
-    /// How long each was to take.
+    /// The time of each storm, in seconds.
     pub seconds: f64,
-    /// A storm each.
+    /// One report for each scheme.
     pub schemes: Vec<SchemeReport>,
 }
 
-/// One storm.
+/// The report of one storm.
 #[derive(Clone, Debug, Serialize)]
 pub struct SchemeReport {
     /// The scheme's name.
     pub scheme: &'static str,
-    /// What its walks may show.
+    /// The guarantee for its walks.
     #[serde(serialize_with = "as_text")]
     pub guarantee: Guarantee,
-    /// What was done.
+    /// What the threads did.
     #[serde(flatten)]
     pub counts: Counts,
-    /// Walks beside it.
+    /// Walks of the checker.
     pub walks: u64,
-    /// Of them, those that left a zone out.
+    /// Walks that missed a zone.
     pub missed: u64,
-    /// Those that showed a zone twice.
+    /// Walks that showed a zone twice.
     pub repeated: u64,
-    /// Those that showed nothing though every version has something.
+    /// Walks that were empty though every version has an entry.
     pub empty: u64,
-    /// Those that were torn and not told so.
+    /// Torn walks that did not report it.
     pub unreported: u64,
-    /// What is wrong, in words: empty if nothing is.
+    /// Messages of failed checks; empty on success.
     pub wrong: Vec<String>,
 }
 
@@ -58,38 +61,38 @@ impl SchemeReport {
             repeated: walks.repeated,
             empty: walks.empty,
             unreported: walks.unreported,
-            wrong: wrong(facts.guarantee, outcome),
+            wrong: failed_checks(facts.guarantee, outcome),
         }
     }
 }
 
 impl Report {
-    /// Whether every storm proved something, and nothing bad.
+    /// True if no check of any storm failed.
     #[must_use]
     pub fn holds(&self) -> bool {
         self.schemes.iter().all(|scheme| scheme.wrong.is_empty())
     }
 }
 
-/// What a storm must not come to, and what it must have done to show that it did not.
-fn wrong(guarantee: Guarantee, Outcome { counts, walks }: &Outcome) -> Vec<String> {
+/// The failed checks: damage that must not occur, and events without which a storm proves nothing.
+fn failed_checks(guarantee: Guarantee, Outcome { counts, walks }: &Outcome) -> Vec<String> {
     let wrongful = if guarantee == Guarantee::Racy { 0 } else { counts.wrongful_failures };
     let bad = [
         (counts.patterns_damaged, "pages were damaged"),
         (counts.pages_lost, "pages were lost"),
-        (wrongful, "requests were refused though a zone that no version lacks was never asked"),
+        (wrongful, "requests were refused without a try of a zone that is on every version"),
         (walks.violations, "walks broke the guarantee"),
     ];
     let needed = [
         (counts.toggles, "successful toggle"),
         (counts.refused, "refused toggle"),
         (counts.migrations, "migration"),
-        (counts.fallbacks, "pressure: no page came from another node"),
+        (counts.fallbacks, "fallback to another node"),
         (walks.walks, "walk"),
     ];
-    let bad = bad.into_iter().filter(|(many, _)| *many > 0).map(|(many, what)| format!("{many} {what}"));
+    let bad = bad.into_iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}"));
     let none =
-        needed.into_iter().filter(|(many, _)| *many == 0).map(|(_, what)| format!("no {what}; it proved nothing"));
+        needed.into_iter().filter(|(count, _)| *count == 0).map(|(_, what)| format!("no {what}; it proved nothing"));
     bad.chain(none).collect()
 }
 
@@ -98,7 +101,7 @@ impl fmt::Display for Report {
         let Self { machine, seconds, schemes } = self;
         writeln!(
             f,
-            "A block of machine {machine} off and on line under pressure, for {seconds} s under each scheme.\n"
+            "A memory block of machine {machine} goes offline and online under pressure, for {seconds} s under each scheme.\n"
         )?;
         let columns = [
             "scheme",
@@ -114,7 +117,7 @@ impl fmt::Display for Report {
             "missed",
             "repeated",
             "empty",
-            "untold",
+            "unreported",
             "damaged",
             "lost",
         ];
@@ -141,20 +144,20 @@ impl fmt::Display for Report {
         writeln!(f, "{table}")?;
         writeln!(
             f,
-            "Toggles: times that the block went off or on line; refused: that it could not, for a page pinned or in \
-             use.\nMoved: pages that went to another node with it. Elsewhere: allocations that another node had to \
-             serve; failed: that\nnone did, wrongly: of them those that never asked a zone which every version of the \
-             list has. Missed, repeated,\nempty: walks beside it that left a zone out, showed one twice, or nothing; \
-             untold: those that were torn and\ndid not say so. Damaged: pages with another pattern than was \
-             written; lost: those that did not come back."
+            "Toggles: times that the block went offline or online; refused: attempts that failed at a page pinned or in \
+             use.\nMoved: pages that migrated out of the block. Elsewhere: allocations that another node served; failed: \
+             that no node\nserved; wrongly: of those, requests that never tried a zone which is on every version of the \
+             list. Missed, repeated,\nempty: walks that missed a zone, showed one twice, or were empty; unreported: torn \
+             walks that did not report it.\nDamaged: pages whose pattern had changed; lost: pages that were not free at \
+             the end."
         )?;
         if let Some(it) = schemes.iter().find(|it| it.scheme == "InPlace") {
             let Self { seconds, .. } = self;
             writeln!(
                 f,
-                "\nInPlace is what went through this experiment in 2017 \"without any unexpected behavior\", by eye. \
-                 Here, in {seconds} s: {} toggles,\n{} walks that missed a zone, {} that met one twice, {} that met \
-                 none; {} requests refused wrongly.",
+                "\nInPlace is the scheme that passed this experiment in 2017 \"without any unexpected behavior\", as seen by \
+                 eye.\nHere, in {seconds} s: {} toggles, {} walks that missed a zone, {} that showed one twice, {} that \
+                 were empty; {} requests\nrefused wrongly.",
                 it.counts.toggles, it.missed, it.repeated, it.empty, it.counts.wrongful_failures
             )?;
         }
@@ -181,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn whatever_is_wrong_is_named() {
+    fn each_failed_check_has_a_message() {
         assert!(judged(Guarantee::Snapshot, |_| ()).is_empty());
         let bad: [fn(&mut Outcome); 4] = [
             |it| it.counts.patterns_damaged = 7,
@@ -193,12 +196,12 @@ mod tests {
             let wrong = judged(Guarantee::Detected, change);
             assert!(matches!(&wrong[..], [one] if one.starts_with("7 ")), "{wrong:?}");
         }
-        assert!(judged(Guarantee::Racy, bad[2]).is_empty(), "shown, but no failure");
+        assert!(judged(Guarantee::Racy, bad[2]).is_empty(), "counted, but no failed check");
         assert_eq!(judged(Guarantee::Racy, bad[0]).len(), 1);
     }
 
     #[test]
-    fn a_storm_that_left_something_out_proved_nothing() {
+    fn a_storm_without_a_needed_event_proves_nothing() {
         let left_out: [fn(&mut Outcome); 5] = [
             |it| it.counts.toggles = 0,
             |it| it.counts.refused = 0,

@@ -1,4 +1,4 @@
-//! A thread that takes pages, writes a pattern into each, keeps it for a while, and gives it back.
+//! The worker: a thread that allocates pages, writes a pattern into each, holds them for a while, and frees them.
 
 use std::{
     ptr::NonNull,
@@ -10,209 +10,227 @@ use zonelist_core::{
 };
 use zonelist_schemes::{Buildable, SEATS, allocator::AllocatorError};
 
-use super::{Counts, Fault, StormError, ground::Ground};
+use super::{
+    error::StormError,
+    fixture::Fixture,
+    outcome::{Counts, Fault},
+};
 
-/// One step of so many is faulty where a fault is wanted.
-const FAULTY: u64 = 500;
+/// One in this many steps is faulty, in a run with a deliberate fault.
+const FAULT_EVERY: u64 = 500;
 
+/// The state of a worker.
 pub(super) struct Worker<'g, S: Buildable, B: Barrier> {
-    ground: &'g Ground<S, B>,
+    fixture: &'g Fixture<S, B>,
     local: Local<'g, 'static, S, B, Spin, SEATS>,
-    draw: fastrand::Rng,
-    /// Movable pages of a few orders, and the kernel's, with what is asked of each.
-    classes: Vec<(Class<S>, Request)>,
-    /// The one that is asked for the lowest zones, which have pages for it all the time.
+    rng: fastrand::Rng,
+    /// Prepared requests for movable and for kernel memory, of a few orders.
+    requests: Vec<(Class<S>, Request)>,
+    /// The request for the lowest zones, which always have pages for it.
     lowest: (Class<S>, Request),
-    place: usize,
-    held: Vec<Item>,
+    thread: usize,
+    held: Vec<HeldPage>,
+    /// Pages of all blocks in `held`.
     pages: usize,
     pinned: Option<Handle>,
     growing: bool,
-    next: u64,
+    next_pattern: u64,
     fault: Option<Fault>,
     counts: Counts,
 }
 
-/// A page that is held, with what was written into it.
-enum Item {
+/// An allocated page, with its pattern.
+enum HeldPage {
+    /// A page that may migrate while it is held.
     Movable(Handle, u64),
-    /// One that nobody else knows how to move.
+    /// A page that stays where it is.
     Fixed(Page, u64),
 }
 
 impl<'g, S: Buildable, B: Barrier> Worker<'g, S, B> {
     pub(super) fn new(
-        ground: &'g Ground<S, B>,
-        place: usize,
-        draw: fastrand::Rng,
+        fixture: &'g Fixture<S, B>,
+        thread: usize,
+        rng: fastrand::Rng,
         fault: Option<Fault>,
     ) -> Result<Self, StormError> {
-        let class = |highest, order, mobility| {
+        let prepare = |highest, order, mobility| {
             let request = PageRequest::up_to(highest).order(order).mobility(mobility);
-            ground.allocator().class(&request).map(|class| (class, request.zones)).map_err(AllocatorError::from)
+            fixture.allocator().class(&request).map(|prepared| (prepared, request.zones)).map_err(AllocatorError::from)
         };
-        let mut classes = Vec::new();
+        let mut requests = Vec::new();
         for order in [0, 0, 0, 0, 0, 1, 3] {
-            classes.push(class(ZoneKind::Movable, order, Mobility::Movable)?);
+            requests.push(prepare(ZoneKind::Movable, order, Mobility::Movable)?);
         }
         for order in [0, 0, 2] {
-            classes.push(class(ZoneKind::Normal, order, Mobility::Unmovable)?);
+            requests.push(prepare(ZoneKind::Normal, order, Mobility::Unmovable)?);
         }
-        let kinds = ground.always.iter().map(|zone| zone.kind());
-        let lowest = class(kinds.min().unwrap_or(ZoneKind::Normal), 0, Mobility::Unmovable)?;
-        let local = ground.allocator().local().map_err(AllocatorError::from)?;
-        let (next, counts) = ((place as u64) << 48, Counts::default());
-        let (held, pinned) = (Vec::new(), None);
+        let kinds = fixture.always.iter().map(|zone| zone.kind());
+        let lowest = prepare(kinds.min().unwrap_or(ZoneKind::Normal), 0, Mobility::Unmovable)?;
+        let local = fixture.allocator().local().map_err(AllocatorError::from)?;
         Ok(Self {
-            ground,
+            fixture,
             local,
-            draw,
-            classes,
+            rng,
+            requests,
             lowest,
-            place,
-            held,
+            thread,
+            held: Vec::new(),
             pages: 0,
-            pinned,
+            pinned: None,
             growing: true,
-            next,
+            // Patterns of different threads differ in their upper bits.
+            next_pattern: (thread as u64) << 48,
             fault,
-            counts,
+            counts: Counts::default(),
         })
     }
 
-    /// Works until it is told to stop, and then gives everything back.
-    pub(super) fn work(mut self, stop: &AtomicBool) -> Result<Counts, StormError> {
+    /// Allocates and frees until `stop` is set, and then frees all pages.
+    pub(super) fn run(mut self, stop: &AtomicBool) -> Result<Counts, StormError> {
         let mut step = 0;
+        // Relaxed, with the store in `Storm::run_jobs`.
         while !stop.load(Relaxed) {
             step += 1;
             self.step(step)?;
         }
         self.unpin();
-        while let Some(item) = self.held.pop() {
-            self.give(item)?;
+        while let Some(held) = self.held.pop() {
+            self.free(held)?;
         }
         Ok(self.counts)
     }
 
     fn step(&mut self, step: u64) -> Result<(), StormError> {
-        if step.is_multiple_of(FAULTY) {
-            self.do_wrong();
+        if step.is_multiple_of(FAULT_EVERY) {
+            self.commit_fault();
         }
-        if self.place == 0 && step.is_multiple_of(16) {
-            // Pinned and let go by turns, as the block is asked for.
-            match (self.pinned, self.ground.wants_pin()) {
+        if self.thread == 0 && step.is_multiple_of(16) {
+            // One worker pins a page of the block whenever the fixture wants the next attempt to meet one.
+            match (self.pinned, self.fixture.wants_pin()) {
                 (None, true) => self.pin(),
                 (Some(_), false) => self.unpin(),
                 _ => {}
             }
         }
-        if self.draw.u32(..8) == 0 {
-            return self.take_lowest();
+        if self.rng.u32(..8) == 0 {
+            return self.allocate_lowest();
         }
-        // More and more up to the most, then less down to three quarters of it.
-        self.growing = if self.growing { self.pages < self.ground.most } else { self.pages < self.ground.most / 4 * 3 };
-        if self.draw.u32(..100) < if self.growing { 75 } else { 35 } {
-            self.take()
+        // The number of pages grows to the maximum, then shrinks to three quarters of it.
+        self.growing = if self.growing {
+            self.pages < self.fixture.max_pages
+        } else {
+            self.pages < self.fixture.max_pages / 4 * 3
+        };
+        if self.rng.u32(..100) < if self.growing { 75 } else { 35 } {
+            self.allocate()
         } else if self.held.is_empty() {
             Ok(())
         } else {
-            let item = self.held.swap_remove(self.draw.usize(..self.held.len()));
-            self.give(item)
+            let held = self.held.swap_remove(self.rng.usize(..self.held.len()));
+            self.free(held)
         }
     }
 
-    /// Asks for a page. One that is refused without having asked a zone that all versions have is refused wrongly.
-    fn ask(&mut self, class: Option<usize>) -> Option<Page> {
-        let (class, zones) = class.map_or(&self.lowest, |class| &self.classes[class]);
-        let page = self.local.alloc(self.ground.node, class);
+    /// Requests a page. A failure is wrong if the request never tried a zone that is on every version.
+    fn request(&mut self, request: Option<usize>) -> Option<Page> {
+        let (prepared, zones) = request.map_or(&self.lowest, |index| &self.requests[index]);
+        let page = self.local.alloc(self.fixture.node, prepared);
         if let Err(OutOfMemory) = page {
             self.counts.failures += 1;
             let failure = self.local.failure();
-            let asked = |zone| failure.refused().any(|(other, _)| other == zone);
-            let passed_over = self.ground.always.iter().any(|&zone| zones.admits(zone) && !asked(zone));
-            // Of more zones than are remembered nobody can tell.
-            self.counts.wrongful_failures += u64::from(passed_over && failure.zones() <= Failure::ROOM);
+            let tried = |zone| failure.refused().any(|(other, _)| other == zone);
+            let missed = self.fixture.always.iter().any(|&zone| zones.admits(zone) && !tried(zone));
+            // A failure records a limited number of zones; beyond it the zone may have been tried.
+            self.counts.wrongful_failures += u64::from(missed && failure.zones() <= Failure::ROOM);
         }
         page.ok()
     }
 
-    /// Takes a page of the lowest zones, which stand at the tail of the list, and gives it back at once.
-    fn take_lowest(&mut self) -> Result<(), StormError> {
-        let Some(page) = self.ask(None) else { return Ok(()) };
+    /// Allocates a page of the lowest zones, which are at the tail of the list, and frees it at once.
+    fn allocate_lowest(&mut self) -> Result<(), StormError> {
+        let Some(page) = self.request(None) else { return Ok(()) };
         self.counts.allocations += 1;
         Ok(self.local.free(page).map_err(AllocatorError::from)?)
     }
 
-    fn take(&mut self) -> Result<(), StormError> {
-        let class = self.draw.usize(..self.classes.len());
-        let Some(page) = self.ask(Some(class)) else { return Ok(()) };
+    /// Allocates a page, writes a pattern into it, and holds it.
+    fn allocate(&mut self) -> Result<(), StormError> {
+        let request = self.rng.usize(..self.requests.len());
+        let Some(page) = self.request(Some(request)) else { return Ok(()) };
         self.counts.allocations += 1;
-        let zone = self.ground.allocator().zone_of(page).map(|zone| zone.id().node());
-        self.counts.fallbacks += u64::from(zone != Some(self.ground.node));
-        self.next += 1;
-        let pattern = self.next;
-        self.words(page).into_iter().flatten().enumerate().for_each(|(at, word)| {
-            // SAFETY: the page is committed and ours alone.
-            unsafe { word.write(written(pattern, at)) };
+        let node = self.fixture.allocator().zone_of(page).map(|zone| zone.id().node());
+        self.counts.fallbacks += u64::from(node != Some(self.fixture.node));
+        self.next_pattern += 1;
+        let pattern = self.next_pattern;
+        self.words(page).into_iter().flatten().enumerate().for_each(|(index, word)| {
+            // SAFETY: `words` yields aligned words of the page's committed memory, and this thread has just allocated
+            // the page: it has no handle yet, so no migration reads it.
+            unsafe { word.write(pattern_word(pattern, index)) };
         });
         self.pages += 1 << page.order();
-        let item = if page.mobility() == Mobility::Movable {
-            match self.ground.movables().insert(page) {
-                Ok(handle) => Item::Movable(handle, pattern),
-                Err(_) => Item::Fixed(page, pattern),
+        let held = if page.mobility() == Mobility::Movable {
+            match self.fixture.movables().insert(page) {
+                Ok(handle) => HeldPage::Movable(handle, pattern),
+                // The table of handles is full: the page stays in place.
+                Err(_) => HeldPage::Fixed(page, pattern),
             }
         } else {
-            Item::Fixed(page, pattern)
+            HeldPage::Fixed(page, pattern)
         };
-        self.held.push(item);
+        self.held.push(held);
         Ok(())
     }
 
-    fn give(&mut self, item: Item) -> Result<(), StormError> {
-        let (page, pattern) = match item {
-            Item::Movable(handle, pattern) => {
+    /// Checks a page's pattern and frees the page. A page that is being migrated stays held.
+    fn free(&mut self, held: HeldPage) -> Result<(), StormError> {
+        let (page, pattern) = match held {
+            HeldPage::Movable(handle, pattern) => {
                 if self.pinned == Some(handle) {
                     self.pinned = None;
                 }
-                match self.ground.movables().remove(handle) {
+                match self.fixture.movables().remove(handle) {
                     Ok(page) => (page, pattern),
-                    // Just now somebody looks whether it is to be moved.
+                    // Another thread has a guard of this page, to migrate it or to inspect it.
                     Err(_) => {
-                        self.held.push(item);
+                        self.held.push(held);
                         return Ok(());
                     }
                 }
             }
-            Item::Fixed(page, pattern) => (page, pattern),
+            HeldPage::Fixed(page, pattern) => (page, pattern),
         };
-        self.counts.patterns_damaged += u64::from(!self.is_whole(page, pattern));
+        self.counts.patterns_damaged += u64::from(!self.is_intact(page, pattern));
         self.pages -= 1 << page.order();
         Ok(self.local.free(page).map_err(AllocatorError::from)?)
     }
 
-    fn is_whole(&self, page: Page, pattern: u64) -> bool {
-        self.words(page).into_iter().flatten().enumerate().all(|(at, word)| {
-            // SAFETY: the page is committed, and nobody else writes to it.
-            let there = unsafe { word.read() };
-            there == written(pattern, at)
+    /// True if the page still has its pattern.
+    fn is_intact(&self, page: Page, pattern: u64) -> bool {
+        self.words(page).into_iter().flatten().enumerate().all(|(index, word)| {
+            // SAFETY: `words` yields aligned words of the page's committed memory. The page has no handle any more, so
+            // no other thread accesses it.
+            let found = unsafe { word.read() };
+            found == pattern_word(pattern, index)
         })
     }
 
-    /// The words of a page.
+    /// The words of a page's memory; `None` if the page is not in the arena.
     fn words(&self, page: Page) -> Option<impl Iterator<Item = NonNull<u64>> + use<S, B>> {
-        let bytes = self.ground.arena.bytes(page)?;
+        let bytes = self.fixture.arena.bytes(page)?;
         let count = bytes.len() / size_of::<u64>();
         let first = bytes.cast::<u64>();
-        // SAFETY: they are within the page.
-        Some((0..count).map(move |at| unsafe { first.add(at) }))
+        // SAFETY: `index` is less than the words in `bytes`, so the result stays within the page's memory.
+        Some((0..count).map(move |index| unsafe { first.add(index) }))
     }
 
+    /// Pins one of the held pages that are in the block, if there is one.
     fn pin(&mut self) {
-        let inside = self.ground.running.state().frames_of_block(self.ground.block);
-        for item in &self.held {
-            let &Item::Movable(handle, _) = item else { continue };
-            let movables = self.ground.movables();
-            if movables.hold(handle).is_ok_and(|held| inside.contains(&held.page().pfn()))
+        let inside = self.fixture.running.state().frames_of_block(self.fixture.block);
+        for held in &self.held {
+            let &HeldPage::Movable(handle, _) = held else { continue };
+            let movables = self.fixture.movables();
+            if movables.hold(handle).is_ok_and(|guard| inside.contains(&guard.page().pfn()))
                 && movables.pin(handle).is_ok()
             {
                 self.pinned = Some(handle);
@@ -221,30 +239,33 @@ impl<'g, S: Buildable, B: Barrier> Worker<'g, S, B> {
         }
     }
 
+    /// Unpins the pinned page, if there is one.
     fn unpin(&mut self) {
         if let Some(handle) = self.pinned.take() {
-            // It may be gone already.
-            let _ = self.ground.movables().unpin(handle);
+            // The error that the page has been freed since is no failure.
+            let _ = self.fixture.movables().unpin(handle);
         }
     }
 
-    /// Does with a page that is held what the fault says.
-    fn do_wrong(&mut self) {
-        let Some(at) = self.held.iter().position(|item| matches!(item, Item::Fixed(..))) else { return };
-        match (self.fault, &self.held[at]) {
-            (Some(Fault::Damaged), &Item::Fixed(page, _)) => {
+    /// Damages or loses a held page, as the run's deliberate fault says.
+    fn commit_fault(&mut self) {
+        let Some(index) = self.held.iter().position(|held| matches!(held, HeldPage::Fixed(..))) else { return };
+        match (self.fault, &self.held[index]) {
+            (Some(Fault::Damaged), &HeldPage::Fixed(page, _)) => {
                 if let Some(word) = self.words(page).and_then(|mut words| words.nth(7)) {
-                    // SAFETY: the page is committed and ours alone. No pattern of ours has this word there.
+                    // No pattern has this word at this index.
+                    // SAFETY: `words` yields aligned words of the page's committed memory. The page has no handle,
+                    // so no other thread accesses it.
                     unsafe { word.write(u64::MAX) };
                 }
             }
-            (Some(Fault::Lost), Item::Fixed(..)) => drop(self.held.swap_remove(at)),
+            (Some(Fault::Lost), HeldPage::Fixed(..)) => drop(self.held.swap_remove(index)),
             _ => {}
         }
     }
 }
 
-/// The word of a pattern that stands at a place of its page.
-fn written(pattern: u64, at: usize) -> u64 {
-    pattern.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ at as u64
+/// The word of a pattern at this index of its page.
+fn pattern_word(pattern: u64, index: usize) -> u64 {
+    pattern.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ index as u64
 }

@@ -1,14 +1,9 @@
-//! The `zonelist` command, as its users run it.
+//! Tests of the `zonelist` command as a user runs it, by the modules of its sources.
 
-mod alloc;
-mod bad_input;
-mod cards;
+mod arguments;
 mod cli;
-mod compare;
-mod endure;
+mod commands;
 #[path = "../../../machines/tests/machines/folder.rs"]
 mod folder;
-mod owners;
+mod output;
 mod run;
-#[cfg(target_os = "linux")]
-mod storm;

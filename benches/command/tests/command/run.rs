@@ -1,11 +1,15 @@
-//! Runs the command as a user does.
+//! Runs of the command as a user starts it, and what several tests need for them.
 
 use std::{
     ffi::OsStr,
+    fs,
     process::{Command, Stdio},
+    sync::{Mutex, MutexGuard, PoisonError},
 };
 
-/// How a run ended.
+use serde_json::Value;
+
+/// The result of a run.
 #[derive(Debug)]
 pub(crate) struct Run {
     pub(crate) code: Option<i32>,
@@ -19,4 +23,28 @@ pub(crate) fn zonelist<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>) -> Ru
     let output = command.args(args).stdin(Stdio::null()).output().unwrap();
     let text = |bytes| String::from_utf8(bytes).unwrap();
     Run { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
+}
+
+/// Runs `zonelist`, which must succeed without a message.
+pub(crate) fn succeed(args: &[&str]) -> Run {
+    let run = zonelist(args);
+    assert_eq!((run.code, run.stderr.as_str()), (Some(0), ""), "{args:?}");
+    run
+}
+
+/// Runs `zonelist`, which must succeed without a message and print JSON.
+pub(crate) fn json(args: &[&str]) -> Value {
+    serde_json::from_str(&succeed(args).stdout).unwrap()
+}
+
+/// A recorded machine as JSON.
+pub(crate) fn recorded(name: &str) -> Value {
+    let path = format!("{}/../goldens/{name}.json", env!("CARGO_MANIFEST_DIR"));
+    serde_json::from_slice(&fs::read(path).unwrap()).unwrap()
+}
+
+/// A lock for tests that load all CPUs: one at a time, or none makes progress.
+pub(crate) fn alone() -> MutexGuard<'static, ()> {
+    static LOAD: Mutex<()> = Mutex::new(());
+    LOAD.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,6 +1,6 @@
-//! The schemes without the trait: each read as one would write it for this one use.
+//! Schemes by hand: the read side of each, written without the trait for this one use.
 //!
-//! Only the read side, since that is what a read is compared with; the lists stand still.
+//! The lists are never published again, so there is no writer.
 
 use std::sync::atomic::{
     AtomicU32, AtomicUsize,
@@ -15,33 +15,33 @@ use zonelist_core::{
     Twins, Zoneref,
 };
 
-use super::{ANY, Contender, Look, sum};
+use super::loops::{ANY, Contender, ReadList, sum};
 
-/// The hand-written twin of a scheme, if it has one.
+/// The hand-written read of a scheme, if it has one.
 ///
-/// `asymmetric` says whether the writer could use membarrier, so that readers need no fence.
+/// `asymmetric` is true if writers can use membarrier, so that readers need no fence.
 #[must_use]
 pub fn by_hand(scheme: &str, lists: Lists<'_>, asymmetric: bool) -> Option<Box<dyn Contender>> {
     let table = || {
         let table = Slots::boxed(Capacity::of(lists));
         table.rewrite(lists).ok().map(|()| Box::new(table))
     };
-    let twins = || {
-        let twins = Twins::boxed(Capacity::of(lists));
-        twins.replace(lists).ok().map(|()| Box::new(twins))
+    let buffers = || {
+        let buffers = Twins::boxed(Capacity::of(lists));
+        buffers.replace(lists).ok().map(|()| Box::new(buffers))
     };
     let filter = SlotFilter::new(&ANY);
     Some(match scheme {
         "InPlace" => Box::new(InPlace { table: table()?, filter }),
         "Presence" => Box::new(Presence::of(lists)),
         "SeqRetry" => Box::new(SeqRetry { sequence: AtomicUsize::new(2), table: table()?, filter }),
-        "StopWorld" if asymmetric => Box::new(StopWorld::<true> { seat: Box::default(), table: table()?, filter }),
-        "StopWorld" => Box::new(StopWorld::<false> { seat: Box::default(), table: table()?, filter }),
+        "StopWorld" if asymmetric => Box::new(StopWorld::<true> { slot: Box::default(), table: table()?, filter }),
+        "StopWorld" => Box::new(StopWorld::<false> { slot: Box::default(), table: table()?, filter }),
         "AsymmetricEpoch" if asymmetric => {
-            Box::new(AsymmetricEpoch::<true> { seat: Box::default(), twins: twins()?, filter })
+            Box::new(AsymmetricEpoch::<true> { slot: Box::default(), buffers: buffers()?, filter })
         }
-        "AsymmetricEpoch" => Box::new(AsymmetricEpoch::<false> { seat: Box::default(), twins: twins()?, filter }),
-        "Qsbr" => Box::new(Qsbr { twins: twins()?, filter }),
+        "AsymmetricEpoch" => Box::new(AsymmetricEpoch::<false> { slot: Box::default(), buffers: buffers()?, filter }),
+        "Qsbr" => Box::new(Qsbr { buffers: buffers()?, filter }),
         "EpochSwap" => {
             let local = Collector::new().register();
             Box::new(EpochSwap { local, current: Box::new(Atomic::new(Slots::fixed(lists))), filter })
@@ -50,7 +50,7 @@ pub fn by_hand(scheme: &str, lists: Lists<'_>, asymmetric: bool) -> Option<Box<d
             let current = Box::new(arc_swap::ArcSwap::from_pointee(Slots::fixed(lists)));
             Box::new(ArcSwap { current, filter })
         }
-        // In the sizes that the scheme comes in, but the one that takes the compiler long.
+        // The sizes of the scheme, without the largest one, whose compilation takes long.
         "SeqCopy" => match Capacity::of(lists).zones() {
             0..=8 => Box::new(SeqCopy::<8>::new(lists, filter)),
             9..=64 => Box::new(SeqCopy::<64>::new(lists, filter)),
@@ -65,7 +65,7 @@ struct InPlace {
     filter: SlotFilter,
 }
 
-impl Look for InPlace {
+impl ReadList for InPlace {
     #[inline(always)]
     fn first(&mut self, node: NodeId) -> Option<Zoneref> {
         self.table.walk(node, &self.filter).next()
@@ -85,14 +85,14 @@ struct Presence {
 }
 
 impl Presence {
-    /// The bit of its kind for each zone: all are there, so that it matters to no walk.
+    /// Every zone shares the bit of its kind. All zones are present, so no walk depends on the bits.
     fn of(lists: Lists<'_>) -> Self {
         let orders = Box::new(Orders::boxed(Capacity::of(lists)));
         for (node, scope) in orders.lists() {
             let place = |&entry: &Zoneref| Place { entry, bit: Place::KINDS + entry.kind() as u32 };
             orders.write(zonelist_core::Table::First, node, scope, lists.of(node, scope).iter().map(place));
         }
-        // Of the first table, and of no bit below the kinds'.
+        // The first table, and every bit from those of the kinds on.
         let all = Set::of(usize::MAX << Place::KINDS);
         let filter = OrderFilter::new(&ANY, all, Set::NONE);
         Self { word: SharedSet::new(all), begun: AtomicUsize::new(1), orders, filter }
@@ -105,7 +105,7 @@ impl Presence {
     }
 }
 
-impl Look for Presence {
+impl ReadList for Presence {
     #[inline(always)]
     fn first(&mut self, node: NodeId) -> Option<Zoneref> {
         let (mut walk, begun) = self.walk(node);
@@ -127,7 +127,7 @@ struct SeqRetry {
     filter: SlotFilter,
 }
 
-impl Look for SeqRetry {
+impl ReadList for SeqRetry {
     #[inline(always)]
     fn first(&mut self, node: NodeId) -> Option<Zoneref> {
         let begun = self.sequence.load(Acquire);
@@ -154,38 +154,46 @@ impl SeqRetry {
     }
 }
 
+/// The handshake between one reader and the writers, of which this file has the reader's end only.
+///
+/// A fence orders the reader's store of `active` before its load of `request`, as in the schemes. With membarrier a
+/// compiler fence is enough: the writer's heavy barrier, between its store of `request` and its load of `active`, is the
+/// other end of the pair.
 #[repr(align(128))]
 #[derive(Default)]
-struct Seat {
-    inside: AtomicU32,
-    gate: AtomicU32,
+struct ReaderSlot {
+    active: AtomicU32,
+    request: AtomicU32,
 }
 
 struct StopWorld<const ASYMMETRIC: bool> {
-    seat: Box<Seat>,
+    slot: Box<ReaderSlot>,
     table: Box<Slots<Box<[Slot]>>>,
     filter: SlotFilter,
 }
 
-impl Seat {
+impl ReaderSlot {
+    /// Sets `active`; true if no writer requests the reader's attention.
     #[inline(always)]
-    fn admitted<const ASYMMETRIC: bool>(&self) -> bool {
-        self.inside.store(1, Relaxed);
+    fn enter<const ASYMMETRIC: bool>(&self) -> bool {
+        self.active.store(1, Relaxed);
         if ASYMMETRIC {
             compiler_fence(SeqCst);
         } else {
             fence(SeqCst);
         }
-        self.gate.load(Acquire) == 0
+        self.request.load(Acquire) == 0
     }
 
+    /// Steps aside until writers have cleared their request.
     #[cold]
     #[inline(never)]
     fn wait<const ASYMMETRIC: bool>(&self) {
         loop {
-            self.inside.store(0, Release);
+            // Release: a writer that sees the reader inactive sees its walk ended, too.
+            self.active.store(0, Release);
             std::thread::yield_now();
-            if self.admitted::<ASYMMETRIC>() {
+            if self.enter::<ASYMMETRIC>() {
                 return;
             }
         }
@@ -194,84 +202,85 @@ impl Seat {
 
 impl<const ASYMMETRIC: bool> StopWorld<ASYMMETRIC> {
     #[inline(always)]
-    fn inside<R>(&self, read: impl FnOnce(&Self) -> R) -> R {
-        if !self.seat.admitted::<ASYMMETRIC>() {
-            self.seat.wait::<ASYMMETRIC>();
+    fn in_critical_section<R>(&self, read: impl FnOnce(&Self) -> R) -> R {
+        if !self.slot.enter::<ASYMMETRIC>() {
+            self.slot.wait::<ASYMMETRIC>();
         }
         let result = read(self);
-        self.seat.inside.store(0, Release);
+        self.slot.active.store(0, Release);
         result
     }
 }
 
-impl<const ASYMMETRIC: bool> Look for StopWorld<ASYMMETRIC> {
+impl<const ASYMMETRIC: bool> ReadList for StopWorld<ASYMMETRIC> {
     #[inline(always)]
     fn first(&mut self, node: NodeId) -> Option<Zoneref> {
-        self.inside(|this| this.table.walk(node, &this.filter).next())
+        self.in_critical_section(|this| this.table.walk(node, &this.filter).next())
     }
 
     #[inline(always)]
     fn all(&mut self, node: NodeId) -> u32 {
-        self.inside(|this| sum(this.table.walk(node, &this.filter)))
+        self.in_critical_section(|this| sum(this.table.walk(node, &this.filter)))
     }
 }
 
 struct AsymmetricEpoch<const ASYMMETRIC: bool> {
-    seat: Box<Seat>,
-    twins: Box<Twins>,
+    slot: Box<ReaderSlot>,
+    buffers: Box<Twins>,
     filter: SlotFilter,
 }
 
 impl<const ASYMMETRIC: bool> AsymmetricEpoch<ASYMMETRIC> {
     #[inline(always)]
-    fn inside<R>(&self, read: impl FnOnce(&Self) -> R) -> R {
-        if !self.seat.admitted::<ASYMMETRIC>() {
-            self.seat.answer();
+    fn in_critical_section<R>(&self, read: impl FnOnce(&Self) -> R) -> R {
+        if !self.slot.enter::<ASYMMETRIC>() {
+            self.slot.acknowledge();
         }
         let result = read(self);
-        self.seat.inside.store(0, Release);
+        self.slot.active.store(0, Release);
         result
     }
 }
 
-impl Seat {
+impl ReaderSlot {
+    /// Acknowledges the requested grace period, and stays active.
     #[cold]
     #[inline(never)]
-    fn answer(&self) {
-        self.inside.store(self.gate.load(Acquire), Release);
+    fn acknowledge(&self) {
+        self.active.store(self.request.load(Acquire), Release);
     }
 }
 
-impl<const ASYMMETRIC: bool> Look for AsymmetricEpoch<ASYMMETRIC> {
+impl<const ASYMMETRIC: bool> ReadList for AsymmetricEpoch<ASYMMETRIC> {
     #[inline(always)]
     fn first(&mut self, node: NodeId) -> Option<Zoneref> {
-        self.inside(|this| this.twins.find().walk(node, &this.filter).next())
+        self.in_critical_section(|this| this.buffers.find().walk(node, &this.filter).next())
     }
 
     #[inline(always)]
     fn all(&mut self, node: NodeId) -> u32 {
-        self.inside(|this| sum(this.twins.find().walk(node, &this.filter)))
+        self.in_critical_section(|this| sum(this.buffers.find().walk(node, &this.filter)))
     }
 }
 
 struct Qsbr {
-    twins: Box<Twins>,
+    buffers: Box<Twins>,
     filter: SlotFilter,
 }
 
-impl Look for Qsbr {
+impl ReadList for Qsbr {
     #[inline(always)]
     fn first(&mut self, node: NodeId) -> Option<Zoneref> {
-        self.twins.find().walk(node, &self.filter).next()
+        self.buffers.find().walk(node, &self.filter).next()
     }
 
     #[inline(always)]
     fn all(&mut self, node: NodeId) -> u32 {
-        sum(self.twins.find().walk(node, &self.filter))
+        sum(self.buffers.find().walk(node, &self.filter))
     }
 }
 
-/// A version that is never written again.
+/// A version of the lists, which is never written again.
 type Table = Slots<Box<[Option<Zoneref>]>>;
 
 struct EpochSwap {
@@ -280,11 +289,11 @@ struct EpochSwap {
     filter: SlotFilter,
 }
 
-impl Look for EpochSwap {
+impl ReadList for EpochSwap {
     #[inline(always)]
     fn first(&mut self, node: NodeId) -> Option<Zoneref> {
         let guard = self.local.pin();
-        // SAFETY: never null, and nobody ever retires it.
+        // SAFETY: `current` is never null, and no code retires its table before the drop of `self`.
         let table = unsafe { self.current.load(Acquire, &guard).deref() };
         table.walk(node, &self.filter).next()
     }
@@ -292,7 +301,7 @@ impl Look for EpochSwap {
     #[inline(always)]
     fn all(&mut self, node: NodeId) -> u32 {
         let guard = self.local.pin();
-        // SAFETY: never null, and nobody ever retires it.
+        // SAFETY: `current` is never null, and no code retires its table before the drop of `self`.
         let table = unsafe { self.current.load(Acquire, &guard).deref() };
         sum(table.walk(node, &self.filter))
     }
@@ -300,7 +309,7 @@ impl Look for EpochSwap {
 
 impl Drop for EpochSwap {
     fn drop(&mut self) {
-        // SAFETY: nobody else has it; it was made by `Atomic::new`.
+        // SAFETY: `current` was made by `Atomic::new`, and `&mut self` excludes every reader.
         drop(unsafe { std::mem::take(&mut *self.current).into_owned() });
     }
 }
@@ -310,7 +319,7 @@ struct ArcSwap {
     filter: SlotFilter,
 }
 
-impl Look for ArcSwap {
+impl ReadList for ArcSwap {
     #[inline(always)]
     fn first(&mut self, node: NodeId) -> Option<Zoneref> {
         self.current.load().walk(node, &self.filter).next()
@@ -338,7 +347,7 @@ impl<const ZONES: usize> SeqCopy<ZONES> {
     }
 }
 
-impl<const ZONES: usize> Look for SeqCopy<ZONES> {
+impl<const ZONES: usize> ReadList for SeqCopy<ZONES> {
     #[inline(always)]
     fn first(&mut self, node: NodeId) -> Option<Zoneref> {
         let zones = self.rows.get(node.index())?.read();

@@ -1,15 +1,15 @@
 /*
- * The walk of a list in C: as nothing protects it, and under liburcu's memb
+ * The walk of a list in C: without protection, and under liburcu's memb
  * flavour. The loops are those of the Rust contenders.
  */
 
-/* liburcu's read side is inlined: each of its functions is short enough for its licence. */
+/* Inlines liburcu's read side, which its licence permits for functions this short. */
 #define _LGPL_SOURCE
 #include <stddef.h>
 #include <stdint.h>
 #include <urcu/urcu-memb.h>
 
-/* As `Slots` lays it out; the last word is empty. */
+/* The layout of the Rust type `Slots`; the last word is empty. */
 struct table {
 	const uint32_t *words;
 	size_t nodes;
@@ -21,12 +21,12 @@ struct table {
 struct filter {
 	uint32_t limit;
 	size_t own;
-	/* A bit for each node, or none: every node. */
+	/* A bit for each admitted node; NULL admits every node. */
 	const uint64_t *nodes;
 	uint32_t kinds;
 };
 
-/* The next entry that the filter admits, or 0. */
+/* Returns the next entry that the filter admits, or 0 at the end of the list. */
 static inline uint32_t next(const uint32_t **at, const struct filter *filter)
 {
 	for (;;) {
@@ -94,8 +94,8 @@ RAW(all)
 RCU(first)
 RCU(all)
 
-/* A read that keeps nothing of the one before in registers. */
-#define ANEW() __asm__ __volatile__("" : : : "memory")
+/* Makes the next read reload whatever the one before had in registers. */
+#define COMPILER_BARRIER() __asm__ __volatile__("" : : : "memory")
 
 #define LOOPS(how)								\
 	uint32_t zonelist_##how##_independent(struct table *const *current,	\
@@ -104,7 +104,7 @@ RCU(all)
 		uint32_t sum = 0;						\
 										\
 		for (size_t i = 0; i < count; i++) {				\
-			ANEW();							\
+			COMPILER_BARRIER();					\
 			sum += how##_first(current, filter, nodes[i]);		\
 		}								\
 		return sum;							\
@@ -115,7 +115,7 @@ RCU(all)
 		uint32_t word = 0;						\
 										\
 		for (size_t i = 0; i < count; i++) {				\
-			ANEW();							\
+			COMPILER_BARRIER();					\
 			word = how##_first(current, filter, nodes[i ^ (word & none)]); \
 		}								\
 		return word;							\
@@ -126,7 +126,7 @@ RCU(all)
 		uint32_t sum = 0;						\
 										\
 		for (size_t i = 0; i < count; i++) {				\
-			ANEW();							\
+			COMPILER_BARRIER();					\
 			sum += how##_all(current, filter, nodes[i]);		\
 		}								\
 		return sum;							\
@@ -135,7 +135,7 @@ RCU(all)
 LOOPS(raw)
 LOOPS(rcu)
 
-/* Once for a thread that reads, and before it ends. */
+/* A thread registers once before its first read, and unregisters before it ends. */
 void zonelist_rcu_register(void)
 {
 	urcu_memb_register_thread();

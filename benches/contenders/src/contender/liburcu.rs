@@ -1,12 +1,12 @@
-//! What is compared in C: the walk that nothing protects, and the same under liburcu's memb flavour.
+//! Contenders in C: the walk without protection, and the same walk under liburcu's memb flavour.
 
 use std::hint::black_box;
 
 use zonelist_core::{Lists, NodeId, Scope, ZoneKind};
 
-use super::Contender;
+use super::loops::Contender;
 
-/// As the C source declares it.
+/// `struct table` of the C source.
 #[repr(C)]
 struct Table {
     words: *const u32,
@@ -16,7 +16,7 @@ struct Table {
     end: usize,
 }
 
-/// As the C source declares it.
+/// `struct filter` of the C source.
 #[repr(C)]
 struct Filter {
     limit: u32,
@@ -51,12 +51,12 @@ unsafe extern "C" {
     fn zonelist_rcu_unregister();
 }
 
-/// The calling thread, known to liburcu for as long as it runs.
+/// Registers the calling thread with liburcu until the thread ends.
 struct Registered;
 
 thread_local! {
     static REGISTERED: Registered = {
-        // SAFETY: once for this thread.
+        // SAFETY: a thread-local initialises once for each thread, so no thread registers twice.
         unsafe { zonelist_rcu_register() };
         Registered
     };
@@ -64,26 +64,27 @@ thread_local! {
 
 impl Drop for Registered {
     fn drop(&mut self) {
-        // SAFETY: it was registered, and reads no more.
+        // SAFETY: the thread was registered when this value was made, and it is outside of read-side critical sections,
+        // which never outlive a loop.
         unsafe { zonelist_rcu_unregister() };
     }
 }
 
-/// A contender in C. Read by the thread that made it.
+/// A contender in C. It must be read by the thread that made it, which is the registered one.
 pub(crate) struct InC {
-    /// What readers find, at an address that does not change.
+    /// The pointer that readers dereference, at a stable address.
     current: Box<*const Table>,
     filter: Filter,
     independent: Loop,
     dependent: Chain,
     full: Loop,
-    /// What the pointers point to.
+    /// The targets of the pointers above.
     _table: Box<Table>,
     _words: Vec<u32>,
 }
 
 impl InC {
-    /// The floor.
+    /// The baseline.
     pub(crate) fn raw(lists: Lists<'_>) -> Self {
         Self::over(lists, (zonelist_raw_independent, zonelist_raw_dependent, zonelist_raw_full))
     }
@@ -120,18 +121,23 @@ impl InC {
 
 impl Contender for InC {
     fn independent(&mut self, nodes: &[NodeId]) -> u32 {
-        // SAFETY: the table is laid out as the C source expects, and a node's id is the u16 that it takes.
+        // SAFETY: `current` and `filter` are laid out as the C source declares them and live as long as `self`; a
+        // `NodeId` is a `u16`, and `nodes` has the length passed.
         unsafe { (self.independent)(&raw const *self.current, &raw const self.filter, nodes.as_ptr(), nodes.len()) }
     }
 
     fn dependent(&mut self, nodes: &[NodeId]) -> u32 {
+        // Zero, which the compiler can't know, so that each read depends on the one before.
         let none = black_box(0);
-        // SAFETY: as above; with no bit in `none`, every index is below the count.
+        // SAFETY: `current` and `filter` are laid out as the C source declares them and live as long as `self`. A
+        // `NodeId` is a `u16`, `nodes` has the length passed, and with no bit in `none` every index is below that
+        // length.
         unsafe { (self.dependent)(&raw const *self.current, &raw const self.filter, nodes.as_ptr(), nodes.len(), none) }
     }
 
     fn full(&mut self, nodes: &[NodeId]) -> u32 {
-        // SAFETY: as for `independent`.
+        // SAFETY: `current` and `filter` are laid out as the C source declares them and live as long as `self`; a
+        // `NodeId` is a `u16`, and `nodes` has the length passed.
         unsafe { (self.full)(&raw const *self.current, &raw const self.filter, nodes.as_ptr(), nodes.len()) }
     }
 }
@@ -139,15 +145,15 @@ impl Contender for InC {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::contender::Raw;
+    use crate::contender::baseline::Baseline;
     use zonelist_schemes::workload::synthetic;
 
     #[test]
-    fn c_reads_what_rust_reads() {
+    fn reads_in_c_equal_reads_in_rust() {
         for zones in [1, 3, 8, 64] {
             let lists = synthetic(zones);
             let nodes: Vec<NodeId> = (0..100).filter_map(NodeId::new).collect();
-            let mut raw = Raw::new(lists.lists());
+            let mut raw = Baseline::new(lists.lists());
             let expected = (raw.independent(&nodes), raw.dependent(&nodes[..1]), raw.full(&nodes));
             assert!(expected.1 != 0);
             for mut c in [InC::raw(lists.lists()), InC::rcu(lists.lists())] {

@@ -1,4 +1,4 @@
-//! Pairs of an allocation and a free, through the page allocator over a scheme.
+//! Pairs of an allocation and a free, in the page allocator over a scheme.
 
 use zonelist_core::{
     Capacity, CapacityError, Class, Lists, Local, Marks, NodeId, PageRequest, Request, Scope, SlotFilter, SlotWalk,
@@ -13,79 +13,79 @@ use zonelist_schemes::{
     asymmetric,
 };
 
-use super::anew;
+use super::loops::after_compiler_fence;
 
-/// One handle of an allocator, in the loop that is timed.
+/// A handle of a page allocator, in the timed loop.
 pub trait Pairs {
-    /// Takes a page from each node in turn, and gives it back before it takes the next. Returns how
-    /// many that worked for.
+    /// Allocates a page for each node in turn, and frees it before the next allocation. Returns the count of pairs that
+    /// succeeded.
     fn pairs(&mut self, nodes: &[NodeId]) -> u32;
 }
 
-/// Handles of an allocator: the one that is timed.
-const SEATS: usize = 1;
+/// Handles of the allocator: only the timed one.
+const HANDLES: usize = 1;
 
-/// Frames of the zone: so many that its marks never matter.
+/// Page frames of the zone, enough to stay above its watermarks.
 const FRAMES: u64 = 1 << 16;
 
-/// A handle of an allocator over a scheme, with a page at hand.
-#[expect(missing_debug_implementations, reason = "a scheme's own parts need not have it")]
+/// A handle of a page allocator over a scheme, with pages in its cache.
+#[expect(missing_debug_implementations, reason = "the parts of a scheme may lack it")]
 pub struct ThroughPages<S: Scheme + 'static, B: Barrier + 'static> {
-    local: Local<'static, 'static, S, B, Spin, SEATS>,
+    local: Local<'static, 'static, S, B, Spin, HANDLES>,
     class: Class<S>,
 }
 
 impl<S: Scheme + 'static, B: Barrier + 'static> ThroughPages<S, B> {
-    /// Publishes the lists, of which the first zone of this node's has all the pages. The allocator
-    /// is kept for the rest of the process.
+    /// Publishes the lists; the first zone of this node's list has all pages. The allocator lives until the process
+    /// ends.
     ///
     /// # Errors
-    /// The lists do not fit, the node's list is empty, or no handle can be had.
+    /// The lists do not fit, the node's list is empty, or no handle can be registered.
     pub fn new(scheme: S, lists: Lists<'_>, node: NodeId) -> Result<Self, AllocatorError> {
         let published = Published::new(scheme);
         published.publish(lists)?;
         Self::over(published, lists, node)
     }
 
-    fn over(published: Published<S, B, SEATS>, lists: Lists<'_>, node: NodeId) -> Result<Self, AllocatorError> {
+    fn over(published: Published<S, B, HANDLES>, lists: Lists<'_>, node: NodeId) -> Result<Self, AllocatorError> {
         let marks = Marks { min: 64, low: 80, high: 96, ..Marks::default() };
         let first = lists.of(node, Scope::Fallback).first();
         let plans: Vec<_> = first.map(|first| (first.zone(), FRAMES, marks)).into_iter().collect();
-        let allocator: &'static Allocator<S, B, SEATS> = Box::leak(Box::new(allocator(published, &plans)?));
+        let allocator: &'static Allocator<S, B, HANDLES> = Box::leak(Box::new(allocator(published, &plans)?));
         let class = allocator.class(&PageRequest::up_to(ZoneKind::Device))?;
         let mut pairs = Self { local: allocator.local()?, class };
-        // Whatever can be wrong is wrong now; and the cache is filled.
+        // A first pair fails here if anything is wrong, and fills the handle's cache.
         let page = pairs.local.alloc(node, &pairs.class)?;
         pairs.local.free(page)?;
         Ok(pairs)
     }
 }
 
-/// The floor: the same allocator, with the same barrier pair, over lists that nothing protects.
+/// The baseline of pairs: the same page allocator with the same barrier pair, over lists without protection.
 ///
 /// # Errors
 /// The node's list is empty.
-pub fn raw_pairs(lists: Lists<'_>, node: NodeId) -> Result<Box<dyn Pairs>, AllocatorError> {
-    let floor = Unprotected(Slots::fixed(lists));
+pub fn baseline_pairs(lists: Lists<'_>, node: NodeId) -> Result<Box<dyn Pairs>, AllocatorError> {
+    let baseline = Unprotected(Slots::fixed(lists));
     #[cfg(target_os = "linux")]
     if asymmetric() {
         use zonelist_core::publish::Membarrier;
-        return Ok(Box::new(ThroughPages::<_, Membarrier>::over(Published::new(floor), lists, node)?));
+        return Ok(Box::new(ThroughPages::<_, Membarrier>::over(Published::new(baseline), lists, node)?));
     }
-    Ok(Box::new(ThroughPages::<_, FullFence>::over(Published::new(floor), lists, node)?))
+    Ok(Box::new(ThroughPages::<_, FullFence>::over(Published::new(baseline), lists, node)?))
 }
 
 impl<S: Scheme + 'static, B: Barrier> Pairs for ThroughPages<S, B> {
     #[inline(never)]
     fn pairs(&mut self, nodes: &[NodeId]) -> u32 {
         nodes.iter().fold(0, |sum, &node| {
-            let page = anew(|| self.local.alloc(node, &self.class));
-            sum + u32::from(page.is_ok_and(|page| anew(|| self.local.free(page)).is_ok()))
+            let page = after_compiler_fence(|| self.local.alloc(node, &self.class));
+            sum + u32::from(page.is_ok_and(|page| after_compiler_fence(|| self.local.free(page)).is_ok()))
         })
     }
 }
 
-/// Lists that nobody ever writes again, walked without a word to anybody: no scheme, but the floor for them.
+/// Lists that are never written again, walked without synchronisation. Not a real scheme, since it can't publish.
 struct Unprotected(Slots<Box<[Option<Zoneref>]>>);
 
 impl Scheme for Unprotected {
@@ -129,7 +129,7 @@ impl Scheme for Unprotected {
         table.walk(node, filter)
     }
 
-    /// There is no room for another version, however small.
+    /// Fails: there is no room for another version.
     fn publish(&self, next: Lists<'_>, _: &mut Writer<'_>) -> Result<(), PublishError> {
         Err(CapacityError { needed: Capacity::of(next), capacity: Capacity::of(Lists::EMPTY) }.into())
     }
@@ -141,22 +141,22 @@ mod tests {
     use zonelist_schemes::workload::synthetic;
 
     #[test]
-    fn every_pair_is_served_and_taken_back() {
+    fn every_pair_allocates_and_frees() {
         let (lists, node) = (synthetic(8), NodeId::new(1).unwrap());
-        let mut raw = raw_pairs(lists.lists(), node).unwrap();
-        assert_eq!(raw.pairs(&[node; 1000]), 1000);
+        let mut pairs = baseline_pairs(lists.lists(), node).unwrap();
+        assert_eq!(pairs.pairs(&[node; 1000]), 1000);
         let other = NodeId::new(9).unwrap();
-        assert_eq!(raw.pairs(&[other, node, other]), 1, "a node without a list");
-        assert!(raw_pairs(lists.lists(), other).is_err());
+        assert_eq!(pairs.pairs(&[other, node, other]), 1, "a node without a list");
+        assert!(baseline_pairs(lists.lists(), other).is_err());
     }
 
     #[test]
-    fn the_floor_stays_as_it_is() {
+    fn the_baseline_refuses_a_publish() {
         let lists = synthetic(8);
-        let floor: Published<_, FullFence, 1> = Published::new(Unprotected(Slots::fixed(lists.lists())));
-        assert!(matches!(floor.publish(lists.lists()), Err(PublishError::Capacity(_))));
-        let filter = floor.filter(&Request::up_to(ZoneKind::Device));
-        let walked = floor.reader().unwrap().enter().walk(NodeId::new(0).unwrap(), &filter).count();
+        let baseline: Published<_, FullFence, 1> = Published::new(Unprotected(Slots::fixed(lists.lists())));
+        assert!(matches!(baseline.publish(lists.lists()), Err(PublishError::Capacity(_))));
+        let filter = baseline.filter(&Request::up_to(ZoneKind::Device));
+        let walked = baseline.reader().unwrap().enter().walk(NodeId::new(0).unwrap(), &filter).count();
         assert_eq!(walked, 8);
     }
 }

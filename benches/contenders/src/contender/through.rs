@@ -1,53 +1,44 @@
-//! A scheme through the trait.
+//! Reads of a scheme through the trait `Scheme`.
 
 use zonelist_core::{
     Lists, NodeId, Request, Zoneref,
-    publish::{Barrier, PublishError, Published, Reader, ReaderError, Scheme},
+    publish::{Barrier, Published, Reader, Scheme},
 };
-use zonelist_schemes::{SEATS, allocator::AllocatorError};
+use zonelist_schemes::SEATS;
 
-use super::{ANY, Look, sum};
+use super::{
+    error::ContenderError,
+    loops::{ANY, ReadList, sum},
+};
 
-/// A registered reader of a scheme that has published some lists.
-#[expect(missing_debug_implementations, reason = "a scheme's own parts need not have it")]
+/// A registered reader of a scheme with published lists.
+#[expect(missing_debug_implementations, reason = "the parts of a scheme may lack it")]
 pub struct Through<S: Scheme + 'static, B: Barrier> {
     reader: Reader<'static, S, B>,
     filter: S::Filter,
 }
 
-/// A scheme that could not be set up.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
-#[expect(missing_docs, reason = "each wraps the error of its name")]
-pub enum SetupError {
-    #[error(transparent)]
-    Publish(#[from] PublishError),
-    #[error(transparent)]
-    Reader(#[from] ReaderError),
-    #[error(transparent)]
-    Allocator(#[from] AllocatorError),
-}
-
 impl<S: Scheme + 'static, B: Barrier> Through<S, B> {
-    /// Publishes the lists through a scheme, which is kept for the rest of the process.
+    /// Publishes the lists through a scheme, which lives until the process ends.
     ///
     /// # Errors
     /// The lists do not fit, or no reader can be registered.
-    pub fn new(scheme: S, lists: Lists<'_>) -> Result<Self, SetupError> {
-        Self::asking(scheme, lists, &ANY)
+    pub fn new(scheme: S, lists: Lists<'_>) -> Result<Self, ContenderError> {
+        Self::with_request(scheme, lists, &ANY)
     }
 
-    /// The same, for readers that ask for less than every zone.
+    /// Like [`Through::new`], with a request that may admit only some zones.
     ///
     /// # Errors
-    /// As for [`Through::new`].
-    pub fn asking(scheme: S, lists: Lists<'_>, request: &Request) -> Result<Self, SetupError> {
+    /// Those of [`Through::new`].
+    pub fn with_request(scheme: S, lists: Lists<'_>, request: &Request) -> Result<Self, ContenderError> {
         let published: &'static Published<S, B, SEATS> = Box::leak(Box::new(Published::new(scheme)));
         published.publish(lists)?;
         Ok(Self { reader: published.reader()?, filter: published.filter(request) })
     }
 }
 
-impl<S: Scheme + 'static, B: Barrier> Look for Through<S, B> {
+impl<S: Scheme + 'static, B: Barrier> ReadList for Through<S, B> {
     #[inline(always)]
     fn first(&mut self, node: NodeId) -> Option<Zoneref> {
         self.reader.enter().walk(node, &self.filter).next()

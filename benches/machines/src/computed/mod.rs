@@ -1,4 +1,4 @@
-//! What follows from a machine: its fallback orders, and its zones with marks and reserves.
+//! What follows from a machine: its fallback orders, and its zones with watermarks and reserves.
 
-pub mod order;
+pub mod fallback_order;
 pub mod zoneinfo;

@@ -1,26 +1,26 @@
-//! Watermarks and lowmem reserves of a machine's zones, as the kernel would print them.
+//! Watermarks and lowmem reserves of a machine's zones, in the layout of `/proc/zoneinfo`.
 
 use std::fmt;
 
 use serde::Serialize;
 use zonelist_core::{Machine, Memory, NodeSet, Rules, ZoneId, ZoneSize, lowmem_reserve, size_of, watermarks};
 
-use crate::Kind;
+use crate::record::Kind;
 
-/// The zones of a machine.
+/// The zones of a machine, with their watermarks and reserves.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
 pub struct Report {
-    /// The populated ones, in the order of the machine's source.
-    pub zones: Vec<Zone>,
-    /// Those without a page, of nodes that have some; the text shows them, as the kernel does.
+    /// The populated zones, in the sequence of the machine's source.
+    pub zones: Vec<ZoneReport>,
+    /// Zones without a page, of nodes that have memory; only the text shows them, as the kernel does.
     #[serde(skip)]
-    pub empty: Vec<Zone>,
+    pub empty: Vec<ZoneReport>,
 }
 
-/// A zone with all that follows from the sizes.
+/// A zone: its sizes, and the watermarks and reserves that follow from them.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
 #[expect(missing_docs, reason = "the keys are those of `/proc/zoneinfo`, all in pages")]
-pub struct Zone {
+pub struct ZoneReport {
     pub node: u16,
     pub kind: Kind,
     pub start_pfn: u64,
@@ -34,12 +34,12 @@ pub struct Zone {
 }
 
 impl Report {
-    /// Computes marks and reserves, or `None` if the machine's source has no sizes.
+    /// Computes watermarks and reserves; `None` if the machine's source has no sizes.
     #[must_use]
     pub fn new(machine: &Machine, rules: Rules) -> Option<Self> {
         let memory = with_empty_zones(machine.memory()?, machine.has_memory());
         let marks = watermarks(&memory);
-        let zones = memory.zones.iter().zip(marks).map(|(size, marks)| Zone {
+        let zones = memory.zones.iter().zip(marks).map(|(size, marks)| ZoneReport {
             node: size.zone.node().number(),
             kind: Kind(size.zone.kind()),
             start_pfn: size.start_pfn,
@@ -56,7 +56,7 @@ impl Report {
     }
 }
 
-/// The same memory, with a zone of each kind on every node that has any.
+/// The same memory, completed by an empty zone for each missing kind of every node with memory.
 fn with_empty_zones(memory: &Memory, nodes: &NodeSet) -> Memory {
     let mut full = memory.clone();
     for zone in nodes.iter().flat_map(|node| memory.kinds.iter().map(move |&kind| ZoneId::new(node, kind))) {
@@ -68,15 +68,15 @@ fn with_empty_zones(memory: &Memory, nodes: &NodeSet) -> Memory {
 }
 
 impl fmt::Display for Report {
-    /// In the layout of `/proc/zoneinfo`, without the lines that only a running kernel can fill.
+    /// Prints the lines of `/proc/zoneinfo` that do not depend on a running kernel.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut zones: Vec<&Zone> = self.zones.iter().chain(&self.empty).collect();
+        let mut zones: Vec<&ZoneReport> = self.zones.iter().chain(&self.empty).collect();
         zones.sort_unstable_by_key(|zone| (zone.node, zone.kind));
         zones.into_iter().try_for_each(|zone| zone.fmt(f))
     }
 }
 
-impl fmt::Display for Zone {
+impl fmt::Display for ZoneReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { node, kind, start_pfn, spanned, present, managed, min, low, high, protection } = self;
         writeln!(f, "Node {node}, zone {:>8}", kind.0)?;

@@ -1,61 +1,64 @@
-//! What a record has, compared key by key with what we made of it.
+//! Comparison of a record with our outcomes, key by key.
 
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use crate::{Golden, Step};
+use crate::record::{MachineFile, MachineRecord, Step};
 
-/// A key that has one value in the record and another on our machine.
+/// A key whose recorded value is not the one of our machine.
 #[derive(Clone, PartialEq, Debug, Serialize)]
 pub struct Difference {
-    /// The step's place in the record, `null` for the boot.
+    /// The step's index in the record; `null` for the boot.
     pub step: Option<usize>,
     /// The key.
     pub key: String,
-    /// What we have.
+    /// Our value.
     pub ours: Value,
-    /// What was recorded.
+    /// The recorded value.
     pub recorded: Value,
 }
 
-/// What a record was compared with, and found different.
+/// The comparison of a record so far.
 #[derive(Clone, PartialEq, Debug, Default)]
 pub(super) struct Comparison {
     pub(super) differences: Vec<Difference>,
-    /// Figures, names and states that were compared.
+    /// The count of recorded figures, names and states.
     pub(super) compared: usize,
 }
 
 impl Comparison {
-    /// Compares the outcomes of the boot: what else the record has of it is what ours was made from.
-    pub(super) fn boot(&mut self, golden: &Golden, ours: &Step) {
-        let settled = golden.settled == Some(true);
+    /// Compares the outcomes of the boot. The other recorded keys are inputs of ours.
+    pub(super) fn boot(&mut self, file: &MachineFile, ours: &Step) {
+        let settled = file.settled == Some(true);
         let recorded = Step {
             op: ours.op.clone(),
-            fallback_order: golden.boot.fallback_order.clone().map(Some),
-            policy_zone: golden.boot.policy_zone,
-            zones: settled.then(|| golden.zones.clone()),
+            fallback_order: file.boot.fallback_order.clone().map(Some),
+            policy_zone: file.boot.policy_zone,
+            zones: settled.then(|| file.zones.clone()),
             ..Step::default()
         };
         self.compare(None, ours, recorded, settled);
     }
 
-    /// Compares the outcomes of the steps, each given with its place in the record.
-    pub(super) fn steps(&mut self, golden: &Golden, steps: &[(usize, Step)]) {
-        let mut settled = golden.settled == Some(true);
-        for (index, ours) in steps {
-            settled |= ours.recomputes();
-            self.compare(Some(*index), ours, golden.steps[*index].clone(), settled);
+    /// Compares our outcomes of the steps, each with its index in the record.
+    pub(super) fn steps(&mut self, record: &MachineRecord, ours: &[(usize, Step)]) {
+        let mut settled = record.file().settled == Some(true);
+        let recorded: Vec<_> = record.steps().collect();
+        for (index, ours) in ours {
+            let (step, operation) = recorded[*index];
+            settled |= operation.recomputes_watermarks() && ours.result.as_deref() == Some("ok");
+            self.compare(Some(*index), ours, step.clone(), settled);
         }
     }
 
-    /// Compares what the record has. Marks and reserves only where the kernel had computed them from the sizes of now.
+    /// Compares the recorded keys. Watermarks and reserves count only if the kernel had `settled` them, that is
+    /// computed them from the current sizes.
     fn compare(&mut self, step: Option<usize>, ours: &Step, recorded: Step, settled: bool) {
         let (ours, recorded) = (keys(ours.clone(), settled), keys(recorded, settled));
         for (key, recorded) in recorded {
             let ours = ours.get(&key).cloned().unwrap_or(Value::Null);
             self.compared += leaves(&recorded);
-            // A zone or block may be recorded in part; an order may not.
+            // A zone or block may lack keys in the record; a fallback order is complete.
             let same = if key == "fallback_order" { ours == recorded } else { covers(&ours, &recorded) };
             if !same {
                 self.differences.push(Difference { step, key, ours, recorded });
@@ -64,7 +67,7 @@ impl Comparison {
     }
 }
 
-/// Whether ours has all that is recorded, and has it the same.
+/// True if every recorded value is in ours, too, with the same value.
 fn covers(ours: &Value, recorded: &Value) -> bool {
     match (ours, recorded) {
         (Value::Object(ours), Value::Object(recorded)) => {
@@ -77,7 +80,7 @@ fn covers(ours: &Value, recorded: &Value) -> bool {
     }
 }
 
-/// How many values it is made of; an empty list or object is one.
+/// The count of values in it; an empty list or object counts as one.
 fn leaves(value: &Value) -> usize {
     match value {
         Value::Object(entries) => entries.values().map(leaves).sum::<usize>().max(1),
@@ -86,7 +89,7 @@ fn leaves(value: &Value) -> usize {
     }
 }
 
-/// A step's keys, those that are sets in order.
+/// A step's outcomes by key; sets are sorted, so that their sequence does not matter.
 fn keys(mut step: Step, settled: bool) -> Map<String, Value> {
     for set in [&mut step.online, &mut step.has_cpu, &mut step.has_memory] {
         set.iter_mut().for_each(|set| set.sort_unstable());
@@ -103,7 +106,7 @@ fn keys(mut step: Step, settled: bool) -> Map<String, Value> {
     step.blocks_changed.iter_mut().for_each(|blocks| blocks.sort_by_key(|block| block.block));
     match serde_json::to_value(step) {
         Ok(Value::Object(mut keys)) => {
-            // Inputs: ours are the record's.
+            // Inputs, which ours takes from the record.
             ["op", "block", "cpu", "name", "value", "pinned", "zone"]
                 .iter()
                 .for_each(|input| drop(keys.remove(*input)));
@@ -114,7 +117,7 @@ fn keys(mut step: Step, settled: bool) -> Map<String, Value> {
 }
 
 impl Difference {
-    /// The first place within the key's value in which the two differ, and what each has there.
+    /// The innermost place where the two values first differ, with both values there.
     pub(super) fn narrowed(&self) -> (String, Value, Value) {
         let (mut place, mut ours, mut recorded) = (self.key.clone(), &self.ours, &self.recorded);
         loop {

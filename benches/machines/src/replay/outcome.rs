@@ -1,19 +1,19 @@
-//! Our outcome of a step, in the form of the record.
+//! Our outcome of a step, in the form of a record.
 
 use zonelist_core::{
     FallbackOrder, NodeSet,
     hotplug::{self, Change, HotplugError, Rebuilt, State},
 };
 
-use crate::{Block, BlockState, ByNode, Golden, Kind, Step, Sysctl, Zone};
+use crate::record::{BlockRecord, BlockState, ByNode, Kind, MachineFile, Step, Sysctl, ZoneRecord};
 
-/// The machine as it booted. Its totals are not told: the kernel logged them before all memory was there.
-pub(super) fn boot(golden: &Golden, state: &State) -> Step {
-    let policy_zone = golden.boot.policy_zone.map(|_| Kind(state.policy_zone()));
-    Step { op: "boot".into(), fallback_order: Some(Some(order(state.order()))), policy_zone, ..sizes(state) }
+/// The machine as it booted. `total_pages` is left out, since the kernel logged it before it had freed all boot memory.
+pub(super) fn boot(file: &MachineFile, state: &State) -> Step {
+    let policy_zone = file.boot.policy_zone.map(|_| Kind(state.policy_zone()));
+    Step { op: "boot".into(), fallback_order: Some(Some(rows(state.order()))), policy_zone, ..sizes(state) }
 }
 
-/// What a step did, in the form of a record.
+/// The outcome of a step, in the form of a record: the result, and the whole state after it.
 #[must_use]
 pub fn outcome(step: &Step, before: &State, state: &State, result: Result<Change, HotplugError>) -> Step {
     let (result, rebuilt) = match result {
@@ -30,7 +30,7 @@ pub fn outcome(step: &Step, before: &State, state: &State, result: Result<Change
         pinned: step.pinned,
         zone: step.zone,
         result: Some(result),
-        fallback_order: Some(logged.map(|_| order(state.order()))),
+        fallback_order: Some(logged.map(|_| rows(state.order()))),
         blocks_changed: Some(changed(before, state)),
         built: logged.map(|rebuilt| rebuilt.nodes as u64),
         total_pages: logged.map(|rebuilt| rebuilt.total_pages),
@@ -39,7 +39,7 @@ pub fn outcome(step: &Step, before: &State, state: &State, result: Result<Change
     }
 }
 
-/// What can be told of any state.
+/// The keys that any state has.
 fn sizes(state: &State) -> Step {
     let tunables = state.tunables();
     Step {
@@ -56,9 +56,9 @@ fn sizes(state: &State) -> Step {
     }
 }
 
-fn zone(info: hotplug::ZoneInfo<'_>) -> Zone {
+fn zone(info: hotplug::ZoneInfo<'_>) -> ZoneRecord {
     let size = info.size;
-    Zone {
+    ZoneRecord {
         node: size.zone.node().number().into(),
         kind: Kind(size.zone.kind()),
         start_pfn: size.start_pfn,
@@ -76,28 +76,28 @@ fn nodes(set: &NodeSet) -> Vec<u32> {
     set.iter().map(|node| node.number().into()).collect()
 }
 
-fn order(order: &FallbackOrder) -> ByNode<Vec<u32>> {
+fn rows(order: &FallbackOrder) -> ByNode<Vec<u32>> {
     let row = |row: &[_]| row.iter().map(|node: &zonelist_core::NodeId| node.number().into()).collect();
     ByNode(order.rows().map(|(node, nodes)| (node.number().into(), row(nodes))).collect())
 }
 
-/// The blocks that are not as they were.
-fn changed(before: &State, state: &State) -> Vec<Block> {
+/// The memory blocks that differ between the two states.
+fn changed(before: &State, state: &State) -> Vec<BlockRecord> {
     let differs = |new: &&hotplug::Block| before.block(new.number) != Ok(*new);
     state.blocks().iter().filter(differs).map(block).collect()
 }
 
-/// All blocks, in the form of a record.
+/// All memory blocks, in the form of a record.
 #[must_use]
-pub fn blocks(state: &State) -> Vec<Block> {
+pub fn blocks(state: &State) -> Vec<BlockRecord> {
     state.blocks().iter().map(block).collect()
 }
 
-fn block(block: &hotplug::Block) -> Block {
+fn block(block: &hotplug::Block) -> BlockRecord {
     let (state, zone) = match block.state {
         hotplug::BlockState::Offline => (BlockState::Offline, None),
         hotplug::BlockState::Online(kind) => (BlockState::Online, Some(Kind(kind))),
         hotplug::BlockState::Shared => (BlockState::Online, None),
     };
-    Block { block: block.number, node: block.node.map(|node| node.number().into()), state, zone }
+    BlockRecord { block: block.number, node: block.node.map(|node| node.number().into()), state, zone }
 }

@@ -1,28 +1,28 @@
-//! A page of a block that is really in use and can't be moved, as a record says there was one.
+//! Pages that are allocated and can't be moved, for the steps whose record has a pinned page in the block.
 
 use zonelist_core::{
     Handle, MAX_ORDER, Mobility, Movables, MoveError, Mover, PAGEBLOCK_FRAMES, Page, ZoneId,
     hotplug::{AllocatorFrames, BlockState, RunningMachine},
     publish::{Barrier, Scheme},
 };
+use zonelist_schemes::SEATS;
 
-use super::SEATS;
-
-/// Nobody moves a page that is pinned.
+/// Refuses to migrate every page.
 #[derive(Debug)]
-pub(super) struct Never;
+pub(super) struct NeverMoves;
 
-impl Mover for Never {
+impl Mover for NeverMoves {
     fn move_page(&self, _: Handle, _: Page, _: Page) -> Result<(), MoveError> {
         Err(MoveError::Never)
     }
 }
 
-pub(super) type Pins = Movables<'static, Never>;
-pub(super) type Machine<S, B> = RunningMachine<AllocatorFrames<'static, S, B, zonelist_core::Spin, SEATS, Pins>>;
+pub(super) type PinnedPages = Movables<'static, NeverMoves>;
+pub(super) type ReplayedMachine<S, B> =
+    RunningMachine<AllocatorFrames<'static, S, B, zonelist_core::Spin, SEATS, PinnedPages>>;
 
-/// Whether a block holds pages that boot took, so that it can't go off line, whatever its other pages are used for.
-pub(super) fn holds_boot_memory<S: Scheme, B: Barrier>(running: &Machine<S, B>, block: u64) -> bool {
+/// True if boot allocated pages of the block, so that it can't go offline, whatever its other pages are used for.
+pub(super) fn holds_boot_memory<S: Scheme, B: Barrier>(running: &ReplayedMachine<S, B>, block: u64) -> bool {
     let state = running.state();
     let Ok(there) = state.block(block) else { return false };
     let (BlockState::Online(kind), Some(node)) = (there.state, there.node) else { return false };
@@ -33,22 +33,23 @@ pub(super) fn holds_boot_memory<S: Scheme, B: Barrier>(running: &Machine<S, B>, 
     managed.map(|pageblock| pageblock.managed as u64).sum::<u64>() < usable
 }
 
-/// A page that is in use until this goes.
-pub(super) struct Pin<'m, S: Scheme, B: Barrier> {
-    running: &'m Machine<S, B>,
+/// An allocated page of a block, pinned until the drop.
+pub(super) struct PinnedPage<'m, S: Scheme, B: Barrier> {
+    running: &'m ReplayedMachine<S, B>,
     handle: Handle,
 }
 
-impl<'m, S: Scheme, B: Barrier> Pin<'m, S, B> {
-    /// Takes a page of a block and pins it. `None` if the block has none to give.
-    pub(super) fn on(running: &'m Machine<S, B>, block: u64) -> Option<Self> {
+impl<'m, S: Scheme, B: Barrier> PinnedPage<'m, S, B> {
+    /// Allocates a page of a block and pins it; `None` if the block has no free page.
+    pub(super) fn allocate(running: &'m ReplayedMachine<S, B>, block: u64) -> Option<Self> {
         let state = running.state();
         let there = state.block(block).ok()?;
         let (BlockState::Online(kind), Some(node)) = (there.state, there.node) else { return None };
         let frames = state.frames_of_block(block);
         let allocator = running.frames().allocator();
         let zone = allocator.zone(ZoneId::new(node, kind))?;
-        // The zone says which page it gives: asked until one is in the block.
+        // The zone chooses the page. So allocate, the largest order first, until a page lies in the block; then free
+        // the others.
         let (mut others, mut found) = (Vec::new(), None);
         for order in (0..=MAX_ORDER).rev() {
             while found.is_none()
@@ -68,7 +69,7 @@ impl<'m, S: Scheme, B: Barrier> Pin<'m, S, B> {
     }
 }
 
-impl<S: Scheme, B: Barrier> Drop for Pin<'_, S, B> {
+impl<S: Scheme, B: Barrier> Drop for PinnedPage<'_, S, B> {
     fn drop(&mut self) {
         let frames = self.running.frames();
         if let Ok(page) = frames.owners().remove(self.handle)

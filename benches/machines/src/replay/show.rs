@@ -1,19 +1,23 @@
-//! A replay as people read it: each step, and the lists that it left.
+//! The text of a replay: each step, and the lists after it.
 
 use std::fmt;
 
-use super::{Replay, Replays};
-use crate::{Step, Zone, one_line};
+use super::report::{Replay, Replays};
+use crate::{
+    record::{Step, ZoneRecord},
+    text::one_line,
+};
 
 impl fmt::Display for Replay {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{}", one_line(&self.name))?;
         let mut shown = None;
-        let mut order = None;
+        // A step without a rebuild keeps the rows of the step before it.
+        let mut rows = None;
         for step in [&self.boot].into_iter().chain(&self.steps) {
-            order = step.fallback_order.as_ref().and_then(Option::as_ref).or(order);
+            rows = step.fallback_order.as_ref().and_then(Option::as_ref).or(rows);
             let zones = step.zones.as_deref().unwrap_or_default();
-            let lists: Vec<String> = order.into_iter().flat_map(|order| &order.0).map(|row| list(row, zones)).collect();
+            let lists: Vec<String> = rows.into_iter().flat_map(|rows| &rows.0).map(|row| list(row, zones)).collect();
             writeln!(f, "  {}", heading(step))?;
             if shown.as_ref() == Some(&lists) {
                 continue;
@@ -31,7 +35,7 @@ impl fmt::Display for Replay {
 }
 
 impl fmt::Display for Replays {
-    /// All differences, and the sum; the steps are in each machine's own replay.
+    /// Prints all differences, and the sums; steps are printed only for a single machine.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (mut steps, mut differences, mut compared) = (0, 0, 0);
         for replay in &self.0 {
@@ -53,7 +57,7 @@ fn verdict(steps: usize, differences: usize, compared: usize) -> String {
     }
 }
 
-/// What was done, and what was answered.
+/// The operation with its operands, and its result.
 fn heading(step: &Step) -> String {
     let mut words = vec![step.op.clone()];
     words.extend(step.block.map(|block| format!("block {block}")));
@@ -66,8 +70,8 @@ fn heading(step: &Step) -> String {
     }
 }
 
-/// The fallback list of a node: the zones of each node of its row, highest kind first.
-fn list((node, row): (&u32, &Vec<u32>), zones: &[Zone]) -> String {
+/// The fallback list of a node: the zones of each node of its row, the highest kind first.
+fn list((node, row): (&u32, &Vec<u32>), zones: &[ZoneRecord]) -> String {
     let of = |node: &u32| {
         let node = *node;
         let mut kinds: Vec<_> = zones.iter().filter(|zone| zone.node == node).map(|zone| zone.kind).collect();

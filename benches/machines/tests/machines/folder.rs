@@ -1,8 +1,8 @@
-//! A folder in the layout of `/sys/devices/system/node`.
+//! Folders in the layout of `/sys/devices/system/node`.
 
 use std::{fs, path::Path};
 
-/// Writes a folder in the layout of `/sys/devices/system/node`: paths and contents.
+/// Writes files below a folder, each given by its path and content.
 pub(crate) fn write_folder(folder: &Path, files: &[(&str, &str)]) {
     for (path, content) in files {
         let path = folder.join(path);
@@ -11,7 +11,7 @@ pub(crate) fn write_folder(folder: &Path, files: &[(&str, &str)]) {
     }
 }
 
-/// A sound folder: nodes 0 and 2 online, node 3 possible.
+/// A valid folder: nodes 0 and 2 are online, node 3 is possible.
 pub(crate) const FOLDER: [(&str, &str); 8] = [
     ("possible", "0,2-3\n"),
     ("online", "0,2\n"),

@@ -1,10 +1,10 @@
-//! Machines: what the kernel recorded of them, what a file can say, and what hotplug makes of them.
+//! Machine files, kernel files, and replays: what they accept, what they compute, and what real kernels recorded.
+//!
+//! The folders mirror those of the sources. `fixtures` and `folder` have what several tests need.
 
+mod cubic;
+mod fixtures;
 mod folder;
-mod goldens;
-mod hotplug;
-mod order;
-mod presence;
-mod properties;
-mod recorded;
-mod zones;
+mod kernel_files;
+mod record;
+mod replay;

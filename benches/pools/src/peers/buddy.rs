@@ -1,4 +1,4 @@
-//! `buddy-alloc`: free lists through the free memory itself, bitmaps of what is split.
+//! `buddy-alloc`: free lists inside the free memory, and bitmaps of split blocks.
 
 use std::ptr::with_exposed_provenance_mut;
 
@@ -6,46 +6,46 @@ use buddy_alloc::buddy_alloc::{BuddyAlloc, BuddyAllocParam};
 use spin::Mutex;
 
 use crate::{
-    Block, Pool, SetUpError,
-    frames::{FRAME, Frames},
+    frame_memory::{FRAME_BYTES, FrameMemory},
+    pool::{BlockRef, Pool, PoolError},
 };
 
-/// The allocator behind a lock, with the memory it writes to.
-#[expect(missing_debug_implementations, reason = "what it holds has none")]
+/// The allocator behind a spin lock, with the memory that it writes to.
+#[expect(missing_debug_implementations, reason = "its fields have none")]
 pub struct Buddy {
-    /// Dropped before the memory is given back.
+    /// Declared first, so that it is dropped before the memory.
     buddy: Mutex<Owned>,
-    /// Held as long as the allocator is.
-    _frames: Frames,
+    /// Keeps the memory while the allocator lives.
+    _frames: FrameMemory,
 }
 
-/// The allocator, as the only user of its memory.
+/// The allocator, with exclusive use of its memory.
 struct Owned(BuddyAlloc);
 
-// SAFETY: its pointers are to memory that nobody else uses, and to no thread's own.
+// SAFETY: its pointers refer to memory that it uses exclusively and that no thread owns, so any thread may use them.
 unsafe impl Send for Owned {}
 
 impl Pool for Buddy {
-    type Local<'p> = &'p Self;
+    type Handle<'p> = &'p Self;
 
-    fn new(count: usize, _: usize) -> Result<Self, SetUpError> {
-        let frames = Frames::take(count)?;
-        let parameters = BuddyAllocParam::new(frames.start(), count * FRAME, FRAME);
-        // SAFETY: the memory is this pool's as long as `frames` is held.
+    fn new(count: usize, _: usize) -> Result<Self, PoolError> {
+        let frames = FrameMemory::take(count)?;
+        let parameters = BuddyAllocParam::new(frames.start(), count * FRAME_BYTES, FRAME_BYTES);
+        // SAFETY: `frames` is exclusive memory of this length, and the pool keeps it until the allocator is dropped.
         let buddy = unsafe { BuddyAlloc::new(parameters) };
         Ok(Self { buddy: Mutex::new(Owned(buddy)), _frames: frames })
     }
 
-    fn local(&self, _: usize) -> &Self {
+    fn handle(&self, _: usize) -> &Self {
         self
     }
 
-    fn alloc(local: &mut &Self, order: u8, _: bool) -> Option<Block> {
-        let start = local.buddy.lock().0.malloc(FRAME << order);
-        Block::new(start.expose_provenance() as u64)
+    fn alloc(handle: &mut &Self, order: u8, _: bool) -> Option<BlockRef> {
+        let start = handle.buddy.lock().0.malloc(FRAME_BYTES << order);
+        BlockRef::new(start.expose_provenance() as u64)
     }
 
-    unsafe fn free(local: &mut &Self, block: Block, _: u8) {
-        local.buddy.lock().0.free(with_exposed_provenance_mut(block.get() as usize));
+    unsafe fn free(handle: &mut &Self, block: BlockRef, _: u8) {
+        handle.buddy.lock().0.free(with_exposed_provenance_mut(block.get() as usize));
     }
 }

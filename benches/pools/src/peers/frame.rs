@@ -1,4 +1,4 @@
-//! `frame-alloc`: a buddy of atomic bitmaps without a lock, and its depot, a cache for each CPU above it.
+//! `frame-alloc`: a lock-free buddy allocator of atomic bitmaps, and its depot, which adds a cache for each CPU.
 
 use std::{
     cell::Cell,
@@ -9,39 +9,38 @@ use std::{
 use frame_alloc::{CpuId, DepotAllocator, PageSize, PhysicalAllocator, Provenance, RegionInit, SummaryBuddyAllocator};
 
 use crate::{
-    Block, Pool, SetUpError,
-    frames::{FRAME, Frames},
-    pool::LARGEST,
+    frame_memory::{FRAME_BYTES, FrameMemory},
+    pool::{BlockRef, LARGEST_ORDER, Pool, PoolError},
 };
 
-/// A frame's size.
-const BASE: PageSize = PageSize::from_log2(FRAME.trailing_zeros() as u8);
+/// The size of a page frame.
+const BASE: PageSize = PageSize::from_log2(FRAME_BYTES.trailing_zeros() as u8);
 
-/// The buddy, of as many orders as are asked for.
-type Buddy = SummaryBuddyAllocator<{ LARGEST as usize + 1 }, Mapped>;
+/// The buddy allocator, with the orders that workloads request.
+type Buddy = SummaryBuddyAllocator<{ LARGEST_ORDER as usize + 1 }, Mapped>;
 
-/// The depot with its default depths, for no more CPUs than trials have threads.
+/// The depot with its default depths, for two CPUs: no workload has more threads.
 type Cached = DepotAllocator<Buddy, Thread, 2>;
 
-/// The buddy alone, with the memory that its bitmaps are in.
+/// The buddy allocator alone, with the memory that has its bitmaps.
 pub type Summary = Framed<Buddy>;
 
-/// The depot above the buddy, with the same memory.
+/// The depot over the buddy allocator, with the same memory.
 pub type Depot = Framed<Cached>;
 
-/// One of the crate's allocators.
-#[expect(missing_debug_implementations, reason = "what it holds has none")]
+/// An allocator of the crate, with its memory.
+#[expect(missing_debug_implementations, reason = "its fields have none")]
 pub struct Framed<A> {
     allocator: A,
-    /// Held as long as the allocator is.
-    _frames: Frames,
+    /// Keeps the memory while the allocator lives.
+    _frames: FrameMemory,
 }
 
-/// Physical addresses are those of [`Frames`].
+/// The identity mapping: physical addresses are addresses in a [`FrameMemory`].
 #[derive(Debug)]
 pub struct Mapped;
 
-// SAFETY: the memory is one mapping, whose provenance is exposed.
+// SAFETY: every physical address is in the mapping of a `FrameMemory`, whose provenance is exposed.
 unsafe impl Provenance for Mapped {
     unsafe fn create(physical: usize) -> NonNull<u8> {
         NonNull::new(with_exposed_provenance_mut(physical)).unwrap_or(NonNull::dangling())
@@ -53,23 +52,23 @@ unsafe impl Provenance for Mapped {
 }
 
 thread_local! {
-    static PLACE: Cell<usize> = const { Cell::new(0) };
+    static THREAD: Cell<usize> = const { Cell::new(0) };
 }
 
-/// A thread's number, where a kernel would have a CPU's: one load from a thread's own memory.
+/// The thread's number in place of a kernel's CPU number: one load of a thread-local.
 #[derive(Debug)]
 pub struct Thread;
 
 impl CpuId for Thread {
     #[inline]
     fn current_cpu() -> usize {
-        PLACE.get()
+        THREAD.get()
     }
 }
 
-/// One of the crate's allocators, before it has memory.
+/// An allocator of the crate without memory yet.
 pub trait Empty: PhysicalAllocator + RegionInit + Sync {
-    /// Makes it.
+    /// Creates it.
     fn empty() -> Self;
 }
 
@@ -86,32 +85,33 @@ impl Empty for Cached {
 }
 
 impl<A: Empty> Pool for Framed<A> {
-    type Local<'p>
+    type Handle<'p>
         = &'p Self
     where
         A: 'p;
 
-    fn new(count: usize, _: usize) -> Result<Self, SetUpError> {
-        let (frames, allocator) = (Frames::take(count)?, A::empty());
-        // SAFETY: the memory is this pool's as long as `frames` is held, and no other thread knows the pool yet.
-        let done = unsafe { allocator.try_init_region(frames.start().addr(), count * FRAME) };
-        done.map_err(|error| SetUpError::Refused { pool: "frame-alloc", reason: error.to_string() })?;
+    fn new(count: usize, _: usize) -> Result<Self, PoolError> {
+        let (frames, allocator) = (FrameMemory::take(count)?, A::empty());
+        // SAFETY: `frames` is exclusive memory of this length, and the pool keeps it as long as the allocator.
+        // No other thread has a reference to the allocator yet.
+        let done = unsafe { allocator.try_init_region(frames.start().addr(), count * FRAME_BYTES) };
+        done.map_err(|error| PoolError::Refused { pool: "frame-alloc", reason: error.to_string() })?;
         Ok(Self { allocator, _frames: frames })
     }
 
-    fn local(&self, thread: usize) -> &Self {
-        PLACE.set(thread);
+    fn handle(&self, thread: usize) -> &Self {
+        THREAD.set(thread);
         self
     }
 
-    fn alloc(local: &mut &Self, order: u8, _: bool) -> Option<Block> {
-        let start = local.allocator.allocate_physical(BASE, frames_of(order)).ok()?;
-        Block::new(start as u64)
+    fn alloc(handle: &mut &Self, order: u8, _: bool) -> Option<BlockRef> {
+        let start = handle.allocator.allocate_physical(BASE, frames_of(order)).ok()?;
+        BlockRef::new(start as u64)
     }
 
-    unsafe fn free(local: &mut &Self, block: Block, order: u8) {
-        // SAFETY: the caller says that it was allocated so.
-        unsafe { local.allocator.deallocate_physical(BASE, frames_of(order), block.get() as usize) };
+    unsafe fn free(handle: &mut &Self, block: BlockRef, order: u8) {
+        // SAFETY: by the contract of `Pool::free`, this allocator allocated the block with this number of frames.
+        unsafe { handle.allocator.deallocate_physical(BASE, frames_of(order), block.get() as usize) };
     }
 }
 

@@ -4,7 +4,7 @@ use core::sync::atomic::Ordering::Relaxed;
 
 use zonelist_core::{
     Capacity, Lists, Locked, NodeId, NodeSet, OrderFilter, Orders, Place, Request, Row, Scope, Set, SharedSet, Slot,
-    SlotFilter, Slots, Spin, Table, Twins, ZoneId, ZoneKind, Zoneref,
+    SlotFilter, Slots, Spin, Table, Twins, ZoneId, ZoneKind, Zoneref, publish::Facts,
 };
 
 use crate::{any, holds, length};
@@ -13,6 +13,7 @@ const CAPACITY: Capacity = Capacity::new(3, 4).unwrap();
 
 pub(crate) fn check() -> Option<()> {
     names()?;
+    facts()?;
     let node = NodeId::new(any(1))?;
     let zones = [ZoneKind::Movable, ZoneKind::Normal].map(|kind| Zoneref::new(ZoneId::new(node, any(kind))));
     let row = Row { start: any(0), len: any(2), own: any(2) };
@@ -39,6 +40,12 @@ fn names() -> Option<()> {
     let mut locked = Locked::new(Spin::new(), any(1));
     locked.with(|value| *value += 1);
     holds(locked.try_with(|value| *value)? == *locked.get_mut())
+}
+
+fn facts() -> Option<()> {
+    let [weakest, of_tables] =
+        [Facts::weakest, Facts::of_tables].map(|facts| facts(any("scheme"), any("package"), any("card")));
+    holds(!weakest.no_alloc && of_tables.no_alloc && of_tables.scheme.len() == 6)
 }
 
 fn slots(lists: Lists<'_>, node: NodeId) -> Option<()> {

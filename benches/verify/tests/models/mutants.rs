@@ -25,13 +25,13 @@ const ALIVE: &[(&str, &str, &str, &str)] = &[
     ("late", TURN, "self.asked.store(question.0, Release);", WAITED_FOR_LONGER),
     ("late", CACHE, "stack.state.store(state & !TOP | (start(tag) + blocks), Relaxed);", OWN),
     ("late", CACHE, "stack.state.store(state - out, Relaxed);", OWN),
-    ("late", MARKS, "self.free.store(free, Relaxed);", ESTIMATE),
-    ("late", MARKS, "self.managed.store(managed, Relaxed);", ESTIMATE),
+    ("late", WATERMARKS, "self.free.store(free, Relaxed);", ESTIMATE),
+    ("late", WATERMARKS, "self.managed.store(managed, Relaxed);", ESTIMATE),
     (
         "late",
-        MARKS,
-        "self.run.store((run.start as usize) << 32 | run.end as usize, Relaxed);",
-        "frames that it leaves out are looked for with the zone's lock, and one that it has stays with whoever asks",
+        WATERMARKS,
+        "self.managed_range.store((range.start as usize) << 32 | range.end as usize, Relaxed);",
+        "a frame that the range lacks is checked with the zone's lock, and one that it contains stays allocated to the caller",
     ),
     (
         "late",
@@ -46,7 +46,7 @@ const ALIVE: &[(&str, &str, &str, &str)] = &[
 const DOOR: &str = "zonelist-core/src/publish/door.rs";
 const TURN: &str = "zonelist-core/src/publish/turn.rs";
 const CACHE: &str = "zonelist-core/src/pages/cache.rs";
-const MARKS: &str = "zonelist-core/src/zone/marks.rs";
+const WATERMARKS: &str = "zonelist-core/src/zone/watermark_check.rs";
 const MOVABLE: &str = "zonelist-core/src/pages/movable.rs";
 const PRESENCE: &str = "zonelist-inplace/src/presence.rs";
 
@@ -59,7 +59,7 @@ const SHOWN_LATER: &str = "readers see it a step later, and the writer lock is s
 /// without bounds either.
 pub(super) const IDLE: &[(&str, &str)] = &[
     ("a_walk_in_place_is_empty_for_its_request", FINDS),
-    ("a_walk_in_place_is_torn_while_the_order_turns", FINDS),
+    ("a_walk_in_place_is_torn_while_a_fallback_order_is_reversed", FINDS),
     ("a_walk_in_place_meets_a_zone_twice", FINDS),
     ("a_walk_in_place_misses_a_zone", FINDS),
     ("in_place::a_reader_and_a_publisher", FINDS),
@@ -79,7 +79,7 @@ pub(super) const IDLE: &[(&str, &str)] = &[
     ("seq_retry::a_reader_that_comes_and_goes", ONE_ZONE),
     ("seq_retry::two_walks", ONE_ZONE),
     ("the_races_of_2022_are_found_in_place", FINDS),
-    ("who_is_there_changes_at_once_through_presence", ONE_STORE),
+    ("zones_come_and_go_at_once_through_presence", ONE_STORE),
     ("wide_presence::a_reader_that_comes_and_goes", ONE_ZONE),
     ("wide_presence::two_walks", ONE_ZONE),
 ];

@@ -52,7 +52,7 @@ type Running = RunningMachine<AllocatorFrames<'static, StopWorld<Box<[Slot]>>, F
 
 #[test]
 fn owners_that_lie_keep_their_block_online_and_every_frame_its_user() {
-    let state = crate::offline::state();
+    let state = crate::hotplug::allocator_provider::state();
     let published: Published<_, FullFence, SEATS> = Published::new(StopWorld::new(Slots::boxed(state.capacity())));
     let frames = AllocatorFrames::of(published, &state).unwrap().with_owners(Liar::default()).boot(&state).unwrap();
     let running: Running = RunningMachine::new(state, frames).unwrap();

@@ -1,13 +1,17 @@
-//! Hotplug on a running machine: what is refused, what is published when, and by whom it is seen.
+//! Hotplug on a running machine: refusals, the sequence of publishes, and what readers see.
 
-mod mail;
-mod nodes;
-mod refused;
-mod rules;
-mod serialised;
-mod torn;
-mod undone;
-mod windows;
+pub(crate) mod allocator_provider;
+#[cfg(target_os = "linux")]
+mod arena;
+mod concurrency;
+mod frame_ownership;
+mod linux_rules;
+mod lkml_2017;
+mod node_operations;
+mod publish_order;
+mod refusals;
+mod rollback;
+mod zoneinfo_atomicity;
 
 use std::{
     ops::Range,
@@ -20,7 +24,10 @@ use zonelist_core::{
     publish::{FullFence, PublishError, Published},
 };
 
-use super::support::{self, Puppet, Snapshot};
+use super::{
+    cases, is_long,
+    support::{self, Puppet, Snapshot},
+};
 
 /// Pages of a block.
 const PAGES: u64 = 1024;
@@ -37,9 +44,12 @@ fn block(number: u64, node: u16, state: BlockState) -> Block {
     Block { number, node: NodeId::new(node), state, has_holes: false, memmap_pages: 0 }
 }
 
-/// Node 0: DMA and DMA32 share block 0, block 1 has holes, block 2 is whole, 3 and 4 are spare.
-/// Node 1: Normal, blocks 8 and 9, with 100 pages reserved; 10 and 11 spare. Node 2 is possible,
-/// and has the last CPU. Node 3 has memory and no CPU.
+/// A machine of four possible nodes.
+///
+/// - Node 0: DMA and DMA32 share block 0, block 1 has holes, block 2 is whole, blocks 3 and 4 are offline.
+/// - Node 1: Normal has blocks 8 and 9, of which 100 pages are reserved; blocks 10 and 11 are offline.
+/// - Node 2 is offline, and has the last CPU.
+/// - Node 3 has memory and no CPU.
 fn state() -> State {
     let size = |zone, start_pfn, spanned, managed| ZoneSize { zone, start_pfn, spanned, present: managed, managed };
     let low = size(zone(0, ZoneKind::Dma), 16, 240, 240);
@@ -83,25 +93,25 @@ fn state() -> State {
     State::booted(machine, Blocks { pages: PAGES, list, ..Blocks::default() }, Rules::LINUX_6_1).unwrap()
 }
 
-/// A machine that publishes through a scheme which does what a test says.
+/// A machine that publishes through a scheme that a test scripts.
 type Running<H = ()> = RunningMachine<Hooked<H>>;
 
 fn running<H: Hook>(scheme: Puppet<Snapshot>, hook: H) -> Running<H> {
     RunningMachine::new(state(), Hooked { published: Published::new(scheme), hook }).unwrap()
 }
 
-/// Stands for an allocator.
+/// The allocator's part of a page provider.
 trait Hook {
-    fn take(&self, _: ZoneId, _: Range<u64>) -> Result<(), FramesError> {
+    fn isolate(&self, _: ZoneId, _: Range<u64>) -> Result<(), FramesError> {
         Ok(())
     }
 
-    fn give(&self, _: ZoneId, _: Range<u64>) {}
+    fn finish_online(&self, _: ZoneId, _: Range<u64>) {}
 }
 
 impl Hook for () {}
 
-/// One that is told of pages, and publishes.
+/// A page provider that publishes, and calls a hook for pages.
 struct Hooked<H> {
     published: Published<Puppet<Snapshot>, FullFence, 4>,
     hook: H,
@@ -113,44 +123,45 @@ impl<H: Hook> Frames for Hooked<H> {
     }
 
     fn take(&self, _: &State, zone: ZoneId, frames: Range<u64>, _: &mut dyn Limit) -> Result<(), FramesError> {
-        self.hook.take(zone, frames)
+        self.hook.isolate(zone, frames)
     }
 
     fn give(&self, zone: ZoneId, frames: Range<u64>) {
-        self.hook.give(zone, frames);
+        self.hook.finish_online(zone, frames);
     }
 }
 
-/// Stands for an allocator: keeps what it was told, and refuses a pinned block.
+/// A hook that logs its calls, and refuses a block with a pinned page.
 #[derive(Clone, Debug, Default)]
-struct Ledger(Arc<Mutex<Vec<Told>>>);
+struct CallLog(Arc<Mutex<Vec<Call>>>);
 
+/// A call, with the zone and the block.
 #[derive(Clone, PartialEq, Eq, Debug)]
-enum Told {
-    Take(ZoneId, u64),
-    Give(ZoneId, u64),
+enum Call {
+    Isolate(ZoneId, u64),
+    FinishOnline(ZoneId, u64),
 }
 
-impl Ledger {
-    fn told(&self) -> Vec<Told> {
+impl CallLog {
+    fn calls(&self) -> Vec<Call> {
         self.0.lock().unwrap().clone()
     }
 }
 
-/// The block of which a page is pinned.
+/// The block that has a pinned page.
 const PINNED: u64 = 9;
 
-impl Hook for Ledger {
-    fn take(&self, zone: ZoneId, frames: Range<u64>) -> Result<(), FramesError> {
+impl Hook for CallLog {
+    fn isolate(&self, zone: ZoneId, frames: Range<u64>) -> Result<(), FramesError> {
         if frames.start / PAGES == PINNED {
             return Err(FramesError::Pinned { pfn: frames.start + 7 });
         }
-        self.0.lock().unwrap().push(Told::Take(zone, frames.start / PAGES));
+        self.0.lock().unwrap().push(Call::Isolate(zone, frames.start / PAGES));
         Ok(())
     }
 
-    fn give(&self, zone: ZoneId, frames: Range<u64>) {
-        self.0.lock().unwrap().push(Told::Give(zone, frames.start / PAGES));
+    fn finish_online(&self, zone: ZoneId, frames: Range<u64>) {
+        self.0.lock().unwrap().push(Call::FinishOnline(zone, frames.start / PAGES));
     }
 }
 

@@ -1,29 +1,29 @@
-//! Which frames a zone manages, to the frame: what it has already is not taken again, and what it never had is not freed.
+//! Managed frames, to the frame: one that is managed is not added again, and one that is not managed is not freed.
 
 use zonelist_core::{Against, FreeError, LeaveError, MAX_ORDER, Mobility, RangeError, Spin, Zone, ZoneKind};
 
-use super::{naive::empty, refusals::ID};
+use super::{oracle::empty, refusals::ID};
 
 #[test]
-fn a_frame_that_the_zone_has_is_not_added_again() {
+fn a_managed_frame_is_not_added_again() {
     let zone = Zone::boxed(ID, 0..1024, MAX_ORDER, Spin::new()).unwrap();
     zone.add(0..256).unwrap();
     let taken = zone.alloc(0, Mobility::Movable).unwrap();
-    // In use, free, and the edge of either with frames that are new.
+    // An allocated frame, a free one, and ranges that also contain new frames.
     for range in [taken..taken + 1, 255..256, 255..257, 0..1024] {
         assert_eq!(zone.add(range.clone()), Err(RangeError::Managed { pfn: range.start }), "{range:?}");
     }
     zone.add(256..300).unwrap();
     let mut all = vec![taken];
     all.extend(std::iter::repeat_with(|| zone.alloc(0, Mobility::Movable)).map_while(|pfn| pfn));
-    let handed_out = all.len();
+    let allocated = all.len();
     all.sort_unstable();
     all.dedup();
-    assert_eq!((handed_out, all.len(), zone.managed()), (300, 300, 300));
+    assert_eq!((allocated, all.len(), zone.managed()), (300, 300, 300));
 }
 
 #[test]
-fn a_frame_in_a_hole_is_freed_by_no_call() {
+fn no_call_frees_a_frame_in_a_hole() {
     let zone = empty(MAX_ORDER);
     zone.add(4096..5000).unwrap();
     zone.withdraw(4200..4210).unwrap();
@@ -35,33 +35,33 @@ fn a_frame_in_a_hole_is_freed_by_no_call() {
         assert_eq!(zone.free_run(hole..hole + 1), Err(expected), "frame {hole}");
         assert!(!zone.manages(hole));
     }
-    assert!(zone.free(4208, 3).is_err() && zone.free_run(4190..4201).is_err(), "frames of a hole are among them");
+    assert!(zone.free(4208, 3).is_err() && zone.free_run(4190..4201).is_err(), "both contain frames of a hole");
     assert_eq!(zone.free_pages(), 0);
     zone.free_singles(&pages).unwrap();
     assert_eq!((zone.free_pages(), zone.managed()), (894, 894));
 }
 
-/// The least memory has room for one pageblock in pieces, each eight words more for another.
+/// The minimal memory has room for one scattered pageblock, and each eight words more for another.
 #[test]
-fn pieces_that_can_t_be_noted_in_given_memory_are_refused() {
+fn scattered_frames_beyond_the_given_memory_are_refused() {
     let least = Zone::<Spin>::words(0, 4096);
     for more in [0, 1, 3] {
         let mut words = vec![0; least + 8 * more];
         let zone = Zone::new(ID, 0..4096, MAX_ORDER, &mut words, Spin::new()).unwrap();
         zone.add(0..4096).unwrap();
-        // One run less is no piece more than the word of a pageblock can tell.
+        // All frames but one run: the state word of a pageblock can represent that.
         (0..8).for_each(|block| zone.withdraw(block * 512 + 100..block * 512 + 110).unwrap());
         let scattered: Vec<u64> =
             (0..8).filter(|block| zone.withdraw(block * 512 + 200..block * 512 + 201).is_ok()).collect();
-        // As the memory happens to be aligned, seven words may be left over.
+        // Depending on the alignment of the memory, up to seven words are left over.
         assert!((1 + more..=2 + more).contains(&scattered.len()), "{scattered:?}");
         let full = scattered.len() as u64;
         let refused = RangeError::Scattered { pfn: full * 512 };
         assert_eq!(zone.withdraw(full * 512 + 200..full * 512 + 201), Err(refused));
         assert_eq!(zone.managed(), 4096 - 80 - scattered.len(), "nothing has changed");
         assert_eq!(zone.free_pages(), zone.managed());
-        assert_eq!(zone.add(full * 512 + 104..full * 512 + 105), Err(refused), "three pieces either way");
-        // Once a pageblock is whole again, another can be in pieces.
+        assert_eq!(zone.add(full * 512 + 104..full * 512 + 105), Err(refused), "still scattered with this frame");
+        // Once a pageblock is not scattered any more, another can be.
         zone.add(200..201).unwrap();
         zone.withdraw(full * 512 + 200..full * 512 + 201).unwrap();
         (0..4096).for_each(|pfn| {
@@ -73,8 +73,8 @@ fn pieces_that_can_t_be_noted_in_given_memory_are_refused() {
 }
 
 #[test]
-fn a_start_that_scatters_what_is_managed_needs_memory_for_that() {
-    // Every other frame stays free, and half of the rest are given up.
+fn a_boot_layout_that_scatters_managed_frames_needs_memory() {
+    // Every other frame stays free, and half of the rest are removed.
     let counts = [2048, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
     let mut words = vec![0; Zone::<Spin>::words(0, 4096)];
     let given = Zone::new(ID, 0..4096, MAX_ORDER, &mut words, Spin::new()).unwrap();
@@ -91,7 +91,7 @@ fn a_start_that_scatters_what_is_managed_needs_memory_for_that() {
 }
 
 #[test]
-fn no_order_or_range_is_too_large_to_ask_for() {
+fn every_order_and_range_has_an_answer() {
     let zone = empty(MAX_ORDER);
     zone.add(4096..5000).unwrap();
     for order in MAX_ORDER + 1..=u8::MAX {

@@ -1,14 +1,14 @@
-//! A zone's frames, against a plain list of every frame.
+//! A zone, compared with an oracle: a plain list of every frame.
 
+mod boot_layout;
 mod managed;
-mod marks;
-mod naive;
-mod placing;
+mod oracle;
 mod refusals;
+mod watermark_check;
 
 use std::collections::BTreeSet;
 
-use naive::{Pair, SPAN, empty};
+use oracle::{Pair, SPAN, empty};
 use proptest::prelude::*;
 use zonelist_core::Mobility;
 
@@ -16,12 +16,12 @@ use zonelist_core::Mobility;
 enum Step {
     Alloc(u8, Mobility),
     Free(usize),
-    AllocSingles(usize, Mobility),
-    FreeSingles(usize, usize),
-    Run(u64, u64, bool),
+    AllocBulk(usize, Mobility),
+    FreeBulk(usize, usize),
+    Contig(u64, u64, bool),
     Add(u64, u64),
-    Withdraw(u64, u64),
-    Toggle(u64),
+    Remove(u64, u64),
+    ToggleIsolation(u64),
     FreeWrongly(u64, u8),
 }
 
@@ -34,17 +34,17 @@ fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         8 => (order.clone(), mobility()).prop_map(|(order, mobility)| Step::Alloc(order, mobility)),
         6 => any::<usize>().prop_map(Step::Free),
-        4 => (1_usize..700, mobility()).prop_map(|(count, mobility)| Step::AllocSingles(count, mobility)),
-        4 => (any::<usize>(), 1_usize..300).prop_map(|(at, count)| Step::FreeSingles(at % 1000, count)),
-        1 => (1_u64..1500, 0_u32..12, any::<bool>()).prop_map(|(frames, align, back)| Step::Run(frames, 1 << align, back)),
+        4 => (1_usize..700, mobility()).prop_map(|(count, mobility)| Step::AllocBulk(count, mobility)),
+        4 => (any::<usize>(), 1_usize..300).prop_map(|(at, count)| Step::FreeBulk(at % 1000, count)),
+        1 => (1_u64..1500, 0_u32..12, any::<bool>()).prop_map(|(frames, align, back)| Step::Contig(frames, 1 << align, back)),
         1 => (SPAN, 1_u64..900).prop_map(|(start, len)| Step::Add(start, len)),
-        1 => (SPAN, 1_u64..40).prop_map(|(start, len)| Step::Withdraw(start, len)),
-        1 => (SPAN.start / 512..=(SPAN.end - 1) / 512).prop_map(Step::Toggle),
+        1 => (SPAN, 1_u64..40).prop_map(|(start, len)| Step::Remove(start, len)),
+        1 => (SPAN.start / 512..=(SPAN.end - 1) / 512).prop_map(Step::ToggleIsolation),
         2 => (SPAN.start - 200..SPAN.end + 200, order).prop_map(|(pfn, order)| Step::FreeWrongly(pfn, order)),
     ]
 }
 
-/// A zone with a hole, all of it free but for that.
+/// A zone with a hole, and all other frames free.
 fn with_hole(max_order: u8) -> Pair {
     let mut pair = Pair::new(empty(max_order));
     pair.add(SPAN.start..4300);
@@ -59,45 +59,45 @@ fn run(max_order: u8, steps: &[Step]) {
             Step::Alloc(order, mobility) if order <= max_order => pair.alloc(order, mobility),
             Step::Alloc(order, mobility) => assert_eq!(pair.zone.alloc(order, mobility), None),
             Step::Free(at) => pair.free(at),
-            Step::AllocSingles(count, mobility) => pair.alloc_singles(count, mobility),
-            Step::FreeSingles(at, count) => pair.free_singles(at, count),
-            Step::Run(frames, align, back) => pair.run(frames, align, back),
+            Step::AllocBulk(count, mobility) => pair.alloc_bulk(count, mobility),
+            Step::FreeBulk(at, count) => pair.free_bulk(at, count),
+            Step::Contig(frames, align, back) => pair.contig(frames, align, back),
             Step::Add(start, len) => pair.add(start..(start + len).min(SPAN.end)),
-            Step::Withdraw(start, len) => pair.withdraw(start..(start + len).min(SPAN.end)),
-            Step::Toggle(block) => pair.toggle(block),
+            Step::Remove(start, len) => pair.remove(start..(start + len).min(SPAN.end)),
+            Step::ToggleIsolation(block) => pair.toggle_isolation(block),
             Step::FreeWrongly(pfn, order) => pair.free_wrongly(pfn, order),
         }
-        pair.agree();
+        pair.check();
     }
-    pair.settle();
+    pair.free_all();
 }
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(crate::cases(1000, 10)))]
 
     #[test]
-    fn no_frame_is_lost_or_handed_out_twice(steps in prop::collection::vec(step(), 1..50)) {
+    fn no_frame_is_lost_or_allocated_twice(steps in prop::collection::vec(step(), 1..50)) {
         run(10, &steps);
     }
 
     #[test]
-    fn nor_where_blocks_are_short(max_order in 0_u8..10, steps in prop::collection::vec(step(), 1..25)) {
+    fn no_frame_is_lost_or_allocated_twice_below_any_max_order(max_order in 0_u8..10, steps in prop::collection::vec(step(), 1..25)) {
         run(max_order, &steps);
     }
 }
 
 #[test]
-fn movable_pages_leave_whole_pageblocks_behind() {
+fn unmovable_pages_share_one_pageblock() {
     let pair = with_hole(10);
     let alloc = |mobility| pair.zone.alloc(0, mobility).unwrap();
     let mixed: Vec<(u64, u64)> = (0..400).map(|_| (alloc(Mobility::Movable), alloc(Mobility::Unmovable))).collect();
     let blocks: BTreeSet<u64> = mixed.iter().map(|pages| pages.1 / 512).collect();
-    assert_eq!(blocks.len(), 1, "400 pages that do not move fit into one pageblock");
-    assert!(mixed.iter().all(|pages| !blocks.contains(&(pages.0 / 512))), "and no other page is there");
+    assert_eq!(blocks.len(), 1, "400 unmovable pages fit into one pageblock");
+    assert!(mixed.iter().all(|pages| !blocks.contains(&(pages.0 / 512))), "and no movable page is in it");
 }
 
 #[test]
-fn what_is_isolated_is_out_of_reach() {
+fn isolated_frames_are_not_allocated() {
     let pair = with_hole(10);
     let (block, free) = (5120..5632, pair.zone.free_pages());
     pair.zone.isolate(block.clone()).unwrap();

@@ -1,13 +1,13 @@
-//! What is wrong is refused, with the reason.
+//! Invalid arguments are refused, with the reason.
 
 use zonelist_core::{FreeError, Mobility, NodeId, RangeError, Spin, Zone, ZoneError, ZoneId, ZoneKind};
 
-use super::naive::{Pair, SPAN, empty};
+use super::oracle::{Pair, SPAN, empty};
 
 pub(crate) const ID: ZoneId = ZoneId::new(NodeId::new(0).unwrap(), ZoneKind::Normal);
 
 #[test]
-fn a_zone_that_cannot_be() {
+fn an_invalid_zone_is_refused() {
     let made = |span: std::ops::Range<u64>, max_order, words: usize| {
         Zone::new(ID, span, max_order, &mut vec![0; words], Spin::new()).map(drop)
     };
@@ -21,16 +21,16 @@ fn a_zone_that_cannot_be() {
 }
 
 #[test]
-fn metadata_is_small() {
+fn metadata_is_at_most_0_15_byte_a_frame() {
     for frames in [1_u64, 512, 4096, 1 << 18, 1 << 21, 1 << 28, 1 << 31] {
         let bytes = Zone::<Spin>::words(0, frames) as u64 * 8;
-        let least = if cfg!(feature = "checked") { 0.65 } else { 0.15 };
-        assert!(bytes as f64 <= least * frames.next_multiple_of(512) as f64 + 600.0, "{bytes} for {frames}");
+        let bound = if cfg!(feature = "checked") { 0.65 } else { 0.15 };
+        assert!(bytes as f64 <= bound * frames.next_multiple_of(512) as f64 + 600.0, "{bytes} for {frames}");
     }
 }
 
 #[test]
-fn a_block_that_was_not_handed_out() {
+fn a_block_that_is_not_allocated_is_not_freed() {
     let mut pair = Pair::new(empty(10));
     pair.add(4096..5000);
     let zone = &pair.zone;
@@ -54,7 +54,7 @@ fn a_block_that_was_not_handed_out() {
     zone.free(page, 2).unwrap();
     assert!(matches!(wrong(page, 2), FreeError::AlreadyFree | FreeError::NeverHandedOut));
     assert!(zone.free_singles(&[page, other]).is_err(), "the first is free already");
-    assert_eq!(zone.free_pages(), 904, "the second is free all the same");
+    assert_eq!(zone.free_pages(), 904, "the second is freed all the same");
     assert!(zone.free_run(4096..4097).is_err() && zone.free_run(4096..4096).is_err());
     assert!(zone.free_run(3500..3600).is_err() && zone.free_run(4000..9000).is_err());
     assert_eq!(zone.alloc_run(0, 1), None);
@@ -62,7 +62,7 @@ fn a_block_that_was_not_handed_out() {
 }
 
 #[test]
-fn a_range_that_is_not_the_zones() {
+fn an_invalid_range_is_refused() {
     let mut pair = Pair::new(empty(10));
     pair.add(4096..5120);
     let zone = &pair.zone;
@@ -79,7 +79,7 @@ fn a_range_that_is_not_the_zones() {
         Err(RangeError::Outside { start: 1, end: 2, span: (SPAN.start, SPAN.end) })
     );
     zone.withdraw(4608..5120).unwrap();
-    assert_eq!((zone.managed(), zone.free_pages()), (512, 512), "what is isolated can be withdrawn");
+    assert_eq!((zone.managed(), zone.free_pages()), (512, 512), "isolated frames can be removed");
     let message = zone.isolate(4608..5120).unwrap_err().to_string();
     assert_eq!(message, "the pageblock of frame 4608 is isolated already; expected the opposite");
 }

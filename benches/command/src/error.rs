@@ -1,0 +1,63 @@
+//! The error of a subcommand.
+
+use zonelist_contenders::{consistency::PressureError, contender::ContenderError};
+use zonelist_machines::{ReadError, replay::ReplayError};
+use zonelist_pools::{RoundError, WorkloadError};
+use zonelist_schemes::allocator::AllocatorError;
+
+use crate::output::OutputError;
+
+/// A subcommand that failed; the exit code of the process is 2.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CommandError {
+    /// The machine can't be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// The report can't be written.
+    #[error(transparent)]
+    Output(#[from] OutputError),
+    /// A scheme can't be set up for this machine.
+    #[error(transparent)]
+    SetUp(#[from] ContenderError),
+    /// The record can't be replayed.
+    #[error(transparent)]
+    Replay(#[from] ReplayError),
+    /// An allocator can't be set up, or refuses a free.
+    #[error(transparent)]
+    Allocator(#[from] AllocatorError),
+    /// A scheme failed under load.
+    #[error(transparent)]
+    Pressure(#[from] PressureError),
+    /// Threads can't be pinned to CPUs.
+    #[error(transparent)]
+    Workload(#[from] WorkloadError),
+    /// A workload failed.
+    #[error(transparent)]
+    Round(#[from] RoundError),
+    /// A storm failed.
+    #[error(transparent)]
+    #[cfg(target_os = "linux")]
+    Storm(#[from] crate::storm::StormError),
+    /// The machine is not suitable for a storm.
+    #[error("{machine}: {error}")]
+    #[cfg(target_os = "linux")]
+    Site {
+        /// The machine's name.
+        machine: String,
+        /// The reason.
+        error: crate::storm::SiteError,
+    },
+    /// The machine's source has no memory blocks.
+    #[error("{machine}: no memory blocks; expected a source that has them, such as a recorded machine")]
+    NoBlocks {
+        /// The machine's name.
+        machine: String,
+    },
+    /// The machine's source has no sizes to compute watermarks from.
+    #[error("{machine}: no sizes of zones or no tunables; expected a source that has them, such as a recorded machine")]
+    NoSizes {
+        /// The machine's name.
+        machine: String,
+    },
+}

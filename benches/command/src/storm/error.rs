@@ -1,0 +1,20 @@
+//! The error of a storm.
+
+use zonelist_core::{ArenaError, conformance::HistoryError, hotplug::HotplugError, publish::PublishError};
+use zonelist_schemes::allocator::AllocatorError;
+
+/// A storm that failed.
+#[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "each wraps the error of its name")]
+pub enum StormError {
+    #[error(transparent)]
+    Allocator(#[from] AllocatorError),
+    #[error(transparent)]
+    Hotplug(#[from] HotplugError),
+    #[error(transparent)]
+    Publish(#[from] PublishError),
+    #[error(transparent)]
+    Arena(#[from] ArenaError),
+    #[error(transparent)]
+    History(#[from] HistoryError),
+}

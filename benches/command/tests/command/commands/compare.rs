@@ -1,0 +1,57 @@
+//! The command `compare`: its form and its exit codes.
+
+use zonelist_schemes::SchemeId;
+
+use crate::run::{json, zonelist};
+
+#[test]
+fn a_comparison_has_every_measure_of_every_scheme() {
+    let report = json(&["compare", "--seconds", "0", "--rounds", "3", "--json"]);
+    assert_eq!((&report["machine"], &report["rounds"]), (&"seed".into(), &3.into()));
+    assert_eq!(report["barrier"], zonelist_schemes::barrier());
+    for baseline in ["first_zone", "alloc_pair"] {
+        assert!(
+            report["raw"][baseline]["ns"].as_f64().unwrap() > 0.0 && report["raw"][baseline].get("ratio").is_none()
+        );
+    }
+    let schemes = report["schemes"].as_array().unwrap();
+    assert_eq!(schemes.len(), SchemeId::all().len());
+    for scheme in schemes {
+        let pair = ["/alloc_pair/ns", "/alloc_pair/ratio"];
+        let walks = ["/first_zone/ratio", "/full_walk/8/ratio", "/full_walk/64/ns", "/full_walk/1024/ratio"];
+        for measure in walks.iter().chain(&pair) {
+            assert!(scheme.pointer(measure).and_then(|value| value.as_f64()).is_some(), "{measure} of {scheme}");
+        }
+        assert!(scheme["walks"].as_u64().unwrap() > 0 && scheme["publish"]["p99_ns"].is_u64(), "{scheme}");
+        assert!(scheme["allocations"].as_u64().unwrap() > 0 && scheme["failed_allocations"].is_u64(), "{scheme}");
+        assert_eq!(scheme["violations"], 0, "{scheme}");
+        if scheme["guarantee"] != "Racy" {
+            assert_eq!((&scheme["unreported"], &scheme["failed_allocations"]), (&0.into(), &0.into()), "{scheme}");
+        }
+    }
+}
+
+#[test]
+fn a_bare_call_compares() {
+    let arguments = ["--seconds", "0", "--rounds", "1", "--scheme", "SeqRetry", "--scheme", "InPlace"];
+    let run = zonelist(arguments);
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    let text = run.stdout;
+    assert!(text.contains("SeqRetry") && text.contains("InPlace") && !text.contains("StopWorld"), "{text}");
+    assert!(text.contains(" alloc ") && text.contains(" refused "), "{text}");
+    assert!(text.contains(&format!("writers: {}.", zonelist_schemes::barrier())), "{text}");
+    let named = json(&[&["compare"], &arguments[..], &["--json"]].concat());
+    let names: Vec<_> = named["schemes"].as_array().unwrap().iter().map(|scheme| &scheme["scheme"]).collect();
+    assert_eq!(names, ["SeqRetry", "InPlace"]);
+}
+
+#[test]
+fn an_unknown_scheme_is_bad_input() {
+    for arguments in
+        [["compare", "--scheme", "Unknown"], ["schemes", "--scheme", "unknown"], ["compare", "--seconds", "-1"]]
+    {
+        let run = zonelist(arguments);
+        assert_eq!(run.code, Some(2), "{arguments:?}");
+        assert!(run.stdout.is_empty() && !run.stderr.is_empty(), "{arguments:?}");
+    }
+}

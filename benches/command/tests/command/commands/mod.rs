@@ -1,0 +1,11 @@
+//! The subcommands.
+
+mod alloc;
+mod compare;
+mod order;
+mod replay;
+mod schemes;
+mod soak;
+#[cfg(target_os = "linux")]
+mod storm;
+mod zoneinfo;

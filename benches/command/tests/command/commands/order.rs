@@ -1,0 +1,85 @@
+//! The command `order`.
+
+use std::fs;
+
+use serde_json::{Value, json};
+
+use crate::{
+    folder::{FOLDER, write_folder},
+    run::{json, recorded, succeed, zonelist},
+};
+
+#[test]
+fn the_seed_is_the_default_machine() {
+    assert_eq!(succeed(&["order"]).stdout, succeed(&["order", "--machine", "seed"]).stdout);
+    assert_eq!(json(&["order", "--json"])["boot"], recorded("h01_seed_steps")["boot"]["fallback_order"]);
+}
+
+#[test]
+fn the_text_is_in_the_kernels_format() {
+    let text = succeed(&["order", "--machine", "memoryless"]).stdout;
+    let lines: Vec<&str> = text.lines().filter(|line| line.starts_with("Fallback order for Node 2:")).collect();
+    assert_eq!(lines, ["Fallback order for Node 2: 2 3 1 0"; 2], "at boot and rebuilt:\n{text}");
+    assert!(text.ends_with("\nNode 0: node 0\nNode 1: node 1\nNode 2: node 3\nNode 3: node 3\n"), "{text}");
+}
+
+#[test]
+fn a_rebuild_counts_cpus() {
+    let orders = json(&["order", "--json", "--machine", "one-apart"]);
+    assert_eq!((&orders["boot"]["1"], &orders["rebuilt"]["1"]), (&json!([1, 0, 3, 2]), &json!([1, 3, 0, 2])));
+}
+
+#[test]
+fn the_rules_of_4_14_do_not_add_up_node_loads() {
+    let row = |rules| json(&["order", "--json", "--machine", "eight-boards", "--rules", rules])["boot"]["7"].clone();
+    assert_eq!(row("6.1"), json!([7, 4, 5, 6, 3, 0, 1, 2]));
+    assert_eq!(row("4.14"), json!([7, 4, 5, 6, 0, 1, 2, 3]));
+}
+
+#[test]
+fn a_folder_has_its_online_nodes_and_no_sizes() {
+    let folder = tempfile::tempdir().unwrap();
+    write_folder(folder.path(), &FOLDER);
+    let path = folder.path().to_str().unwrap();
+    let orders = json(&["order", "--machine", path, "--json"]);
+    assert_eq!(orders, json!({"boot": {"0": [0, 2], "2": [2, 0]}, "rebuilt": {"0": [0, 2], "2": [2, 0]}}));
+    assert!(!succeed(&["order", "--machine", path]).stdout.contains("Nearest"));
+    let run = zonelist(["zoneinfo", "--machine", path]);
+    assert_eq!((run.code, run.stdout.as_str(), run.stderr.lines().count()), (Some(2), "", 1));
+    assert!(run.stderr.contains(path) && run.stderr.contains("no sizes"), "{}", run.stderr);
+}
+
+#[test]
+fn nodes_may_be_sparse_and_in_any_order() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("sparse.json");
+    let mut golden = recorded("h04_dimm_only_node1");
+    // Nodes 0, 1, 2 become 700, 3, 40, listed in this sequence: the rows and columns of the matrix stay.
+    let number = |node: &Value| [700, 3, 40][node.as_u64().unwrap() as usize];
+    golden["possible"] = json!([700, 3, 40]);
+    golden["distance"] = json!([[10, 20, 30], [21, 10, 15], [22, 17, 10]]);
+    golden["cpus"] = json!({"700": [0], "3": [1], "40": [2]});
+    for key in ["online", "has_cpu", "has_memory"] {
+        let ids: Vec<_> = golden["boot"][key].as_array().unwrap().iter().map(number).collect();
+        golden["boot"][key] = json!(ids);
+    }
+    for list in ["zones", "blocks", "buddy"] {
+        for entry in golden[list].as_array_mut().unwrap() {
+            entry["node"] = json!(number(&entry["node"]));
+        }
+    }
+    fs::write(&file, golden.to_string()).unwrap();
+    let path = file.to_str().unwrap();
+    let run = succeed(&["order", "--machine", path, "--json"]);
+    assert!(run.stdout.starts_with(r#"{"boot":{"3":[3,40,700],"40":[40,700],"700":[700,40]},"#), "{}", run.stdout);
+    let zones = json(&["zoneinfo", "--machine", path, "--json"]);
+    let recorded_order: Vec<&Value> = golden["zones"].as_array().unwrap().iter().map(|zone| &zone["node"]).collect();
+    let printed: Vec<&Value> = zones["zones"].as_array().unwrap().iter().map(|zone| &zone["node"]).collect();
+    assert_eq!(printed, recorded_order, "in the order of the file");
+}
+
+#[test]
+fn this_computer_is_a_machine() {
+    let orders = json(&["order", "--machine", "live", "--json"]);
+    assert!(!orders["boot"].as_object().unwrap().is_empty());
+}

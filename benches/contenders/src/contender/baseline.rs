@@ -1,0 +1,33 @@
+//! The baseline of all reads: a walk without any protection.
+
+use zonelist_core::{Lists, NodeId, SlotFilter, Slots, Zoneref};
+
+use super::loops::{ANY, ReadList, sum};
+
+/// Walks of a table that is never written, without any synchronisation.
+#[derive(Debug)]
+pub struct Baseline {
+    /// Behind a pointer, since a reader finds a scheme's table behind one, too.
+    table: Box<Slots<Box<[Option<Zoneref>]>>>,
+    filter: SlotFilter,
+}
+
+impl Baseline {
+    /// The baseline over these lists.
+    #[must_use]
+    pub fn new(lists: Lists<'_>) -> Self {
+        Self { table: Box::new(Slots::fixed(lists)), filter: SlotFilter::new(&ANY) }
+    }
+}
+
+impl ReadList for Baseline {
+    #[inline(always)]
+    fn first(&mut self, node: NodeId) -> Option<Zoneref> {
+        self.table.walk(node, &self.filter).next()
+    }
+
+    #[inline(always)]
+    fn all(&mut self, node: NodeId) -> u32 {
+        sum(self.table.walk(node, &self.filter))
+    }
+}

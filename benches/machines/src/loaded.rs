@@ -1,0 +1,22 @@
+//! A machine in memory, with what its source says beside it.
+
+use zonelist_core::{Machine, VoidDistances};
+
+use crate::record::MachineRecord;
+
+/// A machine and what its source says beside it.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    /// The machine.
+    pub machine: Machine,
+    /// Why its distances differ from those of the source, if they do.
+    pub warning: Option<VoidDistances>,
+    /// The validated machine file, if that was the source.
+    pub record: Option<MachineRecord>,
+}
+
+impl From<MachineRecord> for Loaded {
+    fn from(record: MachineRecord) -> Self {
+        Self { machine: record.machine().clone(), warning: record.void_distances(), record: Some(record) }
+    }
+}

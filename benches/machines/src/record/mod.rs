@@ -1,0 +1,27 @@
+//! Machine files: one JSON file for each machine, as it booted, with the operations that followed.
+//!
+//! `goldens/README.md` explains each key. *Inputs* make the machine; *outcomes* say what a kernel made of them.
+//! A file without outcomes makes the same machine.
+//!
+//! ```text
+//! bytes --MachineFile::parse--> MachineFile --MachineFile::validate--> MachineRecord
+//!         JSON and types                      values that fit together
+//! ```
+//!
+//! A file is validated once: only [`MachineFile::validate`] makes a [`MachineRecord`], and whatever takes one relies on
+//! it.
+
+mod by_node;
+mod check;
+mod entries;
+mod file;
+mod kind;
+mod step;
+mod validated;
+
+pub use by_node::ByNode;
+pub use entries::{BlockRecord, BlockState, Boot, BuddyRecord, Sysctl, ZoneRange, ZoneRecord};
+pub use file::MachineFile;
+pub use kind::Kind;
+pub use step::{RecordedOperation, Step};
+pub use validated::MachineRecord;

@@ -1,0 +1,231 @@
+//! A validated machine file, and the only way to one.
+
+use std::ops::Range;
+
+use zonelist_core::{
+    Machine, MachineDescription, MachineError, Memory, NodeId, Rules, Tunables, VoidDistances, Watermarks, ZoneId,
+    ZoneSize,
+    hotplug::{self, Blocks, State},
+};
+
+use super::{
+    check,
+    entries::{BlockRecord, BlockState, ZoneRange, ZoneRecord},
+    file::MachineFile,
+    step::{RecordedOperation, Step},
+};
+use crate::error::Problem;
+
+/// A machine file whose values fit together, with the machine, memory blocks and operations that they describe.
+///
+/// Only [`MachineFile::validate`] makes one, and nothing changes it afterwards.
+#[derive(Clone, Debug)]
+pub struct MachineRecord {
+    file: MachineFile,
+    machine: Machine,
+    void_distances: Option<VoidDistances>,
+    blocks: Blocks,
+    /// The operation of each of the file's steps.
+    operations: Vec<RecordedOperation>,
+}
+
+impl MachineFile {
+    /// Checks the values against each other.
+    ///
+    /// # Errors
+    /// The first value that no machine can have, with its place.
+    pub fn validate(self) -> Result<MachineRecord, Problem> {
+        let described = description(&self)?;
+        let (machine, void_distances) =
+            Machine::new(described).map_err(|error| Problem::Machine { section: section(&error), error })?;
+        let blocks = memory_blocks(&self)?.checked(&machine)?;
+        check::holes(&self)?;
+        check::free_blocks(&self)?;
+        let operations = check::operations(&self)?;
+        Ok(MachineRecord { file: self, machine, void_distances, blocks, operations })
+    }
+}
+
+impl MachineRecord {
+    /// Parses and validates the content of a file.
+    ///
+    /// # Errors
+    /// Those of [`MachineFile::parse`] and [`MachineFile::validate`].
+    pub fn parse(json: &[u8]) -> Result<Self, Problem> {
+        MachineFile::parse(json)?.validate()
+    }
+
+    /// The same record, with this name if its file has none.
+    #[must_use]
+    pub fn named(mut self, default: String) -> Self {
+        self.file.name.get_or_insert(default);
+        self
+    }
+
+    /// The content of the file.
+    #[must_use]
+    pub fn file(&self) -> &MachineFile {
+        &self.file
+    }
+
+    /// The machine as it booted.
+    #[must_use]
+    pub fn machine(&self) -> &Machine {
+        &self.machine
+    }
+
+    /// Why the machine's distances differ from those of the file, if they do.
+    #[must_use]
+    pub fn void_distances(&self) -> Option<VoidDistances> {
+        self.void_distances
+    }
+
+    /// Each recorded step with its operation, in order.
+    pub fn steps(&self) -> impl ExactSizeIterator<Item = (&Step, &RecordedOperation)> {
+        self.file.steps.iter().zip(&self.operations)
+    }
+
+    /// The machine as it booted, ready for hotplug.
+    ///
+    /// # Errors
+    /// Hotplug needs the owner of every page frame in a block, which a valid file may leave open where zones overlap.
+    pub fn state(&self, rules: Rules) -> Result<State, Problem> {
+        let state = State::booted(self.machine.clone(), self.blocks.clone(), rules)?;
+        if self.file.settled != Some(false) {
+            return Ok(state);
+        }
+        // The recorded kernel computed these watermarks before all of its memory was freed; no input gives them.
+        let recorded = |id: ZoneId| {
+            let same = |zone: &&ZoneRecord| zone.node == u32::from(id.node().number()) && zone.kind.0 == id.kind();
+            let zone = self.file.zones.iter().find(same)?;
+            let marks = Watermarks { min: zone.min?, low: zone.low?, high: zone.high? };
+            Some((marks, zone.protection.clone()?))
+        };
+        Ok(state.with_marks(recorded))
+    }
+}
+
+fn description(file: &MachineFile) -> Result<MachineDescription, Problem> {
+    Ok(MachineDescription {
+        possible: file.possible.clone(),
+        distance: file.distance.clone(),
+        cpus: file.cpus.0.clone(),
+        online: file.boot.online.clone(),
+        has_cpu: file.boot.has_cpu.clone(),
+        has_memory: file.boot.has_memory.clone(),
+        memory: Some(memory(file)?),
+        zone_ranges: zone_ranges(file)?,
+    })
+}
+
+/// The sizes of the zones at boot, and the tunables.
+fn memory(file: &MachineFile) -> Result<Memory, Problem> {
+    let zones: Result<_, MachineError> = file.zones.iter().enumerate().map(zone_size).collect();
+    Ok(Memory {
+        page_bytes: file.page_bytes,
+        pageblock_pages: file.pageblock_pages,
+        kinds: file.zone_kinds.iter().map(|kind| kind.0).collect(),
+        zones: zones.map_err(|error| Problem::Machine { section: "", error })?,
+        tunables: Tunables {
+            min_free_kbytes: file.sysctl.min_free_kbytes,
+            watermark_scale_factor: file.sysctl.watermark_scale_factor,
+            lowmem_reserve_ratio: file.sysctl.lowmem_reserve_ratio.clone(),
+        },
+    })
+}
+
+fn zone_size((index, zone): (usize, &ZoneRecord)) -> Result<ZoneSize, MachineError> {
+    Ok(ZoneSize {
+        zone: ZoneId::new(node_id("zones", index, zone.node)?, zone.kind.0),
+        start_pfn: zone.start_pfn,
+        spanned: zone.spanned,
+        present: zone.present,
+        managed: zone.managed,
+    })
+}
+
+fn zone_ranges(file: &MachineFile) -> Result<Vec<(ZoneId, Range<u64>)>, Problem> {
+    let range = |(index, range): (usize, &ZoneRange)| {
+        let node = node_id("zone_ranges", index, range.node)?;
+        Ok((ZoneId::new(node, range.kind.0), range.start_pfn..range.end_pfn))
+    };
+    let ranges: Result<_, MachineError> = file.zone_ranges.iter().enumerate().map(range).collect();
+    ranges.map_err(|error| Problem::Machine { section: "", error })
+}
+
+/// The memory blocks, and the boot options that concern them.
+fn memory_blocks(file: &MachineFile) -> Result<Blocks, Problem> {
+    // 64 bytes of page structure for each page of the block.
+    let memmap_pages = if memmap_on_memory(file) { file.block_pages.saturating_mul(64) / file.page_bytes } else { 0 };
+    let blocks = file.blocks.iter().enumerate();
+    let list: Result<Vec<_>, MachineError> = blocks.map(|entry| memory_block(file, entry, memmap_pages)).collect();
+    Ok(Blocks {
+        pages: file.block_pages,
+        list: list.map_err(|error| Problem::Machine { section: "", error })?,
+        memmap_pages,
+        movable_node: boot_options(file).any(|option| option == "movable_node"),
+        huge_pages: file.thp,
+        boot_memory: None,
+        without_boot_memory: blocks_that_go_offline(file),
+    })
+}
+
+fn memory_block(
+    file: &MachineFile,
+    (index, block): (usize, &BlockRecord),
+    memmap_pages: u64,
+) -> Result<hotplug::Block, MachineError> {
+    let node = block.node.map(|number| node_id("blocks", index, number)).transpose()?;
+    let state = match (block.state, block.zone) {
+        (BlockState::Offline, _) => hotplug::BlockState::Offline,
+        (BlockState::Online, Some(kind)) => hotplug::BlockState::Online(kind.0),
+        (BlockState::Online, None) => hotplug::BlockState::Shared,
+    };
+    Ok(hotplug::Block {
+        number: block.block,
+        node,
+        state,
+        has_holes: file.blocks_with_holes.contains(&block.block),
+        memmap_pages: if block.state == BlockState::Offline { memmap_pages } else { 0 },
+    })
+}
+
+/// The blocks that a step takes offline, or would take offline where no outcome is recorded. Pages that boot allocated
+/// never leave, so these blocks hold none of them.
+fn blocks_that_go_offline(file: &MachineFile) -> Vec<u64> {
+    let goes = |step: &&Step| {
+        step.op == "offline" && !step.pinned && step.result.as_deref().is_none_or(|result| result == "ok")
+    };
+    file.steps.iter().filter(goes).filter_map(|step| step.block).collect()
+}
+
+fn boot_options(file: &MachineFile) -> impl Iterator<Item = &str> {
+    file.boot_options.split_ascii_whitespace()
+}
+
+/// True if the page structures of an added block are kept in the block itself.
+fn memmap_on_memory(file: &MachineFile) -> bool {
+    let values = boot_options(file).filter_map(|option| option.strip_prefix("memory_hotplug.memmap_on_memory="));
+    // As for every boot option, the last one counts.
+    values.last().is_some_and(|value| ["1", "y", "Y", "on", "true"].contains(&value))
+}
+
+fn node_id(field: &'static str, index: usize, number: u32) -> Result<NodeId, MachineError> {
+    let node = u16::try_from(number).ok().and_then(NodeId::new);
+    node.ok_or(MachineError::NodeTooHigh { field, index, number })
+}
+
+/// The path of the object that holds the value in question, up to where the error's own path begins.
+fn section(error: &MachineError) -> &'static str {
+    use MachineError as Error;
+    match error {
+        Error::NodeTooHigh { field: "online" | "has_cpu" | "has_memory", .. }
+        | Error::DuplicateNode { field: "online" | "has_cpu" | "has_memory", .. }
+        | Error::UnknownNode { field: "online" | "has_cpu" | "has_memory", .. }
+        | Error::NoSuchCpu { .. }
+        | Error::NoMemory
+        | Error::MemoryMismatch { .. } => "boot.",
+        Error::Ratios { .. } | Error::ScaleFactor { .. } | Error::MinFree { .. } => "sysctl.",
+        _ => "",
+    }
+}

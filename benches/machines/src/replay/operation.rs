@@ -1,0 +1,37 @@
+//! Recorded operations as operations of a running machine.
+
+use zonelist_core::hotplug::{HotplugError, OnlineTo, Operation, Setting, State};
+
+use crate::record::{Kind, RecordedOperation};
+
+/// The operation that a recorded one stands for on a machine in this state; `None` for a note.
+///
+/// # Errors
+/// The inner result has the error with which Linux refuses an operand before it does anything.
+#[must_use]
+pub fn operation_of(recorded: &RecordedOperation, state: &State) -> Option<Result<Operation, HotplugError>> {
+    Some(match recorded {
+        RecordedOperation::Block { block, word, zone } => {
+            state.block(*block).and_then(|_| write_to_state_file(*block, word, *zone))
+        }
+        RecordedOperation::Cpu { cpu, online: true } => Ok(Operation::CpuOnline { cpu: *cpu }),
+        RecordedOperation::Cpu { cpu, online: false } => Ok(Operation::CpuOffline { cpu: *cpu }),
+        RecordedOperation::Sysctl { name, value } => {
+            Setting::parse(name, value, state.memory().kinds.len()).map(Operation::Set)
+        }
+        RecordedOperation::Note => return None,
+    })
+}
+
+/// The operation of a word that is written to a block's state file.
+fn write_to_state_file(block: u64, word: &str, chosen: Option<Kind>) -> Result<Operation, HotplugError> {
+    if word == "offline" {
+        return Ok(Operation::Offline { block });
+    }
+    let to = match (word.parse()?, chosen) {
+        // The record's kernel had a policy that ours lacks; its choice is an input.
+        (OnlineTo::Auto, Some(kind)) => OnlineTo::Kind(kind.0),
+        (to, _) => to,
+    };
+    Ok(Operation::Online { block, to })
+}

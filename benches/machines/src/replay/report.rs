@@ -1,0 +1,46 @@
+//! The result of a replay.
+
+use serde::Serialize;
+use zonelist_schemes::allocator::AllocatorError;
+
+use super::difference::Difference;
+use crate::{error::ReadError, record::Step};
+
+/// The outcomes of a record's steps on our machine, and where they differ.
+#[derive(Clone, PartialEq, Debug, Serialize)]
+pub struct Replay {
+    /// The machine's name.
+    pub name: String,
+    /// The machine as it booted, in the form of a step.
+    #[serde(skip)]
+    pub boot: Step,
+    /// Every step with an operation, with our outcome.
+    pub steps: Vec<Step>,
+    /// Keys with another value in the record.
+    pub differences: Vec<Difference>,
+    /// The count of recorded figures, names and states that were compared.
+    #[serde(skip)]
+    pub compared: usize,
+    /// The count of steps for which a page of the block was allocated and pinned: the record has a pinned page there,
+    /// and boot allocated none.
+    #[serde(skip)]
+    pub pinned: usize,
+    /// The count of steps with a recorded pinned page whose block boot memory keeps online.
+    #[serde(skip)]
+    pub kept_by_boot: usize,
+}
+
+/// Replays of several machines.
+#[derive(Clone, PartialEq, Debug, Serialize)]
+#[serde(transparent)]
+pub struct Replays(pub Vec<Replay>);
+
+/// A record that can't be replayed.
+#[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "each wraps the error of its name")]
+pub enum ReplayError {
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    #[error(transparent)]
+    SetUp(#[from] AllocatorError),
+}

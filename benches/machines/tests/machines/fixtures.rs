@@ -1,0 +1,38 @@
+//! The recorded machines, and what must work for every machine.
+
+use std::{collections::HashSet, fs, path::PathBuf};
+
+use zonelist_core::{Machine, Rules};
+use zonelist_machines::computed::{fallback_order, zoneinfo};
+
+/// Every recorded machine: the name of its file, and the content.
+pub(crate) fn goldens() -> Vec<(String, Vec<u8>)> {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../goldens");
+    let mut files: Vec<PathBuf> = fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.retain(|file| file.extension().is_some_and(|extension| extension == "json"));
+    files.sort();
+    assert!(files.len() >= 70, "{}: {} machines, expected at least 70", folder.display(), files.len());
+    let read = |file: PathBuf| (file.file_stem().unwrap().to_string_lossy().into_owned(), fs::read(&file).unwrap());
+    files.into_iter().map(read).collect()
+}
+
+/// Computes and prints everything that the command derives from a machine, and checks what holds for every machine.
+pub(crate) fn assert_computes(machine: &Machine) {
+    for rules in [Rules::LINUX_6_1, Rules::LINUX_4_14] {
+        let orders = fallback_order::Report::new(machine, rules);
+        for rows in [&orders.boot, &orders.rebuilt] {
+            assert_eq!(rows.len(), machine.nodes().len());
+            for (node, row) in rows {
+                assert_eq!(row.first(), Some(node), "a node's row begins with it");
+                assert_eq!(row.iter().collect::<HashSet<_>>().len(), row.len(), "and names each node once");
+            }
+        }
+        assert!(!orders.to_string().is_empty() && serde_json::to_value(&orders).is_ok());
+        let zones = zoneinfo::Report::new(machine, rules);
+        assert_eq!(zones.is_some(), machine.memory().is_some());
+        if let Some(zones) = zones {
+            assert!(zones.zones.iter().all(|zone| zone.min <= zone.low && zone.low <= zone.high));
+            assert!(!zones.to_string().is_empty() && serde_json::to_value(&zones).is_ok());
+        }
+    }
+}

@@ -1,0 +1,3 @@
+//! Kernel files: arbitrary lists, folders of nodes, and kernels.
+
+mod properties;

@@ -1,0 +1,110 @@
+//! The tables of the oracle: a row for each memory block, each CPU, and each zone kind of each possible node.
+
+use std::collections::BTreeMap;
+
+use zonelist_core::ZoneKind;
+use zonelist_machines::{Kind, Sysctl};
+
+/// The zone kinds that the kernel allocates its own memory from.
+pub(super) const KERNEL_KINDS: [Kind; 3] = [Kind(ZoneKind::Dma), Kind(ZoneKind::Dma32), NORMAL];
+/// The kind of a block of kernel memory that touches no zone.
+pub(super) const NORMAL: Kind = Kind(ZoneKind::Normal);
+/// The kind of memory that is to be unplugged again.
+pub(super) const MOVABLE: Kind = Kind(ZoneKind::Movable);
+
+/// A first page frame, and the one behind the last.
+pub(super) type Span = (u64, u64);
+
+/// A memory block.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct BlockRow {
+    pub(super) number: u64,
+    /// Its node, unless it spans two.
+    pub(super) node: Option<u32>,
+    pub(super) online: bool,
+    /// Its zone, unless it is offline or spans two.
+    pub(super) zone: Option<Kind>,
+    /// The pages that it adds to its zone's managed pages, and removes from them.
+    pub(super) managed: u64,
+    pub(super) has_holes: bool,
+}
+
+/// A kind of zone on a node, populated or not.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct ZoneRow {
+    pub(super) node: u32,
+    pub(super) kind: Kind,
+    /// Present pages outside its blocks; negative if its blocks have holes.
+    pub(super) present_beside: i64,
+    /// Managed pages outside its blocks; negative if its blocks have reserved pages.
+    pub(super) managed_beside: i64,
+    /// The frames that it spanned at boot.
+    pub(super) boot_span: Option<Span>,
+    /// The frames that it spans now.
+    pub(super) span: Option<Span>,
+    pub(super) min: u64,
+    pub(super) low: u64,
+    pub(super) high: u64,
+    /// Its lowmem reserves, a column for each kind.
+    pub(super) protection: Vec<u64>,
+}
+
+/// A CPU.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct CpuRow {
+    pub(super) cpu: u32,
+    pub(super) node: u32,
+    pub(super) online: bool,
+}
+
+/// What a rebuild logs beside the policy zone: the nodes online, and the pages above the high watermarks.
+pub(super) type Built = (u64, u64);
+
+/// The log of a rebuild, if there was one, or the name of an error.
+pub(super) type Done = Result<Option<Built>, &'static str>;
+
+/// A machine's memory, nodes and CPUs, as tables.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Oracle {
+    pub(super) page_bytes: u64,
+    pub(super) block_pages: u64,
+    pub(super) pageblock_pages: u64,
+    pub(super) kinds: Vec<Kind>,
+    /// The possible nodes, ascending.
+    pub(super) possible: Vec<u32>,
+    /// The distance from one node to another.
+    pub(super) distance: BTreeMap<(u32, u32), u32>,
+    pub(super) thp: bool,
+    /// The boot options.
+    pub(super) options: String,
+    /// Ascending by number.
+    pub(super) blocks: Vec<BlockRow>,
+    /// Every kind of every possible node, in this order.
+    pub(super) zones: Vec<ZoneRow>,
+    pub(super) cpus: Vec<CpuRow>,
+    /// The nodes online, ascending.
+    pub(super) online: Vec<u32>,
+    /// The fallback order of each node, as it was last built.
+    pub(super) rows: BTreeMap<u32, Vec<u32>>,
+    pub(super) policy_zone: Kind,
+    pub(super) sysctl: Sysctl,
+    /// `min_free_kbytes` as an administrator last wrote it.
+    pub(super) written: Option<u64>,
+}
+
+impl Oracle {
+    /// All fallback orders, by node.
+    pub(crate) fn rows(&self) -> &BTreeMap<u32, Vec<u32>> {
+        &self.rows
+    }
+
+    /// The policy zone.
+    pub(crate) fn policy_zone(&self) -> Kind {
+        self.policy_zone
+    }
+
+    /// The index of a zone's row.
+    pub(super) fn zone_at(&self, node: u32, kind: Kind) -> Option<usize> {
+        self.zones.iter().position(|zone| (zone.node, zone.kind) == (node, kind))
+    }
+}

@@ -1,0 +1,82 @@
+//! Where pages migrate to that have to leave a block.
+
+use super::state::State;
+use crate::{
+    Class, Exchange, Local, Mobility, NodeId, NodeSet, Page, PageAllocator, PageRequest, RawLock, Request, ZoneKind,
+    publish::{Barrier, ReaderError, Scheme},
+};
+
+/// Allocates migration targets on other nodes, or on the same node if no other has memory of a suitable kind.
+///
+/// The request that a page was allocated for is not recorded. But its zone is of a kind that the request admitted, and a
+/// request that admits a kind admits every lower one. So no page migrates to a higher kind than that of its zone. An
+/// unmovable page does not migrate into Movable.
+///
+/// Linux goes by the page's zone as well (`mm/migrate.c: alloc_migration_target`), and lets pages of zones below Normal
+/// migrate as high as Normal.
+pub(super) struct TargetAllocator<'a, 'm, S: Scheme, B: Barrier, L: RawLock, const READERS: usize> {
+    allocator: &'a PageAllocator<'m, S, B, L, READERS>,
+    local: Local<'a, 'm, S, B, L, READERS>,
+    node: NodeId,
+    /// The other nodes that have memory of a kind, by [`ZoneKind::index`].
+    nodes: [NodeSet; ZoneKind::COUNT],
+    /// The last prepared request, with its key: most pages of a block need the same one.
+    prepared: Option<(TargetKey, Class<S>)>,
+}
+
+/// The properties of a page that decide its target.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct TargetKey {
+    order: u8,
+    mobility: Mobility,
+    highest: ZoneKind,
+}
+
+impl<'a, 'm, S: Scheme, B: Barrier, L: RawLock, const READERS: usize> TargetAllocator<'a, 'm, S, B, L, READERS> {
+    pub(super) fn new(
+        allocator: &'a PageAllocator<'m, S, B, L, READERS>,
+        state: &State,
+        node: NodeId,
+    ) -> Result<Self, ReaderError> {
+        let mut nodes = [NodeSet::EMPTY; ZoneKind::COUNT];
+        for zone in state.zones().map(|info| info.size.zone).filter(|zone| zone.node() != node) {
+            nodes[zone.kind().index()].insert(zone.node());
+        }
+        // Reports of low watermarks are deferred: their callback may start an operation, and this one still runs.
+        Ok(Self { allocator, local: allocator.local()?.putting_off_low(), node, nodes, prepared: None })
+    }
+
+    fn prepare(&self, key: TargetKey) -> Option<Class<S>> {
+        let TargetKey { order, mobility, highest } = key;
+        let mut nodes: NodeSet = self.nodes[..=highest.index()].iter().flat_map(NodeSet::iter).collect();
+        // No other node has memory that the page may migrate to: the rest of its own node is left.
+        if nodes.is_empty() {
+            nodes.insert(self.node);
+        }
+        let zones = Request { nodes: Some(nodes), ..Request::up_to(highest) };
+        let request = PageRequest { zones, order, mobility, ..PageRequest::up_to(highest) };
+        self.allocator.class(&request).ok()
+    }
+}
+
+impl<S: Scheme, B: Barrier, L: RawLock, const READERS: usize> Exchange for TargetAllocator<'_, '_, S, B, L, READERS> {
+    fn has(&self, page: Page) -> bool {
+        self.allocator.zone_of(page).is_some()
+    }
+
+    fn take(&mut self, like: Page) -> Option<Page> {
+        let kind = self.allocator.zone_of(like)?.id().kind();
+        let highest = if like.mobility() == Mobility::Movable { kind } else { kind.min(ZoneKind::Normal) };
+        let key = TargetKey { order: like.order(), mobility: like.mobility(), highest };
+        if self.prepared.as_ref().is_none_or(|(last, _)| *last != key) {
+            self.prepared = Some((key, self.prepare(key)?));
+        }
+        let (_, request) = self.prepared.as_ref()?;
+        self.local.alloc(self.node, request).ok()
+    }
+
+    fn give(&mut self, page: Page) {
+        // Fails only for a page that this allocator has not allocated, a fault of the page's user: it stays allocated.
+        let _ = self.local.free(page);
+    }
+}

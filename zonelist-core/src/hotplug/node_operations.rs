@@ -1,0 +1,119 @@
+//! Nodes, their blocks and their CPUs come and go: the changes of the state.
+
+use super::{
+    error::HotplugError,
+    memory_block::{Block, BlockState},
+    operation::{Change, Rebuilt},
+    state_data::StateData,
+};
+use crate::{NodeId, heap::NoMemory};
+
+impl StateData {
+    pub(super) fn add_node(&mut self, node: NodeId) -> Result<Change, HotplugError> {
+        self.check_possible(node)?;
+        match self.make_node_online(node)? {
+            Some(rebuilt) => Ok(Change { rebuilt: Some(rebuilt), moved: None }),
+            None => Err(HotplugError::NodeExists { node }),
+        }
+    }
+
+    pub(super) fn remove_node(&mut self, node: NodeId) -> Result<Change, HotplugError> {
+        if !self.online.contains(node) {
+            return Err(HotplugError::NoSuchNode { node });
+        }
+        let has_block = self.blocks.list.iter().any(|block| block.node == Some(node));
+        if has_block || self.has_memory.contains(node) || self.has_cpu.contains(node) {
+            return Err(HotplugError::NodeInUse { node });
+        }
+        self.online.remove(node);
+        Ok(Change::default())
+    }
+
+    pub(super) fn add_blocks(&mut self, node: NodeId, first: u64, count: u64) -> Result<Change, HotplugError> {
+        if count == 0 || !self.blocks.can_have(first, count) {
+            return Err(HotplugError::NoBlocks { first, count });
+        }
+        self.check_possible(node)?;
+        let at = match self.blocks.find(first) {
+            Ok(_) => return Err(HotplugError::BlockExists { block: first }),
+            Err(at) => at,
+        };
+        if let Some(next) = self.blocks.list.get(at).filter(|next| next.number < first + count) {
+            return Err(HotplugError::BlockExists { block: next.number });
+        }
+        let frames = self.blocks.frames(first).start..self.blocks.frames(first + count - 1).end;
+        if let Some((pfn, zone)) = self.memory_in(&frames) {
+            return Err(HotplugError::MemoryExists { block: pfn / self.blocks.pages, zone });
+        }
+        let rebuilt = self.make_node_online(node)?;
+        let memmap_pages = self.blocks.memmap_pages;
+        let block =
+            |number| Block { number, node: Some(node), state: BlockState::Offline, has_holes: false, memmap_pages };
+        self.blocks.list.try_reserve(count as usize).map_err(NoMemory::from)?;
+        // Neither allocates: the room is reserved, and the new blocks are rotated into their place.
+        self.blocks.list.extend((first..first + count).map(block));
+        self.blocks.list[at..].rotate_right(count as usize);
+        Ok(Change { rebuilt, moved: None })
+    }
+
+    pub(super) fn remove_blocks(&mut self, first: u64, count: u64) -> Result<Change, HotplugError> {
+        if count == 0 || !self.blocks.can_have(first, count) {
+            return Err(HotplugError::NoBlocks { first, count });
+        }
+        let at = self.position(first)?;
+        for (number, block) in (first..first + count).zip(self.blocks.list[at..].iter().map(Some).chain([None])) {
+            match block {
+                Some(block) if block.number == number => {}
+                _ => return Err(HotplugError::NoSuchBlock { block: number }),
+            }
+        }
+        let blocks = at..at + count as usize;
+        if let Some(block) = self.blocks.list[blocks.clone()].iter().find(|block| block.state != BlockState::Offline) {
+            return Err(HotplugError::BlockInUse { block: block.number });
+        }
+        self.blocks.list.drain(blocks);
+        Ok(Change::default())
+    }
+
+    pub(super) fn online_cpu(&mut self, cpu: u32) -> Result<Change, HotplugError> {
+        let node = self.node_of_cpu(cpu)?;
+        let Err(at) = self.cpus.binary_search(&cpu) else { return Ok(Change::default()) };
+        self.cpus.try_reserve(1).map_err(NoMemory::from)?;
+        self.cpus.insert(at, cpu);
+        let rebuilt = self.make_node_online(node)?;
+        self.has_cpu.insert(node);
+        Ok(Change { rebuilt, moved: None })
+    }
+
+    pub(super) fn offline_cpu(&mut self, cpu: u32) -> Result<Change, HotplugError> {
+        let node = self.node_of_cpu(cpu)?;
+        if self.cpus.contains(&cpu) && self.cpus.len() == 1 {
+            return Err(HotplugError::LastCpu { cpu });
+        }
+        self.cpus.retain(|&other| other != cpu);
+        if !self.cpus.iter().any(|&other| self.node_of_cpu(other) == Ok(node)) {
+            self.has_cpu.remove(node);
+        }
+        Ok(Change::default())
+    }
+
+    /// Makes a node online, if it is not. Its own list is built first, so that it is published before the node is online.
+    pub(super) fn make_node_online(&mut self, node: NodeId) -> Result<Option<Rebuilt>, NoMemory> {
+        if self.online.contains(node) {
+            return Ok(None);
+        }
+        self.rebuild_node(node)?;
+        let high = self.high_watermarks()?;
+        let rebuilt = self.rebuilt(high);
+        self.online.insert(node);
+        Ok(Some(rebuilt))
+    }
+
+    fn check_possible(&self, node: NodeId) -> Result<(), HotplugError> {
+        if self.machine.nodes().contains(&node) { Ok(()) } else { Err(HotplugError::NoSuchNode { node }) }
+    }
+
+    fn node_of_cpu(&self, cpu: u32) -> Result<NodeId, HotplugError> {
+        self.machine.cpus().get(&cpu).copied().ok_or(HotplugError::NoSuchCpu { cpu })
+    }
+}

@@ -1,0 +1,87 @@
+//! Why a page provider refuses.
+
+use core::fmt;
+
+use super::{backing::BackingError, deadline::Stop};
+use crate::{
+    RangeError, UnknownOwner, ZoneError, ZoneId,
+    publish::{BarrierError, ReaderError},
+};
+
+/// Why a page provider could not prepare or isolate frames.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum FramesError {
+    /// A page is pinned, its user refuses to move it for good, or it was never managed.
+    #[error("page {pfn} can't be moved; expected only pages that are free or can be moved")]
+    Pinned {
+        /// The page's frame.
+        pfn: u64,
+    },
+    /// A page is still in use, and the operation waits no longer.
+    #[error("page {pfn} is still in use {}; expected only pages that come free in time", match .why {
+        Stop::AtOnce => "and the operation does not wait",
+        Stop::Deadline => "at the deadline",
+        Stop::Cancelled => "and the operation was cancelled",
+    })]
+    InUse {
+        /// The page's frame.
+        pfn: u64,
+        /// Why the wait ended.
+        why: Stop,
+    },
+    /// The allocator has no such zone.
+    #[error("zone {zone}: not the allocator's; expected one that it was given")]
+    NoZone {
+        /// The zone.
+        zone: ZoneId,
+    },
+    /// Frames that come online lie outside the room that the allocator was given for their zone: see
+    /// [`AllocatorFrames::with_room`](super::AllocatorFrames::with_room).
+    #[error(
+        "frames {} to {} of zone {zone}; expected frames within the room that there is for it, {}", .frames.0, .frames.1,
+        Room(*.room)
+    )]
+    NoRoom {
+        /// The zone.
+        zone: ZoneId,
+        /// The first frame that comes online, and the exclusive end.
+        frames: (u64, u64),
+        /// The same of the zone's room; `None` if the allocator was not given the zone at all.
+        room: Option<(u64, u64)>,
+    },
+    /// Frames lie outside the zone's span, or a zone has them already, or another call has isolated them; or there is
+    /// no memory to record which of them are managed.
+    #[error(transparent)]
+    Range(#[from] RangeError),
+    /// The description leaves open which zone has some of the frames.
+    #[error(transparent)]
+    Owner(#[from] UnknownOwner),
+    /// There is no memory for the zone's metadata.
+    #[error(transparent)]
+    Zone(#[from] ZoneError),
+    /// The heap has no room to compute which frames a zone has.
+    #[error("the heap has no room to compute which frames a zone has; expected some")]
+    Heap,
+    /// There is no reader slot for the migration of pages.
+    #[error(transparent)]
+    Reader(#[from] ReaderError),
+    /// There is no memory behind the frames.
+    #[error(transparent)]
+    Backing(#[from] BackingError),
+    /// The barrier pair failed, so the per-CPU pages could not be drained.
+    #[error(transparent)]
+    Barrier(#[from] BarrierError),
+}
+
+/// Displays the frames that there is room for.
+struct Room(Option<(u64, u64)>);
+
+impl fmt::Display for Room {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some((start, end)) => write!(f, "{start} to {end}"),
+            None => f.write_str("none"),
+        }
+    }
+}

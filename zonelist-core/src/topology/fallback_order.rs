@@ -1,0 +1,242 @@
+//! The fallback order: for each node, every node with memory, nearest first.
+//!
+//! Linux picks the next node of a row by a scan of all remaining ones (`mm/page_alloc.c:
+//! find_next_best_node`), which is cubic over all rows. The loads that break ties change only for
+//! nodes already picked in the row. So a row is the candidates *sorted* by
+//! `(distance + [lower numbered] + [has a CPU], load, id)`: n² log n over all rows.
+
+use alloc::vec::Vec;
+
+use super::{
+    distance::Distances,
+    machine::Machine,
+    rules::{NodeLoad, Rules},
+};
+use crate::{
+    NodeId, NodeSet,
+    heap::{NoMemory, copied, or_abort, with_room},
+};
+
+/// The input of a fallback order.
+#[derive(Clone, Copy, Debug)]
+pub struct OrderInput<'a> {
+    /// Every possible node, ascending: each gets a row.
+    pub nodes: &'a [NodeId],
+    /// Distances between them. A pair beyond the matrix is at the largest distance, 255.
+    pub distances: &'a Distances,
+    /// The number of online nodes.
+    pub online: usize,
+    /// Nodes that count as having a CPU: a node without CPUs is preferred by one unit of distance.
+    pub has_cpu: &'a NodeSet,
+    /// Nodes with memory: candidates of every row.
+    pub has_memory: &'a NodeSet,
+}
+
+/// The fallback order of every node of a machine.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct FallbackOrder {
+    rows: Vec<(NodeId, Vec<NodeId>)>,
+}
+
+impl FallbackOrder {
+    /// The order as built at boot, when no node counts as having CPUs yet.
+    ///
+    /// ```
+    /// # use zonelist_core::{FallbackOrder, Machine, MachineDescription, NodeId, Rules};
+    /// let (machine, _) = Machine::new(MachineDescription {
+    ///     possible: vec![0, 1, 2],
+    ///     distance: vec![vec![10, 30, 20], vec![30, 10, 20], vec![20, 20, 10]],
+    ///     online: vec![0, 1, 2],
+    ///     has_memory: vec![0, 1, 2],
+    ///     ..MachineDescription::default()
+    /// }).unwrap();
+    /// let order = FallbackOrder::at_boot(&machine, Rules::LINUX_6_1);
+    /// let row = order.of(NodeId::new(0).unwrap()).unwrap();
+    /// assert_eq!(row.iter().map(|node| node.number()).collect::<Vec<_>>(), [0, 2, 1]);
+    /// ```
+    #[must_use]
+    pub fn at_boot(machine: &Machine, rules: Rules) -> Self {
+        Self::build(OrderInput { has_cpu: &NodeSet::EMPTY, ..OrderInput::of(machine) }, rules)
+    }
+
+    /// The order as rebuilt on the running machine.
+    #[must_use]
+    pub fn rebuilt(machine: &Machine, rules: Rules) -> Self {
+        Self::build(OrderInput::of(machine), rules)
+    }
+
+    /// The order for any input. Cost: n² log n for n nodes.
+    #[must_use]
+    pub fn build(input: OrderInput<'_>, rules: Rules) -> Self {
+        or_abort(Self::try_build(input, rules))
+    }
+
+    pub(crate) fn try_build(input: OrderInput<'_>, rules: Rules) -> Result<Self, NoMemory> {
+        let mut scratch = Scratch::of(&input)?;
+        let mut rows = with_room(input.nodes.len())?;
+        for (position, &node) in input.nodes.iter().enumerate() {
+            rows.push((node, row(&input, rules, position, &mut scratch)?));
+        }
+        Ok(Self { rows })
+    }
+
+    /// The same order with the row of one node rebuilt, with all loads zero.
+    ///
+    /// This is what Linux does for a node that is added while it is still offline.
+    #[must_use]
+    pub fn with_row_rebuilt(&self, input: OrderInput<'_>, rules: Rules, node: NodeId) -> Self {
+        or_abort(self.try_with_row_rebuilt(input, rules, node))
+    }
+
+    pub(crate) fn try_with_row_rebuilt(
+        &self,
+        input: OrderInput<'_>,
+        rules: Rules,
+        node: NodeId,
+    ) -> Result<Self, NoMemory> {
+        let position = input.nodes.iter().position(|&other| other == node);
+        let mut rows = with_room(self.rows.len())?;
+        for (local, nodes) in &self.rows {
+            let rebuilt = position.filter(|_| *local == node);
+            let nodes = match rebuilt {
+                Some(position) => row(&input, rules, position, &mut Scratch::of(&input)?)?,
+                None => copied(nodes)?,
+            };
+            rows.push((*local, nodes));
+        }
+        Ok(Self { rows })
+    }
+
+    /// The row of a node: the node itself first, even without memory, then all others with memory.
+    #[must_use]
+    pub fn of(&self, node: NodeId) -> Option<&[NodeId]> {
+        let position = self.rows.binary_search_by_key(&node, |(local, _)| *local).ok()?;
+        Some(&self.rows[position].1)
+    }
+
+    /// Every node with its row, ascending.
+    pub fn rows(&self) -> impl ExactSizeIterator<Item = (NodeId, &[NodeId])> {
+        self.rows.iter().map(|(local, row)| (*local, row.as_slice()))
+    }
+}
+
+impl<'a> OrderInput<'a> {
+    /// The current state of a machine.
+    #[must_use]
+    pub fn of(machine: &'a Machine) -> Self {
+        Self {
+            nodes: machine.nodes(),
+            distances: machine.distances(),
+            online: machine.online().len(),
+            has_cpu: machine.has_cpu(),
+            has_memory: machine.has_memory(),
+        }
+    }
+}
+
+/// State and buffers that are carried from one row to the next.
+struct Scratch {
+    /// The load of each node: breaks ties of distance.
+    load: Vec<u16>,
+    /// The sort keys of one row.
+    keys: Vec<u64>,
+}
+
+impl Scratch {
+    fn of(input: &OrderInput<'_>) -> Result<Self, NoMemory> {
+        let mut load = with_room(input.nodes.len())?;
+        load.resize(input.nodes.len(), 0);
+        Ok(Self { load, keys: with_room(input.nodes.len())? })
+    }
+}
+
+/// One row of the order.
+///
+/// ```text
+/// keys = for each other node with memory: (distance + [numbered below local] + [has a CPU], load, position)
+/// row = local, then the nodes of the sorted keys
+/// the first node of each distance in the row: raise its load, so that other rows prefer its peers
+/// ```
+fn row(
+    input: &OrderInput<'_>,
+    rules: Rules,
+    local: usize,
+    Scratch { load, keys }: &mut Scratch,
+) -> Result<Vec<NodeId>, NoMemory> {
+    let distances = input.distances.from(local);
+    let distance_to = |position: usize| distances.get(position).copied().unwrap_or(u8::MAX);
+    keys.clear();
+    for ((position, &node), &load) in input.nodes.iter().enumerate().zip(load.iter()) {
+        if position != local && input.has_memory.contains(node) {
+            let lower = u64::from(position < local);
+            let busy = u64::from(input.has_cpu.contains(node));
+            let distance = u64::from(distance_to(position)) + lower + busy;
+            // One word a key, most significant part first: sorting words is sorting by distance, load, position.
+            keys.push(distance << 48 | u64::from(load) << 32 | u64::from(position as u32));
+        }
+    }
+    keys.sort_unstable();
+
+    let mut row = with_room(keys.len() + 1)?;
+    row.extend(input.nodes.get(local));
+    // Linux compares plain distances here, without the penalties of the sort key.
+    let mut previous = distance_to(local);
+    for position in keys.iter().map(|&key| key as u32 as usize) {
+        let (Some(&node), Some(load)) = (input.nodes.get(position), load.get_mut(position)) else { continue };
+        if distance_to(position) != previous {
+            previous = distance_to(position);
+            *load = match rules.node_load {
+                NodeLoad::SetDescending => input.online.saturating_sub(row.len()) as u16,
+                NodeLoad::AddOne => load.saturating_add(1),
+            };
+        }
+        row.push(node);
+    }
+    Ok(row)
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::vec;
+
+    use super::{super::description::MachineDescription, *};
+
+    /// All rows of a machine whose nodes are all online, with CPUs and memory.
+    fn fallback_rows(rows: &[&[u32]], rules: Rules) -> Vec<Vec<u16>> {
+        let all: Vec<u32> = (0..rows.len() as u32).collect();
+        let (machine, _) = Machine::new(MachineDescription {
+            distance: rows.iter().map(|row| row.to_vec()).collect(),
+            online: all.clone(),
+            has_cpu: all.clone(),
+            has_memory: all.clone(),
+            possible: all,
+            ..MachineDescription::default()
+        })
+        .unwrap();
+        let order = FallbackOrder::rebuilt(&machine, rules);
+        order.rows().map(|(_, row)| row.iter().map(|node| node.number()).collect()).collect()
+    }
+
+    /// The matrix of Linux commit 54d032ced983, whose message shows the unfair row.
+    const TWO_PAIRS: [&[u32]; 4] = [&[10, 12, 32, 32], &[12, 10, 32, 32], &[32, 32, 10, 12], &[32, 32, 12, 10]];
+
+    #[test]
+    fn loads_that_accumulate_are_fair() {
+        let fair = vec![vec![0, 1, 2, 3], vec![1, 0, 3, 2], vec![2, 3, 0, 1], vec![3, 2, 1, 0]];
+        assert_eq!(fallback_rows(&TWO_PAIRS, Rules::LINUX_6_1), fair);
+    }
+
+    #[test]
+    fn loads_that_are_overwritten_are_not() {
+        let unfair = vec![vec![0, 1, 2, 3], vec![1, 0, 3, 2], vec![2, 3, 0, 1], vec![3, 2, 0, 1]];
+        assert_eq!(fallback_rows(&TWO_PAIRS, Rules::LINUX_4_14), unfair);
+    }
+
+    #[test]
+    fn a_ring_differs_between_the_rules() {
+        let ring: [&[u32]; 4] = [&[10, 20, 20, 30], &[20, 10, 30, 20], &[20, 30, 10, 20], &[30, 20, 20, 10]];
+        let new = vec![vec![0, 1, 2, 3], vec![1, 3, 0, 2], vec![2, 3, 0, 1], vec![3, 2, 1, 0]];
+        assert_eq!(fallback_rows(&ring, Rules::LINUX_6_1), new);
+        assert_eq!(fallback_rows(&ring, Rules::LINUX_4_14)[3], [3, 1, 2, 0]);
+    }
+}

@@ -1,0 +1,311 @@
+//! The zone: its lock, its counts, and blocks allocated and freed one at a time.
+
+use core::{
+    fmt,
+    ops::Range,
+    // Not the modelled atomics: what these guard is behind a lock that is modelled.
+    sync::atomic::{AtomicPtr, AtomicUsize},
+};
+
+use super::{
+    backing::Backing,
+    bitmap,
+    counters::Counters,
+    error::{FreeError, RangeError, ZoneError},
+    free_frames::FreeFrames,
+    free_index::FreeIndex,
+    layout::{CHECKED, Layout},
+    limits::{MAX_ORDER, ORDERS, PAGEBLOCK_FRAMES, is_span},
+    migrate_group::Mobility,
+    pageblock::Pageblock,
+    watermark_check::{Against, Marks, WatermarkCounters},
+};
+use crate::{Locked, RawLock, Spin, ZoneId, ZoneKind, sync::fault};
+
+/// The page frames of one zone.
+pub struct Zone<'m, L = Spin> {
+    watermark_counters: WatermarkCounters,
+    pub(super) id: ZoneId,
+    pub(super) span: Range<u64>,
+    /// The frame that number 0 stands for: a multiple of the largest block.
+    pub(super) base: u64,
+    pub(super) max_order: u8,
+    pub(super) counters: Counters,
+    pub(super) frames: Locked<FreeFrames<'m>, L>,
+    pub(super) zone_set: ZoneSet<'m, L>,
+}
+
+/// The zones of one allocator, as each of them knows them: see [`zone_set`](super::zone_set).
+pub(super) struct ZoneSet<'m, L> {
+    /// The first zone of the slice; null while the zone is in no set.
+    pub(super) first: AtomicPtr<Zone<'m, L>>,
+    /// In the first zone: the length of the slice.
+    pub(super) count: AtomicUsize,
+    /// In the first zone: held while a zone of the set adds frames.
+    pub(super) adding: Locked<()>,
+}
+
+impl<'m, L: RawLock> Zone<'m, L> {
+    /// Words of metadata that [`Zone::new`] needs for the frames from `start` to before `end`; 0 for an invalid span.
+    ///
+    /// At most 0.15 byte a frame and 600 bytes; with the feature `checked`, half a byte a frame more. Each eight words
+    /// beyond these are room for one more pageblock whose managed frames are scattered: neither one run, nor all but
+    /// one run ([`RangeError::Scattered`]).
+    #[must_use]
+    pub const fn words(start: u64, end: u64) -> usize {
+        if is_span(start, end) { Layout::of(start, end).words() } else { 0 }
+    }
+
+    /// A zone over a span of frames, none of which it manages yet, with its metadata in `words`.
+    ///
+    /// The span is fixed: it has to contain every frame that will ever be added. Blocks are allocated up to
+    /// `max_order`, at most [`MAX_ORDER`].
+    ///
+    /// # Errors
+    /// The span is empty or too long, the order too high, or there are too few words.
+    pub fn new(id: ZoneId, span: Range<u64>, max_order: u8, words: &'m mut [u64], lock: L) -> Result<Self, ZoneError> {
+        // Every split is checked: with too few words, each fails with the same error and none panics.
+        let layout = Self::check(&span, max_order)?;
+        let (given, needed) = (words.len(), layout.words());
+        let too_few = ZoneError::Memory { words: given, needed };
+        // Free bitmaps come first, each on a cache line of its own.
+        let skip = words.as_ptr().align_offset(64).min(7);
+        let words = words.get_mut(skip..).filter(|words| words.len() >= needed - 7).ok_or(too_few)?;
+        let (free_bitmaps, words) = words.split_at_mut_checked(8 * layout.blocks).ok_or(too_few)?;
+        let (states, words) = words.split_at_mut_checked(layout.blocks).ok_or(too_few)?;
+        let (index_words, words) = words.split_at_mut_checked(FreeIndex::words(layout.blocks)).ok_or(too_few)?;
+        let (_checked, words) = words.split_at_mut_checked(CHECKED * layout.blocks).ok_or(too_few)?;
+        // All words that are left are bitmaps for scattered pageblocks.
+        let (free_bitmaps, managed_bitmaps) = (bitmap::from_words(free_bitmaps), bitmap::from_words(words));
+        let frames = FreeFrames::new(
+            Backing::Given(free_bitmaps),
+            Backing::Given(states),
+            Backing::Given(index_words),
+            Backing::Given(managed_bitmaps),
+        );
+        #[cfg(feature = "checked")]
+        let frames = FreeFrames { handed_out: super::handed_out::HandedOut::new(Backing::Given(_checked)), ..frames };
+        Ok(Self::over(id, span, max_order, frames, lock))
+    }
+
+    /// A zone like that of [`Zone::new`], with its metadata on the heap.
+    ///
+    /// # Errors
+    /// The span is empty or too long, the order too high, or the heap has too little memory.
+    #[cfg(feature = "alloc")]
+    pub fn boxed(id: ZoneId, span: Range<u64>, max_order: u8, lock: L) -> Result<Self, ZoneError> {
+        let frames = FreeFrames::on_heap(&Self::check(&span, max_order)?)?;
+        Ok(Self::over(id, span, max_order, frames, lock))
+    }
+
+    pub(super) fn check(span: &Range<u64>, max_order: u8) -> Result<Layout, ZoneError> {
+        let &Range { start, end } = span;
+        if !is_span(start, end) {
+            return Err(ZoneError::Span { start, end });
+        }
+        if max_order > MAX_ORDER {
+            return Err(ZoneError::Order { max_order });
+        }
+        Ok(Layout::of(start, end))
+    }
+
+    pub(super) fn over(id: ZoneId, span: Range<u64>, max_order: u8, frames: FreeFrames<'m>, lock: L) -> Self {
+        let base = Layout::of(span.start, span.end).base;
+        Self {
+            watermark_counters: WatermarkCounters::new(),
+            id,
+            span,
+            base,
+            max_order,
+            counters: Counters::new(),
+            frames: Locked::new(lock, frames),
+            zone_set: ZoneSet::none(),
+        }
+    }
+
+    /// The zone's name: node and kind.
+    #[must_use]
+    pub fn id(&self) -> ZoneId {
+        self.id
+    }
+
+    /// The frames that the zone can ever manage.
+    #[must_use]
+    pub fn span(&self) -> Range<u64> {
+        self.span.clone()
+    }
+
+    /// The order of the largest block that the zone allocates.
+    #[must_use]
+    pub fn max_order(&self) -> u8 {
+        self.max_order
+    }
+
+    /// Free frames that are neither isolated nor in a per-CPU cache. Takes no lock.
+    #[must_use]
+    #[inline]
+    pub fn free_pages(&self) -> usize {
+        self.watermark_counters.free()
+    }
+
+    /// Managed frames, free or not. Takes no lock.
+    #[must_use]
+    pub fn managed(&self) -> usize {
+        self.watermark_counters.managed()
+    }
+
+    /// Maximal free blocks of each order, without isolated ones: the row of `/proc/buddyinfo`. Cost: a scan of all
+    /// pageblocks, with the lock held.
+    #[must_use]
+    pub fn free_by_order(&self) -> [usize; MAX_ORDER as usize + 1] {
+        let mut counts = [0; ORDERS];
+        self.frames.with(|frames| frames.count_by_order(self.max_order, &mut counts));
+        counts
+    }
+
+    /// A snapshot of a frame's pageblock; `None` for a frame outside the span.
+    #[must_use]
+    pub fn pageblock(&self, pfn: u64) -> Option<Pageblock> {
+        let frame = self.number(pfn)?;
+        self.frames.with(|frames| frames.pageblock(frame as usize / PAGEBLOCK_FRAMES))
+    }
+
+    /// Sets the watermarks and reserves.
+    pub fn set_marks(&self, marks: &Marks) {
+        self.watermark_counters.set(marks);
+    }
+
+    /// The current watermarks and reserves.
+    #[must_use]
+    pub fn marks(&self) -> Marks {
+        self.watermark_counters.get()
+    }
+
+    /// True if the watermarks let a request up to a kind have a block of an order. Takes no lock. There may still be no
+    /// such block.
+    #[must_use]
+    pub fn allows(&self, order: u8, highest: ZoneKind, against: Against) -> bool {
+        self.watermark_counters.allows(order, highest, against)
+    }
+
+    /// Allocates a block of `2^order` frames without a check of watermarks. Returns its first frame, a multiple of its
+    /// size; `None` if there is no such block.
+    pub fn alloc(&self, order: u8, mobility: Mobility) -> Option<u64> {
+        if order > self.max_order {
+            return None;
+        }
+        let alloc = |frames: &mut FreeFrames<'m>| {
+            let frame = frames.alloc(order, mobility);
+            #[cfg(feature = "checked")]
+            frame.into_iter().for_each(|frame| frames.handed_out.note(frame, order));
+            frame
+        };
+        self.with_frames(alloc).map(|frame| self.pfn(frame))
+    }
+
+    /// Frees a block.
+    ///
+    /// # Errors
+    /// The block is not an allocated one; nothing has changed. Without the feature `checked`, a block that was
+    /// never allocated is detected only if some of its frames are free or not managed.
+    pub fn free(&self, pfn: u64, order: u8) -> Result<(), FreeError> {
+        let max_order = self.max_order;
+        if order > max_order {
+            return Err(FreeError::Order { order, max_order });
+        }
+        let frame = self.number(pfn).ok_or(FreeError::NoSuchFrame)?;
+        self.with_frames(|frames| {
+            // The note is removed only after the free has succeeded: an error must not change it.
+            #[cfg(feature = "checked")]
+            frames.handed_out.check(frame, order)?;
+            frames.free(frame, order)?;
+            #[cfg(feature = "checked")]
+            frames.handed_out.forget(frame);
+            Ok(())
+        })
+    }
+
+    /// Changes the frames with the lock held, and publishes their counts before the lock is released.
+    #[inline]
+    pub(super) fn with_frames<R>(&self, change: impl FnOnce(&mut FreeFrames<'m>) -> R) -> R {
+        let (result, free) = self.frames.with(|frames| self.reporting(frames, change));
+        self.report_late(free);
+        result
+    }
+
+    /// Changes the frames as [`Zone::with_frames`] does, unless the lock is held.
+    #[inline]
+    pub(super) fn try_with_frames<R>(&self, change: impl FnOnce(&mut FreeFrames<'m>) -> R) -> Option<R> {
+        let (result, free) = self.frames.try_with(|frames| self.reporting(frames, change))?;
+        self.report_late(free);
+        Some(result)
+    }
+
+    #[inline]
+    fn reporting<R>(&self, frames: &mut FreeFrames<'m>, change: impl FnOnce(&mut FreeFrames<'m>) -> R) -> (R, usize) {
+        // Counts are published once for the whole change: readers never see the steps of a bulk operation.
+        let result = change(frames);
+        // Within the lock: the next holder's store has to come after this one.
+        if !fault("zone: free frames reported too late") {
+            self.watermark_counters.set_free(frames.free_count);
+            self.watermark_counters.set_managed(frames.managed_count);
+            self.watermark_counters.set_isolated(frames.isolated_count);
+        }
+        (result, frames.free_count)
+    }
+
+    #[inline]
+    fn report_late(&self, free: usize) {
+        if fault("zone: free frames reported too late") {
+            self.watermark_counters.set_free(free);
+        }
+    }
+
+    #[inline(always)]
+    pub(crate) fn watermark_counters(&self) -> &WatermarkCounters {
+        &self.watermark_counters
+    }
+
+    #[inline]
+    pub(crate) fn pfn(&self, frame: u32) -> u64 {
+        self.base + u64::from(frame)
+    }
+
+    /// The number of a frame, counted from the base; `None` outside the span.
+    #[inline(always)]
+    pub(crate) fn number(&self, pfn: u64) -> Option<u32> {
+        // At most 2^31 frames, plus less than one largest block from the base to the span: it fits into 32 bits.
+        if self.span.contains(&pfn) { Some((pfn - self.base) as u32) } else { None }
+    }
+
+    /// The numbers of a range of frames.
+    ///
+    /// # Errors
+    /// The range is empty or not within the span.
+    pub(super) fn numbers(&self, pfns: &Range<u64>) -> Result<Range<u32>, RangeError> {
+        let &Range { start, end } = pfns;
+        let outside = RangeError::Outside { start, end, span: (self.span.start, self.span.end) };
+        let last = end.checked_sub(1).filter(|&last| last >= start).ok_or(outside)?;
+        Ok(self.number(start).ok_or(outside)?..self.number(last).ok_or(outside)? + 1)
+    }
+}
+
+impl<L> ZoneSet<'_, L> {
+    fn none() -> Self {
+        let (first, count) = (AtomicPtr::new(core::ptr::null_mut()), AtomicUsize::new(0));
+        Self { first, count, adding: Locked::new(Spin::new(), ()) }
+    }
+}
+
+impl<L> fmt::Debug for Zone<'_, L> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { watermark_counters, id, span, max_order, .. } = self;
+        let free = watermark_counters.free();
+        f.debug_struct("Zone")
+            .field("id", id)
+            .field("span", span)
+            .field("max_order", max_order)
+            .field("free", &free)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,41 @@
+//! The size of a zone's metadata.
+
+use super::{
+    free_index::FreeIndex,
+    limits::{MAX_ORDER, PAGEBLOCK_FRAMES},
+};
+
+/// Words of a pageblock for the feature `checked`.
+#[cfg(feature = "checked")]
+pub(super) const CHECKED: usize = super::handed_out::WORDS;
+#[cfg(not(feature = "checked"))]
+pub(super) const CHECKED: usize = 0;
+
+/// What the metadata of a span consists of.
+pub(super) struct Layout {
+    /// The frame that number 0 stands for: the span's start, rounded down to a multiple of the largest block.
+    pub(super) base: u64,
+    /// The number of pageblocks from the base on.
+    pub(super) blocks: usize,
+}
+
+impl Layout {
+    /// The layout of a span that [`is_span`](super::limits::is_span) admits.
+    pub(super) const fn of(start: u64, end: u64) -> Self {
+        let base = start >> MAX_ORDER << MAX_ORDER;
+        Self { base, blocks: (end - base).div_ceil(PAGEBLOCK_FRAMES as u64) as usize }
+    }
+
+    /// Words of all parts, and up to seven more to align the first part with a cache line.
+    pub(super) const fn words(&self) -> usize {
+        // Of each pageblock: eight words of free bits, one of state, and what the feature `checked` needs.
+        self.blocks * (8 + 1 + CHECKED) + FreeIndex::words(self.blocks) + 8 * self.bitmaps() + 7
+    }
+
+    /// The least number of bitmaps for pageblocks whose managed frames are scattered.
+    ///
+    /// As many as keep the metadata at 0.15 byte a frame. More words are room for more bitmaps.
+    const fn bitmaps(&self) -> usize {
+        1 + self.blocks / 128
+    }
+}

@@ -1,0 +1,89 @@
+//! A zone's metadata, attached and detached: a zone without metadata can have no frames.
+
+use core::ops::Range;
+
+#[cfg(feature = "alloc")]
+use super::layout::Layout;
+use super::{allocator::Zone, backing::Backing, bitmap::PageblockBitmap, error::ZoneError, free_frames::FreeFrames};
+use crate::{RawLock, ZoneId};
+
+/// The metadata that a zone had: see [`Zone::vacate`]. Freed when dropped, if it is on the heap.
+#[derive(Debug)]
+#[expect(dead_code, reason = "it is only kept, and dropped")]
+pub struct ZoneMetadata<'m> {
+    free_bitmaps: Backing<'m, PageblockBitmap>,
+    states: Backing<'m, u64>,
+    index_words: Backing<'m, u64>,
+    managed_bitmaps: Backing<'m, PageblockBitmap>,
+    #[cfg(feature = "checked")]
+    handed_out: Backing<'m, u64>,
+}
+
+impl<'m, L: RawLock> Zone<'m, L> {
+    /// A zone without metadata, which can have no frames yet. Size: some 300 bytes, whatever its span.
+    ///
+    /// # Errors
+    /// The span or the order is invalid, as for [`Zone::new`].
+    ///
+    /// ```
+    /// use zonelist_core::{NodeId, Spin, Zone, ZoneId, ZoneKind};
+    /// let id = ZoneId::new(NodeId::new(1).unwrap(), ZoneKind::Movable);
+    /// let zone = Zone::vacant(id, 0..1 << 30, 10, Spin::new())?;
+    /// assert!(zone.add(0..512).is_err() && zone.is_vacant());
+    ///
+    /// zone.furnish()?;
+    /// zone.add(0..512)?;
+    /// assert!(zone.vacate().is_none(), "it has frames");
+    /// zone.withdraw(0..512)?;
+    /// drop(zone.vacate());
+    /// assert!(zone.is_vacant());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn vacant(id: ZoneId, span: Range<u64>, max_order: u8, lock: L) -> Result<Self, ZoneError> {
+        Self::check(&span, max_order)?;
+        Ok(Self::over(id, span, max_order, FreeFrames::none(), lock))
+    }
+
+    /// True if the zone has no metadata.
+    #[must_use]
+    pub fn is_vacant(&self) -> bool {
+        self.frames.with(|frames| frames.is_none())
+    }
+
+    /// Attaches metadata from the heap to a zone without metadata. Does nothing if the zone has metadata.
+    ///
+    /// # Errors
+    /// The heap has too little memory.
+    #[cfg(feature = "alloc")]
+    pub fn furnish(&self) -> Result<(), ZoneError> {
+        if self.is_vacant() {
+            // The heap is called outside the lock: it may itself allocate from this zone.
+            let frames = FreeFrames::on_heap(&Layout::of(self.span.start, self.span.end))?;
+            // Another thread may have been faster: then the metadata comes back, and is dropped outside the lock too.
+            let _late =
+                self.frames.with(|there| if there.is_none() { core::mem::replace(there, frames) } else { frames });
+        }
+        Ok(())
+    }
+
+    /// Detaches the metadata. `None` if the zone has frames, or no metadata.
+    ///
+    /// A request that reaches the zone through an old list then finds it empty. So the metadata may be dropped at once.
+    /// The zone itself stays, as lists may still name it.
+    pub fn vacate(&self) -> Option<ZoneMetadata<'m>> {
+        let taken = self.frames.with(|frames| {
+            (frames.managed_count == 0 && !frames.is_none()).then(|| core::mem::replace(frames, FreeFrames::none()))
+        })?;
+        let FreeFrames { free_bitmaps, states, index_words, managed_bitmaps, .. } = taken;
+        #[cfg(feature = "checked")]
+        let handed_out = taken.handed_out.into_backing();
+        Some(ZoneMetadata {
+            free_bitmaps,
+            states,
+            index_words,
+            managed_bitmaps: managed_bitmaps.into_backing(),
+            #[cfg(feature = "checked")]
+            handed_out,
+        })
+    }
+}

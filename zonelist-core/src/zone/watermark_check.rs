@@ -1,0 +1,255 @@
+//! A zone's watermarks and reserves, and the check of a request against them.
+//!
+//! Source: Linux 4.14 to 6.1 `mm/page_alloc.c: __zone_watermark_ok`, without CMA, the reserve for atomic requests of
+//! higher orders, and boosts. Pages in per-CPU caches are not free.
+
+use core::ops::Range;
+
+use super::urgency::Urgency;
+use crate::{
+    ZoneKind,
+    sync::{
+        atomic::{AtomicUsize, Ordering::Relaxed},
+        unmodelled,
+    },
+};
+
+/// The watermarks and lowmem reserves of a zone, in pages. All zero: every request may take the last page.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Marks {
+    /// Below it only urgent requests are served.
+    pub min: u64,
+    /// Below it reclaim starts, and requests try other zones first.
+    pub low: u64,
+    /// At it reclaim stops.
+    pub high: u64,
+    /// Pages to leave on top of the watermark, by the highest kind that a request accepts: the row `protection` of
+    /// `/proc/zoneinfo`, by [`ZoneKind::index`].
+    pub reserve: [u64; ZoneKind::COUNT],
+}
+
+/// The watermark that a request is checked against.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Against {
+    /// The low watermark: the first attempt of every request.
+    Low,
+    /// The min watermark, or what the urgency leaves of it.
+    Min(Urgency),
+}
+
+/// A zone's watermarks and its counts of pages, readable without its lock.
+///
+/// All accesses are relaxed: each value is an estimate of a moment, and no other data is reached through it. Stores of
+/// counts are ordered among themselves by the zone's lock. The first cache line is all that an allocation of order 0
+/// reads.
+#[repr(C, align(64))]
+#[derive(Debug)]
+pub(crate) struct WatermarkCounters {
+    free: AtomicUsize,
+    /// For each highest kind, the low watermark plus the reserve.
+    low_floor: [AtomicUsize; ZoneKind::COUNT],
+    low: AtomicUsize,
+    min: AtomicUsize,
+    high: AtomicUsize,
+    managed: AtomicUsize,
+    /// A range of managed frames, by their numbers, the longest that was noted: its start in the upper half of the
+    /// word, its end in the lower half. Empty where a word has less than 64 bits.
+    managed_range: AtomicUsize,
+    reserve: [AtomicUsize; ZoneKind::COUNT],
+    /// Free pages in isolated pageblocks, for errors and statistics. Not an atomic of the models: it orders nothing.
+    isolated: unmodelled::AtomicUsize,
+}
+
+/// The upper bound of watermarks and reserves as stored: at least the largest number of pages of a zone, 2^31.
+const LIMIT: usize = if usize::BITS > 32 { usize::MAX / 8 } else { 1 << 31 };
+
+impl WatermarkCounters {
+    pub(super) fn new() -> Self {
+        let by_kind = || core::array::from_fn(|_| AtomicUsize::new(0));
+        let zero = || AtomicUsize::new(0);
+        Self {
+            free: zero(),
+            low_floor: by_kind(),
+            low: zero(),
+            min: zero(),
+            high: zero(),
+            managed: zero(),
+            managed_range: zero(),
+            reserve: by_kind(),
+            isolated: unmodelled::AtomicUsize::new(0),
+        }
+    }
+
+    /// Free pages: the count before or after any change that is in progress.
+    #[inline(always)]
+    pub(crate) fn free(&self) -> usize {
+        self.free.load(Relaxed)
+    }
+
+    /// Stores the free pages. The caller holds the zone's lock, so that an old count never replaces a new one.
+    #[inline]
+    pub(super) fn set_free(&self, free: usize) {
+        self.free.store(free, Relaxed);
+    }
+
+    /// Free pages in isolated pageblocks: an estimate.
+    pub(crate) fn isolated(&self) -> usize {
+        self.isolated.load(Relaxed)
+    }
+
+    /// Only with the zone's lock held.
+    #[inline]
+    pub(super) fn set_isolated(&self, isolated: usize) {
+        // The value changes seldom, and is on a cache line that other CPUs read: a store of the same value is left out.
+        if self.isolated() != isolated {
+            self.isolated.store(isolated, Relaxed);
+        }
+    }
+
+    /// Managed pages.
+    pub(crate) fn managed(&self) -> usize {
+        self.managed.load(Relaxed)
+    }
+
+    /// Stores the managed pages. The caller holds the zone's lock.
+    #[inline]
+    pub(super) fn set_managed(&self, managed: usize) {
+        // It changes rarely: a store of the same value would take the cache line away from its readers.
+        if self.managed() != managed {
+            self.managed.store(managed, Relaxed);
+        }
+    }
+
+    /// True if these frames are certainly managed. If false, the answer needs the zone's lock.
+    ///
+    /// Relaxed, as the store in `set_managed_range`: an allocated frame is managed for as long as it is allocated. A
+    /// thread that learned of the frame from its user sees the range as noted before the allocation, or a later one.
+    /// A range that lacks the frame costs the lock, and nothing else.
+    #[inline]
+    pub(crate) fn surely_manages(&self, frames: &Range<u32>) -> bool {
+        let range = self.managed_range();
+        range.start <= frames.start && frames.end <= range.end
+    }
+
+    #[cfg(target_pointer_width = "64")]
+    #[inline]
+    fn managed_range(&self) -> Range<u32> {
+        // Pairs with the store in `set_managed_range`: one word, so that both ends are of one range.
+        let range = self.managed_range.load(Relaxed);
+        (range >> 32) as u32..range as u32
+    }
+
+    #[cfg(target_pointer_width = "64")]
+    fn set_managed_range(&self, range: &Range<u32>) {
+        // Both ends in one store, so that a reader never sees the ends of two ranges. Pairs with the load in
+        // `managed_range`.
+        self.managed_range.store((range.start as usize) << 32 | range.end as usize, Relaxed);
+    }
+
+    #[cfg(not(target_pointer_width = "64"))]
+    fn managed_range(&self) -> Range<u32> {
+        0..0
+    }
+
+    #[cfg(not(target_pointer_width = "64"))]
+    fn set_managed_range(&self, _: &Range<u32>) {}
+
+    /// Notes that frames became managed. The caller holds the zone's lock.
+    pub(super) fn note_managed(&self, frames: &Range<u32>) {
+        // Extended if the two touch; else the longer one is kept, as more frames are found in it.
+        let range = self.managed_range();
+        if !range.is_empty() && frames.start <= range.end && range.start <= frames.end {
+            self.set_managed_range(&(range.start.min(frames.start)..range.end.max(frames.end)));
+        } else if frames.len() > range.len() {
+            self.set_managed_range(frames);
+        }
+    }
+
+    /// Notes that some or all of these frames are no longer managed. The caller holds the zone's lock.
+    pub(super) fn note_unmanaged(&self, frames: &Range<u32>) {
+        let range = self.managed_range();
+        if frames.start < range.end && range.start < frames.end {
+            // What lies below and above stays managed: the longer one is kept.
+            let (below, above) = (range.start..frames.start.max(range.start), frames.end.min(range.end)..range.end);
+            self.set_managed_range(if below.len() < above.len() { &above } else { &below });
+        }
+    }
+
+    /// Stores watermarks and reserves, each on its own: a concurrent check may see some old and some new values.
+    pub(super) fn set(&self, marks: &Marks) {
+        // The bound is low enough that a floor plus a block does not overflow, and at least all pages of a zone.
+        let pages = |count: u64| usize::try_from(count).unwrap_or(LIMIT).min(LIMIT);
+        self.min.store(pages(marks.min), Relaxed);
+        self.low.store(pages(marks.low), Relaxed);
+        self.high.store(pages(marks.high), Relaxed);
+        for ((reserve, floor), &pages_back) in self.reserve.iter().zip(&self.low_floor).zip(&marks.reserve) {
+            reserve.store(pages(pages_back), Relaxed);
+            floor.store(pages(marks.low.saturating_add(pages_back)), Relaxed);
+        }
+    }
+
+    /// The watermarks and reserves, as stored.
+    pub(super) fn get(&self) -> Marks {
+        let pages = |count: &AtomicUsize| count.load(Relaxed) as u64;
+        let mut reserve = [0; ZoneKind::COUNT];
+        reserve.iter_mut().zip(&self.reserve).for_each(|(to, from)| *to = pages(from));
+        Marks { min: pages(&self.min), low: pages(&self.low), high: pages(&self.high), reserve }
+    }
+
+    /// The free pages that a request up to a kind has to exceed.
+    #[inline]
+    pub(crate) fn floor(&self, highest: ZoneKind, against: Against) -> usize {
+        match against {
+            // Precomputed: one load for the first attempt of every request.
+            Against::Low => self.low_floor[highest.index()].load(Relaxed),
+            Against::Min(urgency) => {
+                let min = urgency.reduced(self.min.load(Relaxed) as u64) as usize;
+                let reserve = self.reserve[highest.index()].load(Relaxed);
+                // The sum of two bounds overflows a word of 32 bits.
+                if usize::BITS > 32 { min + reserve } else { min.saturating_add(reserve).min(LIMIT) }
+            }
+        }
+    }
+
+    /// The low watermark.
+    pub(crate) fn low(&self) -> usize {
+        self.low.load(Relaxed)
+    }
+
+    /// True if a block of an order may be allocated: without all its pages but the first, more than the floor is free.
+    pub(crate) fn allows(&self, order: u8, highest: ZoneKind, against: Against) -> bool {
+        // A block of more frames than can be counted is larger than any zone.
+        let frames = 1_usize.checked_shl(order.into()).unwrap_or(usize::MAX);
+        self.free() > self.floor(highest, against).saturating_add(frames - 1)
+    }
+
+    /// True if a block with `further` pages beyond its first may be allocated; at most a zone's largest block.
+    #[inline(always)]
+    pub(crate) fn allows_beyond(&self, further: usize, highest: ZoneKind, against: Against) -> bool {
+        self.free() > self.floor(highest, against) + further
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_watermark_or_reserve_is_too_high_for_the_largest_zone() {
+        let counters = WatermarkCounters::new();
+        counters.set_free(1 << 31);
+        let all = Urgency::ALL.map(Against::Min).into_iter().chain([Against::Low]);
+        for (mark, reserve) in [(1 << 31, 1 << 31), (u64::MAX, u64::MAX), (0, 1 << 31), (0, u64::MAX)] {
+            counters.set(&Marks { min: mark, low: mark, high: mark, reserve: [reserve; ZoneKind::COUNT] });
+            for against in all.clone() {
+                assert!(
+                    !counters.allows(0, ZoneKind::Normal, against) && !counters.allows(10, ZoneKind::Normal, against)
+                );
+            }
+        }
+        counters.set(&Marks { min: (1 << 31) - 1, low: (1 << 31) - 1, ..Marks::default() });
+        for against in [Against::Low, Against::Min(Urgency::default())] {
+            assert!(counters.allows(0, ZoneKind::Normal, against) && !counters.allows(1, ZoneKind::Normal, against));
+        }
+    }
+}

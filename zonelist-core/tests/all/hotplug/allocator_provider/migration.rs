@@ -1,0 +1,237 @@
+//! Migration of pages: its targets, and the handles of their users.
+
+use zonelist_core::{
+    Exchange, Mobility, Movables, NodeId, Owners, Page, PageRequest, ZoneKind,
+    hotplug::{OnlineTo, Operation},
+};
+
+use super::{Owner, node, offline, page_in_spare, running, spare, spare_frames};
+
+#[test]
+fn pages_of_every_order_migrate_to_another_node_with_memory() {
+    let owner = Owner::default();
+    let running = running(&owner);
+    let (frames, mut handles) = (running.frames(), Vec::new());
+    let mut local = frames.allocator().local().unwrap();
+    for order in [0, 1, 3, 4, 8] {
+        let request = PageRequest::up_to(ZoneKind::Movable).mobility(Mobility::Movable).order(order);
+        let page = local.alloc(node(1), &frames.allocator().class(&request).unwrap()).unwrap();
+        assert!(spare_frames().contains(&page.pfn()));
+        handles.push(frames.owners().insert(page).unwrap());
+    }
+    running.apply(&offline()).unwrap();
+    assert_eq!(owner.moves.lock().unwrap().len(), handles.len());
+    for handle in handles {
+        let page = frames.owners().remove(handle).unwrap();
+        assert_eq!(frames.allocator().zone_of(page).unwrap().id().node(), node(0));
+        local.free(page).unwrap();
+    }
+}
+
+#[test]
+fn pages_stay_on_their_node_if_no_other_has_memory() {
+    let owner = Owner::default();
+    let running = running(&owner);
+    (0..super::BLOCKS).for_each(|block| drop(running.apply(&Operation::Offline { block }).unwrap()));
+    assert_eq!(running.state().has_memory().iter().map(NodeId::number).collect::<Vec<_>>(), [1]);
+    let mut local = running.frames().allocator().local().unwrap();
+    let page = page_in_spare(&running, &mut local);
+    let handle = running.frames().owners().insert(page).unwrap();
+    running.apply(&offline()).unwrap();
+    let page = running.frames().owners().remove(handle).unwrap();
+    assert_eq!(running.frames().allocator().zone_of(page).unwrap().id().node(), node(1));
+    local.free(page).unwrap();
+}
+
+#[test]
+fn a_block_has_its_pages_each_time_it_comes_online() {
+    let owner = Owner::default();
+    let running = running(&owner);
+    let zone = running.frames().allocator().zone(super::movable(1)).unwrap();
+    for _ in 0..3 {
+        running.apply(&offline()).unwrap();
+        assert_eq!((zone.managed(), zone.free_pages()), (0, 0));
+        running.apply(&Operation::Online { block: spare(1), to: OnlineTo::Movable }).unwrap();
+        assert_eq!((zone.managed() as u64, zone.free_pages() as u64), (super::PAGES, super::PAGES));
+    }
+    assert!(zone.marks().min > 0);
+}
+
+#[test]
+fn handles_that_are_removed_held_or_too_many_are_errors() {
+    use zonelist_core::{HandleError, MoveError};
+    let page = |pfn: u64| Page::from_word(1 << 63 | pfn).unwrap();
+    let movables = Movables::boxed(|_, _: Page, _: Page| Err(MoveError::Never), 2);
+    let first = movables.insert(page(7)).unwrap();
+    let second = movables.insert(page(8)).unwrap();
+    assert_eq!(movables.insert(page(9)).unwrap_err().page, page(9));
+
+    let held = movables.hold(first).unwrap();
+    assert_eq!((held.page(), movables.remove(first)), (page(7), Err(HandleError::Held)));
+    let all: Vec<_> = std::iter::repeat_with(|| movables.hold(first)).map_while(Result::ok).collect();
+    assert_eq!((all.len(), movables.hold(first).unwrap_err()), ((1 << 12) - 2, HandleError::TooMany));
+    drop((all, held));
+    assert_eq!(movables.remove(first), Ok(page(7)));
+    for outcome in [movables.pin(first), movables.unpin(first), movables.hold(first).map(drop)] {
+        assert_eq!(outcome, Err(HandleError::Gone));
+    }
+    let third = movables.insert(page(9)).unwrap();
+    assert_eq!((third.index(), movables.remove(first)), (first.index(), Err(HandleError::Gone)));
+    assert_eq!((movables.remove(third), movables.remove(second)), (Ok(page(9)), Ok(page(8))));
+}
+
+/// Allocates a target for each page, and logs the sources.
+struct Spare {
+    next: u64,
+    back: Vec<Page>,
+}
+
+impl Exchange for Spare {
+    fn take(&mut self, _: Page) -> Option<Page> {
+        self.next += 1;
+        Page::from_word(1 << 63 | self.next)
+    }
+
+    fn give(&mut self, page: Page) {
+        self.back.push(page);
+    }
+}
+
+#[test]
+fn a_range_may_have_all_page_frames() {
+    const MOST: u64 = 1 << 44;
+    let page = |pfn: u64| Page::from_word(1 << 63 | pfn).unwrap();
+    let pages = [0, 511, 1 << 31, 1 << 41, (1 << 41) + 512, MOST - 1].map(page);
+    for (frames, expected) in [
+        (0..u64::MAX, &pages[..]),
+        (0..MOST, &pages),
+        (1..1 << 41, &pages[1..3]),
+        ((1 << 41)..(1 << 41) + 512, &pages[3..4]),
+        (MOST - 1..MOST, &pages[5..]),
+        (MOST..u64::MAX, &[]),
+    ] {
+        let movables = Movables::boxed(|_, _: Page, _: Page| Ok(()), pages.len());
+        for page in pages {
+            movables.insert(page).unwrap();
+        }
+        let mut spare = Spare { next: 1 << 20, back: Vec::new() };
+        movables.move_away(&frames, &mut spare).unwrap();
+        assert_eq!(spare.back, expected, "{frames:?}");
+    }
+}
+
+/// Calls a function of the user while a mover allocates a target.
+struct Meanwhile<F>(F, Vec<Page>);
+
+impl<F: FnMut()> Exchange for Meanwhile<F> {
+    fn take(&mut self, _: Page) -> Option<Page> {
+        (self.0)();
+        Page::from_word(1 << 63 | 700)
+    }
+
+    fn give(&mut self, page: Page) {
+        self.1.push(page);
+    }
+}
+
+/// A mover that searches for pages holds none of them: the user may end the handle, or another mover move the page.
+#[test]
+fn a_search_for_pages_holds_none() {
+    use std::sync::atomic::Ordering::Relaxed;
+    use zonelist_core::MoveError;
+    let page = |pfn: u64| Page::from_word(1 << 63 | pfn).unwrap();
+    let movables = Movables::boxed(|_, _: Page, _: Page| Ok::<_, MoveError>(()), 2);
+    let first = movables.insert(page(0)).unwrap();
+    let mut removed = None;
+    let mut exchange = Meanwhile(|| removed = Some(movables.remove(first)), Vec::new());
+    movables.move_away(&(0..1), &mut exchange).unwrap();
+    assert_eq!(exchange.1, [page(700)], "the unused target is freed");
+    assert_eq!(removed, Some(Ok(page(0))), "nothing holds it");
+
+    let second = movables.insert(page(0)).unwrap();
+    let mut other = Spare { next: 1 << 20, back: Vec::new() };
+    let mut exchange = Meanwhile(|| movables.move_away(&(0..1), &mut other).unwrap(), Vec::new());
+    movables.move_away(&(0..1), &mut exchange).unwrap();
+    assert_eq!((exchange.1, other.back), (vec![page(700)], vec![page(0)]), "the other mover has moved it");
+    assert_eq!(movables.remove(second), Ok(page((1 << 20) + 1)));
+
+    // With threads: only the user ends the handle.
+    let stop = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !stop.load(Relaxed) {
+                movables.move_away(&(0..1), &mut Meanwhile(|| (), Vec::new())).unwrap();
+            }
+        });
+        for _ in 0..50_000 {
+            let handle = movables.insert(page(0)).unwrap();
+            let removed = movables.remove(handle);
+            assert!(removed == Ok(page(0)) || removed == Ok(page(700)), "{removed:?}");
+        }
+        stop.store(true, Relaxed);
+    });
+}
+
+/// Calls that do not wait report what the others would wait for.
+#[test]
+fn a_page_that_is_being_moved_is_neither_held_nor_gone() {
+    use std::cell::{Cell, RefCell};
+    use zonelist_core::{Handle, HandleError, MoveError, Mover};
+
+    thread_local! {
+        static SEEN: RefCell<Vec<Result<Page, HandleError>>> = const { RefCell::new(Vec::new()) };
+        static MOVABLES: Cell<Option<&'static Movables<'static, Tries>>> = const { Cell::new(None) };
+    }
+    struct Tries;
+    impl Mover for Tries {
+        fn move_page(&self, handle: Handle, _: Page, _: Page) -> Result<(), MoveError> {
+            let movables = MOVABLES.get().unwrap();
+            let tried = [movables.try_hold(handle).map(|held| held.page()), movables.try_remove(handle)];
+            SEEN.with_borrow_mut(|seen| seen.extend(tried));
+            Ok(())
+        }
+    }
+
+    let page = |pfn: u64| Page::from_word(1 << 63 | pfn).unwrap();
+    let movables: &'static _ = Box::leak(Box::new(Movables::boxed(Tries, 1)));
+    MOVABLES.set(Some(movables));
+    let handle = movables.insert(page(0)).unwrap();
+    movables.move_away(&(0..1), &mut Spare { next: 600, back: Vec::new() }).unwrap();
+    assert_eq!(SEEN.take(), [Err(HandleError::Moving); 2]);
+
+    let held = movables.try_hold(handle).unwrap();
+    assert_eq!((held.page(), movables.try_remove(handle)), (page(601), Err(HandleError::Held)));
+    drop(held);
+    let prepared = movables.prepare_fork();
+    assert_eq!(movables.try_remove(handle), Err(HandleError::Busy), "the prepared fork holds the list of free entries");
+    prepared.parent();
+    assert_eq!(movables.try_remove(handle), Ok(page(601)));
+    assert_eq!(movables.try_remove(handle), Err(HandleError::Gone));
+    assert_eq!(movables.insert(page(1)).and_then(|_| movables.insert(page(2))).unwrap_err().entries, 1);
+}
+
+/// A page of another allocator behind a handle of this allocator, in a frame of the same number, stays, pinned or not.
+#[test]
+fn a_page_of_another_allocator_keeps_no_block_online() {
+    use zonelist_core::{
+        MAX_ORDER, Slots, Spin, StopWorld, Zone, ZoneId,
+        publish::{FullFence, Published},
+    };
+    let owner = Owner::default();
+    let running = running(&owner);
+    let zone = Zone::boxed(ZoneId::new(node(1), ZoneKind::Movable), spare_frames(), MAX_ORDER, Spin::new()).unwrap();
+    zone.add(spare_frames()).unwrap();
+    let pfn = zone.alloc(0, Mobility::Movable).unwrap();
+    let published: Published<_, FullFence, 4> =
+        Published::new(StopWorld::new(Slots::boxed(running.state().capacity())));
+    let other = zonelist_core::PageAllocator::boxed(published, vec![zone]).unwrap();
+    let page = other.page(pfn, 0, Mobility::Movable).unwrap();
+    let movables = running.frames().owners();
+    let handle = movables.insert(page).unwrap();
+    movables.pin(handle).unwrap();
+    running.apply(&offline()).unwrap();
+    movables.unpin(handle).unwrap();
+    running.apply(&Operation::Online { block: spare(1), to: OnlineTo::Movable }).unwrap();
+    running.apply(&offline()).unwrap();
+    assert_eq!(movables.remove(handle), Ok(page));
+}

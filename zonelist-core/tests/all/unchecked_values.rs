@@ -1,0 +1,189 @@
+//! Unchecked values: functions of the topology, of lists and of arenas return for any input, and are right for the part of
+//! it that is valid.
+
+use proptest::{collection::vec, prelude::*};
+use zonelist_core::{
+    Distances, FallbackOrder, LOCAL_DISTANCE, Lists, MAX_NODES, Machine, MachineDescription, Memory, NodeId, NodeLoad,
+    NodeSet, OrderInput, Row, Rules, Scope, Tunables, Watermarks, ZoneId, ZoneKind, ZoneSize, Zonelists, Zoneref,
+    groups_by_mobility,
+    hotplug::{Blocks, State, huge_page_min_free_kbytes, scaled_min_free_kbytes},
+    lowmem_reserve, policy_zone, size_of, total_pages, watermarks,
+};
+
+/// Numbers at both ends of the range, and some between.
+fn number() -> impl Strategy<Value = u64> {
+    prop_oneof![Just(0), Just(1), Just(u64::MAX), Just(u64::MAX - 1), Just(1 << 63), any::<u64>(), 0_u64..5000]
+}
+
+fn kind() -> impl Strategy<Value = ZoneKind> {
+    prop::sample::select(&ZoneKind::ALL)
+}
+
+fn node() -> impl Strategy<Value = NodeId> {
+    (0_u16..4).prop_map(|number| NodeId::new(number).unwrap())
+}
+
+/// Sizes as a caller may write them: kinds repeated or unsorted, any number of ratios.
+fn memory() -> impl Strategy<Value = Memory> {
+    let zone = (node(), kind(), [number(), number(), number(), number()]);
+    let zone = zone.prop_map(|(node, kind, [start_pfn, spanned, present, managed])| ZoneSize {
+        zone: ZoneId::new(node, kind),
+        start_pfn,
+        spanned,
+        present,
+        managed,
+    });
+    let tunables = (number(), any::<u32>(), vec(any::<u32>(), 0..8));
+    let tunables = tunables.prop_map(|(min_free_kbytes, watermark_scale_factor, lowmem_reserve_ratio)| Tunables {
+        min_free_kbytes,
+        watermark_scale_factor,
+        lowmem_reserve_ratio,
+    });
+    (number(), number(), vec(kind(), 0..8), vec(zone, 0..6), tunables).prop_map(
+        |(page_bytes, pageblock_pages, kinds, zones, tunables)| Memory {
+            page_bytes,
+            pageblock_pages,
+            kinds,
+            zones,
+            tunables,
+        },
+    )
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(super::cases(5000, 10)))]
+
+    #[test]
+    fn any_sizes_have_watermarks_reserves_and_totals(memory in memory(), zone in (node(), kind()), high in number()) {
+        let marks = watermarks(&memory);
+        prop_assert_eq!(marks.len(), memory.zones.len());
+        prop_assert!(marks.iter().all(|marks| marks.min <= marks.low && marks.low <= marks.high));
+        let zone = ZoneId::new(zone.0, zone.1);
+        for rules in [Rules::LINUX_6_1, Rules::LINUX_4_14] {
+            let reserve = lowmem_reserve(&memory, zone, rules);
+            prop_assert_eq!(reserve.len(), memory.kinds.len());
+        }
+        let total = total_pages(&memory.zones, |_| high);
+        prop_assert!(memory.zones.iter().all(|size| size.managed.saturating_sub(high) <= total));
+        prop_assert_eq!(size_of(&memory, zone).map(|size| size.zone), memory.zones.iter().find(|size| size.zone == zone).map(|size| size.zone));
+        prop_assert!(policy_zone(zone.kind(), &memory.zones) >= zone.kind());
+        prop_assert!(huge_page_min_free_kbytes(&memory, |_| high) <= i32::MAX as u64);
+        let _ = (scaled_min_free_kbytes(&memory, |_| high), groups_by_mobility(total, memory.pageblock_pages, high));
+        prop_assert!(memory.zones.iter().all(|size| size.span().start == size.start_pfn));
+        // A description is either refused or has a state; neither panics.
+        let description = MachineDescription {
+            possible: vec![0, 1, 2, 3],
+            distance: vec![vec![LOCAL_DISTANCE.into(); 4]; 4],
+            online: vec![0, 1, 2, 3],
+            has_memory: vec![0],
+            memory: Some(memory),
+            ..MachineDescription::default()
+        };
+        if let Ok((machine, _)) = Machine::new(description) {
+            let _ = State::booted(machine, Blocks::default(), Rules::LINUX_6_1);
+        }
+    }
+
+    /// Nodes repeated, unsorted, and more or fewer than there are distances.
+    #[test]
+    fn any_input_has_a_fallback_order(
+        nodes in vec(0_u16..1024, 0..12),
+        cells in 0_usize..8,
+        online in prop_oneof![Just(0), Just(usize::MAX), 0_usize..20],
+        picks in any::<[u64; 2]>(),
+        with in 0_u16..1024,
+    ) {
+        let nodes: Vec<NodeId> = nodes.into_iter().filter_map(NodeId::new).collect();
+        let set = |bits: u64| nodes.iter().copied().enumerate().filter(|(at, _)| bits >> at & 1 != 0).map(|(_, node)| node).collect::<NodeSet>();
+        let (distances, has_cpu, has_memory) = (Distances::uniform(cells), set(picks[0]), set(picks[1]));
+        let input = OrderInput { nodes: &nodes, distances: &distances, online, has_cpu: &has_cpu, has_memory: &has_memory };
+        for node_load in [NodeLoad::AddOne, NodeLoad::SetDescending] {
+            let rules = Rules { node_load, max_min_free_kbytes: 0, ..Rules::LINUX_6_1 };
+            let order = FallbackOrder::build(input, rules);
+            prop_assert_eq!(order.rows().map(|(node, _)| node).collect::<Vec<_>>(), nodes.clone());
+            for (node, row) in order.rows() {
+                prop_assert_eq!(row[0], node);
+                prop_assert!(row[1..].iter().all(|&other| has_memory.contains(other)));
+            }
+            let with = NodeId::new(with).unwrap();
+            let rebuilt = order.with_row_rebuilt(input, rules, with);
+            prop_assert_eq!(rebuilt.rows().len(), nodes.len());
+            let zones = ZoneKind::ALL.into_iter().flat_map(|kind| nodes.iter().map(move |&node| ZoneId::new(node, kind)));
+            let lists = Zonelists::assemble(&order, zones);
+            for node in nodes.iter().copied().chain([with]) {
+                let list = lists.lists().of(node, Scope::Fallback);
+                prop_assert!(list.starts_with(lists.lists().of(node, Scope::ThisNode)));
+                let _ = (lists.nearest_memory(node), order.of(node));
+            }
+        }
+    }
+}
+
+#[test]
+fn watermarks_and_reserves_saturate() {
+    let mut memory = Memory {
+        page_bytes: 0,
+        pageblock_pages: 512,
+        kinds: vec![ZoneKind::Normal, ZoneKind::Movable],
+        zones: vec![ZoneSize {
+            zone: ZoneId::new(NodeId::new(0).unwrap(), ZoneKind::Normal),
+            start_pfn: u64::MAX,
+            spanned: u64::MAX,
+            present: u64::MAX,
+            managed: u64::MAX,
+        }],
+        tunables: Tunables {
+            min_free_kbytes: u64::MAX,
+            watermark_scale_factor: u32::MAX,
+            lowmem_reserve_ratio: vec![],
+        },
+    };
+    let highest = Watermarks { min: u64::MAX, low: u64::MAX, high: u64::MAX };
+    assert_eq!(watermarks(&memory), [highest]);
+    assert_eq!(lowmem_reserve(&memory, memory.zones[0].zone, Rules::LINUX_6_1), [0, 0], "a kind without a ratio has 0");
+    assert_eq!(lowmem_reserve(&memory, memory.zones[0].zone, Rules::LINUX_4_14), [0, 0], "there is no higher zone");
+    memory.kinds.clear();
+    assert_eq!(lowmem_reserve(&memory, memory.zones[0].zone, Rules::LINUX_6_1), []);
+    assert_eq!(memory.zones[0].span(), u64::MAX..u64::MAX);
+}
+
+#[test]
+fn a_distance_matrix_has_at_most_the_maximum_of_nodes() {
+    assert_eq!(Distances::uniform(usize::MAX).nodes(), MAX_NODES);
+    let none = Distances::uniform(0);
+    assert_eq!((none.from(0), none.from(usize::MAX)), (&[][..], &[][..]));
+    assert_eq!(Distances::uniform(3).from(3), []);
+    assert!(Distances::new(1 << 17, &vec![vec![]; 1 << 17]).is_err());
+    assert!(Distances::new(usize::MAX, &[]).is_err());
+}
+
+#[test]
+fn node_spans_beyond_the_zonerefs_are_refused() {
+    let zoneref = Zoneref::new(ZoneId::new(NodeId::new(0).unwrap(), ZoneKind::Normal));
+    for (start, len, own) in [(u32::MAX, 0, 0), (0, u32::MAX, 0), (1, 1, 0), (0, 1, 2), (u32::MAX, u32::MAX, 0)] {
+        assert!(Lists::new(&[zoneref], &[Row { start, len, own }]).is_err(), "{start} {len} {own}");
+    }
+    assert!(Lists::new(&[zoneref], &[Row::default(); 1025]).is_err());
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn an_arena_may_end_at_the_last_page_frame() {
+    use std::ptr::NonNull;
+
+    use zonelist_core::{Arena, ArenaError};
+    let arena = Arena::reserve(u64::MAX - 4..u64::MAX, 4096).unwrap();
+    let first = arena.address(u64::MAX - 4).unwrap();
+    assert_eq!(arena.frame_of(first), Some(u64::MAX - 4));
+    for bytes in [0, 1, 4 * 4096, 1 << 20, usize::MAX / 2, usize::MAX - first.addr().get()] {
+        let address = NonNull::new(first.as_ptr().wrapping_add(bytes)).unwrap();
+        let expected = (bytes < 4 * 4096).then(|| u64::MAX - 4 + bytes as u64 / 4096);
+        assert_eq!(arena.frame_of(address), expected, "{bytes} on");
+    }
+    assert_eq!(arena.frame_of(NonNull::dangling()), None);
+    assert_eq!((arena.address(0), arena.address(u64::MAX)), (None, None));
+    for frames in [0..u64::MAX, 511..u64::MAX, u64::MAX..u64::MAX] {
+        assert!(matches!(Arena::reserve(frames, 4096), Err(ArenaError::Length { .. })));
+    }
+    assert!(Arena::reserve(0..1, 1 << 63).is_err());
+}

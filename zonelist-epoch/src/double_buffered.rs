@@ -1,0 +1,123 @@
+//! `DoubleBuffered`: two tables, and a writer that waits for a grace period before it writes over one.
+//!
+//! The implementation of [`AsymmetricEpoch`](crate::AsymmetricEpoch) and [`Qsbr`](crate::Qsbr). The two differ only in
+//! their [`Protocol`]: what a reader does so that the writer knows when its walks have ended.
+//!
+//! ```text
+//!   publish of version n, under the writer lock:   walk:
+//!     wait for the grace period of n - 1             protocol: a walk may begin
+//!     write version n over version n - 2             table := current
+//!     current := the table of version n              read the slots of that table
+//!     start the grace period of n                    protocol: the walk is over
+//! ```
+//!
+//! **Why a walk is a snapshot.** Version `n` is written over version `n - 2`. A walk of version `n - 2` loaded
+//! `current` before version `n - 1` was stored there. So the walk began before the grace period of `n - 1`, which
+//! started behind that store. The publish of `n` waits for that grace period before it writes.
+//!
+//! **Why two tables are enough.** While one reader stays within a walk, the next publish still has a table to
+//! write. The publish after that waits, or is refused as busy.
+
+use core::marker::PhantomData;
+
+use zonelist_core::{
+    Capacity, Lists, NodeId, Slot, SlotFilter, Twin, TwinWalk, Twins,
+    publish::{Facts, Grace, Guarantee, Progress, PublishError, ReadToken, Reclaim, Scheme, WaitError, Writer},
+    sync::fault,
+};
+
+/// What readers do so that the writer knows when their walks have ended.
+///
+/// Sealed: the grace periods of [`Writer`] know of the two protocols of this crate only.
+pub trait Protocol: sealed::Sealed + Send + Sync + 'static {
+    /// The protocol, as [`zonelist_core::publish`] carries it out.
+    const GRACE: Grace;
+    /// The name of the scheme that follows it.
+    const SCHEME: &'static str;
+    /// That scheme's card: see [`Facts::card`].
+    const CARD: &'static str;
+}
+
+pub(crate) mod sealed {
+    pub trait Sealed {}
+}
+
+/// Two tables, and a writer that waits for a grace period before it writes over one.
+///
+/// Used by the names [`AsymmetricEpoch`](crate::AsymmetricEpoch) and [`Qsbr`](crate::Qsbr), which choose the protocol.
+#[derive(Debug)]
+pub struct DoubleBuffered<P> {
+    tables: Twins,
+    protocol: PhantomData<P>,
+}
+
+impl<P: Protocol> DoubleBuffered<P> {
+    /// Two empty tables on the heap.
+    #[cfg(feature = "alloc")]
+    #[must_use]
+    pub fn boxed(capacity: Capacity) -> Self {
+        Self { tables: Twins::boxed(capacity), protocol: PhantomData }
+    }
+
+    /// Two empty tables in memory that the caller gives for good; `None` unless it is of twice
+    /// [`Capacity::words`].
+    #[must_use]
+    pub fn in_place(words: &'static mut [Slot], capacity: Capacity) -> Option<Self> {
+        let tables = Twins::in_place(words, capacity)?;
+        Some(Self { tables, protocol: PhantomData })
+    }
+}
+
+impl<P: Protocol> Scheme for DoubleBuffered<P> {
+    const FACTS: Facts = Facts {
+        guarantee: Guarantee::Snapshot,
+        readers: Progress::WaitFree,
+        writer: Progress::Blocking,
+        interrupt_safe: true,
+        after_fork: true,
+        retires: true,
+        ..Facts::of_tables(P::SCHEME, env!("CARGO_PKG_NAME"), P::CARD)
+    };
+    const GRACE: Grace = P::GRACE;
+    type Pinned<'g> = Twin<'g>;
+    type Walk<'w> = TwinWalk<'w>;
+    zonelist_core::slot_readers!();
+
+    #[inline(always)]
+    fn pin<'g>(&'g self, (): &'g (), _: ReadToken<'g, Self>) -> Twin<'g> {
+        self.tables.find()
+    }
+
+    #[inline(always)]
+    fn walk<'w, 'g: 'w>(table: &'w Twin<'g>, node: NodeId, filter: &'w SlotFilter) -> TwinWalk<'w> {
+        table.walk(node, filter)
+    }
+
+    fn publish(&self, next: Lists<'_>, writer: &mut Writer<'_>) -> Result<(), PublishError> {
+        replace_after_grace_period(&self.tables, next, writer)
+    }
+}
+
+impl<P: Protocol> Reclaim for DoubleBuffered<P> {
+    fn synchronize(&self, writer: &mut Writer<'_>) -> Result<(), WaitError> {
+        writer.synchronize()
+    }
+}
+
+/// Writes the next version over the one before the last, and makes it current.
+///
+/// Not generic, so that it is compiled once. Allocates nothing. Waits for the walks that were under way at the last
+/// swap, or returns [`PublishError::Busy`] where the caller does not wait.
+fn replace_after_grace_period(tables: &Twins, next: Lists<'_>, writer: &mut Writer<'_>) -> Result<(), PublishError> {
+    // Before the wait: lists that do not fit are refused without one.
+    tables.check(next)?;
+    if !fault("grace: not waited for") {
+        // Every walk that began before the last swap, and so every walk of the version that is written over.
+        writer.settle()?;
+    }
+    // Ends with the store of `current` (Release), which pairs with the load in `Twins::find` (Acquire).
+    tables.replace(next)?;
+    // Behind the swap, so that a reader that acknowledges this grace period walks the new table from then on.
+    writer.ask();
+    Ok(())
+}
