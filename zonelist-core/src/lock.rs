@@ -150,7 +150,8 @@ unsafe impl RawLock for Spin {
 /// A value that one at a time may use.
 ///
 /// To use it from within a use of it waits for ever, or for [`try_with`](Locked::try_with) fails: see [`RawLock`]. Debug
-/// builds with `std` panic instead of waiting for ever.
+/// builds with `std` panic instead of waiting for ever. They tell threads of the system apart, and nothing finer: a lock that
+/// switches to another task on the same thread while it waits needs a release build.
 ///
 /// In the child of a fork, a lock whose holder stayed behind is held for ever: what this library locks has calls
 /// for that ([`Published::after_fork`](crate::publish::Published::after_fork) and its like), a lock of one's own has none.

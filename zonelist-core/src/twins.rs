@@ -3,7 +3,7 @@
 //! Each version is written over the one before the last. Readers find the current one by
 //! a pointer to its words: to begin a walk there costs no more than where there is but one table.
 //!
-//! Which table is spare is counted here, and not told by the number of a version: a publish that fails behind
+//! Which table is spare is counted here, and does not follow from the number of a version: a publish that fails behind
 //! [`Twins::replace`] leaves its version in place, and its number to the next.
 
 use core::{fmt, ptr::NonNull};

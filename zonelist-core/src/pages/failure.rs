@@ -25,7 +25,8 @@ pub enum Refusal {
         /// Free pages that there were.
         free: usize,
     },
-    /// It has more free pages, or longer blocks, but in pageblocks that are isolated: memory on its way off line.
+    /// Its free pages in reach do not suffice, and it has at least as many as were asked for in pageblocks that are isolated, as
+    /// of memory on its way offline. An estimate: those may be in pieces that are too short as well.
     Isolated {
         /// Free pages in reach.
         free: usize,

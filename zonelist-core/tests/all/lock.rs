@@ -56,7 +56,7 @@ unsafe impl RawLock for Recursive {
     }
 }
 
-/// A lock that keeps nobody out.
+/// A lock that excludes no thread.
 struct Open;
 
 // SAFETY: none, as for `Recursive`.
