@@ -25,6 +25,7 @@
 //!
 //! The word wraps around. A walk that sleeps through exactly 2⁶³ publishes (2³¹ on a 32-bit CPU) is not reported.
 
+// Not explored: the count of rewrites is the writer's alone, which stores numbers that no reader loads.
 use core::sync::atomic as unmodelled;
 
 use zonelist_core::{

@@ -25,8 +25,11 @@
 /// `after_fork`, `interrupt_safe`, `tls_destructor`, `below_allocator` and `no_alloc` fail where the fact is claimed and is
 /// not so; a scheme may claim less than was measured. The others are what was measured, or their test fails.
 ///
+/// For `no_std` the package builds without its default features and takes `zonelist-core` with `default-features = false`
+/// among its dependencies: that is what `no_alloc` builds.
+///
 /// The guarantee and the progress of walks and publishes are what the macro `model!` explores. What may hang or
-/// crash does so in a process of its own, and is given some seconds. All of them take about a minute, and with
+/// crash does so in a process of its own, and is given some seconds. All of them take ten seconds to a minute, and with
 /// `ZONELIST_LONG` in the environment some ten times as long.
 #[macro_export]
 macro_rules! facts {

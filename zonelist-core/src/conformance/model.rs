@@ -12,17 +12,19 @@
 /// 1. `Cargo.toml`: `zonelist-core` under `[dependencies]`, and again under `[dev-dependencies]` with
 ///    `features = ["model"]`. A library package; its name is up to you.
 /// 2. `src/lib.rs`: the scheme. The example of [`Scheme`](crate::publish::Scheme) is one, word for word.
-/// 3. `tests/models.rs`: the line above, by itself. `ROOM`, [a node and four zones](crate::conformance::ROOM), is in
-///    scope for the scheme's table, and so is what the file imports.
+/// 3. `tests/models.rs`: an import of the scheme (`use my_crate::MyScheme;`) and the line above. `ROOM`,
+///    [a node and four zones](crate::conformance::ROOM), is in scope for the scheme's table.
 /// 4. `cargo test --test models`. It builds that file once more under `--cfg loom`, in the folder `models` beside what
 ///    it has built, and runs what it finds there: every interleaving of readers and publishers that threads and the
 ///    memory model allow, each walk judged by the scheme's own [`FACTS`](crate::publish::Scheme::FACTS).
+/// 5. The rest of its facts: the macro `facts!`, with the feature `facts` beside `model`, in a file `tests/facts.rs`.
 ///
 /// The scheme is made anew for each interleaving. First it is probed, which takes no time; then comes the *short set*, a
-/// thousand interleavings of each shape, which says within a minute what is wrong with most schemes; then the long set,
-/// which takes minutes. `ZONELIST_MODELS=short cargo test` ends behind the short set, and
-/// `ZONELIST_MODELS=exhaustive` has no bound. With `retires` in front of the name the scheme is also held to grace
-/// periods.
+/// thousand interleavings of each shape, which finds most faults of a scheme of one table within a minute, its build
+/// included; then the long set, which takes from seconds to minutes and has shapes that need more interleavings, such
+/// as a table of two that is written over too early. The first shape that fails ends it. `ZONELIST_MODELS=short cargo test` ends
+/// behind the short set, and goes on to all shapes where one fails; `ZONELIST_MODELS=exhaustive` has no bound. With
+/// `retires` in front of the name, as in `model!(retires my_scheme: MyScheme = ..)`, the scheme is also held to grace periods.
 ///
 /// # What a scheme takes from `zonelist_core::sync`
 ///
@@ -35,6 +37,8 @@
 /// | `core::cell::UnsafeCell` | [`sync::UnsafeCell`](crate::sync::UnsafeCell) |
 /// | a `Box` whose pointer readers share | [`sync::VersionBox`](crate::sync::VersionBox), and a [`VersionRef`](crate::sync::VersionRef) for each walk |
 /// | a loop that spins | [`sync::Backoff`](crate::sync::Backoff) in it |
+/// | `SeqCst` loads and stores that have to be seen in one order | [`fence(SeqCst)`](crate::sync::atomic::fence) between them |
+/// | nothing: a table of atomics that is written over | a [`sync::Track`](crate::sync::Track) beside it, which each walk reads and each rewrite writes: loom then takes the two for plain memory, and finds a rewrite that nothing orders behind a walk |
 ///
 /// Without loom these are the items of `core` and `std` themselves, or cost nothing. Under loom no constructor is
 /// `const`: an array is made by [`core::array::from_fn`]. What else the files that define the scheme name of these is
@@ -51,20 +55,24 @@
 /// | `a walk behind a publish of [..], and beside none, shows [..]` | it is wrong without any other thread |
 /// | `a walk of [..] breaks Snapshot: missed` | a walk that the guarantee rules out, and what is wrong with it |
 /// | `An ordering is too weak: store as Relaxed at ..: with Release it holds` | all else is well, as far as explored |
-/// | `It fails whatever the orderings are` | so does it with all of them `SeqCst` |
-/// | `freed while a walk held it` | a [`VersionBox`](crate::sync::VersionBox) was dropped too early |
-/// | `a reader waits, and is said to be wait-free` | the facts promise more than it does |
+/// | `It fails whatever the orderings are` | with each access as strong as loom has them it fails, too: a step is missing or in the wrong order, or a `fence(SeqCst)` is |
+/// | `freed while a walk held it` | a [`VersionBox`](crate::sync::VersionBox) was dropped too early; or nothing orders that behind the end of the walk, as where a count goes down by `Relaxed` |
+/// | `Causality violation: Concurrent read and write accesses` | the same of an [`UnsafeCell`](crate::sync::UnsafeCell) or a [`Track`](crate::sync::Track); of neither is an ordering named |
+/// | `an allocation is refused wrongly` | a request that some zone of every version serves found none |
+/// | `exceeded maximum number of branches` | a thread waits for what no other thread will do: a publish for a reader that has left without a sign, or for itself |
+/// | `a reader waits, and is said to be wait-free` | the facts promise more than it does: it comes by a lock or a [`Backoff`](crate::sync::Backoff). A loop without either is not seen |
 /// | `all walks showed the same` | no publish met a walk, though a thousand interleavings were explored |
 ///
-/// What fails leaves a *timeline*: a column for each thread, a line for each step, with the fewest changes from one
+/// `door`, `inside`, `gate`, `trouble` and the first `spin` in a timeline are of [`Published`](crate::publish::Published), not of
+/// the scheme. What fails leaves a *timeline*: a column for each thread, a line for each step, with the fewest changes from one
 /// thread to another. Atomics are called by the field or variable that they are made for, else by the type in whose
 /// `impl` that stands. A word that is a zoneref is shown as its zone, and a pointer as `@1`, `@2`, and so on.
 ///
 /// # What it does not see
 ///
 /// - A thread that stores to an atomic behind a load of its own of the *same* atomic: loom never shows another thread
-///   the value before. A writer should store numbers it was given ([`Writer::version`](crate::publish::Writer::version)),
-///   not load its own. Read-modify-writes are explored.
+///   the value before. A writer should keep what it stored, as behind a lock or in a cell of its own, and not load it back.
+///   Read-modify-writes are explored.
 /// - Barriers that the system runs in other threads: they are in the kernel. This macro has a full fence on both sides
 ///   around the scheme ([`FullFence`](crate::publish::FullFence)). Of `membarrier(2)` there is a model, a fence in each
 ///   other thread at some point of the call, which our own schemes are explored with

@@ -108,7 +108,8 @@ pub trait Scheme: Sync + Sized {
 
     /// Replaces the current version, with the writer lock held: one at a time, with [`Scheme::forked`] behind them all.
     ///
-    /// Waits for readers by the `writer` only, which also knows whether it may. It must not publish through the same
+    /// Waits for readers by the `writer`, which also knows whether it may. What a scheme waits for by itself, as for a lock or
+    /// a count of its own, [`Published::try_publish`](super::Published::try_publish) waits for as well. It must not publish through the same
     /// [`Published`](super::Published), nor wait for a thread that does: that waits for ever.
     ///
     /// # Errors

@@ -39,18 +39,21 @@ const ALIVE: &[(&str, &str, &str, &str)] = &[
         "entry.state.store(handle.generation.wrapping_add(1) << GENERATION, Relaxed);",
         "the entry is free a step later, and nobody else has it before",
     ),
+    ("late", TROUBLE, "self.0.store(FAILED | number, Relaxed);", REPORTED_LATER),
     ("late", PRESENCE, "self.named.store(named, Release);", SHOWN_LATER),
     ("late", PRESENCE, "self.word.store(Set::of(word), Release);", SHOWN_LATER),
 ];
 
 const DOOR: &str = "zonelist-core/src/publish/door.rs";
 const TURN: &str = "zonelist-core/src/publish/turn.rs";
+const TROUBLE: &str = "zonelist-core/src/publish/trouble.rs";
 const CACHE: &str = "zonelist-core/src/pages/cache.rs";
 const WATERMARKS: &str = "zonelist-core/src/zone/watermark_check.rs";
 const MOVABLE: &str = "zonelist-core/src/pages/movable.rs";
 const PRESENCE: &str = "zonelist-inplace/src/presence.rs";
 
-const WAITED_FOR_LONGER: &str = "whoever waits for it only waits longer";
+const WAITED_FOR_LONGER: &str = "what waits for it only waits longer";
+const REPORTED_LATER: &str = "a failure is reported to a later call then, and what it left undone is owed all the same";
 const OWN: &str = "the cache's owner alone reads it, and not with its next step";
 const ESTIMATE: &str = "it is read without the zone's lock, as an estimate of a moment";
 const SHOWN_LATER: &str = "readers see it a step later, and the writer lock is still held then";

@@ -28,7 +28,10 @@ pub(super) fn why(holds: impl Fn() -> bool, verdict: Option<Verdict>, timeline: 
             .and_then(Timeline::end_stored_first)
             .map(|place| format!("A publish stores the end of its list first, before its zones, at {}.", shown(place)));
         let steps = first.unwrap_or_else(|| steps(verdict).to_string());
-        return format!("It fails whatever the orderings are: steps are missing, or in the wrong order.\n{steps}");
+        return format!(
+            "It fails whatever the orderings are: steps are missing, or in the wrong order, or a fence(SeqCst) is missing, for \
+             which loom takes no SeqCst access.\n{steps}"
+        );
     }
     let weak = sites.into_iter().filter(|(_, operation, word)| !is_as_strong(operation, word));
     let named: Vec<String> =
