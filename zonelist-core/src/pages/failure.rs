@@ -25,8 +25,8 @@ pub enum Refusal {
         /// Free pages that there were.
         free: usize,
     },
-    /// Its free pages in reach do not suffice, and it has at least as many as were asked for in pageblocks that are isolated, as
-    /// of memory on its way offline. An estimate: those may be in pieces that are too short as well.
+    /// Its free pages in reach do not suffice, and with those in isolated pageblocks, as of memory on its way offline, they
+    /// would by number. An estimate: the isolated ones may be in pieces that are too short.
     Isolated {
         /// Free pages in reach.
         free: usize,
