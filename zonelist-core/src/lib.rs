@@ -6,9 +6,9 @@
 //! - **The machine** (`alloc`): [`Machine`], checked; [`FallbackOrder`], [`Zonelists`], [`watermarks`],
 //!   [`lowmem_reserve`], by the [`Rules`] of a Linux. Pure functions, no atomics.
 //! - **Publication**: the trait [`Scheme`](publish::Scheme) and what is around it in [`publish`]; [`Slots`], the
-//!   table that most schemes keep their lists in, and [`Orders`]; the baseline [`StopWorld`] and [`StopWorldPreempted`].
-//! - **Zones**: [`Zone`], the page frames of one zone under [`Marks`] and reserves.
-//! - **The page allocator**: [`PageAllocator`], zones behind published lists, and [`Local`], a CPU's or thread's
+//!   table that most schemes keep their lists in, and [`OrderTables`]; the baseline [`StopWorld`] and [`StopWorldPreempted`].
+//! - **Zones**: [`Zone`], the page frames of one zone under [`ZoneWatermarks`] and reserves.
+//! - **The page allocator**: [`PageAllocator`], zones behind published lists, and [`LocalHandle`], a CPU's or thread's
 //!   handle with the pages it keeps at hand; generic over the scheme.
 //! - **Hotplug** (`alloc`): memory, nodes and CPUs that come and go, on a running machine, in [`hotplug`].
 //! - **Real memory** (`std`): on Linux: [`Arena`], addresses for frames, with memory behind those that are online.
@@ -59,43 +59,35 @@ extern crate alloc;
 #[cfg(any(feature = "std", loom, test))]
 extern crate std;
 
-mod capacity;
-mod hint;
-mod id;
 pub mod identity;
-mod in_use;
-mod lists;
-mod lock;
-mod orders;
-mod pages;
+mod ids;
+mod page_alloc;
 pub mod publish;
-mod slots;
 mod stop_world;
 pub mod sync;
-mod twins;
+mod table;
 mod zone;
-mod zoneref;
+mod zonelist;
 
-pub use capacity::{Capacity, CapacityError};
-pub use id::{MAX_NODES, NodeId, NodeSet, ZoneId, ZoneKind};
-pub use lists::{Lists, Row, RowError};
-pub use lock::{Locked, RawLock, Spin};
-pub use orders::{OrderFilter, OrderWalk, Orders, Place, Set, SharedSet, Table};
-pub use pages::{
-    Class, Exchange, Failure, Handle, HandleError, Held, Local, Movable, Movables, MoveError, Mover, NoRoom, NotFreed,
-    OrderError, OutOfMemory, Owners, Page, PageAllocator, PageCache, PageRequest, Pinned, PreparedMovablesFork,
-    Refusal, SetupError, TryAllocError, TryFreeError, ZoneStats,
+pub use ids::{MAX_NODES, NodeId, NodeSet, ZoneId, ZoneKind};
+pub use page_alloc::{
+    Failure, Handle, HandleError, LocalHandle, Migrate, MigrationSource, MigrationTargets, MovableEntry, MovablePages,
+    MoveError, NoRoom, NotFreed, OrderError, OutOfMemory, Page, PageAllocator, PageGuard, PageRequest, PerCpuPages,
+    Pinned, PreparedMovablePagesFork, PreparedRequest, Refusal, SetupError, TryAllocError, TryFreeError, ZoneStats,
 };
 #[cfg(feature = "alloc")]
-pub use pages::{ForkError, PreparedAllocatorFork};
-pub use slots::{Slot, SlotFilter, SlotWalk, Slots, Storage, Word};
-pub use stop_world::{Gated, GatedWalk, PreemptedWalk, StopWorld, StopWorldPreempted};
-pub use twins::{Twin, TwinWalk, Twins};
-pub use zone::{
-    Against, FreeError, LeaveError, MAX_ORDER, Marks, Mobility, PAGEBLOCK_FRAMES, PAGEBLOCK_ORDER, Pageblock,
-    RangeError, UnknownOwner, Urgency, Zone, ZoneError, ZoneMetadata,
+pub use page_alloc::{ForkError, PreparedAllocatorFork};
+pub use stop_world::{PreemptedWalk, StopWorld, StopWorldPreempted, StoppedTable, StoppedWalk};
+pub use sync::lock::{Locked, RawLock, Spin};
+pub use table::{
+    AtomicZoneMask, Buffer, BufferWalk, Capacity, CapacityError, DoubleBuffer, OrderEntry, OrderFilter, OrderTable,
+    OrderTables, OrderWalk, Slot, SlotFilter, SlotWalk, Slots, Storage, Word, ZoneMask,
 };
-pub use zoneref::{Request, Scope, Zoneref};
+pub use zone::{
+    BootLayoutError, FreeError, MAX_ORDER, Mobility, PAGEBLOCK_FRAMES, PAGEBLOCK_ORDER, Pageblock, RangeError,
+    UnknownOwner, Urgency, WatermarkLevel, Zone, ZoneError, ZoneMetadata, ZoneWatermarks,
+};
+pub use zonelist::{NodeSpan, NodeSpanError, Request, Scope, ZonelistsRef, Zoneref};
 
 #[cfg(feature = "alloc")]
 pub mod conformance;
@@ -104,8 +96,6 @@ mod heap;
 #[cfg(feature = "alloc")]
 pub mod hotplug;
 mod topology;
-#[cfg(feature = "alloc")]
-mod zonelists;
 
 #[cfg(feature = "alloc")]
 pub use heap::Shared;
@@ -113,10 +103,10 @@ pub use heap::Shared;
 pub use hotplug::{Arena, ArenaError};
 #[cfg(feature = "alloc")]
 pub use topology::{
-    Distances, FallbackOrder, LOCAL_DISTANCE, Machine, MachineDescription, MachineError, Memory, OrderInput,
+    Distances, FallbackOrder, FallbackOrderInput, LOCAL_DISTANCE, Machine, MachineDescription, MachineError, Memory,
     REMOTE_DISTANCE, Tunables, VoidDistances, Watermarks, ZoneSize, groups_by_mobility, lowmem_reserve, policy_zone,
     size_of, total_pages, watermarks,
 };
 pub use topology::{NodeLoad, Rules};
 #[cfg(feature = "alloc")]
-pub use zonelists::Zonelists;
+pub use zonelist::Zonelists;

@@ -12,8 +12,8 @@ use zonelist_core::{
     Machine, MachineDescription, Memory, NodeId, PageAllocator, Rules, SetupError, Shared, Slot, Slots, Spin,
     StopWorld, Tunables, Zone, ZoneError, ZoneId, ZoneKind, ZoneSize, Zonelists,
     hotplug::{
-        AllocatorFrames, Block, BlockState, Blocks, Errno, HotplugError, OnlineTo, Operation, RunningMachine, Setting,
-        State,
+        AllocatorProvider, Errno, HotplugError, MemoryBlock, MemoryBlockState, MemoryBlocks, OnlineTo, Operation,
+        RunningMachine, Setting, State,
     },
     publish::{FullFence, Published},
 };
@@ -102,27 +102,27 @@ fn state() -> State {
     })
     .unwrap();
     let block = |number: u64| {
-        let state = if number % 8 < 2 { BlockState::Online(ZoneKind::Normal) } else { BlockState::Offline };
-        Block { number, node: NodeId::new(number as u16 / 8), state, has_holes: false, memmap_pages: 0 }
+        let state = if number % 8 < 2 { MemoryBlockState::Online(ZoneKind::Normal) } else { MemoryBlockState::Offline };
+        MemoryBlock { number, node: NodeId::new(number as u16 / 8), state, has_holes: false, memmap_pages: 0 }
     };
     let list = [0, 1, 2, 8, 9, 10].map(block).into();
-    let blocks = Blocks { pages: PAGES, list, huge_pages: true, ..Blocks::default() };
+    let blocks = MemoryBlocks { pages: PAGES, list, huge_pages: true, ..MemoryBlocks::default() };
     State::booted(machine, blocks, Rules::LINUX_6_1).unwrap()
 }
 
-type Running = RunningMachine<AllocatorFrames<'static, StopWorld<Box<[Slot]>>, FullFence, Spin, 2>>;
+type Running = RunningMachine<AllocatorProvider<'static, StopWorld<Box<[Slot]>>, FullFence, Spin, 2>>;
 
 fn running() -> Running {
     let state = state();
     let published = Published::new(StopWorld::new(Slots::boxed(state.capacity())));
     let room = [(node(2), 16 * PAGES..20 * PAGES)];
-    let frames = AllocatorFrames::with_room(published, &state, &room).unwrap().reclaiming();
+    let frames = AllocatorProvider::with_room(published, &state, &room).unwrap().reclaiming();
     RunningMachine::new(state.clone(), frames.boot(&state).unwrap()).unwrap()
 }
 
 /// What a failed operation must not change.
 fn sight(running: &Running) -> (Arc<State>, Vec<(usize, usize, bool)>) {
-    let zones = running.frames().allocator().zones().iter();
+    let zones = running.provider().allocator().zones().iter();
     (running.state(), zones.map(|zone| (zone.managed(), zone.free_pages(), zone.is_vacant())).collect())
 }
 
@@ -173,7 +173,7 @@ fn an_operation_without_memory_changes_nothing() {
     }
     println!("{refused} failed allocations, each of which failed its operation");
     assert!(refused > 15 * steps.len());
-    let zones = running.frames().allocator().zones().iter();
+    let zones = running.provider().allocator().zones().iter();
     zones.for_each(|zone| assert_eq!(zone.free_pages(), zone.managed()));
 }
 
@@ -223,19 +223,19 @@ fn zones_and_allocators_report_a_heap_without_room() {
         let (made, _) = failing(number, true, zone);
         assert!(matches!(made.map(drop), Err(ZoneError::Heap { .. })), "allocation {number}");
     }
-    let vacant = Zone::vacant(id, 0..4096, 10, Spin::new()).unwrap();
+    let vacant = Zone::without_metadata(id, 0..4096, 10, Spin::new()).unwrap();
     for number in 0..3 {
-        let (furnished, _) = failing(number, true, || vacant.furnish());
+        let (furnished, _) = failing(number, true, || vacant.attach_metadata());
         assert!(furnished.is_err() && vacant.is_vacant());
     }
-    vacant.furnish().unwrap();
+    vacant.attach_metadata().unwrap();
     vacant.add(0..4096).unwrap();
     // A pageblock whose managed frames are not one range needs a bitmap.
-    vacant.withdraw(10..11).unwrap();
-    let (refused, _) = failing(0, true, || vacant.withdraw(20..21));
+    vacant.remove(10..11).unwrap();
+    let (refused, _) = failing(0, true, || vacant.remove(20..21));
     assert!(refused.unwrap_err().to_string().ends_with("expected a heap that has them"));
     assert_eq!((vacant.managed(), vacant.free_pages()), (4095, 4095));
-    vacant.withdraw(20..21).unwrap();
+    vacant.remove(20..21).unwrap();
 
     let published = || Published::<_, FullFence, 2>::new(StopWorld::new(Slots::boxed(state().capacity())));
     for number in 0..2 {
@@ -250,7 +250,7 @@ fn zones_and_allocators_report_a_heap_without_room() {
 fn a_boot_reports_a_heap_without_room() {
     let state = state();
     let published = || Published::<_, FullFence, 2>::new(StopWorld::new(Slots::boxed(state.capacity())));
-    let frames = |published| AllocatorFrames::<_, _, Spin, 2>::of(published, &state);
+    let frames = |published| AllocatorProvider::<_, _, Spin, 2>::new(published, &state);
     for for_good in [true, false] {
         for number in 0.. {
             let published = published();
@@ -270,7 +270,7 @@ fn a_boot_reports_a_heap_without_room() {
                 assert!(number > 5);
                 break;
             }
-            let error = HotplugError::Frames { block: 0, error: booted.expect_err("an allocation failed") };
+            let error = HotplugError::Provider { block: 0, error: booted.expect_err("an allocation failed") };
             assert_eq!(error.errno(), Errno::Nomem, "allocation {number}: {error}");
         }
     }

@@ -2,21 +2,21 @@
 #![cfg(shuttle)]
 
 use zonelist_core::{
-    Capacity, Lists, Slot, Slots, StopWorld, StopWorldPreempted,
-    conformance::progress::everybody_gets_on,
+    Capacity, Slot, Slots, StopWorld, StopWorldPreempted, ZonelistsRef,
+    conformance::progress::all_threads_progress,
     publish::{FullFence, Published},
 };
 
 const ROOM: Capacity = Capacity::new(1, 4).unwrap();
 
 #[test]
-fn everybody_gets_on_under_stop_world() {
-    everybody_gets_on(|| StopWorld::new(Slots::<Box<[Slot]>>::boxed(ROOM)));
+fn all_threads_progress_under_stop_world() {
+    all_threads_progress(|| StopWorld::new(Slots::<Box<[Slot]>>::boxed(ROOM)));
 }
 
 #[test]
-fn everybody_gets_on_under_stop_world_preempted() {
-    everybody_gets_on(|| StopWorldPreempted::new(Slots::<Box<[Slot]>>::boxed(ROOM)));
+fn all_threads_progress_under_stop_world_preempted() {
+    all_threads_progress(|| StopWorldPreempted::new(Slots::<Box<[Slot]>>::boxed(ROOM)));
 }
 
 /// A walk that never ends holds the publisher up: so a run that stands still is seen.
@@ -31,6 +31,6 @@ fn a_publisher_that_waits_for_ever_is_told() {
         let published: Published<_, FullFence, 1> = Published::new(scheme);
         let mut reader = published.reader().unwrap();
         std::mem::forget(reader.enter());
-        published.publish(Lists::EMPTY).unwrap();
+        published.publish(ZonelistsRef::EMPTY).unwrap();
     });
 }

@@ -56,10 +56,10 @@ use std::{
 
 use ::arc_swap::Guard;
 use zonelist_core::{
-    Lists, Locked, NodeId, Request, SlotFilter, SlotWalk, Slots, Spin, Zoneref,
+    Locked, NodeId, Request, SlotFilter, SlotWalk, Slots, Spin, ZonelistsRef, Zoneref,
     publish::{
-        Allocates, Facts, Forked, Grace, Guarantee, Progress, PublishError, ReadToken, Reclaim, Scheme, StalledReader,
-        WaitError, Writer,
+        Allocates, Facts, Forked, Guarantee, Progress, PublishError, ReadToken, ReaderProtocol, Reclaim, Scheme,
+        StalledReader, WaitError, Writer,
     },
     sync::Backoff,
 };
@@ -99,7 +99,7 @@ impl ArcSwap {
     #[must_use]
     pub fn new() -> Self {
         Self {
-            current: ::arc_swap::ArcSwap::from_pointee(Slots::fixed(Lists::EMPTY)),
+            current: ::arc_swap::ArcSwap::from_pointee(Slots::fixed(ZonelistsRef::EMPTY)),
             replaced: Locked::new(Spin::new(), Vec::new()),
             readers: Arc::default(),
             left_behind: AtomicBool::new(false),
@@ -121,7 +121,7 @@ impl ArcSwap {
             // SeqCst: pairs with the fence in `local`. Either the load below sees that reader, or the reader sees the swap
             // before, and finds no version that was replaced.
             fence(SeqCst);
-            // Acquire: pairs with the release in `Slotted::drop`, so that all reads of that reader's walks are over: no guard
+            // Acquire: pairs with the release in `RegisteredThread::drop`, so that all reads of that reader's walks are over: no guard
             // outlives its reader.
             if self.readers.load(Acquire) == 0 && !self.left_behind.load(Relaxed) {
                 replaced.clear();
@@ -139,12 +139,12 @@ impl Default for ArcSwap {
 
 /// A registered reader: the debt slots of this thread exist. Not `Send`, since they are this thread's.
 #[derive(Debug)]
-pub struct Slotted {
+pub struct RegisteredThread {
     readers: Arc<AtomicUsize>,
     here: PhantomData<*const ()>,
 }
 
-impl Drop for Slotted {
+impl Drop for RegisteredThread {
     fn drop(&mut self) {
         // Release: pairs with the acquire of `readers` in `ArcSwap::free`.
         self.readers.fetch_sub(1, Release);
@@ -153,7 +153,7 @@ impl Drop for Slotted {
 
 /// A guard of arc-swap, which holds a version.
 #[derive(Debug)]
-pub struct Held(Guard<Arc<Version>>);
+pub struct HeldVersion(Guard<Arc<Version>>);
 
 impl Scheme for ArcSwap {
     const FACTS: Facts = Facts {
@@ -168,20 +168,20 @@ impl Scheme for ArcSwap {
         stalled_reader: StalledReader::Bounded,
         ..Facts::weakest("ArcSwap", env!("CARGO_PKG_NAME"), include_str!("arc_swap.md"))
     };
-    const GRACE: Grace = Grace::None;
-    type Local = Slotted;
+    const PROTOCOL: ReaderProtocol = ReaderProtocol::None;
+    type Local = RegisteredThread;
     type Filter = SlotFilter;
-    type Pinned<'g> = Held;
+    type Pinned<'g> = HeldVersion;
     type Walk<'w> = SlotWalk<'w, Option<Zoneref>>;
 
-    fn local(&self) -> Slotted {
+    fn local(&self) -> RegisteredThread {
         // Relaxed, but before the fence: counted before the reader can hold a version.
         self.readers.fetch_add(1, Relaxed);
         // SeqCst: pairs with the fence in `free`. Either `free` sees this reader, or this reader sees the swap before.
         fence(SeqCst);
         // The first load of this thread allocates its debt slots.
         drop(self.current.load());
-        Slotted { readers: Arc::clone(&self.readers), here: PhantomData }
+        RegisteredThread { readers: Arc::clone(&self.readers), here: PhantomData }
     }
 
     fn filter(&self, request: &Request) -> SlotFilter {
@@ -189,16 +189,16 @@ impl Scheme for ArcSwap {
     }
 
     #[inline(always)]
-    fn pin<'g>(&'g self, _: &'g Slotted, _: ReadToken<'g, Self>) -> Held {
-        Held(self.current.load())
+    fn pin<'g>(&'g self, _: &'g RegisteredThread, _: ReadToken<'g, Self>) -> HeldVersion {
+        HeldVersion(self.current.load())
     }
 
     #[inline(always)]
-    fn walk<'w, 'g: 'w>(held: &'w Held, node: NodeId, filter: &'w SlotFilter) -> Self::Walk<'w> {
+    fn walk<'w, 'g: 'w>(held: &'w HeldVersion, node: NodeId, filter: &'w SlotFilter) -> Self::Walk<'w> {
         held.0.walk(node, filter)
     }
 
-    fn publish(&self, next: Lists<'_>, _: &mut Writer<'_>) -> Result<(), PublishError> {
+    fn publish(&self, next: ZonelistsRef<'_>, _: &mut Writer<'_>) -> Result<(), PublishError> {
         self.replace(Arc::new(Slots::fixed(next)));
         Ok(())
     }

@@ -25,7 +25,7 @@
 //!
 //! The two words and their orderings are those of the handshake in `zonelist_core::publish`.
 
-use zonelist_core::publish::Grace;
+use zonelist_core::publish::ReaderProtocol;
 
 use crate::double_buffered::{DoubleBuffered, Protocol, sealed::Sealed};
 
@@ -34,18 +34,18 @@ use crate::double_buffered::{DoubleBuffered, Protocol, sealed::Sealed};
 #[doc = include_str!("asymmetric_epoch.md")]
 ///
 /// ```
-/// use zonelist_core::{Capacity, Lists, publish::{FullFence, PublishError, Published}};
+/// use zonelist_core::{Capacity, ZonelistsRef, publish::{FullFence, PublishError, Published}};
 /// use zonelist_epoch::AsymmetricEpoch;
 ///
 /// let scheme = AsymmetricEpoch::boxed(Capacity::new(8, 24).unwrap());
 /// let published: Published<_, FullFence, 64> = Published::new(scheme);
 /// let mut reader = published.reader()?;
 /// let guard = reader.enter();
-/// published.publish(Lists::EMPTY)?;
+/// published.publish(ZonelistsRef::EMPTY)?;
 /// // The next version would be written over the one that the guard holds.
-/// assert_eq!(published.try_publish(Lists::EMPTY), Err(PublishError::Busy));
+/// assert_eq!(published.try_publish(ZonelistsRef::EMPTY), Err(PublishError::Busy));
 /// drop(guard);
-/// assert!(published.try_publish(Lists::EMPTY).is_ok());
+/// assert!(published.try_publish(ZonelistsRef::EMPTY).is_ok());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub type AsymmetricEpoch = DoubleBuffered<CriticalSections>;
@@ -57,7 +57,7 @@ pub enum CriticalSections {}
 impl Sealed for CriticalSections {}
 
 impl Protocol for CriticalSections {
-    const GRACE: Grace = Grace::Section;
+    const PROTOCOL: ReaderProtocol = ReaderProtocol::CriticalSection;
     const SCHEME: &'static str = "AsymmetricEpoch";
     const CARD: &'static str = include_str!("asymmetric_epoch.md");
 }

@@ -21,9 +21,11 @@
 use core::marker::PhantomData;
 
 use zonelist_core::{
-    Capacity, Lists, NodeId, Slot, SlotFilter, Twin, TwinWalk, Twins,
-    publish::{Facts, Grace, Guarantee, Progress, PublishError, ReadToken, Reclaim, Scheme, WaitError, Writer},
-    sync::fault,
+    Buffer, BufferWalk, Capacity, DoubleBuffer, NodeId, Slot, SlotFilter, ZonelistsRef,
+    publish::{
+        Facts, Guarantee, Progress, PublishError, ReadToken, ReaderProtocol, Reclaim, Scheme, WaitError, Writer,
+    },
+    sync::or_mutant,
 };
 
 /// What readers do so that the writer knows when their walks have ended.
@@ -31,7 +33,7 @@ use zonelist_core::{
 /// Sealed: the grace periods of [`Writer`] know of the two protocols of this crate only.
 pub trait Protocol: sealed::Sealed + Send + Sync + 'static {
     /// The protocol, as [`zonelist_core::publish`] carries it out.
-    const GRACE: Grace;
+    const PROTOCOL: ReaderProtocol;
     /// The name of the scheme that follows it.
     const SCHEME: &'static str;
     /// That scheme's card: see [`Facts::card`].
@@ -47,7 +49,7 @@ pub(crate) mod sealed {
 /// Used by the names [`AsymmetricEpoch`](crate::AsymmetricEpoch) and [`Qsbr`](crate::Qsbr), which choose the protocol.
 #[derive(Debug)]
 pub struct DoubleBuffered<P> {
-    tables: Twins,
+    tables: DoubleBuffer,
     protocol: PhantomData<P>,
 }
 
@@ -56,14 +58,14 @@ impl<P: Protocol> DoubleBuffered<P> {
     #[cfg(feature = "alloc")]
     #[must_use]
     pub fn boxed(capacity: Capacity) -> Self {
-        Self { tables: Twins::boxed(capacity), protocol: PhantomData }
+        Self { tables: DoubleBuffer::boxed(capacity), protocol: PhantomData }
     }
 
     /// Two empty tables in memory that the caller gives for good; `None` unless it is of twice
     /// [`Capacity::words`].
     #[must_use]
     pub fn in_place(words: &'static mut [Slot], capacity: Capacity) -> Option<Self> {
-        let tables = Twins::in_place(words, capacity)?;
+        let tables = DoubleBuffer::in_place(words, capacity)?;
         Some(Self { tables, protocol: PhantomData })
     }
 }
@@ -78,22 +80,22 @@ impl<P: Protocol> Scheme for DoubleBuffered<P> {
         retires: true,
         ..Facts::of_tables(P::SCHEME, env!("CARGO_PKG_NAME"), P::CARD)
     };
-    const GRACE: Grace = P::GRACE;
-    type Pinned<'g> = Twin<'g>;
-    type Walk<'w> = TwinWalk<'w>;
+    const PROTOCOL: ReaderProtocol = P::PROTOCOL;
+    type Pinned<'g> = Buffer<'g>;
+    type Walk<'w> = BufferWalk<'w>;
     zonelist_core::slot_readers!();
 
     #[inline(always)]
-    fn pin<'g>(&'g self, (): &'g (), _: ReadToken<'g, Self>) -> Twin<'g> {
-        self.tables.find()
+    fn pin<'g>(&'g self, (): &'g (), _: ReadToken<'g, Self>) -> Buffer<'g> {
+        self.tables.current()
     }
 
     #[inline(always)]
-    fn walk<'w, 'g: 'w>(table: &'w Twin<'g>, node: NodeId, filter: &'w SlotFilter) -> TwinWalk<'w> {
+    fn walk<'w, 'g: 'w>(table: &'w Buffer<'g>, node: NodeId, filter: &'w SlotFilter) -> BufferWalk<'w> {
         table.walk(node, filter)
     }
 
-    fn publish(&self, next: Lists<'_>, writer: &mut Writer<'_>) -> Result<(), PublishError> {
+    fn publish(&self, next: ZonelistsRef<'_>, writer: &mut Writer<'_>) -> Result<(), PublishError> {
         replace_after_grace_period(&self.tables, next, writer)
     }
 }
@@ -108,16 +110,18 @@ impl<P: Protocol> Reclaim for DoubleBuffered<P> {
 ///
 /// Not generic, so that it is compiled once. Allocates nothing. Waits for the walks that were under way at the last
 /// swap, or returns [`PublishError::Busy`] where the caller does not wait.
-fn replace_after_grace_period(tables: &Twins, next: Lists<'_>, writer: &mut Writer<'_>) -> Result<(), PublishError> {
+fn replace_after_grace_period(
+    tables: &DoubleBuffer,
+    next: ZonelistsRef<'_>,
+    writer: &mut Writer<'_>,
+) -> Result<(), PublishError> {
     // Before the wait: lists that do not fit are refused without one.
     tables.check(next)?;
-    if !fault("grace: not waited for") {
-        // Every walk that began before the last swap, and so every walk of the version that is written over.
-        writer.settle()?;
-    }
-    // Ends with the store of `current` (Release), which pairs with the load in `Twins::find` (Acquire).
+    // Every walk that began before the last swap, and so every walk of the version that is written over.
+    or_mutant!(writer.wait_grace_period()? => (), "double buffer: grace period not waited for");
+    // Ends with the store of `current` (Release), which pairs with the load in `DoubleBuffer::current` (Acquire).
     tables.replace(next)?;
     // Behind the swap, so that a reader that acknowledges this grace period walks the new table from then on.
-    writer.ask();
+    writer.start_grace_period();
     Ok(())
 }

@@ -30,11 +30,12 @@ use std::{
 
 use crossbeam_epoch::{Atomic, Collector, Guard, LocalHandle, Owned};
 use zonelist_core::{
-    Lists, NodeId, Request, SlotFilter, SlotWalk, Slots, Zoneref,
+    NodeId, Request, SlotFilter, SlotWalk, Slots, ZonelistsRef, Zoneref,
     publish::{
-        Facts, Forked, Grace, Guarantee, Progress, PublishError, ReadToken, Reclaim, Scheme, WaitError, Walk, Writer,
+        Facts, Forked, Guarantee, Progress, PublishError, ReadToken, ReaderProtocol, Reclaim, Scheme, WaitError, Walk,
+        Writer,
     },
-    sync::{Backoff, Track, fault},
+    sync::{Backoff, Track, or_mutant},
 };
 
 /// One pointer, swapped; crossbeam-epoch frees what it pointed to.
@@ -60,7 +61,7 @@ struct Version {
 }
 
 impl Version {
-    fn new(lists: Lists<'_>) -> Self {
+    fn new(lists: ZonelistsRef<'_>) -> Self {
         Self { table: Slots::fixed(lists), memory: Track::default() }
     }
 }
@@ -71,7 +72,7 @@ impl EpochSwap {
     pub fn new() -> Self {
         Self {
             collector: Collector::new(),
-            current: Atomic::new(Version::new(Lists::EMPTY)),
+            current: Atomic::new(Version::new(ZonelistsRef::EMPTY)),
             readers: Arc::default(),
             left_behind: AtomicBool::new(false),
         }
@@ -137,7 +138,7 @@ impl Drop for Participant {
 
 /// A version that stays allocated, since its reader is pinned.
 #[derive(Debug)]
-pub struct Pin {
+pub struct PinnedVersion {
     version: *const Version,
     /// Pins the reader, so that the collector does not free the version.
     _guard: Guard,
@@ -172,10 +173,10 @@ impl Scheme for EpochSwap {
         retires: true,
         ..Facts::weakest("EpochSwap", env!("CARGO_PKG_NAME"), include_str!("epoch_swap.md"))
     };
-    const GRACE: Grace = Grace::None;
+    const PROTOCOL: ReaderProtocol = ReaderProtocol::None;
     type Local = Participant;
     type Filter = SlotFilter;
-    type Pinned<'g> = Pin;
+    type Pinned<'g> = PinnedVersion;
     type Walk<'w> = EpochWalk<'w>;
 
     fn local(&self) -> Participant {
@@ -189,27 +190,24 @@ impl Scheme for EpochSwap {
     }
 
     #[inline(always)]
-    fn pin<'g>(&'g self, local: &'g Participant, _: ReadToken<'g, Self>) -> Pin {
+    fn pin<'g>(&'g self, local: &'g Participant, _: ReadToken<'g, Self>) -> PinnedVersion {
         let guard = local.handle.pin();
         // Acquire: pairs with the release half of the swap in `publish`, so that all slots of the version are seen.
         let version = self.current.load(Acquire, &guard).as_raw();
-        if fault("epoch: reader unpinned") {
-            // Unpinned for a moment, in which the collector may free the version.
-            drop(guard);
-            return Pin { version, _guard: local.handle.pin() };
-        }
-        Pin { version, _guard: guard }
+        // The mutant is unpinned for a moment, in which the collector may free the version.
+        let guard = or_mutant!(guard => { drop(guard); local.handle.pin() }, "epoch: reader unpinned");
+        PinnedVersion { version, _guard: guard }
     }
 
     #[inline(always)]
-    fn walk<'w, 'g: 'w>(pin: &'w Pin, node: NodeId, filter: &'w SlotFilter) -> EpochWalk<'w> {
+    fn walk<'w, 'g: 'w>(pin: &'w PinnedVersion, node: NodeId, filter: &'w SlotFilter) -> EpochWalk<'w> {
         // SAFETY: `pin` loaded the pointer from `current`, which is never null, while the guard was alive. The guard lives
         // in the `Pin`, so that the collector does not free the version before the `Pin` is dropped.
         let version = unsafe { &*pin.version };
         EpochWalk { slots: version.table.walk(node, filter), memory: &version.memory }
     }
 
-    fn publish(&self, next: Lists<'_>, _: &mut Writer<'_>) -> Result<(), PublishError> {
+    fn publish(&self, next: ZonelistsRef<'_>, _: &mut Writer<'_>) -> Result<(), PublishError> {
         let guard = self.collector.register().pin();
         // Release: pairs with the acquire load in `pin`. Acquire: pairs with the release of the publish before, so that
         // all of `old` is seen when it is freed.
@@ -224,13 +222,9 @@ impl Scheme for EpochSwap {
                 mem::forget(old);
             }
         };
-        if fault("epoch: freed at once") {
-            free();
-        } else {
-            // SAFETY: the closure captures one pointer, to the unlinked version. It runs once every reader that was pinned at
-            // the swap has unpinned, and until then no other code frees the version.
-            unsafe { guard.defer_unchecked(free) };
-        }
+        // SAFETY: the closure captures one pointer, to the unlinked version. It runs once every reader that was pinned at
+        // the swap has unpinned, and until then no other code frees the version.
+        or_mutant!(unsafe { guard.defer_unchecked(free) } => free(), "epoch: freed at once");
         // Passes the closure on now, since this handle of the collector ends with the call.
         guard.flush();
         Ok(())

@@ -14,9 +14,9 @@ mod epoch_swap;
 mod qsbr;
 
 #[cfg(all(feature = "arc-swap", not(loom)))]
-pub use arc_swap::{ArcSwap, Held, Slotted};
+pub use arc_swap::{ArcSwap, HeldVersion, RegisteredThread};
 pub use asymmetric_epoch::{AsymmetricEpoch, CriticalSections};
 pub use double_buffered::{DoubleBuffered, Protocol};
 #[cfg(feature = "crossbeam")]
-pub use epoch_swap::{EpochSwap, EpochWalk, Pin};
+pub use epoch_swap::{EpochSwap, EpochWalk, PinnedVersion};
 pub use qsbr::{Qsbr, QuiescentStates};

@@ -26,7 +26,7 @@
 //! [`PageAllocator`](zonelist_core::PageAllocator) owe nothing: they are online only within an operation, under the flag that
 //! guards their page caches.
 
-use zonelist_core::publish::Grace;
+use zonelist_core::publish::ReaderProtocol;
 
 use crate::double_buffered::{DoubleBuffered, Protocol, sealed::Sealed};
 
@@ -35,17 +35,17 @@ use crate::double_buffered::{DoubleBuffered, Protocol, sealed::Sealed};
 #[doc = include_str!("qsbr.md")]
 ///
 /// ```
-/// use zonelist_core::{Capacity, Lists, publish::{FullFence, PublishError, Published}};
+/// use zonelist_core::{Capacity, ZonelistsRef, publish::{FullFence, PublishError, Published}};
 /// use zonelist_epoch::Qsbr;
 ///
 /// let published: Published<_, FullFence, 64> = Published::new(Qsbr::boxed(Capacity::new(8, 24).unwrap()));
 /// let mut reader = published.reader()?;
-/// published.publish(Lists::EMPTY)?;
+/// published.publish(ZonelistsRef::EMPTY)?;
 /// drop(reader.enter());
-/// assert_eq!(published.try_publish(Lists::EMPTY), Err(PublishError::Busy), "the reader may still walk");
+/// assert_eq!(published.try_publish(ZonelistsRef::EMPTY), Err(PublishError::Busy), "the reader may still walk");
 /// reader.quiescent();
-/// published.publish(Lists::EMPTY)?;
-/// reader.offline(|| published.publish(Lists::EMPTY))?;
+/// published.publish(ZonelistsRef::EMPTY)?;
+/// reader.offline(|| published.publish(ZonelistsRef::EMPTY))?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub type Qsbr = DoubleBuffered<QuiescentStates>;
@@ -57,7 +57,7 @@ pub enum QuiescentStates {}
 impl Sealed for QuiescentStates {}
 
 impl Protocol for QuiescentStates {
-    const GRACE: Grace = Grace::Quiescent;
+    const PROTOCOL: ReaderProtocol = ReaderProtocol::Quiescent;
     const SCHEME: &'static str = "Qsbr";
     const CARD: &'static str = include_str!("qsbr.md");
 }

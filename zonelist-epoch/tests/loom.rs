@@ -9,9 +9,9 @@ mod drains;
 use std::sync::Arc;
 
 use zonelist_core::{
-    Lists, NodeId, PageAllocator, PageRequest, Row, Spin, Zone, ZoneId,
+    NodeId, NodeSpan, PageAllocator, PageRequest, Spin, Zone, ZoneId,
     ZoneKind::{Movable, Normal},
-    Zoneref,
+    ZonelistsRef, Zoneref,
     conformance::models::{Bound, MOVABLE, NODE, NORMAL, ROOM, Scenario, explore, first},
     publish::{FullFence, Published},
 };
@@ -75,11 +75,11 @@ fn a_publish_under_qsbr_waits_for_handles_of_an_allocator() {
         zone.add(0..512).unwrap();
         let allocator = Arc::new(PageAllocator::boxed(qsbr(), vec![zone]).unwrap());
         let publish = move |allocator: &PageAllocator<'_, Qsbr, FullFence, Spin, 1>| {
-            let rows = [Row { start: 0, len: 1, own: 1 }];
-            allocator.published().publish(Lists::new(&[Zoneref::new(id)], &rows).unwrap()).unwrap();
+            let rows = [NodeSpan { start: 0, len: 1, own: 1 }];
+            allocator.published().publish(ZonelistsRef::new(&[Zoneref::new(id)], &rows).unwrap()).unwrap();
         };
         publish(&allocator);
-        let class = allocator.class(&PageRequest::up_to(Normal)).unwrap();
+        let class = allocator.prepare(&PageRequest::up_to(Normal)).unwrap();
         let mut local = allocator.local().unwrap();
         let publisher = loom::thread::spawn({
             let allocator = Arc::clone(&allocator);

@@ -1,17 +1,17 @@
 //! Readers and publishers progress under the grace periods of `Writer`.
 #![cfg(shuttle)]
 
-use zonelist_core::{Capacity, conformance::progress::everybody_gets_on};
+use zonelist_core::{Capacity, conformance::progress::all_threads_progress};
 use zonelist_epoch::{AsymmetricEpoch, Qsbr};
 
 const ROOM: Capacity = Capacity::new(1, 4).unwrap();
 
 #[test]
 fn all_threads_progress_under_asymmetric_epoch() {
-    everybody_gets_on(|| AsymmetricEpoch::boxed(ROOM));
+    all_threads_progress(|| AsymmetricEpoch::boxed(ROOM));
 }
 
 #[test]
 fn all_threads_progress_under_qsbr() {
-    everybody_gets_on(|| Qsbr::boxed(ROOM));
+    all_threads_progress(|| Qsbr::boxed(ROOM));
 }

@@ -23,8 +23,8 @@
 //! All loads and stores of slots are Relaxed. No ordering between them is relied on, so that there are no pairs to name.
 
 use zonelist_core::{
-    Lists, NodeId, Slot, SlotFilter, SlotWalk, Slots, Storage,
-    publish::{Facts, Grace, Guarantee, Progress, PublishError, ReadToken, Scheme, Writer},
+    NodeId, Slot, SlotFilter, SlotWalk, Slots, Storage, ZonelistsRef,
+    publish::{Facts, Guarantee, Progress, PublishError, ReadToken, ReaderProtocol, Scheme, Writer},
 };
 
 /// One table, rewritten in place. Neither readers nor the writer wait.
@@ -61,7 +61,7 @@ impl<T: Storage<Word = Slot> + Sync> Scheme for InPlace<T> {
         after_fork: true,
         ..Facts::of_tables("InPlace", env!("CARGO_PKG_NAME"), include_str!("in_place.md"))
     };
-    const GRACE: Grace = Grace::None;
+    const PROTOCOL: ReaderProtocol = ReaderProtocol::None;
     type Pinned<'g>
         = &'g Slots<T>
     where
@@ -82,7 +82,7 @@ impl<T: Storage<Word = Slot> + Sync> Scheme for InPlace<T> {
         table.walk(node, filter)
     }
 
-    fn publish(&self, next: Lists<'_>, _: &mut Writer<'_>) -> Result<(), PublishError> {
+    fn publish(&self, next: ZonelistsRef<'_>, _: &mut Writer<'_>) -> Result<(), PublishError> {
         Ok(self.0.rewrite(next)?)
     }
 }

@@ -53,11 +53,11 @@ mod current;
 
 use self::current::Current;
 use zonelist_core::{
-    Lists, Locked, NodeId, OrderFilter, OrderWalk, Orders, Place, Request, Scope, Set, SharedSet, Slot, Spin, Storage,
-    Table, ZoneId, ZoneKind, Zoneref,
+    AtomicZoneMask, Locked, NodeId, OrderEntry, OrderFilter, OrderTable, OrderTables, OrderWalk, Request, Scope, Slot,
+    Spin, Storage, ZoneId, ZoneKind, ZoneMask, ZonelistsRef, Zoneref,
     publish::{
-        Allocates, Facts, Grace, Guarantee, Membership, Progress, PublishError, ReadToken, Scheme, StalledReader, Walk,
-        Writer,
+        Allocates, Facts, Guarantee, Membership, Progress, PublishError, ReadToken, ReaderProtocol, Scheme,
+        StalledReader, Walk, Writer,
     },
     sync::{
         atomic::{
@@ -65,7 +65,7 @@ use zonelist_core::{
             Ordering::{Acquire, Relaxed, Release},
             fence,
         },
-        const_fn, fault,
+        const_fn, or_mutant,
     },
 };
 
@@ -74,23 +74,23 @@ use zonelist_core::{
 #[doc = include_str!("presence.md")]
 ///
 /// ```
-/// use zonelist_core::{Capacity, Orders, Slot, publish::{FullFence, Published}};
+/// use zonelist_core::{Capacity, OrderTables, Slot, publish::{FullFence, Published}};
 /// use zonelist_inplace::Presence;
 ///
 /// const CAPACITY: Capacity = Capacity::new(8, 24).unwrap();
 /// static LISTS: Published<Presence<[Slot; CAPACITY.order_words()]>, FullFence, 1> =
-///     Published::new(Presence::new(Orders::in_array(CAPACITY).unwrap()));
+///     Published::new(Presence::new(OrderTables::in_array(CAPACITY).unwrap()));
 /// assert!(LISTS.reader().is_ok());
 /// ```
 #[derive(Debug)]
 pub struct Presence<T> {
     /// Who is there, and the table that is current.
-    word: SharedSet,
+    word: AtomicZoneMask,
     /// The last order whose writing has begun.
     begun: AtomicUsize,
     /// How many zones have bits, for filters.
     named: AtomicUsize,
-    orders: Orders<T>,
+    orders: OrderTables<T>,
     current: Locked<Current>,
 }
 
@@ -98,9 +98,9 @@ impl<T> Presence<T> {
     const_fn! {
         /// Publishes through these tables.
         #[must_use]
-        pub const fn new(orders: Orders<T>) -> Self {
+        pub const fn new(orders: OrderTables<T>) -> Self {
             Self {
-                word: SharedSet::new(Set::NONE),
+                word: AtomicZoneMask::new(ZoneMask::NONE),
                 begun: AtomicUsize::new(0),
                 named: AtomicUsize::new(0),
                 orders,
@@ -112,33 +112,33 @@ impl<T> Presence<T> {
 
 impl<T: Storage<Word = Slot>> Presence<T> {
     /// The bits of the zones of these lists, if the current orders less all others are just these lists.
-    fn as_ordered(&self, current: &Current, next: Lists<'_>) -> Option<usize> {
+    fn as_ordered(&self, current: &Current, next: ZonelistsRef<'_>) -> Option<usize> {
         if current.by_kind {
             return None;
         }
         let mut set = 0;
         for (node, scope) in self.orders.lists() {
-            let mut order = self.orders.read(Table::Kept, node, scope);
+            let mut order = self.orders.read(OrderTable::Shadow, node, scope);
             for &entry in next.of(node, scope) {
                 set |= 1 << order.find(|place| place.entry == entry)?.bit;
             }
         }
         let shown = |(node, scope)| {
-            let there = self.orders.read(Table::Kept, node, scope).filter(|place| set >> place.bit & 1 != 0);
+            let there = self.orders.read(OrderTable::Shadow, node, scope).filter(|place| set >> place.bit & 1 != 0);
             there.map(|place| place.entry).eq(next.of(node, scope).iter().copied())
         };
         self.orders.lists().all(shown).then_some(set)
     }
 
     /// The bits of the zones of these lists, new ones included; `None` if there are not enough.
-    fn name(&self, current: &mut Current, next: Lists<'_>) -> Option<usize> {
+    fn name(&self, current: &mut Current, next: ZonelistsRef<'_>) -> Option<usize> {
         let (mut set, mut named) = (0, current.named);
         for (node, scope) in self.orders.lists() {
             for &entry in next.of(node, scope) {
                 let bit = match self.orders.bit_of(entry, named) {
                     Some(bit) => bit,
                     None => {
-                        let bit = named as u32 + Place::ZONES;
+                        let bit = named as u32 + OrderEntry::ZONES;
                         named += 1;
                         self.orders.name(bit, entry).then_some(bit)?
                     }
@@ -153,14 +153,15 @@ impl<T: Storage<Word = Slot>> Presence<T> {
     }
 
     /// Writes these lists into the spare table as the order of what is there; the word that names it.
-    fn reorder(&self, current: &mut Current, next: Lists<'_>) -> usize {
+    fn reorder(&self, current: &mut Current, next: ZonelistsRef<'_>) -> usize {
         current.begun = current.begun.wrapping_add(1);
         // Release: who loads it sees the word of the order before.
         self.begun.store(current.begun, Release);
         // Pairs with the acquire fence in `must_retry`.
         fence(Release);
-        let second = (current.word & Set::SECOND.bits() == 0) != fault("presence: no spare table");
-        let spare = if second { Table::Second } else { Table::First };
+        let in_first = current.word & ZoneMask::SECOND.bits() == 0;
+        let second = or_mutant!(in_first => !in_first, "presence: no spare table");
+        let spare = if second { OrderTable::Second } else { OrderTable::First };
         let set = self.name(current, next);
         let named = current.named;
         for (node, scope) in self.orders.lists() {
@@ -170,7 +171,7 @@ impl<T: Storage<Word = Slot>> Presence<T> {
                     let order = self.order(node, scope, list, set, named);
                     self.note_lost(current, (node, scope), set, &order);
                     self.orders.write(spare, node, scope, order.into_iter().flatten());
-                    self.orders.write(Table::Kept, node, scope, order.into_iter().flatten());
+                    self.orders.write(OrderTable::Shadow, node, scope, order.into_iter().flatten());
                 }
                 None => {
                     self.orders.write(spare, node, scope, list.iter().map(|&entry| by_kind(entry)));
@@ -185,7 +186,7 @@ impl<T: Storage<Word = Slot>> Presence<T> {
             current.needed = self.needed(current, next);
         }
         current.by_kind = set.is_none();
-        set.unwrap_or(kinds_up_to(ZoneKind::Device)) | if second { Set::SECOND.bits() } else { 0 }
+        set.unwrap_or(kinds_up_to(ZoneKind::Device)) | if second { ZoneMask::SECOND.bits() } else { 0 }
     }
 
     /// Notes which absent zones a list has no place for, once its order is this one.
@@ -194,13 +195,13 @@ impl<T: Storage<Word = Slot>> Presence<T> {
         current: &mut Current,
         (node, scope): (NodeId, Scope),
         set: usize,
-        order: &[Option<Place>; Place::BITS],
+        order: &[Option<OrderEntry>; OrderEntry::BITS],
     ) {
         let has = order.iter().flatten().fold(set, |has, place| has | 1 << place.bit);
-        let mut before = self.orders.read(Table::Kept, node, scope).peekable();
+        let mut before = self.orders.read(OrderTable::Shadow, node, scope).peekable();
         if before.peek().is_none() && order[0].is_some() {
             // The list is new: the rules may want any zone there, or in the list of its own node.
-            for bit in (Place::ZONES..).take(current.named).filter(|bit| has >> bit & 1 == 0) {
+            for bit in (OrderEntry::ZONES..).take(current.named).filter(|bit| has >> bit & 1 == 0) {
                 let zone = self.orders.zone_of(bit);
                 if scope == Scope::Fallback || zone.is_some_and(|entry| entry.node() == node) {
                     current.lose(bit, (node, scope));
@@ -211,7 +212,7 @@ impl<T: Storage<Word = Slot>> Presence<T> {
     }
 
     /// How many zones would have to have bits, at least, for places to be kept.
-    fn needed(&self, current: &Current, next: Lists<'_>) -> usize {
+    fn needed(&self, current: &Current, next: ZonelistsRef<'_>) -> usize {
         let without = |&&entry: &&Zoneref| self.orders.bit_of(entry, current.named).is_none();
         let lists = self.orders.lists().map(|(node, scope)| next.of(node, scope).iter().filter(without).count());
         current.named + lists.max().unwrap_or(0)
@@ -226,18 +227,18 @@ impl<T: Storage<Word = Slot>> Presence<T> {
         list: &[Zoneref],
         set: usize,
         named: usize,
-    ) -> [Option<Place>; Place::BITS] {
-        let mut order = [None; Place::BITS];
+    ) -> [Option<OrderEntry>; OrderEntry::BITS] {
+        let mut order = [None; OrderEntry::BITS];
         let mut free = order.iter_mut();
         let mut room = self.orders.room(scope).saturating_sub(list.len());
         // The absent at the head stood behind none.
         for behind in core::iter::once(None).chain(list.iter().copied().map(Some)) {
             if let Some(entry) = behind {
                 if let (Some(free), Some(bit)) = (free.next(), self.orders.bit_of(entry, named)) {
-                    *free = Some(Place { entry, bit });
+                    *free = Some(OrderEntry { entry, bit });
                 }
             }
-            let mut before = self.orders.read(Table::Kept, node, scope);
+            let mut before = self.orders.read(OrderTable::Shadow, node, scope);
             if behind.is_some_and(|entry| !before.any(|place| place.entry == entry)) {
                 continue;
             }
@@ -254,18 +255,18 @@ impl<T: Storage<Word = Slot>> Presence<T> {
     fn show(&self, current: &mut Current, word: usize) {
         current.word = word;
         // Release: pairs with the acquire in `walk`, so that who sees the word sees its order.
-        self.word.store(Set::of(word), Release);
+        self.word.store(ZoneMask::of(word), Release);
     }
 }
 
 /// The place of a zone whose bit stands for its kind.
-fn by_kind(entry: Zoneref) -> Place {
-    Place { entry, bit: entry.kind() as u32 + Place::KINDS }
+fn by_kind(entry: Zoneref) -> OrderEntry {
+    OrderEntry { entry, bit: entry.kind() as u32 + OrderEntry::KINDS }
 }
 
 /// The bits of all kinds up to one.
 const fn kinds_up_to(highest: ZoneKind) -> usize {
-    (1 << (highest as u32 + 1 + Place::KINDS)) - (1 << Place::KINDS)
+    (1 << (highest as u32 + 1 + OrderEntry::KINDS)) - (1 << OrderEntry::KINDS)
 }
 
 /// A walk that knows the word it began at.
@@ -274,7 +275,7 @@ pub struct PresenceWalk<'w> {
     order: OrderWalk<'w>,
     now: &'w AtomicUsize,
     begun: usize,
-    word: Set,
+    word: ZoneMask,
 }
 
 impl PresenceWalk<'_> {
@@ -301,8 +302,9 @@ impl Walk for PresenceWalk<'_> {
         // Pairs with the release fence in `reorder`.
         fence(Acquire);
         // The last order in the walk's table that had begun when the walk did.
-        let order = self.begun.wrapping_sub((self.begun ^ usize::from(self.word.bits() & Set::SECOND.bits() != 0)) & 1);
-        self.now.load(Relaxed).wrapping_sub(order) >= if fault("presence: third order unseen") { 3 } else { 2 }
+        let order =
+            self.begun.wrapping_sub((self.begun ^ usize::from(self.word.bits() & ZoneMask::SECOND.bits() != 0)) & 1);
+        self.now.load(Relaxed).wrapping_sub(order) >= or_mutant!(2 => 3, "presence: third order unseen")
     }
 }
 
@@ -325,7 +327,7 @@ impl<T: Storage<Word = Slot> + Sync> Scheme for Presence<T> {
         no_std: true,
         no_alloc: true,
     };
-    const GRACE: Grace = Grace::None;
+    const PROTOCOL: ReaderProtocol = ReaderProtocol::None;
     type Local = ();
     type Filter = OrderFilter;
     type Pinned<'g>
@@ -342,16 +344,16 @@ impl<T: Storage<Word = Slot> + Sync> Scheme for Presence<T> {
     fn filter(&self, request: &Request) -> OrderFilter {
         // Acquire: pairs with the release in `name`, so that all bits up to there have their zones.
         let named = self.named.load(Acquire);
-        let beyond = named as u32 + Place::ZONES;
+        let beyond = named as u32 + OrderEntry::ZONES;
         let admits = |&bit: &u32| self.orders.zone_of(bit).is_some_and(|entry| request.admits(entry.zone()));
-        let admitted = (Place::ZONES..beyond).filter(admits).fold(0, |set, bit| set | 1 << bit);
+        let admitted = (OrderEntry::ZONES..beyond).filter(admits).fold(0, |set, bit| set | 1 << bit);
         let unknown = usize::MAX.checked_shl(beyond).unwrap_or(0);
         let kinds = kinds_up_to(request.highest);
         let (admitted, unknown) = match request.nodes {
             None => (admitted | kinds, unknown),
             Some(_) => (admitted, unknown | kinds),
         };
-        self.orders.filter(request, Set::of(admitted), Set::of(unknown))
+        self.orders.filter(request, ZoneMask::of(admitted), ZoneMask::of(unknown))
     }
 
     #[inline(always)]
@@ -369,12 +371,12 @@ impl<T: Storage<Word = Slot> + Sync> Scheme for Presence<T> {
         PresenceWalk { order, now: &scheme.begun, begun, word }
     }
 
-    fn publish(&self, next: Lists<'_>, _: &mut Writer<'_>) -> Result<(), PublishError> {
+    fn publish(&self, next: ZonelistsRef<'_>, _: &mut Writer<'_>) -> Result<(), PublishError> {
         self.orders.check(next)?;
         // Never busy: whoever publishes has the writer lock.
         let published = self.current.try_with(|current| {
             let word = match self.as_ordered(current, next) {
-                Some(set) => set | current.word & Set::SECOND.bits(),
+                Some(set) => set | current.word & ZoneMask::SECOND.bits(),
                 None => self.reorder(current, next),
             };
             if !current.by_kind {

@@ -2,7 +2,7 @@
 #![cfg(shuttle)]
 
 use zonelist_core::{
-    Orders, Slots,
+    OrderTables, Slots,
     conformance::blocking::{Powers, cells},
 };
 use zonelist_inplace::{InPlace, Presence};
@@ -14,5 +14,5 @@ fn what_waits_under_in_place() {
 
 #[test]
 fn what_waits_under_presence() {
-    cells(|room| Presence::new(Orders::<Box<[_]>>::boxed(room)), Powers::none().members());
+    cells(|room| Presence::new(OrderTables::<Box<[_]>>::boxed(room)), Powers::none().members());
 }

@@ -5,7 +5,7 @@
 mod museum;
 
 use zonelist_core::{
-    Capacity, Orders, Place, Slot, Slots,
+    Capacity, OrderEntry, OrderTables, Slot, Slots,
     ZoneKind::{Movable, Normal},
     conformance::models::{
         Bound, MOVABLE as M, NORMAL as N, OTHER as O, ROOM, Refused, Scenario, Zone, explore_races, explore_refusals,
@@ -16,9 +16,9 @@ use zonelist_core::{
 use zonelist_inplace::{InPlace, Presence};
 
 zonelist_core::model!(in_place: InPlace<Box<[Slot]>> = InPlace::new(Slots::boxed(ROOM)));
-zonelist_core::model!(presence: Presence<Box<[Slot]>> = Presence::new(Orders::boxed(ROOM)));
+zonelist_core::model!(presence: Presence<Box<[Slot]>> = Presence::new(OrderTables::boxed(ROOM)));
 zonelist_core::model!(
-    wide_presence: Presence<Box<[Slot]>> = Presence::new(Orders::boxed(Capacity::new(1, Place::BITS + 1).unwrap()))
+    wide_presence: Presence<Box<[Slot]>> = Presence::new(OrderTables::boxed(Capacity::new(1, OrderEntry::BITS + 1).unwrap()))
 );
 
 /// The Normal zone of a third node.
@@ -76,12 +76,12 @@ fn the_races_of_2022_are_found_in_place() {
 }
 
 fn presence() -> Published<Presence<Box<[Slot]>>, FullFence, 1> {
-    Published::new(Presence::new(Orders::boxed(ROOM)))
+    Published::new(Presence::new(OrderTables::boxed(ROOM)))
 }
 
 /// More zones than bits.
 fn wide_presence() -> Published<Presence<Box<[Slot]>>, FullFence, 1> {
-    Published::new(Presence::new(Orders::boxed(Capacity::new(1, Place::BITS + 1).unwrap())))
+    Published::new(Presence::new(OrderTables::boxed(Capacity::new(1, OrderEntry::BITS + 1).unwrap())))
 }
 
 #[test]

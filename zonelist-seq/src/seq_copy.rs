@@ -37,8 +37,8 @@ use std::iter::repeat_with;
 #[cfg(not(shuttle))]
 use ::seqlock::SeqLock;
 use zonelist_core::{
-    Capacity, Lists, MAX_NODES, NodeId, Scope, SlotFilter, ZoneId, Zoneref,
-    publish::{Facts, Forked, Grace, Guarantee, Progress, PublishError, ReadToken, Scheme, Walk, Writer},
+    Capacity, MAX_NODES, NodeId, Scope, SlotFilter, ZoneId, ZonelistsRef, Zoneref,
+    publish::{Facts, Forked, Guarantee, Progress, PublishError, ReadToken, ReaderProtocol, Scheme, Walk, Writer},
     sync::CutSlice,
 };
 
@@ -141,7 +141,7 @@ impl<const ZONES: usize> Scheme for SeqCopy<ZONES> {
         no_alloc: false,
         ..Facts::of_tables("SeqCopy", env!("CARGO_PKG_NAME"), include_str!("seq_copy.md"))
     };
-    const GRACE: Grace = Grace::None;
+    const PROTOCOL: ReaderProtocol = ReaderProtocol::None;
     type Pinned<'g> = &'g Self;
     type Walk<'w> = CopyWalk<'w, ZONES>;
     zonelist_core::slot_readers!();
@@ -159,7 +159,7 @@ impl<const ZONES: usize> Scheme for SeqCopy<ZONES> {
         CopyWalk { zones, next: 0, filter }
     }
 
-    fn publish(&self, next: Lists<'_>, _: &mut Writer<'_>) -> Result<(), PublishError> {
+    fn publish(&self, next: ZonelistsRef<'_>, _: &mut Writer<'_>) -> Result<(), PublishError> {
         self.capacity().check(next)?;
         for (pair, node) in self.lists.all().chunks(SCOPES.len()).zip((0..).map_while(NodeId::new)) {
             for (list, scope) in pair.iter().zip(SCOPES) {

@@ -29,15 +29,15 @@
 use core::sync::atomic as unmodelled;
 
 use zonelist_core::{
-    Lists, NodeId, Slot, SlotFilter, SlotWalk, Slots, Storage, Zoneref,
-    publish::{Facts, Forked, Grace, Guarantee, Progress, PublishError, ReadToken, Scheme, Walk, Writer},
+    NodeId, Slot, SlotFilter, SlotWalk, Slots, Storage, ZonelistsRef, Zoneref,
+    publish::{Facts, Forked, Guarantee, Progress, PublishError, ReadToken, ReaderProtocol, Scheme, Walk, Writer},
     sync::{
         atomic::{
             AtomicUsize,
             Ordering::{Acquire, Relaxed, Release},
             fence,
         },
-        const_fn, fault,
+        const_fn, or_mutant,
     },
 };
 
@@ -98,7 +98,7 @@ impl Walk for SeqWalk<'_> {
         // Acquire: pairs with the release fence in `publish`. If a slot showed a store behind that fence, the load below sees
         // the odd number before it.
         fence(Acquire);
-        self.begun % 2 == 1 && !fault("seq: odd trusted") || self.sequence.load(Relaxed) != self.begun
+        or_mutant!(self.begun % 2 == 1 => false, "seq: odd trusted") || self.sequence.load(Relaxed) != self.begun
     }
 }
 
@@ -112,7 +112,7 @@ impl<T: Storage<Word = Slot> + Sync> Scheme for SeqRetry<T> {
         interrupt_safe: true,
         ..Facts::of_tables("SeqRetry", env!("CARGO_PKG_NAME"), include_str!("seq_retry.md"))
     };
-    const GRACE: Grace = Grace::None;
+    const PROTOCOL: ReaderProtocol = ReaderProtocol::None;
     type Pinned<'g>
         = &'g Self
     where
@@ -135,7 +135,7 @@ impl<T: Storage<Word = Slot> + Sync> Scheme for SeqRetry<T> {
         SeqWalk { slots: scheme.table.walk(node, filter), sequence: &scheme.sequence, begun }
     }
 
-    fn publish(&self, next: Lists<'_>, _: &mut Writer<'_>) -> Result<(), PublishError> {
+    fn publish(&self, next: ZonelistsRef<'_>, _: &mut Writer<'_>) -> Result<(), PublishError> {
         self.table.check(next)?;
         let rewrites = self.rewrites.load(unmodelled::Ordering::Relaxed).wrapping_add(1);
         self.rewrites.store(rewrites, unmodelled::Ordering::Relaxed);
@@ -154,7 +154,7 @@ impl<T: Storage<Word = Slot> + Sync> Scheme for SeqRetry<T> {
     fn forked(&self, fork: Forked) {
         let sequence = self.sequence.load(Relaxed);
         if fork.publish && sequence % 2 == 1 {
-            let emptied = self.table.rewrite(Lists::EMPTY);
+            let emptied = self.table.rewrite(ZonelistsRef::EMPTY);
             debug_assert!(emptied.is_ok(), "{emptied:?}");
             // Release: pairs with the acquire load in `walk`, as at the end of `publish`.
             self.sequence.store(sequence.wrapping_add(1), Release);

@@ -50,7 +50,7 @@ pub enum CommandError {
     },
     /// The machine's source has no memory blocks.
     #[error("{machine}: no memory blocks; expected a source that has them, such as a recorded machine")]
-    NoBlocks {
+    InvalidBlocks {
         /// The machine's name.
         machine: String,
     },

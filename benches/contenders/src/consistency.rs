@@ -8,7 +8,7 @@ use zonelist_core::{
     conformance::{Load, Stress, StressError, Tally},
     publish::{Barrier, Published},
 };
-use zonelist_schemes::{Buildable, SEATS, Visitor, workload::Toggle};
+use zonelist_schemes::{Buildable, READERS, Visitor, workload::Toggle};
 
 /// The time of a publish beside walking readers, in nanoseconds.
 #[derive(Clone, Copy, PartialEq, Debug, serde::Serialize)]
@@ -72,7 +72,7 @@ impl Visitor for Pressure<'_> {
     }
 
     fn visit<S: Buildable, B: Barrier>(&mut self) -> Self::Output {
-        let published: Published<S, B, SEATS> = Published::new(S::build(self.capacity()));
+        let published: Published<S, B, READERS> = Published::new(S::build(self.capacity()));
         let versions: &[Zonelists] = &self.toggle.versions;
         let (readers, walks) = (self.readers, self.burst());
         let load = Load { readers, publishers: 1, walks, versions, requests: &self.toggle.walks };

@@ -11,11 +11,11 @@ use std::{
 };
 
 use zonelist_core::{
-    Capacity, Lists, NodeId, Request, Scope, ZoneKind,
+    Capacity, NodeId, Request, Scope, ZoneKind, ZonelistsRef,
     publish::{Barrier, FullFence, Published},
 };
 use zonelist_inplace::Presence;
-use zonelist_schemes::{self as schemes, Buildable, SEATS, SchemeId, UnknownScheme, Visitor, workload::synthetic};
+use zonelist_schemes::{self as schemes, Buildable, READERS, SchemeId, UnknownScheme, Visitor, workload::synthetic};
 
 use crate::{
     contender::{
@@ -115,7 +115,7 @@ impl Probe {
 
 /// Sets up a scheme whose reader's request admits one zone, in the middle of the lists.
 struct Sparse<'l> {
-    lists: Lists<'l>,
+    lists: ZonelistsRef<'l>,
 }
 
 impl Visitor for Sparse<'_> {
@@ -135,7 +135,7 @@ impl Visitor for Sparse<'_> {
 }
 
 /// Allocates a page and frees it, [`READS`] times a loop.
-fn pairs(contender: &str, lists: Lists<'_>, loops: usize) -> Option<Result<u32, ContenderError>> {
+fn pairs(contender: &str, lists: ZonelistsRef<'_>, loops: usize) -> Option<Result<u32, ContenderError>> {
     let node = NodeId::new(0)?;
     let made = match contender.parse::<SchemeId>() {
         Ok(scheme) => Some(scheme.visit(&mut InPairs { lists, node })),
@@ -147,7 +147,7 @@ fn pairs(contender: &str, lists: Lists<'_>, loops: usize) -> Option<Result<u32, 
 
 /// Sets up a handle of a page allocator over a scheme.
 struct InPairs<'l> {
-    lists: Lists<'l>,
+    lists: ZonelistsRef<'l>,
     node: NodeId,
 }
 
@@ -165,9 +165,9 @@ impl Visitor for InPairs<'_> {
 }
 
 /// Removes the first zone from all lists or adds it again, [`READS`] times a loop.
-fn toggle(lists: Lists<'_>, readers: usize, loops: usize) -> Result<u32, ContenderError> {
+fn toggle(lists: ZonelistsRef<'_>, readers: usize, loops: usize) -> Result<u32, ContenderError> {
     let scheme = Presence::build(Capacity::of(lists));
-    let published: Published<_, FullFence, SEATS> = Published::new(scheme);
+    let published: Published<_, FullFence, READERS> = Published::new(scheme);
     published.publish(lists)?;
     let readers = (0..readers).map(|_| published.reader()).collect::<Result<Vec<_>, _>>()?;
     let zones = NodeId::new(0).map_or(&[][..], |node| lists.of(node, Scope::Fallback));
@@ -180,7 +180,7 @@ fn toggle(lists: Lists<'_>, readers: usize, loops: usize) -> Result<u32, Contend
 
 /// Publishes both versions in turn, [`READS`] times a loop.
 struct Publishes<'l> {
-    versions: [Lists<'l>; 2],
+    versions: [ZonelistsRef<'l>; 2],
     loops: usize,
 }
 
@@ -188,14 +188,14 @@ impl Visitor for Publishes<'_> {
     type Output = Result<u32, ContenderError>;
     const TIMED: bool = true;
 
-    const MOST_ZONES: usize = 8;
+    const MAX_ZONES: usize = 8;
 
     fn capacity(&self) -> Capacity {
         Capacity::of(self.versions[0])
     }
 
     fn visit<S: Buildable, B: Barrier>(&mut self) -> Self::Output {
-        let published: Published<S, B, SEATS> = Published::new(S::build(self.capacity()));
+        let published: Published<S, B, READERS> = Published::new(S::build(self.capacity()));
         published.publish(self.versions[0])?;
         let mut reader = published.reader()?;
         for nth in 0..self.loops * READS {

@@ -6,7 +6,7 @@
 
 use std::{hint::black_box, time::Instant};
 
-use zonelist_core::{Capacity, Lists, NodeId, Zonelists, publish::Barrier};
+use zonelist_core::{Capacity, NodeId, Zonelists, ZonelistsRef, publish::Barrier};
 use zonelist_schemes::{
     self as schemes, Buildable, SchemeId, Visitor,
     measure::{Measure, median},
@@ -149,7 +149,7 @@ const SCHEMES: usize = 1;
 impl Track<dyn Contender> {
     fn reading(
         chosen: &[SchemeId],
-        lists: Lists<'_>,
+        lists: ZonelistsRef<'_>,
         with_hand_written: bool,
         nodes: Vec<NodeId>,
         run: fn(&mut (dyn Contender + 'static), &[NodeId]) -> u32,
@@ -212,13 +212,13 @@ impl<C: ?Sized> Track<C> {
 ///
 /// # Errors
 /// The lists do not fit, or no reader can be registered.
-pub fn set_up(scheme: SchemeId, lists: Lists<'_>) -> Result<Box<dyn Contender>, ContenderError> {
+pub fn set_up(scheme: SchemeId, lists: ZonelistsRef<'_>) -> Result<Box<dyn Contender>, ContenderError> {
     scheme.visit(&mut SetUp { lists })
 }
 
 /// Sets up a reader of a scheme.
 struct SetUp<'l> {
-    lists: Lists<'l>,
+    lists: ZonelistsRef<'l>,
 }
 
 impl Visitor for SetUp<'_> {
@@ -236,7 +236,7 @@ impl Visitor for SetUp<'_> {
 
 /// Sets up a handle of a page allocator over a scheme.
 struct SetUpPairs<'l> {
-    lists: Lists<'l>,
+    lists: ZonelistsRef<'l>,
     node: NodeId,
 }
 
@@ -244,7 +244,7 @@ impl Visitor for SetUpPairs<'_> {
     type Output = Result<Box<dyn Pairs>, ContenderError>;
     const TIMED: bool = true;
 
-    const MOST_ZONES: usize = WALKS[0];
+    const MAX_ZONES: usize = WALKS[0];
 
     fn capacity(&self) -> Capacity {
         Capacity::of(self.lists)

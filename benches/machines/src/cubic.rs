@@ -3,7 +3,7 @@
 //! The tests compare the results of [`FallbackOrder`](zonelist_core::FallbackOrder), which sorts, with this one's; the
 //! criterion suite compares their times.
 
-use zonelist_core::{NodeId, NodeLoad, OrderInput, Rules};
+use zonelist_core::{FallbackOrderInput, NodeId, NodeLoad, Rules};
 
 /// Every node with its row, ascending by node.
 ///
@@ -11,13 +11,13 @@ use zonelist_core::{NodeId, NodeLoad, OrderInput, Rules};
 ///
 /// Source: `mm/page_alloc.c: build_zonelists, find_next_best_node`, of 6.1 and of 4.14.
 #[must_use]
-pub fn cubic(input: &OrderInput<'_>, rules: Rules) -> Vec<(NodeId, Vec<NodeId>)> {
+pub fn cubic(input: &FallbackOrderInput<'_>, rules: Rules) -> Vec<(NodeId, Vec<NodeId>)> {
     let mut load = vec![0; input.nodes.len()];
     (0..input.nodes.len()).map(|local| (input.nodes[local], row(input, rules, local, &mut load))).collect()
 }
 
 /// The row of one local node; adds to the loads, which the next row starts from.
-fn row(input: &OrderInput<'_>, rules: Rules, local: usize, load: &mut [u64]) -> Vec<NodeId> {
+fn row(input: &FallbackOrderInput<'_>, rules: Rules, local: usize, load: &mut [u64]) -> Vec<NodeId> {
     let distances = input.distances.from(local);
     let mut used = vec![false; input.nodes.len()];
     let mut row = Vec::new();
@@ -39,7 +39,13 @@ fn row(input: &OrderInput<'_>, rules: Rules, local: usize, load: &mut [u64]) -> 
 }
 
 /// The unused node with the lowest value: distance and penalties first, load as the tie-break.
-fn next_best(input: &OrderInput<'_>, rules: Rules, local: usize, used: &mut [bool], load: &[u64]) -> Option<usize> {
+fn next_best(
+    input: &FallbackOrderInput<'_>,
+    rules: Rules,
+    local: usize,
+    used: &mut [bool],
+    load: &[u64],
+) -> Option<usize> {
     const MAX_NUMNODES: u64 = 1024;
     let scale = match rules.node_load {
         NodeLoad::SetDescending => input.online as u64 * MAX_NUMNODES,

@@ -2,7 +2,7 @@
 
 use std::{fmt, io, path::Path};
 
-use zonelist_core::{MachineError, hotplug::BlocksError};
+use zonelist_core::{MachineError, hotplug::MemoryBlocksError};
 
 use crate::builtin;
 
@@ -60,7 +60,7 @@ pub enum Problem {
     },
     /// The memory blocks contradict the machine.
     #[error(transparent)]
-    Blocks(#[from] BlocksError),
+    Blocks(#[from] MemoryBlocksError),
     /// The source has no recorded steps, so it can't be replayed.
     #[error("no record of steps; expected a recorded machine, or a folder of such")]
     NoRecord,

@@ -26,8 +26,8 @@ pub use error::{Problem, ReadError};
 pub use kernel_files::{live, parse_list, sysfs};
 pub use loaded::Loaded;
 pub use record::{
-    BlockRecord, BlockState, Boot, BuddyRecord, ByNode, Kind, MachineFile, MachineRecord, RecordedOperation, Step,
-    Sysctl, ZoneRange, ZoneRecord,
+    BlockRecord, Boot, BuddyRecord, ByNode, Kind, MachineFile, MachineRecord, MemoryBlockState, RecordedOperation,
+    Step, Sysctl, ZoneRange, ZoneRecord,
 };
 pub use source::MachineSource;
 pub use text::one_line;

@@ -3,8 +3,8 @@
 use std::error::Error;
 
 use zonelist_core::{
-    Capacity, Class, Lists, Local, MAX_ORDER, Marks, Mobility, NodeId, Page, PageAllocator, PageRequest, Row, Slot,
-    Spin, Zone, ZoneId, ZoneKind, Zoneref,
+    Capacity, LocalHandle, MAX_ORDER, Mobility, NodeId, NodeSpan, Page, PageAllocator, PageRequest, PreparedRequest,
+    Slot, Spin, Zone, ZoneId, ZoneKind, ZoneWatermarks, ZonelistsRef, Zoneref,
     publish::{Barrier, FullFence, Published},
 };
 use zonelist_inplace::InPlace;
@@ -26,9 +26,9 @@ pub(super) struct Ours<S: Buildable, B: Barrier> {
 
 /// A handle of our allocator, with a prepared request for each order and mobility.
 pub(super) struct OurHandle<'p, S: Buildable, B: Barrier> {
-    local: Local<'p, 'static, S, B, Spin, HANDLES>,
+    local: LocalHandle<'p, 'static, S, B, Spin, HANDLES>,
     /// By [`index`]; entries above the largest order have order 0.
-    prepared: Box<[Class<S>; PREPARED]>,
+    prepared: Box<[PreparedRequest<S>; PREPARED]>,
 }
 
 /// Prepared requests of a handle: a power of two, so that the remainder in [`index`] is a mask without a bounds check.
@@ -51,10 +51,10 @@ fn request(order: u8, mobility: Mobility) -> PageRequest {
 ///
 /// As Linux computes them: min is the square root of 16 times the zone's KiB, in KiB. The distance between watermarks is
 /// a quarter of min, at least a thousandth of the zone.
-fn marks(frames: u64) -> Marks {
+fn marks(frames: u64) -> ZoneWatermarks {
     let min = (frames * 4 * 16).isqrt() / 4;
     let gap = (min / 4).max(frames / 1000);
-    Marks { min, low: min + gap, high: min + 2 * gap, ..Marks::default() }
+    ZoneWatermarks { min, low: min + gap, high: min + 2 * gap, ..ZoneWatermarks::default() }
 }
 
 impl<S: Buildable, B: Barrier> Pool for Ours<S, B> {
@@ -66,13 +66,13 @@ impl<S: Buildable, B: Barrier> Pool for Ours<S, B> {
     fn new(frames: usize, _: usize) -> Result<Self, PoolError> {
         let made = || -> Result<Self, Box<dyn Error>> {
             let zone = ZoneId::new(NODE, ZoneKind::Normal);
-            let (zonerefs, rows) = ([Zoneref::new(zone)], [Row { start: 0, len: 1, own: 1 }]);
-            let lists = Lists::new(&zonerefs, &rows)?;
+            let (zonerefs, rows) = ([Zoneref::new(zone)], [NodeSpan { start: 0, len: 1, own: 1 }]);
+            let lists = ZonelistsRef::new(&zonerefs, &rows)?;
             let published = Published::new(S::build(Capacity::of(lists)));
             published.publish(lists)?;
             let frames = 0..frames as u64;
             let zone = Zone::boxed(zone, frames.clone(), MAX_ORDER, Spin::new())?;
-            zone.set_marks(&marks(frames.end));
+            zone.set_watermarks(&marks(frames.end));
             zone.add(frames)?;
             let allocator = PageAllocator::boxed(published, vec![zone])?;
             // Errors of a handle show here, so that `handle` below can't fail.
@@ -104,7 +104,7 @@ impl<'p, S: Buildable, B: Barrier> OurHandle<'p, S, B> {
     fn new(allocator: &'p PageAllocator<'static, S, B, Spin, HANDLES>) -> Result<Self, Box<dyn Error>> {
         let prepare = |index: usize| {
             let order = Some((index >> 1) as u8).filter(|&order| order <= MAX_ORDER).unwrap_or(0);
-            allocator.class(&request(order, Mobility::ALL[index % 2]))
+            allocator.prepare(&request(order, Mobility::ALL[index % 2]))
         };
         let prepared: Vec<_> = (0..PREPARED).map(prepare).collect::<Result<_, _>>()?;
         let prepared = prepared.try_into().unwrap_or_else(|_| unreachable!("one request for each index"));
@@ -134,7 +134,7 @@ pub(super) fn run_pairs(
         type Output = Result<Outcome, WorkloadError>;
         const TIMED: bool = true;
 
-        const MOST_ZONES: usize = CAPACITY.zones();
+        const MAX_ZONES: usize = CAPACITY.zones();
 
         fn capacity(&self) -> Capacity {
             CAPACITY

@@ -1,9 +1,9 @@
 //! Small page allocators over a scheme, for tests and benches.
 
 use zonelist_core::{
-    FreeError, MAX_ORDER, Marks, OrderError, OutOfMemory, PageAllocator, RangeError, RowError, SetupError, Spin, Zone,
-    ZoneError, ZoneId,
-    hotplug::FramesError,
+    FreeError, MAX_ORDER, NodeSpanError, OrderError, OutOfMemory, PageAllocator, RangeError, SetupError, Spin, Zone,
+    ZoneError, ZoneId, ZoneWatermarks,
+    hotplug::ProviderError,
     publish::{Barrier, BarrierError, PublishError, Published, ReaderError, Scheme},
 };
 
@@ -12,7 +12,7 @@ use zonelist_core::{
 #[expect(missing_docs, reason = "each wraps the error of its name")]
 pub enum AllocatorError {
     #[error(transparent)]
-    Row(#[from] RowError),
+    NodeSpan(#[from] NodeSpanError),
     #[error(transparent)]
     Publish(#[from] PublishError),
     #[error(transparent)]
@@ -30,13 +30,13 @@ pub enum AllocatorError {
     #[error(transparent)]
     Free(#[from] FreeError),
     #[error(transparent)]
-    Frames(#[from] FramesError),
+    Frames(#[from] ProviderError),
     #[error(transparent)]
     Barrier(#[from] BarrierError),
 }
 
 /// A zone to make: its id, its number of page frames, and its watermarks.
-pub type Plan = (ZoneId, u64, Marks);
+pub type ZonePlan = (ZoneId, u64, ZoneWatermarks);
 
 /// A page allocator as this package makes it: its zones are on the heap.
 pub type Allocator<S, B, const READERS: usize> = PageAllocator<'static, S, B, Spin, READERS>;
@@ -47,15 +47,15 @@ pub type Allocator<S, B, const READERS: usize> = PageAllocator<'static, S, B, Sp
 /// There is no zone, or some zone is given twice or has no page frame.
 pub fn allocator<S: Scheme, B: Barrier, const READERS: usize>(
     published: Published<S, B, READERS>,
-    plans: &[Plan],
+    plans: &[ZonePlan],
 ) -> Result<Allocator<S, B, READERS>, AllocatorError> {
     let mut start = 0;
-    let zone = |&(id, frames, ref marks): &Plan| -> Result<_, AllocatorError> {
+    let zone = |&(id, frames, ref marks): &ZonePlan| -> Result<_, AllocatorError> {
         let frames = start..start + frames;
         start = frames.end;
         let zone = Zone::boxed(id, frames.clone(), MAX_ORDER, Spin::new())?;
         zone.add(frames)?;
-        zone.set_marks(marks);
+        zone.set_watermarks(marks);
         Ok(zone)
     };
     let zones = plans.iter().map(zone).collect::<Result<_, _>>()?;

@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::Value;
 use zonelist_core::{
     Capacity,
-    publish::{Barrier, Grace, Published, Reader},
+    publish::{Barrier, Published, Reader, ReaderProtocol},
 };
 
 use crate::{Buildable, SchemeId, Visitor};
@@ -290,8 +290,8 @@ const SHOWN: &[Shown] = &[
 
 /// The schemes with a test that readers and publishers progress, by random schedules.
 const PROGRESS: &[(&str, &str)] = &[
-    ("StopWorld", "zonelist-core/tests/progress.rs: everybody_gets_on_under_stop_world"),
-    ("StopWorldPreempted", "zonelist-core/tests/progress.rs: everybody_gets_on_under_stop_world_preempted"),
+    ("StopWorld", "zonelist-core/tests/progress.rs: all_threads_progress_under_stop_world"),
+    ("StopWorldPreempted", "zonelist-core/tests/progress.rs: all_threads_progress_under_stop_world_preempted"),
     ("AsymmetricEpoch", "zonelist-epoch/tests/progress.rs: all_threads_progress_under_asymmetric_epoch"),
     ("Qsbr", "zonelist-epoch/tests/progress.rs: all_threads_progress_under_qsbr"),
     ("SeqRetry", "zonelist-seq/tests/progress.rs: all_threads_progress_under_seq_retry"),
@@ -366,7 +366,7 @@ struct SizeVisitor;
 impl Visitor for SizeVisitor {
     type Output = Sizes;
 
-    const MOST_ZONES: usize = Sizes::ROOM.zones();
+    const MAX_ZONES: usize = Sizes::ROOM.zones();
 
     fn capacity(&self) -> Capacity {
         Sizes::ROOM
@@ -374,10 +374,10 @@ impl Visitor for SizeVisitor {
 
     fn visit<S: Buildable, B: Barrier>(&mut self) -> Sizes {
         let slot = size_of::<Published<S, B, 2>>() - size_of::<Published<S, B, 1>>();
-        let slot = if S::GRACE == Grace::None { 0 } else { slot };
+        let slot = if S::PROTOCOL == ReaderProtocol::None { 0 } else { slot };
         Sizes {
             reader_bytes: size_of::<Reader<'static, S, B>>() + slot,
-            scheme_bytes: S::heap(Sizes::ROOM).map(|heap| size_of::<S>() + heap),
+            scheme_bytes: S::heap_bytes(Sizes::ROOM).map(|heap| size_of::<S>() + heap),
         }
     }
 }

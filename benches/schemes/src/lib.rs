@@ -8,7 +8,7 @@ mod registry;
 pub mod threads;
 pub mod workload;
 
-pub use registry::{Buildable, SEATS, SchemeId, UnknownScheme, Visitor, asymmetric, barrier};
+pub use registry::{Buildable, READERS, SchemeId, UnknownScheme, Visitor, asymmetric, barrier};
 
 /// Runs the code of the README as doctests.
 #[cfg(doctest)]

@@ -13,7 +13,7 @@ pub struct Measure {
 
 /// The cost of the baseline, which has no ratio.
 #[derive(Clone, Copy, PartialEq, Debug, Serialize)]
-pub struct Floor {
+pub struct BaselineCost {
     /// Nanoseconds.
     pub ns: f64,
 }
@@ -21,8 +21,8 @@ pub struct Floor {
 impl Measure {
     /// The same time, of a baseline.
     #[must_use]
-    pub fn floor(self) -> Floor {
-        Floor { ns: self.ns }
+    pub fn as_baseline(self) -> BaselineCost {
+        BaselineCost { ns: self.ns }
     }
 }
 

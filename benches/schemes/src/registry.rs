@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 use seqlock::SeqLock;
 use zonelist_core::{
-    Capacity, Orders, Slot, Slots, StopWorld, StopWorldPreempted, Zoneref,
+    Capacity, OrderTables, Slot, Slots, StopWorld, StopWorldPreempted, Zoneref,
     publish::{Barrier, Facts, FullFence, Scheme, SystemBarrier},
 };
 use zonelist_epoch::{ArcSwap, AsymmetricEpoch, EpochSwap, Qsbr};
@@ -13,7 +13,7 @@ use zonelist_seq::{SeqCopy, SeqRetry};
 
 /// Reader slots of every scheme that the commands set up: more than they ever have readers. One number for all, since the
 /// allocator is compiled for each number.
-pub const SEATS: usize = 48;
+pub const READERS: usize = 48;
 
 /// A scheme that the commands can set up.
 pub trait Buildable: Scheme + Send + 'static {
@@ -22,13 +22,13 @@ pub trait Buildable: Scheme + Send + 'static {
     fn build(capacity: Capacity) -> Self;
 
     /// Bytes on the heap of a scheme with room for `capacity`; `None` if they depend on what is published.
-    fn heap(capacity: Capacity) -> Option<usize>;
+    fn heap_bytes(capacity: Capacity) -> Option<usize>;
 
     /// Zones of the longest list that the scheme can hold.
-    const LONGEST: usize = usize::MAX;
+    const MAX_ZONES: usize = usize::MAX;
 
     /// Calls the visitor with the type of this scheme that suits the visitor's lists: for most schemes, `Self`.
-    fn receive<V: Visitor, B: Barrier>(visitor: &mut V) -> V::Output {
+    fn accept<V: Visitor, B: Barrier>(visitor: &mut V) -> V::Output {
         visitor.visit::<Self, B>()
     }
 }
@@ -40,7 +40,7 @@ macro_rules! over_slots {
                 Self::new(Slots::boxed(capacity))
             }
 
-            fn heap(capacity: Capacity) -> Option<usize> {
+            fn heap_bytes(capacity: Capacity) -> Option<usize> {
                 Some(capacity.words() * size_of::<Slot>())
             }
         })*
@@ -50,10 +50,10 @@ over_slots!(StopWorld, StopWorldPreempted, InPlace, SeqRetry);
 
 impl Buildable for Presence<Box<[Slot]>> {
     fn build(capacity: Capacity) -> Self {
-        Self::new(Orders::boxed(capacity))
+        Self::new(OrderTables::boxed(capacity))
     }
 
-    fn heap(capacity: Capacity) -> Option<usize> {
+    fn heap_bytes(capacity: Capacity) -> Option<usize> {
         Some(capacity.order_words() * size_of::<Slot>())
     }
 }
@@ -65,7 +65,7 @@ macro_rules! of_versions {
                 Self::new()
             }
 
-            fn heap(_: Capacity) -> Option<usize> {
+            fn heap_bytes(_: Capacity) -> Option<usize> {
                 None
             }
         })*
@@ -80,7 +80,7 @@ macro_rules! double_buffered {
                 Self::boxed(capacity)
             }
 
-            fn heap(capacity: Capacity) -> Option<usize> {
+            fn heap_bytes(capacity: Capacity) -> Option<usize> {
                 Some(2 * capacity.words() * size_of::<Slot>())
             }
         })*
@@ -94,21 +94,21 @@ impl<const ZONES: usize> Buildable for SeqCopy<ZONES> {
     }
 
     /// A lock for each list, and for the empty list of all other nodes.
-    fn heap(capacity: Capacity) -> Option<usize> {
+    fn heap_bytes(capacity: Capacity) -> Option<usize> {
         Some((2 * capacity.nodes() + 1) * size_of::<SeqLock<[Option<Zoneref>; ZONES]>>())
     }
 
     /// The code grows with this number, and the compiler's time with its square.
-    const LONGEST: usize = 1024;
+    const MAX_ZONES: usize = 1024;
 
     /// Calls the visitor with the smallest of a few sizes with room for its lists, since a walk copies that size. Lists that
     /// are longer than the largest size are refused when they are published.
-    fn receive<V: Visitor, B: Barrier>(visitor: &mut V) -> V::Output {
+    fn accept<V: Visitor, B: Barrier>(visitor: &mut V) -> V::Output {
         // A constant in each condition, so that a size that the visitor never needs is not compiled for it.
         let zones = visitor.capacity().zones();
-        if const { V::MOST_ZONES <= 8 } || zones <= 8 {
+        if const { V::MAX_ZONES <= 8 } || zones <= 8 {
             visitor.visit::<SeqCopy<8>, B>()
-        } else if const { V::MOST_ZONES <= 64 } || zones <= 64 {
+        } else if const { V::MAX_ZONES <= 64 } || zones <= 64 {
             visitor.visit::<SeqCopy<64>, B>()
         } else {
             visitor.visit::<SeqCopy<1024>, B>()
@@ -122,7 +122,7 @@ pub trait Visitor {
     type Output;
 
     /// Zones of the longest list that any visitor of this type publishes.
-    const MOST_ZONES: usize = usize::MAX;
+    const MAX_ZONES: usize = usize::MAX;
 
     /// True if the visitor measures time. Then the barrier pair is fixed at compile time, and each scheme is compiled for both
     /// pairs. Otherwise the pair is chosen at run time, which costs readers a few instructions.
@@ -204,7 +204,7 @@ impl SchemeId {
     pub fn holds(self, capacity: Capacity) -> bool {
         const LONGEST: &[usize] = {
             macro_rules! list {
-                ($($scheme:ty,)*) => { &[$(<$scheme as Buildable>::LONGEST),*] };
+                ($($scheme:ty,)*) => { &[$(<$scheme as Buildable>::MAX_ZONES),*] };
             }
             with_schemes!(list)
         };
@@ -238,13 +238,13 @@ impl FromStr for SchemeId {
 fn send<V: Visitor, S: Buildable>(visitor: &mut V) -> V::Output {
     // A constant in the condition, so that the other branch is not compiled for the visitor.
     if const { !V::TIMED } {
-        return S::receive::<V, SystemBarrier>(visitor);
+        return S::accept::<V, SystemBarrier>(visitor);
     }
     #[cfg(all(target_os = "linux", not(loom)))]
     if asymmetric() {
-        return S::receive::<V, zonelist_core::publish::Membarrier>(visitor);
+        return S::accept::<V, zonelist_core::publish::Membarrier>(visitor);
     }
-    S::receive::<V, FullFence>(visitor)
+    S::accept::<V, FullFence>(visitor)
 }
 
 /// True if writers can run a barrier on the readers' CPUs by membarrier(2), so that readers need no fence.

@@ -12,7 +12,7 @@ pub type Job<'j, T> = Box<dyn FnOnce() -> T + Send + 'j>;
 ///
 /// # Panics
 /// If a job panics, once all threads have ended.
-pub fn together<T: Send>(jobs: Vec<Job<'_, T>>, meanwhile: &mut dyn FnMut(&dyn Fn() -> bool)) -> Vec<T> {
+pub fn run_together<T: Send>(jobs: Vec<Job<'_, T>>, meanwhile: &mut dyn FnMut(&dyn Fn() -> bool)) -> Vec<T> {
     thread::scope(|scope| {
         let threads: Vec<_> = jobs.into_iter().map(|job| scope.spawn(job)).collect();
         meanwhile(&|| threads.iter().any(thread::ScopedJoinHandle::is_finished));

@@ -1,8 +1,8 @@
 //! The lists, requests and machines that schemes are compared with.
 
 use zonelist_core::{
-    Capacity, FallbackOrder, Lists, Machine, MachineDescription, NodeId, NodeSet, Request, Row, Rules, ZoneId,
-    ZoneKind, Zonelists, Zoneref,
+    Capacity, FallbackOrder, Machine, MachineDescription, NodeId, NodeSet, NodeSpan, Request, Rules, ZoneId, ZoneKind,
+    Zonelists, ZonelistsRef, Zoneref,
 };
 
 /// Lists of `zones` zones each: every node has a zone of each of four kinds, and its own zones come first in its lists.
@@ -21,9 +21,9 @@ pub fn synthetic(zones: usize) -> Zonelists {
         let entries = others.flat_map(|&node| KINDS.map(|kind| Zoneref::new(ZoneId::new(node, kind))));
         zonerefs.extend(entries.take(zones));
         let own = KINDS.len().min(zones) as u32;
-        rows.push(Row { start: start as u32, len: (zonerefs.len() - start) as u32, own });
+        rows.push(NodeSpan { start: start as u32, len: (zonerefs.len() - start) as u32, own });
     }
-    Lists::new(&zonerefs, &rows).map(Zonelists::from).unwrap_or_default()
+    ZonelistsRef::new(&zonerefs, &rows).map(Zonelists::from).unwrap_or_default()
 }
 
 /// Versions of a machine's lists, between which hotplug switches, and the requests meanwhile.
@@ -74,7 +74,7 @@ impl Toggle {
     pub fn capacity(&self) -> Capacity {
         let needs = self.versions.iter().map(|version| Capacity::of(version.lists()));
         let (nodes, zones) = needs.fold((0, 0), |(n, z), need| (n.max(need.nodes()), z.max(need.zones())));
-        Capacity::new(nodes, zones).unwrap_or(Capacity::of(Lists::EMPTY))
+        Capacity::new(nodes, zones).unwrap_or(Capacity::of(ZonelistsRef::EMPTY))
     }
 }
 

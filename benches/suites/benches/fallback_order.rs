@@ -1,7 +1,7 @@
 //! Times of the fallback order of all nodes: sorted, against Linux's scan of all nodes for each place.
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
-use zonelist_core::{FallbackOrder, OrderInput, Rules, ZoneId, ZoneKind, Zonelists};
+use zonelist_core::{FallbackOrder, FallbackOrderInput, Rules, ZoneId, ZoneKind, Zonelists};
 use zonelist_machines::cubic::cubic;
 use zonelist_schemes::workload::scattered;
 
@@ -14,7 +14,7 @@ fn orders(criterion: &mut Criterion) {
             bench.iter(|| FallbackOrder::rebuilt(&machine, Rules::LINUX_6_1));
         });
         group.bench_function(BenchmarkId::new("cubic", nodes), |bench| {
-            bench.iter(|| cubic(&OrderInput::of(&machine), Rules::LINUX_6_1));
+            bench.iter(|| cubic(&FallbackOrderInput::of(&machine), Rules::LINUX_6_1));
         });
         let order = FallbackOrder::rebuilt(&machine, Rules::LINUX_6_1);
         let zones = || machine.nodes().iter().map(|&node| ZoneId::new(node, ZoneKind::Normal));

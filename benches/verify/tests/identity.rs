@@ -9,8 +9,8 @@ use zonelist_verify::workspace;
 
 /// Values that are as good at any instance, and the instances themselves.
 const NOT_OF_ONE: &[(&str, &[&str])] = &[
-    ("what a caller describes", &["Lists", "OrderInput", "UntilCancelled", "ZoneInfo"]),
-    ("an instance", &["AllocatorFrames", "Movables", "PageAllocator", "Zone"]),
+    ("what a caller describes", &["ZonelistsRef", "FallbackOrderInput", "UntilCancelled", "ZoneInfo"]),
+    ("an instance", &["AllocatorProvider", "MovablePages", "PageAllocator", "Zone"]),
 ];
 
 fn sources(folder: &Path) -> Vec<PathBuf> {

@@ -15,9 +15,9 @@ const WITHOUT_VALUES: &[(&str, &[&str])] = &[
     (
         "what was wrong is all there is",
         &[
-            "BlocksError::NoSizes",
+            "MemoryBlocksError::NoSizes",
             "ForkError::NoMemory",
-            "FramesError::Heap",
+            "ProviderError::Heap",
             "HotplugError::NoMemory",
             "MachineError::NoMemory",
             "MachineError::NoNodes",
@@ -32,7 +32,7 @@ const WITHOUT_VALUES: &[(&str, &[&str])] = &[
             "HandleError::Busy",
             "HotplugError::Forked",
             "HotplugError::Nested",
-            "HotplugError::Operating",
+            "HotplugError::InProgress",
             "PublishError::Busy",
             "PublishError::Forked",
             "TryAllocError::WouldBlock",
@@ -50,7 +50,7 @@ const WITHOUT_VALUES: &[(&str, &[&str])] = &[
             "HandleError::TooMany",
             "MoveError::Never",
             "MoveError::NotNow",
-            "RangeError::Vacant",
+            "RangeError::NoMetadata",
         ],
     ),
     (
@@ -63,11 +63,11 @@ const WITHOUT_VALUES: &[(&str, &[&str])] = &[
             "FreeError::NoSuchZone",
         ],
     ),
-    ("`Local::failure` has the values", &["OutOfMemory", "TryAllocError::OutOfMemory"]),
+    ("`LocalHandle::failure` has the values", &["OutOfMemory", "TryAllocError::OutOfMemory"]),
 ];
 
 /// Messages without 'expected': a warning, and two that end with another error.
-const EXPECT_NOTHING: &[&str] = &["HotplugError::Frames", "NotFreed", "NotRetired", "VoidDistances"];
+const EXPECT_NOTHING: &[&str] = &["HotplugError::Provider", "NotFreed", "NotRetired", "VoidDistances"];
 
 /// An error type or variant, as its source has it.
 #[derive(Debug)]

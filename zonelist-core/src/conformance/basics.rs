@@ -15,7 +15,7 @@ use std::{
 pub use super::rolled_back::a_publish_that_is_rolled_back_hides_no_torn_walk;
 use super::{Sample, Unreliable};
 use crate::{
-    Capacity, Lists, NodeId, NodeSet, Request, Scope, ZoneKind, Zonelists, Zoneref,
+    Capacity, NodeId, NodeSet, Request, Scope, ZoneKind, Zonelists, ZonelistsRef, Zoneref,
     publish::{Barrier, BarrierError, Guard, NotRetired, PublishError, Published, Reclaim, Scheme, Version, WaitError},
 };
 
@@ -27,24 +27,24 @@ const TURNS: usize = 2000;
 ///
 /// # Panics
 /// A walk shows anything else, or a version has another number.
-pub fn shows_what_is_published<S: Scheme, B: Barrier, const SEATS: usize>(published: &Published<S, B, SEATS>) {
+pub fn shows_what_is_published<S: Scheme, B: Barrier, const READERS: usize>(published: &Published<S, B, READERS>) {
     let mut reader = published.reader().expect("a seat");
-    shows(published, &reader.enter(), Lists::EMPTY);
+    shows(published, &reader.enter(), ZonelistsRef::EMPTY);
     let versions = Sample::default().versions;
     for (number, version) in (1..).zip(versions.iter().cycle().take(10)) {
         assert_eq!(published.publish(version), Ok(Version::of(number)));
         shows(published, &reader.enter(), version.lists());
         reader.quiescent();
     }
-    assert_eq!(published.publish(Lists::EMPTY), Ok(Version::of(11)));
-    shows(published, &reader.enter(), Lists::EMPTY);
+    assert_eq!(published.publish(ZonelistsRef::EMPTY), Ok(Version::of(11)));
+    shows(published, &reader.enter(), ZonelistsRef::EMPTY);
 }
 
 /// Whether walks of every list, by all sorts of requests, show these lists.
-fn shows<S: Scheme, B: Barrier, const SEATS: usize>(
-    published: &Published<S, B, SEATS>,
+fn shows<S: Scheme, B: Barrier, const READERS: usize>(
+    published: &Published<S, B, READERS>,
     guard: &Guard<'_, S>,
-    lists: Lists<'_>,
+    lists: ZonelistsRef<'_>,
 ) {
     let masks = [None, Some(NodeSet::EMPTY), Some(NodeSet::ALL.iter().skip(1).take(1).collect())];
     for (highest, scope, nodes) in ZoneKind::ALL.into_iter().flat_map(|kind| {
@@ -66,8 +66,8 @@ fn shows<S: Scheme, B: Barrier, const SEATS: usize>(
 ///
 /// # Panics
 /// A number is lost or given twice, or an older version is current.
-pub fn concurrent_publishers_lose_no_version<S: Scheme, B: Barrier, const SEATS: usize>(
-    published: &Published<S, B, SEATS>,
+pub fn concurrent_publishers_lose_no_version<S: Scheme, B: Barrier, const READERS: usize>(
+    published: &Published<S, B, READERS>,
 ) {
     let versions = Sample::default().versions;
     let given = Mutex::new(Vec::new());
@@ -85,7 +85,7 @@ pub fn concurrent_publishers_lose_no_version<S: Scheme, B: Barrier, const SEATS:
     let mut given = given.into_inner().unwrap_or_else(PoisonError::into_inner);
     given.sort_by_key(|(number, _)| *number);
     assert!(given.iter().map(|(number, _)| number.number()).eq(1..=900), "a number is lost or there twice");
-    let last = given.last().map_or(Lists::EMPTY, |(_, version)| version.lists());
+    let last = given.last().map_or(ZonelistsRef::EMPTY, |(_, version)| version.lists());
     shows(published, &published.reader().expect("a seat").enter(), last);
 }
 
@@ -94,8 +94,8 @@ pub fn concurrent_publishers_lose_no_version<S: Scheme, B: Barrier, const SEATS:
 ///
 /// # Panics
 /// It is published, or leaves a trace.
-pub fn what_does_not_fit_is_not_published<S: Scheme, B: Barrier, const SEATS: usize>(
-    published: &Published<S, B, SEATS>,
+pub fn what_does_not_fit_is_not_published<S: Scheme, B: Barrier, const READERS: usize>(
+    published: &Published<S, B, READERS>,
 ) {
     let [larger, fits, other] = <[Zonelists; 3]>::try_from(Sample::default().versions).expect("three versions");
     let mut reader = published.reader().expect("a seat");
@@ -109,7 +109,7 @@ pub fn what_does_not_fit_is_not_published<S: Scheme, B: Barrier, const SEATS: us
         assert!(matches!(published.try_publish(&larger), Err(PublishError::Capacity(_))));
         drop(guard);
         let version = [&fits, &other][number - 1];
-        shows(published, &reader.enter(), if number == 1 { Lists::EMPTY } else { fits.lists() });
+        shows(published, &reader.enter(), if number == 1 { ZonelistsRef::EMPTY } else { fits.lists() });
         assert_eq!(published.publish(version), Ok(Version::of(number)));
         shows(published, &reader.enter(), version.lists());
         reader.quiescent();
@@ -121,14 +121,14 @@ pub fn what_does_not_fit_is_not_published<S: Scheme, B: Barrier, const SEATS: us
 ///
 /// # Panics
 /// A failure is silent, shows a version that was refused, or leaves readers or publishes shut out.
-pub fn a_failed_barrier_is_reported<S: Scheme, const SEATS: usize>(
-    published: &Published<S, Unreliable, SEATS>,
+pub fn a_failed_barrier_is_reported<S: Scheme, const READERS: usize>(
+    published: &Published<S, Unreliable, READERS>,
 ) -> usize {
     const ERRNO: i32 = 12;
     let failed = PublishError::Barrier(BarrierError { errno: ERRNO });
     let versions = Sample::default().versions;
     let (mut reader, mut failures) = (published.reader().expect("a seat"), 0);
-    let (mut current, mut number) = (Lists::EMPTY, 0);
+    let (mut current, mut number) = (ZonelistsRef::EMPTY, 0);
     for (turn, version) in versions.iter().cycle().take(24).enumerate() {
         let (outcome, failed_halves) = Unreliable::failing(ERRNO, || {
             if turn % 2 == 0 { published.publish(version) } else { published.try_publish(version) }
@@ -161,13 +161,13 @@ pub fn a_failed_barrier_is_reported<S: Scheme, const SEATS: usize>(
 ///
 /// # Panics
 /// A publish would still wait for it, or its place is lost.
-pub fn a_leaked_guard_goes_with_its_reader<S: Scheme, B: Barrier, const SEATS: usize>(
-    published: &Published<S, B, SEATS>,
+pub fn a_leaked_guard_goes_with_its_reader<S: Scheme, B: Barrier, const READERS: usize>(
+    published: &Published<S, B, READERS>,
 ) {
     let Sample { versions, requests } = Sample::default();
     published.publish(&versions[0]).expect("room");
     let filter = published.filter(&requests[0].1);
-    for _ in 0..2 * SEATS {
+    for _ in 0..2 * READERS {
         let mut reader = published.reader().expect("a seat");
         for _ in 0..2 {
             let guard = reader.enter();
@@ -186,8 +186,8 @@ pub fn a_leaked_guard_goes_with_its_reader<S: Scheme, B: Barrier, const SEATS: u
 ///
 /// # Panics
 /// A grace period waits for it, or does not wait for a walk any more.
-pub fn a_leaked_guard_holds_up_no_grace_period<S: Reclaim, B: Barrier, const SEATS: usize>(
-    published: &Published<S, B, SEATS>,
+pub fn a_leaked_guard_holds_up_no_grace_period<S: Reclaim, B: Barrier, const READERS: usize>(
+    published: &Published<S, B, READERS>,
 ) {
     let Sample { versions, requests } = Sample::default();
     let filter = published.filter(&requests[0].1);
@@ -218,7 +218,9 @@ pub fn a_leaked_guard_holds_up_no_grace_period<S: Reclaim, B: Barrier, const SEA
 ///
 /// # Panics
 /// It is dropped, or all is not well as soon as the pair works.
-pub fn a_failed_barrier_retires_nothing<S: Reclaim, const SEATS: usize>(published: &Published<S, Unreliable, SEATS>) {
+pub fn a_failed_barrier_retires_nothing<S: Reclaim, const READERS: usize>(
+    published: &Published<S, Unreliable, READERS>,
+) {
     published.publish(&Sample::default().versions[0]).expect("room");
     for errno in [1, 12] {
         let (outcome, failures) = Unreliable::failing(errno, || (published.synchronize(), published.retire("garbage")));
@@ -237,8 +239,8 @@ pub fn a_failed_barrier_retires_nothing<S: Reclaim, const SEATS: usize>(publishe
 ///
 /// # Panics
 /// It begins anew, skips a zone, or moves the walk that it was cloned from.
-pub fn a_cursor_goes_on_from_where_it_stood<S: Scheme, B: Barrier, const SEATS: usize>(
-    published: &Published<S, B, SEATS>,
+pub fn a_cursor_goes_on_from_where_it_stood<S: Scheme, B: Barrier, const READERS: usize>(
+    published: &Published<S, B, READERS>,
 ) {
     let Sample { versions, requests } = Sample::default();
     let (node, request): (NodeId, Request) = requests[0];
@@ -261,8 +263,8 @@ pub fn a_cursor_goes_on_from_where_it_stood<S: Scheme, B: Barrier, const SEATS: 
 ///
 /// # Panics
 /// One of them does not.
-pub fn short_lived_readers_find_their_seats<S: Scheme, B: Barrier, const SEATS: usize>(
-    published: &Published<S, B, SEATS>,
+pub fn short_lived_readers_find_their_slots<S: Scheme, B: Barrier, const READERS: usize>(
+    published: &Published<S, B, READERS>,
 ) {
     let Sample { versions, requests } = Sample::default();
     published.publish(&versions[0]).expect("room");
@@ -279,8 +281,8 @@ pub fn short_lived_readers_find_their_seats<S: Scheme, B: Barrier, const SEATS: 
 ///
 /// # Panics
 /// Either comes too early.
-pub fn retiring_waits_for_walks_that_began_before<S: Reclaim, B: Barrier, const SEATS: usize>(
-    published: &Published<S, B, SEATS>,
+pub fn retiring_waits_for_walks_that_began_before<S: Reclaim, B: Barrier, const READERS: usize>(
+    published: &Published<S, B, READERS>,
 ) {
     #[derive(Debug)]
     struct Garbage<'a>(&'a AtomicBool);

@@ -3,7 +3,7 @@
 use alloc::{vec, vec::Vec};
 
 use super::Verdict;
-use crate::{Lists, NodeId, Request, Zonelists, Zoneref, publish::Version};
+use crate::{NodeId, Request, Zonelists, ZonelistsRef, Zoneref, publish::Version};
 
 /// From one stamp to another, both included.
 ///
@@ -50,8 +50,8 @@ pub struct Walked<'a> {
 /// use zonelist_core::{conformance::{History, Published, Span, Walked}, publish::Version, *};
 /// let entry = |kind| Zoneref::new(ZoneId::new(NodeId::new(0).unwrap(), kind));
 /// let zonerefs = [entry(ZoneKind::Movable), entry(ZoneKind::Normal)];
-/// let rows = [Row { start: 0, len: 2, own: 2 }];
-/// let lists = Lists::new(&zonerefs, &rows).unwrap();
+/// let rows = [NodeSpan { start: 0, len: 2, own: 2 }];
+/// let lists = ZonelistsRef::new(&zonerefs, &rows).unwrap();
 /// let history = History::new(vec![
 ///     Published { version: Version::of(1), span: Span { begin: 0, end: 1 }, lists },
 /// ]).unwrap();
@@ -90,23 +90,23 @@ pub struct HistoryError {
 /// Lists that a history keeps or borrows.
 pub trait AsLists {
     /// The lists.
-    fn as_lists(&self) -> Lists<'_>;
+    fn as_lists(&self) -> ZonelistsRef<'_>;
 }
 
-impl AsLists for Lists<'_> {
-    fn as_lists(&self) -> Lists<'_> {
+impl AsLists for ZonelistsRef<'_> {
+    fn as_lists(&self) -> ZonelistsRef<'_> {
         *self
     }
 }
 
 impl AsLists for &Zonelists {
-    fn as_lists(&self) -> Lists<'_> {
+    fn as_lists(&self) -> ZonelistsRef<'_> {
         self.lists()
     }
 }
 
 impl AsLists for Zonelists {
-    fn as_lists(&self) -> Lists<'_> {
+    fn as_lists(&self) -> ZonelistsRef<'_> {
         self.lists()
     }
 }
@@ -150,7 +150,7 @@ impl<L: AsLists> History<L> {
 
     /// The versions that were current at some time within the span: from the call of a version's
     /// publish to the return of the next one's.
-    pub fn candidates(&self, span: Span) -> impl Iterator<Item = Lists<'_>> + Clone {
+    pub fn candidates(&self, span: Span) -> impl Iterator<Item = ZonelistsRef<'_>> + Clone {
         let first = self.closed.partition_point(|&closed| closed < span.begin);
         let last = self.opened.partition_point(|&opened| opened <= span.end);
         let current = move |&version: &usize| {
@@ -159,7 +159,7 @@ impl<L: AsLists> History<L> {
             published <= span.end && replaced >= span.begin
         };
         (first..last).filter(current).map(|version| match version {
-            0 => self.base.as_ref().map_or(Lists::EMPTY, AsLists::as_lists),
+            0 => self.base.as_ref().map_or(ZonelistsRef::EMPTY, AsLists::as_lists),
             _ => self.publishes[version - 1].lists.as_lists(),
         })
     }

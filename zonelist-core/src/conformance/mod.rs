@@ -19,7 +19,7 @@ pub mod facts;
 mod facts_macro;
 mod history;
 #[cfg(feature = "model")]
-mod model;
+mod model_macro;
 #[cfg(all(feature = "std", not(loom)))]
 mod rolled_back;
 mod sample;
@@ -37,7 +37,7 @@ mod stress;
 mod unreliable;
 
 #[cfg(all(feature = "model", not(loom)))]
-pub use model::{expect_explored, run_models};
+pub use model_macro::{expect_explored, run_models};
 
 /// Room for every list that the macro `model!` publishes.
 pub const ROOM: crate::Capacity = crate::Capacity::new(1, 4).unwrap();

@@ -12,7 +12,7 @@ use std::{env, println, sync::Arc, vec::Vec};
 use shuttle::{Config, MaxSteps, Runner, scheduler::PctScheduler, scheduler::RandomScheduler, thread};
 
 use crate::{
-    Lists, NodeId, Request, Row, ZoneId, ZoneKind, Zoneref,
+    NodeId, NodeSpan, Request, ZoneId, ZoneKind, ZonelistsRef, Zoneref,
     publish::{FullFence, Published, Scheme, Walk},
 };
 
@@ -36,7 +36,7 @@ type Shared<S> = Published<S, FullFence, { READERS + 1 }>;
 ///
 /// # Panics
 /// Somebody waits for ever; the message has the schedule.
-pub fn everybody_gets_on<S: Scheme + Send + 'static>(make: impl Fn() -> S + Send + Sync + Copy + 'static) {
+pub fn all_threads_progress<S: Scheme + Send + 'static>(make: impl Fn() -> S + Send + Sync + Copy + 'static) {
     let name = S::FACTS.scheme;
     let run = move || all::<S>(make);
     if let Ok(schedule) = env::var("ZONELIST_SCHEDULE") {
@@ -77,8 +77,8 @@ fn publish<S: Scheme>(published: &Shared<S>, both: bool) {
     let zone = |kind| Zoneref::new(ZoneId::new(node(), kind));
     let zonerefs = [zone(ZoneKind::Movable), zone(ZoneKind::Normal)];
     let zonerefs = if both { &zonerefs[..] } else { &zonerefs[1..] };
-    let rows = [Row { start: 0, len: zonerefs.len() as u32, own: 0 }];
-    published.publish(Lists::new(zonerefs, &rows).expect("one list")).expect("room for it");
+    let rows = [NodeSpan { start: 0, len: zonerefs.len() as u32, own: 0 }];
+    published.publish(ZonelistsRef::new(zonerefs, &rows).expect("one list")).expect("room for it");
 }
 
 fn read<S: Scheme>(published: &Shared<S>) {

@@ -5,8 +5,8 @@ use std::{sync::Arc, vec::Vec};
 
 use super::Sample;
 use crate::{
-    Lists, Locked, NodeId, Request, Spin, Zonelists, Zoneref,
-    publish::{Facts, FullFence, Grace, Guarantee, PublishError, Published, ReadToken, Scheme, Walk, Writer},
+    Locked, NodeId, Request, Spin, Zonelists, ZonelistsRef, Zoneref,
+    publish::{Facts, FullFence, Guarantee, PublishError, Published, ReadToken, ReaderProtocol, Scheme, Walk, Writer},
     sync::unmodelled::{AtomicBool, Ordering::Relaxed},
 };
 
@@ -25,7 +25,7 @@ impl<S> fmt::Debug for RollsBack<S> {
 
 impl<S: for<'g> Scheme<Pinned<'g> = &'g S> + 'static> Scheme for RollsBack<S> {
     const FACTS: Facts = S::FACTS;
-    const GRACE: Grace = S::GRACE;
+    const PROTOCOL: ReaderProtocol = S::PROTOCOL;
     type Local = S::Local;
     type Filter = S::Filter;
     type Pinned<'g> = &'g S;
@@ -47,7 +47,7 @@ impl<S: for<'g> Scheme<Pinned<'g> = &'g S> + 'static> Scheme for RollsBack<S> {
         S::walk(inner, node, filter)
     }
 
-    fn publish(&self, next: Lists<'_>, writer: &mut Writer<'_>) -> Result<(), PublishError> {
+    fn publish(&self, next: ZonelistsRef<'_>, writer: &mut Writer<'_>) -> Result<(), PublishError> {
         self.inner.publish(next, writer)?;
         self.before.with(|before| {
             if self.fails.load(Relaxed) {

@@ -2,7 +2,7 @@
 
 use alloc::{vec, vec::Vec};
 
-use crate::{Capacity, Lists, NodeId, Request, Row, Scope, ZoneId, ZoneKind, Zonelists, Zoneref};
+use crate::{Capacity, NodeId, NodeSpan, Request, Scope, ZoneId, ZoneKind, Zonelists, ZonelistsRef, Zoneref};
 
 /// A small machine's lists as they come and go, and what may be asked of them: for a scheme's own
 /// tests.
@@ -30,8 +30,8 @@ impl Sample {
             let node = requests[0].0;
             let zonerefs = lists.of(node, Scope::Fallback);
             let own = lists.of(node, Scope::ThisNode).len() as u32;
-            let row = Row { start: 0, len: zonerefs.len() as u32, own };
-            Lists::new(zonerefs, &[row]).map(Zonelists::from).unwrap_or_default()
+            let row = NodeSpan { start: 0, len: zonerefs.len() as u32, own };
+            ZonelistsRef::new(zonerefs, &[row]).map(Zonelists::from).unwrap_or_default()
         };
         let versions = versions.into_iter().map(first).collect();
         let requests: Vec<_> = requests.iter().copied().filter(|(node, _)| node.index() == 0).collect();
@@ -65,7 +65,7 @@ impl Default for Sample {
 
 /// The lists of nodes that stand in a circle, and of a Movable zone of the first.
 fn lists(circle: &[NodeId; 3], movable: bool) -> Zonelists {
-    let (mut zonerefs, mut rows) = (Vec::new(), vec![Row::default(); 3]);
+    let (mut zonerefs, mut rows) = (Vec::new(), vec![NodeSpan::default(); 3]);
     for (place, local) in circle.iter().enumerate() {
         let start = zonerefs.len();
         for &node in circle[place..].iter().chain(&circle[..place]) {
@@ -75,7 +75,7 @@ fn lists(circle: &[NodeId; 3], movable: bool) -> Zonelists {
         }
         let own = zonerefs[start..].iter().filter(|entry| entry.node() == *local).count();
         let len = zonerefs.len() - start;
-        rows[local.index()] = Row { start: start as u32, len: len as u32, own: own as u32 };
+        rows[local.index()] = NodeSpan { start: start as u32, len: len as u32, own: own as u32 };
     }
-    Lists::new(&zonerefs, &rows).map(Zonelists::from).unwrap_or_default()
+    ZonelistsRef::new(&zonerefs, &rows).map(Zonelists::from).unwrap_or_default()
 }

@@ -61,8 +61,8 @@ pub struct Load<'a> {
 /// assert_eq!((stress.tally().walks, stress.tally().violations), (600, 0));
 /// ```
 #[derive(Debug)]
-pub struct Stress<'a, S, B, const SEATS: usize> {
-    published: &'a Published<S, B, SEATS>,
+pub struct Stress<'a, S, B, const READERS: usize> {
+    published: &'a Published<S, B, READERS>,
     load: Load<'a>,
     /// Zonerefs of the longest list of any version: no guarantee allows a walk to show more.
     longest: usize,
@@ -92,12 +92,12 @@ pub enum StressError {
     History(#[from] HistoryError),
 }
 
-impl<'a, S: Scheme, B: Barrier, const SEATS: usize> Stress<'a, S, B, SEATS> {
+impl<'a, S: Scheme, B: Barrier, const READERS: usize> Stress<'a, S, B, READERS> {
     /// Makes room for a burst's records, and publishes the first version.
     ///
     /// # Errors
     /// There is nothing to publish or nothing to walk, or the version does not fit.
-    pub fn new(published: &'a Published<S, B, SEATS>, load: Load<'a>) -> Result<Self, StressError> {
+    pub fn new(published: &'a Published<S, B, READERS>, load: Load<'a>) -> Result<Self, StressError> {
         let [first, ..] = load.versions else { return Err(StressError::Idle) };
         if load.requests.is_empty() {
             return Err(StressError::Idle);
@@ -179,8 +179,8 @@ impl<'a, S: Scheme, B: Barrier, const SEATS: usize> Stress<'a, S, B, SEATS> {
 ///
 /// # Panics
 /// There are no seats for two readers, no room for the lists, or versions are numbered wrongly.
-pub fn stressed<S: Scheme, B: Barrier, const SEATS: usize>(
-    published: &Published<S, B, SEATS>,
+pub fn stressed<S: Scheme, B: Barrier, const READERS: usize>(
+    published: &Published<S, B, READERS>,
     publishers: usize,
 ) -> Tally {
     let Sample { versions, requests } = Sample::default();
@@ -196,8 +196,8 @@ pub fn stressed<S: Scheme, B: Barrier, const SEATS: usize>(
 }
 
 /// What the threads of a burst share.
-struct Burst<'a, 'b, S, B, const SEATS: usize> {
-    published: &'a Published<S, B, SEATS>,
+struct Burst<'a, 'b, S, B, const READERS: usize> {
+    published: &'a Published<S, B, READERS>,
     load: Load<'a>,
     longest: usize,
     clock: &'b Clock,
@@ -275,9 +275,9 @@ impl Walker {
         Self { turn, walks: Vec::with_capacity(walks), seen: Vec::with_capacity(walks * (longest + 1)) }
     }
 
-    fn run<S: Scheme, B: Barrier, const SEATS: usize>(
+    fn run<S: Scheme, B: Barrier, const READERS: usize>(
         &mut self,
-        burst: &Burst<'_, '_, S, B, SEATS>,
+        burst: &Burst<'_, '_, S, B, READERS>,
     ) -> Result<(), StressError> {
         let &Burst { published, load, longest, clock, ref start, ref walking } = burst;
         let _done = Done(walking);
@@ -358,9 +358,9 @@ impl<'a> Publisher<'a> {
         Self { turn, records: Vec::with_capacity(room), took: Vec::with_capacity(room) }
     }
 
-    fn run<S: Scheme, B: Barrier, const SEATS: usize>(
+    fn run<S: Scheme, B: Barrier, const READERS: usize>(
         &mut self,
-        burst: &Burst<'a, '_, S, B, SEATS>,
+        burst: &Burst<'a, '_, S, B, READERS>,
     ) -> Result<(), StressError> {
         let Burst { published, load: Load { versions, .. }, clock, start, walking, .. } = burst;
         self.records.clear();

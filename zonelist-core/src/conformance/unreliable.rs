@@ -7,12 +7,12 @@ use crate::publish::{Barrier, BarrierError, FullFence, Light};
 /// [`FullFence`], but that the heavy half fails on threads that want it to.
 ///
 /// ```
-/// use zonelist_core::{Capacity, Lists, Slots, StopWorld, conformance::Unreliable, publish::{PublishError, Published}};
+/// use zonelist_core::{Capacity, ZonelistsRef, Slots, StopWorld, conformance::Unreliable, publish::{PublishError, Published}};
 /// let table = Slots::boxed(Capacity::new(1, 1).unwrap());
 /// let published: Published<_, Unreliable, 1> = Published::new(StopWorld::new(table));
-/// let (failed, failures) = Unreliable::failing(12, || published.publish(Lists::EMPTY));
+/// let (failed, failures) = Unreliable::failing(12, || published.publish(ZonelistsRef::EMPTY));
 /// assert_eq!((failed.map_err(|error| matches!(error, PublishError::Barrier(_))), failures), (Err(true), 1));
-/// assert!(published.publish(Lists::EMPTY).is_ok());
+/// assert!(published.publish(ZonelistsRef::EMPTY).is_ok());
 /// ```
 #[derive(Debug)]
 pub enum Unreliable {}

@@ -7,7 +7,7 @@ use alloc::{
 use core::{cmp::Ordering, fmt, iter::Sum, ops::AddAssign};
 
 use super::Walked;
-use crate::{Lists, Zoneref, publish::Guarantee};
+use crate::{ZonelistsRef, Zoneref, publish::Guarantee};
 
 /// What a walk was, beside the candidates: the versions it may have seen, each after the walk's
 /// own request.
@@ -32,8 +32,8 @@ pub struct Verdict {
 }
 
 impl Verdict {
-    pub(super) fn of<'l>(walk: &Walked<'_>, candidates: impl Iterator<Item = Lists<'l>> + Clone) -> Self {
-        let admitted = |lists: Lists<'l>| {
+    pub(super) fn of<'l>(walk: &Walked<'_>, candidates: impl Iterator<Item = ZonelistsRef<'l>> + Clone) -> Self {
+        let admitted = |lists: ZonelistsRef<'l>| {
             let list = lists.of(walk.node, walk.request.scope);
             list.iter().copied().filter(|entry| walk.request.admits(entry.zone()))
         };

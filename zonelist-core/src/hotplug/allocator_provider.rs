@@ -10,12 +10,12 @@ use alloc::vec::Vec;
 use core::{array, mem, ops::Range};
 
 use super::{
-    backing::Backing, deadline::Limit, migration_targets::TargetAllocator, provider::Frames,
-    provider_error::FramesError, state::State, undo::Undo,
+    backing::Backing, deadline::Deadline, migration_targets::TargetAllocator, provider::PageProvider,
+    provider_error::ProviderError, state::State, undo::Undo,
 };
 use crate::{
-    Locked, MAX_ORDER, Marks, NodeId, Owners, PAGEBLOCK_FRAMES, PageAllocator, RangeError, RawLock, SetupError, Spin,
-    Zone, ZoneError, ZoneId, ZoneKind, ZoneMetadata, Zonelists,
+    Locked, MAX_ORDER, MigrationSource, NodeId, PAGEBLOCK_FRAMES, PageAllocator, RangeError, RawLock, SetupError, Spin,
+    Zone, ZoneError, ZoneId, ZoneKind, ZoneMetadata, ZoneWatermarks, Zonelists,
     heap::NoMemory,
     publish::{Barrier, FullFence, PublishError, Published, Reclaim, Scheme, WaitError},
     sync::{
@@ -40,7 +40,7 @@ use crate::{
 /// `O` is the source of movable pages, `K` the memory behind the frames.
 ///
 /// The metadata of a removed node's zones, about 0.15 bytes a frame, is freed after a grace period where the scheme has
-/// grace periods ([`AllocatorFrames::reclaiming`]). Otherwise it is kept for when the node comes again, as Linux does.
+/// grace periods ([`AllocatorProvider::reclaiming`]). Otherwise it is kept for when the node comes again, as Linux does.
 ///
 /// ```
 /// use zonelist_core::{*, hotplug::*, publish::{FullFence, Published}};
@@ -62,23 +62,23 @@ use crate::{
 /// #         }),
 /// #         ..MachineDescription::default()
 /// #     }).unwrap();
-/// #     let block = Block {
-/// #         number: 3, node: NodeId::new(1), state: BlockState::Offline, has_holes: false, memmap_pages: 0,
+/// #     let block = MemoryBlock {
+/// #         number: 3, node: NodeId::new(1), state: MemoryBlockState::Offline, has_holes: false, memmap_pages: 0,
 /// #     };
-/// #     let blocks = Blocks { pages: 2048, list: vec![block], ..Blocks::default() };
+/// #     let blocks = MemoryBlocks { pages: 2048, list: vec![block], ..MemoryBlocks::default() };
 /// #     State::booted(machine, blocks, Rules::LINUX_6_1).unwrap()
 /// # }
 /// // Two nodes, and block 3 of node 1, which is offline.
 /// let state = state();
 /// let published: Published<_, FullFence, 8> = Published::new(StopWorld::new(Slots::boxed(state.capacity())));
 /// let copy = |_: Handle, _from: Page, _to: Page| Ok::<_, MoveError>(()); // copies the bytes
-/// let frames: AllocatorFrames<'_, _, _, Spin, 8> = AllocatorFrames::of(published, &state)?;
-/// let frames = frames.with_owners(Movables::boxed(copy, 1000)).boot(&state)?;
+/// let frames: AllocatorProvider<'_, _, _, Spin, 8> = AllocatorProvider::new(published, &state)?;
+/// let frames = frames.with_migration_source(MovablePages::boxed(copy, 1000)).boot(&state)?;
 /// let running = RunningMachine::new(state, frames)?;
 /// running.apply(&Operation::Online { block: 3, to: OnlineTo::Movable })?;
 ///
-/// let allocator = running.frames().allocator();
-/// let movable = allocator.class(&PageRequest::up_to(ZoneKind::Movable).mobility(Mobility::Movable))?;
+/// let allocator = running.provider().allocator();
+/// let movable = allocator.prepare(&PageRequest::up_to(ZoneKind::Movable).mobility(Mobility::Movable))?;
 /// let mut local = allocator.local()?;
 /// let page = local.alloc(NodeId::new(1).unwrap(), &movable)?;
 /// assert_eq!(page.pfn() / 2048, 3, "it is in the block");
@@ -87,15 +87,15 @@ use crate::{
 /// let error = running.apply(&Operation::Offline { block: 3 }).unwrap_err();
 /// assert_eq!(error.errno(), Errno::Busy);
 /// // Behind a handle it can migrate: the block goes offline, and the handle stays valid.
-/// let handle = running.frames().owners().insert(page)?;
+/// let handle = running.provider().migration_source().insert(page)?;
 /// running.apply(&Operation::Offline { block: 3 })?;
-/// let page = running.frames().owners().remove(handle)?;
+/// let page = running.provider().migration_source().remove(handle)?;
 /// assert_eq!(allocator.zone_of(page).map(|zone| zone.id().node()), NodeId::new(0));
 /// local.free(page)?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug)]
-pub struct AllocatorFrames<'m, S, B = FullFence, L = Spin, const READERS: usize = 64, O = (), K = ()> {
+pub struct AllocatorProvider<'m, S, B = FullFence, L = Spin, const READERS: usize = 64, O = (), K = ()> {
     allocator: PageAllocator<'m, S, B, L, READERS>,
     source: O,
     backing: K,
@@ -103,7 +103,7 @@ pub struct AllocatorFrames<'m, S, B = FullFence, L = Spin, const READERS: usize 
     /// The metadata of removed nodes' zones, in number: freed, kept.
     metadata_counts: [AtomicUsize; 2],
     /// To be freed after the next grace period that succeeds. The allocator has the lifetime `'m` of what they borrow.
-    put_off: Locked<Vec<ZoneMetadata<'static>>>,
+    deferred: Locked<Vec<ZoneMetadata<'static>>>,
 }
 
 /// [`Published::synchronize`], where the scheme has it.
@@ -111,41 +111,41 @@ type Synchronize<S, B, const READERS: usize> = fn(&Published<S, B, READERS>) -> 
 
 /// Counts the metadata of zones whose nodes were removed, by what became of it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct Structures {
+pub struct MetadataStatistics {
     /// Freed.
     pub freed: usize,
     /// Kept for when the node comes again.
     pub kept: usize,
     /// Not freed yet, since the barrier pair failed: freed when the next node is removed.
-    pub put_off: usize,
+    pub deferred: usize,
 }
 
-impl<'m, S: Scheme, B: Barrier, L: RawLock + Default, const READERS: usize> AllocatorFrames<'m, S, B, L, READERS> {
-    /// An allocator with every zone that the machine can have, without frames until [`AllocatorFrames::boot`].
+impl<'m, S: Scheme, B: Barrier, L: RawLock + Default, const READERS: usize> AllocatorProvider<'m, S, B, L, READERS> {
+    /// An allocator with every zone that the machine can have, without frames until [`AllocatorProvider::boot`].
     ///
-    /// A block that is added later must lie within the span of its node's blocks: see [`AllocatorFrames::with_room`].
+    /// A block that is added later must lie within the span of its node's blocks: see [`AllocatorProvider::with_room`].
     ///
     /// # Errors
     /// There is no zone, or one can't be created. The description leaves open which zone has some frames. Blocks are
     /// smaller than a pageblock, the unit of isolation (Linux has no such blocks). Or the heap has no room.
-    pub fn of(published: Published<S, B, READERS>, state: &State) -> Result<Self, SetupError> {
+    pub fn new(published: Published<S, B, READERS>, state: &State) -> Result<Self, SetupError> {
         Self::with_room(published, state, &[])
     }
 
-    /// The same as [`AllocatorFrames::of`], with room for blocks to come, also on nodes that have none yet. Empty ranges
+    /// The same as [`AllocatorProvider::new`], with room for blocks to come, also on nodes that have none yet. Empty ranges
     /// are ignored.
     ///
-    /// Until a block of the node is online, room costs a zone without metadata, and a [`PageCache`](crate::PageCache) for
+    /// Until a block of the node is online, room costs a zone without metadata, and a [`PerCpuPages`](crate::PerCpuPages) for
     /// each reader slot and zone, whatever its length.
     ///
     /// # Errors
-    /// As for [`AllocatorFrames::of`].
+    /// As for [`AllocatorProvider::new`].
     pub fn with_room(
         published: Published<S, B, READERS>,
         state: &State,
         to_come: &[(NodeId, Range<u64>)],
     ) -> Result<Self, SetupError> {
-        state.owners_known()?;
+        state.check_frame_owners()?;
         let pages = state.block_pages();
         if (1..PAGEBLOCK_FRAMES as u64).contains(&pages) {
             return Err(SetupError::BlockPages { pages });
@@ -154,34 +154,34 @@ impl<'m, S: Scheme, B: Barrier, L: RawLock + Default, const READERS: usize> Allo
         for (id, span) in state.possible_zones(to_come) {
             let bytes = size_of::<Zone<'m, L>>();
             zones.try_reserve(1).map_err(|_| ZoneError::Heap { bytes })?;
-            zones.push(Zone::vacant(id, span, MAX_ORDER, L::default())?);
+            zones.push(Zone::without_metadata(id, span, MAX_ORDER, L::default())?);
         }
-        Ok(Self::over(PageAllocator::boxed(published, zones)?))
+        Ok(Self::from_allocator(PageAllocator::boxed(published, zones)?))
     }
 }
 
-impl<'m, S: Scheme, B: Barrier, L: RawLock, const READERS: usize> AllocatorFrames<'m, S, B, L, READERS> {
+impl<'m, S: Scheme, B: Barrier, L: RawLock, const READERS: usize> AllocatorProvider<'m, S, B, L, READERS> {
     /// An allocator whose zones the caller has created, and given frames.
-    pub fn over(allocator: PageAllocator<'m, S, B, L, READERS>) -> Self {
+    pub fn from_allocator(allocator: PageAllocator<'m, S, B, L, READERS>) -> Self {
         let metadata_counts = [AtomicUsize::new(0), AtomicUsize::new(0)];
-        let put_off = Locked::new(Spin::new(), Vec::new());
-        Self { allocator, source: (), backing: (), synchronize: None, metadata_counts, put_off }
+        let deferred = Locked::new(Spin::new(), Vec::new());
+        Self { allocator, source: (), backing: (), synchronize: None, metadata_counts, deferred }
     }
 }
 
-impl<'m, S: Scheme, B: Barrier, L: RawLock, const READERS: usize, O: Owners, K: Backing>
-    AllocatorFrames<'m, S, B, L, READERS, O, K>
+impl<'m, S: Scheme, B: Barrier, L: RawLock, const READERS: usize, O: MigrationSource, K: Backing>
+    AllocatorProvider<'m, S, B, L, READERS, O, K>
 {
     /// The same, with a source of movable pages.
-    pub fn with_owners<P: Owners>(self, source: P) -> AllocatorFrames<'m, S, B, L, READERS, P, K> {
-        let Self { allocator, backing, synchronize, metadata_counts, put_off, .. } = self;
-        AllocatorFrames { allocator, source, backing, synchronize, metadata_counts, put_off }
+    pub fn with_migration_source<P: MigrationSource>(self, source: P) -> AllocatorProvider<'m, S, B, L, READERS, P, K> {
+        let Self { allocator, backing, synchronize, metadata_counts, deferred, .. } = self;
+        AllocatorProvider { allocator, source, backing, synchronize, metadata_counts, deferred }
     }
 
     /// The same, with memory behind its frames.
-    pub fn with_backing<J: Backing>(self, backing: J) -> AllocatorFrames<'m, S, B, L, READERS, O, J> {
-        let Self { allocator, source, synchronize, metadata_counts, put_off, .. } = self;
-        AllocatorFrames { allocator, source, backing, synchronize, metadata_counts, put_off }
+    pub fn with_backing<J: Backing>(self, backing: J) -> AllocatorProvider<'m, S, B, L, READERS, O, J> {
+        let Self { allocator, source, synchronize, metadata_counts, deferred, .. } = self;
+        AllocatorProvider { allocator, source, backing, synchronize, metadata_counts, deferred }
     }
 
     /// The same, except that the metadata of a removed node's zones is freed after a grace period.
@@ -194,15 +194,15 @@ impl<'m, S: Scheme, B: Barrier, L: RawLock, const READERS: usize, O: Owners, K: 
         self
     }
 
-    /// Adds the frames that the machine has booted with: all that its zones manage ([`State::frames_of`]).
+    /// Adds the frames that the machine has booted with: all that its zones manage ([`State::managed_frames`]).
     ///
     /// # Errors
     /// There is no memory for them, a zone has one of them already, or the description leaves open which zone has them.
-    pub fn boot(self, state: &State) -> Result<Self, FramesError> {
-        state.owners_known()?;
+    pub fn boot(self, state: &State) -> Result<Self, ProviderError> {
+        state.check_frame_owners()?;
         for id in state.zones().map(|info| info.size.zone) {
-            for frames in state.managed_parts(id).map_err(|NoMemory| FramesError::Heap)? {
-                self.zone(id)?.furnish()?;
+            for frames in state.managed_parts(id).map_err(|NoMemory| ProviderError::Heap)? {
+                self.zone(id)?.attach_metadata()?;
                 self.add(id, &frames)?;
             }
         }
@@ -217,7 +217,7 @@ impl<'m, S: Scheme, B: Barrier, L: RawLock, const READERS: usize, O: Owners, K: 
 
     /// The source of movable pages.
     #[must_use]
-    pub fn owners(&self) -> &O {
+    pub fn migration_source(&self) -> &O {
         &self.source
     }
 
@@ -229,10 +229,10 @@ impl<'m, S: Scheme, B: Barrier, L: RawLock, const READERS: usize, O: Owners, K: 
 
     /// Counts the metadata of zones whose nodes were removed, by what became of it.
     #[must_use]
-    pub fn structures(&self) -> Structures {
+    pub fn metadata_statistics(&self) -> MetadataStatistics {
         let [freed, kept] = &self.metadata_counts;
-        let put_off = self.put_off.with(|metadata| metadata.len());
-        Structures { freed: freed.load(Relaxed), kept: kept.load(Relaxed), put_off }
+        let deferred = self.deferred.with(|metadata| metadata.len());
+        MetadataStatistics { freed: freed.load(Relaxed), kept: kept.load(Relaxed), deferred }
     }
 
     /// Frees the metadata of a node's zones, at most one of each kind, after a grace period; or defers that.
@@ -244,38 +244,38 @@ impl<'m, S: Scheme, B: Barrier, L: RawLock, const READERS: usize, O: Owners, K: 
         let [freed, kept] = &self.metadata_counts;
         let count = metadata.iter().flatten().count();
         let Err(error) = synchronize(self.allocator.published()) else {
-            let put_off = self.put_off.with(mem::take);
-            freed.fetch_add(count + put_off.len(), Relaxed);
+            let deferred = self.deferred.with(mem::take);
+            freed.fetch_add(count + deferred.len(), Relaxed);
             return;
         };
-        self.put_off.with(|put_off| {
+        self.deferred.with(|deferred| {
             // No room to remember it: it is leaked, since a walk may still come to it.
-            if put_off.try_reserve(count).is_err() {
+            if deferred.try_reserve(count).is_err() {
                 kept.fetch_add(count, Relaxed);
                 return mem::forget(metadata);
             }
             for metadata in metadata.into_iter().flatten() {
                 // SAFETY: the longer lifetime is never used. The metadata is only dropped, at the latest with the
                 // allocator, whose type has `'m`; the drop frees heap memory and does not access borrowed memory.
-                put_off.push(unsafe { mem::transmute::<ZoneMetadata<'m>, ZoneMetadata<'static>>(metadata) });
+                deferred.push(unsafe { mem::transmute::<ZoneMetadata<'m>, ZoneMetadata<'static>>(metadata) });
             }
         });
         // The node is removed all the same, so the next publish or drain reports the failure.
         self.allocator.published().put_off_report(error);
     }
 
-    fn zone(&self, zone: ZoneId) -> Result<&Zone<'m, L>, FramesError> {
-        self.allocator.zone(zone).ok_or(FramesError::NoZone { zone })
+    fn zone(&self, zone: ZoneId) -> Result<&Zone<'m, L>, ProviderError> {
+        self.allocator.zone(zone).ok_or(ProviderError::NoZone { zone })
     }
 
     /// Adds frames to a zone, and commits memory behind them. The zone comes first: it refuses frames of another zone, whose
     /// memory must not change.
-    fn add(&self, id: ZoneId, frames: &Range<u64>) -> Result<(), FramesError> {
+    fn add(&self, id: ZoneId, frames: &Range<u64>) -> Result<(), ProviderError> {
         let zone = self.zone(id)?;
         zone.add(frames.clone())?;
         let added = Undo::by(|| {
             // Succeeds, since no frame is allocated yet: they are isolated, or the machine has no handle yet.
-            let _ = zone.withdraw(frames.clone());
+            let _ = zone.remove(frames.clone());
         });
         self.backing.commit(id, frames.clone())?;
         added.keep();
@@ -288,49 +288,53 @@ impl<'m, S: Scheme, B: Barrier, L: RawLock, const READERS: usize, O: Owners, K: 
         state: &State,
         zone: &Zone<'m, L>,
         frames: &Range<u64>,
-        limit: &mut dyn Limit,
-    ) -> Result<(), FramesError> {
+        limit: &mut dyn Deadline,
+    ) -> Result<(), ProviderError> {
         let mut targets = TargetAllocator::new(&self.allocator, state, zone.id().node())?;
         let mut backoff = Backoff::default();
         loop {
             // Again in each round: a page may have come behind a handle, or its user may have let go of it.
             let moved = self.source.move_away(frames, &mut targets);
-            moved.map_err(|pinned| FramesError::Pinned { pfn: pinned.pfn })?;
+            moved.map_err(|pinned| ProviderError::Pinned { pfn: pinned.pfn })?;
             let Some(pfn) = zone.first_in_use(frames.clone())? else { return Ok(()) };
-            limit.go_on().map_err(|why| FramesError::InUse { pfn, why })?;
+            limit.check().map_err(|why| ProviderError::InUse { pfn, why })?;
             backoff.wait();
         }
     }
 }
 
-impl<S: Scheme, B: Barrier, L: RawLock, const READERS: usize, O: Owners, K: Backing> Frames
-    for AllocatorFrames<'_, S, B, L, READERS, O, K>
+impl<S: Scheme, B: Barrier, L: RawLock, const READERS: usize, O: MigrationSource, K: Backing> PageProvider
+    for AllocatorProvider<'_, S, B, L, READERS, O, K>
 {
     fn publish(&self, lists: &Zonelists) -> Result<(), PublishError> {
         self.allocator.published().publish(lists).map(drop)
     }
 
-    fn set_marks(&self, state: &State) {
+    fn set_watermarks(&self, state: &State) {
         let kinds = &state.memory().kinds;
         for info in state.zones() {
             let Some(zone) = self.allocator.zone(info.size.zone) else { continue };
-            let mut watermarks =
-                Marks { min: info.marks.min, low: info.marks.low, high: info.marks.high, ..Marks::default() };
+            let mut watermarks = ZoneWatermarks {
+                min: info.watermarks.min,
+                low: info.watermarks.low,
+                high: info.watermarks.high,
+                ..ZoneWatermarks::default()
+            };
             for (kind, &pages) in kinds.iter().zip(info.reserve) {
                 watermarks.reserve[kind.index()] = pages;
             }
-            zone.set_marks(&watermarks);
+            zone.set_watermarks(&watermarks);
         }
     }
 
-    fn bring(&self, id: ZoneId, frames: Range<u64>) -> Result<(), FramesError> {
+    fn prepare_online(&self, id: ZoneId, frames: Range<u64>) -> Result<(), ProviderError> {
         let zone = self.allocator.zone(id);
         let room = zone.map(|zone| (zone.span().start, zone.span().end));
         let fits = room.is_some_and(|(start, end)| start <= frames.start && frames.end <= end);
         let Some(zone) = zone.filter(|_| fits) else {
-            return Err(FramesError::NoRoom { zone: id, frames: (frames.start, frames.end), room });
+            return Err(ProviderError::NoRoom { zone: id, frames: (frames.start, frames.end), room });
         };
-        zone.furnish()?;
+        zone.attach_metadata()?;
         let blocks = own_pageblocks(zone, &frames)?;
         zone.isolate(blocks.clone())?;
         let isolated = Undo::by(|| unisolate(zone, &blocks));
@@ -339,17 +343,23 @@ impl<S: Scheme, B: Barrier, L: RawLock, const READERS: usize, O: Owners, K: Back
         Ok(())
     }
 
-    fn give(&self, zone: ZoneId, frames: Range<u64>) {
+    fn finish_online(&self, zone: ZoneId, frames: Range<u64>) {
         if let Ok(zone) = self.zone(zone) {
             unisolate(zone, &pageblocks(zone, &frames));
         }
     }
 
-    fn take(&self, state: &State, id: ZoneId, frames: Range<u64>, limit: &mut dyn Limit) -> Result<(), FramesError> {
+    fn isolate(
+        &self,
+        state: &State,
+        id: ZoneId,
+        frames: Range<u64>,
+        limit: &mut dyn Deadline,
+    ) -> Result<(), ProviderError> {
         let zone = self.zone(id)?;
         // A frame that the zone does not manage is reserved: no user can free it, so no wait would end.
         if let Some(pfn) = zone.first_unmanaged(&frames) {
-            return Err(FramesError::Pinned { pfn });
+            return Err(ProviderError::Pinned { pfn });
         }
         let blocks = own_pageblocks(zone, &frames)?;
         zone.isolate(blocks.clone())?;
@@ -359,27 +369,27 @@ impl<S: Scheme, B: Barrier, L: RawLock, const READERS: usize, O: Owners, K: Back
         Ok(())
     }
 
-    fn release(&self, id: ZoneId, frames: Range<u64>) {
+    fn offline(&self, id: ZoneId, frames: Range<u64>) {
         let Ok(zone) = self.zone(id) else { return };
         // Also after a panic of the backing: otherwise the pageblocks would stay isolated for good.
         let _unisolated = Undo::by(|| unisolate(zone, &pageblocks(zone, &frames)));
         // Succeeds after `take`: the frames are free, and isolated, so none has been allocated since.
-        if zone.withdraw(frames.clone()).is_ok() {
+        if zone.remove(frames.clone()).is_ok() {
             self.backing.release(id, frames.clone());
         }
     }
 
-    fn operated(&self) {
+    fn operation_finished(&self) {
         self.allocator.report_put_off();
     }
 
     /// Under any scheme, a walk over an old list that comes to such a zone finds under its lock that it has no metadata.
-    fn forget(&self, node: NodeId) {
+    fn remove_node(&self, node: NodeId) {
         let [_, kept] = &self.metadata_counts;
         let mut zones = self.allocator.zones().iter().filter(|zone| zone.id().node() == node && !zone.is_vacant());
         match self.synchronize {
             Some(synchronize) => {
-                self.free_after_grace_period(synchronize, array::from_fn(|_| zones.find_map(Zone::vacate)))
+                self.free_after_grace_period(synchronize, array::from_fn(|_| zones.find_map(Zone::detach_metadata)))
             }
             None => {
                 kept.fetch_add(zones.count(), Relaxed);
@@ -408,14 +418,14 @@ fn own_pageblocks<L: RawLock>(zone: &Zone<'_, L>, frames: &Range<u64>) -> Result
 
 /// Ends the isolation of pageblocks, where they are isolated.
 fn unisolate<L: RawLock>(zone: &Zone<'_, L>, blocks: &Range<u64>) {
-    if zone.rejoin(blocks.clone()).is_ok() {
+    if zone.unisolate(blocks.clone()).is_ok() {
         return;
     }
     // The caller's range differs from the one it has isolated, and some pageblocks are not isolated: one by one.
     let mut start = blocks.start;
     while start < blocks.end {
         let end = (start + 1).next_multiple_of(PAGEBLOCK_FRAMES as u64).min(blocks.end);
-        let _ = zone.rejoin(start..end);
+        let _ = zone.unisolate(start..end);
         start = end;
     }
 }

@@ -8,7 +8,7 @@ use crate::ZoneId;
 /// Real memory behind frames: committed when they come online, released when they go offline.
 ///
 /// Called within an operation on the machine, with the frames isolated. It may allocate from the allocator, publish and
-/// drain, but an operation is refused, as [`Frames`](super::Frames) says. A panic in [`commit`](Backing::commit) counts
+/// drain, but an operation is refused, as [`PageProvider`](super::PageProvider) says. A panic in [`commit`](Backing::commit) counts
 /// as its error. After one in [`release`](Backing::release) the frames have left their zone all the same, and can come
 /// online again.
 ///

@@ -4,8 +4,8 @@ use core::ops::Range;
 
 use super::{
     error::HotplugError,
-    memory_block::{Block, BlockState, touches},
-    operation::{Change, Moved, OnlineTo},
+    memory_block::{MemoryBlock, MemoryBlockState, touches},
+    operation::{BlockChange, Change, OnlineTo},
     state_data::StateData,
 };
 use crate::{NodeId, ZoneId, ZoneKind, ZoneSize, heap::NoMemory};
@@ -15,7 +15,7 @@ impl StateData {
     pub(super) fn online_block(&mut self, number: u64, to: OnlineTo) -> Result<Change, HotplugError> {
         let position = self.position(number)?;
         let block = self.blocks.list[position];
-        let (BlockState::Offline, Some(node)) = (block.state, block.node) else {
+        let (MemoryBlockState::Offline, Some(node)) = (block.state, block.node) else {
             return Err(HotplugError::AlreadyOnline { block: number });
         };
         let frames = self.blocks.frames(number);
@@ -28,7 +28,7 @@ impl StateData {
         let high = self.high_watermarks()?;
         let mut rebuilt = self.make_node_online(node)?;
         let first = self.grow(zone, &block, &frames)?;
-        self.blocks.list[position].state = BlockState::Online(kind);
+        self.blocks.list[position].state = MemoryBlockState::Online(kind);
         // A block that comes after boot holds none of boot's memory.
         if let Err(at) = self.blocks.without_boot_memory.binary_search(&number) {
             self.blocks.without_boot_memory.try_reserve(1).map_err(NoMemory::from)?;
@@ -42,7 +42,7 @@ impl StateData {
         }
         self.update_min_free(&high)?;
         let frames = frames.start + block.memmap_pages..frames.end;
-        Ok(Change { rebuilt, moved: Some(Moved { block: number, online: true, zone, frames }) })
+        Ok(Change { rebuilt, block_change: Some(BlockChange { block: number, online: true, zone, frames }) })
     }
 
     /// Takes a block out of its zone. Source: Linux 6.1 `mm/memory_hotplug.c: offline_pages`.
@@ -50,8 +50,8 @@ impl StateData {
         let position = self.position(number)?;
         let block = self.blocks.list[position];
         let (kind, node) = match (block.state, block.node) {
-            (BlockState::Offline, _) => return Err(HotplugError::AlreadyOffline { block: number }),
-            (BlockState::Online(kind), Some(node)) => (kind, node),
+            (MemoryBlockState::Offline, _) => return Err(HotplugError::AlreadyOffline { block: number }),
+            (MemoryBlockState::Online(kind), Some(node)) => (kind, node),
             _ => return Err(HotplugError::Shared { block: number }),
         };
         if block.has_holes {
@@ -60,7 +60,7 @@ impl StateData {
         let zone = ZoneId::new(node, kind);
         let frames = self.blocks.frames(number);
         let (high, had_memory) = (self.high_watermarks()?, self.has_memory);
-        self.blocks.list[position].state = BlockState::Offline;
+        self.blocks.list[position].state = MemoryBlockState::Offline;
         let last = self.shrink(zone, &block, &frames)?;
         self.update_min_free(&high)?;
         let mut change = Change::default();
@@ -75,7 +75,7 @@ impl StateData {
             self.has_memory.remove(node);
         }
         let frames = frames.start + block.memmap_pages..frames.end;
-        change.moved = Some(Moved { block: number, online: false, zone, frames });
+        change.block_change = Some(BlockChange { block: number, online: false, zone, frames });
         Ok(change)
     }
 
@@ -101,7 +101,7 @@ impl StateData {
     }
 
     /// Adds a block to a zone, and extends the zone's span. Returns true if these are the zone's first pages.
-    fn grow(&mut self, zone: ZoneId, block: &Block, frames: &Range<u64>) -> Result<bool, NoMemory> {
+    fn grow(&mut self, zone: ZoneId, block: &MemoryBlock, frames: &Range<u64>) -> Result<bool, NoMemory> {
         let managed = self.blocks.pages - block.memmap_pages;
         let zones = &mut self.memory.zones;
         match zones.binary_search_by_key(&zone, |size| size.zone) {
@@ -125,7 +125,7 @@ impl StateData {
 
     /// Removes a block from its zone. At an edge the span shrinks to the rest; within the span a hole stays. Returns true
     /// if these were the zone's last pages. Source: Linux 6.1 `mm/memory_hotplug.c: shrink_zone_span`.
-    fn shrink(&mut self, zone: ZoneId, block: &Block, frames: &Range<u64>) -> Result<bool, HotplugError> {
+    fn shrink(&mut self, zone: ZoneId, block: &MemoryBlock, frames: &Range<u64>) -> Result<bool, HotplugError> {
         let managed = self.blocks.pages - block.memmap_pages;
         let reserved = |managed| HotplugError::Reserved { block: block.number, zone, managed };
         let at = self.memory.zones.binary_search_by_key(&zone, |size| size.zone).map_err(|_| reserved(0))?;
@@ -159,8 +159,9 @@ impl StateData {
 
     /// The frames of a zone: its own blocks and its immovable ranges.
     fn parts(&self, zone: ZoneId) -> impl Iterator<Item = Range<u64>> {
-        let own =
-            move |block: &&Block| block.node == Some(zone.node()) && block.state == BlockState::Online(zone.kind());
+        let own = move |block: &&MemoryBlock| {
+            block.node == Some(zone.node()) && block.state == MemoryBlockState::Online(zone.kind())
+        };
         let blocks = self.blocks.list.iter().filter(own).map(|block| self.blocks.frames(block.number));
         blocks.chain(self.immovable_of(zone))
     }

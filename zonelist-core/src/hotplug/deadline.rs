@@ -4,9 +4,9 @@ use crate::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 /// Why an operation stopped waiting.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Stop {
+pub enum StopReason {
     /// It does not wait at all.
-    AtOnce,
+    NoWait,
     /// The deadline has passed.
     Deadline,
     /// It was cancelled.
@@ -16,34 +16,34 @@ pub enum Stop {
 /// Limits a wait: polled while pages of a block that goes offline are in use.
 ///
 /// Called within the operation, with the block's pages isolated and the per-CPU pages of its zone drained. It may
-/// allocate, free, publish and drain, but an operation is refused, as [`Frames`](super::Frames) says. A panic undoes
+/// allocate, free, publish and drain, but an operation is refused, as [`PageProvider`](super::PageProvider) says. A panic undoes
 /// the operation.
 ///
 /// Closures implement it, and so does `()`, which does not wait at all.
 ///
 /// ```
-/// use zonelist_core::hotplug::{Limit, Stop};
+/// use zonelist_core::hotplug::{Deadline, StopReason};
 /// let mut polls = 0;
-/// let mut thrice = || { polls += 1; if polls > 3 { Err(Stop::Cancelled) } else { Ok(()) } };
-/// assert_eq!((0..9).take_while(|_| thrice.go_on().is_ok()).count(), 3);
-/// assert_eq!(().go_on(), Err(Stop::AtOnce));
+/// let mut thrice = || { polls += 1; if polls > 3 { Err(StopReason::Cancelled) } else { Ok(()) } };
+/// assert_eq!((0..9).take_while(|_| thrice.check().is_ok()).count(), 3);
+/// assert_eq!(().check(), Err(StopReason::NoWait));
 /// ```
-pub trait Limit {
+pub trait Deadline {
     /// Allows one more wait.
     ///
     /// # Errors
     /// The operation is to stop, for this reason.
-    fn go_on(&mut self) -> Result<(), Stop>;
+    fn check(&mut self) -> Result<(), StopReason>;
 }
 
-impl Limit for () {
-    fn go_on(&mut self) -> Result<(), Stop> {
-        Err(Stop::AtOnce)
+impl Deadline for () {
+    fn check(&mut self) -> Result<(), StopReason> {
+        Err(StopReason::NoWait)
     }
 }
 
-impl<F: FnMut() -> Result<(), Stop>> Limit for F {
-    fn go_on(&mut self) -> Result<(), Stop> {
+impl<F: FnMut() -> Result<(), StopReason>> Deadline for F {
+    fn check(&mut self) -> Result<(), StopReason> {
         self()
     }
 }
@@ -52,10 +52,10 @@ impl<F: FnMut() -> Result<(), Stop>> Limit for F {
 #[derive(Clone, Copy, Debug)]
 pub struct UntilCancelled<'c>(pub &'c AtomicBool);
 
-impl Limit for UntilCancelled<'_> {
-    fn go_on(&mut self) -> Result<(), Stop> {
+impl Deadline for UntilCancelled<'_> {
+    fn check(&mut self) -> Result<(), StopReason> {
         // Relaxed: the flag carries no data, and a late value costs one more poll.
-        if self.0.load(Relaxed) { Err(Stop::Cancelled) } else { Ok(()) }
+        if self.0.load(Relaxed) { Err(StopReason::Cancelled) } else { Ok(()) }
     }
 }
 
@@ -63,9 +63,9 @@ impl Limit for UntilCancelled<'_> {
 ///
 /// ```
 /// use std::time::{Duration, Instant};
-/// use zonelist_core::hotplug::{Limit, Stop, Until};
-/// assert_eq!(Until(Instant::now()).go_on(), Err(Stop::Deadline));
-/// assert_eq!(Until::after(Duration::from_secs(3600)).go_on(), Ok(()));
+/// use zonelist_core::hotplug::{Deadline, StopReason, Until};
+/// assert_eq!(Until(Instant::now()).check(), Err(StopReason::Deadline));
+/// assert_eq!(Until::after(Duration::from_secs(3600)).check(), Ok(()));
 /// ```
 #[cfg(feature = "std")]
 #[derive(Clone, Copy, Debug)]
@@ -84,8 +84,8 @@ impl Until {
 }
 
 #[cfg(feature = "std")]
-impl Limit for Until {
-    fn go_on(&mut self) -> Result<(), Stop> {
-        if std::time::Instant::now() < self.0 { Ok(()) } else { Err(Stop::Deadline) }
+impl Deadline for Until {
+    fn check(&mut self) -> Result<(), StopReason> {
+        if std::time::Instant::now() < self.0 { Ok(()) } else { Err(StopReason::Deadline) }
     }
 }

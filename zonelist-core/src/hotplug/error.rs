@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use super::{deadline::Stop, provider_error::FramesError};
+use super::{deadline::StopReason, provider_error::ProviderError};
 use crate::{NodeId, RangeError, ZoneId, ZoneKind, heap::NoMemory, publish::PublishError};
 
 /// Why an operation was refused. The machine is as it was.
@@ -23,7 +23,7 @@ pub enum HotplugError {
     #[error("block {block}: pages are missing in it; expected one without holes")]
     Holes { block: u64 },
     #[error("block {block}: {error}")]
-    Frames { block: u64, error: FramesError },
+    Provider { block: u64, error: ProviderError },
     #[error("block {block}: {managed} pages of zone {zone} are the allocator's; expected as many as the block gave it")]
     Reserved { block: u64, zone: ZoneId, managed: u64 },
     #[error("zone kind {kind}: not known to this machine; expected one of its kinds")]
@@ -33,7 +33,7 @@ pub enum HotplugError {
     #[error("block {block}: zone {zone} has memory there; expected frames that no zone has")]
     MemoryExists { block: u64, zone: ZoneId },
     #[error("blocks {first} and {count} on; expected one block or more, 2^24 in all, their pages below 2^48")]
-    NoBlocks { first: u64, count: u64 },
+    InvalidBlocks { first: u64, count: u64 },
     #[error("block {block}: online; expected blocks that are offline")]
     BlockInUse { block: u64 },
     #[error("node {node}: not possible or not online; expected a node that is there")]
@@ -49,11 +49,11 @@ pub enum HotplugError {
     #[error("vm.{name}: no such setting; expected one that is about zones")]
     NoSuchSetting { name: alloc::string::String },
     #[error("vm.{name}: {value}; expected {expected}")]
-    Setting { name: alloc::string::String, value: alloc::string::String, expected: &'static str },
+    InvalidSetting { name: alloc::string::String, value: alloc::string::String, expected: &'static str },
     #[error("the heap has no room for the result of the operation; expected some")]
     NoMemory,
     #[error("another operation is under way; expected none, or a caller that waits for it")]
-    Operating,
+    InProgress,
     #[error("the operation is called from within another one, by its own thread; expected it after that one")]
     Nested,
     #[error("an operation was cut short by a fork; expected `RunningMachine::prepare_fork` before the fork")]
@@ -119,12 +119,12 @@ impl Errno {
     }
 }
 
-impl FramesError {
+impl ProviderError {
     const fn errno(&self) -> Errno {
         match self {
-            Self::InUse { why: Stop::Deadline, .. } => Errno::Again,
-            Self::InUse { why: Stop::Cancelled, .. } => Errno::Intr,
-            Self::InUse { why: Stop::AtOnce, .. } | Self::Pinned { .. } => Errno::Busy,
+            Self::InUse { why: StopReason::Deadline, .. } => Errno::Again,
+            Self::InUse { why: StopReason::Cancelled, .. } => Errno::Intr,
+            Self::InUse { why: StopReason::NoWait, .. } | Self::Pinned { .. } => Errno::Busy,
             Self::Range(RangeError::Isolation { .. }) => Errno::Busy,
             Self::Barrier(_) => Errno::Io,
             Self::Range(RangeError::Managed { .. } | RangeError::Owned { .. }) => Errno::Exist,
@@ -157,14 +157,14 @@ impl HotplugError {
             | Self::Shared { .. }
             | Self::Holes { .. }
             | Self::NoSuchKind { .. }
-            | Self::NoBlocks { .. }
-            | Self::Setting { .. } => Errno::Inval,
-            Self::Frames { error, .. } => error.errno(),
+            | Self::InvalidBlocks { .. }
+            | Self::InvalidSetting { .. } => Errno::Inval,
+            Self::Provider { error, .. } => error.errno(),
             Self::Reserved { .. }
             | Self::BlockInUse { .. }
             | Self::NodeInUse { .. }
             | Self::LastCpu { .. }
-            | Self::Operating
+            | Self::InProgress
             | Self::Nested
             | Self::Publish(PublishError::Busy) => Errno::Busy,
             Self::BlockExists { .. } | Self::MemoryExists { .. } | Self::NodeExists { .. } => Errno::Exist,

@@ -1,9 +1,9 @@
 //! Forks of a process with a running machine.
 
-use super::{provider::Frames, running::RunningMachine};
+use super::{provider::PageProvider, running::RunningMachine};
 use crate::{
     RawLock,
-    lock::Hold,
+    sync::lock::Hold,
     sync::unmodelled::Ordering::{Relaxed, Release},
 };
 
@@ -19,7 +19,7 @@ pub struct PreparedMachineFork<'r, F, L: RawLock> {
     _operation: Hold<'r, L>,
 }
 
-impl<F: Frames, L: RawLock> PreparedMachineFork<'_, F, L> {
+impl<F: PageProvider, L: RawLock> PreparedMachineFork<'_, F, L> {
     /// Releases the locks in the parent, or where there was no fork.
     pub fn parent(self) {}
 
@@ -32,7 +32,7 @@ impl<F: Frames, L: RawLock> PreparedMachineFork<'_, F, L> {
     }
 }
 
-impl<F: Frames, L: RawLock> RunningMachine<F, L> {
+impl<F: PageProvider, L: RawLock> RunningMachine<F, L> {
     /// Waits until no operation is in progress, and keeps others from starting.
     ///
     /// It comes before all other preparations: those of movable pages and of the allocator follow.
@@ -40,13 +40,13 @@ impl<F: Frames, L: RawLock> RunningMachine<F, L> {
     /// ```
     /// # use zonelist_core::{*, hotplug::*, publish::{FullFence, HandleId}};
     /// # use zonelist_core::publish::{Barrier, Scheme};
-    /// fn fork<S: Scheme, B: Barrier, L: RawLock, O: Owners, K: Backing, const READERS: usize>(
-    ///     running: &RunningMachine<AllocatorFrames<'_, S, B, L, READERS, O, K>>,
+    /// fn fork<S: Scheme, B: Barrier, L: RawLock, O: MigrationSource, K: Backing, const READERS: usize>(
+    ///     running: &RunningMachine<AllocatorProvider<'_, S, B, L, READERS, O, K>>,
     ///     keep: &[HandleId],
     ///     fork: impl FnOnce() -> bool,
     /// ) -> Result<bool, ForkError> {
     ///     let machine = running.prepare_fork();
-    ///     let allocator = running.frames().allocator().prepare_fork()?;
+    ///     let allocator = running.provider().allocator().prepare_fork()?;
     ///     let is_child = fork();
     ///     if is_child {
     ///         // SAFETY: this is the child, and no handle but these is used from now on.

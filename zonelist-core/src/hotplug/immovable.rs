@@ -21,7 +21,7 @@
 use alloc::{sync::Arc, vec::Vec};
 use core::ops::Range;
 
-use super::memory_block::{Block, BlockState, Blocks, BlocksError};
+use super::memory_block::{MemoryBlock, MemoryBlockState, MemoryBlocks, MemoryBlocksError};
 use crate::{Machine, Memory, UnknownOwner, ZoneId, ZoneSize, topology::FrameSet};
 
 /// Frames that can't leave their zones, with the zone, ascending for each zone.
@@ -65,11 +65,11 @@ impl Area {
 pub(super) fn immovable(
     machine: &Machine,
     memory: &Memory,
-    blocks: &Blocks,
-) -> Result<Result<Immovable, UnknownOwner>, BlocksError> {
+    blocks: &MemoryBlocks,
+) -> Result<Result<Immovable, UnknownOwner>, MemoryBlocksError> {
     let exact = FrameSet::of(machine.zone_ranges().iter().map(|(_, range)| range.clone()));
     let of_zones = memory.zones.iter().map(|size| area(size, machine, blocks, &exact));
-    let mut areas = of_zones.collect::<Result<Vec<Area>, BlocksError>>()?;
+    let mut areas = of_zones.collect::<Result<Vec<Area>, MemoryBlocksError>>()?;
     while let Some(unknown) = first_unknown(&areas) {
         if !exclude_known(&mut areas) {
             return Ok(Err(unknown));
@@ -78,7 +78,7 @@ pub(super) fn immovable(
     let mut immovable = Vec::new();
     for Area { zone, needed, frames, .. } in areas {
         if frames.len() < needed {
-            return Err(BlocksError::NoRoom { zone, needed, room: frames.len() });
+            return Err(MemoryBlocksError::NoRoom { zone, needed, room: frames.len() });
         }
         immovable.extend(frames.ranges().iter().map(|range| (zone, range.clone())));
     }
@@ -86,24 +86,29 @@ pub(super) fn immovable(
 }
 
 /// True if a block is in this zone alone, and can leave it.
-fn is_own(block: &Block, zone: ZoneId) -> bool {
+fn is_own(block: &MemoryBlock, zone: ZoneId) -> bool {
     is_online_in(block, zone) && !block.has_holes
 }
 
-fn is_online_in(block: &Block, zone: ZoneId) -> bool {
-    block.node == Some(zone.node()) && block.state == BlockState::Online(zone.kind())
+fn is_online_in(block: &MemoryBlock, zone: ZoneId) -> bool {
+    block.node == Some(zone.node()) && block.state == MemoryBlockState::Online(zone.kind())
 }
 
 /// The area of a zone by its own size, blocks and exact ranges, regardless of other zones.
-fn area(size: &ZoneSize, machine: &Machine, blocks: &Blocks, exact: &FrameSet) -> Result<Area, BlocksError> {
+fn area(
+    size: &ZoneSize,
+    machine: &Machine,
+    blocks: &MemoryBlocks,
+    exact: &FrameSet,
+) -> Result<Area, MemoryBlocksError> {
     let (zone, span) = (size.zone, size.span());
     let listed = blocks.within(&span);
-    let frames = |block: &Block| blocks.frames(block.number);
+    let frames = |block: &MemoryBlock| blocks.frames(block.number);
     let own = FrameSet::of(listed.iter().filter(|block| is_own(block, zone)).map(frames));
     let ranges = machine.zone_ranges().iter().filter(|(other, _)| *other == zone);
     let ranges = FrameSet::of(ranges.map(|(_, range)| range.clone()));
-    let may_share = |block: &&Block| match block.state {
-        BlockState::Shared => block.node.is_none_or(|node| node == zone.node()),
+    let may_share = |block: &&MemoryBlock| match block.state {
+        MemoryBlockState::Shared => block.node.is_none_or(|node| node == zone.node()),
         _ => is_online_in(block, zone) && block.has_holes,
     };
     let shared = FrameSet::of(listed.iter().filter(may_share).map(frames));
@@ -116,14 +121,14 @@ fn area(size: &ZoneSize, machine: &Machine, blocks: &Blocks, exact: &FrameSet) -
     let usable = |rest: u64| {
         let usable = own.without(&memmap).len().saturating_add(rest);
         let managed = size.managed;
-        if managed <= usable { Ok(rest) } else { Err(BlocksError::Managed { zone, managed, usable }) }
+        if managed <= usable { Ok(rest) } else { Err(MemoryBlocksError::Managed { zone, managed, usable }) }
     };
     if !ranges.ranges().is_empty() {
         // Exact ranges must cover the zone's own blocks, and no block that is certainly not the zone's.
         let of_others = ranges.and(&all.without(&own).without(&shared));
         let missing = own.without(&ranges);
         if let Some(wrong) = of_others.ranges().first().or(missing.ranges().first()) {
-            return Err(BlocksError::Range { block: wrong.start / blocks.pages.max(1), zone });
+            return Err(MemoryBlocksError::Range { block: wrong.start / blocks.pages.max(1), zone });
         }
         let rest = ranges.without(&own).without(&memmap);
         return Ok(Area::new(zone, usable(rest.len())?, rest, &FrameSet::default(), true));

@@ -7,13 +7,13 @@ use crate::{Machine, Memory, NodeId, UnknownOwner, ZoneId, ZoneKind, topology::M
 
 /// One memory block. Block `n` has the page frames from `n` times a block's pages on.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Block {
+pub struct MemoryBlock {
     /// Its number.
     pub number: u64,
-    /// Its node; `None` only if it is [`BlockState::Shared`] by two.
+    /// Its node; `None` only if it is [`MemoryBlockState::Shared`] by two.
     pub node: Option<NodeId>,
     /// Its state: offline, or online in a zone.
-    pub state: BlockState,
+    pub state: MemoryBlockState,
     /// True if some of its page frames do not exist. Such a block can't go offline.
     pub has_holes: bool,
     /// Pages at the start of the block that hold its own page structures, and so are never allocated
@@ -23,7 +23,7 @@ pub struct Block {
 
 /// The state of a memory block.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum BlockState {
+pub enum MemoryBlockState {
     /// In no zone.
     Offline,
     /// In the zone of this kind on its node.
@@ -34,12 +34,12 @@ pub enum BlockState {
 
 /// The memory blocks of a machine, and the options that apply to them.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct Blocks {
+pub struct MemoryBlocks {
     /// Pages of each block.
     pub pages: u64,
     /// The present blocks.
-    pub list: Vec<Block>,
-    /// The [`Block::memmap_pages`] of blocks that are added later.
+    pub list: Vec<MemoryBlock>,
+    /// The [`MemoryBlock::memmap_pages`] of blocks that are added later.
     pub memmap_pages: u64,
     /// True if [`OnlineTo::Auto`](super::OnlineTo::Auto) prefers the Movable zone (boot option `movable_node`).
     pub movable_node: bool,
@@ -72,11 +72,11 @@ pub enum BootMemory {
     BottomUp,
 }
 
-/// The first thing found wrong with [`Blocks`]. `index` counts from 0 within [`Blocks::list`].
+/// The first thing found wrong with [`MemoryBlocks`]. `index` counts from 0 within [`MemoryBlocks::list`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 #[non_exhaustive]
 #[expect(missing_docs, reason = "each message says what its fields are")]
-pub enum BlocksError {
+pub enum MemoryBlocksError {
     #[error("zones: none known; expected sizes and tunables, without which there are no blocks")]
     NoSizes,
     #[error("block_pages: {pages}; expected a power of two up to 2^32")]
@@ -121,7 +121,7 @@ pub enum BlocksError {
 /// Blocks of a machine: 2 PiB of those of 128 MiB.
 const MAX_BLOCKS: u64 = 1 << 24;
 
-impl Blocks {
+impl MemoryBlocks {
     /// The page frames of the block of that number, whether or not it exists.
     pub(super) fn frames(&self, number: u64) -> Range<u64> {
         number.saturating_mul(self.pages)..number.saturating_add(1).saturating_mul(self.pages)
@@ -133,7 +133,7 @@ impl Blocks {
     }
 
     /// The listed blocks that have frames in a range.
-    pub(super) fn within(&self, frames: &Range<u64>) -> &[Block] {
+    pub(super) fn within(&self, frames: &Range<u64>) -> &[MemoryBlock] {
         let start = self.list.partition_point(|block| self.frames(block.number).end <= frames.start);
         let end = self.list.partition_point(|block| self.frames(block.number).start < frames.end);
         self.list.get(start..end).unwrap_or_default()
@@ -154,23 +154,23 @@ impl Blocks {
     ///
     /// # Errors
     /// Names the wrong block, and what was expected.
-    pub fn checked(mut self, machine: &Machine) -> Result<Self, BlocksError> {
-        let memory = machine.memory().ok_or(BlocksError::NoSizes)?;
+    pub fn checked(mut self, machine: &Machine) -> Result<Self, MemoryBlocksError> {
+        let memory = machine.memory().ok_or(MemoryBlocksError::NoSizes)?;
         self.without_boot_memory.sort_unstable();
         self.without_boot_memory.dedup();
         if self.list.is_empty() && self.pages == 0 {
             return Ok(self);
         }
         if !self.pages.is_power_of_two() || self.pages > 1 << 32 {
-            return Err(BlocksError::Pages { pages: self.pages });
+            return Err(MemoryBlocksError::Pages { pages: self.pages });
         }
         for memmap in self.list.iter().map(|block| block.memmap_pages).chain([self.memmap_pages]) {
             if memmap >= self.pages {
-                return Err(BlocksError::Memmap { memmap, pages: self.pages });
+                return Err(MemoryBlocksError::Memmap { memmap, pages: self.pages });
             }
         }
         if self.list.len() as u64 > MAX_BLOCKS {
-            return Err(BlocksError::TooMany { blocks: self.list.len() });
+            return Err(MemoryBlocksError::TooMany { blocks: self.list.len() });
         }
         let mut left: Vec<u64> = memory.zones.iter().map(|size| size.present).collect();
         for (index, block) in self.list.iter().enumerate() {
@@ -179,7 +179,7 @@ impl Blocks {
         let mut by_number: Vec<usize> = (0..self.list.len()).collect();
         by_number.sort_by_key(|&index| self.list[index].number);
         if let Some(pair) = by_number.windows(2).find(|pair| self.list[pair[0]].number == self.list[pair[1]].number) {
-            return Err(BlocksError::Duplicate { index: pair[1], number: self.list[pair[1]].number });
+            return Err(MemoryBlocksError::Duplicate { index: pair[1], number: self.list[pair[1]].number });
         }
         self.list.sort_unstable_by_key(|block| block.number);
         Ok(self)
@@ -189,34 +189,35 @@ impl Blocks {
     fn check(
         &self,
         index: usize,
-        block: &Block,
+        block: &MemoryBlock,
         machine: &Machine,
         memory: &Memory,
         left: &mut [u64],
-    ) -> Result<(), BlocksError> {
+    ) -> Result<(), MemoryBlocksError> {
         if block.number >= MAX_PAGES / self.pages {
-            return Err(BlocksError::Number { index, number: block.number });
+            return Err(MemoryBlocksError::Number { index, number: block.number });
         }
         if let Some(node) = block.node.filter(|node| !machine.nodes().contains(node)) {
-            return Err(BlocksError::Node { index, node });
+            return Err(MemoryBlocksError::Node { index, node });
         }
         let node = match block.state {
-            BlockState::Shared => return Ok(()),
-            _ => block.node.ok_or(BlocksError::NoNode { index })?,
+            MemoryBlockState::Shared => return Ok(()),
+            _ => block.node.ok_or(MemoryBlocksError::NoNode { index })?,
         };
-        let BlockState::Online(kind) = block.state else { return Ok(()) };
+        let MemoryBlockState::Online(kind) = block.state else { return Ok(()) };
         let zone = ZoneId::new(node, kind);
         let frames = self.frames(block.number);
         let holds = |span: &Range<u64>| {
             if block.has_holes { touches(span, &frames) } else { span.start <= frames.start && frames.end <= span.end }
         };
         let position = memory.zones.iter().position(|size| size.zone == zone && holds(&size.span()));
-        let position = position.ok_or(BlocksError::Outside { index, zone, frames: (frames.start, frames.end) })?;
+        let position =
+            position.ok_or(MemoryBlocksError::Outside { index, zone, frames: (frames.start, frames.end) })?;
         if !block.has_holes {
             let present = memory.zones[position].present;
             let pages = self.pages.saturating_sub(left[position]);
             let rest = left[position].checked_sub(self.pages);
-            left[position] = rest.ok_or(BlocksError::MoreThanPresent { index, zone, pages, present })?;
+            left[position] = rest.ok_or(MemoryBlocksError::MoreThanPresent { index, zone, pages, present })?;
         }
         Ok(())
     }

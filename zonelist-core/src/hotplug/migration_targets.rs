@@ -2,7 +2,8 @@
 
 use super::state::State;
 use crate::{
-    Class, Exchange, Local, Mobility, NodeId, NodeSet, Page, PageAllocator, PageRequest, RawLock, Request, ZoneKind,
+    LocalHandle, MigrationTargets, Mobility, NodeId, NodeSet, Page, PageAllocator, PageRequest, PreparedRequest,
+    RawLock, Request, ZoneKind,
     publish::{Barrier, ReaderError, Scheme},
 };
 
@@ -16,12 +17,12 @@ use crate::{
 /// migrate as high as Normal.
 pub(super) struct TargetAllocator<'a, 'm, S: Scheme, B: Barrier, L: RawLock, const READERS: usize> {
     allocator: &'a PageAllocator<'m, S, B, L, READERS>,
-    local: Local<'a, 'm, S, B, L, READERS>,
+    local: LocalHandle<'a, 'm, S, B, L, READERS>,
     node: NodeId,
     /// The other nodes that have memory of a kind, by [`ZoneKind::index`].
     nodes: [NodeSet; ZoneKind::COUNT],
     /// The last prepared request, with its key: most pages of a block need the same one.
-    prepared: Option<(TargetKey, Class<S>)>,
+    prepared: Option<(TargetKey, PreparedRequest<S>)>,
 }
 
 /// The properties of a page that decide its target.
@@ -46,7 +47,7 @@ impl<'a, 'm, S: Scheme, B: Barrier, L: RawLock, const READERS: usize> TargetAllo
         Ok(Self { allocator, local: allocator.local()?.putting_off_low(), node, nodes, prepared: None })
     }
 
-    fn prepare(&self, key: TargetKey) -> Option<Class<S>> {
+    fn prepare(&self, key: TargetKey) -> Option<PreparedRequest<S>> {
         let TargetKey { order, mobility, highest } = key;
         let mut nodes: NodeSet = self.nodes[..=highest.index()].iter().flat_map(NodeSet::iter).collect();
         // No other node has memory that the page may migrate to: the rest of its own node is left.
@@ -55,16 +56,18 @@ impl<'a, 'm, S: Scheme, B: Barrier, L: RawLock, const READERS: usize> TargetAllo
         }
         let zones = Request { nodes: Some(nodes), ..Request::up_to(highest) };
         let request = PageRequest { zones, order, mobility, ..PageRequest::up_to(highest) };
-        self.allocator.class(&request).ok()
+        self.allocator.prepare(&request).ok()
     }
 }
 
-impl<S: Scheme, B: Barrier, L: RawLock, const READERS: usize> Exchange for TargetAllocator<'_, '_, S, B, L, READERS> {
+impl<S: Scheme, B: Barrier, L: RawLock, const READERS: usize> MigrationTargets
+    for TargetAllocator<'_, '_, S, B, L, READERS>
+{
     fn has(&self, page: Page) -> bool {
         self.allocator.zone_of(page).is_some()
     }
 
-    fn take(&mut self, like: Page) -> Option<Page> {
+    fn alloc_target(&mut self, like: Page) -> Option<Page> {
         let kind = self.allocator.zone_of(like)?.id().kind();
         let highest = if like.mobility() == Mobility::Movable { kind } else { kind.min(ZoneKind::Normal) };
         let key = TargetKey { order: like.order(), mobility: like.mobility(), highest };
@@ -75,7 +78,7 @@ impl<S: Scheme, B: Barrier, L: RawLock, const READERS: usize> Exchange for Targe
         self.local.alloc(self.node, request).ok()
     }
 
-    fn give(&mut self, page: Page) {
+    fn free_source(&mut self, page: Page) {
         // Fails only for a page that this allocator has not allocated, a fault of the page's user: it stays allocated.
         let _ = self.local.free(page);
     }

@@ -22,9 +22,9 @@
 //! blocks and an allocator are refused, and the error names two zones that overlap
 //! ([`UnknownOwner`](crate::UnknownOwner)). [`BootMemory`] is the rule for the frames that boot took.
 //!
-//! The page provider ([`Frames`]) manages the pages: a [`Published`](crate::publish::Published) has none,
-//! [`AllocatorFrames`] is the page allocator. The latter migrates movable pages out of a block that goes offline, waits
-//! for the rest until a [`Limit`] says stop, and undoes all if that fails.
+//! The page provider ([`PageProvider`]) manages the pages: a [`Published`](crate::publish::Published) has none,
+//! [`AllocatorProvider`] is the page allocator. The latter migrates movable pages out of a block that goes offline, waits
+//! for the rest until a [`Deadline`] says stop, and undoes all if that fails.
 //!
 //! Files, each using only those before it:
 //!
@@ -59,10 +59,10 @@
 //!     ..MachineDescription::default()
 //! })?;
 //! // An offline block of 128 MiB, behind the zone.
-//! let blocks = Blocks {
+//! let blocks = MemoryBlocks {
 //!     pages: 1 << 15,
-//!     list: vec![Block { number: 8, node: Some(node), state: BlockState::Offline, has_holes: false, memmap_pages: 0 }],
-//!     ..Blocks::default()
+//!     list: vec![MemoryBlock { number: 8, node: Some(node), state: MemoryBlockState::Offline, has_holes: false, memmap_pages: 0 }],
+//!     ..MemoryBlocks::default()
 //! };
 //! let state = State::booted(machine, blocks, Rules::LINUX_6_1)?;
 //!
@@ -72,8 +72,8 @@
 //! let change = running.apply(&Operation::Online { block: 8, to: OnlineTo::Movable })?;
 //! assert!(change.rebuilt.is_some(), "the zone has got its first page");
 //!
-//! let mut reader = running.frames().reader()?;
-//! let any = running.frames().filter(&Request::up_to(ZoneKind::Movable));
+//! let mut reader = running.provider().reader()?;
+//! let any = running.provider().filter(&Request::up_to(ZoneKind::Movable));
 //! let names: Vec<String> = reader.enter().walk(node, &any).map(|entry| entry.zone().to_string()).collect();
 //! assert_eq!(names, ["0/Movable", "0/Normal"]);
 //!
@@ -106,20 +106,20 @@ mod state_data;
 mod undo;
 mod zone_frames;
 
-pub use allocator_provider::{AllocatorFrames, Structures};
+pub use allocator_provider::{AllocatorProvider, MetadataStatistics};
 #[cfg(all(feature = "std", target_os = "linux", not(loom)))]
 pub use arena::{Arena, ArenaError};
 pub use backing::{Backing, BackingError};
 #[cfg(feature = "std")]
 pub use deadline::Until;
-pub use deadline::{Limit, Stop, UntilCancelled};
+pub use deadline::{Deadline, StopReason, UntilCancelled};
 pub use error::{Errno, HotplugError};
 pub use fork::PreparedMachineFork;
-pub use memory_block::{Block, BlockState, Blocks, BlocksError, BootMemory};
+pub use memory_block::{BootMemory, MemoryBlock, MemoryBlockState, MemoryBlocks, MemoryBlocksError};
 pub use min_free::{huge_page_min_free_kbytes, scaled_min_free_kbytes};
-pub use operation::{Change, Moved, OnlineTo, Operation, Rebuilt};
-pub use provider::Frames;
-pub use provider_error::FramesError;
+pub use operation::{BlockChange, Change, OnlineTo, Operation, Rebuilt};
+pub use provider::PageProvider;
+pub use provider_error::ProviderError;
 pub use running::RunningMachine;
 pub use setting::Setting;
 pub use state::State;

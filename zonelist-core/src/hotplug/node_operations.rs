@@ -2,7 +2,7 @@
 
 use super::{
     error::HotplugError,
-    memory_block::{Block, BlockState},
+    memory_block::{MemoryBlock, MemoryBlockState},
     operation::{Change, Rebuilt},
     state_data::StateData,
 };
@@ -12,7 +12,7 @@ impl StateData {
     pub(super) fn add_node(&mut self, node: NodeId) -> Result<Change, HotplugError> {
         self.check_possible(node)?;
         match self.make_node_online(node)? {
-            Some(rebuilt) => Ok(Change { rebuilt: Some(rebuilt), moved: None }),
+            Some(rebuilt) => Ok(Change { rebuilt: Some(rebuilt), block_change: None }),
             None => Err(HotplugError::NodeExists { node }),
         }
     }
@@ -31,7 +31,7 @@ impl StateData {
 
     pub(super) fn add_blocks(&mut self, node: NodeId, first: u64, count: u64) -> Result<Change, HotplugError> {
         if count == 0 || !self.blocks.can_have(first, count) {
-            return Err(HotplugError::NoBlocks { first, count });
+            return Err(HotplugError::InvalidBlocks { first, count });
         }
         self.check_possible(node)?;
         let at = match self.blocks.find(first) {
@@ -47,18 +47,23 @@ impl StateData {
         }
         let rebuilt = self.make_node_online(node)?;
         let memmap_pages = self.blocks.memmap_pages;
-        let block =
-            |number| Block { number, node: Some(node), state: BlockState::Offline, has_holes: false, memmap_pages };
+        let block = |number| MemoryBlock {
+            number,
+            node: Some(node),
+            state: MemoryBlockState::Offline,
+            has_holes: false,
+            memmap_pages,
+        };
         self.blocks.list.try_reserve(count as usize).map_err(NoMemory::from)?;
         // Neither allocates: the room is reserved, and the new blocks are rotated into their place.
         self.blocks.list.extend((first..first + count).map(block));
         self.blocks.list[at..].rotate_right(count as usize);
-        Ok(Change { rebuilt, moved: None })
+        Ok(Change { rebuilt, block_change: None })
     }
 
     pub(super) fn remove_blocks(&mut self, first: u64, count: u64) -> Result<Change, HotplugError> {
         if count == 0 || !self.blocks.can_have(first, count) {
-            return Err(HotplugError::NoBlocks { first, count });
+            return Err(HotplugError::InvalidBlocks { first, count });
         }
         let at = self.position(first)?;
         for (number, block) in (first..first + count).zip(self.blocks.list[at..].iter().map(Some).chain([None])) {
@@ -68,7 +73,9 @@ impl StateData {
             }
         }
         let blocks = at..at + count as usize;
-        if let Some(block) = self.blocks.list[blocks.clone()].iter().find(|block| block.state != BlockState::Offline) {
+        if let Some(block) =
+            self.blocks.list[blocks.clone()].iter().find(|block| block.state != MemoryBlockState::Offline)
+        {
             return Err(HotplugError::BlockInUse { block: block.number });
         }
         self.blocks.list.drain(blocks);
@@ -82,7 +89,7 @@ impl StateData {
         self.cpus.insert(at, cpu);
         let rebuilt = self.make_node_online(node)?;
         self.has_cpu.insert(node);
-        Ok(Change { rebuilt, moved: None })
+        Ok(Change { rebuilt, block_change: None })
     }
 
     pub(super) fn offline_cpu(&mut self, cpu: u32) -> Result<Change, HotplugError> {

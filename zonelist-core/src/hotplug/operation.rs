@@ -68,7 +68,7 @@ pub enum Operation {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum OnlineTo {
     /// Kernel or Movable: the one whose span touches the block. If both or neither do, Kernel, or Movable under
-    /// [`Blocks::movable_node`](super::Blocks::movable_node).
+    /// [`MemoryBlocks::movable_node`](super::MemoryBlocks::movable_node).
     Auto,
     /// The lowest of DMA, DMA32 and Normal whose span touches the block, else Normal.
     Kernel,
@@ -98,12 +98,12 @@ pub struct Change {
     /// its own are as before.
     pub rebuilt: Option<Rebuilt>,
     /// The pages that came to a zone or left it.
-    pub moved: Option<Moved>,
+    pub block_change: Option<BlockChange>,
 }
 
 /// Pages that came to a zone or left it.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Moved {
+pub struct BlockChange {
     /// Their block.
     pub block: u64,
     /// True if they came, false if they left.

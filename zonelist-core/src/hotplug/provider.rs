@@ -2,7 +2,7 @@
 
 use core::ops::Range;
 
-use super::{deadline::Limit, provider_error::FramesError, state::State};
+use super::{deadline::Deadline, provider_error::ProviderError, state::State};
 use crate::{
     NodeId, ZoneId, Zonelists,
     publish::{Barrier, PublishError, Published, Scheme},
@@ -11,7 +11,7 @@ use crate::{
 /// Publishes a machine's lists, and manages the pages that they lead to.
 ///
 /// A [`Published`] is a provider without pages: every operation succeeds. An
-/// [`AllocatorFrames`](super::AllocatorFrames) is a page allocator.
+/// [`AllocatorProvider`](super::AllocatorProvider) is a page allocator.
 ///
 /// ```text
 /// online:   bring    state: sizes, watermarks    lists     give
@@ -20,7 +20,7 @@ use crate::{
 ///           undone by give                       can't fail
 /// ```
 ///
-/// All but [`operated`](Frames::operated) are called within an operation, one at a time, under the machine's operation
+/// All but [`operated`](PageProvider::operation_finished) are called within an operation, one at a time, under the machine's operation
 /// lock and no other. They may allocate, publish, drain and wait for readers. An operation of the same machine is
 /// refused ([`HotplugError::Nested`](super::HotplugError::Nested)); without `std`, where threads can't be distinguished, it
 /// waits for ever.
@@ -30,7 +30,7 @@ use crate::{
 ///
 /// A safe trait: the machine keeps names, numbers and lists, and accesses no memory because of an answer. An answer that is
 /// untrue, such as `Ok` for frames in use, leaves a state that repeats it, and users with pages that are gone.
-pub trait Frames {
+pub trait PageProvider {
     /// Publishes lists.
     ///
     /// # Errors
@@ -38,18 +38,18 @@ pub trait Frames {
     fn publish(&self, lists: &Zonelists) -> Result<(), PublishError>;
 
     /// Sets the watermarks and reserves of all zones of the state.
-    fn set_marks(&self, _state: &State) {}
+    fn set_watermarks(&self, _state: &State) {}
 
     /// Adds frames to a zone, isolated. Every step of onlining that can fail is here.
     ///
     /// # Errors
     /// Nothing has changed.
-    fn bring(&self, _zone: ZoneId, _frames: Range<u64>) -> Result<(), FramesError> {
+    fn prepare_online(&self, _zone: ZoneId, _frames: Range<u64>) -> Result<(), ProviderError> {
         Ok(())
     }
 
     /// Ends the isolation of frames, which can be allocated from then on.
-    fn give(&self, _zone: ZoneId, _frames: Range<u64>) {}
+    fn finish_online(&self, _zone: ZoneId, _frames: Range<u64>) {}
 
     /// Isolates frames of a zone, and waits until none is in use.
     ///
@@ -58,27 +58,27 @@ pub trait Frames {
     ///
     /// # Errors
     /// A frame stays in use. No frame is isolated any more; pages that migrated stay where they are.
-    fn take(
+    fn isolate(
         &self,
         _state: &State,
         _zone: ZoneId,
         _frames: Range<u64>,
-        _limit: &mut dyn Limit,
-    ) -> Result<(), FramesError> {
+        _limit: &mut dyn Deadline,
+    ) -> Result<(), ProviderError> {
         Ok(())
     }
 
     /// Removes isolated frames without users from their zone.
-    fn release(&self, _zone: ZoneId, _frames: Range<u64>) {}
+    fn offline(&self, _zone: ZoneId, _frames: Range<u64>) {}
 
     /// Called after each operation, done or refused, without any lock: for work that the operation deferred.
-    fn operated(&self) {}
+    fn operation_finished(&self) {}
 
     /// Frees the metadata of a removed node's zones, where walks over old lists allow that.
-    fn forget(&self, _node: NodeId) {}
+    fn remove_node(&self, _node: NodeId) {}
 }
 
-impl<S: Scheme, B: Barrier, const READERS: usize> Frames for Published<S, B, READERS> {
+impl<S: Scheme, B: Barrier, const READERS: usize> PageProvider for Published<S, B, READERS> {
     fn publish(&self, lists: &Zonelists) -> Result<(), PublishError> {
         Self::publish(self, lists).map(drop)
     }

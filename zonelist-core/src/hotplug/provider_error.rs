@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use super::{backing::BackingError, deadline::Stop};
+use super::{backing::BackingError, deadline::StopReason};
 use crate::{
     RangeError, UnknownOwner, ZoneError, ZoneId,
     publish::{BarrierError, ReaderError},
@@ -11,7 +11,7 @@ use crate::{
 /// Why a page provider could not prepare or isolate frames.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum FramesError {
+pub enum ProviderError {
     /// A page is pinned, its user refuses to move it for good, or it was never managed.
     #[error("page {pfn} can't be moved; expected only pages that are free or can be moved")]
     Pinned {
@@ -20,15 +20,15 @@ pub enum FramesError {
     },
     /// A page is still in use, and the operation waits no longer.
     #[error("page {pfn} is still in use {}; expected only pages that come free in time", match .why {
-        Stop::AtOnce => "and the operation does not wait",
-        Stop::Deadline => "at the deadline",
-        Stop::Cancelled => "and the operation was cancelled",
+        StopReason::NoWait => "and the operation does not wait",
+        StopReason::Deadline => "at the deadline",
+        StopReason::Cancelled => "and the operation was cancelled",
     })]
     InUse {
         /// The page's frame.
         pfn: u64,
         /// Why the wait ended.
-        why: Stop,
+        why: StopReason,
     },
     /// The allocator has no such zone.
     #[error("zone {zone}: not the allocator's; expected one that it was given")]
@@ -37,7 +37,7 @@ pub enum FramesError {
         zone: ZoneId,
     },
     /// Frames that come online lie outside the room that the allocator was given for their zone: see
-    /// [`AllocatorFrames::with_room`](super::AllocatorFrames::with_room).
+    /// [`AllocatorProvider::with_room`](super::AllocatorProvider::with_room).
     #[error(
         "frames {} to {} of zone {zone}; expected frames within the room that there is for it, {}", .frames.0, .frames.1,
         Room(*.room)

@@ -3,10 +3,10 @@
 use alloc::sync::Arc;
 
 use super::{
-    deadline::Limit,
+    deadline::Deadline,
     error::HotplugError,
-    operation::{Change, Moved, Operation},
-    provider::Frames,
+    operation::{BlockChange, Change, Operation},
+    provider::PageProvider,
     state::State,
     undo::Undo,
 };
@@ -14,7 +14,7 @@ use crate::{
     Locked, RawLock, Spin,
     publish::PublishError,
     sync::{
-        fault, this_thread,
+        or_mutant, this_thread,
         unmodelled::{AtomicBool, AtomicUsize, Ordering::Relaxed},
     },
 };
@@ -22,7 +22,7 @@ use crate::{
 /// A machine whose memory comes and goes while readers walk its zonelists.
 ///
 /// Operations may be called from any number of threads; each waits for the one before. Readers of the lists go through
-/// [`RunningMachine::frames`] and wait as their scheme says. Readers of [`RunningMachine::state`] wait at most for a
+/// [`RunningMachine::provider`] and wait as their scheme says. Readers of [`RunningMachine::state`] wait at most for a
 /// pointer to be copied. Neither an operation nor `state` is for interrupts: `L` is held while pages migrate, so a kernel
 /// uses a lock that sleeps.
 ///
@@ -53,7 +53,7 @@ pub(super) struct Current {
     shared: Option<Arc<State>>,
 }
 
-impl<F: Frames> RunningMachine<F> {
+impl<F: PageProvider> RunningMachine<F> {
     /// Publishes the lists of a machine that has booted.
     ///
     /// # Errors
@@ -63,14 +63,14 @@ impl<F: Frames> RunningMachine<F> {
     }
 }
 
-impl<F: Frames, L: RawLock> RunningMachine<F, L> {
+impl<F: PageProvider, L: RawLock> RunningMachine<F, L> {
     /// The same as [`RunningMachine::new`], with locks of the caller's kind: for operations and for the state.
     ///
     /// # Errors
     /// The lists can't be published.
     pub fn with_locks(state: State, provider: F, [operation, current]: [L; 2]) -> Result<Self, PublishError> {
         // A listed zone has watermarks at every time, so they come before the lists.
-        provider.set_marks(&state);
+        provider.set_watermarks(&state);
         provider.publish(state.lists())?;
         Ok(Self {
             provider,
@@ -115,7 +115,7 @@ impl<F: Frames, L: RawLock> RunningMachine<F, L> {
     /// ([`Facts::allocates`](crate::publish::Facts::allocates)).
     ///
     /// # Errors
-    /// Those of [`State::after`] and of the page provider, see [`Frames`]. The machine is then as before. An operation
+    /// Those of [`State::after`] and of the page provider, see [`PageProvider`]. The machine is then as before. An operation
     /// within another one, by the same thread, is [`HotplugError::Nested`]. Without the feature `std` threads can't be
     /// distinguished, and it waits for ever.
     pub fn apply(&self, operation: &Operation) -> Result<Change, HotplugError> {
@@ -126,12 +126,12 @@ impl<F: Frames, L: RawLock> RunningMachine<F, L> {
     /// publishing has to.
     ///
     /// # Errors
-    /// As for [`RunningMachine::apply`], or [`HotplugError::Operating`].
+    /// As for [`RunningMachine::apply`], or [`HotplugError::InProgress`].
     pub fn try_apply(&self, operation: &Operation) -> Result<Change, HotplugError> {
         self.check_may_operate()?;
         let tried = self.operation_lock.try_with(|()| self.operate(operation, &mut ()));
-        let outcome = tried.ok_or(HotplugError::Operating)?;
-        self.provider.operated();
+        let outcome = tried.ok_or(HotplugError::InProgress)?;
+        self.provider.operation_finished();
         outcome
     }
 
@@ -140,10 +140,10 @@ impl<F: Frames, L: RawLock> RunningMachine<F, L> {
     ///
     /// # Errors
     /// As for [`RunningMachine::apply`].
-    pub fn apply_within(&self, operation: &Operation, limit: &mut dyn Limit) -> Result<Change, HotplugError> {
+    pub fn apply_within(&self, operation: &Operation, limit: &mut dyn Deadline) -> Result<Change, HotplugError> {
         self.check_may_operate()?;
         let outcome = self.operation_lock.with(|()| self.operate(operation, limit));
-        self.provider.operated();
+        self.provider.operation_finished();
         outcome
     }
 
@@ -163,11 +163,11 @@ impl<F: Frames, L: RawLock> RunningMachine<F, L> {
     }
 
     /// Performs an operation, with the operation lock held.
-    fn operate(&self, operation: &Operation, limit: &mut dyn Limit) -> Result<Change, HotplugError> {
+    fn operate(&self, operation: &Operation, limit: &mut dyn Deadline) -> Result<Change, HotplugError> {
         let _thread = OperationThread::record(&self.operation_thread);
         let before = self.current_state();
         let (after, change) = before.after(operation)?;
-        match &change.moved {
+        match &change.block_change {
             Some(moved) if moved.online => self.online(&before, after, &change, moved)?,
             Some(moved) => self.offline(&before, after, &change, moved, limit)?,
             None => {
@@ -176,33 +176,31 @@ impl<F: Frames, L: RawLock> RunningMachine<F, L> {
             }
         }
         if let Operation::RemoveNode(node) = *operation {
-            self.provider.forget(node);
+            self.provider.remove_node(node);
         }
         Ok(change)
     }
 
     /// The page provider.
     #[must_use]
-    pub fn frames(&self) -> &F {
+    pub fn provider(&self) -> &F {
         &self.provider
     }
 
     /// Brings memory: watermarks first, then lists, then pages. Each step is undone if a later one fails or panics.
-    fn online(&self, before: &State, after: State, change: &Change, moved: &Moved) -> Result<(), HotplugError> {
-        let &Moved { block, zone, ref frames, .. } = moved;
+    fn online(&self, before: &State, after: State, change: &Change, moved: &BlockChange) -> Result<(), HotplugError> {
+        let &BlockChange { block, zone, ref frames, .. } = moved;
         // Isolated: no page can be allocated before the zone is listed.
-        self.provider.bring(zone, frames.clone()).map_err(|error| HotplugError::Frames { block, error })?;
-        let prepared = Undo::by(|| self.provider.release(zone, frames.clone()));
-        if fault("hotplug: listed before it has marks") {
-            self.publish(change)?;
-        }
+        self.provider.prepare_online(zone, frames.clone()).map_err(|error| HotplugError::Provider { block, error })?;
+        let prepared = Undo::by(|| self.provider.offline(zone, frames.clone()));
+        or_mutant!(=> self.publish(change)?, "hotplug: listed before it has watermarks");
         let replaced = Undo::by(|| self.replace(before.clone()));
         self.replace(after);
         self.publish(change)?;
         // The zone is listed: nothing can fail from here on.
         replaced.keep();
         prepared.keep();
-        self.provider.give(zone, frames.clone());
+        self.provider.finish_online(zone, frames.clone());
         Ok(())
     }
 
@@ -212,22 +210,20 @@ impl<F: Frames, L: RawLock> RunningMachine<F, L> {
         before: &State,
         after: State,
         change: &Change,
-        moved: &Moved,
-        limit: &mut dyn Limit,
+        moved: &BlockChange,
+        limit: &mut dyn Deadline,
     ) -> Result<(), HotplugError> {
-        let &Moved { block, zone, ref frames, .. } = moved;
-        let isolated = self.provider.take(before, zone, frames.clone(), limit);
-        isolated.map_err(|error| HotplugError::Frames { block, error })?;
-        let isolated = Undo::by(|| self.provider.give(zone, frames.clone()));
-        if fault("hotplug: listed when its marks are gone") {
-            self.replace(after.clone());
-        }
+        let &BlockChange { block, zone, ref frames, .. } = moved;
+        let isolated = self.provider.isolate(before, zone, frames.clone(), limit);
+        isolated.map_err(|error| HotplugError::Provider { block, error })?;
+        let isolated = Undo::by(|| self.provider.finish_online(zone, frames.clone()));
+        or_mutant!(=> self.replace(after.clone()), "hotplug: listed when its watermarks are gone");
         self.publish(change)?;
         isolated.keep();
         // The lists are published: from here on the operation is done, also if the next step panics. The guard drops
         // after `release`: sizes and watermarks change last.
         let _replaced = Undo::by(|| self.replace(after.clone()));
-        self.provider.release(zone, frames.clone());
+        self.provider.offline(zone, frames.clone());
         Ok(())
     }
 
@@ -240,7 +236,7 @@ impl<F: Frames, L: RawLock> RunningMachine<F, L> {
 
     /// Makes a state current, its watermarks first.
     fn replace(&self, state: State) {
-        self.provider.set_marks(&state);
+        self.provider.set_watermarks(&state);
         let next = Current { state, shared: None };
         // Dropped outside of the lock: this may be the last reference to the state before, and its drop takes time.
         drop(self.current.with(|current| core::mem::replace(current, next)));

@@ -84,7 +84,7 @@ impl Setting {
 
 fn wrong(name: &str, value: Arguments<'_>, expected: &'static str) -> HotplugError {
     match (text(format_args!("{name}")), text(value)) {
-        (Ok(name), Ok(value)) => HotplugError::Setting { name, value, expected },
+        (Ok(name), Ok(value)) => HotplugError::InvalidSetting { name, value, expected },
         _ => HotplugError::NoMemory,
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{
     error::HotplugError,
-    memory_block::{Block, Blocks, BlocksError},
+    memory_block::{MemoryBlock, MemoryBlocks, MemoryBlocksError},
     operation::{Change, Operation},
     state_data::{StateData, ZoneInfo},
 };
@@ -25,14 +25,14 @@ impl State {
     /// # Errors
     /// The machine has no sizes or its blocks contradict them. Or it has blocks, and the description leaves open which
     /// zone has some of the frames ([`UnknownOwner`](crate::UnknownOwner)).
-    pub fn booted(machine: Machine, blocks: Blocks, rules: Rules) -> Result<Self, BlocksError> {
+    pub fn booted(machine: Machine, blocks: MemoryBlocks, rules: Rules) -> Result<Self, MemoryBlocksError> {
         Ok(Self(or_abort(StateData::booted(machine, blocks, rules)?.and_then(Shared::new))))
     }
 
     /// Replaces watermarks and reserves by recorded ones, for a machine whose boot computed them from sizes that were
     /// not yet final. Zones whose recorded reserves have not one entry for each kind keep their values.
     #[must_use]
-    pub fn with_marks(self, recorded: impl Fn(ZoneId) -> Option<(Watermarks, alloc::vec::Vec<u64>)>) -> Self {
+    pub fn with_watermarks(self, recorded: impl Fn(ZoneId) -> Option<(Watermarks, alloc::vec::Vec<u64>)>) -> Self {
         let mut data = or_abort(self.0.try_clone());
         data.set_watermarks(recorded);
         Self(or_abort(Shared::new(data)))
@@ -103,7 +103,7 @@ impl State {
 
     /// The memory blocks, ascending.
     #[must_use]
-    pub fn blocks(&self) -> &[Block] {
+    pub fn blocks(&self) -> &[MemoryBlock] {
         &self.0.blocks.list
     }
 
@@ -111,7 +111,7 @@ impl State {
     ///
     /// # Errors
     /// There is no such block.
-    pub fn block(&self, number: u64) -> Result<&Block, HotplugError> {
+    pub fn block(&self, number: u64) -> Result<&MemoryBlock, HotplugError> {
         self.0.blocks.list.get(self.0.position(number)?).ok_or(HotplugError::NoSuchBlock { block: number })
     }
 
@@ -123,7 +123,7 @@ impl State {
 
     /// The fallback order as last built.
     #[must_use]
-    pub fn order(&self) -> &FallbackOrder {
+    pub fn fallback_order(&self) -> &FallbackOrder {
         &self.0.fallback_order
     }
 

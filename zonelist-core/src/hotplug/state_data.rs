@@ -9,14 +9,14 @@ use core::ops::Range;
 use super::{
     error::HotplugError,
     immovable::{Immovable, immovable},
-    memory_block::{Blocks, BlocksError, touches},
+    memory_block::{MemoryBlocks, MemoryBlocksError, touches},
     min_free::{huge_page_min_free_kbytes, scaled_min_free_kbytes},
     operation::{Change, Rebuilt},
     setting::Setting,
 };
 use crate::{
-    FallbackOrder, Machine, Memory, NodeId, NodeSet, OrderInput, Rules, Shared, Tunables, UnknownOwner, Watermarks,
-    ZoneId, ZoneKind, ZoneSize, Zonelists,
+    FallbackOrder, FallbackOrderInput, Machine, Memory, NodeId, NodeSet, Rules, Shared, Tunables, UnknownOwner,
+    Watermarks, ZoneId, ZoneKind, ZoneSize, Zonelists,
     heap::{NoMemory, collected, copied, push, with_room},
     policy_zone,
     topology::{reserves_of, watermarks_of},
@@ -29,7 +29,7 @@ pub struct ZoneInfo<'s> {
     /// Its size.
     pub size: &'s ZoneSize,
     /// Its watermarks, in pages.
-    pub marks: Watermarks,
+    pub watermarks: Watermarks,
     /// The pages it holds back from requests of higher kinds, for each of the machine's kinds.
     pub reserve: &'s [u64],
 }
@@ -50,7 +50,7 @@ pub(super) struct StateData {
     pub(super) watermarks: Vec<Watermarks>,
     /// The lowmem reserves, zone by zone, with a column for each kind.
     pub(super) reserves: Vec<u64>,
-    pub(super) blocks: Blocks,
+    pub(super) blocks: MemoryBlocks,
     /// The immovable ranges of all zones; if they are not known, there are no blocks.
     pub(super) immovable: Result<Immovable, UnknownOwner>,
     pub(super) fallback_order: Shared<FallbackOrder>,
@@ -64,11 +64,11 @@ impl StateData {
     /// The state of a machine that has booted.
     pub(super) fn booted(
         machine: Machine,
-        blocks: Blocks,
+        blocks: MemoryBlocks,
         rules: Rules,
-    ) -> Result<Result<Self, NoMemory>, BlocksError> {
+    ) -> Result<Result<Self, NoMemory>, MemoryBlocksError> {
         let blocks = blocks.checked(&machine)?;
-        let mut memory = machine.memory().ok_or(BlocksError::NoSizes)?.clone();
+        let mut memory = machine.memory().ok_or(MemoryBlocksError::NoSizes)?.clone();
         memory.zones.retain(|size| size.present > 0);
         memory.zones.sort_unstable_by_key(|size| size.zone);
         let immovable = immovable(&machine, &memory, &blocks)?;
@@ -81,7 +81,7 @@ impl StateData {
     fn of(
         machine: Machine,
         memory: Memory,
-        blocks: Blocks,
+        blocks: MemoryBlocks,
         immovable: Result<Immovable, UnknownOwner>,
         rules: Rules,
     ) -> Result<Self, NoMemory> {
@@ -127,7 +127,7 @@ impl StateData {
             },
             watermarks: copied(&self.watermarks)?,
             reserves: copied(&self.reserves)?,
-            blocks: Blocks {
+            blocks: MemoryBlocks {
                 list: copied(&self.blocks.list)?,
                 without_boot_memory: copied(&self.blocks.without_boot_memory)?,
                 ..self.blocks
@@ -143,7 +143,7 @@ impl StateData {
     pub(super) fn zones(&self) -> impl ExactSizeIterator<Item = ZoneInfo<'_>> {
         let reserves = self.reserves.chunks(self.memory.kinds.len().max(1));
         let zones = self.memory.zones.iter().zip(&self.watermarks).zip(reserves);
-        zones.map(|((size, &marks), reserve)| ZoneInfo { size, marks, reserve })
+        zones.map(|((size, &marks), reserve)| ZoneInfo { size, watermarks: marks, reserve })
     }
 
     /// Replaces watermarks and reserves by recorded ones.
@@ -178,7 +178,7 @@ impl StateData {
 
     /// Rebuilds the fallback order and the lists of all nodes, with `has_memory` as the nodes with memory.
     pub(super) fn rebuild(&mut self, has_memory: &NodeSet) -> Result<(), NoMemory> {
-        let input = OrderInput { has_memory, ..self.fallback_input() };
+        let input = FallbackOrderInput { has_memory, ..self.fallback_input() };
         self.fallback_order = Shared::new(FallbackOrder::try_build(input, self.rules)?)?;
         self.lists = Shared::new(self.assemble()?)?;
         Ok(())
@@ -196,12 +196,12 @@ impl StateData {
         Zonelists::try_assemble(&self.fallback_order, self.memory.listed(self.rules))
     }
 
-    fn fallback_input(&self) -> OrderInput<'_> {
-        OrderInput {
+    fn fallback_input(&self) -> FallbackOrderInput<'_> {
+        FallbackOrderInput {
             online: self.online.len(),
             has_cpu: &self.has_cpu,
             has_memory: &self.has_memory,
-            ..OrderInput::of(&self.machine)
+            ..FallbackOrderInput::of(&self.machine)
         }
     }
 
@@ -218,7 +218,7 @@ impl StateData {
 
     /// Each zone's high watermark; 0 for a zone that is not populated.
     pub(super) fn high_watermarks(&self) -> Result<impl Fn(ZoneId) -> u64 + use<>, NoMemory> {
-        let high = collected(self.zones().map(|zone| (zone.size.zone, zone.marks.high)))?;
+        let high = collected(self.zones().map(|zone| (zone.size.zone, zone.watermarks.high)))?;
         Ok(move |zone| high.iter().find(|(other, _)| *other == zone).map_or(0, |(_, high)| *high))
     }
 

@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 use core::ops::Range;
 
 use super::{
-    memory_block::{Block, BlockState, BootMemory},
+    memory_block::{BootMemory, MemoryBlock, MemoryBlockState},
     state::State,
 };
 use crate::{
@@ -29,7 +29,7 @@ impl State {
 
     /// The frames of the block of that number, whether or not it exists.
     #[must_use]
-    pub fn frames_of_block(&self, number: u64) -> Range<u64> {
+    pub fn block_frames(&self, number: u64) -> Range<u64> {
         self.0.blocks.frames(number)
     }
 
@@ -53,7 +53,7 @@ impl State {
     ///
     /// # Errors
     /// Names two zones that may have the same frame.
-    pub fn owners_known(&self) -> Result<(), UnknownOwner> {
+    pub fn check_frame_owners(&self) -> Result<(), UnknownOwner> {
         self.0.immovable.as_ref().map(drop).map_err(|unknown| *unknown)
     }
 
@@ -61,12 +61,12 @@ impl State {
     ///
     /// There are as many as the zone's size says. Blocks and ranges may have more, since boot took some or the zone has
     /// holes. Then frames are left out at the end that [`BootMemory`] says, first of blocks that may hold boot's memory
-    /// (those not in [`Blocks::without_boot_memory`](super::Blocks::without_boot_memory)).
+    /// (those not in [`MemoryBlocks::without_boot_memory`](super::MemoryBlocks::without_boot_memory)).
     ///
     /// # Errors
     /// The description leaves open which zone has some of the machine's frames.
-    pub fn frames_of(&self, zone: ZoneId) -> Result<Vec<Range<u64>>, UnknownOwner> {
-        self.owners_known().map(|()| or_abort(self.managed_parts(zone)))
+    pub fn managed_frames(&self, zone: ZoneId) -> Result<Vec<Range<u64>>, UnknownOwner> {
+        self.check_frame_owners().map(|()| or_abort(self.managed_parts(zone)))
     }
 
     /// The frames that a zone manages, on a machine where each frame is known to be of one zone.
@@ -75,8 +75,8 @@ impl State {
         // Each part is paired with a flag: true if boot took nothing of it.
         let blocks = &self.0.blocks;
         let fixed = self.0.immovable_of(zone).map(|part| (part, false));
-        let is_own = |block: &&Block| {
-            block.node == Some(zone.node()) && block.state == BlockState::Online(zone.kind()) && !block.has_holes
+        let is_own = |block: &&MemoryBlock| {
+            block.node == Some(zone.node()) && block.state == MemoryBlockState::Online(zone.kind()) && !block.has_holes
         };
         let own = blocks.list.iter().filter(is_own).map(|block| {
             let frames = blocks.frames(block.number);

@@ -5,10 +5,10 @@
 //! ways out. With [`Published::prepare_fork`] before the fork nobody is amid anything but walks. Without it,
 //! [`Published::after_fork`] in the child cleans up, and says what was lost.
 
-use super::{Barrier, BarrierError, Forked, Grace, Published, Reader, Scheme, drains::Revoked};
-use crate::{Spin, lock::Hold};
+use super::{Barrier, BarrierError, Forked, Published, Reader, ReaderProtocol, Scheme, revocation::Revoked};
+use crate::{Spin, sync::lock::Hold};
 
-/// Which handle it is: a [`Reader`] or a [`Local`](crate::Local) that the child of a fork is to keep.
+/// Which handle it is: a [`Reader`] or a [`LocalHandle`](crate::LocalHandle) that the child of a fork is to keep.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct HandleId(Option<usize>);
 
@@ -39,7 +39,7 @@ impl<S: Scheme, B: Barrier> Reader<'_, S, B> {
     #[must_use]
     pub fn id(&self) -> HandleId {
         // Readers of the others have no slot of their own that could be given up.
-        if S::GRACE == Grace::None { HandleId(None) } else { self.slot_id() }
+        if S::PROTOCOL == ReaderProtocol::None { HandleId(None) } else { self.slot_id() }
     }
 
     /// The same, of a reader that has a slot of its own whatever the scheme.
@@ -62,14 +62,14 @@ impl<S: Scheme, B: Barrier> Reader<'_, S, B> {
 /// ```
 #[derive(Debug)]
 #[must_use = "readers and publishers wait for as long as it lives"]
-pub struct PreparedFork<'p, S: Scheme, B: Barrier, const SEATS: usize> {
+pub struct PreparedFork<'p, S: Scheme, B: Barrier, const READERS: usize> {
     // Fields are dropped in order: caches are lent before another drain can begin.
-    revoked: Revoked<'p, S, B, SEATS>,
+    revoked: Revoked<'p, S, B, READERS>,
     _drains: Hold<'p, Spin>,
     _writer: Hold<'p, Spin>,
 }
 
-impl<S: Scheme, B: Barrier, const SEATS: usize> PreparedFork<'_, S, B, SEATS> {
+impl<S: Scheme, B: Barrier, const READERS: usize> PreparedFork<'_, S, B, READERS> {
     /// In the parent, or if there was no fork: all goes on.
     pub fn parent(self) {}
 
@@ -86,7 +86,7 @@ impl<S: Scheme, B: Barrier, const SEATS: usize> PreparedFork<'_, S, B, SEATS> {
     }
 }
 
-impl<S: Scheme, B: Barrier, const SEATS: usize> Published<S, B, SEATS> {
+impl<S: Scheme, B: Barrier, const READERS: usize> Published<S, B, READERS> {
     /// Waits until nobody publishes and no handle of an allocator is at its page caches, and keeps it so.
     ///
     /// Holds the writer lock and the drain lock, with all page caches revoked. A plain reader may be within a walk, this
@@ -95,7 +95,7 @@ impl<S: Scheme, B: Barrier, const SEATS: usize> Published<S, B, SEATS> {
     /// this too.
     ///
     /// ```
-    /// use zonelist_core::{Capacity, Lists, Slots, StopWorld, publish::{FullFence, Published}};
+    /// use zonelist_core::{Capacity, ZonelistsRef, Slots, StopWorld, publish::{FullFence, Published}};
     /// let table = Slots::boxed(Capacity::new(1, 1).unwrap());
     /// let published: Published<_, FullFence, 4> = Published::new(StopWorld::new(table));
     /// let reader = published.reader()?;
@@ -108,13 +108,13 @@ impl<S: Scheme, B: Barrier, const SEATS: usize> Published<S, B, SEATS> {
     /// } else {
     ///     prepared.parent();
     /// }
-    /// published.publish(Lists::EMPTY)?;
+    /// published.publish(ZonelistsRef::EMPTY)?;
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
     /// # Errors
     /// The barrier pair failed: some handle may be at its page caches. Nothing is held.
-    pub fn prepare_fork(&self) -> Result<PreparedFork<'_, S, B, SEATS>, BarrierError> {
+    pub fn prepare_fork(&self) -> Result<PreparedFork<'_, S, B, READERS>, BarrierError> {
         let _writer = self.ledger.hold();
         let _drains = self.drains.hold();
         let revoked = Revoked::all(self)?;
@@ -166,7 +166,7 @@ impl<S: Scheme, B: Barrier, const SEATS: usize> Published<S, B, SEATS> {
     fn evict_but(&self, keep: &[HandleId], mut dubious: impl FnMut(usize)) {
         for (number, seat) in self.seats().iter().enumerate() {
             if !keep.iter().any(|id| id.is_at(seat)) && seat.is_claimed() {
-                if seat.has_dubious_caches(S::GRACE) {
+                if seat.has_dubious_caches(S::PROTOCOL) {
                     dubious(number);
                 }
                 seat.evict();

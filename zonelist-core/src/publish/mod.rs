@@ -9,28 +9,28 @@
 //! form that cannot forget to ask whether a walk was torn.
 
 mod barrier;
-mod door;
-mod drains;
 mod facts;
 mod fork;
+mod handshake;
 mod published;
+mod quiescent_state;
 mod read_token;
 mod reader;
+mod reader_slot;
+mod revocation;
 mod scheme;
 mod scheme_parts;
-mod seat;
-mod trouble;
-mod turn;
+mod sticky_error;
 mod writer;
 
 #[cfg(any(loom, all(feature = "std", target_os = "linux")))]
 pub use barrier::Membarrier;
 pub use barrier::{Barrier, BarrierError, FullFence, Light, SystemBarrier};
-pub(crate) use door::WhenStopped;
 pub use facts::{Allocates, Facts, Guarantee, Progress, StalledReader};
 pub use fork::{ForkLosses, HandleId, PreparedFork};
+pub(crate) use handshake::WhenStopped;
 pub use published::{NotRetired, PublishError, Published, Version};
 pub use read_token::ReadToken;
 pub use reader::{Guard, Reader, ReaderError, Torn};
-pub use scheme::{Forked, Grace, Membership, Reclaim, Scheme, Walk};
+pub use scheme::{Forked, Membership, ReaderProtocol, Reclaim, Scheme, Walk};
 pub use writer::{WaitError, Writer};

@@ -3,33 +3,34 @@
 use core::{fmt, marker::PhantomData};
 
 use super::{
-    Barrier, BarrierError, FullFence, Grace, Membership, Reader, ReaderError, Reclaim, Scheme, WaitError, Writer,
-    seat::{Claim, Claimed, Seat},
-    trouble::Trouble,
-    writer::Asking,
+    Barrier, BarrierError, FullFence, Membership, Reader, ReaderError, ReaderProtocol, Reclaim, Scheme, WaitError,
+    Writer,
+    reader_slot::{Claim, Claimed, ReaderSlot},
+    sticky_error::StickyError,
+    writer::GracePeriods,
 };
 use crate::{
-    CapacityError, Lists, Locked, NodeId, Request, Scope, Spin, ZoneId,
+    CapacityError, Locked, NodeId, Request, Scope, Spin, ZoneId, ZonelistsRef,
     sync::{const_fn, unmodelled::AtomicUsize},
 };
 
-/// Zonelists, published by a scheme to at most `SEATS` registered readers at a time.
+/// Zonelists, published by a scheme to at most `READERS` registered readers at a time.
 ///
 /// `B` is the barrier pair between readers and writers, which only schemes that look at seats use.
 ///
 /// Two locks: publishes (and [`synchronize`](Self::synchronize)) exclude each other by the writer lock, and those
 /// who take page caches away exclude each other by the drain lock. Neither waits for the other.
 #[derive(Debug)]
-pub struct Published<S, B = FullFence, const SEATS: usize = 64> {
+pub struct Published<S, B = FullFence, const READERS: usize = 64> {
     pub(super) scheme: S,
-    pub(super) seats: [Seat; SEATS],
+    pub(super) seats: [ReaderSlot; READERS],
     /// Behind the writer lock.
     pub(super) ledger: Locked<Ledger>,
     /// The drain lock.
     pub(super) drains: Locked<()>,
     /// A number more than that of the slot whose caches a drain is at; 0 for none.
     pub(super) emptying: AtomicUsize,
-    pub(super) trouble: Trouble,
+    pub(super) trouble: StickyError,
     barrier: PhantomData<fn(B)>,
 }
 
@@ -38,7 +39,7 @@ pub struct Published<S, B = FullFence, const SEATS: usize = 64> {
 pub(super) struct Ledger {
     /// The current version.
     version: Version,
-    asking: Asking,
+    asking: GracePeriods,
 }
 
 /// The number of a published version: 1 for the first, one more for each next. A publish that fails takes none. Behind
@@ -146,32 +147,34 @@ pub struct NotRetired<T> {
     pub error: WaitError,
 }
 
-impl<S: Scheme, B: Barrier, const SEATS: usize> Published<S, B, SEATS> {
+impl<S: Scheme, B: Barrier, const READERS: usize> Published<S, B, READERS> {
     const_fn! {
         /// Puts a scheme in charge. There is no version yet: every list is empty.
         #[must_use]
         pub const fn new(scheme: S) -> Self {
-            const { assert!(SEATS > 0, "without a seat there can be no reader") };
+            const { assert!(READERS > 0, "without a seat there can be no reader") };
             #[cfg(not(loom))]
-            let seats = [const { Seat::new() }; SEATS];
+            let seats = [const { ReaderSlot::new() }; READERS];
             #[cfg(loom)]
-            let seats = core::array::from_fn(|_| Seat::new());
-            let ledger = Locked::new(Spin::new(), Ledger { version: Version(0), asking: Asking::new() });
+            let seats = core::array::from_fn(|_| ReaderSlot::new());
+            let ledger = Locked::new(Spin::new(), Ledger { version: Version(0), asking: GracePeriods::new() });
             let (drains, emptying) = (Locked::new(Spin::new(), ()), AtomicUsize::new(0));
-            Self { scheme, seats, ledger, drains, emptying, trouble: Trouble::new(), barrier: PhantomData }
+            Self { scheme, seats, ledger, drains, emptying, trouble: StickyError::new(), barrier: PhantomData }
         }
     }
 
     /// Registers a reader: once for a thread or CPU. Waits for nobody.
     ///
-    /// A scheme of [`Grace::None`] has room for any number of them.
+    /// A scheme of [`ReaderProtocol::None`] has room for any number of them.
     ///
     /// # Errors
     /// All seats are taken, or the barrier pair does not work on this system.
     pub fn reader(&self) -> Result<Reader<'_, S, B>, ReaderError> {
-        let claimed = match S::GRACE {
-            Grace::None => None,
-            Grace::Step | Grace::Section | Grace::Quiescent => Some(self.claim(Claim::Reader)?.1),
+        let claimed = match S::PROTOCOL {
+            ReaderProtocol::None => None,
+            ReaderProtocol::PerEntry | ReaderProtocol::CriticalSection | ReaderProtocol::Quiescent => {
+                Some(self.claim(Claim::Reader)?.1)
+            }
         };
         let seat = claimed.as_ref().map_or(&self.seats[0], Claimed::seat);
         let reader = Reader::new(&self.scheme, seat, claimed);
@@ -192,7 +195,7 @@ impl<S: Scheme, B: Barrier, const SEATS: usize> Published<S, B, SEATS> {
             return Err(ReaderError::NoBarrier);
         }
         let free = self.seats.iter().enumerate().find_map(|(number, seat)| Some((number, Claimed::new(seat, claim)?)));
-        free.ok_or(ReaderError::NoSeat { seats: SEATS })
+        free.ok_or(ReaderError::NoSlot { slots: READERS })
     }
 
     /// A request in the scheme's form. Make it once for a class of requests.
@@ -212,7 +215,7 @@ impl<S: Scheme, B: Barrier, const SEATS: usize> Published<S, B, SEATS> {
     /// visible. Readers go on to see the version before. If it fails only behind the swap, the publish answers `Ok`, and
     /// the next `publish`, `try_publish`, `set_present`, `synchronize`, `retire` or drain of an allocator reports
     /// that instead of doing anything; the grace period is waited for by the next publish that needs it.
-    pub fn publish<'l>(&self, lists: impl Into<Lists<'l>>) -> Result<Version, PublishError> {
+    pub fn publish<'l>(&self, lists: impl Into<ZonelistsRef<'l>>) -> Result<Version, PublishError> {
         let lists = lists.into();
         self.trouble.report()?;
         self.ledger.with(|ledger| self.publish_after(ledger, lists, true))
@@ -223,7 +226,7 @@ impl<S: Scheme, B: Barrier, const SEATS: usize> Published<S, B, SEATS> {
     ///
     /// # Errors
     /// [`PublishError::Busy`], or whatever [`Published::publish`] says.
-    pub fn try_publish<'l>(&self, lists: impl Into<Lists<'l>>) -> Result<Version, PublishError> {
+    pub fn try_publish<'l>(&self, lists: impl Into<ZonelistsRef<'l>>) -> Result<Version, PublishError> {
         let lists = lists.into();
         self.trouble.report()?;
         let tried = self.ledger.try_with(|ledger| self.publish_after(ledger, lists, false));
@@ -285,7 +288,12 @@ impl<S: Scheme, B: Barrier, const SEATS: usize> Published<S, B, SEATS> {
         }
     }
 
-    fn publish_after(&self, ledger: &mut Ledger, lists: Lists<'_>, patient: bool) -> Result<Version, PublishError> {
+    fn publish_after(
+        &self,
+        ledger: &mut Ledger,
+        lists: ZonelistsRef<'_>,
+        patient: bool,
+    ) -> Result<Version, PublishError> {
         self.number(ledger, patient, |next| self.scheme.publish(lists, next))
     }
 
@@ -310,7 +318,15 @@ impl<S: Scheme, B: Barrier, const SEATS: usize> Published<S, B, SEATS> {
         call: impl FnOnce(&mut Writer<'_>) -> R,
     ) -> R {
         let (seats, Ledger { asking, .. }) = (&self.seats, ledger);
-        let mut writer = Writer { seats, grace: S::GRACE, heavy: B::heavy, version, asking, patient, unreported: None };
+        let mut writer = Writer {
+            slots: seats,
+            grace: S::PROTOCOL,
+            heavy: B::heavy,
+            version,
+            grace_periods: asking,
+            may_block: patient,
+            unreported: None,
+        };
         let answer = call(&mut writer);
         if let Some(error) = writer.unreported {
             self.trouble.note(error);

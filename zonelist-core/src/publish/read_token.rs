@@ -3,16 +3,16 @@
 use core::marker::PhantomData;
 
 use super::{
-    Grace, Light, Scheme,
-    seat::{Seat, Sitting},
+    Light, ReaderProtocol, Scheme,
+    reader_slot::{CriticalSection, ReaderSlot},
 };
-use crate::sync::{fault, unmodelled::Ordering::Relaxed};
+use crate::sync::{or_mutant, unmodelled::Ordering::Relaxed};
 
-/// Proof that a reader of this very scheme is where the scheme's [`Scheme::GRACE`] wants it.
+/// Proof that a reader of this very scheme is where the scheme's [`Scheme::PROTOCOL`] wants it.
 ///
 /// [`Scheme::pin`] is given one for each guard; only this crate makes one. It is branded with the scheme's type, since
 /// a scheme that wraps another could otherwise pass its own token on to it. Most schemes drop it at once: while the
-/// guard lives, what it proves stays true. A scheme of [`Grace::Step`] keeps it, and clones it for each walk.
+/// guard lives, what it proves stays true. A scheme of [`ReaderProtocol::PerEntry`] keeps it, and clones it for each walk.
 ///
 /// # What a step excludes
 ///
@@ -65,7 +65,7 @@ use crate::sync::{fault, unmodelled::Ordering::Relaxed};
 /// ```
 #[derive(Debug)]
 pub struct ReadToken<'g, S> {
-    seat: &'g Seat,
+    slot: &'g ReaderSlot,
     light: Light,
     scheme: PhantomData<fn(S)>,
     /// Neither sent nor shared.
@@ -82,11 +82,11 @@ impl<S> Clone for ReadToken<'_, S> {
 
 impl<'g, S: Scheme> ReadToken<'g, S> {
     #[inline(always)]
-    pub(super) fn new(seat: &'g Seat, light: Light) -> Self {
-        Self { seat, light, scheme: PhantomData, here: PhantomData }
+    pub(super) fn new(slot: &'g ReaderSlot, light: Light) -> Self {
+        Self { slot, light, scheme: PhantomData, here: PhantomData }
     }
 
-    /// Does one step of a walk with the reader inside, and leaves again: for [`Grace::Step`] only. Under any other it does
+    /// Does one step of a walk with the reader inside, and leaves again: for [`ReaderProtocol::PerEntry`] only. Under any other it does
     /// not compile.
     ///
     /// Waits while a writer has the readers stopped; within a step of a clone it waits for nothing. Costs what entering a
@@ -97,7 +97,7 @@ impl<'g, S: Scheme> ReadToken<'g, S> {
     #[inline]
     pub fn step<R>(&mut self, step: impl FnOnce() -> R) -> R {
         const { assert!(is_by_steps::<S>(), "a reader that is inside for the whole guard takes no steps") };
-        let _step = Step::begin(self.seat, self.light);
+        let _step = Step::begin(self.slot, self.light);
         step()
     }
 
@@ -105,24 +105,24 @@ impl<'g, S: Scheme> ReadToken<'g, S> {
     #[inline]
     pub(crate) fn step_alone<R>(&mut self, step: impl FnOnce() -> R) -> R {
         const { assert!(is_by_steps::<S>(), "a reader that is inside for the whole guard takes no steps") };
-        let _sitting = Sitting::down(self.seat.door(), self.light);
+        let _critical_section = CriticalSection::down(self.slot.handshake(), self.light);
         step()
     }
 }
 
 const fn is_by_steps<S: Scheme>() -> bool {
-    matches!(S::GRACE, Grace::Step)
+    matches!(S::PROTOCOL, ReaderProtocol::PerEntry)
 }
 
 /// A step that is under way. Ended when this goes, also out of a panic.
-struct Step<'g>(&'g Seat);
+struct Step<'g>(&'g ReaderSlot);
 
 impl<'g> Step<'g> {
     #[inline]
-    fn begin(seat: &'g Seat, light: Light) -> Self {
+    fn begin(seat: &'g ReaderSlot, light: Light) -> Self {
         let steps = seat.steps().load(Relaxed);
         if steps == 0 {
-            seat.door().enter(light);
+            seat.handshake().enter(light);
         }
         seat.steps().store(steps + 1, Relaxed);
         Self(seat)
@@ -134,8 +134,8 @@ impl Drop for Step<'_> {
     fn drop(&mut self) {
         let left = self.0.steps().load(Relaxed).saturating_sub(1);
         self.0.steps().store(left, Relaxed);
-        if left == 0 || fault("step: an inner one ends the outer") {
-            self.0.door().leave();
+        if or_mutant!(left == 0 => true, "step: an inner one ends the outer") {
+            self.0.handshake().leave();
         }
     }
 }

@@ -3,11 +3,11 @@
 use core::{num::NonZeroU32, ops::ControlFlow};
 
 use super::{
-    Barrier, Grace, Light, ReadToken, Scheme, Walk,
-    door::WhenStopped,
-    seat::{Claimed, Seat, Sitting},
+    Barrier, Light, ReadToken, ReaderProtocol, Scheme, Walk,
+    handshake::WhenStopped,
+    reader_slot::{Claimed, CriticalSection, ReaderSlot},
 };
-use crate::{NodeId, Zoneref, in_use::InUse};
+use crate::{NodeId, Zoneref, sync::in_use::InUse};
 
 /// The handle of one registered thread or CPU. Gives its seat back when dropped.
 ///
@@ -45,7 +45,7 @@ use crate::{NodeId, Zoneref, in_use::InUse};
 #[derive(Debug)]
 pub struct Reader<'p, S: Scheme, B: Barrier> {
     scheme: &'p S,
-    seat: &'p Seat,
+    slot: &'p ReaderSlot,
     local: S::Local,
     /// What the handle keeps of the barrier pair: nothing where the light half is known at compile time.
     kept: B::Kept,
@@ -56,10 +56,10 @@ pub struct Reader<'p, S: Scheme, B: Barrier> {
 #[non_exhaustive]
 pub enum ReaderError {
     /// All seats are taken.
-    #[error("all {seats} seats are taken; expected fewer readers at a time, or more `SEATS`")]
-    NoSeat {
+    #[error("all {slots} reader slots are taken; expected fewer readers at a time, or more `READERS`")]
+    NoSlot {
         /// How many there are.
-        seats: usize,
+        slots: usize,
     },
     /// The system cannot run the heavy half of the barrier pair.
     #[error("the barrier pair does not work on this system; expected one that does, such as `FullFence`")]
@@ -76,8 +76,8 @@ pub struct Torn {
 
 impl<'p, S: Scheme, B: Barrier> Reader<'p, S, B> {
     /// A reader at a slot that was claimed for it, or that it only refers to, if the scheme's readers need none.
-    pub(super) fn new(scheme: &'p S, seat: &'p Seat, claimed: Option<Claimed<'p>>) -> Self {
-        let reader = Self { scheme, seat, local: scheme.local(), kept: B::kept() };
+    pub(super) fn new(scheme: &'p S, seat: &'p ReaderSlot, claimed: Option<Claimed<'p>>) -> Self {
+        let reader = Self { scheme, slot: seat, local: scheme.local(), kept: B::kept() };
         claimed.into_iter().for_each(Claimed::keep);
         reader
     }
@@ -90,28 +90,28 @@ impl<'p, S: Scheme, B: Barrier> Reader<'p, S, B> {
     /// Enters, for one or more walks. Where the scheme pins a version, all of them see the same one.
     #[inline(always)]
     pub fn enter(&mut self) -> Guard<'_, S> {
-        let sitting = match S::GRACE {
-            Grace::Section => Some(Sitting::down(self.seat.door(), self.light())),
-            Grace::None | Grace::Step | Grace::Quiescent => None,
+        let critical_section = match S::PROTOCOL {
+            ReaderProtocol::CriticalSection => Some(CriticalSection::down(self.slot.handshake(), self.light())),
+            ReaderProtocol::None | ReaderProtocol::PerEntry | ReaderProtocol::Quiescent => None,
         };
-        self.guard(sitting)
+        self.guard(critical_section)
     }
 
     /// Says that no walk of this reader is under way: a quiescent point, of which the type system
     /// makes sure.
     ///
-    /// Under [`Grace::Quiescent`] publishes wait for one of each reader, so a reader owes one
+    /// Under [`ReaderProtocol::Quiescent`] publishes wait for one of each reader, so a reader owes one
     /// between any two publishes: in the loop that walks, or on the way out of the kernel. A load
     /// and a store to the reader's own cache line. Under any other, nothing.
     #[inline(always)]
     pub fn quiescent(&mut self) {
-        if S::GRACE == Grace::Quiescent {
-            self.seat.turn().quiescent();
+        if S::PROTOCOL == ReaderProtocol::Quiescent {
+            self.slot.quiescent_state().quiescent();
         }
     }
 
     /// Does something during which no publish waits for this reader: sleeping, or waiting for
-    /// somebody who publishes. Under any [`Grace`] but [`Grace::Quiescent`] none does anyway.
+    /// somebody who publishes. Under any [`ReaderProtocol`] but [`ReaderProtocol::Quiescent`] none does anyway.
     pub fn offline<R>(&mut self, meanwhile: impl FnOnce() -> R) -> R {
         /// On line again, also out of a panic.
         struct Back<'r, 'p, S: Scheme, B: Barrier>(&'r Reader<'p, S, B>);
@@ -120,8 +120,8 @@ impl<'p, S: Scheme, B: Barrier> Reader<'p, S, B> {
                 self.0.online();
             }
         }
-        if S::GRACE == Grace::Quiescent {
-            self.seat.turn().offline();
+        if S::PROTOCOL == ReaderProtocol::Quiescent {
+            self.slot.quiescent_state().offline();
         }
         let _back = Back(self);
         meanwhile()
@@ -129,84 +129,93 @@ impl<'p, S: Scheme, B: Barrier> Reader<'p, S, B> {
 
     /// From now on a publish waits for the reader's quiescent points.
     pub(super) fn online(&self) {
-        if S::GRACE == Grace::Quiescent {
-            self.seat.turn().online(self.light());
+        if S::PROTOCOL == ReaderProtocol::Quiescent {
+            self.slot.quiescent_state().online(self.light());
         }
     }
 
     #[inline(always)]
-    fn guard<'g>(&'g self, sitting: Option<Sitting<'g>>) -> Guard<'g, S> {
-        Guard { pinned: self.scheme.pin(&self.local, ReadToken::new(self.seat, self.light())), _sitting: sitting }
+    fn guard<'g>(&'g self, critical_section: Option<CriticalSection<'g>>) -> Guard<'g, S> {
+        Guard {
+            pinned: self.scheme.pin(&self.local, ReadToken::new(self.slot, self.light())),
+            _critical_section: critical_section,
+        }
     }
 
     /// Enters with what is kept at the seat: under one flag, but for a scheme that leaves its seat between zonerefs.
     /// `None` where walks are stopped and it is not to wait.
     ///
-    /// Under [`Grace::Quiescent`] such a reader is never on line: the seat it takes tells of its walks.
-    pub(crate) fn enter_seated(&mut self, when_stopped: WhenStopped) -> Option<Seated<'_, S>> {
-        let (sitting, mine) = self.sit_down(when_stopped)?;
-        let (inner, outer) = if S::GRACE == Grace::Section { (Some(sitting), None) } else { (None, Some(sitting)) };
-        Some(Seated { guard: self.guard(inner), _sitting: outer, mine })
+    /// Under [`ReaderProtocol::Quiescent`] such a reader is never on line: the seat it takes tells of its walks.
+    pub(crate) fn enter_slot(&mut self, when_stopped: WhenStopped) -> Option<SlotGuard<'_, S>> {
+        let (critical_section, mine) = self.enter_slot_caches(when_stopped)?;
+        let (inner, outer) = if S::PROTOCOL == ReaderProtocol::CriticalSection {
+            (Some(critical_section), None)
+        } else {
+            (None, Some(critical_section))
+        };
+        Some(SlotGuard { guard: self.guard(inner), _critical_section: outer, mine })
     }
 
     /// The same, unless somebody has borrowed what is kept there, or has the readers stopped.
     #[inline(always)]
-    pub(crate) fn try_enter_seated(&mut self) -> Option<Seated<'_, S>> {
-        let sitting = self.try_sit()?;
-        let (inner, outer) = match S::GRACE {
-            Grace::Section => (Some(sitting), None),
-            Grace::None | Grace::Step | Grace::Quiescent => (None, Some(sitting)),
+    pub(crate) fn try_enter_slot(&mut self) -> Option<SlotGuard<'_, S>> {
+        let critical_section = self.try_enter_caches()?;
+        let (inner, outer) = match S::PROTOCOL {
+            ReaderProtocol::CriticalSection => (Some(critical_section), None),
+            ReaderProtocol::None | ReaderProtocol::PerEntry | ReaderProtocol::Quiescent => {
+                (None, Some(critical_section))
+            }
         };
-        Some(Seated { guard: self.guard(inner), _sitting: outer, mine: true })
+        Some(SlotGuard { guard: self.guard(inner), _critical_section: outer, mine: true })
     }
 
     /// Only for what is kept at the seat: no walk, so that it waits for nobody. `None` if that may not be touched:
     /// somebody has borrowed it.
-    pub(crate) fn sit(&self) -> Option<Sitting<'_>> {
-        self.sit_down(WhenStopped::GoOn).and_then(|(sitting, mine)| mine.then_some(sitting))
+    pub(crate) fn sit(&self) -> Option<CriticalSection<'_>> {
+        self.enter_slot_caches(WhenStopped::GoOn).and_then(|(critical_section, mine)| mine.then_some(critical_section))
     }
 
     /// The same, if nothing at all is asked of the reader.
     #[inline(always)]
-    pub(crate) fn try_sit(&self) -> Option<Sitting<'_>> {
-        Sitting::try_down_at_drawer(self.seat.drawer(S::GRACE), self.light())
+    pub(crate) fn try_enter_caches(&self) -> Option<CriticalSection<'_>> {
+        CriticalSection::try_enter_for_caches(self.slot.cache_handshake(S::PROTOCOL), self.light())
     }
 
-    fn sit_down(&self, when_stopped: WhenStopped) -> Option<(Sitting<'_>, bool)> {
-        Sitting::down_at_drawer(self.seat.drawer(S::GRACE), self.light(), when_stopped)
+    fn enter_slot_caches(&self, when_stopped: WhenStopped) -> Option<(CriticalSection<'_>, bool)> {
+        CriticalSection::enter_for_caches(self.slot.cache_handshake(S::PROTOCOL), self.light(), when_stopped)
     }
 
     /// Begins an operation of the handle that the reader is part of.
     #[inline(always)]
     #[track_caller]
     pub(crate) fn in_use(&self) -> InUse<'p> {
-        self.seat.in_use()
+        self.slot.in_use()
     }
 
     /// Where its slot is.
     pub(super) fn slot_address(&self) -> usize {
-        core::ptr::from_ref(self.seat).addr()
+        core::ptr::from_ref(self.slot).addr()
     }
 
     /// Gives up a seat that [`Reader::drop`] would not, since the scheme needs none.
     pub(crate) fn give_up_own(&mut self) {
-        if S::GRACE == Grace::None {
-            self.seat.give_up();
+        if S::PROTOCOL == ReaderProtocol::None {
+            self.slot.give_up();
         }
     }
 }
 
 impl<S: Scheme, B: Barrier> Drop for Reader<'_, S, B> {
     fn drop(&mut self) {
-        match S::GRACE {
+        match S::PROTOCOL {
             // A guard that was leaked leaves the slot as if it were inside; none outlives its reader.
-            Grace::Section => self.seat.door().leave(),
-            Grace::Quiescent => self.seat.turn().offline(),
+            ReaderProtocol::CriticalSection => self.slot.handshake().leave(),
+            ReaderProtocol::Quiescent => self.slot.quiescent_state().offline(),
             // Its steps have ended: they borrow it, and are never leaked.
-            Grace::None | Grace::Step => (),
+            ReaderProtocol::None | ReaderProtocol::PerEntry => (),
         }
-        if S::GRACE != Grace::None {
-            self.seat.give_up();
+        if S::PROTOCOL != ReaderProtocol::None {
+            self.slot.give_up();
         }
     }
 }
@@ -216,14 +225,14 @@ impl<S: Scheme, B: Barrier> Drop for Reader<'_, S, B> {
 pub struct Guard<'g, S: Scheme + 'g> {
     /// Before the seat: fields are dropped in order, and what is pinned may need the seat to the end.
     pinned: S::Pinned<'g>,
-    _sitting: Option<Sitting<'g>>,
+    _critical_section: Option<CriticalSection<'g>>,
 }
 
 /// A reader inside that keeps something at its seat.
-pub(crate) struct Seated<'g, S: Scheme + 'g> {
+pub(crate) struct SlotGuard<'g, S: Scheme + 'g> {
     /// Before the seat, as what is pinned is in it.
     pub(crate) guard: Guard<'g, S>,
-    _sitting: Option<Sitting<'g>>,
+    _critical_section: Option<CriticalSection<'g>>,
     /// Whether what it keeps may be touched: nobody has borrowed it.
     pub(crate) mine: bool,
 }

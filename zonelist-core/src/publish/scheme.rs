@@ -1,17 +1,17 @@
 //! The trait that every publication scheme implements.
 
 use super::{Facts, PublishError, ReadToken, WaitError, Writer};
-use crate::{Lists, NodeId, Request, ZoneId, Zoneref};
+use crate::{NodeId, Request, ZoneId, ZonelistsRef, Zoneref};
 
 /// Where a reader has to be while it walks, for the scheme's writer to know of it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Grace {
+pub enum ReaderProtocol {
     /// Anywhere: nobody waits for it.
     None,
     /// In its seat for each zoneref, outside in between.
-    Step,
+    PerEntry,
     /// In its seat for as long as the guard lives.
-    Section,
+    CriticalSection,
     /// Anywhere, and it says now and then that it is between walks: [`Reader::quiescent`](super::Reader::quiescent).
     Quiescent,
 }
@@ -29,7 +29,7 @@ pub enum Grace {
 /// A scheme's own unsafe code may rely on what follows, and on nothing else:
 ///
 /// - A [`ReadToken`] of the scheme's type is only ever given to [`Scheme::pin`]. As long as what that returned can be used,
-///   the reader is where [`Scheme::GRACE`] says; under [`Grace::Step`], while a [step](ReadToken::step) runs.
+///   the reader is where [`Scheme::PROTOCOL`] says; under [`ReaderProtocol::PerEntry`], while a [step](ReadToken::step) runs.
 /// - What the methods of [`Writer`] say of the readers of its `Published`, where they return `Ok`.
 /// - What `pin` returned is dropped before the reader leaves, and before the reader's [`Scheme::Local`] is; or it is
 ///   leaked, and then neither dropped nor used again.
@@ -47,7 +47,7 @@ pub enum Grace {
 /// | `pin`, `walk`, all of a [`Walk`], drops of both | the reader inside; in an allocation, the handle's caches | what no publish or drain waits behind | publish where publishes wait for readers, drain, use the reader or the handle |
 /// | `publish`, `set_present`, `synchronize` | the writer lock | readers, by the `Writer` | call the same `Published` but for [`reader`](super::Published::reader) and [`filter`](super::Published::filter); walk by a reader that the `Writer` waits for |
 /// | `forked` | nothing: there is one thread | nothing | |
-/// | drop of `Local` | nothing: the slot is given up | anything | |
+/// | drop of `LocalHandle` | nothing: the slot is given up | anything | |
 ///
 /// "Must not" is a wait without end, and nothing worse. Each may panic: what is held is given back, and the panic goes on
 /// to the caller; an allocation takes no page then, and a publish no number. (Only a drop of a walk, or of what `pin`
@@ -71,7 +71,7 @@ pub trait Scheme: Sync + Sized {
     const FACTS: Facts;
 
     /// Where its readers have to be.
-    const GRACE: Grace;
+    const PROTOCOL: ReaderProtocol;
 
     /// What it keeps for each reader, such as a handle of an outside crate; `()` for most. It goes with the reader, behind
     /// the giving up of its slot; a [`Reader`](super::Reader) is `Send` and `Sync` only if this is.
@@ -98,7 +98,7 @@ pub trait Scheme: Sync + Sized {
     /// The request as its walks want it. Made once for a class of requests, by any thread, with nothing held.
     fn filter(&self, request: &Request) -> Self::Filter;
 
-    /// Enters; `token` proves that the reader is where [`Scheme::GRACE`] asked for. Once for each guard, and for each
+    /// Enters; `token` proves that the reader is where [`Scheme::PROTOCOL`] asked for. Once for each guard, and for each
     /// allocation that walks. Must not wait for a publish, unless [`Facts::readers`] says so.
     fn pin<'g>(&'g self, local: &'g Self::Local, token: ReadToken<'g, Self>) -> Self::Pinned<'g>;
 
@@ -115,7 +115,7 @@ pub trait Scheme: Sync + Sized {
     /// # Errors
     /// Whatever is wrong, readers then go on to see the version before, which is for the scheme to see to. The next publish
     /// has the same [`Writer::version`]. A panic counts as an error.
-    fn publish(&self, next: Lists<'_>, writer: &mut Writer<'_>) -> Result<(), PublishError>;
+    fn publish(&self, next: ZonelistsRef<'_>, writer: &mut Writer<'_>) -> Result<(), PublishError>;
 
     /// In the child of a fork, by its only thread: puts in order what threads have left that are no more, so that walks
     /// and grace periods end.

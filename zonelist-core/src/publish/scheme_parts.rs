@@ -51,14 +51,14 @@ impl Facts {
 }
 
 /// The items of a [`Scheme`](crate::publish::Scheme) whose readers keep nothing of their own, and whose walks filter by a
-/// [`SlotFilter`](crate::SlotFilter): `Local`, `Filter`, `local` and `filter`.
+/// [`SlotFilter`](crate::SlotFilter): `LocalHandle`, `Filter`, `local` and `filter`.
 ///
 /// Goes into the `impl` block, beside the items that are the scheme's own:
 ///
 /// ```text
 /// impl Scheme for MyScheme {
 ///     const FACTS: Facts = Facts { guarantee: Guarantee::Racy, ..Facts::of_tables("MyScheme", "my-crate", CARD) };
-///     const GRACE: Grace = Grace::None;
+///     const PROTOCOL: ReaderProtocol = ReaderProtocol::None;
 ///     type Pinned<'g> = &'g Self;
 ///     type Walk<'w> = SlotWalk<'w, Slot>;
 ///     zonelist_core::slot_readers!();

@@ -1,5 +1,5 @@
 use zonelist_core::{
-    Lists, NodeId, Request, Zonelists, Zoneref,
+    ZonelistsRef, NodeId, Request, Zonelists, Zoneref,
     publish::*,
     sync::{PoisonError, RwLock, RwLockReadGuard},
 };
@@ -27,7 +27,7 @@ impl Scheme for Locked {
         tls_destructor: true, retires: false,
         stalled_reader: StalledReader::Bounded, no_std: false, no_alloc: false,
     };
-    const GRACE: Grace = Grace::None;
+    const PROTOCOL: ReaderProtocol = ReaderProtocol::None;
     type Local = ();
     type Filter = Request;
     type Pinned<'g> = RwLockReadGuard<'g, Zonelists>;
@@ -41,7 +41,7 @@ impl Scheme for Locked {
     fn walk<'w, 'g: 'w>(pinned: &'w Self::Pinned<'g>, node: NodeId, filter: &'w Request) -> ListWalk<'w> {
         ListWalk { rest: pinned.lists().of(node, filter.scope).iter(), request: filter }
     }
-    fn publish(&self, next: Lists<'_>, _: &mut Writer<'_>) -> Result<(), PublishError> {
+    fn publish(&self, next: ZonelistsRef<'_>, _: &mut Writer<'_>) -> Result<(), PublishError> {
         *self.0.write().unwrap_or_else(PoisonError::into_inner) = Zonelists::from(next);
         Ok(())
     }

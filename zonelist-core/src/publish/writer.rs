@@ -1,30 +1,30 @@
 //! What a scheme can do to readers while it publishes.
 
-use super::{BarrierError, Grace, Version, door::Question, seat::Seat};
-use crate::sync::{Backoff, fault};
+use super::{BarrierError, ReaderProtocol, Version, handshake::Phase, reader_slot::ReaderSlot};
+use crate::sync::{Backoff, or_mutant};
 
 /// The writer's powers over readers, held by one at a time.
 #[derive(Debug)]
 pub struct Writer<'p> {
-    pub(super) seats: &'p [Seat],
-    pub(super) grace: Grace,
+    pub(super) slots: &'p [ReaderSlot],
+    pub(super) grace: ReaderProtocol,
     pub(super) heavy: fn() -> Result<(), BarrierError>,
     pub(super) version: Version,
-    pub(super) asking: &'p mut Asking,
+    pub(super) grace_periods: &'p mut GracePeriods,
     /// Whether whoever publishes would wait for readers.
-    pub(super) patient: bool,
+    pub(super) may_block: bool,
     /// A heavy half that failed, and that no call has reported yet.
     pub(super) unreported: Option<BarrierError>,
 }
 
 /// What readers are asked, from one writer to the next.
 #[derive(Debug)]
-pub(super) struct Asking {
-    question: Question,
+pub(super) struct GracePeriods {
+    phase: Phase,
     owed: Owed,
 }
 
-/// What has to be waited for until all walks from before the last [`Writer::ask`] have ended.
+/// What has to be waited for until all walks from before the last [`Writer::start_grace_period`] have ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Owed {
     /// Nothing.
@@ -36,9 +36,9 @@ enum Owed {
     AnswersTwice,
 }
 
-impl Asking {
+impl GracePeriods {
     pub(super) const fn new() -> Self {
-        Self { question: Question::FIRST, owed: Owed::Nothing }
+        Self { phase: Phase::FIRST, owed: Owed::Nothing }
     }
 }
 
@@ -73,7 +73,7 @@ impl Writer<'_> {
     /// Does something while no reader is in its seat, and none gets in: closes every gate, waits
     /// until all have left, opens again.
     ///
-    /// Every walk under [`Grace::Section`] that began before has then ended. A reader that never
+    /// Every walk under [`ReaderProtocol::CriticalSection`] that began before has then ended. A reader that never
     /// leaves blocks it for ever. `alone` may panic; it must not walk, nor wait for anything that a reader holds.
     ///
     /// # Errors
@@ -81,133 +81,133 @@ impl Writer<'_> {
     /// [`Published::try_publish`](super::Published::try_publish) would not wait, or the barrier pair failed. The
     /// gates are open again.
     pub fn stop<R>(&mut self, alone: impl FnOnce() -> R) -> Result<R, WaitError> {
-        let _open = Open(self.seats);
-        self.seats.iter().for_each(|seat| seat.door().stop());
-        if !fault("stop: no barrier") {
-            // Pairs with the light half in `Door::enter` and `Door::enter_drawer`.
-            self.heavy()?;
-        }
-        for seat in self.seats {
-            self.wait(|| seat.door().has_left())?;
+        let _open = Open(self.slots);
+        self.slots.iter().for_each(|seat| seat.handshake().stop());
+        // Pairs with the light half in `Handshake::enter` and `Handshake::enter_for_caches`.
+        or_mutant!(self.heavy()? => (), "stop: no barrier");
+        for seat in self.slots {
+            self.wait(|| seat.handshake().has_left())?;
         }
         Ok(alone())
     }
 
-    /// Asks readers to tell the writer when the walks of now have ended; [`Writer::settle`] waits for that.
+    /// Asks readers to tell the writer when the walks of now have ended; [`Writer::wait_grace_period`] waits for that.
     ///
     /// A scheme calls it behind its swap, so that each reader that answers has seen that. Waits for nothing:
-    /// readers of [`Grace::Quiescent`] answer in their own time, and of [`Grace::Section`] it is seen
+    /// readers of [`ReaderProtocol::Quiescent`] answer in their own time, and of [`ReaderProtocol::CriticalSection`] it is seen
     /// whether one is inside just now. If the barrier pair fails, that stays open, and the next call that
     /// would have to wait for it says so.
     ///
     /// To ask again before that is settled is right, and costs a grace period more: readers may have answered already,
     /// and walk again, so that `settle` then waits for their answers to this question and to another one.
-    pub fn ask(&mut self) {
-        if self.asking.owed != Owed::Nothing && !fault("ask: an old answer is a new one") {
-            self.asking.owed = Owed::AnswersTwice;
+    pub fn start_grace_period(&mut self) {
+        if or_mutant!(self.grace_periods.owed != Owed::Nothing => false, "grace period: an old acknowledgement counts")
+        {
+            self.grace_periods.owed = Owed::AnswersTwice;
             // If all have answered the question before, this one can be asked at once.
-            self.look();
-            if self.asking.owed == Owed::AnswersTwice {
+            self.try_round();
+            if self.grace_periods.owed == Owed::AnswersTwice {
                 return;
             }
         }
-        self.asking.owed = Owed::Answers;
-        if self.grace == Grace::Quiescent {
-            self.seats.iter().for_each(|seat| seat.turn().ask(self.asking.question));
+        self.grace_periods.owed = Owed::Answers;
+        if self.grace == ReaderProtocol::Quiescent {
+            self.slots.iter().for_each(|seat| seat.quiescent_state().request_grace_period(self.grace_periods.phase));
         } else {
             // Where no reader is inside, the next writer need not ask again.
-            self.look();
+            self.try_round();
         }
     }
 
     /// One round that waits for nothing. If the barrier pair fails, that is noted: the version is visible already, so that
     /// the publish has succeeded.
-    fn look(&mut self) {
+    fn try_round(&mut self) {
         if let Err(WaitError::Barrier(error)) = self.round(false) {
             self.unreported = Some(error);
         }
     }
 
-    /// Sees to it that every walk has ended that began before the last [`Writer::ask`], however often that was called and
+    /// Sees to it that every walk has ended that began before the last [`Writer::start_grace_period`], however often that was called and
     /// by whichever publish.
     ///
     /// Holds no reader up, and no stream of short walks holds it up: who goes into its seat
-    /// meanwhile says there that it is a new walk. Knows of walks under [`Grace::Section`] and
-    /// [`Grace::Quiescent`] only. A scheme calls it before its swap: behind that, a publish must not fail.
+    /// meanwhile says there that it is a new walk. Knows of walks under [`ReaderProtocol::CriticalSection`] and
+    /// [`ReaderProtocol::Quiescent`] only. A scheme calls it before its swap: behind that, a publish must not fail.
     ///
     /// # Errors
     /// Such a walk may still go on, and whoever called [`Published::try_publish`](super::Published::try_publish)
     /// would not wait; or the barrier pair failed.
-    pub fn settle(&mut self) -> Result<(), WaitError> {
-        while self.asking.owed != Owed::Nothing {
-            self.round(self.patient)?;
+    pub fn wait_grace_period(&mut self) -> Result<(), WaitError> {
+        while self.grace_periods.owed != Owed::Nothing {
+            self.round(self.may_block)?;
         }
         Ok(())
     }
 
     /// Returns once every walk that began before the call has ended: a grace period, as
-    /// [`Writer::settle`] knows of them. Waits whatever it takes.
+    /// [`Writer::wait_grace_period`] knows of them. Waits whatever it takes.
     ///
     /// # Errors
     /// The barrier pair failed: some walk may go on.
     pub fn synchronize(&mut self) -> Result<(), WaitError> {
-        if self.asking.owed != Owed::Nothing {
+        if self.grace_periods.owed != Owed::Nothing {
             // Readers that have answered this question may have begun a walk since.
             self.round(true)?;
         }
         // If the barrier pair fails or panics, readers may have answered all the same, and go on to walk across the next swap:
         // this question must be settled before, or what is asked behind the swap is another one.
-        if !fault("synchronize: an answer to a failed question is a new one") {
-            self.asking.owed = Owed::Answers;
-        }
+        or_mutant!(
+            self.grace_periods.owed = Owed::Answers => (),
+            "synchronize: an acknowledgement of a failed round counts"
+        );
         self.round(true)?;
         // All walks from before the call, and so from before any `ask`.
-        self.asking.owed = Owed::Nothing;
+        self.grace_periods.owed = Owed::Nothing;
         Ok(())
     }
 
     /// Asks the question until every reader has answered; if `patient` is false, once. Then another question is next.
     fn round(&mut self, patient: bool) -> Result<(), WaitError> {
-        let question = self.asking.question;
-        let quiescent = self.grace == Grace::Quiescent;
-        let open = Open(self.seats);
-        for seat in self.seats {
+        let phase = self.grace_periods.phase;
+        let quiescent = self.grace == ReaderProtocol::Quiescent;
+        let open = Open(self.slots);
+        for seat in self.slots {
             if quiescent {
-                seat.turn().ask(question);
+                seat.quiescent_state().request_grace_period(phase);
             }
             // Also where readers are on line: those who keep something at their seat go in and out.
-            seat.door().ask(question);
+            seat.handshake().request_grace_period(phase);
         }
-        if !fault("settle: no barrier") {
-            // Pairs with the light half in `Door::enter` and `Turn::online`.
-            self.heavy()?;
-        }
-        let answered = |seat: &Seat| {
-            seat.door().has_answered(question) && (!quiescent || seat.turn().has_answered(question))
-                || fault("settle: nobody waits")
+        // Pairs with the light half in `Handshake::enter` and `QuiescentState::online`.
+        or_mutant!(self.heavy()? => (), "grace period: no barrier");
+        let acknowledged = |slot: &ReaderSlot| {
+            or_mutant!(
+                slot.handshake().has_acknowledged(phase)
+                    && (!quiescent || slot.quiescent_state().has_acknowledged(phase)) => true,
+                "grace period: not waited for"
+            )
         };
-        for seat in self.seats {
-            wait(patient, || answered(seat))?;
+        for seat in self.slots {
+            wait(patient, || acknowledged(seat))?;
         }
         drop(open);
-        let owed = match self.asking.owed {
+        let owed = match self.grace_periods.owed {
             Owed::AnswersTwice => Owed::Answers,
             Owed::Answers | Owed::Nothing => Owed::Nothing,
         };
-        *self.asking = Asking { question: question.next(), owed };
+        *self.grace_periods = GracePeriods { phase: phase.next(), owed };
         Ok(())
     }
 
     /// Runs the heavy half.
     fn heavy(&self) -> Result<(), WaitError> {
-        match (self.heavy)() {
-            Err(error) if !fault("writer: a failed barrier passes") => Err(error.into()),
-            _ => Ok(()),
-        }
+        let ordered = (self.heavy)();
+        or_mutant!(ordered? => (), "writer: a failed barrier passes");
+        Ok(())
     }
 
     fn wait(&self, done: impl Fn() -> bool) -> Result<(), WaitError> {
-        wait(self.patient, done)
+        wait(self.may_block, done)
     }
 }
 
@@ -224,11 +224,11 @@ fn wait(patient: bool, done: impl Fn() -> bool) -> Result<(), WaitError> {
 }
 
 /// Opens all gates when it goes, also out of a panic.
-struct Open<'p>(&'p [Seat]);
+struct Open<'p>(&'p [ReaderSlot]);
 
 impl Drop for Open<'_> {
     #[inline]
     fn drop(&mut self) {
-        self.0.iter().for_each(|seat| seat.door().open());
+        self.0.iter().for_each(|seat| seat.handshake().clear_publish_request());
     }
 }

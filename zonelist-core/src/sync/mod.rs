@@ -58,6 +58,9 @@ mod cell;
 pub mod control;
 #[cfg(feature = "alloc")]
 mod cut;
+pub(crate) mod hint;
+pub(crate) mod in_use;
+pub(crate) mod lock;
 #[cfg(loom)]
 pub mod traced;
 #[cfg(feature = "alloc")]
@@ -195,21 +198,50 @@ impl Default for Track {
     }
 }
 
-/// Whether the deliberate fault of that name is switched on.
+/// An expression of product code, and the mutant that a model has to fail on: `or_mutant!(right => wrong, "name")`.
 ///
-/// Always false but in a model that was started to be killed by it: the models' evidence that they
-/// see what they claim to see. `const` elsewhere, so that the compiler removes the question.
+/// The mutant is compiled under loom only, and evaluated only in a run that asks for it by its name: evidence that the
+/// models see what they claim to see. A mutant `true` or `false` is evaluated only if the right value is the other one.
+/// A step that only the mutant takes is `or_mutant!(=> wrong, "name")`.
+///
+/// ```
+/// let entered = 3;
+/// assert_eq!(zonelist_core::or_mutant!(entered + 1 => entered, "example: not counted"), 4);
+/// ```
 #[cfg(not(loom))]
-#[inline(always)]
-#[must_use]
-pub const fn fault(_name: &str) -> bool {
-    false
+#[macro_export]
+macro_rules! or_mutant {
+    (=> $wrong:expr, $name:literal) => {};
+    ($right:expr => $wrong:expr, $name:literal) => {
+        $right
+    };
 }
 
-/// Whether the deliberate fault of that name is switched on.
 #[cfg(loom)]
+#[macro_export]
+#[doc(hidden)]
+macro_rules! or_mutant {
+    (=> $wrong:expr, $name:literal) => {
+        if $crate::sync::is_mutant($name) {
+            $wrong;
+        }
+    };
+    ($right:expr => false, $name:literal) => {
+        ($right && !$crate::sync::is_mutant($name))
+    };
+    ($right:expr => true, $name:literal) => {
+        ($right || $crate::sync::is_mutant($name))
+    };
+    ($right:expr => $wrong:expr, $name:literal) => {
+        if $crate::sync::is_mutant($name) { $wrong } else { $right }
+    };
+}
+
+/// True in a run that asks for the mutant of this name.
+#[cfg(loom)]
+#[doc(hidden)]
 #[must_use]
-pub fn fault(name: &str) -> bool {
+pub fn is_mutant(name: &str) -> bool {
     traced::fault(name)
 }
 
@@ -225,3 +257,4 @@ macro_rules! const_fn {
     };
 }
 pub use const_fn;
+pub use or_mutant;

@@ -19,7 +19,7 @@ use crate::{
 
 /// The input of a fallback order.
 #[derive(Clone, Copy, Debug)]
-pub struct OrderInput<'a> {
+pub struct FallbackOrderInput<'a> {
     /// Every possible node, ascending: each gets a row.
     pub nodes: &'a [NodeId],
     /// Distances between them. A pair beyond the matrix is at the largest distance, 255.
@@ -56,22 +56,22 @@ impl FallbackOrder {
     /// ```
     #[must_use]
     pub fn at_boot(machine: &Machine, rules: Rules) -> Self {
-        Self::build(OrderInput { has_cpu: &NodeSet::EMPTY, ..OrderInput::of(machine) }, rules)
+        Self::build(FallbackOrderInput { has_cpu: &NodeSet::EMPTY, ..FallbackOrderInput::of(machine) }, rules)
     }
 
     /// The order as rebuilt on the running machine.
     #[must_use]
     pub fn rebuilt(machine: &Machine, rules: Rules) -> Self {
-        Self::build(OrderInput::of(machine), rules)
+        Self::build(FallbackOrderInput::of(machine), rules)
     }
 
     /// The order for any input. Cost: n² log n for n nodes.
     #[must_use]
-    pub fn build(input: OrderInput<'_>, rules: Rules) -> Self {
+    pub fn build(input: FallbackOrderInput<'_>, rules: Rules) -> Self {
         or_abort(Self::try_build(input, rules))
     }
 
-    pub(crate) fn try_build(input: OrderInput<'_>, rules: Rules) -> Result<Self, NoMemory> {
+    pub(crate) fn try_build(input: FallbackOrderInput<'_>, rules: Rules) -> Result<Self, NoMemory> {
         let mut scratch = Scratch::of(&input)?;
         let mut rows = with_room(input.nodes.len())?;
         for (position, &node) in input.nodes.iter().enumerate() {
@@ -84,13 +84,13 @@ impl FallbackOrder {
     ///
     /// This is what Linux does for a node that is added while it is still offline.
     #[must_use]
-    pub fn with_row_rebuilt(&self, input: OrderInput<'_>, rules: Rules, node: NodeId) -> Self {
+    pub fn with_row_rebuilt(&self, input: FallbackOrderInput<'_>, rules: Rules, node: NodeId) -> Self {
         or_abort(self.try_with_row_rebuilt(input, rules, node))
     }
 
     pub(crate) fn try_with_row_rebuilt(
         &self,
-        input: OrderInput<'_>,
+        input: FallbackOrderInput<'_>,
         rules: Rules,
         node: NodeId,
     ) -> Result<Self, NoMemory> {
@@ -120,7 +120,7 @@ impl FallbackOrder {
     }
 }
 
-impl<'a> OrderInput<'a> {
+impl<'a> FallbackOrderInput<'a> {
     /// The current state of a machine.
     #[must_use]
     pub fn of(machine: &'a Machine) -> Self {
@@ -143,7 +143,7 @@ struct Scratch {
 }
 
 impl Scratch {
-    fn of(input: &OrderInput<'_>) -> Result<Self, NoMemory> {
+    fn of(input: &FallbackOrderInput<'_>) -> Result<Self, NoMemory> {
         let mut load = with_room(input.nodes.len())?;
         load.resize(input.nodes.len(), 0);
         Ok(Self { load, keys: with_room(input.nodes.len())? })
@@ -158,7 +158,7 @@ impl Scratch {
 /// the first node of each distance in the row: raise its load, so that other rows prefer its peers
 /// ```
 fn row(
-    input: &OrderInput<'_>,
+    input: &FallbackOrderInput<'_>,
     rules: Rules,
     local: usize,
     Scratch { load, keys }: &mut Scratch,

@@ -37,7 +37,7 @@ pub use distance::{Distances, LOCAL_DISTANCE, REMOTE_DISTANCE, VoidDistances};
 #[cfg(feature = "alloc")]
 pub use error::MachineError;
 #[cfg(feature = "alloc")]
-pub use fallback_order::{FallbackOrder, OrderInput};
+pub use fallback_order::{FallbackOrder, FallbackOrderInput};
 #[cfg(feature = "alloc")]
 pub(crate) use frame_set::FrameSet;
 #[cfg(feature = "alloc")]

@@ -18,9 +18,9 @@ use super::{
     limits::{MAX_ORDER, ORDERS, PAGEBLOCK_FRAMES, is_span},
     migrate_group::Mobility,
     pageblock::Pageblock,
-    watermark_check::{Against, Marks, WatermarkCounters},
+    watermark_check::{WatermarkCounters, WatermarkLevel, ZoneWatermarks},
 };
-use crate::{Locked, RawLock, Spin, ZoneId, ZoneKind, sync::fault};
+use crate::{Locked, RawLock, Spin, ZoneId, ZoneKind, sync::or_mutant};
 
 /// The page frames of one zone.
 pub struct Zone<'m, L = Spin> {
@@ -171,20 +171,20 @@ impl<'m, L: RawLock> Zone<'m, L> {
     }
 
     /// Sets the watermarks and reserves.
-    pub fn set_marks(&self, marks: &Marks) {
+    pub fn set_watermarks(&self, marks: &ZoneWatermarks) {
         self.watermark_counters.set(marks);
     }
 
     /// The current watermarks and reserves.
     #[must_use]
-    pub fn marks(&self) -> Marks {
+    pub fn watermarks(&self) -> ZoneWatermarks {
         self.watermark_counters.get()
     }
 
     /// True if the watermarks let a request up to a kind have a block of an order. Takes no lock. There may still be no
     /// such block.
     #[must_use]
-    pub fn allows(&self, order: u8, highest: ZoneKind, against: Against) -> bool {
+    pub fn allows(&self, order: u8, highest: ZoneKind, against: WatermarkLevel) -> bool {
         self.watermark_counters.allows(order, highest, against)
     }
 
@@ -225,40 +225,43 @@ impl<'m, L: RawLock> Zone<'m, L> {
         })
     }
 
-    /// Changes the frames with the lock held, and publishes their counts before the lock is released.
+    /// Changes the frames with the lock held, and stores their counts before the lock is released.
     #[inline]
     pub(super) fn with_frames<R>(&self, change: impl FnOnce(&mut FreeFrames<'m>) -> R) -> R {
-        let (result, free) = self.frames.with(|frames| self.reporting(frames, change));
-        self.report_late(free);
+        let result = self.frames.with(|frames| self.change_and_count(frames, change));
+        or_mutant!(=> self.store_late(), "zone: counts stored too late");
         result
     }
 
     /// Changes the frames as [`Zone::with_frames`] does, unless the lock is held.
     #[inline]
     pub(super) fn try_with_frames<R>(&self, change: impl FnOnce(&mut FreeFrames<'m>) -> R) -> Option<R> {
-        let (result, free) = self.frames.try_with(|frames| self.reporting(frames, change))?;
-        self.report_late(free);
+        let result = self.frames.try_with(|frames| self.change_and_count(frames, change))?;
+        or_mutant!(=> self.store_late(), "zone: counts stored too late");
         Some(result)
     }
 
     #[inline]
-    fn reporting<R>(&self, frames: &mut FreeFrames<'m>, change: impl FnOnce(&mut FreeFrames<'m>) -> R) -> (R, usize) {
-        // Counts are published once for the whole change: readers never see the steps of a bulk operation.
+    fn change_and_count<R>(&self, frames: &mut FreeFrames<'m>, change: impl FnOnce(&mut FreeFrames<'m>) -> R) -> R {
+        // Counts are stored once for the whole change: readers never see the steps of a bulk operation.
         let result = change(frames);
         // Within the lock: the next holder's store has to come after this one.
-        if !fault("zone: free frames reported too late") {
-            self.watermark_counters.set_free(frames.free_count);
-            self.watermark_counters.set_managed(frames.managed_count);
-            self.watermark_counters.set_isolated(frames.isolated_count);
-        }
-        (result, frames.free_count)
+        or_mutant!(self.store_counts(frames) => (), "zone: counts stored too late");
+        result
     }
 
-    #[inline]
-    fn report_late(&self, free: usize) {
-        if fault("zone: free frames reported too late") {
-            self.watermark_counters.set_free(free);
-        }
+    /// For the mutant: a count that was read under the lock, and is stored outside.
+    #[cfg(loom)]
+    fn store_late(&self) {
+        let free = self.frames.with(|frames| frames.free_count);
+        self.watermark_counters.set_free(free);
+    }
+
+    #[inline(always)]
+    fn store_counts(&self, frames: &FreeFrames<'m>) {
+        self.watermark_counters.set_free(frames.free_count);
+        self.watermark_counters.set_managed(frames.managed_count);
+        self.watermark_counters.set_isolated(frames.isolated_count);
     }
 
     #[inline(always)]

@@ -16,7 +16,7 @@
 use super::{
     allocator::Zone,
     bitmap::{self, PageblockBitmap},
-    error::{LeaveError, RangeError},
+    error::{BootLayoutError, RangeError},
     free_frames::FreeFrames,
     limits::{MAX_ORDER, ORDERS, PAGEBLOCK_FRAMES, PAGEBLOCK_ORDER},
     managed::{self, NoBitmap},
@@ -40,16 +40,20 @@ impl<L: RawLock> Zone<'_, L> {
     /// let zone = Zone::boxed(id, 1..4096, 10, Spin::new())?;
     /// zone.add(1..0x9f)?;
     /// zone.add(0x100..4096)?;
-    /// zone.leave([0, 0, 0, 0, 0, 1, 1, 1, 0, 1, 3], 3840)?;
+    /// zone.set_boot_layout([0, 0, 0, 0, 0, 1, 1, 1, 0, 1, 3], 3840)?;
     /// assert_eq!(zone.free_by_order(), [0, 0, 0, 0, 0, 1, 1, 1, 0, 1, 3]);
     /// assert_eq!((zone.free_pages(), zone.managed()), (3808, 3840));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn leave(&self, by_order: [usize; MAX_ORDER as usize + 1], managed: usize) -> Result<(), LeaveError> {
+    pub fn set_boot_layout(
+        &self,
+        by_order: [usize; MAX_ORDER as usize + 1],
+        managed: usize,
+    ) -> Result<(), BootLayoutError> {
         let mut refused = None;
         let outcome = self.change_managed(|frames| match frames.set_boot_layout(by_order, self.max_order, managed) {
             // Only a lack of bitmaps goes to `change_managed`, which may add some and retry.
-            Err(LeaveError::Metadata(short)) => Err(short),
+            Err(BootLayoutError::Metadata(short)) => Err(short),
             Err(error) => {
                 refused = Some(error);
                 Ok(())
@@ -60,7 +64,7 @@ impl<L: RawLock> Zone<'_, L> {
                 Ok(())
             }
         });
-        outcome.map_err(LeaveError::Metadata)?;
+        outcome.map_err(BootLayoutError::Metadata)?;
         refused.map_or(Ok(()), Err)
     }
 }
@@ -83,14 +87,19 @@ struct Placement {
 impl FreeFrames<'_> {
     /// Keeps exactly the given free blocks of each order. Of all other frames, some are removed so that `managed` stay,
     /// and the rest is allocated one by one.
-    fn set_boot_layout(&mut self, by_order: [usize; ORDERS], max_order: u8, managed: usize) -> Result<(), LeaveError> {
+    fn set_boot_layout(
+        &mut self,
+        by_order: [usize; ORDERS],
+        max_order: u8,
+        managed: usize,
+    ) -> Result<(), BootLayoutError> {
         if self.free_count != self.managed_count {
-            return Err(LeaveError::InUse { free: self.free_count, managed: self.managed_count });
+            return Err(BootLayoutError::InUse { free: self.free_count, managed: self.managed_count });
         }
         let frames = |(order, &count): (usize, &usize)| count.saturating_mul(1 << order);
         let wanted = by_order.iter().enumerate().map(frames).fold(0, usize::saturating_add);
         if !(wanted..=self.managed_count).contains(&managed) {
-            return Err(LeaveError::Managed { managed, free: wanted, present: self.managed_count });
+            return Err(BootLayoutError::Managed { managed, free: wanted, present: self.managed_count });
         }
         let reserved = self.managed_count - managed;
         // The trial makes the same decisions: frames above the current one are untouched in both walks.
@@ -109,7 +118,7 @@ impl FreeFrames<'_> {
         Ok(())
     }
 
-    fn place_all(&mut self, placement: &mut Placement, max_order: u8) -> Result<(), LeaveError> {
+    fn place_all(&mut self, placement: &mut Placement, max_order: u8) -> Result<(), BootLayoutError> {
         for start in (0..self.free_bitmaps.len() * PAGEBLOCK_FRAMES).step_by(1 << max_order) {
             if !self.keep(placement, start, max_order) {
                 self.cut(placement, start, max_order);
@@ -119,8 +128,8 @@ impl FreeFrames<'_> {
         // Blocks that do not fit are reported before missing bitmaps: more bitmaps would not help them.
         let left = placement.left.iter().enumerate().rev().find(|(_, left)| **left > 0);
         match (left, placement.short) {
-            (Some((order, &missing)), _) => Err(LeaveError::NoPlace { order: order as u8, missing }),
-            (None, Some(short)) => Err(LeaveError::Metadata(RangeError::from(short))),
+            (Some((order, &missing)), _) => Err(BootLayoutError::NoPlace { order: order as u8, missing }),
+            (None, Some(short)) => Err(BootLayoutError::Metadata(RangeError::from(short))),
             (None, None) => Ok(()),
         }
     }

@@ -10,7 +10,7 @@ impl<L: RawLock> Zone<'_, L> {
     /// Allocates frames of order 0, at most as many as `pfns` has room for, and returns how many.
     ///
     /// Takes the lock once for 256 frames.
-    pub fn alloc_singles(&self, mobility: Mobility, pfns: &mut [u64]) -> usize {
+    pub fn alloc_bulk(&self, mobility: Mobility, pfns: &mut [u64]) -> usize {
         let mut taken = 0;
         let mut numbers = [0; BATCH];
         while let Some(pfns) = pfns.get_mut(taken..).filter(|pfns| !pfns.is_empty()) {
@@ -39,7 +39,7 @@ impl<L: RawLock> Zone<'_, L> {
     /// # Errors
     /// The first frame that is not an allocated one (detected as by [`Zone::free`]). Such frames stay as they are, the
     /// others are freed.
-    pub fn free_singles(&self, pfns: &[u64]) -> Result<(), FreeError> {
+    pub fn free_bulk(&self, pfns: &[u64]) -> Result<(), FreeError> {
         let mut outcome = Ok(());
         for pfns in pfns.chunks(BATCH) {
             let mut numbers = [0; BATCH];

@@ -11,8 +11,8 @@ impl<'m, L: RawLock> Zone<'m, L> {
     /// Allocates the lowest free range of a number of frames that starts at a multiple of `align`, a power of two.
     ///
     /// Cost: a search of the whole zone with its lock held. The frames count as allocated one by one:
-    /// [`Zone::free_run`] frees any part of the range.
-    pub fn alloc_run(&self, frames: usize, align: u64) -> Option<u64> {
+    /// [`Zone::free_contig`] frees any part of the range.
+    pub fn alloc_contig(&self, frames: usize, align: u64) -> Option<u64> {
         if frames == 0 || !align.is_power_of_two() {
             return None;
         }
@@ -31,7 +31,7 @@ impl<'m, L: RawLock> Zone<'m, L> {
     ///
     /// # Errors
     /// A frame is not an allocated one (detected as by [`Zone::free`]); nothing has changed.
-    pub fn free_run(&self, pfns: Range<u64>) -> Result<(), FreeError> {
+    pub fn free_contig(&self, pfns: Range<u64>) -> Result<(), FreeError> {
         let range = self.numbers(&pfns).map_err(|_| FreeError::NoSuchFrame)?;
         self.with_frames(|frames| {
             #[cfg(feature = "checked")]

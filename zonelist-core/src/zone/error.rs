@@ -102,7 +102,7 @@ pub enum RangeError {
     },
     /// The zone has no metadata.
     #[error("the zone has no metadata; expected one with metadata")]
-    Vacant,
+    NoMetadata,
     /// A pageblock is isolated already, or not isolated already.
     #[error("the pageblock of frame {pfn} is {}isolated already; expected the opposite", if *.isolated { "" } else { "not " })]
     Isolation {
@@ -154,7 +154,7 @@ pub enum FreeError {
 /// Why a zone cannot have a boot layout. Nothing has changed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum LeaveError {
+pub enum BootLayoutError {
     /// A frame is allocated, or isolated.
     #[error("{free} of {managed} frames are free and in reach; expected all of them")]
     InUse {

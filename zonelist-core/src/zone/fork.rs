@@ -3,7 +3,7 @@
 use super::{allocator::Zone, free_frames::FreeFrames};
 use crate::RawLock;
 #[cfg(feature = "alloc")]
-use crate::lock::Hold;
+use crate::sync::lock::Hold;
 
 impl<L: RawLock> Zone<'_, L> {
     /// Holds the zone's lock over a fork.
@@ -20,7 +20,7 @@ impl<L: RawLock> Zone<'_, L> {
     /// Recovers a zone in the child of a fork. Never waits.
     ///
     /// If another thread held the zone's lock when the process forked, its change is lost half-way: the zone then has
-    /// no frames and no metadata: see [`Zone::vacant`]. Returns whether that was so.
+    /// no frames and no metadata: see [`Zone::without_metadata`]. Returns whether that was so.
     ///
     /// Only for a zone without an allocator; for zones of an allocator call
     /// [`PageAllocator::after_fork`](crate::PageAllocator::after_fork).

@@ -47,7 +47,7 @@ impl<'m, L: RawLock> Zone<'m, L> {
     /// # Errors
     /// A frame is not free, or there is no memory to record which frames of a pageblock are managed; nothing has
     /// changed. Free frames of isolated pageblocks can be removed too.
-    pub fn withdraw(&self, pfns: Range<u64>) -> Result<(), RangeError> {
+    pub fn remove(&self, pfns: Range<u64>) -> Result<(), RangeError> {
         let range = self.numbers(&pfns)?;
         let remove = |frames: &mut FreeFrames<'_>| {
             frames.remove(range.clone())?;
@@ -70,7 +70,7 @@ impl<'m, L: RawLock> Zone<'m, L> {
     ///
     /// # Errors
     /// The range is not of whole pageblocks within the span, or one of them is not isolated.
-    pub fn rejoin(&self, pfns: Range<u64>) -> Result<(), RangeError> {
+    pub fn unisolate(&self, pfns: Range<u64>) -> Result<(), RangeError> {
         self.set_isolated(&pfns, false)
     }
 
@@ -107,7 +107,7 @@ impl<'m, L: RawLock> Zone<'m, L> {
     /// let id = ZoneId::new(NodeId::new(0).unwrap(), ZoneKind::Normal);
     /// let zone = Zone::boxed(id, 0..4096, 10, Spin::new())?;
     /// zone.add(0..700)?;
-    /// zone.withdraw(300..301)?;
+    /// zone.remove(300..301)?;
     /// assert!(zone.manages(299) && !zone.manages(300) && !zone.manages(700));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```

@@ -7,7 +7,7 @@ use super::layout::Layout;
 use super::{allocator::Zone, backing::Backing, bitmap::PageblockBitmap, error::ZoneError, free_frames::FreeFrames};
 use crate::{RawLock, ZoneId};
 
-/// The metadata that a zone had: see [`Zone::vacate`]. Freed when dropped, if it is on the heap.
+/// The metadata that a zone had: see [`Zone::detach_metadata`]. Freed when dropped, if it is on the heap.
 #[derive(Debug)]
 #[expect(dead_code, reason = "it is only kept, and dropped")]
 pub struct ZoneMetadata<'m> {
@@ -28,18 +28,18 @@ impl<'m, L: RawLock> Zone<'m, L> {
     /// ```
     /// use zonelist_core::{NodeId, Spin, Zone, ZoneId, ZoneKind};
     /// let id = ZoneId::new(NodeId::new(1).unwrap(), ZoneKind::Movable);
-    /// let zone = Zone::vacant(id, 0..1 << 30, 10, Spin::new())?;
+    /// let zone = Zone::without_metadata(id, 0..1 << 30, 10, Spin::new())?;
     /// assert!(zone.add(0..512).is_err() && zone.is_vacant());
     ///
-    /// zone.furnish()?;
+    /// zone.attach_metadata()?;
     /// zone.add(0..512)?;
-    /// assert!(zone.vacate().is_none(), "it has frames");
-    /// zone.withdraw(0..512)?;
-    /// drop(zone.vacate());
+    /// assert!(zone.detach_metadata().is_none(), "it has frames");
+    /// zone.remove(0..512)?;
+    /// drop(zone.detach_metadata());
     /// assert!(zone.is_vacant());
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn vacant(id: ZoneId, span: Range<u64>, max_order: u8, lock: L) -> Result<Self, ZoneError> {
+    pub fn without_metadata(id: ZoneId, span: Range<u64>, max_order: u8, lock: L) -> Result<Self, ZoneError> {
         Self::check(&span, max_order)?;
         Ok(Self::over(id, span, max_order, FreeFrames::none(), lock))
     }
@@ -55,7 +55,7 @@ impl<'m, L: RawLock> Zone<'m, L> {
     /// # Errors
     /// The heap has too little memory.
     #[cfg(feature = "alloc")]
-    pub fn furnish(&self) -> Result<(), ZoneError> {
+    pub fn attach_metadata(&self) -> Result<(), ZoneError> {
         if self.is_vacant() {
             // The heap is called outside the lock: it may itself allocate from this zone.
             let frames = FreeFrames::on_heap(&Layout::of(self.span.start, self.span.end))?;
@@ -70,7 +70,7 @@ impl<'m, L: RawLock> Zone<'m, L> {
     ///
     /// A request that reaches the zone through an old list then finds it empty. So the metadata may be dropped at once.
     /// The zone itself stays, as lists may still name it.
-    pub fn vacate(&self) -> Option<ZoneMetadata<'m>> {
+    pub fn detach_metadata(&self) -> Option<ZoneMetadata<'m>> {
         let taken = self.frames.with(|frames| {
             (frames.managed_count == 0 && !frames.is_none()).then(|| core::mem::replace(frames, FreeFrames::none()))
         })?;

@@ -8,17 +8,17 @@
 //! Each operation takes the zone's lock once, also for many frames. Per-CPU caches belong to the page allocator, which
 //! refills them from the zone.
 //!
-//! - **Blocks**: [`Zone::alloc`] and [`Zone::free`] for a block of `2^order` frames, [`Zone::alloc_singles`] and
-//!   [`Zone::free_singles`] for frames of order 0 in bulk, [`Zone::alloc_run`] for a contiguous range of any length and
+//! - **Blocks**: [`Zone::alloc`] and [`Zone::free`] for a block of `2^order` frames, [`Zone::alloc_bulk`] and
+//!   [`Zone::free_bulk`] for frames of order 0 in bulk, [`Zone::alloc_contig`] for a contiguous range of any length and
 //!   alignment.
 //! - **Mobility**: movable and unmovable pages are kept in different pageblocks while that is possible, so that whole
 //!   pageblocks become free when movable pages go.
 //! - **Hotplug**: a zone starts without frames, over the span that it can ever have. [`Zone::add`] and
-//!   [`Zone::withdraw`] change which frames it manages; holes and what was reserved at boot are never added. Which
+//!   [`Zone::remove`] change which frames it manages; holes and what was reserved at boot are never added. Which
 //!   frames are managed is exact ([`Zone::manages`]): the word of a pageblock represents one run of them, or all but
 //!   one run; for other sets there are bitmaps, as many as memory was given for. [`Zone::isolate`] keeps free frames
-//!   from being allocated. A zone of [`Zone::vacant`] has no metadata either, until its node is added.
-//! - **Requests** are checked against watermarks: [`Zone::set_marks`] and [`Zone::allows`].
+//!   from being allocated. A zone of [`Zone::without_metadata`] has no metadata either, until its node is added.
+//! - **Requests** are checked against watermarks: [`Zone::set_watermarks`] and [`Zone::allows`].
 //!
 //! Modules, each standing on those before it:
 //!
@@ -34,7 +34,7 @@
 //! let mut words = [0; Zone::<Spin>::words(4096, 8192)];
 //! let zone = Zone::new(id, 4096..8192, 10, &mut words, Spin::new())?;
 //! zone.add(4096..8192)?;
-//! zone.withdraw(4096..4196)?; // the kernel's image
+//! zone.remove(4096..4196)?; // the kernel's image
 //!
 //! let huge = zone.alloc(9, Mobility::Movable).unwrap();
 //! assert_eq!((huge % 512, zone.free_pages()), (0, 4096 - 100 - 512));
@@ -74,7 +74,7 @@ mod zone_set;
 
 pub use allocator::Zone;
 pub(crate) use counters::count;
-pub use error::{FreeError, LeaveError, RangeError, UnknownOwner, ZoneError};
+pub use error::{BootLayoutError, FreeError, RangeError, UnknownOwner, ZoneError};
 pub use limits::{MAX_ORDER, PAGEBLOCK_FRAMES, PAGEBLOCK_ORDER};
 pub(crate) use limits::{PFN_BITS, PFN_LIMIT};
 pub use metadata::ZoneMetadata;
@@ -83,4 +83,4 @@ pub use pageblock::Pageblock;
 pub(crate) use refill::Refilled;
 pub use urgency::Urgency;
 pub(crate) use watermark_check::WatermarkCounters;
-pub use watermark_check::{Against, Marks};
+pub use watermark_check::{WatermarkLevel, ZoneWatermarks};

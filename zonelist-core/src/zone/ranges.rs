@@ -52,7 +52,7 @@ impl FreeFrames<'_> {
     }
 
     fn require_metadata(&self) -> Result<(), RangeError> {
-        if self.is_none() { Err(RangeError::Vacant) } else { Ok(()) }
+        if self.is_none() { Err(RangeError::NoMetadata) } else { Ok(()) }
     }
 
     /// The first frame of a range that is not free.

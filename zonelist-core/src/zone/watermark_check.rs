@@ -16,7 +16,7 @@ use crate::{
 
 /// The watermarks and lowmem reserves of a zone, in pages. All zero: every request may take the last page.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct Marks {
+pub struct ZoneWatermarks {
     /// Below it only urgent requests are served.
     pub min: u64,
     /// Below it reclaim starts, and requests try other zones first.
@@ -30,7 +30,7 @@ pub struct Marks {
 
 /// The watermark that a request is checked against.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Against {
+pub enum WatermarkLevel {
     /// The low watermark: the first attempt of every request.
     Low,
     /// The min watermark, or what the urgency leaves of it.
@@ -176,7 +176,7 @@ impl WatermarkCounters {
     }
 
     /// Stores watermarks and reserves, each on its own: a concurrent check may see some old and some new values.
-    pub(super) fn set(&self, marks: &Marks) {
+    pub(super) fn set(&self, marks: &ZoneWatermarks) {
         // The bound is low enough that a floor plus a block does not overflow, and at least all pages of a zone.
         let pages = |count: u64| usize::try_from(count).unwrap_or(LIMIT).min(LIMIT);
         self.min.store(pages(marks.min), Relaxed);
@@ -189,20 +189,20 @@ impl WatermarkCounters {
     }
 
     /// The watermarks and reserves, as stored.
-    pub(super) fn get(&self) -> Marks {
+    pub(super) fn get(&self) -> ZoneWatermarks {
         let pages = |count: &AtomicUsize| count.load(Relaxed) as u64;
         let mut reserve = [0; ZoneKind::COUNT];
         reserve.iter_mut().zip(&self.reserve).for_each(|(to, from)| *to = pages(from));
-        Marks { min: pages(&self.min), low: pages(&self.low), high: pages(&self.high), reserve }
+        ZoneWatermarks { min: pages(&self.min), low: pages(&self.low), high: pages(&self.high), reserve }
     }
 
     /// The free pages that a request up to a kind has to exceed.
     #[inline]
-    pub(crate) fn floor(&self, highest: ZoneKind, against: Against) -> usize {
+    pub(crate) fn floor(&self, highest: ZoneKind, against: WatermarkLevel) -> usize {
         match against {
             // Precomputed: one load for the first attempt of every request.
-            Against::Low => self.low_floor[highest.index()].load(Relaxed),
-            Against::Min(urgency) => {
+            WatermarkLevel::Low => self.low_floor[highest.index()].load(Relaxed),
+            WatermarkLevel::Min(urgency) => {
                 let min = urgency.reduced(self.min.load(Relaxed) as u64) as usize;
                 let reserve = self.reserve[highest.index()].load(Relaxed);
                 // The sum of two bounds overflows a word of 32 bits.
@@ -217,7 +217,7 @@ impl WatermarkCounters {
     }
 
     /// True if a block of an order may be allocated: without all its pages but the first, more than the floor is free.
-    pub(crate) fn allows(&self, order: u8, highest: ZoneKind, against: Against) -> bool {
+    pub(crate) fn allows(&self, order: u8, highest: ZoneKind, against: WatermarkLevel) -> bool {
         // A block of more frames than can be counted is larger than any zone.
         let frames = 1_usize.checked_shl(order.into()).unwrap_or(usize::MAX);
         self.free() > self.floor(highest, against).saturating_add(frames - 1)
@@ -225,7 +225,7 @@ impl WatermarkCounters {
 
     /// True if a block with `further` pages beyond its first may be allocated; at most a zone's largest block.
     #[inline(always)]
-    pub(crate) fn allows_beyond(&self, further: usize, highest: ZoneKind, against: Against) -> bool {
+    pub(crate) fn allows_beyond(&self, further: usize, highest: ZoneKind, against: WatermarkLevel) -> bool {
         self.free() > self.floor(highest, against) + further
     }
 }
@@ -238,17 +238,17 @@ mod tests {
     fn no_watermark_or_reserve_is_too_high_for_the_largest_zone() {
         let counters = WatermarkCounters::new();
         counters.set_free(1 << 31);
-        let all = Urgency::ALL.map(Against::Min).into_iter().chain([Against::Low]);
+        let all = Urgency::ALL.map(WatermarkLevel::Min).into_iter().chain([WatermarkLevel::Low]);
         for (mark, reserve) in [(1 << 31, 1 << 31), (u64::MAX, u64::MAX), (0, 1 << 31), (0, u64::MAX)] {
-            counters.set(&Marks { min: mark, low: mark, high: mark, reserve: [reserve; ZoneKind::COUNT] });
+            counters.set(&ZoneWatermarks { min: mark, low: mark, high: mark, reserve: [reserve; ZoneKind::COUNT] });
             for against in all.clone() {
                 assert!(
                     !counters.allows(0, ZoneKind::Normal, against) && !counters.allows(10, ZoneKind::Normal, against)
                 );
             }
         }
-        counters.set(&Marks { min: (1 << 31) - 1, low: (1 << 31) - 1, ..Marks::default() });
-        for against in [Against::Low, Against::Min(Urgency::default())] {
+        counters.set(&ZoneWatermarks { min: (1 << 31) - 1, low: (1 << 31) - 1, ..ZoneWatermarks::default() });
+        for against in [WatermarkLevel::Low, WatermarkLevel::Min(Urgency::default())] {
             assert!(counters.allows(0, ZoneKind::Normal, against) && !counters.allows(1, ZoneKind::Normal, against));
         }
     }

@@ -3,8 +3,8 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use zonelist_core::{
-    Capacity, HandleError, Lists, MAX_ORDER, Movables, MoveError, NodeId, Owners, Page, PageAllocator, PageRequest,
-    Row, Slots, Spin, StopWorld, Urgency, Zone, ZoneId, ZoneKind, Zoneref,
+    Capacity, HandleError, MAX_ORDER, MigrationSource, MovablePages, MoveError, NodeId, NodeSpan, Page, PageAllocator,
+    PageRequest, Slots, Spin, StopWorld, Urgency, Zone, ZoneId, ZoneKind, ZonelistsRef, Zoneref,
     publish::{FullFence, Published},
 };
 
@@ -16,8 +16,8 @@ fn allocator() -> Allocator {
     let zone = Zone::boxed(ZONE, 0..4096, MAX_ORDER, Spin::new()).unwrap();
     zone.add(0..4096).unwrap();
     let published = Published::new(StopWorld::new(Slots::boxed(Capacity::new(1, 1).unwrap())));
-    let rows = [Row { start: 0, len: 1, own: 1 }];
-    published.publish(Lists::new(&[Zoneref::new(ZONE)], &rows).unwrap()).unwrap();
+    let rows = [NodeSpan { start: 0, len: 1, own: 1 }];
+    published.publish(ZonelistsRef::new(&[Zoneref::new(ZONE)], &rows).unwrap()).unwrap();
     PageAllocator::boxed(published, vec![zone]).unwrap()
 }
 
@@ -27,7 +27,7 @@ fn a_class_of_another_allocator_is_found_in_debug_builds() {
     let (ours, theirs) = (allocator(), allocator());
     for urgency in [Urgency::NONE, Urgency::NON_BLOCKING] {
         let request = PageRequest::up_to(ZoneKind::Normal).urgency(urgency);
-        let (class, foreign) = (ours.class(&request).unwrap(), theirs.class(&request).unwrap());
+        let (class, foreign) = (ours.prepare(&request).unwrap(), theirs.prepare(&request).unwrap());
         let mut local = ours.local().unwrap();
         let page = local.alloc(ZONE.node(), &class).unwrap();
         local.free(page).unwrap();
@@ -47,18 +47,18 @@ fn a_class_of_another_allocator_is_found_in_debug_builds() {
 #[test]
 fn a_handle_s_page_of_another_allocator_is_passed_over() {
     struct Ours<'a>(&'a Allocator);
-    impl zonelist_core::Exchange for Ours<'_> {
+    impl zonelist_core::MigrationTargets for Ours<'_> {
         fn has(&self, page: Page) -> bool {
             self.0.zone_of(page).is_some()
         }
-        fn take(&mut self, page: Page) -> Option<Page> {
+        fn alloc_target(&mut self, page: Page) -> Option<Page> {
             panic!("asked for a page for {page:?}")
         }
-        fn give(&mut self, _: Page) {}
+        fn free_source(&mut self, _: Page) {}
     }
     let (ours, theirs) = (allocator(), allocator());
-    let movables = Movables::boxed(|_, _: Page, _: Page| Err(MoveError::Never), 2);
-    let class = theirs.class(&PageRequest::up_to(ZoneKind::Normal)).unwrap();
+    let movables = MovablePages::boxed(|_, _: Page, _: Page| Err(MoveError::Never), 2);
+    let class = theirs.prepare(&PageRequest::up_to(ZoneKind::Normal)).unwrap();
     let mut local = theirs.local().unwrap();
     let handles = [false, true].map(|pinned| {
         let handle = movables.insert(local.alloc(ZONE.node(), &class).unwrap()).unwrap();
@@ -76,7 +76,7 @@ fn a_handle_s_page_of_another_allocator_is_passed_over() {
 /// Of as many movables as one likes, whose handles differ in nothing else.
 #[test]
 fn a_handle_is_of_one_movables_alone() {
-    let all: Vec<_> = (0..50).map(|_| Movables::boxed(|_, _: Page, _: Page| Err(MoveError::Never), 1)).collect();
+    let all: Vec<_> = (0..50).map(|_| MovablePages::boxed(|_, _: Page, _: Page| Err(MoveError::Never), 1)).collect();
     let page = Page::from_word(1 << 63).unwrap();
     let handles: Vec<_> = all.iter().map(|movables| movables.insert(page).unwrap()).collect();
     for (at, movables) in all.iter().enumerate() {

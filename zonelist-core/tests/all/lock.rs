@@ -12,8 +12,9 @@ use std::{
 };
 
 use zonelist_core::{
-    Capacity, Lists, Locked, MAX_ORDER, Mobility, NodeId, PageAllocator, RawLock, Slots, Spin, StopWorld, Zone, ZoneId,
+    Capacity, Locked, MAX_ORDER, Mobility, NodeId, PageAllocator, RawLock, Slots, Spin, StopWorld, Zone, ZoneId,
     ZoneKind::{Movable, Normal},
+    ZonelistsRef,
     publish::{FullFence, PublishError, Published, Version},
 };
 
@@ -204,21 +205,21 @@ fn what_would_wait_for_its_own_thread_is_caught() {
     static PUBLISHED: OnceLock<Published<Puppet<Snapshot>, FullFence, 1>> = OnceLock::new();
     let within = || {
         let published = PUBLISHED.get().unwrap();
-        let panics = [panic_of(|| published.publish(Lists::EMPTY)), panic_of(|| published.prepare_fork())];
+        let panics = [panic_of(|| published.publish(ZonelistsRef::EMPTY)), panic_of(|| published.prepare_fork())];
         assert_eq!(panics, [Some(ITSELF.to_owned()), Some(ITSELF.to_owned())]);
-        assert_eq!(published.try_publish(Lists::EMPTY), Err(PublishError::Busy), "it does not wait");
+        assert_eq!(published.try_publish(ZonelistsRef::EMPTY), Err(PublishError::Busy), "it does not wait");
     };
     let puppet = Puppet::on_publish(move |_| {
         within();
         Ok(())
     });
     let published = PUBLISHED.get_or_init(|| Published::new(puppet));
-    assert_eq!(published.publish(Lists::EMPTY), Ok(Version::of(1)));
-    assert_eq!(published.publish(Lists::EMPTY), Ok(Version::of(2)));
+    assert_eq!(published.publish(ZonelistsRef::EMPTY), Ok(Version::of(1)));
+    assert_eq!(published.publish(ZonelistsRef::EMPTY), Ok(Version::of(2)));
 
     let allocator = allocator(Spin::new);
     let _prepared = allocator.prepare_fork().unwrap();
     let alloc = |zone: &Zone<'static>| zone.alloc(0, Mobility::Movable);
     assert_eq!(panic_of(|| alloc(&allocator.zones()[0])).as_deref(), Some(ITSELF));
-    assert_eq!(panic_of(|| allocator.published().publish(Lists::EMPTY)).as_deref(), Some(ITSELF));
+    assert_eq!(panic_of(|| allocator.published().publish(ZonelistsRef::EMPTY)).as_deref(), Some(ITSELF));
 }

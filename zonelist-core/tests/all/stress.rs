@@ -99,7 +99,7 @@ fn a_burst_says_why_it_came_to_nothing() {
 
     let seats = [published.reader().unwrap(), published.reader().unwrap()];
     let mut stress = Stress::new(&published, load).unwrap();
-    assert_eq!(stress.burst(), Err(StressError::Reader(ReaderError::NoSeat { seats: 2 })));
+    assert_eq!(stress.burst(), Err(StressError::Reader(ReaderError::NoSlot { slots: 2 })));
     drop(seats);
 
     let mut stress = Stress::new(&published, load).unwrap();

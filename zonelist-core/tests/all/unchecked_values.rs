@@ -3,10 +3,10 @@
 
 use proptest::{collection::vec, prelude::*};
 use zonelist_core::{
-    Distances, FallbackOrder, LOCAL_DISTANCE, Lists, MAX_NODES, Machine, MachineDescription, Memory, NodeId, NodeLoad,
-    NodeSet, OrderInput, Row, Rules, Scope, Tunables, Watermarks, ZoneId, ZoneKind, ZoneSize, Zonelists, Zoneref,
-    groups_by_mobility,
-    hotplug::{Blocks, State, huge_page_min_free_kbytes, scaled_min_free_kbytes},
+    Distances, FallbackOrder, FallbackOrderInput, LOCAL_DISTANCE, MAX_NODES, Machine, MachineDescription, Memory,
+    NodeId, NodeLoad, NodeSet, NodeSpan, Rules, Scope, Tunables, Watermarks, ZoneId, ZoneKind, ZoneSize, Zonelists,
+    ZonelistsRef, Zoneref, groups_by_mobility,
+    hotplug::{MemoryBlocks, State, huge_page_min_free_kbytes, scaled_min_free_kbytes},
     lowmem_reserve, policy_zone, size_of, total_pages, watermarks,
 };
 
@@ -80,7 +80,7 @@ proptest! {
             ..MachineDescription::default()
         };
         if let Ok((machine, _)) = Machine::new(description) {
-            let _ = State::booted(machine, Blocks::default(), Rules::LINUX_6_1);
+            let _ = State::booted(machine, MemoryBlocks::default(), Rules::LINUX_6_1);
         }
     }
 
@@ -96,7 +96,7 @@ proptest! {
         let nodes: Vec<NodeId> = nodes.into_iter().filter_map(NodeId::new).collect();
         let set = |bits: u64| nodes.iter().copied().enumerate().filter(|(at, _)| bits >> at & 1 != 0).map(|(_, node)| node).collect::<NodeSet>();
         let (distances, has_cpu, has_memory) = (Distances::uniform(cells), set(picks[0]), set(picks[1]));
-        let input = OrderInput { nodes: &nodes, distances: &distances, online, has_cpu: &has_cpu, has_memory: &has_memory };
+        let input = FallbackOrderInput { nodes: &nodes, distances: &distances, online, has_cpu: &has_cpu, has_memory: &has_memory };
         for node_load in [NodeLoad::AddOne, NodeLoad::SetDescending] {
             let rules = Rules { node_load, max_min_free_kbytes: 0, ..Rules::LINUX_6_1 };
             let order = FallbackOrder::build(input, rules);
@@ -161,9 +161,9 @@ fn a_distance_matrix_has_at_most_the_maximum_of_nodes() {
 fn node_spans_beyond_the_zonerefs_are_refused() {
     let zoneref = Zoneref::new(ZoneId::new(NodeId::new(0).unwrap(), ZoneKind::Normal));
     for (start, len, own) in [(u32::MAX, 0, 0), (0, u32::MAX, 0), (1, 1, 0), (0, 1, 2), (u32::MAX, u32::MAX, 0)] {
-        assert!(Lists::new(&[zoneref], &[Row { start, len, own }]).is_err(), "{start} {len} {own}");
+        assert!(ZonelistsRef::new(&[zoneref], &[NodeSpan { start, len, own }]).is_err(), "{start} {len} {own}");
     }
-    assert!(Lists::new(&[zoneref], &[Row::default(); 1025]).is_err());
+    assert!(ZonelistsRef::new(&[zoneref], &[NodeSpan::default(); 1025]).is_err());
 }
 
 #[cfg(target_os = "linux")]

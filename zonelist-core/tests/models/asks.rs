@@ -4,11 +4,11 @@
 use std::sync::Arc;
 
 use zonelist_core::{
-    Lists, NodeId, Request, Slot, StopWorld, Zoneref,
+    NodeId, Request, Slot, StopWorld, ZonelistsRef, Zoneref,
     conformance::models::{Bound, NODE, explore},
     publish::{
-        Barrier, Facts, FullFence, Grace, PublishError, Published, ReadToken, Reader, Reclaim, Scheme, WaitError, Walk,
-        Writer,
+        Barrier, Facts, FullFence, PublishError, Published, ReadToken, Reader, ReaderProtocol, Reclaim, Scheme,
+        WaitError, Walk, Writer,
     },
     sync::{
         Track,
@@ -51,7 +51,8 @@ impl Walk for Reads<'_> {}
 
 impl<const QUIESCENT: bool> Scheme for AsksTwice<QUIESCENT> {
     const FACTS: Facts = <StopWorld<Box<[Slot]>> as Scheme>::FACTS;
-    const GRACE: Grace = if QUIESCENT { Grace::Quiescent } else { Grace::Section };
+    const PROTOCOL: ReaderProtocol =
+        if QUIESCENT { ReaderProtocol::Quiescent } else { ReaderProtocol::CriticalSection };
     type Local = ();
     type Filter = ();
     type Pinned<'g> = &'g Track;
@@ -70,15 +71,15 @@ impl<const QUIESCENT: bool> Scheme for AsksTwice<QUIESCENT> {
         Reads(memory)
     }
 
-    fn publish(&self, _: Lists<'_>, writer: &mut Writer<'_>) -> Result<(), PublishError> {
+    fn publish(&self, _: ZonelistsRef<'_>, writer: &mut Writer<'_>) -> Result<(), PublishError> {
         let (place, waits) = self.places[writer.version().number() - 1];
         if waits {
-            writer.settle()?;
+            writer.wait_grace_period()?;
         }
         self.memory[place].write();
         // Release: pairs with the acquire in `pin`.
         self.current.store(place, Release);
-        writer.ask();
+        writer.start_grace_period();
         Ok(())
     }
 }
@@ -112,10 +113,10 @@ fn beside_three_publishes<const QUIESCENT: bool, B: Barrier>() {
         let published = Arc::clone(&published);
         move || {
             for _ in 0..2 {
-                while published.publish(Lists::EMPTY).is_err() {}
+                while published.publish(ZonelistsRef::EMPTY).is_err() {}
             }
-            if published.try_publish(Lists::EMPTY).is_err() {
-                while published.publish(Lists::EMPTY).is_err() {}
+            if published.try_publish(ZonelistsRef::EMPTY).is_err() {
+                while published.publish(ZonelistsRef::EMPTY).is_err() {}
             }
         }
     });
@@ -152,7 +153,7 @@ fn beside_a_synchronize_that_fails<const QUIESCENT: bool>() {
         move || {
             assert!(published.synchronize().is_err(), "the first heavy half fails");
             for _ in 0..2 {
-                while published.publish(Lists::EMPTY).is_err() {}
+                while published.publish(ZonelistsRef::EMPTY).is_err() {}
             }
         }
     });

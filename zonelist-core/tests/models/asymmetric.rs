@@ -8,7 +8,7 @@ use zonelist_core::{
     ZoneKind::{Movable, Normal},
     conformance::models::{
         Asks::{Both, Drain, PublishAndDrain},
-        Beside::{Allocates, ChangesHands, Frees, Reads, Registers},
+        Beside::{Allocates, ChangesOwners, Frees, Reads, Registers},
         Bound, MOVABLE as M, NORMAL as N, OTHER as O, ROOM, Scenario, asymmetric, explore_drains, explore_retirement,
         first, full,
     },
@@ -16,13 +16,13 @@ use zonelist_core::{
     sync::traced::Log,
 };
 
-type World<B, const SEATS: usize> = Published<StopWorld<Box<[Slot]>>, B, SEATS>;
+type World<B, const READERS: usize> = Published<StopWorld<Box<[Slot]>>, B, READERS>;
 
-fn world<B: Barrier, const SEATS: usize>() -> World<B, SEATS> {
+fn world<B: Barrier, const READERS: usize>() -> World<B, READERS> {
     asymmetric(StopWorld::new(Slots::boxed(ROOM)))
 }
 
-fn steps<const SEATS: usize>() -> Published<StopWorldPreempted<Box<[Slot]>>, Membarrier, SEATS> {
+fn steps<const READERS: usize>() -> Published<StopWorldPreempted<Box<[Slot]>>, Membarrier, READERS> {
     asymmetric(StopWorldPreempted::new(Slots::boxed(ROOM)))
 }
 
@@ -89,7 +89,7 @@ fn a_handle_is_registered_beside_a_drain_by_membarrier() {
 #[test]
 fn a_slot_changes_hands_during_a_drain_by_membarrier() {
     let name = "membarrier: changes hands";
-    explore_drains(name, Bound::Preemptions(2), ChangesHands, Drain, world::<Membarrier, 1>);
+    explore_drains(name, Bound::Preemptions(2), ChangesOwners, Drain, world::<Membarrier, 1>);
 }
 
 /// A membarrier that the system refuses once, on another thread than the one that a model begins with.

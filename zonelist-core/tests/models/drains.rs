@@ -8,18 +8,18 @@ use zonelist_core::{
     Slot, Slots, StopWorld, StopWorldPreempted,
     conformance::models::{
         Asks::{Both, Drain, PublishAndDrain},
-        Beside::{Allocates, ChangesHands, Frees, Reads, Registers},
+        Beside::{Allocates, ChangesOwners, Frees, Reads, Registers},
         Bound, ROOM, explore_drains,
     },
     publish::{Barrier, BarrierError, FullFence, Light, Published},
     sync::traced::Log,
 };
 
-fn world<B: Barrier, const SEATS: usize>() -> Published<StopWorld<Box<[Slot]>>, B, SEATS> {
+fn world<B: Barrier, const READERS: usize>() -> Published<StopWorld<Box<[Slot]>>, B, READERS> {
     Published::new(StopWorld::new(Slots::boxed(ROOM)))
 }
 
-fn steps<const SEATS: usize>() -> Published<StopWorldPreempted<Box<[Slot]>>, FullFence, SEATS> {
+fn steps<const READERS: usize>() -> Published<StopWorldPreempted<Box<[Slot]>>, FullFence, READERS> {
     Published::new(StopWorldPreempted::new(Slots::boxed(ROOM)))
 }
 
@@ -54,7 +54,7 @@ fn a_reader_is_registered_beside_a_stop_and_a_drain() {
 /// From a plain reader, which a drain does not wait for, to a handle, whose cache it has all the same.
 #[test]
 fn a_slot_changes_hands_during_a_drain() {
-    explore_drains("drains: changes hands", Bound::Preemptions(3), ChangesHands, Drain, world::<FullFence, 1>);
+    explore_drains("drains: changes hands", Bound::Preemptions(3), ChangesOwners, Drain, world::<FullFence, 1>);
 }
 
 /// A pair whose heavy half fails once, on another thread than the one that a model begins with, and is no fence then.

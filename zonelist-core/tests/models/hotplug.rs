@@ -10,7 +10,7 @@ use zonelist_core::{
     ZoneKind::{Movable, Normal},
     ZoneSize,
     conformance::models::{Bound, NODE, ROOM, explore},
-    hotplug::{Block, BlockState, Blocks, OnlineTo, Operation, RunningMachine, State},
+    hotplug::{MemoryBlock, MemoryBlockState, MemoryBlocks, OnlineTo, Operation, RunningMachine, State},
     publish::{FullFence, Published},
 };
 
@@ -41,9 +41,9 @@ fn machine(online: bool) -> RunningMachine<Published<StopWorld<Box<[Slot]>>, Ful
         }),
         ..MachineDescription::default()
     };
-    let state = if online { BlockState::Online(Movable) } else { BlockState::Offline };
-    let block = Block { number: 1, node: Some(node), state, has_holes: false, memmap_pages: 0 };
-    let blocks = Blocks { pages: PAGES, list: vec![block], ..Blocks::default() };
+    let state = if online { MemoryBlockState::Online(Movable) } else { MemoryBlockState::Offline };
+    let block = MemoryBlock { number: 1, node: Some(node), state, has_holes: false, memmap_pages: 0 };
+    let blocks = MemoryBlocks { pages: PAGES, list: vec![block], ..MemoryBlocks::default() };
     let state = State::booted(Machine::new(description).unwrap().0, blocks, Rules::LINUX_6_1).unwrap();
     RunningMachine::new(state, Published::new(StopWorld::new(Slots::boxed(ROOM)))).unwrap()
 }
@@ -59,12 +59,12 @@ fn explore_watermarks(online: bool, operation: &'static Operation) {
             move || running.apply(operation).map(drop).unwrap()
         });
         let listed = || {
-            let any = running.frames().filter(&Request::up_to(Movable));
-            let mut reader = running.frames().reader().unwrap();
+            let any = running.provider().filter(&Request::up_to(Movable));
+            let mut reader = running.provider().reader().unwrap();
             reader.enter().walk(NodeId::new(NODE).unwrap(), &any).any(|entry| entry.kind() == Movable)
         };
         let has_watermarks =
-            || running.state().zones().any(|info| info.size.zone.kind() == Movable && info.marks.min > 0);
+            || running.state().zones().any(|info| info.size.zone.kind() == Movable && info.watermarks.min > 0);
         // The read that the assertion relies on comes last: watermarks after the lists for a zone that comes, and the
         // lists after the watermarks for one that goes. A change in between is then no violation.
         let (listed, has_watermarks) = if online {

@@ -6,7 +6,7 @@ use std::sync::{
 };
 
 use zonelist_core::{
-    Exchange, Handle, HandleError, Movables, MoveError, Mover, Owners, Page,
+    Handle, HandleError, Migrate, MigrationSource, MigrationTargets, MovablePages, MoveError, Page,
     conformance::models::{Bound, explore},
     sync::Track,
 };
@@ -17,7 +17,7 @@ type Memory = Arc<[Track; 3]>;
 /// Copies from one to the other.
 struct Copies(Memory);
 
-impl Mover for Copies {
+impl Migrate for Copies {
     fn move_page(&self, _: Handle, from: Page, to: Page) -> Result<(), MoveError> {
         self.0[from.pfn() as usize].read();
         self.0[to.pfn() as usize].write();
@@ -28,12 +28,12 @@ impl Mover for Copies {
 /// Has one frame to give, and overwrites what comes back.
 struct Other(Memory, u64);
 
-impl Exchange for Other {
-    fn take(&mut self, _: Page) -> Option<Page> {
+impl MigrationTargets for Other {
+    fn alloc_target(&mut self, _: Page) -> Option<Page> {
         Some(page(self.1))
     }
 
-    fn give(&mut self, page: Page) {
+    fn free_source(&mut self, page: Page) {
         self.0[page.pfn() as usize].write();
     }
 }
@@ -47,12 +47,12 @@ fn memory() -> Memory {
 }
 
 /// Moves frame 0's page away while its user does something.
-fn moved_under_its_user(name: &str, user: fn(&Movables<'static, Copies>, Handle, &Memory) -> Page) {
+fn moved_under_its_user(name: &str, user: fn(&MovablePages<'static, Copies>, Handle, &Memory) -> Page) {
     let ends = Arc::new(AtomicU64::new(0));
     let seen = Arc::clone(&ends);
     explore(name, Bound::Exhaustive, move || {
         let memory = memory();
-        let movables = Arc::new(Movables::boxed(Copies(Arc::clone(&memory)), 1));
+        let movables = Arc::new(MovablePages::boxed(Copies(Arc::clone(&memory)), 1));
         let handle = movables.insert(page(0)).unwrap();
         let mover = loom::thread::spawn({
             let (movables, mut other) = (Arc::clone(&movables), Other(Arc::clone(&memory), 1));
@@ -96,7 +96,7 @@ fn what_waits_for_nothing_says_that_a_page_is_being_moved() {
     let seen = Arc::clone(&said);
     explore("movables: tried while it is moved", Bound::Exhaustive, move || {
         let memory = memory();
-        let movables = Arc::new(Movables::boxed(Copies(Arc::clone(&memory)), 1));
+        let movables = Arc::new(MovablePages::boxed(Copies(Arc::clone(&memory)), 1));
         let handle = movables.insert(page(0)).unwrap();
         let mover = loom::thread::spawn({
             let (movables, mut other) = (Arc::clone(&movables), Other(Arc::clone(&memory), 1));
@@ -129,8 +129,8 @@ fn what_waits_for_nothing_says_that_a_page_is_being_moved() {
 fn replaced_under_the_mover(name: &str, [first, second]: [u64; 2], pinned: [bool; 2]) {
     explore(name, Bound::Exhaustive, move || {
         let memory = memory();
-        let movables = Arc::new(Movables::boxed(Copies(Arc::clone(&memory)), 1));
-        let insert = move |movables: &Movables<'static, Copies>, pfn, pinned| {
+        let movables = Arc::new(MovablePages::boxed(Copies(Arc::clone(&memory)), 1));
+        let insert = move |movables: &MovablePages<'static, Copies>, pfn, pinned| {
             let handle = movables.insert(page(pfn)).unwrap();
             if pinned {
                 movables.pin(handle).unwrap();
@@ -160,7 +160,7 @@ fn a_page_that_two_move_is_moved_by_one_at_a_time() {
     let seen = Arc::clone(&ends);
     explore("movables: two movers", Bound::Exhaustive, move || {
         let memory = memory();
-        let movables = Arc::new(Movables::boxed(Copies(Arc::clone(&memory)), 1));
+        let movables = Arc::new(MovablePages::boxed(Copies(Arc::clone(&memory)), 1));
         let handle = movables.insert(page(0)).unwrap();
         let mover = |frame| {
             let (movables, mut other) = (Arc::clone(&movables), Other(Arc::clone(&memory), frame));

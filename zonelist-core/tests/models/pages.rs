@@ -4,8 +4,8 @@
 use std::sync::Arc;
 
 use zonelist_core::{
-    Capacity, Lists, Mobility, NodeId, PageAllocator, PageRequest, Row, Slot, Slots, Spin, StopWorld,
-    StopWorldPreempted, Zone, ZoneId, ZoneKind, Zoneref,
+    Capacity, Mobility, NodeId, NodeSpan, PageAllocator, PageRequest, Slot, Slots, Spin, StopWorld, StopWorldPreempted,
+    Zone, ZoneId, ZoneKind, ZonelistsRef, Zoneref,
     conformance::models::{Bound, asymmetric, explore},
     publish::{Barrier, FullFence, Membarrier, Published, Scheme},
     sync::traced::membarrier,
@@ -34,8 +34,8 @@ fn over<S: Scheme, B: Barrier>(published: Published<S, B, 1>) -> Allocator<S, B>
 }
 
 fn publish<S: Scheme, B: Barrier>(published: &Published<S, B, 1>) {
-    let rows = [Row { start: 0, len: 1, own: 1 }];
-    published.publish(Lists::new(&[Zoneref::new(ZONE)], &rows).unwrap()).unwrap();
+    let rows = [NodeSpan { start: 0, len: 1, own: 1 }];
+    published.publish(ZonelistsRef::new(&[Zoneref::new(ZONE)], &rows).unwrap()).unwrap();
 }
 
 fn drain<S: Scheme, B: Barrier>(allocator: &Allocator<S, B>) {
@@ -51,7 +51,7 @@ fn drained_under_its_owner<S: Scheme + Send + Sync + 'static, B: Barrier>(
 ) {
     explore(name, Bound::Preemptions(preemptions), move || {
         let allocator = Arc::new(make());
-        let class = allocator.class(&PageRequest::up_to(ZoneKind::Normal)).unwrap();
+        let class = allocator.prepare(&PageRequest::up_to(ZoneKind::Normal)).unwrap();
         let mut local = allocator.local().unwrap();
         let kept = local.alloc(NODE, &class).unwrap();
         let other = loom::thread::spawn({
@@ -95,7 +95,7 @@ fn a_cache_is_drained_where_readers_leave_their_seats() {
 fn a_zone_without_caches_has_none() {
     explore("pages: without caches", Bound::Preemptions(3), || {
         let allocator = Arc::new(allocator(StopWorld::new));
-        let class = allocator.class(&PageRequest::up_to(ZoneKind::Normal)).unwrap();
+        let class = allocator.prepare(&PageRequest::up_to(ZoneKind::Normal)).unwrap();
         let mut local = allocator.local().unwrap();
         let other = loom::thread::spawn({
             let allocator = Arc::clone(&allocator);

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use zonelist_core::{
-    Lists, NodeId, Request, Slot, StopWorldPreempted, Zoneref,
+    NodeId, Request, Slot, StopWorldPreempted, ZonelistsRef, Zoneref,
     conformance::models::{Bound, NODE, explore},
-    publish::{Facts, FullFence, Grace, PublishError, Published, ReadToken, Scheme, Walk, Writer},
+    publish::{Facts, FullFence, PublishError, Published, ReadToken, ReaderProtocol, Scheme, Walk, Writer},
     sync::Track,
 };
 
@@ -34,7 +34,7 @@ impl Walk for NestedSteps<'_> {}
 
 impl Scheme for Nests {
     const FACTS: Facts = <StopWorldPreempted<Box<[Slot]>> as Scheme>::FACTS;
-    const GRACE: Grace = Grace::Step;
+    const PROTOCOL: ReaderProtocol = ReaderProtocol::PerEntry;
     type Local = ();
     type Filter = ();
     type Pinned<'g> = NestedSteps<'g>;
@@ -52,7 +52,7 @@ impl Scheme for Nests {
         pinned.clone()
     }
 
-    fn publish(&self, _: Lists<'_>, writer: &mut Writer<'_>) -> Result<(), PublishError> {
+    fn publish(&self, _: ZonelistsRef<'_>, writer: &mut Writer<'_>) -> Result<(), PublishError> {
         Ok(writer.stop(|| self.0.write())?)
     }
 }
@@ -63,7 +63,7 @@ fn a_step_within_a_step_leaves_the_reader_inside() {
         let published = Arc::new(Published::<_, FullFence, 1>::new(Nests::default()));
         let publisher = loom::thread::spawn({
             let published = Arc::clone(&published);
-            move || published.publish(Lists::EMPTY).expect("full fences do not fail")
+            move || published.publish(ZonelistsRef::EMPTY).expect("full fences do not fail")
         });
         let mut reader = published.reader().expect("a slot");
         assert_eq!(reader.enter().walk(NodeId::new(NODE).unwrap(), &()).count(), 0);

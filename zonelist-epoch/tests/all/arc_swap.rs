@@ -6,7 +6,7 @@ use std::{
 };
 
 use zonelist_core::{
-    Lists,
+    ZonelistsRef,
     conformance::{Sample, Unreliable, basics},
     publish::{FullFence, Published, Reader},
 };
@@ -47,7 +47,7 @@ fn a_cursor_over_arc_swap_goes_on_from_where_it_stood() {
 
 #[test]
 fn short_lived_readers_of_arc_swap_are_registered_and_forgotten() {
-    basics::short_lived_readers_find_their_seats(&arc_swap());
+    basics::short_lived_readers_find_their_slots(&arc_swap());
 }
 
 #[test]
@@ -72,7 +72,7 @@ fn more_guards_of_arc_swap_than_debt_slots_of_a_thread_hold_their_versions() {
         (Reader::enter(reader), version)
     };
     let guards: Vec<_> = readers.iter_mut().zip(versions).map(entered).collect();
-    published.publish(Lists::EMPTY).unwrap();
+    published.publish(ZonelistsRef::EMPTY).unwrap();
     for (guard, version) in &guards {
         assert!(guard.walk(node, &filter).eq(version.lists().of(node, request.scope).iter().copied()));
     }

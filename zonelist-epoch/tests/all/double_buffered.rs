@@ -7,7 +7,7 @@ use std::{
 };
 
 use zonelist_core::{
-    Capacity, Lists, NodeId, PageAllocator, PageRequest, Row, Slot, Spin, Zone, ZoneId, ZoneKind, Zoneref,
+    Capacity, NodeId, NodeSpan, PageAllocator, PageRequest, Slot, Spin, Zone, ZoneId, ZoneKind, ZonelistsRef, Zoneref,
     conformance::{Sample, Unreliable, basics},
     publish::{FullFence, PublishError, Published, ReaderError, Scheme, Version},
 };
@@ -87,8 +87,8 @@ fn a_cursor_goes_on_from_where_it_stood() {
 
 #[test]
 fn short_lived_readers_find_their_slots() {
-    basics::short_lived_readers_find_their_seats(&asymmetric::<1>(Sample::CAPACITY));
-    basics::short_lived_readers_find_their_seats(&qsbr::<1>(Sample::CAPACITY));
+    basics::short_lived_readers_find_their_slots(&asymmetric::<1>(Sample::CAPACITY));
+    basics::short_lived_readers_find_their_slots(&qsbr::<1>(Sample::CAPACITY));
 }
 
 #[test]
@@ -150,7 +150,7 @@ fn a_stalled_walk_under_qsbr_holds_up_the_publish_after_the_next() {
 fn a_leaked_reader_of_asymmetric_epoch_costs_its_slot_and_no_more() {
     let (versions, published) = (Sample::default().versions, asymmetric::<1>(Sample::CAPACITY));
     mem::forget(published.reader().unwrap());
-    assert_eq!(published.reader().err(), Some(ReaderError::NoSeat { seats: 1 }));
+    assert_eq!(published.reader().err(), Some(ReaderError::NoSlot { slots: 1 }));
     for version in versions.iter().cycle().take(10) {
         published.try_publish(version).unwrap();
     }
@@ -221,14 +221,14 @@ fn handles_of_an_allocator_over_qsbr_owe_no_quiescent_state() {
     let zone = Zone::boxed(id, 0..512, 9, Spin::new()).unwrap();
     zone.add(0..512).unwrap();
     let allocator = PageAllocator::boxed(qsbr::<2>(Capacity::new(1, 1).unwrap()), vec![zone]).unwrap();
-    let (zonerefs, rows) = ([Zoneref::new(id)], [Row { start: 0, len: 1, own: 1 }]);
-    let lists = Lists::new(&zonerefs, &rows).unwrap();
-    let class = allocator.class(&PageRequest::up_to(ZoneKind::Normal)).unwrap();
+    let (zonerefs, rows) = ([Zoneref::new(id)], [NodeSpan { start: 0, len: 1, own: 1 }]);
+    let lists = ZonelistsRef::new(&zonerefs, &rows).unwrap();
+    let class = allocator.prepare(&PageRequest::up_to(ZoneKind::Normal)).unwrap();
     let mut local = allocator.local().unwrap();
     for _ in 0..10 {
         allocator.published().try_publish(lists).unwrap();
         let page = local.alloc(node, &class).unwrap();
-        allocator.published().try_publish(Lists::EMPTY).unwrap();
+        allocator.published().try_publish(ZonelistsRef::EMPTY).unwrap();
         assert!(local.alloc(node, &class).is_err());
         allocator.drain().unwrap();
         local.free(page).unwrap();

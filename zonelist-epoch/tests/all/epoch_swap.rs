@@ -44,7 +44,7 @@ fn a_cursor_over_epoch_swap_goes_on_from_where_it_stood() {
 
 #[test]
 fn short_lived_readers_of_epoch_swap_are_registered_and_forgotten() {
-    basics::short_lived_readers_find_their_seats(&epoch_swap());
+    basics::short_lived_readers_find_their_slots(&epoch_swap());
 }
 
 #[test]

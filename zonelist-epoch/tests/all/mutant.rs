@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::{ArcSwap, Guard};
 use zonelist_core::{
-    Capacity, Lists, NodeId, Slot, SlotFilter, SlotWalk, Slots,
-    publish::{Facts, Grace, PublishError, ReadToken, Scheme, Writer},
+    Capacity, NodeId, Slot, SlotFilter, SlotWalk, Slots, ZonelistsRef,
+    publish::{Facts, PublishError, ReadToken, ReaderProtocol, Scheme, Writer},
 };
 
 type Table = Slots<Box<[Slot]>>;
@@ -38,20 +38,20 @@ pub(crate) struct Version {
 }
 
 impl Version {
-    fn new(lists: Lists<'_>) -> Self {
+    fn new(lists: ZonelistsRef<'_>) -> Self {
         let table = Slots::boxed(Capacity::of(lists));
         table.rewrite(lists).expect("room");
         Self { memory: Arc::new(table) }
     }
 
     fn free(&self) {
-        self.memory.rewrite(Lists::EMPTY).expect("room");
+        self.memory.rewrite(ZonelistsRef::EMPTY).expect("room");
     }
 }
 
 impl Mutant {
     pub(crate) fn new(fault: Fault) -> Self {
-        Self { fault, current: ArcSwap::from_pointee(Version::new(Lists::EMPTY)), replaced: Mutex::default() }
+        Self { fault, current: ArcSwap::from_pointee(Version::new(ZonelistsRef::EMPTY)), replaced: Mutex::default() }
     }
 }
 
@@ -63,7 +63,7 @@ pub(crate) enum Pin {
 
 impl Scheme for Mutant {
     const FACTS: Facts = Facts { scheme: "a mutant of ArcSwap", ..zonelist_epoch::ArcSwap::FACTS };
-    const GRACE: Grace = Grace::None;
+    const PROTOCOL: ReaderProtocol = ReaderProtocol::None;
     type Pinned<'g> = Pin;
     type Walk<'w> = SlotWalk<'w, Slot>;
     zonelist_core::slot_readers!();
@@ -84,7 +84,7 @@ impl Scheme for Mutant {
         }
     }
 
-    fn publish(&self, next: Lists<'_>, _: &mut Writer<'_>) -> Result<(), PublishError> {
+    fn publish(&self, next: ZonelistsRef<'_>, _: &mut Writer<'_>) -> Result<(), PublishError> {
         let old = self.current.swap(Arc::new(Version::new(next)));
         let mut replaced = self.replaced.lock().unwrap_or_else(PoisonError::into_inner);
         replaced.push(old);

@@ -5,18 +5,18 @@ use zonelist_core::{
     ZoneKind::Movable,
     conformance::models::{
         Asks::{Both, Drain},
-        Beside::{Allocates, ChangesHands, Frees, Registers},
+        Beside::{Allocates, ChangesOwners, Frees, Registers},
         Bound, MOVABLE, NORMAL, ROOM, Scenario, asymmetric, explore_drains, explore_retirement, first,
     },
     publish::{Membarrier, Published},
 };
 use zonelist_epoch::{AsymmetricEpoch, Qsbr};
 
-fn epoch<const SEATS: usize>() -> Published<AsymmetricEpoch, Membarrier, SEATS> {
+fn epoch<const READERS: usize>() -> Published<AsymmetricEpoch, Membarrier, READERS> {
     asymmetric(AsymmetricEpoch::boxed(ROOM))
 }
 
-fn qsbr<const SEATS: usize>() -> Published<Qsbr, Membarrier, SEATS> {
+fn qsbr<const READERS: usize>() -> Published<Qsbr, Membarrier, READERS> {
     asymmetric(Qsbr::boxed(ROOM))
 }
 
@@ -92,5 +92,5 @@ fn a_handle_is_registered_beside_a_grace_period_and_a_drain_by_membarrier() {
 
 #[test]
 fn a_slot_of_qsbr_changes_hands_during_a_drain_by_membarrier() {
-    explore_drains("membarrier: changes hands under qsbr", Bound::Preemptions(2), ChangesHands, Drain, qsbr::<1>);
+    explore_drains("membarrier: changes hands under qsbr", Bound::Preemptions(2), ChangesOwners, Drain, qsbr::<1>);
 }

@@ -4,7 +4,7 @@
 use zonelist_core::{
     conformance::models::{
         Asks::{Both, BothForAWhile, Drain},
-        Beside::{Allocates, ChangesHands, Frees, Reads, Registers},
+        Beside::{Allocates, ChangesOwners, Frees, Reads, Registers},
         Bound, ROOM, explore_drains,
     },
     publish::{FullFence, Published},
@@ -45,5 +45,5 @@ fn a_reader_is_registered_beside_a_grace_period_and_a_drain() {
 
 #[test]
 fn a_slot_of_qsbr_changes_owners_during_a_drain() {
-    explore_drains("drains: changes hands under qsbr", Bound::Preemptions(3), ChangesHands, Drain, qsbr);
+    explore_drains("drains: changes hands under qsbr", Bound::Preemptions(3), ChangesOwners, Drain, qsbr);
 }

@@ -41,7 +41,7 @@ fn a_cursor_in_place_goes_on_from_where_it_stood() {
 
 #[test]
 fn short_lived_readers_in_place_need_no_slot() {
-    basics::short_lived_readers_find_their_seats(&in_place(Sample::CAPACITY));
+    basics::short_lived_readers_find_their_slots(&in_place(Sample::CAPACITY));
     let published = in_place(Sample::CAPACITY);
     let readers: Vec<_> = (0..10).map(|_| published.reader().unwrap()).collect();
     assert_eq!(readers.len(), 10, "ten readers, one slot");

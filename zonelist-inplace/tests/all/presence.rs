@@ -1,18 +1,19 @@
 //! What `Presence` guarantees its users beside consistency.
 
 use zonelist_core::{
-    Capacity, Lists, NodeId, NodeSet, Orders, Place, Request, Row, Scope, Slot, ZoneId, ZoneKind, Zonelists, Zoneref,
+    Capacity, NodeId, NodeSet, NodeSpan, OrderEntry, OrderTables, Request, Scope, Slot, ZoneId, ZoneKind, Zonelists,
+    ZonelistsRef, Zoneref,
     conformance::{Sample, Unreliable, basics},
     publish::{FullFence, PublishError, Published, Walk},
 };
 use zonelist_inplace::Presence;
 
 fn presence(capacity: Capacity) -> Published<Presence<Box<[Slot]>>, FullFence, 1> {
-    Published::new(Presence::new(Orders::boxed(capacity)))
+    Published::new(Presence::new(OrderTables::boxed(capacity)))
 }
 
 /// Lists with room for more zones than there are bits.
-const WIDE: Capacity = Capacity::new(3, Place::BITS + 1).unwrap();
+const WIDE: Capacity = Capacity::new(3, OrderEntry::BITS + 1).unwrap();
 
 #[test]
 fn readers_of_presence_see_what_is_published() {
@@ -27,7 +28,7 @@ fn concurrent_publishers_through_presence_lose_no_version() {
 
 #[test]
 fn a_publish_of_presence_that_is_rolled_back_hides_no_torn_walk() {
-    let orders = Orders::<Box<[Slot]>>::boxed(Sample::CAPACITY);
+    let orders = OrderTables::<Box<[Slot]>>::boxed(Sample::CAPACITY);
     basics::a_publish_that_is_rolled_back_hides_no_torn_walk(Presence::new(orders));
 }
 
@@ -39,7 +40,7 @@ fn lists_that_do_not_fit_presence_are_refused() {
 #[test]
 fn presence_uses_no_barrier_pair_and_no_leaked_guard_matters() {
     let published: Published<_, Unreliable, 1> =
-        Published::new(Presence::new(Orders::<Box<[Slot]>>::boxed(Sample::CAPACITY)));
+        Published::new(Presence::new(OrderTables::<Box<[Slot]>>::boxed(Sample::CAPACITY)));
     assert_eq!(basics::a_failed_barrier_is_reported(&published), 0);
     basics::a_leaked_guard_goes_with_its_reader(&published);
 }
@@ -52,7 +53,7 @@ fn a_cursor_over_presence_goes_on_from_where_it_stood() {
 
 #[test]
 fn short_lived_readers_of_presence_need_no_slot() {
-    basics::short_lived_readers_find_their_seats(&presence(Sample::CAPACITY));
+    basics::short_lived_readers_find_their_slots(&presence(Sample::CAPACITY));
     let published = presence(Sample::CAPACITY);
     let readers: Vec<_> = (0..10).map(|_| published.reader().unwrap()).collect();
     assert_eq!(readers.len(), 10, "ten readers, one slot");
@@ -61,7 +62,7 @@ fn short_lived_readers_of_presence_need_no_slot() {
 #[test]
 fn presence_can_be_a_static() {
     static PUBLISHED: Published<Presence<[Slot; Sample::CAPACITY.order_words()]>, FullFence, 1> =
-        Published::new(Presence::new(Orders::in_array(Sample::CAPACITY).unwrap()));
+        Published::new(Presence::new(OrderTables::in_array(Sample::CAPACITY).unwrap()));
     basics::shows_what_is_published(&PUBLISHED);
 }
 
@@ -115,7 +116,7 @@ fn a_zone_leaves_all_lists_and_returns_by_one_word() {
     assert_eq!(published.set_present(unknown, true), Err(PublishError::NoPlace { zone: unknown }));
     let wide = presence(WIDE);
     wide.publish(&versions[0]).unwrap();
-    let too_many = PublishError::TooManyZones { zone: movable, zones: WIDE.zones(), most: Place::BITS };
+    let too_many = PublishError::TooManyZones { zone: movable, zones: WIDE.zones(), most: OrderEntry::BITS };
     assert_eq!(wide.set_present(movable, false), Err(too_many));
 }
 
@@ -123,8 +124,8 @@ fn a_zone_leaves_all_lists_and_returns_by_one_word() {
 fn one_node(zones: &[u16]) -> Zonelists {
     let entry = |&zone| Zoneref::new(ZoneId::new(NodeId::new(zone / 6).unwrap(), ZoneKind::ALL[usize::from(zone) % 6]));
     let zonerefs: Vec<Zoneref> = zones.iter().map(entry).collect();
-    let rows = [Row { start: 0, len: zonerefs.len() as u32, own: 0 }];
-    Lists::new(&zonerefs, &rows).unwrap().into()
+    let rows = [NodeSpan { start: 0, len: zonerefs.len() as u32, own: 0 }];
+    ZonelistsRef::new(&zonerefs, &rows).unwrap().into()
 }
 
 #[test]

@@ -1,7 +1,8 @@
 //! A zone that returns by one store is shown by every list that had it, or the return is refused with the reason.
 
 use zonelist_core::{
-    Capacity, Lists, NodeId, NodeSet, Orders, Place, Request, Row, Scope, ZoneId, ZoneKind, Zonelists, Zoneref,
+    Capacity, NodeId, NodeSet, NodeSpan, OrderEntry, OrderTables, Request, Scope, ZoneId, ZoneKind, Zonelists,
+    ZonelistsRef, Zoneref,
     publish::{FullFence, PublishError, Published},
 };
 use zonelist_inplace::Presence;
@@ -9,7 +10,7 @@ use zonelist_inplace::Presence;
 type Publisher = Published<Presence<Box<[zonelist_core::Slot]>>, FullFence, 1>;
 
 fn publisher(nodes: usize, zones: usize) -> Publisher {
-    Published::new(Presence::new(Orders::boxed(Capacity::new(nodes, zones).unwrap())))
+    Published::new(Presence::new(OrderTables::boxed(Capacity::new(nodes, zones).unwrap())))
 }
 
 fn node(number: u16) -> NodeId {
@@ -29,10 +30,10 @@ fn lists(rows: &[&[u16]]) -> Zonelists {
         let mut row: Vec<ZoneId> = row.iter().map(|&number| zone(number)).collect();
         row.sort_by_key(|zone| zone.node() != node(number));
         let own = row.iter().filter(|zone| zone.node() == node(number)).count() as u32;
-        spans.push(Row { start: zonerefs.len() as u32, len: row.len() as u32, own });
+        spans.push(NodeSpan { start: zonerefs.len() as u32, len: row.len() as u32, own });
         zonerefs.extend(row.into_iter().map(Zoneref::new));
     }
-    Lists::new(&zonerefs, &spans).unwrap().into()
+    ZonelistsRef::new(&zonerefs, &spans).unwrap().into()
 }
 
 /// What all lists show, fallback and this-node, node by node.
@@ -108,7 +109,7 @@ fn a_list_that_came_in_a_zone_s_absence_has_no_place_for_it() {
 
 #[test]
 fn more_zones_than_places_is_said_with_their_numbers() {
-    let most = Place::BITS;
+    let most = OrderEntry::BITS;
     let too_many = |number, zones| Err(PublishError::TooManyZones { zone: zone(number), zones, most });
     // Tables with room for more.
     let wide = publisher(1, most + 5);

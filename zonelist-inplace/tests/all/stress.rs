@@ -1,7 +1,7 @@
 //! The in-place schemes under load, on real threads.
 
 use zonelist_core::{
-    Capacity, Orders, Place, Slots,
+    Capacity, OrderEntry, OrderTables, Slots,
     conformance::{Sample, stressed},
     publish::{FullFence, Published},
 };
@@ -19,9 +19,9 @@ fn in_place_shows_no_phantom_under_load() {
 #[test]
 fn presence_reports_every_torn_walk() {
     // The second capacity has more zones than bits, so that every version changes an order.
-    for capacity in [Sample::CAPACITY, Capacity::new(3, Place::BITS + 1).unwrap()] {
+    for capacity in [Sample::CAPACITY, Capacity::new(3, OrderEntry::BITS + 1).unwrap()] {
         for publishers in [1, 2] {
-            let scheme = Presence::new(Orders::boxed(capacity));
+            let scheme = Presence::new(OrderTables::boxed(capacity));
             let tally = stressed(&Published::<_, FullFence, 1>::new(scheme), publishers);
             assert_eq!((tally.violations, tally.unreported), (0, 0));
         }

@@ -9,8 +9,8 @@ use std::{
 
 use seqlock::SeqLock;
 use zonelist_core::{
-    Capacity, Lists, NodeId, Request, Scope, Zoneref,
-    publish::{Facts, Grace, PublishError, ReadToken, Scheme, Walk, Writer},
+    Capacity, NodeId, Request, Scope, ZonelistsRef, Zoneref,
+    publish::{Facts, PublishError, ReadToken, ReaderProtocol, Scheme, Walk, Writer},
 };
 
 type Zone = SeqLock<Option<Zoneref>>;
@@ -60,7 +60,7 @@ impl Walk for MutantWalk {}
 
 impl Scheme for Mutant {
     const FACTS: Facts = Facts { scheme: "a mutant of SeqCopy", ..<zonelist_seq::SeqCopy<1> as Scheme>::FACTS };
-    const GRACE: Grace = Grace::None;
+    const PROTOCOL: ReaderProtocol = ReaderProtocol::None;
     type Local = ();
     type Filter = Request;
     type Pinned<'g> = &'g Self;
@@ -82,7 +82,7 @@ impl Scheme for Mutant {
         MutantWalk(zones.into_iter())
     }
 
-    fn publish(&self, next: Lists<'_>, _: &mut Writer<'_>) -> Result<(), PublishError> {
+    fn publish(&self, next: ZonelistsRef<'_>, _: &mut Writer<'_>) -> Result<(), PublishError> {
         for (pair, node) in self.lists.iter().zip((0..).map_while(NodeId::new)) {
             for (list, scope) in pair.iter().zip([Scope::Fallback, Scope::ThisNode]) {
                 let zones = next.of(node, scope).iter().copied().map(Some).chain(repeat(None));

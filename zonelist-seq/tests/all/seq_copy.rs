@@ -1,7 +1,7 @@
 //! What `SeqCopy` guarantees its users beside consistency.
 
 use zonelist_core::{
-    Lists,
+    ZonelistsRef,
     conformance::{Sample, Unreliable, basics},
     publish::{FullFence, Published},
 };
@@ -41,7 +41,7 @@ fn a_cursor_over_seq_copy_goes_on_from_where_it_stood() {
 
 #[test]
 fn short_lived_readers_of_seq_copy_need_no_slot() {
-    basics::short_lived_readers_find_their_seats(&seq_copy());
+    basics::short_lived_readers_find_their_slots(&seq_copy());
     let published = seq_copy();
     let readers: Vec<_> = (0..10).map(|_| published.reader().unwrap()).collect();
     assert_eq!(readers.len(), 10, "ten readers, one slot");
@@ -52,7 +52,7 @@ fn seq_copy_has_room_for_every_node_and_no_more() {
     let largest = SeqCopy::<1>::new(usize::MAX).capacity();
     assert_eq!((largest.nodes(), largest.zones()), (1024, 1));
     let none: Published<_, FullFence, 1> = Published::new(SeqCopy::<0>::new(0));
-    assert!(none.publish(Lists::EMPTY).is_ok());
+    assert!(none.publish(ZonelistsRef::EMPTY).is_ok());
     assert!(none.publish(&Sample::default().versions[0]).is_err());
 }
 

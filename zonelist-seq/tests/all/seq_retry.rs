@@ -41,7 +41,7 @@ fn a_cursor_over_seq_retry_goes_on_from_where_it_stood() {
 
 #[test]
 fn short_lived_readers_of_seq_retry_need_no_slot() {
-    basics::short_lived_readers_find_their_seats(&seq_retry(Sample::CAPACITY));
+    basics::short_lived_readers_find_their_slots(&seq_retry(Sample::CAPACITY));
     let published = seq_retry(Sample::CAPACITY);
     let readers: Vec<_> = (0..10).map(|_| published.reader().unwrap()).collect();
     assert_eq!(readers.len(), 10, "ten readers, one slot");

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Serialize, Serializer};
 use zonelist_pools::{Contender, Cost, HugeShare, Rounds, Workload, WorkloadKind};
-use zonelist_schemes::measure::Floor;
+use zonelist_schemes::measure::BaselineCost;
 
 use super::bounds::{BOUNDS, FRAMES, Reference, Verdict};
 
@@ -33,7 +33,7 @@ pub struct SizeReport {
     pub workloads: Vec<&'static str>,
     /// The baseline, by workload.
     #[serde(rename = "floor")]
-    pub baseline: BTreeMap<&'static str, Floor>,
+    pub baseline: BTreeMap<&'static str, BaselineCost>,
     /// One report for each contender.
     pub contenders: Vec<ContenderReport>,
 }
@@ -101,8 +101,9 @@ impl SizeReport {
     /// The medians of these rounds.
     #[must_use]
     pub fn new(rounds: &Rounds<'_>) -> Self {
-        let baseline =
-            rounds.workloads().filter_map(|workload| Some((workload.key(), Floor { ns: rounds.baseline(workload)? })));
+        let baseline = rounds
+            .workloads()
+            .filter_map(|workload| Some((workload.key(), BaselineCost { ns: rounds.baseline(workload)? })));
         Self {
             gib: rounds.frames() as f64 / FRAMES as f64,
             frames: rounds.frames(),

@@ -3,7 +3,7 @@
 use std::{process::ExitCode, time::Duration};
 
 use zonelist_contenders::{consistency::Pressure, timing::Timing};
-use zonelist_schemes::{SEATS, workload::Toggle};
+use zonelist_schemes::{READERS, workload::Toggle};
 
 use crate::{
     arguments::{MachineArgs, SchemeArgs, seconds},
@@ -28,7 +28,7 @@ pub struct Args {
     #[arg(long, value_name = "N", default_value_t = 101, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     rounds: u32,
     /// Threads that walk or allocate while another publishes [default: one less than there are CPUs]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=SEATS as i64))]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=READERS as i64))]
     threads: Option<u32>,
     /// Seed of the nodes that are read.
     #[arg(long, value_name = "S", default_value_t = 1)]
@@ -80,6 +80,6 @@ impl Args {
 
     fn readers(&self) -> usize {
         let cpus = std::thread::available_parallelism().map_or(1, usize::from);
-        self.threads.map_or(cpus.saturating_sub(1).clamp(1, SEATS), |threads| threads as usize)
+        self.threads.map_or(cpus.saturating_sub(1).clamp(1, READERS), |threads| threads as usize)
     }
 }

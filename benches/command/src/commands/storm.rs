@@ -37,7 +37,7 @@ impl Args {
     pub(super) fn run(&self) -> Result<ExitCode, CommandError> {
         let machine = self.machine.machine.name();
         let record = self.machine.load()?.record;
-        let record = record.ok_or_else(|| CommandError::NoBlocks { machine: machine.clone() })?;
+        let record = record.ok_or_else(|| CommandError::InvalidBlocks { machine: machine.clone() })?;
         let state = record.state(self.machine.rules.into());
         let state = state.map_err(|problem| ReadError { file: machine.clone(), problem })?;
         let site = Site::of(state).map_err(|error| CommandError::Site { machine: machine.clone(), error })?;

@@ -20,13 +20,14 @@ use std::{
 };
 
 use zonelist_core::{
-    Capacity, Lists, Marks, NodeId, OutOfMemory, PageRequest, Row, RowError, ZoneId, ZoneKind, Zonelists, Zoneref,
+    Capacity, NodeId, NodeSpan, NodeSpanError, OutOfMemory, PageRequest, ZoneId, ZoneKind, ZoneWatermarks, Zonelists,
+    ZonelistsRef, Zoneref,
     publish::{Barrier, PublishError, Published, Scheme},
 };
 use zonelist_schemes::{
-    Buildable, SEATS, Visitor,
+    Buildable, READERS, Visitor,
     allocator::{Allocator, AllocatorError, allocator},
-    threads::{Job, together},
+    threads::{Job, run_together},
 };
 
 /// Requests of a thread between two reads of the clock.
@@ -70,18 +71,18 @@ const PLUGGED: Range<u16> = 1..8;
 const CAPACITY: Capacity = Capacity::new(PLUGGED.end as usize, PLUGGED.end as usize).unwrap();
 
 /// The lists with the plugged memory, and without it.
-fn versions() -> Result<[Zonelists; 2], RowError> {
+fn versions() -> Result<[Zonelists; 2], NodeSpanError> {
     let version = |plugged: bool| {
-        let (mut zonerefs, mut rows) = (vec![Zoneref::new(NORMAL)], vec![Row { start: 0, len: 1, own: 1 }]);
+        let (mut zonerefs, mut rows) = (vec![Zoneref::new(NORMAL)], vec![NodeSpan { start: 0, len: 1, own: 1 }]);
         for local in PLUGGED {
             let start = zonerefs.len() as u32;
             // Each list begins with the node's own zone, so that versions differ in their first entry.
             let nearest = (local..PLUGGED.end).chain(PLUGGED.start..local).filter(|_| plugged).filter_map(NodeId::new);
             zonerefs.extend(nearest.map(|node| Zoneref::new(ZoneId::new(node, ZoneKind::Movable))));
             zonerefs.push(Zoneref::new(NORMAL));
-            rows.push(Row { start, len: zonerefs.len() as u32 - start, own: u32::from(plugged) });
+            rows.push(NodeSpan { start, len: zonerefs.len() as u32 - start, own: u32::from(plugged) });
         }
-        Lists::new(&zonerefs, &rows).map(Zonelists::from)
+        ZonelistsRef::new(&zonerefs, &rows).map(Zonelists::from)
     };
     Ok([version(true)?, version(false)?])
 }
@@ -89,7 +90,7 @@ fn versions() -> Result<[Zonelists; 2], RowError> {
 impl Visitor for Requests<'_> {
     type Output = Result<Refusals, AllocatorError>;
 
-    const MOST_ZONES: usize = CAPACITY.zones();
+    const MAX_ZONES: usize = CAPACITY.zones();
 
     fn capacity(&self) -> Capacity {
         CAPACITY
@@ -99,8 +100,8 @@ impl Visitor for Requests<'_> {
         let versions = versions()?;
         let published = Published::new(S::build(CAPACITY));
         published.publish(&versions[0])?;
-        let marks = Marks { min: 16, low: 20, high: 24, ..Marks::default() };
-        let allocator: Allocator<S, B, SEATS> = allocator(published, &[(NORMAL, FRAMES, marks)])?;
+        let marks = ZoneWatermarks { min: 16, low: 20, high: 24, ..ZoneWatermarks::default() };
+        let allocator: Allocator<S, B, READERS> = allocator(published, &[(NORMAL, FRAMES, marks)])?;
         let (begin, time) = (Instant::now(), self.time);
         // Requests and publishes begin together, so that every burst races with publishes.
         let (start, running) = (ThreadBarrier::new(self.threads + 1), AtomicUsize::new(self.threads));
@@ -111,7 +112,7 @@ impl Visitor for Requests<'_> {
         };
         let jobs = (0..self.threads).map(|_| Box::new(job) as Job<'_, _>).collect();
         let mut publishes = Ok(0);
-        let counts = together(jobs, &mut |_| {
+        let counts = run_together(jobs, &mut |_| {
             start.wait();
             publishes = self.publish(allocator.published(), &versions, &running, begin);
         });
@@ -124,7 +125,7 @@ impl Requests<'_> {
     /// Publishes until all requesting threads have ended, and returns the number of publishes.
     fn publish<S: Scheme, B: Barrier>(
         &mut self,
-        published: &Published<S, B, SEATS>,
+        published: &Published<S, B, READERS>,
         versions: &[Zonelists; 2],
         running: &AtomicUsize,
         begin: Instant,
@@ -147,10 +148,10 @@ impl Requests<'_> {
 
 /// Requests pages in bursts while there is time, at least one burst, and frees each page at once.
 fn request_in_bursts<S: Scheme, B: Barrier>(
-    allocator: &Allocator<S, B, SEATS>,
+    allocator: &Allocator<S, B, READERS>,
     time: impl Fn() -> bool,
 ) -> Result<Refusals, AllocatorError> {
-    let prepared = allocator.class(&PageRequest::up_to(ZoneKind::Normal))?;
+    let prepared = allocator.prepare(&PageRequest::up_to(ZoneKind::Normal))?;
     let nodes: Vec<NodeId> = PLUGGED.filter_map(NodeId::new).collect();
     let mut local = allocator.local()?;
     let mut sum = Refusals::default();
@@ -189,7 +190,7 @@ impl Drop for CountDown<'_> {
 mod tests {
     use zonelist_core::{
         Request, Scope,
-        publish::{Facts, FullFence, Grace, Guarantee, ReadToken, Walk, Writer},
+        publish::{Facts, FullFence, Guarantee, ReadToken, ReaderProtocol, Walk, Writer},
     };
 
     use super::*;
@@ -214,7 +215,7 @@ mod tests {
     impl Scheme for Blind {
         const FACTS: Facts =
             Facts { guarantee: Guarantee::Racy, ..<zonelist_core::StopWorld<Box<[zonelist_core::Slot]>>>::FACTS };
-        const GRACE: Grace = Grace::None;
+        const PROTOCOL: ReaderProtocol = ReaderProtocol::None;
         type Local = ();
         type Filter = ();
         type Pinned<'g> = ();
@@ -230,7 +231,7 @@ mod tests {
             Nothing
         }
 
-        fn publish(&self, _: Lists<'_>, _: &mut Writer<'_>) -> Result<(), PublishError> {
+        fn publish(&self, _: ZonelistsRef<'_>, _: &mut Writer<'_>) -> Result<(), PublishError> {
             Ok(())
         }
     }
@@ -240,7 +241,7 @@ mod tests {
             Self
         }
 
-        fn heap(_: Capacity) -> Option<usize> {
+        fn heap_bytes(_: Capacity) -> Option<usize> {
             None
         }
     }

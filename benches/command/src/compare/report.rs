@@ -12,7 +12,7 @@ use zonelist_core::{
     conformance::Tally,
     publish::{Facts, Guarantee},
 };
-use zonelist_schemes::measure::{Floor, Measure};
+use zonelist_schemes::measure::{BaselineCost, Measure};
 
 use super::refusals::Refusals;
 use crate::{
@@ -57,18 +57,18 @@ pub struct RawReport {
     #[serde(flatten)]
     pub reads: RawReads,
     /// An allocation of order 0 and its free, through the page allocator.
-    pub alloc_pair: Floor,
+    pub alloc_pair: BaselineCost,
 }
 
 /// Reads that no protocol protects.
 #[derive(Clone, Debug, Serialize)]
 pub struct RawReads {
     /// Reads of the first zone, independent of each other.
-    pub first_zone: Floor,
+    pub first_zone: BaselineCost,
     /// Reads of the first zone, each dependent on the read before it.
-    pub first_zone_dependent: Floor,
+    pub first_zone_dependent: BaselineCost,
     /// Whole walks, by the length of the list.
-    pub full_walk: BTreeMap<usize, Floor>,
+    pub full_walk: BTreeMap<usize, BaselineCost>,
 }
 
 /// The report of one scheme.
@@ -134,16 +134,16 @@ impl RawReport {
     /// The baseline's medians; `None` before the first round.
     #[must_use]
     pub fn new(timed: &Timed) -> Option<Self> {
-        Some(Self { reads: RawReads::new(timed)?, alloc_pair: timed.pair?.floor() })
+        Some(Self { reads: RawReads::new(timed)?, alloc_pair: timed.pair?.as_baseline() })
     }
 }
 
 impl RawReads {
     fn new(timed: &Timed) -> Option<Self> {
         Some(Self {
-            first_zone: timed.first?.floor(),
-            first_zone_dependent: timed.dependent?.floor(),
-            full_walk: WALKS.into_iter().zip(timed.full.iter().map(|full| full.floor())).collect(),
+            first_zone: timed.first?.as_baseline(),
+            first_zone_dependent: timed.dependent?.as_baseline(),
+            full_walk: WALKS.into_iter().zip(timed.full.iter().map(|full| full.as_baseline())).collect(),
         })
     }
 }

@@ -1,14 +1,14 @@
 //! The fixture of a soak test: small zones that run out, a reserved zone that must not, and versions of the lists.
 
 use zonelist_core::{
-    Capacity, Lists, MAX_ORDER, Marks, NodeId, Row, RowError, ZoneId,
+    Capacity, MAX_ORDER, NodeId, NodeSpan, NodeSpanError, ZoneId,
     ZoneKind::{self, Dma, Dma32, Movable, Normal},
-    Zonelists, Zoneref,
+    ZoneWatermarks, Zonelists, ZonelistsRef, Zoneref,
     publish::{Barrier, Published},
 };
 use zonelist_schemes::{
-    Buildable, SEATS,
-    allocator::{Allocator, AllocatorError, Plan, allocator},
+    Buildable, READERS,
+    allocator::{Allocator, AllocatorError, ZonePlan, allocator},
 };
 
 use super::{holders::Holders, outcome::Leftovers};
@@ -36,7 +36,7 @@ pub(super) const CAPACITY: Capacity = Capacity::new(NODES.len(), SMALL.len() + 1
 
 /// The state that all threads of a soak test share.
 pub(super) struct Fixture<S: Buildable, B: Barrier> {
-    pub(super) allocator: Allocator<S, B, SEATS>,
+    pub(super) allocator: Allocator<S, B, READERS>,
     /// The lists with all zones, and those without each of the small zones.
     pub(super) versions: Vec<Zonelists>,
     pub(super) holders: Holders,
@@ -47,10 +47,10 @@ pub(super) struct Fixture<S: Buildable, B: Barrier> {
 impl<S: Buildable, B: Barrier> Fixture<S, B> {
     pub(super) fn new(threads: usize) -> Result<Self, AllocatorError> {
         let without = [None].into_iter().chain(SMALL.map(|(zone, _)| Some(zone)));
-        let versions = without.map(version).collect::<Result<Vec<_>, RowError>>()?;
+        let versions = without.map(version).collect::<Result<Vec<_>, NodeSpanError>>()?;
         let published = Published::new(S::build(CAPACITY));
         published.publish(&versions[0])?;
-        let plans: Vec<Plan> =
+        let plans: Vec<ZonePlan> =
             SMALL.map(|(zone, frames)| small(zone, frames * threads as u64)).into_iter().chain([reserve()]).collect();
         let allocator = allocator(published, &plans)?;
         let initial = allocator.zones().iter().map(|zone| zone.free_by_order()).collect();
@@ -77,8 +77,8 @@ impl<S: Buildable, B: Barrier> Fixture<S, B> {
 }
 
 /// A small zone. Its watermarks and reserves make requests of different urgency fail at different levels.
-fn small(zone: ZoneId, frames: u64) -> Plan {
-    let mut marks = Marks { min: 40, low: 50, high: 60, ..Marks::default() };
+fn small(zone: ZoneId, frames: u64) -> ZonePlan {
+    let mut marks = ZoneWatermarks { min: 40, low: 50, high: 60, ..ZoneWatermarks::default() };
     if zone.kind() == Dma32 {
         marks.reserve[Normal.index()] = 30;
         marks.reserve[Movable.index()] = 45;
@@ -87,14 +87,14 @@ fn small(zone: ZoneId, frames: u64) -> Plan {
 }
 
 /// The reserved zone: its lowmem reserve keeps all of it from requests that admit another kind.
-fn reserve() -> Plan {
-    let mut marks = Marks { min: 16, low: 20, high: 24, ..Marks::default() };
+fn reserve() -> ZonePlan {
+    let mut marks = ZoneWatermarks { min: 16, low: 20, high: 24, ..ZoneWatermarks::default() };
     ZoneKind::ALL.into_iter().filter(|&kind| kind > Dma).for_each(|kind| marks.reserve[kind.index()] = RESERVE_FRAMES);
     (RESERVE, RESERVE_FRAMES, marks)
 }
 
 /// The lists without this zone: a node's own zones first, by descending kind.
-fn version(without: Option<ZoneId>) -> Result<Zonelists, RowError> {
+fn version(without: Option<ZoneId>) -> Result<Zonelists, NodeSpanError> {
     let (mut zonerefs, mut rows) = (Vec::new(), Vec::new());
     for [near, far] in [NODES, [NODES[1], NODES[0]]] {
         let start = zonerefs.len();
@@ -105,9 +105,9 @@ fn version(without: Option<ZoneId>) -> Result<Zonelists, RowError> {
             zonerefs.extend(zones.into_iter().map(Zoneref::new));
         }
         let own = zonerefs[start..].iter().filter(|entry| entry.node() == near).count();
-        rows.push(Row { start: start as u32, len: (zonerefs.len() - start) as u32, own: own as u32 });
+        rows.push(NodeSpan { start: start as u32, len: (zonerefs.len() - start) as u32, own: own as u32 });
     }
-    Lists::new(&zonerefs, &rows).map(Zonelists::from)
+    ZonelistsRef::new(&zonerefs, &rows).map(Zonelists::from)
 }
 
 #[cfg(test)]

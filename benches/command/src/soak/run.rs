@@ -10,9 +10,9 @@ use std::{
 
 use zonelist_core::{Capacity, publish::Barrier};
 use zonelist_schemes::{
-    Buildable, SEATS, Visitor,
+    Buildable, READERS, Visitor,
     allocator::AllocatorError,
-    threads::{Job, together},
+    threads::{Job, run_together},
 };
 
 use super::{
@@ -28,7 +28,7 @@ use crate::progress::wait;
 pub const MAX_THREADS: usize = 16;
 
 /// Reader slots of each worker: for its handle, for a second one during a replacement, and for one that it leaks.
-const _: () = assert!(3 * MAX_THREADS <= SEATS);
+const _: () = assert!(3 * MAX_THREADS <= READERS);
 
 /// A soak test under one scheme.
 #[expect(missing_debug_implementations, reason = "it holds a closure")]
@@ -48,7 +48,7 @@ pub struct Soak<'a> {
 impl Visitor for Soak<'_> {
     type Output = Result<Outcome, AllocatorError>;
 
-    const MOST_ZONES: usize = CAPACITY.zones();
+    const MAX_ZONES: usize = CAPACITY.zones();
 
     fn capacity(&self) -> Capacity {
         CAPACITY
@@ -90,7 +90,7 @@ impl Soak<'_> {
         holders: &Holders,
         stop: &AtomicBool,
     ) -> Result<Counts, AllocatorError> {
-        let ends = together(jobs, &mut |_| {
+        let ends = run_together(jobs, &mut |_| {
             wait(self.time, self.tick, || holders.is_damaged());
             // Relaxed, with the loads in each thread's loop: the flag carries no data, and `together` joins the threads.
             stop.store(true, Relaxed);

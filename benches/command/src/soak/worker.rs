@@ -9,11 +9,11 @@ use std::{
 };
 
 use zonelist_core::{
-    Class, Local, Mobility, NodeId, OrderError, Page, PageRequest, Request, Spin, Urgency,
+    LocalHandle, Mobility, NodeId, OrderError, Page, PageRequest, PreparedRequest, Request, Spin, Urgency,
     ZoneKind::{Dma, Dma32, Movable, Normal},
     publish::Barrier,
 };
-use zonelist_schemes::{Buildable, SEATS, allocator::AllocatorError};
+use zonelist_schemes::{Buildable, READERS, allocator::AllocatorError};
 
 use super::{
     fixture::{Fixture, NODES, RESERVE},
@@ -51,10 +51,10 @@ pub(super) struct Worker<'g, S: Buildable, B: Barrier> {
     fixture: &'g Fixture<S, B>,
     holder: Holder,
     rng: fastrand::Rng,
-    local: Local<'g, 'static, S, B, Spin, SEATS>,
-    requests: Vec<Class<S>>,
+    local: LocalHandle<'g, 'static, S, B, Spin, READERS>,
+    requests: Vec<PreparedRequest<S>>,
     /// Requests that only the reserved zone can serve.
-    reserved: Vec<(NodeId, Class<S>)>,
+    reserved: Vec<(NodeId, PreparedRequest<S>)>,
     held: Vec<Page>,
     others: Vec<Sender<Sent>>,
     fault: Option<Fault>,
@@ -74,12 +74,12 @@ impl<'g, S: Buildable, B: Barrier> Worker<'g, S, B> {
             let highest = [Dma32, Normal, Movable][rng.usize(..3)];
             let request = PageRequest::up_to(highest).order(ORDERS[rng.usize(..ORDERS.len())]);
             let urgency = Urgency::ALL[rng.usize(..Urgency::ALL.len())];
-            allocator.class(&request.mobility(Mobility::ALL[rng.usize(..2)]).urgency(urgency))
+            allocator.prepare(&request.mobility(Mobility::ALL[rng.usize(..2)]).urgency(urgency))
         };
         let requests = (0..REQUESTS).map(|_| prepare()).collect::<Result<_, _>>()?;
         let any = Request::up_to(Dma);
         let lists = [(NODES[0], any), (NODES[1], any), (RESERVE.node(), any.this_node())];
-        let reserve = |(node, zones)| Ok((node, allocator.class(&PageRequest { zones, ..PageRequest::up_to(Dma) })?));
+        let reserve = |(node, zones)| Ok((node, allocator.prepare(&PageRequest { zones, ..PageRequest::up_to(Dma) })?));
         let reserved = lists.into_iter().map(reserve).collect::<Result<_, OrderError>>()?;
         let (local, holder, held) = (allocator.local()?, thread as Holder + 1, Vec::new());
         Ok(Self { fixture, holder, rng, local, requests, reserved, held, others, fault, counts: Counts::default() })
@@ -149,7 +149,7 @@ impl<'g, S: Buildable, B: Barrier> Worker<'g, S, B> {
     fn allocate_bulk(&mut self) {
         let (mut pages, (node, request)) = ([None; BULK], self.random_request());
         let count = self.rng.usize(1..=BULK);
-        if self.local.alloc_many(node, &self.requests[request], &mut pages[..count]).is_err() {
+        if self.local.alloc_bulk(node, &self.requests[request], &mut pages[..count]).is_err() {
             self.counts.refused += 1;
         }
         pages.into_iter().flatten().for_each(|page| self.hold(page));
@@ -195,7 +195,7 @@ impl<'g, S: Buildable, B: Barrier> Worker<'g, S, B> {
     fn free_bulk(&mut self) {
         let pages: Vec<Page> = (0..self.rng.usize(..BULK)).map_while(|_| self.remove_any()).collect();
         pages.iter().for_each(|&page| self.fixture.holders.release(page, self.holder));
-        self.counts.frees_refused += u64::from(self.local.free_many(pages).is_err());
+        self.counts.frees_refused += u64::from(self.local.free_bulk(pages).is_err());
     }
 
     /// Sends a random held block to another worker, which frees it.
@@ -217,7 +217,7 @@ impl<'g, S: Buildable, B: Barrier> Worker<'g, S, B> {
     }
 
     /// Replaces the handle, and returns the old one.
-    fn replace_handle(&mut self) -> Result<Local<'g, 'static, S, B, Spin, SEATS>, AllocatorError> {
+    fn replace_handle(&mut self) -> Result<LocalHandle<'g, 'static, S, B, Spin, READERS>, AllocatorError> {
         Ok(mem::replace(&mut self.local, self.fixture.allocator.local()?))
     }
 

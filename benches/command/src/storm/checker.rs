@@ -52,7 +52,7 @@ impl<'g, S: Buildable, B: Barrier> Checker<'g, S, B> {
     pub(super) fn run(mut self, stop: &AtomicBool) -> Result<Tally, StormError> {
         let published = self.fixture.allocator().published();
         let filters = REQUESTS.map(|request| published.filter(&request));
-        let clock = &self.fixture.running.frames().clock;
+        let clock = &self.fixture.running.provider().clock;
         let mut reader = published.reader().map_err(AllocatorError::from)?;
         // Relaxed, with the store in `Storm::run_jobs`.
         while !stop.load(Relaxed) {
@@ -85,7 +85,7 @@ impl<'g, S: Buildable, B: Barrier> Checker<'g, S, B> {
 
     /// Judges the recorded walks by the recorded publishes, and starts a new burst.
     fn judge(&mut self) -> Result<(), StormError> {
-        let records = self.fixture.running.frames().records().clone();
+        let records = self.fixture.running.provider().records().clone();
         let history = match self.base.clone() {
             None => History::new(records)?,
             Some((version, lists)) => History::after(version, lists, records)?,
@@ -105,7 +105,7 @@ impl<'g, S: Buildable, B: Barrier> Checker<'g, S, B> {
 
     /// Removes the records of replaced versions. The last one stays, since the next publish takes its number from it.
     fn remove_replaced(&mut self) {
-        let mut records = self.fixture.running.frames().records();
+        let mut records = self.fixture.running.provider().records();
         let ended = records.iter().take_while(|record| record.span.end < u64::MAX).count();
         if let Some(before) = ended.checked_sub(1).and_then(|last| records[..last].last()) {
             self.base = Some((before.version, before.lists.clone()));

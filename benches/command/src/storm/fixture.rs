@@ -6,12 +6,12 @@ use std::sync::{
 };
 
 use zonelist_core::{
-    Arena, Handle, MAX_ORDER, Mobility, Movables, MoveError, Mover, NodeId, Page, Scope, Spin, ZoneId, ZoneKind,
+    Arena, Handle, MAX_ORDER, Migrate, Mobility, MovablePages, MoveError, NodeId, Page, Scope, Spin, ZoneId, ZoneKind,
     Zonelists,
-    hotplug::{AllocatorFrames, BlockState, OnlineTo, Operation, RunningMachine},
+    hotplug::{AllocatorProvider, MemoryBlockState, OnlineTo, Operation, RunningMachine},
     publish::{Barrier, Published},
 };
-use zonelist_schemes::{Buildable, SEATS, allocator::AllocatorError};
+use zonelist_schemes::{Buildable, READERS, allocator::AllocatorError};
 
 use super::{error::StormError, recorded::Recorded, site::Site};
 
@@ -28,7 +28,7 @@ pub(super) struct Copier {
     migrations: AtomicU64,
 }
 
-impl Mover for Copier {
+impl Migrate for Copier {
     fn move_page(&self, _: Handle, from: Page, to: Page) -> Result<(), MoveError> {
         let (from, to) = self.arena.bytes(from).zip(self.arena.bytes(to)).ok_or(MoveError::Never)?;
         // SAFETY: both pages are allocated and of the same length. Workers access a page only while it has no handle, and
@@ -39,10 +39,10 @@ impl Mover for Copier {
     }
 }
 
-type Pages<S, B> = AllocatorFrames<'static, S, B, Spin, SEATS, Movables<'static, Copier>, Arc<Arena>>;
+type Pages<S, B> = AllocatorProvider<'static, S, B, Spin, READERS, MovablePages<'static, Copier>, Arc<Arena>>;
 
 /// The page allocator of the fixture.
-pub(super) type Allocator<S, B> = zonelist_core::PageAllocator<'static, S, B, Spin, SEATS>;
+pub(super) type Allocator<S, B> = zonelist_core::PageAllocator<'static, S, B, Spin, READERS>;
 
 /// The state that all threads of a storm share.
 pub(super) struct Fixture<S: Buildable, B: Barrier> {
@@ -67,19 +67,20 @@ impl<S: Buildable, B: Barrier> Fixture<S, B> {
         let frames = spans.reduce(|one, other| one.start.min(other.start)..one.end.max(other.end)).unwrap_or(0..1);
         let page_bytes = state.memory().page_bytes as usize;
         let arena = Arc::new(Arena::reserve(frames, page_bytes)?);
-        let block_pages = state.frames_of_block(*block);
+        let block_pages = state.block_frames(*block);
         // An eighth more than the node has with the block online: workers need other nodes all the time.
         let wanted = (block_pages.end - block_pages.start + LEFT) * 9 / 8;
         let max_pages = wanted as usize / threads.max(1);
         let copier = Copier { arena: Arc::clone(&arena), migrations: AtomicU64::new(0) };
         let published = Published::new(S::build(state.capacity()));
-        let pages = AllocatorFrames::of(published, state).map_err(AllocatorError::from)?;
-        let pages =
-            pages.with_owners(Movables::boxed(copier, (max_pages + 1) * threads)).with_backing(Arc::clone(&arena));
+        let pages = AllocatorProvider::new(published, state).map_err(AllocatorError::from)?;
+        let pages = pages
+            .with_migration_source(MovablePages::boxed(copier, (max_pages + 1) * threads))
+            .with_backing(Arc::clone(&arena));
         let pages = pages.boot(state).map_err(AllocatorError::from)?;
         let running = RunningMachine::new(state.clone(), Recorded::new(pages))?;
 
-        if state.block(*block)?.state == BlockState::Offline {
+        if state.block(*block)?.state == MemoryBlockState::Offline {
             running.apply(&Operation::Online { block: *block, to: OnlineTo::Movable })?;
         }
         // The zones on both versions of the list, with the block online and offline.
@@ -106,9 +107,9 @@ impl<S: Buildable, B: Barrier> Fixture<S, B> {
 
     /// Allocates most of the node's memory, but none of the block's zone.
     fn allocate_ballast(&mut self) {
-        let zones = self.running.frames().frames.allocator().zones().iter();
+        let zones = self.running.provider().frames.allocator().zones().iter();
         for zone in zones.filter(|zone| zone.id().node() == self.node && zone.id().kind() != ZoneKind::Movable) {
-            let left = (zone.marks().high + LEFT) as usize;
+            let left = (zone.watermarks().high + LEFT) as usize;
             for order in (0..=MAX_ORDER).rev() {
                 while zone.free_pages() >= left + (1 << order)
                     && let Some(pfn) = zone.alloc(order, Mobility::Unmovable)
@@ -120,11 +121,11 @@ impl<S: Buildable, B: Barrier> Fixture<S, B> {
     }
 
     pub(super) fn allocator(&self) -> &Allocator<S, B> {
-        self.running.frames().frames.allocator()
+        self.running.provider().frames.allocator()
     }
 
-    pub(super) fn movables(&self) -> &Movables<'static, Copier> {
-        self.running.frames().frames.owners()
+    pub(super) fn movables(&self) -> &MovablePages<'static, Copier> {
+        self.running.provider().frames.migration_source()
     }
 
     /// True if a page of the block should be pinned now: before one in [`PINNED_EVERY`] attempts.

@@ -7,7 +7,7 @@ use std::{
 };
 
 use zonelist_core::{
-    hotplug::{FramesError, HotplugError, Limit, OnlineTo, Operation, Stop, Until},
+    hotplug::{Deadline, HotplugError, OnlineTo, Operation, ProviderError, StopReason, Until},
     publish::Barrier,
 };
 use zonelist_schemes::Buildable;
@@ -30,13 +30,15 @@ pub(super) fn run<S: Buildable, B: Barrier>(fixture: &Fixture<S, B>, stop: &Atom
             thread::sleep(PAUSE);
         }
         let mut deadline = Until::after(PATIENCE);
-        let mut limit = || if stop.load(Relaxed) { Err(Stop::Cancelled) } else { deadline.go_on() };
+        let mut limit = || if stop.load(Relaxed) { Err(StopReason::Cancelled) } else { deadline.check() };
         let offline = fixture.running.apply_within(&Operation::Offline { block }, &mut limit);
         // Relaxed, with the load in `Fixture::wants_pin`: the value carries no data.
         fixture.attempts.fetch_add(1, Relaxed);
         match offline {
             Ok(_) => counts.toggles += 1,
-            Err(HotplugError::Frames { error: FramesError::Pinned { .. } | FramesError::InUse { .. }, .. }) => {
+            Err(HotplugError::Provider {
+                error: ProviderError::Pinned { .. } | ProviderError::InUse { .. }, ..
+            }) => {
                 counts.refused += 1;
                 // The holder of the page may need this CPU to free it.
                 thread::yield_now();

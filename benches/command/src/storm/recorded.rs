@@ -11,7 +11,7 @@ use std::{
 use zonelist_core::{
     NodeId, ZoneId, Zonelists,
     conformance::{Published as Record, Span},
-    hotplug::{Frames, FramesError, Limit, State},
+    hotplug::{Deadline, PageProvider, ProviderError, State},
     publish::{PublishError, Version},
 };
 
@@ -47,7 +47,7 @@ impl<F> Recorded<F> {
     }
 }
 
-impl<F: Frames> Frames for Recorded<F> {
+impl<F: PageProvider> PageProvider for Recorded<F> {
     /// Operations exclude each other, so publishes do too: each has the number after the last one's.
     fn publish(&self, lists: &Zonelists) -> Result<(), PublishError> {
         let last = self.records().last().map_or(0, |last| last.version.number());
@@ -66,27 +66,33 @@ impl<F: Frames> Frames for Recorded<F> {
         published
     }
 
-    fn set_marks(&self, state: &State) {
-        self.frames.set_marks(state);
+    fn set_watermarks(&self, state: &State) {
+        self.frames.set_watermarks(state);
     }
 
-    fn bring(&self, zone: ZoneId, frames: Range<u64>) -> Result<(), FramesError> {
-        self.frames.bring(zone, frames)
+    fn prepare_online(&self, zone: ZoneId, frames: Range<u64>) -> Result<(), ProviderError> {
+        self.frames.prepare_online(zone, frames)
     }
 
-    fn give(&self, zone: ZoneId, frames: Range<u64>) {
-        self.frames.give(zone, frames);
+    fn finish_online(&self, zone: ZoneId, frames: Range<u64>) {
+        self.frames.finish_online(zone, frames);
     }
 
-    fn take(&self, state: &State, zone: ZoneId, frames: Range<u64>, limit: &mut dyn Limit) -> Result<(), FramesError> {
-        self.frames.take(state, zone, frames, limit)
+    fn isolate(
+        &self,
+        state: &State,
+        zone: ZoneId,
+        frames: Range<u64>,
+        limit: &mut dyn Deadline,
+    ) -> Result<(), ProviderError> {
+        self.frames.isolate(state, zone, frames, limit)
     }
 
-    fn release(&self, zone: ZoneId, frames: Range<u64>) {
-        self.frames.release(zone, frames);
+    fn offline(&self, zone: ZoneId, frames: Range<u64>) {
+        self.frames.offline(zone, frames);
     }
 
-    fn forget(&self, node: NodeId) {
-        self.frames.forget(node);
+    fn remove_node(&self, node: NodeId) {
+        self.frames.remove_node(node);
     }
 }

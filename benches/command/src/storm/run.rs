@@ -7,8 +7,8 @@ use std::{
 
 use zonelist_core::{Capacity, conformance::Tally, publish::Barrier};
 use zonelist_schemes::{
-    Buildable, SEATS, Visitor,
-    threads::{Job, together},
+    Buildable, READERS, Visitor,
+    threads::{Job, run_together},
 };
 
 use super::{
@@ -24,7 +24,7 @@ use crate::progress::wait;
 
 /// Workers of a storm, at most. The remaining reader slots are for the checker, for migrations, and for the setup.
 pub const MAX_THREADS: usize = 12;
-const _: () = assert!(MAX_THREADS + 4 <= SEATS);
+const _: () = assert!(MAX_THREADS + 4 <= READERS);
 
 /// A storm under one scheme.
 #[expect(missing_debug_implementations, reason = "it holds a closure")]
@@ -75,7 +75,7 @@ impl Storm<'_> {
         jobs: Vec<Job<'_, Result<(Counts, Tally), StormError>>>,
         stop: &AtomicBool,
     ) -> Result<(Counts, Tally), StormError> {
-        let ends = together(jobs, &mut |any_ended| {
+        let ends = run_together(jobs, &mut |any_ended| {
             wait(self.time, self.tick, any_ended);
             // Relaxed, with the loads in each thread's loop: the flag carries no data, and `together` joins the threads.
             stop.store(true, Relaxed);

@@ -2,7 +2,7 @@
 
 use zonelist_core::{
     NodeId, ZoneKind,
-    hotplug::{BlockState, State},
+    hotplug::{MemoryBlockState, State},
 };
 
 /// The state of a machine, and the memory block that goes offline and online.
@@ -39,12 +39,12 @@ impl Site {
         if !state.memory().kinds.contains(&ZoneKind::Movable) {
             return Err(SiteError::NoMovable);
         }
-        let last = |wanted: BlockState| {
+        let last = |wanted: MemoryBlockState| {
             let mut blocks = state.blocks().iter().rev().filter(|block| block.state == wanted && !block.has_holes);
             let home = |node: &NodeId| state.has_memory().contains(*node);
             blocks.find_map(|block| Some((block.number, block.node.filter(home)?)))
         };
-        let found = last(BlockState::Offline).or_else(|| last(BlockState::Online(ZoneKind::Movable)));
+        let found = last(MemoryBlockState::Offline).or_else(|| last(MemoryBlockState::Online(ZoneKind::Movable)));
         let (block, node) = found.ok_or(SiteError::NoBlock)?;
         if state.has_memory().len() < 2 {
             return Err(SiteError::OneNode);

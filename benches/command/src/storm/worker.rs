@@ -6,9 +6,10 @@ use std::{
 };
 
 use zonelist_core::{
-    Class, Failure, Handle, Local, Mobility, OutOfMemory, Page, PageRequest, Request, Spin, ZoneKind, publish::Barrier,
+    Failure, Handle, LocalHandle, Mobility, OutOfMemory, Page, PageRequest, PreparedRequest, Request, Spin, ZoneKind,
+    publish::Barrier,
 };
-use zonelist_schemes::{Buildable, SEATS, allocator::AllocatorError};
+use zonelist_schemes::{Buildable, READERS, allocator::AllocatorError};
 
 use super::{
     error::StormError,
@@ -22,12 +23,12 @@ const FAULT_EVERY: u64 = 500;
 /// The state of a worker.
 pub(super) struct Worker<'g, S: Buildable, B: Barrier> {
     fixture: &'g Fixture<S, B>,
-    local: Local<'g, 'static, S, B, Spin, SEATS>,
+    local: LocalHandle<'g, 'static, S, B, Spin, READERS>,
     rng: fastrand::Rng,
     /// Prepared requests for movable and for kernel memory, of a few orders.
-    requests: Vec<(Class<S>, Request)>,
+    requests: Vec<(PreparedRequest<S>, Request)>,
     /// The request for the lowest zones, which always have pages for it.
-    lowest: (Class<S>, Request),
+    lowest: (PreparedRequest<S>, Request),
     thread: usize,
     held: Vec<HeldPage>,
     /// Pages of all blocks in `held`.
@@ -56,7 +57,11 @@ impl<'g, S: Buildable, B: Barrier> Worker<'g, S, B> {
     ) -> Result<Self, StormError> {
         let prepare = |highest, order, mobility| {
             let request = PageRequest::up_to(highest).order(order).mobility(mobility);
-            fixture.allocator().class(&request).map(|prepared| (prepared, request.zones)).map_err(AllocatorError::from)
+            fixture
+                .allocator()
+                .prepare(&request)
+                .map(|prepared| (prepared, request.zones))
+                .map_err(AllocatorError::from)
         };
         let mut requests = Vec::new();
         for order in [0, 0, 0, 0, 0, 1, 3] {
@@ -226,7 +231,7 @@ impl<'g, S: Buildable, B: Barrier> Worker<'g, S, B> {
 
     /// Pins one of the held pages that are in the block, if there is one.
     fn pin(&mut self) {
-        let inside = self.fixture.running.state().frames_of_block(self.fixture.block);
+        let inside = self.fixture.running.state().block_frames(self.fixture.block);
         for held in &self.held {
             let &HeldPage::Movable(handle, _) = held else { continue };
             let movables = self.fixture.movables();

@@ -1,6 +1,6 @@
 //! The baseline of all reads: a walk without any protection.
 
-use zonelist_core::{Lists, NodeId, SlotFilter, Slots, Zoneref};
+use zonelist_core::{NodeId, SlotFilter, Slots, ZonelistsRef, Zoneref};
 
 use super::loops::{ANY, ReadList, sum};
 
@@ -15,7 +15,7 @@ pub struct Baseline {
 impl Baseline {
     /// The baseline over these lists.
     #[must_use]
-    pub fn new(lists: Lists<'_>) -> Self {
+    pub fn new(lists: ZonelistsRef<'_>) -> Self {
         Self { table: Box::new(Slots::fixed(lists)), filter: SlotFilter::new(&ANY) }
     }
 }

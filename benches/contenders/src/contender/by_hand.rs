@@ -11,8 +11,8 @@ use std::sync::atomic::{
 use crossbeam_epoch::{Atomic, Collector, LocalHandle};
 use seqlock::SeqLock;
 use zonelist_core::{
-    Capacity, Lists, NodeId, NodeSet, OrderFilter, Orders, Place, Scope, Set, SharedSet, Slot, SlotFilter, Slots,
-    Twins, Zoneref,
+    AtomicZoneMask, Capacity, DoubleBuffer, NodeId, NodeSet, OrderEntry, OrderFilter, OrderTables, Scope, Slot,
+    SlotFilter, Slots, ZoneMask, ZonelistsRef, Zoneref,
 };
 
 use super::loops::{ANY, Contender, ReadList, sum};
@@ -21,13 +21,13 @@ use super::loops::{ANY, Contender, ReadList, sum};
 ///
 /// `asymmetric` is true if writers can use membarrier, so that readers need no fence.
 #[must_use]
-pub fn by_hand(scheme: &str, lists: Lists<'_>, asymmetric: bool) -> Option<Box<dyn Contender>> {
+pub fn by_hand(scheme: &str, lists: ZonelistsRef<'_>, asymmetric: bool) -> Option<Box<dyn Contender>> {
     let table = || {
         let table = Slots::boxed(Capacity::of(lists));
         table.rewrite(lists).ok().map(|()| Box::new(table))
     };
     let buffers = || {
-        let buffers = Twins::boxed(Capacity::of(lists));
+        let buffers = DoubleBuffer::boxed(Capacity::of(lists));
         buffers.replace(lists).ok().map(|()| Box::new(buffers))
     };
     let filter = SlotFilter::new(&ANY);
@@ -78,24 +78,24 @@ impl ReadList for InPlace {
 }
 
 struct Presence {
-    word: SharedSet,
+    word: AtomicZoneMask,
     begun: AtomicUsize,
-    orders: Box<Orders<Box<[Slot]>>>,
+    orders: Box<OrderTables<Box<[Slot]>>>,
     filter: OrderFilter,
 }
 
 impl Presence {
     /// Every zone shares the bit of its kind. All zones are present, so no walk depends on the bits.
-    fn of(lists: Lists<'_>) -> Self {
-        let orders = Box::new(Orders::boxed(Capacity::of(lists)));
+    fn of(lists: ZonelistsRef<'_>) -> Self {
+        let orders = Box::new(OrderTables::boxed(Capacity::of(lists)));
         for (node, scope) in orders.lists() {
-            let place = |&entry: &Zoneref| Place { entry, bit: Place::KINDS + entry.kind() as u32 };
-            orders.write(zonelist_core::Table::First, node, scope, lists.of(node, scope).iter().map(place));
+            let place = |&entry: &Zoneref| OrderEntry { entry, bit: OrderEntry::KINDS + entry.kind() as u32 };
+            orders.write(zonelist_core::OrderTable::First, node, scope, lists.of(node, scope).iter().map(place));
         }
         // The first table, and every bit from those of the kinds on.
-        let all = Set::of(usize::MAX << Place::KINDS);
-        let filter = OrderFilter::new(&ANY, all, Set::NONE);
-        Self { word: SharedSet::new(all), begun: AtomicUsize::new(1), orders, filter }
+        let all = ZoneMask::of(usize::MAX << OrderEntry::KINDS);
+        let filter = OrderFilter::new(&ANY, all, ZoneMask::NONE);
+        Self { word: AtomicZoneMask::new(all), begun: AtomicUsize::new(1), orders, filter }
     }
 
     #[inline(always)]
@@ -226,7 +226,7 @@ impl<const ASYMMETRIC: bool> ReadList for StopWorld<ASYMMETRIC> {
 
 struct AsymmetricEpoch<const ASYMMETRIC: bool> {
     slot: Box<ReaderSlot>,
-    buffers: Box<Twins>,
+    buffers: Box<DoubleBuffer>,
     filter: SlotFilter,
 }
 
@@ -254,29 +254,29 @@ impl ReaderSlot {
 impl<const ASYMMETRIC: bool> ReadList for AsymmetricEpoch<ASYMMETRIC> {
     #[inline(always)]
     fn first(&mut self, node: NodeId) -> Option<Zoneref> {
-        self.in_critical_section(|this| this.buffers.find().walk(node, &this.filter).next())
+        self.in_critical_section(|this| this.buffers.current().walk(node, &this.filter).next())
     }
 
     #[inline(always)]
     fn all(&mut self, node: NodeId) -> u32 {
-        self.in_critical_section(|this| sum(this.buffers.find().walk(node, &this.filter)))
+        self.in_critical_section(|this| sum(this.buffers.current().walk(node, &this.filter)))
     }
 }
 
 struct Qsbr {
-    buffers: Box<Twins>,
+    buffers: Box<DoubleBuffer>,
     filter: SlotFilter,
 }
 
 impl ReadList for Qsbr {
     #[inline(always)]
     fn first(&mut self, node: NodeId) -> Option<Zoneref> {
-        self.buffers.find().walk(node, &self.filter).next()
+        self.buffers.current().walk(node, &self.filter).next()
     }
 
     #[inline(always)]
     fn all(&mut self, node: NodeId) -> u32 {
-        sum(self.buffers.find().walk(node, &self.filter))
+        sum(self.buffers.current().walk(node, &self.filter))
     }
 }
 
@@ -337,7 +337,7 @@ struct SeqCopy<const ZONES: usize> {
 }
 
 impl<const ZONES: usize> SeqCopy<ZONES> {
-    fn new(lists: Lists<'_>, filter: SlotFilter) -> Self {
+    fn new(lists: ZonelistsRef<'_>, filter: SlotFilter) -> Self {
         let row = |node| {
             let mut row = [None; ZONES];
             row.iter_mut().zip(lists.of(node, Scope::Fallback)).for_each(|(zone, &entry)| *zone = Some(entry));

@@ -2,7 +2,7 @@
 
 use std::hint::black_box;
 
-use zonelist_core::{Lists, NodeId, Scope, ZoneKind};
+use zonelist_core::{NodeId, Scope, ZoneKind, ZonelistsRef};
 
 use super::loops::Contender;
 
@@ -85,17 +85,17 @@ pub(crate) struct InC {
 
 impl InC {
     /// The baseline.
-    pub(crate) fn raw(lists: Lists<'_>) -> Self {
+    pub(crate) fn raw(lists: ZonelistsRef<'_>) -> Self {
         Self::over(lists, (zonelist_raw_independent, zonelist_raw_dependent, zonelist_raw_full))
     }
 
     /// Each read within a read-side critical section.
-    pub(crate) fn rcu(lists: Lists<'_>) -> Self {
+    pub(crate) fn rcu(lists: ZonelistsRef<'_>) -> Self {
         REGISTERED.with(|_| ());
         Self::over(lists, (zonelist_rcu_independent, zonelist_rcu_dependent, zonelist_rcu_full))
     }
 
-    fn over(lists: Lists<'_>, (independent, dependent, full): (Loop, Chain, Loop)) -> Self {
+    fn over(lists: ZonelistsRef<'_>, (independent, dependent, full): (Loop, Chain, Loop)) -> Self {
         let (nodes, own) = (lists.nodes(), lists.longest() + 1);
         let stride = own + ZoneKind::COUNT + 1;
         let mut words = vec![0; nodes * stride + 1];

@@ -1,11 +1,11 @@
 //! Pairs of an allocation and a free, in the page allocator over a scheme.
 
 use zonelist_core::{
-    Capacity, CapacityError, Class, Lists, Local, Marks, NodeId, PageRequest, Request, Scope, SlotFilter, SlotWalk,
-    Slots, Spin, ZoneKind, Zoneref,
+    Capacity, CapacityError, LocalHandle, NodeId, PageRequest, PreparedRequest, Request, Scope, SlotFilter, SlotWalk,
+    Slots, Spin, ZoneKind, ZoneWatermarks, ZonelistsRef, Zoneref,
     publish::{
-        Allocates, Barrier, Facts, FullFence, Grace, Guarantee, Progress, PublishError, Published, ReadToken, Scheme,
-        StalledReader, Writer,
+        Allocates, Barrier, Facts, FullFence, Guarantee, Progress, PublishError, Published, ReadToken, ReaderProtocol,
+        Scheme, StalledReader, Writer,
     },
 };
 use zonelist_schemes::{
@@ -31,8 +31,8 @@ const FRAMES: u64 = 1 << 16;
 /// A handle of a page allocator over a scheme, with pages in its cache.
 #[expect(missing_debug_implementations, reason = "the parts of a scheme may lack it")]
 pub struct ThroughPages<S: Scheme + 'static, B: Barrier + 'static> {
-    local: Local<'static, 'static, S, B, Spin, HANDLES>,
-    class: Class<S>,
+    local: LocalHandle<'static, 'static, S, B, Spin, HANDLES>,
+    class: PreparedRequest<S>,
 }
 
 impl<S: Scheme + 'static, B: Barrier + 'static> ThroughPages<S, B> {
@@ -41,18 +41,22 @@ impl<S: Scheme + 'static, B: Barrier + 'static> ThroughPages<S, B> {
     ///
     /// # Errors
     /// The lists do not fit, the node's list is empty, or no handle can be registered.
-    pub fn new(scheme: S, lists: Lists<'_>, node: NodeId) -> Result<Self, AllocatorError> {
+    pub fn new(scheme: S, lists: ZonelistsRef<'_>, node: NodeId) -> Result<Self, AllocatorError> {
         let published = Published::new(scheme);
         published.publish(lists)?;
         Self::over(published, lists, node)
     }
 
-    fn over(published: Published<S, B, HANDLES>, lists: Lists<'_>, node: NodeId) -> Result<Self, AllocatorError> {
-        let marks = Marks { min: 64, low: 80, high: 96, ..Marks::default() };
+    fn over(
+        published: Published<S, B, HANDLES>,
+        lists: ZonelistsRef<'_>,
+        node: NodeId,
+    ) -> Result<Self, AllocatorError> {
+        let marks = ZoneWatermarks { min: 64, low: 80, high: 96, ..ZoneWatermarks::default() };
         let first = lists.of(node, Scope::Fallback).first();
         let plans: Vec<_> = first.map(|first| (first.zone(), FRAMES, marks)).into_iter().collect();
         let allocator: &'static Allocator<S, B, HANDLES> = Box::leak(Box::new(allocator(published, &plans)?));
-        let class = allocator.class(&PageRequest::up_to(ZoneKind::Device))?;
+        let class = allocator.prepare(&PageRequest::up_to(ZoneKind::Device))?;
         let mut pairs = Self { local: allocator.local()?, class };
         // A first pair fails here if anything is wrong, and fills the handle's cache.
         let page = pairs.local.alloc(node, &pairs.class)?;
@@ -65,7 +69,7 @@ impl<S: Scheme + 'static, B: Barrier + 'static> ThroughPages<S, B> {
 ///
 /// # Errors
 /// The node's list is empty.
-pub fn baseline_pairs(lists: Lists<'_>, node: NodeId) -> Result<Box<dyn Pairs>, AllocatorError> {
+pub fn baseline_pairs(lists: ZonelistsRef<'_>, node: NodeId) -> Result<Box<dyn Pairs>, AllocatorError> {
     let baseline = Unprotected(Slots::fixed(lists));
     #[cfg(target_os = "linux")]
     if asymmetric() {
@@ -107,7 +111,7 @@ impl Scheme for Unprotected {
         no_std: false,
         no_alloc: false,
     };
-    const GRACE: Grace = Grace::None;
+    const PROTOCOL: ReaderProtocol = ReaderProtocol::None;
     type Local = ();
     type Filter = SlotFilter;
     type Pinned<'g> = &'g Slots<Box<[Option<Zoneref>]>>;
@@ -130,8 +134,8 @@ impl Scheme for Unprotected {
     }
 
     /// Fails: there is no room for another version.
-    fn publish(&self, next: Lists<'_>, _: &mut Writer<'_>) -> Result<(), PublishError> {
-        Err(CapacityError { needed: Capacity::of(next), capacity: Capacity::of(Lists::EMPTY) }.into())
+    fn publish(&self, next: ZonelistsRef<'_>, _: &mut Writer<'_>) -> Result<(), PublishError> {
+        Err(CapacityError { needed: Capacity::of(next), capacity: Capacity::of(ZonelistsRef::EMPTY) }.into())
     }
 }
 

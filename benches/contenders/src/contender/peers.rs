@@ -3,11 +3,11 @@
 #[cfg(feature = "liburcu")]
 use super::liburcu;
 use super::loops::Contender;
-use zonelist_core::Lists;
+use zonelist_core::ZonelistsRef;
 
 /// Every outside peer, with the baseline of its own language.
 #[must_use]
-pub fn peers(lists: Lists<'_>) -> Vec<Peer> {
+pub fn peers(lists: ZonelistsRef<'_>) -> Vec<Peer> {
     #[cfg(feature = "liburcu")]
     return vec![Peer {
         name: LIBURCU,

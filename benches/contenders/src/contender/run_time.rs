@@ -1,6 +1,6 @@
 //! Schemes through the trait with [`SystemBarrier`], whose barrier pair is chosen at run time.
 
-use zonelist_core::{Capacity, Lists, NodeId, Slot, StopWorld, publish::SystemBarrier};
+use zonelist_core::{Capacity, NodeId, Slot, StopWorld, ZonelistsRef, publish::SystemBarrier};
 use zonelist_epoch::AsymmetricEpoch;
 use zonelist_schemes::Buildable;
 
@@ -19,8 +19,8 @@ pub const AT_RUN_TIME: &str = " at run time";
 ///
 /// # Errors
 /// The lists do not fit, or no reader can be registered.
-pub fn at_run_time(name: &str, lists: Lists<'_>) -> Result<Option<Box<dyn Contender>>, ContenderError> {
-    fn through<S: Buildable>(lists: Lists<'_>) -> Result<Option<Box<dyn Contender>>, ContenderError> {
+pub fn at_run_time(name: &str, lists: ZonelistsRef<'_>) -> Result<Option<Box<dyn Contender>>, ContenderError> {
+    fn through<S: Buildable>(lists: ZonelistsRef<'_>) -> Result<Option<Box<dyn Contender>>, ContenderError> {
         Ok(Some(Box::new(Through::<S, SystemBarrier>::new(S::build(Capacity::of(lists)), lists)?)))
     }
     match name.strip_suffix(AT_RUN_TIME) {
@@ -34,8 +34,12 @@ pub fn at_run_time(name: &str, lists: Lists<'_>) -> Result<Option<Box<dyn Conten
 ///
 /// # Errors
 /// The lists do not fit, the node's list is empty, or no handle can be registered.
-pub fn pairs_at_run_time(name: &str, lists: Lists<'_>, node: NodeId) -> Result<Option<Box<dyn Pairs>>, ContenderError> {
-    fn through<S: Buildable>(lists: Lists<'_>, node: NodeId) -> Result<Option<Box<dyn Pairs>>, ContenderError> {
+pub fn pairs_at_run_time(
+    name: &str,
+    lists: ZonelistsRef<'_>,
+    node: NodeId,
+) -> Result<Option<Box<dyn Pairs>>, ContenderError> {
+    fn through<S: Buildable>(lists: ZonelistsRef<'_>, node: NodeId) -> Result<Option<Box<dyn Pairs>>, ContenderError> {
         let scheme = S::build(Capacity::of(lists));
         Ok(Some(Box::new(ThroughPages::<S, SystemBarrier>::new(scheme, lists, node)?)))
     }

@@ -1,10 +1,10 @@
 //! Reads of a scheme through the trait `Scheme`.
 
 use zonelist_core::{
-    Lists, NodeId, Request, Zoneref,
+    NodeId, Request, ZonelistsRef, Zoneref,
     publish::{Barrier, Published, Reader, Scheme},
 };
-use zonelist_schemes::SEATS;
+use zonelist_schemes::READERS;
 
 use super::{
     error::ContenderError,
@@ -23,7 +23,7 @@ impl<S: Scheme + 'static, B: Barrier> Through<S, B> {
     ///
     /// # Errors
     /// The lists do not fit, or no reader can be registered.
-    pub fn new(scheme: S, lists: Lists<'_>) -> Result<Self, ContenderError> {
+    pub fn new(scheme: S, lists: ZonelistsRef<'_>) -> Result<Self, ContenderError> {
         Self::with_request(scheme, lists, &ANY)
     }
 
@@ -31,8 +31,8 @@ impl<S: Scheme + 'static, B: Barrier> Through<S, B> {
     ///
     /// # Errors
     /// Those of [`Through::new`].
-    pub fn with_request(scheme: S, lists: Lists<'_>, request: &Request) -> Result<Self, ContenderError> {
-        let published: &'static Published<S, B, SEATS> = Box::leak(Box::new(Published::new(scheme)));
+    pub fn with_request(scheme: S, lists: ZonelistsRef<'_>, request: &Request) -> Result<Self, ContenderError> {
+        let published: &'static Published<S, B, READERS> = Box::leak(Box::new(Published::new(scheme)));
         published.publish(lists)?;
         Ok(Self { reader: published.reader()?, filter: published.filter(request) })
     }

@@ -82,7 +82,7 @@ pub struct BlockRecord {
     /// Its node, unless it spans two.
     pub node: Option<u32>,
     /// Online or offline.
-    pub state: BlockState,
+    pub state: MemoryBlockState,
     /// Its zone, unless it is offline or spans two zones.
     pub zone: Option<Kind>,
 }
@@ -91,7 +91,7 @@ pub struct BlockRecord {
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 #[expect(missing_docs, reason = "the glossary defines both")]
-pub enum BlockState {
+pub enum MemoryBlockState {
     Online,
     Offline,
 }

@@ -5,12 +5,12 @@ use std::ops::Range;
 use zonelist_core::{
     Machine, MachineDescription, MachineError, Memory, NodeId, Rules, Tunables, VoidDistances, Watermarks, ZoneId,
     ZoneSize,
-    hotplug::{self, Blocks, State},
+    hotplug::{self, MemoryBlocks, State},
 };
 
 use super::{
     check,
-    entries::{BlockRecord, BlockState, ZoneRange, ZoneRecord},
+    entries::{BlockRecord, MemoryBlockState, ZoneRange, ZoneRecord},
     file::MachineFile,
     step::{RecordedOperation, Step},
 };
@@ -24,7 +24,7 @@ pub struct MachineRecord {
     file: MachineFile,
     machine: Machine,
     void_distances: Option<VoidDistances>,
-    blocks: Blocks,
+    blocks: MemoryBlocks,
     /// The operation of each of the file's steps.
     operations: Vec<RecordedOperation>,
 }
@@ -101,7 +101,7 @@ impl MachineRecord {
             let marks = Watermarks { min: zone.min?, low: zone.low?, high: zone.high? };
             Some((marks, zone.protection.clone()?))
         };
-        Ok(state.with_marks(recorded))
+        Ok(state.with_watermarks(recorded))
     }
 }
 
@@ -154,12 +154,12 @@ fn zone_ranges(file: &MachineFile) -> Result<Vec<(ZoneId, Range<u64>)>, Problem>
 }
 
 /// The memory blocks, and the boot options that concern them.
-fn memory_blocks(file: &MachineFile) -> Result<Blocks, Problem> {
+fn memory_blocks(file: &MachineFile) -> Result<MemoryBlocks, Problem> {
     // 64 bytes of page structure for each page of the block.
     let memmap_pages = if memmap_on_memory(file) { file.block_pages.saturating_mul(64) / file.page_bytes } else { 0 };
     let blocks = file.blocks.iter().enumerate();
     let list: Result<Vec<_>, MachineError> = blocks.map(|entry| memory_block(file, entry, memmap_pages)).collect();
-    Ok(Blocks {
+    Ok(MemoryBlocks {
         pages: file.block_pages,
         list: list.map_err(|error| Problem::Machine { section: "", error })?,
         memmap_pages,
@@ -174,19 +174,19 @@ fn memory_block(
     file: &MachineFile,
     (index, block): (usize, &BlockRecord),
     memmap_pages: u64,
-) -> Result<hotplug::Block, MachineError> {
+) -> Result<hotplug::MemoryBlock, MachineError> {
     let node = block.node.map(|number| node_id("blocks", index, number)).transpose()?;
     let state = match (block.state, block.zone) {
-        (BlockState::Offline, _) => hotplug::BlockState::Offline,
-        (BlockState::Online, Some(kind)) => hotplug::BlockState::Online(kind.0),
-        (BlockState::Online, None) => hotplug::BlockState::Shared,
+        (MemoryBlockState::Offline, _) => hotplug::MemoryBlockState::Offline,
+        (MemoryBlockState::Online, Some(kind)) => hotplug::MemoryBlockState::Online(kind.0),
+        (MemoryBlockState::Online, None) => hotplug::MemoryBlockState::Shared,
     };
-    Ok(hotplug::Block {
+    Ok(hotplug::MemoryBlock {
         number: block.block,
         node,
         state,
         has_holes: file.blocks_with_holes.contains(&block.block),
-        memmap_pages: if block.state == BlockState::Offline { memmap_pages } else { 0 },
+        memmap_pages: if block.state == MemoryBlockState::Offline { memmap_pages } else { 0 },
     })
 }
 

@@ -5,12 +5,12 @@ use zonelist_core::{
     hotplug::{self, Change, HotplugError, Rebuilt, State},
 };
 
-use crate::record::{BlockRecord, BlockState, ByNode, Kind, MachineFile, Step, Sysctl, ZoneRecord};
+use crate::record::{BlockRecord, ByNode, Kind, MachineFile, MemoryBlockState, Step, Sysctl, ZoneRecord};
 
 /// The machine as it booted. `total_pages` is left out, since the kernel logged it before it had freed all boot memory.
 pub(super) fn boot(file: &MachineFile, state: &State) -> Step {
     let policy_zone = file.boot.policy_zone.map(|_| Kind(state.policy_zone()));
-    Step { op: "boot".into(), fallback_order: Some(Some(rows(state.order()))), policy_zone, ..sizes(state) }
+    Step { op: "boot".into(), fallback_order: Some(Some(rows(state.fallback_order()))), policy_zone, ..sizes(state) }
 }
 
 /// The outcome of a step, in the form of a record: the result, and the whole state after it.
@@ -30,7 +30,7 @@ pub fn outcome(step: &Step, before: &State, state: &State, result: Result<Change
         pinned: step.pinned,
         zone: step.zone,
         result: Some(result),
-        fallback_order: Some(logged.map(|_| rows(state.order()))),
+        fallback_order: Some(logged.map(|_| rows(state.fallback_order()))),
         blocks_changed: Some(changed(before, state)),
         built: logged.map(|rebuilt| rebuilt.nodes as u64),
         total_pages: logged.map(|rebuilt| rebuilt.total_pages),
@@ -65,9 +65,9 @@ fn zone(info: hotplug::ZoneInfo<'_>) -> ZoneRecord {
         spanned: size.spanned,
         present: size.present,
         managed: size.managed,
-        min: Some(info.marks.min),
-        low: Some(info.marks.low),
-        high: Some(info.marks.high),
+        min: Some(info.watermarks.min),
+        low: Some(info.watermarks.low),
+        high: Some(info.watermarks.high),
         protection: Some(info.reserve.to_vec()),
     }
 }
@@ -83,7 +83,7 @@ fn rows(order: &FallbackOrder) -> ByNode<Vec<u32>> {
 
 /// The memory blocks that differ between the two states.
 fn changed(before: &State, state: &State) -> Vec<BlockRecord> {
-    let differs = |new: &&hotplug::Block| before.block(new.number) != Ok(*new);
+    let differs = |new: &&hotplug::MemoryBlock| before.block(new.number) != Ok(*new);
     state.blocks().iter().filter(differs).map(block).collect()
 }
 
@@ -93,11 +93,11 @@ pub fn blocks(state: &State) -> Vec<BlockRecord> {
     state.blocks().iter().map(block).collect()
 }
 
-fn block(block: &hotplug::Block) -> BlockRecord {
+fn block(block: &hotplug::MemoryBlock) -> BlockRecord {
     let (state, zone) = match block.state {
-        hotplug::BlockState::Offline => (BlockState::Offline, None),
-        hotplug::BlockState::Online(kind) => (BlockState::Online, Some(Kind(kind))),
-        hotplug::BlockState::Shared => (BlockState::Online, None),
+        hotplug::MemoryBlockState::Offline => (MemoryBlockState::Offline, None),
+        hotplug::MemoryBlockState::Online(kind) => (MemoryBlockState::Online, Some(Kind(kind))),
+        hotplug::MemoryBlockState::Shared => (MemoryBlockState::Online, None),
     };
     BlockRecord { block: block.number, node: block.node.map(|node| node.number().into()), state, zone }
 }

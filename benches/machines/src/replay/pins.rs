@@ -1,33 +1,33 @@
 //! Pages that are allocated and can't be moved, for the steps whose record has a pinned page in the block.
 
 use zonelist_core::{
-    Handle, MAX_ORDER, Mobility, Movables, MoveError, Mover, PAGEBLOCK_FRAMES, Page, ZoneId,
-    hotplug::{AllocatorFrames, BlockState, RunningMachine},
+    Handle, MAX_ORDER, Migrate, Mobility, MovablePages, MoveError, PAGEBLOCK_FRAMES, Page, ZoneId,
+    hotplug::{AllocatorProvider, MemoryBlockState, RunningMachine},
     publish::{Barrier, Scheme},
 };
-use zonelist_schemes::SEATS;
+use zonelist_schemes::READERS;
 
 /// Refuses to migrate every page.
 #[derive(Debug)]
 pub(super) struct NeverMoves;
 
-impl Mover for NeverMoves {
+impl Migrate for NeverMoves {
     fn move_page(&self, _: Handle, _: Page, _: Page) -> Result<(), MoveError> {
         Err(MoveError::Never)
     }
 }
 
-pub(super) type PinnedPages = Movables<'static, NeverMoves>;
+pub(super) type PinnedPages = MovablePages<'static, NeverMoves>;
 pub(super) type ReplayedMachine<S, B> =
-    RunningMachine<AllocatorFrames<'static, S, B, zonelist_core::Spin, SEATS, PinnedPages>>;
+    RunningMachine<AllocatorProvider<'static, S, B, zonelist_core::Spin, READERS, PinnedPages>>;
 
 /// True if boot allocated pages of the block, so that it can't go offline, whatever its other pages are used for.
 pub(super) fn holds_boot_memory<S: Scheme, B: Barrier>(running: &ReplayedMachine<S, B>, block: u64) -> bool {
     let state = running.state();
     let Ok(there) = state.block(block) else { return false };
-    let (BlockState::Online(kind), Some(node)) = (there.state, there.node) else { return false };
-    let Some(zone) = running.frames().allocator().zone(ZoneId::new(node, kind)) else { return false };
-    let frames = state.frames_of_block(block);
+    let (MemoryBlockState::Online(kind), Some(node)) = (there.state, there.node) else { return false };
+    let Some(zone) = running.provider().allocator().zone(ZoneId::new(node, kind)) else { return false };
+    let frames = state.block_frames(block);
     let usable = frames.end - frames.start - there.memmap_pages;
     let managed = frames.step_by(PAGEBLOCK_FRAMES).filter_map(|pfn| zone.pageblock(pfn));
     managed.map(|pageblock| pageblock.managed as u64).sum::<u64>() < usable
@@ -44,9 +44,9 @@ impl<'m, S: Scheme, B: Barrier> PinnedPage<'m, S, B> {
     pub(super) fn allocate(running: &'m ReplayedMachine<S, B>, block: u64) -> Option<Self> {
         let state = running.state();
         let there = state.block(block).ok()?;
-        let (BlockState::Online(kind), Some(node)) = (there.state, there.node) else { return None };
-        let frames = state.frames_of_block(block);
-        let allocator = running.frames().allocator();
+        let (MemoryBlockState::Online(kind), Some(node)) = (there.state, there.node) else { return None };
+        let frames = state.block_frames(block);
+        let allocator = running.provider().allocator();
         let zone = allocator.zone(ZoneId::new(node, kind))?;
         // The zone chooses the page. So allocate, the largest order first, until a page lies in the block; then free
         // the others.
@@ -62,7 +62,7 @@ impl<'m, S: Scheme, B: Barrier> PinnedPage<'m, S, B> {
             let _ = zone.free(pfn, order);
         }
         let (pfn, order) = found?;
-        let pins = running.frames().owners();
+        let pins = running.provider().migration_source();
         let handle = pins.insert(allocator.page(pfn, order, Mobility::Movable)?).ok()?;
         pins.pin(handle).ok()?;
         Some(Self { running, handle })
@@ -71,8 +71,8 @@ impl<'m, S: Scheme, B: Barrier> PinnedPage<'m, S, B> {
 
 impl<S: Scheme, B: Barrier> Drop for PinnedPage<'_, S, B> {
     fn drop(&mut self) {
-        let frames = self.running.frames();
-        if let Ok(page) = frames.owners().remove(self.handle)
+        let frames = self.running.provider();
+        if let Ok(page) = frames.migration_source().remove(self.handle)
             && let Some(zone) = frames.allocator().zone_of(page)
         {
             let _ = zone.free(page.pfn(), page.order());

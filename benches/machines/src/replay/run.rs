@@ -3,7 +3,7 @@
 use serde_json::json;
 use zonelist_core::{
     Capacity, Request, Rules, Scope, ZoneKind, Zoneref,
-    hotplug::{AllocatorFrames, RunningMachine, State},
+    hotplug::{AllocatorProvider, RunningMachine, State},
     publish::{Barrier, Published, Reader},
 };
 use zonelist_schemes::{Buildable, SchemeId, Visitor, allocator::AllocatorError};
@@ -81,10 +81,10 @@ impl Visitor for Run<'_> {
     }
 
     fn visit<S: Buildable, B: Barrier>(&mut self) -> Self::Output {
-        let frames = AllocatorFrames::of(Published::new(S::build(self.capacity())), &self.state)?;
-        let frames = frames.with_owners(PinnedPages::boxed(NeverMoves, 1)).boot(&self.state)?;
+        let frames = AllocatorProvider::new(Published::new(S::build(self.capacity())), &self.state)?;
+        let frames = frames.with_migration_source(PinnedPages::boxed(NeverMoves, 1)).boot(&self.state)?;
         let running: ReplayedMachine<S, B> = RunningMachine::new(self.state.clone(), frames)?;
-        let mut reader = running.frames().allocator().published().reader()?;
+        let mut reader = running.provider().allocator().published().reader()?;
         self.compare(None, &running, &mut reader);
         let mut steps = Vec::new();
         for (index, (step, recorded)) in self.record.steps().enumerate() {
@@ -119,11 +119,11 @@ impl Run<'_> {
     /// Compares managed pages and watermarks of the allocator's zones with the machine's state.
     fn compare_zones<S: Buildable, B: Barrier>(&mut self, step: Option<usize>, running: &ReplayedMachine<S, B>) {
         let state = running.state();
-        for zone in running.frames().allocator().zones() {
+        for zone in running.provider().allocator().zones() {
             let info = state.zones().find(|info| info.size.zone == zone.id());
             let wanted = info.map_or(0, |info| info.size.managed);
-            let marks = info.map(|info| (info.marks.min, info.marks.low, info.marks.high));
-            let ours = zone.marks();
+            let marks = info.map(|info| (info.watermarks.min, info.watermarks.low, info.watermarks.high));
+            let ours = zone.watermarks();
             let ours = (zone.managed() as u64, info.map(|_| (ours.min, ours.low, ours.high)));
             if ours != (wanted, marks) {
                 let key = format!("zone {} of the allocator under {}", zone.id(), self.scheme);
@@ -142,8 +142,11 @@ impl Run<'_> {
         let state = running.state();
         let lists = state.lists();
         for scope in [Scope::Fallback, Scope::ThisNode] {
-            let filter =
-                running.frames().allocator().published().filter(&Request { scope, ..Request::up_to(ZoneKind::Device) });
+            let filter = running
+                .provider()
+                .allocator()
+                .published()
+                .filter(&Request { scope, ..Request::up_to(ZoneKind::Device) });
             for &node in state.machine().nodes() {
                 let walked: Vec<Zoneref> = reader.enter().walk(node, &filter).collect();
                 let listed = lists.lists().of(node, scope);

@@ -1,7 +1,7 @@
 //! The sorted fallback order against Linux's scan, on random machines.
 
 use proptest::prelude::*;
-use zonelist_core::{FallbackOrder, Machine, MachineDescription, NodeId, NodeSet, OrderInput, Rules};
+use zonelist_core::{FallbackOrder, FallbackOrderInput, Machine, MachineDescription, NodeId, NodeSet, Rules};
 use zonelist_machines::cubic::cubic;
 
 /// Random machines. Few different distances make ties, many make none; a node without CPU and memory is offline.
@@ -61,7 +61,7 @@ proptest! {
         prop_assert_eq!(warning, None);
         for rules in [Rules::LINUX_6_1, Rules::LINUX_4_14] {
             for has_cpu in [&NodeSet::EMPTY, machine.has_cpu()] {
-                let input = OrderInput { has_cpu, ..OrderInput::of(&machine) };
+                let input = FallbackOrderInput { has_cpu, ..FallbackOrderInput::of(&machine) };
                 let sorted = FallbackOrder::build(input, rules);
                 let sorted: Vec<(NodeId, Vec<NodeId>)> = sorted.rows().map(|(node, row)| (node, row.to_vec())).collect();
                 prop_assert_eq!(sorted, cubic(&input, rules), "{:?}", rules);
@@ -87,7 +87,7 @@ fn no_load_outweighs_a_distance_on_a_large_machine() {
     .unwrap();
     for rules in [Rules::LINUX_6_1, Rules::LINUX_4_14] {
         let sorted = FallbackOrder::rebuilt(&machine, rules);
-        let scanned = cubic(&OrderInput::of(&machine), rules);
+        let scanned = cubic(&FallbackOrderInput::of(&machine), rules);
         assert!(sorted.rows().eq(scanned.iter().map(|(node, row)| (*node, row.as_slice()))), "{rules:?}");
     }
 }

@@ -123,7 +123,7 @@ impl Visitor for Weigh {
         let published: Published<S, B, 1> = Published::new(S::build(self.capacity()));
         let built = heap::kept() - before;
         versions.iter().cycle().take(100).for_each(|version| assert!(published.publish(version).is_ok()));
-        S::heap(self.capacity()).map(|claimed| [claimed as i64, built, heap::kept() - before])
+        S::heap_bytes(self.capacity()).map(|claimed| [claimed as i64, built, heap::kept() - before])
     }
 }
 

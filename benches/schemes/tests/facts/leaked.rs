@@ -9,7 +9,7 @@ use std::{
 use zonelist_core::{
     Capacity,
     conformance::{Sample, facts::heap},
-    publish::{Barrier, Grace, Progress, Published, Scheme, StalledReader},
+    publish::{Barrier, Progress, Published, ReaderProtocol, Scheme, StalledReader},
 };
 use zonelist_schemes::{Buildable, Visitor};
 
@@ -23,9 +23,9 @@ const KEEP: &str = "each publish keeps memory";
 const NOTHING: &str = "nothing, but that its place is lost";
 
 fn claimed<S: Scheme>() -> &'static str {
-    match (S::FACTS.writer, S::GRACE, S::FACTS.stalled_reader) {
+    match (S::FACTS.writer, S::PROTOCOL, S::FACTS.stalled_reader) {
         // Its walks are outside between any two steps.
-        (Progress::Blocking, grace, _) if grace != Grace::Step => WAIT,
+        (Progress::Blocking, grace, _) if grace != ReaderProtocol::PerEntry => WAIT,
         (_, _, StalledReader::Unbounded) => KEEP,
         _ => NOTHING,
     }

@@ -6,11 +6,11 @@ use std::{
 };
 
 use zonelist_core::{
-    Capacity, Lists, NodeId, Request, Slot, SlotFilter, SlotWalk, Slots, ZoneKind,
+    Capacity, NodeId, Request, Slot, SlotFilter, SlotWalk, Slots, ZoneKind, ZonelistsRef,
     conformance::Sample,
     publish::{
-        Allocates, Barrier, Facts, FullFence, Grace, Guarantee, Progress, PublishError, Published, ReadToken, Scheme,
-        StalledReader, Version, Writer,
+        Allocates, Barrier, Facts, FullFence, Guarantee, Progress, PublishError, Published, ReadToken, ReaderProtocol,
+        Scheme, StalledReader, Version, Writer,
     },
 };
 use zonelist_schemes::{Buildable, SchemeId, Visitor};
@@ -82,7 +82,7 @@ impl Scheme for Panicking {
         no_std: true,
         no_alloc: true,
     };
-    const GRACE: Grace = Grace::Section;
+    const PROTOCOL: ReaderProtocol = ReaderProtocol::CriticalSection;
     type Local = ();
     type Filter = SlotFilter;
     type Pinned<'g> = &'g Self;
@@ -102,7 +102,7 @@ impl Scheme for Panicking {
         scheme.0.walk(node, filter)
     }
 
-    fn publish(&self, next: Lists<'_>, writer: &mut Writer<'_>) -> Result<(), PublishError> {
+    fn publish(&self, next: ZonelistsRef<'_>, writer: &mut Writer<'_>) -> Result<(), PublishError> {
         writer.stop(|| {
             assert!(!TOLD.load(SeqCst), "in the middle of a publish");
             Ok(self.0.rewrite(next)?)

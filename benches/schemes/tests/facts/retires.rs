@@ -5,7 +5,10 @@ use std::marker::PhantomData;
 use zonelist_core::{
     Machine, MachineDescription, Memory, NodeId, Rules, Slot, Spin, StopWorld, StopWorldPreempted, Tunables, ZoneId,
     ZoneKind, ZoneSize,
-    hotplug::{AllocatorFrames, Block, BlockState, Blocks, OnlineTo, Operation, RunningMachine, State, Structures},
+    hotplug::{
+        AllocatorProvider, MemoryBlock, MemoryBlockState, MemoryBlocks, MetadataStatistics, OnlineTo, Operation,
+        RunningMachine, State,
+    },
     publish::{FullFence, Published, Reclaim, Scheme},
 };
 use zonelist_epoch::{ArcSwap, AsymmetricEpoch, EpochSwap, Qsbr};
@@ -35,7 +38,7 @@ trait Otherwise<S> {
 impl<S> Otherwise<S> for Ask<S> {}
 
 /// An allocator whose memory comes and goes.
-type Pages<S> = AllocatorFrames<'static, S, FullFence, Spin, 4>;
+type Pages<S> = AllocatorProvider<'static, S, FullFence, Spin, 4>;
 
 /// All schemes, each with what `$of` makes of it.
 macro_rules! each {
@@ -91,14 +94,25 @@ fn state() -> State {
         ..MachineDescription::default()
     })
     .unwrap();
-    let block = Block { number: 1, node: Some(other), state: BlockState::Offline, has_holes: false, memmap_pages: 0 };
-    State::booted(machine, Blocks { pages: PAGES, list: vec![block], ..Blocks::default() }, Rules::LINUX_6_1).unwrap()
+    let block = MemoryBlock {
+        number: 1,
+        node: Some(other),
+        state: MemoryBlockState::Offline,
+        has_holes: false,
+        memmap_pages: 0,
+    };
+    State::booted(
+        machine,
+        MemoryBlocks { pages: PAGES, list: vec![block], ..MemoryBlocks::default() },
+        Rules::LINUX_6_1,
+    )
+    .unwrap()
 }
 
 /// Brings the second node's block online and takes it off again, and removes the node: what became of its zones.
-fn removed<S: Buildable>(reclaiming: impl FnOnce(Pages<S>) -> Pages<S>) -> Structures {
+fn removed<S: Buildable>(reclaiming: impl FnOnce(Pages<S>) -> Pages<S>) -> MetadataStatistics {
     let (state, node) = (state(), NodeId::new(1).unwrap());
-    let frames = reclaiming(AllocatorFrames::of(Published::new(S::build(state.capacity())), &state).unwrap());
+    let frames = reclaiming(AllocatorProvider::new(Published::new(S::build(state.capacity())), &state).unwrap());
     let running = RunningMachine::new(state.clone(), frames.boot(&state).unwrap()).unwrap();
     for operation in [
         Operation::Online { block: 1, to: OnlineTo::Movable },
@@ -108,7 +122,7 @@ fn removed<S: Buildable>(reclaiming: impl FnOnce(Pages<S>) -> Pages<S>) -> Struc
     ] {
         running.apply(&operation).unwrap();
     }
-    running.frames().structures()
+    running.provider().metadata_statistics()
 }
 
 #[test]
@@ -120,6 +134,6 @@ fn the_zones_of_a_node_that_is_gone_are_freed_by_those_that_retire_and_kept_by_t
     }
     for (facts, structures) in each!(outcome) {
         let [freed, kept] = if facts.retires { [1, 0] } else { [0, 1] };
-        assert_eq!(structures, Structures { freed, kept, put_off: 0 }, "{}", facts.scheme);
+        assert_eq!(structures, MetadataStatistics { freed, kept, deferred: 0 }, "{}", facts.scheme);
     }
 }

@@ -1,7 +1,7 @@
 //! What only some schemes offer: to wait for readers, and to say that a zone is there or not.
 
 use zonelist_core::{
-    Capacity, Lists, NodeId, Orders, Request, Row, Slot, Slots, StopWorld, ZoneId, ZoneKind, Zoneref,
+    Capacity, NodeId, NodeSpan, OrderTables, Request, Slot, Slots, StopWorld, ZoneId, ZoneKind, ZonelistsRef, Zoneref,
     publish::{FullFence, Published},
 };
 use zonelist_inplace::Presence;
@@ -13,8 +13,8 @@ const CAPACITY: Capacity = Capacity::new(1, 1).unwrap();
 pub(crate) fn check() -> Option<()> {
     let node = NodeId::new(any(0))?;
     let zone = ZoneId::new(node, any(ZoneKind::Normal));
-    let (zones, rows) = ([Zoneref::new(zone)], [Row { start: 0, len: any(1), own: any(1) }]);
-    let lists = Lists::new(&zones, &rows).ok()?;
+    let (zones, rows) = ([Zoneref::new(zone)], [NodeSpan { start: 0, len: any(1), own: any(1) }]);
+    let lists = ZonelistsRef::new(&zones, &rows).ok()?;
 
     let waits =
         Published::<_, FullFence, 2>::new(StopWorld::new(Slots::<[Slot; CAPACITY.words()]>::in_array(CAPACITY)?));
@@ -22,7 +22,7 @@ pub(crate) fn check() -> Option<()> {
     waits.synchronize().ok()?;
     waits.retire(any(zone)).ok()?;
 
-    let orders = Orders::<[Slot; CAPACITY.order_words()]>::in_array(CAPACITY)?;
+    let orders = OrderTables::<[Slot; CAPACITY.order_words()]>::in_array(CAPACITY)?;
     let presence = Published::<_, FullFence, 2>::new(Presence::new(orders));
     holds(presence.set_present(any(zone), false).is_err_and(|error| length(error) > 0))?;
     presence.publish(lists).ok()?;

@@ -1,17 +1,17 @@
 //! Handles in interrupts, and in the child of a fork. (There is no fork here: what is called behind one finds nothing to do.)
 
 use zonelist_core::{
-    Class, Local, Mobility, NodeId, Page, PageAllocator, PageRequest, Spin, TryAllocError, TryFreeError, Urgency,
-    ZoneKind,
+    LocalHandle, Mobility, NodeId, Page, PageAllocator, PageRequest, PreparedRequest, Spin, TryAllocError,
+    TryFreeError, Urgency, ZoneKind,
     publish::{FullFence, Scheme},
 };
 
-use crate::{any, holds, length, pages::SEATS};
+use crate::{any, holds, length, pages::READERS};
 
-pub(crate) fn check<S: Scheme>(allocator: &PageAllocator<'_, S, FullFence, Spin, SEATS>, node: NodeId) -> Option<()> {
+pub(crate) fn check<S: Scheme>(allocator: &PageAllocator<'_, S, FullFence, Spin, READERS>, node: NodeId) -> Option<()> {
     let mut local = allocator.local().ok()?;
     let request = PageRequest::up_to(any(ZoneKind::Movable)).mobility(any(Mobility::Movable));
-    let class = allocator.class(&request.urgency(any(Urgency::NON_BLOCKING))).ok()?;
+    let class = allocator.prepare(&request.urgency(any(Urgency::NON_BLOCKING))).ok()?;
     interrupted(&mut local, &class, node)?;
     let kept = [local.id()];
     let published = allocator.published().prepare_fork().ok()?;
@@ -37,8 +37,8 @@ pub(crate) fn check<S: Scheme>(allocator: &PageAllocator<'_, S, FullFence, Spin,
 }
 
 fn interrupted<S: Scheme>(
-    local: &mut Local<'_, '_, S, FullFence, Spin, SEATS>,
-    class: &Class<S>,
+    local: &mut LocalHandle<'_, '_, S, FullFence, Spin, READERS>,
+    class: &PreparedRequest<S>,
     node: NodeId,
 ) -> Option<()> {
     match local.try_alloc(any(node), class) {

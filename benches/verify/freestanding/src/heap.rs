@@ -50,8 +50,8 @@ pub(crate) fn check() -> Option<()> {
     let id = ZoneId::new(NodeId::new(any(0))?, any(ZoneKind::Normal));
     let boxed = |frames: u64| Zone::boxed(id, any(0..frames), any(MAX_ORDER), Spin::new());
     holds(boxed(1 << 30).is_err_and(|error| length(error) > 0))?;
-    let vacant = Zone::vacant(id, any(0..4096), any(MAX_ORDER), Spin::new()).ok()?;
-    holds(vacant.furnish().is_ok() && vacant.add(any(0..4096)).is_ok())?;
+    let vacant = Zone::without_metadata(id, any(0..4096), any(MAX_ORDER), Spin::new()).ok()?;
+    holds(vacant.attach_metadata().is_ok() && vacant.add(any(0..4096)).is_ok())?;
     let published = || {
         let slots = Slots::<[Slot; CAPACITY.words()]>::in_array(CAPACITY)?;
         Some(Published::<_, FullFence, 2>::new(StopWorld::new(slots)))
@@ -69,6 +69,6 @@ pub(crate) fn check() -> Option<()> {
             allocator.add(id, any(512 * block + 4 * at..512 * block + 4 * at + 2)).ok()?;
         }
     }
-    let class = allocator.class(&PageRequest::up_to(any(ZoneKind::Normal)).mobility(any(Mobility::Movable))).ok()?;
+    let class = allocator.prepare(&PageRequest::up_to(any(ZoneKind::Normal)).mobility(any(Mobility::Movable))).ok()?;
     holds(allocator.zone(id)?.managed() == 16 * 40 * 2 && allocator.local().ok()?.alloc(id.node(), &class).is_err())
 }

@@ -3,8 +3,9 @@
 use core::sync::atomic::Ordering::Relaxed;
 
 use zonelist_core::{
-    Capacity, Lists, Locked, NodeId, NodeSet, OrderFilter, Orders, Place, Request, Row, Scope, Set, SharedSet, Slot,
-    SlotFilter, Slots, Spin, Table, Twins, ZoneId, ZoneKind, Zoneref, publish::Facts,
+    AtomicZoneMask, Capacity, DoubleBuffer, Locked, NodeId, NodeSet, NodeSpan, OrderEntry, OrderFilter, OrderTable,
+    OrderTables, Request, Scope, Slot, SlotFilter, Slots, Spin, ZoneId, ZoneKind, ZoneMask, ZonelistsRef, Zoneref,
+    publish::Facts,
 };
 
 use crate::{any, holds, length};
@@ -16,14 +17,14 @@ pub(crate) fn check() -> Option<()> {
     facts()?;
     let node = NodeId::new(any(1))?;
     let zones = [ZoneKind::Movable, ZoneKind::Normal].map(|kind| Zoneref::new(ZoneId::new(node, any(kind))));
-    let row = Row { start: any(0), len: any(2), own: any(2) };
-    let rows = any([Row::default(), row]);
-    let lists = Lists::new(&zones, &rows).ok()?;
-    holds(Lists::new(&[], &rows).is_err_and(|error| length(error) > 0))?;
+    let row = NodeSpan { start: any(0), len: any(2), own: any(2) };
+    let rows = any([NodeSpan::default(), row]);
+    let lists = ZonelistsRef::new(&zones, &rows).ok()?;
+    holds(ZonelistsRef::new(&[], &rows).is_err_and(|error| length(error) > 0))?;
     holds(lists.of(any(node), any(Scope::ThisNode)).len() == 2 && lists.longest() == 2)?;
     slots(lists, node)?;
     orders(lists, node)?;
-    twins(lists, node)
+    tables(lists, node)
 }
 
 fn names() -> Option<()> {
@@ -48,7 +49,7 @@ fn facts() -> Option<()> {
     holds(!weakest.no_alloc && of_tables.no_alloc && of_tables.scheme.len() == 6)
 }
 
-fn slots(lists: Lists<'_>, node: NodeId) -> Option<()> {
+fn slots(lists: ZonelistsRef<'_>, node: NodeId) -> Option<()> {
     let slots = Slots::<[Slot; CAPACITY.words()]>::in_array(CAPACITY)?;
     slots.check(lists).ok()?;
     slots.rewrite(lists).ok()?;
@@ -59,32 +60,34 @@ fn slots(lists: Lists<'_>, node: NodeId) -> Option<()> {
     holds(small.rewrite(lists).is_err_and(|error| length(error) > 0))
 }
 
-fn orders(lists: Lists<'_>, node: NodeId) -> Option<()> {
-    let orders = Orders::<[Slot; CAPACITY.order_words()]>::in_array(CAPACITY)?;
+fn orders(lists: ZonelistsRef<'_>, node: NodeId) -> Option<()> {
+    let orders = OrderTables::<[Slot; CAPACITY.order_words()]>::in_array(CAPACITY)?;
     orders.check(lists).ok()?;
-    for table in any([Table::First, Table::Second, Table::Kept]) {
+    for table in any([OrderTable::First, OrderTable::Second, OrderTable::Shadow]) {
         for (node, scope) in orders.lists() {
-            let places = (Place::ZONES..).zip(lists.of(node, scope)).map(|(bit, &entry)| Place { entry, bit });
+            let places =
+                (OrderEntry::ZONES..).zip(lists.of(node, scope)).map(|(bit, &entry)| OrderEntry { entry, bit });
             orders.write(table, node, scope, places.take(orders.room(scope)));
             let read = orders.read(table, node, scope).map(|place| place.entry);
             holds(read.eq(lists.of(node, scope).iter().copied()))?;
         }
     }
-    let all = SharedSet::new(Set::of(any(usize::MAX)));
-    all.store(Set::of(all.load(Relaxed).bits()), Relaxed);
-    let filter = OrderFilter::new(&Request::up_to(any(ZoneKind::Movable)), Set::of(any(usize::MAX)), Set::NONE);
+    let all = AtomicZoneMask::new(ZoneMask::of(any(usize::MAX)));
+    all.store(ZoneMask::of(all.load(Relaxed).bits()), Relaxed);
+    let filter =
+        OrderFilter::new(&Request::up_to(any(ZoneKind::Movable)), ZoneMask::of(any(usize::MAX)), ZoneMask::NONE);
     holds(orders.walk(all.load(Relaxed), any(node), &filter).count() == 2)?;
     let &entry = lists.of(node, Scope::Fallback).first()?;
     holds(orders.name(any(40), entry) && orders.zone_of(any(40)) == Some(entry))?;
     holds(orders.bit_of(entry, any(usize::MAX)) == Some(40) && !orders.name(any(u32::MAX), entry))
 }
 
-fn twins(lists: Lists<'_>, node: NodeId) -> Option<()> {
+fn tables(lists: ZonelistsRef<'_>, node: NodeId) -> Option<()> {
     static mut WORDS: [Slot; 2 * CAPACITY.words()] = [const { Slot::new() }; 2 * CAPACITY.words()];
     // SAFETY: this is called once, and nothing else names it.
-    let twins = Twins::in_place(unsafe { &mut *(&raw mut WORDS) }, any(CAPACITY))?;
-    twins.check(lists).ok()?;
-    twins.replace(lists).ok()?;
+    let tables = DoubleBuffer::in_place(unsafe { &mut *(&raw mut WORDS) }, any(CAPACITY))?;
+    tables.check(lists).ok()?;
+    tables.replace(lists).ok()?;
     let filter = SlotFilter::new(&Request::up_to(any(ZoneKind::Movable)));
-    holds(twins.find().walk(any(node), &filter).eq(lists.of(node, Scope::Fallback).iter().copied()))
+    holds(tables.current().walk(any(node), &filter).eq(lists.of(node, Scope::Fallback).iter().copied()))
 }

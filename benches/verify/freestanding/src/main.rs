@@ -12,7 +12,7 @@ mod with_scheme;
 use core::panic::PanicInfo;
 
 use zonelist_core::{
-    Lists, NodeId, Request, Row, ZoneId, ZoneKind, Zoneref,
+    NodeId, NodeSpan, Request, ZoneId, ZoneKind, ZonelistsRef, Zoneref,
     publish::{FullFence, Published, Scheme},
 };
 
@@ -21,11 +21,11 @@ fn check<S: Scheme>(scheme: S) -> Option<()> {
     let published: Published<S, FullFence, 2> = Published::new(scheme);
     let node = NodeId::new(1).unwrap();
     let zones = [ZoneKind::Movable, ZoneKind::Normal].map(|kind| Zoneref::new(ZoneId::new(node, kind)));
-    let row = Row { start: 0, len: 2, own: 2 };
+    let row = NodeSpan { start: 0, len: 2, own: 2 };
     let mut reader = published.reader().unwrap();
     for (lists, expected) in [(&zones[..], 2), (&zones[1..], 1)] {
-        let row = Row { len: expected as u32, own: expected as u32, ..row };
-        published.publish(Lists::new(lists, &[row, row]).unwrap()).unwrap();
+        let row = NodeSpan { len: expected as u32, own: expected as u32, ..row };
+        published.publish(ZonelistsRef::new(lists, &[row, row]).unwrap()).unwrap();
         let filter = published.filter(&Request::up_to(ZoneKind::Movable));
         assert!(reader.enter().walk(node, &filter).eq(lists.iter().copied()));
         reader.quiescent();

@@ -7,10 +7,10 @@ use core::{
 };
 
 use zonelist_core::{
-    Capacity, Class, Exchange, Handle, Lists, Local, MAX_ORDER, Marks, Mobility, Movable, Movables, MoveError, NodeId,
-    Owners, Page, PageAllocator, PageCache, PageRequest, Request, Row, Slot, Slots, Spin, StopWorld, Urgency, Zone,
-    ZoneId, ZoneKind, Zoneref,
-    publish::{FullFence, Grace, Published, Scheme},
+    Capacity, Handle, LocalHandle, MAX_ORDER, MigrationSource, MigrationTargets, Mobility, MovableEntry, MovablePages,
+    MoveError, NodeId, NodeSpan, Page, PageAllocator, PageRequest, PerCpuPages, PreparedRequest, Request, Slot, Slots,
+    Spin, StopWorld, Urgency, Zone, ZoneId, ZoneKind, ZoneWatermarks, ZonelistsRef, Zoneref,
+    publish::{FullFence, Published, ReaderProtocol, Scheme},
 };
 
 use crate::{any, holds, length};
@@ -18,18 +18,18 @@ use crate::{any, holds, length};
 /// Of two zones that have a pageblock in common.
 const SPANS: [Range<u64>; 2] = [3000..9000, 0..3500];
 const WORDS: usize = 1000;
-pub(crate) const SEATS: usize = 2;
+pub(crate) const READERS: usize = 2;
 
-type Allocator<'m, S> = PageAllocator<'m, S, FullFence, Spin, SEATS>;
+type Allocator<'m, S> = PageAllocator<'m, S, FullFence, Spin, READERS>;
 
 pub(crate) fn check<S: Scheme>(scheme: S) -> Option<()> {
     let node = NodeId::new(any(1))?;
     let ids = [ZoneKind::Movable, ZoneKind::Normal].map(|kind| ZoneId::new(node, any(kind)));
     let zonerefs = ids.map(Zoneref::new);
-    let row = Row { start: 0, len: any(2), own: any(2) };
-    let published = Published::<S, FullFence, SEATS>::new(scheme);
+    let row = NodeSpan { start: 0, len: any(2), own: any(2) };
+    let published = Published::<S, FullFence, READERS>::new(scheme);
     let rows = [row, row];
-    let lists = Lists::new(&zonerefs, &rows).ok()?;
+    let lists = ZonelistsRef::new(&zonerefs, &rows).ok()?;
     let version = published.publish(lists).ok()?;
     let again = published.try_publish(lists);
     holds(length(version) > 0 && again.is_ok_and(|next| next > version))?;
@@ -40,16 +40,16 @@ pub(crate) fn check<S: Scheme>(scheme: S) -> Option<()> {
         Zone::new(ids[0], any(movable), any(MAX_ORDER), &mut some, Spin::new()).ok()?,
         Zone::new(ids[1], any(normal), any(MAX_ORDER), &mut others, Spin::new()).ok()?,
     ];
-    let refused = PageAllocator::new(Published::<_, FullFence, SEATS>::new(nothing()?), &zones, &mut [], &mut []);
+    let refused = PageAllocator::new(Published::<_, FullFence, READERS>::new(nothing()?), &zones, &mut [], &mut []);
     holds(refused.is_err_and(|error| length(error) > 0))?;
-    let (mut index, mut caches) = ([0; 64], [const { PageCache::new() }; 2 * SEATS]);
+    let (mut index, mut caches) = ([0; 64], [const { PerCpuPages::new() }; 2 * READERS]);
     let allocator: Allocator<'_, S> = PageAllocator::new(published, &zones, &mut index, &mut caches).ok()?;
     let allocator = allocator.on_low(|_, _| ());
     allocator.add(ids[1], any(16..3333)).ok()?;
     allocator.add(ids[0], any(3333..9000)).ok()?;
     holds(allocator.add(ids[1], any(3300..3400)).is_err_and(|error| length(error) > 0))?;
     for zone in allocator.zones() {
-        zone.set_marks(&Marks { min: any(16), low: any(32), high: any(48), ..Marks::default() });
+        zone.set_watermarks(&ZoneWatermarks { min: any(16), low: any(32), high: any(48), ..ZoneWatermarks::default() });
     }
     allocations(&allocator, node)?;
     readers(&allocator, node)?;
@@ -63,7 +63,7 @@ fn readers<S: Scheme>(allocator: &Allocator<'_, S>, node: NodeId) -> Option<()> 
     let (first, second) = (allocator.published().reader().ok()?, allocator.local().ok()?);
     let third = allocator.local();
     // A scheme that has no seats lets in as many readers as there are.
-    holds(third.is_err_and(|error| length(error) > 0) || S::GRACE == Grace::None)?;
+    holds(third.is_err_and(|error| length(error) > 0) || S::PROTOCOL == ReaderProtocol::None)?;
     drop(second);
     let mut reader = first;
     let filter = allocator.published().filter(&Request::up_to(any(ZoneKind::Movable)));
@@ -79,7 +79,7 @@ fn allocations<S: Scheme>(allocator: &Allocator<'_, S>, node: NodeId) -> Option<
     let mut local = allocator.local().ok()?;
     let single = PageRequest::up_to(any(ZoneKind::Movable)).mobility(any(Mobility::Movable));
     for order in 0..any(u8::MAX) {
-        let Ok(class) = allocator.class(&single.order(order).urgency(any(Urgency::HIGH))) else { break };
+        let Ok(class) = allocator.prepare(&single.order(order).urgency(any(Urgency::HIGH))) else { break };
         let page = local.alloc(any(node), &class).ok()?;
         holds(allocator.page(page.pfn(), any(order), any(Mobility::Movable)) == Some(page))?;
         holds(Page::from_word(any(page.word())) == Some(page) && allocator.zone_of(page).is_some())?;
@@ -92,17 +92,17 @@ fn allocations<S: Scheme>(allocator: &Allocator<'_, S>, node: NodeId) -> Option<
 /// Takes all there is, and gives it back.
 fn exhaust<S: Scheme>(
     allocator: &Allocator<'_, S>,
-    local: &mut Local<'_, '_, S, FullFence, Spin, SEATS>,
+    local: &mut LocalHandle<'_, '_, S, FullFence, Spin, READERS>,
     node: NodeId,
 ) -> Option<()> {
-    let class = allocator.class(&PageRequest::up_to(any(ZoneKind::Movable)).order(any(2))).ok()?;
+    let class = allocator.prepare(&PageRequest::up_to(any(ZoneKind::Movable)).order(any(2))).ok()?;
     let mut pages = [None; 3000];
-    let taken = local.alloc_many(any(node), &class, &mut pages).ok()?;
+    let taken = local.alloc_bulk(any(node), &class, &mut pages).ok()?;
     holds(taken > 2000 && local.alloc(node, &class).is_err_and(|error| length(error) > 0))?;
     holds(local.failure().zones() == 2 && local.failure().refused().count() == 2)?;
     holds(length(local.failure()) > 0 && !local.failure().was_torn())?;
     holds(local.failure().zones_passed_over() == local.failure().passed_over().count())?;
-    local.free_many(pages.iter().copied().flatten()).ok()?;
+    local.free_bulk(pages.iter().copied().flatten()).ok()?;
     holds(allocator.drain().ok()? > 0)?;
     local.drain();
     Some(())
@@ -110,17 +110,17 @@ fn exhaust<S: Scheme>(
 
 /// One frame after the other, of a handle.
 struct Elsewhere<'l, 'a, 'm, S: Scheme> {
-    local: &'l mut Local<'a, 'm, S, FullFence, Spin, SEATS>,
-    class: &'l Class<S>,
+    local: &'l mut LocalHandle<'a, 'm, S, FullFence, Spin, READERS>,
+    class: &'l PreparedRequest<S>,
     node: NodeId,
 }
 
-impl<S: Scheme> Exchange for Elsewhere<'_, '_, '_, S> {
-    fn take(&mut self, _: Page) -> Option<Page> {
+impl<S: Scheme> MigrationTargets for Elsewhere<'_, '_, '_, S> {
+    fn alloc_target(&mut self, _: Page) -> Option<Page> {
         self.local.alloc(self.node, self.class).ok()
     }
 
-    fn give(&mut self, page: Page) {
+    fn free_source(&mut self, page: Page) {
         let _ = self.local.free(page);
     }
 }
@@ -132,14 +132,14 @@ fn nothing() -> Option<StopWorld<[Slot; 1]>> {
 
 fn movables<S: Scheme>(allocator: &Allocator<'_, S>, node: NodeId) -> Option<()> {
     let mut local = allocator.local().ok()?;
-    let class = allocator.class(&PageRequest::up_to(any(ZoneKind::Movable)).mobility(any(Mobility::Movable))).ok()?;
+    let class = allocator.prepare(&PageRequest::up_to(any(ZoneKind::Movable)).mobility(any(Mobility::Movable))).ok()?;
     let moves = Cell::new(0);
     let mover = |_: Handle, _: Page, _: Page| {
         moves.set(moves.get() + 1);
         any(Ok::<_, MoveError>(()))
     };
-    let mut entries = [const { Movable::new() }; 4];
-    let movables = Movables::new(mover, any(&mut entries), Spin::new());
+    let mut entries = [const { MovableEntry::new() }; 4];
+    let movables = MovablePages::new(mover, any(&mut entries), Spin::new());
     let prepared = movables.prepare_fork();
     prepared.parent();
     let prepared = movables.prepare_fork();

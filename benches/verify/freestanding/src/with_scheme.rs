@@ -43,6 +43,6 @@ each! {
     "SeqCopy": zonelist_seq::SeqCopy::<2>::new(2),
     "InPlace": zonelist_inplace::InPlace::new(slots()?),
     "Presence": zonelist_inplace::Presence::new(
-        zonelist_core::Orders::<[Slot; CAPACITY.order_words()]>::in_array(CAPACITY)?,
+        zonelist_core::OrderTables::<[Slot; CAPACITY.order_words()]>::in_array(CAPACITY)?,
     ),
 }

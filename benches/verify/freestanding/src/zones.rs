@@ -2,7 +2,9 @@
 
 use core::ops::Range;
 
-use zonelist_core::{Against, MAX_ORDER, Marks, Mobility, NodeId, Spin, Urgency, Zone, ZoneId, ZoneKind};
+use zonelist_core::{
+    MAX_ORDER, Mobility, NodeId, Spin, Urgency, WatermarkLevel, Zone, ZoneId, ZoneKind, ZoneWatermarks,
+};
 
 use crate::{any, holds, length};
 
@@ -34,21 +36,21 @@ fn ranges(zone: &Zone<'_>) -> Option<()> {
     holds(zone.manages(any(515)) && !zone.manages(any(516)) && zone.managed() == 9000 - 1024 + 100)?;
     holds(zone.add(any(0..u64::MAX)).is_err_and(|error| length(error) > 0))?;
     zone.isolate(any(1024..2048)).ok()?;
-    zone.rejoin(any(1536..2048)).ok()?;
-    zone.withdraw(any(1024..1536)).ok()?;
+    zone.unisolate(any(1536..2048)).ok()?;
+    zone.remove(any(1024..1536)).ok()?;
     zone.set_mobility(any(2048..4096), any(Mobility::Movable)).ok()?;
     let block = zone.pageblock(any(2048))?;
     holds(block.mobility == Mobility::Movable)
 }
 
 fn blocks(zone: &Zone<'_>) -> Option<()> {
-    let marks = Marks { min: any(100), low: any(200), high: any(300), ..Marks::default() };
-    zone.set_marks(&marks);
-    holds(zone.marks() == marks)?;
+    let marks = ZoneWatermarks { min: any(100), low: any(200), high: any(300), ..ZoneWatermarks::default() };
+    zone.set_watermarks(&marks);
+    holds(zone.watermarks() == marks)?;
     let urgency = Urgency::HIGH.and(any(Urgency::NON_BLOCKING));
     holds(urgency.has(Urgency::HIGH) && urgency.reduced(any(u64::MAX)) < u64::MAX)?;
     for order in 0..any(u8::MAX) {
-        let allowed = zone.allows(order, any(ZoneKind::Movable), any(Against::Min(urgency)));
+        let allowed = zone.allows(order, any(ZoneKind::Movable), any(WatermarkLevel::Min(urgency)));
         let block = zone.alloc(order, any(Mobility::Unmovable));
         holds(allowed || block.is_none())?;
         if let Some(pfn) = block {
@@ -61,28 +63,28 @@ fn blocks(zone: &Zone<'_>) -> Option<()> {
 
 fn several(zone: &Zone<'_>) -> Option<()> {
     let mut singles = [0; 40];
-    let taken = zone.alloc_singles(any(Mobility::Movable), &mut singles);
-    zone.free_singles(singles.get(..taken)?).ok()?;
-    holds(zone.free_singles(any(&[7, 7, 7])).is_err())?;
-    let run = zone.alloc_run(any(700), any(512))?;
-    holds(zone.alloc_run(any(usize::MAX), any(u64::MAX)).is_none())?;
-    holds(zone.free_run(any(0..u64::MAX)).is_err())?;
-    zone.free_run(run..run + any(700)).ok()
+    let taken = zone.alloc_bulk(any(Mobility::Movable), &mut singles);
+    zone.free_bulk(singles.get(..taken)?).ok()?;
+    holds(zone.free_bulk(any(&[7, 7, 7])).is_err())?;
+    let run = zone.alloc_contig(any(700), any(512))?;
+    holds(zone.alloc_contig(any(usize::MAX), any(u64::MAX)).is_none())?;
+    holds(zone.free_contig(any(0..u64::MAX)).is_err())?;
+    zone.free_contig(run..run + any(700)).ok()
 }
 
 fn memory(zone: &Zone<'_>) -> Option<()> {
     let free = zone.free_by_order();
-    zone.leave(free, zone.managed()).ok()?;
-    holds(zone.leave(any([usize::MAX; MAX_ORDER as usize + 1]), any(usize::MAX)).is_err())?;
+    zone.set_boot_layout(free, zone.managed()).ok()?;
+    holds(zone.set_boot_layout(any([usize::MAX; MAX_ORDER as usize + 1]), any(usize::MAX)).is_err())?;
     holds(zone.first_in_use(any(2048..4096)).ok()?.is_none() && zone.first_in_use(any(0..1)).is_err())?;
-    holds(!zone.is_vacant() && zone.vacate().is_none())?;
-    let nothing = Zone::vacant(zone.id(), any(SPAN), any(MAX_ORDER), Spin::new()).ok()?;
+    holds(!zone.is_vacant() && zone.detach_metadata().is_none())?;
+    let nothing = Zone::without_metadata(zone.id(), any(SPAN), any(MAX_ORDER), Spin::new()).ok()?;
     holds(nothing.is_vacant() && nothing.alloc(any(0), any(Mobility::Movable)).is_none())?;
     holds(nothing.add(any(SPAN)).is_err_and(|error| length(error) > 0))?;
     for at in 0..any(100) {
-        zone.withdraw(any(512 + 3 * at..513 + 3 * at)).ok()?;
+        zone.remove(any(512 + 3 * at..513 + 3 * at)).ok()?;
     }
-    zone.withdraw(any(1536..9000)).ok()?;
+    zone.remove(any(1536..9000)).ok()?;
     // SAFETY: this is as good as the child of a fork: there is no other thread.
-    holds(!unsafe { zone.after_fork() } && zone.vacate().is_some())
+    holds(!unsafe { zone.after_fork() } && zone.detach_metadata().is_some())
 }

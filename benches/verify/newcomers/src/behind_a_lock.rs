@@ -21,7 +21,7 @@ macro_rules! behind_a_lock {
                 ListWalk { rest: pinned.lists().of(node, Scope::Fallback).iter(), request }
             }
 
-            fn publish(&self, next: Lists<'_>, _: &mut Writer<'_>) -> Result<(), PublishError> {
+            fn publish(&self, next: ZonelistsRef<'_>, _: &mut Writer<'_>) -> Result<(), PublishError> {
                 *self.0.$write().unwrap_or_else(PoisonError::into_inner) = Zonelists::from(next);
                 Ok(())
             }

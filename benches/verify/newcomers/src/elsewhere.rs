@@ -4,7 +4,7 @@
 use std::sync::{Mutex as Elsewhere, MutexGuard as ElsewhereGuard, PoisonError};
 
 use zonelist_core::{
-    Lists, NodeId, Request, Scope, Zonelists,
+    ZonelistsRef, NodeId, Request, Scope, Zonelists,
     publish::{Allocates, Facts, Progress, PublishError, ReadToken, Scheme, Writer},
     sync::atomic::{AtomicUsize, Ordering::SeqCst},
 };
@@ -45,7 +45,7 @@ impl Scheme for Held {
         ListWalk { rest: pinned.lists().of(node, Scope::Fallback).iter(), request }
     }
 
-    fn publish(&self, next: Lists<'_>, writer: &mut Writer<'_>) -> Result<(), PublishError> {
+    fn publish(&self, next: ZonelistsRef<'_>, writer: &mut Writer<'_>) -> Result<(), PublishError> {
         let mut lists = self.lists.lock().unwrap_or_else(PoisonError::into_inner);
         self.count.store(writer.version().number(), SeqCst);
         *lists = Zonelists::from(next);

@@ -1,7 +1,7 @@
 //! Broken: a publish frees the version before, whether a walk is over it or not.
 
 use zonelist_core::{
-    Lists, NodeId, Request, Scope, Zonelists,
+    ZonelistsRef, NodeId, Request, Scope, Zonelists,
     publish::{Allocates, Facts, PublishError, ReadToken, Scheme, Writer},
     sync::{
         VersionBox, VersionRef,
@@ -48,7 +48,7 @@ impl Scheme for FreedEarly {
         ListWalk { rest: pinned.lists().of(node, Scope::Fallback).iter(), request }
     }
 
-    fn publish(&self, next: Lists<'_>, _: &mut Writer<'_>) -> Result<(), PublishError> {
+    fn publish(&self, next: ZonelistsRef<'_>, _: &mut Writer<'_>) -> Result<(), PublishError> {
         let old = self.current.swap(VersionBox::new(Zonelists::from(next)).into_raw(), AcqRel);
         // SAFETY: it comes from `into_raw`, and was swapped out once. That no walk is over it is what is broken.
         drop(unsafe { VersionBox::from_raw(old) });

@@ -1,7 +1,7 @@
 //! It holds, and its facts do not: it reaches for the heap, waits for what it has interrupted, and needs std.
 
 use zonelist_core::{
-    Lists, NodeId, Request, Scope, Zonelists,
+    ZonelistsRef, NodeId, Request, Scope, Zonelists,
     publish::{Facts, Progress, PublishError, ReadToken, Scheme, Writer},
     sync::{PoisonError, RwLock, RwLockReadGuard},
 };

@@ -19,7 +19,7 @@ pub mod smallest {
 }
 
 use zonelist_core::{
-    Capacity, CapacityError, Lists, NodeId, Scope, Zoneref,
+    Capacity, CapacityError, ZonelistsRef, NodeId, Scope, Zoneref,
     publish::{Allocates, Facts, Guarantee, Progress, StalledReader},
 };
 
@@ -30,7 +30,7 @@ pub const ZONES: usize = 4;
 ///
 /// # Errors
 /// There are more lists, or it is longer.
-pub fn list(lists: Lists<'_>) -> Result<&[Zoneref], CapacityError> {
+pub fn list(lists: ZonelistsRef<'_>) -> Result<&[Zoneref], CapacityError> {
     const ROOM: Capacity = Capacity::new(1, ZONES).unwrap();
     ROOM.check(lists)?;
     Ok(lists.of(const { NodeId::new(0).unwrap() }, Scope::Fallback))
@@ -60,7 +60,7 @@ pub const FACTS: Facts = Facts {
 #[macro_export]
 macro_rules! plain {
     () => {
-        const GRACE: zonelist_core::publish::Grace = zonelist_core::publish::Grace::None;
+        const PROTOCOL: zonelist_core::publish::ReaderProtocol = zonelist_core::publish::ReaderProtocol::None;
         type Local = ();
         type Filter = zonelist_core::Request;
 

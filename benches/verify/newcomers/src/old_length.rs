@@ -1,7 +1,7 @@
 //! Broken: a shorter list keeps the length of the one before.
 
 use zonelist_core::{
-    Lists, NodeId, Request, Zoneref,
+    ZonelistsRef, NodeId, Request, Zoneref,
     publish::{Facts, Progress, PublishError, ReadToken, Scheme, Walk, Writer},
     sync::{Mutex, PoisonError},
 };
@@ -52,7 +52,7 @@ impl Scheme for OldLength {
         CopyWalk { list, next: 0, request }
     }
 
-    fn publish(&self, next: Lists<'_>, _: &mut Writer<'_>) -> Result<(), PublishError> {
+    fn publish(&self, next: ZonelistsRef<'_>, _: &mut Writer<'_>) -> Result<(), PublishError> {
         let list = crate::list(next)?;
         let (zones, length) = &mut *self.0.lock().unwrap_or_else(PoisonError::into_inner);
         for (zone, &entry) in zones.iter_mut().zip(list) {

@@ -1,7 +1,7 @@
 //! Broken: the store that ends a publish does not release what was written before it.
 
 use zonelist_core::{
-    Lists, NodeId, Request, Zoneref,
+    ZonelistsRef, NodeId, Request, Zoneref,
     publish::{Facts, Guarantee, Progress, PublishError, ReadToken, Scheme, Walk, Writer},
     sync::atomic::{
         AtomicUsize,
@@ -58,7 +58,7 @@ impl Scheme for RelaxedClose {
         CheckedWalk { walk: scheme.words.walk(request, Relaxed), sequence: &scheme.sequence, begun }
     }
 
-    fn publish(&self, next: Lists<'_>, writer: &mut Writer<'_>) -> Result<(), PublishError> {
+    fn publish(&self, next: ZonelistsRef<'_>, writer: &mut Writer<'_>) -> Result<(), PublishError> {
         let list = crate::list(next)?;
         let number = 2 * writer.version().number();
         self.sequence.store(number - 1, Relaxed);

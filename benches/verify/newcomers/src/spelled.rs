@@ -16,7 +16,7 @@ use std::sync::atomic::AtomicU16; // Not explored: it counts for the eye alone.
 use zonelist_core::sync::atomic::AtomicU8;
 
 use zonelist_core::{
-    Lists, NodeId, Request, Scope, Zonelists,
+    ZonelistsRef, NodeId, Request, Scope, Zonelists,
     publish::{Allocates, Facts, Progress, PublishError, ReadToken, Scheme, Writer},
 };
 

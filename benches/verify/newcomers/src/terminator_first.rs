@@ -1,7 +1,7 @@
 //! Broken: a publish ends the list before it writes the zones.
 
 use zonelist_core::{
-    Lists, NodeId, Request,
+    ZonelistsRef, NodeId, Request,
     publish::{Facts, PublishError, ReadToken, Scheme, Walk, Writer},
     sync::atomic::Ordering::{Acquire, Release},
 };
@@ -28,7 +28,7 @@ impl Scheme for TerminatorFirst {
         scheme.0.walk(request, Acquire)
     }
 
-    fn publish(&self, next: Lists<'_>, _: &mut Writer<'_>) -> Result<(), PublishError> {
+    fn publish(&self, next: ZonelistsRef<'_>, _: &mut Writer<'_>) -> Result<(), PublishError> {
         let list = crate::list(next)?;
         self.0.end(list.len(), Release);
         for (at, &entry) in list.iter().enumerate() {

@@ -1,7 +1,7 @@
 //! Broken: a lock, of which the facts say that nothing waits for it.
 
 use zonelist_core::{
-    Lists, NodeId, Request, Scope, Zonelists,
+    ZonelistsRef, NodeId, Request, Scope, Zonelists,
     publish::{Allocates, Facts, PublishError, ReadToken, Scheme, Writer},
     sync::{PoisonError, RwLock, RwLockReadGuard},
 };

@@ -3,8 +3,8 @@
 #![no_std]
 
 use zonelist_core::{
-    Capacity, Lists, Locked, NodeId, Request, SlotFilter, Spin, Zoneref,
-    publish::{Allocates, Facts, Grace, Guarantee, Progress, PublishError, ReadToken, Scheme, StalledReader, Walk, Writer},
+    Capacity, ZonelistsRef, Locked, NodeId, Request, SlotFilter, Spin, Zoneref,
+    publish::{Allocates, Facts, ReaderProtocol, Guarantee, Progress, PublishError, ReadToken, Scheme, StalledReader, Walk, Writer},
 };
 
 const ZONES: usize = 4;
@@ -68,7 +68,7 @@ impl<const WHOLE: bool> Scheme for Guarded<WHOLE> {
         no_std: true,
         no_alloc: true,
     };
-    const GRACE: Grace = Grace::None;
+    const PROTOCOL: ReaderProtocol = ReaderProtocol::None;
     type Local = ();
     type Filter = SlotFilter;
     type Pinned<'g> = &'g Self;
@@ -89,7 +89,7 @@ impl<const WHOLE: bool> Scheme for Guarded<WHOLE> {
         GuardedWalk { list: &scheme.0, copy, filter, next: 0 }
     }
 
-    fn publish(&self, next: Lists<'_>, _: &mut Writer<'_>) -> Result<(), PublishError> {
+    fn publish(&self, next: ZonelistsRef<'_>, _: &mut Writer<'_>) -> Result<(), PublishError> {
         Capacity::new(1, ZONES).expect("a small one").check(next)?;
         let Some(node) = NodeId::new(0) else { return Ok(()) };
         self.0.with(|list| {

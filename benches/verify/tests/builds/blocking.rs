@@ -81,7 +81,8 @@ const NONE: &str = "can't be";
 fn check(cell: &Cell) {
     let Cell { scheme, operation, held, word } = cell;
     let waits = ["waits", "never ends"].contains(&word.as_str());
-    let never_waits = ["`Published::try_publish`", "`Local::try_alloc`", "`Local::try_free`", "`Reader::quiescent`"];
+    let never_waits =
+        ["`Published::try_publish`", "`LocalHandle::try_alloc`", "`LocalHandle::try_free`", "`Reader::quiescent`"];
     let may_not = never_waits.contains(&operation.as_str())
         || held == "a forked child"
         // A page is freed within a guard of the thread's own, whatever waits for that.

@@ -3,7 +3,7 @@
 use super::scheduled::scheduled;
 
 #[test]
-fn everybody_gets_on() {
+fn all_threads_progress() {
     let mut cargo = scheduled("progress");
     let output = cargo.args(["--", "--nocapture"]).output().expect("cargo runs");
     let said = String::from_utf8_lossy(&output.stdout);

@@ -2,7 +2,7 @@
 
 use std::{boxed::Box, vec, vec::Vec};
 
-use super::ground::{Ground, MOVABLE, NODE, OFFLINE, ONLINE};
+use super::fixture::{Ground, MOVABLE, NODE, OFFLINE, ONLINE};
 use crate::{
     Mobility, PageRequest, Request, TryAllocError, TryFreeError, Urgency,
     ZoneKind::{Movable, Normal},
@@ -162,22 +162,22 @@ fn of_handles<S: Scheme>() -> Vec<Operation<S>> {
             core::mem::forget(ground.local());
             ""
         }),
-        "the drop of a `Local`" => {
+        "the drop of a `LocalHandle`" => {
             let local = ground.own_with_pages(Movable);
             ready(move || {
                 drop(local);
                 ""
             })
         },
-        "`Local::alloc`, of a page at hand" => {
+        "`LocalHandle::alloc`, of a page at hand" => {
             let class = ground.class(Movable, 0);
             with(ground.own_with_pages(Movable), move |local| got(local.alloc(NODE, &class).is_ok()))
         },
-        "`Local::alloc`, of a zone's" => {
+        "`LocalHandle::alloc`, of a zone's" => {
             let class = ground.class(Movable, LARGE);
             with(ground.own_local(), move |local| got(local.alloc(NODE, &class).is_ok()))
         },
-        "`Local::alloc`, with all caches drained" => {
+        "`LocalHandle::alloc`, with all caches drained" => {
             // Half of the zone is in one piece, which is taken; of the other half, pages are at hand.
             let (other, mut local, class) = (ground.own_with_pages(Normal), ground.own_local(), ground.class(Normal, 9));
             let half = local.alloc(NODE, &class).map(drop);
@@ -186,12 +186,12 @@ fn of_handles<S: Scheme>() -> Vec<Operation<S>> {
                 got(half.is_ok() && local.alloc(NODE, &class).is_ok())
             })
         },
-        "`Local::alloc` that may not block" => {
+        "`LocalHandle::alloc` that may not block" => {
             let request = PageRequest::up_to(Movable).order(LARGE).urgency(Urgency::NON_BLOCKING);
-            let class = ground.allocator().class(&request).expect("an order");
+            let class = ground.allocator().prepare(&request).expect("an order");
             with(ground.own_local(), move |local| got(local.alloc(NODE, &class).is_ok()))
         },
-        "`Local::try_alloc`" => {
+        "`LocalHandle::try_alloc`" => {
             let (local, class) = (ground.own_local(), ground.class(Movable, LARGE));
             with(local, move |local| match local.try_alloc(NODE, &class) {
                 Ok(_) => "",
@@ -200,17 +200,17 @@ fn of_handles<S: Scheme>() -> Vec<Operation<S>> {
                 Err(TryAllocError::SchemeBlocks { .. }) => "SchemeBlocks",
             })
         },
-        "`Local::free`, of a page that is kept" => {
+        "`LocalHandle::free`, of a page that is kept" => {
             let mut local = ground.own_with_pages(Movable);
             let page = local.alloc(NODE, &ground.class(Movable, 0)).expect("a page");
             with(local, move |local| freed(local.free(page).is_ok()))
         },
-        "`Local::free`, to a zone" => {
+        "`LocalHandle::free`, to a zone" => {
             let mut local = ground.own_local();
             let page = local.alloc(NODE, &ground.class(Movable, LARGE)).expect("a block");
             with(local, move |local| freed(local.free(page).is_ok()))
         },
-        "`Local::try_free`" => {
+        "`LocalHandle::try_free`" => {
             let mut local = ground.own_local();
             let page = local.alloc(NODE, &ground.class(Movable, LARGE)).expect("a block");
             with(local, move |local| match local.try_free(page) {
@@ -219,7 +219,7 @@ fn of_handles<S: Scheme>() -> Vec<Operation<S>> {
                 Err(TryFreeError::Free(_)) => "FreeError",
             })
         },
-        "`Local::drain`" => with(ground.own_with_pages(Movable), |local| {
+        "`LocalHandle::drain`" => with(ground.own_with_pages(Movable), |local| {
             local.drain();
             ""
         }),
@@ -269,10 +269,10 @@ fn of_allocators<S: Scheme>() -> Vec<Operation<S>> {
 fn operated(outcome: Result<Change, HotplugError>) -> &'static str {
     match outcome {
         Ok(_) => "",
-        Err(HotplugError::Operating) => "Operating",
+        Err(HotplugError::InProgress) => "Operating",
         Err(HotplugError::Nested) => "Nested",
         Err(HotplugError::Forked | HotplugError::Publish(PublishError::Forked)) => "Forked",
-        Err(HotplugError::Frames { .. } | HotplugError::AlreadyOffline { .. }) => "refused",
+        Err(HotplugError::Provider { .. } | HotplugError::AlreadyOffline { .. }) => "refused",
         Err(error) => unreachable!("{error}"),
     }
 }
@@ -290,7 +290,7 @@ fn of_machines<S: Scheme>() -> Vec<Operation<S>> {
             ground.running.prepare_fork().parent();
             ""
         }),
-        "`Movables::insert`, and `remove`" => {
+        "`MovablePages::insert`, and `remove`" => {
             let page = ground.local().alloc(NODE, &ground.class(Normal, 0)).expect("a page");
             ready(move || match ground.owners().insert(page).map(|handle| ground.owners().remove(handle)) {
                 Ok(Ok(_)) => "",
@@ -298,7 +298,7 @@ fn of_machines<S: Scheme>() -> Vec<Operation<S>> {
                 Err(_) => "NoRoom",
             })
         },
-        "`Movables::hold`" => ready(|| match ground.owners().hold(ground.handle) {
+        "`MovablePages::hold`" => ready(|| match ground.owners().hold(ground.handle) {
             Ok(_) => "",
             Err(_) => "HandleError",
         }),

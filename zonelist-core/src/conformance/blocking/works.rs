@@ -3,7 +3,7 @@
 use std::boxed::Box;
 
 use super::{
-    ground::{Ground, NODE, OFFLINE},
+    fixture::{Ground, NODE, OFFLINE},
     step,
 };
 use crate::{

@@ -125,7 +125,7 @@ pub fn registers<S: Scheme, B: Barrier>(make: impl Fn() -> S) -> bool {
         all_are_in.wait();
         match reader {
             Ok(_) => made > 0,
-            Err(ReaderError::NoSeat { seats }) => seats == 2,
+            Err(ReaderError::NoSlot { slots: seats }) => seats == 2,
             Err(error) => panic!("{error}"),
         }
     };

@@ -20,9 +20,9 @@ use super::{
     heap::{self, Serves},
 };
 use crate::{
-    Class, Lists, MAX_ORDER, Mobility, NodeId, PageAllocator, PageRequest, Row, Spin, Zone, ZoneId,
+    MAX_ORDER, Mobility, NodeId, NodeSpan, PageAllocator, PageRequest, PreparedRequest, Spin, Zone, ZoneId,
     ZoneKind::{Movable, Normal},
-    Zoneref,
+    ZonelistsRef, Zoneref,
     publish::{Barrier, Published, Scheme},
 };
 
@@ -43,7 +43,7 @@ fn order_of(layout: Layout) -> Option<u8> {
 struct Ours<S: Scheme + 'static, B: Barrier + 'static> {
     allocator: PageAllocator<'static, S, B, Spin, HANDLES>,
     /// By order.
-    classes: Vec<Class<S>>,
+    classes: Vec<PreparedRequest<S>>,
     memory: *mut u8,
 }
 
@@ -77,7 +77,7 @@ impl<S: Scheme + 'static, B: Barrier + 'static> Ours<S, B> {
         let memory = memory.wrapping_add(memory.align_offset(largest));
         let ours = Self { allocator, classes: Vec::new(), memory };
         ours.publish(true);
-        let class = |order| ours.allocator.class(&PageRequest::up_to(Movable).order(order)).unwrap();
+        let class = |order| ours.allocator.prepare(&PageRequest::up_to(Movable).order(order)).unwrap();
         Self { classes: (0..=MAX_ORDER).map(class).collect(), ..ours }
     }
 
@@ -85,8 +85,8 @@ impl<S: Scheme + 'static, B: Barrier + 'static> Ours<S, B> {
     fn publish(&self, both: bool) {
         let zonerefs = [Movable, Normal].map(|kind| Zoneref::new(ZoneId::new(NODE, kind)));
         let zonerefs = if both { &zonerefs[..] } else { &zonerefs[1..] };
-        let rows = [Row { start: 0, len: zonerefs.len() as u32, own: zonerefs.len() as u32 }];
-        self.allocator.published().publish(Lists::new(zonerefs, &rows).unwrap()).unwrap();
+        let rows = [NodeSpan { start: 0, len: zonerefs.len() as u32, own: zonerefs.len() as u32 }];
+        self.allocator.published().publish(ZonelistsRef::new(zonerefs, &rows).unwrap()).unwrap();
     }
 }
 

@@ -21,7 +21,7 @@ use super::{
     random,
 };
 use crate::{
-    Lists, NodeId, Request, Zoneref,
+    NodeId, Request, ZonelistsRef, Zoneref,
     conformance::Sample,
     publish::{Barrier, Guarantee, Published, Reader, Scheme, Walk},
 };
@@ -71,8 +71,11 @@ struct Handler<'p, S: Scheme, B: Barrier> {
 }
 
 impl<'p, S: Scheme, B: Barrier> Handler<'p, S, B> {
-    fn new<const SEATS: usize>(published: &'p Published<S, B, SEATS>, Sample { versions, requests }: &Sample) -> Self {
-        let admitted = |(node, request): &(NodeId, Request), lists: Lists<'_>| {
+    fn new<const READERS: usize>(
+        published: &'p Published<S, B, READERS>,
+        Sample { versions, requests }: &Sample,
+    ) -> Self {
+        let admitted = |(node, request): &(NodeId, Request), lists: ZonelistsRef<'_>| {
             let list = lists.of(*node, request.scope).iter().copied();
             list.filter(|entry| request.admits(entry.zone())).collect::<Vec<_>>()
         };

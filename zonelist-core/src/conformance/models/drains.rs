@@ -34,7 +34,7 @@ pub enum Beside {
     /// A plain reader is registered, and walks.
     Reads,
     /// A plain reader walks and is dropped, and a handle gets its slot, and allocates.
-    ChangesHands,
+    ChangesOwners,
 }
 
 /// Who asks the reader for something.
@@ -52,9 +52,9 @@ pub enum Asks {
 
 /// A scheme with a slot's cache, and a word that keeps pages out of it: see
 /// [`PageAllocator::without_caches`](crate::PageAllocator::without_caches).
-struct Shared<S, B, const SEATS: usize> {
-    published: Published<S, B, SEATS>,
-    caches: [Track; SEATS],
+struct Shared<S, B, const READERS: usize> {
+    published: Published<S, B, READERS>,
+    caches: [Track; READERS],
     uncached: AtomicUsize,
     /// In how many interleavings the cache was touched, and in how many it was out of reach.
     touched: [AtomicU64; 2],
@@ -67,12 +67,12 @@ const AFTER: &[Zone] = &[];
 ///
 /// # Panics
 /// A walk shows neither version, or two touch a cache at once; or the cache was always, or never, in reach.
-pub fn explore_drains<S, B, const SEATS: usize>(
+pub fn explore_drains<S, B, const READERS: usize>(
     name: &str,
     bound: Bound,
     beside: Beside,
     asks: Asks,
-    make: impl Fn() -> Published<S, B, SEATS> + Copy + Send + Sync + 'static,
+    make: impl Fn() -> Published<S, B, READERS> + Copy + Send + Sync + 'static,
 ) -> Explored
 where
     S: Scheme + Send + 'static,
@@ -94,7 +94,7 @@ where
     explored
 }
 
-fn beside_both<S, B, const SEATS: usize>(published: Published<S, B, SEATS>, beside: Beside, asks: Asks) -> [u64; 2]
+fn beside_both<S, B, const READERS: usize>(published: Published<S, B, READERS>, beside: Beside, asks: Asks) -> [u64; 2]
 where
     S: Scheme + Send + 'static,
     B: Barrier,
@@ -110,9 +110,9 @@ where
     // Who is registered before the others begin.
     let registered = match beside {
         Beside::Allocates | Beside::Frees => Some(shared.published.reader_with_drawer().expect("a seat")),
-        Beside::Registers | Beside::Reads | Beside::ChangesHands => None,
+        Beside::Registers | Beside::Reads | Beside::ChangesOwners => None,
     };
-    let reader = (beside == Beside::ChangesHands).then(|| shared.published.reader().expect("a seat"));
+    let reader = (beside == Beside::ChangesOwners).then(|| shared.published.reader().expect("a seat"));
     Log::from_here();
     let others: Vec<_> = match asks {
         Asks::Both(publishes) => std::vec![shared.publisher(publishes), shared.drain()],
@@ -130,7 +130,7 @@ where
             handle.give_up_own();
         }
         (Beside::Reads, _) => shared.walk(&mut shared.published.reader().expect("a seat")),
-        (Beside::ChangesHands, _) => {
+        (Beside::ChangesOwners, _) => {
             let mut reader = reader.expect("it was registered");
             shared.walk(&mut reader);
             drop(reader);
@@ -142,7 +142,7 @@ where
     [0, 1].map(|which| shared.touched[which].load(Counted))
 }
 
-impl<S: Scheme + Send + 'static, B: Barrier, const SEATS: usize> Shared<S, B, SEATS> {
+impl<S: Scheme + Send + 'static, B: Barrier, const READERS: usize> Shared<S, B, READERS> {
     fn publisher(self: &Arc<Self>, publishes: usize) -> loom::thread::JoinHandle<()> {
         let shared = Arc::clone(self);
         loom::thread::spawn(move || {
@@ -163,7 +163,7 @@ impl<S: Scheme + Send + 'static, B: Barrier, const SEATS: usize> Shared<S, B, SE
         let shared = Arc::clone(self);
         loom::thread::spawn(move || {
             Log::call("drain");
-            let drained = shared.published.borrow_drawers(|_| true, |slot| shared.caches[slot].write());
+            let drained = shared.published.revoke_caches(|_| true, |slot| shared.caches[slot].write());
             drained.expect("full fences do not fail");
         })
     }
@@ -172,7 +172,7 @@ impl<S: Scheme + Send + 'static, B: Barrier, const SEATS: usize> Shared<S, B, SE
         let shared = Arc::clone(self);
         loom::thread::spawn(move || {
             Log::call("publisher and drain");
-            while shared.published.publish(crate::Lists::EMPTY).is_err() {}
+            while shared.published.publish(crate::ZonelistsRef::EMPTY).is_err() {}
             while shared.without_caches().is_err() {}
         })
     }
@@ -180,7 +180,7 @@ impl<S: Scheme + Send + 'static, B: Barrier, const SEATS: usize> Shared<S, B, SE
     /// Keeps pages out of the caches for good, takes them out, and relies on it.
     fn without_caches(&self) -> Result<(), crate::publish::BarrierError> {
         self.uncached.store(1, Relaxed);
-        let drained = self.published.borrow_drawers(|_| true, |slot| self.caches[slot].write());
+        let drained = self.published.revoke_caches(|_| true, |slot| self.caches[slot].write());
         if drained.is_ok() {
             Log::say("no page is in a cache");
             self.caches.iter().for_each(Track::write);
@@ -196,7 +196,7 @@ impl<S: Scheme + Send + 'static, B: Barrier, const SEATS: usize> Shared<S, B, SE
 
     fn allocate(&self, handle: &mut Reader<'_, S, B>, slot: usize) {
         let filter = self.published.filter(&Request::up_to(ZoneKind::Movable));
-        let seated = handle.enter_seated(WhenStopped::Wait).expect("it waits");
+        let seated = handle.enter_slot(WhenStopped::Wait).expect("it waits");
         self.touch(seated.mine, slot);
         let walk = seated.guard.walk(node(), &filter);
         self.judge(walk.collect());

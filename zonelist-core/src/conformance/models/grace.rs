@@ -25,10 +25,10 @@ use crate::{
 ///
 /// # Panics
 /// A walk reads it too late.
-pub fn explore_retirement<S, B, const SEATS: usize>(
+pub fn explore_retirement<S, B, const READERS: usize>(
     name: &str,
     bound: Bound,
-    make: impl Fn() -> Published<S, B, SEATS> + Copy + Sync + Send + 'static,
+    make: impl Fn() -> Published<S, B, READERS> + Copy + Sync + Send + 'static,
 ) -> Explored
 where
     S: Reclaim + Send + 'static,
@@ -54,7 +54,7 @@ where
 }
 
 /// Whether a walk meets what another thread retires.
-fn met_beside_a_retirement<S, B, const SEATS: usize>(published: Published<S, B, SEATS>) -> bool
+fn met_beside_a_retirement<S, B, const READERS: usize>(published: Published<S, B, READERS>) -> bool
 where
     S: Reclaim + Send + 'static,
     B: Barrier,

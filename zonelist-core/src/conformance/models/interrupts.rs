@@ -23,8 +23,8 @@ type Seen = (Vec<Zoneref>, bool);
 /// One after another, or at once: a walk may have seen any version.
 const AT_ONCE: Span = Span { begin: 0, end: 0 };
 
-fn record<S: Scheme, const SEATS: usize>(
-    published: &Published<S, FullFence, SEATS>,
+fn record<S: Scheme, const READERS: usize>(
+    published: &Published<S, FullFence, READERS>,
     list: &[Zone],
 ) -> Record<Zonelists> {
     let (version, lists) = publish(published, list);
@@ -54,7 +54,7 @@ pub(super) fn a_walk_within_a_walk<S: Scheme + Send + 'static>(
     });
 }
 
-fn walk_within_walk<S: Scheme, const SEATS: usize>(published: &Published<S, FullFence, SEATS>) -> [Seen; 2] {
+fn walk_within_walk<S: Scheme, const READERS: usize>(published: &Published<S, FullFence, READERS>) -> [Seen; 2] {
     let filter = published.filter(&Request::up_to(ZoneKind::Movable));
     let (mut outer, mut inner) = (published.reader().expect("a seat"), published.reader().expect("a seat"));
     let guard = outer.enter();
@@ -120,7 +120,7 @@ pub(super) fn an_allocation_within_anything<S: Scheme + Send + 'static>(
         // For good: what is run when this is interrupted may borrow nothing.
         let allocator: &'static _ = Box::leak(Box::new(PageAllocator::boxed(make(), vec![frames]).expect("a zone")));
         record(allocator.published(), &[NORMAL]);
-        let class = || allocator.class(&PageRequest::up_to(ZoneKind::Normal)).expect("an order");
+        let class = || allocator.prepare(&PageRequest::up_to(ZoneKind::Normal)).expect("an order");
         let mut local = allocator.local().expect("a seat");
         let (mut handler, for_handler) = (allocator.local().expect("a seat"), class());
         let handler =

@@ -21,7 +21,7 @@ use super::{MOVABLE, NORMAL, OTHER, Zone, explore::quietly, locked, node, publis
 use crate::{
     Request, ZoneKind, Zoneref,
     conformance::sources::unseen,
-    publish::{FullFence, Grace, Published, Scheme, Walk},
+    publish::{FullFence, Published, ReaderProtocol, Scheme, Walk},
     sync::traced::{Log, Step},
 };
 
@@ -188,7 +188,7 @@ fn is_interleaved<S: Scheme + Send + 'static>(
         let before = turn();
         let guard = reader.enter();
         // With a slot, steps on the way in are no scheme's.
-        let before = if S::GRACE == Grace::None { before } else { turn() };
+        let before = if S::PROTOCOL == ReaderProtocol::None { before } else { turn() };
         let _ = guard.walk(node(), &filter).count();
         meets.fetch_or(turn() != before, SeqCst);
         drop(guard);

@@ -39,10 +39,10 @@ pub struct Races {
 ///
 /// # Panics
 /// A walk that the guarantee rules out.
-pub fn explore_races<S, B, const SEATS: usize>(
+pub fn explore_races<S, B, const READERS: usize>(
     scheme: &str,
     bound: Bound,
-    make: impl Fn() -> Published<S, B, SEATS> + Copy + Sync + Send + 'static,
+    make: impl Fn() -> Published<S, B, READERS> + Copy + Sync + Send + 'static,
 ) -> Races
 where
     S: Scheme + Send + 'static,
@@ -121,7 +121,7 @@ where
     let zones = vec![zone(ZoneKind::Movable), normal];
     let pages: PageAllocator<'static, S, B, Spin, 1> = PageAllocator::boxed(published, zones).expect("an allocator");
     let pages = Arc::new(pages);
-    let class = pages.class(&PageRequest::up_to(highest)).expect("order 0");
+    let class = pages.prepare(&PageRequest::up_to(highest)).expect("order 0");
     let mut local = pages.local().expect("a seat");
     Log::call("allocates");
     Log::from_here();

@@ -31,9 +31,9 @@ pub struct Found {
 }
 
 /// Explores a scenario, and judges what is found.
-pub(super) fn all<S, B, const SEATS: usize>(
+pub(super) fn all<S, B, const READERS: usize>(
     scenario: Scenario,
-    make: impl Fn() -> Published<S, B, SEATS> + Sync + Send + 'static,
+    make: impl Fn() -> Published<S, B, READERS> + Sync + Send + 'static,
 ) -> Found
 where
     S: Scheme + Send + 'static,
@@ -54,9 +54,9 @@ where
 }
 
 /// Explores a scenario.
-fn gathered<S, B, const SEATS: usize>(
+fn gathered<S, B, const READERS: usize>(
     scenario: &Arc<Scenario>,
-    make: &Arc<impl Fn() -> Published<S, B, SEATS> + Sync + Send + 'static>,
+    make: &Arc<impl Fn() -> Published<S, B, READERS> + Sync + Send + 'static>,
     bound: Bound,
 ) -> (Explored, Gathered)
 where
@@ -96,9 +96,9 @@ fn shape(Scenario { before, publishers, readers, .. }: &Scenario) -> String {
 const AT_ONCE: Span = Span { begin: 1000, end: 1000 };
 
 /// One interleaving.
-struct Run<S, B, const SEATS: usize> {
+struct Run<S, B, const READERS: usize> {
     scenario: Arc<Scenario>,
-    published: Published<S, B, SEATS>,
+    published: Published<S, B, READERS>,
     records: Mutex<Records>,
 }
 
@@ -120,7 +120,7 @@ struct WalkRecord {
     steps: usize,
 }
 
-impl<S: Scheme + Send + 'static, B: Barrier, const SEATS: usize> Run<S, B, SEATS> {
+impl<S: Scheme + Send + 'static, B: Barrier, const READERS: usize> Run<S, B, READERS> {
     fn records(&self) -> MutexGuard<'_, Records> {
         locked(&self.records)
     }

@@ -20,9 +20,9 @@ use crate::{
 pub trait Make<S>: Fn() -> S + Copy + Send + Sync + 'static {}
 impl<S, F: Fn() -> S + Copy + Send + Sync + 'static> Make<S> for F {}
 
-fn published<S: Scheme, const SEATS: usize>(
+fn published<S: Scheme, const READERS: usize>(
     make: impl Make<S>,
-) -> impl Fn() -> Published<S, FullFence, SEATS> + Copy + Send + Sync + 'static {
+) -> impl Fn() -> Published<S, FullFence, READERS> + Copy + Send + Sync + 'static {
     move || Published::new(make())
 }
 

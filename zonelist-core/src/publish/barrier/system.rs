@@ -9,11 +9,11 @@ use super::{Barrier, BarrierError, FullFence, Light};
 /// A read costs a load and a branch more than with a pair that is fixed at compile time.
 ///
 /// ```
-/// use zonelist_core::{Lists, Slots, Capacity, StopWorld, publish::{Barrier, Published, SystemBarrier}};
+/// use zonelist_core::{ZonelistsRef, Slots, Capacity, StopWorld, publish::{Barrier, Published, SystemBarrier}};
 /// let table = Slots::boxed(Capacity::new(1, 1).unwrap());
 /// let published: Published<_, SystemBarrier, 4> = Published::new(StopWorld::new(table));
 /// let reader = published.reader()?;
-/// published.publish(Lists::EMPTY)?;
+/// published.publish(ZonelistsRef::EMPTY)?;
 /// assert!(["membarrier", "full fences"].contains(&SystemBarrier::name()));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```

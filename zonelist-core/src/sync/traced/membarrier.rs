@@ -10,7 +10,7 @@
 //! their last access they have fenced too, which is what the kernel does when it takes a thread off its CPU. So each
 //! of them is as good as a fence at the mark.
 //!
-//! Marks are plain memory, which loom does not see. What makes the search complete is that a thread *loads* a word of
+//! ZoneWatermarks are plain memory, which loom does not see. What makes the search complete is that a thread *loads* a word of
 //! its own before each access, and a mark *exchanges* that word: loom takes the two for dependent, and explores the
 //! mark before and behind the load. The word never changes, so that no load has a choice of values.
 //!
@@ -196,7 +196,7 @@ pub fn while_blocked<R>(wait: impl FnOnce() -> R) -> R {
     result
 }
 
-/// Marks a thread; which mark it is.
+/// ZoneWatermarks a thread; which mark it is.
 fn mark(actor: usize) -> u32 {
     // Never succeeds: it only tells loom that this and the thread's loads depend on one another.
     let _ = word(actor).map(|word| word.compare_exchange(true, true, Relaxed, Relaxed));

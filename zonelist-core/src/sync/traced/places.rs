@@ -14,7 +14,7 @@ use super::Place;
 /// A source: where it is, and its text.
 type Source = (PathBuf, &'static str);
 
-/// The source that a [`Place`] names, if it is where it was when this was built.
+/// The source that a [`OrderEntry`] names, if it is where it was when this was built.
 ///
 /// A path is absolute, or relative to the root of the workspace that was built: that is the folder a model runs in, one
 /// above it, or the one this crate was built in.

@@ -102,8 +102,8 @@ struct Asked {
 }
 
 fn asked() -> &'static Asked {
-    static ASKED: OnceLock<Asked> = OnceLock::new();
-    ASKED.get_or_init(|| {
+    static GRACE_PERIOD: OnceLock<Asked> = OnceLock::new();
+    GRACE_PERIOD.get_or_init(|| {
         let split = |said: String| said.split_once('\t').map(|(what, place)| (what.to_owned(), place.to_owned()));
         Asked {
             sites: env::var_os("ZONELIST_SITES").is_some(),

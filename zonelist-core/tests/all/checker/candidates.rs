@@ -11,13 +11,14 @@ use super::{ANY, history, judge, lists, span, words};
 /// The candidates of a span, by their lists of one letter; V0 is a dot.
 fn candidates(publishes: &[(u64, u64, &str)], span: Span) -> String {
     let history = history(publishes);
-    let name = |at: zonelist_core::Lists<'_>| match publishes.iter().find(|publish| lists(publish.2).lists() == at) {
-        Some(publish) => publish.2,
-        None => {
-            assert_eq!(at, zonelist_core::Lists::EMPTY);
-            "."
-        }
-    };
+    let name =
+        |at: zonelist_core::ZonelistsRef<'_>| match publishes.iter().find(|publish| lists(publish.2).lists() == at) {
+            Some(publish) => publish.2,
+            None => {
+                assert_eq!(at, zonelist_core::ZonelistsRef::EMPTY);
+                "."
+            }
+        };
     history.candidates(span).map(name).collect()
 }
 

@@ -6,7 +6,7 @@ mod tally;
 mod verdicts;
 
 use zonelist_core::{
-    Lists, NodeId, Request, Row, ZoneId, ZoneKind, Zonelists, Zoneref,
+    NodeId, NodeSpan, Request, ZoneId, ZoneKind, Zonelists, ZonelistsRef, Zoneref,
     conformance::{History, Published, Span, Verdict, Walked},
     publish::Version,
 };
@@ -41,8 +41,8 @@ fn entries(letters: &str) -> Vec<Zoneref> {
 fn lists(letters: &str) -> Zonelists {
     let zonerefs = entries(letters);
     let own = zonerefs.iter().take_while(|entry| entry.node() == node(0)).count().min(ZoneKind::COUNT);
-    let rows = [Row { start: 0, len: zonerefs.len() as u32, own: own as u32 }];
-    Lists::new(&zonerefs, &rows).unwrap().into()
+    let rows = [NodeSpan { start: 0, len: zonerefs.len() as u32, own: own as u32 }];
+    ZonelistsRef::new(&zonerefs, &rows).unwrap().into()
 }
 
 fn span(begin: u64, end: u64) -> Span {

@@ -6,8 +6,8 @@ use std::{
 };
 
 use zonelist_core::{
-    Capacity, Handle, HandleError, Lists, MAX_ORDER, Movable, Movables, MoveError, Page, PageAllocator, PageRequest,
-    RawLock, Row, Slots, Spin, StopWorld, Zone, Zoneref,
+    Capacity, Handle, HandleError, MAX_ORDER, MovableEntry, MovablePages, MoveError, NodeSpan, Page, PageAllocator,
+    PageRequest, RawLock, Slots, Spin, StopWorld, Zone, ZonelistsRef, Zoneref,
     publish::{FullFence, Published},
 };
 
@@ -58,9 +58,9 @@ fn with_panics<R>(one_in: u64, call: impl FnOnce() -> R) -> Option<R> {
 
 #[test]
 fn a_page_whose_remove_panics_stays_behind_its_handle() {
-    let mut entries = [const { Movable::new() }; 1];
+    let mut entries = [const { MovableEntry::new() }; 1];
     let mover = |_: Handle, _: Page, _: Page| Ok::<_, MoveError>(());
-    let movables = Movables::new(mover, &mut entries, Panics::default());
+    let movables = MovablePages::new(mover, &mut entries, Panics::default());
     let page = Page::from_word(1 << 63).unwrap();
     let handle = movables.insert(page).unwrap();
     assert_eq!(with_panics(1, || movables.remove(handle)), None);
@@ -78,9 +78,11 @@ fn zones_whose_locks_panic_lose_no_frame() {
     zone.add(0..FRAMES).unwrap();
     let published: Published<_, FullFence, 2> =
         Published::new(StopWorld::new(Slots::boxed(Capacity::new(1, 1).unwrap())));
-    published.publish(Lists::new(&[Zoneref::new(id)], &[Row { start: 0, len: 1, own: 1 }]).unwrap()).unwrap();
+    published
+        .publish(ZonelistsRef::new(&[Zoneref::new(id)], &[NodeSpan { start: 0, len: 1, own: 1 }]).unwrap())
+        .unwrap();
     let allocator = PageAllocator::boxed(published, vec![zone]).unwrap();
-    let class = |order| allocator.class(&PageRequest::up_to(id.kind()).order(order)).unwrap();
+    let class = |order| allocator.prepare(&PageRequest::up_to(id.kind()).order(order)).unwrap();
     let classes = [0, 0, 0, 1, 3].map(class);
     let mut local = allocator.local().unwrap();
     let (mut pages, mut panics) = (Vec::<Page>::new(), 0);

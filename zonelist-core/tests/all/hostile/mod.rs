@@ -16,12 +16,12 @@ use zonelist_core::{
     publish::{FullFence, Published, Scheme},
 };
 
-const SEATS: usize = 4;
+const READERS: usize = 4;
 const FRAMES: u64 = 4096;
 const NODE: NodeId = NodeId::new(0).unwrap();
 const ZONES: [ZoneId; 2] = [ZoneId::new(NODE, Movable), ZoneId::new(NODE, Normal)];
 
-type Allocator<S> = PageAllocator<'static, S, FullFence, Spin, SEATS>;
+type Allocator<S> = PageAllocator<'static, S, FullFence, Spin, READERS>;
 
 /// Two zones of [`FRAMES`] each.
 fn allocator<S: Scheme>(scheme: S) -> Allocator<S> {

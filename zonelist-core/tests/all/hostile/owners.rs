@@ -8,15 +8,15 @@ use std::{
 };
 
 use zonelist_core::{
-    Exchange, Handle, Mobility, Movable, Movables, MoveError, NoRoom, Owners, Page, PageRequest, Pinned, Slot, Slots,
-    Spin, StopWorld, ZoneKind,
-    hotplug::{AllocatorFrames, Operation, RunningMachine, Stop},
+    Handle, MigrationSource, MigrationTargets, Mobility, MovableEntry, MovablePages, MoveError, NoRoom, Page,
+    PageRequest, Pinned, Slot, Slots, Spin, StopWorld, ZoneKind,
+    hotplug::{AllocatorProvider, Operation, RunningMachine, StopReason},
     publish::{FullFence, Published},
 };
 
 use super::random;
 
-const SEATS: usize = 4;
+const READERS: usize = 4;
 
 /// What it is asked for it takes and keeps, what it gives is not its own, and it says anything.
 #[derive(Default)]
@@ -24,8 +24,8 @@ struct Liar {
     kept: Mutex<Vec<Page>>,
 }
 
-impl Owners for Liar {
-    fn move_away(&self, frames: &Range<u64>, exchange: &mut dyn Exchange) -> Result<(), Pinned> {
+impl MigrationSource for Liar {
+    fn move_away(&self, frames: &Range<u64>, exchange: &mut dyn MigrationTargets) -> Result<(), Pinned> {
         let made_up = || loop {
             if let Some(page) = Page::from_word(1 << 63 | random() >> 2) {
                 return page;
@@ -34,10 +34,10 @@ impl Owners for Liar {
         let mut kept = self.kept.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         for _ in 0..20 {
             // Of no zone of this allocator, for the most part of no order or frame that it has.
-            exchange.give(made_up());
-            kept.extend(exchange.take(made_up()));
+            exchange.free_source(made_up());
+            kept.extend(exchange.alloc_target(made_up()));
             let like = kept.last().copied();
-            kept.extend(like.and_then(|like| exchange.take(like)));
+            kept.extend(like.and_then(|like| exchange.alloc_target(like)));
         }
         match random() % 4 {
             0 => Err(Pinned { pfn: random() }),
@@ -48,16 +48,17 @@ impl Owners for Liar {
     }
 }
 
-type Running = RunningMachine<AllocatorFrames<'static, StopWorld<Box<[Slot]>>, FullFence, Spin, SEATS, Liar>>;
+type Running = RunningMachine<AllocatorProvider<'static, StopWorld<Box<[Slot]>>, FullFence, Spin, READERS, Liar>>;
 
 #[test]
 fn owners_that_lie_keep_their_block_online_and_every_frame_its_user() {
     let state = crate::hotplug::allocator_provider::state();
-    let published: Published<_, FullFence, SEATS> = Published::new(StopWorld::new(Slots::boxed(state.capacity())));
-    let frames = AllocatorFrames::of(published, &state).unwrap().with_owners(Liar::default()).boot(&state).unwrap();
+    let published: Published<_, FullFence, READERS> = Published::new(StopWorld::new(Slots::boxed(state.capacity())));
+    let frames =
+        AllocatorProvider::new(published, &state).unwrap().with_migration_source(Liar::default()).boot(&state).unwrap();
     let running: Running = RunningMachine::new(state, frames).unwrap();
-    let allocator = running.frames().allocator();
-    let class = allocator.class(&PageRequest::up_to(ZoneKind::Normal).mobility(Mobility::Movable)).unwrap();
+    let allocator = running.provider().allocator();
+    let class = allocator.prepare(&PageRequest::up_to(ZoneKind::Normal).mobility(Mobility::Movable)).unwrap();
     let mut local = allocator.local().unwrap();
     let nodes = [0, 1].map(|number| zonelist_core::NodeId::new(number).unwrap());
     let mut pages: Vec<Page> = (0..600).filter_map(|turn| local.alloc(nodes[turn % 2], &class).ok()).collect();
@@ -67,7 +68,7 @@ fn owners_that_lie_keep_their_block_online_and_every_frame_its_user() {
         let mut turns = 0;
         let mut thrice = || {
             turns += 1;
-            if turns > 3 { Err(Stop::Cancelled) } else { Ok(()) }
+            if turns > 3 { Err(StopReason::Cancelled) } else { Ok(()) }
         };
         let operation = Operation::Offline { block };
         match catch_unwind(AssertUnwindSafe(|| running.apply_within(&operation, &mut thrice).map(drop))) {
@@ -78,7 +79,9 @@ fn owners_that_lie_keep_their_block_online_and_every_frame_its_user() {
         pages.extend((0..5).filter_map(|_| local.alloc(nodes[turn % 2], &class).ok()));
     }
     assert!(refused > 10 && panicked > 10, "{done} done, {refused} refused, {panicked} panicked");
-    pages.append(&mut running.frames().owners().kept.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
+    pages.append(
+        &mut running.provider().migration_source().kept.lock().unwrap_or_else(std::sync::PoisonError::into_inner),
+    );
     let mut frames = std::collections::HashSet::new();
     for page in &pages {
         let zone = allocator.zone_of(*page).expect("a page of this allocator");
@@ -87,7 +90,7 @@ fn owners_that_lie_keep_their_block_online_and_every_frame_its_user() {
             "{page:?}"
         );
     }
-    local.free_many(pages).unwrap();
+    local.free_bulk(pages).unwrap();
     allocator.drain().unwrap();
     drop(local);
     assert!(allocator.zones().iter().all(|zone| zone.free_pages() == zone.managed()));
@@ -95,22 +98,22 @@ fn owners_that_lie_keep_their_block_online_and_every_frame_its_user() {
 
 thread_local! {
     /// The movables of this thread's test.
-    static MOVABLES: Cell<Option<&'static Movables<'static, Mover>>> = const { Cell::new(None) };
+    static MOVABLES: Cell<Option<&'static MovablePages<'static, Migrate>>> = const { Cell::new(None) };
     static INSERTED: RefCell<Vec<Handle>> = const { RefCell::new(Vec::new()) };
 }
 
-type Mover = fn(Handle, Page, Page) -> Result<(), MoveError>;
+type Migrate = fn(Handle, Page, Page) -> Result<(), MoveError>;
 
 /// Pages to move to, without end, that may be those that are moved.
 struct Any(u64);
 
-impl Exchange for Any {
-    fn take(&mut self, like: Page) -> Option<Page> {
+impl MigrationTargets for Any {
+    fn alloc_target(&mut self, like: Page) -> Option<Page> {
         self.0 += 1;
         if self.0 % 3 == 0 { Some(like) } else { Page::from_word(1 << 63 | self.0) }
     }
 
-    fn give(&mut self, _: Page) {}
+    fn free_source(&mut self, _: Page) {}
 }
 
 /// A mover that comes back for every page but its own, and fails in every way.
@@ -137,8 +140,8 @@ fn comes_back(_: Handle, from: Page, _: Page) -> Result<(), MoveError> {
 /// Each handle has one page, whatever its mover and the exchange do, until it is removed.
 #[test]
 fn movers_that_come_back_leave_every_handle_its_page() {
-    let entries = Vec::from_iter((0..16).map(|_| Movable::new())).leak();
-    let movables = Box::leak(Box::new(Movables::new(comes_back as Mover, entries, Spin::new())));
+    let entries = Vec::from_iter((0..16).map(|_| MovableEntry::new())).leak();
+    let movables = Box::leak(Box::new(MovablePages::new(comes_back as Migrate, entries, Spin::new())));
     MOVABLES.set(Some(movables));
     let page = |pfn: u64| Page::from_word(1 << 63 | pfn).unwrap();
     let handles: Vec<Handle> = (0..8).map(|pfn| movables.insert(page(pfn)).unwrap()).collect();

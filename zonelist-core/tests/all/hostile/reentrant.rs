@@ -3,9 +3,9 @@
 use std::sync::mpsc;
 
 use zonelist_core::{
-    Lists, Page, PageRequest,
+    Page, PageRequest,
     ZoneKind::Movable,
-    Zoneref,
+    ZonelistsRef, Zoneref,
     publish::{PublishError, Scheme},
 };
 
@@ -22,7 +22,7 @@ fn both(shown: usize) -> Option<Zoneref> {
 /// it: whether it does.
 fn comes_back<S: Scheme + 'static>(scheme: S) -> bool {
     let allocator: &'static Allocator<S> = Box::leak(Box::new(allocator(scheme)));
-    let class = allocator.class(&PageRequest::up_to(Movable)).unwrap();
+    let class = allocator.prepare(&PageRequest::up_to(Movable)).unwrap();
     let (give, got) = mpsc::channel();
     let (publishes, published) = mpsc::channel();
     let mut local = allocator.local().unwrap();
@@ -30,7 +30,7 @@ fn comes_back<S: Scheme + 'static>(scheme: S) -> bool {
     for turn in 0..200 {
         let (give, publishes) = (give.clone(), publishes.clone());
         meanwhile(move || {
-            let class = allocator.class(&PageRequest::up_to(Movable).order(turn % 3)).unwrap();
+            let class = allocator.prepare(&PageRequest::up_to(Movable).order(turn % 3)).unwrap();
             let mut inner = allocator.local().unwrap();
             let kept = inner.alloc(NODE, &class).unwrap();
             let freed = inner.alloc(NODE, &class).unwrap();
@@ -39,14 +39,14 @@ fn comes_back<S: Scheme + 'static>(scheme: S) -> bool {
             let mut reader = allocator.published().reader().unwrap();
             let filter = allocator.published().filter(&zonelist_core::Request::up_to(Movable));
             assert!(reader.enter().walk(NODE, &filter).count() > 0);
-            publishes.send(allocator.published().try_publish(Lists::EMPTY)).unwrap();
+            publishes.send(allocator.published().try_publish(ZonelistsRef::EMPTY)).unwrap();
         });
         pages.push(local.alloc(NODE, &class).unwrap());
         pages.extend(got.try_iter());
         are_apart(allocator, &pages);
     }
     assert!(pages.len() >= 400, "it came back");
-    local.free_many(pages).unwrap();
+    local.free_bulk(pages).unwrap();
     drop(local);
     assert!(all_is_free(allocator));
     let outcomes: Vec<_> = published.try_iter().collect();

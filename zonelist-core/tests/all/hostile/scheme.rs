@@ -3,8 +3,8 @@
 use std::cell::{Cell, RefCell};
 
 use zonelist_core::{
-    Lists, NodeId, Request, Slot, StopWorld, Zoneref,
-    publish::{Facts, Grace, PublishError, ReadToken, Scheme, Walk, Writer},
+    NodeId, Request, Slot, StopWorld, ZonelistsRef, Zoneref,
+    publish::{Facts, PublishError, ReadToken, ReaderProtocol, Scheme, Walk, Writer},
 };
 
 /// Where a scheme is called.
@@ -76,7 +76,7 @@ type Shows = fn(usize) -> Option<Zoneref>;
 
 /// With readers of the grace that a number stands for.
 #[derive(Debug)]
-pub(super) struct Hostile<const GRACE: u8>(pub(super) Shows);
+pub(super) struct Hostile<const PROTOCOL: u8>(pub(super) Shows);
 
 /// Says where it is dropped.
 #[derive(Debug)]
@@ -121,13 +121,13 @@ impl Walk for HostileWalk {
     }
 }
 
-impl<const GRACE: u8> Scheme for Hostile<GRACE> {
+impl<const PROTOCOL: u8> Scheme for Hostile<PROTOCOL> {
     const FACTS: Facts = <StopWorld<Box<[Slot]>> as Scheme>::FACTS;
-    const GRACE: Grace = match GRACE {
-        0 => Grace::None,
-        1 => Grace::Step,
-        2 => Grace::Section,
-        _ => Grace::Quiescent,
+    const PROTOCOL: ReaderProtocol = match PROTOCOL {
+        0 => ReaderProtocol::None,
+        1 => ReaderProtocol::PerEntry,
+        2 => ReaderProtocol::CriticalSection,
+        _ => ReaderProtocol::Quiescent,
     };
     type Local = Dropped;
     type Filter = ();
@@ -154,10 +154,10 @@ impl<const GRACE: u8> Scheme for Hostile<GRACE> {
     }
 
     /// Without a swap, and with all powers over readers.
-    fn publish(&self, _: Lists<'_>, writer: &mut Writer<'_>) -> Result<(), PublishError> {
-        writer.ask();
-        writer.settle()?;
-        writer.ask();
+    fn publish(&self, _: ZonelistsRef<'_>, writer: &mut Writer<'_>) -> Result<(), PublishError> {
+        writer.start_grace_period();
+        writer.wait_grace_period()?;
+        writer.start_grace_period();
         writer.stop(|| called(At::Publish))?;
         writer.synchronize()?;
         Ok(())

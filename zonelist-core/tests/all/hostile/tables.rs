@@ -6,8 +6,8 @@ use std::{
 };
 
 use zonelist_core::{
-    Capacity, Lists, NodeId, OrderFilter, Orders, Place, Request, Row, Scope, Set, Slot, SlotFilter, Slots, Table,
-    Twins, ZoneId, ZoneKind, Zoneref,
+    Capacity, DoubleBuffer, NodeId, NodeSpan, OrderEntry, OrderFilter, OrderTable, OrderTables, Request, Scope, Slot,
+    SlotFilter, Slots, ZoneId, ZoneKind, ZoneMask, ZonelistsRef, Zoneref,
 };
 
 use super::random;
@@ -29,7 +29,7 @@ fn request() -> Request {
 /// With bits that are no zone's, orders without end, sets and filters of any bits.
 #[test]
 fn a_walk_of_orders_ends_within_its_list_whatever_is_written() {
-    let orders = Orders::<Box<[Slot]>>::boxed(CAPACITY);
+    let orders = OrderTables::<Box<[Slot]>>::boxed(CAPACITY);
     let bit = || match random() % 4 {
         0 => random() as u32,
         1 => random() as u32 % 4,
@@ -39,13 +39,18 @@ fn a_walk_of_orders_ends_within_its_list_whatever_is_written() {
     for _ in 0..20_000 {
         let (node, scope) =
             (NodeId::new(random() as u16 % 5).unwrap(), [Scope::Fallback, Scope::ThisNode][random() as usize % 2]);
-        let table = [Table::First, Table::Second, Table::Kept][random() as usize % 3];
+        let table = [OrderTable::First, OrderTable::Second, OrderTable::Shadow][random() as usize % 3];
         match random() % 3 {
-            0 => orders.write(table, node, scope, std::iter::repeat_with(|| Place { entry: zoneref(), bit: bit() })),
-            1 => orders.write(table, node, scope, (0..random() % 7).map(|_| Place { entry: zoneref(), bit: bit() })),
+            0 => {
+                orders.write(table, node, scope, std::iter::repeat_with(|| OrderEntry { entry: zoneref(), bit: bit() }))
+            }
+            1 => {
+                orders.write(table, node, scope, (0..random() % 7).map(|_| OrderEntry { entry: zoneref(), bit: bit() }))
+            }
             _ => _ = orders.name(bit(), zoneref()),
         }
-        let sets = [random() | random(), random(), random() | random() | random()].map(|bits| Set::of(bits as usize));
+        let sets =
+            [random() | random(), random(), random() | random() | random()].map(|bits| ZoneMask::of(bits as usize));
         let filter = OrderFilter::new(&request(), sets[0], sets[1]);
         let seen = orders.walk(sets[2], node, &filter).count();
         assert!(seen <= CAPACITY.zones().max(ZoneKind::COUNT), "{seen} zones of a list");
@@ -59,7 +64,7 @@ fn a_walk_of_orders_ends_within_its_list_whatever_is_written() {
 /// Lists of the capacity's length and more, all at once.
 #[test]
 fn walks_of_tables_end_within_their_list_however_many_write_at_once() {
-    let (twins, slots) = (&Twins::boxed(CAPACITY), &Slots::<Box<[Slot]>>::boxed(CAPACITY));
+    let (twins, slots) = (&DoubleBuffer::boxed(CAPACITY), &Slots::<Box<[Slot]>>::boxed(CAPACITY));
     let over = &AtomicBool::new(false);
     thread::scope(|scope| {
         for number in 0..2 {
@@ -68,9 +73,9 @@ fn walks_of_tables_end_within_their_list_however_many_write_at_once() {
                 while !over.load(Relaxed) {
                     let zonerefs: Vec<Zoneref> = (0..8).map(|_| zoneref()).collect();
                     let (len, own) = (random() as u32 % 8, random() as u32 % 7);
-                    let row = Row { start: 0, len, own: own.min(len) };
+                    let row = NodeSpan { start: 0, len, own: own.min(len) };
                     let rows = [row; 3];
-                    let lists = Lists::new(&zonerefs, &rows).unwrap();
+                    let lists = ZonelistsRef::new(&zonerefs, &rows).unwrap();
                     let fits = len as usize <= CAPACITY.zones();
                     assert_eq!([twins.replace(lists).is_ok(), slots.rewrite(lists).is_ok()], [fits; 2]);
                 }
@@ -79,7 +84,7 @@ fn walks_of_tables_end_within_their_list_however_many_write_at_once() {
         let mut shown = 0;
         for _ in 0..100_000 {
             let (node, filter) = (NodeId::new(random() as u16 % 4).unwrap(), SlotFilter::new(&request()));
-            let seen = [twins.find().walk(node, &filter).count(), slots.walk(node, &filter).count()];
+            let seen = [twins.current().walk(node, &filter).count(), slots.walk(node, &filter).count()];
             assert!(seen.iter().all(|&seen| seen <= CAPACITY.zones().max(ZoneKind::COUNT)), "{seen:?} zones of a list");
             shown += seen[0] + seen[1];
         }

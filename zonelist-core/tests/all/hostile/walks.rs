@@ -7,14 +7,14 @@ use std::{
 };
 
 use zonelist_core::{
-    Lists, Mobility, NodeId, Page, PageRequest, ZoneId,
+    Mobility, NodeId, Page, PageRequest, ZoneId,
     ZoneKind::{self, Movable, Normal},
-    Zoneref,
+    ZonelistsRef, Zoneref,
     publish::Scheme,
 };
 
 use super::{
-    Allocator, FRAMES, NODE, SEATS, ZONES, all_is_free, allocator, are_apart, random,
+    Allocator, FRAMES, NODE, READERS, ZONES, all_is_free, allocator, are_apart, random,
     scheme::{At, Hostile, has_panicked, panics_once},
 };
 
@@ -60,7 +60,7 @@ fn allocates_whatever_is_shown<S: Scheme>(make: impl Fn() -> Allocator<S>) {
                     (0..number * 1000).for_each(|_| _ = random());
                     for turn in 0..3000 {
                         let request = PageRequest::up_to(Movable).order(random() as u8 % 5);
-                        let class = allocator.class(&request.mobility(Mobility::ALL[turn % 2])).unwrap();
+                        let class = allocator.prepare(&request.mobility(Mobility::ALL[turn % 2])).unwrap();
                         pages.extend(local.alloc(NODE, &class));
                         if random() % 3 == 0 && !pages.is_empty() {
                             local.free(pages.swap_remove(random() as usize % pages.len())).unwrap();
@@ -74,7 +74,7 @@ fn allocates_whatever_is_shown<S: Scheme>(make: impl Fn() -> Allocator<S>) {
             })
             .collect();
         for _ in 0..20 {
-            allocator.published().publish(Lists::EMPTY).unwrap();
+            allocator.published().publish(ZonelistsRef::EMPTY).unwrap();
             thread::yield_now();
         }
         threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect()
@@ -82,7 +82,7 @@ fn allocates_whatever_is_shown<S: Scheme>(make: impl Fn() -> Allocator<S>) {
     assert!(pages.len() > 100, "it allocates");
     are_apart(&allocator, &pages);
     let mut local = allocator.local().unwrap();
-    local.free_many(pages).unwrap();
+    local.free_bulk(pages).unwrap();
     drop(local);
     assert!(all_is_free(&allocator));
 }
@@ -94,7 +94,7 @@ fn whatever_zones_walks_show_no_frame_has_two_users() {
 
 /// Everything in which a scheme is called, with what it has allocated.
 fn does_all<S: Scheme>(allocator: &Allocator<S>) -> Option<Page> {
-    let class = allocator.class(&PageRequest::up_to(Normal)).unwrap();
+    let class = allocator.prepare(&PageRequest::up_to(Normal)).unwrap();
     let mut reader = allocator.published().reader().unwrap();
     let guard = reader.enter();
     let filter = allocator.published().filter(&zonelist_core::Request::up_to(Normal));
@@ -103,7 +103,7 @@ fn does_all<S: Scheme>(allocator: &Allocator<S>) -> Option<Page> {
     drop(walk);
     drop(guard);
     drop(reader);
-    allocator.published().publish(Lists::EMPTY).unwrap();
+    allocator.published().publish(ZonelistsRef::EMPTY).unwrap();
     let mut local = allocator.local().unwrap();
     local.alloc(NODE, &class).ok()
 }
@@ -122,9 +122,9 @@ fn panics_everywhere<S: Scheme>(make: impl Fn() -> Allocator<S>) {
             assert!(page.is_err(), "a panic at {at:?} goes on to the caller");
             let pages: Vec<Page> = (0..3).filter_map(|_| does_all(&allocator)).collect();
             are_apart(&allocator, &pages);
-            let all: Vec<_> = (0..SEATS).map(|_| allocator.local().unwrap()).collect();
+            let all: Vec<_> = (0..READERS).map(|_| allocator.local().unwrap()).collect();
             drop(all);
-            allocator.local().unwrap().free_many(pages).unwrap();
+            allocator.local().unwrap().free_bulk(pages).unwrap();
             // What is dropped behind an allocation can take its page along.
             let may_lose = usize::from(matches!(at, At::DropWalk | At::DropPinned | At::DropLocal));
             let lost = allocator.zones().iter().map(|zone| FRAMES as usize - zone.free_pages()).sum::<usize>();
@@ -142,7 +142,7 @@ fn whatever_panics_holds_nothing_then() {
 fn leaks_everything<S: Scheme>(make: impl Fn() -> Allocator<S>) {
     let allocator = make();
     let filter = allocator.published().filter(&zonelist_core::Request::up_to(Normal));
-    let class = allocator.class(&PageRequest::up_to(Normal)).unwrap();
+    let class = allocator.prepare(&PageRequest::up_to(Normal)).unwrap();
     let mut reader = allocator.published().reader().unwrap();
     for _ in 0..3 {
         let guard = reader.enter();
@@ -156,7 +156,7 @@ fn leaks_everything<S: Scheme>(make: impl Fn() -> Allocator<S>) {
     let mut local = allocator.local().unwrap();
     let page = local.alloc(NODE, &class).unwrap();
     mem::forget(local);
-    allocator.published().publish(Lists::EMPTY).unwrap();
+    allocator.published().publish(ZonelistsRef::EMPTY).unwrap();
     let mut local = allocator.local().unwrap();
     local.free(page).unwrap();
     drop(local);

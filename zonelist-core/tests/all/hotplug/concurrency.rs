@@ -46,7 +46,7 @@ fn concurrent_operations_are_serialised_and_none_is_lost() {
     });
 
     // The hook is called within each operation, so its log has the sequence in which they were done.
-    let calls = running.frames().hook.calls();
+    let calls = running.provider().hook.calls();
     let done = results.iter().filter(|(_, result)| result.is_ok()).count();
     assert_eq!(calls.len(), done, "each success is in the log once");
     assert!(done > PER_THREAD && done < results.len(), "{done} of {} were done", results.len());

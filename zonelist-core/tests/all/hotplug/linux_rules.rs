@@ -1,9 +1,9 @@
 //! Linux' rules in corner cases that no recorded machine has.
 
 use zonelist_core::{
-    FallbackOrder, Machine, MachineDescription, Memory, OrderInput, Rules, Tunables, Watermarks, ZoneId, ZoneKind,
-    ZoneSize,
-    hotplug::{Block, BlockState, Blocks, OnlineTo, Operation, Setting, State},
+    FallbackOrder, FallbackOrderInput, Machine, MachineDescription, Memory, Rules, Tunables, Watermarks, ZoneId,
+    ZoneKind, ZoneSize,
+    hotplug::{MemoryBlock, MemoryBlockState, MemoryBlocks, OnlineTo, Operation, Setting, State},
 };
 
 use super::{PAGES, block, node, offline, online, state, zone};
@@ -14,7 +14,7 @@ fn size(zone: ZoneId, first: u64, blocks: u64, pages: u64) -> ZoneSize {
 }
 
 /// Two nodes with these zones and blocks.
-fn machine(zones: Vec<ZoneSize>, list: Vec<Block>) -> State {
+fn machine(zones: Vec<ZoneSize>, list: Vec<MemoryBlock>) -> State {
     let populated = |number| zones.iter().any(|size| size.zone.node() == node(number) && size.present > 0);
     let (machine, _) = Machine::new(MachineDescription {
         possible: vec![0, 1],
@@ -35,7 +35,7 @@ fn machine(zones: Vec<ZoneSize>, list: Vec<Block>) -> State {
         ..MachineDescription::default()
     })
     .unwrap();
-    State::booted(machine, Blocks { pages: PAGES, list, ..Blocks::default() }, Rules::LINUX_6_1).unwrap()
+    State::booted(machine, MemoryBlocks { pages: PAGES, list, ..MemoryBlocks::default() }, Rules::LINUX_6_1).unwrap()
 }
 
 fn span(state: &State, zone: ZoneId) -> (u64, u64) {
@@ -43,14 +43,14 @@ fn span(state: &State, zone: ZoneId) -> (u64, u64) {
     (size.start_pfn / PAGES, size.spanned / PAGES)
 }
 
-fn used(number: u64, node: u16, kind: ZoneKind) -> Block {
-    block(number, node, BlockState::Online(kind))
+fn used(number: u64, node: u16, kind: ZoneKind) -> MemoryBlock {
+    block(number, node, MemoryBlockState::Online(kind))
 }
 
 #[test]
 fn the_first_page_of_an_empty_zone_rebuilds_the_lists() {
     let zones = vec![size(zone(0, ZoneKind::Normal), 0, 1, PAGES), size(zone(0, ZoneKind::Movable), 4, 1, 0)];
-    let state = machine(zones, vec![block(4, 0, BlockState::Offline)]);
+    let state = machine(zones, vec![block(4, 0, MemoryBlockState::Offline)]);
     let (after, change) = state.after(&online(4, OnlineTo::Movable)).unwrap();
     assert!(change.rebuilt.is_some());
     assert_eq!(span(&after, zone(0, ZoneKind::Movable)), (4, 1));
@@ -63,12 +63,12 @@ fn a_block_goes_to_the_lowest_kernel_zone_that_it_touches() {
         used(3, 0, ZoneKind::Dma),
         used(1, 0, ZoneKind::Dma32),
         used(4, 0, ZoneKind::Dma32),
-        block(2, 0, BlockState::Offline),
+        block(2, 0, MemoryBlockState::Offline),
     ];
     let zones = vec![size(zone(0, ZoneKind::Dma), 0, 4, 2 * PAGES), size(zone(0, ZoneKind::Dma32), 1, 4, 2 * PAGES)];
     let state = machine(zones, blocks);
     for to in [OnlineTo::Kernel, OnlineTo::Auto] {
-        let moved = state.after(&online(2, to)).unwrap().1.moved.unwrap();
+        let moved = state.after(&online(2, to)).unwrap().1.block_change.unwrap();
         assert_eq!(moved.zone, zone(0, ZoneKind::Dma));
     }
 }
@@ -81,7 +81,7 @@ fn a_shared_block_extends_spans_of_its_own_node_only() {
         used(0, 0, ZoneKind::Normal),
         used(9, 0, ZoneKind::Normal),
         used(4, 1, ZoneKind::Normal),
-        block(5, 1, BlockState::Shared),
+        block(5, 1, MemoryBlockState::Shared),
     ];
     let after = |state: &State, ops: &[Operation]| {
         ops.iter().fold(state.clone(), |state, operation| state.after(operation).unwrap().0)
@@ -120,7 +120,7 @@ fn a_min_free_set_by_the_user_is_only_raised() {
     // The value computed for so little memory is below 120 before it is clamped to 128: the set value is compared with
     // the former.
     let normal = zone(0, ZoneKind::Normal);
-    let tiny = machine(vec![size(normal, 0, 1, 200)], vec![block(4, 0, BlockState::Offline)]);
+    let tiny = machine(vec![size(normal, 0, 1, 200)], vec![block(4, 0, MemoryBlockState::Offline)]);
     let set = tiny.after(&Operation::Set(Setting::MinFreeKbytes(120))).unwrap().0;
     assert_eq!(set.after(&online(4, OnlineTo::Movable)).unwrap().0.tunables().min_free_kbytes, 120);
     assert_eq!(tiny.after(&online(4, OnlineTo::Movable)).unwrap().0.tunables().min_free_kbytes, 128);
@@ -148,8 +148,8 @@ fn min_free_fits_an_int() {
     })
     .unwrap();
     let last = (1 << 16) - 1;
-    let list = vec![block(last, 0, BlockState::Offline)];
-    let blocks = Blocks { pages: 1 << 32, list, huge_pages: true, ..Blocks::default() };
+    let list = vec![block(last, 0, MemoryBlockState::Offline)];
+    let blocks = MemoryBlocks { pages: 1 << 32, list, huge_pages: true, ..MemoryBlocks::default() };
     let state = State::booted(machine, blocks, Rules::LINUX_6_1).unwrap();
     let after = state.after(&online(last, OnlineTo::Movable)).unwrap().0;
     assert_eq!(after.tunables().min_free_kbytes, i32::MAX as u64);
@@ -160,9 +160,9 @@ fn recorded_watermarks_and_reserves_replace_both_or_neither() {
     let normal = zone(1, ZoneKind::Normal);
     let marks = Watermarks { min: 1, low: 2, high: 3 };
     let with = |columns| {
-        let state = state().with_marks(|zone| (zone == normal).then(|| (marks, vec![7; columns])));
+        let state = state().with_watermarks(|zone| (zone == normal).then(|| (marks, vec![7; columns])));
         let info = state.zones().find(|info| info.size.zone == normal).unwrap();
-        (info.marks == marks, info.reserve.to_vec())
+        (info.watermarks == marks, info.reserve.to_vec())
     };
     assert_eq!(with(4), (true, vec![7; 4]));
     assert_eq!(with(3), (false, state().zones().find(|info| info.size.zone == normal).unwrap().reserve.to_vec()));
@@ -188,7 +188,7 @@ fn node_loads_of_4_14_count_the_nodes_online() {
             ..MachineDescription::default()
         };
         description.memory.as_mut().unwrap().zones.retain(|size| size.zone.node() == node(0));
-        let blocks = Blocks { pages: PAGES, ..Blocks::default() };
+        let blocks = MemoryBlocks { pages: PAGES, ..MemoryBlocks::default() };
         let mut state = State::booted(Machine::new(description).unwrap().0, blocks, Rules::LINUX_4_14).unwrap();
         for number in 1..NODES {
             let first = 100 + u64::from(number);
@@ -196,11 +196,15 @@ fn node_loads_of_4_14_count_the_nodes_online() {
             state = state.after(&online(first, OnlineTo::Movable)).unwrap().0;
         }
         let with = |online| {
-            let input = OrderInput { online, has_memory: state.has_memory(), ..OrderInput::of(state.machine()) };
+            let input = FallbackOrderInput {
+                online,
+                has_memory: state.has_memory(),
+                ..FallbackOrderInput::of(state.machine())
+            };
             FallbackOrder::build(input, Rules::LINUX_4_14)
         };
-        assert_eq!(*state.order(), with(NODES.into()));
-        different += usize::from(*state.order() != with(1));
+        assert_eq!(*state.fallback_order(), with(NODES.into()));
+        different += usize::from(*state.fallback_order() != with(1));
     }
     assert!(different > 0, "no matrix distinguishes the two");
 }
@@ -212,8 +216,11 @@ fn lists_of_4_14_are_those_last_built() {
     let movable = zone(1, ZoneKind::Movable);
     let mut list = booted.blocks().to_vec();
     list.iter_mut().filter(|block| block.number == 11).for_each(|block| block.memmap_pages = PAGES - 1);
-    let state =
-        State::booted(booted.machine().clone(), Blocks { pages: PAGES, list, ..Blocks::default() }, Rules::LINUX_4_14);
+    let state = State::booted(
+        booted.machine().clone(),
+        MemoryBlocks { pages: PAGES, list, ..MemoryBlocks::default() },
+        Rules::LINUX_4_14,
+    );
     let state = state.unwrap();
     let has = |state: &State| {
         let node = node(1);

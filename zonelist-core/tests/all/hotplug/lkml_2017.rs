@@ -2,7 +2,7 @@
 
 use zonelist_core::{
     Machine, MachineDescription, Memory, Rules, Tunables, Watermarks, ZoneKind, ZoneSize,
-    hotplug::{BlockState, Blocks, OnlineTo, State},
+    hotplug::{MemoryBlockState, MemoryBlocks, OnlineTo, State},
 };
 
 use super::{PAGES, block, online, zone};
@@ -34,13 +34,13 @@ fn booted(rules: Rules) -> State {
         ..MachineDescription::default()
     })
     .unwrap();
-    let list = vec![block(34, 1, BlockState::Offline)];
-    let blocks = Blocks { pages: 32 * PAGES, list, huge_pages: true, ..Blocks::default() };
+    let list = vec![block(34, 1, MemoryBlockState::Offline)];
+    let blocks = MemoryBlocks { pages: 32 * PAGES, list, huge_pages: true, ..MemoryBlocks::default() };
     State::booted(machine, blocks, rules).unwrap()
 }
 
 fn watermarks(state: &State, node: u16, kind: ZoneKind) -> Watermarks {
-    state.zones().find(|info| info.size.zone == zone(node, kind)).unwrap().marks
+    state.zones().find(|info| info.size.zone == zone(node, kind)).unwrap().watermarks
 }
 
 /// Row DMA32 is of a state before the block first came online, row Movable of the state after it.

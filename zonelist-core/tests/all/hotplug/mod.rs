@@ -20,7 +20,10 @@ use std::{
 
 use zonelist_core::{
     Machine, MachineDescription, Memory, NodeId, Rules, Tunables, ZoneId, ZoneKind, ZoneSize, Zonelists,
-    hotplug::{Block, BlockState, Blocks, Frames, FramesError, Limit, Operation, RunningMachine, State},
+    hotplug::{
+        Deadline, MemoryBlock, MemoryBlockState, MemoryBlocks, Operation, PageProvider, ProviderError, RunningMachine,
+        State,
+    },
     publish::{FullFence, PublishError, Published},
 };
 
@@ -40,8 +43,8 @@ fn zone(number: u16, kind: ZoneKind) -> ZoneId {
     ZoneId::new(node(number), kind)
 }
 
-fn block(number: u64, node: u16, state: BlockState) -> Block {
-    Block { number, node: NodeId::new(node), state, has_holes: false, memmap_pages: 0 }
+fn block(number: u64, node: u16, state: MemoryBlockState) -> MemoryBlock {
+    MemoryBlock { number, node: NodeId::new(node), state, has_holes: false, memmap_pages: 0 }
 }
 
 /// A machine of four possible nodes.
@@ -80,17 +83,17 @@ fn state() -> State {
     })
     .unwrap();
     let list = vec![
-        block(0, 0, BlockState::Shared),
-        Block { has_holes: true, ..block(1, 0, BlockState::Online(ZoneKind::Dma32)) },
-        block(2, 0, BlockState::Online(ZoneKind::Dma32)),
-        block(3, 0, BlockState::Offline),
-        block(4, 0, BlockState::Offline),
-        block(8, 1, BlockState::Online(ZoneKind::Normal)),
-        block(9, 1, BlockState::Online(ZoneKind::Normal)),
-        block(10, 1, BlockState::Offline),
-        block(11, 1, BlockState::Offline),
+        block(0, 0, MemoryBlockState::Shared),
+        MemoryBlock { has_holes: true, ..block(1, 0, MemoryBlockState::Online(ZoneKind::Dma32)) },
+        block(2, 0, MemoryBlockState::Online(ZoneKind::Dma32)),
+        block(3, 0, MemoryBlockState::Offline),
+        block(4, 0, MemoryBlockState::Offline),
+        block(8, 1, MemoryBlockState::Online(ZoneKind::Normal)),
+        block(9, 1, MemoryBlockState::Online(ZoneKind::Normal)),
+        block(10, 1, MemoryBlockState::Offline),
+        block(11, 1, MemoryBlockState::Offline),
     ];
-    State::booted(machine, Blocks { pages: PAGES, list, ..Blocks::default() }, Rules::LINUX_6_1).unwrap()
+    State::booted(machine, MemoryBlocks { pages: PAGES, list, ..MemoryBlocks::default() }, Rules::LINUX_6_1).unwrap()
 }
 
 /// A machine that publishes through a scheme that a test scripts.
@@ -102,7 +105,7 @@ fn running<H: Hook>(scheme: Puppet<Snapshot>, hook: H) -> Running<H> {
 
 /// The allocator's part of a page provider.
 trait Hook {
-    fn isolate(&self, _: ZoneId, _: Range<u64>) -> Result<(), FramesError> {
+    fn isolate(&self, _: ZoneId, _: Range<u64>) -> Result<(), ProviderError> {
         Ok(())
     }
 
@@ -117,16 +120,16 @@ struct Hooked<H> {
     hook: H,
 }
 
-impl<H: Hook> Frames for Hooked<H> {
+impl<H: Hook> PageProvider for Hooked<H> {
     fn publish(&self, lists: &Zonelists) -> Result<(), PublishError> {
         self.published.publish(lists).map(drop)
     }
 
-    fn take(&self, _: &State, zone: ZoneId, frames: Range<u64>, _: &mut dyn Limit) -> Result<(), FramesError> {
+    fn isolate(&self, _: &State, zone: ZoneId, frames: Range<u64>, _: &mut dyn Deadline) -> Result<(), ProviderError> {
         self.hook.isolate(zone, frames)
     }
 
-    fn give(&self, zone: ZoneId, frames: Range<u64>) {
+    fn finish_online(&self, zone: ZoneId, frames: Range<u64>) {
         self.hook.finish_online(zone, frames);
     }
 }
@@ -152,9 +155,9 @@ impl CallLog {
 const PINNED: u64 = 9;
 
 impl Hook for CallLog {
-    fn isolate(&self, zone: ZoneId, frames: Range<u64>) -> Result<(), FramesError> {
+    fn isolate(&self, zone: ZoneId, frames: Range<u64>) -> Result<(), ProviderError> {
         if frames.start / PAGES == PINNED {
-            return Err(FramesError::Pinned { pfn: frames.start + 7 });
+            return Err(ProviderError::Pinned { pfn: frames.start + 7 });
         }
         self.0.lock().unwrap().push(Call::Isolate(zone, frames.start / PAGES));
         Ok(())

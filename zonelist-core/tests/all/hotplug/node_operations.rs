@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use zonelist_core::{
-    FallbackOrder, OrderInput, Rules, Scope, ZoneKind, Zoneref,
+    FallbackOrder, FallbackOrderInput, Rules, Scope, ZoneKind, Zoneref,
     hotplug::{OnlineTo, Operation},
 };
 
@@ -16,7 +16,11 @@ fn fallback(order: &FallbackOrder, of: u16) -> Vec<u16> {
 #[test]
 fn a_node_goes_online_and_offline_with_its_memory() {
     let running = running(Puppet::new(), ());
-    assert_eq!(fallback(running.state().order(), 2), [2, 1, 0, 3], "a node that is only possible has a fallback order");
+    assert_eq!(
+        fallback(running.state().fallback_order(), 2),
+        [2, 1, 0, 3],
+        "a node that is only possible has a fallback order"
+    );
 
     let added = running.apply(&Operation::AddBlocks { node: node(2), first: 100, count: 2 }).unwrap();
     let rebuilt = added.rebuilt.unwrap();
@@ -38,7 +42,7 @@ fn a_node_goes_online_and_offline_with_its_memory() {
     assert_eq!(emptied.lists.lists().of(node(2), Scope::ThisNode), [Zoneref::new(zone(2, ZoneKind::Normal))]);
     running.apply(&offline(100)).unwrap();
     assert_eq!(
-        fallback(running.state().order(), 0),
+        fallback(running.state().fallback_order(), 0),
         [0, 3, 1, 2],
         "node 2 is still in it, since it had memory when the rebuild began"
     );
@@ -63,11 +67,11 @@ fn only_the_list_of_a_new_node_is_built() {
     assert!(change.rebuilt.is_some(), "the CPU's node goes online first");
     assert_eq!(*published.lock().unwrap(), 2, "at boot and for the node");
     let after = running.state();
-    assert_eq!(fallback(after.order(), 0), fallback(before.order(), 0));
-    let input = OrderInput { has_cpu: before.has_cpu(), ..OrderInput::of(after.machine()) };
+    assert_eq!(fallback(after.fallback_order(), 0), fallback(before.fallback_order(), 0));
+    let input = FallbackOrderInput { has_cpu: before.has_cpu(), ..FallbackOrderInput::of(after.machine()) };
     let whole = FallbackOrder::build(input, Rules::LINUX_6_1);
-    assert_ne!(fallback(&whole, 0), fallback(before.order(), 0));
-    assert_eq!(fallback(after.order(), 2), fallback(&whole, 2));
+    assert_ne!(fallback(&whole, 0), fallback(before.fallback_order(), 0));
+    assert_eq!(fallback(after.fallback_order(), 2), fallback(&whole, 2));
     assert!(running.apply(&Operation::CpuOnline { cpu: 2 }).unwrap().rebuilt.is_none(), "online already");
 }
 

@@ -9,7 +9,7 @@ use std::{
 
 use zonelist_core::{
     Request, ZoneId, ZoneKind,
-    hotplug::{FramesError, OnlineTo},
+    hotplug::{OnlineTo, ProviderError},
 };
 
 use super::{Hook, PAGES, Running, node, offline, online, running, support::Puppet, zone};
@@ -36,18 +36,19 @@ const ZONE: (u16, ZoneKind) = (1, ZoneKind::Movable);
 impl Observer {
     fn record(&self, step: &'static str) {
         let Some(running) = self.machine.lock().unwrap().as_ref().and_then(Weak::upgrade) else { return };
-        let any = running.frames().published.filter(&Request::up_to(ZoneKind::Movable));
-        let mut reader = running.frames().published.reader().unwrap();
+        let any = running.provider().published.filter(&Request::up_to(ZoneKind::Movable));
+        let mut reader = running.provider().published.reader().unwrap();
         let listed = reader.enter().walk(node(0), &any).any(|entry| entry.zone() == zone(ZONE.0, ZONE.1));
         let state = running.state();
-        let has_watermarks = state.zones().any(|info| info.size.zone == zone(ZONE.0, ZONE.1) && info.marks.min > 0);
+        let has_watermarks =
+            state.zones().any(|info| info.size.zone == zone(ZONE.0, ZONE.1) && info.watermarks.min > 0);
         let available = self.available.lock().unwrap().clone();
         self.observations.lock().unwrap().push(Observation { step, listed, has_watermarks, available });
     }
 }
 
 impl Hook for Observer {
-    fn isolate(&self, _: ZoneId, frames: Range<u64>) -> Result<(), FramesError> {
+    fn isolate(&self, _: ZoneId, frames: Range<u64>) -> Result<(), ProviderError> {
         self.record("isolate");
         self.available.lock().unwrap().retain(|&block| block != frames.start / PAGES);
         Ok(())

@@ -1,7 +1,7 @@
 //! Refusals of operations: their conditions, Linux' error numbers, and that nothing has changed.
 
 use zonelist_core::hotplug::{
-    BlockState, Blocks, BlocksError, Errno, HotplugError, OnlineTo, Operation, Setting, State,
+    Errno, HotplugError, MemoryBlockState, MemoryBlocks, MemoryBlocksError, OnlineTo, Operation, Setting, State,
 };
 use zonelist_core::{Rules, ZoneKind};
 
@@ -49,7 +49,7 @@ fn each_refusal_leaves_the_machine_unchanged() {
         assert!(error.to_string().contains("; expected "), "{error}");
         assert_eq!(running.state(), before, "{operation:?}");
     }
-    assert_eq!(running.frames().hook.calls(), [], "no page came or went");
+    assert_eq!(running.provider().hook.calls(), [], "no page came or went");
 }
 
 #[test]
@@ -106,10 +106,11 @@ fn the_last_cpu_stays_online() {
 fn blocks_that_contradict_the_machine_are_refused() {
     let machine = state().machine().clone();
     let with = |pages, list| {
-        State::booted(machine.clone(), Blocks { pages, list, ..Blocks::default() }, Rules::LINUX_6_1).unwrap_err()
+        State::booted(machine.clone(), MemoryBlocks { pages, list, ..MemoryBlocks::default() }, Rules::LINUX_6_1)
+            .unwrap_err()
     };
-    let spare = |number, node| block(number, node, BlockState::Offline);
-    let used = |number, node, kind| block(number, node, BlockState::Online(kind));
+    let spare = |number, node| block(number, node, MemoryBlockState::Offline);
+    let used = |number, node, kind| block(number, node, MemoryBlockState::Online(kind));
     let mut whole = spare(3, 0);
     whole.memmap_pages = PAGES;
     let mut without_node = spare(3, 0);
@@ -140,5 +141,5 @@ fn blocks_that_contradict_the_machine_are_refused() {
         ..Default::default()
     })
     .unwrap();
-    assert_eq!(State::booted(bare, Blocks::default(), Rules::LINUX_6_1).unwrap_err(), BlocksError::NoSizes);
+    assert_eq!(State::booted(bare, MemoryBlocks::default(), Rules::LINUX_6_1).unwrap_err(), MemoryBlocksError::NoSizes);
 }

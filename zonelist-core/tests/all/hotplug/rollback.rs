@@ -10,7 +10,7 @@ use std::{
 
 use zonelist_core::{
     Capacity, Slots, StopWorld, ZoneId, ZoneKind,
-    hotplug::{Errno, FramesError, OnlineTo, Operation, RunningMachine},
+    hotplug::{Errno, OnlineTo, Operation, ProviderError, RunningMachine},
     publish::{FullFence, PublishError, Published},
 };
 
@@ -33,7 +33,7 @@ fn a_failed_publish_rolls_the_operation_back() {
         let before = running.state();
         assert_eq!(running.apply(&operation).unwrap_err().errno(), Errno::Busy);
         assert_eq!(running.state(), before);
-        assert_eq!(running.frames().hook.calls(), [], "the pages were not made available");
+        assert_eq!(running.provider().hook.calls(), [], "the pages were not made available");
         running.apply(&operation).unwrap();
     }
 }
@@ -49,7 +49,7 @@ fn isolated_pages_are_available_again_after_a_rollback() {
         assert_eq!(running.state(), before);
         let movable = zone(1, ZoneKind::Movable);
         let (isolate, finish) = (Call::Isolate(movable, 10), Call::FinishOnline(movable, 10));
-        assert_eq!(running.frames().hook.calls(), [finish.clone(), isolate, finish]);
+        assert_eq!(running.provider().hook.calls(), [finish.clone(), isolate, finish]);
         running.apply(&offline(10)).unwrap();
     }
 }
@@ -69,7 +69,7 @@ fn a_panic_of_the_scheme_rolls_the_operation_back() {
 struct Panics(Arc<AtomicUsize>);
 
 impl Hook for Panics {
-    fn isolate(&self, _: ZoneId, _: std::ops::Range<u64>) -> Result<(), FramesError> {
+    fn isolate(&self, _: ZoneId, _: std::ops::Range<u64>) -> Result<(), ProviderError> {
         assert_ne!(self.0.fetch_add(1, SeqCst), 0, "a fault of the page's user");
         Ok(())
     }

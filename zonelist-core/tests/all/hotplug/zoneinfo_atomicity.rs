@@ -24,7 +24,7 @@ use super::{Running, offline, online, running, state, support::Puppet};
 type Table = Vec<(ZoneSize, Watermarks, Vec<u64>)>;
 
 fn table(state: &State) -> Table {
-    state.zones().map(|info| (*info.size, info.marks, info.reserve.to_vec())).collect()
+    state.zones().map(|info| (*info.size, info.watermarks, info.reserve.to_vec())).collect()
 }
 
 /// A machine whose state can be read while it changes.
@@ -50,8 +50,8 @@ impl ChangingMachine for TwoStores {
     fn apply(&self, operation: &Operation) {
         let before = self.read();
         let (after, _) = before.after(operation).unwrap();
-        let marks = |info: ZoneInfo<'_>| (info.marks, info.reserve.to_vec());
-        let half = after.clone().with_marks(|zone| before.zones().find(|info| info.size.zone == zone).map(marks));
+        let marks = |info: ZoneInfo<'_>| (info.watermarks, info.reserve.to_vec());
+        let half = after.clone().with_watermarks(|zone| before.zones().find(|info| info.size.zone == zone).map(marks));
         self.0.with(|state| *state = Arc::new(half));
         thread::yield_now();
         self.0.with(|state| *state = Arc::new(after));

@@ -36,10 +36,10 @@ fn ends(what: impl FnOnce() + Send + 'static) {
 /// A handle with pages at hand: some it has given back, and some it still holds.
 macro_rules! hoarder {
     ($allocator:expr) => {{
-        let class = $allocator.class(&PageRequest::up_to(Movable)).unwrap();
+        let class = $allocator.prepare(&PageRequest::up_to(Movable)).unwrap();
         let mut local = $allocator.local().unwrap();
         let mut pages: Vec<Page> = (0..20).map(|_| local.alloc(ZONES[0].0.node(), &class).unwrap()).collect();
-        local.free_many(pages.drain(..10)).unwrap();
+        local.free_bulk(pages.drain(..10)).unwrap();
         assert!($allocator.zones().iter().any(|zone| $allocator.stats(zone.id()).unwrap().cached > 0));
         (local, pages)
     }};
@@ -54,7 +54,7 @@ fn drained_within_a_guard<S: Scheme>(allocator: &Allocator<S, FullFence>) {
     local.free(pages.pop().unwrap()).unwrap();
     assert!(allocator.drain_zone(zone_id(0, Normal)).is_ok());
     assert_eq!(allocator.without_caches(zone_id(0, Normal), || 7), Ok(7));
-    let class = allocator.class(&PageRequest::up_to(Dma32).order(10)).unwrap();
+    let class = allocator.prepare(&PageRequest::up_to(Dma32).order(10)).unwrap();
     while local.alloc(ZONES[0].0.node(), &class).is_ok() {}
     drop(guard);
 }
@@ -83,7 +83,7 @@ fn pages_and_handles_come_back_within_a_guard_that_a_publish_waits_for() {
             local.free(pages.pop().unwrap()).unwrap();
             local.try_free(pages.pop().unwrap()).unwrap();
             local.drain();
-            local.free_many(pages.drain(..)).unwrap();
+            local.free_bulk(pages.drain(..)).unwrap();
             drop(other);
             drop(allocator.local().unwrap());
             assert!(allocator.drain().is_ok());
@@ -99,7 +99,7 @@ fn pages_and_handles_come_back_within_a_guard_that_a_publish_waits_for() {
 #[test]
 fn with_nothing_to_drain_nobody_is_disturbed() {
     let allocator = loose::<Unreliable>();
-    let class = allocator.class(&PageRequest::up_to(Dma32).order(10)).unwrap();
+    let class = allocator.prepare(&PageRequest::up_to(Dma32).order(10)).unwrap();
     let mut local = allocator.local().unwrap();
     while local.alloc(ZONES[0].0.node(), &class).is_ok() {}
     let (refused, failures) = Unreliable::failing(12, || local.alloc(ZONES[0].0.node(), &class));
@@ -129,12 +129,12 @@ fn a_drain_that_fails_takes_nothing_and_gives_all_caches_back() {
     assert_eq!((outcomes, failures), ((error, error, Err(BarrierError { errno: 1 })), 3));
     assert_eq!(stats(), before);
     // A cache that had stayed revoked would not be used any more.
-    let class = allocator.class(&PageRequest::up_to(Movable)).unwrap();
+    let class = allocator.prepare(&PageRequest::up_to(Movable)).unwrap();
     let page = local.alloc(ZONES[0].0.node(), &class).unwrap();
     local.free(page).unwrap();
     let sum = |stats: [zonelist_core::ZoneStats; 4]| stats.iter().map(|stats| stats.hits).sum::<usize>();
     assert_eq!(sum(stats()), sum(before) + 1);
-    local.free_many(pages).unwrap();
+    local.free_bulk(pages).unwrap();
     drop(local);
     assert_eq!(allocator.drain(), Ok(0));
 }
@@ -142,14 +142,15 @@ fn a_drain_that_fails_takes_nothing_and_gives_all_caches_back() {
 /// What a publish could not report, the first drain does, and does nothing else.
 #[test]
 fn a_drain_reports_what_a_publish_could_not() {
-    use zonelist_core::{Lists, NodeId, Request, Slots};
+    use zonelist_core::{NodeId, Request, Slots, ZonelistsRef};
 
     /// Asks behind its swap, as schemes with grace periods do.
     #[derive(Debug)]
     struct Asks(Slots<Box<[Slot]>>);
     impl Scheme for Asks {
         const FACTS: zonelist_core::publish::Facts = <StopWorld<Box<[Slot]>>>::FACTS;
-        const GRACE: zonelist_core::publish::Grace = zonelist_core::publish::Grace::Section;
+        const PROTOCOL: zonelist_core::publish::ReaderProtocol =
+            zonelist_core::publish::ReaderProtocol::CriticalSection;
         type Local = ();
         type Filter = zonelist_core::SlotFilter;
         type Pinned<'g> = &'g Self;
@@ -166,11 +167,11 @@ fn a_drain_reports_what_a_publish_could_not() {
         }
         fn publish(
             &self,
-            next: Lists<'_>,
+            next: ZonelistsRef<'_>,
             writer: &mut zonelist_core::publish::Writer<'_>,
         ) -> Result<(), PublishError> {
             self.0.rewrite(next)?;
-            writer.ask();
+            writer.start_grace_period();
             Ok(())
         }
     }
@@ -191,7 +192,7 @@ fn a_drain_reports_what_a_publish_could_not() {
     publish();
     // A refused request drains, and what others have to report is not its business.
     let _hoarder = hoarder!(allocator);
-    let class = allocator.class(&PageRequest::up_to(Dma32).order(10)).unwrap();
+    let class = allocator.prepare(&PageRequest::up_to(Dma32).order(10)).unwrap();
     let mut local = allocator.local().unwrap();
     while local.alloc(ZONES[0].0.node(), &class).is_ok() {}
     assert!(local.failure().undrained().is_none());
@@ -202,10 +203,10 @@ fn a_drain_reports_what_a_publish_could_not() {
 #[test]
 fn a_panic_in_a_drain_leaves_no_cache_revoked_and_no_page_lost() {
     let allocator = hooked::allocator::<FullFence>();
-    let class = allocator.class(&PageRequest::up_to(Movable)).unwrap();
-    let fill = |local: &mut zonelist_core::Local<'_, '_, _, _, _, 4>| {
+    let class = allocator.prepare(&PageRequest::up_to(Movable)).unwrap();
+    let fill = |local: &mut zonelist_core::LocalHandle<'_, '_, _, _, _, 4>| {
         let pages: Vec<Page> = (0..20).map(|_| local.alloc(hooked::NODE, &class).unwrap()).collect();
-        local.free_many(pages).unwrap();
+        local.free_bulk(pages).unwrap();
     };
     let (mut one, mut other) = (allocator.local().unwrap(), allocator.local().unwrap());
     fill(&mut one);

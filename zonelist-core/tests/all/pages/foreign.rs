@@ -2,10 +2,10 @@
 //! what is its own though a handle was leaked.
 
 use zonelist_core::{
-    Capacity, FreeError, HandleError, Lists, MAX_ORDER, Mobility, Movables, MoveError, NodeId, NotFreed, Page,
-    PageAllocator, PageCache, PageRequest, Row, Slot, Slots, Spin, StopWorld, Zone,
+    Capacity, FreeError, HandleError, MAX_ORDER, Mobility, MovablePages, MoveError, NodeId, NodeSpan, NotFreed, Page,
+    PageAllocator, PageRequest, PerCpuPages, Slot, Slots, Spin, StopWorld, Zone,
     ZoneKind::Normal,
-    Zoneref,
+    ZonelistsRef, Zoneref,
     publish::{FullFence, Published},
 };
 
@@ -20,7 +20,7 @@ const SPAN: std::ops::Range<u64> = 700..8123;
 fn published() -> Published<StopWorld<Box<[Slot]>>, FullFence, 4> {
     let zonerefs = [Zoneref::new(zone_id(0, Normal))];
     let published = Published::new(StopWorld::new(Slots::boxed(Capacity::new(1, 1).unwrap())));
-    published.publish(Lists::new(&zonerefs, &[Row { start: 0, len: 1, own: 1 }]).unwrap()).unwrap();
+    published.publish(ZonelistsRef::new(&zonerefs, &[NodeSpan { start: 0, len: 1, own: 1 }]).unwrap()).unwrap();
     published
 }
 
@@ -38,7 +38,7 @@ fn allocator() -> Allocator {
 const ORDERS: [u8; 6] = [0, 1, 3, 5, 9, 10];
 
 fn alloc(allocator: &Allocator, order: u8) -> Page {
-    let class = allocator.class(&PageRequest::up_to(Normal).order(order)).unwrap();
+    let class = allocator.prepare(&PageRequest::up_to(Normal).order(order)).unwrap();
     allocator.local().unwrap().alloc(NODE, &class).unwrap()
 }
 
@@ -54,7 +54,7 @@ fn a_page_of_another_allocator_is_refused() {
         local.free(mine).unwrap();
         assert_eq!(local.free(other), Err(FreeError::NoSuchZone), "order {order}");
         let error = FreeError::NoSuchZone;
-        assert_eq!(local.free_many([other]), Err(NotFreed { page: other, error }));
+        assert_eq!(local.free_bulk([other]), Err(NotFreed { page: other, error }));
         drop(local);
         theirs.local().unwrap().free(other).unwrap();
     }
@@ -83,7 +83,7 @@ fn frames_out_of_the_span_are_refused() {
     let mut local = allocator.local().unwrap();
     for order in ORDERS {
         // A cache with room.
-        let class = allocator.class(&PageRequest::up_to(Normal).order(order)).unwrap();
+        let class = allocator.prepare(&PageRequest::up_to(Normal).order(order)).unwrap();
         let page = local.alloc(NODE, &class).unwrap();
         local.free(page).unwrap();
         let at = |pfn: u64| Page::from_word(page.word() - page.pfn() + (pfn >> order << order)).unwrap();
@@ -127,7 +127,7 @@ fn a_page_that_is_freed_twice_is_found_at_once_or_counted() {
 
 #[test]
 fn a_handle_of_other_movables_is_refused() {
-    let movables = || Movables::boxed(|_, _: Page, _: Page| Err(MoveError::Never), 2);
+    let movables = || MovablePages::boxed(|_, _: Page, _: Page| Err(MoveError::Never), 2);
     let (ours, theirs, allocator) = (movables(), movables(), allocator());
     let (mine, other) = (alloc(&allocator, 0), alloc(&allocator, 0));
     let (handle, foreign) = (ours.insert(mine).unwrap(), theirs.insert(other).unwrap());
@@ -144,11 +144,11 @@ fn a_handle_of_other_movables_is_refused() {
 #[test]
 fn pages_of_a_leaked_handle_are_not_lost_with_the_allocator() {
     let zones: &'static [Zone<'static>] = vec![zone()].leak();
-    let caches: Vec<PageCache> = (0..4).map(|_| PageCache::new()).collect();
+    let caches: Vec<PerCpuPages> = (0..4).map(|_| PerCpuPages::new()).collect();
     let allocator = PageAllocator::<_, _, _, 4>::new(published(), zones, vec![0; 3].leak(), caches.leak()).unwrap();
     let mut kept = Vec::new();
     for order in ORDERS {
-        let class = allocator.class(&PageRequest::up_to(Normal).order(order)).unwrap();
+        let class = allocator.prepare(&PageRequest::up_to(Normal).order(order)).unwrap();
         let mut local = allocator.local().unwrap();
         let pages = [(); 2].map(|()| local.alloc(NODE, &class).unwrap());
         local.free(pages[0]).unwrap();

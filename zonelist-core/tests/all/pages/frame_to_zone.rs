@@ -2,10 +2,10 @@
 //! in two zones.
 
 use zonelist_core::{
-    Capacity, Lists, MAX_ORDER, Mobility, NodeId, Page, PageAllocator, PageRequest, RangeError, Row, SetupError, Slot,
+    Capacity, MAX_ORDER, Mobility, NodeId, NodeSpan, Page, PageAllocator, PageRequest, RangeError, SetupError, Slot,
     Slots, Spin, StopWorld, Zone, ZoneId,
     ZoneKind::{Movable, Normal},
-    Zoneref,
+    ZonelistsRef, Zoneref,
     publish::{FullFence, Published},
 };
 
@@ -19,7 +19,7 @@ const FRAMES: u64 = 4096;
 fn published() -> Published<StopWorld<Box<[Slot]>>, FullFence, 4> {
     let zonerefs = [Movable, Normal].map(|kind| Zoneref::new(zone_id(0, kind)));
     let published = Published::new(StopWorld::new(Slots::boxed(Capacity::new(1, 2).unwrap())));
-    published.publish(Lists::new(&zonerefs, &[Row { start: 0, len: 2, own: 2 }]).unwrap()).unwrap();
+    published.publish(ZonelistsRef::new(&zonerefs, &[NodeSpan { start: 0, len: 2, own: 2 }]).unwrap()).unwrap();
     published
 }
 
@@ -66,7 +66,7 @@ fn a_page_found_by_its_frame_is_its_zones() {
 #[test]
 fn a_free_by_frame_gives_no_frame_of_one_zone_to_the_other() {
     let allocator = shared();
-    let class = |highest| allocator.class(&PageRequest::up_to(highest).mobility(Mobility::Movable)).unwrap();
+    let class = |highest| allocator.prepare(&PageRequest::up_to(highest).mobility(Mobility::Movable)).unwrap();
     let (any, kernel) = (class(Movable), class(Normal));
     let mut local = allocator.local().unwrap();
     for _ in 0..3 {
@@ -136,7 +136,7 @@ fn frames_come_to_a_zone_of_the_allocator_only_if_no_other_has_them() {
 
     // Two threads add each frame to a zone of their own: one of them succeeds.
     for zone in allocator.zones() {
-        (0..FRAMES).for_each(|pfn| zone.withdraw(pfn..pfn + 1).unwrap_or_default());
+        (0..FRAMES).for_each(|pfn| zone.remove(pfn..pfn + 1).unwrap_or_default());
     }
     let add = |zone, pfns: &mut dyn Iterator<Item = u64>| {
         pfns.filter(|&pfn| allocator.add(zone, pfn..pfn + 1).is_ok()).count() as u64

@@ -6,9 +6,9 @@ use std::{
 };
 
 use zonelist_core::{
-    Capacity, Lists, MAX_ORDER, NodeId, PageAllocator, RawLock, Row, Slots, Spin, Zone, ZoneId,
+    Capacity, MAX_ORDER, NodeId, NodeSpan, PageAllocator, RawLock, Slots, Spin, Zone, ZoneId,
     ZoneKind::{Movable, Normal},
-    Zoneref,
+    ZonelistsRef, Zoneref,
     publish::{Barrier, Published},
 };
 
@@ -84,6 +84,8 @@ pub(crate) fn allocator<B: Barrier>() -> Allocator<B> {
         zone
     };
     let published = Published::new(Loose::over(Slots::boxed(Capacity::new(1, 2).unwrap())));
-    published.publish(Lists::new(&ZONES.map(Zoneref::new), &[Row { start: 0, len: 2, own: 2 }]).unwrap()).unwrap();
+    published
+        .publish(ZonelistsRef::new(&ZONES.map(Zoneref::new), &[NodeSpan { start: 0, len: 2, own: 2 }]).unwrap())
+        .unwrap();
     PageAllocator::boxed(published, ZONES.into_iter().zip([0, FRAMES]).map(zone).collect()).unwrap()
 }

@@ -35,7 +35,7 @@ fn every_urgency_stops_at_its_page() {
         for urgency in URGENCIES {
             let allocator = loose::<FullFence>();
             let request = PageRequest::up_to(highest).urgency(urgency);
-            let (class, mut local) = (allocator.class(&request).unwrap(), allocator.local().unwrap());
+            let (class, mut local) = (allocator.prepare(&request).unwrap(), allocator.local().unwrap());
             without_caches(&allocator, &mut || {
                 // Down to the low marks in the list's order, then from its start down to what urgency leaves.
                 let lists = &versions()[0];
@@ -77,7 +77,7 @@ fn falling_below_the_low_mark_is_told_once() {
     let own = PageRequest { zones: Request::up_to(Normal).this_node(), ..PageRequest::up_to(Normal) };
     let nodes = Some([node].into_iter().collect());
     let own = PageRequest { zones: Request { nodes, ..own.zones }, ..own };
-    let (class, mut local) = (allocator.class(&own).unwrap(), allocator.local().unwrap());
+    let (class, mut local) = (allocator.prepare(&own).unwrap(), allocator.local().unwrap());
     let zone = allocator.zone(zone_id(0, Normal)).unwrap();
     let mut pages = Vec::new();
     // The first walk stops at the low mark in both zones, and only the second goes below.
@@ -87,7 +87,7 @@ fn falling_below_the_low_mark_is_told_once() {
         assert_eq!(TOLD.load(Relaxed), usize::from(below));
     }
     assert!((40..50).contains(&FREE.load(Relaxed)));
-    local.free_many(pages).unwrap();
+    local.free_bulk(pages).unwrap();
     local.drain();
     assert_eq!(TOLD.load(Relaxed), 1);
 }
@@ -96,7 +96,7 @@ fn falling_below_the_low_mark_is_told_once() {
 fn a_page_is_not_lost_when_what_is_told_panics() {
     let allocator = loose::<FullFence>().on_low(|_, _| panic!("as a caller's code may"));
     let node = NodeId::new(0).unwrap();
-    let class = allocator.class(&PageRequest::up_to(Normal)).unwrap();
+    let class = allocator.prepare(&PageRequest::up_to(Normal)).unwrap();
     let free = || allocator.zones().iter().map(Zone::free_pages).sum::<usize>();
     let (all, mut local) = (free(), allocator.local().unwrap());
     let (mut pages, mut panics) = (Vec::new(), 0);
@@ -108,7 +108,7 @@ fn a_page_is_not_lost_when_what_is_told_panics() {
         }
     }
     assert!(panics > 0, "it was told");
-    local.free_many(pages).unwrap();
+    local.free_bulk(pages).unwrap();
     drop(local);
     assert_eq!(free(), all);
 }
@@ -117,13 +117,13 @@ fn a_page_is_not_lost_when_what_is_told_panics() {
 fn an_urgent_request_does_not_wait_for_what_others_have_at_hand() {
     let allocator = loose::<FullFence>();
     let node = NodeId::new(0).unwrap();
-    let class = |urgency| allocator.class(&PageRequest::up_to(Dma32).urgency(urgency)).unwrap();
+    let class = |urgency| allocator.prepare(&PageRequest::up_to(Dma32).urgency(urgency)).unwrap();
     let (mut hoarder, mut local) = (allocator.local().unwrap(), allocator.local().unwrap());
     let mut pages = Vec::new();
     while let Ok(page) = hoarder.alloc(node, &class(Urgency::NONE)) {
         pages.push(page);
     }
-    hoarder.free_many(pages.drain(..50)).unwrap();
+    hoarder.free_bulk(pages.drain(..50)).unwrap();
     let cached = allocator.stats(zone_id(0, Dma32)).unwrap().cached;
     assert_eq!(cached, 50);
     assert_eq!(
@@ -147,8 +147,8 @@ fn a_request_outlasts_torn_walks_unless_it_must_not_wait() {
     let node = NodeId::new(0).unwrap();
     let allocator = torn::<FullFence>(1000);
     let mut local = allocator.local().unwrap();
-    let waits = allocator.class(&PageRequest::up_to(Normal)).unwrap();
-    let never = allocator.class(&PageRequest::up_to(Normal).urgency(Urgency::NON_BLOCKING)).unwrap();
+    let waits = allocator.prepare(&PageRequest::up_to(Normal)).unwrap();
+    let never = allocator.prepare(&PageRequest::up_to(Normal).urgency(Urgency::NON_BLOCKING)).unwrap();
 
     assert_eq!(local.alloc(node, &never), Err(OutOfMemory));
     assert!(local.failure().was_torn() && local.failure().zones() == 0);

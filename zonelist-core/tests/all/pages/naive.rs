@@ -1,13 +1,13 @@
 //! An allocator's pages as a plain list of frames, used or not.
 
 use zonelist_core::{
-    Local, MAX_ORDER, NodeId, Page, PageRequest, Refusal, Spin, Urgency, Zone, ZoneId, Zonelists,
+    LocalHandle, MAX_ORDER, NodeId, Page, PageRequest, Refusal, Spin, Urgency, Zone, ZoneId, Zonelists,
     publish::{Barrier, Scheme},
 };
 
-use super::setup::{Allocator, SEATS, ZONES, marks};
+use super::setup::{Allocator, READERS, ZONES, marks};
 
-pub(crate) type Handle<'a, S, B> = Local<'a, 'static, S, B, Spin, SEATS>;
+pub(crate) type Handle<'a, S, B> = LocalHandle<'a, 'static, S, B, Spin, READERS>;
 
 /// What should be so.
 pub(crate) struct Naive {
@@ -29,7 +29,7 @@ impl Naive {
         node: NodeId,
         request: &PageRequest,
     ) {
-        let class = allocator.class(request).unwrap();
+        let class = allocator.prepare(request).unwrap();
         match local.alloc(node, &class) {
             Ok(page) => {
                 assert_eq!((page.order(), page.mobility()), (request.order, request.mobility));

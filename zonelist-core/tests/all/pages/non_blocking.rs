@@ -8,7 +8,7 @@ use std::{
 };
 
 use zonelist_core::{
-    FreeError, Local, OutOfMemory, Page, PageRequest, Refusal, TryAllocError, TryFreeError, Urgency,
+    FreeError, LocalHandle, OutOfMemory, Page, PageRequest, Refusal, TryAllocError, TryFreeError, Urgency,
     ZoneKind::{Movable, Normal},
     publish::FullFence,
 };
@@ -18,7 +18,7 @@ use super::{
     setup::{Loose, preempted, stop_world, zone_id},
 };
 
-type Handle = Local<'static, 'static, Loose, FullFence, Hooked, 4>;
+type Handle = LocalHandle<'static, 'static, Loose, FullFence, Hooked, 4>;
 
 /// An allocator for good, so that handles can go anywhere.
 fn leaked() -> &'static super::hooked::Allocator<FullFence> {
@@ -30,7 +30,7 @@ fn a_scheme_whose_walks_may_wait_says_so_and_takes_pages_back_all_the_same() {
     macro_rules! says_so {
         ($make:expr, $name:literal) => {
             let allocator = $make;
-            let class = allocator.class(&PageRequest::up_to(Movable)).unwrap();
+            let class = allocator.prepare(&PageRequest::up_to(Movable)).unwrap();
             let mut local = allocator.local().unwrap();
             let page = local.alloc(NODE, &class).unwrap();
             assert_eq!(local.try_alloc(NODE, &class), Err(TryAllocError::SchemeBlocks { scheme: $name }));
@@ -44,7 +44,7 @@ fn a_scheme_whose_walks_may_wait_says_so_and_takes_pages_back_all_the_same() {
 #[test]
 fn a_zone_whose_lock_is_held_is_passed_over() {
     let allocator = leaked();
-    let class = |highest, urgency| allocator.class(&PageRequest::up_to(highest).urgency(urgency)).unwrap();
+    let class = |highest, urgency| allocator.prepare(&PageRequest::up_to(highest).urgency(urgency)).unwrap();
     let (any, urgent) = (class(Movable, Urgency::NONE), class(Movable, Urgency::NON_BLOCKING));
     let mut local = allocator.local().unwrap();
     let page = local.try_alloc(NODE, &any).unwrap();
@@ -69,7 +69,7 @@ fn a_zone_whose_lock_is_held_is_passed_over() {
     local.try_alloc(NODE, &any).unwrap();
     local.alloc(NODE, &urgent).unwrap();
     // Without pages it is no matter of locks.
-    let huge = allocator.class(&PageRequest::up_to(Normal).order(10)).unwrap();
+    let huge = allocator.prepare(&PageRequest::up_to(Normal).order(10)).unwrap();
     while local.try_alloc(NODE, &huge).is_ok() {}
     assert_eq!(local.try_alloc(NODE, &huge), Err(TryAllocError::OutOfMemory));
     assert!(!local.failure().would_block());
@@ -78,8 +78,8 @@ fn a_zone_whose_lock_is_held_is_passed_over() {
 #[test]
 fn a_page_that_no_zone_takes_stays_at_hand_or_comes_back_as_busy() {
     let allocator = leaked();
-    let class = allocator.class(&PageRequest::up_to(Movable)).unwrap();
-    let large = allocator.class(&PageRequest::up_to(Movable).order(5)).unwrap();
+    let class = allocator.prepare(&PageRequest::up_to(Movable)).unwrap();
+    let large = allocator.prepare(&PageRequest::up_to(Movable).order(5)).unwrap();
     let mut local = allocator.local().unwrap();
     let block = local.alloc(NODE, &large).unwrap();
     let pages: Vec<Page> = (0..FRAMES / 2).map(|_| local.alloc(NODE, &class).unwrap()).collect();
@@ -113,12 +113,12 @@ fn a_page_that_no_zone_takes_stays_at_hand_or_comes_back_as_busy() {
 #[test]
 fn a_handler_gets_on_whatever_it_has_interrupted() {
     let allocator = leaked();
-    let class = allocator.class(&PageRequest::up_to(Movable)).unwrap();
+    let class = allocator.prepare(&PageRequest::up_to(Movable)).unwrap();
     let handler: Rc<RefCell<(Handle, Vec<Page>)>> = Rc::new(RefCell::new((allocator.local().unwrap(), Vec::new())));
     let runs = Rc::new(AtomicUsize::new(0));
     let hook = {
         let (handler, runs) = (Rc::clone(&handler), Rc::clone(&runs));
-        let class = allocator.class(&PageRequest::up_to(Movable)).unwrap();
+        let class = allocator.prepare(&PageRequest::up_to(Movable)).unwrap();
         move || {
             // The interrupted thread is about to have the lock: here it can still be had, and then it is held.
             let Ok(mut handler) = handler.try_borrow_mut() else { return };
@@ -148,14 +148,14 @@ fn a_handler_gets_on_whatever_it_has_interrupted() {
             let unique: std::collections::BTreeSet<_> =
                 pages.iter().chain(&handler.borrow().1).map(|page| page.pfn()).collect();
             assert_eq!(unique.len(), pages.len() + handler.borrow().1.len(), "a page is handed out twice");
-            local.free_many(pages).unwrap();
+            local.free_bulk(pages).unwrap();
             allocator.drain().unwrap();
             allocator.without_caches(ZONES[0], || ()).unwrap();
         }
     });
     assert!(runs.load(Relaxed) > 100);
     let (mut handlers, held) = handler.replace((allocator.local().unwrap(), Vec::new()));
-    handlers.free_many(held).unwrap();
+    handlers.free_bulk(held).unwrap();
     drop((handlers, local));
     allocator.drain().unwrap();
     for zone in allocator.zones() {
@@ -170,7 +170,7 @@ fn a_low_mark_that_must_not_be_told_now_is_told_with_the_next_request_that_may_b
         assert_eq!(zone, zone_id(0, Normal));
         TOLD.fetch_add(1, Relaxed);
     });
-    let class = allocator.class(&PageRequest::up_to(Normal).urgency(Urgency::HIGH)).unwrap();
+    let class = allocator.prepare(&PageRequest::up_to(Normal).urgency(Urgency::HIGH)).unwrap();
     let (mut local, zone) = (allocator.local().unwrap(), allocator.zone(zone_id(0, Normal)).unwrap());
     let mut pages = Vec::new();
     while zone.free_pages() >= 50 {
@@ -184,7 +184,7 @@ fn a_low_mark_that_must_not_be_told_now_is_told_with_the_next_request_that_may_b
     assert_eq!(TOLD.load(Relaxed), 1);
     pages.push(local.alloc(NODE, &class).unwrap());
     assert_eq!(TOLD.load(Relaxed), 1, "once");
-    local.free_many(pages).unwrap();
+    local.free_bulk(pages).unwrap();
 }
 
 /// Only debug builds look.
@@ -193,7 +193,7 @@ fn a_low_mark_that_must_not_be_told_now_is_told_with_the_next_request_that_may_b
 fn a_handle_that_is_used_from_within_an_operation_of_its_own_is_caught() {
     use std::{ptr::NonNull, sync::atomic::AtomicPtr};
 
-    type Raw = Local<'static, 'static, Loose, FullFence, zonelist_core::Spin, { super::setup::SEATS }>;
+    type Raw = LocalHandle<'static, 'static, Loose, FullFence, zonelist_core::Spin, { super::setup::READERS }>;
     static INTERRUPTED: AtomicPtr<Raw> = AtomicPtr::new(std::ptr::null_mut());
     static CAUGHT: AtomicUsize = AtomicUsize::new(0);
     let allocator: &'static _ = Box::leak(Box::new(super::setup::loose::<FullFence>().on_low(|_, _| {
@@ -210,7 +210,7 @@ fn a_handle_that_is_used_from_within_an_operation_of_its_own_is_caught() {
             CAUGHT.fetch_add(1, Relaxed);
         }
     })));
-    let class = allocator.class(&PageRequest::up_to(Normal)).unwrap();
+    let class = allocator.prepare(&PageRequest::up_to(Normal)).unwrap();
     let local = Box::leak(Box::new(allocator.local().unwrap()));
     INTERRUPTED.store(local, Relaxed);
     while CAUGHT.load(Relaxed) == 0 {

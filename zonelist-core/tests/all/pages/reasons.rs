@@ -1,10 +1,10 @@
 //! Why each zone did not serve a refused request, and for how long that is said.
 
 use zonelist_core::{
-    Capacity, Failure, Lists, MAX_ORDER, Mobility, NodeId, NodeSet, PageAllocator, PageRequest, Refusal, Request, Row,
+    Capacity, Failure, MAX_ORDER, Mobility, NodeId, NodeSet, NodeSpan, PageAllocator, PageRequest, Refusal, Request,
     Scope, Slots, Spin, StopWorld, Urgency, Zone, ZoneId,
     ZoneKind::{self, Dma, Dma32, Movable, Normal},
-    Zoneref,
+    ZonelistsRef, Zoneref,
     publish::{FullFence, Published},
 };
 
@@ -26,15 +26,15 @@ fn single(frames: u64) -> Allocator<StopWorld<Box<[zonelist_core::Slot]>>, FullF
     let zone = Zone::boxed(id, 0..frames, MAX_ORDER, Spin::new()).unwrap();
     zone.add(0..frames).unwrap();
     let published = Published::new(StopWorld::new(Slots::boxed(Capacity::new(1, 2).unwrap())));
-    let rows = [Row { start: 0, len: 1, own: 1 }];
-    published.publish(Lists::new(&[Zoneref::new(id)], &rows).unwrap()).unwrap();
+    let rows = [NodeSpan { start: 0, len: 1, own: 1 }];
+    published.publish(ZonelistsRef::new(&[Zoneref::new(id)], &rows).unwrap()).unwrap();
     PageAllocator::boxed(published, vec![zone]).unwrap()
 }
 
 #[test]
 fn what_was_refused_is_said_until_another_request_is() {
     let allocator = single(4096);
-    let class = |order| allocator.class(&PageRequest::up_to(Normal).order(order)).unwrap();
+    let class = |order| allocator.prepare(&PageRequest::up_to(Normal).order(order)).unwrap();
     let mut local = allocator.local().unwrap();
     assert_eq!(local.failure().to_string(), "no request was refused");
     let mut pages: Vec<_> = std::iter::from_fn(|| local.alloc(NODE, &class(10)).ok()).collect();
@@ -58,7 +58,7 @@ fn a_walk_that_goes_on_to_a_second_one_says_nothing_if_that_is_served() {
     let allocator = loose::<FullFence>();
     let mut local = allocator.local().unwrap();
     let (low, any) = (PageRequest::up_to(Dma32), PageRequest::up_to(Dma32).order(10));
-    let (low, any) = (allocator.class(&low).unwrap(), allocator.class(&any).unwrap());
+    let (low, any) = (allocator.prepare(&low).unwrap(), allocator.prepare(&any).unwrap());
     while local.alloc(NODE, &any).is_ok() {}
     let said = local.failure().to_string();
     // The last few are beyond the low mark, where the first walk refuses.
@@ -100,7 +100,7 @@ fn every_zone_says_why_it_did_not_serve() {
                 for urgency in [Urgency::NONE, Urgency::NON_BLOCKING] {
                     let zones = Request { scope, highest, nodes };
                     let request = PageRequest { zones, urgency, ..PageRequest::up_to(highest).order(10) };
-                    let (class, mut local) = (allocator.class(&request).unwrap(), allocator.local().unwrap());
+                    let (class, mut local) = (allocator.prepare(&request).unwrap(), allocator.local().unwrap());
                     let pages: Vec<_> = std::iter::from_fn(|| local.alloc(NODE, &class).ok()).collect();
                     let (failure, list) = (local.failure().clone(), listed(scope));
                     let why = |zone| expected(zone, &zones, &list);
@@ -130,7 +130,7 @@ fn pages_that_are_there_but_isolated_or_in_pieces_are_said_so() {
     let zone = allocator.zone(zone_id(0, Normal)).unwrap();
     let mut local = allocator.local().unwrap();
     let why = |local: &mut super::Handle<'_, _, _>, order| {
-        let class = allocator.class(&PageRequest::up_to(Normal).order(order)).unwrap();
+        let class = allocator.prepare(&PageRequest::up_to(Normal).order(order)).unwrap();
         assert!(local.alloc(NODE, &class).is_err());
         asked(local.failure())
     };
@@ -143,25 +143,25 @@ fn pages_that_are_there_but_isolated_or_in_pieces_are_said_so() {
         local.failure().to_string(),
         "1 zones asked; 0/Normal: 0 pages free, and 4096 in isolated pageblocks, out of reach"
     );
-    zone.withdraw(0..512).unwrap();
+    zone.remove(0..512).unwrap();
     assert_eq!(why(&mut local, 10), [(id, Refusal::Isolated { free: 0, isolated: 3584 })]);
-    zone.rejoin(0..512).unwrap();
-    zone.rejoin(1024..1536).unwrap();
+    zone.unisolate(0..512).unwrap();
+    zone.unisolate(1024..1536).unwrap();
     assert_eq!(why(&mut local, 10), [(id, Refusal::Isolated { free: 512, isolated: 3072 })], "they would do");
-    zone.rejoin(512..1024).unwrap();
-    zone.rejoin(1536..4096).unwrap();
+    zone.unisolate(512..1024).unwrap();
+    zone.unisolate(1536..4096).unwrap();
 
     // Free, freed into isolated pageblocks, and taken while they were not: what is out of reach is counted.
-    let single = allocator.class(&PageRequest::up_to(Normal)).unwrap();
+    let single = allocator.prepare(&PageRequest::up_to(Normal)).unwrap();
     let pages: Vec<_> = std::iter::from_fn(|| local.alloc(NODE, &single).ok()).collect();
     assert_eq!(why(&mut local, 0), [(id, Refusal::Mark { free: 0, needed: 1 })]);
     zone.isolate(3584..4096).unwrap();
     assert_eq!(why(&mut local, 0), [(id, Refusal::Mark { free: 0, needed: 1 })], "nothing is free there either");
     let (theirs, ours): (Vec<_>, Vec<_>) = pages.into_iter().partition(|page| page.pfn() >= 3584);
     theirs[..7].iter().for_each(|page| zone.free(page.pfn(), 0).unwrap());
-    zone.free_singles(&theirs[7..10].iter().map(|page| page.pfn()).collect::<Vec<_>>()).unwrap();
+    zone.free_bulk(&theirs[7..10].iter().map(|page| page.pfn()).collect::<Vec<_>>()).unwrap();
     assert_eq!(why(&mut local, 0), [(id, Refusal::Isolated { free: 0, isolated: 10 })]);
-    zone.rejoin(3584..4096).unwrap();
+    zone.unisolate(3584..4096).unwrap();
     assert_eq!(why(&mut local, 10), [(id, Refusal::Mark { free: 10, needed: 1024 })]);
 
     // Every second page, beside those ten: enough, and in short pieces.
@@ -179,10 +179,10 @@ fn a_zone_has_no_blocks_longer_than_its_longest() {
     let published: Published<_, FullFence, 2> =
         Published::new(StopWorld::new(Slots::boxed(Capacity::new(1, 2).unwrap())));
     let entries = [zone_id(0, Normal), zone_id(0, Dma)].map(Zoneref::new);
-    published.publish(Lists::new(&entries, &[Row { start: 0, len: 2, own: 2 }]).unwrap()).unwrap();
+    published.publish(ZonelistsRef::new(&entries, &[NodeSpan { start: 0, len: 2, own: 2 }]).unwrap()).unwrap();
     let allocator = PageAllocator::boxed(published, vec![zone]).unwrap();
     let mut local = allocator.local().unwrap();
-    let class = allocator.class(&PageRequest::up_to(Normal).order(5).mobility(Mobility::Movable)).unwrap();
+    let class = allocator.prepare(&PageRequest::up_to(Normal).order(5).mobility(Mobility::Movable)).unwrap();
     assert!(local.alloc(NODE, &class).is_err());
     let expected = [(id, Refusal::Order { max_order: 4 }), (zone_id(0, Dma), Refusal::Unknown)];
     assert_eq!(asked(local.failure()), expected);
@@ -205,11 +205,11 @@ fn of_many_zones_those_that_were_asked_are_remembered_first() {
     let published: Published<_, FullFence, 2> =
         Published::new(StopWorld::new(Slots::boxed(Capacity::new(1, 60).unwrap())));
     let entries: Vec<Zoneref> = ids(Normal).map(Zoneref::new).collect();
-    let rows = [Row { start: 0, len: 30, own: 1 }];
-    published.publish(Lists::new(&entries, &rows).unwrap()).unwrap();
+    let rows = [NodeSpan { start: 0, len: 30, own: 1 }];
+    published.publish(ZonelistsRef::new(&entries, &rows).unwrap()).unwrap();
     let allocator = PageAllocator::boxed(published, zones.collect()).unwrap();
     let mut local = allocator.local().unwrap();
-    let class = allocator.class(&PageRequest::up_to(Normal).order(10)).unwrap();
+    let class = allocator.prepare(&PageRequest::up_to(Normal).order(10)).unwrap();
     assert!(local.alloc(NODE, &class).is_err());
     let failure = local.failure();
     assert_eq!((failure.zones(), failure.zones_passed_over()), (30, 30));
@@ -225,11 +225,13 @@ fn a_zone_of_short_blocks_says_so_also_where_it_has_few_pages() {
     zone.add(0..64).unwrap();
     let published: Published<_, FullFence, 2> =
         Published::new(StopWorld::new(Slots::boxed(Capacity::new(1, 1).unwrap())));
-    published.publish(Lists::new(&[Zoneref::new(id)], &[Row { start: 0, len: 1, own: 1 }]).unwrap()).unwrap();
+    published
+        .publish(ZonelistsRef::new(&[Zoneref::new(id)], &[NodeSpan { start: 0, len: 1, own: 1 }]).unwrap())
+        .unwrap();
     let allocator = PageAllocator::boxed(published, vec![zone]).unwrap();
     let mut local = allocator.local().unwrap();
     for order in [5, 9, 10] {
-        let class = allocator.class(&PageRequest::up_to(Normal).order(order)).unwrap();
+        let class = allocator.prepare(&PageRequest::up_to(Normal).order(order)).unwrap();
         assert!(local.alloc(NODE, &class).is_err());
         assert_eq!(asked(local.failure()), [(id, Refusal::Order { max_order: 4 })]);
     }

@@ -6,19 +6,19 @@ use std::{
 };
 
 use zonelist_core::{
-    Capacity, Lists, MAX_ORDER, Marks, NodeId, PageAllocator, Request, Row, Slot, SlotFilter, SlotWalk, Slots, Spin,
-    StopWorld, StopWorldPreempted, Zone, ZoneId,
+    Capacity, MAX_ORDER, NodeId, NodeSpan, PageAllocator, Request, Slot, SlotFilter, SlotWalk, Slots, Spin, StopWorld,
+    StopWorldPreempted, Zone, ZoneId,
     ZoneKind::{self, Dma32, Movable, Normal},
-    Zonelists, Zoneref,
+    ZoneWatermarks, Zonelists, ZonelistsRef, Zoneref,
     publish::{
-        Allocates, Barrier, Facts, Grace, Guarantee, Progress, PublishError, Published, ReadToken, Scheme,
+        Allocates, Barrier, Facts, Guarantee, Progress, PublishError, Published, ReadToken, ReaderProtocol, Scheme,
         StalledReader, Walk, Writer,
     },
 };
 
-pub(crate) const SEATS: usize = 8;
+pub(crate) const READERS: usize = 8;
 
-pub(crate) type Allocator<S, B> = PageAllocator<'static, S, B, Spin, SEATS>;
+pub(crate) type Allocator<S, B> = PageAllocator<'static, S, B, Spin, READERS>;
 
 pub(crate) const fn zone_id(node: u16, kind: ZoneKind) -> ZoneId {
     ZoneId::new(NodeId::new(node).unwrap(), kind)
@@ -33,8 +33,8 @@ pub(crate) const ZONES: [(ZoneId, &[Range<u64>]); 4] = [
     (zone_id(1, Movable), &[10_240..12_288]),
 ];
 
-pub(crate) fn marks(of: ZoneId) -> Marks {
-    let mut marks = Marks { min: 40, low: 50, high: 60, ..Marks::default() };
+pub(crate) fn marks(of: ZoneId) -> ZoneWatermarks {
+    let mut marks = ZoneWatermarks { min: 40, low: 50, high: 60, ..ZoneWatermarks::default() };
     if of.kind() == Dma32 {
         marks.reserve[Normal.index()] = 30;
         marks.reserve[Movable.index()] = 45;
@@ -47,7 +47,7 @@ pub(crate) fn zones() -> Vec<Zone<'static>> {
         let span = ranges[0].start..ranges[ranges.len() - 1].end;
         let zone = Zone::boxed(id, span, MAX_ORDER, Spin::new()).unwrap();
         ranges.iter().for_each(|range| zone.add(range.clone()).unwrap());
-        zone.set_marks(&marks(id));
+        zone.set_watermarks(&marks(id));
         zone
     };
     ZONES.into_iter().map(zone).collect()
@@ -66,10 +66,10 @@ pub(crate) fn versions() -> Vec<Zonelists> {
         for node in 0..2 {
             let zones: Vec<ZoneId> = order(node).into_iter().filter(|&zone| Some(zone) != gone).collect();
             let own = zones.iter().filter(|zone| zone.node().number() == node).count() as u32;
-            rows.push(Row { start: zonerefs.len() as u32, len: zones.len() as u32, own });
+            rows.push(NodeSpan { start: zonerefs.len() as u32, len: zones.len() as u32, own });
             zonerefs.extend(zones.into_iter().map(Zoneref::new));
         }
-        Zonelists::from(Lists::new(&zonerefs, &rows).unwrap())
+        Zonelists::from(ZonelistsRef::new(&zonerefs, &rows).unwrap())
     };
     without.into_iter().map(version).collect()
 }
@@ -150,7 +150,7 @@ impl Scheme for Loose {
         no_std: true,
         no_alloc: false,
     };
-    const GRACE: Grace = Grace::None;
+    const PROTOCOL: ReaderProtocol = ReaderProtocol::None;
     type Local = ();
     type Filter = SlotFilter;
     type Pinned<'g> = &'g Self;
@@ -170,7 +170,7 @@ impl Scheme for Loose {
         LooseWalk { walk: pinned.table.walk(node, filter), torn: &pinned.torn }
     }
 
-    fn publish(&self, next: Lists<'_>, _: &mut Writer<'_>) -> Result<(), PublishError> {
+    fn publish(&self, next: ZonelistsRef<'_>, _: &mut Writer<'_>) -> Result<(), PublishError> {
         Ok(self.table.rewrite(next)?)
     }
 }

@@ -72,7 +72,7 @@ fn stress<S: Scheme + Send + Sync, B: Barrier>(allocator: &Allocator<S, B>) {
 
 fn work<S: Scheme, B: Barrier>(allocator: &Allocator<S, B>, owners: &[AtomicU8], number: u64) {
     let request = |order, mobility, highest| {
-        allocator.class(&PageRequest::up_to(highest).order(order).mobility(mobility)).unwrap()
+        allocator.prepare(&PageRequest::up_to(highest).order(order).mobility(mobility)).unwrap()
     };
     let classes = [
         request(0, Mobility::Movable, Movable),

@@ -1,18 +1,18 @@
 //! What the allocator says of itself, and what it refuses.
 
 use zonelist_core::{
-    Capacity, FreeError, Mobility, NodeId, Page, PageAllocator, PageCache, PageRequest, Refusal, SetupError, Slots,
+    Capacity, FreeError, Mobility, NodeId, Page, PageAllocator, PageRequest, PerCpuPages, Refusal, SetupError, Slots,
     StopWorld, Zone,
     ZoneKind::{Dma, Dma32, Normal},
     publish::{FullFence, Published, ReaderError},
 };
 
-use super::setup::{SEATS, loose, stop_world, zone_id, zones};
+use super::setup::{READERS, loose, stop_world, zone_id, zones};
 
 #[test]
 fn tables_are_in_the_layout_of_linux() {
     let allocator = loose::<FullFence>();
-    let (node, class) = (NodeId::new(1).unwrap(), allocator.class(&PageRequest::up_to(Normal)).unwrap());
+    let (node, class) = (NodeId::new(1).unwrap(), allocator.prepare(&PageRequest::up_to(Normal)).unwrap());
     let mut local = allocator.local().unwrap();
     let pages: Vec<Page> = (0..5).map(|_| local.alloc(node, &class).unwrap()).collect();
     let table = allocator.buddyinfo().to_string();
@@ -34,13 +34,13 @@ fn tables_are_in_the_layout_of_linux() {
                     hits         4\n      misses       1\n      fallbacks    0\n      failures     0\n      strays       0\n  \
                     start_pfn:           8192\n";
     assert_eq!(third, expected);
-    local.free_many(pages).unwrap();
+    local.free_bulk(pages).unwrap();
 }
 
 #[test]
 fn hits_are_counted_beyond_sixteen_bits() {
     let allocator = loose::<FullFence>();
-    let (node, class) = (NodeId::new(1).unwrap(), allocator.class(&PageRequest::up_to(Normal)).unwrap());
+    let (node, class) = (NodeId::new(1).unwrap(), allocator.prepare(&PageRequest::up_to(Normal)).unwrap());
     let mut local = allocator.local().unwrap();
     let mut page = local.alloc(node, &class).unwrap();
     for _ in 0..70_000 {
@@ -56,7 +56,7 @@ fn hits_are_counted_beyond_sixteen_bits() {
 fn a_page_that_was_not_handed_out() {
     let allocator = loose::<FullFence>();
     let mut local = allocator.local().unwrap();
-    let (node, class) = (NodeId::new(0).unwrap(), allocator.class(&PageRequest::up_to(Normal).order(2)).unwrap());
+    let (node, class) = (NodeId::new(0).unwrap(), allocator.prepare(&PageRequest::up_to(Normal).order(2)).unwrap());
     let page = local.alloc(node, &class).unwrap();
     assert_eq!(allocator.page(page.pfn(), 2, Mobility::Unmovable), Some(page));
     assert_eq!(allocator.page(50_000, 0, Mobility::Unmovable), None);
@@ -88,7 +88,7 @@ fn an_allocator_that_cannot_be() {
     assert_eq!(error, Some(SetupError::DuplicateZone { zone: zone_id(0, Dma32) }));
     let zones: &'static [Zone<'static>] = zones().leak();
     let made = |entries, caches: usize| {
-        let caches: Vec<PageCache> = (0..caches).map(|_| PageCache::new()).collect();
+        let caches: Vec<PerCpuPages> = (0..caches).map(|_| PerCpuPages::new()).collect();
         PageAllocator::new(published(), zones, vec![0; entries].leak(), caches.leak())
     };
     assert_eq!(made(1, 4).err(), Some(SetupError::Index { entries: 1, needed: 2 }));
@@ -96,7 +96,7 @@ fn an_allocator_that_cannot_be() {
     assert_eq!(PageAllocator::boxed(published(), Vec::<Zone<'_>>::new()).err(), Some(SetupError::NoZone));
     let in_given_memory = made(16, 4).unwrap();
     let mut local = in_given_memory.local().unwrap();
-    let class = in_given_memory.class(&PageRequest::up_to(Normal)).unwrap();
+    let class = in_given_memory.prepare(&PageRequest::up_to(Normal)).unwrap();
     assert!(local.alloc(NodeId::new(0).unwrap(), &class).is_err(), "nothing is published yet");
     assert_eq!((local.failure().zones(), local.failure().zones_passed_over()), (0, 4));
     assert!(local.failure().passed_over().take(3).all(|(_, why)| why == Refusal::NotListed), "{}", local.failure());
@@ -104,7 +104,7 @@ fn an_allocator_that_cannot_be() {
     local.free(page).unwrap();
     assert_eq!(in_given_memory.drain(), Ok(1));
     let allocator = loose::<FullFence>();
-    assert!(allocator.class(&PageRequest::up_to(Normal).order(11)).is_err());
+    assert!(allocator.prepare(&PageRequest::up_to(Normal).order(11)).is_err());
     assert!(allocator.zone(zone_id(0, Dma)).is_none() && allocator.stats(zone_id(7, Normal)).is_none());
     let unknown = zone_id(7, Normal);
     assert_eq!((allocator.drain_zone(unknown), allocator.without_caches(unknown, || 5)), (Ok(0), Ok(5)));
@@ -114,8 +114,8 @@ fn an_allocator_that_cannot_be() {
 fn there_are_as_many_handles_as_seats() {
     fn all<S: zonelist_core::publish::Scheme>(allocator: &super::Allocator<S, FullFence>) {
         for _ in 0..3 {
-            let handles: Vec<_> = (0..SEATS).map(|_| allocator.local().unwrap()).collect();
-            assert_eq!(allocator.local().map(drop), Err(ReaderError::NoSeat { seats: SEATS }));
+            let handles: Vec<_> = (0..READERS).map(|_| allocator.local().unwrap()).collect();
+            assert_eq!(allocator.local().map(drop), Err(ReaderError::NoSlot { slots: READERS }));
             drop(handles);
         }
     }

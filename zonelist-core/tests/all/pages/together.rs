@@ -10,10 +10,10 @@ use std::{
 };
 
 use zonelist_core::{
-    Lists, Local, MAX_ORDER, PageAllocator, PageCache, PageRequest, RangeError, RawLock, Row, SetupError, Slot, Slots,
-    Spin, StopWorld, Zone, ZoneId,
+    LocalHandle, MAX_ORDER, NodeSpan, PageAllocator, PageRequest, PerCpuPages, RangeError, RawLock, SetupError, Slot,
+    Slots, Spin, StopWorld, Zone, ZoneId,
     ZoneKind::{Dma32, Movable, Normal},
-    Zoneref,
+    ZonelistsRef, Zoneref,
     publish::{FullFence, Published},
 };
 
@@ -38,7 +38,7 @@ fn published() -> Published<Scheme, FullFence, 2> {
 
 /// An allocator over zones that stay where they are.
 fn over(zones: &'static [Zone<'static>]) -> Result<Allocator, SetupError> {
-    let caches = Vec::from_iter((0..6).map(|_| PageCache::new())).leak();
+    let caches = Vec::from_iter((0..6).map(|_| PerCpuPages::new())).leak();
     PageAllocator::new(published(), zones, vec![0; 64].leak(), caches)
 }
 
@@ -55,7 +55,7 @@ fn a_zone_takes_no_frame_of_another_of_its_allocator() {
     assert_eq!(one.add(900..1100), Err(RangeError::Owned { pfn: 900, zone: ids()[1] }));
     assert_eq!(one.add(500..701), Err(RangeError::Owned { pfn: 700, zone: ids()[1] }));
     // What one has given up, the other may have.
-    one.withdraw(600..700).unwrap();
+    one.remove(600..700).unwrap();
     other.add(600..700).unwrap();
     // What is none of a zone's is refused as before.
     assert_eq!(other.add(0..FRAMES + 1), owned(0));
@@ -147,7 +147,7 @@ fn no_zone_takes_frames_while_another_of_its_allocator_does() {
     for before in 0..6 {
         let zones = ids().map(|id| Zone::boxed(id, 0..FRAMES, MAX_ORDER, HeldUp(Spin::new())).unwrap());
         let zones: &'static [Zone<'static, HeldUp>] = Vec::from(zones).leak();
-        let caches = Vec::from_iter((0..6).map(|_| PageCache::new())).leak();
+        let caches = Vec::from_iter((0..6).map(|_| PerCpuPages::new())).leak();
         let _allocator = PageAllocator::new(published(), zones, vec![0; 64].leak(), caches).unwrap();
         let (done, other) = (mpsc::channel(), Arc::new(Mutex::new(None)));
         let handle = Arc::clone(&other);
@@ -176,25 +176,25 @@ fn no_zone_takes_frames_while_another_of_its_allocator_does() {
 /// What uses an allocator that is borrowed for as long as its zones are.
 struct User<'a> {
     allocator: &'a PageAllocator<'a, Scheme, FullFence, Spin, 2>,
-    local: Local<'a, 'a, Scheme, FullFence, Spin, 2>,
+    local: LocalHandle<'a, 'a, Scheme, FullFence, Spin, 2>,
 }
 
 /// Something is done when an allocator is dropped. That need not be said: it may have been lent out until then.
 #[test]
 fn an_allocator_is_lent_for_as_long_as_its_zones() {
-    let (mut index, mut caches) = ([0; 64], [const { PageCache::new() }; 2]);
+    let (mut index, mut caches) = ([0; 64], [const { PerCpuPages::new() }; 2]);
     let mut words = [0; Zone::<Spin>::words(0, FRAMES)];
     let id = ids()[1];
     let zones = [Zone::new(id, 0..FRAMES, MAX_ORDER, &mut words, Spin::new()).unwrap()];
     zones[0].add(0..FRAMES).unwrap();
     {
         let entries = [Zoneref::new(id)];
-        let lists = Lists::new(&entries, &[Row { start: 0, len: 1, own: 1 }]).unwrap();
+        let lists = ZonelistsRef::new(&entries, &[NodeSpan { start: 0, len: 1, own: 1 }]).unwrap();
         let on_heap = PageAllocator::boxed(published(), super::setup::zones()).unwrap();
         let given = PageAllocator::new(published(), &zones, &mut index, &mut caches).unwrap();
         given.published().publish(lists).unwrap();
         let mut user = User { allocator: &given, local: given.local().unwrap() };
-        let class = user.allocator.class(&PageRequest::up_to(Normal)).unwrap();
+        let class = user.allocator.prepare(&PageRequest::up_to(Normal)).unwrap();
         let page = user.local.alloc(id.node(), &class).unwrap();
         user.local.free(page).unwrap();
         // Its pages are in its caches, until the allocator is dropped.

@@ -7,7 +7,7 @@ use zonelist_core::{
 
 use super::{
     ANY, node,
-    support::{Kind, Puppet, Quiescing, Seated},
+    support::{Kind, Puppet, Quiescing, Sectioned},
     versions,
 };
 
@@ -15,9 +15,9 @@ use super::{
 fn asks<K: Kind>(settles: &'static [usize]) -> Puppet<K> {
     Puppet::on_publish(move |writer: &mut Writer<'_>| {
         if settles.contains(&writer.version().number()) {
-            writer.settle()?;
+            writer.wait_grace_period()?;
         }
-        writer.ask();
+        writer.start_grace_period();
         Ok(())
     })
 }
@@ -64,7 +64,7 @@ fn many_questions_are_settled_by_two_answers() {
 /// A reader that stays inside is owed by all questions that were asked meanwhile.
 #[test]
 fn a_reader_that_stays_inside_is_waited_for_behind_every_question() {
-    let published: Published<_, FullFence, 2> = Published::new(asks::<Seated>(&[4]));
+    let published: Published<_, FullFence, 2> = Published::new(asks::<Sectioned>(&[4]));
     let publish = || published.try_publish(&versions()[0]);
     let mut reader = published.reader().unwrap();
     let guard = reader.enter();
@@ -82,10 +82,10 @@ const ERROR: BarrierError = BarrierError { errno: 5 };
 #[test]
 fn a_question_that_fails_is_reported_and_owed_whatever_becomes_of_the_publish() {
     let refuses = |writer: &mut Writer<'_>| {
-        writer.ask();
+        writer.start_grace_period();
         if writer.version() == Version::of(1) { Err(PublishError::Busy) } else { Ok(()) }
     };
-    let published: Published<_, Unreliable, 1> = Published::new(Puppet::<Seated>::on_publish(refuses));
+    let published: Published<_, Unreliable, 1> = Published::new(Puppet::<Sectioned>::on_publish(refuses));
     let lists = versions();
     assert_eq!(Unreliable::failing(5, || published.publish(&lists[0])), (Err(PublishError::Busy), 1));
     assert_eq!(published.publish(&lists[0]), Err(PublishError::Barrier(ERROR)));

@@ -9,8 +9,8 @@ use std::{
 };
 
 use zonelist_core::{
-    Capacity, Lists, NodeId, Request, Slot, StopWorld, Zoneref,
-    publish::{Facts, FullFence, Grace, PublishError, Published, ReadToken, Scheme, Version, Walk, Writer},
+    Capacity, NodeId, Request, Slot, StopWorld, ZonelistsRef, Zoneref,
+    publish::{Facts, FullFence, PublishError, Published, ReadToken, ReaderProtocol, Scheme, Version, Walk, Writer},
 };
 
 use super::{TURNS, node, preempted, stop_world};
@@ -18,10 +18,10 @@ use super::{TURNS, node, preempted, stop_world};
 /// What becomes lists only when it is asked to.
 struct Converts<F>(F);
 
-impl<F: FnOnce()> From<Converts<F>> for Lists<'static> {
+impl<F: FnOnce()> From<Converts<F>> for ZonelistsRef<'static> {
     fn from(Converts(meanwhile): Converts<F>) -> Self {
         meanwhile();
-        Lists::EMPTY
+        ZonelistsRef::EMPTY
     }
 }
 
@@ -32,13 +32,13 @@ fn what_becomes_lists_may_do_anything() {
         let again = |number: usize| {
             let filter = published.filter(&Request::up_to(zonelist_core::ZoneKind::Movable));
             assert_eq!(published.reader().unwrap().enter().walk(node(), &filter).count(), 0);
-            assert_eq!(published.try_publish(Lists::EMPTY), Ok(Version::of(number)));
+            assert_eq!(published.try_publish(ZonelistsRef::EMPTY), Ok(Version::of(number)));
         };
         assert_eq!(published.publish(Converts(|| again(1))), Ok(Version::of(2)));
         assert_eq!(published.try_publish(Converts(|| again(3))), Ok(Version::of(4)));
         let panics = || published.publish(Converts(|| panic!("as a caller's code may")));
         assert!(std::panic::catch_unwind(std::panic::AssertUnwindSafe(panics)).is_err());
-        assert_eq!(published.try_publish(Lists::EMPTY), Ok(Version::of(5)));
+        assert_eq!(published.try_publish(ZonelistsRef::EMPTY), Ok(Version::of(5)));
     }
     let capacity = Capacity::new(1, 1).unwrap();
     anything(&stop_world::<2>(capacity));
@@ -86,7 +86,7 @@ impl Walk for NestedSteps<'_> {}
 
 impl Scheme for Nests {
     const FACTS: Facts = <StopWorld<Box<[Slot]>> as Scheme>::FACTS;
-    const GRACE: Grace = Grace::Step;
+    const PROTOCOL: ReaderProtocol = ReaderProtocol::PerEntry;
     type Local = ();
     type Filter = ();
     type Pinned<'g> = NestedSteps<'g>;
@@ -104,7 +104,7 @@ impl Scheme for Nests {
         pinned.clone()
     }
 
-    fn publish(&self, _: Lists<'_>, writer: &mut Writer<'_>) -> Result<(), PublishError> {
+    fn publish(&self, _: ZonelistsRef<'_>, writer: &mut Writer<'_>) -> Result<(), PublishError> {
         writer.stop(|| _ = self.0.beside.fetch_add(self.0.within.load(SeqCst).into(), SeqCst))?;
         Ok(())
     }
@@ -122,7 +122,7 @@ fn a_step_within_a_step_does_not_end_the_outer_one() {
             assert_eq!(reader.enter().walk(node(), &()).count(), 0);
         });
         is_within.recv().unwrap();
-        let publisher = scope.spawn(|| published.publish(Lists::EMPTY));
+        let publisher = scope.spawn(|| published.publish(ZonelistsRef::EMPTY));
         // Looked at below: a panic here would leave the reader where it is.
         let waits = (0..TURNS).all(|_| {
             thread::yield_now();

@@ -20,11 +20,13 @@ use zonelist_core::{
 /// Turns in which another thread could have done what it must not.
 const TURNS: usize = 2000;
 
-fn stop_world<const SEATS: usize>(capacity: Capacity) -> Published<StopWorld<Box<[Slot]>>, FullFence, SEATS> {
+fn stop_world<const READERS: usize>(capacity: Capacity) -> Published<StopWorld<Box<[Slot]>>, FullFence, READERS> {
     Published::new(StopWorld::new(Slots::boxed(capacity)))
 }
 
-fn preempted<const SEATS: usize>(capacity: Capacity) -> Published<StopWorldPreempted<Box<[Slot]>>, FullFence, SEATS> {
+fn preempted<const READERS: usize>(
+    capacity: Capacity,
+) -> Published<StopWorldPreempted<Box<[Slot]>>, FullFence, READERS> {
     Published::new(StopWorldPreempted::new(Slots::boxed(capacity)))
 }
 

@@ -14,7 +14,7 @@ use zonelist_core::{
 
 use super::{
     ANY, node, preempted, stop_world,
-    support::{Puppet, Seated, Snapshot},
+    support::{Puppet, Sectioned, Snapshot},
     versions,
 };
 
@@ -23,17 +23,17 @@ fn a_reader_without_a_seat_is_told_so_until_one_is_given_back() {
     let published = stop_world::<2>(Sample::CAPACITY);
     let (first, second) = (published.reader().unwrap(), published.reader().unwrap());
     for _ in 0..2 {
-        assert_eq!(published.reader().unwrap_err(), ReaderError::NoSeat { seats: 2 });
+        assert_eq!(published.reader().unwrap_err(), ReaderError::NoSlot { slots: 2 });
     }
     drop(first);
     let third = published.reader().unwrap();
-    assert_eq!(published.reader().unwrap_err(), ReaderError::NoSeat { seats: 2 });
+    assert_eq!(published.reader().unwrap_err(), ReaderError::NoSlot { slots: 2 });
     drop((second, third));
     assert!(published.reader().is_ok());
 
     let published = preempted::<1>(Sample::CAPACITY);
     let _only = published.reader().unwrap();
-    assert_eq!(published.reader().unwrap_err(), ReaderError::NoSeat { seats: 1 });
+    assert_eq!(published.reader().unwrap_err(), ReaderError::NoSlot { slots: 1 });
 }
 
 #[test]
@@ -48,8 +48,8 @@ fn readers_that_nobody_waits_for_need_no_seat() {
 
 #[test]
 fn short_lived_readers_of_the_baseline_find_their_seats() {
-    basics::short_lived_readers_find_their_seats(&stop_world::<1>(Sample::CAPACITY));
-    basics::short_lived_readers_find_their_seats(&preempted::<1>(Sample::CAPACITY));
+    basics::short_lived_readers_find_their_slots(&stop_world::<1>(Sample::CAPACITY));
+    basics::short_lived_readers_find_their_slots(&preempted::<1>(Sample::CAPACITY));
 }
 
 #[test]
@@ -96,7 +96,8 @@ fn a_leaked_guard_of_the_baseline_goes_with_its_reader() {
 #[test]
 fn a_place_is_not_lost_when_a_scheme_panics_for_a_reader() {
     static PANICS: AtomicBool = AtomicBool::new(true);
-    let seated = Puppet::<Seated> { on_local: Box::new(|| assert!(!PANICS.load(SeqCst), "no room")), ..Puppet::new() };
+    let seated =
+        Puppet::<Sectioned> { on_local: Box::new(|| assert!(!PANICS.load(SeqCst), "no room")), ..Puppet::new() };
     let published: Published<_, FullFence, 1> = Published::new(seated);
     for _ in 0..3 {
         assert!(catch_unwind(AssertUnwindSafe(|| published.reader().map(drop))).is_err());

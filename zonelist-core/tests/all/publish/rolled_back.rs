@@ -3,9 +3,9 @@
 use std::cell::Cell;
 
 use zonelist_core::{
-    Lists, NodeId, Request, Slot, SlotFilter, StopWorld, Twin, TwinWalk, Twins,
+    Buffer, BufferWalk, DoubleBuffer, NodeId, Request, Slot, SlotFilter, StopWorld, ZonelistsRef,
     conformance::Sample,
-    publish::{Facts, FullFence, Grace, PublishError, Published, ReadToken, Scheme, Version, Writer},
+    publish::{Facts, FullFence, PublishError, Published, ReadToken, ReaderProtocol, Scheme, Version, Writer},
 };
 
 use super::{ANY, node, versions};
@@ -17,15 +17,15 @@ thread_local! {
 
 /// Two tables by turns, as the library's schemes have them; a publish that is to fail does so last of all.
 #[derive(Debug)]
-struct FailsLate(Twins);
+struct FailsLate(DoubleBuffer);
 
 impl Scheme for FailsLate {
     const FACTS: Facts = <StopWorld<Box<[Slot]>> as Scheme>::FACTS;
-    const GRACE: Grace = Grace::Section;
+    const PROTOCOL: ReaderProtocol = ReaderProtocol::CriticalSection;
     type Local = ();
     type Filter = SlotFilter;
-    type Pinned<'g> = Twin<'g>;
-    type Walk<'w> = TwinWalk<'w>;
+    type Pinned<'g> = Buffer<'g>;
+    type Walk<'w> = BufferWalk<'w>;
 
     fn local(&self) {}
 
@@ -33,18 +33,18 @@ impl Scheme for FailsLate {
         SlotFilter::new(request)
     }
 
-    fn pin<'g>(&'g self, (): &'g (), _: ReadToken<'g, Self>) -> Twin<'g> {
-        self.0.find()
+    fn pin<'g>(&'g self, (): &'g (), _: ReadToken<'g, Self>) -> Buffer<'g> {
+        self.0.current()
     }
 
-    fn walk<'w, 'g: 'w>(table: &'w Twin<'g>, node: NodeId, filter: &'w SlotFilter) -> TwinWalk<'w> {
+    fn walk<'w, 'g: 'w>(table: &'w Buffer<'g>, node: NodeId, filter: &'w SlotFilter) -> BufferWalk<'w> {
         table.walk(node, filter)
     }
 
-    fn publish(&self, next: Lists<'_>, writer: &mut Writer<'_>) -> Result<(), PublishError> {
-        writer.settle()?;
+    fn publish(&self, next: ZonelistsRef<'_>, writer: &mut Writer<'_>) -> Result<(), PublishError> {
+        writer.wait_grace_period()?;
         self.0.replace(next)?;
-        writer.ask();
+        writer.start_grace_period();
         let failures = FAILURES.get();
         FAILURES.set(failures.saturating_sub(1));
         if failures > 0 { Err(PublishError::Busy) } else { Ok(()) }
@@ -55,7 +55,7 @@ impl Scheme for FailsLate {
 #[test]
 fn what_a_publish_that_failed_has_left_is_not_written_over_under_a_walk() {
     for failures in 0..4 {
-        let published: Published<_, FullFence, 1> = Published::new(FailsLate(Twins::boxed(Sample::CAPACITY)));
+        let published: Published<_, FullFence, 1> = Published::new(FailsLate(DoubleBuffer::boxed(Sample::CAPACITY)));
         let (lists, filter) = (versions(), published.filter(&ANY));
         FAILURES.set(failures);
         (0..failures).for_each(|_| assert_eq!(published.publish(&lists[0]), Err(PublishError::Busy)));

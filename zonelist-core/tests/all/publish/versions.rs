@@ -14,7 +14,7 @@ use zonelist_core::{
 
 use super::{
     ANY, meanwhile, node, preempted, stop_world,
-    support::{Puppet, Seated, Snapshot},
+    support::{Puppet, Sectioned, Snapshot},
     versions,
 };
 
@@ -88,7 +88,7 @@ fn whoever_would_not_wait_for_another_publish_is_told_that_it_is_busy() {
 #[test]
 fn a_publish_that_waits_for_a_reader_keeps_others_busy() {
     let (entered, has_entered) = sync_channel(1);
-    let published: Published<_, FullFence, 1> = Published::new(Puppet::<Seated>::on_publish(move |writer| {
+    let published: Published<_, FullFence, 1> = Published::new(Puppet::<Sectioned>::on_publish(move |writer| {
         entered.send(()).unwrap();
         Ok(writer.stop(|| ())?)
     }));
@@ -108,7 +108,7 @@ fn a_publish_that_waits_for_a_reader_keeps_others_busy() {
 fn a_panic_in_a_publish_leaves_the_lock_free_and_the_gates_open() {
     for within_stop in [false, true] {
         let published: Published<_, FullFence, 1> =
-            Published::new(Puppet::<Seated>::on_publish(move |writer| {
+            Published::new(Puppet::<Sectioned>::on_publish(move |writer| {
                 match (writer.version().number(), within_stop) {
                     (2, true) => writer.stop(|| panic!("a string tears"))?,
                     (2, false) => panic!("a string tears"),

@@ -17,7 +17,7 @@ use zonelist_core::{
 
 use super::{
     ANY, meanwhile, node, preempted, stop_world,
-    support::{Puppet, Seated},
+    support::{Puppet, Sectioned},
     versions,
 };
 
@@ -68,7 +68,7 @@ fn readers_wait_outside_a_closed_gate() {
     let (closed, has_closed) = sync_channel(0);
     let (open, may_open) = sync_channel(0);
     let may_open = Mutex::new(may_open);
-    let published: Published<_, FullFence, 2> = Published::new(Puppet::<Seated>::on_publish(move |writer| {
+    let published: Published<_, FullFence, 2> = Published::new(Puppet::<Sectioned>::on_publish(move |writer| {
         writer.stop(|| {
             closed.send(()).unwrap();
             may_open.lock().unwrap().recv().unwrap();
@@ -101,7 +101,7 @@ fn readers_wait_outside_a_closed_gate() {
 fn nobody_is_inside_while_the_world_is_stopped() {
     let inside = std::sync::Arc::new([const { AtomicBool::new(false) }; 2]);
     let seen = std::sync::Arc::clone(&inside);
-    let published: Published<_, FullFence, 2> = Published::new(Puppet::<Seated>::on_publish(move |writer| {
+    let published: Published<_, FullFence, 2> = Published::new(Puppet::<Sectioned>::on_publish(move |writer| {
         Ok(writer.stop(|| assert!(seen.iter().all(|inside| !inside.load(SeqCst)), "a reader is inside"))?)
     }));
     let over = AtomicBool::new(false);

@@ -11,16 +11,16 @@ use std::{
 };
 
 use zonelist_core::{
-    Lists, NodeId, Request, Zonelists, Zoneref,
+    NodeId, Request, Zonelists, ZonelistsRef, Zoneref,
     publish::{
-        Allocates, Facts, Grace, Guarantee, Progress, PublishError, ReadToken, Reclaim, Scheme, StalledReader,
+        Allocates, Facts, Guarantee, Progress, PublishError, ReadToken, ReaderProtocol, Reclaim, Scheme, StalledReader,
         WaitError, Walk, Writer,
     },
 };
 
 /// What of a scheme is fixed at compile time.
 pub(crate) trait Kind: Debug + Send + Sync + 'static {
-    const GRACE: Grace = Grace::None;
+    const PROTOCOL: ReaderProtocol = ReaderProtocol::None;
     const GUARANTEE: Guarantee;
 }
 
@@ -47,10 +47,10 @@ impl Kind for Detected {
 
 /// Whose readers sit while they are inside.
 #[derive(Debug)]
-pub(crate) enum Seated {}
+pub(crate) enum Sectioned {}
 
-impl Kind for Seated {
-    const GRACE: Grace = Grace::Section;
+impl Kind for Sectioned {
+    const PROTOCOL: ReaderProtocol = ReaderProtocol::CriticalSection;
     const GUARANTEE: Guarantee = Guarantee::Snapshot;
 }
 
@@ -59,7 +59,7 @@ impl Kind for Seated {
 pub(crate) enum Quiescing {}
 
 impl Kind for Quiescing {
-    const GRACE: Grace = Grace::Quiescent;
+    const PROTOCOL: ReaderProtocol = ReaderProtocol::Quiescent;
     const GUARANTEE: Guarantee = Guarantee::Snapshot;
 }
 
@@ -154,17 +154,17 @@ impl<K: Kind> Scheme for Puppet<K> {
         readers: Progress::Blocking,
         writer: Progress::Blocking,
         allocates: Allocates::Both,
-        registers: !matches!(K::GRACE, Grace::None),
+        registers: !matches!(K::PROTOCOL, ReaderProtocol::None),
         interrupt_safe: false,
         below_allocator: false,
         after_fork: false,
         tls_destructor: false,
-        retires: matches!(K::GRACE, Grace::Section),
+        retires: matches!(K::PROTOCOL, ReaderProtocol::CriticalSection),
         stalled_reader: StalledReader::Unbounded,
         no_std: false,
         no_alloc: false,
     };
-    const GRACE: Grace = K::GRACE;
+    const PROTOCOL: ReaderProtocol = K::PROTOCOL;
     type Local = ();
     type Filter = Request;
     type Pinned<'g> = Strings<'g, K>;
@@ -188,7 +188,7 @@ impl<K: Kind> Scheme for Puppet<K> {
         PuppetWalk { list, next: 0, puppet: pinned.puppet }
     }
 
-    fn publish(&self, next: Lists<'_>, writer: &mut Writer<'_>) -> Result<(), PublishError> {
+    fn publish(&self, next: ZonelistsRef<'_>, writer: &mut Writer<'_>) -> Result<(), PublishError> {
         (self.on_publish)(writer)?;
         if !self.forgets {
             *self.current.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(next.into());
@@ -197,7 +197,7 @@ impl<K: Kind> Scheme for Puppet<K> {
     }
 }
 
-impl Reclaim for Puppet<Seated> {
+impl Reclaim for Puppet<Sectioned> {
     fn synchronize(&self, writer: &mut Writer<'_>) -> Result<(), WaitError> {
         writer.stop(|| ())
     }

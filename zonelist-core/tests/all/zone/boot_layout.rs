@@ -1,7 +1,7 @@
 //! Boot layouts: a zone is reduced to given free blocks.
 
 use proptest::prelude::*;
-use zonelist_core::{LeaveError, Mobility};
+use zonelist_core::{BootLayoutError, Mobility};
 
 use super::oracle::{Pair, SPAN, empty};
 
@@ -25,7 +25,7 @@ proptest! {
         }
         let again = zone();
         let managed = used.managed() - (used.managed() - used.free_pages()) / 2;
-        again.leave(used.free_by_order(), managed).unwrap();
+        again.set_boot_layout(used.free_by_order(), managed).unwrap();
         prop_assert_eq!(again.free_by_order(), used.free_by_order());
         prop_assert_eq!((again.free_pages(), again.managed()), (used.free_pages(), managed));
         // Frames that are not free were allocated one by one, or removed.
@@ -42,14 +42,14 @@ fn a_layout_that_does_not_fit_changes_nothing() {
     let (before, managed) = (pair.zone.free_by_order(), pair.zone.managed());
     let mut counts = [0; 11];
     counts[10] = 2;
-    assert_eq!(pair.zone.leave(counts, managed), Err(LeaveError::NoPlace { order: 10, missing: 1 }));
+    assert_eq!(pair.zone.set_boot_layout(counts, managed), Err(BootLayoutError::NoPlace { order: 10, missing: 1 }));
     counts[10] = 0;
     counts[9] = 4;
-    assert_eq!(pair.zone.leave(counts, managed), Err(LeaveError::NoPlace { order: 9, missing: 1 }));
+    assert_eq!(pair.zone.set_boot_layout(counts, managed), Err(BootLayoutError::NoPlace { order: 9, missing: 1 }));
     counts[9] = 3;
-    let too_few = pair.zone.leave(counts, 1535);
-    assert_eq!(too_few, Err(LeaveError::Managed { managed: 1535, free: 1536, present: managed }));
+    let too_few = pair.zone.set_boot_layout(counts, 1535);
+    assert_eq!(too_few, Err(BootLayoutError::Managed { managed: 1535, free: 1536, present: managed }));
     assert_eq!((pair.zone.free_by_order(), pair.zone.managed()), (before, managed));
     assert!(pair.zone.alloc(0, Mobility::Movable).is_some());
-    assert_eq!(pair.zone.leave(counts, managed), Err(LeaveError::InUse { free: managed - 1, managed }));
+    assert_eq!(pair.zone.set_boot_layout(counts, managed), Err(BootLayoutError::InUse { free: managed - 1, managed }));
 }

@@ -1,6 +1,8 @@
 //! Managed frames, to the frame: one that is managed is not added again, and one that is not managed is not freed.
 
-use zonelist_core::{Against, FreeError, LeaveError, MAX_ORDER, Mobility, RangeError, Spin, Zone, ZoneKind};
+use zonelist_core::{
+    BootLayoutError, FreeError, MAX_ORDER, Mobility, RangeError, Spin, WatermarkLevel, Zone, ZoneKind,
+};
 
 use super::{oracle::empty, refusals::ID};
 
@@ -26,18 +28,18 @@ fn a_managed_frame_is_not_added_again() {
 fn no_call_frees_a_frame_in_a_hole() {
     let zone = empty(MAX_ORDER);
     zone.add(4096..5000).unwrap();
-    zone.withdraw(4200..4210).unwrap();
+    zone.remove(4200..4210).unwrap();
     let pages: Vec<u64> = std::iter::repeat_with(|| zone.alloc(0, Mobility::Movable)).map_while(|pfn| pfn).collect();
     for hole in [4200, 4209, 5000, 5100] {
         let expected = if cfg!(feature = "checked") { FreeError::NeverHandedOut } else { FreeError::NoSuchFrame };
         assert_eq!(zone.free(hole, 0), Err(expected), "frame {hole}");
-        assert_eq!(zone.free_singles(&[hole]), Err(expected), "frame {hole}");
-        assert_eq!(zone.free_run(hole..hole + 1), Err(expected), "frame {hole}");
+        assert_eq!(zone.free_bulk(&[hole]), Err(expected), "frame {hole}");
+        assert_eq!(zone.free_contig(hole..hole + 1), Err(expected), "frame {hole}");
         assert!(!zone.manages(hole));
     }
-    assert!(zone.free(4208, 3).is_err() && zone.free_run(4190..4201).is_err(), "both contain frames of a hole");
+    assert!(zone.free(4208, 3).is_err() && zone.free_contig(4190..4201).is_err(), "both contain frames of a hole");
     assert_eq!(zone.free_pages(), 0);
-    zone.free_singles(&pages).unwrap();
+    zone.free_bulk(&pages).unwrap();
     assert_eq!((zone.free_pages(), zone.managed()), (894, 894));
 }
 
@@ -50,20 +52,20 @@ fn scattered_frames_beyond_the_given_memory_are_refused() {
         let zone = Zone::new(ID, 0..4096, MAX_ORDER, &mut words, Spin::new()).unwrap();
         zone.add(0..4096).unwrap();
         // All frames but one run: the state word of a pageblock can represent that.
-        (0..8).for_each(|block| zone.withdraw(block * 512 + 100..block * 512 + 110).unwrap());
+        (0..8).for_each(|block| zone.remove(block * 512 + 100..block * 512 + 110).unwrap());
         let scattered: Vec<u64> =
-            (0..8).filter(|block| zone.withdraw(block * 512 + 200..block * 512 + 201).is_ok()).collect();
+            (0..8).filter(|block| zone.remove(block * 512 + 200..block * 512 + 201).is_ok()).collect();
         // Depending on the alignment of the memory, up to seven words are left over.
         assert!((1 + more..=2 + more).contains(&scattered.len()), "{scattered:?}");
         let full = scattered.len() as u64;
         let refused = RangeError::Scattered { pfn: full * 512 };
-        assert_eq!(zone.withdraw(full * 512 + 200..full * 512 + 201), Err(refused));
+        assert_eq!(zone.remove(full * 512 + 200..full * 512 + 201), Err(refused));
         assert_eq!(zone.managed(), 4096 - 80 - scattered.len(), "nothing has changed");
         assert_eq!(zone.free_pages(), zone.managed());
         assert_eq!(zone.add(full * 512 + 104..full * 512 + 105), Err(refused), "still scattered with this frame");
         // Once a pageblock is not scattered any more, another can be.
         zone.add(200..201).unwrap();
-        zone.withdraw(full * 512 + 200..full * 512 + 201).unwrap();
+        zone.remove(full * 512 + 200..full * 512 + 201).unwrap();
         (0..4096).for_each(|pfn| {
             let (block, at) = (pfn / 512, pfn % 512);
             let hole = (100..110).contains(&at) || at == 200 && (1..=full).contains(&block);
@@ -79,13 +81,13 @@ fn a_boot_layout_that_scatters_managed_frames_needs_memory() {
     let mut words = vec![0; Zone::<Spin>::words(0, 4096)];
     let given = Zone::new(ID, 0..4096, MAX_ORDER, &mut words, Spin::new()).unwrap();
     given.add(0..4096).unwrap();
-    let refused = given.leave(counts, 3072).unwrap_err();
-    assert!(matches!(refused, LeaveError::Metadata(RangeError::Scattered { .. })), "{refused}");
+    let refused = given.set_boot_layout(counts, 3072).unwrap_err();
+    assert!(matches!(refused, BootLayoutError::Metadata(RangeError::Scattered { .. })), "{refused}");
     assert_eq!((given.free_pages(), given.managed()), (4096, 4096));
 
     let boxed = Zone::boxed(ID, 0..4096, MAX_ORDER, Spin::new()).unwrap();
     boxed.add(0..4096).unwrap();
-    boxed.leave(counts, 3072).unwrap();
+    boxed.set_boot_layout(counts, 3072).unwrap();
     assert_eq!((boxed.free_pages(), boxed.managed()), (2048, 3072));
     assert_eq!((0..4096).filter(|&pfn| boxed.manages(pfn)).count(), 3072);
 }
@@ -97,26 +99,26 @@ fn every_order_and_range_has_an_answer() {
     for order in MAX_ORDER + 1..=u8::MAX {
         assert_eq!(zone.alloc(order, Mobility::Movable), None);
         assert_eq!(zone.free(4096, order), Err(FreeError::Order { order, max_order: MAX_ORDER }));
-        assert!(!zone.allows(order, ZoneKind::Normal, Against::Low), "more than the zone has");
+        assert!(!zone.allows(order, ZoneKind::Normal, WatermarkLevel::Low), "more than the zone has");
     }
     for (start, end) in [(0, u64::MAX), (u64::MAX, 0), (u64::MAX - 1, u64::MAX), (5000, 4096)] {
         let range = start..end;
-        assert!(zone.add(range.clone()).is_err() && zone.withdraw(range.clone()).is_err());
-        assert!(zone.isolate(range.clone()).is_err() && zone.rejoin(range.clone()).is_err());
-        assert!(zone.free_run(range.clone()).is_err() && zone.first_in_use(range.clone()).is_err());
+        assert!(zone.add(range.clone()).is_err() && zone.remove(range.clone()).is_err());
+        assert!(zone.isolate(range.clone()).is_err() && zone.unisolate(range.clone()).is_err());
+        assert!(zone.free_contig(range.clone()).is_err() && zone.first_in_use(range.clone()).is_err());
         assert!(zone.set_mobility(range, Mobility::Movable).is_err());
     }
     assert_eq!((zone.pageblock(u64::MAX), zone.manages(u64::MAX)), (None, false));
     for frames in [0, 1, 904, 905, usize::MAX] {
         for align in (0..64).map(|bit| 1 << bit).chain([0, 3, u64::MAX]) {
-            let run = zone.alloc_run(frames, align);
+            let run = zone.alloc_contig(frames, align);
             let fits = [1, 904].contains(&frames) && align.is_power_of_two() && align <= 4096;
             assert_eq!(run.is_some(), fits, "{frames} frames at {align}");
-            run.into_iter().for_each(|pfn| zone.free_run(pfn..pfn + frames as u64).unwrap());
+            run.into_iter().for_each(|pfn| zone.free_contig(pfn..pfn + frames as u64).unwrap());
         }
     }
     let counts = [usize::MAX; 11];
-    assert!(zone.leave(counts, 904).is_err() && zone.leave([0; 11], usize::MAX).is_err());
+    assert!(zone.set_boot_layout(counts, 904).is_err() && zone.set_boot_layout([0; 11], usize::MAX).is_err());
     assert_eq!(Zone::<Spin>::words(0, u64::MAX), 0, "no zone has such a span");
     assert_eq!(Zone::<Spin>::words(u64::MAX - 1, u64::MAX), 0);
 }

@@ -103,9 +103,9 @@ fn isolated_frames_are_not_allocated() {
     pair.zone.isolate(block.clone()).unwrap();
     assert_eq!(pair.zone.free_pages(), free - 512);
     let mut pfns = vec![0; free];
-    assert_eq!(pair.zone.alloc_singles(Mobility::Movable, &mut pfns), free - 512);
+    assert_eq!(pair.zone.alloc_bulk(Mobility::Movable, &mut pfns), free - 512);
     assert!(pfns[..free - 512].iter().all(|pfn| !block.contains(pfn)));
-    assert_eq!(pair.zone.alloc_run(1, 1), None);
-    pair.zone.rejoin(block.clone()).unwrap();
+    assert_eq!(pair.zone.alloc_contig(1, 1), None);
+    pair.zone.unisolate(block.clone()).unwrap();
     assert_eq!(pair.zone.alloc(9, Mobility::Movable), Some(5120));
 }

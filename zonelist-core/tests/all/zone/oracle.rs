@@ -95,7 +95,7 @@ impl Pair {
     pub(crate) fn alloc_bulk(&mut self, count: usize, mobility: Mobility) {
         let mut pfns = vec![0; count];
         let free = self.zone.free_pages();
-        let taken = self.zone.alloc_singles(mobility, &mut pfns);
+        let taken = self.zone.alloc_bulk(mobility, &mut pfns);
         assert_eq!(taken, count.min(free));
         pfns[..taken].iter().for_each(|&pfn| self.mark_allocated(pfn, 0));
     }
@@ -112,7 +112,7 @@ impl Pair {
         let mut order_0: Vec<u64> = self.live.iter().filter(|block| block.1 == 0).map(|block| block.0).collect();
         order_0.sort_by_key(|pfn| pfn * 7919 % 997 + at as u64 % 2 * pfn);
         let pfns = &order_0[..count.min(order_0.len())];
-        self.zone.free_singles(pfns).unwrap();
+        self.zone.free_bulk(pfns).unwrap();
         let freed: BTreeSet<u64> = pfns.iter().copied().collect();
         self.live.retain(|block| block.1 > 0 || !freed.contains(&block.0));
         pfns.iter().for_each(|&pfn| *self.frame(pfn) = Frame::Free);
@@ -121,7 +121,7 @@ impl Pair {
     /// Allocates a contiguous range, and frees it in two parts if `back`; else its frames stay allocated one by one.
     pub(crate) fn contig(&mut self, frames: u64, align: u64, back: bool) {
         let had = self.has_contig(frames, align);
-        let range = self.zone.alloc_run(frames as usize, align);
+        let range = self.zone.alloc_contig(frames as usize, align);
         assert_eq!(range.is_some(), had, "a range of {frames} at {align}");
         let Some(start) = range else { return };
         assert_eq!(start % align, 0);
@@ -129,7 +129,7 @@ impl Pair {
         if back {
             let middle = start + frames / 3;
             [start..middle, middle..start + frames].into_iter().filter(|part| !part.is_empty()).for_each(|part| {
-                self.zone.free_run(part.clone()).unwrap();
+                self.zone.free_contig(part.clone()).unwrap();
                 self.live.retain(|block| !part.contains(&block.0));
                 self.fill(part, Frame::Free);
             });
@@ -148,7 +148,7 @@ impl Pair {
 
     pub(crate) fn remove(&mut self, pfns: Range<u64>) {
         let free = self.all(pfns.clone(), Frame::Free);
-        assert_eq!(self.zone.withdraw(pfns.clone()).is_ok(), free, "removing {pfns:?}");
+        assert_eq!(self.zone.remove(pfns.clone()).is_ok(), free, "removing {pfns:?}");
         if free {
             self.fill(pfns, Frame::Hole);
         }
@@ -159,10 +159,10 @@ impl Pair {
         let pfns = SPAN.start.max(block * BLOCK)..SPAN.end.min((block + 1) * BLOCK);
         if let Some(at) = self.isolated.iter().position(|&isolated| isolated == block) {
             assert!(self.zone.isolate(pfns.clone()).is_err());
-            self.zone.rejoin(pfns).unwrap();
+            self.zone.unisolate(pfns).unwrap();
             self.isolated.swap_remove(at);
         } else {
-            assert!(self.zone.rejoin(pfns.clone()).is_err());
+            assert!(self.zone.unisolate(pfns.clone()).is_err());
             self.zone.isolate(pfns).unwrap();
             self.isolated.push(block);
         }
@@ -178,10 +178,10 @@ impl Pair {
             self.zone.free(pfn, order).unwrap_err();
         }
         if !self.is(pfn, Frame::Used) {
-            self.zone.free_singles(&[pfn]).unwrap_err();
+            self.zone.free_bulk(&[pfn]).unwrap_err();
         }
         if not_in_use && !pfns.is_empty() {
-            self.zone.free_run(pfns).unwrap_err();
+            self.zone.free_contig(pfns).unwrap_err();
         }
     }
 

@@ -53,12 +53,12 @@ fn a_block_that_is_not_allocated_is_not_freed() {
     }
     zone.free(page, 2).unwrap();
     assert!(matches!(wrong(page, 2), FreeError::AlreadyFree | FreeError::NeverHandedOut));
-    assert!(zone.free_singles(&[page, other]).is_err(), "the first is free already");
+    assert!(zone.free_bulk(&[page, other]).is_err(), "the first is free already");
     assert_eq!(zone.free_pages(), 904, "the second is freed all the same");
-    assert!(zone.free_run(4096..4097).is_err() && zone.free_run(4096..4096).is_err());
-    assert!(zone.free_run(3500..3600).is_err() && zone.free_run(4000..9000).is_err());
-    assert_eq!(zone.alloc_run(0, 1), None);
-    assert_eq!(zone.alloc_run(1, 3), None, "an alignment is a power of two");
+    assert!(zone.free_contig(4096..4097).is_err() && zone.free_contig(4096..4096).is_err());
+    assert!(zone.free_contig(3500..3600).is_err() && zone.free_contig(4000..9000).is_err());
+    assert_eq!(zone.alloc_contig(0, 1), None);
+    assert_eq!(zone.alloc_contig(1, 3), None, "an alignment is a power of two");
 }
 
 #[test]
@@ -69,16 +69,16 @@ fn an_invalid_range_is_refused() {
     assert_eq!(zone.add(4000..4097), Err(RangeError::Managed { pfn: 4096 }));
     assert_eq!(zone.add(0..10), Err(RangeError::Outside { start: 0, end: 10, span: (SPAN.start, SPAN.end) }));
     assert_eq!(zone.add(4096..4096), Err(RangeError::Outside { start: 4096, end: 4096, span: (SPAN.start, SPAN.end) }));
-    assert_eq!(zone.withdraw(4096..5121), Err(RangeError::NotFree { pfn: 5120 }));
+    assert_eq!(zone.remove(4096..5121), Err(RangeError::NotFree { pfn: 5120 }));
     assert_eq!(zone.isolate(4096..4097), Err(RangeError::Unaligned { start: 4096, end: 4097 }));
     zone.isolate(4608..5120).unwrap();
     assert_eq!(zone.isolate(4096..5120), Err(RangeError::Isolation { pfn: 4608, isolated: true }));
-    assert_eq!(zone.rejoin(4096..4608), Err(RangeError::Isolation { pfn: 4096, isolated: false }));
+    assert_eq!(zone.unisolate(4096..4608), Err(RangeError::Isolation { pfn: 4096, isolated: false }));
     assert_eq!(
         zone.set_mobility(1..2, Mobility::Movable),
         Err(RangeError::Outside { start: 1, end: 2, span: (SPAN.start, SPAN.end) })
     );
-    zone.withdraw(4608..5120).unwrap();
+    zone.remove(4608..5120).unwrap();
     assert_eq!((zone.managed(), zone.free_pages()), (512, 512), "isolated frames can be removed");
     let message = zone.isolate(4608..5120).unwrap_err().to_string();
     assert_eq!(message, "the pageblock of frame 4608 is isolated already; expected the opposite");

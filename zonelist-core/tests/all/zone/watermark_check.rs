@@ -1,11 +1,11 @@
 //! Watermark checks: each request stops at the page that the formula says.
 
-use zonelist_core::{Against, Marks, Mobility, Urgency, ZoneKind};
+use zonelist_core::{Mobility, Urgency, WatermarkLevel, ZoneKind, ZoneWatermarks};
 
 use super::oracle::{Pair, SPAN, empty};
 
 /// The free pages that are left when blocks are allocated for as long as the watermarks allow.
-fn left(pair: &Pair, order: u8, highest: ZoneKind, against: Against) -> u64 {
+fn left(pair: &Pair, order: u8, highest: ZoneKind, against: WatermarkLevel) -> u64 {
     while pair.zone.allows(order, highest, against) && pair.zone.alloc(order, Mobility::Movable).is_some() {}
     pair.zone.free_pages() as u64
 }
@@ -16,8 +16,8 @@ fn full() -> Pair {
     pair
 }
 
-fn marks(min: u64) -> Marks {
-    Marks { min, low: min + min / 4, high: min + min / 2, reserve: [0, 0, 3, 0, 40, 7] }
+fn marks(min: u64) -> ZoneWatermarks {
+    ZoneWatermarks { min, low: min + min / 4, high: min + min / 2, reserve: [0, 0, 3, 0, 40, 7] }
 }
 
 #[test]
@@ -27,14 +27,14 @@ fn order_0_stops_at_the_watermark_plus_the_reserve() {
             let marks = marks(min);
             let reserve = marks.reserve[highest.index()];
             let pair = full();
-            pair.zone.set_marks(&marks);
-            assert_eq!(pair.zone.marks(), marks);
-            assert_eq!(left(&pair, 0, highest, Against::Low), marks.low + reserve);
+            pair.zone.set_watermarks(&marks);
+            assert_eq!(pair.zone.watermarks(), marks);
+            assert_eq!(left(&pair, 0, highest, WatermarkLevel::Low), marks.low + reserve);
             // In descending order of what is left: each urgency takes pages that the one before had to leave.
             let mut urgencies = Urgency::ALL.map(|urgency| (formula(min, urgency), urgency));
             urgencies.sort_by_key(|&(min, _)| std::cmp::Reverse(min));
             for (reduced, urgency) in urgencies {
-                assert_eq!(left(&pair, 0, highest, Against::Min(urgency)), reduced + reserve, "{urgency:?}");
+                assert_eq!(left(&pair, 0, highest, WatermarkLevel::Min(urgency)), reduced + reserve, "{urgency:?}");
             }
         }
     }
@@ -55,7 +55,7 @@ fn formula(mut min: u64, urgency: Urgency) -> u64 {
 #[test]
 fn pages_beyond_the_first_of_a_block_do_not_count_as_free() {
     let pair = full();
-    pair.zone.set_marks(&marks(1000));
+    pair.zone.set_watermarks(&marks(1000));
     let mut pfns = vec![0; pair.zone.free_pages()];
     for order in 0..=10 {
         for urgency in Urgency::ALL {
@@ -63,10 +63,10 @@ fn pages_beyond_the_first_of_a_block_do_not_count_as_free() {
             let boundary = floor + (1 << order);
             for free in boundary - 2..=boundary + 1 {
                 let surplus = pair.zone.free_pages() as u64 - free;
-                let taken = pair.zone.alloc_singles(Mobility::Movable, &mut pfns[..surplus as usize]);
-                let allowed = pair.zone.allows(order, ZoneKind::Normal, Against::Min(urgency));
+                let taken = pair.zone.alloc_bulk(Mobility::Movable, &mut pfns[..surplus as usize]);
+                let allowed = pair.zone.allows(order, ZoneKind::Normal, WatermarkLevel::Min(urgency));
                 assert_eq!(allowed, free >= boundary, "{free} free, order {order}, {urgency:?}");
-                pair.zone.free_singles(&pfns[..taken]).unwrap();
+                pair.zone.free_bulk(&pfns[..taken]).unwrap();
             }
         }
     }

@@ -101,5 +101,5 @@ fn a_machine_without_a_spare_block_or_another_node_is_no_site() {
     let golden = MachineRecord::parse(include_bytes!("../../../../goldens/b17_movablecore.json")).unwrap();
     let site = Site::of(golden.state(Rules::LINUX_6_1).unwrap()).unwrap();
     let block = *site.state.block(site.block).unwrap();
-    assert_eq!(block.state, zonelist_core::hotplug::BlockState::Online(zonelist_core::ZoneKind::Movable));
+    assert_eq!(block.state, zonelist_core::hotplug::MemoryBlockState::Online(zonelist_core::ZoneKind::Movable));
 }

@@ -1,8 +1,8 @@
 //! Zones of every recorded machine in our page allocator: their free blocks, and the limits of requests.
 
 use zonelist_core::{
-    Against, Capacity, Lists, MAX_ORDER, Marks, NodeId, OutOfMemory, PageAllocator, PageRequest, Row, Slots, Spin,
-    StopWorld, Urgency, Zone, ZoneId, ZoneKind, Zoneref,
+    Capacity, MAX_ORDER, NodeId, NodeSpan, OutOfMemory, PageAllocator, PageRequest, Slots, Spin, StopWorld, Urgency,
+    WatermarkLevel, Zone, ZoneId, ZoneKind, ZoneWatermarks, ZonelistsRef, Zoneref,
     publish::{FullFence, Published},
 };
 use zonelist_machines::{BuddyRecord, MachineFile, ZoneRecord};
@@ -32,7 +32,7 @@ fn free_blocks_are_those_of_the_recorded_machine() {
             let mut wanted = [0; MAX_ORDER as usize + 1];
             wanted.iter_mut().zip(free_by_order).for_each(|(wanted, &count)| *wanted = count as usize);
             let zone = free(recorded);
-            zone.leave(wanted, recorded.managed as usize)
+            zone.set_boot_layout(wanted, recorded.managed as usize)
                 .unwrap_or_else(|error| panic!("{file}: {}: {error}", zone.id()));
             assert_eq!(zone.free_by_order(), wanted, "{file}: {}", zone.id());
             assert_eq!(zone.managed() as u64, recorded.managed, "{file}: {}", zone.id());
@@ -43,11 +43,11 @@ fn free_blocks_are_those_of_the_recorded_machine() {
 }
 
 /// The watermarks and reserves that the kernel printed.
-fn watermarks(golden: &MachineFile, recorded: &ZoneRecord) -> Marks {
+fn watermarks(golden: &MachineFile, recorded: &ZoneRecord) -> ZoneWatermarks {
     let mut reserve = [0; ZoneKind::COUNT];
     let columns = golden.zone_kinds.iter().zip(recorded.protection.as_ref().unwrap());
     columns.for_each(|(kind, &pages)| reserve[kind.0.index()] = pages);
-    Marks { min: recorded.min.unwrap(), low: recorded.low.unwrap(), high: recorded.high.unwrap(), reserve }
+    ZoneWatermarks { min: recorded.min.unwrap(), low: recorded.low.unwrap(), high: recorded.high.unwrap(), reserve }
 }
 
 /// The free pages that a request must leave, computed step by step as Linux's `__zone_watermark_ok` does.
@@ -85,26 +85,33 @@ fn requests_fail_below_the_formula_on_every_machine() {
     assert!(boundaries > 3000, "{boundaries}");
 }
 
-fn assert_limit(recorded: &ZoneRecord, marks: &Marks, highest: ZoneKind, urgency: Urgency, stop: u64, file: &str) {
+fn assert_limit(
+    recorded: &ZoneRecord,
+    marks: &ZoneWatermarks,
+    highest: ZoneKind,
+    urgency: Urgency,
+    stop: u64,
+    file: &str,
+) {
     let zone = free(&ZoneRecord { spanned: stop + 2, ..recorded.clone() });
     let (zone_id, what) = (zone.id(), format!("{file}: {}, {highest}, {urgency:?}", zone.id()));
-    zone.set_marks(marks);
+    zone.set_watermarks(marks);
 
     let (zonerefs, rows) =
-        ([Zoneref::new(zone_id)], vec![Row { start: 0, len: 1, own: 1 }; zone_id.node().index() + 1]);
-    let lists = Lists::new(&zonerefs, &rows).unwrap();
+        ([Zoneref::new(zone_id)], vec![NodeSpan { start: 0, len: 1, own: 1 }; zone_id.node().index() + 1]);
+    let lists = ZonelistsRef::new(&zonerefs, &rows).unwrap();
     let published = Published::<_, FullFence, 1>::new(StopWorld::new(Slots::boxed(Capacity::of(lists))));
     published.publish(lists).unwrap();
     let allocator = PageAllocator::boxed(published, vec![zone]).unwrap();
-    let class = allocator.class(&PageRequest::up_to(highest).urgency(urgency)).unwrap();
+    let class = allocator.prepare(&PageRequest::up_to(highest).urgency(urgency)).unwrap();
     let (zone, mut local) = (&allocator.zones()[0], allocator.local().unwrap());
     let without_caches = allocator.without_caches(zone_id, || {
         for left in [stop + 1, stop] {
-            assert!(zone.allows(0, highest, Against::Min(urgency)), "{what}");
+            assert!(zone.allows(0, highest, WatermarkLevel::Min(urgency)), "{what}");
             let page = local.alloc(zone_id.node(), &class).unwrap_or_else(|error| panic!("{what}: {error}"));
             assert_eq!((page.order(), zone.free_pages() as u64), (0, left), "{what}");
         }
-        assert!(!zone.allows(0, highest, Against::Min(urgency)), "{what}");
+        assert!(!zone.allows(0, highest, WatermarkLevel::Min(urgency)), "{what}");
         assert_eq!(local.alloc(zone_id.node(), &class), Err(OutOfMemory), "{what}");
         assert_eq!(zone.free_pages() as u64, stop, "{what}");
     });

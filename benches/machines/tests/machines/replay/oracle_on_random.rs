@@ -8,7 +8,7 @@ use std::{
 use proptest::{prelude::*, test_runner::TestRunner};
 use zonelist_core::{
     NodeId, Request, Rules, Scope, Slot, ZoneId, ZoneKind, Zonelists,
-    hotplug::{Frames, FramesError, HotplugError, Limit, Operation, RunningMachine, State},
+    hotplug::{Deadline, HotplugError, Operation, PageProvider, ProviderError, RunningMachine, State},
     publish::{FullFence, PublishError, Published},
 };
 use zonelist_inplace::InPlace;
@@ -33,20 +33,20 @@ struct CountingPages {
     offlined: AtomicU64,
 }
 
-impl Frames for CountingPages {
+impl PageProvider for CountingPages {
     fn publish(&self, lists: &Zonelists) -> Result<(), PublishError> {
         self.published.publish(lists).map(drop)
     }
 
-    fn take(&self, _: &State, _: ZoneId, frames: Range<u64>, _: &mut dyn Limit) -> Result<(), FramesError> {
+    fn isolate(&self, _: &State, _: ZoneId, frames: Range<u64>, _: &mut dyn Deadline) -> Result<(), ProviderError> {
         if self.pinned.load(Relaxed) {
-            return Err(FramesError::Pinned { pfn: frames.start });
+            return Err(ProviderError::Pinned { pfn: frames.start });
         }
         self.offlined.fetch_add(frames.end - frames.start, Relaxed);
         Ok(())
     }
 
-    fn give(&self, _: ZoneId, frames: Range<u64>) {
+    fn finish_online(&self, _: ZoneId, frames: Range<u64>) {
         self.onlined.fetch_add(frames.end - frames.start, Relaxed);
     }
 }
@@ -112,9 +112,9 @@ fn expected(outcome: &Outcome) -> Step {
 
 /// Compares walks of every node's lists with the rows and zones of the oracle.
 fn assert_published(running: &Running, oracle: &Oracle, outcome: &Outcome) {
-    let mut reader = running.frames().published.reader().unwrap();
+    let mut reader = running.provider().published.reader().unwrap();
     for (scope, nodes) in [(Scope::Fallback, usize::MAX), (Scope::ThisNode, 1)] {
-        let filter = running.frames().published.filter(&Request { scope, ..Request::up_to(ZoneKind::Device) });
+        let filter = running.provider().published.filter(&Request { scope, ..Request::up_to(ZoneKind::Device) });
         for (local, row) in oracle.rows() {
             let zones_of = |node: &u32| {
                 let mut zones: Vec<_> = outcome.zones.iter().filter(|zone| zone.node == *node).collect();
@@ -133,11 +133,11 @@ fn assert_published(running: &Running, oracle: &Oracle, outcome: &Outcome) {
 fn compare(golden: &MachineFile, ops: &[Op]) {
     let (running, mut oracle) = (boot(golden), Oracle::boot(golden));
     let auto_movable = golden.boot_options.contains("online_policy=auto-movable");
-    let (mut managed, pages) = (managed_pages(&running), running.frames());
+    let (mut managed, pages) = (managed_pages(&running), running.provider());
     for (index, op) in ops.iter().enumerate() {
         let before = running.state();
         let (step, operation) = translate(op, &before, auto_movable);
-        running.frames().pinned.store(step.pinned, Relaxed);
+        running.provider().pinned.store(step.pinned, Relaxed);
         let result = operation.and_then(|operation| running.apply(&operation));
         let (failed, after) = (result.is_err(), running.state());
         let ours = outcome(&step, &before, &after, result);

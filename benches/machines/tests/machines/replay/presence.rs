@@ -5,8 +5,8 @@ use std::collections::HashSet;
 use fastrand::Rng;
 use proptest::prelude::*;
 use zonelist_core::{
-    Capacity, Lists, NodeId, NodeSet, OrderFilter, Request, Row, Rules, Scope, Slot, ZoneId, ZoneKind, Zonelists,
-    Zoneref,
+    Capacity, NodeId, NodeSet, NodeSpan, OrderFilter, Request, Rules, Scope, Slot, ZoneId, ZoneKind, Zonelists,
+    ZonelistsRef, Zoneref,
     publish::{FullFence, Published, Reader},
 };
 use zonelist_inplace::Presence;
@@ -42,7 +42,7 @@ impl<'p> Checker<'p> {
     }
 
     /// Compares every list for every request, by the old filter and by a new one. Returns their count.
-    fn check(&mut self, lists: Lists<'_>) -> usize {
+    fn check(&mut self, lists: ZonelistsRef<'_>) -> usize {
         let guard = self.reader.enter();
         for (request, old) in &self.filters {
             let new = self.published.filter(request);
@@ -111,8 +111,14 @@ struct Rebuilds {
 }
 
 impl Rebuilds {
-    fn count(&mut self, order_tables: usize, listed: &HashSet<ZoneId>, before: Lists<'_>, after: Lists<'_>) {
-        let survivors = |these: Lists<'_>, those: Lists<'_>, node| {
+    fn count(
+        &mut self,
+        order_tables: usize,
+        listed: &HashSet<ZoneId>,
+        before: ZonelistsRef<'_>,
+        after: ZonelistsRef<'_>,
+    ) {
+        let survivors = |these: ZonelistsRef<'_>, those: ZonelistsRef<'_>, node| {
             let others: HashSet<Zoneref> = those.of(node, Scope::Fallback).iter().copied().collect();
             let list = these.of(node, Scope::Fallback).iter().copied();
             list.filter(|entry| others.contains(entry)).collect::<Vec<_>>()
@@ -131,7 +137,7 @@ impl Rebuilds {
     }
 }
 
-fn zones(lists: Lists<'_>) -> impl Iterator<Item = ZoneId> {
+fn zones(lists: ZonelistsRef<'_>) -> impl Iterator<Item = ZoneId> {
     let nodes = NodeSet::ALL.iter().map(|node| node.number()).take(lists.nodes()).collect::<Vec<_>>();
     let nodes = nodes.into_iter().filter_map(NodeId::new);
     nodes.flat_map(move |node| lists.of(node, Scope::Fallback)).map(|entry| entry.zone())
@@ -174,13 +180,13 @@ fn lists(rows: &[Vec<ZoneId>], populated: &[ZoneId], draw: &mut Rng) -> Zonelist
         let start = zonerefs.len();
         zonerefs.extend(row.iter().filter(|zone| populated.contains(zone)).map(|&zone| Zoneref::new(zone)));
         let len = zonerefs.len() - start;
-        cut.push(Row { start: start as u32, len: len as u32, own: draw.u32(..=len.min(6) as u32) });
+        cut.push(NodeSpan { start: start as u32, len: len as u32, own: draw.u32(..=len.min(6) as u32) });
     }
-    Lists::new(&zonerefs, &cut).unwrap().into()
+    ZonelistsRef::new(&zonerefs, &cut).unwrap().into()
 }
 
 /// The same lists without a zone.
-fn without(lists: Lists<'_>, gone: ZoneId) -> Zonelists {
+fn without(lists: ZonelistsRef<'_>, gone: ZoneId) -> Zonelists {
     let (mut zonerefs, mut rows) = (Vec::new(), Vec::new());
     let stays = |entry: &Zoneref| entry.zone() != gone;
     for node in NodeSet::ALL.iter().take(lists.nodes()) {
@@ -188,9 +194,9 @@ fn without(lists: Lists<'_>, gone: ZoneId) -> Zonelists {
             [Scope::Fallback, Scope::ThisNode].map(|scope| lists.of(node, scope).iter().copied().filter(stays));
         let (start, own) = (zonerefs.len(), own.count() as u32);
         zonerefs.extend(all);
-        rows.push(Row { start: start as u32, len: (zonerefs.len() - start) as u32, own });
+        rows.push(NodeSpan { start: start as u32, len: (zonerefs.len() - start) as u32, own });
     }
-    Lists::new(&zonerefs, &rows).unwrap().into()
+    ZonelistsRef::new(&zonerefs, &rows).unwrap().into()
 }
 
 proptest! {

@@ -20,15 +20,15 @@ use zonelist_core::{
     conformance::facts::interrupt::{Stop, beside},
     hotplug::HotplugError,
     publish::{
-        Barrier, ForkLosses, FullFence, Grace, HandleId, NotRetired, PublishError, Published, Reader, ReaderError,
-        Reclaim, WaitError, Walk,
+        Barrier, ForkLosses, FullFence, HandleId, NotRetired, PublishError, Published, Reader, ReaderError,
+        ReaderProtocol, Reclaim, WaitError, Walk,
     },
 };
 use zonelist_epoch::{ArcSwap, AsymmetricEpoch, EpochSwap, Qsbr};
 use zonelist_schemes::{Buildable, SchemeId, Visitor};
 
 use super::setup::{
-    Allocator, CAPACITY, Handle, NODE, OFFLINE, ONLINE, SEATS, ZONES, all, allocator, chosen, class, lists, machine,
+    Allocator, CAPACITY, Handle, NODE, OFFLINE, ONLINE, READERS, ZONES, all, allocator, chosen, class, lists, machine,
 };
 
 /// Frames of a zone: so many that caches keep some.
@@ -152,10 +152,10 @@ impl<S: Buildable, B: Barrier> Mine<'_, S, B> {
         held.drain(..).for_each(|page| _ = handle.free(page));
         handle.drain();
         // Every slot but ours is free again.
-        let more: Vec<_> = (0..SEATS).map_while(|_| allocator.local().ok()).collect();
-        let ours = if S::GRACE == Grace::None { 1 } else { 2 };
-        check(10, more.len() == SEATS - ours)?;
-        check(11, matches!(allocator.local().map(drop), Err(ReaderError::NoSeat { .. })))?;
+        let more: Vec<_> = (0..READERS).map_while(|_| allocator.local().ok()).collect();
+        let ours = if S::PROTOCOL == ReaderProtocol::None { 1 } else { 2 };
+        check(10, more.len() == READERS - ours)?;
+        check(11, matches!(allocator.local().map(drop), Err(ReaderError::NoSlot { .. })))?;
         drop(more);
         check(12, allocator.zones().iter().all(|zone| zone.free_by_order().iter().sum::<usize>() <= FRAMES as usize))
     }
@@ -365,7 +365,7 @@ impl Visitor for Operating {
                 }
             }
         };
-        let allocator = running.frames().allocator();
+        let allocator = running.provider().allocator();
         let child = |prepared: &mut dyn FnMut() -> bool| {
             let cut = prepared();
             let before = running.state();
@@ -391,7 +391,7 @@ impl Visitor for Operating {
                             // SAFETY: this is the child of a fork outside of any call; no handle is kept.
                             let _ = unsafe { allocator.after_fork(&[]) };
                             // SAFETY: this is the child of a fork outside of any call.
-                            unsafe { running.frames().owners().after_fork() };
+                            unsafe { running.provider().migration_source().after_fork() };
                             // SAFETY: this is the child of a fork outside of any call.
                             unsafe { running.after_fork() }
                         })
@@ -401,7 +401,7 @@ impl Visitor for Operating {
                 preparing.store(true, SeqCst);
                 let mut prepared = Some((
                     running.prepare_fork(),
-                    running.frames().owners().prepare_fork(),
+                    running.provider().migration_source().prepare_fork(),
                     allocator.prepare_fork().unwrap(),
                 ));
                 let outcome = forked(|| {
@@ -435,7 +435,7 @@ fn an_operation_that_a_fork_cuts_short_is_refused_from_then_on() {
 /// A zone that is used by itself, or movable pages: their own calls.
 #[test]
 fn a_zone_and_movable_pages_have_calls_of_their_own() {
-    use zonelist_core::{Handle, HandleError, MAX_ORDER, Mobility, Movables, MoveError, Zone};
+    use zonelist_core::{Handle, HandleError, MAX_ORDER, Mobility, MovablePages, MoveError, Zone};
 
     let zone: &'static Zone<'static, Spin> =
         Box::leak(Box::new(Zone::boxed(ZONES[0], 0..FRAMES, MAX_ORDER, Spin::new()).unwrap()));
@@ -444,7 +444,7 @@ fn a_zone_and_movable_pages_have_calls_of_their_own() {
         thread::sleep(Duration::from_micros(200));
         Ok::<_, MoveError>(())
     };
-    let movables: &'static Movables<'static, _> = Box::leak(Box::new(Movables::boxed(mover, 8)));
+    let movables: &'static MovablePages<'static, _> = Box::leak(Box::new(MovablePages::boxed(mover, 8)));
     let page = |pfn: u64| Page::from_word(1 << 63 | pfn).unwrap();
     let (moved, handle) = (movables.insert(page(0)).unwrap(), movables.insert(page(512)).unwrap());
     let over = AtomicBool::new(false);
@@ -457,14 +457,14 @@ fn a_zone_and_movable_pages_have_calls_of_their_own() {
         });
         scope.spawn(|| {
             struct Swaps;
-            impl zonelist_core::Exchange for Swaps {
-                fn take(&mut self, like: Page) -> Option<Page> {
+            impl zonelist_core::MigrationTargets for Swaps {
+                fn alloc_target(&mut self, like: Page) -> Option<Page> {
                     Page::from_word(like.word() ^ 1)
                 }
-                fn give(&mut self, _: Page) {}
+                fn free_source(&mut self, _: Page) {}
             }
             while !over.load(Relaxed) {
-                zonelist_core::Owners::move_away(movables, &(0..2), &mut Swaps).unwrap();
+                zonelist_core::MigrationSource::move_away(movables, &(0..2), &mut Swaps).unwrap();
             }
         });
         let [mut zones, mut moving] = [0; 2];

@@ -14,7 +14,9 @@ use std::{
 use zonelist_core::{
     Capacity, FreeError, Request, Slot, StopWorld,
     ZoneKind::Movable,
-    publish::{Barrier, BarrierError, FullFence, Grace, Membarrier, PublishError, Published, SystemBarrier, Version},
+    publish::{
+        Barrier, BarrierError, FullFence, Membarrier, PublishError, Published, ReaderProtocol, SystemBarrier, Version,
+    },
 };
 use zonelist_schemes::{Buildable, SchemeId, Visitor, asymmetric};
 
@@ -102,7 +104,7 @@ impl Visitor for Denied {
         );
         let damage = twice > 0 || unfreed.is_some() || wrong > 0;
         // What waits for readers can't; what does not goes on.
-        let publishes_fail = S::GRACE != Grace::None;
+        let publishes_fail = S::PROTOCOL != ReaderProtocol::None;
         let right = drains[1] > 0 && (publishes[1] > 0) == publishes_fail && (publishes[0] == 0 || !publishes_fail);
         // The first publish behind a grace period that was still to come may have been visible already.
         let right = right || publishes_fail && publishes[0] <= 2 && publishes[1] > 0 && drains[1] > 0;

@@ -3,11 +3,13 @@
 use std::sync::Arc;
 
 use zonelist_core::{
-    Capacity, Class, Handle as MovableHandle, Lists, Local, Machine, MachineDescription, Memory, Movables, MoveError,
-    NodeId, Page, PageAllocator, PageRequest, Row, Rules, Spin, Tunables, Urgency, Zone, ZoneId,
+    Capacity, Handle as MovableHandle, LocalHandle, Machine, MachineDescription, Memory, MovablePages, MoveError,
+    NodeId, NodeSpan, Page, PageAllocator, PageRequest, PreparedRequest, Rules, Spin, Tunables, Urgency, Zone, ZoneId,
     ZoneKind::{self, Movable, Normal},
-    ZoneSize, Zonelists, Zoneref,
-    hotplug::{AllocatorFrames, Block, BlockState, Blocks, OnlineTo, Operation, RunningMachine, State},
+    ZoneSize, Zonelists, ZonelistsRef, Zoneref,
+    hotplug::{
+        AllocatorProvider, MemoryBlock, MemoryBlockState, MemoryBlocks, OnlineTo, Operation, RunningMachine, State,
+    },
     publish::{Barrier, Published},
 };
 use zonelist_schemes::{Buildable, SchemeId};
@@ -15,10 +17,10 @@ use zonelist_schemes::{Buildable, SchemeId};
 pub(crate) const NODE: NodeId = NodeId::new(0).unwrap();
 pub(crate) const ZONES: [ZoneId; 2] = [ZoneId::new(NODE, Movable), ZoneId::new(NODE, Normal)];
 pub(crate) const CAPACITY: Capacity = Capacity::new(1, 2).unwrap();
-pub(crate) const SEATS: usize = 4;
+pub(crate) const READERS: usize = 4;
 
-pub(crate) type Allocator<S, B> = PageAllocator<'static, S, B, Spin, SEATS>;
-pub(crate) type Handle<'a, S, B> = Local<'a, 'static, S, B, Spin, SEATS>;
+pub(crate) type Allocator<S, B> = PageAllocator<'static, S, B, Spin, READERS>;
+pub(crate) type Handle<'a, S, B> = LocalHandle<'a, 'static, S, B, Spin, READERS>;
 
 /// One scheme of each protocol between readers and writers; in the long set, all.
 pub(crate) fn chosen() -> Vec<SchemeId> {
@@ -29,7 +31,7 @@ pub(crate) fn chosen() -> Vec<SchemeId> {
 pub(crate) fn lists(both: bool) -> Zonelists {
     let zonerefs = ZONES.map(Zoneref::new);
     let zonerefs = if both { &zonerefs[..] } else { &zonerefs[1..] };
-    Lists::new(zonerefs, &[Row { start: 0, len: zonerefs.len() as u32, own: 0 }]).unwrap().into()
+    ZonelistsRef::new(zonerefs, &[NodeSpan { start: 0, len: zonerefs.len() as u32, own: 0 }]).unwrap().into()
 }
 
 /// An allocator over these zones with so many frames each, for good.
@@ -45,23 +47,27 @@ pub(crate) fn allocator<S: Buildable, B: Barrier>(zones: &[ZoneId], frames: u64)
     Box::leak(Box::new(PageAllocator::boxed(published, (0..).zip(zones).map(zone).collect()).unwrap()))
 }
 
-pub(crate) fn class<S: Buildable, B: Barrier>(allocator: &Allocator<S, B>, highest: ZoneKind, order: u8) -> Class<S> {
-    allocator.class(&PageRequest::up_to(highest).order(order)).unwrap()
+pub(crate) fn class<S: Buildable, B: Barrier>(
+    allocator: &Allocator<S, B>,
+    highest: ZoneKind,
+    order: u8,
+) -> PreparedRequest<S> {
+    allocator.prepare(&PageRequest::up_to(highest).order(order)).unwrap()
 }
 
 /// Of requests that must not block.
-pub(crate) fn urgent<S: Buildable, B: Barrier>(allocator: &Allocator<S, B>, highest: ZoneKind) -> Class<S> {
-    allocator.class(&PageRequest::up_to(highest).urgency(Urgency::NON_BLOCKING)).unwrap()
+pub(crate) fn urgent<S: Buildable, B: Barrier>(allocator: &Allocator<S, B>, highest: ZoneKind) -> PreparedRequest<S> {
+    allocator.prepare(&PageRequest::up_to(highest).urgency(Urgency::NON_BLOCKING)).unwrap()
 }
 
 /// All pages that are left.
-pub(crate) fn all<S: Buildable, B: Barrier>(handle: &mut Handle<'_, S, B>, class: &Class<S>) -> Vec<Page> {
+pub(crate) fn all<S: Buildable, B: Barrier>(handle: &mut Handle<'_, S, B>, class: &PreparedRequest<S>) -> Vec<Page> {
     std::iter::from_fn(|| handle.alloc(NODE, class).ok()).collect()
 }
 
 /// What a mover of pages is here.
 pub(crate) type Copies = fn(MovableHandle, Page, Page) -> Result<(), MoveError>;
-pub(crate) type Frames<S, B> = AllocatorFrames<'static, S, B, Spin, SEATS, Movables<'static, Copies>>;
+pub(crate) type Frames<S, B> = AllocatorProvider<'static, S, B, Spin, READERS, MovablePages<'static, Copies>>;
 pub(crate) type Running<S, B> = RunningMachine<Frames<S, B>>;
 
 /// Pages of a block.
@@ -90,11 +96,17 @@ pub(crate) fn machine<S: Buildable, B: Barrier>() -> Arc<Running<S, B>> {
         ..MachineDescription::default()
     })
     .unwrap();
-    let block =
-        Block { number: BLOCK, node: Some(NODE), state: BlockState::Offline, has_holes: false, memmap_pages: 0 };
-    let blocks = Blocks { pages: PAGES, list: vec![block], ..Blocks::default() };
+    let block = MemoryBlock {
+        number: BLOCK,
+        node: Some(NODE),
+        state: MemoryBlockState::Offline,
+        has_holes: false,
+        memmap_pages: 0,
+    };
+    let blocks = MemoryBlocks { pages: PAGES, list: vec![block], ..MemoryBlocks::default() };
     let state = State::booted(machine, blocks, Rules::LINUX_6_1).unwrap();
-    let frames = AllocatorFrames::of(Published::new(S::build(state.capacity())), &state).unwrap();
-    let frames = frames.with_owners(Movables::boxed((|_, _, _| Ok(())) as Copies, 8)).boot(&state).unwrap();
+    let frames = AllocatorProvider::new(Published::new(S::build(state.capacity())), &state).unwrap();
+    let frames =
+        frames.with_migration_source(MovablePages::boxed((|_, _, _| Ok(())) as Copies, 8)).boot(&state).unwrap();
     Arc::new(RunningMachine::new(state, frames).unwrap())
 }

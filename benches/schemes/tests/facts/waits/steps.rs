@@ -12,7 +12,7 @@ use std::{
 };
 
 use zonelist_core::{
-    Capacity, Class, Page, TryAllocError, TryFreeError,
+    Capacity, Page, PreparedRequest, TryAllocError, TryFreeError,
     ZoneKind::{Movable, Normal},
     publish::Barrier,
 };
@@ -91,8 +91,8 @@ struct Tally {
 /// A handler's handle, and what it holds.
 struct Interrupt<'a, S: Buildable, B: Barrier> {
     handle: Handle<'a, S, B>,
-    class: Class<S>,
-    urgent: Class<S>,
+    class: PreparedRequest<S>,
+    urgent: PreparedRequest<S>,
     held: [Option<Page>; HELD],
     turn: usize,
 }
@@ -219,7 +219,7 @@ impl Visitor for Operated {
 
     fn visit<S: Buildable, B: Barrier>(&mut self) -> u64 {
         let running = machine::<S, B>();
-        let allocator = running.frames().allocator();
+        let allocator = running.provider().allocator();
         let (mut interrupt, tally) = (Interrupt::new(allocator), Tally::default());
         interrupt.within(&tally, "a block comes on line", &mut || _ = running.apply(&ONLINE).unwrap());
         // What the handler has taken of the block meanwhile is movable, and it gives that up.

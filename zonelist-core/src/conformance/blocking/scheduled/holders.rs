@@ -6,7 +6,7 @@ use shuttle::thread;
 
 use super::super::{
     Ground, Work,
-    ground::{NODE, OFFLINE},
+    fixture::{NODE, OFFLINE},
     works,
 };
 use crate::{
@@ -173,7 +173,7 @@ fn when_low(what: &mut dyn FnMut(), falls: impl FnOnce()) {
 
 fn callback<S: Scheme>(ground: &Ground<S>, op: &mut dyn FnMut()) {
     let request = PageRequest::up_to(Normal).mobility(Mobility::Movable);
-    let class = ground.allocator().class(&request).expect("an order");
+    let class = ground.allocator().prepare(&request).expect("an order");
     let (mut local, mut done) = (ground.local(), false);
     while !done {
         let within = &mut || {

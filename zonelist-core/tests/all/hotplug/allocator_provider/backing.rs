@@ -4,18 +4,18 @@
 use std::{cell::Cell, sync::Arc};
 
 use zonelist_core::{
-    Arena, Handle, Mobility, Movables, MoveError, Page, PageRequest, Slots, Spin, StopWorld, ZoneKind,
-    hotplug::{AllocatorFrames, OnlineTo, Operation, RunningMachine},
+    Arena, Handle, Mobility, MovablePages, MoveError, Page, PageRequest, Slots, Spin, StopWorld, ZoneKind,
+    hotplug::{AllocatorProvider, OnlineTo, Operation, RunningMachine},
     publish::{FullFence, Published},
 };
 
-use super::{BLOCKS, PAGES, SEATS, node, offline, spare, spare_frames, state};
+use super::{BLOCKS, PAGES, READERS, node, offline, spare, spare_frames, state};
 
 #[test]
 fn an_offline_block_has_no_memory_and_migrated_pages_keep_their_contents() {
     let state = state();
     let arena = Arc::new(Arena::reserve(0..2 * (BLOCKS + 1) * PAGES, 4096).unwrap());
-    let published: Published<_, FullFence, SEATS> = Published::new(StopWorld::new(Slots::boxed(state.capacity())));
+    let published: Published<_, FullFence, READERS> = Published::new(StopWorld::new(Slots::boxed(state.capacity())));
     let (memory, copied) = (Arc::clone(&arena), Cell::new(0));
     let mover = move |_: Handle, from: Page, to: Page| {
         let (from, to) = memory.bytes(from).zip(memory.bytes(to)).ok_or(MoveError::Never)?;
@@ -24,13 +24,13 @@ fn an_offline_block_has_no_memory_and_migrated_pages_keep_their_contents() {
         copied.set(copied.get() + 1);
         Ok(())
     };
-    let frames: AllocatorFrames<'_, _, _, Spin, SEATS> = AllocatorFrames::of(published, &state).unwrap();
-    let frames = frames.with_owners(Movables::boxed(mover, 64)).with_backing(Arc::clone(&arena));
+    let frames: AllocatorProvider<'_, _, _, Spin, READERS> = AllocatorProvider::new(published, &state).unwrap();
+    let frames = frames.with_migration_source(MovablePages::boxed(mover, 64)).with_backing(Arc::clone(&arena));
     let running = RunningMachine::new(state.clone(), frames.boot(&state).unwrap()).unwrap();
-    let frames = running.frames();
+    let frames = running.provider();
     let mut local = frames.allocator().local().unwrap();
     let request = PageRequest::up_to(ZoneKind::Movable).mobility(Mobility::Movable).order(1);
-    let class = frames.allocator().class(&request).unwrap();
+    let class = frames.allocator().prepare(&request).unwrap();
     for round in 1..4_u8 {
         assert_eq!(arena.resident(spare_frames()).unwrap(), 0);
         running.apply(&Operation::Online { block: spare(1), to: OnlineTo::Movable }).unwrap();
@@ -40,10 +40,10 @@ fn an_offline_block_has_no_memory_and_migrated_pages_keep_their_contents() {
         // SAFETY: the page is committed, and allocated by this thread.
         unsafe { bytes.cast::<u8>().write_bytes(round, bytes.len()) };
         assert_eq!(arena.resident(spare_frames()).unwrap(), bytes.len() as u64);
-        let handle = frames.owners().insert(page).unwrap();
+        let handle = frames.migration_source().insert(page).unwrap();
         running.apply(&offline()).unwrap();
 
-        let moved = frames.owners().remove(handle).unwrap();
+        let moved = frames.migration_source().remove(handle).unwrap();
         assert!(!spare_frames().contains(&moved.pfn()));
         // SAFETY: the page is committed, and no thread writes to it.
         assert!(unsafe { arena.bytes(moved).unwrap().as_ref() }.iter().all(|&byte| byte == round));

@@ -11,21 +11,21 @@ use std::{
 };
 
 use zonelist_core::{
-    Class, Handle, MAX_ORDER, Mobility, Movables, MoveError, Page, PageAllocator, PageRequest, Request, Slots, Spin,
-    StopWorld, Zone, ZoneId,
+    Handle, MAX_ORDER, Mobility, MovablePages, MoveError, Page, PageAllocator, PageRequest, PreparedRequest, Request,
+    Slots, Spin, StopWorld, Zone, ZoneId,
     ZoneKind::{Movable, Normal},
     conformance::Unreliable,
     hotplug::{
-        AllocatorFrames, Backing, BackingError, BlockState, Errno, FramesError, HotplugError, Limit, OnlineTo,
-        Operation, RunningMachine, Stop, Structures,
+        AllocatorProvider, Backing, BackingError, Deadline, Errno, HotplugError, MemoryBlockState, MetadataStatistics,
+        OnlineTo, Operation, ProviderError, RunningMachine, StopReason,
     },
     publish::{Barrier, BarrierError, FullFence, Published},
 };
 
-use super::{BLOCKS, SEATS, Scheme, movable, node, state};
+use super::{BLOCKS, READERS, Scheme, movable, node, state};
 
-type Mover = fn(Handle, Page, Page) -> Result<(), MoveError>;
-type Frames<B> = AllocatorFrames<'static, Scheme, B, Spin, SEATS, Movables<'static, Mover>, Memory>;
+type Migrate = fn(Handle, Page, Page) -> Result<(), MoveError>;
+type Frames<B> = AllocatorProvider<'static, Scheme, B, Spin, READERS, MovablePages<'static, Migrate>, Memory>;
 type Machine<B> = RunningMachine<Frames<B>>;
 
 /// Node 1's spare block.
@@ -64,13 +64,15 @@ impl Backing for Memory {
 }
 
 /// The machine of these tests, with its spare block offline.
-fn machine<B: Barrier>(mover: Mover, on_low: fn(ZoneId, usize)) -> Machine<B> {
+fn machine<B: Barrier>(mover: Migrate, on_low: fn(ZoneId, usize)) -> Machine<B> {
     let state = state();
-    let published: Published<_, B, SEATS> = Published::new(StopWorld::new(Slots::boxed(state.capacity())));
-    let zone = |(id, span)| Zone::vacant(id, span, MAX_ORDER, Spin::new()).unwrap();
+    let published: Published<_, B, READERS> = Published::new(StopWorld::new(Slots::boxed(state.capacity())));
+    let zone = |(id, span)| Zone::without_metadata(id, span, MAX_ORDER, Spin::new()).unwrap();
     let zones = state.possible_zones(&[]).map(zone).collect();
     let allocator = PageAllocator::boxed(published, zones).unwrap().on_low(on_low);
-    let frames = AllocatorFrames::over(allocator).reclaiming().with_owners(Movables::boxed(mover, 4096));
+    let frames = AllocatorProvider::from_allocator(allocator)
+        .reclaiming()
+        .with_migration_source(MovablePages::boxed(mover, 4096));
     RunningMachine::new(state.clone(), frames.with_backing(Memory::default()).boot(&state).unwrap()).unwrap()
 }
 
@@ -80,14 +82,14 @@ fn moves(_: Handle, _: Page, _: Page) -> Result<(), MoveError> {
     Ok(())
 }
 
-fn classes<B: Barrier>(machine: &Machine<B>) -> [Class<Scheme>; 2] {
-    let class = |request| machine.frames().allocator().class(&request).unwrap();
+fn classes<B: Barrier>(machine: &Machine<B>) -> [PreparedRequest<Scheme>; 2] {
+    let class = |request| machine.provider().allocator().prepare(&request).unwrap();
     [class(PageRequest::up_to(Movable).mobility(Mobility::Movable)), class(PageRequest::up_to(Normal))]
 }
 
 /// The list of node 1 as its readers see it, and as the state has it.
 fn listed<B: Barrier>(machine: &Machine<B>) -> [Vec<ZoneId>; 2] {
-    let published = machine.frames().allocator().published();
+    let published = machine.provider().allocator().published();
     let filter = published.filter(&Request::up_to(Movable));
     let seen = published.reader().unwrap().enter().walk(node(1), &filter).map(|entry| entry.zone()).collect();
     let state = machine.state();
@@ -109,16 +111,16 @@ fn a_low_zone_is_reported_after_the_operation_that_caused_it() {
         })
     });
     running.apply(&ONLINE).unwrap();
-    let allocator = running.frames().allocator();
+    let allocator = running.provider().allocator();
     let [movable_pages, kernel] = classes(running);
     let mut local = allocator.local().unwrap();
     let handles: Vec<Handle> = (0..60)
         .map(|_| local.alloc(node(1), &movable_pages).unwrap())
         .filter(|page| allocator.zone_of(*page).unwrap().id() == movable(1))
-        .map(|page| running.frames().owners().insert(page).unwrap())
+        .map(|page| running.provider().migration_source().insert(page).unwrap())
         .collect();
     let zone = allocator.zone(ZoneId::new(node(0), Normal)).unwrap();
-    let low = zone.marks().low as usize;
+    let low = zone.watermarks().low as usize;
     let mut kept: Vec<Page> = Vec::new();
     while zone.free_pages() > low + 50 {
         kept.push(local.alloc(node(0), &kernel).unwrap());
@@ -126,8 +128,8 @@ fn a_low_zone_is_reported_after_the_operation_that_caused_it() {
     assert!(handles.len() > 50 && OUTCOMES.lock().unwrap().is_empty());
     running.apply(&OFFLINE).unwrap();
     assert_eq!(*OUTCOMES.lock().unwrap(), [(zone.id(), true)], "one call, whose operation succeeded");
-    assert_eq!(running.state().block(SPARE).unwrap().state, BlockState::Online(Movable));
-    local.free_many(kept).unwrap();
+    assert_eq!(running.state().block(SPARE).unwrap().state, MemoryBlockState::Online(Movable));
+    local.free_bulk(kept).unwrap();
 }
 
 /// A request of another thread brings a zone below its low watermark, while an operation waits for a page of that thread.
@@ -143,7 +145,7 @@ fn a_callback_beside_an_operation_does_not_wait_for_it() {
         })
     });
     running.apply(&ONLINE).unwrap();
-    let allocator = running.frames().allocator();
+    let allocator = running.provider().allocator();
     let [movable_pages, kernel] = classes(running);
     let mut local = allocator.local().unwrap();
     let page = local.alloc(node(1), &movable_pages).unwrap();
@@ -153,14 +155,14 @@ fn a_callback_beside_an_operation_does_not_wait_for_it() {
             thread::yield_now();
         }
         // `try_apply` does not wait for the operation in progress.
-        assert_eq!(running.try_apply(&ONLINE).unwrap_err(), HotplugError::Operating);
-        assert_eq!(HotplugError::Operating.errno(), Errno::Busy);
+        assert_eq!(running.try_apply(&ONLINE).unwrap_err(), HotplugError::InProgress);
+        assert_eq!(HotplugError::InProgress.errno(), Errno::Busy);
         let mut kept = Vec::new();
         while OUTCOME.lock().unwrap().is_none() {
             kept.push(local.alloc(node(0), &kernel).unwrap());
         }
-        assert_eq!(*OUTCOME.lock().unwrap(), Some(HotplugError::Operating));
-        local.free_many(kept).unwrap();
+        assert_eq!(*OUTCOME.lock().unwrap(), Some(HotplugError::InProgress));
+        local.free_bulk(kept).unwrap();
         assert!(!offline.is_finished(), "the page is in use");
         local.free(page).unwrap();
         offline.join().unwrap().unwrap();
@@ -173,11 +175,11 @@ fn try_everything(running: &Machine<FullFence>) {
     for outcome in [running.apply(&ONLINE), running.try_apply(&OFFLINE), running.apply_within(&OFFLINE, &mut ())] {
         assert_eq!(outcome.map(drop), Err(HotplugError::Nested));
     }
-    let allocator = running.frames().allocator();
+    let allocator = running.provider().allocator();
     let [movable_pages, kernel] = classes(running);
     let mut local = allocator.local().unwrap();
     let pages = [local.alloc(node(0), &kernel).unwrap(), local.alloc(node(0), &movable_pages).unwrap()];
-    local.free_many(pages).unwrap();
+    local.free_bulk(pages).unwrap();
     allocator.drain().unwrap();
     allocator.without_caches(movable(1), || ()).unwrap();
     allocator.published().publish(running.state().lists()).unwrap();
@@ -193,29 +195,29 @@ fn callbacks_may_do_anything_but_another_operation() {
     fn here() {
         RUNNING.get().into_iter().for_each(try_everything);
     }
-    let mover: Mover = |_, _, _| {
+    let mover: Migrate = |_, _, _| {
         here();
         Ok(())
     };
     let running = RUNNING.get_or_init(|| machine(mover, quiet));
-    let frames = running.frames();
+    let frames = running.provider();
     Memory::hook(&frames.backing().commit, here);
     running.apply(&ONLINE).unwrap();
     assert_eq!(TRIED.load(SeqCst), 1, "the commit of memory");
     let mut local = frames.allocator().local().unwrap();
     let [movable_pages, _] = classes(running);
-    let moved = frames.owners().insert(local.alloc(node(1), &movable_pages).unwrap()).unwrap();
+    let moved = frames.migration_source().insert(local.alloc(node(1), &movable_pages).unwrap()).unwrap();
     let mut freed = Some(local.alloc(node(1), &movable_pages).unwrap());
     let mut limit = || {
         here();
         freed.take().into_iter().for_each(|page| local.free(page).unwrap());
-        Ok::<_, Stop>(())
+        Ok::<_, StopReason>(())
     };
     Memory::hook(&frames.backing().release, here);
     running.apply_within(&OFFLINE, &mut limit).unwrap();
     assert!(TRIED.load(SeqCst) >= 4, "a mover, a limit, and the release of memory: {TRIED:?}");
     assert_eq!(HotplugError::Nested.errno(), Errno::Busy);
-    local.free(frames.owners().remove(moved).unwrap()).unwrap();
+    local.free(frames.migration_source().remove(moved).unwrap()).unwrap();
     running.apply(&ONLINE).unwrap();
 }
 
@@ -226,44 +228,44 @@ fn a_panic_while_memory_is_released_keeps_state_and_lists_consistent() {
     let panics = || panic!("a fault of the callback");
     for _ in 0..3 {
         running.apply(&ONLINE).unwrap();
-        Memory::hook(&running.frames().backing().release, panics);
+        Memory::hook(&running.provider().backing().release, panics);
         assert!(catch_unwind(AssertUnwindSafe(|| running.apply(&OFFLINE).map(drop))).is_err());
         let [seen, in_state] = listed(&running);
         assert_eq!(seen, in_state);
         assert!(!in_state.contains(&movable(1)));
-        assert_eq!(running.state().block(SPARE).unwrap().state, BlockState::Offline);
+        assert_eq!(running.state().block(SPARE).unwrap().state, MemoryBlockState::Offline);
         assert!(matches!(running.apply(&OFFLINE), Err(HotplugError::AlreadyOffline { block: SPARE })));
     }
     running.apply(&ONLINE).unwrap();
-    assert_eq!(running.frames().allocator().zone(movable(1)).unwrap().free_pages() as u64, super::PAGES);
+    assert_eq!(running.provider().allocator().zone(movable(1)).unwrap().free_pages() as u64, super::PAGES);
 }
 
 #[test]
 fn a_panic_in_a_commit_or_a_wait_changes_nothing() {
     struct Panics;
-    impl Limit for Panics {
-        fn go_on(&mut self) -> Result<(), Stop> {
+    impl Deadline for Panics {
+        fn check(&mut self) -> Result<(), StopReason> {
             panic!("a fault of the callback")
         }
     }
     let running: Machine<FullFence> = machine(moves, quiet);
-    let zone = || running.frames().allocator().zone(movable(1)).unwrap();
+    let zone = || running.provider().allocator().zone(movable(1)).unwrap();
     let before = running.state();
-    Memory::hook(&running.frames().backing().commit, || panic!("a fault of the callback"));
+    Memory::hook(&running.provider().backing().commit, || panic!("a fault of the callback"));
     assert!(catch_unwind(AssertUnwindSafe(|| running.apply(&ONLINE).map(drop))).is_err());
     assert_eq!((running.state(), zone().managed(), zone().free_pages()), (before, 0, 0));
     running.apply(&ONLINE).unwrap();
 
-    let mut local = running.frames().allocator().local().unwrap();
+    let mut local = running.provider().allocator().local().unwrap();
     let page = local.alloc(node(1), &classes(&running)[0]).unwrap();
     let (before, free) = (running.state(), zone().free_pages());
     assert!(catch_unwind(AssertUnwindSafe(|| running.apply_within(&OFFLINE, &mut Panics).map(drop))).is_err());
     assert_eq!(running.state(), before);
-    running.frames().allocator().drain().unwrap();
+    running.provider().allocator().drain().unwrap();
     assert!(zone().free_pages() >= free, "the pages are no longer isolated");
     // Per-CPU pages are enabled again, and the block can go offline.
     local.free(page).unwrap();
-    assert!(running.frames().allocator().stats(movable(1)).unwrap().cached > 0);
+    assert!(running.provider().allocator().stats(movable(1)).unwrap().cached > 0);
     running.apply(&OFFLINE).unwrap();
 }
 
@@ -271,15 +273,15 @@ fn a_panic_in_a_commit_or_a_wait_changes_nothing() {
 fn a_block_stays_online_if_per_cpu_pages_cant_be_drained() {
     let running: Machine<Unreliable> = machine(moves, quiet);
     running.apply(&ONLINE).unwrap();
-    let mut local = running.frames().allocator().local().unwrap();
+    let mut local = running.provider().allocator().local().unwrap();
     let page = local.alloc(node(1), &classes(&running)[0]).unwrap();
     local.free(page).unwrap();
-    let (before, stats) = (running.state(), || running.frames().allocator().stats(movable(1)).unwrap());
+    let (before, stats) = (running.state(), || running.provider().allocator().stats(movable(1)).unwrap());
     let stats_before = stats();
     let (outcome, failures) = Unreliable::failing(1, || running.apply(&OFFLINE));
     let error = outcome.unwrap_err();
-    let barrier = FramesError::Barrier(BarrierError { errno: 1 });
-    assert_eq!((&error, failures), (&HotplugError::Frames { block: SPARE, error: barrier }, 1));
+    let barrier = ProviderError::Barrier(BarrierError { errno: 1 });
+    assert_eq!((&error, failures), (&HotplugError::Provider { block: SPARE, error: barrier }, 1));
     assert_eq!((error.errno(), running.state(), stats()), (Errno::Io, before, stats_before));
     running.apply(&OFFLINE).unwrap();
 }
@@ -303,12 +305,12 @@ fn metadata_of_a_removed_node_is_freed_later_if_its_grace_period_fails() {
     let remove = || running.apply(&Operation::RemoveNode(node(1))).map(drop);
     let (removed, failures) = Unreliable::failing(12, remove);
     assert_eq!((removed, failures), (Ok(()), 1), "the node is removed");
-    assert_eq!(running.frames().structures(), Structures { freed: 0, kept: 0, put_off: 1 });
+    assert_eq!(running.provider().metadata_statistics(), MetadataStatistics { freed: 0, kept: 0, deferred: 1 });
     // The operation was done, so the next call reports the failure.
     let error = BarrierError { errno: 12 };
-    assert_eq!(running.frames().allocator().published().synchronize(), Err(error.into()));
+    assert_eq!(running.provider().allocator().published().synchronize(), Err(error.into()));
     add_blocks();
     remove_blocks();
     remove().unwrap();
-    assert_eq!(running.frames().structures(), Structures { freed: 2, kept: 0, put_off: 0 });
+    assert_eq!(running.provider().metadata_statistics(), MetadataStatistics { freed: 2, kept: 0, deferred: 0 });
 }

@@ -1,7 +1,7 @@
 //! Migration of pages: its targets, and the handles of their users.
 
 use zonelist_core::{
-    Exchange, Mobility, Movables, NodeId, Owners, Page, PageRequest, ZoneKind,
+    MigrationSource, MigrationTargets, Mobility, MovablePages, NodeId, Page, PageRequest, ZoneKind,
     hotplug::{OnlineTo, Operation},
 };
 
@@ -11,18 +11,18 @@ use super::{Owner, node, offline, page_in_spare, running, spare, spare_frames};
 fn pages_of_every_order_migrate_to_another_node_with_memory() {
     let owner = Owner::default();
     let running = running(&owner);
-    let (frames, mut handles) = (running.frames(), Vec::new());
+    let (frames, mut handles) = (running.provider(), Vec::new());
     let mut local = frames.allocator().local().unwrap();
     for order in [0, 1, 3, 4, 8] {
         let request = PageRequest::up_to(ZoneKind::Movable).mobility(Mobility::Movable).order(order);
-        let page = local.alloc(node(1), &frames.allocator().class(&request).unwrap()).unwrap();
+        let page = local.alloc(node(1), &frames.allocator().prepare(&request).unwrap()).unwrap();
         assert!(spare_frames().contains(&page.pfn()));
-        handles.push(frames.owners().insert(page).unwrap());
+        handles.push(frames.migration_source().insert(page).unwrap());
     }
     running.apply(&offline()).unwrap();
     assert_eq!(owner.moves.lock().unwrap().len(), handles.len());
     for handle in handles {
-        let page = frames.owners().remove(handle).unwrap();
+        let page = frames.migration_source().remove(handle).unwrap();
         assert_eq!(frames.allocator().zone_of(page).unwrap().id().node(), node(0));
         local.free(page).unwrap();
     }
@@ -34,12 +34,12 @@ fn pages_stay_on_their_node_if_no_other_has_memory() {
     let running = running(&owner);
     (0..super::BLOCKS).for_each(|block| drop(running.apply(&Operation::Offline { block }).unwrap()));
     assert_eq!(running.state().has_memory().iter().map(NodeId::number).collect::<Vec<_>>(), [1]);
-    let mut local = running.frames().allocator().local().unwrap();
+    let mut local = running.provider().allocator().local().unwrap();
     let page = page_in_spare(&running, &mut local);
-    let handle = running.frames().owners().insert(page).unwrap();
+    let handle = running.provider().migration_source().insert(page).unwrap();
     running.apply(&offline()).unwrap();
-    let page = running.frames().owners().remove(handle).unwrap();
-    assert_eq!(running.frames().allocator().zone_of(page).unwrap().id().node(), node(1));
+    let page = running.provider().migration_source().remove(handle).unwrap();
+    assert_eq!(running.provider().allocator().zone_of(page).unwrap().id().node(), node(1));
     local.free(page).unwrap();
 }
 
@@ -47,21 +47,21 @@ fn pages_stay_on_their_node_if_no_other_has_memory() {
 fn a_block_has_its_pages_each_time_it_comes_online() {
     let owner = Owner::default();
     let running = running(&owner);
-    let zone = running.frames().allocator().zone(super::movable(1)).unwrap();
+    let zone = running.provider().allocator().zone(super::movable(1)).unwrap();
     for _ in 0..3 {
         running.apply(&offline()).unwrap();
         assert_eq!((zone.managed(), zone.free_pages()), (0, 0));
         running.apply(&Operation::Online { block: spare(1), to: OnlineTo::Movable }).unwrap();
         assert_eq!((zone.managed() as u64, zone.free_pages() as u64), (super::PAGES, super::PAGES));
     }
-    assert!(zone.marks().min > 0);
+    assert!(zone.watermarks().min > 0);
 }
 
 #[test]
 fn handles_that_are_removed_held_or_too_many_are_errors() {
     use zonelist_core::{HandleError, MoveError};
     let page = |pfn: u64| Page::from_word(1 << 63 | pfn).unwrap();
-    let movables = Movables::boxed(|_, _: Page, _: Page| Err(MoveError::Never), 2);
+    let movables = MovablePages::boxed(|_, _: Page, _: Page| Err(MoveError::Never), 2);
     let first = movables.insert(page(7)).unwrap();
     let second = movables.insert(page(8)).unwrap();
     assert_eq!(movables.insert(page(9)).unwrap_err().page, page(9));
@@ -86,13 +86,13 @@ struct Spare {
     back: Vec<Page>,
 }
 
-impl Exchange for Spare {
-    fn take(&mut self, _: Page) -> Option<Page> {
+impl MigrationTargets for Spare {
+    fn alloc_target(&mut self, _: Page) -> Option<Page> {
         self.next += 1;
         Page::from_word(1 << 63 | self.next)
     }
 
-    fn give(&mut self, page: Page) {
+    fn free_source(&mut self, page: Page) {
         self.back.push(page);
     }
 }
@@ -110,7 +110,7 @@ fn a_range_may_have_all_page_frames() {
         (MOST - 1..MOST, &pages[5..]),
         (MOST..u64::MAX, &[]),
     ] {
-        let movables = Movables::boxed(|_, _: Page, _: Page| Ok(()), pages.len());
+        let movables = MovablePages::boxed(|_, _: Page, _: Page| Ok(()), pages.len());
         for page in pages {
             movables.insert(page).unwrap();
         }
@@ -123,13 +123,13 @@ fn a_range_may_have_all_page_frames() {
 /// Calls a function of the user while a mover allocates a target.
 struct Meanwhile<F>(F, Vec<Page>);
 
-impl<F: FnMut()> Exchange for Meanwhile<F> {
-    fn take(&mut self, _: Page) -> Option<Page> {
+impl<F: FnMut()> MigrationTargets for Meanwhile<F> {
+    fn alloc_target(&mut self, _: Page) -> Option<Page> {
         (self.0)();
         Page::from_word(1 << 63 | 700)
     }
 
-    fn give(&mut self, page: Page) {
+    fn free_source(&mut self, page: Page) {
         self.1.push(page);
     }
 }
@@ -140,7 +140,7 @@ fn a_search_for_pages_holds_none() {
     use std::sync::atomic::Ordering::Relaxed;
     use zonelist_core::MoveError;
     let page = |pfn: u64| Page::from_word(1 << 63 | pfn).unwrap();
-    let movables = Movables::boxed(|_, _: Page, _: Page| Ok::<_, MoveError>(()), 2);
+    let movables = MovablePages::boxed(|_, _: Page, _: Page| Ok::<_, MoveError>(()), 2);
     let first = movables.insert(page(0)).unwrap();
     let mut removed = None;
     let mut exchange = Meanwhile(|| removed = Some(movables.remove(first)), Vec::new());
@@ -176,14 +176,14 @@ fn a_search_for_pages_holds_none() {
 #[test]
 fn a_page_that_is_being_moved_is_neither_held_nor_gone() {
     use std::cell::{Cell, RefCell};
-    use zonelist_core::{Handle, HandleError, MoveError, Mover};
+    use zonelist_core::{Handle, HandleError, Migrate, MoveError};
 
     thread_local! {
         static SEEN: RefCell<Vec<Result<Page, HandleError>>> = const { RefCell::new(Vec::new()) };
-        static MOVABLES: Cell<Option<&'static Movables<'static, Tries>>> = const { Cell::new(None) };
+        static MOVABLES: Cell<Option<&'static MovablePages<'static, Tries>>> = const { Cell::new(None) };
     }
     struct Tries;
-    impl Mover for Tries {
+    impl Migrate for Tries {
         fn move_page(&self, handle: Handle, _: Page, _: Page) -> Result<(), MoveError> {
             let movables = MOVABLES.get().unwrap();
             let tried = [movables.try_hold(handle).map(|held| held.page()), movables.try_remove(handle)];
@@ -193,7 +193,7 @@ fn a_page_that_is_being_moved_is_neither_held_nor_gone() {
     }
 
     let page = |pfn: u64| Page::from_word(1 << 63 | pfn).unwrap();
-    let movables: &'static _ = Box::leak(Box::new(Movables::boxed(Tries, 1)));
+    let movables: &'static _ = Box::leak(Box::new(MovablePages::boxed(Tries, 1)));
     MOVABLES.set(Some(movables));
     let handle = movables.insert(page(0)).unwrap();
     movables.move_away(&(0..1), &mut Spare { next: 600, back: Vec::new() }).unwrap();
@@ -226,7 +226,7 @@ fn a_page_of_another_allocator_keeps_no_block_online() {
         Published::new(StopWorld::new(Slots::boxed(running.state().capacity())));
     let other = zonelist_core::PageAllocator::boxed(published, vec![zone]).unwrap();
     let page = other.page(pfn, 0, Mobility::Movable).unwrap();
-    let movables = running.frames().owners();
+    let movables = running.provider().migration_source();
     let handle = movables.insert(page).unwrap();
     movables.pin(handle).unwrap();
     running.apply(&offline()).unwrap();

@@ -10,9 +10,11 @@ mod refusals;
 use std::{ops::Range, sync::Mutex};
 
 use zonelist_core::{
-    Handle, Local, Machine, MachineDescription, Memory, Mobility, Movables, MoveError, Mover, NodeId, Page,
+    Handle, LocalHandle, Machine, MachineDescription, Memory, Migrate, Mobility, MovablePages, MoveError, NodeId, Page,
     PageRequest, Rules, Slot, Slots, Spin, StopWorld, Tunables, ZoneId, ZoneKind, ZoneSize, ZoneStats,
-    hotplug::{AllocatorFrames, Block, BlockState, Blocks, OnlineTo, Operation, RunningMachine, State},
+    hotplug::{
+        AllocatorProvider, MemoryBlock, MemoryBlockState, MemoryBlocks, OnlineTo, Operation, RunningMachine, State,
+    },
     publish::{FullFence, Published},
 };
 
@@ -21,7 +23,7 @@ const PAGES: u64 = 1024;
 /// Blocks of each node's Normal zone. The block after them is offline at boot.
 const BLOCKS: u64 = 3;
 /// Reader slots.
-const SEATS: usize = 4;
+const READERS: usize = 4;
 
 fn node(number: u16) -> NodeId {
     NodeId::new(number).unwrap()
@@ -62,15 +64,19 @@ pub(crate) fn state() -> State {
         ..MachineDescription::default()
     })
     .unwrap();
-    let block = |number: u64| Block {
+    let block = |number: u64| MemoryBlock {
         number,
         node: NodeId::new((number / (BLOCKS + 1)) as u16),
-        state: if number % (BLOCKS + 1) == BLOCKS { BlockState::Offline } else { BlockState::Online(ZoneKind::Normal) },
+        state: if number % (BLOCKS + 1) == BLOCKS {
+            MemoryBlockState::Offline
+        } else {
+            MemoryBlockState::Online(ZoneKind::Normal)
+        },
         has_holes: false,
         memmap_pages: 0,
     };
     let list = (0..2 * (BLOCKS + 1)).map(block).collect();
-    State::booted(machine, Blocks { pages: PAGES, list, ..Blocks::default() }, Rules::LINUX_6_1).unwrap()
+    State::booted(machine, MemoryBlocks { pages: PAGES, list, ..MemoryBlocks::default() }, Rules::LINUX_6_1).unwrap()
 }
 
 /// A mover that behaves as scripted, and logs its moves.
@@ -89,7 +95,7 @@ enum Behaviour {
     Panics,
 }
 
-impl Mover for &Owner {
+impl Migrate for &Owner {
     fn move_page(&self, _: Handle, from: Page, to: Page) -> Result<(), MoveError> {
         let behaviour = *self.behaviour.lock().unwrap();
         match behaviour {
@@ -104,16 +110,17 @@ impl Mover for &Owner {
 }
 
 type Scheme = StopWorld<Box<[Slot]>>;
-type Pages<'o> = Movables<'static, &'o Owner>;
-type Frames<'o> = AllocatorFrames<'static, Scheme, FullFence, Spin, SEATS, Pages<'o>>;
+type Pages<'o> = MovablePages<'static, &'o Owner>;
+type Frames<'o> = AllocatorProvider<'static, Scheme, FullFence, Spin, READERS, Pages<'o>>;
 type Running<'o> = RunningMachine<Frames<'o>>;
-type Handles<'a> = Local<'a, 'static, Scheme, FullFence, Spin, SEATS>;
+type Handles<'a> = LocalHandle<'a, 'static, Scheme, FullFence, Spin, READERS>;
 
 /// The machine, with the spare block of node 1 online in its Movable zone.
 fn running(owner: &Owner) -> Running<'_> {
     let state = state();
-    let published: Published<_, FullFence, SEATS> = Published::new(StopWorld::new(Slots::boxed(state.capacity())));
-    let frames = AllocatorFrames::of(published, &state).unwrap().with_owners(Movables::boxed(owner, 4096));
+    let published: Published<_, FullFence, READERS> = Published::new(StopWorld::new(Slots::boxed(state.capacity())));
+    let frames =
+        AllocatorProvider::new(published, &state).unwrap().with_migration_source(MovablePages::boxed(owner, 4096));
     let frames = frames.reclaiming();
     let running = RunningMachine::new(state.clone(), frames.boot(&state).unwrap()).unwrap();
     running.apply(&Operation::Online { block: spare(1), to: OnlineTo::Movable }).unwrap();
@@ -123,7 +130,7 @@ fn running(owner: &Owner) -> Running<'_> {
 /// A movable page of node 1's Movable zone.
 fn page_in_spare(running: &Running<'_>, local: &mut Handles<'_>) -> Page {
     let request = PageRequest::up_to(ZoneKind::Movable).mobility(Mobility::Movable);
-    let class = running.frames().allocator().class(&request).unwrap();
+    let class = running.provider().allocator().prepare(&request).unwrap();
     let page = local.alloc(node(1), &class).unwrap();
     assert!(spare_frames().contains(&page.pfn()), "{page:?}");
     page
@@ -140,7 +147,7 @@ fn offline() -> Operation {
 
 /// Everything that a refusal must not change: the state, the statistics of each zone, isolated pageblocks.
 fn sight(running: &Running<'_>) -> (std::sync::Arc<State>, Vec<ZoneStats>, Vec<bool>) {
-    let allocator = running.frames().allocator();
+    let allocator = running.provider().allocator();
     allocator.drain().unwrap();
     let stats = allocator.zones().iter().map(|zone| {
         // Counters of requests may change.

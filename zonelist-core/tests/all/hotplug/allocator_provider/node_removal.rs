@@ -2,18 +2,20 @@
 
 use zonelist_core::{
     Slots, Spin, StopWorld, ZoneKind,
-    hotplug::{AllocatorFrames, Errno, FramesError, HotplugError, OnlineTo, Operation, RunningMachine, Structures},
+    hotplug::{
+        AllocatorProvider, Errno, HotplugError, MetadataStatistics, OnlineTo, Operation, ProviderError, RunningMachine,
+    },
     publish::{FullFence, Published},
 };
 
-use super::{BLOCKS, SEATS, node, spare, state};
+use super::{BLOCKS, READERS, node, spare, state};
 
 /// Puts the memory and CPU of node 1 offline, removes its blocks and the node, and adds all of it again.
 /// Returns the statistics and if its zones had no metadata meanwhile.
-fn remove_and_bring_back(reclaiming: bool) -> (Structures, bool) {
+fn remove_and_bring_back(reclaiming: bool) -> (MetadataStatistics, bool) {
     let state = state();
-    let published: Published<_, FullFence, SEATS> = Published::new(StopWorld::new(Slots::boxed(state.capacity())));
-    let frames: AllocatorFrames<'_, _, _, Spin, SEATS> = AllocatorFrames::of(published, &state).unwrap();
+    let published: Published<_, FullFence, READERS> = Published::new(StopWorld::new(Slots::boxed(state.capacity())));
+    let frames: AllocatorProvider<'_, _, _, Spin, READERS> = AllocatorProvider::new(published, &state).unwrap();
     let frames = if reclaiming { frames.reclaiming() } else { frames };
     let running = RunningMachine::new(state.clone(), frames.boot(&state).unwrap()).unwrap();
     let (first, count) = (BLOCKS + 1, BLOCKS + 1);
@@ -22,8 +24,8 @@ fn remove_and_bring_back(reclaiming: bool) -> (Structures, bool) {
     running.apply(&Operation::RemoveBlocks { first, count }).unwrap();
     running.apply(&Operation::CpuOffline { cpu: 1 }).unwrap();
     running.apply(&Operation::RemoveNode(node(1))).unwrap();
-    let zones = || running.frames().allocator().zones().iter().filter(|zone| zone.id().node() == node(1));
-    let (structures, vacant) = (running.frames().structures(), zones().all(|zone| zone.is_vacant()));
+    let zones = || running.provider().allocator().zones().iter().filter(|zone| zone.id().node() == node(1));
+    let (structures, vacant) = (running.provider().metadata_statistics(), zones().all(|zone| zone.is_vacant()));
 
     running.apply(&Operation::AddBlocks { node: node(1), first, count }).unwrap();
     running.apply(&Operation::Online { block: first, to: OnlineTo::Kernel }).unwrap();
@@ -35,12 +37,12 @@ fn remove_and_bring_back(reclaiming: bool) -> (Structures, bool) {
 
 #[test]
 fn a_scheme_with_grace_periods_frees_the_metadata_of_a_removed_node() {
-    assert_eq!(remove_and_bring_back(true), (Structures { freed: 2, kept: 0, put_off: 0 }, true));
+    assert_eq!(remove_and_bring_back(true), (MetadataStatistics { freed: 2, kept: 0, deferred: 0 }, true));
 }
 
 #[test]
 fn other_schemes_keep_the_metadata() {
-    assert_eq!(remove_and_bring_back(false), (Structures { freed: 0, kept: 2, put_off: 0 }, false));
+    assert_eq!(remove_and_bring_back(false), (MetadataStatistics { freed: 0, kept: 2, deferred: 0 }, false));
 }
 
 #[test]
@@ -48,14 +50,15 @@ fn a_node_without_blocks_at_boot_can_have_memory_if_there_is_room() {
     let (state, first) = (state(), 100);
     let room = [(node(2), first * super::PAGES..(first + 2) * super::PAGES)];
     for (room, fits) in [(&room[..], true), (&[], false)] {
-        let published: Published<_, FullFence, SEATS> = Published::new(StopWorld::new(Slots::boxed(state.capacity())));
-        let frames: AllocatorFrames<'_, _, _, Spin, SEATS> =
-            AllocatorFrames::with_room(published, &state, room).unwrap();
+        let published: Published<_, FullFence, READERS> =
+            Published::new(StopWorld::new(Slots::boxed(state.capacity())));
+        let frames: AllocatorProvider<'_, _, _, Spin, READERS> =
+            AllocatorProvider::with_room(published, &state, room).unwrap();
         let running = RunningMachine::new(state.clone(), frames.boot(&state).unwrap()).unwrap();
         running.apply(&Operation::AddBlocks { node: node(2), first, count: 2 }).unwrap();
         let before = running.state();
         let online = running.apply(&Operation::Online { block: first + 1, to: OnlineTo::Movable });
-        let zone = running.frames().allocator().zone(super::movable(2));
+        let zone = running.provider().allocator().zone(super::movable(2));
         if fits {
             online.unwrap();
             assert_eq!(zone.unwrap().free_pages() as u64, super::PAGES);
@@ -77,24 +80,25 @@ fn a_block_beyond_the_room_is_refused_with_both() {
     let owner = super::Owner::default();
     let running = super::running(&owner);
     let (first, pages) = (super::spare(1) + 1, super::PAGES);
-    let zone = running.frames().allocator().zone(super::movable(1)).unwrap();
+    let zone = running.provider().allocator().zone(super::movable(1)).unwrap();
     let room = Some((zone.span().start, zone.span().end));
     running.apply(&Operation::AddBlocks { node: node(1), first, count: 2 }).unwrap();
     for block in [first, first + 1] {
         let before = super::sight(&running);
         let refused = running.apply(&Operation::Online { block, to: OnlineTo::Movable }).map(drop);
         let frames = (block * pages, (block + 1) * pages);
-        let error = FramesError::NoRoom { zone: zone.id(), frames, room };
-        let error = HotplugError::Frames { block, error };
+        let error = ProviderError::NoRoom { zone: zone.id(), frames, room };
+        let error = HotplugError::Provider { block, error };
         assert_eq!((error.errno(), refused, super::sight(&running)), (Errno::Inval, Err(error), before));
     }
 
     // Room that ends within a block.
     let state = state();
     let beyond = 100 * pages..101 * pages - 512;
-    let published: Published<_, FullFence, SEATS> = Published::new(StopWorld::new(Slots::boxed(state.capacity())));
+    let published: Published<_, FullFence, READERS> = Published::new(StopWorld::new(Slots::boxed(state.capacity())));
     let room = [(node(2), beyond.clone())];
-    let frames: AllocatorFrames<'_, _, _, Spin, SEATS> = AllocatorFrames::with_room(published, &state, &room).unwrap();
+    let frames: AllocatorProvider<'_, _, _, Spin, READERS> =
+        AllocatorProvider::with_room(published, &state, &room).unwrap();
     let running = RunningMachine::new(state.clone(), frames.boot(&state).unwrap()).unwrap();
     running.apply(&Operation::AddBlocks { node: node(2), first: 100, count: 1 }).unwrap();
     let error = running.apply(&Operation::Online { block: 100, to: OnlineTo::Movable }).unwrap_err();
@@ -103,6 +107,6 @@ fn a_block_beyond_the_room_is_refused_with_both() {
         "block 100: frames 102400 to 103424 of zone 2/Movable; expected frames within the room that there is for it, \
          102400 to 102912"
     );
-    let zone = running.frames().allocator().zone(super::movable(2)).unwrap();
+    let zone = running.provider().allocator().zone(super::movable(2)).unwrap();
     assert!(zone.managed() == 0 && zone.pageblock(beyond.start).is_none_or(|block| !block.isolated));
 }

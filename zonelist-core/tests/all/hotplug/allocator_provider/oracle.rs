@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use proptest::{collection::vec, prelude::*, sample::Index, test_runner::TestRunner};
 use zonelist_core::{
     Handle, Mobility, Page, PageRequest, Request, ZoneKind,
-    hotplug::{BlockState, Errno, OnlineTo, Operation},
+    hotplug::{Errno, MemoryBlockState, OnlineTo, Operation},
 };
 
 use super::{BLOCKS, Behaviour, Handles, Owner, PAGES, Running, node, running};
@@ -78,15 +78,15 @@ impl Machine<'_> {
         let highest = if movable { ZoneKind::Movable } else { ZoneKind::Normal };
         let mobility = if movable { Mobility::Movable } else { Mobility::Unmovable };
         let request = PageRequest { zones: Request::up_to(highest), ..PageRequest::up_to(highest) };
-        let class = self.running.frames().allocator().class(&request.order(order).mobility(mobility)).unwrap();
+        let class = self.running.provider().allocator().prepare(&request.order(order).mobility(mobility)).unwrap();
         let page = self.local.alloc(node(local), &class).ok()?;
-        let zone = self.running.frames().allocator().zone_of(page).unwrap().id();
+        let zone = self.running.provider().allocator().zone_of(page).unwrap().id();
         assert!(request.zones.admits(zone), "{page:?} of {zone}");
         Some(page)
     }
 
     fn step(&mut self, step: &Step) {
-        let pages = self.running.frames().owners();
+        let pages = self.running.provider().migration_source();
         match step {
             Step::Alloc { node, order, movable } => {
                 let page = self.alloc(*node, *order, *movable);
@@ -147,11 +147,11 @@ impl Machine<'_> {
     fn offline(&self, block: u64) {
         let state = self.running.state();
         let Ok(info) = state.block(block) else { return };
-        let online = matches!(info.state, BlockState::Online(_));
+        let online = matches!(info.state, MemoryBlockState::Online(_));
         let frames = block * PAGES..(block + 1) * PAGES;
         let inside = |page: &Page| page.pfn() < frames.end && page.pfn() + (1 << page.order()) > frames.start;
         let moves = *self.owner.behaviour.lock().unwrap() == Behaviour::Moves;
-        let pages = self.running.frames().owners();
+        let pages = self.running.provider().migration_source();
         let is_inside = |handle: &&Handle| inside(&pages.hold(**handle).unwrap().page());
         let (pinned, stays) =
             (self.oracle.pinned.iter().any(|it| is_inside(&it)), self.oracle.pages.iter().any(inside));
@@ -189,8 +189,8 @@ impl Machine<'_> {
     /// No frame has two users. Each zone manages the pages that the state says, and all but those in use are free.
     fn check(&mut self) {
         self.local.drain();
-        let (allocator, state) = (self.running.frames().allocator(), self.running.state());
-        let pages = self.running.frames().owners();
+        let (allocator, state) = (self.running.provider().allocator(), self.running.state());
+        let pages = self.running.provider().migration_source();
         let behind = self.oracle.handles.iter().map(|&handle| pages.hold(handle).unwrap().page());
         let mut in_use: Vec<Page> = self.oracle.pages.iter().copied().chain(behind).collect();
         in_use.sort_unstable_by_key(|page| page.pfn());
@@ -226,7 +226,7 @@ fn pages_and_zones_agree_with_the_oracle() {
     let run = TestRunner::new(config).run(&vec(any_step(), 1..120), |steps| {
         let owner = Owner::default();
         let running = running(&owner);
-        let local = running.frames().allocator().local().unwrap();
+        let local = running.provider().allocator().local().unwrap();
         let mut machine = Machine { running: &running, owner: &owner, local, oracle: Oracle::default() };
         for step in &steps {
             machine.step(step);

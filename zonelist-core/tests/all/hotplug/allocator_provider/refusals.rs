@@ -8,30 +8,30 @@ use std::{
 
 use zonelist_core::{
     MoveError, RangeError,
-    hotplug::{Errno, FramesError, HotplugError, OnlineTo, Operation, Stop, Until, UntilCancelled},
+    hotplug::{Errno, HotplugError, OnlineTo, Operation, ProviderError, StopReason, Until, UntilCancelled},
 };
 
 use super::{Behaviour, Handles, Owner, Running, movable, offline, page_in_spare, running, sight, spare, spare_frames};
 
 /// Offlines the block with a movable page in it: expects a refusal that changes nothing. After `repair` it expects success,
 /// with the page in another frame.
-fn refused(owner: &Owner, why: FramesError, errno: Errno, repair: impl FnOnce(&Running<'_>, zonelist_core::Handle)) {
+fn refused(owner: &Owner, why: ProviderError, errno: Errno, repair: impl FnOnce(&Running<'_>, zonelist_core::Handle)) {
     let running = running(owner);
-    let pages = running.frames().owners();
-    let mut local = running.frames().allocator().local().unwrap();
+    let pages = running.provider().migration_source();
+    let mut local = running.provider().allocator().local().unwrap();
     let page = page_in_spare(&running, &mut local);
     let handle = pages.insert(page).unwrap();
-    if matches!(why, FramesError::Pinned { .. }) && *owner.behaviour.lock().unwrap() == Behaviour::Moves {
+    if matches!(why, ProviderError::Pinned { .. }) && *owner.behaviour.lock().unwrap() == Behaviour::Moves {
         pages.pin(handle).unwrap();
     }
     let before = sight(&running);
     let error = running.apply(&offline()).unwrap_err();
     let expected = match why {
-        FramesError::Pinned { .. } => FramesError::Pinned { pfn: page.pfn() },
-        FramesError::InUse { why, .. } => FramesError::InUse { pfn: page.pfn(), why },
+        ProviderError::Pinned { .. } => ProviderError::Pinned { pfn: page.pfn() },
+        ProviderError::InUse { why, .. } => ProviderError::InUse { pfn: page.pfn(), why },
         other => other,
     };
-    assert_eq!(error, HotplugError::Frames { block: spare(1), error: expected });
+    assert_eq!(error, HotplugError::Provider { block: spare(1), error: expected });
     assert_eq!((error.errno(), sight(&running)), (errno, before), "{error}");
     assert_eq!(pages.hold(handle).unwrap().page(), page);
 
@@ -46,7 +46,7 @@ fn refused(owner: &Owner, why: FramesError, errno: Errno, repair: impl FnOnce(&R
 /// No page is in use any more.
 fn all_is_free(running: &Running<'_>, local: Handles<'_>) {
     drop(local);
-    for zone in running.frames().allocator().zones() {
+    for zone in running.provider().allocator().zones() {
         assert_eq!(zone.free_pages(), zone.managed(), "{zone:?}");
     }
 }
@@ -54,8 +54,8 @@ fn all_is_free(running: &Running<'_>, local: Handles<'_>) {
 #[test]
 fn a_pinned_page_keeps_its_block_online() {
     let owner = Owner::default();
-    refused(&owner, FramesError::Pinned { pfn: 0 }, Errno::Busy, |running, handle| {
-        running.frames().owners().unpin(handle).unwrap();
+    refused(&owner, ProviderError::Pinned { pfn: 0 }, Errno::Busy, |running, handle| {
+        running.provider().migration_source().unpin(handle).unwrap();
     });
     assert_eq!(owner.moves.lock().unwrap().len(), 1);
 }
@@ -64,22 +64,22 @@ fn a_pinned_page_keeps_its_block_online() {
 fn a_final_refusal_of_the_mover_keeps_the_block_online() {
     let owner = Owner { behaviour: Behaviour::Refuses(MoveError::Never).into(), ..Owner::default() };
     let repair = |_: &Running<'_>, _| *owner.behaviour.lock().unwrap() = Behaviour::Moves;
-    refused(&owner, FramesError::Pinned { pfn: 0 }, Errno::Busy, repair);
+    refused(&owner, ProviderError::Pinned { pfn: 0 }, Errno::Busy, repair);
 }
 
 #[test]
 fn a_move_that_fails_for_now_is_retried() {
     let owner = Owner { behaviour: Behaviour::Refuses(MoveError::NotNow).into(), ..Owner::default() };
     let repair = |_: &Running<'_>, _| *owner.behaviour.lock().unwrap() = Behaviour::Moves;
-    refused(&owner, FramesError::InUse { pfn: 0, why: Stop::AtOnce }, Errno::Busy, repair);
+    refused(&owner, ProviderError::InUse { pfn: 0, why: StopReason::NoWait }, Errno::Busy, repair);
 }
 
 #[test]
 fn a_panic_of_the_mover_loses_neither_page() {
     let owner = Owner { behaviour: Behaviour::Panics.into(), ..Owner::default() };
     let running = running(&owner);
-    let pages = running.frames().owners();
-    let mut local = running.frames().allocator().local().unwrap();
+    let pages = running.provider().migration_source();
+    let mut local = running.provider().allocator().local().unwrap();
     let page = page_in_spare(&running, &mut local);
     let handle = pages.insert(page).unwrap();
     let before = sight(&running);
@@ -97,23 +97,23 @@ fn a_panic_of_the_mover_loses_neither_page() {
 fn held_and_unmovable_pages_are_waited_for_until_the_limit() {
     let owner = Owner::default();
     let running = running(&owner);
-    let pages = running.frames().owners();
-    let mut local = running.frames().allocator().local().unwrap();
+    let pages = running.provider().migration_source();
+    let mut local = running.provider().allocator().local().unwrap();
     let (one, other) = (page_in_spare(&running, &mut local), page_in_spare(&running, &mut local));
     let handle = pages.insert(one).unwrap();
     let held = pages.hold(handle).unwrap();
     let before = sight(&running);
 
-    let refused = |why, limit: &mut dyn zonelist_core::hotplug::Limit| {
+    let refused = |why, limit: &mut dyn zonelist_core::hotplug::Deadline| {
         let error = running.apply_within(&offline(), limit).unwrap_err();
         let pfn = one.pfn().min(other.pfn());
-        assert_eq!(error, HotplugError::Frames { block: spare(1), error: FramesError::InUse { pfn, why } });
+        assert_eq!(error, HotplugError::Provider { block: spare(1), error: ProviderError::InUse { pfn, why } });
         assert_eq!(sight(&running), before);
         error.errno()
     };
-    assert_eq!(refused(Stop::AtOnce, &mut ()), Errno::Busy);
-    assert_eq!(refused(Stop::Deadline, &mut Until::after(Duration::from_millis(5))), Errno::Again);
-    assert_eq!(refused(Stop::Cancelled, &mut UntilCancelled(&AtomicBool::new(true))), Errno::Intr);
+    assert_eq!(refused(StopReason::NoWait, &mut ()), Errno::Busy);
+    assert_eq!(refused(StopReason::Deadline, &mut Until::after(Duration::from_millis(5))), Errno::Again);
+    assert_eq!(refused(StopReason::Cancelled, &mut UntilCancelled(&AtomicBool::new(true))), Errno::Intr);
 
     // Both pages become free during the wait.
     let (mut polls, mut held, mut other) = (0, Some(held), Some(other));
@@ -135,13 +135,13 @@ fn held_and_unmovable_pages_are_waited_for_until_the_limit() {
 fn another_thread_can_cancel_an_offline() {
     let owner = Owner::default();
     let running = running(&owner);
-    let mut local = running.frames().allocator().local().unwrap();
+    let mut local = running.provider().allocator().local().unwrap();
     let page = page_in_spare(&running, &mut local);
     let (before, cancel) = (sight(&running), AtomicBool::new(false));
     std::thread::scope(|scope| {
         let other = scope.spawn(|| running.apply_within(&offline(), &mut UntilCancelled(&cancel)));
         // The block is isolated during the wait.
-        let zone = running.frames().allocator().zone(movable(1)).unwrap();
+        let zone = running.provider().allocator().zone(movable(1)).unwrap();
         while !zone.pageblock(page.pfn()).unwrap().isolated {
             std::thread::yield_now();
         }
@@ -155,15 +155,15 @@ fn another_thread_can_cancel_an_offline() {
 fn a_block_that_is_offline_or_isolated_is_refused() {
     let owner = Owner::default();
     let running = running(&owner);
-    let zone = running.frames().allocator().zone(movable(1)).unwrap();
+    let zone = running.provider().allocator().zone(movable(1)).unwrap();
     let isolated = spare_frames().start + 512..spare_frames().end;
     zone.isolate(isolated.clone()).unwrap();
     let before = sight(&running);
     let error = running.apply(&offline()).unwrap_err();
     let isolation = RangeError::Isolation { pfn: isolated.start, isolated: true };
-    assert_eq!(error, HotplugError::Frames { block: spare(1), error: isolation.into() });
+    assert_eq!(error, HotplugError::Provider { block: spare(1), error: isolation.into() });
     assert_eq!((error.errno(), sight(&running)), (Errno::Busy, before));
-    zone.rejoin(isolated).unwrap();
+    zone.unisolate(isolated).unwrap();
 
     running.apply(&offline()).unwrap();
     let before = sight(&running);
@@ -175,12 +175,12 @@ fn a_block_that_is_offline_or_isolated_is_refused() {
 fn an_unmanaged_page_keeps_its_block_online() {
     let owner = Owner::default();
     let running = running(&owner);
-    let zone = running.frames().allocator().zone(movable(1)).unwrap();
+    let zone = running.provider().allocator().zone(movable(1)).unwrap();
     let reserved = spare_frames().start + 700;
-    zone.withdraw(reserved..reserved + 1).unwrap();
+    zone.remove(reserved..reserved + 1).unwrap();
     let before = sight(&running);
     let error = running.apply(&offline()).unwrap_err();
-    assert_eq!(error, HotplugError::Frames { block: spare(1), error: FramesError::Pinned { pfn: reserved } });
+    assert_eq!(error, HotplugError::Provider { block: spare(1), error: ProviderError::Pinned { pfn: reserved } });
     assert_eq!(sight(&running), before);
     zone.add(reserved..reserved + 1).unwrap();
     running.apply(&offline()).unwrap();
@@ -191,10 +191,10 @@ fn migration_needs_a_reader_slot() {
     let owner = Owner::default();
     let running = running(&owner);
     let handles: Vec<_> =
-        std::iter::repeat_with(|| running.frames().allocator().local()).map_while(Result::ok).collect();
+        std::iter::repeat_with(|| running.provider().allocator().local()).map_while(Result::ok).collect();
     let before = sight(&running);
     let error = running.apply(&offline()).unwrap_err();
-    assert!(matches!(error, HotplugError::Frames { error: FramesError::Reader(_), .. }), "{error}");
+    assert!(matches!(error, HotplugError::Provider { error: ProviderError::Reader(_), .. }), "{error}");
     assert_eq!((error.errno(), sight(&running)), (Errno::Nomem, before));
     drop(handles);
     running.apply(&offline()).unwrap();
@@ -204,7 +204,7 @@ fn migration_needs_a_reader_slot() {
 fn a_failed_commit_leaves_the_block_offline() {
     use zonelist_core::{
         Slots, StopWorld, ZoneId,
-        hotplug::{AllocatorFrames, Backing, BackingError, RunningMachine},
+        hotplug::{AllocatorProvider, Backing, BackingError, RunningMachine},
         publish::{FullFence, Published},
     };
     /// Fails to commit once the flag is set.
@@ -218,15 +218,16 @@ fn a_failed_commit_leaves_the_block_offline() {
     }
     let state = super::state();
     let published: Published<_, FullFence, 2> = Published::new(StopWorld::new(Slots::boxed(state.capacity())));
-    let frames: AllocatorFrames<'_, _, _, zonelist_core::Spin, 2> = AllocatorFrames::of(published, &state).unwrap();
+    let frames: AllocatorProvider<'_, _, _, zonelist_core::Spin, 2> =
+        AllocatorProvider::new(published, &state).unwrap();
     let frames = frames.with_backing(Short(AtomicBool::new(false))).boot(&state).unwrap();
     let running = RunningMachine::new(state, frames).unwrap();
-    let zone = running.frames().allocator().zone(movable(1)).unwrap();
+    let zone = running.provider().allocator().zone(movable(1)).unwrap();
     let (online, before) = (Operation::Online { block: spare(1), to: OnlineTo::Movable }, running.state());
-    running.frames().backing().0.store(true, Relaxed);
+    running.provider().backing().0.store(true, Relaxed);
     let error = running.apply(&online).unwrap_err();
     assert_eq!((error.errno(), running.state(), zone.managed()), (Errno::Nomem, before, 0), "{error}");
-    running.frames().backing().0.store(false, Relaxed);
+    running.provider().backing().0.store(false, Relaxed);
     running.apply(&online).unwrap();
     assert_eq!(zone.free_pages() as u64, super::PAGES);
 }

@@ -6,7 +6,7 @@ use std::ops::Range;
 use zonelist_core::{
     RangeError,
     ZoneKind::{Movable, Normal},
-    hotplug::{BlockState, Blocks, BootMemory, Errno, Operation, State},
+    hotplug::{BootMemory, Errno, MemoryBlockState, MemoryBlocks, Operation, State},
 };
 
 use super::{all_frames, block, booted, full, machine, ranges_of, running, size, zone};
@@ -14,11 +14,11 @@ use super::{all_frames, block, booted, full, machine, ranges_of, running, size, 
 const PAGES: u64 = 8192;
 
 /// Four Movable blocks of a node, from block 4 on, of which boot took `taken` pages; and a block of another node.
-fn state(taken: u64, blocks: Blocks) -> State {
+fn state(taken: u64, blocks: MemoryBlocks) -> State {
     let mut movable = full(zone(0, Movable), 4 * PAGES..8 * PAGES);
     movable.managed -= taken;
-    let online = |number| block(number, Some(0), BlockState::Online(Movable));
-    let blocks = Blocks { pages: PAGES, list: (4..8).map(online).collect(), ..blocks };
+    let online = |number| block(number, Some(0), MemoryBlockState::Online(Movable));
+    let blocks = MemoryBlocks { pages: PAGES, list: (4..8).map(online).collect(), ..blocks };
     booted(machine(vec![movable, full(zone(1, Normal), 0..PAGES)], vec![]).unwrap(), blocks).unwrap()
 }
 
@@ -38,7 +38,7 @@ fn managed(state: &State) -> Vec<Range<u64>> {
     let running = running(state).unwrap();
     let frames = ranges_of(&all_frames(&running), zone(0, Movable));
     assert_eq!(
-        state.frames_of(zone(0, Movable)).unwrap().iter().map(|range| range.end - range.start).sum::<u64>(),
+        state.managed_frames(zone(0, Movable)).unwrap().iter().map(|range| range.end - range.start).sum::<u64>(),
         frames.iter().map(|range| range.end - range.start).sum()
     );
     frames
@@ -46,18 +46,18 @@ fn managed(state: &State) -> Vec<Range<u64>> {
 
 #[test]
 fn boot_takes_the_top_of_a_zone() {
-    let taken = state(7000, Blocks::default());
+    let taken = state(7000, MemoryBlocks::default());
     assert_eq!(managed(&taken), [4 * PAGES..8 * PAGES - 7000]);
     assert_eq!(can_offline(&taken), [true, true, true, false]);
-    let more = state(PAGES + 1, Blocks::default());
+    let more = state(PAGES + 1, MemoryBlocks::default());
     assert_eq!(managed(&more), [4 * PAGES..7 * PAGES - 1]);
     assert_eq!(can_offline(&more), [true, true, false, false]);
-    assert_eq!(can_offline(&state(0, Blocks::default())), [true; 4]);
+    assert_eq!(can_offline(&state(0, MemoryBlocks::default())), [true; 4]);
 }
 
 #[test]
 fn boot_takes_the_bottom_of_a_zone_under_movable_node() {
-    let taken = state(7000, Blocks { movable_node: true, ..Blocks::default() });
+    let taken = state(7000, MemoryBlocks { movable_node: true, ..MemoryBlocks::default() });
     assert_eq!(managed(&taken), [4 * PAGES + 7000..8 * PAGES]);
     assert_eq!(can_offline(&taken), [false, true, true, true]);
 }
@@ -65,7 +65,7 @@ fn boot_takes_the_bottom_of_a_zone_under_movable_node() {
 #[test]
 fn an_explicit_direction_overrides_the_boot_options() {
     for movable_node in [false, true] {
-        let blocks = |direction| Blocks { movable_node, boot_memory: Some(direction), ..Blocks::default() };
+        let blocks = |direction| MemoryBlocks { movable_node, boot_memory: Some(direction), ..MemoryBlocks::default() };
         assert_eq!(can_offline(&state(7000, blocks(BootMemory::TopDown))), [true, true, true, false]);
         assert_eq!(can_offline(&state(7000, blocks(BootMemory::BottomUp))), [false, true, true, true]);
     }
@@ -73,10 +73,10 @@ fn an_explicit_direction_overrides_the_boot_options() {
 
 #[test]
 fn a_block_said_to_have_no_boot_memory_has_none() {
-    let without = |numbers: &[u64], direction| Blocks {
+    let without = |numbers: &[u64], direction| MemoryBlocks {
         without_boot_memory: numbers.to_vec(),
         boot_memory: Some(direction),
-        ..Blocks::default()
+        ..MemoryBlocks::default()
     };
     let below = state(7000, without(&[7, 6, 7, 99], BootMemory::TopDown));
     assert_eq!(managed(&below), [4 * PAGES..6 * PAGES - 7000, 6 * PAGES..8 * PAGES]);
@@ -94,12 +94,16 @@ fn immovable_ranges_are_not_preferred_to_blocks() {
     let mut upper = full(movable, 1500..3072);
     upper.managed -= 1100;
     let list = vec![
-        block(0, Some(0), BlockState::Online(Normal)),
-        block(1, Some(0), BlockState::Shared),
-        block(2, Some(0), BlockState::Online(Movable)),
+        block(0, Some(0), MemoryBlockState::Online(Normal)),
+        block(1, Some(0), MemoryBlockState::Shared),
+        block(2, Some(0), MemoryBlockState::Online(Movable)),
     ];
-    let blocks =
-        |direction| Blocks { pages: 1024, list: list.clone(), boot_memory: Some(direction), ..Blocks::default() };
+    let blocks = |direction| MemoryBlocks {
+        pages: 1024,
+        list: list.clone(),
+        boot_memory: Some(direction),
+        ..MemoryBlocks::default()
+    };
     let zones = vec![full(normal, 0..1500), upper];
     for (direction, rest) in [(BootMemory::TopDown, 1500..1972), (BootMemory::BottomUp, 2600..3072)] {
         let state = booted(machine(zones.clone(), vec![]).unwrap(), blocks(direction)).unwrap();
@@ -111,16 +115,16 @@ fn immovable_ranges_are_not_preferred_to_blocks() {
 
 #[test]
 fn a_block_that_came_after_boot_has_no_boot_memory() {
-    let before = state(7000, Blocks { movable_node: true, ..Blocks::default() });
+    let before = state(7000, MemoryBlocks { movable_node: true, ..MemoryBlocks::default() });
     let (without, _) = before.after(&Operation::Offline { block: 7 }).unwrap();
     let back = Operation::Online { block: 7, to: zonelist_core::hotplug::OnlineTo::Movable };
     let (after, _) = without.after(&back).unwrap();
-    assert_eq!(after.frames_of(zone(0, Movable)), before.frames_of(zone(0, Movable)));
+    assert_eq!(after.managed_frames(zone(0, Movable)), before.managed_frames(zone(0, Movable)));
     // From the top, the block that has just come would be the first.
-    let before = state(7000, Blocks::default());
+    let before = state(7000, MemoryBlocks::default());
     let (without, _) = before.after(&Operation::Offline { block: 7 }).unwrap();
     let (after, _) = without.after(&back).unwrap();
-    let frames = after.frames_of(zone(0, Movable)).unwrap();
+    let frames = after.managed_frames(zone(0, Movable)).unwrap();
     assert_eq!(frames, [4 * PAGES..5 * PAGES, 5 * PAGES..6 * PAGES, 6 * PAGES..7 * PAGES - 7000, 7 * PAGES..8 * PAGES]);
 }
 
@@ -128,14 +132,14 @@ fn a_block_that_came_after_boot_has_no_boot_memory() {
 #[test]
 fn a_machine_is_not_booted_twice() {
     let state =
-        booted(machine(vec![size(zone(0, Normal), 0..4096, 4000)], vec![]).unwrap(), Blocks::default()).unwrap();
+        booted(machine(vec![size(zone(0, Normal), 0..4096, 4000)], vec![]).unwrap(), MemoryBlocks::default()).unwrap();
     let running = running(&state).unwrap();
-    let frames = running.frames().allocator().add(zone(0, Normal), 0..10);
+    let frames = running.provider().allocator().add(zone(0, Normal), 0..10);
     assert_eq!(frames, Err(RangeError::Managed { pfn: 0 }));
     let published = zonelist_core::publish::Published::new(zonelist_core::StopWorld::new(zonelist_core::Slots::boxed(
         state.capacity(),
     )));
-    let twice: super::Frames = zonelist_core::hotplug::AllocatorFrames::of(published, &state).unwrap();
+    let twice: super::Frames = zonelist_core::hotplug::AllocatorProvider::new(published, &state).unwrap();
     let twice = twice.boot(&state).unwrap().boot(&state).unwrap_err();
     assert_eq!(twice.to_string(), "frame 0 is managed already; expected frames that are new");
 }

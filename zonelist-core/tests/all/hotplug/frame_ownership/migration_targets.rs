@@ -1,30 +1,34 @@
 //! Migration targets: never in a zone of a higher kind than the page's own.
 
 use zonelist_core::{
-    Handle, Mobility, Movables, MoveError, Page, PageRequest, Request, Slots, StopWorld,
+    Handle, Mobility, MovablePages, MoveError, Page, PageRequest, Request, Slots, StopWorld,
     ZoneKind::{self, Dma32, Movable, Normal},
-    hotplug::{AllocatorFrames, BlockState, Errno, OnlineTo, Operation, RunningMachine, State},
+    hotplug::{AllocatorProvider, Errno, MemoryBlockState, OnlineTo, Operation, RunningMachine, State},
     publish::{FullFence, Published},
 };
 
-use super::{SEATS, block, blocks, booted, full, machine, node, zone};
+use super::{READERS, block, blocks, booted, full, machine, node, zone};
 
 /// Each node has a zone of two blocks, of these kinds, and two offline blocks after it.
 fn state(kinds: [ZoneKind; 2]) -> State {
     let start = |number: u16| u64::from(number) * 8192;
     let size = |number: u16| full(zone(number, kinds[usize::from(number)]), start(number)..start(number) + 2048);
-    let list = [2, 3, 10, 11].map(|number| block(number, Some(number as u16 / 8), BlockState::Offline));
+    let list = [2, 3, 10, 11].map(|number| block(number, Some(number as u16 / 8), MemoryBlockState::Offline));
     booted(machine(vec![size(0), size(1)], vec![]).unwrap(), blocks(list.into())).unwrap()
 }
 
-type Owner = Movables<'static, fn(Handle, Page, Page) -> Result<(), MoveError>>;
-type Frames = AllocatorFrames<'static, super::Scheme, FullFence, zonelist_core::Spin, SEATS, Owner>;
+type Owner = MovablePages<'static, fn(Handle, Page, Page) -> Result<(), MoveError>>;
+type Frames = AllocatorProvider<'static, super::Scheme, FullFence, zonelist_core::Spin, READERS, Owner>;
 
 fn running(state: &State) -> RunningMachine<Frames> {
     let published = Published::new(StopWorld::new(Slots::boxed(state.capacity())));
-    let frames: AllocatorFrames<'_, _, _, _, SEATS> = AllocatorFrames::of(published, state).unwrap();
+    let frames: AllocatorProvider<'_, _, _, _, READERS> = AllocatorProvider::new(published, state).unwrap();
     let moves: fn(Handle, Page, Page) -> Result<(), MoveError> = |_, _, _| Ok(());
-    RunningMachine::new(state.clone(), frames.with_owners(Movables::boxed(moves, 4096)).boot(state).unwrap()).unwrap()
+    RunningMachine::new(
+        state.clone(),
+        frames.with_migration_source(MovablePages::boxed(moves, 4096)).boot(state).unwrap(),
+    )
+    .unwrap()
 }
 
 /// Handles of up to `max` pages in a block, for a request up to this kind on node 1.
@@ -35,23 +39,23 @@ fn handles(
     inside: u64,
     max: usize,
 ) -> Vec<Handle> {
-    let (frames, owners) = (running.frames(), running.frames().owners());
+    let (frames, owners) = (running.provider(), running.provider().migration_source());
     let zones = Request::up_to(highest).this_node();
     let request = PageRequest { zones, ..PageRequest::up_to(highest) }.mobility(mobility);
-    let class = frames.allocator().class(&request).unwrap();
+    let class = frames.allocator().prepare(&request).unwrap();
     let mut local = frames.allocator().local().unwrap();
     let (mut handles, mut others) = (Vec::new(), Vec::new());
     while handles.len() < max {
         let Ok(page) = local.alloc(node(1), &class) else { break };
         if page.pfn() / 1024 == inside { handles.push(owners.insert(page).unwrap()) } else { others.push(page) }
     }
-    local.free_many(others).unwrap();
+    local.free_bulk(others).unwrap();
     handles
 }
 
 fn kinds(running: &RunningMachine<Frames>, handles: &[Handle]) -> Vec<ZoneKind> {
-    let page = |&handle: &Handle| running.frames().owners().hold(handle).unwrap().page();
-    let allocator = running.frames().allocator();
+    let page = |&handle: &Handle| running.provider().migration_source().hold(handle).unwrap().page();
+    let allocator = running.provider().allocator();
     handles.iter().map(|handle| allocator.zone_of(page(handle)).unwrap().id().kind()).collect()
 }
 
@@ -87,7 +91,7 @@ fn pages_stay_on_their_node_if_no_other_has_suitable_memory() {
     let handles = handles(&running, Dma32, Mobility::Movable, 11, 50);
     running.apply(&Operation::Offline { block: 11 }).unwrap();
     assert_eq!(kinds(&running, &handles), [Dma32; 50]);
-    let owners = running.frames().owners();
+    let owners = running.provider().migration_source();
     assert!(handles.iter().all(|&handle| owners.hold(handle).unwrap().page().pfn() / 8192 == 1));
 }
 
@@ -97,7 +101,7 @@ fn a_page_without_a_target_keeps_its_block_online() {
     let running = running(&state([Normal, Dma32]));
     running.apply(&Operation::Online { block: 11, to: OnlineTo::Kind(Dma32) }).unwrap();
     let all = handles(&running, Dma32, Mobility::Movable, 11, usize::MAX);
-    let zone = running.frames().allocator().zone(zone(1, Dma32)).unwrap();
+    let zone = running.provider().allocator().zone(zone(1, Dma32)).unwrap();
     let rest: Vec<u64> = std::iter::repeat_with(|| zone.alloc(0, Mobility::Movable)).map_while(|pfn| pfn).collect();
     assert!(rest.iter().all(|pfn| pfn / 1024 != 11 || all.len() < 1024));
     let error = running.apply(&Operation::Offline { block: 11 }).unwrap_err();

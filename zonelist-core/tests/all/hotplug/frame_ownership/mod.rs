@@ -15,14 +15,16 @@ use super::{cases, is_long};
 use zonelist_core::{
     Machine, MachineDescription, MachineError, Memory, Mobility, NodeId, Rules, Slot, Slots, Spin, StopWorld, Tunables,
     ZoneId, ZoneKind, ZoneSize,
-    hotplug::{AllocatorFrames, Block, BlockState, Blocks, BlocksError, RunningMachine, State},
+    hotplug::{
+        AllocatorProvider, MemoryBlock, MemoryBlockState, MemoryBlocks, MemoryBlocksError, RunningMachine, State,
+    },
     publish::{FullFence, Published},
 };
 
-const SEATS: usize = 4;
+const READERS: usize = 4;
 
 type Scheme = StopWorld<Box<[Slot]>>;
-type Frames = AllocatorFrames<'static, Scheme, FullFence, Spin, SEATS>;
+type Frames = AllocatorProvider<'static, Scheme, FullFence, Spin, READERS>;
 type Running = RunningMachine<Frames>;
 
 fn node(number: u16) -> NodeId {
@@ -63,30 +65,30 @@ fn machine(zones: Vec<ZoneSize>, zone_ranges: Vec<(ZoneId, Range<u64>)>) -> Resu
     Ok(Machine::new(description)?.0)
 }
 
-fn block(number: u64, node: Option<u16>, state: BlockState) -> Block {
-    Block { number, node: node.and_then(NodeId::new), state, has_holes: false, memmap_pages: 0 }
+fn block(number: u64, node: Option<u16>, state: MemoryBlockState) -> MemoryBlock {
+    MemoryBlock { number, node: node.and_then(NodeId::new), state, has_holes: false, memmap_pages: 0 }
 }
 
 /// Blocks of 1024 pages.
-fn blocks(list: Vec<Block>) -> Blocks {
-    Blocks { pages: 1024, list, ..Blocks::default() }
+fn blocks(list: Vec<MemoryBlock>) -> MemoryBlocks {
+    MemoryBlocks { pages: 1024, list, ..MemoryBlocks::default() }
 }
 
-fn booted(machine: Machine, blocks: Blocks) -> Result<State, BlocksError> {
+fn booted(machine: Machine, blocks: MemoryBlocks) -> Result<State, MemoryBlocksError> {
     State::booted(machine, blocks, Rules::LINUX_6_1)
 }
 
 /// The machine with a page allocator; else the error.
 fn running(state: &State) -> Result<Running, String> {
     let published = Published::new(StopWorld::new(Slots::boxed(state.capacity())));
-    let frames: Frames = AllocatorFrames::of(published, state).map_err(|error| error.to_string())?;
+    let frames: Frames = AllocatorProvider::new(published, state).map_err(|error| error.to_string())?;
     let frames = frames.boot(state).map_err(|error| error.to_string())?;
     RunningMachine::new(state.clone(), frames).map_err(|error| error.to_string())
 }
 
 /// Allocates every frame of every zone, and frees it: all frames with their zones.
 fn all_frames(running: &Running) -> Vec<(u64, ZoneId)> {
-    let allocator = running.frames().allocator();
+    let allocator = running.provider().allocator();
     allocator.drain().unwrap();
     let mut all: Vec<(u64, ZoneId)> = Vec::new();
     for zone in allocator.zones() {

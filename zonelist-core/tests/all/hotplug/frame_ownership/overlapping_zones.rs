@@ -3,17 +3,20 @@
 use zonelist_core::{
     MachineError, SetupError, Slots, StopWorld, UnknownOwner, ZoneId,
     ZoneKind::{self, Dma32, Movable, Normal},
-    hotplug::{AllocatorFrames, Block, BlockState, Blocks, BlocksError, Errno, FramesError, OnlineTo, Operation},
+    hotplug::{
+        AllocatorProvider, Errno, MemoryBlock, MemoryBlockState, MemoryBlocks, MemoryBlocksError, OnlineTo, Operation,
+        ProviderError,
+    },
     publish::{FullFence, Published},
 };
 
-use super::{Frames, SEATS, all_frames, block, blocks, booted, full, machine, node, ranges_of, running, size, zone};
+use super::{Frames, READERS, all_frames, block, blocks, booted, full, machine, node, ranges_of, running, size, zone};
 
 const N0: fn() -> ZoneId = || zone(0, Normal);
 const N1: fn() -> ZoneId = || zone(1, Normal);
 
-fn online(number: u64, node: u16, kind: ZoneKind) -> Block {
-    block(number, Some(node), BlockState::Online(kind))
+fn online(number: u64, node: u16, kind: ZoneKind) -> MemoryBlock {
+    block(number, Some(node), MemoryBlockState::Online(kind))
 }
 
 #[test]
@@ -84,7 +87,7 @@ fn zones_that_may_have_the_same_frames_are_named() {
     let sizes = || vec![size(N0(), 0..4096, 3000), size(N1(), 2048..8192, 3000)];
     let unknown = UnknownOwner { zones: (N0(), N1()), pfn: 2048 };
     let described = || machine(sizes(), vec![]).unwrap();
-    assert_eq!(booted(described(), blocks(vec![])).unwrap_err(), BlocksError::Owner(unknown));
+    assert_eq!(booted(described(), blocks(vec![])).unwrap_err(), MemoryBlocksError::Owner(unknown));
     assert_eq!(
         unknown.to_string(),
         "zones 0/Normal and 1/Normal overlap at frame 2048, and the description does not say whose the frames are; \
@@ -92,17 +95,17 @@ fn zones_that_may_have_the_same_frames_are_named() {
     );
 
     // Without blocks there is a state, which needs only sizes, but no allocator.
-    let state = booted(described(), Blocks::default()).unwrap();
+    let state = booted(described(), MemoryBlocks::default()).unwrap();
     assert_eq!(state.zones().len(), 2);
-    assert_eq!(state.frames_of(N0()), Err(unknown));
+    assert_eq!(state.managed_frames(N0()), Err(unknown));
     assert_eq!(running(&state).unwrap_err(), unknown.to_string());
-    let published: Published<_, FullFence, SEATS> = Published::new(StopWorld::new(Slots::boxed(state.capacity())));
-    let allocator: Result<Frames, _> = AllocatorFrames::of(published, &state);
+    let published: Published<_, FullFence, READERS> = Published::new(StopWorld::new(Slots::boxed(state.capacity())));
+    let allocator: Result<Frames, _> = AllocatorProvider::new(published, &state);
     assert_eq!(allocator.unwrap_err(), SetupError::Owner(unknown), "before any zone is created");
 
     // With exact ranges of one of them, the zone of each frame is known.
     let exact = machine(sizes(), vec![(N0(), 0..2500), (N0(), 3000..3500)]).unwrap();
-    let known = booted(exact, Blocks::default()).unwrap();
+    let known = booted(exact, MemoryBlocks::default()).unwrap();
     let running = running(&known).unwrap();
     let all = all_frames(&running);
     assert_eq!(ranges_of(&all, N0()), [0..2500, 3000..3500]);
@@ -111,9 +114,9 @@ fn zones_that_may_have_the_same_frames_are_named() {
     assert!(others.iter().all(|range| range.start >= 2500 && range.end <= 8192));
 
     // An allocator for that machine does not boot the other machine.
-    let published: Published<_, FullFence, SEATS> = Published::new(StopWorld::new(Slots::boxed(known.capacity())));
-    let frames: Frames = AllocatorFrames::of(published, &known).unwrap();
-    assert_eq!(frames.boot(&state).err(), Some(FramesError::Owner(unknown)));
+    let published: Published<_, FullFence, READERS> = Published::new(StopWorld::new(Slots::boxed(known.capacity())));
+    let frames: Frames = AllocatorProvider::new(published, &known).unwrap();
+    assert_eq!(frames.boot(&state).err(), Some(ProviderError::Owner(unknown)));
 }
 
 #[test]
@@ -152,7 +155,7 @@ fn interleaved_nodes_have_the_frames_of_their_blocks() {
 /// A block that two nodes share: divided by spans or by exact ranges, else unknown.
 #[test]
 fn a_block_of_two_nodes_is_divided_where_that_is_known() {
-    let list = || vec![online(0, 0, Normal), block(1, None, BlockState::Shared), online(2, 1, Normal)];
+    let list = || vec![online(0, 0, Normal), block(1, None, MemoryBlockState::Shared), online(2, 1, Normal)];
     let apart = vec![full(N0(), 0..1500), full(N1(), 1500..3072)];
     let state = booted(machine(apart, vec![]).unwrap(), blocks(list())).unwrap();
     let all = all_frames(&running(&state).unwrap());
@@ -161,7 +164,7 @@ fn a_block_of_two_nodes_is_divided_where_that_is_known() {
     let mixed = || vec![size(N0(), 0..1800, 1500), size(N1(), 1200..3072, 1500)];
     let unknown = UnknownOwner { zones: (N0(), N1()), pfn: 1200 };
     let refused = booted(machine(mixed(), vec![]).unwrap(), blocks(list())).unwrap_err();
-    assert_eq!(refused, BlocksError::Owner(unknown));
+    assert_eq!(refused, MemoryBlocksError::Owner(unknown));
     let exact = machine(mixed(), vec![(N0(), 0..1300), (N0(), 1600..1800)]).unwrap();
     let all = all_frames(&running(&booted(exact, blocks(list())).unwrap()).unwrap());
     assert_eq!(ranges_of(&all, N0()), [0..1300, 1600..1800]);
@@ -181,9 +184,9 @@ fn a_block_of_two_nodes_is_divided_where_that_is_known() {
 fn movable_memory_amid_normal_memory_needs_exact_ranges() {
     let (normal, movable) = (zone(0, Normal), zone(0, Movable));
     let sizes = || vec![size(normal, 0..8192, 4096), size(movable, 1000..7000, 4000)];
-    let list = || (0..8).map(|number| block(number, Some(0), BlockState::Shared)).collect::<Vec<_>>();
+    let list = || (0..8).map(|number| block(number, Some(0), MemoryBlockState::Shared)).collect::<Vec<_>>();
     let refused = booted(machine(sizes(), vec![]).unwrap(), blocks(list())).unwrap_err();
-    assert!(matches!(refused, BlocksError::Owner(UnknownOwner { zones, .. }) if zones == (normal, movable)));
+    assert!(matches!(refused, MemoryBlocksError::Owner(UnknownOwner { zones, .. }) if zones == (normal, movable)));
     let ranges = vec![(movable, 1000..2500), (movable, 4500..7000)];
     let state = booted(machine(sizes(), ranges).unwrap(), blocks(list())).unwrap();
     let all = all_frames(&running(&state).unwrap());
@@ -197,25 +200,32 @@ fn blocks_that_contradict_exact_ranges_are_refused() {
         machine(vec![full(N0(), range.clone()), full(N1(), 8192..9216)], vec![(N0(), range)]).unwrap()
     };
     let refused = |list| booted(exact(0..2048), blocks(list)).unwrap_err();
-    let range = |block| BlocksError::Range { block, zone: N0() };
-    assert_eq!(refused(vec![block(1, Some(0), BlockState::Offline)]), range(1), "the ranges have an offline block");
+    let range = |block| MemoryBlocksError::Range { block, zone: N0() };
     assert_eq!(
-        refused(vec![block(1, Some(1), BlockState::Shared)]),
+        refused(vec![block(1, Some(0), MemoryBlockState::Offline)]),
+        range(1),
+        "the ranges have an offline block"
+    );
+    assert_eq!(
+        refused(vec![block(1, Some(1), MemoryBlockState::Shared)]),
         range(1),
         "the ranges have a block of another node"
     );
-    assert!(refused(vec![block(1, None, BlockState::Offline)]).to_string().contains("; expected "));
+    assert!(refused(vec![block(1, None, MemoryBlockState::Offline)]).to_string().contains("; expected "));
     booted(exact(0..2048), blocks(vec![online(1, 0, Normal)])).unwrap();
     // A whole block, of which the ranges have half.
     let sizes = vec![size(N0(), 0..3072, 1536)];
     let half = machine(sizes, vec![(N0(), 0..1024), (N0(), 2560..3072)]).unwrap();
     let error = booted(half, blocks(vec![online(0, 0, Normal), online(2, 0, Normal)])).unwrap_err();
-    assert!(matches!(error, BlocksError::MoreThanPresent { .. } | BlocksError::Range { block: 2, .. }), "{error}");
+    assert!(
+        matches!(error, MemoryBlocksError::MoreThanPresent { .. } | MemoryBlocksError::Range { block: 2, .. }),
+        "{error}"
+    );
 
     // Without ranges: an offline block within a zone that has all frames of its span.
     let sizes = vec![full(N0(), 0..4096)];
-    let refused = booted(machine(sizes, vec![]).unwrap(), blocks(vec![block(1, Some(0), BlockState::Offline)]));
-    assert_eq!(refused.unwrap_err(), BlocksError::NoRoom { zone: N0(), needed: 4096, room: 3072 });
+    let refused = booted(machine(sizes, vec![]).unwrap(), blocks(vec![block(1, Some(0), MemoryBlockState::Offline)]));
+    assert_eq!(refused.unwrap_err(), MemoryBlocksError::NoRoom { zone: N0(), needed: 4096, room: 3072 });
 }
 
 #[test]
@@ -251,12 +261,16 @@ fn blocks_over_present_memory_are_not_added() {
 #[test]
 fn an_allocator_refuses_blocks_smaller_than_a_pageblock() {
     for pages in [1, 256] {
-        let tiny = Blocks { pages, ..Blocks::default() };
+        let tiny = MemoryBlocks { pages, ..MemoryBlocks::default() };
         let state = booted(machine(vec![full(zone(0, Dma32), 0..4096)], vec![]).unwrap(), tiny).unwrap();
         let message = format!("memory blocks of {pages} pages; expected none, or blocks of whole pageblocks of 512");
         assert_eq!(running(&state).unwrap_err(), message);
     }
-    let smallest = Blocks { pages: 512, list: vec![block(9, Some(0), BlockState::Offline)], ..Blocks::default() };
+    let smallest = MemoryBlocks {
+        pages: 512,
+        list: vec![block(9, Some(0), MemoryBlockState::Offline)],
+        ..MemoryBlocks::default()
+    };
     let state = booted(machine(vec![full(zone(0, Dma32), 0..4096)], vec![]).unwrap(), smallest).unwrap();
     let running = running(&state).unwrap();
     running.apply(&Operation::Online { block: 9, to: OnlineTo::Movable }).unwrap();
@@ -268,13 +282,13 @@ fn an_allocator_refuses_blocks_smaller_than_a_pageblock() {
 fn immovable_frames_need_not_be_in_shared_blocks() {
     let movable = zone(0, Movable);
     let list = vec![
-        block(0, Some(0), BlockState::Shared),
-        block(1, Some(0), BlockState::Shared),
+        block(0, Some(0), MemoryBlockState::Shared),
+        block(1, Some(0), MemoryBlockState::Shared),
         online(2, 0, Normal),
         online(3, 0, Normal),
-        Block { has_holes: true, ..online(5, 0, Normal) },
+        MemoryBlock { has_holes: true, ..online(5, 0, Normal) },
     ];
-    let blocks = || Blocks { pages: 512, list: list.clone(), ..Blocks::default() };
+    let blocks = || MemoryBlocks { pages: 512, list: list.clone(), ..MemoryBlocks::default() };
     // Movable has all of its span, which determines the rest.
     let sizes = || vec![size(N0(), 0..2561, 2049), full(movable, 1..513)];
     for ranges in [vec![], vec![(movable, 1..513)], vec![(N0(), 0..1), (N0(), 513..2561)]] {
@@ -286,7 +300,7 @@ fn immovable_frames_need_not_be_in_shared_blocks() {
     // With one frame less than its span, that frame may be any.
     let sizes = || vec![size(N0(), 0..2561, 2049), size(movable, 1..514, 512)];
     let unknown = booted(machine(sizes(), vec![]).unwrap(), blocks()).unwrap_err();
-    assert_eq!(unknown, BlocksError::Owner(UnknownOwner { zones: (N0(), movable), pfn: 1 }));
+    assert_eq!(unknown, MemoryBlocksError::Owner(UnknownOwner { zones: (N0(), movable), pfn: 1 }));
     let state = booted(machine(sizes(), vec![(movable, 2..514)]).unwrap(), blocks()).unwrap();
     let all = all_frames(&running(&state).unwrap());
     assert_eq!(ranges_of(&all, movable), [2..514]);
@@ -296,13 +310,13 @@ fn immovable_frames_need_not_be_in_shared_blocks() {
 /// Pages that hold a block's page structures are not managed.
 #[test]
 fn page_structures_are_not_managed() {
-    let list = vec![Block { memmap_pages: 16, ..online(0, 0, Normal) }, online(1, 0, Normal)];
+    let list = vec![MemoryBlock { memmap_pages: 16, ..online(0, 0, Normal) }, online(1, 0, Normal)];
     let sizes = |managed| vec![zonelist_core::ZoneSize { managed, ..full(N0(), 0..3 * 1024) }];
     let booted_with = |managed, ranges| booted(machine(sizes(managed), ranges).unwrap(), blocks(list.clone()));
     for ranges in [vec![], vec![(N0(), 0..3 * 1024)]] {
         let usable = 3 * 1024 - 16;
         let refused = booted_with(usable + 1, ranges.clone()).unwrap_err();
-        assert_eq!(refused, BlocksError::Managed { zone: N0(), managed: usable + 1, usable });
+        assert_eq!(refused, MemoryBlocksError::Managed { zone: N0(), managed: usable + 1, usable });
         assert!(refused.to_string().contains("; expected at most the 3056 that hold no page structures"), "{refused}");
         let all = all_frames(&running(&booted_with(usable, ranges).unwrap()).unwrap());
         assert_eq!(ranges_of(&all, N0()), [16..3 * 1024]);
@@ -312,14 +326,14 @@ fn page_structures_are_not_managed() {
 /// The same in a block with holes, of which the zone has what its exact ranges say.
 #[test]
 fn page_structures_in_a_block_with_holes_are_not_managed() {
-    let list = vec![Block { memmap_pages: 16, has_holes: true, ..online(0, 0, Normal) }, online(1, 0, Normal)];
+    let list = vec![MemoryBlock { memmap_pages: 16, has_holes: true, ..online(0, 0, Normal) }, online(1, 0, Normal)];
     let ranges = vec![(N0(), 0..1000), (N0(), 1024..2048)];
     let booted_with = |managed| {
         let size = zonelist_core::ZoneSize { managed, ..super::size(N0(), 0..2048, 2024) };
         booted(machine(vec![size], ranges.clone()).unwrap(), blocks(list.clone()))
     };
     let refused = booted_with(2009).unwrap_err();
-    assert_eq!(refused, BlocksError::Managed { zone: N0(), managed: 2009, usable: 2008 });
+    assert_eq!(refused, MemoryBlocksError::Managed { zone: N0(), managed: 2009, usable: 2008 });
     let all = all_frames(&running(&booted_with(2008).unwrap()).unwrap());
     assert_eq!(ranges_of(&all, N0()), [16..1000, 1024..2048]);
 }

@@ -7,13 +7,13 @@ use zonelist_core::{
     MAX_ORDER, Mobility, PageAllocator, Slots, Spin, StopWorld, Zone, ZoneId,
     ZoneKind::{Movable, Normal},
     hotplug::{
-        AllocatorFrames, Backing, BackingError, BlockState, Blocks, Errno, Frames as _, FramesError, HotplugError,
-        OnlineTo, Operation, RunningMachine, State,
+        AllocatorProvider, Backing, BackingError, Errno, HotplugError, MemoryBlockState, MemoryBlocks, OnlineTo,
+        Operation, PageProvider as _, ProviderError, RunningMachine, State,
     },
     publish::{FullFence, Published},
 };
 
-use super::{Frames, SEATS, Scheme, all_frames, block, booted, cases, full, machine, node, ranges_of, zone};
+use super::{Frames, READERS, Scheme, all_frames, block, booted, cases, full, machine, node, ranges_of, zone};
 
 const LIMIT: u64 = 8192;
 
@@ -59,16 +59,16 @@ fn calls() -> impl Strategy<Value = Vec<Call>> {
 
 fn state() -> State {
     let zones = vec![full(zone(0, Normal), 0..2048), full(zone(1, Normal), 4096..6144)];
-    let on = |number: u64, node| block(number, Some(node), BlockState::Online(Normal));
+    let on = |number: u64, node| block(number, Some(node), MemoryBlockState::Online(Normal));
     let list = vec![on(0, 0), on(1, 0), on(4, 1), on(5, 1)];
-    booted(machine(zones, vec![]).unwrap(), Blocks { pages: 1024, list, ..Blocks::default() }).unwrap()
+    booted(machine(zones, vec![]).unwrap(), MemoryBlocks { pages: 1024, list, ..MemoryBlocks::default() }).unwrap()
 }
 
 /// An allocator with room for all frames on both nodes.
 fn with_room(state: &State) -> Frames {
     let published = Published::new(StopWorld::new(Slots::boxed(state.capacity())));
     let room = [0, 1].map(|number| (node(number), 0..LIMIT));
-    AllocatorFrames::with_room(published, state, &room).unwrap().boot(state).unwrap()
+    AllocatorProvider::with_room(published, state, &room).unwrap().boot(state).unwrap()
 }
 
 fn owners(frames: &Frames) -> BTreeMap<u64, ZoneId> {
@@ -95,7 +95,7 @@ proptest! {
             let is = |pfn: &u64, id: ZoneId| before.get(pfn) == Some(&id);
             match call {
                 Call::PrepareOnline(at, range) => {
-                    let outcome = frames.bring(id(at), range.clone());
+                    let outcome = frames.prepare_online(id(at), range.clone());
                     let mut expected = before.clone();
                     if outcome.is_ok() {
                         expected.extend(range.map(|pfn| (pfn, id(at))));
@@ -104,9 +104,9 @@ proptest! {
                     before = owners(&frames);
                     prop_assert_eq!(&before, &expected, "{:?}", outcome);
                 }
-                Call::FinishOnline(at, range) => frames.give(id(at), range),
+                Call::FinishOnline(at, range) => frames.finish_online(id(at), range),
                 Call::Isolate(at, range) => {
-                    let outcome = frames.take(&state, id(at), range.clone(), &mut ());
+                    let outcome = frames.isolate(&state, id(at), range.clone(), &mut ());
                     prop_assert!(outcome.is_err() || range.clone().all(|pfn| is(&pfn, id(at))), "{:?}", outcome);
                     let in_use = used.iter().any(|&(of, pfn, order)| {
                         of == id(at) && pfn < range.end && range.start < pfn + (1 << order)
@@ -114,7 +114,7 @@ proptest! {
                     prop_assert!(outcome.is_err() || !in_use);
                 }
                 Call::Offline(at, range) => {
-                    frames.release(id(at), range.clone());
+                    frames.offline(id(at), range.clone());
                     let after = owners(&frames);
                     let gone = before.iter().filter(|(pfn, _)| !after.contains_key(pfn));
                     prop_assert!(gone.clone().all(|(pfn, of)| range.contains(pfn) && *of == id(at)));
@@ -122,7 +122,7 @@ proptest! {
                     prop_assert!(!gone.clone().any(|(pfn, _)| in_use(pfn)), "a page in use is gone");
                     before = after;
                 }
-                Call::RemoveNode(number) => frames.forget(node(number)),
+                Call::RemoveNode(number) => frames.remove_node(node(number)),
                 Call::Alloc(at, order) => {
                     let taken = frames.allocator().zone(id(at)).unwrap().alloc(order, Mobility::Movable);
                     used.extend(taken.map(|pfn| (id(at), pfn, order)));
@@ -140,7 +140,7 @@ proptest! {
         }
         let mut left = owners(&frames);
         for zone in frames.allocator().zones() {
-            frames.give(zone.id(), zone.span());
+            frames.finish_online(zone.id(), zone.span());
             while let Some(pfn) = zone.alloc(0, Mobility::Movable) {
                 prop_assert_eq!(left.remove(&pfn), Some(zone.id()), "frame {}", pfn);
             }
@@ -159,26 +159,26 @@ fn other_frames_of_a_pageblock_are_never_isolated() {
     zones[1].add(700..900).unwrap();
     let state = state();
     let published = Published::new(StopWorld::new(Slots::boxed(state.capacity())));
-    let frames: Frames = AllocatorFrames::over(PageAllocator::boxed(published, zones.into()).unwrap());
+    let frames: Frames = AllocatorProvider::from_allocator(PageAllocator::boxed(published, zones.into()).unwrap());
     let zone = |at: usize| frames.allocator().zone(ids[at]).unwrap();
-    let unaligned = |outcome: Result<(), FramesError>, errno| {
-        let error = HotplugError::Frames { block: 0, error: outcome.unwrap_err() };
+    let unaligned = |outcome: Result<(), ProviderError>, errno| {
+        let error = HotplugError::Provider { block: 0, error: outcome.unwrap_err() };
         assert_eq!(error.errno(), errno, "{error}");
         assert!(error.to_string().contains("; expected "), "{error}");
     };
     for (at, range) in [(0, 900..1024), (1, 900..1024), (1, 512..700), (1, 1000..1100)] {
-        unaligned(frames.bring(ids[at], range), Errno::Inval);
+        unaligned(frames.prepare_online(ids[at], range), Errno::Inval);
     }
-    unaligned(frames.take(&state, ids[0], 100..200, &mut ()), Errno::Inval);
-    unaligned(frames.take(&state, ids[0], 512..600, &mut ()), Errno::Inval);
-    unaligned(frames.take(&state, ids[1], 690..800, &mut ()), Errno::Busy);
+    unaligned(frames.isolate(&state, ids[0], 100..200, &mut ()), Errno::Inval);
+    unaligned(frames.isolate(&state, ids[0], 512..600, &mut ()), Errno::Inval);
+    unaligned(frames.isolate(&state, ids[1], 690..800, &mut ()), Errno::Busy);
     assert_eq!((zone(0).free_pages(), zone(1).free_pages()), (700, 200));
     // These frames are the only ones of their zone in their pageblocks.
-    frames.take(&state, ids[1], 700..900, &mut ()).unwrap();
+    frames.isolate(&state, ids[1], 700..900, &mut ()).unwrap();
     assert_eq!((zone(0).free_pages(), zone(1).free_pages()), (700, 0));
-    frames.release(ids[1], 700..900);
-    frames.bring(ids[1], 701..1100).unwrap();
-    frames.give(ids[1], 701..1100);
+    frames.offline(ids[1], 700..900);
+    frames.prepare_online(ids[1], 701..1100).unwrap();
+    frames.finish_online(ids[1], 701..1100);
     assert_eq!((zone(0).free_pages(), zone(1).free_pages()), (700, 399));
 }
 
@@ -187,9 +187,9 @@ fn other_frames_of_a_pageblock_are_never_isolated() {
 #[test]
 fn half_a_pageblock_goes_online_and_offline_if_it_is_alone() {
     let normal = zone(0, Normal);
-    let (on, off) = (BlockState::Online(Normal), BlockState::Offline);
+    let (on, off) = (MemoryBlockState::Online(Normal), MemoryBlockState::Offline);
     let list = [(0, on), (1, on), (2, on), (3, off), (5, off)].map(|(number, state)| block(number, Some(0), state));
-    let blocks = Blocks { pages: 256, list: list.into(), ..Blocks::default() };
+    let blocks = MemoryBlocks { pages: 256, list: list.into(), ..MemoryBlocks::default() };
     let state = booted(machine(vec![full(normal, 0..768), full(zone(1, Normal), 8192..8704)], vec![]).unwrap(), blocks);
     let state = state.unwrap();
     let published = Published::new(StopWorld::new(Slots::boxed(state.capacity())));
@@ -197,9 +197,9 @@ fn half_a_pageblock_goes_online_and_offline_if_it_is_alone() {
     zones.push(Zone::boxed(zone(1, Normal), 8192..8704, MAX_ORDER, Spin::new()).unwrap());
     zones[0].add(0..768).unwrap();
     zones[1].add(8192..8704).unwrap();
-    let frames: Frames = AllocatorFrames::over(PageAllocator::boxed(published, zones).unwrap());
+    let frames: Frames = AllocatorProvider::from_allocator(PageAllocator::boxed(published, zones).unwrap());
     let running = RunningMachine::new(state, frames).unwrap();
-    let free = || running.frames().allocator().zone(normal).unwrap().free_pages();
+    let free = || running.provider().allocator().zone(normal).unwrap().free_pages();
     let online = |block| Operation::Online { block, to: OnlineTo::Kernel };
     for refused in [online(3), Operation::Offline { block: 0 }, Operation::Offline { block: 1 }] {
         let error = running.apply(&refused).unwrap_err();
@@ -239,15 +239,15 @@ fn a_refusal_touches_no_memory() {
     let (state, memory, ids) = (state(), Memory::default(), ids());
     let published = Published::new(StopWorld::new(Slots::boxed(state.capacity())));
     let room = [0, 1].map(|number| (node(number), 0..LIMIT));
-    let frames: Frames = AllocatorFrames::with_room(published, &state, &room).unwrap();
+    let frames: Frames = AllocatorProvider::with_room(published, &state, &room).unwrap();
     let frames = frames.with_backing(&memory).boot(&state).unwrap();
     let booted = [(true, 0..1024), (true, 1024..2048), (true, 4096..5120), (true, 5120..6144)];
     assert_eq!(*memory.0.borrow(), booted);
     for (at, range) in [(0, 0..1024), (0, 1024..3072), (2, 0..1024), (1, 1536..2560), (3, 4096..5120)] {
-        assert!(frames.bring(ids[at], range.clone()).is_err(), "{range:?}");
+        assert!(frames.prepare_online(ids[at], range.clone()).is_err(), "{range:?}");
     }
     assert_eq!(*memory.0.borrow(), booted);
-    let none = frames.bring(ids[3], 6144..7168).unwrap_err();
+    let none = frames.prepare_online(ids[3], 6144..7168).unwrap_err();
     assert!(none.to_string().contains("no memory behind frames 6144 to 7168"), "{none}");
     assert_eq!((frames.allocator().zone(ids[3]).unwrap().managed(), memory.0.borrow().len()), (0, 4));
     assert!(frames.boot(&state).is_err(), "it is booted already");
@@ -255,7 +255,7 @@ fn a_refusal_touches_no_memory() {
 }
 
 /// A borrow of a machine for as long as its zones are borrowed.
-struct User<'a>(&'a RunningMachine<AllocatorFrames<'a, Scheme, FullFence, Spin, SEATS>>);
+struct User<'a>(&'a RunningMachine<AllocatorProvider<'a, Scheme, FullFence, Spin, READERS>>);
 
 /// This compiles: although the allocator has a destructor, a machine can be borrowed for the lifetime of its zones.
 #[test]

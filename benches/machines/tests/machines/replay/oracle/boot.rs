@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use zonelist_machines::{BlockRecord, BlockState, Kind, MachineFile};
+use zonelist_machines::{BlockRecord, Kind, MachineFile, MemoryBlockState};
 
 use super::{
     formulas::hotplugged_pages,
@@ -85,7 +85,7 @@ fn distances(golden: &MachineFile) -> BTreeMap<(u32, u32), u32> {
 
 /// A block as it was at boot.
 fn boot_block(golden: &MachineFile, block: &BlockRecord) -> BlockRow {
-    let online = block.state == BlockState::Online;
+    let online = block.state == MemoryBlockState::Online;
     let hotplugged = hotplugged_pages(&golden.boot_options, golden.block_pages, golden.page_bytes);
     BlockRow {
         number: block.block,

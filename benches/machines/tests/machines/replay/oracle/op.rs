@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use zonelist_machines::{BlockRecord, BlockState, Kind, RecordedOperation, Sysctl, ZoneRecord};
+use zonelist_machines::{BlockRecord, Kind, MemoryBlockState, RecordedOperation, Sysctl, ZoneRecord};
 
 use super::tables::{BlockRow, Built, Oracle};
 
@@ -137,6 +137,6 @@ impl Oracle {
 
 /// A block in the form of a machine file.
 fn recorded_block(block: &BlockRow) -> BlockRecord {
-    let state = if block.online { BlockState::Online } else { BlockState::Offline };
+    let state = if block.online { MemoryBlockState::Online } else { MemoryBlockState::Offline };
     BlockRecord { block: block.number, node: block.node, state, zone: block.zone }
 }

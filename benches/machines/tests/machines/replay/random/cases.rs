@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use proptest::{prelude::*, strategy::ValueTree, test_runner::TestRunner};
 use zonelist_core::ZoneKind;
-use zonelist_machines::{BlockRecord, BlockState, Kind, MachineFile, ZoneRecord};
+use zonelist_machines::{BlockRecord, Kind, MachineFile, MemoryBlockState, ZoneRecord};
 
 use super::machines::machines_and_ops;
 use crate::replay::oracle::{Op, Oracle, Outcome};
@@ -102,7 +102,7 @@ fn name(op: &Op) -> &str {
 fn machine_cases(golden: &MachineFile) -> [(&'static str, bool); 16] {
     let void = golden.clone().validate().unwrap().void_distances();
     let MachineFile { boot, blocks, zones, .. } = golden;
-    let is_offline = |block: &BlockRecord| block.state == BlockState::Offline;
+    let is_offline = |block: &BlockRecord| block.state == MemoryBlockState::Offline;
     let of_two_zones = |block: &BlockRecord| !is_offline(block) && block.zone.is_none() && block.node.is_some();
     let has_cpus_while_offline =
         |(node, cpus): (&u32, &Vec<u32>)| !cpus.is_empty() && !golden.boot.online.contains(node);

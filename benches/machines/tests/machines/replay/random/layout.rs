@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use zonelist_core::ZoneKind;
-use zonelist_machines::{BlockRecord, BlockState, Boot, ByNode, Kind, MachineFile, Sysctl, ZoneRecord};
+use zonelist_machines::{BlockRecord, Boot, ByNode, Kind, MachineFile, MemoryBlockState, Sysctl, ZoneRecord};
 
 /// The first block number of memory without listed blocks, above every block that is plugged in.
 const UNLISTED: u64 = 1 << 12;
@@ -245,7 +245,7 @@ fn blocks(
             segments.iter().filter(|segment| segment.start < end && segment.end > first).collect();
         let Some(owner) = owners.first() else {
             if let Some(&node) = spares.get(&block) {
-                blocks.push(BlockRecord { block, node: Some(node), state: BlockState::Offline, zone: None });
+                blocks.push(BlockRecord { block, node: Some(node), state: MemoryBlockState::Offline, zone: None });
             }
             continue;
         };
@@ -262,11 +262,11 @@ fn blocks(
         let mut row = BlockRecord {
             block,
             node: one_node.then_some(owner.node),
-            state: BlockState::Online,
+            state: MemoryBlockState::Online,
             zone: alone.then_some(owner.kind),
         };
         if alone && inside && owner.plan.offline_inside && !taken {
-            (row.state, row.zone) = (BlockState::Offline, None);
+            (row.state, row.zone) = (MemoryBlockState::Offline, None);
             offline.push(block);
         }
         blocks.push(row);

@@ -7,7 +7,7 @@ use zonelist_core::{
     MachineDescription, Memory, Tunables, ZoneId,
     ZoneKind::{self, Dma32, Movable, Normal},
     ZoneSize,
-    hotplug::{Block, BlockState, Blocks, BootMemory},
+    hotplug::{BootMemory, MemoryBlock, MemoryBlockState, MemoryBlocks},
 };
 
 use super::super::{KINDS, node, zone};
@@ -147,8 +147,8 @@ impl RandomMachine {
     }
 
     /// The description, with its fault.
-    pub(crate) fn described(&self) -> (MachineDescription, Blocks) {
-        let mut blocks = if self.has_blocks { self.blocks() } else { Blocks::default() };
+    pub(crate) fn described(&self) -> (MachineDescription, MemoryBlocks) {
+        let mut blocks = if self.has_blocks { self.blocks() } else { MemoryBlocks::default() };
         let mut description = self.machine(&blocks);
         if let Some(fault) = &self.fault {
             apply_fault(fault, &mut description, &mut blocks);
@@ -156,13 +156,13 @@ impl RandomMachine {
         (description, blocks)
     }
 
-    fn machine(&self, blocks: &Blocks) -> MachineDescription {
+    fn machine(&self, blocks: &MemoryBlocks) -> MachineDescription {
         let of = |at: usize| {
             let ranges = self.ranges(at);
             let present: u64 = ranges.iter().map(|range| range.end - range.start).sum();
-            let is_own = |block: &&Block| {
+            let is_own = |block: &&MemoryBlock| {
                 let of = block.node.map(|node| (node, block.state));
-                of == Some((zones()[at].node(), BlockState::Online(zones()[at].kind())))
+                of == Some((zones()[at].node(), MemoryBlockState::Online(zones()[at].kind())))
             };
             let memmap: u64 = blocks.list.iter().filter(is_own).map(|block| block.memmap_pages).sum();
             let managed = (present - memmap) * (8 - self.taken[at]) / 8;
@@ -195,7 +195,7 @@ impl RandomMachine {
         }
     }
 
-    fn blocks(&self) -> Blocks {
+    fn blocks(&self) -> MemoryBlocks {
         let owners = self.owners();
         let count = owners.len().div_ceil(self.block_pages as usize);
         let list = (0..count).filter_map(|number| {
@@ -203,7 +203,7 @@ impl RandomMachine {
             let frames = &owners[start..(start + self.block_pages as usize).min(owners.len())];
             self.block(number, frames)
         });
-        Blocks {
+        MemoryBlocks {
             pages: self.block_pages,
             list: list.collect(),
             movable_node: self.movable_node,
@@ -211,11 +211,11 @@ impl RandomMachine {
             without_boot_memory: (0..count as u64)
                 .filter(|number| self.without_boot_memory_bits >> (number % 64) & 1 != 0)
                 .collect(),
-            ..Blocks::default()
+            ..MemoryBlocks::default()
         }
     }
 
-    fn block(&self, number: usize, frames: &[Option<usize>]) -> Option<Block> {
+    fn block(&self, number: usize, frames: &[Option<usize>]) -> Option<MemoryBlock> {
         let mut present: Vec<usize> = frames.iter().flatten().copied().collect();
         present.sort_unstable();
         present.dedup();
@@ -227,18 +227,18 @@ impl RandomMachine {
         let nodes: Vec<_> = present.iter().map(|&at| zones()[at].node()).collect();
         let (node, state) = match present[..] {
             [] if bit(self.offline.0) == 0 => return None,
-            [] => (Some(node(bit(self.offline.1) as u16)), BlockState::Offline),
-            [one] => (Some(nodes[0]), BlockState::Online(zones()[one].kind())),
-            _ => (nodes.windows(2).all(|pair| pair[0] == pair[1]).then_some(nodes[0]), BlockState::Shared),
+            [] => (Some(node(bit(self.offline.1) as u16)), MemoryBlockState::Offline),
+            [one] => (Some(nodes[0]), MemoryBlockState::Online(zones()[one].kind())),
+            _ => (nodes.windows(2).all(|pair| pair[0] == pair[1]).then_some(nodes[0]), MemoryBlockState::Shared),
         };
         let memmap_pages = if has_holes || present.len() != 1 { 0 } else { self.memmap_pages };
         let has_holes = has_holes && !present.is_empty();
-        Some(Block { number: number as u64, node, state, has_holes, memmap_pages })
+        Some(MemoryBlock { number: number as u64, node, state, has_holes, memmap_pages })
     }
 }
 
 /// Puts a fault into a description, if it has the part that the fault is about.
-fn apply_fault(fault: &Fault, description: &mut MachineDescription, blocks: &mut Blocks) {
+fn apply_fault(fault: &Fault, description: &mut MachineDescription, blocks: &mut MemoryBlocks) {
     let Some(memory) = &mut description.memory else { return };
     let (sizes, ranges, list) = (&mut memory.zones, &mut description.zone_ranges, &mut blocks.list);
     let name = |at: &Index| *at.get(&zones());
@@ -265,7 +265,7 @@ fn apply_fault(fault: &Fault, description: &mut MachineDescription, blocks: &mut
         }
         Fault::BlockIn(at, other) => {
             let zone = name(other);
-            let of = (Some(zone.node()), BlockState::Online(zone.kind()));
+            let of = (Some(zone.node()), MemoryBlockState::Online(zone.kind()));
             pick(list, at).into_iter().for_each(|block| (block.node, block.state) = of);
         }
         Fault::Twice(at) => {
@@ -273,7 +273,7 @@ fn apply_fault(fault: &Fault, description: &mut MachineDescription, blocks: &mut
             list.extend(block);
         }
         Fault::Whole(at) => pick(list, at).into_iter().for_each(|block| block.has_holes = false),
-        Fault::Offline(at) => pick(list, at).into_iter().for_each(|block| block.state = BlockState::Offline),
+        Fault::Offline(at) => pick(list, at).into_iter().for_each(|block| block.state = MemoryBlockState::Offline),
     }
 }
 

@@ -10,7 +10,7 @@ use proptest::{
     collection::vec,
     test_runner::{Config, RngAlgorithm, TestRng, TestRunner},
 };
-use zonelist_core::{Machine, MachineError, ZoneId, hotplug::BlocksError};
+use zonelist_core::{Machine, MachineError, ZoneId, hotplug::MemoryBlocksError};
 
 use self::{
     machine::{RandomMachine, any_machine, zones},
@@ -35,7 +35,7 @@ impl Tally {
 /// The outcome of booting a machine.
 enum Outcome {
     Machine(MachineError),
-    Blocks(BlocksError),
+    Blocks(MemoryBlocksError),
     Allocator(String),
     Runs(Box<RunningSystem>),
 }
@@ -95,14 +95,14 @@ fn check(machine: &RandomMachine, steps: &[Step], tally: &mut Tally) {
             matches!(outcome, Outcome::Machine(MachineError::ZoneRange { .. })),
         ),
         ("refused as a machine: ranges too long", matches!(outcome, Outcome::Machine(MachineError::RangeSum { .. }))),
-        ("refused by blocks: unknown owner", matches!(outcome, Outcome::Blocks(BlocksError::Owner(_)))),
-        ("refused by blocks: no room", matches!(outcome, Outcome::Blocks(BlocksError::NoRoom { .. }))),
-        ("refused by blocks: ranges", matches!(outcome, Outcome::Blocks(BlocksError::Range { .. }))),
-        ("refused by blocks: out of the zone", matches!(outcome, Outcome::Blocks(BlocksError::Outside { .. }))),
-        ("refused by blocks: twice", matches!(outcome, Outcome::Blocks(BlocksError::Duplicate { .. }))),
+        ("refused by blocks: unknown owner", matches!(outcome, Outcome::Blocks(MemoryBlocksError::Owner(_)))),
+        ("refused by blocks: no room", matches!(outcome, Outcome::Blocks(MemoryBlocksError::NoRoom { .. }))),
+        ("refused by blocks: ranges", matches!(outcome, Outcome::Blocks(MemoryBlocksError::Range { .. }))),
+        ("refused by blocks: out of the zone", matches!(outcome, Outcome::Blocks(MemoryBlocksError::Outside { .. }))),
+        ("refused by blocks: twice", matches!(outcome, Outcome::Blocks(MemoryBlocksError::Duplicate { .. }))),
         (
             "refused by blocks: more than present",
-            matches!(outcome, Outcome::Blocks(BlocksError::MoreThanPresent { .. })),
+            matches!(outcome, Outcome::Blocks(MemoryBlocksError::MoreThanPresent { .. })),
         ),
         ("refused by the allocator: unknown owner", unknown && !machine.has_blocks),
         ("refused by the allocator: small blocks", small && matches!(outcome, Outcome::Allocator(_))),

@@ -7,13 +7,14 @@ use std::{
 
 use proptest::{prelude::*, sample::Index};
 use zonelist_core::{
-    Handle, Local, Mobility, Movables, MoveError, NodeId, Page, PageRequest, Slots, Spin, StopWorld, ZoneId, ZoneKind,
-    hotplug::{AllocatorFrames, Errno, HotplugError, OnlineTo, Operation, RunningMachine, State},
+    Handle, LocalHandle, Mobility, MovablePages, MoveError, NodeId, Page, PageRequest, Slots, Spin, StopWorld, ZoneId,
+    ZoneKind,
+    hotplug::{AllocatorProvider, Errno, HotplugError, OnlineTo, Operation, RunningMachine, State},
     publish::{FullFence, Published},
 };
 
 use super::{
-    super::{SEATS, Scheme, node},
+    super::{READERS, Scheme, node},
     machine::{FRAMES, any_kind},
 };
 
@@ -73,8 +74,8 @@ enum InUse {
     Handle(Handle, usize),
 }
 
-type Mover = Box<dyn Fn(Handle, Page, Page) -> Result<(), MoveError>>;
-type Frames = AllocatorFrames<'static, Scheme, FullFence, Spin, SEATS, Movables<'static, Mover>>;
+type Migrate = Box<dyn Fn(Handle, Page, Page) -> Result<(), MoveError>>;
+type Frames = AllocatorProvider<'static, Scheme, FullFence, Spin, READERS, MovablePages<'static, Migrate>>;
 
 /// A running random machine.
 pub(crate) struct RunningSystem {
@@ -99,7 +100,7 @@ impl RunningSystem {
         let published = Published::new(StopWorld::new(Slots::boxed(state.capacity())));
         let contents = Arc::new(Mutex::new(Contents::default()));
         let written = Arc::clone(&contents);
-        let mover: Mover = Box::new(move |_, from, to| {
+        let mover: Migrate = Box::new(move |_, from, to| {
             let mut contents = written.lock().expect("no panic");
             let value = contents.erase(from);
             contents.write(to, value);
@@ -107,8 +108,8 @@ impl RunningSystem {
             Ok(())
         });
         let room: Vec<_> = (0..3).map(|number| (node(number), 0..FRAMES as u64 + 4096)).collect();
-        let frames = AllocatorFrames::with_room(published, state, &room).map_err(|error| error.to_string())?;
-        let frames: Frames = frames.with_owners(Movables::boxed(mover, 64));
+        let frames = AllocatorProvider::with_room(published, state, &room).map_err(|error| error.to_string())?;
+        let frames: Frames = frames.with_migration_source(MovablePages::boxed(mover, 64));
         let frames = frames.boot(state).map_err(|error| format!("boot: {error}"))?;
         let running = RunningMachine::new(state.clone(), frames).map_err(|error| error.to_string())?;
         Ok(Self { running, contents })
@@ -117,7 +118,7 @@ impl RunningSystem {
     /// The zone of each frame, as the zones have it.
     pub(crate) fn owners(&self) -> BTreeMap<u64, ZoneId> {
         let mut owners = BTreeMap::new();
-        for zone in self.running.frames().allocator().zones().iter().filter(|zone| zone.managed() > 0) {
+        for zone in self.running.provider().allocator().zones().iter().filter(|zone| zone.managed() > 0) {
             let before = owners.len();
             for pfn in zone.span().filter(|&pfn| zone.manages(pfn)) {
                 assert_eq!(owners.insert(pfn, zone.id()), None, "frame {pfn} of {} is another's", zone.id());
@@ -138,7 +139,7 @@ impl RunningSystem {
     pub(crate) fn perform(&self, steps: &[Step]) -> Counts {
         let mut user =
             User { system: self, in_use: Vec::new(), counts: Counts::default(), owners: self.owners(), next: 0 };
-        let mut local = self.running.frames().allocator().local().expect("a reader slot");
+        let mut local = self.running.provider().allocator().local().expect("a reader slot");
         steps.iter().for_each(|step| user.step(&mut local, step));
         user.check();
         while user.free(&mut local, 0) {}
@@ -158,7 +159,7 @@ struct User<'l> {
     next: usize,
 }
 
-type Cpu<'l> = Local<'l, 'static, Scheme, FullFence, Spin, SEATS>;
+type Cpu<'l> = LocalHandle<'l, 'static, Scheme, FullFence, Spin, READERS>;
 
 impl User<'_> {
     fn step(&mut self, local: &mut Cpu<'_>, step: &Step) {
@@ -182,7 +183,7 @@ impl User<'_> {
             }
             &Step::Remove { first, count } => self.operate(&Operation::RemoveBlocks { first, count }),
             Step::Drain => {
-                self.system.running.frames().allocator().drain().unwrap();
+                self.system.running.provider().allocator().drain().unwrap();
             }
             Step::Free(_) => {}
         }
@@ -190,10 +191,10 @@ impl User<'_> {
 
     fn alloc(&mut self, local: &mut Cpu<'_>, from: NodeId, what: (ZoneKind, u8, bool), handle: bool) {
         let (kind, order, movable) = what;
-        let allocator = self.system.running.frames().allocator();
+        let allocator = self.system.running.provider().allocator();
         let mobility = if movable { Mobility::Movable } else { Mobility::Unmovable };
         let request = PageRequest::up_to(kind).order(order).mobility(mobility);
-        let class = allocator.class(&request).expect("a valid order");
+        let class = allocator.prepare(&request).expect("a valid order");
         let Ok(page) = local.alloc(from, &class) else { return };
         let of = allocator.zone_of(page).expect("a zone").id();
         assert!(request.zones.admits(of), "{page:?} of {of}");
@@ -204,7 +205,8 @@ impl User<'_> {
         self.next += 1;
         self.counts.allocated += 1;
         self.system.contents.lock().expect("no panic").write(page, self.next);
-        let handle = (movable && handle).then(|| self.system.running.frames().owners().insert(page).ok()).flatten();
+        let handle =
+            (movable && handle).then(|| self.system.running.provider().migration_source().insert(page).ok()).flatten();
         self.in_use.push(handle.map_or(InUse::Page(page, self.next), |handle| InUse::Handle(handle, self.next)));
     }
 
@@ -216,7 +218,7 @@ impl User<'_> {
         let (page, value) = match self.in_use.swap_remove(at) {
             InUse::Page(page, value) => (page, value),
             InUse::Handle(handle, value) => {
-                (self.system.running.frames().owners().remove(handle).expect("a valid handle"), value)
+                (self.system.running.provider().migration_source().remove(handle).expect("a valid handle"), value)
             }
         };
         assert_eq!(self.system.contents.lock().expect("no panic").erase(page), value, "{page:?}");
@@ -229,7 +231,7 @@ impl User<'_> {
         let before = self.system.running.state();
         match self.system.running.apply(operation) {
             Ok(change) => {
-                if let Some(moved) = change.moved {
+                if let Some(moved) = change.block_change {
                     for pfn in moved.frames.clone() {
                         if moved.online {
                             assert_eq!(self.owners.insert(pfn, moved.zone), None, "frame {pfn} was present");
@@ -250,7 +252,7 @@ impl User<'_> {
                 assert_eq!(*self.system.running.state(), *before, "{error}");
                 self.counts.busy += usize::from(error.errno() == Errno::Busy);
                 self.counts.exists += usize::from(matches!(error, HotplugError::MemoryExists { .. }));
-                for zone in self.system.running.frames().allocator().zones() {
+                for zone in self.system.running.provider().allocator().zones() {
                     let count = self.owners.values().filter(|&&other| other == zone.id()).count();
                     assert_eq!(zone.managed(), count, "{}: {error}", zone.id());
                 }
@@ -267,9 +269,10 @@ impl User<'_> {
         for in_use in &self.in_use {
             let (page, value) = match in_use {
                 InUse::Page(page, value) => (*page, *value),
-                InUse::Handle(handle, value) => {
-                    (self.system.running.frames().owners().hold(*handle).expect("a valid handle").page(), *value)
-                }
+                InUse::Handle(handle, value) => (
+                    self.system.running.provider().migration_source().hold(*handle).expect("a valid handle").page(),
+                    *value,
+                ),
             };
             assert_eq!(contents.blocks.get(&page.pfn()), Some(&(page.order(), value)), "{page:?}");
         }
@@ -278,7 +281,7 @@ impl User<'_> {
     /// Every frame is free, and can be allocated once.
     fn check_all_free(&self) {
         let mut left = self.owners.clone();
-        for zone in self.system.running.frames().allocator().zones() {
+        for zone in self.system.running.provider().allocator().zones() {
             assert_eq!(zone.free_pages(), zone.managed(), "{}", zone.id());
             while let Some(pfn) = zone.alloc(0, Mobility::Movable) {
                 assert_eq!(left.remove(&pfn), Some(zone.id()), "frame {pfn}");

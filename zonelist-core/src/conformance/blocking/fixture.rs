@@ -1,0 +1,178 @@
+//! A small machine over a scheme, with all that can be waited for.
+
+use std::{sync::Mutex, vec, vec::Vec};
+
+use super::Powers;
+use crate::{
+    Capacity, Handle, LocalHandle, MAX_ORDER, Machine, MachineDescription, Memory, MovablePages, MoveError, NodeId,
+    Page, PageAllocator, PageRequest, PreparedRequest, Rules, Spin, Tunables, Zone, ZoneId,
+    ZoneKind::{self, Movable, Normal},
+    ZoneSize, Zonelists,
+    hotplug::{
+        AllocatorProvider, MemoryBlock, MemoryBlockState, MemoryBlocks, OnlineTo, Operation, RunningMachine, State,
+    },
+    publish::{FullFence, HandleId, Published, Scheme},
+};
+
+/// What makes a scheme with room for so much.
+pub type Make<S> = fn(Capacity) -> S;
+
+/// Reader slots: more than any run needs.
+const SLOTS: usize = 10;
+pub(super) type Lists<S> = Published<S, FullFence, SLOTS>;
+pub(super) type Allocator<S> = PageAllocator<'static, S, FullFence, Spin, SLOTS>;
+pub(super) type Pages<'g, S> = LocalHandle<'g, 'static, S, FullFence, Spin, SLOTS>;
+type Copies = fn(Handle, Page, Page) -> Result<(), MoveError>;
+type Frames<S> = AllocatorProvider<'static, S, FullFence, Spin, SLOTS, MovablePages<'static, Copies>>;
+
+pub(super) const NODE: NodeId = NodeId::new(0).unwrap();
+pub(super) const MOVABLE: ZoneId = ZoneId::new(NODE, Movable);
+/// Pages of a block.
+const PAGES: u64 = 512;
+
+/// Takes the block of the Movable zone off line.
+pub(super) const OFFLINE: Operation = Operation::Offline { block: 2 };
+/// Brings another one there.
+pub(super) const ONLINE: Operation = Operation::Online { block: 3, to: OnlineTo::Movable };
+
+/// A machine: a Normal zone of two blocks, a Movable one of a third, and a fourth block that is off line. A movable page
+/// with an owner is in the third.
+#[derive(Debug)]
+pub struct Ground<S: Scheme> {
+    pub(super) running: RunningMachine<Frames<S>>,
+    pub(super) powers: Powers<S>,
+    pub(super) handle: Handle,
+    /// The lists with both zones, and with one.
+    versions: [Zonelists; 2],
+    /// The handles of the operation's thread, which it keeps in the child of a fork.
+    owned: Mutex<Vec<HandleId>>,
+}
+
+impl<S: Scheme> Ground<S> {
+    /// A machine over lists that the scheme publishes. `on_low` is called for a zone that falls below its low mark.
+    ///
+    /// # Panics
+    /// It can't be made.
+    #[must_use]
+    pub fn new(make: Make<S>, powers: Powers<S>, on_low: fn(ZoneId, usize)) -> Self {
+        let state = state();
+        let zone = |(id, span)| Zone::without_metadata(id, span, MAX_ORDER, Spin::new()).expect("a span");
+        let zones: Vec<_> = state.possible_zones(&[]).map(zone).collect();
+        let published = Published::new(make(state.capacity()));
+        let allocator = PageAllocator::boxed(published, zones).expect("zones").on_low(on_low);
+        let copies: Copies = |_, _, _| {
+            super::step();
+            Ok(())
+        };
+        let frames =
+            AllocatorProvider::from_allocator(allocator).with_migration_source(MovablePages::boxed(copies, 16));
+        let one = state.after(&OFFLINE).expect("it can go").0;
+        let versions = [state.lists().clone(), one.lists().clone()];
+        let running = RunningMachine::new(state.clone(), frames.boot(&state).expect("memory")).expect("room");
+        let page = {
+            let allocator = running.provider().allocator();
+            let mut local = allocator.local().expect("a reader slot");
+            local.alloc(NODE, &class(allocator, Movable, 0)).expect("a page")
+        };
+        let handle = running.provider().migration_source().insert(page).expect("room");
+        Self { running, powers, handle, versions, owned: Mutex::default() }
+    }
+
+    pub(super) fn allocator(&self) -> &Allocator<S> {
+        self.running.provider().allocator()
+    }
+
+    pub(super) fn lists(&self) -> &Lists<S> {
+        self.allocator().published()
+    }
+
+    pub(super) fn owners(&self) -> &MovablePages<'static, Copies> {
+        self.running.provider().migration_source()
+    }
+
+    /// The lists of each publish, one after the other: the zones in them differ.
+    pub(super) fn versions(&self) -> impl Iterator<Item = &Zonelists> {
+        self.versions.iter().rev()
+    }
+
+    /// Of requests for `2^order` pages of zones up to such.
+    pub(super) fn class(&self, highest: ZoneKind, order: u8) -> PreparedRequest<S> {
+        class(self.allocator(), highest, order)
+    }
+
+    /// A handle of the allocator.
+    pub(super) fn local(&self) -> Pages<'_, S> {
+        self.allocator().local().expect("a reader slot")
+    }
+
+    /// A handle with pages at hand, of the last zone that such requests admit.
+    pub(super) fn with_pages(&self, highest: ZoneKind) -> Pages<'_, S> {
+        let mut local = self.local();
+        let page = local.alloc(NODE, &self.class(highest, 0)).expect("a page");
+        local.free(page).expect("it was handed out");
+        local
+    }
+
+    /// The same two, of the thread that does the operation.
+    pub(super) fn own_local(&self) -> Pages<'_, S> {
+        let local = self.local();
+        self.own(local.id());
+        local
+    }
+
+    pub(super) fn own_with_pages(&self, highest: ZoneKind) -> Pages<'_, S> {
+        let local = self.with_pages(highest);
+        self.own(local.id());
+        local
+    }
+
+    /// Notes a handle of the thread that does the operation.
+    pub(super) fn own(&self, handle: HandleId) {
+        self.owned.lock().expect("no panic").push(handle);
+    }
+
+    /// Cleans up in the child of a fork, which keeps the handles of its own thread.
+    ///
+    /// # Safety
+    /// This is the child of a fork that the thread made which does the operation, outside of any call. What other threads
+    /// were amid is never gone on with.
+    pub(super) unsafe fn after_fork(&self) {
+        let keep = core::mem::take(&mut *self.owned.lock().expect("no panic"));
+        // SAFETY: what the caller promises: all other handles are gone with their threads.
+        let _ = unsafe { self.allocator().after_fork(&keep) };
+        // SAFETY: what the caller promises.
+        unsafe { self.owners().after_fork() };
+        // SAFETY: what the caller promises.
+        unsafe { self.running.after_fork() };
+    }
+}
+
+fn class<S: Scheme>(allocator: &Allocator<S>, highest: ZoneKind, order: u8) -> PreparedRequest<S> {
+    allocator.prepare(&PageRequest::up_to(highest).order(order)).expect("an order")
+}
+
+fn state() -> State {
+    let size = |kind, start_pfn, blocks: u64| {
+        let pages = blocks * PAGES;
+        ZoneSize { zone: ZoneId::new(NODE, kind), start_pfn, spanned: pages, present: pages, managed: pages }
+    };
+    let (machine, _) = Machine::new(MachineDescription {
+        possible: vec![0],
+        distance: vec![vec![10]],
+        online: vec![0],
+        has_memory: vec![0],
+        memory: Some(Memory {
+            page_bytes: 4096,
+            pageblock_pages: 512,
+            kinds: vec![Normal, Movable],
+            zones: vec![size(Normal, 0, 2), size(Movable, 2 * PAGES, 1)],
+            tunables: Tunables { min_free_kbytes: 128, watermark_scale_factor: 10, lowmem_reserve_ratio: vec![32, 0] },
+        }),
+        ..MachineDescription::default()
+    })
+    .expect("a machine");
+    let block = |number, state| MemoryBlock { number, node: Some(NODE), state, has_holes: false, memmap_pages: 0 };
+    let list = vec![block(2, MemoryBlockState::Online(Movable)), block(3, MemoryBlockState::Offline)];
+    State::booted(machine, MemoryBlocks { pages: PAGES, list, ..MemoryBlocks::default() }, Rules::LINUX_6_1)
+        .expect("a state")
+}

@@ -1,0 +1,91 @@
+//! `StopWorld`: a whole walk excludes a rewrite.
+
+use super::{StoppedTable, StoppedWalk};
+use crate::{
+    NodeId, Request, Slot, SlotFilter, Slots, Storage, ZonelistsRef,
+    publish::{
+        Allocates, Facts, Forked, Guarantee, Progress, PublishError, ReadToken, ReaderProtocol, Reclaim, Scheme,
+        StalledReader, WaitError, Writer,
+    },
+    sync::const_fn,
+};
+
+/// The baseline: a gate, a table, and a writer that waits.
+///
+#[doc = include_str!("stop_world.md")]
+///
+/// Not for interrupts: a reader in one could wait for a writer that waits for the reader below it.
+#[derive(Debug)]
+pub struct StopWorld<T>(StoppedTable<T>);
+
+impl<T> StopWorld<T> {
+    const_fn! {
+        /// Publishes through this table.
+        #[must_use]
+        pub const fn new(table: Slots<T>) -> Self {
+            Self(StoppedTable::new(table))
+        }
+    }
+}
+
+impl<T: Storage<Word = Slot> + Sync> Scheme for StopWorld<T> {
+    const FACTS: Facts = Facts {
+        scheme: "StopWorld",
+        package: "zonelist-core",
+        card: include_str!("stop_world.md"),
+        guarantee: Guarantee::Snapshot,
+        readers: Progress::Blocking,
+        writer: Progress::Blocking,
+        allocates: Allocates::Never,
+        registers: true,
+        interrupt_safe: false,
+        below_allocator: true,
+        after_fork: false,
+        tls_destructor: true,
+        retires: true,
+        stalled_reader: StalledReader::Bounded,
+        no_std: true,
+        no_alloc: true,
+    };
+    const PROTOCOL: ReaderProtocol = ReaderProtocol::CriticalSection;
+    type Local = ();
+    type Filter = SlotFilter;
+    type Pinned<'g>
+        = &'g StoppedTable<T>
+    where
+        T: 'g;
+    type Walk<'w>
+        = StoppedWalk<'w>
+    where
+        T: 'w;
+
+    fn local(&self) {}
+
+    fn filter(&self, request: &Request) -> SlotFilter {
+        SlotFilter::new(request)
+    }
+
+    #[inline(always)]
+    fn pin<'g>(&'g self, (): &'g (), _: ReadToken<'g, Self>) -> &'g StoppedTable<T> {
+        &self.0
+    }
+
+    #[inline(always)]
+    fn walk<'w, 'g: 'w>(table: &'w &'g StoppedTable<T>, node: NodeId, filter: &'w SlotFilter) -> StoppedWalk<'w> {
+        table.walk(node, filter)
+    }
+
+    fn publish(&self, next: ZonelistsRef<'_>, writer: &mut Writer<'_>) -> Result<(), PublishError> {
+        self.0.rewrite(next, writer)
+    }
+
+    fn forked(&self, fork: Forked) {
+        self.0.forked(fork);
+    }
+}
+
+impl<T: Storage<Word = Slot> + Sync> Reclaim for StopWorld<T> {
+    fn synchronize(&self, writer: &mut Writer<'_>) -> Result<(), WaitError> {
+        writer.stop(|| ())
+    }
+}

@@ -1,0 +1,103 @@
+use std::vec::Vec;
+
+use super::*;
+use crate::{ZoneId, ZoneKind::*};
+
+/// The highest bit of a word.
+const LAST: u32 = usize::BITS - 1;
+
+fn node(number: u16) -> NodeId {
+    NodeId::new(number).unwrap()
+}
+
+fn place(on: u16, kind: ZoneKind, bit: u32) -> OrderEntry {
+    OrderEntry { entry: Zoneref::new(ZoneId::new(node(on), kind)), bit }
+}
+
+#[test]
+fn every_zone_and_bit_fit_in_a_slot() {
+    for on in [0, 1, 1023] {
+        for kind in ZoneKind::ALL {
+            for bit in (OrderEntry::ZONES..).take(OrderEntry::BITS) {
+                let place = place(on, kind, bit);
+                assert_eq!(OrderEntry::of(place.word()), Some(place));
+            }
+        }
+    }
+    assert_eq!(OrderEntry::of(0), None);
+}
+
+#[test]
+fn a_walk_shows_the_zones_whose_bits_are_set() {
+    let orders = OrderTables::boxed(Capacity::new(2, 3).unwrap());
+    let order = [place(1, Movable, 5), place(1, Normal, 3), place(0, Normal, LAST)];
+    let own = &order[..2];
+    orders.write(OrderTable::Second, node(1), Scope::Fallback, order);
+    orders.write(OrderTable::Second, node(1), Scope::ThisNode, own.iter().copied());
+    let shown = |from, request: &Request, set: usize, unknown: usize| -> Vec<Zoneref> {
+        let filter = OrderFilter::new(request, ZoneMask::of(usize::MAX & !unknown), ZoneMask::of(unknown));
+        orders.walk(ZoneMask::of(set | ZoneMask::SECOND.bits()), node(from), &filter).collect()
+    };
+    let any = Request::up_to(Device);
+    let zero = Request { nodes: Some([node(0)].into_iter().collect()), ..any };
+    for set in (0..8_usize).map(|bits| (bits & 1) << 3 | (bits & 2) << 4 | (bits & 4) << (LAST - 2)) {
+        for (request, places) in [(any, &order[..]), (any.this_node(), &order[..2])] {
+            let there = places.iter().filter(|place| set >> place.bit & 1 != 0).map(|place| place.entry);
+            assert_eq!(shown(1, &request, set, 0), there.clone().collect::<Vec<_>>());
+            assert_eq!(shown(1, &request, set, usize::MAX), there.collect::<Vec<_>>(), "each looked at");
+        }
+        let looked_at: Vec<_> = if set >> LAST != 0 { [order[2].entry].into() } else { Vec::new() };
+        assert_eq!(shown(1, &zero, set, usize::MAX), looked_at);
+    }
+    assert_eq!(shown(1, &zero, usize::MAX, 1 << 3), [order[0].entry, order[2].entry], "the first is known");
+    assert_eq!(shown(1, &Request::up_to(Normal), usize::MAX, usize::MAX), [order[1].entry, order[2].entry]);
+    assert_eq!((shown(0, &any, usize::MAX, 0), shown(1023, &any, usize::MAX, 0)), (Vec::new(), Vec::new()));
+    let filter = OrderFilter::new(&any, ZoneMask::of(usize::MAX), ZoneMask::NONE);
+    assert_eq!(orders.walk(ZoneMask::of(usize::MAX & !4), node(1), &filter).count(), 0, "the first table is empty");
+}
+
+#[test]
+fn what_has_no_room_is_not_written() {
+    let orders = OrderTables::boxed(Capacity::new(1, 1).unwrap());
+    let zones = [place(0, Movable, 3), place(0, Normal, 4)];
+    for table in [OrderTable::First, OrderTable::Second, OrderTable::Shadow] {
+        orders.write(table, node(0), Scope::Fallback, zones);
+        orders.write(table, node(1), Scope::Fallback, zones);
+        assert!(orders.read(table, node(0), Scope::Fallback).eq(zones[..1].iter().copied()));
+        assert_eq!(orders.read(table, node(0), Scope::ThisNode).count(), 0);
+        assert_eq!(orders.read(table, node(1), Scope::Fallback).count(), 0);
+    }
+    let filter = OrderFilter::new(&Request::up_to(Device), ZoneMask::of(usize::MAX), ZoneMask::NONE);
+    assert_eq!(orders.walk(ZoneMask::of(usize::MAX), node(0), &filter).count(), 1);
+}
+
+#[test]
+fn a_bit_is_one_zone_s() {
+    let orders = OrderTables::boxed(Capacity::new(1, 1).unwrap());
+    let [one, other] = [place(0, Movable, 9), place(0, Normal, LAST)];
+    assert!(orders.name(9, one.entry) && orders.name(LAST, other.entry));
+    assert!(!orders.name(8, one.entry) && !orders.name(LAST + 1, one.entry));
+    assert_eq!([LAST, 10, LAST + 1].map(|bit| orders.zone_of(bit)), [Some(other.entry), None, None]);
+    assert_eq!([0, 1].map(|less| orders.bit_of(other.entry, OrderEntry::BITS - less)), [Some(LAST), None]);
+}
+
+#[test]
+fn more_zones_than_bits_have_no_names() {
+    let wide = Capacity::new(1, OrderEntry::BITS + 1).unwrap();
+    let orders = OrderTables::boxed(wide);
+    assert!(!orders.name(9, place(0, Normal, 9).entry));
+    orders.write(OrderTable::Shadow, node(0), Scope::Fallback, [place(0, Normal, 3)]);
+    assert_eq!(orders.read(OrderTable::Shadow, node(0), Scope::Fallback).count(), 0);
+    assert_eq!(wide.order_words(), 2 * wide.words());
+}
+
+#[test]
+fn tables_of_the_wrong_size_are_refused() {
+    const WORDS: usize = Capacity::new(2, 3).unwrap().order_words();
+    let capacity = Capacity::new(2, 3).unwrap();
+    assert!(OrderTables::<[Slot; WORDS]>::in_array(capacity).is_some());
+    assert!(OrderTables::<[Slot; WORDS + 1]>::in_array(capacity).is_none());
+    let words = Vec::from([const { Slot::new() }; WORDS]).leak();
+    assert!(OrderTables::in_place(words, capacity).is_some());
+    assert!(OrderTables::in_place(&mut [], capacity).is_none());
+}

@@ -1,0 +1,125 @@
+//! Zonelists built from an order of nodes and the zones that are populated.
+
+use alloc::vec::Vec;
+
+use crate::{
+    FallbackOrder, Memory, NodeId, NodeSpan, Rules, Scope, ZoneId, ZoneKind, ZonelistsRef, Zoneref,
+    heap::{NoMemory, or_abort, push, with_room},
+};
+
+/// One version of all zonelists, owned. [`Zonelists::lists`] is what a scheme publishes.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Zonelists {
+    zonerefs: Vec<Zoneref>,
+    rows: Vec<NodeSpan>,
+}
+
+impl Zonelists {
+    /// Expands each node of each row into its populated zones, highest kind first.
+    ///
+    /// ```
+    /// # use zonelist_core::{FallbackOrder, Machine, MachineDescription, NodeId, Rules, Scope, ZoneId, ZoneKind, Zonelists};
+    /// let (machine, _) = Machine::new(MachineDescription {
+    ///     possible: vec![0, 1],
+    ///     distance: vec![vec![10, 20], vec![20, 10]],
+    ///     online: vec![0, 1],
+    ///     has_memory: vec![0, 1],
+    ///     ..MachineDescription::default()
+    /// }).unwrap();
+    /// let zone = |node, kind| ZoneId::new(NodeId::new(node).unwrap(), kind);
+    /// let populated = [zone(0, ZoneKind::Dma32), zone(0, ZoneKind::Normal), zone(1, ZoneKind::Movable)];
+    /// let order = FallbackOrder::rebuilt(&machine, Rules::LINUX_6_1);
+    /// let lists = Zonelists::assemble(&order, populated);
+    /// let list = lists.lists().of(NodeId::new(1).unwrap(), Scope::Fallback);
+    /// assert_eq!(list.iter().map(|entry| entry.zone().to_string()).collect::<Vec<_>>(),
+    ///     ["1/Movable", "0/Normal", "0/DMA32"]);
+    /// ```
+    #[must_use]
+    pub fn assemble(order: &FallbackOrder, populated: impl IntoIterator<Item = ZoneId>) -> Self {
+        or_abort(Self::try_assemble(order, populated))
+    }
+
+    pub(crate) fn try_assemble(
+        order: &FallbackOrder,
+        populated: impl IntoIterator<Item = ZoneId>,
+    ) -> Result<Self, NoMemory> {
+        let rows = order.rows().map(|(node, _)| node.index() + 1).max().unwrap_or(0);
+        // Of each node, a bit for each kind.
+        let mut kinds = [0_u8; crate::MAX_NODES];
+        for zone in populated {
+            kinds[zone.node().index()] |= 1 << zone.kind().index();
+        }
+        let mut lists = Self { zonerefs: Vec::new(), rows: with_room(rows)? };
+        lists.rows.resize(rows, NodeSpan::default());
+        for (local, row) in order.rows() {
+            let start = lists.zonerefs.len();
+            for &node in row {
+                let there = |kind: &ZoneKind| kinds[node.index()] >> kind.index() & 1 != 0;
+                let zones = ZoneKind::ALL.into_iter().rev().filter(there).map(|kind| ZoneId::new(node, kind));
+                zones.map(Zoneref::new).try_for_each(|zoneref| push(&mut lists.zonerefs, zoneref))?;
+            }
+            let own = lists.zonerefs[start..].iter().take_while(|entry| entry.node() == local).count();
+            let len = lists.zonerefs.len() - start;
+            lists.rows[local.index()] = NodeSpan { start: start as u32, len: len as u32, own: own as u32 };
+        }
+        Ok(lists)
+    }
+
+    /// The borrowed form.
+    #[must_use]
+    pub fn lists(&self) -> ZonelistsRef<'_> {
+        ZonelistsRef::new(&self.zonerefs, &self.rows).unwrap_or(ZonelistsRef::EMPTY)
+    }
+
+    /// The same, with both lists of one node as another version has them.
+    pub(crate) fn with_lists_of(&self, node: NodeId, other: &Self) -> Result<Self, NoMemory> {
+        let mut lists = Self::default();
+        let rows = self.rows.len().max(other.rows.len());
+        for local in crate::NodeSet::ALL.iter().take(rows) {
+            lists.push(if local == node { other.lists() } else { self.lists() }, local)?;
+        }
+        Ok(lists)
+    }
+
+    /// Appends the row of a node.
+    fn push(&mut self, from: ZonelistsRef<'_>, node: NodeId) -> Result<(), NoMemory> {
+        let list = from.of(node, Scope::Fallback);
+        let own = from.of(node, Scope::ThisNode).len() as u32;
+        push(&mut self.rows, NodeSpan { start: self.zonerefs.len() as u32, len: list.len() as u32, own })?;
+        self.zonerefs.try_reserve(list.len())?;
+        self.zonerefs.extend_from_slice(list);
+        Ok(())
+    }
+
+    /// The nearest node that a CPU of this node can take kernel memory from, if there is one:
+    /// what Linux keeps in each CPU's `numa_mem`.
+    #[must_use]
+    pub fn nearest_memory(&self, node: NodeId) -> Option<NodeId> {
+        let list = self.lists().of(node, Scope::Fallback);
+        list.iter().find(|entry| entry.kind() <= ZoneKind::Normal).map(|entry| entry.node())
+    }
+}
+
+impl From<ZonelistsRef<'_>> for Zonelists {
+    fn from(lists: ZonelistsRef<'_>) -> Self {
+        let mut owned = Self::default();
+        for node in crate::NodeSet::ALL.iter().take(lists.nodes()) {
+            or_abort(owned.push(lists, node));
+        }
+        owned
+    }
+}
+
+impl<'a> From<&'a Zonelists> for ZonelistsRef<'a> {
+    fn from(zonelists: &'a Zonelists) -> Self {
+        zonelists.lists()
+    }
+}
+
+impl Memory {
+    /// The zones that a zonelist names.
+    pub fn listed(&self, rules: Rules) -> impl Iterator<Item = ZoneId> + '_ {
+        let pages = move |size: &&crate::ZoneSize| if rules.lists_managed_only { size.managed } else { size.present };
+        self.zones.iter().filter(move |size| pages(size) > 0).map(|size| size.zone)
+    }
+}
