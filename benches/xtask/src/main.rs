@@ -26,6 +26,9 @@ const RECIPES: &[Recipe] = &[
         "only the models of the long form: every model and mutant, the page of what was explored, the timelines",
         |more| vec![long(cargo(&["test", "--package", "zonelist-verify", "--test", "models", "--"], more))],
     ),
+    ("typos", "the spelling of all sources and documents", |more| {
+        vec![cargo(&["run", "--quiet", "--package", "zonelist-typos"], more)]
+    }),
     ("bench", "the criterion suites", |more| vec![cargo(&["bench", "--package", "zonelist-suites"], more)]),
     ("targets", "tests or builds for every other installed target: see .ci/targets --help", |more| {
         vec![script(".ci/targets", more)]
