@@ -28,7 +28,7 @@ const TURNS: usize = 2000;
 /// # Panics
 /// A walk shows anything else, or a version has another number.
 pub fn shows_what_is_published<S: Scheme, B: Barrier, const READERS: usize>(published: &Published<S, B, READERS>) {
-    let mut reader = published.reader().expect("a seat");
+    let mut reader = published.reader().expect("a slot");
     shows(published, &reader.enter(), ZonelistsRef::EMPTY);
     let versions = Sample::default().versions;
     for (number, version) in (1..).zip(versions.iter().cycle().take(10)) {
@@ -86,7 +86,7 @@ pub fn concurrent_publishers_lose_no_version<S: Scheme, B: Barrier, const READER
     given.sort_by_key(|(number, _)| *number);
     assert!(given.iter().map(|(number, _)| number.number()).eq(1..=900), "a number is lost or there twice");
     let last = given.last().map_or(ZonelistsRef::EMPTY, |(_, version)| version.lists());
-    shows(published, &published.reader().expect("a seat").enter(), last);
+    shows(published, &published.reader().expect("a slot").enter(), last);
 }
 
 /// A version that is too large is refused, takes no number, and changes nothing for readers. Wants
@@ -98,7 +98,7 @@ pub fn what_does_not_fit_is_not_published<S: Scheme, B: Barrier, const READERS: 
     published: &Published<S, B, READERS>,
 ) {
     let [larger, fits, other] = <[Zonelists; 3]>::try_from(Sample::default().versions).expect("three versions");
-    let mut reader = published.reader().expect("a seat");
+    let mut reader = published.reader().expect("a slot");
     for number in [1, 2] {
         assert!(matches!(published.publish(&larger), Err(PublishError::Capacity(_))));
         assert!(matches!(published.try_publish(&larger), Err(PublishError::Capacity(error))
@@ -127,7 +127,7 @@ pub fn a_failed_barrier_is_reported<S: Scheme, const READERS: usize>(
     const ERRNO: i32 = 12;
     let failed = PublishError::Barrier(BarrierError { errno: ERRNO });
     let versions = Sample::default().versions;
-    let (mut reader, mut failures) = (published.reader().expect("a seat"), 0);
+    let (mut reader, mut failures) = (published.reader().expect("a slot"), 0);
     let (mut current, mut number) = (ZonelistsRef::EMPTY, 0);
     for (turn, version) in versions.iter().cycle().take(24).enumerate() {
         let (outcome, failed_halves) = Unreliable::failing(ERRNO, || {
@@ -168,7 +168,7 @@ pub fn a_leaked_guard_goes_with_its_reader<S: Scheme, B: Barrier, const READERS:
     published.publish(&versions[0]).expect("room");
     let filter = published.filter(&requests[0].1);
     for _ in 0..2 * READERS {
-        let mut reader = published.reader().expect("a seat");
+        let mut reader = published.reader().expect("a slot");
         for _ in 0..2 {
             let guard = reader.enter();
             assert!(guard.walk(requests[0].0, &filter).next().is_some());
@@ -246,7 +246,7 @@ pub fn a_cursor_goes_on_from_where_it_stood<S: Scheme, B: Barrier, const READERS
     let (node, request): (NodeId, Request) = requests[0];
     published.publish(&versions[0]).expect("room");
     let filter = published.filter(&request);
-    let mut reader = published.reader().expect("a seat");
+    let mut reader = published.reader().expect("a slot");
     let guard = reader.enter();
     let mut walk = guard.walk(node, &filter);
     let mut expected = versions[0].lists().of(node, Scope::Fallback).iter().copied();
@@ -271,7 +271,7 @@ pub fn short_lived_readers_find_their_slots<S: Scheme, B: Barrier, const READERS
     let (node, filter) = (requests[0].0, published.filter(&requests[0].1));
     let expected = versions[0].lists().of(node, Scope::Fallback).first().copied();
     for _ in 0..100_000 {
-        let mut reader = published.reader().expect("a seat");
+        let mut reader = published.reader().expect("a slot");
         let first = reader.enter().walk(node, &filter).next();
         assert_eq!(first, expected);
     }
@@ -294,7 +294,7 @@ pub fn retiring_waits_for_walks_that_began_before<S: Reclaim, B: Barrier, const 
     let Sample { versions, requests } = Sample::default();
     published.publish(&versions[0]).expect("room");
     let filter = published.filter(&requests[0].1);
-    let mut reader = published.reader().expect("a seat");
+    let mut reader = published.reader().expect("a slot");
     for by_retire in [false, true] {
         let over = AtomicBool::new(false);
         thread::scope(|scope| {

@@ -83,7 +83,7 @@ fn publish<S: Scheme>(published: &Shared<S>, both: bool) {
 
 fn read<S: Scheme>(published: &Shared<S>) {
     let filter = published.filter(&Request::up_to(ZoneKind::Movable));
-    let mut reader = published.reader().expect("a seat");
+    let mut reader = published.reader().expect("a slot");
     for _ in 0..WALKS {
         loop {
             let guard = reader.enter();

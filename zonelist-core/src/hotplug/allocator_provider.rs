@@ -261,7 +261,7 @@ impl<'m, S: Scheme, B: Barrier, L: RawLock, const READERS: usize, O: MigrationSo
             }
         });
         // The node is removed all the same, so the next publish or drain reports the failure.
-        self.allocator.published().put_off_report(error);
+        self.allocator.published().defer_report(error);
     }
 
     fn zone(&self, zone: ZoneId) -> Result<&Zone<'m, L>, ProviderError> {

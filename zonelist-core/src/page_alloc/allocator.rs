@@ -185,11 +185,11 @@ impl<'m, S: Scheme, B: Barrier, L: RawLock, const READERS: usize> PageAllocator<
     /// # Errors
     /// All seats are taken, or the barrier pair does not work on this system.
     pub fn local(&self) -> Result<LocalHandle<'_, 'm, S, B, L, READERS>, ReaderError> {
-        let (mut reader, seat) = self.published.reader_with_drawer()?;
+        let (mut reader, seat) = self.published.reader_with_slot()?;
         let caches = self.pool.caches(seat);
         let Some((zone, cache)) = self.pool.zones.first().zip(caches.first()) else {
             // Not so: there is a zone, and a cache of it for each seat.
-            reader.give_up_own();
+            reader.release_own_slot();
             return Err(ReaderError::NoSlot { slots: 0 });
         };
         Ok(LocalHandle::new(self, reader, caches, zone, cache))

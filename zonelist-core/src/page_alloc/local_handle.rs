@@ -247,7 +247,7 @@ fn with_cache_access<'m, S: Scheme, B: Barrier, L>(
 ) {
     let mut backoff = Backoff::default();
     loop {
-        if let Some(_critical_section) = reader.sit() {
+        if let Some(_critical_section) = reader.enter_caches() {
             for (slot, (zone, cache)) in zones.iter().zip(caches).enumerate() {
                 // SAFETY: we are in our seat, and what is kept there is ours.
                 act(slot, zone, &mut unsafe { CacheAccess::on(cache) });
@@ -276,7 +276,7 @@ impl<S: Scheme, B: Barrier, L: RawLock, const READERS: usize> Drop for LocalHand
         struct GivesUp<'l, 'a, S: Scheme, B: Barrier>(&'l mut Reader<'a, S, B>);
         impl<S: Scheme, B: Barrier> Drop for GivesUp<'_, '_, S, B> {
             fn drop(&mut self) {
-                self.0.give_up_own();
+                self.0.release_own_slot();
             }
         }
         let Self { allocator, reader, caches, .. } = self;

@@ -113,7 +113,7 @@ impl<S: Scheme, B: Barrier, L: RawLock, const READERS: usize> LocalHandle<'_, '_
     fn try_free_noted(&mut self, page: Page) -> Result<(), Unfreed> {
         let (zone, cache, frame) = self.checked_for(page).map_err(Unfreed::Wrong)?;
         self.freed = cache.stack_ref(page.tag());
-        if let Some(_critical_section) = self.reader.sit() {
+        if let Some(_critical_section) = self.reader.enter_caches() {
             // SAFETY: we are in our seat, and what is kept there is ours.
             let mut hands = unsafe { super::per_cpu_pages::CacheAccess::on(self.freed.cache) };
             if hands.has_room_for(page) {

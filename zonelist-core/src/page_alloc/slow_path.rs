@@ -171,7 +171,7 @@ impl<S: Scheme, B: Barrier, L: RawLock, const READERS: usize> LocalHandle<'_, '_
                 return ControlFlow::Continue(());
             };
             // SAFETY: we are in our seat, and what is kept there is ours.
-            let hands = seated.mine.then(|| unsafe { CacheAccess::on(cache) });
+            let hands = seated.may_touch.then(|| unsafe { CacheAccess::on(cache) });
             match (Taking { pool, zone, slot, class, against, blocking }).take(hands) {
                 Ok((page, fell)) => {
                     if attempt.zones() > 0 {
@@ -210,7 +210,7 @@ impl<S: Scheme, B: Barrier, L: RawLock, const READERS: usize> LocalHandle<'_, '_
         let (zone, cache, frame) = self.checked_for(page).map_err(Unfreed::Wrong)?;
         let tag = page.tag();
         self.freed = cache.stack_ref(tag);
-        if let Some(_critical_section) = self.reader.sit() {
+        if let Some(_critical_section) = self.reader.enter_caches() {
             // SAFETY: we are in our seat, and what is kept there is ours.
             let mut hands = unsafe { CacheAccess::on(self.freed.cache) };
             if hands.push(page) {

@@ -1,27 +1,27 @@
-//! What a scheme promises, and the other things that a user chooses by.
+//! The guarantee of a scheme, and the other facts that a user chooses by.
 
 use core::fmt;
 
 /// What the walks of a scheme may show.
 ///
-/// Judged by [`conformance`](crate::conformance): in models, in tests and by the commands alike. How
-/// far each scheme was explored for its own is in [`conformance::explored`](crate::conformance::explored).
+/// [`conformance`](crate::conformance) checks it, by the same code in models, in tests and in the commands. How far each
+/// scheme was explored for its own is in [`conformance::explored`](crate::conformance::explored).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Guarantee {
     /// May miss a zone, show one twice, out of order or none at all. Shows no zone of no version, and ends.
     Racy,
-    /// A torn walk is told: [`Walk::must_retry`](crate::publish::Walk::must_retry) is true of it.
+    /// A torn walk is reported: [`Walk::must_retry`](crate::publish::Walk::must_retry) is true of it.
     Detected,
     /// Every walk is exactly one version's list.
     Snapshot,
 }
 
-/// Who waits for whom, as far as the scheme decides: a heap that it reaches for may have locks of its own.
+/// What an operation waits for, as far as the scheme decides: a heap that it uses may have locks of its own.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Progress {
     /// Ends within a bounded number of its own steps.
     WaitFree,
-    /// Somebody always gets on.
+    /// Of all threads, one always makes progress.
     LockFree,
     /// May wait for another thread.
     Blocking,
@@ -56,7 +56,7 @@ pub struct Facts {
     pub scheme: &'static str,
     /// The package it is in.
     pub package: &'static str,
-    /// What its users should know, in words: what a read costs, what a walk shows, who waits, what memory is
+    /// What its users should know, in words: what a read costs, what a walk shows, what waits for what, what memory is
     /// kept, where it may be called, how it is checked, when not to use it. A list in Markdown.
     pub card: &'static str,
     /// What its walks may show.

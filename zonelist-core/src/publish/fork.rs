@@ -1,19 +1,22 @@
 //! What becomes of published lists in the child of a fork.
 //!
-//! A fork copies all memory and one thread. Whatever the others were doing stays as it is in the child for ever: a
-//! walk that no longer ends, a publish that no longer opens its gates, a lock that is never given back. There are two
-//! ways out. With [`Published::prepare_fork`] before the fork nobody is amid anything but walks. Without it,
-//! [`Published::after_fork`] in the child cleans up, and says what was lost.
+//! A fork copies all memory and one thread. What the other threads were amid stays as it is in the child for ever: a walk
+//! that does not end, a publish whose requests are not cleared, a lock that is not released. There are two ways out. With
+//! [`Published::prepare_fork`] before the fork, no thread is amid anything but walks. Without it,
+//! [`Published::after_fork`] in the child cleans up, and returns what was lost.
 
-use super::{Barrier, BarrierError, Forked, Published, Reader, ReaderProtocol, Scheme, revocation::Revoked};
+use super::{
+    Barrier, BarrierError, Forked, Published, Reader, ReaderProtocol, Scheme, reader_slot::ReaderSlot,
+    revocation::Revoked,
+};
 use crate::{Spin, sync::lock::Hold};
 
-/// Which handle it is: a [`Reader`] or a [`LocalHandle`](crate::LocalHandle) that the child of a fork is to keep.
+/// Identifies a handle, a [`Reader`] or a [`LocalHandle`](crate::LocalHandle), that the child of a fork keeps.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct HandleId(Option<usize>);
 
 impl HandleId {
-    /// Of the handle at this slot, if it has one of its own.
+    /// True for the handle at this slot, if it has one of its own.
     fn is_at<T>(self, slot: &T) -> bool {
         self.0 == Some(core::ptr::from_ref(slot).addr())
     }
@@ -25,20 +28,20 @@ impl HandleId {
 #[non_exhaustive]
 #[must_use]
 pub struct ForkLosses {
-    /// Whether a publish was cut short. No other is possible then ([`PublishError::Forked`](super::PublishError::Forked)),
+    /// True if a publish was cut short. No other is possible then ([`PublishError::Forked`](super::PublishError::Forked)),
     /// and walks show the version before or after, what a `Racy` scheme shows amid a publish, or nothing.
     pub publish: bool,
-    /// Zones whose locks were held. They have no frames any more: what was free, cached or handed out of them is lost.
+    /// Zones whose locks were held. They have no frames any more: what was free, cached or allocated is lost.
     pub zones: usize,
-    /// Slots whose page caches somebody was at. What was in them is lost.
+    /// Slots whose per-CPU pages a thread was amid an access to. What was in them is lost.
     pub caches: usize,
 }
 
 impl<S: Scheme, B: Barrier> Reader<'_, S, B> {
-    /// Which handle it is, for [`Published::after_fork`].
+    /// The identity of the handle, for [`Published::after_fork`].
     #[must_use]
     pub fn id(&self) -> HandleId {
-        // Readers of the others have no slot of their own that could be given up.
+        // Readers of other schemes have no slot of their own that could be freed.
         if S::PROTOCOL == ReaderProtocol::None { HandleId(None) } else { self.slot_id() }
     }
 
@@ -48,7 +51,7 @@ impl<S: Scheme, B: Barrier> Reader<'_, S, B> {
     }
 }
 
-/// A moment at which a process may fork: nobody publishes, and nobody is at page caches.
+/// A state in which a process may fork: no thread publishes, and none uses per-CPU pages.
 ///
 /// Behind the fork, the parent calls [`parent`](Self::parent), and the child [`child`](Self::child). Dropped, it does
 /// what `parent` does. It stays on its thread, which has the locks:
@@ -63,33 +66,33 @@ impl<S: Scheme, B: Barrier> Reader<'_, S, B> {
 #[derive(Debug)]
 #[must_use = "readers and publishers wait for as long as it lives"]
 pub struct PreparedFork<'p, S: Scheme, B: Barrier, const READERS: usize> {
-    // Fields are dropped in order: caches are lent before another drain can begin.
+    // Fields are dropped in order: per-CPU pages are lent before another drain can begin.
     revoked: Revoked<'p, S, B, READERS>,
     _drains: Hold<'p, Spin>,
     _writer: Hold<'p, Spin>,
 }
 
 impl<S: Scheme, B: Barrier, const READERS: usize> PreparedFork<'_, S, B, READERS> {
-    /// In the parent, or if there was no fork: all goes on.
+    /// For the parent, or if there was no fork: publishes and drains go on.
     pub fn parent(self) {}
 
-    /// In the child: gives up all handles but those to `keep`, which are this thread's. Each is named once, also readers
-    /// of a scheme that needs no slots.
+    /// For the child: frees the slots of all handles but those to `keep`, which are this thread's. Each is named once, also
+    /// readers of a scheme that needs no slots.
     ///
     /// # Safety
     /// This is the child of a fork that the calling thread made while this was there. Handles that are not kept are
-    /// never used again, nor dropped: their threads are no more.
+    /// never used again, nor dropped: their threads are gone.
     pub unsafe fn child(self, keep: &[HandleId]) {
         let published = self.revoked.published();
-        published.evict_but(keep, |_| ());
+        published.free_slots_but(keep, |_| ());
         published.scheme.forked(Forked { publish: false, kept: keep.len() });
     }
 }
 
 impl<S: Scheme, B: Barrier, const READERS: usize> Published<S, B, READERS> {
-    /// Waits until nobody publishes and no handle of an allocator is at its page caches, and keeps it so.
+    /// Waits until no thread publishes and no handle of an allocator uses its per-CPU pages, and keeps it so.
     ///
-    /// Holds the writer lock and the drain lock, with all page caches revoked. A plain reader may be within a walk, this
+    /// Holds the writer lock and the drain lock, with all per-CPU pages revoked. A plain reader may be within a walk, this
     /// thread's among them: only where a publish waits for walks, a guard of this thread would make both wait for ever.
     /// An allocator over these lists has [`PageAllocator::prepare_fork`](crate::PageAllocator::prepare_fork), which does
     /// this too.
@@ -113,7 +116,7 @@ impl<S: Scheme, B: Barrier, const READERS: usize> Published<S, B, READERS> {
     /// ```
     ///
     /// # Errors
-    /// The barrier pair failed: some handle may be at its page caches. Nothing is held.
+    /// The barrier pair failed: some handle may use its per-CPU pages. No lock is held.
     pub fn prepare_fork(&self) -> Result<PreparedFork<'_, S, B, READERS>, BarrierError> {
         let _writer = self.ledger.hold();
         let _drains = self.drains.hold();
@@ -121,11 +124,11 @@ impl<S: Scheme, B: Barrier, const READERS: usize> Published<S, B, READERS> {
         Ok(PreparedFork { revoked, _drains, _writer })
     }
 
-    /// In the child of a fork that nothing was prepared for: gives up all handles but those to `keep`, which are this
-    /// thread's, and cleans up behind threads that are no more. Each handle is named once, also readers of a scheme that
+    /// For the child of a fork that was not prepared: frees the slots of all handles but those to `keep`, which are this
+    /// thread's, and cleans up what threads that are gone were amid. Each handle is named once, also readers of a scheme that
     /// needs no slots.
     ///
-    /// If one of those threads was amid a publish, no other is possible. Waits for nobody. An allocator over these lists has
+    /// If one of those threads was amid a publish, no other is possible. Waits for nothing. An allocator over these lists has
     /// [`PageAllocator::after_fork`](crate::PageAllocator::after_fork), which does this too.
     ///
     /// # Safety
@@ -136,40 +139,40 @@ impl<S: Scheme, B: Barrier, const READERS: usize> Published<S, B, READERS> {
         unsafe { self.clean_up(keep, |_| ()) }
     }
 
-    /// The same; `dubious` is called with the number of each slot whose page caches somebody was at.
+    /// The same. `torn` is called with the number of each slot whose per-CPU pages a thread was amid an access to.
     ///
     /// # Safety
     /// As for [`Published::after_fork`].
-    pub(crate) unsafe fn clean_up(&self, keep: &[HandleId], mut dubious: impl FnMut(usize)) -> ForkLosses {
+    pub(crate) unsafe fn clean_up(&self, keep: &[HandleId], mut torn: impl FnMut(usize)) -> ForkLosses {
         let mut losses = ForkLosses::default();
         let mut count = |number| {
             losses.caches += 1;
-            dubious(number);
+            torn(number);
         };
-        self.evict_but(keep, &mut count);
-        self.seats().iter().for_each(|seat| seat.clear_requests());
-        // SAFETY: there is no other thread, and whoever drained is no more. There is nothing behind the lock.
+        self.free_slots_but(keep, &mut count);
+        self.slots().iter().for_each(ReaderSlot::clear_requests);
+        // SAFETY: there is no other thread, and one that drained is gone. The lock protects no data.
         if unsafe { self.drains.abandon(|| None) } {
             self.take_emptying().into_iter().for_each(&mut count);
         }
-        // SAFETY: there is no other thread, and whoever published is no more. The numbers behind the lock are
-        // whole, if not those of one moment, and are not looked at again: no version is published any more.
+        // SAFETY: there is no other thread, and one that published is gone. Each number behind the lock is whole, if not all
+        // are of one moment, and none is read again: no version is published any more.
         losses.publish = unsafe { self.ledger.abandon(|| None) };
         if losses.publish {
-            self.trouble.note_fork();
+            self.sticky_error.note_fork();
         }
         self.scheme.forked(Forked { publish: losses.publish, kept: keep.len() });
         losses
     }
 
-    /// Frees the slots of all handles but these, and calls `dubious` with those at whose page caches somebody was.
-    fn evict_but(&self, keep: &[HandleId], mut dubious: impl FnMut(usize)) {
-        for (number, seat) in self.seats().iter().enumerate() {
-            if !keep.iter().any(|id| id.is_at(seat)) && seat.is_claimed() {
-                if seat.has_dubious_caches(S::PROTOCOL) {
-                    dubious(number);
+    /// Frees the slots of all handles but these. Calls `torn` with those whose per-CPU pages a thread was amid an access to.
+    fn free_slots_but(&self, keep: &[HandleId], mut torn: impl FnMut(usize)) {
+        for (number, slot) in self.slots().iter().enumerate() {
+            if !keep.iter().any(|id| id.is_at(slot)) && slot.is_claimed() {
+                if slot.may_have_torn_caches(S::PROTOCOL) {
+                    torn(number);
                 }
-                seat.evict();
+                slot.reset();
             }
         }
     }

@@ -1,20 +1,20 @@
-//! Flags for Dekker-style exclusion between one reader and those that need something of it.
+//! Two words for Dekker-style exclusion between one reader and the writers.
 //!
-//! The reader stores that it is inside, passes the light half of the barrier pair, and loads the
-//! request word; where that is not 0 it *answers*. Publishers and drains set bits of the request word,
-//! run the heavy half, and look at the answer:
+//! The reader stores that it is *active*, passes the light half of the barrier pair, and loads the *request* word. If that
+//! is not 0, the reader *acknowledges* it. Publishes and drains set bits of the request word, run the heavy half, and load
+//! the active word:
 //!
 //! ```text
-//!   request | set by, under         | a reader that sees it                     | is waited for until it is
-//!   --------|-----------------------|-------------------------------------------|--------------------------
-//!   STOP    | publish, writer lock  | stays outside; goes on if it does not walk | outside, or NO_WALK
-//!   GRACE_PERIOD   | publish, writer lock  | goes in, and answers the question's bits   | outside, or has answered
-//!   REVOKED | drain, drain lock     | goes in without the slot's page caches     | outside, or REVOKED
+//!   request       | set by, under         | a reader that loads it                      | is waited for until it is
+//!   --------------|-----------------------|---------------------------------------------|------------------------------
+//!   STOP          | publish, writer lock  | is idle until it is cleared, if it walks    | idle, or active with NO_WALK
+//!   GRACE_PERIOD  | publish, writer lock  | is active, and acknowledges phase and bit   | idle, or has acknowledged
+//!   REVOKED       | drain, drain lock     | is active without the slot's per-CPU pages  | idle, or active with REVOKED
 //! ```
 //!
-//! Publishers and drains do not share a lock, so each sets and clears its own bits by read-modify-write,
-//! and an answer carries the bits of both: an answer for one alone would take back what the reader has
-//! told the other. A reader's fast path is one load, whatever it may be asked.
+//! Publishes and drains do not share a lock. So each sets and clears its own bits by read-modify-write, and an
+//! acknowledgement repeats the bits of both: with those of one alone it would withdraw what the reader has acknowledged to
+//! the other. A reader's fast path is one load, whatever is requested.
 
 use super::Light;
 use crate::sync::{
@@ -26,12 +26,12 @@ use crate::sync::{
     const_fn, or_mutant,
 };
 
-/// What a publish asks of every reader: "have you been outside since the last swap?" One of two, by
-/// turns, so that an answer to the one before is none to this.
+/// The bits by which a grace period is requested: one of two values in turn, so that an acknowledgement of the last grace
+/// period does not count for this one.
 ///
-/// A reader may read a question, sleep, and answer it late. Such an answer can only be taken for one
-/// to the question after the next, and there is none before the reader has answered the next one,
-/// or gone out: the writer changes the question only once everybody has.
+/// A reader may load a request, sleep, and acknowledge it late. A late acknowledgement has the phase of the grace period
+/// after the next. That one does not begin before the reader has acknowledged the next one or was idle, since the phase
+/// changes only once every reader has. So a late acknowledgement is never taken for a newer one.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Phase(pub(super) u32);
 
@@ -46,40 +46,41 @@ impl Phase {
 /// The two words of one reader slot.
 #[derive(Debug)]
 pub(super) struct Handshake {
-    /// Whether the reader is inside, and what it has answered; only its owner writes it.
+    /// Whether the reader is active, and which requests it has acknowledged. Written by the slot's owner only.
     active: AtomicU32,
-    /// What is asked of the reader; publishers and drains write it, each its own bits.
+    /// What publishes and drains request of the reader; each writes its own bits.
     request: AtomicU32,
 }
 
-/// Nothing is asked, or the reader is outside.
+/// No request; or the reader is idle.
 const NOTHING: u32 = 0;
 
-/// Of a request: no walk may begin. Of an answer: the reader is inside.
+/// In a request: no walk may begin.
 const STOP: u32 = 1;
+/// In an active word: the reader is active.
 const ACTIVE: u32 = 1;
-/// Of a request: the slot's page caches are somebody else's for now. Of an answer: they are not touched.
+/// In a request: a drain has the use of the slot's per-CPU pages. In an active word: the reader does not touch them.
 const REVOKED: u32 = 2;
-/// Of a request: a grace period waits. Of an answer: the reader came in behind that question.
+/// In a request: a grace period waits. In an active word: the reader became active after that grace period began.
 const GRACE_PERIOD: u32 = 4;
-/// Which of the two questions it is.
+/// The phase of the grace period.
 const PHASE: u32 = 8;
-/// Of an answer: the reader does not walk, so that nobody need stop it.
+/// In an active word: the reader does not walk, so that a stop does not wait for it.
 const NO_WALK: u32 = 16;
 
-/// The bits of a request that an answer repeats.
+/// The bits of a request that an acknowledgement repeats.
 const ACKNOWLEDGED: u32 = REVOKED | GRACE_PERIOD_BITS;
-/// The bits of a question.
+/// The bits of a grace period.
 const GRACE_PERIOD_BITS: u32 = GRACE_PERIOD | PHASE;
 
-/// What one that goes in does while walks are stopped.
+/// What a reader does that enters while walks are stopped.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum WhenStopped {
-    /// Waits outside: it walks.
+    /// Waits while idle: it is going to walk.
     Wait,
-    /// Goes in all the same: it only touches the slot's page caches.
+    /// Becomes active all the same: it only touches the slot's per-CPU pages.
     GoOn,
-    /// Goes out again: it walks, and must not wait.
+    /// Becomes idle again: it is going to walk, and must not wait.
     GiveUp,
 }
 
@@ -90,30 +91,31 @@ impl Handshake {
         }
     }
 
-    /// Goes in, to walk. Waits while walks are stopped, but for no drain: one that goes in by this does not touch
-    /// the slot's page caches.
+    /// Enters, to walk. Waits while walks are stopped, and for no drain: a reader that enters by this does not touch the
+    /// slot's per-CPU pages.
     #[inline(always)]
     pub(super) fn enter(&self, light: Light) {
         self.set_active();
-        // Pairs with the heavy half in `Writer::stop` and `Writer::wait_grace_period`: either the writer sees us
-        // inside, or we see its request, and all that it wrote before.
+        // Pairs with the heavy half in `Writer::stop` and `Writer::round`: either the writer loads that we are active, or we
+        // load its request, and see all that it wrote before.
         light.barrier();
-        // Acquire: pairs with the release in `open`, so that we see all that was written behind the gate.
+        // Acquire: pairs with the release in `clear_publish_request`, so that we see what was written while walks were
+        // stopped.
         if or_mutant!(self.request.load(Acquire) != NOTHING => false, "reader: request unseen") {
             self.acknowledge(light, WhenStopped::Wait);
         }
     }
 
-    /// Answers what is asked, and says whether the slot's page caches may be touched; `None` if it is not inside.
+    /// Acknowledges the requests. Returns whether the slot's per-CPU pages may be touched; `None` if the reader stays idle.
     #[cold]
     #[inline(never)]
     fn acknowledge(&self, light: Light, when_stopped: WhenStopped) -> Option<bool> {
         loop {
-            // Acquire: where a question is asked, this shows us the swap that it is about, so that what we walk
-            // from here on is not what the writer waits for. Pairs with the release in `ask`; and with that in
-            // `open` and `lend`, for those that come behind other bits by read-modify-writes, which keep it.
+            // Acquire: pairs with the release in `request_grace_period`. We see the swap before it, so that what we walk from
+            // here on is not what the writer waits for. Pairs also with `clear_publish_request` and `lend`, whose
+            // release sequences continue through the read-modify-writes of other bits.
             let request = self.request.load(Acquire);
-            let mut answer = ACTIVE | request & ACKNOWLEDGED;
+            let mut acknowledged = ACTIVE | request & ACKNOWLEDGED;
             if request & STOP != 0 {
                 match when_stopped {
                     WhenStopped::Wait => {
@@ -124,18 +126,18 @@ impl Handshake {
                         self.leave();
                         return None;
                     }
-                    WhenStopped::GoOn => answer |= NO_WALK,
+                    WhenStopped::GoOn => acknowledged |= NO_WALK,
                 }
             }
-            // Release: pairs with the acquire in `has_acknowledged`, so that our walks before are over, and with that
-            // in `has_released_caches`, so that what we did to the caches before is seen. A light half that is a fence
-            // says so already; models by membarrier, where it is none, see this.
-            self.active.store(answer, Release);
+            // Release: pairs with the acquire in `has_acknowledged`, so that our walks before are over, and in
+            // `has_released_caches`, so that our accesses to the per-CPU pages before are seen. A light half that is a fence
+            // orders both already; with membarrier, where it is none, only this does.
+            self.active.store(acknowledged, Release);
             return Some(request & REVOKED == 0);
         }
     }
 
-    /// Goes out until walks are no longer stopped, and in again.
+    /// Is idle until walks are no longer stopped, and active again.
     fn wait_outside(&self, light: Light) {
         let mut backoff = Backoff::default();
         self.leave();
@@ -143,17 +145,18 @@ impl Handshake {
             backoff.wait();
         }
         self.active.store(ACTIVE, Relaxed);
-        // As in `enter`.
+        // Pairs with the heavy half in `Writer::stop` and `Writer::round`, for the store before, as in `enter`.
         light.barrier();
     }
 
-    /// Goes in if nothing at all is asked, and says whether it did: then the slot's page caches may be touched.
+    /// Enters if nothing is requested. If true, the slot's per-CPU pages may be touched.
     #[inline(always)]
     pub(super) fn try_enter_for_caches(&self, light: Light) -> bool {
         self.set_active();
-        // Pairs with the heavy half in `Published::revoke_caches`, in `Writer::stop` and in `Writer::wait_grace_period`.
+        // Pairs with the heavy half in `Revoked::revoke`, `Writer::stop` and `Writer::round`: either they load that we are
+        // active, or we load their request.
         light.barrier();
-        // Acquire: pairs with the release in `lend`, so that we see what the drain left, and with that in `open`.
+        // Acquire: pairs with the release in `lend`, so that we see what the drain left, and in `clear_publish_request`.
         let free = or_mutant!(self.request.load(Acquire) == NOTHING => true, "caches: revocation unseen");
         if !free {
             self.leave();
@@ -161,12 +164,13 @@ impl Handshake {
         free
     }
 
-    /// Goes in, and says whether the slot's page caches may be touched; `None` if it did not go in. Waits for no drain.
+    /// Enters. Returns whether the slot's per-CPU pages may be touched; `None` if the reader stays idle. Waits for no drain.
     #[inline(never)]
     pub(super) fn enter_for_caches(&self, light: Light, when_stopped: WhenStopped) -> Option<bool> {
         if self.try_enter_for_caches(light) {
             return Some(true);
         }
+        // Idle in between: the store is made again, and ordered before the load of the request by the same pair.
         self.set_active();
         light.barrier();
         self.acknowledge(light, when_stopped)
@@ -177,40 +181,42 @@ impl Handshake {
         or_mutant!(self.active.store(ACTIVE, Relaxed) => (), "reader: entry unseen");
     }
 
-    /// Goes out.
+    /// Becomes idle.
     #[inline(always)]
     pub(super) fn leave(&self) {
-        // Release: pairs with the acquire in `has_left`, `has_released_caches` and `has_acknowledged`, so that
-        // our loads are over before what is written next.
+        // Release: pairs with the acquire in `has_left`, `has_released_caches` and `has_acknowledged`, so that our accesses
+        // are over before what the writer or drain does next.
         self.active.store(NOTHING, Release);
     }
 
-    /// Stops walks. Relaxed: the heavy half that follows makes it seen, or the reader seen.
+    /// Stops walks. Relaxed: behind the heavy half that follows, the reader loads this, or the writer loads that the reader
+    /// is active.
     pub(super) fn stop(&self) {
         self.request.fetch_or(STOP, Relaxed);
     }
 
-    /// Asks a question.
+    /// Requests an acknowledgement of this phase.
     pub(super) fn request_grace_period(&self, phase: Phase) {
-        // Release: pairs with the acquire in `answer`, where a reader goes in on the strength of
-        // this very store, and has to see the swap before.
+        // Release: pairs with the acquire in `acknowledge`: a reader that becomes active because of this very store has to
+        // see the swap before it.
         or_mutant!(
             _ = self.request.fetch_or(phase.0, Release) => self.request.store(phase.0, Release),
             "request: a grace period ends a revocation"
         );
     }
 
-    /// Takes back all that a publish asks.
+    /// Clears what a publish has requested.
     pub(super) fn clear_publish_request(&self) {
-        // Release: pairs with the acquire in `enter` and `answer`.
+        // Release: pairs with the acquire in `enter`, `try_enter_for_caches` and `acknowledge`.
         or_mutant!(
             _ = self.request.fetch_and(!(STOP | GRACE_PERIOD_BITS), Release) => self.request.store(NOTHING, Release),
             "request: a publish ends a revocation"
         );
     }
 
-    /// Takes the slot's page caches from its reader. Relaxed: as in `stop`; what a reader has to see that
-    /// goes in by this store was released by the one before, and read-modify-writes keep that.
+    /// Takes the use of the slot's per-CPU pages from its owner. Relaxed: behind the heavy half that follows, the owner
+    /// loads this, or the drain loads that the owner is active. It is a read-modify-write, so that it continues the release
+    /// sequence of a store before it, which `acknowledge` may need.
     pub(super) fn revoke(&self) {
         or_mutant!(
             _ = self.request.fetch_or(REVOKED, Relaxed) => self.request.store(REVOKED, Release),
@@ -218,43 +224,47 @@ impl Handshake {
         );
     }
 
-    /// Gives them back.
+    /// Gives the use of the slot's per-CPU pages back to its owner.
     pub(super) fn lend(&self) {
-        // Release: pairs with the acquire in `try_enter_for_caches` and `answer`, so that the reader sees what we left.
+        // Release: pairs with the acquire in `try_enter_for_caches` and `acknowledge`, so that the owner sees what the drain
+        // has left.
         or_mutant!(
             _ = self.request.fetch_and(!REVOKED, Release) => self.request.store(NOTHING, Release),
             "request: the end of a revocation ends a publish's request"
         );
     }
 
-    /// Whether the reader is outside, or came in behind the question. It must have been asked, and the heavy half
-    /// be behind.
+    /// True if the reader is idle, or became active after this grace period began. To be called after the request and the
+    /// heavy half.
     pub(super) fn has_acknowledged(&self, phase: Phase) -> bool {
+        // Acquire: pairs with the release in `leave` and `acknowledge`: the walks that are waited for are over.
         let active = self.active.load(Acquire);
         active == NOTHING || active & GRACE_PERIOD_BITS == phase.0
     }
 
-    /// Whether the reader is outside, or does not walk. Walks must be stopped, and the heavy half be behind.
+    /// True if the reader is idle, or does not walk. To be called after `stop` and the heavy half.
     #[inline]
     pub(super) fn has_left(&self) -> bool {
+        // Acquire: pairs with the release in `leave`: the reader's loads are over before the table is rewritten.
         let active = self.active.load(Acquire);
         or_mutant!(active == NOTHING || active & NO_WALK != 0 => true, "stop: writer does not wait")
     }
 
-    /// Whether the reader is outside, or does not touch the slot's page caches. They must be revoked, and the heavy
-    /// half be behind.
+    /// True if the owner is idle, or does not touch the slot's per-CPU pages. To be called after `revoke` and the heavy half.
     pub(super) fn has_released_caches(&self) -> bool {
+        // Acquire: pairs with the release in `leave` and `acknowledge`: the drain sees what the owner did to the pages.
         let active = self.active.load(Acquire);
         or_mutant!(active == NOTHING || active & REVOKED != 0 => true, "caches: drain does not wait")
     }
 
-    /// Whether the reader is inside, and may be at the slot's page caches: for a child of a fork, where it can't go on.
+    /// True if the owner may be amid an access to the slot's per-CPU pages: for a child of a fork, where the owner can't
+    /// continue.
     pub(super) fn may_touch_caches(&self) -> bool {
         let active = self.active.load(Acquire);
         active != NOTHING && active & REVOKED == 0
     }
 
-    /// Takes back all that anybody asks: for a child of a fork, where those who asked are no more.
+    /// Clears all requests: for a child of a fork, where the threads that made them are gone.
     pub(super) fn clear(&self) {
         self.request.store(NOTHING, Release);
     }

@@ -1,12 +1,12 @@
 //! The publication of zonelists: one trait, the handles around it, and what a scheme promises.
 //!
 //! [`Scheme`] is the strategy: how a version is kept, found by readers and replaced. [`Published`]
-//! owns everything else, so that no scheme repeats it: the seats that readers are seen by, the
+//! owns everything else, so that no scheme repeats it: the reader slots, the
 //! writer lock, the numbering of versions.
 //!
 //! A walk takes two steps. [`Reader::enter`] gives a [`Guard`], which holds a version still where
 //! the scheme can; [`Guard::walk`] gives lazy walks over it, and [`Guard::find`] is the everyday
-//! form that cannot forget to ask whether a walk was torn.
+//! form that always checks whether a walk was torn.
 
 mod barrier;
 mod facts;

@@ -1,4 +1,4 @@
-//! A scheme with everything around it: seats, the writer lock, version numbers.
+//! A scheme with everything around it: reader slots, the writer lock, version numbers.
 
 use core::{fmt, marker::PhantomData};
 
@@ -16,21 +16,21 @@ use crate::{
 
 /// Zonelists, published by a scheme to at most `READERS` registered readers at a time.
 ///
-/// `B` is the barrier pair between readers and writers, which only schemes that look at seats use.
+/// `B` is the barrier pair between readers and writers. Only schemes whose readers have slots use it.
 ///
-/// Two locks: publishes (and [`synchronize`](Self::synchronize)) exclude each other by the writer lock, and those
-/// who take page caches away exclude each other by the drain lock. Neither waits for the other.
+/// Two locks: publishes (and [`synchronize`](Self::synchronize)) exclude each other by the writer lock, and drains of per-CPU
+/// pages by the drain lock. Neither waits for the other.
 #[derive(Debug)]
 pub struct Published<S, B = FullFence, const READERS: usize = 64> {
     pub(super) scheme: S,
-    pub(super) seats: [ReaderSlot; READERS],
+    pub(super) slots: [ReaderSlot; READERS],
     /// Behind the writer lock.
     pub(super) ledger: Locked<Ledger>,
     /// The drain lock.
     pub(super) drains: Locked<()>,
-    /// A number more than that of the slot whose caches a drain is at; 0 for none.
+    /// The number and 1 of the slot whose per-CPU pages a drain is moving; 0 for none.
     pub(super) emptying: AtomicUsize,
-    pub(super) trouble: StickyError,
+    pub(super) sticky_error: StickyError,
     barrier: PhantomData<fn(B)>,
 }
 
@@ -39,7 +39,7 @@ pub struct Published<S, B = FullFence, const READERS: usize = 64> {
 pub(super) struct Ledger {
     /// The current version.
     version: Version,
-    asking: GracePeriods,
+    grace_periods: GracePeriods,
 }
 
 /// The number of a published version: 1 for the first, one more for each next. A publish that fails takes none. Behind
@@ -89,11 +89,11 @@ pub enum PublishError {
     PlaceLost {
         /// The zone.
         zone: ZoneId,
-        /// Whose list.
+        /// The node of the list.
         node: NodeId,
         /// Which of the node's lists.
         scope: Scope,
-        /// How many zones that list has room for.
+        /// The zones that the list has room for.
         room: usize,
     },
     /// The scheme keeps the places of fewer zones than its tables have room for, or than were published so far.
@@ -101,13 +101,13 @@ pub enum PublishError {
     TooManyZones {
         /// The zone.
         zone: ZoneId,
-        /// Zones that there is room for, or at least so many that were published, at one time or one after another.
+        /// The zones that there is room for; or a lower bound of those that were published, together or one after another.
         zones: usize,
         /// Zones whose places are kept.
         most: usize,
     },
-    /// Somebody else is publishing, or walks still go on over what the version would be written
-    /// over, and the caller would not wait.
+    /// Another publish is under way, or walks still go on over what the version would be written over, and the caller does
+    /// not wait.
     #[error("another publish is under way, or walks over a version before it; expected neither")]
     Busy,
     /// The barrier pair failed, now or behind the swap of an earlier publish, which then answered `Ok`.
@@ -141,7 +141,7 @@ impl From<WaitError> for PublishError {
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 #[error("not retired: {error}")]
 pub struct NotRetired<T> {
-    /// It.
+    /// What was not retired.
     pub garbage: T,
     /// Why.
     pub error: WaitError,
@@ -152,23 +152,23 @@ impl<S: Scheme, B: Barrier, const READERS: usize> Published<S, B, READERS> {
         /// Puts a scheme in charge. There is no version yet: every list is empty.
         #[must_use]
         pub const fn new(scheme: S) -> Self {
-            const { assert!(READERS > 0, "without a seat there can be no reader") };
+            const { assert!(READERS > 0, "without a slot there can be no reader") };
             #[cfg(not(loom))]
-            let seats = [const { ReaderSlot::new() }; READERS];
+            let slots = [const { ReaderSlot::new() }; READERS];
             #[cfg(loom)]
-            let seats = core::array::from_fn(|_| ReaderSlot::new());
-            let ledger = Locked::new(Spin::new(), Ledger { version: Version(0), asking: GracePeriods::new() });
+            let slots = core::array::from_fn(|_| ReaderSlot::new());
+            let ledger = Locked::new(Spin::new(), Ledger { version: Version(0), grace_periods: GracePeriods::new() });
             let (drains, emptying) = (Locked::new(Spin::new(), ()), AtomicUsize::new(0));
-            Self { scheme, seats, ledger, drains, emptying, trouble: StickyError::new(), barrier: PhantomData }
+            Self { scheme, slots, ledger, drains, emptying, sticky_error: StickyError::new(), barrier: PhantomData }
         }
     }
 
-    /// Registers a reader: once for a thread or CPU. Waits for nobody.
+    /// Registers a reader: once for a thread or CPU. Waits for nothing.
     ///
     /// A scheme of [`ReaderProtocol::None`] has room for any number of them.
     ///
     /// # Errors
-    /// All seats are taken, or the barrier pair does not work on this system.
+    /// All reader slots are taken, or the barrier pair does not work on this system.
     pub fn reader(&self) -> Result<Reader<'_, S, B>, ReaderError> {
         let claimed = match S::PROTOCOL {
             ReaderProtocol::None => None,
@@ -176,25 +176,27 @@ impl<S: Scheme, B: Barrier, const READERS: usize> Published<S, B, READERS> {
                 Some(self.claim(Claim::Reader)?.1)
             }
         };
-        let seat = claimed.as_ref().map_or(&self.seats[0], Claimed::seat);
-        let reader = Reader::new(&self.scheme, seat, claimed);
+        let slot = claimed.as_ref().map_or(&self.slots[0], Claimed::slot);
+        let reader = Reader::new(&self.scheme, slot, claimed);
         reader.online();
         Ok(reader)
     }
 
-    /// Registers a reader that keeps something at its seat, whatever the scheme; with the seat's number.
+    /// Registers a reader with a slot of its own, whatever the scheme, for the per-CPU pages of that slot. Returns also the
+    /// slot's number.
     ///
-    /// It must sit down for each walk. Where the scheme needs no seat, [`Reader::give_up_own`] gives it back.
-    pub(crate) fn reader_with_drawer(&self) -> Result<(Reader<'_, S, B>, usize), ReaderError> {
+    /// It enters its slot for each walk. If the scheme needs no slot, [`Reader::release_own_slot`] frees it.
+    pub(crate) fn reader_with_slot(&self) -> Result<(Reader<'_, S, B>, usize), ReaderError> {
         let (number, claimed) = self.claim(Claim::Handle)?;
-        Ok((Reader::new(&self.scheme, claimed.seat(), Some(claimed)), number))
+        Ok((Reader::new(&self.scheme, claimed.slot(), Some(claimed)), number))
     }
 
     fn claim(&self, claim: Claim) -> Result<(usize, Claimed<'_>), ReaderError> {
         if !B::prepare() {
             return Err(ReaderError::NoBarrier);
         }
-        let free = self.seats.iter().enumerate().find_map(|(number, seat)| Some((number, Claimed::new(seat, claim)?)));
+        // The first free slot. Of two threads that find the same one, one claims it and the other looks on.
+        let free = self.slots.iter().enumerate().find_map(|(number, slot)| Some((number, Claimed::new(slot, claim)?)));
         free.ok_or(ReaderError::NoSlot { slots: READERS })
     }
 
@@ -217,7 +219,7 @@ impl<S: Scheme, B: Barrier, const READERS: usize> Published<S, B, READERS> {
     /// that instead of doing anything; the grace period is waited for by the next publish that needs it.
     pub fn publish<'l>(&self, lists: impl Into<ZonelistsRef<'l>>) -> Result<Version, PublishError> {
         let lists = lists.into();
-        self.trouble.report()?;
+        self.sticky_error.report()?;
         self.ledger.with(|ledger| self.publish_after(ledger, lists, true))
     }
 
@@ -228,7 +230,7 @@ impl<S: Scheme, B: Barrier, const READERS: usize> Published<S, B, READERS> {
     /// [`PublishError::Busy`], or whatever [`Published::publish`] says.
     pub fn try_publish<'l>(&self, lists: impl Into<ZonelistsRef<'l>>) -> Result<Version, PublishError> {
         let lists = lists.into();
-        self.trouble.report()?;
+        self.sticky_error.report()?;
         let tried = self.ledger.try_with(|ledger| self.publish_after(ledger, lists, false));
         tried.ok_or(PublishError::Busy)?
     }
@@ -251,7 +253,7 @@ impl<S: Scheme, B: Barrier, const READERS: usize> Published<S, B, READERS> {
     where
         S: Membership,
     {
-        self.trouble.report()?;
+        self.sticky_error.report()?;
         self.ledger.with(|ledger| self.number(ledger, true, |next| self.scheme.set_present(zone, present, next)))
     }
 
@@ -263,7 +265,7 @@ impl<S: Scheme, B: Barrier, const READERS: usize> Published<S, B, READERS> {
     where
         S: Reclaim,
     {
-        self.trouble.report()?;
+        self.sticky_error.report()?;
         self.ledger.with(|ledger| {
             let version = ledger.version;
             self.with_writer(ledger, version, true, |writer| self.scheme.synchronize(writer))
@@ -292,44 +294,44 @@ impl<S: Scheme, B: Barrier, const READERS: usize> Published<S, B, READERS> {
         &self,
         ledger: &mut Ledger,
         lists: ZonelistsRef<'_>,
-        patient: bool,
+        may_block: bool,
     ) -> Result<Version, PublishError> {
-        self.number(ledger, patient, |next| self.scheme.publish(lists, next))
+        self.number(ledger, may_block, |next| self.scheme.publish(lists, next))
     }
 
     fn number(
         &self,
         ledger: &mut Ledger,
-        patient: bool,
+        may_block: bool,
         publish: impl FnOnce(&mut Writer<'_>) -> Result<(), PublishError>,
     ) -> Result<Version, PublishError> {
+        // The number is taken only once the scheme has published: a failed publish uses up none.
         let version = Version(ledger.version.0.wrapping_add(1));
-        self.with_writer(ledger, version, patient, publish)?;
+        self.with_writer(ledger, version, may_block, publish)?;
         ledger.version = version;
         Ok(version)
     }
 
-    /// Calls the scheme with a writer. A heavy half that failed unreported is noted, whatever the scheme answers.
+    /// Calls the scheme with a writer. The error of a heavy half that no call reported is kept, whatever the scheme returns.
     fn with_writer<R>(
         &self,
         ledger: &mut Ledger,
         version: Version,
-        patient: bool,
+        may_block: bool,
         call: impl FnOnce(&mut Writer<'_>) -> R,
     ) -> R {
-        let (seats, Ledger { asking, .. }) = (&self.seats, ledger);
         let mut writer = Writer {
-            slots: seats,
-            grace: S::PROTOCOL,
+            slots: &self.slots,
+            protocol: S::PROTOCOL,
             heavy: B::heavy,
             version,
-            grace_periods: asking,
-            may_block: patient,
+            grace_periods: &mut ledger.grace_periods,
+            may_block,
             unreported: None,
         };
         let answer = call(&mut writer);
         if let Some(error) = writer.unreported {
-            self.trouble.note(error);
+            self.sticky_error.note(error);
         }
         answer
     }

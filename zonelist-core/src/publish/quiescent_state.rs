@@ -1,4 +1,4 @@
-//! Two words by which a reader that is always inside says when it is between walks.
+//! Two words by which a reader that may walk at any time reports its quiescent states.
 
 use super::{Light, handshake::Phase};
 use crate::sync::{
@@ -9,17 +9,18 @@ use crate::sync::{
     const_fn, or_mutant,
 };
 
-/// Where a reader says that it is between walks.
+/// A reader's quiescent states: points between its walks.
 #[derive(Debug)]
 pub(super) struct QuiescentState {
-    /// What the writer asks; only writers write it, one at a time.
+    /// The phase of the last grace period. Written by one writer at a time.
     requested: AtomicU32,
-    /// The last question that the reader has answered; only its owner writes it.
+    /// The last phase that the reader has acknowledged. Written by the slot's owner only.
     acknowledged: AtomicU32,
 }
 
+/// The reader does not walk until it is online.
 const OFFLINE: u32 = 0;
-/// Online, and has answered nothing yet. As a question: nobody has asked.
+/// The reader is online, and has acknowledged no grace period yet. As a phase: there was no grace period yet.
 const ONLINE: u32 = 1;
 
 impl QuiescentState {
@@ -29,38 +30,40 @@ impl QuiescentState {
         }
     }
 
-    /// Begins to walk whenever it likes.
+    /// From now on the reader may walk at any time.
     pub(super) fn online(&self, light: Light) {
         or_mutant!(self.acknowledged.store(ONLINE, Relaxed) => (), "quiescent: reader unseen");
-        // Pairs with the heavy half in `Writer::wait_grace_period`: either the writer sees us online, or we see
-        // its swap.
+        // Pairs with the heavy half in `Writer::round`: either the writer loads that we are online, or we see its swap.
         light.barrier();
         self.quiescent();
     }
 
-    /// Says that no walk is under way.
+    /// Acknowledges the last grace period: no walk is under way.
     #[inline(always)]
     pub(super) fn quiescent(&self) {
-        // Acquire: pairs with the release in `ask`: our next walk sees the swap that the question is about.
-        let asked = self.requested.load(Acquire);
+        // Acquire: pairs with the release in `request_grace_period`: our next walk sees the swap before it.
+        let phase = self.requested.load(Acquire);
         // Release: pairs with the acquire in `has_acknowledged`, so that our walks before are over.
-        self.acknowledged.store(asked, Release);
+        self.acknowledged.store(phase, Release);
     }
 
-    /// Begins no walk until it is online again.
+    /// From now on the reader does not walk, until it is online again.
     pub(super) fn offline(&self) {
-        // Release: as in `quiescent`.
+        // Release: pairs with the acquire in `has_acknowledged`, so that our walks before are over.
         self.acknowledged.store(OFFLINE, Release);
     }
 
-    pub(super) fn request_grace_period(&self, question: Phase) {
-        // Release: pairs with the acquire in `quiescent`.
-        self.requested.store(question.0, Release);
+    /// Requests an acknowledgement of this phase.
+    pub(super) fn request_grace_period(&self, phase: Phase) {
+        // Release: pairs with the acquire in `quiescent`, which sees the swap before this.
+        self.requested.store(phase.0, Release);
     }
 
-    /// Whether the reader is offline, or was between walks since the question. The heavy half must be behind.
-    pub(super) fn has_acknowledged(&self, question: Phase) -> bool {
-        let answered = self.acknowledged.load(Acquire);
-        answered == OFFLINE || answered == question.0
+    /// True if the reader is offline, or was in a quiescent state since this grace period began. To be called after the
+    /// request and the heavy half.
+    pub(super) fn has_acknowledged(&self, phase: Phase) -> bool {
+        // Acquire: pairs with the release in `quiescent` and `offline`: the walks that are waited for are over.
+        let acknowledged = self.acknowledged.load(Acquire);
+        acknowledged == OFFLINE || acknowledged == phase.0
     }
 }

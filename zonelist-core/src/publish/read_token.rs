@@ -1,4 +1,4 @@
-//! The proof of where a reader is, and the steps of a walk that it allows.
+//! The proof that a reader follows the protocol, and the steps of a walk that it allows.
 
 use core::marker::PhantomData;
 
@@ -8,7 +8,7 @@ use super::{
 };
 use crate::sync::{or_mutant, unmodelled::Ordering::Relaxed};
 
-/// Proof that a reader of this very scheme is where the scheme's [`Scheme::PROTOCOL`] wants it.
+/// Proof that a reader of this scheme follows the scheme's [`Scheme::PROTOCOL`].
 ///
 /// [`Scheme::pin`] is given one for each guard; only this crate makes one. It is branded with the scheme's type, since
 /// a scheme that wraps another could otherwise pass its own token on to it. Most schemes drop it at once: while the
@@ -20,9 +20,9 @@ use crate::sync::{or_mutant, unmodelled::Ordering::Relaxed};
 /// may rely on that, for each step of each token. The types see to it:
 ///
 /// - All tokens of a guard, and so its walks, stay on the thread that has entered: a token is neither `Send` nor `Sync`.
-///   Only that thread says where the reader is.
+///   Only that thread writes whether the reader is active.
 /// - A step borrows its token exclusively, so that no step has another of the same token within.
-/// - A step may have a step of a *clone* within, as when a walk has another walk. The reader then stays inside until
+/// - A step may have a step of a *clone* within, as when a walk has another walk. The reader then stays active until
 ///   all of them have ended, in whatever order: they are counted.
 ///
 /// ```compile_fail,E0501
@@ -86,7 +86,7 @@ impl<'g, S: Scheme> ReadToken<'g, S> {
         Self { slot, light, scheme: PhantomData, here: PhantomData }
     }
 
-    /// Does one step of a walk with the reader inside, and leaves again: for [`ReaderProtocol::PerEntry`] only. Under any other it does
+    /// Does one step of a walk with the reader active: for [`ReaderProtocol::PerEntry`] only. Under any other protocol it does
     /// not compile.
     ///
     /// Waits while a writer has the readers stopped; within a step of a clone it waits for nothing. Costs what entering a
@@ -96,16 +96,16 @@ impl<'g, S: Scheme> ReadToken<'g, S> {
     /// [`Published`](super::Published) that the walk is of: that would wait for the step.
     #[inline]
     pub fn step<R>(&mut self, step: impl FnOnce() -> R) -> R {
-        const { assert!(is_by_steps::<S>(), "a reader that is inside for the whole guard takes no steps") };
+        const { assert!(is_by_steps::<S>(), "a reader that is active for the whole guard takes no steps") };
         let _step = Step::begin(self.slot, self.light);
         step()
     }
 
-    /// The same for a step that calls no code of others, so that none is within it, nor it within one: it is not counted.
+    /// The same for a step that calls no foreign code. It has no step within it and is within none, and is not counted.
     #[inline]
     pub(crate) fn step_alone<R>(&mut self, step: impl FnOnce() -> R) -> R {
-        const { assert!(is_by_steps::<S>(), "a reader that is inside for the whole guard takes no steps") };
-        let _critical_section = CriticalSection::down(self.slot.handshake(), self.light);
+        const { assert!(is_by_steps::<S>(), "a reader that is active for the whole guard takes no steps") };
+        let _critical_section = CriticalSection::enter(self.slot.handshake(), self.light);
         step()
     }
 }
@@ -114,18 +114,19 @@ const fn is_by_steps<S: Scheme>() -> bool {
     matches!(S::PROTOCOL, ReaderProtocol::PerEntry)
 }
 
-/// A step that is under way. Ended when this goes, also out of a panic.
+/// A step that is under way. It ends when this is dropped, also out of a panic.
 struct Step<'g>(&'g ReaderSlot);
 
 impl<'g> Step<'g> {
     #[inline]
-    fn begin(seat: &'g ReaderSlot, light: Light) -> Self {
-        let steps = seat.steps().load(Relaxed);
+    fn begin(slot: &'g ReaderSlot, light: Light) -> Self {
+        let steps = slot.steps().load(Relaxed);
+        // Only the outermost step enters; one within it finds the reader active.
         if steps == 0 {
-            seat.handshake().enter(light);
+            slot.handshake().enter(light);
         }
-        seat.steps().store(steps + 1, Relaxed);
-        Self(seat)
+        slot.steps().store(steps + 1, Relaxed);
+        Self(slot)
     }
 }
 

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{NodeId, Zoneref, sync::in_use::InUse};
 
-/// The handle of one registered thread or CPU. Gives its seat back when dropped.
+/// The handle of one registered thread or CPU. Frees its reader slot when dropped.
 ///
 /// Entering borrows it mutably, so that a guard within a guard does not compile:
 ///
@@ -22,7 +22,7 @@ use crate::{NodeId, Zoneref, sync::in_use::InUse};
 /// }
 /// ```
 ///
-/// And so that no walk goes on across a quiescent point, or off line:
+/// And so that no walk goes on across a quiescent state, or while the reader is offline:
 ///
 /// ```compile_fail,E0499
 /// # use zonelist_core::{NodeId, publish::{Barrier, Reader, Scheme}};
@@ -37,7 +37,7 @@ use crate::{NodeId, Zoneref, sync::in_use::InUse};
 ///
 /// ```compile_fail,E0499
 /// # use zonelist_core::publish::{Barrier, Reader, Scheme};
-/// fn off_line<S: Scheme, B: Barrier>(mut reader: Reader<'_, S, B>) {
+/// fn offline<S: Scheme, B: Barrier>(mut reader: Reader<'_, S, B>) {
 ///     let guard = reader.enter();
 ///     reader.offline(|| drop(guard));
 /// }
@@ -55,10 +55,10 @@ pub struct Reader<'p, S: Scheme, B: Barrier> {
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ReaderError {
-    /// All seats are taken.
+    /// All reader slots are taken.
     #[error("all {slots} reader slots are taken; expected fewer readers at a time, or more `READERS`")]
     NoSlot {
-        /// How many there are.
+        /// The number of slots.
         slots: usize,
     },
     /// The system cannot run the heavy half of the barrier pair.
@@ -76,8 +76,8 @@ pub struct Torn {
 
 impl<'p, S: Scheme, B: Barrier> Reader<'p, S, B> {
     /// A reader at a slot that was claimed for it, or that it only refers to, if the scheme's readers need none.
-    pub(super) fn new(scheme: &'p S, seat: &'p ReaderSlot, claimed: Option<Claimed<'p>>) -> Self {
-        let reader = Self { scheme, slot: seat, local: scheme.local(), kept: B::kept() };
+    pub(super) fn new(scheme: &'p S, slot: &'p ReaderSlot, claimed: Option<Claimed<'p>>) -> Self {
+        let reader = Self { scheme, slot, local: scheme.local(), kept: B::kept() };
         claimed.into_iter().for_each(Claimed::keep);
         reader
     }
@@ -91,18 +91,17 @@ impl<'p, S: Scheme, B: Barrier> Reader<'p, S, B> {
     #[inline(always)]
     pub fn enter(&mut self) -> Guard<'_, S> {
         let critical_section = match S::PROTOCOL {
-            ReaderProtocol::CriticalSection => Some(CriticalSection::down(self.slot.handshake(), self.light())),
+            ReaderProtocol::CriticalSection => Some(CriticalSection::enter(self.slot.handshake(), self.light())),
             ReaderProtocol::None | ReaderProtocol::PerEntry | ReaderProtocol::Quiescent => None,
         };
         self.guard(critical_section)
     }
 
-    /// Says that no walk of this reader is under way: a quiescent point, of which the type system
-    /// makes sure.
+    /// Reports a quiescent state: no walk of this reader is under way, as the exclusive borrow makes sure.
     ///
-    /// Under [`ReaderProtocol::Quiescent`] publishes wait for one of each reader, so a reader owes one
-    /// between any two publishes: in the loop that walks, or on the way out of the kernel. A load
-    /// and a store to the reader's own cache line. Under any other, nothing.
+    /// Under [`ReaderProtocol::Quiescent`] publishes wait for one of each reader, so a reader has to report one between any
+    /// two publishes: in the loop that walks, or on the way out of the kernel. Costs a load and a store to the reader's own
+    /// cache line. Under any other protocol it does nothing.
     #[inline(always)]
     pub fn quiescent(&mut self) {
         if S::PROTOCOL == ReaderProtocol::Quiescent {
@@ -110,10 +109,10 @@ impl<'p, S: Scheme, B: Barrier> Reader<'p, S, B> {
         }
     }
 
-    /// Does something during which no publish waits for this reader: sleeping, or waiting for
-    /// somebody who publishes. Under any [`ReaderProtocol`] but [`ReaderProtocol::Quiescent`] none does anyway.
+    /// Calls `meanwhile` while no publish waits for this reader: to sleep, or to wait for a thread that publishes. Under any
+    /// [`ReaderProtocol`] but [`ReaderProtocol::Quiescent`] no publish waits for a reader between walks anyway.
     pub fn offline<R>(&mut self, meanwhile: impl FnOnce() -> R) -> R {
-        /// On line again, also out of a panic.
+        /// Online again, also out of a panic.
         struct Back<'r, 'p, S: Scheme, B: Barrier>(&'r Reader<'p, S, B>);
         impl<S: Scheme, B: Barrier> Drop for Back<'_, '_, S, B> {
             fn drop(&mut self) {
@@ -127,7 +126,7 @@ impl<'p, S: Scheme, B: Barrier> Reader<'p, S, B> {
         meanwhile()
     }
 
-    /// From now on a publish waits for the reader's quiescent points.
+    /// From now on a publish waits for the reader's quiescent states.
     pub(super) fn online(&self) {
         if S::PROTOCOL == ReaderProtocol::Quiescent {
             self.slot.quiescent_state().online(self.light());
@@ -142,21 +141,21 @@ impl<'p, S: Scheme, B: Barrier> Reader<'p, S, B> {
         }
     }
 
-    /// Enters with what is kept at the seat: under one flag, but for a scheme that leaves its seat between zonerefs.
-    /// `None` where walks are stopped and it is not to wait.
+    /// Enters to walk and to use the slot's per-CPU pages: with one store for both, except under
+    /// [`ReaderProtocol::PerEntry`]. `None` if walks are stopped and it is not to wait.
     ///
-    /// Under [`ReaderProtocol::Quiescent`] such a reader is never on line: the seat it takes tells of its walks.
+    /// Under [`ReaderProtocol::Quiescent`] such a reader is never online: it is active for its walks instead.
     pub(crate) fn enter_slot(&mut self, when_stopped: WhenStopped) -> Option<SlotGuard<'_, S>> {
-        let (critical_section, mine) = self.enter_slot_caches(when_stopped)?;
+        let (critical_section, may_touch) = self.enter_slot_caches(when_stopped)?;
         let (inner, outer) = if S::PROTOCOL == ReaderProtocol::CriticalSection {
             (Some(critical_section), None)
         } else {
             (None, Some(critical_section))
         };
-        Some(SlotGuard { guard: self.guard(inner), _critical_section: outer, mine })
+        Some(SlotGuard { guard: self.guard(inner), _critical_section: outer, may_touch })
     }
 
-    /// The same, unless somebody has borrowed what is kept there, or has the readers stopped.
+    /// The same, if nothing is requested of the reader: no stop, no grace period, no revocation.
     #[inline(always)]
     pub(crate) fn try_enter_slot(&mut self) -> Option<SlotGuard<'_, S>> {
         let critical_section = self.try_enter_caches()?;
@@ -166,16 +165,16 @@ impl<'p, S: Scheme, B: Barrier> Reader<'p, S, B> {
                 (None, Some(critical_section))
             }
         };
-        Some(SlotGuard { guard: self.guard(inner), _critical_section: outer, mine: true })
+        Some(SlotGuard { guard: self.guard(inner), _critical_section: outer, may_touch: true })
     }
 
-    /// Only for what is kept at the seat: no walk, so that it waits for nobody. `None` if that may not be touched:
-    /// somebody has borrowed it.
-    pub(crate) fn sit(&self) -> Option<CriticalSection<'_>> {
-        self.enter_slot_caches(WhenStopped::GoOn).and_then(|(critical_section, mine)| mine.then_some(critical_section))
+    /// Enters only to use the slot's per-CPU pages, and so waits for no writer. `None` if they are revoked.
+    pub(crate) fn enter_caches(&self) -> Option<CriticalSection<'_>> {
+        self.enter_slot_caches(WhenStopped::GoOn)
+            .and_then(|(critical_section, may_touch)| may_touch.then_some(critical_section))
     }
 
-    /// The same, if nothing at all is asked of the reader.
+    /// The same, if nothing is requested of the reader.
     #[inline(always)]
     pub(crate) fn try_enter_caches(&self) -> Option<CriticalSection<'_>> {
         CriticalSection::try_enter_for_caches(self.slot.cache_handshake(S::PROTOCOL), self.light())
@@ -197,10 +196,10 @@ impl<'p, S: Scheme, B: Barrier> Reader<'p, S, B> {
         core::ptr::from_ref(self.slot).addr()
     }
 
-    /// Gives up a seat that [`Reader::drop`] would not, since the scheme needs none.
-    pub(crate) fn give_up_own(&mut self) {
+    /// Frees a slot that [`Reader::drop`] would not free, since the scheme needs none.
+    pub(crate) fn release_own_slot(&mut self) {
         if S::PROTOCOL == ReaderProtocol::None {
-            self.slot.give_up();
+            self.slot.release();
         }
     }
 }
@@ -208,33 +207,33 @@ impl<'p, S: Scheme, B: Barrier> Reader<'p, S, B> {
 impl<S: Scheme, B: Barrier> Drop for Reader<'_, S, B> {
     fn drop(&mut self) {
         match S::PROTOCOL {
-            // A guard that was leaked leaves the slot as if it were inside; none outlives its reader.
+            // A leaked guard leaves the reader active. No guard outlives its reader.
             ReaderProtocol::CriticalSection => self.slot.handshake().leave(),
             ReaderProtocol::Quiescent => self.slot.quiescent_state().offline(),
             // Its steps have ended: they borrow it, and are never leaked.
             ReaderProtocol::None | ReaderProtocol::PerEntry => (),
         }
         if S::PROTOCOL != ReaderProtocol::None {
-            self.slot.give_up();
+            self.slot.release();
         }
     }
 }
 
-/// A reader inside. Walks borrow it.
+/// A reader within a critical section, where the scheme has one. Walks borrow it.
 #[derive(Debug)]
 pub struct Guard<'g, S: Scheme + 'g> {
-    /// Before the seat: fields are dropped in order, and what is pinned may need the seat to the end.
+    /// Before the critical section: fields are dropped in order, and what is pinned may need the section to its end.
     pinned: S::Pinned<'g>,
     _critical_section: Option<CriticalSection<'g>>,
 }
 
-/// A reader inside that keeps something at its seat.
+/// A reader that walks, and that may use its per-CPU pages.
 pub(crate) struct SlotGuard<'g, S: Scheme + 'g> {
-    /// Before the seat, as what is pinned is in it.
+    /// Before the critical section, which what is pinned may need to its end.
     pub(crate) guard: Guard<'g, S>,
     _critical_section: Option<CriticalSection<'g>>,
-    /// Whether what it keeps may be touched: nobody has borrowed it.
-    pub(crate) mine: bool,
+    /// True if the per-CPU pages may be touched: they are not revoked.
+    pub(crate) may_touch: bool,
 }
 
 impl<'g, S: Scheme> Guard<'g, S> {

@@ -1,4 +1,4 @@
-//! A reader's slot: by what it says there, and what is said to it, writers and readers keep apart.
+//! A reader's slot: the words by which one registered reader and the writers communicate.
 
 use super::{
     Light, ReaderProtocol,
@@ -21,26 +21,26 @@ use crate::{
 #[repr(align(128))]
 #[derive(Debug)]
 pub(crate) struct ReaderSlot {
-    /// What keeps the reader and the scheme's writers apart.
+    /// Excludes the reader and the scheme's writers.
     handshake: Handshake,
-    /// What keeps it and drains of its page caches apart, if its door is not shut for the whole of an
-    /// operation: [`ReaderProtocol::PerEntry`].
+    /// Excludes the owner and drains of its per-CPU pages under [`ReaderProtocol::PerEntry`], where the reader is not active
+    /// for the whole of an operation. Else `handshake` does both.
     cache_handshake: Handshake,
-    /// Where a reader says that it is between walks: [`ReaderProtocol::Quiescent`].
+    /// Reports quiescent states: [`ReaderProtocol::Quiescent`].
     quiescent_state: QuiescentState,
-    /// Who has the slot: [`FREE`], [`READER`] or [`HANDLE`].
+    /// The kind of owner: [`FREE`], [`READER`] or [`HANDLE`].
     claimed: AtomicU32,
-    /// Steps of the reader that are under way, one within another; only its owner looks. No model explores it.
+    /// Steps of the reader that are under way, one within another. Accessed by the slot's owner only, and not modelled.
     steps: unmodelled::AtomicUsize,
-    /// Whether an operation of the slot's handle is under way.
+    /// True while an operation of the slot's handle is under way.
     busy: Busy,
 }
 
-/// Nobody has the slot.
+/// The slot has no owner.
 const FREE: u32 = 0;
-/// A plain reader has it, which never touches page caches.
+/// The owner is a plain reader, which never touches per-CPU pages.
 const READER: u32 = 1;
-/// A handle of an allocator has it, with the page caches of the slot.
+/// The owner is a handle of an allocator, which uses the per-CPU pages of the slot.
 const HANDLE: u32 = 2;
 
 /// What a slot is claimed for.
@@ -49,7 +49,7 @@ const HANDLE: u32 = 2;
 pub(crate) enum Claim {
     /// Only to walk.
     Reader = READER,
-    /// To walk, and to keep pages in the slot's caches.
+    /// To walk, and to use the slot's per-CPU pages.
     Handle = HANDLE,
 }
 
@@ -62,14 +62,15 @@ impl ReaderSlot {
         }
     }
 
-    /// Takes the slot for a reader, if it is free.
+    /// Claims the slot, if it is free.
     fn claim(&self, claim: Claim) -> bool {
-        // Acquire: pairs with the release in `give_up`, so that its last owner's stores are over.
+        // Acquire: pairs with the release in `release`, so that the last owner's stores to the slot are before ours.
         self.claimed.compare_exchange(FREE, claim as u32, Acquire, Relaxed).is_ok()
     }
 
-    /// Gives the slot back.
-    pub(super) fn give_up(&self) {
+    /// Frees the slot.
+    pub(super) fn release(&self) {
+        // Release: pairs with the acquire in `claim` and `is_handle`.
         self.claimed.store(FREE, Release);
     }
 
@@ -80,7 +81,7 @@ impl ReaderSlot {
         InUse::new(&self.busy, "a handle is used from within an operation of its own; expected another handle")
     }
 
-    /// Whether somebody has the slot.
+    /// True if the slot has an owner.
     pub(super) fn is_claimed(&self) -> bool {
         self.claimed.load(Relaxed) != FREE
     }
@@ -90,10 +91,11 @@ impl ReaderSlot {
         &self.handshake
     }
 
-    /// The door that guards what the reader keeps at its seat: one flag serves both wherever it can.
+    /// Excludes the owner and drains of its per-CPU pages. The reader's own handshake does where the reader is active for the
+    /// whole of an operation, so that an operation pays for one.
     #[inline(always)]
-    pub(super) fn cache_handshake(&self, grace: ReaderProtocol) -> &Handshake {
-        match grace {
+    pub(super) fn cache_handshake(&self, protocol: ReaderProtocol) -> &Handshake {
+        match protocol {
             ReaderProtocol::None | ReaderProtocol::CriticalSection | ReaderProtocol::Quiescent => &self.handshake,
             ReaderProtocol::PerEntry => &self.cache_handshake,
         }
@@ -110,61 +112,62 @@ impl ReaderSlot {
         &self.quiescent_state
     }
 
-    /// Waits until the slot's page caches are touched by no handle. They must be revoked, and the heavy half be behind.
+    /// Waits until no handle touches the slot's per-CPU pages. To be called after `revoke` and the heavy half.
     ///
-    /// A plain reader is not waited for, however long its guard: it keeps no pages. That is asked again each time,
-    /// since the slot may change hands meanwhile. If a handle gets it then, the claim is either seen here,
-    /// or came behind the heavy half, and then the handle sees that the caches are revoked.
-    pub(super) fn wait_caches_released(&self, grace: ReaderProtocol) {
+    /// A plain reader is not waited for, however long its guard lives: it has no pages. The kind of owner is loaded each
+    /// time, since the slot may change owners meanwhile. The claim of a handle that gets the slot then is either seen here, or
+    /// it is after the heavy half, and the handle sees that the pages are revoked.
+    pub(super) fn wait_caches_released(&self, protocol: ReaderProtocol) {
         let mut backoff = Backoff::default();
-        while self.is_handle() && !self.cache_handshake(grace).has_released_caches() {
+        while self.is_handle() && !self.cache_handshake(protocol).has_released_caches() {
             backoff.wait();
         }
     }
 
-    /// Whether a handle of an allocator has the slot.
+    /// True if the owner is a handle of an allocator.
     pub(super) fn is_handle(&self) -> bool {
-        // Acquire: pairs with the release in `give_up`, so that what the last handle did to the caches is seen.
+        // Acquire: pairs with the release in `release`, so that what the last handle did to the per-CPU pages is seen.
         self.claimed.load(Acquire) == HANDLE
     }
 
-    /// Whether a handle was at the slot's page caches: for a child of a fork, where it can't go on.
-    pub(super) fn has_dubious_caches(&self, grace: ReaderProtocol) -> bool {
-        self.claimed.load(Relaxed) == HANDLE && self.cache_handshake(grace).may_touch_caches()
+    /// True if a handle may be amid an access to the slot's per-CPU pages: for a child of a fork, where the handle can't
+    /// continue.
+    pub(super) fn may_have_torn_caches(&self, protocol: ReaderProtocol) -> bool {
+        self.claimed.load(Relaxed) == HANDLE && self.cache_handshake(protocol).may_touch_caches()
     }
 
-    /// Takes back what anybody asks of the reader: for a child of a fork.
+    /// Clears all requests to the reader: for a child of a fork.
     pub(super) fn clear_requests(&self) {
         self.handshake.clear();
         self.cache_handshake.clear();
     }
 
-    /// Frees the slot of a reader that can't go on: for a child of a fork.
-    pub(super) fn evict(&self) {
+    /// Resets and frees the slot of a reader that can't continue: for a child of a fork.
+    pub(super) fn reset(&self) {
         self.handshake.leave();
         self.cache_handshake.leave();
         self.quiescent_state.offline();
         self.steps.store(0, Relaxed);
         self.busy.clear();
-        self.give_up();
+        self.release();
     }
 }
 
-/// A slot that was claimed, for as long as no reader has it: given back when this goes, also out of a panic.
+/// A claimed slot without a reader yet. Frees the slot when it is dropped, also out of a panic.
 #[derive(Debug)]
 pub(super) struct Claimed<'p>(&'p ReaderSlot);
 
 impl<'p> Claimed<'p> {
     /// Claims a slot, if it is free.
-    pub(super) fn new(seat: &'p ReaderSlot, claim: Claim) -> Option<Self> {
-        seat.claim(claim).then(|| Self(seat))
+    pub(super) fn new(slot: &'p ReaderSlot, claim: Claim) -> Option<Self> {
+        slot.claim(claim).then(|| Self(slot))
     }
 
-    pub(super) fn seat(&self) -> &'p ReaderSlot {
+    pub(super) fn slot(&self) -> &'p ReaderSlot {
         self.0
     }
 
-    /// From now on a reader has it, and gives it back.
+    /// Leaves the slot to a reader, which frees it.
     pub(super) fn keep(self) {
         core::mem::forget(self);
     }
@@ -172,36 +175,36 @@ impl<'p> Claimed<'p> {
 
 impl Drop for Claimed<'_> {
     fn drop(&mut self) {
-        self.0.give_up();
+        self.0.release();
     }
 }
 
-/// Goes out when it goes, also out of a panic.
+/// A reader that is active. Idle again when this is dropped, also out of a panic.
 #[derive(Debug)]
 pub(crate) struct CriticalSection<'g>(&'g Handshake);
 
 impl<'g> CriticalSection<'g> {
     #[inline(always)]
-    pub(super) fn down(door: &'g Handshake, light: Light) -> Self {
-        door.enter(light);
-        Self(door)
+    pub(super) fn enter(handshake: &'g Handshake, light: Light) -> Self {
+        handshake.enter(light);
+        Self(handshake)
     }
 
-    /// Sits down, and says whether what is kept at the seat may be touched.
+    /// Enters. Returns also whether the slot's per-CPU pages may be touched.
     #[inline(always)]
     pub(super) fn enter_for_caches(
-        door: &'g Handshake,
+        handshake: &'g Handshake,
         light: Light,
         when_stopped: WhenStopped,
     ) -> Option<(Self, bool)> {
-        let mine = door.enter_for_caches(light, when_stopped)?;
-        Some((Self(door), mine))
+        let may_touch = handshake.enter_for_caches(light, when_stopped)?;
+        Some((Self(handshake), may_touch))
     }
 
-    /// Sits down if what is kept at the seat may be touched.
+    /// Enters if the slot's per-CPU pages may be touched and nothing else is requested.
     #[inline(always)]
-    pub(super) fn try_enter_for_caches(door: &'g Handshake, light: Light) -> Option<Self> {
-        if door.try_enter_for_caches(light) { Some(Self(door)) } else { None }
+    pub(super) fn try_enter_for_caches(handshake: &'g Handshake, light: Light) -> Option<Self> {
+        if handshake.try_enter_for_caches(light) { Some(Self(handshake)) } else { None }
     }
 }
 

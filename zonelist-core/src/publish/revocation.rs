@@ -1,4 +1,23 @@
-//! Taking away what readers keep at their slots.
+//! The revocation of per-CPU pages: a drain gets the use of pages that other CPUs keep, while their owners go on.
+//!
+//! An owner uses its per-CPU pages within two stores to its own slot, and never by an atomic read-modify-write:
+//!
+//! ```text
+//!   owner, each operation                        drain, under the drain lock
+//!   ---------------------------------------      -----------------------------------------------------
+//!   active := ACTIVE                             for each slot wanted: request |= REVOKED
+//!   light half                                   heavy half
+//!   if request has REVOKED:                      for each slot wanted:
+//!       active := ACTIVE | REVOKED                   wait until active is idle or has REVOKED,
+//!       go on without the per-CPU pages              or the slot has no handle
+//!   else:                                            move the per-CPU pages to their zones
+//!       use the per-CPU pages                        request &= !REVOKED
+//!   active := idle
+//! ```
+//!
+//! The light and the heavy half order the store before the load on either side. So an owner that loads no REVOKED is seen
+//! active by the drain, which waits for it; and an owner that the drain does not see active loads REVOKED, and leaves the
+//! pages alone. Which pages a drain has moved is seen by the owner through the release that clears REVOKED.
 
 use super::{Barrier, BarrierError, Published, Scheme, reader_slot::ReaderSlot};
 use crate::sync::{
@@ -11,27 +30,28 @@ use crate::sync::{
 };
 
 impl<S: Scheme, B: Barrier, const READERS: usize> Published<S, B, READERS> {
-    /// Borrows what readers keep at these slots: hands each slot's number to `borrow` while its
-    /// reader, who goes on, keeps its hands off.
+    /// Calls `use_caches` with the number of each wanted slot, while the slot's owner does not use its per-CPU pages. The
+    /// owner goes on without them.
     ///
-    /// Waits for operations of handles that have begun, and for another drain; for no publish and no walk of a
-    /// plain reader. With nothing wanted it neither waits nor runs the heavy half of the barrier pair.
+    /// Waits for operations of handles that have begun, and for another drain; for no publish and no walk of a plain reader.
+    /// If no slot is wanted, it neither waits nor runs the heavy half of the barrier pair.
     pub(crate) fn revoke_caches(
         &self,
         wanted: impl Fn(usize) -> bool,
-        mut borrow: impl FnMut(usize),
+        mut use_caches: impl FnMut(usize),
     ) -> Result<(), BarrierError> {
         if !(0..READERS).any(&wanted) {
             return Ok(());
         }
         self.drains.with(|()| {
-            let mut revoked = Revoked::take(self, wanted)?;
+            let mut revoked = Revoked::revoke(self, wanted)?;
             for number in 0..READERS {
                 if revoked.set[number] {
-                    self.seats[number].wait_caches_released(S::PROTOCOL);
-                    let at = Emptying::new(&self.emptying, number);
-                    borrow(number);
-                    drop(at);
+                    self.slots[number].wait_caches_released(S::PROTOCOL);
+                    let marked = Emptying::new(&self.emptying, number);
+                    use_caches(number);
+                    drop(marked);
+                    // Each slot is lent at once: its owner need not wait for the drain of all others.
                     revoked.lend(number);
                 }
             }
@@ -41,28 +61,29 @@ impl<S: Scheme, B: Barrier, const READERS: usize> Published<S, B, READERS> {
 
     /// Reports a heavy half that failed behind the swap of a publish, once.
     pub(crate) fn report_failure(&self) -> Result<(), BarrierError> {
-        self.trouble.report_failure()
+        self.sticky_error.report_failure()
     }
 
-    /// Has the next call that publishes, retires or drains report what this one can't.
+    /// Leaves an error that this call can't report to the next call that publishes, retires or drains.
     #[cfg(feature = "alloc")]
-    pub(crate) fn put_off_report(&self, error: super::WaitError) {
+    pub(crate) fn defer_report(&self, error: super::WaitError) {
         if let super::WaitError::Barrier(error) = error {
-            self.trouble.note(error);
+            self.sticky_error.note(error);
         }
     }
 
-    pub(super) fn seats(&self) -> &[ReaderSlot; READERS] {
-        &self.seats
+    pub(super) fn slots(&self) -> &[ReaderSlot; READERS] {
+        &self.slots
     }
 
-    /// The slot whose caches a drain was at; from now on there is none.
+    /// The slot whose per-CPU pages a drain was moving, which is forgotten.
     pub(super) fn take_emptying(&self) -> Option<usize> {
         self.emptying.swap(0, Relaxed).checked_sub(1)
     }
 }
 
-/// Slots whose caches are revoked. Lent again when this goes: also behind a heavy half that failed, and out of a panic.
+/// Slots whose per-CPU pages are revoked. They are lent again when this is dropped: also after a heavy half that failed,
+/// and out of a panic.
 #[derive(Debug)]
 pub(super) struct Revoked<'p, S: Scheme, B: Barrier, const READERS: usize> {
     published: &'p Published<S, B, READERS>,
@@ -70,34 +91,36 @@ pub(super) struct Revoked<'p, S: Scheme, B: Barrier, const READERS: usize> {
 }
 
 impl<'p, S: Scheme, B: Barrier, const READERS: usize> Revoked<'p, S, B, READERS> {
-    /// Revokes the caches of the slots wanted; who is at them has to be waited for. With the drain lock held.
-    fn take(published: &'p Published<S, B, READERS>, wanted: impl Fn(usize) -> bool) -> Result<Self, BarrierError> {
+    /// Revokes the per-CPU pages of the wanted slots. Their owners may still use them, and have to be waited for. The caller
+    /// holds the drain lock.
+    fn revoke(published: &'p Published<S, B, READERS>, wanted: impl Fn(usize) -> bool) -> Result<Self, BarrierError> {
         let mut revoked = Self { published, set: [false; READERS] };
-        // Asked once a slot: what it keeps changes under us. Free slots and those of plain readers are revoked
-        // like all others, since they may change hands before we are done.
+        // `wanted` is called once a slot, since its answer may change. Free slots and those of plain readers are revoked
+        // like all others: a handle may claim them before the drain ends.
         for number in (0..READERS).filter(|&number| wanted(number)) {
-            if or_mutant!(false => !published.seats[number].is_handle(), "caches: a plain reader's slot not revoked") {
+            if or_mutant!(false => !published.slots[number].is_handle(), "caches: a plain reader's slot not revoked") {
                 continue;
             }
             revoked.set[number] = true;
-            published.seats[number].cache_handshake(S::PROTOCOL).revoke();
+            published.slots[number].cache_handshake(S::PROTOCOL).revoke();
         }
-        // Pairs with the light half in `Handshake::try_enter_for_caches` and `Handshake::enter_for_caches`.
+        // Pairs with the light half in `Handshake::try_enter_for_caches` and `Handshake::enter_for_caches`: behind it an owner
+        // loads REVOKED, or we load that it is active.
         let ordered = or_mutant!(B::heavy() => Ok(()), "caches: no barrier");
         or_mutant!(ordered? => (), "caches: a failed barrier passes");
         Ok(revoked)
     }
 
-    /// Revokes all caches, and waits until nobody is at them. With the drain lock held.
+    /// Revokes all per-CPU pages, and waits until no owner uses them. The caller holds the drain lock.
     pub(super) fn all(published: &'p Published<S, B, READERS>) -> Result<Self, BarrierError> {
-        let revoked = Self::take(published, |_| true)?;
-        published.seats.iter().for_each(|seat| seat.wait_caches_released(S::PROTOCOL));
+        let revoked = Self::revoke(published, |_| true)?;
+        published.slots.iter().for_each(|slot| slot.wait_caches_released(S::PROTOCOL));
         Ok(revoked)
     }
 
     fn lend(&mut self, number: usize) {
         self.set[number] = false;
-        self.published.seats[number].cache_handshake(S::PROTOCOL).lend();
+        self.published.slots[number].cache_handshake(S::PROTOCOL).lend();
     }
 
     pub(super) fn published(&self) -> &'p Published<S, B, READERS> {
@@ -108,27 +131,27 @@ impl<'p, S: Scheme, B: Barrier, const READERS: usize> Revoked<'p, S, B, READERS>
 impl<S: Scheme, B: Barrier, const READERS: usize> Drop for Revoked<'_, S, B, READERS> {
     fn drop(&mut self) {
         (0..READERS).filter(|&number| self.set[number]).for_each(|number| {
-            self.published.seats[number].cache_handshake(S::PROTOCOL).lend();
+            self.published.slots[number].cache_handshake(S::PROTOCOL).lend();
         });
     }
 }
 
-/// The slot whose caches a drain is at, for a child of a fork to know of: a number more than the slot's, or 0.
+/// The mark at the slot whose per-CPU pages a drain is moving, for a child of a fork: the slot's number and 1, or 0.
 #[derive(Debug)]
 struct Emptying<'p>(&'p AtomicUsize);
 
 impl<'p> Emptying<'p> {
-    fn new(at: &'p AtomicUsize, number: usize) -> Self {
-        at.store(number + 1, Relaxed);
-        // A fork stops this thread somewhere in the order of its stores: this one is before those to the caches.
+    fn new(mark: &'p AtomicUsize, number: usize) -> Self {
+        mark.store(number + 1, Relaxed);
+        // A fork cuts this thread at one point of the order of its stores. This store is before those to the pages.
         fence(SeqCst);
-        Self(at)
+        Self(mark)
     }
 }
 
 impl Drop for Emptying<'_> {
     fn drop(&mut self) {
-        // Release: behind those to the caches.
+        // Release: this store is behind those to the pages. It pairs with no load: the child of a fork has one thread.
         self.0.store(0, Release);
     }
 }

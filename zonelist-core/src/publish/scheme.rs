@@ -3,22 +3,22 @@
 use super::{Facts, PublishError, ReadToken, WaitError, Writer};
 use crate::{NodeId, Request, ZoneId, ZonelistsRef, Zoneref};
 
-/// Where a reader has to be while it walks, for the scheme's writer to know of it.
+/// What a reader has to do around its walks, for the scheme's writer to know of them.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum ReaderProtocol {
-    /// Anywhere: nobody waits for it.
+    /// Nothing: no writer waits for it.
     None,
-    /// In its seat for each zoneref, outside in between.
+    /// It is active for each entry of a list, and idle in between.
     PerEntry,
-    /// In its seat for as long as the guard lives.
+    /// It is active for as long as its guard lives.
     CriticalSection,
-    /// Anywhere, and it says now and then that it is between walks: [`Reader::quiescent`](super::Reader::quiescent).
+    /// It reports quiescent states, between walks: [`Reader::quiescent`](super::Reader::quiescent).
     Quiescent,
 }
 
 /// A way for versions of the zonelists to reach readers.
 ///
-/// A scheme is only the strategy; [`Published`](super::Published) owns the seats, the writer lock
+/// A scheme is only the strategy; [`Published`](super::Published) owns the reader slots, the writer lock
 /// and the numbering, and calls the scheme. All of it compiles to what one would write by hand.
 ///
 /// # What depends on a scheme, and what it can depend on
@@ -102,7 +102,7 @@ pub trait Scheme: Sync + Sized {
     /// allocation that walks. Must not wait for a publish, unless [`Facts::readers`] says so.
     fn pin<'g>(&'g self, local: &'g Self::Local, token: ReadToken<'g, Self>) -> Self::Pinned<'g>;
 
-    /// Begins a walk. Must touch nothing but what the first `next` needs: an allocation with a page at hand makes no other
+    /// Begins a walk. Must touch nothing but what the first `next` needs: an allocation from the per-CPU pages makes no other
     /// step. Called by any thread that has the guard, several times for one guard.
     fn walk<'w, 'g: 'w>(pinned: &'w Self::Pinned<'g>, node: NodeId, filter: &'w Self::Filter) -> Self::Walk<'w>;
 
@@ -123,7 +123,7 @@ pub trait Scheme: Sync + Sized {
     /// If a publish was cut short it never goes on, and there is no other. Walks from now on may show the version before or
     /// behind it, or that every list is empty; under [`Guarantee::Racy`](super::Guarantee::Racy) also what they
     /// might have shown amid it. Readers of this thread may be within a guard; those that are not kept are no more, and
-    /// what they had at [seats](super::Published) is cleared already. By default nothing is done, which is enough where
+    /// the state of their [slots](super::Published) is cleared already. By default nothing is done, which is enough where
     /// [`Facts::after_fork`] holds and grace periods are those of the [`Writer`].
     fn forked(&self, _fork: Forked) {}
 }
@@ -180,6 +180,6 @@ pub trait Reclaim: Scheme {
     /// the scheme. The library frees nothing by it that a walk could still reach.
     ///
     /// # Errors
-    /// That can't be told, since the barrier pair failed.
+    /// Whether they have ended is unknown, since the barrier pair failed.
     fn synchronize(&self, writer: &mut Writer<'_>) -> Result<(), WaitError>;
 }

@@ -1,4 +1,4 @@
-//! What a call could not report, for the next one to.
+//! An error that a call could not report, kept for the next one.
 
 use super::{BarrierError, PublishError, WaitError};
 use crate::sync::{
@@ -6,12 +6,13 @@ use crate::sync::{
     const_fn,
 };
 
-/// A heavy half that failed behind the swap of a publish that answered `Ok`; or that a fork cut a publish short.
+/// The error of a heavy half that failed behind the swap of a publish, which returned `Ok`; or that a fork cut a publish
+/// short.
 #[derive(Debug)]
 pub(super) struct StickyError(AtomicU32);
 
 const NONE: u32 = 0;
-/// The rest is an error number.
+/// A heavy half failed; the other bits are the error number.
 const FAILED: u32 = 1 << 31;
 /// No version can be published any more.
 const FORKED: u32 = 1 << 30;
@@ -47,7 +48,7 @@ impl StickyError {
 
     /// Notes that a heavy half failed.
     pub(super) fn note(&self, error: BarrierError) {
-        // Error numbers are small and not negative. Relaxed: the number is all that is said by it.
+        // Error numbers are small and not negative. Relaxed: the number is all the data.
         let number = u32::try_from(error.errno).unwrap_or(0) & !(FAILED | FORKED);
         self.0.store(FAILED | number, Relaxed);
     }
@@ -57,7 +58,7 @@ impl StickyError {
         self.0.store(FORKED, Relaxed);
     }
 
-    /// Whether a publish was cut short.
+    /// True if a publish was cut short.
     pub(super) fn is_forked(&self) -> bool {
         self.0.load(Relaxed) & FORKED != 0
     }

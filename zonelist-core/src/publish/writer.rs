@@ -1,39 +1,55 @@
-//! What a scheme can do to readers while it publishes.
+//! What a scheme can do to readers while it publishes: stop walks, and wait for grace periods.
+//!
+//! A grace period is a wait until every walk that began before it has ended. Walks that begin meanwhile are not waited for:
+//!
+//! ```text
+//!   start_grace_period, behind the swap      round, until a publish needs its end
+//!   -----------------------------------      ---------------------------------------------------------
+//!   if acknowledgements are owed:            for each slot: request |= GRACE_PERIOD with this phase
+//!       owe two rounds                       heavy half
+//!   else:                                    for each slot: wait until it is idle, or has acknowledged
+//!       owe one round                            this phase (it became active after the request)
+//!   one round, without waiting               clear the request; flip the phase; owe one round less
+//! ```
+//!
+//! One round is enough if no reader could have acknowledged its request before the swap. That is not so if the request of an
+//! earlier grace period still stands: a reader may have acknowledged it, and walk the table of before this swap. Then the
+//! first round ends the earlier grace period, and the second, with the other phase, this one.
 
 use super::{BarrierError, ReaderProtocol, Version, handshake::Phase, reader_slot::ReaderSlot};
 use crate::sync::{Backoff, or_mutant};
 
-/// The writer's powers over readers, held by one at a time.
+/// What a scheme can do to readers, given to one publish at a time.
 #[derive(Debug)]
 pub struct Writer<'p> {
     pub(super) slots: &'p [ReaderSlot],
-    pub(super) grace: ReaderProtocol,
+    pub(super) protocol: ReaderProtocol,
     pub(super) heavy: fn() -> Result<(), BarrierError>,
     pub(super) version: Version,
     pub(super) grace_periods: &'p mut GracePeriods,
-    /// Whether whoever publishes would wait for readers.
+    /// True if the publish may wait for readers.
     pub(super) may_block: bool,
-    /// A heavy half that failed, and that no call has reported yet.
+    /// The error of a heavy half that no call has reported yet.
     pub(super) unreported: Option<BarrierError>,
 }
 
-/// What readers are asked, from one writer to the next.
+/// The state of grace periods, from one writer to the next.
 #[derive(Debug)]
 pub(super) struct GracePeriods {
     phase: Phase,
     owed: Owed,
 }
 
-/// What has to be waited for until all walks from before the last [`Writer::start_grace_period`] have ended.
+/// The rounds to wait for until all walks from before the last [`Writer::start_grace_period`] have ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Owed {
     /// Nothing.
     Nothing,
-    /// The answers to the question that is asked.
-    Answers,
-    /// Those, and then the answers to another question: readers may have answered the first before the last `ask`, and
-    /// have begun to walk since.
-    AnswersTwice,
+    /// One: the acknowledgements of the current phase.
+    OneRound,
+    /// Two: the acknowledgements of the current phase, and those of the other. Readers may have acknowledged the current one
+    /// before the last `start_grace_period`, and walk since.
+    TwoRounds,
 }
 
 impl GracePeriods {
@@ -42,11 +58,11 @@ impl GracePeriods {
     }
 }
 
-/// Why a writer could not wait for readers. Readers are asked nothing any more, and go on.
+/// Why a writer could not wait for readers. Its requests are cleared, and readers go on.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum WaitError {
-    /// A walk goes on, and the caller would not wait for it.
+    /// A walk goes on, and the caller does not wait for it.
     #[error("a walk goes on, and the caller does not wait; expected none, or a caller that does")]
     Busy,
     /// The barrier pair failed, now or behind the swap of an earlier publish: walks may go on unseen.
@@ -70,73 +86,72 @@ impl Writer<'_> {
         self.version
     }
 
-    /// Does something while no reader is in its seat, and none gets in: closes every gate, waits
-    /// until all have left, opens again.
+    /// Calls `alone` while no reader walks: requests a stop, waits until all readers are idle, and clears the request after.
     ///
-    /// Every walk under [`ReaderProtocol::CriticalSection`] that began before has then ended. A reader that never
-    /// leaves blocks it for ever. `alone` may panic; it must not walk, nor wait for anything that a reader holds.
+    /// Every walk under [`ReaderProtocol::CriticalSection`] that began before has then ended. A reader that never ends its
+    /// walk blocks it for ever. `alone` may panic; it must not walk, nor wait for anything that a reader holds.
     ///
     /// # Errors
-    /// `alone` was not called: a walk goes on and whoever called
-    /// [`Published::try_publish`](super::Published::try_publish) would not wait, or the barrier pair failed. The
-    /// gates are open again.
+    /// `alone` was not called: a walk goes on and the publish is a
+    /// [`Published::try_publish`](super::Published::try_publish), or the barrier pair failed. Walks are not stopped any more.
     pub fn stop<R>(&mut self, alone: impl FnOnce() -> R) -> Result<R, WaitError> {
-        let _open = Open(self.slots);
-        self.slots.iter().for_each(|seat| seat.handshake().stop());
-        // Pairs with the light half in `Handshake::enter` and `Handshake::enter_for_caches`.
+        let _clear = ClearRequests(self.slots);
+        self.slots.iter().for_each(|slot| slot.handshake().stop());
+        // Pairs with the light half in `Handshake::enter` and `Handshake::enter_for_caches`: behind it a reader loads the stop,
+        // or we load that it is active.
         or_mutant!(self.heavy()? => (), "stop: no barrier");
-        for seat in self.slots {
-            self.wait(|| seat.handshake().has_left())?;
+        for slot in self.slots {
+            self.wait(|| slot.handshake().has_left())?;
         }
         Ok(alone())
     }
 
-    /// Asks readers to tell the writer when the walks of now have ended; [`Writer::wait_grace_period`] waits for that.
+    /// Starts a grace period: a wait for all walks of now. [`Writer::wait_grace_period`] waits for its end.
     ///
-    /// A scheme calls it behind its swap, so that each reader that answers has seen that. Waits for nothing:
-    /// readers of [`ReaderProtocol::Quiescent`] answer in their own time, and of [`ReaderProtocol::CriticalSection`] it is seen
-    /// whether one is inside just now. If the barrier pair fails, that stays open, and the next call that
-    /// would have to wait for it says so.
+    /// A scheme calls it behind its swap, so that each reader that acknowledges it has seen the swap. Waits for nothing:
+    /// readers of [`ReaderProtocol::Quiescent`] acknowledge it in their next quiescent state, and under
+    /// [`ReaderProtocol::CriticalSection`] it ends at once if no reader is active just now. If the barrier pair fails, the
+    /// grace period does not end, and the next call that has to wait for it reports the error.
     ///
-    /// To ask again before that is settled is right, and costs a grace period more: readers may have answered already,
-    /// and walk again, so that `settle` then waits for their answers to this question and to another one.
+    /// A second start before the end of the first is right, and costs another grace period: readers may have acknowledged
+    /// the first already, and walk again.
     pub fn start_grace_period(&mut self) {
         if or_mutant!(self.grace_periods.owed != Owed::Nothing => false, "grace period: an old acknowledgement counts")
         {
-            self.grace_periods.owed = Owed::AnswersTwice;
-            // If all have answered the question before, this one can be asked at once.
+            self.grace_periods.owed = Owed::TwoRounds;
+            // If all readers have acknowledged the grace period before, this one can start at once.
             self.try_round();
-            if self.grace_periods.owed == Owed::AnswersTwice {
+            if self.grace_periods.owed == Owed::TwoRounds {
                 return;
             }
         }
-        self.grace_periods.owed = Owed::Answers;
-        if self.grace == ReaderProtocol::Quiescent {
-            self.slots.iter().for_each(|seat| seat.quiescent_state().request_grace_period(self.grace_periods.phase));
+        self.grace_periods.owed = Owed::OneRound;
+        if self.protocol == ReaderProtocol::Quiescent {
+            let phase = self.grace_periods.phase;
+            self.slots.iter().for_each(|slot| slot.quiescent_state().request_grace_period(phase));
         } else {
-            // Where no reader is inside, the next writer need not ask again.
+            // If no reader is active, the grace period ends here, and the next writer has nothing to wait for.
             self.try_round();
         }
     }
 
-    /// One round that waits for nothing. If the barrier pair fails, that is noted: the version is visible already, so that
-    /// the publish has succeeded.
+    /// One round that does not wait. If the barrier pair fails, the error is kept for a later call: the version is visible
+    /// already, so that the publish has succeeded.
     fn try_round(&mut self) {
         if let Err(WaitError::Barrier(error)) = self.round(false) {
             self.unreported = Some(error);
         }
     }
 
-    /// Sees to it that every walk has ended that began before the last [`Writer::start_grace_period`], however often that was called and
-    /// by whichever publish.
+    /// Returns once every walk has ended that began before the last [`Writer::start_grace_period`], of whichever publish.
     ///
-    /// Holds no reader up, and no stream of short walks holds it up: who goes into its seat
-    /// meanwhile says there that it is a new walk. Knows of walks under [`ReaderProtocol::CriticalSection`] and
-    /// [`ReaderProtocol::Quiescent`] only. A scheme calls it before its swap: behind that, a publish must not fail.
+    /// Delays no reader, and is not delayed by a stream of short walks: a reader that enters meanwhile acknowledges that its
+    /// walk is a new one. Covers walks under [`ReaderProtocol::CriticalSection`] and [`ReaderProtocol::Quiescent`] only. A
+    /// scheme calls it before its swap, since a publish must not fail behind the swap.
     ///
     /// # Errors
-    /// Such a walk may still go on, and whoever called [`Published::try_publish`](super::Published::try_publish)
-    /// would not wait; or the barrier pair failed.
+    /// Such a walk may still go on, and the publish is a [`Published::try_publish`](super::Published::try_publish); or the
+    /// barrier pair failed.
     pub fn wait_grace_period(&mut self) -> Result<(), WaitError> {
         while self.grace_periods.owed != Owed::Nothing {
             self.round(self.may_block)?;
@@ -144,41 +159,43 @@ impl Writer<'_> {
         Ok(())
     }
 
-    /// Returns once every walk that began before the call has ended: a grace period, as
-    /// [`Writer::wait_grace_period`] knows of them. Waits whatever it takes.
+    /// Returns once every walk that began before the call has ended: a whole grace period, for the same walks as
+    /// [`Writer::wait_grace_period`]. Waits for readers whatever the call that publishes.
     ///
     /// # Errors
     /// The barrier pair failed: some walk may go on.
     pub fn synchronize(&mut self) -> Result<(), WaitError> {
         if self.grace_periods.owed != Owed::Nothing {
-            // Readers that have answered this question may have begun a walk since.
+            // Readers that have acknowledged this phase may have begun a walk since.
             self.round(true)?;
         }
-        // If the barrier pair fails or panics, readers may have answered all the same, and go on to walk across the next swap:
-        // this question must be settled before, or what is asked behind the swap is another one.
+        // If the barrier pair fails or panics, readers may have acknowledged all the same, and walk across the next swap. So
+        // this round is owed from now on: a grace period that starts behind that swap needs another phase.
         or_mutant!(
-            self.grace_periods.owed = Owed::Answers => (),
+            self.grace_periods.owed = Owed::OneRound => (),
             "synchronize: an acknowledgement of a failed round counts"
         );
         self.round(true)?;
-        // All walks from before the call, and so from before any `ask`.
+        // All walks from before the call have ended, and so all from before any `start_grace_period`.
         self.grace_periods.owed = Owed::Nothing;
         Ok(())
     }
 
-    /// Asks the question until every reader has answered; if `patient` is false, once. Then another question is next.
-    fn round(&mut self, patient: bool) -> Result<(), WaitError> {
+    /// Requests the current phase, and waits until every reader has acknowledged it; without `may_block`, looks once. Then
+    /// the other phase is next.
+    fn round(&mut self, may_block: bool) -> Result<(), WaitError> {
         let phase = self.grace_periods.phase;
-        let quiescent = self.grace == ReaderProtocol::Quiescent;
-        let open = Open(self.slots);
-        for seat in self.slots {
+        let quiescent = self.protocol == ReaderProtocol::Quiescent;
+        let clear = ClearRequests(self.slots);
+        for slot in self.slots {
             if quiescent {
-                seat.quiescent_state().request_grace_period(phase);
+                slot.quiescent_state().request_grace_period(phase);
             }
-            // Also where readers are on line: those who keep something at their seat go in and out.
-            seat.handshake().request_grace_period(phase);
+            // Also under `Quiescent`: a handle with per-CPU pages is active for each operation instead of online.
+            slot.handshake().request_grace_period(phase);
         }
-        // Pairs with the light half in `Handshake::enter` and `QuiescentState::online`.
+        // Pairs with the light half in `Handshake::enter` and `QuiescentState::online`: behind it a reader loads the request
+        // and sees the swap, or we load that it is active or online.
         or_mutant!(self.heavy()? => (), "grace period: no barrier");
         let acknowledged = |slot: &ReaderSlot| {
             or_mutant!(
@@ -187,13 +204,13 @@ impl Writer<'_> {
                 "grace period: not waited for"
             )
         };
-        for seat in self.slots {
-            wait(patient, || acknowledged(seat))?;
+        for slot in self.slots {
+            wait(may_block, || acknowledged(slot))?;
         }
-        drop(open);
+        drop(clear);
         let owed = match self.grace_periods.owed {
-            Owed::AnswersTwice => Owed::Answers,
-            Owed::Answers | Owed::Nothing => Owed::Nothing,
+            Owed::TwoRounds => Owed::OneRound,
+            Owed::OneRound | Owed::Nothing => Owed::Nothing,
         };
         *self.grace_periods = GracePeriods { phase: phase.next(), owed };
         Ok(())
@@ -211,11 +228,11 @@ impl Writer<'_> {
     }
 }
 
-/// Waits until something is done, if `patient`.
-fn wait(patient: bool, done: impl Fn() -> bool) -> Result<(), WaitError> {
+/// Waits until `done` is true; without `may_block`, calls it once.
+fn wait(may_block: bool, done: impl Fn() -> bool) -> Result<(), WaitError> {
     let mut backoff = Backoff::default();
     while !done() {
-        if !patient {
+        if !may_block {
             return Err(WaitError::Busy);
         }
         backoff.wait();
@@ -223,12 +240,12 @@ fn wait(patient: bool, done: impl Fn() -> bool) -> Result<(), WaitError> {
     Ok(())
 }
 
-/// Opens all gates when it goes, also out of a panic.
-struct Open<'p>(&'p [ReaderSlot]);
+/// Clears a publish's requests at all slots when it is dropped, also out of a panic.
+struct ClearRequests<'p>(&'p [ReaderSlot]);
 
-impl Drop for Open<'_> {
+impl Drop for ClearRequests<'_> {
     #[inline]
     fn drop(&mut self) {
-        self.0.iter().for_each(|seat| seat.handshake().clear_publish_request());
+        self.0.iter().for_each(|slot| slot.handshake().clear_publish_request());
     }
 }

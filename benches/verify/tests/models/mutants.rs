@@ -20,9 +20,9 @@ use super::runs::{Run, Site, command};
 
 /// Mutants that no model sees, and why that is right: what is wrong, the file, the line of the source.
 const ALIVE: &[(&str, &str, &str, &str)] = &[
-    ("late", DOOR, "self.inside.store(answer, Release);", WAITED_FOR_LONGER),
-    ("late", TURN, "self.answered.store(OFFLINE, Release);", WAITED_FOR_LONGER),
-    ("late", TURN, "self.asked.store(question.0, Release);", WAITED_FOR_LONGER),
+    ("late", HANDSHAKE, "self.active.store(answer, Release);", WAITED_FOR_LONGER),
+    ("late", QUIESCENT, "self.acknowledged.store(OFFLINE, Release);", WAITED_FOR_LONGER),
+    ("late", QUIESCENT, "self.requested.store(phase.0, Release);", WAITED_FOR_LONGER),
     ("late", CACHE, "stack.state.store(state & !TOP | (start(tag) + blocks), Relaxed);", OWN),
     ("late", CACHE, "stack.state.store(state - out, Relaxed);", OWN),
     ("late", WATERMARKS, "self.free.store(free, Relaxed);", ESTIMATE),
@@ -39,14 +39,14 @@ const ALIVE: &[(&str, &str, &str, &str)] = &[
         "entry.state.store(handle.generation.wrapping_add(1) << GENERATION, Relaxed);",
         "the entry is free a step later, and nobody else has it before",
     ),
-    ("late", TROUBLE, "self.0.store(FAILED | number, Relaxed);", REPORTED_LATER),
+    ("late", STICKY, "self.0.store(FAILED | number, Relaxed);", REPORTED_LATER),
     ("late", PRESENCE, "self.named.store(named, Release);", SHOWN_LATER),
     ("late", PRESENCE, "self.word.store(ZoneMask::of(word), Release);", SHOWN_LATER),
 ];
 
-const DOOR: &str = "zonelist-core/src/publish/handshake.rs";
-const TURN: &str = "zonelist-core/src/publish/quiescent_state.rs";
-const TROUBLE: &str = "zonelist-core/src/publish/sticky_error.rs";
+const HANDSHAKE: &str = "zonelist-core/src/publish/handshake.rs";
+const QUIESCENT: &str = "zonelist-core/src/publish/quiescent_state.rs";
+const STICKY: &str = "zonelist-core/src/publish/sticky_error.rs";
 const CACHE: &str = "zonelist-core/src/page_alloc/per_cpu_pages.rs";
 const WATERMARKS: &str = "zonelist-core/src/zone/watermark_check.rs";
 const MOVABLE: &str = "zonelist-core/src/page_alloc/movable_pages.rs";
@@ -173,7 +173,10 @@ fn source(place: &str) -> Option<(String, String)> {
 
 /// Ours to make wrong: not what explores, nor what tests bring.
 fn is_ours(site: &Site) -> bool {
-    let of_the_kit = ["/src/sync/", "/src/conformance/", "/tests/"].iter().any(|kit| site.place.contains(kit));
+    let is_in = |part: &&str| site.place.contains(part);
+    // Of `sync`, the lock is product code.
+    let of_the_kit = ["/src/sync/", "/src/conformance/", "/tests/"].iter().any(is_in)
+        && !["/src/sync/lock.rs", "/src/sync/in_use.rs"].iter().any(is_in);
     site.operation == "fault" || site.place.contains("/src/") && site.place.starts_with("zonelist-") && !of_the_kit
 }
 

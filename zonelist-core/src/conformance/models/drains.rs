@@ -109,10 +109,10 @@ where
     Log::call("reader");
     // Who is registered before the others begin.
     let registered = match beside {
-        Beside::Allocates | Beside::Frees => Some(shared.published.reader_with_drawer().expect("a seat")),
+        Beside::Allocates | Beside::Frees => Some(shared.published.reader_with_slot().expect("a slot")),
         Beside::Registers | Beside::Reads | Beside::ChangesOwners => None,
     };
-    let reader = (beside == Beside::ChangesOwners).then(|| shared.published.reader().expect("a seat"));
+    let reader = (beside == Beside::ChangesOwners).then(|| shared.published.reader().expect("a slot"));
     Log::from_here();
     let others: Vec<_> = match asks {
         Asks::Both(publishes) => std::vec![shared.publisher(publishes), shared.drain()],
@@ -123,13 +123,13 @@ where
     match (beside, registered) {
         (Beside::Allocates, Some((mut handle, slot))) => {
             shared.allocate(&mut handle, slot);
-            handle.give_up_own();
+            handle.release_own_slot();
         }
         (Beside::Frees, Some((mut handle, slot))) => {
-            shared.touch(handle.sit().is_some(), slot);
-            handle.give_up_own();
+            shared.touch(handle.enter_caches().is_some(), slot);
+            handle.release_own_slot();
         }
-        (Beside::Reads, _) => shared.walk(&mut shared.published.reader().expect("a seat")),
+        (Beside::Reads, _) => shared.walk(&mut shared.published.reader().expect("a slot")),
         (Beside::ChangesOwners, _) => {
             let mut reader = reader.expect("it was registered");
             shared.walk(&mut reader);
@@ -189,15 +189,15 @@ impl<S: Scheme + Send + 'static, B: Barrier, const READERS: usize> Shared<S, B, 
     }
 
     fn registers(&self) {
-        let (mut handle, slot) = self.published.reader_with_drawer().expect("a seat");
+        let (mut handle, slot) = self.published.reader_with_slot().expect("a slot");
         self.allocate(&mut handle, slot);
-        handle.give_up_own();
+        handle.release_own_slot();
     }
 
     fn allocate(&self, handle: &mut Reader<'_, S, B>, slot: usize) {
         let filter = self.published.filter(&Request::up_to(ZoneKind::Movable));
         let seated = handle.enter_slot(WhenStopped::Wait).expect("it waits");
-        self.touch(seated.mine, slot);
+        self.touch(seated.may_touch, slot);
         let walk = seated.guard.walk(node(), &filter);
         self.judge(walk.collect());
     }

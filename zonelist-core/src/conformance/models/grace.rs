@@ -76,7 +76,7 @@ where
     });
     let (published, zone) = &*shared;
     let filter = published.filter(&Request::up_to(ZoneKind::Normal));
-    let mut reader = published.reader().expect("a seat");
+    let mut reader = published.reader().expect("a slot");
     let guard = reader.enter();
     let met = guard.walk(node(), &filter).next().is_some();
     if met {

@@ -56,7 +56,7 @@ pub(super) fn a_walk_within_a_walk<S: Scheme + Send + 'static>(
 
 fn walk_within_walk<S: Scheme, const READERS: usize>(published: &Published<S, FullFence, READERS>) -> [Seen; 2] {
     let filter = published.filter(&Request::up_to(ZoneKind::Movable));
-    let (mut outer, mut inner) = (published.reader().expect("a seat"), published.reader().expect("a seat"));
+    let (mut outer, mut inner) = (published.reader().expect("a slot"), published.reader().expect("a slot"));
     let guard = outer.enter();
     let mut walk = guard.walk(node(), &filter);
     let mut seen: Vec<Zoneref> = walk.next().into_iter().collect();
@@ -93,7 +93,7 @@ pub(super) fn a_walk_within_a_publish<S: Scheme + Send + 'static>(
             move || {
                 Log::say("is interrupted");
                 let filter = published.filter(&Request::up_to(ZoneKind::Movable));
-                let mut reader = published.reader().expect("a seat");
+                let mut reader = published.reader().expect("a slot");
                 let guard = reader.enter();
                 locked(&walks).push(to_the_end::<S>(guard.walk(node(), &filter)));
                 Log::say("goes on");
@@ -121,8 +121,8 @@ pub(super) fn an_allocation_within_anything<S: Scheme + Send + 'static>(
         let allocator: &'static _ = Box::leak(Box::new(PageAllocator::boxed(make(), vec![frames]).expect("a zone")));
         record(allocator.published(), &[NORMAL]);
         let class = || allocator.prepare(&PageRequest::up_to(ZoneKind::Normal)).expect("an order");
-        let mut local = allocator.local().expect("a seat");
-        let (mut handler, for_handler) = (allocator.local().expect("a seat"), class());
+        let mut local = allocator.local().expect("a slot");
+        let (mut handler, for_handler) = (allocator.local().expect("a slot"), class());
         let handler =
             Mutex::new(move |[served, refused]: &[Arc<Mutex<u64>>; 2]| match handler.try_alloc(node(), &for_handler) {
                 Ok(page) => {

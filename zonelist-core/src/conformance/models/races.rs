@@ -122,7 +122,7 @@ where
     let pages: PageAllocator<'static, S, B, Spin, 1> = PageAllocator::boxed(published, zones).expect("an allocator");
     let pages = Arc::new(pages);
     let class = pages.prepare(&PageRequest::up_to(highest)).expect("order 0");
-    let mut local = pages.local().expect("a seat");
+    let mut local = pages.local().expect("a slot");
     Log::call("allocates");
     Log::from_here();
     let publisher = loom::thread::spawn({

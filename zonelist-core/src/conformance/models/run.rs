@@ -175,7 +175,7 @@ impl<S: Scheme + Send + 'static, B: Barrier, const READERS: usize> Run<S, B, REA
 
     fn walk(&self, plans: &[Plan]) {
         let filters: Vec<S::Filter> = plans.iter().map(|plan| self.published.filter(&plan.request)).collect();
-        let mut reader = self.published.reader().expect("a seat");
+        let mut reader = self.published.reader().expect("a slot");
         for (plan, filter) in plans.iter().zip(&filters) {
             Log::say(format!("walks, up to {}", plan.request.highest));
             let guard = reader.enter();
