@@ -44,7 +44,7 @@ impl<'a, 'm, S: Scheme, B: Barrier, L: RawLock, const READERS: usize> TargetAllo
             nodes[zone.kind().index()].insert(zone.node());
         }
         // Reports of low watermarks are deferred: their callback may start an operation, and this one still runs.
-        Ok(Self { allocator, local: allocator.local()?.putting_off_low(), node, nodes, prepared: None })
+        Ok(Self { allocator, local: allocator.local()?.deferring_low(), node, nodes, prepared: None })
     }
 
     fn prepare(&self, key: TargetKey) -> Option<PreparedRequest<S>> {

@@ -185,8 +185,8 @@ impl<'m, S: Scheme, B: Barrier, L: RawLock, const READERS: usize> PageAllocator<
     /// # Errors
     /// All seats are taken, or the barrier pair does not work on this system.
     pub fn local(&self) -> Result<LocalHandle<'_, 'm, S, B, L, READERS>, ReaderError> {
-        let (mut reader, seat) = self.published.reader_with_slot()?;
-        let caches = self.pool.caches(seat);
+        let (mut reader, reader_slot) = self.published.reader_with_slot()?;
+        let caches = self.pool.caches(reader_slot);
         let Some((zone, cache)) = self.pool.zones.first().zip(caches.first()) else {
             // Not so: there is a zone, and a cache of it for each seat.
             reader.release_own_slot();

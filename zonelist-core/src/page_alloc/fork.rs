@@ -136,9 +136,9 @@ impl<S: Scheme, B: Barrier, L: RawLock, const READERS: usize> PageAllocator<'_, 
     /// the fork outside of any call of this library but a guard. Handles that are not kept are never used again, nor
     /// dropped.
     pub unsafe fn after_fork(&self, keep: &[HandleId]) -> ForkLosses {
-        let discard = |seat: usize| {
+        let discard = |reader_slot: usize| {
             // SAFETY: the slot's handle is no more or outside, so is whoever drained it, and there is no other thread.
-            self.pool.caches(seat).iter().for_each(|cache| unsafe { CacheAccess::on(cache) }.discard());
+            self.pool.caches(reader_slot).iter().for_each(|cache| unsafe { CacheAccess::on(cache) }.discard());
         };
         // SAFETY: what the caller promises.
         let mut losses = unsafe { self.published().clean_up(keep, discard) };

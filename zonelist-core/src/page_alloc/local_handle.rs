@@ -1,4 +1,16 @@
-//! A CPU's or thread's handle, and its fast path.
+//! The handle of a CPU or thread, and its fast path.
+//!
+//! ```text
+//! alloc:  active := 1; light half; if request != 0: slow path
+//!         zone := first zone that a walk of the node's list shows
+//!         if zone is not the last one: look up its counters and its per-CPU pages
+//!         if its free pages are not above the low watermark: slow path
+//!         pop a block of the wanted order and mobility, or slow path
+//!         active := 0
+//! free:   active := 1; light half; if request != 0: slow path
+//!         push onto the stack of the last free if it is the block's, or look its stack up
+//!         active := 0
+//! ```
 
 use core::fmt;
 
@@ -17,47 +29,47 @@ use crate::{
     zone::WatermarkCounters,
 };
 
-/// The handle of one CPU or thread: its reader of the zonelists, and the pages it keeps at hand.
+/// The handle of one CPU or thread: its reader of the zonelists, and its per-CPU pages.
 ///
-/// An allocation of a single page from the first zone of the list, with a page at hand, is: a flag
-/// that says we are inside, one slot of the list, the zone's free pages against its mark, a pop, the
-/// flag again. To free is a flag, a push, a flag. No atomic read-modify-write is among them.
+/// An allocation of a single page from the first zone of the list is a store that makes the reader active, the load of one
+/// list entry, a comparison of the zone's free pages with its watermark, a pop, and a store that makes the reader idle. A
+/// free is a store, a push and a store. None of them is an atomic read-modify-write.
 ///
-/// Dropped, it gives its pages back to their zones; for that it waits for a drain that has its caches, and for the
-/// zones' locks. Leaked, it keeps its seat, but not its pages: they are in the allocator, and
-/// [`PageAllocator::drain`] takes them.
+/// Dropped, it returns its pages to their zones; for that it waits for a drain that has revoked them, and for the zones'
+/// locks. Leaked, it keeps its reader slot, but not its pages: they are in the allocator, and [`PageAllocator::drain`]
+/// returns them.
 ///
 /// A signal handler or interrupt needs a handle of its own, and [`LocalHandle::try_alloc`] and [`LocalHandle::try_free`]. Debug
 /// builds panic where a handle is used from within an operation of its own.
-#[repr(C)] // What the fast path needs comes first, within reach of short instructions.
+#[repr(C)] // Fields of the fast path come first, within reach of short instructions.
 pub struct LocalHandle<'a, 'm, S: Scheme, B: Barrier, L: RawLock, const READERS: usize> {
     /// The zone that the last allocation began with.
-    met: LastZone<'a>,
-    /// Where the last page was freed to, which is where the next one goes for the most part.
+    last_zone: LastZone<'a>,
+    /// The stack of the last free, which is the prediction for the next one.
     pub(super) freed: StackRef<'a>,
     pub(super) reader: Reader<'a, S, B>,
     pub(super) allocator: &'a PageAllocator<'m, S, B, L, READERS>,
-    /// One for each zone.
+    /// The per-CPU pages of each zone.
     pub(super) caches: &'a [PerCpuPages],
-    /// Of the last request that was refused.
+    /// Why the last request that failed did.
     pub(super) failure: Failure,
-    /// Of the last walk, which may have been served.
+    /// The refusals of the last walk, which may have been served.
     pub(super) attempt: Failure,
-    /// Whether calls for zones that fell below their low marks are put off: an operation on the machine allocates.
-    pub(super) puts_off_low: bool,
+    /// True if calls for zones below their low watermark are deferred: an operation on the machine allocates.
+    pub(super) defers_low: bool,
 }
 
-/// A page that was not freed among many.
+/// A page of a bulk that was not freed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 #[error("{page:?}: {error}")]
 pub struct NotFreed {
     /// The page.
     pub page: Page,
-    /// Why not.
+    /// Why it was not.
     pub error: FreeError,
 }
 
-/// A zone that was looked up, so that it need not be again.
+/// The first zone of the last allocation: its counters and per-CPU pages, looked up.
 struct LastZone<'a> {
     entry: Option<Zoneref>,
     watch: &'a WatermarkCounters,
@@ -72,134 +84,135 @@ impl<'a, 'm, S: Scheme, B: Barrier, L: RawLock, const READERS: usize> LocalHandl
         zone: &'a Zone<'m, L>,
         cache: &'a PerCpuPages,
     ) -> Self {
-        let met = LastZone { entry: None, watch: zone.watermark_counters(), cache };
+        let last_zone = LastZone { entry: None, watch: zone.watermark_counters(), cache };
         let (freed, failure, attempt) = (cache.stack_ref(Tag::NONE), Failure::none(), Failure::none());
-        let local = Self { allocator, reader, caches, met, freed, failure, attempt, puts_off_low: false };
-        with_cache_access(&local.reader, allocator.zones(), caches, |slot, zone, hands| {
-            hands.settle_in(|tag| allocator.pool.page(zone.span().start, slot, tag), zone.spanned());
+        let local = Self { allocator, reader, caches, last_zone, freed, failure, attempt, defers_low: false };
+        with_cache_access(&local.reader, allocator.zones(), caches, |slot, zone, access| {
+            access.set_zone(|tag| allocator.pool.page(zone.span().start, slot, tag), zone.spanned());
         });
         local
     }
 
-    /// For an operation on the machine: calls for zones that fall below their low marks come behind it.
+    /// For an operation on the machine: calls for zones that fall below their low watermark come after it.
     #[cfg(feature = "alloc")]
-    pub(crate) fn putting_off_low(mut self) -> Self {
-        self.puts_off_low = true;
+    pub(crate) fn deferring_low(mut self) -> Self {
+        self.defers_low = true;
         self
     }
 
-    /// Which handle it is, for [`PageAllocator::after_fork`].
+    /// The identity of the handle, for [`PageAllocator::after_fork`].
     #[must_use]
     pub fn id(&self) -> HandleId {
         self.reader.slot_id()
     }
 
-    /// Takes a block: from the first zone of the node's list that has one above its low mark, or
-    /// else above its min mark as the urgency reduces it.
+    /// Allocates a block: from the first zone of the node's list that has one above its low watermark, or else above its
+    /// min watermark as the urgency reduces it.
     ///
-    /// Where both are in vain and the request may block, all handles' caches are drained, and the
-    /// second walk is made once more. A walk that a publish has torn is made again until one is not.
+    /// If no zone has one and the request may block, the per-CPU pages of all handles are drained, and the second walk is
+    /// repeated. A walk that a publish has torn is repeated until one is not torn.
     ///
-    /// With a page at hand it waits for nobody, unless a publish has the readers stopped. Else it waits for the zone's
-    /// lock; refused, also for operations of other handles that have begun. Never for a plain reader's guard.
+    /// Served from the per-CPU pages it waits for nothing, unless a publish has stopped the readers. Otherwise it waits for
+    /// the zone's lock; before it fails, also for operations of other handles that have begun. Never for a plain reader's
+    /// guard.
     ///
-    /// A request of [`Urgency::NON_BLOCKING`](crate::Urgency::NON_BLOCKING) drains nothing, and where it would
-    /// have to wait, for a lock or a publish, it tries up to 64 times and then passes the zone over, or gives up:
-    /// [`Failure::would_block`]. Only the walk itself may wait where the scheme is not
+    /// A request of [`Urgency::NON_BLOCKING`](crate::Urgency::NON_BLOCKING) drains nothing. For a lock or a publish it tries
+    /// up to 64 times, and then passes the zone over or fails: [`Failure::would_block`]. Only the walk itself may wait, if
+    /// the scheme is not
     /// [`interrupt_safe`](crate::publish::Facts::interrupt_safe): in a signal handler use [`LocalHandle::try_alloc`].
     ///
-    /// Debug builds panic where the class is another allocator's.
+    /// Debug builds panic if another allocator has prepared the request.
     ///
     /// # Errors
-    /// No zone has such a block to spare: [`LocalHandle::failure`] says which zones were asked, and why
-    /// each refused.
+    /// No zone has such a block to spare: [`LocalHandle::failure`] has the zones that were tried, and why each refused.
     #[inline(always)]
-    pub fn alloc(&mut self, node: NodeId, class: &PreparedRequest<S>) -> Result<Page, OutOfMemory> {
-        self.allocator.check(class);
+    pub fn alloc(&mut self, node: NodeId, request: &PreparedRequest<S>) -> Result<Page, OutOfMemory> {
+        self.allocator.check(request);
         let _in_use = self.reader.in_use();
         #[cfg(feature = "checked")]
-        if class.blocking() == Blocking::Forbidden {
-            return self.alloc_slowly(node, class, Blocking::Forbidden);
+        if request.blocking() == Blocking::Forbidden {
+            return self.alloc_slowly(node, request, Blocking::Forbidden);
         }
-        match self.alloc_from_cache(node, class) {
-            Some(page) => self.handed_out(page),
-            None => self.alloc_slowly(node, class, class.blocking()),
+        match self.alloc_from_cache(node, request) {
+            Some(page) => self.note_allocated(page),
+            None => self.alloc_slowly(node, request, request.blocking()),
         }
     }
 
-    /// Takes the block on top of the first zone's cache, if the zone is above its low mark.
+    /// Pops a block from the per-CPU pages of the first zone, if the zone is above its low watermark.
     #[inline(always)]
-    pub(super) fn alloc_from_cache(&mut self, node: NodeId, class: &PreparedRequest<S>) -> Option<Page> {
-        let seated = self.reader.try_enter_slot()?;
-        let first = seated.guard.walk(node, &class.filter).next()?;
-        if self.met.entry != Some(first) {
+    pub(super) fn alloc_from_cache(&mut self, node: NodeId, request: &PreparedRequest<S>) -> Option<Page> {
+        let entered = self.reader.try_enter_slot()?;
+        let first = entered.guard.walk(node, &request.filter).next()?;
+        // A right prediction saves two dependent loads: the zone's index, and its address.
+        if self.last_zone.entry != Some(first) {
             cold_path();
-            self.met = predict_zone(self.allocator, self.caches, first)?;
+            self.last_zone = predict_zone(self.allocator, self.caches, first)?;
         }
-        if !self.met.watch.allows_beyond(class.further, class.highest, WatermarkLevel::Low) {
+        if !self.last_zone.watch.allows_beyond(request.further, request.highest, WatermarkLevel::Low) {
             return None;
         }
-        // SAFETY: we are in our seat, and what is kept there is ours.
-        unsafe { CacheAccess::on(self.met.cache) }.pop(class.tag, class.start)
+        // SAFETY: we are active in our slot, and its per-CPU pages are not revoked: no drain touches them.
+        unsafe { CacheAccess::on(self.last_zone.cache) }.pop(request.tag, request.start)
     }
 
-    /// Gives a block back.
+    /// Frees a block: onto this handle's per-CPU pages, or if those are full or revoked, into the zone.
     ///
-    /// Into this handle's cache, or where that is full or taken away into the zone, for whose lock it waits: for no
-    /// publish, no guard and no drain. So a page may be freed within a guard.
+    /// Waits for the zone's lock at most: for no publish, no guard and no drain. So a page may be freed within a guard.
     ///
     /// # Errors
     /// The page is another allocator's ([`Page`]), of no zone, or of frames or an order that its zone cannot have;
     /// nothing has changed.
     ///
-    /// That the page is handed out is the caller's promise. What is freed into a cache is only looked at later: a page
-    /// that is freed twice, with another order than it was handed out with, or made up from a word
-    /// ([`Page::from_word`]) may be handed out to two before the zone finds it and counts it as a
-    /// [`stray`](super::ZoneStats::strays). With the feature `checked` each of these is an error here.
+    /// The caller promises that the page is allocated. A page among the per-CPU pages is checked only when it returns to
+    /// its zone. So a page that is freed twice, with another order than it was allocated with, or made up from a word
+    /// ([`Page::from_word`]) may be allocated twice before the zone finds it and counts it as
+    /// [misdirected](super::ZoneStats::misdirected). With the feature `checked` each of these is an error here.
     #[inline(always)]
     pub fn free(&mut self, page: Page) -> Result<(), FreeError> {
         let _in_use = self.reader.in_use();
         #[cfg(feature = "checked")]
-        self.handed_in(page)?;
+        self.note_freed(page)?;
         if self.free_to_cache(page) {
             return Ok(());
         }
         self.free_waiting(page)
     }
 
-    /// Puts a block on top of the cache that the last one went to, or of another of its zone.
+    /// Pushes a block onto the stack of the last free, or onto its own stack of the same zone.
     #[inline(always)]
     pub(super) fn free_to_cache(&mut self, page: Page) -> bool {
         let Some(_critical_section) = self.reader.try_enter_caches() else { return false };
-        // SAFETY: we are in our seat, and what is kept there is ours.
+        // SAFETY: we are active in our slot, and its per-CPU pages are not revoked: no drain touches them.
         if unsafe { self.freed.push(page) } {
             return true;
         }
+        // A wrong prediction: another order or mobility. Another zone is left to the slow path.
         cold_path();
         self.freed = self.freed.cache.stack_ref(page.tag());
-        // SAFETY: we are still in our seat, and what is kept there is ours.
+        // SAFETY: we are still active in our slot, and its per-CPU pages are not revoked: no drain touches them.
         unsafe { self.freed.push(page) }
     }
 
-    /// Notes that a block comes from its user.
+    /// Records that a user frees a block.
     #[cfg(feature = "checked")]
-    pub(super) fn handed_in(&self, page: Page) -> Result<(), FreeError> {
+    pub(super) fn note_freed(&self, page: Page) -> Result<(), FreeError> {
         let zone = self.allocator.zone_of(page).ok_or(FreeError::NoSuchZone)?;
         zone.note_freed(zone.number(page.pfn()).ok_or(FreeError::NoSuchFrame)?, page.order())
     }
 
-    /// Takes blocks until all of `pages` are filled or there are no more. Returns how many there were.
+    /// Allocates blocks until `pages` is full or no more are to be had. Returns their number.
     ///
     /// # Errors
-    /// There was not one.
+    /// Not one block was to be had.
     pub fn alloc_bulk(
         &mut self,
         node: NodeId,
-        class: &PreparedRequest<S>,
+        request: &PreparedRequest<S>,
         pages: &mut [Option<Page>],
     ) -> Result<usize, OutOfMemory> {
         for (taken, room) in pages.iter_mut().enumerate() {
-            match self.alloc(node, class) {
+            match self.alloc(node, request) {
                 Ok(page) => *room = Some(page),
                 Err(error) => return if taken == 0 { Err(error) } else { Ok(taken) },
             }
@@ -207,10 +220,10 @@ impl<'a, 'm, S: Scheme, B: Barrier, L: RawLock, const READERS: usize> LocalHandl
         Ok(pages.len())
     }
 
-    /// Gives blocks back.
+    /// Frees blocks.
     ///
     /// # Errors
-    /// The first that cannot have been handed out. Such blocks are left alone, the others are free.
+    /// The first block that can't have been allocated. Such blocks are left alone, and the others are free.
     pub fn free_bulk(&mut self, pages: impl IntoIterator<Item = Page>) -> Result<(), NotFreed> {
         let mut outcome = Ok(());
         for page in pages {
@@ -219,26 +232,26 @@ impl<'a, 'm, S: Scheme, B: Barrier, L: RawLock, const READERS: usize> LocalHandl
         outcome
     }
 
-    /// Gives the pages that this handle keeps at hand back to their zones. Waits for a drain that has its caches, and for
-    /// the zones' locks.
+    /// Returns the per-CPU pages of this handle to their zones. Waits for a drain that has revoked them, and for the zones'
+    /// locks.
     pub fn drain(&mut self) {
         let _in_use = self.reader.in_use();
-        with_cache_access(&self.reader, self.allocator.zones(), self.caches, |_, zone, hands| {
-            hands.empty_into(zone);
+        with_cache_access(&self.reader, self.allocator.zones(), self.caches, |_, zone, access| {
+            access.empty_into(zone);
         });
     }
 
-    /// Why the last request that was refused was: for each zone of the allocator, as its last walk met it.
+    /// Why the last request that failed did: for each zone of the allocator, the reason of its last walk.
     ///
-    /// It stays until another request is refused; requests that are served neither change it nor pay for it. A refused
-    /// one goes through the allocator's zones once more for it, without a lock.
+    /// It stays until another request fails; requests that are served neither change it nor pay for it. A request that
+    /// fails reads the allocator's zones once more for it, without a lock.
     #[must_use]
     pub fn failure(&self) -> &Failure {
         &self.failure
     }
 }
 
-/// Does something to each zone's cache of a handle, as soon as nobody has borrowed them.
+/// Calls `act` with the per-CPU pages of each zone, once no drain has them revoked.
 fn with_cache_access<'m, S: Scheme, B: Barrier, L>(
     reader: &Reader<'_, S, B>,
     zones: &[Zone<'m, L>],
@@ -249,7 +262,7 @@ fn with_cache_access<'m, S: Scheme, B: Barrier, L>(
     loop {
         if let Some(_critical_section) = reader.enter_caches() {
             for (slot, (zone, cache)) in zones.iter().zip(caches).enumerate() {
-                // SAFETY: we are in our seat, and what is kept there is ours.
+                // SAFETY: we are active in our slot, and its per-CPU pages are not revoked: no drain touches them.
                 act(slot, zone, &mut unsafe { CacheAccess::on(cache) });
             }
             return;
@@ -258,7 +271,7 @@ fn with_cache_access<'m, S: Scheme, B: Barrier, L>(
     }
 }
 
-/// Looks a zone up.
+/// Looks up what the fast path needs of a zone, as the prediction for the next allocation.
 #[inline]
 fn predict_zone<'a, S: Scheme, B: Barrier, L: RawLock, const READERS: usize>(
     allocator: &'a PageAllocator<'_, S, B, L, READERS>,
@@ -272,17 +285,17 @@ fn predict_zone<'a, S: Scheme, B: Barrier, L: RawLock, const READERS: usize>(
 
 impl<S: Scheme, B: Barrier, L: RawLock, const READERS: usize> Drop for LocalHandle<'_, '_, S, B, L, READERS> {
     fn drop(&mut self) {
-        /// Gives the slot up, also out of a panic of a zone's lock: what is in the caches then, another drain takes.
-        struct GivesUp<'l, 'a, S: Scheme, B: Barrier>(&'l mut Reader<'a, S, B>);
-        impl<S: Scheme, B: Barrier> Drop for GivesUp<'_, '_, S, B> {
+        /// Frees the slot, also out of a panic of a zone's lock. A later drain returns the pages that are left then.
+        struct ReleaseSlot<'l, 'a, S: Scheme, B: Barrier>(&'l mut Reader<'a, S, B>);
+        impl<S: Scheme, B: Barrier> Drop for ReleaseSlot<'_, '_, S, B> {
             fn drop(&mut self) {
                 self.0.release_own_slot();
             }
         }
         let Self { allocator, reader, caches, .. } = self;
-        let gives_up = GivesUp(reader);
-        with_cache_access(gives_up.0, allocator.zones(), caches, |_, zone, hands| {
-            hands.empty_into(zone);
+        let release = ReleaseSlot(reader);
+        with_cache_access(release.0, allocator.zones(), caches, |_, zone, access| {
+            access.empty_into(zone);
         });
     }
 }
@@ -290,6 +303,6 @@ impl<S: Scheme, B: Barrier, L: RawLock, const READERS: usize> Drop for LocalHand
 impl<S: Scheme, B: Barrier, L: RawLock, const READERS: usize> fmt::Debug for LocalHandle<'_, '_, S, B, L, READERS> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let cached: usize = self.caches.iter().map(PerCpuPages::pages).sum();
-        f.debug_struct("Local").field("cached", &cached).finish_non_exhaustive()
+        f.debug_struct("LocalHandle").field("cached", &cached).finish_non_exhaustive()
     }
 }

@@ -19,7 +19,7 @@ impl<S: Scheme, B: Barrier, L: RawLock, const READERS: usize> PageAllocator<'_, 
     }
 
     /// Puts that off, since the caller could not bear the call.
-    pub(super) fn put_off_low(&self, zone: &Zone<'_, L>) {
+    pub(super) fn defer_low(&self, zone: &Zone<'_, L>) {
         if self.pool.on_low.is_some() {
             zone.counters().low_unreported.store(true, Release);
             self.pool.low_unreported.store(true, Release);
@@ -27,7 +27,7 @@ impl<S: Scheme, B: Barrier, L: RawLock, const READERS: usize> PageAllocator<'_, 
     }
 
     /// Calls what was put off, of zones that are still below their marks.
-    pub(crate) fn report_put_off(&self) {
+    pub(crate) fn report_deferred(&self) {
         if !self.pool.low_unreported.load(Acquire) || !self.pool.low_unreported.swap(false, AcqRel) {
             return;
         }

@@ -114,11 +114,11 @@ impl<S: Scheme, B: Barrier, L: RawLock, const READERS: usize> LocalHandle<'_, '_
         let (zone, cache, frame) = self.checked_for(page).map_err(Unfreed::Wrong)?;
         self.freed = cache.stack_ref(page.tag());
         if let Some(_critical_section) = self.reader.enter_caches() {
-            // SAFETY: we are in our seat, and what is kept there is ours.
-            let mut hands = unsafe { super::per_cpu_pages::CacheAccess::on(self.freed.cache) };
-            if hands.has_room_for(page) {
+            // SAFETY: we are active in our slot, and its per-CPU pages are not revoked: no drain touches them.
+            let mut access = unsafe { super::per_cpu_pages::CacheAccess::on(self.freed.cache) };
+            if access.has_room_for(page) {
                 zone.try_note_freed(frame, page.order()).ok_or(Unfreed::Busy)?.map_err(Unfreed::Wrong)?;
-                hands.push(page);
+                access.push(page);
                 return Ok(());
             }
         }

@@ -1,8 +1,8 @@
-//! The pages that a CPU or thread keeps at hand, of one zone: a stack for each order and mobility.
+//! Per-CPU pages of one zone: a stack of free blocks for each order and mobility.
 //!
-//! The stacks stand in the allocator, not in the handle that uses them, so that a handle that is
-//! leaked loses nothing. They are touched by one at a time: by the handle from its seat, or by
-//! somebody who has borrowed the seat's drawer. Only the lengths are looked at by everybody.
+//! The stacks are in the allocator and not in the handle that uses them, so that a leaked handle loses no page. One thread at
+//! a time accesses them: the handle while it is active in its reader slot, or a drain that has revoked them. Only the lengths
+//! are read by any thread.
 
 use core::cell::UnsafeCell;
 
@@ -16,8 +16,8 @@ use crate::{
     },
 };
 
-/// How many blocks of each order a stack has room for: single pages, small blocks, and those of 512
-/// frames, which are a huge page.
+/// The blocks of each order that a stack has room for: single pages, small blocks, and those of 512 frames, which are a
+/// huge page.
 const DEPTH: [usize; MAX_ORDER as usize + 1] = [1024, 64, 64, 64, 0, 0, 0, 0, 0, 16, 0];
 
 /// Room for all stacks of both mobilities.
@@ -30,7 +30,7 @@ const FRAMES: usize = {
     sum
 };
 
-/// Where each stack begins.
+/// The index of each stack's first frame.
 const START: [usize; Tag::LIMIT] = {
     let (mut start, mut tag, mut sum) = ([FRAMES; Tag::LIMIT], 0, 0);
     while tag < 2 * DEPTH.len() {
@@ -41,20 +41,20 @@ const START: [usize; Tag::LIMIT] = {
     start
 };
 
-/// Where a stack begins.
+/// The index of a stack's first frame.
 pub(super) const fn start(tag: Tag) -> usize {
-    // There is no other, which not every caller's compiler sees.
+    // Every tag is below `LIMIT`, which the compiler does not see at every caller.
     let index = tag.index();
     if index < START.len() { START[index] } else { 0 }
 }
 
-/// Room for as many blocks as a stack can have.
+/// The blocks that a stack has room for.
 pub(super) const fn depth(tag: Tag) -> usize {
     let order = tag.order() as usize;
     if order < DEPTH.len() { DEPTH[order] } else { 0 }
 }
 
-/// The pages of one zone that one handle keeps at hand. Memory for them comes from the caller, or from `alloc`.
+/// Free pages of one zone that one handle keeps for its next allocations. The memory comes from the caller, or from `alloc`.
 ///
 /// ```
 /// use zonelist_core::PerCpuPages;
@@ -71,16 +71,15 @@ pub struct PerCpuPages {
     frames: UnsafeCell<[u32; FRAMES]>,
 }
 
-// SAFETY: `frames` and what is plain of a stack are reached only through `CacheAccess`, of which there is
-// one at a time.
+// SAFETY: `frames` and the `plain` of stacks are accessed only through `CacheAccess`, of which there is one at a time.
 unsafe impl Sync for PerCpuPages {}
 
-/// How much is on a stack, how much may be, and what it is a stack of.
+/// The length and limit of a stack, and what blocks it has.
 #[repr(align(32))]
 #[derive(Debug)]
 struct Stack {
     /// In the low 16 bits how far up in the frames the stack reaches, above them how many blocks were
-    /// taken from it so far: both change with one addition. Written by whoever has the hands.
+    /// taken from it so far: both change with one addition. Written with exclusive access only.
     state: AtomicUsize,
     /// The count of blocks taken, where `state` has only 16 bits for it: those overflow soon.
     #[cfg(not(target_pointer_width = "64"))]
@@ -88,17 +87,17 @@ struct Stack {
     plain: UnsafeCell<Plain>,
 }
 
-/// What only the hands look at.
+/// The part of a stack that is read and written with exclusive access only.
 #[derive(Clone, Copy, Debug)]
 struct Plain {
-    /// How far up the stack may reach: four batches above its start, or all there is room for; its
-    /// start, until somebody asks.
+    /// The highest index behind the top: four batches above the start, or the end of the room; the start, until the first
+    /// use.
     limit: u32,
-    /// How many blocks come and go at a time.
+    /// The number of blocks of a refill or return.
     batch: u32,
-    /// Blocks of the zone begin at numbers below this, counted from the first frame of its span.
+    /// The first frames of the zone's blocks have numbers below this, counted from the start of its span.
     frames: u64,
-    /// The page that this first frame would be.
+    /// The page of the frame with number 0.
     zero: Page,
 }
 
@@ -133,7 +132,7 @@ impl Stack {
         self.taken.store(self.taken.load(Relaxed).wrapping_add(_more), Relaxed);
     }
 
-    /// How many blocks there are. What somebody is changing counts as before or after.
+    /// The number of blocks: before or after a change that is under way.
     fn blocks(&self, tag: usize) -> usize {
         (self.state.load(Relaxed) & TOP) - START[tag]
     }
@@ -171,12 +170,12 @@ impl PerCpuPages {
         (0..Tag::LIMIT).map(|tag| self.stacks[tag].blocks(tag) << (tag / 2)).sum()
     }
 
-    /// Whether there is any page on a stack.
+    /// True if any stack has a page.
     pub(super) fn is_in_use(&self) -> bool {
         (0..Tag::LIMIT).any(|tag| self.stacks[tag].blocks(tag) > 0)
     }
 
-    /// Blocks taken from stacks so far.
+    /// The count of blocks popped so far.
     pub(super) fn hits(&self) -> usize {
         self.stacks.iter().map(Stack::taken).fold(0, usize::wrapping_add)
     }
@@ -188,7 +187,7 @@ impl Default for PerCpuPages {
     }
 }
 
-/// A stack of a cache, looked up: whoever guesses it right need not wait for a page to tell it.
+/// A predicted stack: a right prediction saves the dependent load of its address.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct StackRef<'c> {
     pub(super) cache: &'c PerCpuPages,
@@ -196,25 +195,25 @@ pub(super) struct StackRef<'c> {
 }
 
 impl StackRef<'_> {
-    /// Puts a block on top, unless there are as many as may be, or it belongs elsewhere.
+    /// Pushes a block, unless the stack is full or the block belongs elsewhere.
     ///
     /// # Safety
     /// As for [`CacheAccess::on`] the cache.
     #[inline(always)]
     pub(super) unsafe fn push(self, page: Page) -> bool {
-        // SAFETY: the caller promises just that.
+        // SAFETY: the caller has exclusive access to the stacks, as `CacheAccess::on` requires.
         unsafe { CacheAccess::on(self.cache) }.push_to(self.stack, page)
     }
 }
 
-/// The hands that may touch a cache.
+/// Exclusive access to the per-CPU pages of one zone.
 #[derive(Debug)]
 pub(super) struct CacheAccess<'c>(&'c PerCpuPages);
 
 impl<'c> CacheAccess<'c> {
     /// # Safety
-    /// No other hands touch the cache as long as these are there, and all that others did before is
-    /// seen: its owner is in its seat and nobody has borrowed its drawer, or the drawer is borrowed.
+    /// There is no other access while this one lives, and what earlier ones did is seen. Either the owner is active in its
+    /// slot and the pages are not revoked, or they are revoked and the owner was waited for.
     #[inline(always)]
     pub(super) unsafe fn on(cache: &'c PerCpuPages) -> Self {
         Self(cache)
@@ -225,23 +224,22 @@ impl<'c> CacheAccess<'c> {
         self.0.stack_ref(tag).stack
     }
 
-    /// What only hands look at, of a stack.
+    /// The exclusive part of a stack.
     #[inline(always)]
     fn plain(stack: &Stack) -> Plain {
-        // SAFETY: only these hands touch it, and no reference to it is kept.
+        // SAFETY: this access is the only one, and no reference to the cell's content is kept.
         unsafe { stack.plain.get().read() }
     }
 
-    /// The place in the frames that a stack reaches up to, which is within them.
+    /// The frame at an index below the top of a stack, or below a limit.
     #[inline(always)]
     fn place(&self, at: usize) -> *mut u32 {
         debug_assert!(at < FRAMES);
-        // SAFETY: a stack reaches up to a place in the frames or just behind them, the callers go
-        // below that, or below a limit.
+        // SAFETY: the index is below FRAMES: tops and limits are at most the end of a stack's room.
         unsafe { self.0.frames.get().cast::<u32>().add(at) }
     }
 
-    /// Takes the block on top: its first frame, and the page it is.
+    /// Pops the block on top.
     #[inline(always)]
     pub(super) fn pop(&mut self, tag: Tag, start: usize) -> Option<Page> {
         let stack = self.stack(tag);
@@ -253,13 +251,13 @@ impl<'c> CacheAccess<'c> {
         stack.state.store(state.wrapping_add(ONE_TAKEN - 1), Relaxed);
         stack.count_taken(1);
         let place = self.place((state & TOP) - 1);
-        // SAFETY: only these hands touch the frames.
+        // SAFETY: this access to the frames is the only one.
         let frame = unsafe { place.read() };
         Some(Self::plain(stack).zero.plus(frame))
     }
 
-    /// The same, of a block that was got for the very request that takes it: no hit.
-    pub(super) fn pop_unasked(&mut self, tag: Tag) -> Option<Page> {
+    /// The same for a block of a refill that was made for this very request: it is no hit.
+    pub(super) fn pop_refilled(&mut self, tag: Tag) -> Option<Page> {
         let page = self.pop(tag, start(tag))?;
         let stack = self.stack(tag);
         stack.state.store(stack.state.load(Relaxed).wrapping_sub(ONE_TAKEN), Relaxed);
@@ -267,16 +265,17 @@ impl<'c> CacheAccess<'c> {
         Some(page)
     }
 
-    /// Puts a block of this zone on top, unless there are as many as may be, or it is of another zone.
+    /// Pushes a block, unless the stack is full or the block is of another zone.
     #[inline(always)]
     pub(super) fn push(&mut self, page: Page) -> bool {
         self.push_to(self.stack(page.tag()), page)
     }
 
-    /// The same, onto a stack of this cache, if the block is one of its.
+    /// The same, onto a given stack.
     #[inline(always)]
     fn push_to(&mut self, stack: &Stack, page: Page) -> bool {
         let (state, plain) = (stack.state.load(Relaxed), Self::plain(stack));
+        // Of another zone, order or mobility, the difference is no frame number of the zone: one comparison checks all three.
         let (top, frame) = (state & TOP, page.minus(plain.zero));
         if top as u32 >= plain.limit || frame >= plain.frames {
             return false;
@@ -284,28 +283,28 @@ impl<'c> CacheAccess<'c> {
         self.0.track.write();
         stack.state.store(state + 1, Relaxed);
         let place = self.place(top);
-        // SAFETY: only these hands touch the frames.
+        // SAFETY: this access to the frames is the only one.
         unsafe { place.write(frame as u32) };
         true
     }
 
-    /// Says what zone it is: the page of each tag that begins its span, and how many frames that has.
-    pub(super) fn settle_in(&mut self, zero: impl Fn(Tag) -> Page, spanned: u32) {
+    /// Sets the zone: the page of each tag at the start of its span, and the number of frames of the span.
+    pub(super) fn set_zone(&mut self, zero: impl Fn(Tag) -> Page, spanned: u32) {
         for tag in Tag::all() {
-            // From those behind, a block reaches out of the span.
+            // A block that begins later would end outside the span.
             let frames = u64::from(spanned).saturating_sub((1 << tag.order()) - 1);
             self.set(tag, Plain { frames, zero: zero(tag), ..Self::plain(self.stack(tag)) });
         }
     }
 
-    /// Whether a block of this zone would go on top.
+    /// True if a block of this zone could be pushed.
     #[cfg(feature = "checked")]
     pub(super) fn has_room_for(&self, page: Page) -> bool {
         let plain = Self::plain(self.stack(page.tag()));
         !self.is_full(page.tag()) && page.minus(plain.zero) < plain.frames
     }
 
-    /// Forgets all blocks, and begins anew with small batches: for a child of a fork, where some may be free as well.
+    /// Forgets all blocks, and starts again with small batches: for a child of a fork, where some may be in the zone as well.
     pub(super) fn discard(&mut self) {
         for tag in Tag::all() {
             let stack = self.stack(tag);
@@ -314,25 +313,25 @@ impl<'c> CacheAccess<'c> {
         }
     }
 
-    /// Whether there are as many blocks as may be.
+    /// True if the stack is at its limit.
     pub(super) fn is_full(&self, tag: Tag) -> bool {
         let stack = self.stack(tag);
         stack.state.load(Relaxed) & TOP >= Self::plain(stack).limit as usize
     }
 
-    /// How many blocks come and go at a time; 0 while nothing is kept.
+    /// The number of blocks of a refill or return; 0 while none are kept.
     pub(super) fn batch(&self, tag: Tag) -> usize {
         Self::plain(self.stack(tag)).batch as usize
     }
 
-    /// Sets how many blocks come and go at a time, at most half of the depth, and with it how many
-    /// may be there: four times as many, but no more than three quarters of the depth.
+    /// Sets the number of blocks of a refill or return, at most half of the depth, and with it the limit: four times as many,
+    /// and at most three quarters of the depth.
     pub(super) fn set_batch(&mut self, tag: Tag, batch: usize) {
         let limit = start(tag) + (4 * batch).min(depth(tag) * 3 / 4);
         self.set(tag, Plain { limit: limit as u32, batch: batch as u32, ..Self::plain(self.stack(tag)) });
     }
 
-    /// Lets a few more blocks be there than usual. Returns whether there is room for any.
+    /// Raises the limit a little above the top. Returns whether there is room for another block.
     pub(super) fn stretch(&mut self, tag: Tag) -> bool {
         let (stack, end) = (self.stack(tag), start(tag) + depth(tag));
         let top = stack.state.load(Relaxed) & TOP;
@@ -342,40 +341,40 @@ impl<'c> CacheAccess<'c> {
     }
 
     fn set(&mut self, tag: Tag, plain: Plain) {
-        // SAFETY: only these hands touch it, and no reference to it is kept.
+        // SAFETY: this access is the only one, and no reference to the cell's content is kept.
         unsafe { self.stack(tag).plain.get().write(plain) };
     }
 
     fn room(&mut self, tag: Tag) -> &mut [u32] {
         self.0.track.write();
-        // SAFETY: only these hands touch the frames.
+        // SAFETY: this access to the frames is the only one.
         let frames = unsafe { &mut *self.0.frames.get() };
         let room = frames.get_mut(start(tag)..).and_then(|rest| rest.get_mut(..depth(tag)));
         room.unwrap_or_default()
     }
 
-    /// Fills an empty stack with what `supply` writes down: at most so many blocks, of which it says how many there are.
-    pub(super) fn fill(&mut self, tag: Tag, most: usize, supply: impl FnOnce(&mut [u32]) -> usize) {
+    /// Fills an empty stack: `refill` writes at most `most` blocks into its argument, and returns their number.
+    pub(super) fn fill(&mut self, tag: Tag, most: usize, refill: impl FnOnce(&mut [u32]) -> usize) {
         let stack = self.stack(tag);
         let room = self.room(tag);
         let most = most.min(room.len());
         let room = room.get_mut(..most).unwrap_or_default();
-        let blocks = supply(room).min(most);
-        // Taken from the top, so that the lowest goes first.
+        let blocks = refill(room).min(most);
+        // The lowest frame goes to the top, and is popped first.
         room.get_mut(..blocks).unwrap_or_default().reverse();
         let state = stack.state.load(Relaxed);
         stack.state.store(state & !TOP | (start(tag) + blocks), Relaxed);
     }
 
-    /// Hands the lowest blocks of a stack, which are there the longest, to `restock`, and keeps them
-    /// if that says so. Returns whether they went.
-    pub(super) fn empty(&mut self, tag: Tag, most: usize, restock: impl FnOnce(&[u32]) -> bool) -> bool {
+    /// Passes the lowest blocks of a stack, which are there the longest, to `return_blocks`. If that returns false, the stack
+    /// keeps them. Returns whether they left the stack.
+    pub(super) fn empty(&mut self, tag: Tag, most: usize, return_blocks: impl FnOnce(&[u32]) -> bool) -> bool {
         let stack = self.stack(tag);
         let (state, room) = (stack.state.load(Relaxed), self.room(tag));
-        // A stack reaches no further than its room.
+        // The top is within the room of the stack.
         let blocks = room.get_mut(..(state & TOP) - start(tag)).unwrap_or_default();
         let out = blocks.len().min(most);
-        let went = out == 0 || restock(blocks.get(..out).unwrap_or_default());
+        let went = out == 0 || return_blocks(blocks.get(..out).unwrap_or_default());
         if went {
             blocks.copy_within(out.., 0);
             stack.state.store(state - out, Relaxed);
@@ -383,7 +382,7 @@ impl<'c> CacheAccess<'c> {
         went
     }
 
-    /// Gives all blocks back to their zone, and begins anew with small batches. Returns how many pages there were.
+    /// Returns all blocks to their zone, and starts again with small batches. Returns the number of pages.
     pub(super) fn empty_into<L: RawLock>(&mut self, zone: &Zone<'_, L>) -> usize {
         let mut pages = 0;
         for tag in Tag::all().filter(|&tag| depth(tag) > 0) {

@@ -1,4 +1,15 @@
-//! What is done when the first zone's cache has no page, or no room for one.
+//! The slow path: taken if the per-CPU pages of the first zone have no block, or no room for one.
+//!
+//! ```text
+//! alloc:  walk the list against the low watermarks
+//!         or else against the min watermarks, as the urgency reduces them
+//!         or else drain the per-CPU pages of all handles, and walk against the min watermarks again
+//! walk:   enter; for each zone of the list:
+//!             refuse if its free pages are not above the watermark
+//!             pop from its per-CPU pages; or refill them by a batch and pop; or take one block from the zone
+//!         repeat a walk that a publish has torn
+//! free:   enter; push, or return a batch to the zone and push; or free the block to its zone
+//! ```
 
 use core::{mem, num::NonZeroU32, ops::ControlFlow};
 
@@ -15,39 +26,39 @@ use crate::{
     zone::{Refilled, count},
 };
 
-/// Walks that a request makes which must not block, before it gives up because publishes tear each, or stop it.
+/// Walks of a request that must not block, before it fails because publishes tear or stop each of them.
 const TRIES: usize = 64;
 
-/// Whether a call may wait for others.
+/// Whether a call may wait.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Blocking {
     /// For locks, publishes and drains.
     Allowed,
-    /// For nothing: whoever it would wait for may be what the caller has interrupted.
+    /// For nothing: it may have interrupted the very code that it would wait for.
     Forbidden,
 }
 
-/// Why a block was not given back.
+/// Why a block was not freed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Unfreed {
-    /// It cannot have been handed out.
+    /// It can't have been allocated.
     Wrong(FreeError),
-    /// That would have to wait, and must not.
+    /// The call would have to wait, and must not.
     Busy,
 }
 
-/// A block, and what has to be told about it.
+/// An allocated block, its zone, and whether the zone fell below its low watermark.
 struct Found {
     page: Page,
     slot: usize,
     fell: bool,
 }
 
-/// Why there is nothing to be said of a walk.
-enum Unsaid {
+/// Why a walk has no result.
+enum WalkFailure {
     /// A publish has torn it.
     Torn,
-    /// A publish has walks stopped.
+    /// A publish has stopped walks.
     Stopped,
 }
 
@@ -57,48 +68,49 @@ impl<S: Scheme, B: Barrier, L: RawLock, const READERS: usize> LocalHandle<'_, '_
     pub(super) fn alloc_slowly(
         &mut self,
         node: NodeId,
-        class: &PreparedRequest<S>,
+        request: &PreparedRequest<S>,
         blocking: Blocking,
     ) -> Result<Page, OutOfMemory> {
-        let Some(Found { page, slot, fell }) = self.search(node, class, blocking) else {
-            self.refuse(node, class);
-            if blocking == Blocking::Allowed && !self.puts_off_low {
-                self.allocator.report_put_off();
+        let Some(Found { page, slot, fell }) = self.search(node, request, blocking) else {
+            self.refuse(node, request);
+            if blocking == Blocking::Allowed && !self.defers_low {
+                self.allocator.report_deferred();
             }
             return Err(OutOfMemory);
         };
         let allocator = self.allocator;
-        if blocking == Blocking::Forbidden || self.puts_off_low {
+        if blocking == Blocking::Forbidden || self.defers_low {
             if fell {
-                allocator.pool.zones.get(slot).into_iter().for_each(|zone| allocator.put_off_low(zone));
+                allocator.pool.zones.get(slot).into_iter().for_each(|zone| allocator.defer_low(zone));
             }
-            return if blocking == Blocking::Forbidden { Ok(page) } else { self.handed_out(page) };
+            return if blocking == Blocking::Forbidden { Ok(page) } else { self.note_allocated(page) };
         }
-        let page = self.handed_out(page)?;
-        // The calls may panic, and nobody else knows of the page.
+        let page = self.note_allocated(page)?;
+        // The calls may panic, and the caller has not got the page yet.
         let back = OnUnwind(|| {
             let _ = self.free_unused(page);
         });
         if let Some(zone) = allocator.pool.zones.get(slot).filter(|_| fell) {
             allocator.report_low(zone);
         }
-        allocator.report_put_off();
+        allocator.report_deferred();
         mem::forget(back);
         Ok(page)
     }
 
-    /// Walks against the low marks, then against what the urgency leaves of the min marks, and once more when the
-    /// caches are drained. Under [`Blocking::Forbidden`] what is found is noted as handed out.
-    fn search(&mut self, node: NodeId, class: &PreparedRequest<S>, blocking: Blocking) -> Option<Found> {
-        let urgent = WatermarkLevel::Min(class.urgency);
-        let found = self.walk(node, class, WatermarkLevel::Low, blocking);
-        let found = found.or_else(|| self.walk(node, class, urgent, blocking));
+    /// Walks against the low watermarks, then against what the urgency leaves of the min watermarks, and once more after a
+    /// drain. Under [`Blocking::Forbidden`] a block that is found is recorded as allocated.
+    fn search(&mut self, node: NodeId, request: &PreparedRequest<S>, blocking: Blocking) -> Option<Found> {
+        let urgent = WatermarkLevel::Min(request.urgency);
+        let found = self.walk(node, request, WatermarkLevel::Low, blocking);
+        let found = found.or_else(|| self.walk(node, request, urgent, blocking));
         if found.is_some() || blocking == Blocking::Forbidden {
             return found;
         }
+        // Blocks among the per-CPU pages of other handles are free, but not the zones'.
         match self.allocator.drain_in_use() {
             Ok(0) => None,
-            Ok(_) => self.walk(node, class, urgent, blocking),
+            Ok(_) => self.walk(node, request, urgent, blocking),
             Err(error) => {
                 self.attempt.note_barrier(error);
                 None
@@ -106,9 +118,9 @@ impl<S: Scheme, B: Barrier, L: RawLock, const READERS: usize> LocalHandle<'_, '_
         }
     }
 
-    /// Notes, where that is asked for, that a block goes to its user.
+    /// Records, with the feature `checked`, that a block is allocated.
     #[inline(always)]
-    pub(super) fn handed_out(&self, page: Page) -> Result<Page, OutOfMemory> {
+    pub(super) fn note_allocated(&self, page: Page) -> Result<Page, OutOfMemory> {
         #[cfg(feature = "checked")]
         if let Some(zone) = self.allocator.zone_of(page) {
             zone.number(page.pfn()).into_iter().for_each(|frame| zone.note_allocated(frame, page.order()));
@@ -116,21 +128,21 @@ impl<S: Scheme, B: Barrier, L: RawLock, const READERS: usize> LocalHandle<'_, '_
         Ok(page)
     }
 
-    /// Goes along the list and takes the block of the first zone that its mark lets have it.
+    /// Walks the list, and takes a block from the first zone whose watermark allows it.
     ///
-    /// Waits for a publish that tears its walks, outside the seat: whoever publishes may need this CPU
-    /// to get on. A request that must not block may have interrupted him, and gives up.
+    /// Waits for a publish that tears its walks, while idle: the publish may need this CPU to continue. A request that must
+    /// not block may have interrupted the publish, and fails.
     fn walk(
         &mut self,
         node: NodeId,
-        class: &PreparedRequest<S>,
+        request: &PreparedRequest<S>,
         against: WatermarkLevel,
         blocking: Blocking,
     ) -> Option<Found> {
         let mut backoff = Backoff::default();
         let mut tries = 0;
         loop {
-            let why = match self.walk_once(node, class, against, blocking) {
+            let why = match self.walk_once(node, request, against, blocking) {
                 Ok(found) => return found,
                 Err(why) => why,
             };
@@ -139,22 +151,22 @@ impl<S: Scheme, B: Barrier, L: RawLock, const READERS: usize> LocalHandle<'_, '_
                 backoff.wait();
             } else if tries == TRIES {
                 match why {
-                    Unsaid::Torn => self.attempt.note_torn(),
-                    Unsaid::Stopped => self.attempt.note_stopped(),
+                    WalkFailure::Torn => self.attempt.note_torn(),
+                    WalkFailure::Stopped => self.attempt.note_stopped(),
                 }
                 return None;
             }
         }
     }
 
-    /// The same, unless the walk is torn, or must not wait until it may begin.
+    /// One such walk.
     fn walk_once(
         &mut self,
         node: NodeId,
-        class: &PreparedRequest<S>,
+        request: &PreparedRequest<S>,
         against: WatermarkLevel,
         blocking: Blocking,
-    ) -> Result<Option<Found>, Unsaid> {
+    ) -> Result<Option<Found>, WalkFailure> {
         let Self { allocator, reader, caches, attempt, .. } = self;
         let pool = &allocator.pool;
         attempt.clear();
@@ -162,17 +174,17 @@ impl<S: Scheme, B: Barrier, L: RawLock, const READERS: usize> LocalHandle<'_, '_
             Blocking::Allowed => WhenStopped::Wait,
             Blocking::Forbidden => WhenStopped::GiveUp,
         };
-        let seated = reader.enter_slot(when_stopped).ok_or(Unsaid::Stopped)?;
-        let found = seated.guard.find(node, &class.filter, NonZeroU32::MIN, |zoneref| {
+        let entered = reader.enter_slot(when_stopped).ok_or(WalkFailure::Stopped)?;
+        let found = entered.guard.find(node, &request.filter, NonZeroU32::MIN, |zoneref| {
             let found = pool.slot(zoneref.zone());
             let found = found.and_then(|slot| Some((slot, pool.zones.get(slot)?, caches.get(slot)?)));
             let Some((slot, zone, cache)) = found else {
                 attempt.note(zoneref.zone(), Refusal::Unknown);
                 return ControlFlow::Continue(());
             };
-            // SAFETY: we are in our seat, and what is kept there is ours.
-            let hands = seated.may_touch.then(|| unsafe { CacheAccess::on(cache) });
-            match (Taking { pool, zone, slot, class, against, blocking }).take(hands) {
+            // SAFETY: we are active in our slot, and with `may_touch` its per-CPU pages are not revoked: no drain touches them.
+            let access = entered.may_touch.then(|| unsafe { CacheAccess::on(cache) });
+            match (Attempt { pool, zone, slot, request, against, blocking }).take(access) {
                 Ok((page, fell)) => {
                     if attempt.zones() > 0 {
                         count(&zone.counters().fallbacks);
@@ -185,23 +197,23 @@ impl<S: Scheme, B: Barrier, L: RawLock, const READERS: usize> LocalHandle<'_, '_
                 }
             }
         });
-        found.map_err(|_| Unsaid::Torn)
+        found.map_err(|_| WalkFailure::Torn)
     }
 
-    /// Gives a block back that did not fit on top of a cache, and waits for that.
+    /// Frees a block that the fast path could not, and waits for the zone's lock.
     #[inline(never)]
     pub(super) fn free_waiting(&mut self, page: Page) -> Result<(), FreeError> {
         match self.free_slowly(page, Blocking::Allowed) {
             Err(Unfreed::Wrong(error)) => Err(error),
-            // It has waited.
+            // `Busy` does not occur: waiting was allowed.
             Ok(()) | Err(Unfreed::Busy) => Ok(()),
         }
     }
 
-    /// Gives a block back that its user never got.
+    /// Frees a block that the caller never got.
     fn free_unused(&mut self, page: Page) -> Result<(), FreeError> {
         #[cfg(feature = "checked")]
-        self.handed_in(page)?;
+        self.note_freed(page)?;
         self.free_waiting(page)
     }
 
@@ -211,30 +223,32 @@ impl<S: Scheme, B: Barrier, L: RawLock, const READERS: usize> LocalHandle<'_, '_
         let tag = page.tag();
         self.freed = cache.stack_ref(tag);
         if let Some(_critical_section) = self.reader.enter_caches() {
-            // SAFETY: we are in our seat, and what is kept there is ours.
-            let mut hands = unsafe { CacheAccess::on(self.freed.cache) };
-            if hands.push(page) {
+            // SAFETY: we are active in our slot, and its per-CPU pages are not revoked: no drain touches them.
+            let mut access = unsafe { CacheAccess::on(self.freed.cache) };
+            if access.push(page) {
                 return Ok(());
             }
-            let batch = next_batch(zone, &mut hands, tag, Trend::Up);
-            if hands.is_full(tag) {
-                make_room(zone, &mut hands, tag, batch, blocking);
+            // The first free onto an empty stack sets its limit, which may be all the room it needs.
+            let batch = next_batch(zone, &mut access, tag, Trend::Up);
+            if access.is_full(tag) {
+                make_room(zone, &mut access, tag, batch, blocking);
             }
-            if hands.push(page) {
+            if access.push(page) {
                 return Ok(());
             }
         }
-        let taken_back = match blocking {
+        // Revoked, or no room can be made: the block goes straight to its zone.
+        let freed = match blocking {
             Blocking::Allowed => Some(zone.free_block(frame, page.order())),
             Blocking::Forbidden => zone.try_free_block(frame, page.order()),
         };
-        taken_back.ok_or(Unfreed::Busy)?.map_err(Unfreed::Wrong)
+        freed.ok_or(Unfreed::Busy)?.map_err(Unfreed::Wrong)
     }
 }
 
 impl<'a, 'm, S: Scheme, B: Barrier, L: RawLock, const READERS: usize> LocalHandle<'a, 'm, S, B, L, READERS> {
-    /// The zone of a block, this handle's cache for it, and the number of its first frame there, if it can be one of this
-    /// allocator's.
+    /// The zone of a block, this handle's per-CPU pages of the zone, and the number of the block's first frame in it; if the
+    /// block can be one of this allocator.
     pub(super) fn checked_for(&self, page: Page) -> Result<(&'a Zone<'m, L>, &'a PerCpuPages, u32), FreeError> {
         let allocator = self.allocator;
         let (slot, zone) = allocator.pool.slot_of(page).ok_or(FreeError::NoSuchZone)?;
@@ -244,121 +258,126 @@ impl<'a, 'm, S: Scheme, B: Barrier, L: RawLock, const READERS: usize> LocalHandl
         if order > max_order {
             return Err(FreeError::Order { order, max_order });
         }
-        // A block may begin within the span and end behind it.
+        // The last frame too: a block may begin within the span and end behind it.
         zone.number(page.pfn() + (1 << order) - 1).ok_or(FreeError::NoSuchFrame)?;
         Ok((zone, cache, frame))
     }
 }
 
-/// A request before one zone of its list.
-struct Taking<'t, 'm, S: Scheme, L> {
+/// A request at one zone of its list.
+struct Attempt<'t, 'm, S: Scheme, L> {
     pool: &'t Pool<'m, L>,
     zone: &'t Zone<'m, L>,
     slot: usize,
-    class: &'t PreparedRequest<S>,
+    request: &'t PreparedRequest<S>,
     against: WatermarkLevel,
     blocking: Blocking,
 }
 
-impl<S: Scheme, L: RawLock> Taking<'_, '_, S, L> {
-    /// Takes a block of the zone, through its cache if there may be one: the page, and whether the zone
-    /// fell below its low mark.
-    fn take(&self, hands: Option<CacheAccess<'_>>) -> Result<(Page, bool), Refusal> {
-        let Self { zone, slot, class, against, .. } = *self;
-        let (free, floor) = (zone.watermark_counters().free(), zone.watermark_counters().floor(class.highest, against));
-        let needed = floor + class.further + 1;
+impl<S: Scheme, L: RawLock> Attempt<'_, '_, S, L> {
+    /// Takes a block from the zone, through the per-CPU pages if they may be used. Returns the page, and whether the zone
+    /// fell below its low watermark.
+    fn take(&self, access: Option<CacheAccess<'_>>) -> Result<(Page, bool), Refusal> {
+        let Self { zone, slot, request, against, .. } = *self;
+        let (free, floor) =
+            (zone.watermark_counters().free(), zone.watermark_counters().floor(request.highest, against));
+        let needed = floor + request.further + 1;
+        // Pages that the request needs beyond the watermark: those of its block.
         if free < needed {
             return Err(Refusal::Mark { free, needed });
         }
-        let (tag, order) = (class.tag, class.tag.order());
+        let (tag, order) = (request.tag, request.tag.order());
         let max_order = zone.max_order();
         if order > max_order {
             return Err(Refusal::Order { max_order });
         }
-        if let Some(mut hands) = hands {
-            if let Some(page) = hands.pop(tag, class.start) {
-                return self.noted(page, &mut hands).map(|page| (page, false));
+        if let Some(mut access) = access {
+            if let Some(page) = access.pop(tag, request.start) {
+                return self.noted(page, &mut access).map(|page| (page, false));
             }
             let trend = if against == WatermarkLevel::Low { Trend::Up } else { Trend::Down };
-            // What nobody asked for yet is not taken below the mark.
-            let batch = next_batch(zone, &mut hands, tag, trend).min(((free - needed) >> order) + 1);
+            // Below the watermark only the request's own block is taken, and no batch for later ones.
+            let batch = next_batch(zone, &mut access, tag, trend).min(((free - needed) >> order) + 1);
             if batch > 0 {
-                let mut supplied = Some(Refilled { blocks: 0, fell: false });
-                hands.fill(tag, batch, |blocks| {
-                    supplied = self.supply(blocks);
-                    supplied.map_or(0, |supplied| supplied.blocks)
+                let mut refilled = Some(Refilled { blocks: 0, fell: false });
+                access.fill(tag, batch, |blocks| {
+                    refilled = self.refill(blocks);
+                    refilled.map_or(0, |refilled| refilled.blocks)
                 });
-                let supplied = supplied.ok_or(Refusal::Locked)?;
+                let refilled = refilled.ok_or(Refusal::Locked)?;
                 count(&zone.counters().misses);
-                let page = hands.pop_unasked(tag).ok_or_else(|| self.nothing(free))?;
-                return self.noted(page, &mut hands).map(|page| (page, supplied.fell));
+                let page = access.pop_refilled(tag).ok_or_else(|| self.nothing(free))?;
+                return self.noted(page, &mut access).map(|page| (page, refilled.fell));
             }
         }
+        // No per-CPU pages, or none may be kept of this zone: one block, under the zone's lock.
         let mut block = [0];
-        let supplied = self.supply_noted(&mut block).ok_or(Refusal::Locked)?;
+        let refilled = self.refill_noted(&mut block).ok_or(Refusal::Locked)?;
         count(&zone.counters().misses);
-        if supplied.blocks == 1 {
-            Ok((self.pool.page(zone.span().start + u64::from(block[0]), slot, tag), supplied.fell))
+        if refilled.blocks == 1 {
+            Ok((self.pool.page(zone.span().start + u64::from(block[0]), slot, tag), refilled.fell))
         } else {
             Err(self.nothing(free))
         }
     }
 
-    /// Why there is no block though the marks allow it.
+    /// Why there is no block although the watermark allows it.
     fn nothing(&self, free: usize) -> Refusal {
         if self.zone.is_lost() { Refusal::Forked } else { Refusal::NoBlock { free } }
     }
 
     /// Takes blocks from the zone; `None` if that would have to wait, and must not.
-    fn supply(&self, blocks: &mut [u32]) -> Option<Refilled> {
-        let (order, mobility) = (self.class.tag.order(), self.class.tag.mobility());
+    fn refill(&self, blocks: &mut [u32]) -> Option<Refilled> {
+        let (order, mobility) = (self.request.tag.order(), self.request.tag.mobility());
         match self.blocking {
             Blocking::Allowed => Some(self.zone.refill(order, mobility, blocks)),
             Blocking::Forbidden => self.zone.try_refill(order, mobility, blocks),
         }
     }
 
-    /// The same, of one block that goes to its user.
-    fn supply_noted(&self, block: &mut [u32; 1]) -> Option<Refilled> {
+    /// The same for one block, recorded as allocated with the feature `checked`.
+    fn refill_noted(&self, block: &mut [u32; 1]) -> Option<Refilled> {
         #[cfg(feature = "checked")]
         if self.blocking == Blocking::Forbidden {
-            return self.zone.try_refill_noted(self.class.tag.order(), self.class.tag.mobility(), block);
+            return self.zone.try_refill_noted(self.request.tag.order(), self.request.tag.mobility(), block);
         }
-        self.supply(block)
+        self.refill(block)
     }
 
-    /// Notes, where that is asked for and must not wait, that a block from the cache goes to its user; or puts it back.
+    /// Records, with the feature `checked` and where it must not wait, that a popped block is allocated; or pushes it back.
     #[inline]
     #[cfg_attr(not(feature = "checked"), expect(clippy::unnecessary_wraps, reason = "it can fail with `checked`"))]
-    fn noted(&self, page: Page, hands: &mut CacheAccess<'_>) -> Result<Page, Refusal> {
+    fn noted(&self, page: Page, access: &mut CacheAccess<'_>) -> Result<Page, Refusal> {
         #[cfg(feature = "checked")]
         if self.blocking == Blocking::Forbidden {
             let frame = self.zone.number(page.pfn());
             if frame.is_some_and(|frame| !self.zone.try_note_allocated(frame, page.order())) {
-                // There is room: it was just taken from there.
-                hands.push(page);
+                // There is room: it was just popped from there.
+                access.push(page);
                 return Err(Refusal::Locked);
             }
         }
-        let _ = hands;
+        let _ = access;
         Ok(page)
     }
 }
 
-/// Gives a batch back to the zone, or if somebody else is at it puts that off while there is room.
-fn make_room<L: RawLock>(zone: &Zone<'_, L>, hands: &mut CacheAccess<'_>, tag: Tag, batch: usize, blocking: Blocking) {
+/// Returns a batch to the zone. If another thread holds the zone's lock, it only makes the stack longer, while there is
+/// room.
+fn make_room<L: RawLock>(zone: &Zone<'_, L>, access: &mut CacheAccess<'_>, tag: Tag, batch: usize, blocking: Blocking) {
     let order = tag.order();
+    // A full stack is no reason to wait for a lock: up to its room it may grow instead.
     let deferred =
-        batch > 0 && !hands.empty(tag, batch, |blocks| zone.try_return_blocks(order, blocks)) && hands.stretch(tag);
-    if !deferred && hands.is_full(tag) && blocking == Blocking::Allowed {
-        hands.empty(tag, batch.max(1), |blocks| {
+        batch > 0 && !access.empty(tag, batch, |blocks| zone.try_return_blocks(order, blocks)) && access.stretch(tag);
+    if !deferred && access.is_full(tag) && blocking == Blocking::Allowed {
+        access.empty(tag, batch.max(1), |blocks| {
             zone.return_blocks(order, blocks);
             true
         });
     }
 }
 
-/// Whether batches are to grow: they do with every one that was needed, and shrink where pages are short.
+/// Whether a batch grows or shrinks: it grows with each one that was needed, and shrinks if pages are short.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Trend {
     Up,
@@ -368,14 +387,14 @@ enum Trend {
 /// Pages of the first batch.
 const FIRST: usize = 16;
 
-/// Of a zone's pages, one in so many may come in a batch.
+/// A batch has at most the zone's managed pages divided by this.
 const SHARE: usize = 128;
 
-/// How many blocks come or go this time; 0 if the zone's pages are not to be kept in caches.
+/// The number of blocks of the next batch; 0 if no per-CPU pages are kept of the zone.
 ///
-/// Of what there is room for, at most half for single frames, which a zone gives by the row, and a quarter for
-/// others. So few of a small zone that its pages are not all in caches: four batches are a 32nd of it.
-fn next_batch<L: RawLock>(zone: &Zone<'_, L>, hands: &mut CacheAccess<'_>, tag: Tag, trend: Trend) -> usize {
+/// At most half of a stack's room for single frames, which a zone gives by the word of its bitmap, and a quarter for
+/// others. In a small zone it is less, so that not all of its pages become per-CPU pages: four batches are a 32nd of it.
+fn next_batch<L: RawLock>(zone: &Zone<'_, L>, access: &mut CacheAccess<'_>, tag: Tag, trend: Trend) -> usize {
     let most = if zone.uncached().load(Relaxed) > 0 {
         0
     } else {
@@ -383,15 +402,15 @@ fn next_batch<L: RawLock>(zone: &Zone<'_, L>, hands: &mut CacheAccess<'_>, tag: 
     };
     let most = most.min(if tag.order() == 0 { depth(tag) / 2 } else { depth(tag) / 4 });
     let batch = match trend {
-        Trend::Up => (2 * hands.batch(tag)).max(FIRST >> tag.order()),
-        Trend::Down => hands.batch(tag) / 2,
+        Trend::Up => (2 * access.batch(tag)).max(FIRST >> tag.order()),
+        Trend::Down => access.batch(tag) / 2,
     };
     let batch = batch.max(1).min(most);
-    hands.set_batch(tag, batch);
+    access.set_batch(tag, batch);
     batch
 }
 
-/// Does something when it is dropped, which is when somebody unwinds past it.
+/// Calls a closure when it is dropped, which happens only if a panic unwinds past it.
 pub(super) struct OnUnwind<F: FnMut()>(pub(super) F);
 
 impl<F: FnMut()> Drop for OnUnwind<F> {

@@ -34,7 +34,7 @@ pub struct ZoneStats {
     /// Requests that were refused by every zone, this one among them.
     pub failures: usize,
     /// Blocks that were freed into a cache and later found not to have been handed out.
-    pub strays: usize,
+    pub misdirected: usize,
     /// Its marks and reserves.
     pub watermarks: ZoneWatermarks,
 }
@@ -60,7 +60,7 @@ impl<'m, S: Scheme, B: Barrier, L: RawLock, const READERS: usize> PageAllocator<
             misses: counters.misses.load(Relaxed),
             fallbacks: counters.fallbacks.load(Relaxed),
             failures: counters.failures.load(Relaxed),
-            strays: counters.misdirected.load(Relaxed),
+            misdirected: counters.misdirected.load(Relaxed),
             watermarks: zone.watermarks(),
         })
     }
@@ -110,9 +110,9 @@ impl ZoneStats {
             write!(f, "{separator}{}", marks.reserve[kind.index()])?;
         }
         writeln!(f, ")")?;
-        let Self { cached, hits, misses, fallbacks, failures, strays, .. } = self;
+        let Self { cached, hits, misses, fallbacks, failures, misdirected, .. } = self;
         let counts = [("cached", cached), ("hits", hits), ("misses", misses), ("fallbacks", fallbacks)];
-        let counts = counts.into_iter().chain([("failures", failures), ("strays", strays)]);
+        let counts = counts.into_iter().chain([("failures", failures), ("misdirected", misdirected)]);
         counts.into_iter().try_for_each(|(name, count)| writeln!(f, "      {name:<12} {count}"))?;
         writeln!(f, "  start_pfn:           {}", self.span.start)
     }

@@ -228,9 +228,9 @@ impl<'m, L: RawLock> Pool<'m, L> {
     }
 
     /// A seat's caches, one for each zone.
-    pub(super) fn caches(&self, seat: usize) -> &[PerCpuPages] {
+    pub(super) fn caches(&self, reader_slot: usize) -> &[PerCpuPages] {
         let zones = self.zones.len();
-        self.caches.get(seat * zones..).and_then(|caches| caches.get(..zones)).unwrap_or_default()
+        self.caches.get(reader_slot * zones..).and_then(|caches| caches.get(..zones)).unwrap_or_default()
     }
 
     /// Every seat's cache of one zone.

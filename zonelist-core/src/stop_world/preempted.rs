@@ -23,7 +23,7 @@ impl<T> StopWorldPreempted<T> {
     }
 }
 
-/// A walk that takes its seat for each zoneref and leaves it in between.
+/// A walk whose reader is active for each entry, and idle in between.
 #[derive(Debug)]
 pub struct PreemptedWalk<'w, T: Storage<Word = Slot> + Sync> {
     slots: StoppedWalk<'w>,

@@ -9,12 +9,12 @@ use crate::{
     },
 };
 
-/// A table that is read from seats and written only while all of them are empty.
+/// A table that active readers walk, and that is written only while all readers are idle.
 #[derive(Debug)]
 pub struct StoppedTable<T> {
     slots: Slots<T>,
     memory: Track,
-    /// Whether the table is being rewritten, for a child of a fork to know of.
+    /// True while the table is rewritten: for a child of a fork.
     rewriting: unmodelled::AtomicBool,
 }
 
@@ -28,7 +28,7 @@ impl<T> StoppedTable<T> {
 
 impl<T: Storage<Word = Slot>> StoppedTable<T> {
     pub(super) fn rewrite(&self, next: ZonelistsRef<'_>, writer: &mut Writer<'_>) -> Result<(), PublishError> {
-        // Lists that do not fit are to stop nobody.
+        // Before the stop: lists that do not fit stop no reader.
         self.slots.check(next)?;
         writer.stop(|| {
             self.memory.write();
@@ -39,9 +39,9 @@ impl<T: Storage<Word = Slot>> StoppedTable<T> {
         })?
     }
 
-    /// Every list is empty, if the rewriting of the table was cut short. Nobody is within a walk then: it had
-    /// been waited for that.
+    /// Empties every list if a fork cut a rewrite short. No walk is under way then: the rewrite had waited for all of them.
     pub(super) fn forked(&self, fork: Forked) {
+        // A table that is half rewritten has lists of no version.
         if fork.publish && self.rewriting.swap(false, SeqCst) {
             let emptied = self.slots.rewrite(ZonelistsRef::EMPTY);
             debug_assert!(emptied.is_ok(), "{emptied:?}");
