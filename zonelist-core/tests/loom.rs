@@ -1,12 +1,12 @@
 //! Loom models of the baseline, of the lock, of the page allocator and of hotplug.
 #![cfg(loom)]
 
-#[path = "models/asks.rs"]
-mod asks;
 #[path = "models/asymmetric.rs"]
 mod asymmetric;
 #[path = "models/drains.rs"]
 mod drains;
+#[path = "models/grace_periods.rs"]
+mod grace_periods;
 #[path = "models/hotplug.rs"]
 mod hotplug;
 #[path = "models/membarrier.rs"]
@@ -37,7 +37,7 @@ fn preempted() -> Published<StopWorldPreempted<Box<[Slot]>>, FullFence, 1> {
     Published::new(StopWorldPreempted::new(Slots::boxed(ROOM)))
 }
 
-/// The second walk is of another request, and left early.
+/// The second walk is for another request, and is left early.
 #[test]
 fn a_second_walk_under_stop_world_is_a_snapshot() {
     let scenario = Scenario::new("stop-world: one reader, shrinking, twice").before(&[M, N, O]).publisher(&[&[N, O]]);
@@ -49,7 +49,7 @@ fn a_second_walk_under_stop_world_is_a_snapshot() {
 fn a_preempted_walk_misses_repeats_and_is_empty() {
     let shrink = Scenario::new("preempted: shrinking").before(&[M, N, O]).publisher(&[&[N, O]]);
     let shrink = shrink.reader(&[full(Movable)]).preemptions(3).explore(preempted);
-    assert!(shrink.tally.missed > 0, "the zone behind the one that left is missed");
+    assert!(shrink.tally.missed > 0, "the zone behind the one that was removed is missed");
 
     let grow = Scenario::new("preempted: growing").before(&[N]).publisher(&[&[M, N]]);
     let grow = grow.reader(&[full(Movable)]).preemptions(3).explore(preempted);
@@ -75,7 +75,7 @@ fn the_stale_cursor_of_2022_is_found_where_a_stopped_world_preempts_walks() {
     assert_eq!(explore_refusals("preempted", Bound::Preemptions(3), preempted).growing, 0);
 }
 
-/// Two threads count behind a lock; one of them first only tries.
+/// Two threads count behind a lock; one of them first tries without waiting.
 #[test]
 fn a_lock_is_held_by_one() {
     explore("lock: two threads", Bound::Exhaustive, || {
@@ -91,8 +91,10 @@ fn a_lock_is_held_by_one() {
     });
 }
 
-/// Why no writer of ours loads what it stores to: what a reader's first load can see of a writer
-/// that steps a counter from 1 to 2, with or without a load of its own before.
+/// The reason why no writer of this workspace loads an atomic that it stores to.
+///
+/// Compares what a reader's first load can see of a writer that stores 2 over 1, with and without a load by the writer
+/// before.
 #[test]
 fn loom_is_blind_to_a_store_behind_an_own_load() {
     use std::{collections::BTreeSet, sync::Mutex};
@@ -120,5 +122,6 @@ fn loom_is_blind_to_a_store_behind_an_own_load() {
         seen.lock().unwrap().clone()
     };
     assert_eq!(seen(false), BTreeSet::from([1, 2]));
-    assert_eq!(seen(true), BTreeSet::from([1]), "loom sees it now: the rule can go, and the README's caveat");
+    // Exact, to report a loom that explores it.
+    assert_eq!(seen(true), BTreeSet::from([1]), "loom sees it now: drop the rule, and the README's caveat");
 }

@@ -25,7 +25,7 @@
 //! and waits until no reader holds any of the replaced ones. A replaced version cannot be entered. So the
 //! grace period waits for no walk that begins later.
 //!
-//! **Where a walk reaches for the heap all the same.** The crate allocates a thread's debt slots at the thread's first
+//! **Where a walk still uses the heap.** The crate allocates a thread's debt slots at the thread's first
 //! load, and keeps them for other threads when the thread ends. Registering a reader is that first load, and its
 //! handle stays on its thread. Two cases remain:
 //!
@@ -86,7 +86,8 @@ type Version = Slots<Box<[Option<Zoneref>]>>;
 #[derive(Debug)]
 pub struct ArcSwap {
     current: ::arc_swap::ArcSwap<Version>,
-    /// Versions that were replaced, which readers may hold. Only the writer takes this lock, so that no thread waits for it.
+    /// Versions that were replaced, which readers may hold. Only the writer takes this lock, so that no thread waits
+    /// for it.
     replaced: Locked<Vec<Arc<Version>>>,
     /// The number of registered readers.
     readers: Arc<AtomicUsize>,
@@ -118,11 +119,11 @@ impl ArcSwap {
     fn free(&self) -> bool {
         self.replaced.with(|replaced| {
             replaced.retain_mut(|version| Arc::get_mut(version).is_none());
-            // SeqCst: pairs with the fence in `local`. Either the load below sees that reader, or the reader sees the swap
-            // before, and finds no version that was replaced.
+            // SeqCst: pairs with the fence in `local`. Either the load below sees that reader, or the reader sees the
+            // swap before, and finds no version that was replaced.
             fence(SeqCst);
-            // Acquire: pairs with the release in `RegisteredThread::drop`, so that all reads of that reader's walks are over: no guard
-            // outlives its reader.
+            // Acquire: pairs with the release in `RegisteredThread::drop`, so that all reads of that reader's walks are
+            // over: no guard outlives its reader.
             if self.readers.load(Acquire) == 0 && !self.left_behind.load(Relaxed) {
                 replaced.clear();
             }

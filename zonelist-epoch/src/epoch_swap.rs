@@ -17,7 +17,8 @@
 //!
 //! The collector is the scheme's own, and each reader holds its handle. So no thread-local is involved.
 
-// Not explored: what a fork has left behind. All else that readers and publishes meet is the collector's.
+// Not explored: the state that a fork leaves behind. All other atomics that readers and publishes share are the
+// collector's.
 use std::sync::atomic::{AtomicBool, AtomicUsize};
 use std::{
     mem::{self, ManuallyDrop},
@@ -97,8 +98,8 @@ impl Drop for EpochSwap {
 /// A registered reader: its handle of the collector.
 #[derive(Debug)]
 pub struct Participant {
-    // Fields are dropped in the sequence of their declaration. The collector pins a handle to drop it, so that the reader
-    // must still be counted then.
+    // Fields are dropped in the sequence of their declaration. The collector pins a handle to drop it, so that the
+    // reader must still be counted then.
     handle: LocalHandle,
     _counted: Counted,
 }
@@ -127,9 +128,9 @@ impl Drop for Participant {
         if self.handle.is_pinned() {
             let guard = ManuallyDrop::new(self.handle.pin());
             while self.handle.is_pinned() {
-                // SAFETY: all guards of one handle hold the same pointer, and the collector counts them. No `Pin` outlives
-                // its reader, so that every guard that is still counted, except the one above, was leaked. The loop ends
-                // when the count is 0, so each of them is dropped once.
+                // SAFETY: all guards of one handle hold the same pointer, and the collector counts them. No
+                // `PinnedVersion` outlives its reader, so that every guard that is still counted, except the one above,
+                // was leaked. The loop ends when the count is 0, so each of them is dropped once.
                 drop(unsafe { ptr::read(&raw const *guard) });
             }
         }
@@ -201,8 +202,8 @@ impl Scheme for EpochSwap {
 
     #[inline(always)]
     fn walk<'w, 'g: 'w>(pin: &'w PinnedVersion, node: NodeId, filter: &'w SlotFilter) -> EpochWalk<'w> {
-        // SAFETY: `pin` loaded the pointer from `current`, which is never null, while the guard was alive. The guard lives
-        // in the `Pin`, so that the collector does not free the version before the `Pin` is dropped.
+        // SAFETY: `pin` loaded the pointer from `current`, which is never null, while the guard was alive. The guard
+        // lives in the `PinnedVersion`, so that the collector does not free the version before that is dropped.
         let version = unsafe { &*pin.version };
         EpochWalk { slots: version.table.walk(node, filter), memory: &version.memory }
     }
@@ -213,17 +214,18 @@ impl Scheme for EpochSwap {
         // all of `old` is seen when it is freed.
         let old = self.current.swap(Owned::new(Version::new(next)), AcqRel, &guard);
         let free = move || {
-            // SAFETY: the version came from an `Owned`. The swap unlinked it, so that no reader finds it from then on, and
-            // only the swap that returned it retires it.
+            // SAFETY: the version came from an `Owned`. The swap unlinked it, so that no reader finds it from then on,
+            // and only the swap that returned it retires it.
             let old = unsafe { old.into_owned() };
             old.memory.write();
             if cfg!(loom) {
-                // A faulty reader should meet the unordered write of `memory`, which loom reports, and not freed memory.
+                // A faulty reader should meet the unordered write of `memory`, which loom reports, and not freed
+                // memory.
                 mem::forget(old);
             }
         };
-        // SAFETY: the closure captures one pointer, to the unlinked version. It runs once every reader that was pinned at
-        // the swap has unpinned, and until then no other code frees the version.
+        // SAFETY: the closure captures one pointer, to the unlinked version. It runs once every reader that was pinned
+        // at the swap has unpinned, and until then no other code frees the version.
         or_mutant!(unsafe { guard.defer_unchecked(free) } => free(), "epoch: freed at once");
         // Passes the closure on now, since this handle of the collector ends with the call.
         guard.flush();
@@ -238,7 +240,8 @@ impl Scheme for EpochSwap {
     }
 }
 
-/// Runs of the collector before a grace period is given up, where a reader may be pinned for ever: many times what it needs.
+/// Runs of the collector before a grace period is given up, where a reader may be pinned for ever: many times what it
+/// needs.
 const TRIES: usize = 64;
 
 impl Reclaim for EpochSwap {

@@ -6,25 +6,25 @@
 //!
 //! ```text
 //!   reader:                                  grace period p, under the writer lock:
-//!     online:    acknowledged := online        asked := p in every slot
+//!     online:    acknowledged := online        requested := p in every slot
 //!                light half                    heavy half
 //!                quiescent state               for each slot:
 //!     walk:      table := current; walk          wait until acknowledged is p, or offline
-//!     quiescent: acknowledged := asked
+//!     quiescent: acknowledged := requested
 //!     offline:   acknowledged := offline
 //! ```
 //!
-//! **Why a walk is a snapshot.** No walk goes on across a quiescent state: a guard borrows the reader, so that
-//! this is a compile error. A walk of version `n - 2` therefore began before its reader acknowledged the grace period of
-//! `n - 1`, because an acknowledgement makes the reader see the new table. So the walk ends before the
-//! acknowledgement, and the publish of `n` comes behind it. A reader that comes online is covered by the barrier
-//! pair: the writer sees it online and waits, or it finds the new table. With that, [`DoubleBuffered`] has the proof.
+//! **Why a walk is a snapshot.** No walk goes on across a quiescent state: a guard borrows the reader, so that this is
+//! a compile error. A walk of version `n - 2` therefore began before its reader acknowledged the grace period of `n -
+//! 1`, because an acknowledgement makes the reader see the new table. So the walk ends before the acknowledgement, and
+//! the publish of `n` comes behind it. A reader that comes online is covered by the barrier pair: the writer sees it
+//! online and waits, or it finds the new table. With that, [`DoubleBuffered`] has the proof.
 //!
-//! **What a reader owes.** A quiescent state between any two publishes. A thread that publishes, or waits for a
-//! thread that does, waits for itself if a reader of its own is online. It wraps that call in
+//! **What a reader owes.** A quiescent state between any two publishes. A thread that publishes, or waits for a thread
+//! that does, waits for itself if a reader of its own is online. It wraps that call in
 //! [`Reader::offline`](zonelist_core::publish::Reader::offline). Handles of a
-//! [`PageAllocator`](zonelist_core::PageAllocator) owe nothing: they are online only within an operation, under the flag that
-//! guards their page caches.
+//! [`PageAllocator`](zonelist_core::PageAllocator) owe nothing: they are online only within an operation, under the
+//! handshake of their per-CPU pages.
 
 use zonelist_core::publish::ReaderProtocol;
 

@@ -64,7 +64,7 @@ fn a_second_walk_under_qsbr_is_a_snapshot() {
     scenario.reader(&[first(1, Movable), first(1, Movable)]).explore(qsbr);
 }
 
-/// Handles of an allocator are never online: the flag that guards their page caches shows their walks.
+/// Handles of an allocator are never online: the handshake of their per-CPU pages shows when they walk.
 #[test]
 fn a_publish_under_qsbr_waits_for_handles_of_an_allocator() {
     // An allocation has too many steps to explore every interleaving of them.
@@ -79,13 +79,13 @@ fn a_publish_under_qsbr_waits_for_handles_of_an_allocator() {
             allocator.published().publish(ZonelistsRef::new(&[Zoneref::new(id)], &rows).unwrap()).unwrap();
         };
         publish(&allocator);
-        let class = allocator.prepare(&PageRequest::up_to(Normal)).unwrap();
+        let request = allocator.prepare(&PageRequest::up_to(Normal)).unwrap();
         let mut local = allocator.local().unwrap();
         let publisher = loom::thread::spawn({
             let allocator = Arc::clone(&allocator);
             move || (0..2).for_each(|_| publish(&allocator))
         });
-        let page = local.alloc(node, &class).unwrap();
+        let page = local.alloc(node, &request).unwrap();
         publisher.join().unwrap();
         local.free(page).unwrap();
     });

@@ -26,11 +26,13 @@ impl<T: Copy> SeqLock<T> {
         Self { count: AtomicUsize::new(0), value: Mutex::new(value) }
     }
 
+    /// A copy of the value, which no write has changed meanwhile. Waits while the value is written.
     pub(crate) fn read(&self) -> T {
         let mut backoff = Backoff::default();
         loop {
             let before = self.count.load(SeqCst);
             let value = self.value();
+            // Odd: a write was under way. Changed: a write began meanwhile.
             if before & 1 == 0 && self.count.load(SeqCst) == before {
                 return value;
             }
@@ -38,6 +40,7 @@ impl<T: Copy> SeqLock<T> {
         }
     }
 
+    /// Waits for other writers, and begins to write.
     pub(crate) fn lock_write(&self) -> Writing<'_, T> {
         let mut backoff = Backoff::default();
         loop {
@@ -48,8 +51,10 @@ impl<T: Copy> SeqLock<T> {
         }
     }
 
+    /// Begins to write, unless another writer is under way.
     pub(crate) fn try_lock_write(&self) -> Option<Writing<'_, T>> {
         let before = self.count.load(SeqCst);
+        // From even to odd: the value is locked until the drop makes the number even again.
         let locked = before & 1 == 0 && self.count.compare_exchange(before, before + 1, SeqCst, SeqCst).is_ok();
         locked.then(|| Writing { lock: self, value: self.value() })
     }

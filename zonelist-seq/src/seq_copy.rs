@@ -1,4 +1,4 @@
-//! `SeqCopy`: a walk copies its list under a sequence lock, and goes through the copy; by the `seqlock` crate.
+//! `SeqCopy`: a walk copies its list under a sequence lock, and iterates over the copy; by the `seqlock` crate.
 //!
 //! ```text
 //!   publish, for each list:           walk of one list:
@@ -6,26 +6,27 @@
 //!     write the list                      before := sequence
 //!     unlock: sequence is now even        copy the list (volatile)
 //!                                       until before is even, and sequence is still before
-//!                                       go through the copy
+//!                                       iterate over the copy
 //! ```
 //!
 //! There is a [`SeqLock`] for each list, which readers never lock. The copy is the walk's own: no publish changes it,
 //! and it holds up no publish.
 //!
-//! **Why a walk is a snapshot.** A walk is of one list, and a publish writes each list under the lock of that list. So a
-//! copy is of one version. It is not older than the last version whose publish had returned when the walk began, since a
-//! reader that sees the publish return also sees its sequence number. Two walks of one guard may show two versions. One
-//! lock for all lists could not change that as long as a walk copies when it begins, and would copy all lists.
+//! **Why a walk is a snapshot.** A walk is of one list, and a publish writes each list under the lock of that list. So
+//! a copy is of one version. It is not older than the last version whose publish had returned when the walk began,
+//! since a reader that sees the publish return also sees its sequence number. Two walks of one guard may show two
+//! versions. One lock for all lists could not change that as long as a walk copies when it begins, and would copy all
+//! lists.
 //!
-//! **What it costs.** The value of the crate's lock has a fixed size. So the greatest length of a list is part of the type,
-//! and a walk copies that length, whatever the list has. An allocation that the first zone serves pays for the zones behind
-//! it too: choose `ZONES` no larger than the machine needs. The copy is on the walker's stack, four bytes a zone. Only the
-//! number of nodes is chosen at run time. The compiler turns the volatile copy into a load and a store of each zone.
-//! Beyond a few thousand zones that takes it minutes.
+//! **What it costs.** The value of the crate's lock has a fixed size. So the greatest length of a list is part of the
+//! type, and a walk copies that length, whatever the list has. An allocation that the first zone serves pays for the
+//! zones behind it too: choose `ZONES` no larger than the machine needs. The copy is on the walker's stack, four bytes
+//! a zone. Only the number of nodes is chosen at run time. The compiler turns the volatile copy into a load and a store
+//! of each zone. Beyond a few thousand zones that takes it minutes.
 //!
-//! **What waits for what.** A walk waits while its list is written, and yields to the scheduler. If the publishing thread
-//! loses its CPU within that list, readers of the list wait until it runs again. A signal handler that interrupted
-//! the publish there would wait for ever. A publish never waits.
+//! **What waits for what.** A walk waits while its list is written, and yields to the scheduler. If the publishing
+//! thread loses its CPU within that list, readers of the list wait until it runs again. A signal handler that
+//! interrupted the publish there would wait for ever. A publish never waits.
 //!
 //! **What is not proven.** The crate copies with a volatile read what a writer may be writing. That is a data race in
 //! Rust's model, even though the copy is dropped, and it has been reported to the crate. It works because
@@ -59,8 +60,8 @@ use crate::scheduled::SeqLock;
 /// ```
 #[derive(Debug)]
 pub struct SeqCopy<const ZONES: usize> {
-    /// Of each node the fallback list, and the this-node list; every zone behind a list's end is `None`. Cut off if a fork
-    /// left some list locked for ever.
+    /// Of each node the fallback list, and the this-node list; every zone behind a list's end is `None`. Cut off if a
+    /// fork left some list locked for ever.
     lists: CutSlice<List<ZONES>>,
     /// The list of a node without lists. Copied like all others: a branch around the copy would cost as much.
     empty: Box<List<ZONES>>,
@@ -82,10 +83,11 @@ fn out_of_line<const ZONES: usize>(list: &List<ZONES>) -> [Option<Zoneref>; ZONE
 const SCOPES: [Scope; 2] = [Scope::Fallback, Scope::ThisNode];
 
 impl<const ZONES: usize> SeqCopy<ZONES> {
-    /// A scheme with room for nodes numbered below `nodes`, or below [`MAX_NODES`] if that is less. Every list is empty.
+    /// A scheme with room for nodes numbered below `nodes`, or below [`MAX_NODES`] if that is less. Every list is
+    /// empty.
     #[must_use]
     pub fn new(nodes: usize) -> Self {
-        const { assert!(ZONES <= ZoneId::LIMIT, "no list can have so many zones") };
+        const { assert!(ZONES <= ZoneId::LIMIT, "a list has at most `ZoneId::LIMIT` zones") };
         let (lists, empty) = (nodes.min(MAX_NODES) * SCOPES.len(), || SeqLock::new([None; ZONES]));
         Self { lists: repeat_with(empty).take(lists).collect(), empty: Box::new(empty()) }
     }
@@ -155,6 +157,8 @@ impl<const ZONES: usize> Scheme for SeqCopy<ZONES> {
     fn walk<'w, 'g: 'w>(scheme: &'w &'g Self, node: NodeId, filter: &'w SlotFilter) -> CopyWalk<'w, ZONES> {
         let list = node.index() * SCOPES.len() + usize::from(filter.scope() == SCOPES[1]);
         let list = scheme.lists.get(list).unwrap_or(&scheme.empty);
+        // The crate orders the copy with `lock_write` in `SeqCopy::publish`, and repeats it if the sequence number
+        // changed.
         let zones = if ZONES <= INLINE { list.read() } else { out_of_line(list) };
         CopyWalk { zones, next: 0, filter }
     }
@@ -164,7 +168,7 @@ impl<const ZONES: usize> Scheme for SeqCopy<ZONES> {
         for (pair, node) in self.lists.all().chunks(SCOPES.len()).zip((0..).map_while(NodeId::new)) {
             for (list, scope) in pair.iter().zip(SCOPES) {
                 let entries = next.of(node, scope);
-                // Odd from here to the end of the block. The crate orders it with the copies in `walk`.
+                // Odd from here to the end of the block. The crate orders it with the copies in `SeqCopy::walk`.
                 let mut zones = list.lock_write();
                 let (live, tail) = zones.split_at_mut(entries.len());
                 live.iter_mut().zip(entries).for_each(|(zone, &entry)| *zone = Some(entry));
@@ -175,7 +179,8 @@ impl<const ZONES: usize> Scheme for SeqCopy<ZONES> {
         Ok(())
     }
 
-    /// Cuts off all lists if some list is locked for ever, since a walk of it would never end. Every list is then empty.
+    /// Cuts off all lists if some list is locked for ever, since a walk of it would never end. Every list is then
+    /// empty.
     fn forked(&self, fork: Forked) {
         if fork.publish && self.lists.all().iter().any(|list| list.try_lock_write().is_none()) {
             self.lists.cut();

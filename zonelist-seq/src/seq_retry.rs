@@ -20,8 +20,8 @@
 //! - `begun` is even, and a load saw a store of a later rewrite. The writer made `sequence` odd before its release
 //!   fence, and that store came behind the fence. The reader's acquire fence comes behind the load. From
 //!   fence to fence, the second load of `sequence` sees that odd number or a later one. The walk is reported.
-//! - `begun` is even, and no load saw a later rewrite. All stores of earlier rewrites are seen, since the load of `begun`
-//!   (Acquire) pairs with the store (Release) that ended the last of them. The walk is not torn.
+//! - `begun` is even, and no load saw a later rewrite. All stores of earlier rewrites are seen, since the load of
+//!   `begun` (Acquire) pairs with the store (Release) that ended the last of them. The walk is not torn.
 //!
 //! The word wraps around. A walk that sleeps through exactly 2⁶³ publishes (2³¹ on a 32-bit CPU) is not reported.
 
@@ -59,9 +59,9 @@ pub struct SeqRetry<T> {
     /// Odd while the table is rewritten.
     sequence: AtomicUsize,
     table: Slots<T>,
-    /// The number of rewrites. Only writers use it, under the writer lock. It is not the version's number: a version that
-    /// was not published has the same number as the next one. It is not loaded from `sequence`: loom misses interleavings
-    /// in which a thread stores to an atomic that it has just loaded.
+    /// The number of rewrites. Only writers use it, under the writer lock. It is not the version's number: a version
+    /// that was not published has the same number as the next one. It is not loaded from `sequence`: loom misses
+    /// interleavings in which a thread stores to an atomic that it has just loaded.
     rewrites: unmodelled::AtomicUsize,
 }
 
@@ -95,8 +95,8 @@ impl Iterator for SeqWalk<'_> {
 impl Walk for SeqWalk<'_> {
     #[inline]
     fn must_retry(&self) -> bool {
-        // Acquire: pairs with the release fence in `publish`. If a slot showed a store behind that fence, the load below sees
-        // the odd number before it.
+        // Acquire: pairs with the release fence in `publish`. If a slot showed a store behind that fence, the load
+        // below sees the odd number before it.
         fence(Acquire);
         or_mutant!(self.begun % 2 == 1 => false, "seq: odd trusted") || self.sequence.load(Relaxed) != self.begun
     }
@@ -142,7 +142,8 @@ impl<T: Storage<Word = Slot> + Sync> Scheme for SeqRetry<T> {
         // Two steps for each rewrite.
         let after = rewrites.wrapping_mul(2);
         self.sequence.store(after.wrapping_sub(1), Relaxed);
-        // Pairs with the acquire fence in `must_retry`.
+        // Release: pairs with the acquire fence in `must_retry`. A walk that saw a store behind this fence sees the odd
+        // number.
         fence(Release);
         let rewritten = self.table.rewrite(next);
         // Release: pairs with the acquire load in `walk`.

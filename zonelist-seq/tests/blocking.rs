@@ -1,4 +1,4 @@
-//! What waits for what under sequence numbers: a line for each operation, beside each thing held.
+//! Which operations wait, and for what, under sequence numbers: a line for each operation, beside each thing held.
 #![cfg(shuttle)]
 
 use zonelist_core::{

@@ -1,4 +1,4 @@
-//! Nothing is linked but what the program brings: no libc, and not even its startup code.
+//! Links only the code of the program and its crates: no libc, and no startup code.
 
 fn main() {
     for argument in ["-nostartfiles", "-nostdlib", "-static"] {

@@ -1,4 +1,4 @@
-//! What tests of several packages need: which set is asked for, and a cargo for builds of their own, as in `tests/`.
+//! Helpers of tests in several packages: the choice of the short or long set, and a cargo for builds of their own.
 
 use std::{
     env,
@@ -11,8 +11,7 @@ use std::{
     thread,
 };
 
-/// A cargo that is not disturbed by what the cargo around a test, or its user, has set for it, and
-/// that builds into a folder of its own.
+/// A cargo that builds into a folder of its own, without the compiler flags and loom settings of the environment.
 #[must_use]
 pub fn cargo(target: &Path) -> Command {
     let mut cargo = Command::new(env!("CARGO"));
@@ -27,19 +26,19 @@ pub fn cargo(target: &Path) -> Command {
     cargo
 }
 
-/// Whether the long set is asked for, by `ZONELIST_LONG`: `cargo xtask long` sets it.
+/// True if `ZONELIST_LONG` selects the long set: `cargo xtask long` sets it.
 #[must_use]
 pub fn is_long() -> bool {
     env::var_os("ZONELIST_LONG").is_some()
 }
 
-/// How often something random is tried: so often in the long set, and a number of times less often in the short one.
+/// The number of random cases: `long` in the long set, and a `less`-th of that in the short set.
 #[must_use]
 pub fn cases(long: u32, less: u32) -> u32 {
     if is_long() { long } else { long.div_ceil(less) }
 }
 
-/// The packages that are the library.
+/// The packages of the library.
 pub const LIBRARIES: [&str; 4] = ["zonelist-core", "zonelist-seq", "zonelist-inplace", "zonelist-epoch"];
 
 /// The folder of the workspace.
@@ -48,30 +47,34 @@ pub fn workspace() -> &'static Path {
     Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
 }
 
-/// Does something with each, on as many threads as there are CPUs.
+/// Calls `work` for each item, on as many threads as there are CPUs. Returns the results in the sequence of the items.
+///
+/// # Panics
+/// If `work` panics.
 pub fn in_parallel<I: Sync, T: Send>(items: &[I], work: impl Fn(&I) -> T + Sync) -> Vec<T> {
     at_once(thread::available_parallelism().map_or(2, usize::from), items, work)
 }
 
-/// Does something with each, on so many threads. Returns what came of each, in their order.
+/// Calls `work` for each item, on `threads` threads. Returns the results in the sequence of the items.
 ///
 /// # Panics
-/// `work` does.
+/// If `work` panics.
 pub fn at_once<I: Sync, T: Send>(threads: usize, items: &[I], work: impl Fn(&I) -> T + Sync) -> Vec<T> {
     let (next, done) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
     thread::scope(|scope| {
         for _ in 0..threads {
             scope.spawn(|| {
                 loop {
-                    let place = next.fetch_add(1, Ordering::Relaxed);
-                    let Some(item) = items.get(place) else { break };
+                    // Relaxed: only the number counts. The lock orders the results.
+                    let index = next.fetch_add(1, Ordering::Relaxed);
+                    let Some(item) = items.get(index) else { break };
                     let result = work(item);
-                    done.lock().unwrap_or_else(PoisonError::into_inner).push((place, result));
+                    done.lock().unwrap_or_else(PoisonError::into_inner).push((index, result));
                 }
             });
         }
     });
     let mut done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
-    done.sort_by_key(|(place, _)| *place);
+    done.sort_by_key(|(index, _)| *index);
     done.into_iter().map(|(_, result)| result).collect()
 }

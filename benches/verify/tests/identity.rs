@@ -1,4 +1,5 @@
-//! Each public type that borrows an instance is in the table of `zonelist_core::identity`, or is named here.
+//! Each public type that borrows an instance is in the table of `zonelist_core::identity`, or in the list of exceptions
+//! here.
 
 use std::{
     fs,
@@ -7,9 +8,9 @@ use std::{
 
 use zonelist_verify::workspace;
 
-/// Values that are as good at any instance, and the instances themselves.
+/// Exceptions: values that belong to no instance, and the instances themselves.
 const NOT_OF_ONE: &[(&str, &[&str])] = &[
-    ("what a caller describes", &["ZonelistsRef", "FallbackOrderInput", "UntilCancelled", "ZoneInfo"]),
+    ("a description by the caller", &["ZonelistsRef", "FallbackOrderInput", "UntilCancelled", "ZoneInfo"]),
     ("an instance", &["AllocatorProvider", "MovablePages", "PageAllocator", "Zone"]),
 ];
 
@@ -39,7 +40,7 @@ fn each_type_that_borrows_an_instance_is_in_the_table() {
     }
     assert!(found.len() > 25, "{found:?}");
     let exempt = |name: &&String| NOT_OF_ONE.iter().any(|(_, names)| names.contains(&name.as_str()));
-    // Walks are in the table by their kind: each borrows the guard that it was begun under.
+    // Walks have one row in the table: each borrows the guard under which it began.
     let missing: Vec<_> = found
         .iter()
         .filter(|name| !name.ends_with("Walk") && !exempt(name) && !table.contains(&format!("`{name}`")))

@@ -1,4 +1,4 @@
-//! Each error of the library packages says what was wrong and what was expected, with the values: by their sources.
+//! Each error message of the library packages names the fault, the expectation and the values: a check of the sources.
 
 use std::{
     collections::BTreeSet,
@@ -10,10 +10,10 @@ use zonelist_verify::workspace;
 
 const PACKAGES: [&str; 4] = ["zonelist-core", "zonelist-epoch", "zonelist-seq", "zonelist-inplace"];
 
-/// Errors that have no value to say, and why.
+/// Errors without values, and the reason.
 const WITHOUT_VALUES: &[(&str, &[&str])] = &[
     (
-        "what was wrong is all there is",
+        "the fault has no values",
         &[
             "MemoryBlocksError::NoSizes",
             "ForkError::NoMemory",
@@ -27,7 +27,7 @@ const WITHOUT_VALUES: &[(&str, &[&str])] = &[
         ],
     ),
     (
-        "another thread was in the way, or a fork",
+        "another thread or a fork prevents the operation",
         &[
             "HandleError::Busy",
             "HotplugError::Forked",
@@ -41,7 +41,7 @@ const WITHOUT_VALUES: &[(&str, &[&str])] = &[
         ],
     ),
     (
-        "of the one handle, page or zone that the caller gave",
+        "the fault is of the one handle, page or zone that the caller passed",
         &[
             "HandleError::Foreign",
             "HandleError::Gone",
@@ -54,7 +54,7 @@ const WITHOUT_VALUES: &[(&str, &[&str])] = &[
         ],
     ),
     (
-        "returned by each free in a register, of the one page that the caller gave",
+        "the fault is of the one page that the caller passed, and a free returns the error in a register",
         &[
             "FreeError::AlreadyFree",
             "FreeError::Misaligned",
@@ -69,11 +69,11 @@ const WITHOUT_VALUES: &[(&str, &[&str])] = &[
 /// Messages without 'expected': a warning, and two that end with another error.
 const EXPECT_NOTHING: &[&str] = &["HotplugError::Provider", "NotFreed", "NotRetired", "VoidDistances"];
 
-/// An error type or variant, as its source has it.
+/// An error type or variant in a source.
 #[derive(Debug)]
 struct Message {
     name: String,
-    /// What is within `#[error(...)]`.
+    /// The arguments of `#[error(...)]`.
     said: String,
     fields: Vec<String>,
 }
@@ -85,7 +85,7 @@ fn sources(folder: &Path) -> Vec<PathBuf> {
     files.into_iter().filter(|file| file.extension().is_some_and(|end| end == "rs")).chain(nested).collect()
 }
 
-/// The text up to the bracket that closes one which is open already.
+/// The text up to the bracket that closes the one before the text.
 fn enclosed(text: &str) -> &str {
     let (mut depth, mut quoted, mut escaped) = (1, false, false);
     for (at, character) in text.char_indices() {
@@ -105,7 +105,7 @@ fn enclosed(text: &str) -> &str {
 }
 
 fn messages(text: &str) -> Vec<Message> {
-    // Comments may hold any bracket or quote.
+    // Without comments, which may have unbalanced brackets and quotes.
     let text: String = text.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n");
     let attributes = text.match_indices("#[error(").map(|(at, start)| at + start.len());
     attributes
@@ -138,7 +138,7 @@ fn messages(text: &str) -> Vec<Message> {
         .collect()
 }
 
-/// Whether a message has a field in it.
+/// True if a message has a field in it.
 fn names(said: &str, field: &str) -> bool {
     let is_word = |character: char| character.is_alphanumeric() || character == '_';
     said.match_indices(field).any(|(at, _)| {
@@ -160,7 +160,7 @@ fn each_error_says_what_was_wrong_and_what_was_expected() {
             if !said.contains("expected") && !EXPECT_NOTHING.contains(&name.as_str()) && !said.starts_with("\"{}\"") {
                 wrong.push(format!("{place}: {name} does not say what was expected"));
             }
-            // A thing that comes back with the error is its caller's, and known there.
+            // `garbage` is a value of the caller, which the error returns.
             let unsaid = fields.iter().filter(|field| !names(&said, field) && *field != "garbage");
             wrong.extend(unsaid.map(|field| format!("{place}: {name} does not say its `{field}`")));
             if fields.is_empty() {

@@ -1,20 +1,20 @@
-//! One line holds a scheme to its facts: the macro.
+//! The macro `facts!`, which holds a scheme to its facts by one line.
 
-/// Holds schemes to what they say of themselves: a test for each fact, of the real thing. For Linux.
+/// Holds schemes to their facts: a test for each fact, which runs the scheme natively. For Linux.
 ///
 /// ```text
 /// zonelist_core::facts!(my_scheme: MyScheme = MyScheme::new(ROOM), another: Another = Another::default());
 /// ```
 ///
-/// It goes into a file of `tests/`, by itself, since it sets the program's global allocator: to one that counts
-/// ([`Heap`](crate::conformance::facts::Heap)). The feature `facts` of this crate among the dev-dependencies brings it.
-/// [`ROOM`](crate::conformance::ROOM), a node and four zones, is in scope, as for the macro `model!`.
+/// It belongs into a file of its own in `tests/`, since it sets the program's global allocator: to one that counts
+/// ([`Heap`](crate::conformance::facts::Heap)). The feature `facts` of this crate, among the dev-dependencies, enables
+/// it. [`ROOM`](crate::conformance::ROOM), a node and four zones, is in scope, as for the macro `model!`.
 ///
-/// | test | fact | what is done |
+/// | test | fact | method |
 /// |---|---|---|
 /// | `allocates` | [`allocates`](crate::publish::Facts::allocates) | 10000 publishes and walks over a heap that counts |
 /// | `registers` | [`registers`](crate::publish::Facts::registers) | 64 readers at once, where two have room |
-/// | `stalled_reader` | [`stalled_reader`](crate::publish::Facts::stalled_reader) | many publishes beside a walk that stands still |
+/// | `stalled_reader` | [`stalled_reader`](crate::publish::Facts::stalled_reader) | many publishes beside a stalled walk |
 /// | `after_fork` | [`after_fork`](crate::publish::Facts::after_fork) | walks in children, with the publisher stopped within a publish |
 /// | `interrupt_safe` | [`interrupt_safe`](crate::publish::Facts::interrupt_safe) | walks in a signal handler that interrupts publishes and walks |
 /// | `tls_destructor` | [`tls_destructor`](crate::publish::Facts::tls_destructor) | walks in the destructors of thread-locals |
@@ -22,15 +22,16 @@
 /// | `no_alloc` | [`no_std`](crate::publish::Facts::no_std), [`no_alloc`](crate::publish::Facts::no_alloc) | a program with neither is built with the package |
 /// | `retires` | [`retires`](crate::publish::Facts::retires) | whether it implements [`Reclaim`](crate::publish::Reclaim) |
 ///
-/// `after_fork`, `interrupt_safe`, `tls_destructor`, `below_allocator` and `no_alloc` fail where the fact is claimed and is
-/// not so; a scheme may claim less than was measured. The others are what was measured, or their test fails.
+/// `after_fork`, `interrupt_safe`, `tls_destructor`, `below_allocator` and `no_alloc` fail if the scheme declares the
+/// fact and the measurement shows otherwise; a scheme may declare less than was measured. Each other fact has to be
+/// equal to the measurement.
 ///
-/// For `no_std` the package builds without its default features and takes `zonelist-core` with `default-features = false`
-/// among its dependencies: that is what `no_alloc` builds.
+/// `no_alloc` builds the package without its default features. For `no_std` the package has to build so, and its
+/// dependency on `zonelist-core` needs `default-features = false`.
 ///
-/// The guarantee and the progress of walks and publishes are what the macro `model!` explores. What may hang or
-/// crash does so in a process of its own, and is given some seconds. All of them take ten seconds to a minute, and with
-/// `ZONELIST_LONG` in the environment some ten times as long.
+/// The macro `model!` explores the guarantee, and the progress of walks and publishes. A test that may hang or crash
+/// runs in a process of its own, with a limit of some seconds. All tests together take ten seconds to a minute, and
+/// with `ZONELIST_LONG` in the environment some ten times as long.
 #[macro_export]
 macro_rules! facts {
     ($($name:ident: $scheme:ty = $make:expr),+ $(,)?) => {
@@ -62,7 +63,7 @@ macro_rules! facts {
                 fn retires() {
                     use $crate::publish::Reclaim;
 
-                    /// What a type has itself comes before what a trait gives it.
+                    /// An inherent constant is chosen before that of a trait.
                     struct Ask<S>(core::marker::PhantomData<S>);
                     impl<S: Reclaim> Ask<S> {
                         const RECLAIMS: bool = true;

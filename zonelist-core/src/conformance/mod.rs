@@ -1,8 +1,7 @@
-//! The judge of all schemes: recorded publishes and walks in, verdicts out.
+//! Conformance of schemes: the judge of recorded publishes and walks, and the tests that use it.
 //!
-//! The same code judges unit tests, stress runs and loom models, so that a guarantee means one
-//! thing. With `std` there are also the tests that every scheme has to pass, and a load to put on
-//! it; under loom, the models.
+//! The same code judges unit tests, stress runs and loom models, so that a guarantee means one thing. With `std` there
+//! are also the tests that every scheme has to pass, and a stress load; under loom, the models.
 
 #[cfg(all(feature = "std", not(loom)))]
 pub mod basics;

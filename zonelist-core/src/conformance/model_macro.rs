@@ -1,6 +1,6 @@
-//! One line has a scheme explored: the macro, and what runs it.
+//! The macro `model!`, which explores a scheme by one line, and the functions that it calls.
 
-/// Has a scheme explored by loom, for what its facts promise: a test for each shape of
+/// Explores a scheme by loom, and holds it to its facts: a test for each shape of
 /// [`conformance::models::suite`](crate::conformance).
 ///
 /// ```text
@@ -10,25 +10,32 @@
 /// # First steps
 ///
 /// 1. `Cargo.toml`: `zonelist-core` under `[dependencies]`, and again under `[dev-dependencies]` with
-///    `features = ["model"]`. A library package; its name is up to you.
+///    `features = ["model"]`. The package has to be a library, of any name.
 /// 2. `src/lib.rs`: the scheme. The example of [`Scheme`](crate::publish::Scheme) is one, word for word.
 /// 3. `tests/models.rs`: an import of the scheme (`use my_crate::MyScheme;`) and the line above. `ROOM`,
 ///    [a node and four zones](crate::conformance::ROOM), is in scope for the scheme's table.
-/// 4. `cargo test --test models`. It builds that file once more under `--cfg loom`, in the folder `models` beside what
-///    it has built, and runs what it finds there: every interleaving of readers and publishers that threads and the
-///    memory model allow, each walk judged by the scheme's own [`FACTS`](crate::publish::Scheme::FACTS).
-/// 5. The rest of its facts: the macro `facts!`, with the feature `facts` beside `model`, in a file `tests/facts.rs`.
+/// 4. `cargo test --test models`. It builds that file once more under `--cfg loom`, in a folder `models` beside `debug`
+///    and `release`, and runs its models: every interleaving of readers and publishers that threads and the memory
+///    model allow, each walk judged by the scheme's own [`FACTS`](crate::publish::Scheme::FACTS).
+/// 5. The rest of the facts: the macro `facts!`, with the feature `facts` beside `model`, in a file `tests/facts.rs`.
 ///
-/// The scheme is made anew for each interleaving. First it is probed, which takes no time; then comes the *short set*, a
-/// thousand interleavings of each shape, which finds most faults of a scheme of one table within a minute, its build
-/// included; then the long set, which takes from seconds to minutes and has shapes that need more interleavings, such
-/// as a table of two that is written over too early. The first shape that fails ends it. `ZONELIST_MODELS=short cargo test` ends
-/// behind the short set, and goes on to all shapes where one fails; `ZONELIST_MODELS=exhaustive` has no bound. With
-/// `retires` in front of the name, as in `model!(retires my_scheme: MyScheme = ..)`, the scheme is also held to grace periods.
+/// # How far a scheme is explored
+///
+/// The scheme is made anew for each interleaving. There are three stages, and the first shape that fails ends the run:
+///
+/// 1. The probe, which takes no time: whether loom sees the steps of the scheme.
+/// 2. The *short set*, a thousand interleavings of each shape. It finds most faults of a scheme of one table within a
+///    minute, its build included.
+/// 3. The long set, which takes from seconds to minutes. Some faults need its larger number of interleavings, such as a
+///    double buffer that is written over too early.
+///
+/// `ZONELIST_MODELS=short cargo test` ends behind the short set, and goes on to all shapes where one fails.
+/// `ZONELIST_MODELS=exhaustive` has no bound. With `retires` in front of the name, as in
+/// `model!(retires my_scheme: MyScheme = ..)`, the scheme is also held to grace periods.
 ///
 /// # What a scheme takes from `zonelist_core::sync`
 ///
-/// loom sees what it stands in for, and nothing else. So that the same source is explored and runs:
+/// loom sees only the types that it replaces. So that the same source is explored and runs:
 ///
 /// | in place of | take |
 /// |---|---|
@@ -41,48 +48,49 @@
 /// | nothing: a table of atomics that is written over | a [`sync::Track`](crate::sync::Track) beside it, which each walk reads and each rewrite writes: loom then takes the two for plain memory, and finds a rewrite that nothing orders behind a walk |
 ///
 /// Without loom these are the items of `core` and `std` themselves, or cost nothing. Under loom no constructor is
-/// `const`: an array is made by [`core::array::from_fn`]. What else the files that define the scheme name of these is
-/// reported before anything is explored; a comment with the words `not explored` on that line, or on the one above,
-/// says that it is meant.
+/// `const`: an array is made by [`core::array::from_fn`]. Names of the left column in the files that define the scheme
+/// are reported before anything is explored. A comment with the words `not explored` on that line, or on the one above,
+/// permits the name.
 ///
-/// # What it says
+/// # Messages
 ///
-/// | it says | which means |
+/// | message | meaning |
 /// |---|---|
 /// | `std::sync::RwLock: not explored; use zonelist_core::sync::RwLock` | loom does not see it: the table above |
-/// | `no walk of S makes a step that loom sees` | the same, in a crate that the scheme uses |
+/// | `no walk of S makes a step that loom sees` | loom does not see a type in a crate that the scheme uses |
 /// | `for 10 s no thread has made a step` | a thread has a lock that loom does not see, and another waits for it |
-/// | `a walk behind a publish of [..], and beside none, shows [..]` | it is wrong without any other thread |
-/// | `a walk of [..] breaks Snapshot: missed` | a walk that the guarantee rules out, and what is wrong with it |
-/// | `An ordering is too weak: store as Relaxed at ..: with Release it holds` | all else is well, as far as explored |
-/// | `It fails whatever the orderings are` | with each access as strong as loom has them it fails, too: a step is missing or in the wrong order, or a `fence(SeqCst)` is |
-/// | `freed while a walk held it` | a [`VersionBox`](crate::sync::VersionBox) was dropped too early; or nothing orders that behind the end of the walk, as where a count goes down by `Relaxed` |
-/// | `Causality violation: Concurrent read and write accesses` | the same of an [`UnsafeCell`](crate::sync::UnsafeCell) or a [`Track`](crate::sync::Track); of neither is an ordering named |
-/// | `an allocation is refused wrongly` | a request that some zone of every version serves found none |
-/// | `exceeded maximum number of branches` | a thread waits for what no other thread will do: a publish for a reader that has left without a sign, or for itself |
-/// | `a reader waits, and is said to be wait-free` | the facts promise more than it does: it comes by a lock or a [`Backoff`](crate::sync::Backoff). A loop without either is not seen |
+/// | `a walk behind a publish of [..], and beside none, shows [..]` | the walk is wrong without any other thread |
+/// | `a walk of [..] breaks Snapshot: missed` | a walk breaks the guarantee, by this anomaly |
+/// | `An ordering is too weak: store as Relaxed at ..: with Release it holds` | no other fault was found |
+/// | `It fails whatever the orderings are` | the model fails also with each access as strong as loom has them: a step is missing or in the wrong order, or a `fence(SeqCst)` is missing |
+/// | `freed while a walk held it` | a [`VersionBox`](crate::sync::VersionBox) was dropped too early; or nothing orders the drop behind the end of the walk, as where a count is decremented by `Relaxed` |
+/// | `Causality violation: Concurrent read and write accesses` | nothing orders two accesses of an [`UnsafeCell`](crate::sync::UnsafeCell) or a [`Track`](crate::sync::Track); no ordering is named for these |
+/// | `an allocation is refused wrongly` | a request found no zone, though some zone of every version serves it |
+/// | `exceeded maximum number of branches` | a thread waits for what no other thread will do: a publish waits for a reader that reports nothing, or for itself |
+/// | `a reader waits, and is said to be wait-free` | the facts promise more than the scheme does: it takes a lock or waits by a [`Backoff`](crate::sync::Backoff). A loop without either is not seen |
 /// | `all walks showed the same` | no publish met a walk, though a thousand interleavings were explored |
 ///
-/// `door`, `inside`, `gate`, `trouble` and the first `spin` in a timeline are of [`Published`](crate::publish::Published), not of
-/// the scheme. What fails leaves a *timeline*: a column for each thread, a line for each step, with the fewest changes from one
-/// thread to another. Atomics are called by the field or variable that they are made for, else by the type in whose
-/// `impl` that stands. A word that is a zoneref is shown as its zone, and a pointer as `@1`, `@2`, and so on.
+/// A failure leaves a *timeline*: a column for each thread, a line for each step, with the fewest changes from one
+/// thread to another. Atomics are called by the field or variable that they are made for, or else by the type in whose
+/// `impl` they are made. A word that is a zoneref is shown as its zone, and a pointer as `@1`, `@2`, and so on. The
+/// objects `active`, `request`, `acknowledged`, `requested`, `stickyerror` and the first `spin` are those of
+/// [`Published`](crate::publish::Published), and not the scheme's.
 ///
 /// # What it does not see
 ///
 /// - A thread that stores to an atomic behind a load of its own of the *same* atomic: loom never shows another thread
-///   the value before. A writer should keep what it stored, as behind a lock or in a cell of its own, and not load it back.
-///   Read-modify-writes are explored.
+///   the value before. A writer should keep what it stored, as behind a lock or in a cell of its own, and not load it
+///   back. Read-modify-writes are explored.
 /// - Barriers that the system runs in other threads: they are in the kernel. This macro has a full fence on both sides
-///   around the scheme ([`FullFence`](crate::publish::FullFence)). Of `membarrier(2)` there is a model, a fence in each
-///   other thread at some point of the call, which our own schemes are explored with
-///   ([what was explored](crate::conformance::explored)); that the kernel does so is assumed. A pair of your own is not
-///   explored: its contract is that of [`Barrier`](crate::publish::Barrier).
+///   around the scheme ([`FullFence`](crate::publish::FullFence)). The schemes of this workspace are also explored with
+///   a model of `membarrier(2)`: a fence in each other thread at some point of the call ([what was
+///   explored](crate::conformance::explored)). That the kernel does so is assumed. A barrier pair of another crate is
+///   not explored: its contract is that of [`Barrier`](crate::publish::Barrier).
 /// - A load that moves behind a later store of the same thread to another atomic (load buffering), and values out of
 ///   thin air. `SeqCst` on a load or store counts as acquire and release; only fences are sequentially consistent.
 /// - Reuse of memory: an address is used once in an interleaving, so that no pointer is taken for an older one (ABA).
-/// - More than a few threads, publishes and zones: what needs more of them to go wrong. The shapes, and how far each was
-///   explored, are printed.
+/// - Faults that need more than a few threads, publishes and zones. The shapes, and how far each was explored, are
+///   printed.
 /// - Time, signals, forks and the heap: the macro `facts!`, with the feature `facts`.
 ///
 #[cfg(not(loom))]
@@ -97,7 +105,7 @@ macro_rules! model {
             #[allow(unused_imports, reason = "a scheme's maker may need it")]
             use $crate::conformance::ROOM;
 
-            // What does not compile is seen before anything is built under loom.
+            // A type error is reported before anything is built under loom.
             let _: fn() -> $scheme = || $make;
             let (package, scheme) = (env!("CARGO_MANIFEST_DIR"), core::any::type_name::<$scheme>());
             $crate::conformance::expect_explored(package, stringify!($name), scheme);
@@ -106,7 +114,7 @@ macro_rules! model {
     };
 }
 
-/// Has a scheme explored by loom: this is what that is under loom.
+/// Explores a scheme by loom: the form that the macro has under loom, a module with a test for each shape.
 #[cfg(loom)]
 #[macro_export]
 macro_rules! model {
@@ -152,11 +160,11 @@ macro_rules! model {
     };
 }
 
-/// Looks for what loom does not see in the sources that define a scheme, before anything is built: see
+/// Searches the sources that define a scheme for names that loom does not see, before anything is built: see
 /// [`model!`](crate::model).
 ///
 /// # Panics
-/// There is something.
+/// If there is such a name.
 #[cfg(not(loom))]
 pub fn expect_explored(package: &str, model: &str, scheme: &str) {
     let unseen = super::sources::unseen(package, scheme);
@@ -164,14 +172,14 @@ pub fn expect_explored(package: &str, model: &str, scheme: &str) {
     assert!(unseen.is_empty(), "model {model} is not explored:{lines}\n");
 }
 
-/// Builds a test file under loom's cfg, and runs the models in it of that name.
+/// Builds a test file under loom's cfg, and runs the models of that name in it.
 ///
-/// What [`model!`](crate::model) calls; the output is cargo's. With `ZONELIST_MODELS_DIR` in the environment it builds
-/// into that folder, and with `ZONELIST_MODELS_RUSTFLAGS` with these flags too: for crates that need a cfg of their own
-/// to be modelled, such as `--cfg crossbeam_loom`.
+/// Called by [`model!`](crate::model). The output is cargo's. `ZONELIST_MODELS_DIR` in the environment sets the build
+/// folder. `ZONELIST_MODELS_RUSTFLAGS` adds compiler flags, for crates that need a cfg of their own to be modelled,
+/// such as `--cfg crossbeam_loom`.
 ///
 /// # Panics
-/// It does not build, or a model fails.
+/// If the file does not build, or if a model fails.
 #[cfg(not(loom))]
 pub fn run_models(package: &str, test: &str, models: &str) {
     use std::{
@@ -183,7 +191,7 @@ pub fn run_models(package: &str, test: &str, models: &str) {
 
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let exe = env::current_exe().expect("the path of this test");
-    // Beside `debug` or `release`; a folder of its own, as all of it is built with another cfg.
+    // Beside `debug` and `release`, in a folder of its own, since all crates are built with another cfg.
     let beside = || exe.ancestors().nth(3).map_or_else(|| Path::new(package).join("target"), Path::to_path_buf);
     let target = env::var_os("ZONELIST_MODELS_DIR").map_or_else(|| beside().join("models"), PathBuf::from);
     let mut run = Command::new(cargo);
@@ -196,10 +204,11 @@ pub fn run_models(package: &str, test: &str, models: &str) {
     let more = env::var("ZONELIST_MODELS_RUSTFLAGS").unwrap_or_default();
     let flags = std::format!("--cfg loom {more}");
     run.current_dir(package).env("RUSTFLAGS", flags.trim_end()).env("CARGO_TARGET_DIR", target);
-    // The timeline is what shows where it fails.
+    // The timeline shows where a model fails, and a backtrace does not.
     run.env("RUST_BACKTRACE", "0");
-    // Fast is what runs for long, which is loom; of all else, the compilation is what takes time. Not
-    // optimised at all, it would take more stack than a thread of a model has. As in this workspace's Cargo.toml.
+    // Only loom runs long enough to be worth full optimisation; of all other crates the compilation takes the time.
+    // Without any optimisation a model takes more stack than its threads have. The same profile is in this workspace's
+    // Cargo.toml.
     for setting in ["inherits='release'", "opt-level=1", "debug-assertions=true", "lto='off'", "codegen-units=16"] {
         run.args(["--config", &std::format!("profile.loom.{setting}")]);
     }
@@ -212,11 +221,11 @@ pub fn run_models(package: &str, test: &str, models: &str) {
         assert!(status.success(), "a model of {models} fails, or does not build: see above");
     };
     if env::var_os("ZONELIST_MODELS").is_none() {
-        // What is wrong mostly shows early.
+        // Most faults show early, so the short set comes first.
         let begun = std::time::Instant::now();
         explore(run.env("ZONELIST_MODELS", "short").env("ZONELIST_FIRST", ""));
         let after = begun.elapsed().as_secs();
-        // Not by a macro: the harness would keep that to itself.
+        // Not by `eprintln!`: the test harness would capture the line.
         let _ = writeln!(
             std::io::stderr(),
             "\n{models} passes the short set after {after} s, its build included; the long set follows. \

@@ -1,4 +1,11 @@
-//! What the source of a scheme takes from elsewhere than [`sync`](crate::sync), and loom therefore does not see.
+//! A search of a scheme's sources for types that are not those of [`sync`](crate::sync), so that loom does not see
+//! them.
+//!
+//! ```text
+//!   files := those with `impl Scheme for` the type; else those that mention it; else all
+//!   for each path in an import or in code, without comments and `cfg(test)`:
+//!     report it if it is in the tables below, unless it is marked `not explored`, or not built under loom
+//! ```
 
 use std::{
     borrow::ToOwned,
@@ -9,7 +16,7 @@ use std::{
     vec::Vec,
 };
 
-/// Paths that a model is blind to, below `std`, and what [`sync`](crate::sync) has in their place.
+/// Paths below `std` that loom does not see, and the replacement in [`sync`](crate::sync).
 const STD: &[(&str, &str)] = &[
     ("sync::RwLock", "RwLock"),
     ("sync::Mutex", "Mutex"),
@@ -28,7 +35,7 @@ const STD: &[(&str, &str)] = &[
     ("thread::park", NOTHING),
 ];
 
-/// The same of other crates.
+/// Paths of other crates that loom does not see, and the replacement in [`sync`](crate::sync).
 const OTHERS: &[(&str, &str)] = &[
     ("parking_lot::RwLock", "RwLock"),
     ("parking_lot::Mutex", "Mutex"),
@@ -38,13 +45,13 @@ const OTHERS: &[(&str, &str)] = &[
     ("spin::mutex", "Mutex"),
 ];
 
-/// Ways to free a version that no model sees.
+/// Functions that free a version unseen by loom.
 const FREES: &[&str] = &["Box::from_raw", "Box::into_raw", "Box::leak"];
 
-/// Nothing in [`sync`](crate::sync) takes its place.
+/// Stands for a path that has no replacement in [`sync`](crate::sync).
 const NOTHING: &str = "";
 
-/// Something that loom does not see.
+/// A name in a source that loom does not see.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(crate) struct Unseen {
     path: PathBuf,
@@ -65,10 +72,11 @@ impl core::fmt::Display for Unseen {
     }
 }
 
-/// What the files of a package name that define a scheme of that type; else those that mention it, or all of them.
+/// The names that loom does not see, in the files of a package that define a scheme of type `scheme`. If no file
+/// defines the type, in those that mention it; if none does, in all files.
 ///
-/// A name with `not explored` in a comment on its line, or on the one above, is passed over, and so is one that is not
-/// built under loom.
+/// Skips a name with `not explored` in a comment on its line, or on the line above, and a name that is not built under
+/// loom.
 pub(crate) fn unseen(package: &str, scheme: &str) -> Vec<Unseen> {
     let mut files = Vec::new();
     for folder in ["src", "tests"] {
@@ -86,7 +94,7 @@ pub(crate) fn unseen(package: &str, scheme: &str) -> Vec<Unseen> {
         })
     };
     let of = |is: &dyn Fn(&str) -> bool| files.iter().filter(|(_, text)| is(text)).collect::<Vec<_>>();
-    // A macro may define it.
+    // A macro may define the scheme, in a file that only mentions the type, or in another.
     let candidates = [of(&defines), of(&|text| mentions(text, name)), of(&|_| true)];
     let files = candidates.into_iter().find(|files| !files.is_empty()).unwrap_or_default();
     let mut found: Vec<Unseen> = files.into_iter().flat_map(|(path, text)| in_file(path, text)).collect();
@@ -95,7 +103,7 @@ pub(crate) fn unseen(package: &str, scheme: &str) -> Vec<Unseen> {
     found
 }
 
-/// All sources below a folder.
+/// Collects all sources below a folder.
 fn sources(folder: &Path, into: &mut Vec<(PathBuf, String)>) {
     for path in fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path()) {
         if path.is_dir() {
@@ -106,7 +114,7 @@ fn sources(folder: &Path, into: &mut Vec<(PathBuf, String)>) {
     }
 }
 
-/// A source, and those that it includes.
+/// Collects a source, and those that it includes.
 fn source(path: PathBuf, into: &mut Vec<(PathBuf, String)>) {
     let Ok(text) = fs::read_to_string(&path) else { return };
     let included = text.split("include!(\"").skip(1).filter_map(|rest| rest.split('"').next());
@@ -119,17 +127,19 @@ fn source(path: PathBuf, into: &mut Vec<(PathBuf, String)>) {
     }
 }
 
-/// Whether a name stands in a text as a whole word.
+/// True if a text has a name as a whole word.
 fn mentions(text: &str, name: &str) -> bool {
     text.split(|c: char| !(c.is_alphanumeric() || c == '_')).any(|word| word == name)
 }
 
+/// The names in a file that loom does not see.
 fn in_file(path: &Path, text: &str) -> Vec<Unseen> {
     let lines: Vec<&str> = text.lines().collect();
-    let passed_over = |line: usize| {
+    let is_permitted = |line: usize| {
         let above = line.checked_sub(1).and_then(|above| lines.get(above)).copied().unwrap_or_default();
         [lines[line], above].iter().any(|line| line.to_lowercase().contains("not explored"))
     };
+    // Unit tests are the last part of a file.
     let code = lines.iter().take_while(|line| !line.trim_start().starts_with("#[cfg(test)]"));
     let code: Vec<&str> = code.map(|line| line.split("//").next().unwrap_or_default()).collect();
     let mut names = Vec::new();
@@ -137,6 +147,7 @@ fn in_file(path: &Path, text: &str) -> Vec<Unseen> {
     while line < code.len() {
         let trimmed = code[line].trim_start();
         let is_use = ["use ", "pub use ", "pub(crate) use "].iter().any(|word| trimmed.starts_with(word));
+        // An import may take several lines.
         let end = if is_use { (line..code.len()).find(|&at| code[at].contains(';')).unwrap_or(line) } else { line };
         let hidden =
             line > 0 && code[line - 1].trim_start().starts_with("#[cfg(not(") && code[line - 1].contains("loom");
@@ -147,22 +158,24 @@ fn in_file(path: &Path, text: &str) -> Vec<Unseen> {
         }
         line = end + 1;
     }
-    let unseen = names.into_iter().filter(|(line, _)| !passed_over(*line));
+    let unseen = names.into_iter().filter(|(line, _)| !is_permitted(*line));
     unseen
         .filter_map(|(line, name)| blind(&name).map(|(what, instead)| (line, what, instead)))
         .map(|(line, what, instead)| Unseen { path: path.to_owned(), line: line + 1, what, instead })
         .collect()
 }
 
-/// What a path is, if loom does not see it: without `Ordering`, which is one and the same.
+/// The full path of a name and its replacement, if loom does not see it. `Ordering` is the same type under loom.
 fn blind(name: &str) -> Option<(String, &'static str)> {
     if FREES.contains(&name) {
         return Some((name.to_string(), "VersionBox"));
     }
+    // The path itself, or an item of it. `nonpoison` is a module of several locks.
     let within = |known: &str, path: &str| {
         path.strip_prefix(known)
             .is_some_and(|rest| rest.is_empty() || rest.starts_with("::") || known.ends_with("nonpoison"))
     };
+    // As behind `use std::cell`.
     if name.starts_with("cell::") {
         return blind(&format!("std::{name}"))
             .map(|(_, instead)| (name.split("::").take(2).collect::<Vec<_>>().join("::"), instead));
@@ -183,7 +196,7 @@ fn blind(name: &str) -> Option<(String, &'static str)> {
     Some((known.to_string(), instead))
 }
 
-/// The paths of an import, each with its line.
+/// Collects the paths of an import, each with its line. Nested braces are expanded: each prefix is on a stack.
 fn imported(lines: &[&str], first: usize, names: &mut Vec<(usize, String)>) {
     let mut prefixes = vec![String::new()];
     let mut word = String::new();
@@ -216,7 +229,7 @@ fn imported(lines: &[&str], first: usize, names: &mut Vec<(usize, String)>) {
     }
 }
 
-/// The paths in a line of code.
+/// Collects the paths in a line of code.
 fn used(line: &str, number: usize, names: &mut Vec<(usize, String)>) {
     let words = line.split(|c: char| !(c.is_alphanumeric() || c == '_' || c == ':'));
     let paths = words.map(|word| word.trim_end_matches(':')).filter(|word| word.contains("::"));

@@ -1,5 +1,5 @@
-//! Models of the baseline and of drains with the asymmetric pair: readers go without fences, and a heavy half has each
-//! of them run one.
+//! Models of the baseline and of drains with the asymmetric barrier pair: readers run no fences, and a heavy half makes
+//! each of them run one.
 
 use std::cell::Cell;
 
@@ -34,14 +34,14 @@ fn a_walk_beside_a_stop_by_membarrier_is_a_snapshot() {
     scenario.reader(&[first(1, Movable)]).preemptions(3).explore(world::<Membarrier, 1>);
 }
 
-/// The second reader registers where the first has gone.
+/// The second reader registers in the slot that the first has freed.
 #[test]
 fn a_reader_that_comes_and_goes_beside_stops_by_membarrier() {
     let scenario = Scenario::new("membarrier: comes and goes beside a stop").before(&[N]).publisher(&[&[M]]);
     scenario.visitor(&[first(1, Movable), first(1, Movable)]).preemptions(3).explore(world::<Membarrier, 1>);
 }
 
-/// A heavy half that has two readers fence, each at a point of its own.
+/// A heavy half makes two readers run a fence, each at a point of its own.
 #[test]
 fn two_readers_beside_a_stop_by_membarrier() {
     let scenario = Scenario::new("membarrier: two readers beside a stop").before(&[N]).publisher(&[&[M, N]]);
@@ -49,7 +49,7 @@ fn two_readers_beside_a_stop_by_membarrier() {
     scenario.explore(world::<Membarrier, 2>);
 }
 
-/// It takes its slot for one step at a time.
+/// The reader is active in its slot for one step at a time.
 #[test]
 fn a_preempted_walk_by_membarrier_meets_no_half_written_list() {
     let grow = Scenario::new("membarrier: a preempted walk").before(&[N]).publisher(&[&[M, N]]);
@@ -75,7 +75,7 @@ fn a_free_beside_a_stop_and_a_drain_by_membarrier() {
     explore_drains("membarrier: frees, drain", Bound::Preemptions(3), Frees, Drain, world::<Membarrier, 1>);
 }
 
-/// The handle's cache has flags of its own.
+/// The per-CPU pages of the handle have a handshake of their own.
 #[test]
 fn an_allocation_by_steps_beside_a_drain_by_membarrier() {
     explore_drains("membarrier: allocates by steps, drain", Bound::Preemptions(3), Allocates, Drain, steps::<1>);
@@ -87,20 +87,21 @@ fn a_handle_is_registered_beside_a_drain_by_membarrier() {
 }
 
 #[test]
-fn a_slot_changes_hands_during_a_drain_by_membarrier() {
-    let name = "membarrier: changes hands";
+fn a_slot_changes_owners_during_a_drain_by_membarrier() {
+    let name = "membarrier: changes owners";
     explore_drains(name, Bound::Preemptions(2), ChangesOwners, Drain, world::<Membarrier, 1>);
 }
 
-/// A membarrier that the system refuses once, on another thread than the one that a model begins with.
+/// A membarrier that the system refuses once, on a thread other than the first of the model.
 enum RefusedOnce {}
 
 std::thread_local! {
-    /// Whether it has failed, in the execution of this number.
+    /// The number of the last execution in which it has failed.
     static FAILED: Cell<Option<u64>> = const { Cell::new(None) };
 }
 
-// SAFETY: where the heavy half succeeds, it is that of `Membarrier`, as is every light half.
+// SAFETY: every light half is that of `Membarrier`, and so is every heavy half that succeeds; a barrier pair promises
+// nothing of a heavy half that fails.
 unsafe impl Barrier for RefusedOnce {
     type Kept = ();
 
@@ -127,13 +128,14 @@ unsafe impl Barrier for RefusedOnce {
     }
 }
 
-/// What is refused is as if it had not been begun, and is done as ever the next time.
+/// A stop whose membarrier is refused has no effect, and the next one succeeds.
 #[test]
 fn a_stop_whose_membarrier_is_refused_is_none() {
     let name = "membarrier: reads, refused stop";
     explore_drains(name, Bound::Preemptions(2), Reads, PublishAndDrain, world::<RefusedOnce, 1>);
 }
 
+/// A drain whose membarrier is refused has no effect, and the next one succeeds.
 #[test]
 fn a_drain_whose_membarrier_is_refused_is_none() {
     explore_drains("membarrier: frees, refused drain", Bound::Preemptions(3), Frees, Drain, world::<RefusedOnce, 1>);

@@ -1,4 +1,4 @@
-//! A block goes online or offline while a reader compares the lists with the watermarks.
+//! Models of hotplug: a block is put online or offline while a reader compares the lists with the watermarks.
 
 use std::sync::{
     Arc,
@@ -14,7 +14,7 @@ use zonelist_core::{
     publish::{FullFence, Published},
 };
 
-/// A machine with one block that is all of its Movable zone.
+/// A machine whose Movable zone is one memory block.
 fn machine(online: bool) -> RunningMachine<Published<StopWorld<Box<[Slot]>>, FullFence, 1>> {
     const PAGES: u64 = 1 << 12;
     let node = NodeId::new(NODE).unwrap();
@@ -65,8 +65,8 @@ fn explore_watermarks(online: bool, operation: &'static Operation) {
         };
         let has_watermarks =
             || running.state().zones().any(|info| info.size.zone.kind() == Movable && info.watermarks.min > 0);
-        // The read that the assertion relies on comes last: watermarks after the lists for a zone that comes, and the
-        // lists after the watermarks for one that goes. A change in between is then no violation.
+        // The read that the assertion relies on comes last: watermarks after the lists for a zone that is added, and
+        // the lists after the watermarks for one that is removed. A change in between is then no violation.
         let (listed, has_watermarks) = if online {
             let has_watermarks = has_watermarks();
             (listed(), has_watermarks)

@@ -1,4 +1,5 @@
-//! Litmus tests of the modelled membarrier: what the axiom of a barrier pair promises, and what there is without each half.
+//! Litmus tests of the modelled membarrier: the outcomes that the axiom of a barrier pair permits, and those without
+//! either half.
 
 use std::{
     collections::BTreeSet,
@@ -20,7 +21,7 @@ use zonelist_core::{
     },
 };
 
-/// Words that two threads store to and load: all relaxed, so that only the pair orders them.
+/// Words that two threads store and load. All accesses are Relaxed, so that only the barrier pair orders them.
 #[derive(Clone)]
 struct Words(Arc<[AtomicUsize; 4]>);
 
@@ -39,8 +40,8 @@ impl Words {
     }
 }
 
-/// Explores two threads, the model's own, which is the reader, and another: what they see, in all interleavings, is
-/// what is allowed, no more and no less.
+/// Explores a reader, which is the model's own thread, and a writer. Over all interleavings their outcomes are those in
+/// `allowed`, no more and no less.
 fn sees<R: Ord + Debug + Send + Sync + 'static, W: Ord + Debug + Send + Sync + 'static>(
     name: &str,
     allowed: impl IntoIterator<Item = (R, W)>,
@@ -61,28 +62,28 @@ fn sees<R: Ord + Debug + Send + Sync + 'static, W: Ord + Debug + Send + Sync + '
         assert!(expected.contains(&both), "{both:?} is seen; expected one of {expected:?}");
         all.lock().unwrap().insert(both);
     });
-    assert_eq!(*seen.lock().unwrap(), *allowed, "what is seen, and what is allowed");
+    assert_eq!(*seen.lock().unwrap(), *allowed, "outcomes that are seen, and those that are allowed");
 }
 
-/// The reader's half.
+/// The light half, in the reader: pairs with `heavy`.
 fn light() {
     compiler_fence(SeqCst);
 }
 
-/// The writer's half.
+/// The heavy half, in the writer: pairs with `light`.
 fn heavy() {
     Membarrier::heavy().unwrap();
 }
 
-/// What a writer does that takes a full fence of its own for enough.
+/// In place of a heavy half: a full fence of the writer alone, which is too little.
 fn no_heavy() {
     fence(SeqCst);
 }
 
-/// What two may see that each see one of two values.
+/// All outcomes of two threads that each load one of two values.
 const ALL: [(usize, usize); 4] = [(0, 0), (0, 1), (1, 0), (1, 1)];
 
-/// Each stores its word and loads the other's: store buffering.
+/// Store buffering: each thread stores its word and loads the other's.
 fn store_buffering(name: &str, allowed: &[(usize, usize)], light: fn(), heavy: fn()) {
     sees(
         &format!("store buffering{name}"),
@@ -105,7 +106,7 @@ fn one_of_two_sees_the_others_store() {
     store_buffering("", &[(0, 1), (1, 0), (1, 1)], light, heavy);
 }
 
-/// The model would see it.
+/// Shows that the model sees a missing heavy half.
 #[test]
 fn without_a_heavy_half_both_miss_the_others_store() {
     store_buffering(", no heavy half", &ALL, light, no_heavy);
@@ -131,7 +132,7 @@ fn without_a_light_half_both_miss_the_others_store() {
     );
 }
 
-/// All that one did before its half is seen by the other behind its: two stores each, loaded in the reverse order.
+/// The pair orders all steps before it: two stores each, which the other thread loads in the reverse sequence.
 #[test]
 fn the_pair_is_for_all_that_was_done_before() {
     let pairs = || ALL.map(|(first, second)| [first, second]).into_iter();
@@ -152,7 +153,8 @@ fn the_pair_is_for_all_that_was_done_before() {
     );
 }
 
-/// A reader's two stores, and a writer that sees the second; and the other way about.
+/// Message passing: two stores of the reader around its half, which the writer loads in the reverse sequence; and two
+/// stores of the writer, which the reader loads.
 fn messages(name: &str, allowed: &[(usize, usize)], heavy: fn()) {
     sees(
         &format!("message to the writer{name}"),
@@ -194,11 +196,11 @@ fn without_a_heavy_half_a_message_is_torn() {
     messages(", no heavy half", &ALL, no_heavy);
 }
 
-/// Rounds of the reader below, and the steps of each: it stores, loads the writer's word, and touches plain memory.
+/// Rounds of the reader below. Each has three steps: a store, a load of the writer's word, and a read of plain memory.
 const ROUNDS: usize = 2;
 const STEPS: usize = 3 * ROUNDS;
 
-/// The fence runs before each of the reader's steps, and behind the last; and what is seen is what that allows.
+/// The fence runs before each of the reader's steps, and behind the last; the outcomes are those that this permits.
 #[test]
 fn the_fence_comes_at_every_point() {
     let mut allowed = BTreeSet::new();
@@ -224,7 +226,7 @@ fn the_fence_comes_at_every_point() {
                 Log::say(TOUCHED);
                 read
             });
-            // One step more, for the fence to come before.
+            // One more step, so that the fence can run behind the last of the others.
             words.get(2);
             into.lock().unwrap().extend(fenced_after());
             read
@@ -240,7 +242,7 @@ fn the_fence_comes_at_every_point() {
 
 const TOUCHED: &str = "touched plain memory";
 
-/// How many steps of the first thread were behind when it ran its fence.
+/// The number of steps of the first thread before its fence.
 fn fenced_after() -> Option<usize> {
     let is_step = |event: &&Event| match &event.step {
         Step::Load { .. } | Step::Store { .. } => true,
@@ -254,7 +256,7 @@ fn fenced_after() -> Option<usize> {
     })
 }
 
-/// Each waits for the other's fence, and neither for ever.
+/// Each of two heavy halves waits for the other's fence, and neither waits for ever.
 #[test]
 fn two_heavy_halves_meet() {
     let step = |own: usize, other: usize| {
@@ -267,7 +269,7 @@ fn two_heavy_halves_meet() {
     sees("two heavy halves", [(0, 1), (1, 0), (1, 1)], step(0, 1), step(1, 0));
 }
 
-/// A thread that has ended, one that waits for the end of another, and one that has not begun have nothing to do.
+/// A heavy half needs no fence of a thread that has ended, that joins another, or that has not begun.
 #[test]
 fn a_heavy_half_waits_for_no_thread_that_stands_still() {
     explore("membarrier: three threads, each with an end", Bound::Preemptions(3), || {

@@ -67,7 +67,7 @@ fn drained_under_its_owner<S: Scheme + Send + Sync + 'static, B: Barrier>(
         std::mem::forget(local);
         allocator.drain().unwrap();
         let stats = allocator.stats(ZONE).unwrap();
-        assert_eq!((stats.free, stats.cached, stats.strays), (FRAMES as usize, 0, 0));
+        assert_eq!((stats.free, stats.cached, stats.misdirected), (FRAMES as usize, 0, 0));
         assert_eq!(stats.free_by_order[9], 1);
     });
 }

@@ -1,4 +1,4 @@
-//! Models of a scheme of one's own whose walks take steps: one within another keeps the reader inside until both end.
+//! Models of a scheme whose walks take nested steps: the reader stays active until both steps have ended.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use zonelist_core::{
     sync::Track,
 };
 
-/// Memory that is read within steps, and written while the world is stopped.
+/// Plain memory that is read within steps, and written while all readers are stopped.
 #[derive(Debug, Default)]
 struct Nests(Track);
 
@@ -58,7 +58,7 @@ impl Scheme for Nests {
 }
 
 #[test]
-fn a_step_within_a_step_leaves_the_reader_inside() {
+fn a_step_within_a_step_leaves_the_reader_active() {
     explore("steps: one within another", Bound::Exhaustive, || {
         let published = Arc::new(Published::<_, FullFence, 1>::new(Nests::default()));
         let publisher = loom::thread::spawn({

@@ -1,4 +1,4 @@
-//! What `ArcSwap` guarantees its users beside consistency.
+//! Tests of `ArcSwap` beyond consistency: errors, leaks, cursors, registration and grace periods.
 
 use std::{
     thread,

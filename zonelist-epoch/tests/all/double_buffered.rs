@@ -1,4 +1,4 @@
-//! What the double-buffered schemes guarantee their users beside consistency.
+//! Tests of the double-buffered schemes beyond consistency: errors, leaks, cursors, registration and grace periods.
 
 use std::{
     mem,
@@ -55,8 +55,8 @@ fn lists_that_do_not_fit_are_refused_without_a_wait() {
     basics::what_does_not_fit_is_not_published(&qsbr::<1>(little));
 }
 
-/// A publish of `AsymmetricEpoch` runs a barrier behind its swap; if that fails, the next call reports it. `Qsbr` runs one only
-/// when the next version is to be written.
+/// A publish of `AsymmetricEpoch` runs a heavy half behind its swap; if that fails, the next call reports it. `Qsbr`
+/// runs one only when the next version is to be written.
 #[test]
 fn a_failed_barrier_is_reported() {
     let published: Published<_, Unreliable, 2> = Published::new(AsymmetricEpoch::boxed(Sample::CAPACITY));
@@ -164,7 +164,7 @@ fn a_leaked_guard_of_asymmetric_epoch_makes_publishes_busy() {
     mem::forget(reader.enter());
     published.try_publish(&versions[1]).unwrap();
     assert_eq!(published.try_publish(&versions[2]), Err(PublishError::Busy));
-    // Its reader enters and leaves once more, which ends the leaked critical section.
+    // The reader enters and leaves once more, which ends the leaked critical section.
     drop(reader.enter());
     published.try_publish(&versions[2]).unwrap();
 }
@@ -223,13 +223,13 @@ fn handles_of_an_allocator_over_qsbr_owe_no_quiescent_state() {
     let allocator = PageAllocator::boxed(qsbr::<2>(Capacity::new(1, 1).unwrap()), vec![zone]).unwrap();
     let (zonerefs, rows) = ([Zoneref::new(id)], [NodeSpan { start: 0, len: 1, own: 1 }]);
     let lists = ZonelistsRef::new(&zonerefs, &rows).unwrap();
-    let class = allocator.prepare(&PageRequest::up_to(ZoneKind::Normal)).unwrap();
+    let request = allocator.prepare(&PageRequest::up_to(ZoneKind::Normal)).unwrap();
     let mut local = allocator.local().unwrap();
     for _ in 0..10 {
         allocator.published().try_publish(lists).unwrap();
-        let page = local.alloc(node, &class).unwrap();
+        let page = local.alloc(node, &request).unwrap();
         allocator.published().try_publish(ZonelistsRef::EMPTY).unwrap();
-        assert!(local.alloc(node, &class).is_err());
+        assert!(local.alloc(node, &request).is_err());
         allocator.drain().unwrap();
         local.free(page).unwrap();
     }

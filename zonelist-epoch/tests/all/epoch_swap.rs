@@ -1,4 +1,4 @@
-//! What `EpochSwap` guarantees its users beside consistency.
+//! Tests of `EpochSwap` beyond consistency: errors, leaks, cursors, registration and grace periods.
 
 use zonelist_core::{
     conformance::{Unreliable, basics},
@@ -33,7 +33,7 @@ fn epoch_swap_never_uses_the_barrier_pair() {
 fn leaked_guards_of_epoch_swap_go_with_their_reader() {
     let published = epoch_swap();
     basics::a_leaked_guard_goes_with_its_reader(&published);
-    // Would never return if the collector still had the reader pinned.
+    // Never returns if the reader is still pinned in the collector.
     published.synchronize().unwrap();
 }
 

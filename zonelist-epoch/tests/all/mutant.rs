@@ -1,7 +1,7 @@
 //! `ArcSwap` with faults, over memory that outlives its versions.
 //!
-//! To free a version clears its table instead of returning its memory. So a walk that is still in the version shows it, and
-//! is no undefined behaviour.
+//! Freeing a version clears its table, and does not return its memory. So a walk that is still in the version shows the
+//! fault, without undefined behaviour.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -16,7 +16,7 @@ type Table = Slots<Box<[Slot]>>;
 /// The fault of a [`Mutant`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Fault {
-    /// None: the rest of the mutant is as good as the scheme.
+    /// No fault, to show that the rest of the mutant is correct.
     None,
     /// A reader loads the version, and does not hold it.
     ReaderUnprotected,
@@ -31,7 +31,7 @@ pub(crate) struct Mutant {
     replaced: Mutex<Vec<Arc<Version>>>,
 }
 
-/// A version, and the memory that it is in, which is freed with the last reference to it.
+/// A version, and its memory, which is freed with the last reference to it.
 #[derive(Debug)]
 pub(crate) struct Version {
     memory: Arc<Table>,

@@ -1,5 +1,5 @@
-//! Models of the grace-period schemes with the asymmetric pair: readers go without fences, and a heavy half has each of
-//! them run one.
+//! Models of the grace-period schemes with the asymmetric barrier pair: readers run no fences, and a heavy half makes
+//! each of them run one.
 
 use zonelist_core::{
     ZoneKind::Movable,
@@ -20,7 +20,7 @@ fn qsbr<const READERS: usize>() -> Published<Qsbr, Membarrier, READERS> {
     asymmetric(Qsbr::boxed(ROOM))
 }
 
-/// The second publish is written over what the walk may hold.
+/// The second publish is written over the version that the walk may read.
 #[test]
 fn a_walk_under_asymmetric_epoch_by_membarrier_is_a_snapshot() {
     let scenario =
@@ -28,7 +28,7 @@ fn a_walk_under_asymmetric_epoch_by_membarrier_is_a_snapshot() {
     scenario.reader(&[first(1, Movable)]).preemptions(3).explore(epoch::<1>);
 }
 
-/// The third is written over what the second walk may hold.
+/// The third version is written over the first, which the second walk may still read.
 #[test]
 fn two_walks_under_asymmetric_epoch_by_membarrier_are_snapshots() {
     let scenario = Scenario::new("membarrier: two walks, asymmetric-epoch").before(&[NORMAL]);
@@ -50,7 +50,8 @@ fn two_readers_of_asymmetric_epoch_by_membarrier() {
     scenario.preemptions(2).explore(epoch::<2>);
 }
 
-/// On line, quiescent, off line, and on line again: of these only the first needs the pair.
+/// A reader that is online, quiescent, offline, and online again: of these changes, only going online needs the barrier
+/// pair.
 #[test]
 fn a_reader_of_qsbr_that_comes_and_goes_by_membarrier() {
     let scenario = Scenario::new("membarrier: comes and goes, qsbr").before(&[NORMAL]);
@@ -91,6 +92,6 @@ fn a_handle_is_registered_beside_a_grace_period_and_a_drain_by_membarrier() {
 }
 
 #[test]
-fn a_slot_of_qsbr_changes_hands_during_a_drain_by_membarrier() {
-    explore_drains("membarrier: changes hands under qsbr", Bound::Preemptions(2), ChangesOwners, Drain, qsbr::<1>);
+fn a_slot_of_qsbr_changes_owners_during_a_drain_by_membarrier() {
+    explore_drains("membarrier: changes owners under qsbr", Bound::Preemptions(2), ChangesOwners, Drain, qsbr::<1>);
 }

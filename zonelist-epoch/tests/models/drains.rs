@@ -1,5 +1,5 @@
-//! Models of drains beside grace periods. A publish requests acknowledgements, a drain revokes page caches; each sets its own
-//! bits of one word, before or after the other.
+//! Models of drains beside grace periods. A publish requests acknowledgements, and a drain revokes per-CPU pages; each
+//! sets its own bits of one word, before or after the other.
 
 use zonelist_core::{
     conformance::models::{
@@ -45,5 +45,5 @@ fn a_reader_is_registered_beside_a_grace_period_and_a_drain() {
 
 #[test]
 fn a_slot_of_qsbr_changes_owners_during_a_drain() {
-    explore_drains("drains: changes hands under qsbr", Bound::Preemptions(3), ChangesOwners, Drain, qsbr);
+    explore_drains("drains: changes owners under qsbr", Bound::Preemptions(3), ChangesOwners, Drain, qsbr);
 }

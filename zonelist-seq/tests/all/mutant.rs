@@ -17,12 +17,12 @@ type Zone = SeqLock<Option<Zoneref>>;
 
 #[derive(Debug)]
 pub(crate) struct Mutant {
-    /// Of each node the fallback list, and the this-node list.
+    /// By node: the fallback list, and the this-node list.
     lists: Vec<[Vec<Zone>; 2]>,
     copies: AtomicUsize,
 }
 
-/// Of this many copies, one yields to other threads in its middle.
+/// One copy in this number yields to other threads in its middle.
 const PAUSE: usize = 61;
 
 impl Mutant {

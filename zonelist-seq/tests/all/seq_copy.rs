@@ -1,4 +1,4 @@
-//! What `SeqCopy` guarantees its users beside consistency.
+//! Tests of `SeqCopy` beyond consistency: errors, leaks, cursors and registration.
 
 use zonelist_core::{
     ZonelistsRef,

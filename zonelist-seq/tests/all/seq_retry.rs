@@ -1,4 +1,4 @@
-//! What `SeqRetry` guarantees its users beside consistency.
+//! Tests of `SeqRetry` beyond consistency: errors, leaks, cursors and registration.
 
 use zonelist_core::{
     Capacity, Slot, Slots,

@@ -69,7 +69,7 @@ impl<S: Buildable, B: Barrier> Fixture<S, B> {
             let (free, managed) = (zone.free_pages() as u64, zone.managed() as u64);
             left.pages_lost += managed.saturating_sub(free);
             left.pages_gained += free.saturating_sub(managed);
-            left.misdirected += self.allocator.stats(zone.id()).map_or(0, |stats| stats.strays as u64);
+            left.misdirected += self.allocator.stats(zone.id()).map_or(0, |stats| stats.misdirected as u64);
             left.zones_changed += u64::from(zone.free_by_order() != *initial);
         }
         Ok(left)

@@ -149,7 +149,7 @@ impl<S: Buildable, B: Barrier> Fixture<S, B> {
             let _ = allocator.zone(zone).map(|zone| zone.free(pfn, order));
         }
         allocator.drain()?;
-        let misdirected = |zone: ZoneId| allocator.stats(zone).map_or(0, |stats| stats.strays);
+        let misdirected = |zone: ZoneId| allocator.stats(zone).map_or(0, |stats| stats.misdirected);
         let zones = allocator.zones().iter();
         Ok(zones.map(|zone| (zone.managed().abs_diff(zone.free_pages()) + misdirected(zone.id())) as u64).sum())
     }

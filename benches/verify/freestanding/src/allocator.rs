@@ -1,9 +1,9 @@
-//! The page allocator in a kernel's place, without a way to panic: with the scheme that is the program's feature it
-//! calls every public function of zones, pages and lists, with values that the compiler can't foresee, and ends with 0
-//! if all is as it should be.
+//! A program without std, in which the page allocator has no path to a panic.
 //!
-//! The panic handler calls a function that there is not. So the program is only linked if nothing that it calls can
-//! come to a panic.
+//! With the scheme of the program's feature it calls every public function of zones, pages and lists, with values that
+//! the compiler can't foresee. It exits with 0 if all results are as expected.
+//!
+//! The panic handler calls an undefined function. So the program links only if no called function can panic.
 
 #![no_std]
 #![no_main]
@@ -37,7 +37,7 @@ fn check<S: Scheme>(scheme: S) -> Option<()> {
     pages::check(scheme)
 }
 
-/// Nothing, if something holds.
+/// `None` if a condition does not hold.
 fn holds(what: bool) -> Option<()> {
     what.then_some(())
 }
@@ -52,25 +52,25 @@ impl Write for Count {
     }
 }
 
-/// How long a text is.
+/// The length of a text in bytes.
 fn length(text: impl fmt::Display) -> usize {
     let mut count = Count(0);
     let _ = write!(count, "{text}");
     count.0
 }
 
-/// Something that the compiler can't see through.
+/// A value that the compiler can't foresee.
 fn any<T>(value: T) -> T {
     black_box(value)
 }
 
 unsafe extern "C" {
-    /// Nowhere.
+    /// Undefined: a call of it fails to link, with a message that has this name.
     fn a_path_to_a_panic_is_left() -> !;
 }
 
 #[panic_handler]
 fn panic(_: &PanicInfo<'_>) -> ! {
-    // SAFETY: no program that calls it is linked.
+    // SAFETY: the function is undefined, so that a program with this call does not link, and never runs it.
     unsafe { a_path_to_a_panic_is_left() }
 }

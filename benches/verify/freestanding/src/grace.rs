@@ -1,4 +1,4 @@
-//! What only some schemes offer: to wait for readers, and to say that a zone is there or not.
+//! Operations that only some schemes have: `synchronize`, `retire` and `set_present`.
 
 use zonelist_core::{
     Capacity, NodeId, NodeSpan, OrderTables, Request, Slot, Slots, StopWorld, ZoneId, ZoneKind, ZonelistsRef, Zoneref,
@@ -16,11 +16,11 @@ pub(crate) fn check() -> Option<()> {
     let (zones, rows) = ([Zoneref::new(zone)], [NodeSpan { start: 0, len: any(1), own: any(1) }]);
     let lists = ZonelistsRef::new(&zones, &rows).ok()?;
 
-    let waits =
+    let reclaims =
         Published::<_, FullFence, 2>::new(StopWorld::new(Slots::<[Slot; CAPACITY.words()]>::in_array(CAPACITY)?));
-    waits.publish(lists).ok()?;
-    waits.synchronize().ok()?;
-    waits.retire(any(zone)).ok()?;
+    reclaims.publish(lists).ok()?;
+    reclaims.synchronize().ok()?;
+    reclaims.retire(any(zone)).ok()?;
 
     let orders = OrderTables::<[Slot; CAPACITY.order_words()]>::in_array(CAPACITY)?;
     let presence = Published::<_, FullFence, 2>::new(Presence::new(orders));

@@ -1,4 +1,4 @@
-//! Where there is a heap: zones and an allocator on it, and what is done if it has no room.
+//! Zones and an allocator on a heap, and the errors that they return if the heap has no room.
 
 extern crate alloc;
 
@@ -17,7 +17,7 @@ use zonelist_core::{
 
 use crate::{any, holds, length};
 
-/// Memory that is given out once, from the front.
+/// A bump allocator: each byte is allocated once, and never freed.
 struct Heap;
 
 const BYTES: usize = 1 << 20;
@@ -27,7 +27,7 @@ static TAKEN: AtomicUsize = AtomicUsize::new(0);
 #[global_allocator]
 static HEAP: Heap = Heap;
 
-// SAFETY: each byte is given out once, aligned as asked, and the program has one thread.
+// SAFETY: each byte is allocated once, a block has the alignment of its layout, and the program has one thread.
 unsafe impl GlobalAlloc for Heap {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         let start = (&raw mut MEMORY).addr();
@@ -50,8 +50,8 @@ pub(crate) fn check() -> Option<()> {
     let id = ZoneId::new(NodeId::new(any(0))?, any(ZoneKind::Normal));
     let boxed = |frames: u64| Zone::boxed(id, any(0..frames), any(MAX_ORDER), Spin::new());
     holds(boxed(1 << 30).is_err_and(|error| length(error) > 0))?;
-    let vacant = Zone::without_metadata(id, any(0..4096), any(MAX_ORDER), Spin::new()).ok()?;
-    holds(vacant.attach_metadata().is_ok() && vacant.add(any(0..4096)).is_ok())?;
+    let zone = Zone::without_metadata(id, any(0..4096), any(MAX_ORDER), Spin::new()).ok()?;
+    holds(zone.attach_metadata().is_ok() && zone.add(any(0..4096)).is_ok())?;
     let published = || {
         let slots = Slots::<[Slot; CAPACITY.words()]>::in_array(CAPACITY)?;
         Some(Published::<_, FullFence, 2>::new(StopWorld::new(slots)))
@@ -60,15 +60,19 @@ pub(crate) fn check() -> Option<()> {
     let mut zones = Vec::new();
     zones.try_reserve(1).ok()?;
     zones.spare_capacity_mut().first_mut()?.write(boxed(8192).ok()?);
-    // SAFETY: there is room for one, and it was just written. (To push it is to ask for more room, if there were none.)
+    // Not by `push`, which has a path to a panic: that of a reservation that fails.
+    // SAFETY: the vector has room for one element, and the line above has initialised it.
     unsafe { zones.set_len(1) };
     let allocator = PageAllocator::boxed(published()?, zones).ok()?;
-    // Here and there in so many pageblocks, for which there is no room in what the zone has.
+    // Ranges of two page frames in 16 pageblocks: they need more bitmaps than the zone has, so that it allocates
+    // memory.
     for block in 0..any(16) {
         for at in 0..any(40) {
             allocator.add(id, any(512 * block + 4 * at..512 * block + 4 * at + 2)).ok()?;
         }
     }
-    let class = allocator.prepare(&PageRequest::up_to(any(ZoneKind::Normal)).mobility(any(Mobility::Movable))).ok()?;
-    holds(allocator.zone(id)?.managed() == 16 * 40 * 2 && allocator.local().ok()?.alloc(id.node(), &class).is_err())
+    let request = PageRequest::up_to(any(ZoneKind::Normal)).mobility(any(Mobility::Movable));
+    let request = allocator.prepare(&request).ok()?;
+    // Nothing was published, so that a request finds no zone.
+    holds(allocator.zone(id)?.managed() == 16 * 40 * 2 && allocator.local().ok()?.alloc(id.node(), &request).is_err())
 }

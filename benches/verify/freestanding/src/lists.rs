@@ -1,4 +1,4 @@
-//! Names, lists and tables.
+//! Identifiers, facts, lists and tables.
 
 use core::sync::atomic::Ordering::Relaxed;
 
@@ -65,10 +65,10 @@ fn orders(lists: ZonelistsRef<'_>, node: NodeId) -> Option<()> {
     orders.check(lists).ok()?;
     for table in any([OrderTable::First, OrderTable::Second, OrderTable::Shadow]) {
         for (node, scope) in orders.lists() {
-            let places =
+            let entries =
                 (OrderEntry::ZONES..).zip(lists.of(node, scope)).map(|(bit, &entry)| OrderEntry { entry, bit });
-            orders.write(table, node, scope, places.take(orders.room(scope)));
-            let read = orders.read(table, node, scope).map(|place| place.entry);
+            orders.write(table, node, scope, entries.take(orders.room(scope)));
+            let read = orders.read(table, node, scope).map(|order_entry| order_entry.entry);
             holds(read.eq(lists.of(node, scope).iter().copied()))?;
         }
     }
@@ -84,7 +84,7 @@ fn orders(lists: ZonelistsRef<'_>, node: NodeId) -> Option<()> {
 
 fn tables(lists: ZonelistsRef<'_>, node: NodeId) -> Option<()> {
     static mut WORDS: [Slot; 2 * CAPACITY.words()] = [const { Slot::new() }; 2 * CAPACITY.words()];
-    // SAFETY: this is called once, and nothing else names it.
+    // SAFETY: this function is called once, and only it names `WORDS`, so that the reference is the only one.
     let tables = DoubleBuffer::in_place(unsafe { &mut *(&raw mut WORDS) }, any(CAPACITY))?;
     tables.check(lists).ok()?;
     tables.replace(lists).ok()?;

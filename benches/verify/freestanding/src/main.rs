@@ -1,7 +1,7 @@
-//! A kernel's place to be: no std, no libc and no heap. Publishes through the scheme that is its
-//! feature, walks, and ends with 0 if all is as it should be.
+//! A program without std, libc and heap, as a kernel is. Publishes through the scheme of its feature, walks, and exits
+//! with 0 if the walks show what was published.
 //!
-//! Were std linked, its panic handler would be a second one; were alloc, an allocator would be missing.
+//! It does not link if a scheme needs more: std has a panic handler too, and alloc needs an allocator.
 
 #![no_std]
 #![no_main]
@@ -16,7 +16,7 @@ use zonelist_core::{
     publish::{FullFence, Published, Scheme},
 };
 
-/// A zone comes, and goes.
+/// Publishes and walks two lists: of two zones, and of one.
 fn check<S: Scheme>(scheme: S) -> Option<()> {
     let published: Published<S, FullFence, 2> = Published::new(scheme);
     let node = NodeId::new(1).unwrap();

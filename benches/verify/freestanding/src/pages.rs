@@ -1,4 +1,4 @@
-//! The allocator.
+//! The page allocator, and movable pages.
 
 use core::{
     cell::Cell,
@@ -15,7 +15,7 @@ use zonelist_core::{
 
 use crate::{any, holds, length};
 
-/// Of two zones that have a pageblock in common.
+/// The spans of two zones that have a pageblock in common.
 const SPANS: [Range<u64>; 2] = [3000..9000, 0..3500];
 const WORDS: usize = 1000;
 pub(crate) const READERS: usize = 2;
@@ -55,14 +55,14 @@ pub(crate) fn check<S: Scheme>(scheme: S) -> Option<()> {
     readers(&allocator, node)?;
     movables(&allocator, node)?;
     crate::handlers::check(&allocator, node)?;
-    told(&allocator, ids[0])
+    statistics(&allocator, ids[0])
 }
 
-/// A reader beside the handles.
+/// A reader beside a handle.
 fn readers<S: Scheme>(allocator: &Allocator<'_, S>, node: NodeId) -> Option<()> {
     let (first, second) = (allocator.published().reader().ok()?, allocator.local().ok()?);
     let third = allocator.local();
-    // A scheme that has no seats lets in as many readers as there are.
+    // A scheme without reader slots registers any number of readers.
     holds(third.is_err_and(|error| length(error) > 0) || S::PROTOCOL == ReaderProtocol::None)?;
     drop(second);
     let mut reader = first;
@@ -79,8 +79,8 @@ fn allocations<S: Scheme>(allocator: &Allocator<'_, S>, node: NodeId) -> Option<
     let mut local = allocator.local().ok()?;
     let single = PageRequest::up_to(any(ZoneKind::Movable)).mobility(any(Mobility::Movable));
     for order in 0..any(u8::MAX) {
-        let Ok(class) = allocator.prepare(&single.order(order).urgency(any(Urgency::HIGH))) else { break };
-        let page = local.alloc(any(node), &class).ok()?;
+        let Ok(request) = allocator.prepare(&single.order(order).urgency(any(Urgency::HIGH))) else { break };
+        let page = local.alloc(any(node), &request).ok()?;
         holds(allocator.page(page.pfn(), any(order), any(Mobility::Movable)) == Some(page))?;
         holds(Page::from_word(any(page.word())) == Some(page) && allocator.zone_of(page).is_some())?;
         local.free(page).ok()?;
@@ -89,16 +89,16 @@ fn allocations<S: Scheme>(allocator: &Allocator<'_, S>, node: NodeId) -> Option<
     holds(local.free(Page::from_word(any(1 << 63))?).is_err_and(|error| length(error) > 0))
 }
 
-/// Takes all there is, and gives it back.
+/// Allocates all pages, and frees them.
 fn exhaust<S: Scheme>(
     allocator: &Allocator<'_, S>,
     local: &mut LocalHandle<'_, '_, S, FullFence, Spin, READERS>,
     node: NodeId,
 ) -> Option<()> {
-    let class = allocator.prepare(&PageRequest::up_to(any(ZoneKind::Movable)).order(any(2))).ok()?;
+    let request = allocator.prepare(&PageRequest::up_to(any(ZoneKind::Movable)).order(any(2))).ok()?;
     let mut pages = [None; 3000];
-    let taken = local.alloc_bulk(any(node), &class, &mut pages).ok()?;
-    holds(taken > 2000 && local.alloc(node, &class).is_err_and(|error| length(error) > 0))?;
+    let taken = local.alloc_bulk(any(node), &request, &mut pages).ok()?;
+    holds(taken > 2000 && local.alloc(node, &request).is_err_and(|error| length(error) > 0))?;
     holds(local.failure().zones() == 2 && local.failure().refused().count() == 2)?;
     holds(length(local.failure()) > 0 && !local.failure().was_torn())?;
     holds(local.failure().zones_passed_over() == local.failure().passed_over().count())?;
@@ -108,16 +108,16 @@ fn exhaust<S: Scheme>(
     Some(())
 }
 
-/// One frame after the other, of a handle.
-struct Elsewhere<'l, 'a, 'm, S: Scheme> {
+/// Migration targets from a handle, one page after the other.
+struct HandleTargets<'l, 'a, 'm, S: Scheme> {
     local: &'l mut LocalHandle<'a, 'm, S, FullFence, Spin, READERS>,
-    class: &'l PreparedRequest<S>,
+    request: &'l PreparedRequest<S>,
     node: NodeId,
 }
 
-impl<S: Scheme> MigrationTargets for Elsewhere<'_, '_, '_, S> {
+impl<S: Scheme> MigrationTargets for HandleTargets<'_, '_, '_, S> {
     fn alloc_target(&mut self, _: Page) -> Option<Page> {
-        self.local.alloc(self.node, self.class).ok()
+        self.local.alloc(self.node, self.request).ok()
     }
 
     fn free_source(&mut self, page: Page) {
@@ -132,38 +132,41 @@ fn nothing() -> Option<StopWorld<[Slot; 1]>> {
 
 fn movables<S: Scheme>(allocator: &Allocator<'_, S>, node: NodeId) -> Option<()> {
     let mut local = allocator.local().ok()?;
-    let class = allocator.prepare(&PageRequest::up_to(any(ZoneKind::Movable)).mobility(any(Mobility::Movable))).ok()?;
+    let request = PageRequest::up_to(any(ZoneKind::Movable)).mobility(any(Mobility::Movable));
+    let request = allocator.prepare(&request).ok()?;
     let moves = Cell::new(0);
-    let mover = |_: Handle, _: Page, _: Page| {
+    let migrate = |_: Handle, _: Page, _: Page| {
         moves.set(moves.get() + 1);
         any(Ok::<_, MoveError>(()))
     };
     let mut entries = [const { MovableEntry::new() }; 4];
-    let movables = MovablePages::new(mover, any(&mut entries), Spin::new());
+    let movables = MovablePages::new(migrate, any(&mut entries), Spin::new());
+    any(movables.mover());
     let prepared = movables.prepare_fork();
     prepared.parent();
     let prepared = movables.prepare_fork();
-    // SAFETY: this is as good as the child: there is no other thread.
+    // SAFETY: the process has one thread, as the child of a fork has.
     let moving = unsafe { prepared.child() };
-    // SAFETY: the same.
+    // SAFETY: the process has one thread, as the child of a fork has.
     holds(moving == 0 && unsafe { movables.after_fork() } == 0)?;
-    let page = local.alloc(any(node), &class).ok()?;
+    let page = local.alloc(any(node), &request).ok()?;
     let handle = movables.insert(page).ok()?;
     movables.pin(handle).ok()?;
     let frames = any(page.pfn()..page.pfn() + 1);
-    let exchange = &mut Elsewhere { local: &mut local, class: &class, node };
-    holds(movables.move_away(&frames, exchange).is_err_and(|error| length(error) > 0))?;
+    let targets = &mut HandleTargets { local: &mut local, request: &request, node };
+    // A pinned page does not move.
+    holds(movables.move_away(&frames, targets).is_err_and(|error| length(error) > 0))?;
     movables.unpin(handle).ok()?;
-    movables.move_away(&frames, exchange).ok()?;
+    movables.move_away(&frames, targets).ok()?;
     holds(moves.get() == 1 && movables.hold(handle).ok()?.page() != page)?;
     holds(movables.try_hold(handle).ok()?.page() == movables.hold(handle).ok()?.page())?;
-    let other = movables.insert(local.alloc(node, &class).ok()?).ok()?;
+    let other = movables.insert(local.alloc(node, &request).ok()?).ok()?;
     local.free(movables.try_remove(other).ok()?).ok()?;
     local.free(movables.remove(handle).ok()?).ok()?;
     holds(movables.hold(handle).is_err_and(|error| length(error) > 0))
 }
 
-fn told<S: Scheme>(allocator: &Allocator<'_, S>, id: ZoneId) -> Option<()> {
+fn statistics<S: Scheme>(allocator: &Allocator<'_, S>, id: ZoneId) -> Option<()> {
     let stats = allocator.stats(any(id))?;
     holds(stats.managed == 9000 - 3333 && length(allocator.buddyinfo()) > 0 && length(allocator.zoneinfo()) > 0)?;
     allocator.without_caches(any(id), || allocator.zone(id)?.isolate(any(8704..9000)).ok()).ok()?;

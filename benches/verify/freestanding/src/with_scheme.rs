@@ -1,4 +1,4 @@
-//! The schemes that are the program's features, in memory that needs no heap.
+//! The schemes of the program's features, in memory that needs no heap.
 
 use zonelist_core::{Capacity, Slot, Slots};
 
@@ -9,17 +9,19 @@ fn slots() -> Option<Slots<[Slot; CAPACITY.words()]>> {
     Slots::in_array(CAPACITY)
 }
 
-/// Memory for two tables, given for good.
+/// Memory for two tables, of static lifetime.
 #[allow(unused_macros, reason = "not every scheme needs it")]
 macro_rules! words {
     () => {{
         static mut WORDS: [Slot; 2 * CAPACITY.words()] = [const { Slot::new() }; 2 * CAPACITY.words()];
-        // SAFETY: each scheme is made once, and nothing else names it.
+        // SAFETY: each expansion has a `WORDS` of its own, and `run` makes each scheme once, so that the reference is
+        // the only one.
         unsafe { &mut *(&raw mut WORDS) }
     }};
 }
 
-/// Does what the program does with each scheme that is a feature; `Some` if all is as it should be, and there is one.
+/// Defines `run`, which calls `check` with each scheme that is a feature. `None` if a check fails, or without such a
+/// feature.
 macro_rules! each {
     ($($feature:literal: $scheme:expr,)*) => {
         pub(crate) fn run() -> Option<()> {

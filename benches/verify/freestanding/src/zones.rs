@@ -1,4 +1,4 @@
-//! Zones by themselves.
+//! Zones without an allocator.
 
 use core::ops::Range;
 
@@ -28,7 +28,7 @@ pub(crate) fn check() -> Option<()> {
 }
 
 fn ranges(zone: &Zone<'_>) -> Option<()> {
-    // Every third frame of a pageblock, and runs beside.
+    // Every third page frame of a pageblock, and contiguous ranges of others.
     zone.add(any(1024..9000)).ok()?;
     for at in 0..any(100) {
         zone.add(any(512 + 3 * at..513 + 3 * at)).ok()?;
@@ -44,9 +44,9 @@ fn ranges(zone: &Zone<'_>) -> Option<()> {
 }
 
 fn blocks(zone: &Zone<'_>) -> Option<()> {
-    let marks = ZoneWatermarks { min: any(100), low: any(200), high: any(300), ..ZoneWatermarks::default() };
-    zone.set_watermarks(&marks);
-    holds(zone.watermarks() == marks)?;
+    let watermarks = ZoneWatermarks { min: any(100), low: any(200), high: any(300), ..ZoneWatermarks::default() };
+    zone.set_watermarks(&watermarks);
+    holds(zone.watermarks() == watermarks)?;
     let urgency = Urgency::HIGH.and(any(Urgency::NON_BLOCKING));
     holds(urgency.has(Urgency::HIGH) && urgency.reduced(any(u64::MAX)) < u64::MAX)?;
     for order in 0..any(u8::MAX) {
@@ -62,14 +62,14 @@ fn blocks(zone: &Zone<'_>) -> Option<()> {
 }
 
 fn several(zone: &Zone<'_>) -> Option<()> {
-    let mut singles = [0; 40];
-    let taken = zone.alloc_bulk(any(Mobility::Movable), &mut singles);
-    zone.free_bulk(singles.get(..taken)?).ok()?;
+    let mut frames = [0; 40];
+    let taken = zone.alloc_bulk(any(Mobility::Movable), &mut frames);
+    zone.free_bulk(frames.get(..taken)?).ok()?;
     holds(zone.free_bulk(any(&[7, 7, 7])).is_err())?;
-    let run = zone.alloc_contig(any(700), any(512))?;
+    let first = zone.alloc_contig(any(700), any(512))?;
     holds(zone.alloc_contig(any(usize::MAX), any(u64::MAX)).is_none())?;
     holds(zone.free_contig(any(0..u64::MAX)).is_err())?;
-    zone.free_contig(run..run + any(700)).ok()
+    zone.free_contig(first..first + any(700)).ok()
 }
 
 fn memory(zone: &Zone<'_>) -> Option<()> {
@@ -85,6 +85,6 @@ fn memory(zone: &Zone<'_>) -> Option<()> {
         zone.remove(any(512 + 3 * at..513 + 3 * at)).ok()?;
     }
     zone.remove(any(1536..9000)).ok()?;
-    // SAFETY: this is as good as the child of a fork: there is no other thread.
+    // SAFETY: the process has one thread, as the child of a fork has.
     holds(!unsafe { zone.after_fork() } && zone.detach_metadata().is_some())
 }

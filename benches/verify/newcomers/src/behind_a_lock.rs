@@ -1,9 +1,10 @@
-//! The smallest scheme again, with another lock or other facts.
+//! The smallest scheme, with another lock or other facts.
 
-/// Defines it: its name, the lock, the lock's guard, and facts other than [`FACTS`](crate::FACTS).
+/// Defines a scheme: its name, the lock, the lock's guard and methods, and facts that differ from
+/// [`FACTS`](crate::FACTS).
 macro_rules! behind_a_lock {
     ($name:ident, $lock:ident, $guard:ident, $read:ident, $write:ident, $($fact:ident: $value:expr),*) => {
-        /// Lists behind a lock.
+        /// Zonelists behind a lock.
         #[derive(Debug, Default)]
         pub struct $name($lock<Zonelists>);
 

@@ -1,6 +1,6 @@
-//! Not explored: locks that loom does not see, and that no source here names.
+//! Not explored: locks that loom does not see, and that the search of sources does not find either.
 
-// Not explored: as if they were another crate's, whose source is elsewhere.
+// Not explored: the comment hides the import, as if the lock were that of another crate.
 use std::sync::{Mutex as Elsewhere, MutexGuard as ElsewhereGuard, PoisonError};
 
 use zonelist_core::{
@@ -16,7 +16,7 @@ crate::behind_a_lock::behind_a_lock!(
     allocates: Allocates::Publish, readers: Progress::Blocking, writer: Progress::Blocking
 );
 
-/// A lock that loom does not see around steps that it does: a count of publishes.
+/// A lock that loom does not see, held around a step that loom sees: an access of a count of publishes.
 #[derive(Debug, Default)]
 pub struct Held {
     lists: Elsewhere<Zonelists>,

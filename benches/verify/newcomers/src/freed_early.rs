@@ -1,4 +1,4 @@
-//! Broken: a publish frees the version before, whether a walk is over it or not.
+//! Faulty: a publish frees the version before, also while a walk is in it.
 
 use zonelist_core::{
     ZonelistsRef, NodeId, Request, Scope, Zonelists,
@@ -28,7 +28,7 @@ impl Default for FreedEarly {
 
 impl Drop for FreedEarly {
     fn drop(&mut self) {
-        // SAFETY: it comes from `into_raw`, and no walk outlives the scheme.
+        // SAFETY: the pointer comes from `into_raw`, and no walk outlives the scheme.
         drop(unsafe { VersionBox::from_raw(self.current.load(Relaxed)) });
     }
 }
@@ -40,7 +40,8 @@ impl Scheme for FreedEarly {
     crate::plain!();
 
     fn pin<'g>(&'g self, (): &'g (), _: ReadToken<'g, Self>) -> VersionRef<'g, Zonelists> {
-        // SAFETY: it comes from `into_raw`. That it is not freed meanwhile is what is broken.
+        // Acquire: pairs with the release half of the swap in `FreedEarly::publish`. SAFETY: not upheld, which is the
+        // fault: the pointer comes from `into_raw`, and a publish may free it meanwhile.
         unsafe { VersionRef::new(self.current.load(Acquire)) }
     }
 
@@ -49,8 +50,10 @@ impl Scheme for FreedEarly {
     }
 
     fn publish(&self, next: ZonelistsRef<'_>, _: &mut Writer<'_>) -> Result<(), PublishError> {
+        // Release: pairs with the acquire in `FreedEarly::pin`. Acquire: pairs with the release of the swap before.
         let old = self.current.swap(VersionBox::new(Zonelists::from(next)).into_raw(), AcqRel);
-        // SAFETY: it comes from `into_raw`, and was swapped out once. That no walk is over it is what is broken.
+        // SAFETY: not upheld, which is the fault: the pointer comes from `into_raw` and was swapped out once, and a
+        // walk may still be in the version.
         drop(unsafe { VersionBox::from_raw(old) });
         Ok(())
     }

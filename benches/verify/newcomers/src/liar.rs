@@ -1,4 +1,5 @@
-//! It holds, and its facts do not: it reaches for the heap, waits for what it has interrupted, and needs std.
+//! A scheme that holds, with false facts: it uses the heap, a handler waits for the code that it has interrupted, and
+//! it needs std.
 
 use zonelist_core::{
     ZonelistsRef, NodeId, Request, Scope, Zonelists,

@@ -1,4 +1,5 @@
-//! Schemes as a newcomer writes them, five of them broken. Each is explored by one line: see `tests/`.
+//! Schemes as a first user of the kit may write them, five of them with a fault. Each is explored by one line: see
+//! `tests/`.
 
 mod behind_a_lock;
 pub mod elsewhere;
@@ -23,20 +24,20 @@ use zonelist_core::{
     publish::{Allocates, Facts, Guarantee, Progress, StalledReader},
 };
 
-/// Room for the lists of the models.
+/// The length of the longest list of the models.
 pub const ZONES: usize = 4;
 
 /// The one list that these schemes keep.
 ///
 /// # Errors
-/// There are more lists, or it is longer.
+/// If there are more lists, or if the list is longer than [`ZONES`].
 pub fn list(lists: ZonelistsRef<'_>) -> Result<&[Zoneref], CapacityError> {
     const ROOM: Capacity = Capacity::new(1, ZONES).unwrap();
     ROOM.check(lists)?;
     Ok(lists.of(const { NodeId::new(0).unwrap() }, Scope::Fallback))
 }
 
-/// What most of them say of themselves.
+/// The facts of most schemes here.
 pub const FACTS: Facts = Facts {
     scheme: "",
     package: "newcomers",
@@ -56,7 +57,7 @@ pub const FACTS: Facts = Facts {
     no_alloc: true,
 };
 
-/// What all of them have in common: no reader slot, and nothing kept for a reader.
+/// Items that all schemes have in common: no reader slot, and no state for a reader.
 #[macro_export]
 macro_rules! plain {
     () => {

@@ -1,4 +1,4 @@
-//! Broken: a shorter list keeps the length of the one before.
+//! Faulty: a shorter list keeps the length of the list before.
 
 use zonelist_core::{
     ZonelistsRef, NodeId, Request, Zoneref,

@@ -1,4 +1,4 @@
-//! Broken: the store that ends a publish does not release what was written before it.
+//! Faulty: the store that ends a publish does not release the slots that were written before it.
 
 use zonelist_core::{
     ZonelistsRef, NodeId, Request, Zoneref,
@@ -19,7 +19,7 @@ pub struct RelaxedClose {
     words: Words,
 }
 
-/// A walk that is torn if the number was odd, or changes.
+/// A walk that reports that it may be torn if the sequence number was odd, or has changed.
 #[derive(Clone, Debug)]
 pub struct CheckedWalk<'w> {
     walk: WordWalk<'w>,
@@ -37,6 +37,7 @@ impl Iterator for CheckedWalk<'_> {
 
 impl Walk for CheckedWalk<'_> {
     fn must_retry(&self) -> bool {
+        // Acquire: pairs with the release fence in `RelaxedClose::publish`.
         fence(Acquire);
         self.begun % 2 == 1 || self.sequence.load(Relaxed) != self.begun
     }
@@ -54,6 +55,7 @@ impl Scheme for RelaxedClose {
     }
 
     fn walk<'w, 'g: 'w>(scheme: &'w &'g Self, _: NodeId, request: &'w Request) -> CheckedWalk<'w> {
+        // Acquire: has no release to pair with, since the last store of `RelaxedClose::publish` is Relaxed.
         let begun = scheme.sequence.load(Acquire);
         CheckedWalk { walk: scheme.words.walk(request, Relaxed), sequence: &scheme.sequence, begun }
     }
@@ -62,11 +64,13 @@ impl Scheme for RelaxedClose {
         let list = crate::list(next)?;
         let number = 2 * writer.version().number();
         self.sequence.store(number - 1, Relaxed);
+        // Release: pairs with the acquire fence in `CheckedWalk::must_retry`.
         fence(Release);
         for (at, &entry) in list.iter().enumerate() {
             self.words.put(at, entry, Relaxed);
         }
         self.words.end(list.len(), Relaxed);
+        // The fault: Relaxed, where Release would pair with the acquire in `RelaxedClose::walk`.
         self.sequence.store(number, Relaxed);
         Ok(())
     }

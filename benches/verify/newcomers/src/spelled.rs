@@ -1,4 +1,4 @@
-//! What loom does not see, in the ways in which a source may spell it, and some that are none.
+//! Names that loom does not see, in each spelling that a source may use, and names that are permitted.
 
 use std::{
     cell::{self, UnsafeCell},
@@ -11,7 +11,7 @@ use std::{
 
 #[cfg(not(loom))]
 use std::sync::atomic::AtomicU8;
-use std::sync::atomic::AtomicU16; // Not explored: it counts for the eye alone.
+use std::sync::atomic::AtomicU16; // Not explored: a count that no walk reads.
 #[cfg(loom)]
 use zonelist_core::sync::atomic::AtomicU8;
 
@@ -27,19 +27,19 @@ crate::behind_a_lock::behind_a_lock!(
     allocates: Allocates::Publish, readers: Progress::Blocking, writer: Progress::Blocking
 );
 
-/// Uses them; `parking_lot::RwLock` in a comment is none.
+/// Uses them; `parking_lot::RwLock` in a comment is not reported.
 pub fn uses() -> usize {
     let (flag, word, count) = (AtomicBool::new(true), Word::new(1), core::sync::atomic::AtomicUsize::new(1));
-    let (eye, byte) = (AtomicU16::new(1), AtomicU8::new(1));
+    let (unread, byte) = (AtomicU16::new(1), AtomicU8::new(1));
     let once: std::sync::OnceLock<u8> = std::sync::OnceLock::new();
     let (cell, unsafe_cell) = (cell::Cell::new(1), UnsafeCell::new(1));
     drop(mpsc::channel::<u8>());
-    // SAFETY: it comes from `into_raw`, once.
+    // SAFETY: the pointer comes from `into_raw`, and is used once.
     drop(unsafe { Box::from_raw(Box::into_raw(Box::new(1))) });
     usize::from(flag.load(Relaxed))
         + word.load(Relaxed) as usize
         + count.load(Relaxed)
-        + usize::from(eye.load(Relaxed))
+        + usize::from(unread.load(Relaxed))
         + usize::from(byte.load(Relaxed))
         + once.get().map_or(0, |&once| usize::from(once))
         + cell.get()
@@ -51,7 +51,7 @@ mod tests {
     use std::sync::RwLock;
 
     #[test]
-    fn a_test_s_own_lock_is_none() {
+    fn a_lock_of_a_unit_test_is_not_reported() {
         assert_eq!(*RwLock::new(super::uses()).read().unwrap(), 7);
     }
 }

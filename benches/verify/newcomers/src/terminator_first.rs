@@ -1,4 +1,4 @@
-//! Broken: a publish ends the list before it writes the zones.
+//! Faulty: a publish stores the end of the list before the zones.
 
 use zonelist_core::{
     ZonelistsRef, NodeId, Request,
@@ -25,11 +25,13 @@ impl Scheme for TerminatorFirst {
     }
 
     fn walk<'w, 'g: 'w>(scheme: &'w &'g Self, _: NodeId, request: &'w Request) -> WordWalk<'w> {
+        // Acquire: pairs with each release in `TerminatorFirst::publish`.
         scheme.0.walk(request, Acquire)
     }
 
     fn publish(&self, next: ZonelistsRef<'_>, _: &mut Writer<'_>) -> Result<(), PublishError> {
         let list = crate::list(next)?;
+        // The fault: the end comes first. Release: pairs with the acquire in `TerminatorFirst::walk`.
         self.0.end(list.len(), Release);
         for (at, &entry) in list.iter().enumerate() {
             self.0.put(at, entry, Release);

@@ -1,4 +1,4 @@
-//! Broken: a lock, of which the facts say that nothing waits for it.
+//! Faulty: a lock, with facts that declare that nothing waits.
 
 use zonelist_core::{
     ZonelistsRef, NodeId, Request, Scope, Zonelists,

@@ -1,4 +1,4 @@
-//! A table of one list: a word for each zone, and 0 behind the last.
+//! A table of one list: a word for each zone, and 0 behind the last zone.
 
 use zonelist_core::{
     Request, Zoneref,
@@ -7,7 +7,7 @@ use zonelist_core::{
 
 use crate::ZONES;
 
-/// The words.
+/// A word for each zone, and one more for the end.
 #[derive(Debug)]
 pub struct Words([AtomicU32; ZONES + 1]);
 
@@ -18,13 +18,13 @@ impl Default for Words {
 }
 
 impl Words {
-    /// Writes a zone to its place.
+    /// Stores a zone at an index.
     #[track_caller]
     pub fn put(&self, at: usize, entry: Zoneref, ordering: Ordering) {
         self.0[at].store(entry.word(), ordering);
     }
 
-    /// Ends the list at a place.
+    /// Stores the end of the list at an index.
     #[track_caller]
     pub fn end(&self, at: usize, ordering: Ordering) {
         self.0[at].store(0, ordering);
@@ -37,7 +37,7 @@ impl Words {
     }
 }
 
-/// A walk from word to word.
+/// A walk that loads word by word.
 #[derive(Clone, Debug)]
 pub struct WordWalk<'w> {
     words: &'w [AtomicU32],

@@ -1,3 +1,3 @@
-//! Three of its facts are not so, and their tests fail.
+//! A scheme with three false facts, whose tests fail.
 
 zonelist_core::facts!(liar: newcomers::liar::Liar = newcomers::liar::Liar::default());

@@ -1,16 +1,19 @@
-//! A scheme of a stranger's, without a line of unsafe code: one list, behind a lock.
+//! A scheme of a crate outside the workspace, without unsafe code: one list, behind a lock.
 #![forbid(unsafe_code)]
 #![no_std]
 
 use zonelist_core::{
-    Capacity, ZonelistsRef, Locked, NodeId, Request, SlotFilter, Spin, Zoneref,
-    publish::{Allocates, Facts, ReaderProtocol, Guarantee, Progress, PublishError, ReadToken, Scheme, StalledReader, Walk, Writer},
+    Capacity, Locked, NodeId, Request, SlotFilter, Spin, ZonelistsRef, Zoneref,
+    publish::{
+        Allocates, Facts, Guarantee, Progress, PublishError, ReadToken, ReaderProtocol, Scheme, StalledReader, Walk,
+        Writer,
+    },
 };
 
 const ZONES: usize = 4;
 type List = [Option<Zoneref>; ZONES];
 
-/// The list of node 0. A walk copies it, or, where `WHOLE` is false, looks at it anew for each zoneref.
+/// The list of node 0. A walk copies it, or, if `WHOLE` is false, reads it anew for each zoneref.
 #[derive(Debug)]
 pub struct Guarded<const WHOLE: bool>(Locked<List>);
 
@@ -20,7 +23,7 @@ impl<const WHOLE: bool> Default for Guarded<WHOLE> {
     }
 }
 
-/// A walk over a copy, if it has one.
+/// A walk over a copy of the list, or over the list itself.
 #[derive(Clone, Debug)]
 pub struct GuardedWalk<'w> {
     list: &'w Locked<List>,
@@ -34,11 +37,11 @@ impl Iterator for GuardedWalk<'_> {
 
     fn next(&mut self) -> Option<Zoneref> {
         loop {
-            let now = match self.copy {
+            let list = match self.copy {
                 Some(copy) => copy,
                 None => self.list.with(|list| *list),
             };
-            let entry = now.get(self.next).copied().flatten()?;
+            let entry = list.get(self.next).copied().flatten()?;
             self.next += 1;
             if self.filter.admits(entry) {
                 return Some(entry);

@@ -1,3 +1,3 @@
-//! What it says of itself is so.
+//! A scheme whose facts are all true.
 
 zonelist_core::facts!(whole: stranger::Guarded<true> = stranger::Guarded::default());

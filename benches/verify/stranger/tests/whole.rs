@@ -1,3 +1,3 @@
-//! What is copied under the lock is one version's list.
+//! A copy under the lock is the list of one version: this test passes.
 
 zonelist_core::model!(whole: stranger::Guarded<true> = stranger::Guarded::default());

@@ -1,8 +1,9 @@
-//! The page of what waits for what is what the deterministic scheduler finds: `tests/blocking.rs` of each package.
+//! Compares the page of blocking operations with the results of the deterministic scheduler: `tests/blocking.rs` of
+//! each package.
 //!
-//! The short set tries a scheme of each protocol at a sample of steps, which must not contradict the page; with
-//! `ZONELIST_LONG` in the environment all schemes at all steps, which must be what it says. With `ZONELIST_BLESS` too,
-//! the page is written anew.
+//! The short set runs a scheme of each protocol at a sample of steps; the results must not contradict the page. The
+//! long set (`ZONELIST_LONG`) runs all schemes at all steps; the results must be equal to the page. With
+//! `ZONELIST_BLESS` too, the page is written anew.
 
 use std::{collections::BTreeSet, env, fmt::Write as _, fs, process::Command};
 
@@ -13,10 +14,10 @@ use super::scheduled::scheduled;
 
 const PAGE: &str = "zonelist-core/src/conformance/blocking.md";
 
-/// Between these the page is made by what is found; around it, by hand.
-const MARKS: [&str; 2] = ["<!-- cells -->\n", "<!-- end of cells -->"];
+/// The part of the page between these lines is generated; the rest is written by hand.
+const MARKERS: [&str; 2] = ["<!-- cells -->\n", "<!-- end of cells -->"];
 
-/// What an operation of a scheme comes to beside something held.
+/// The outcome of an operation of a scheme while something is held.
 struct Cell {
     scheme: String,
     operation: String,
@@ -32,10 +33,10 @@ impl Cell {
     }
 }
 
-/// Of so many steps of a thread that is stopped, one is tried in the short set.
+/// The short set tries one step in this number, of those at which a thread may be stopped.
 const STRIDE: &str = "16";
 
-/// What a test prints.
+/// Runs a test, and returns its output.
 fn run(mut test: Command) -> String {
     let output = test.output().expect("cargo runs");
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
@@ -43,7 +44,7 @@ fn run(mut test: Command) -> String {
     said
 }
 
-/// The name of a scheme in those of its tests: `StopWorld` is `stop_world` there.
+/// The name of a scheme as a part of the names of its tests: `stop_world` for `StopWorld`.
 fn in_test_names(scheme: SchemeId) -> String {
     let words = scheme.name().char_indices().map(|(at, letter)| match letter {
         _ if at > 0 && letter.is_uppercase() => format!("_{}", letter.to_lowercase()),
@@ -52,7 +53,7 @@ fn in_test_names(scheme: SchemeId) -> String {
     words.collect()
 }
 
-/// What the scheduler finds of these schemes: each in a process of its own.
+/// The results of the scheduler for these schemes, each in a process of its own.
 fn found(schemes: &[SchemeId], long: bool) -> Vec<Cell> {
     let mut build = scheduled("blocking");
     build.arg("--no-run");
@@ -68,16 +69,20 @@ fn found(schemes: &[SchemeId], long: bool) -> Vec<Cell> {
     said.iter().flat_map(|said| said.lines()).filter_map(Cell::read).collect()
 }
 
-/// Of one kind, each once, in the order in which they come.
+/// The different values of one column of the cells, in the sequence in which they appear.
 fn each<'c>(cells: &[&'c Cell], kind: impl Fn(&'c Cell) -> &'c String) -> Vec<&'c str> {
     let mut seen = BTreeSet::new();
     cells.iter().map(|cell| kind(cell).as_str()).filter(|&one| seen.insert(one)).collect()
 }
 
-/// What the scheduler prints of an operation that a scheme lacks, or beside what is never held under it.
+/// Printed by the scheduler for an operation that a scheme lacks, or beside something that is never held under the
+/// scheme.
 const NONE: &str = "can't be";
 
-/// Whatever the page says, these do not hold up anything.
+/// Checks that operations which never wait do not, whatever the page says.
+///
+/// # Panics
+/// If such an operation waits.
 fn check(cell: &Cell) {
     let Cell { scheme, operation, held, word } = cell;
     let waits = ["waits", "never ends"].contains(&word.as_str());
@@ -85,19 +90,19 @@ fn check(cell: &Cell) {
         ["`Published::try_publish`", "`LocalHandle::try_alloc`", "`LocalHandle::try_free`", "`Reader::quiescent`"];
     let may_not = never_waits.contains(&operation.as_str())
         || held == "a forked child"
-        // A page is freed within a guard of the thread's own, whatever waits for that.
+        // A thread may free a page within a guard of its own, also while a publish waits for that guard.
         || operation.contains("free`") && (held.contains("same") || held.contains("publisher"))
-        || operation.starts_with("`Local::") && held == "within a low-mark callback";
+        || operation.starts_with("`LocalHandle::") && held.contains("callback");
     assert!(!(waits && may_not), "{scheme}: {operation} beside {held}: {word}");
 }
 
-/// How the page is written.
+/// The command that writes the page.
 const BLESS: &str = "`ZONELIST_LONG=1 ZONELIST_BLESS=1 cargo test --package zonelist-verify --test builds page`";
 
-/// Whether what was found at some steps is among what the page says of all.
+/// Checks that the result at some steps is among those that the page has for all steps.
 ///
 /// # Panics
-/// It is not.
+/// If it is not.
 fn agrees(cell: &Cell, table: &str) {
     check(cell);
     let Cell { scheme, operation, held, word } = cell;
@@ -111,7 +116,7 @@ fn agrees(cell: &Cell, table: &str) {
     let column = heads.split('|').position(|head| head.trim() == held);
     let said = row(operation).zip(column).and_then(|(row, column)| row.get(column).copied()).unwrap_or(NONE);
     let among = |word: &str| said.split(" or ").any(|one| one == word);
-    // At other steps it may wait.
+    // "waits" is the outcome at some step; at the sampled steps the operation may end.
     let agrees = said == word || said == "waits" && word != "never ends" || word.split(" or ").all(among);
     assert!(agrees, "{scheme}: {operation} beside {held}: {word}; {PAGE} says {said}, {BLESS} writes it");
 }
@@ -119,7 +124,7 @@ fn agrees(cell: &Cell, table: &str) {
 /// The section of a scheme.
 ///
 /// # Panics
-/// There is a hole, or something waits that is not to.
+/// If a cell is missing, or if an operation waits that never should.
 fn section(scheme: &str, cells: &[Cell]) -> String {
     let cells: Vec<&Cell> = cells.iter().filter(|cell| cell.scheme == scheme).collect();
     let (operations, held) = (each(&cells, |cell| &cell.operation), each(&cells, |cell| &cell.held));
@@ -138,10 +143,10 @@ fn section(scheme: &str, cells: &[Cell]) -> String {
     let mut text = format!("\n# {scheme}\n\n| |{}\n|---|{}\n", row(&beside), "---|".repeat(beside.len()));
     for operation in has {
         let words: Vec<&str> = beside.iter().map(|held| word(operation, held)).collect();
-        assert!(!words.contains(&NONE), "{scheme}: a hole: {operation}: {words:?}");
-        let loud =
+        assert!(!words.contains(&NONE), "{scheme}: {operation} lacks a cell: {words:?}");
+        let bold =
             |word: &&str| if ["waits", "never ends"].contains(word) { format!("**{word}**") } else { (*word).into() };
-        writeln!(text, "| {operation} |{}", row(&words.iter().map(loud).collect::<Vec<_>>())).expect("a string");
+        writeln!(text, "| {operation} |{}", row(&words.iter().map(bold).collect::<Vec<_>>())).expect("a string");
     }
     if !lacks.is_empty() {
         writeln!(text, "\nThe scheme has no {}.", lacks.join(", ")).expect("a string");
@@ -167,11 +172,11 @@ fn the_page_says_what_waits_for_what() {
     }
     let path = workspace().join(PAGE);
     let page = fs::read_to_string(&path).expect("the page");
-    let (before, rest) = page.split_once(MARKS[0]).expect("a mark");
-    let (table, after) = rest.split_once(MARKS[1]).expect("a mark");
+    let (before, rest) = page.split_once(MARKERS[0]).expect("a marker");
+    let (table, after) = rest.split_once(MARKERS[1]).expect("a marker");
     let sections = || schemes.iter().map(|scheme| section(scheme.name(), &cells)).collect::<Vec<_>>();
     if long && env::var_os("ZONELIST_BLESS").is_some() {
-        let made = format!("{before}{}{}\n{}{after}", MARKS[0], sections().concat(), MARKS[1]);
+        let made = format!("{before}{}{}\n{}{after}", MARKERS[0], sections().concat(), MARKERS[1]);
         return fs::write(&path, made).expect("the page can be written");
     }
     if long {

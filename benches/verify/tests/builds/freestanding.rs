@@ -8,7 +8,7 @@ use std::{
 
 use zonelist_schemes::SchemeId;
 
-/// Where its manifest is.
+/// The folder of their package.
 pub(crate) fn package() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("freestanding")
 }
@@ -17,10 +17,13 @@ fn target() -> String {
     format!("{}/freestanding", env!("CARGO_TARGET_TMPDIR"))
 }
 
-/// Builds or checks a program with these features; what the compiler says, if it does not.
-pub(crate) fn cargo(does: &str, program: &str, features: &str) -> Result<(), String> {
+/// Builds or checks a program with these features.
+///
+/// # Errors
+/// The messages of the compiler, if the build fails.
+pub(crate) fn cargo(command: &str, program: &str, features: &str) -> Result<(), String> {
     let mut cargo = zonelist_verify::cargo(Path::new(&target()));
-    cargo.args([does, "--quiet", "--release", "--locked", "--bin", program, "--features", features]);
+    cargo.args([command, "--quiet", "--release", "--locked", "--bin", program, "--features", features]);
     let output = cargo.current_dir(package()).output().expect("cargo");
     output.status.success().then_some(()).ok_or_else(|| String::from_utf8_lossy(&output.stderr).into_owned())
 }
@@ -34,14 +37,17 @@ pub(crate) fn with_every_scheme() -> Result<(), &'static str> {
         let features: String = schemes.iter().map(|scheme| format!("{},", scheme.name())).collect();
         cargo("build", "freestanding", &features)?;
         cargo("build", "allocator", &format!("allocator,{features}"))?;
-        // Another test may build it with other features meanwhile.
+        // Under another name, since other tests build the program with other features.
         std::fs::rename(format!("{}/release/allocator", target()), format!("{}/release/every", target()))
             .map_err(|error| error.to_string())
     };
     BUILT.get_or_init(build).as_ref().map_err(String::as_str).copied()
 }
 
-/// Runs a program; it ends well.
+/// Runs a program.
+///
+/// # Panics
+/// If the program fails.
 pub(crate) fn runs(program: &str) {
     let status = Command::new(format!("{}/release/{program}", target())).status().expect("the program");
     assert!(status.success(), "{program}: {status}");

@@ -1,4 +1,4 @@
-//! What takes a build with other flags, or outside the workspace.
+//! Tests that need a build with other flags, or outside the workspace.
 
 #[cfg(target_os = "linux")]
 mod blocking;

@@ -1,6 +1,6 @@
-//! What a newcomer sees of the kit: the smallest scheme of the documentation holds, a lock that loom does not see is
-//! named, and so is what is wrong with each of five broken schemes. They are in [`newcomers`](../../newcomers/src/lib.rs),
-//! outside the workspace.
+//! Messages of the kit for schemes as a first user may write them: the smallest scheme of the documentation holds, a
+//! lock that loom does not see is named, and so is the fault of each of five faulty schemes. The schemes are in
+//! [`newcomers`](../../newcomers/src/lib.rs), outside the workspace.
 
 use std::{
     fs,
@@ -14,23 +14,23 @@ use zonelist_verify::in_parallel;
 
 use super::stranger::{models, target};
 
-/// Runs a test of one of its files; whether it passes, what it says, and after how long.
-fn test(file: &str, does: &[&str], short: bool) -> (bool, String, Duration) {
+/// Runs tests of one file. Returns whether they pass, their output, and the duration.
+fn test(file: &str, arguments: &[&str], short: bool) -> (bool, String, Duration) {
     let mut cargo = zonelist_verify::cargo(&target());
-    // What the models of this workspace are built of is not built again.
+    // With the folder and the flags of this workspace's models, so that their dependencies are not built again.
     cargo.env("ZONELIST_MODELS_DIR", models()).env("ZONELIST_MODELS_RUSTFLAGS", "--cfg crossbeam_loom");
     if short {
         cargo.env("ZONELIST_MODELS", "short");
     }
     let package = Path::new(env!("CARGO_MANIFEST_DIR")).join("newcomers");
-    cargo.args(["test", "--locked", "--test", file, "--"]).args(does).current_dir(package);
+    cargo.args(["test", "--locked", "--test", file, "--"]).args(arguments).current_dir(package);
     let begun = Instant::now();
     let Output { status, stdout, stderr } = cargo.output().expect("cargo");
     let said = [stdout, stderr].map(|said| String::from_utf8_lossy(&said).into_owned()).concat();
     (status.success(), said, begun.elapsed())
 }
 
-/// Where something stands in the sources of the newcomers' crate.
+/// The place of a line in the sources of the crate `newcomers`, as `path:number`.
 fn at(file: &str, line: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("newcomers/src").join(file);
     let source = fs::read_to_string(&path).expect("a source");
@@ -38,22 +38,23 @@ fn at(file: &str, line: &str) -> String {
     format!("{}:{}", path.display(), number + 1)
 }
 
-/// Checks what one of the schemes fails with: all of these words, and the end of it all at the first failure.
+/// Checks the failure of a scheme: its output has all of these words.
 fn fails((scheme, words): &(&str, Vec<String>)) {
     let (passes, said, after) = test("schemes", &["--exact", scheme], false);
     assert!(!passes, "{scheme} passes:\n{said}");
     for word in words {
         assert!(said.contains(word), "{scheme}: {word:?} is not in\n{said}");
     }
-    for riddle in ["SIGSEGV", "all walks showed the same"] {
-        assert!(!said.contains(riddle), "{scheme}: {riddle:?} is in\n{said}");
+    // Failures that would not name the fault.
+    for unclear in ["SIGSEGV", "all walks showed the same"] {
+        assert!(!said.contains(unclear), "{scheme}: {unclear:?} is in\n{said}");
     }
     println!("{scheme}: named after {:.1} s", after.as_secs_f32());
 }
 
 #[test]
 fn a_newcomer_s_scheme_holds_or_what_is_wrong_with_it_is_named() {
-    // The first builds them all.
+    // The first run builds all schemes.
     let (passes, said, after) = test("schemes", &["--exact", "smallest"], true);
     assert!(passes, "{said}");
     println!("smallest: holds after {:.1} s", after.as_secs_f32());
@@ -100,7 +101,7 @@ fn a_newcomer_s_scheme_holds_or_what_is_wrong_with_it_is_named() {
         ),
         ("wait_free_lock", words(&[" waits, and is said to be wait-free", "is waited for"])),
     ];
-    // The first only waits, for the kit to find that nothing moves: it needs no CPU.
+    // The first waits until the kit reports that no thread makes a step, and needs no CPU meanwhile.
     let (waits, others) = named.split_at(1);
     thread::scope(|scope| {
         scope.spawn(|| waits.iter().for_each(fails));

@@ -1,5 +1,5 @@
-//! Which schemes can live without std and without a heap: a program with neither is linked with
-//! all of those, and run ([`freestanding/src/main.rs`](../../freestanding/src/main.rs)).
+//! Schemes that need neither std nor a heap: a program without either is linked with all of those, and run
+//! ([`freestanding/src/main.rs`](../../freestanding/src/main.rs)).
 
 use zonelist_schemes::SchemeId;
 
@@ -11,7 +11,7 @@ fn a_scheme_runs_without_std_and_a_heap_where_it_says_so() {
     runs("freestanding");
     for scheme in SchemeId::all() {
         let (name, facts) = (scheme.name(), scheme.facts());
-        // The program has no heap: what needs one can't be linked, whether or not it needs std.
+        // The program has no heap: a scheme that needs one does not link, whether or not it needs std.
         assert_eq!(facts.no_std, facts.no_alloc, "{name}: the program does not tell these apart");
         if facts.no_std {
             continue;
@@ -19,7 +19,7 @@ fn a_scheme_runs_without_std_and_a_heap_where_it_says_so() {
         let said = cargo("check", "freestanding", name).expect_err("std comes with the scheme");
         let error = said.lines().find(|line| line.starts_with("error")).unwrap_or_default();
         println!("{name}: {error}");
-        // Two panic handlers: the program's, and that of the std that came with the scheme.
+        // Two panic handlers: the program's, and that of the std that the scheme links.
         assert!(error.contains("panic_impl"), "{name}: {said}");
     }
 }

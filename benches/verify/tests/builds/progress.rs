@@ -1,4 +1,4 @@
-//! Builds and runs what shuttle is asked of progress: `tests/progress.rs` of each package, under a cfg of its own.
+//! Builds and runs the tests of progress under shuttle: `tests/progress.rs` of each package, with a cfg of its own.
 
 use super::scheduled::scheduled;
 
@@ -8,11 +8,14 @@ fn all_threads_progress() {
     let output = cargo.args(["--", "--nocapture"]).output().expect("cargo runs");
     let said = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{said}\n{}", String::from_utf8_lossy(&output.stderr));
-    let told: Vec<&str> = said.lines().filter_map(|line| line.find("progress ").map(|at| &line[at..])).collect();
-    told.iter().for_each(|line| println!("{line}"));
+    let reports: Vec<&str> = said.lines().filter_map(|line| line.find("progress ").map(|at| &line[at..])).collect();
+    reports.iter().for_each(|line| println!("{line}"));
     for scheme in
         ["StopWorld:", "StopWorldPreempted:", "AsymmetricEpoch:", "Qsbr:", "SeqRetry:", "InPlace:", "Presence:"]
     {
-        assert!(told.iter().any(|line| line.starts_with(&format!("progress {scheme}"))), "nothing of {scheme}\n{said}");
+        assert!(
+            reports.iter().any(|line| line.starts_with(&format!("progress {scheme}"))),
+            "nothing of {scheme}\n{said}"
+        );
     }
 }

@@ -1,5 +1,5 @@
-//! One line in a crate of a stranger's has its scheme explored by a plain `cargo test`: the crate is
-//! [`stranger`](../../stranger/src/lib.rs), outside the workspace.
+//! A crate outside the workspace explores its scheme by one line and a plain `cargo test`: the crate is
+//! [`stranger`](../../stranger/src/lib.rs).
 
 use std::{
     fs,
@@ -16,11 +16,11 @@ pub(super) fn models() -> PathBuf {
     Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("models")
 }
 
-/// Runs one of its tests; whether that passes, and what it says.
+/// Runs one test of the crate. Returns whether it passes, and its output.
 fn test(name: &str) -> (bool, String) {
     let package = Path::new(env!("CARGO_MANIFEST_DIR")).join("stranger");
     let mut cargo = cargo(&target());
-    // What the models of this workspace are built of is not built again.
+    // With the folder and the flags of this workspace's models, so that their dependencies are not built again.
     cargo.env("ZONELIST_MODELS_DIR", models()).env("ZONELIST_MODELS_RUSTFLAGS", "--cfg crossbeam_loom");
     if !is_long() {
         cargo.env("ZONELIST_MODELS", "short");
@@ -73,7 +73,7 @@ fn a_scheme_that_does_not_keep_its_promise_fails_and_leaves_a_timeline() {
     };
     let timeline = said.lines().find_map(path).unwrap_or_else(|| panic!("no timeline:\n{said}"));
     let timeline = fs::read_to_string(timeline).expect("a timeline");
-    for told in ["reader", "publisher", "-- publishes [", "-- saw ["] {
-        assert!(timeline.contains(told), "{told:?} is not in\n{timeline}");
+    for expected in ["reader", "publisher", "-- publishes [", "-- saw ["] {
+        assert!(timeline.contains(expected), "{expected:?} is not in\n{timeline}");
     }
 }

@@ -1,14 +1,12 @@
 //! Builds and runs the loom models, and mutants of the code that they explore.
 //!
-//! Models exist under cfgs of their own, so they are built by another cargo, into a folder of their
-//! own. A test binary without the usual harness: what the models explored is worth seeing, and the
-//! harness would keep it to itself.
+//! Models exist only under cfgs of their own, so another cargo builds them, into a folder of their own. This test
+//! binary has no default harness, which would capture the report of what the models explored.
 //!
-//! A plain `cargo test` runs the *short set*: every model within a bound, and a sample of the mutants. With
-//! `ZONELIST_LONG` every model is explored as far as the page of what was explored says, which is held to
-//! that, and every mutant is run: `cargo xtask models` is that command. With `ZONELIST_MODELS=exhaustive` every model
-//! is explored to the end, however long that takes. With `ZONELIST_BLESS` the page and the museum's
-//! timelines are written anew.
+//! A plain `cargo test` runs the *short set*: every model within a bound, and a sample of the mutants. The long set
+//! (`ZONELIST_LONG`, or `cargo xtask models`) explores every model within its full bound, compares the numbers with
+//! those of the page `conformance::explored`, and runs every mutant. With `ZONELIST_MODELS=exhaustive` no model has a
+//! bound. With `ZONELIST_BLESS` the page and the timelines of the museum are written anew.
 
 mod mutants;
 mod page;
@@ -27,14 +25,14 @@ use zonelist_verify::LIBRARIES;
 use mutants::Mutants;
 use runs::Run;
 
-/// Mutants of a short run.
+/// The number of mutants in the short set.
 const SAMPLE: usize = 8;
 
 fn models_of(package: &str) -> String {
     format!("the_models_of_{}_hold", package.replace('-', "_"))
 }
 
-/// What cargo's test command would call each check.
+/// The name of each check, as a test of the default harness would have it.
 fn names(long: bool) -> Vec<String> {
     let models = LIBRARIES.map(models_of);
     let more: &[&str] = if long {
@@ -70,9 +68,9 @@ fn main() -> ExitCode {
     if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-/// Runs all models, prints what they say, and judges it.
+/// Runs the models, prints their reports, and returns the outcome of each check.
 fn outcomes(names: &[String], long: bool) -> Vec<Result<(), String>> {
-    // Where only models of some packages are asked for, the others are not built.
+    // If only models of some packages are selected, the others are not built.
     let of = |package: &&str| names.contains(&models_of(package));
     let all_are_needed = names.iter().any(|name| !LIBRARIES.iter().any(|package| *name == models_of(package)));
     let packages: Vec<&'static str> = LIBRARIES.into_iter().filter(|package| all_are_needed || of(package)).collect();
@@ -94,7 +92,7 @@ fn outcomes(names: &[String], long: bool) -> Vec<Result<(), String>> {
     wanted.map(tell).collect()
 }
 
-/// What is checked of all models together.
+/// The outcomes of the checks of all packages together.
 fn of_all(runs: &[Run], long: bool) -> Vec<Result<(), String>> {
     let mutants = Mutants::of(runs);
     if long {
@@ -106,7 +104,8 @@ fn of_all(runs: &[Run], long: bool) -> Vec<Result<(), String>> {
     }
 }
 
-/// The seed is the time's, unless `ZONELIST_SEED` has one: over time all mutants are met.
+/// Runs a random sample of the mutants. The seed is the time, or that of `ZONELIST_SEED`, so that repeated runs reach
+/// all mutants.
 fn a_sample_is_killed(mutants: &Mutants<'_>) -> Result<(), String> {
     let now = || SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs());
     let seed = env::var("ZONELIST_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or_else(now);
@@ -114,7 +113,7 @@ fn a_sample_is_killed(mutants: &Mutants<'_>) -> Result<(), String> {
     mutants.sample(seed, SAMPLE)
 }
 
-/// A number of interleavings that a scheme's card gives is one that a model has just explored.
+/// Checks that each number of interleavings in a scheme's card is that of a model in this run.
 fn cards_say_what_was_explored(runs: &[Run]) -> Result<(), String> {
     let explored: BTreeSet<u64> = runs.iter().flat_map(|run| &run.models).map(|model| model.interleavings).collect();
     for facts in SchemeId::all().into_iter().map(SchemeId::facts) {
@@ -124,7 +123,7 @@ fn cards_say_what_was_explored(runs: &[Run]) -> Result<(), String> {
         let stale: Vec<u64> = said.filter(|count| !explored.contains(count)).collect();
         if !stale.is_empty() {
             return Err(format!(
-                "{}: its card says {stale:?} interleavings, and no model explored so many",
+                "{}: its card says {stale:?} interleavings; expected the number of a model in this run",
                 facts.scheme
             ));
         }

@@ -1,12 +1,18 @@
-//! Every ordering, fence and step of our own code, made wrong once: some model has to see it.
+//! Mutation tests of every ordering, fence and named step of the library: some model has to fail with each mutant.
 //!
-//! A place where the models come by an atomic is a mutant for each weaker ordering it could have; a
-//! store is one more that takes effect a step late; a compiler fence is one that is left out; a named fault is one. Each is run with the tests
-//! that come by its place, the smallest first, until one fails: first within the bounds of the short set,
-//! and if that shows nothing, in all. What none sees is a hole in the models or an ordering stronger than
-//! needed: those that remain are in [`ALIVE`], each with its reason. And each test has to see some
-//! mutant within the bounds of the short set, or it shows nothing there: those that do not are in
-//! [`IDLE`].
+//! The models report the places where they execute an atomic operation, a fence or a named fault. A place gives a
+//! mutant for each weaker ordering. A store gives one more, which takes effect a step late; a compiler fence one that
+//! is left out; a named fault one.
+//!
+//! ```text
+//!   for each mutant:
+//!     run the tests that execute its place, the smallest first, until one fails:
+//!       within the bounds of the short set, then without
+//!     if none fails: a gap in the models, or an ordering stronger than needed
+//! ```
+//!
+//! Mutants that survive are in [`ALIVE`], each with its reason. Each test has to kill some mutant within the bounds of
+//! the short set, or it shows nothing there. Those that do not are in [`IDLE`].
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -18,9 +24,9 @@ use zonelist_verify::{in_parallel, workspace};
 
 use super::runs::{Run, Site, command};
 
-/// Mutants that no model sees, and why that is right: what is wrong, the file, the line of the source.
+/// Mutants that no model kills, and the reason: the mutation, the file, the line of the source, the reason.
 const ALIVE: &[(&str, &str, &str, &str)] = &[
-    ("late", HANDSHAKE, "self.active.store(answer, Release);", WAITED_FOR_LONGER),
+    ("late", HANDSHAKE, "self.active.store(acknowledged, Release);", WAITED_FOR_LONGER),
     ("late", QUIESCENT, "self.acknowledged.store(OFFLINE, Release);", WAITED_FOR_LONGER),
     ("late", QUIESCENT, "self.requested.store(phase.0, Release);", WAITED_FOR_LONGER),
     ("late", CACHE, "stack.state.store(state & !TOP | (start(tag) + blocks), Relaxed);", OWN),
@@ -37,7 +43,7 @@ const ALIVE: &[(&str, &str, &str, &str)] = &[
         "late",
         MOVABLE,
         "entry.state.store(handle.generation.wrapping_add(1) << GENERATION, Relaxed);",
-        "the entry is free a step later, and nobody else has it before",
+        "the entry is free a step later, and no other thread has it before",
     ),
     ("late", STICKY, "self.0.store(FAILED | number, Relaxed);", REPORTED_LATER),
     ("late", PRESENCE, "self.named.store(named, Release);", SHOWN_LATER),
@@ -52,14 +58,15 @@ const WATERMARKS: &str = "zonelist-core/src/zone/watermark_check.rs";
 const MOVABLE: &str = "zonelist-core/src/page_alloc/movable_pages.rs";
 const PRESENCE: &str = "zonelist-inplace/src/presence.rs";
 
-const WAITED_FOR_LONGER: &str = "what waits for it only waits longer";
-const REPORTED_LATER: &str = "a failure is reported to a later call then, and what it left undone is owed all the same";
-const OWN: &str = "the cache's owner alone reads it, and not with its next step";
-const ESTIMATE: &str = "it is read without the zone's lock, as an estimate of a moment";
+const WAITED_FOR_LONGER: &str = "the thread that waits for it only waits longer";
+const REPORTED_LATER: &str =
+    "the failure is reported to a later call, and the grace period that it left out is still owed";
+const OWN: &str = "only the owner of the per-CPU pages reads it, and not with its next step";
+const ESTIMATE: &str = "it is read without the zone's lock, as an estimate";
 const SHOWN_LATER: &str = "readers see it a step later, and the writer lock is still held then";
 
-/// Tests that see no mutant within the bounds of the short set, and why that is right. None of them sees one
-/// without bounds either.
+/// Tests that kill no mutant within the bounds of the short set, and the reason. None of them kills one without bounds
+/// either.
 pub(super) const IDLE: &[(&str, &str)] = &[
     ("a_walk_in_place_is_empty_for_its_request", FINDS),
     ("a_walk_in_place_is_torn_while_a_fallback_order_is_reversed", FINDS),
@@ -87,33 +94,35 @@ pub(super) const IDLE: &[(&str, &str)] = &[
     ("wide_presence::two_walks", ONE_ZONE),
 ];
 
-const FINDS: &str = "the scheme promises little enough that no weaker ordering breaks it: what may happen is found";
-const MEETS: &str = "it is for heavy halves that wait for one another; each of the two has a fence of its own besides";
-const FINDS_MISSES: &str = "it finds what may happen without a light half, which is no less without a heavy half";
+const FINDS: &str =
+    "the guarantee is too weak for a weaker ordering to break: the test finds the torn walks that may happen";
+const MEETS: &str = "it is about heavy halves that wait for one another; each of the two also has a fence of its own";
+const FINDS_MISSES: &str = "it finds the outcomes without a light half, which a missing heavy half does not change";
 const ONE_ZONE: &str =
     "its walks are left after one zone, which is one word; they are for schemes that free or rewrite a version";
-const ONE_STORE: &str = "a zone leaves by one store of one word, and an order that does not change needs no ordering";
+const ONE_STORE: &str =
+    "a zone is removed by one store of one word, and a node order that does not change needs no memory ordering";
 
-/// A mutant that a model has seen.
+/// A mutant that a model has killed.
 pub(super) struct Killed {
     pub(super) mutant: Mutant,
     pub(super) test: String,
     pub(super) interleavings: String,
 }
 
-/// What became of all of them.
+/// The outcomes of all mutants.
 pub(super) struct Fates {
     pub(super) killed: Vec<Killed>,
-    /// With the reason why nothing sees it.
+    /// Each with the reason why no model kills it.
     pub(super) alive: Vec<(Mutant, &'static str)>,
 }
 
 /// One deliberate fault.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Mutant {
-    /// A file, or nothing for a fault that has a name.
+    /// The file; empty for a named fault.
     pub(super) file: String,
-    /// The line of the source there, or the name.
+    /// The line of the source, or the name of the fault.
     pub(super) line: String,
     what: &'static str,
     place: String,
@@ -143,7 +152,7 @@ impl Mutant {
         weaker.iter().map(mutant).collect()
     }
 
-    /// What is wrong, as a person says it.
+    /// Describes the mutation.
     pub(super) fn wrong(&self) -> String {
         match self.what {
             "fault" => "a step left out".into(),
@@ -163,7 +172,7 @@ impl Mutant {
     }
 }
 
-/// The file and the line of a place in our sources.
+/// The file and the line of a place in the sources of the workspace.
 fn source(place: &str) -> Option<(String, String)> {
     let mut parts = place.rsplitn(3, ':');
     let (_, line, file) = (parts.next()?, parts.next()?, parts.next()?);
@@ -171,8 +180,8 @@ fn source(place: &str) -> Option<(String, String)> {
     Some((file.to_owned(), text.lines().nth(line.parse::<usize>().ok()? - 1)?.trim().to_owned()))
 }
 
-/// Ours to make wrong: not what explores, nor what tests bring.
-fn is_ours(site: &Site) -> bool {
+/// True if a place is to be mutated: in the library, and neither in the kit that explores nor in a test.
+fn is_mutated(site: &Site) -> bool {
     let is_in = |part: &&str| site.place.contains(part);
     // Of `sync`, the lock is product code.
     let of_the_kit = ["/src/sync/", "/src/conformance/", "/tests/"].iter().any(is_in)
@@ -180,23 +189,23 @@ fn is_ours(site: &Site) -> bool {
     site.operation == "fault" || site.place.contains("/src/") && site.place.starts_with("zonelist-") && !of_the_kit
 }
 
-/// All mutants, and the tests that come by each.
+/// All mutants, and the tests that execute the place of each.
 pub(super) struct Mutants<'r> {
     runs: &'r [Run],
-    /// With a reason to live.
+    /// Those in [`ALIVE`], with the reason.
     spared: Vec<(Mutant, &'static str)>,
     hunted: Vec<Hunted<'r>>,
 }
 
-/// A mutant that has to be killed, and the tests that come by it, the smallest first: size, run, name.
+/// A mutant that has to be killed, and the tests that execute its place, the smallest first: size, run, name.
 type Hunted<'r> = (Mutant, BTreeSet<(u64, usize, &'r str)>);
 
 impl<'r> Mutants<'r> {
-    /// Those of all places that the tests came by.
+    /// The mutants of all places that the tests executed.
     pub(super) fn of(runs: &'r [Run]) -> Self {
         let mut met: BTreeMap<Mutant, BTreeSet<(u64, usize, &str)>> = BTreeMap::new();
         for (number, run) in runs.iter().enumerate() {
-            for site in run.sites.iter().filter(|site| is_ours(site)) {
+            for site in run.sites.iter().filter(|site| is_mutated(site)) {
                 let size = run.tests.get(&site.test).copied().unwrap_or(u64::MAX);
                 for mutant in Mutant::of(site) {
                     met.entry(mutant).or_default().insert((size, number, &site.test));
@@ -209,14 +218,14 @@ impl<'r> Mutants<'r> {
         Self { runs, spared: spared.collect(), hunted }
     }
 
-    /// Runs all mutants; what became of them, and whether all were killed that should be.
+    /// Runs all mutants. Returns their outcomes, and an error if one survives that is not in [`ALIVE`].
     pub(super) fn all(self) -> (Fates, Result<(), String>) {
         let (killed, alive) = self.hunt(&self.hunted);
         let mut complaints = complaints(&alive);
         let unmet = ALIVE.iter().filter(|(what, file, line, _)| {
             !self.spared.iter().any(|(mutant, _)| (mutant.what, &*mutant.file, &*mutant.line) == (*what, *file, *line))
         });
-        complaints.extend(unmet.map(|alive| format!("no model comes by {alive:?}")));
+        complaints.extend(unmet.map(|alive| format!("no model executes {alive:?}")));
         complaints.extend(unreached(self.runs));
         for (mutant, why) in &self.spared {
             println!("mutant `{}`, {}: lives: {why}", mutant.line, mutant.wrong());
@@ -225,7 +234,7 @@ impl<'r> Mutants<'r> {
         (Fates { killed, alive }, if complaints.is_empty() { Ok(()) } else { Err(complaints.join("\n")) })
     }
 
-    /// Runs a number of mutants that the seed draws.
+    /// Runs `number` random mutants, drawn by a seed.
     pub(super) fn sample(&self, seed: u64, number: usize) -> Result<(), String> {
         let drawn = fastrand::Rng::with_seed(seed).choose_multiple(&self.hunted, number);
         let drawn: Vec<Hunted<'_>> = drawn.into_iter().cloned().collect();
@@ -233,7 +242,8 @@ impl<'r> Mutants<'r> {
         if complaints.is_empty() { Ok(()) } else { Err(complaints.join("\n")) }
     }
 
-    /// For each test a mutant that it kills within the bounds of the short set; and whether all that should do.
+    /// Returns for each test a mutant that it kills within the bounds of the short set, and an error if a test kills
+    /// none and is not in [`IDLE`].
     pub(super) fn by_test(&self) -> (Vec<(String, Killed)>, Result<(), String>) {
         let mut tests: BTreeMap<(usize, &str), Vec<&Mutant>> = BTreeMap::new();
         for (mutant, met) in &self.hunted {
@@ -241,7 +251,7 @@ impl<'r> Mutants<'r> {
                 tests.entry((run, test)).or_default().push(mutant);
             }
         }
-        let tests: Vec<_> = tests.into_iter().filter(|((_, test), _)| is_no_exhibit(test)).collect();
+        let tests: Vec<_> = tests.into_iter().filter(|((_, test), _)| is_not_of_the_museum(test)).collect();
         let found = in_parallel(&tests, |((run, test), mutants)| {
             mutants.iter().find_map(|mutant| kill(&self.runs[*run], test, mutant, true))
         });
@@ -249,7 +259,7 @@ impl<'r> Mutants<'r> {
         for (((_, test), _), kill) in tests.iter().zip(found) {
             let may_be_idle = IDLE.iter().any(|(idle, _)| idle == test);
             match kill {
-                Some(_) if may_be_idle => complaints.push(format!("{test} kills a mutant, and is said not to")),
+                Some(_) if may_be_idle => complaints.push(format!("{test} kills a mutant, and is in `IDLE`")),
                 Some(kill) => kills.push(((*test).to_owned(), kill)),
                 None if may_be_idle => (),
                 None => complaints.push(format!("{test} kills no mutant within the bounds of the short set")),
@@ -258,10 +268,10 @@ impl<'r> Mutants<'r> {
         (kills, if complaints.is_empty() { Ok(()) } else { Err(complaints.join("\n")) })
     }
 
-    /// Runs these; those that were killed, and those that no test sees.
+    /// Runs these mutants. Returns those that were killed, and those that survived.
     fn hunt<'m>(&self, hunted: &'m [Hunted<'r>]) -> (Vec<Killed>, Vec<&'m Mutant>) {
         let kills = in_parallel(hunted, |(mutant, tests)| {
-            let tests = || tests.iter().filter(|(_, _, test)| is_no_exhibit(test));
+            let tests = || tests.iter().filter(|(_, _, test)| is_not_of_the_museum(test));
             let kill = |short| tests().find_map(|&(_, run, test)| kill(&self.runs[run], test, mutant, short));
             kill(true).or_else(|| kill(false))
         });
@@ -282,34 +292,34 @@ impl<'r> Mutants<'r> {
 
 fn complaints(alive: &[&Mutant]) -> Vec<String> {
     let name = |mutant: &&Mutant| {
-        format!("no model sees {}: `{}`: {} ({})", mutant.file, mutant.line, mutant.wrong(), mutant.what)
+        format!("no model kills {}: `{}`: {} ({})", mutant.file, mutant.line, mutant.wrong(), mutant.what)
     };
     alive.iter().map(name).collect()
 }
 
-/// Runs a test with a mutant; how that fails, if it does.
+/// Runs a test with a mutant. `None` if the test does not kill it.
 fn kill(run: &Run, test: &str, mutant: &Mutant, short: bool) -> Option<Killed> {
     let mut command = command(&run.binary, run.package, short);
     command.args([test, "--exact", "--nocapture"]).env("ZONELIST_MUTANT", format!("{}\t{}", mutant.what, mutant.place));
     let output = command.stderr(Stdio::piped()).output().expect("the model runs");
     let said = String::from_utf8_lossy(&output.stdout);
     let reached = said.lines().any(|line| line.ends_with("mutant reached"));
-    // What loom says of memory that was not given back is no verdict on a walk.
+    // A report by loom of leaked memory is no verdict on a walk.
     let leaked = String::from_utf8_lossy(&output.stderr).contains(" leaked.\n");
     if output.status.success() || !reached || leaked {
         return None;
     }
     let after = said.lines().find_map(|line| line.split_once(" fails after ")?.1.split(' ').next());
-    // Amid an interleaving: what a model says at its end, it may also say of too short a look.
+    // Only a failure within an interleaving counts: those at the end of a model may come from too small a bound.
     Some(Killed { mutant: mutant.clone(), test: test.to_owned(), interleavings: after?.to_owned() })
 }
 
-/// The museum's exhibits come by our code only to be compared.
-fn is_no_exhibit(test: &str) -> bool {
+/// False for the models of the museum, which execute the library's code only for comparison.
+fn is_not_of_the_museum(test: &str) -> bool {
     !test.starts_with("museum::")
 }
 
-/// Faults in the sources that no model comes by.
+/// Named faults in the sources that no model executes.
 fn unreached(runs: &[Run]) -> Vec<String> {
     let met: BTreeSet<&str> = runs.iter().flat_map(|run| &run.sites).map(|site| site.place.as_str()).collect();
     let mut complaints = Vec::new();
@@ -320,7 +330,7 @@ fn unreached(runs: &[Run]) -> Vec<String> {
             let names: Vec<&str> =
                 code.split("or_mutant!(").skip(1).filter_map(|rest| rest.split('"').nth(1)).collect();
             let missing = names.into_iter().filter(|name| !met.contains(name));
-            complaints.extend(missing.map(|name| format!("no model comes by the fault {name:?} of {file}")));
+            complaints.extend(missing.map(|name| format!("no model executes the fault {name:?} of {file}")));
         }
     }
     complaints

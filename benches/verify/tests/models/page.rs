@@ -1,4 +1,4 @@
-//! The page of what was explored is what was explored.
+//! The page `conformance::explored`, compared with the reports of the models, or written from them.
 
 use std::{collections::BTreeSet, env, fmt::Write as _, fs};
 
@@ -11,8 +11,8 @@ use super::{
 
 const PAGE: &str = "zonelist-core/src/conformance/explored.md";
 
-/// Between these the page is made by what the models say; around it, by hand.
-const MARKS: [&str; 6] = [
+/// The parts of the page between these lines are generated; the rest is written by hand.
+const MARKERS: [&str; 6] = [
     "<!-- models -->\n",
     "<!-- end of models -->",
     "<!-- mutants -->\n",
@@ -21,11 +21,11 @@ const MARKS: [&str; 6] = [
     "<!-- end of tests -->",
 ];
 
-/// Whether the page names the models of this run, and no others: all that a short run can hold it to.
+/// Checks that the page names the models of this run, and no others. A short run can check no more.
 pub(super) fn names(runs: &[Run]) -> Result<(), String> {
     let page = fs::read_to_string(workspace().join(PAGE)).map_err(|error| format!("{PAGE}: {error}"))?;
-    let (_, rest) = page.split_once(MARKS[0]).ok_or(format!("{PAGE} has no {:?}", MARKS[0]))?;
-    let table = rest.split_once(MARKS[1]).map_or(rest, |(table, _)| table);
+    let (_, rest) = page.split_once(MARKERS[0]).ok_or(format!("{PAGE} has no {:?}", MARKERS[0]))?;
+    let table = rest.split_once(MARKERS[1]).map_or(rest, |(table, _)| table);
     let named = table.lines().skip(3).filter_map(|line| line.split(" | ").next()?.strip_prefix("| "));
     let named: BTreeSet<String> = named.map(str::to_owned).collect();
     let ran: BTreeSet<String> = runs.iter().flat_map(|run| &run.models).map(|model| escaped(&model.name)).collect();
@@ -34,25 +34,25 @@ pub(super) fn names(runs: &[Run]) -> Result<(), String> {
     }
     let [lost, new] = [&named - &ran, &ran - &named];
     Err(format!(
-        "{PAGE} names {lost:?}, which are no models, and does not name {new:?}; expected, as {BLESS} writes it"
+        "{PAGE} names {lost:?}, which are no models, and does not name {new:?}; expected the page that {BLESS} writes"
     ))
 }
 
-/// How the page is made.
+/// The command that writes the page.
 const BLESS: &str = "`ZONELIST_BLESS=1 cargo xtask models`";
 
-/// Names are no links.
+/// Escapes brackets, so that a name is not rendered as a link.
 fn escaped(name: &str) -> String {
     name.replace('[', "\\[").replace(']', "\\]")
 }
 
-/// Whether the page has the numbers of this run. With `ZONELIST_BLESS` it gets them.
+/// Checks that the page has the numbers of this run. With `ZONELIST_BLESS` writes them to the page.
 pub(super) fn says(runs: &[Run], fates: &Fates, kills: &[(String, Killed)]) -> Result<(), String> {
     let path = workspace().join(PAGE);
     let page = fs::read_to_string(&path).map_err(|error| format!("{PAGE}: {error}"))?;
-    let made = replaced(&page, MARKS[0], MARKS[1], &models(runs))?;
-    let made = replaced(&made, MARKS[2], MARKS[3], &mutants(fates))?;
-    let made = replaced(&made, MARKS[4], MARKS[5], &tests(kills))?;
+    let made = replaced(&page, MARKERS[0], MARKERS[1], &models(runs))?;
+    let made = replaced(&made, MARKERS[2], MARKERS[3], &mutants(fates))?;
+    let made = replaced(&made, MARKERS[4], MARKERS[5], &tests(kills))?;
     if made == page {
         return Ok(());
     }
@@ -60,7 +60,7 @@ pub(super) fn says(runs: &[Run], fates: &Fates, kills: &[(String, Killed)]) -> R
         return fs::write(&path, made).map_err(|error| format!("{PAGE}: {error}"));
     }
     let lines: Vec<&str> = made.lines().filter(|line| !page.lines().any(|old| old == *line)).take(20).collect();
-    Err(format!("{PAGE} says otherwise; expected, as {BLESS} writes it:\n{}", lines.join("\n")))
+    Err(format!("{PAGE} differs; expected these lines, as {BLESS} writes them:\n{}", lines.join("\n")))
 }
 
 fn replaced(page: &str, from: &str, to: &str, table: &str) -> Result<String, String> {
@@ -71,7 +71,7 @@ fn replaced(page: &str, from: &str, to: &str, table: &str) -> Result<String, Str
 }
 
 fn models(runs: &[Run]) -> String {
-    let mut table = String::from("\n| model | how large | interleavings | how far |\n|---|---|---:|---|\n");
+    let mut table = String::from("\n| model | size | interleavings | bound |\n|---|---|---:|---|\n");
     for model in runs.iter().flat_map(|run| &run.models) {
         let Model { name, shape, interleavings, bound, .. } = model;
         writeln!(table, "| {} | {shape} | {interleavings} | {bound} |", escaped(name)).expect("a string");
@@ -80,13 +80,11 @@ fn models(runs: &[Run]) -> String {
 }
 
 fn mutants(Fates { killed, alive }: &Fates) -> String {
-    let mut table = String::from("\n| where | what is made wrong | seen by | after |\n|---|---|---|---:|\n");
+    let mut table = String::from("\n| place | mutation | killed by | interleavings |\n|---|---|---|---:|\n");
     for Killed { mutant, test, interleavings } in killed {
         writeln!(table, "| {} | {} | `{test}` | {interleavings} |", place(mutant), mutant.wrong()).expect("a string");
     }
-    table.push_str(
-        "\nWhat nothing sees, and why:\n\n| where | what is made wrong | why it is not seen |\n|---|---|---|\n",
-    );
+    table.push_str("\nMutants that no model kills:\n\n| place | mutation | reason |\n|---|---|---|\n");
     for (mutant, why) in alive {
         writeln!(table, "| {} | {} | {why} |", place(mutant), mutant.wrong()).expect("a string");
     }
@@ -94,11 +92,11 @@ fn mutants(Fates { killed, alive }: &Fates) -> String {
 }
 
 fn tests(kills: &[(String, Killed)]) -> String {
-    let mut table = String::from("\n| test | sees in the short set, among others | after |\n|---|---|---:|\n");
+    let mut table = String::from("\n| test | kills in the short set, among others | interleavings |\n|---|---|---:|\n");
     for (test, Killed { mutant, interleavings, .. }) in kills {
         writeln!(table, "| `{test}` | {}: {} | {interleavings} |", place(mutant), mutant.wrong()).expect("a string");
     }
-    table.push_str("\nTests that see none there, and why:\n\n| test | why |\n|---|---|\n");
+    table.push_str("\nTests that kill none there:\n\n| test | reason |\n|---|---|\n");
     for (test, why) in IDLE {
         writeln!(table, "| `{test}` | {why} |").expect("a string");
     }

@@ -1,4 +1,4 @@
-//! The models' binaries, and what they say.
+//! The binaries of the models, and their reports.
 
 use std::{
     collections::BTreeMap,
@@ -11,12 +11,12 @@ use serde_json::Value;
 
 use zonelist_verify::{cargo, in_parallel, workspace};
 
-/// Builds the models: each binary with the manifest of its package.
+/// Builds the models. Returns each binary with the manifest of its package.
 pub(super) fn built(packages: &[&str]) -> Vec<(PathBuf, PathBuf)> {
     let mut cargo = cargo(&Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("models"));
     cargo.env("RUSTFLAGS", "--cfg loom --cfg crossbeam_loom").current_dir(workspace());
-    // A feature can only be asked of a package that is built.
-    // With the feature `facts`, as strangers' crates have it: what is built here is built for them, too.
+    // Cargo accepts features only of packages that are built. With the feature `facts`, as in the crates outside the
+    // workspace, which use the same build.
     let features =
         [("zonelist-epoch", "zonelist-epoch/loom"), ("zonelist-core", "zonelist-core/model,zonelist-core/facts")];
     let features = features.into_iter().filter(|(package, _)| packages.contains(package));
@@ -34,31 +34,31 @@ pub(super) fn built(packages: &[&str]) -> Vec<(PathBuf, PathBuf)> {
     messages.lines().filter_map(|line| binary(serde_json::from_str(line).ok()?)).collect()
 }
 
-/// One package's models, and what they said.
+/// The models of one package, and their reports.
 pub(super) struct Run {
     pub(super) package: &'static str,
     pub(super) binary: PathBuf,
     passed: bool,
     pub(super) models: Vec<Model>,
-    /// What tests come by: places that a mutant could change.
+    /// Places that the tests execute, and that a mutant could change.
     pub(super) sites: Vec<Site>,
-    /// How many interleavings each test explored, in all its models.
+    /// The number of interleavings that each test explored, in all its models.
     pub(super) tests: BTreeMap<String, u64>,
 }
 
-/// A model, and how far it was explored.
+/// A model, and the extent of its exploration.
 pub(super) struct Model {
     pub(super) name: String,
     pub(super) interleavings: u64,
-    /// `exhaustive`, or how many preemptions there were at most.
+    /// `exhaustive`, or the greatest number of preemptions.
     pub(super) bound: String,
-    /// How large it is, if it says so.
+    /// The size, if the report has it.
     pub(super) shape: String,
-    /// All that it says, also of what it found.
+    /// The whole report.
     said: String,
 }
 
-/// A place that a test comes by.
+/// A place that a test executes.
 pub(super) struct Site {
     pub(super) test: String,
     pub(super) place: String,
@@ -66,7 +66,8 @@ pub(super) struct Site {
     pub(super) ordering: String,
 }
 
-/// One of the models' binaries, in an environment of its own; explored within the bounds of the short set, or not.
+/// The command that runs a binary of models, without loom settings of the environment, and with the bounds of the short
+/// set if `short`.
 pub(super) fn command(binary: &Path, package: &str, short: bool) -> Command {
     let mut command = Command::new(binary);
     env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("LOOM_")).for_each(|(name, _)| {
@@ -79,8 +80,8 @@ pub(super) fn command(binary: &Path, package: &str, short: bool) -> Command {
     command
 }
 
-/// Runs the models of these packages, each test in a process of its own: within one, threads wait for one another
-/// whenever a model's stacks come and go, which is for every interleaving.
+/// Runs the models of these packages, each test in a process of its own. Within one process, threads wait for one
+/// another whenever a model maps and unmaps its stacks, which is for every interleaving.
 pub(super) fn all(packages: &[&'static str], binaries: &[(PathBuf, PathBuf)], short: bool) -> Vec<Run> {
     let mut runs: Vec<Run> = packages.iter().map(|package| Run::new(package, binaries)).collect();
     let listed =
@@ -105,14 +106,14 @@ impl Run {
         Self { package, binary, passed: true, models: Vec::new(), sites: Vec::new(), tests: BTreeMap::new() }
     }
 
-    /// The names of its tests.
+    /// The names of the package's tests.
     fn listed(&self) -> Vec<String> {
         let output = command(&self.binary, self.package, false).arg("--list").output().expect("the models are listed");
         let said = String::from_utf8_lossy(&output.stdout).into_owned();
         said.lines().filter_map(|line| line.strip_suffix(": test")).map(str::to_owned).collect()
     }
 
-    /// Runs a test; whether it passes, and what it says.
+    /// Runs a test. Returns whether it passes, and its report.
     fn test(&self, test: &str, short: bool) -> (bool, String) {
         let mut run = command(&self.binary, self.package, short);
         let run = run.env("ZONELIST_SITES", "").args([test, "--exact", "--nocapture", "--test-threads=1"]);
@@ -124,7 +125,7 @@ impl Run {
         (output.status.success(), said)
     }
 
-    /// Notes what a test said.
+    /// Adds the report of a test.
     fn note(&mut self, passed: bool, said: &str) {
         self.passed &= passed;
         for (test, count) in said.lines().filter_map(explored) {
@@ -149,7 +150,7 @@ impl Run {
 }
 
 impl Model {
-    /// With one thread, the harness writes before the line.
+    /// Parses a report. With one thread, the harness writes before it on the same line.
     fn of(line: &str) -> Option<Self> {
         let said = &line[line.find("model ")?..];
         let (before, after) = said["model ".len()..].split_once(" interleavings, ")?;
@@ -170,7 +171,7 @@ impl Site {
     }
 }
 
-/// A test, and how many interleavings one of its models explored.
+/// Parses the number of interleavings that one model of a test explored.
 fn explored(line: &str) -> Option<(String, u64)> {
     let (test, count) = line.strip_prefix("explored\t")?.split_once('\t')?;
     Some((test.to_owned(), count.parse().ok()?))

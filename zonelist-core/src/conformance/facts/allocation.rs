@@ -1,5 +1,5 @@
-//! What a scheme does with the heap: what reaches for it, what a reader's place takes, and what is kept while one
-//! reader stands still.
+//! Measurements of heap use: which operations use the heap, whether a registration does, and how much is kept while one
+//! reader is stalled.
 
 use core::{
     hint::black_box,
@@ -18,7 +18,7 @@ use crate::{
     publish::{Allocates, Barrier, Progress, Published, ReaderError, Scheme, StalledReader},
 };
 
-/// How often publishes and walks reached for the heap, [`TIMES`](Self::TIMES) of each twice.
+/// The number of heap operations of publishes and of walks, [`TIMES`](Self::TIMES) of each twice.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub struct Reached {
     /// Publishes, on their own thread.
@@ -31,7 +31,7 @@ impl Reached {
     /// Publishes, and walks, by turns on one thread; then at once on two.
     pub const TIMES: usize = 5000;
 
-    /// What the facts would say of it.
+    /// The fact that these numbers prove.
     #[must_use]
     pub fn fact(self) -> Allocates {
         match (self.publishes > 0, self.walks > 0) {
@@ -43,10 +43,10 @@ impl Reached {
     }
 }
 
-/// What publishes and walks reach for, by turns on one thread and then at once on two.
+/// Counts the heap operations of publishes and walks: by turns on one thread, and then at once on two.
 ///
 /// # Panics
-/// The lists do not fit, or the heap is not counted.
+/// If the lists do not fit, or if the heap is not counted.
 pub fn reached<S: Scheme, B: Barrier>(make: impl Fn() -> S, sample: &Sample) -> Reached {
     heap::expect_counting();
     let Sample { versions, requests } = sample;
@@ -70,7 +70,7 @@ pub fn reached<S: Scheme, B: Barrier>(make: impl Fn() -> S, sample: &Sample) -> 
     reached
 }
 
-/// What walks reach for, with something else done before each.
+/// Counts the heap operations of walks. Calls `before` before each walk.
 fn walks<S: Scheme, B: Barrier>(
     published: &Published<S, B, 1>,
     requests: &[(NodeId, Request)],
@@ -88,10 +88,10 @@ fn walks<S: Scheme, B: Barrier>(
     reached
 }
 
-/// Whether construction, registration, a publish or a walk reaches for the heap at all.
+/// True if construction, registration, a publish or a walk uses the heap.
 ///
 /// # Panics
-/// The lists do not fit, or the heap is not counted.
+/// If the lists do not fit, or if the heap is not counted.
 pub fn needs_a_heap<S: Scheme, B: Barrier>(make: impl Fn() -> S, sample: &Sample) -> bool {
     heap::expect_counting();
     let Sample { versions, requests } = sample;
@@ -103,42 +103,43 @@ pub fn needs_a_heap<S: Scheme, B: Barrier>(make: impl Fn() -> S, sample: &Sample
             black_box(reader.enter().walk(requests[0].0, &filter).count());
         }
     };
-    // The first time, something around the scheme may be set up for good.
+    // The first run may set up what stays for the process, such as a barrier pair: only the second is counted.
     all();
     touches(all).0 > 0
 }
 
-/// Threads that register at once, more than this process has had before at a time: a place that an
-/// ended thread has left behind would do for a few.
-const NEWCOMERS: usize = 64;
+/// Threads that register at once: more than this process has had before. A few could use the memory that ended threads
+/// have left behind.
+const THREADS: usize = 64;
 
-/// Whether a reader takes a place of its own: one of two reader slots, or memory.
+/// True if a reader takes a reader slot or memory: one of two slots, or a heap block.
 ///
 /// # Panics
-/// A reader is refused for another reason, or the heap is not counted.
+/// If a reader is refused for another reason, or if the heap is not counted.
 pub fn registers<S: Scheme, B: Barrier>(make: impl Fn() -> S) -> bool {
     heap::expect_counting();
     let published: Published<S, B, 2> = Published::new(make());
-    let all_are_in = Meeting::new(NEWCOMERS);
-    let newcomer = || {
+    let all_are_registered = Meeting::new(THREADS);
+    let register = || {
         let (made, reader) = touches(|| published.reader());
-        all_are_in.wait();
+        // No reader is dropped before the last has registered.
+        all_are_registered.wait();
         match reader {
             Ok(_) => made > 0,
-            Err(ReaderError::NoSlot { slots: seats }) => seats == 2,
+            Err(ReaderError::NoSlot { slots }) => slots == 2,
             Err(error) => panic!("{error}"),
         }
     };
     thread::scope(|scope| {
-        let newcomers: Vec<_> = (0..NEWCOMERS).map(|_| scope.spawn(newcomer)).collect();
-        newcomers.into_iter().map(|newcomer| newcomer.join().expect("a newcomer")).fold(false, BitOr::bitor)
+        let threads: Vec<_> = (0..THREADS).map(|_| scope.spawn(register)).collect();
+        threads.into_iter().map(|thread| thread.join().expect("a thread")).fold(false, BitOr::bitor)
     })
 }
 
-/// Bytes that so many publishes keep while a reader stands within a walk.
+/// Bytes that `publishes` publishes keep while a reader is stalled within a walk.
 ///
 /// # Panics
-/// The lists do not fit, or the heap is not counted.
+/// If the lists do not fit, or if the heap is not counted.
 pub fn kept_by<S: Scheme, B: Barrier>(publishes: usize, make: impl Fn() -> S, sample: &Sample) -> i64 {
     heap::expect_counting();
     let Sample { versions, requests } = sample;
@@ -147,7 +148,7 @@ pub fn kept_by<S: Scheme, B: Barrier>(publishes: usize, make: impl Fn() -> S, sa
     let filter = published.filter(&requests[0].1);
     let (kept, done) = (AtomicI64::new(0), AtomicBool::new(false));
     thread::scope(|scope| {
-        // Gone before the others are waited for: they may wait for it.
+        // Dropped before the end of the scope, which joins the publisher: that may wait for this reader.
         let mut reader = published.reader().expect("a reader slot");
         let guard = reader.enter();
         let mut walk = guard.walk(requests[0].0, &filter);
@@ -160,7 +161,7 @@ pub fn kept_by<S: Scheme, B: Barrier>(publishes: usize, make: impl Fn() -> S, sa
             }
             done.store(true, SeqCst);
         });
-        // A writer that waits for readers gets nowhere, and keeps nothing.
+        // A writer that waits for readers makes no progress here, and keeps nothing: a number of yields shows that.
         let waits = S::FACTS.writer == Progress::Blocking;
         let mut turns = 0;
         while !(done.load(SeqCst) || waits && turns == 10_000) {
@@ -174,15 +175,15 @@ pub fn kept_by<S: Scheme, B: Barrier>(publishes: usize, make: impl Fn() -> S, sa
     })
 }
 
-/// What a scheme keeps for a reader that stands still, with the bytes kept by few publishes and by how many more.
+/// Measures what a scheme keeps for a stalled reader: bounded or not, with the bytes kept by few publishes and by many.
 ///
 /// # Panics
-/// The lists do not fit, or the heap is not counted.
+/// If the lists do not fit, or if the heap is not counted.
 pub fn stalled_reader<S: Scheme, B: Barrier>(
     make: impl Fn() -> S,
     sample: &Sample,
 ) -> (StalledReader, [(usize, i64); 2]) {
-    // Of those that keep more and more, no more than shows it.
+    // A scheme without a bound gets fewer publishes, which already show it, since its memory grows with each.
     let bounded = S::FACTS.stalled_reader == StalledReader::Bounded;
     let most = if bounded { cases(1_000_000, 20) as usize } else { 20_000 };
     let kept = [100, most].map(|publishes| (publishes, kept_by::<S, B>(publishes, &make, sample)));

@@ -34,27 +34,28 @@ const FRAMES: u64 = 1 << 17;
 /// Handles: more than threads ever allocate at a time.
 const HANDLES: usize = 32;
 
-/// The order of a block for that, if there is one.
+/// The order of the block that a layout needs, if there is one.
 fn order_of(layout: Layout) -> Option<u8> {
     let pages = layout.size().max(layout.align()).div_ceil(PAGE).checked_next_power_of_two()?;
     u8::try_from(pages.trailing_zeros()).ok()
 }
 
-struct Ours<S: Scheme + 'static, B: Barrier + 'static> {
+/// A page allocator, and the memory whose page frames it allocates.
+struct Program<S: Scheme + 'static, B: Barrier + 'static> {
     allocator: PageAllocator<'static, S, B, Spin, HANDLES>,
     /// By order.
-    classes: Vec<PreparedRequest<S>>,
+    requests: Vec<PreparedRequest<S>>,
     memory: *mut u8,
 }
 
-// SAFETY: the memory is handed out by the allocator, and classes are only read, which is what a
-// filter is for.
-unsafe impl<S: Scheme + 'static, B: Barrier + 'static> Sync for Ours<S, B> {}
+// SAFETY: the allocator gives each block of `memory` to one caller at a time. Prepared requests are only read, and a
+// filter may be read by several threads.
+unsafe impl<S: Scheme + 'static, B: Barrier + 'static> Sync for Program<S, B> {}
 
 const NODE: NodeId = NodeId::new(0).unwrap();
 
-impl<S: Scheme + 'static, B: Barrier + 'static> Ours<S, B> {
-    /// Two zones side by side over memory of the system's.
+impl<S: Scheme + 'static, B: Barrier + 'static> Program<S, B> {
+    /// Two zones side by side, over memory from the system.
     fn new(scheme: S) -> Self {
         let zone = |kind, number: u64| {
             let zone =
@@ -69,19 +70,19 @@ impl<S: Scheme + 'static, B: Barrier + 'static> Ours<S, B> {
         let access =
             (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE);
         let bytes = 2 * FRAMES as usize * PAGE + largest;
-        // SAFETY: new memory, wherever the system likes.
+        // SAFETY: an anonymous mapping at an address of the system's choice replaces no other mapping.
         let memory = unsafe { libc::mmap(ptr::null_mut(), bytes, access.0, access.1, -1, 0) };
         assert_ne!(memory, libc::MAP_FAILED);
         let memory = memory.cast::<u8>();
-        // The first frame of a largest block is where one is aligned.
+        // Aligned to the largest block, so that a block of any order is aligned to its size in memory too.
         let memory = memory.wrapping_add(memory.align_offset(largest));
-        let ours = Self { allocator, classes: Vec::new(), memory };
-        ours.publish(true);
-        let class = |order| ours.allocator.prepare(&PageRequest::up_to(Movable).order(order)).unwrap();
-        Self { classes: (0..=MAX_ORDER).map(class).collect(), ..ours }
+        let program = Self { allocator, requests: Vec::new(), memory };
+        program.publish(true);
+        let prepare = |order| program.allocator.prepare(&PageRequest::up_to(Movable).order(order)).unwrap();
+        Self { requests: (0..=MAX_ORDER).map(prepare).collect(), ..program }
     }
 
-    /// Both zones, or only the one that is always there.
+    /// Publishes both zones, or Normal alone.
     fn publish(&self, both: bool) {
         let zonerefs = [Movable, Normal].map(|kind| Zoneref::new(ZoneId::new(NODE, kind)));
         let zonerefs = if both { &zonerefs[..] } else { &zonerefs[1..] };
@@ -91,24 +92,25 @@ impl<S: Scheme + 'static, B: Barrier + 'static> Ours<S, B> {
 }
 
 thread_local! {
-    /// Allocations that this thread is in: more than one if the scheme comes back to the heap.
+    /// Nested allocations of this thread: more than one if the scheme itself allocates.
     static DEPTH: Cell<u32> = const { Cell::new(0) };
 }
 
-/// No scheme that ends at all needs so many.
+/// Nested allocations that count as endless recursion.
 const ENDLESS: u32 = 16;
 
-// SAFETY: a block is aligned to its size, and handed out to one caller at a time.
-unsafe impl<S: Scheme + 'static, B: Barrier + 'static> Serves for Ours<S, B> {
+// SAFETY: a block is aligned to its size, and allocated to one caller at a time.
+unsafe impl<S: Scheme + 'static, B: Barrier + 'static> Serves for Program<S, B> {
     fn alloc(&self, layout: Layout) -> Option<*mut u8> {
         let order = order_of(layout).filter(|&order| order <= MAX_ORDER)?;
         DEPTH.set(DEPTH.get() + 1);
         if DEPTH.get() == ENDLESS {
             ends(format_args!("comes back to the heap from within an allocation, {ENDLESS} deep"));
         }
+        // A handle for each allocation, so that each one registers a reader.
         let mut handle = self.allocator.local().expect("a reader slot");
-        // There is memory. Only a racy walk says there is none, and the next one does not.
-        let page = (0..100).find_map(|_| handle.alloc(NODE, &self.classes[usize::from(order)]).ok());
+        // The zones have free pages, so that only a racy walk fails, and one of the next succeeds.
+        let page = (0..100).find_map(|_| handle.alloc(NODE, &self.requests[usize::from(order)]).ok());
         drop(handle);
         DEPTH.set(DEPTH.get() - 1);
         Some(page.map_or(ptr::null_mut(), |page| self.memory.wrapping_add(page.pfn() as usize * PAGE)))
@@ -117,8 +119,8 @@ unsafe impl<S: Scheme + 'static, B: Barrier + 'static> Serves for Ours<S, B> {
     fn free(&self, at: *mut u8, layout: Layout) -> bool {
         let offset = at.addr().wrapping_sub(self.memory.addr());
         let Some(order) = order_of(layout).filter(|_| offset < 2 * FRAMES as usize * PAGE) else { return false };
-        let page = self.allocator.page((offset / PAGE) as u64, order, Mobility::Unmovable).expect("of ours");
-        self.allocator.local().expect("a reader slot").free(page).expect("was handed out");
+        let page = self.allocator.page((offset / PAGE) as u64, order, Mobility::Unmovable).expect("a frame of a zone");
+        self.allocator.local().expect("a reader slot").free(page).expect("the page is allocated");
         true
     }
 }
@@ -126,18 +128,17 @@ unsafe impl<S: Scheme + 'static, B: Barrier + 'static> Serves for Ours<S, B> {
 /// Threads of the program, most of them short-lived.
 const THREADS: usize = 100;
 
-/// Has the page allocator, over this scheme, serve the whole program while a thread publishes without pause; then ends
-/// the process with [`WELL`](super::WELL), or with what went wrong.
+/// Serves all allocations of the program by a page allocator over this scheme, while a thread publishes without pause.
+/// Ends the process with [`WELL`](super::WELL), or with the failure as the verdict.
 ///
-/// Every allocation is its thread's first: it registers a handle, walks, and gives the handle up. So all that a scheme
-/// does for a new reader, on a walk and in a publish, is done from below the heap, which is where it must not come back
-/// to.
+/// Each allocation registers a handle, walks, and drops the handle. So all steps of the scheme for a new reader, in a
+/// walk and in a publish, run below the heap, and must not allocate.
 ///
 /// # Panics
-/// The lists of a node and two zones do not fit.
+/// If the lists of a node and two zones do not fit.
 pub fn serves_the_program<S: Scheme + Send + 'static, B: Barrier + 'static>(make: impl Fn() -> S) {
     heap::expect_counting();
-    let ours: &'static Ours<S, B> = Box::leak(Box::new(Ours::new(make())));
+    let program: &'static Program<S, B> = Box::leak(Box::new(Program::new(make())));
     let (done, end) = (AtomicUsize::new(0), AtomicBool::new(false));
     let (ready, watched) = mpsc::channel();
     thread::scope(|scope| {
@@ -145,10 +146,12 @@ pub fn serves_the_program<S: Scheme + Send + 'static, B: Barrier + 'static>(make
             ready.send(()).expect("a thread");
             watch("hangs", || done.load(Relaxed))
         });
+        // The watching thread has started, and needs no heap from here on.
         watched.recv().expect("a thread");
-        heap::put_in_charge(ours);
-        scope.spawn(|| (0..).take_while(|_| !end.load(Relaxed)).for_each(|turn| ours.publish(turn % 2 == 0)));
+        heap::put_in_charge(program);
+        scope.spawn(|| (0..).take_while(|_| !end.load(Relaxed)).for_each(|turn| program.publish(turn % 2 == 0)));
         for turn in 0..THREADS {
+            // One thread allocates the pattern, another compares and frees it.
             let (send, made) = mpsc::channel();
             scope.spawn(move || send.send(pattern(turn)));
             let checked = scope.spawn(move || made.recv().expect("a thread") == pattern(turn));
@@ -158,11 +161,12 @@ pub fn serves_the_program<S: Scheme + Send + 'static, B: Barrier + 'static>(make
             done.fetch_add(1, Relaxed);
         }
         end.store(true, Relaxed);
+        // Ends the process at once: the threads are not joined, since the exit of a process may allocate too.
         ends(super::WELL);
     });
 }
 
-/// Something of many allocations, of all sizes, and the same for the same number.
+/// A value of many allocations of all sizes, equal for equal numbers.
 fn pattern(number: usize) -> BTreeMap<String, Vec<usize>> {
     let part = |part: usize| (format!("{number} {part}"), (0..1 << (part % 14)).map(|i| i * number + part).collect());
     (0..40).map(part).collect()

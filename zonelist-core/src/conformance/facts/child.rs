@@ -1,4 +1,4 @@
-//! What may hang or crash runs in a process of its own.
+//! Child processes, for tests that may hang or crash.
 
 use core::fmt::Display;
 use std::{
@@ -10,38 +10,39 @@ use std::{
     thread,
 };
 
-/// Whose fact it is that a child process asks.
+/// The variable that names the scheme whose fact a child process measures.
 const SUBJECT: &str = "ZONELIST_FACT_OF";
+/// The prefix of the line with the verdict.
 const VERDICT: &str = "verdict: ";
 
-/// Says what became of it, and ends the process at once, whatever its threads are at.
+/// Prints the verdict, and ends the process at once, whatever its threads do.
 ///
-/// The heap may be what hangs: nothing here reaches for it.
+/// Uses no heap, since the heap may be what hangs.
 pub fn ends(verdict: impl Display) -> ! {
     let mut line = [0; 256];
     let whole = line.len();
     let mut rest = &mut line[..];
-    // On a line of its own: the harness may have begun one. What is too long is cut short.
+    // On a line of its own: the harness may have begun one. A longer verdict is cut off.
     let _ = write!(rest, "\n{VERDICT}{verdict}\n");
     let length = whole - rest.len();
-    // SAFETY: the line is as long as that.
+    // SAFETY: the first `length` bytes of `line` are initialised, and it lives until the call returns.
     unsafe { libc::write(libc::STDOUT_FILENO, line.as_ptr().cast(), length) };
-    // SAFETY: it never returns.
+    // SAFETY: `_exit` has no conditions.
     unsafe { libc::_exit(0) }
 }
 
-/// Whose fact this process is to find out, if it is a child.
+/// The scheme whose fact this process measures, if it is a child.
 #[must_use]
 pub fn subject() -> Option<String> {
     env::var(SUBJECT).ok()
 }
 
-/// Runs a test again in a process of its own, for a subject: what that [ends] with, or how it died.
+/// Runs a test again in a child process, for a scheme. Returns the verdict that the child [ends] with, or how it died.
 ///
-/// `test` is the name of the calling test as the harness has it.
+/// `test` is the name of the calling test in the harness.
 ///
 /// # Panics
-/// This program can't be run again.
+/// If this program can't be run again.
 #[must_use]
 pub fn verdict(test: &str, subject: &str) -> String {
     let mut child = Command::new(env::current_exe().expect("this program"));
@@ -58,16 +59,17 @@ pub fn verdict(test: &str, subject: &str) -> String {
     verdict.unwrap_or_else(died)
 }
 
-/// Ends the process with `verdict` if `progress` stands still for some seconds. Never returns otherwise.
+/// Ends the process with `verdict` if `progress` does not change for some seconds. Never returns.
 pub fn watch(verdict: &str, progress: impl Fn() -> usize) -> ! {
-    const STILL: u32 = 60;
-    let (mut last, mut still) = (progress(), 0);
+    /// Tenths of a second without a change.
+    const STALLED: u32 = 60;
+    let (mut last, mut unchanged) = (progress(), 0);
     loop {
         thread::sleep(core::time::Duration::from_millis(100));
         let now = progress();
-        still = if now == last { still + 1 } else { 0 };
+        unchanged = if now == last { unchanged + 1 } else { 0 };
         last = now;
-        if still == STILL {
+        if unchanged == STALLED {
             ends(verdict);
         }
     }

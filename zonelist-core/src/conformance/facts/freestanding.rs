@@ -1,4 +1,4 @@
-//! Whether a package can live without std, and without a heap: a program with neither is built with it.
+//! A build of a package into a program without std and without a heap, which shows whether it needs either.
 
 use std::{
     env, format, fs,
@@ -7,23 +7,23 @@ use std::{
     string::{String, ToString},
 };
 
-/// What a program without std, and with no allocator, comes to with a package.
+/// The outcome of a build of a package into a program without std and without an allocator.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Freestanding {
-    /// It is built: the package needs neither.
+    /// The program builds: the package needs neither.
     NoAlloc,
     /// An allocator is missing: the package needs a heap.
     NoStd,
-    /// Std comes with the package.
+    /// The package links std.
     Std,
-    /// It does not build for another reason: what the compiler says.
+    /// The program does not build for another reason: the messages of the compiler.
     Fails(String),
 }
 
-/// Builds a program without std and without an allocator that has the package in it, without its default features.
+/// Builds a program without std and without an allocator that links the package without its default features.
 ///
 /// # Panics
-/// The program can't be written, or cargo does not run.
+/// If the program can't be written, or if cargo does not run.
 #[must_use]
 pub fn freestanding(package: &str, folder: &str) -> Freestanding {
     let program = folder_of(package);
@@ -41,7 +41,7 @@ pub fn freestanding(package: &str, folder: &str) -> Freestanding {
     for (file, text) in [("Cargo.toml", manifest), ("lib.rs", code)] {
         fs::write(program.join(file), text).expect("a file beside the tests' own");
     }
-    // The same versions of what it depends on.
+    // With the versions of the dependencies that the package itself is built with.
     let lock = Path::new(folder).ancestors().map(|above| above.join("Cargo.lock")).find(|lock| lock.exists());
     if let Some(lock) = lock {
         fs::copy(lock, program.join("Cargo.lock")).expect("a file beside the tests' own");
@@ -52,16 +52,17 @@ pub fn freestanding(package: &str, folder: &str) -> Freestanding {
     }
     cargo.env("CARGO_TARGET_DIR", program.with_file_name("target")).current_dir(&program);
     let output = cargo.args(["check", "--quiet"]).output().expect("cargo");
-    let said = String::from_utf8_lossy(&output.stderr);
+    let errors = String::from_utf8_lossy(&output.stderr);
     match () {
         () if output.status.success() => Freestanding::NoAlloc,
-        () if said.contains("panic_impl") => Freestanding::Std,
-        () if said.contains("no global memory allocator") => Freestanding::NoStd,
-        () => Freestanding::Fails(said.to_string()),
+        // Two panic handlers: that of the program, and that of std.
+        () if errors.contains("panic_impl") => Freestanding::Std,
+        () if errors.contains("no global memory allocator") => Freestanding::NoStd,
+        () => Freestanding::Fails(errors.to_string()),
     }
 }
 
-/// A folder for the program, beside `debug` or `release`.
+/// The folder of the program, beside `debug` and `release`.
 fn folder_of(package: &str) -> PathBuf {
     let exe = env::current_exe().expect("the path of this test");
     exe.ancestors().nth(3).unwrap_or(Path::new("target")).join("freestanding").join(package)

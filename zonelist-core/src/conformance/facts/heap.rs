@@ -1,4 +1,4 @@
-//! A heap that counts: what reaches for it, what is kept, and whether a thread is within it.
+//! A global allocator that counts: allocations and frees, bytes that are kept, and whether a thread is within it.
 
 use core::cell::Cell;
 use std::{
@@ -12,23 +12,23 @@ use std::{
     thread_local,
 };
 
-/// The heap of a test program: the system's, and counted. [`facts!`](crate::facts) makes it the global allocator.
+/// The heap of a test program: the system's allocator, counted. [`facts!`](crate::facts) makes it the global allocator.
 #[derive(Debug)]
 pub struct Heap;
 
-/// An allocator that may take the place of the system's.
+/// An allocator that may replace that of the system.
 ///
 /// # Safety
-/// Its blocks are as large and aligned as asked, and nothing else's until they are freed.
+/// A block has the size and alignment of its layout, and overlaps no other block until it is freed.
 pub(super) unsafe trait Serves: Sync {
-    /// Memory for that, or null; `None` for what it does not serve.
+    /// A block for a layout, or null; `None` for a layout that the allocator does not serve.
     fn alloc(&self, layout: Layout) -> Option<*mut u8>;
 
-    /// Frees what it has served; false if it has not.
+    /// Frees a block of this allocator; false if the block is not of this allocator.
     fn free(&self, at: *mut u8, layout: Layout) -> bool;
 }
 
-/// The allocator in charge, once there is one.
+/// The allocator that has replaced that of the system, if any.
 static IN_CHARGE: AtomicPtr<&'static dyn Serves> = AtomicPtr::new(core::ptr::null_mut());
 
 thread_local! {
@@ -36,12 +36,14 @@ thread_local! {
     static TOUCHES: Cell<u64> = const { Cell::new(0) };
     /// Bytes that this thread has allocated, less those that it has freed.
     static KEPT: Cell<i64> = const { Cell::new(0) };
-    /// Whether this thread is within the heap's code, and perhaps has its locks.
+    /// True if this thread is within the heap's code, and may hold its locks.
     static INSIDE: Cell<bool> = const { Cell::new(false) };
 }
 
+/// Bytes that all threads have allocated, less those that they have freed.
 static KEPT_BY_ALL: AtomicI64 = AtomicI64::new(0);
 
+/// Counts an operation of the system's allocator, and runs it.
 fn counted<R>(bytes: i64, work: impl FnOnce() -> R) -> R {
     TOUCHES.set(TOUCHES.get() + 1);
     KEPT.set(KEPT.get() + bytes);
@@ -54,40 +56,45 @@ fn counted<R>(bytes: i64, work: impl FnOnce() -> R) -> R {
 
 /// From now on an allocator serves the whole program.
 pub(super) fn put_in_charge(serves: &'static dyn Serves) {
+    // Release: pairs with the acquire in `in_charge`, so that the box is seen initialised.
     IN_CHARGE.store(Box::into_raw(Box::new(serves)), Release);
 }
 
+/// The allocator that has replaced that of the system, if any.
 fn in_charge() -> Option<&'static dyn Serves> {
-    // SAFETY: it is null, or a box that was leaked, and published with release behind its making.
+    // Acquire: pairs with the release in `put_in_charge`.
+    // SAFETY: the pointer is null, or that of a leaked box, which the release store has published initialised.
     unsafe { IN_CHARGE.load(Acquire).as_ref() }.copied()
 }
 
-// SAFETY: the system's allocator does all the work, or one that promises the same; counting in a cell allocates nothing.
+// SAFETY: all blocks are of the system's allocator or of a `Serves`, which has the same contract. Counting in a cell
+// allocates nothing.
 unsafe impl GlobalAlloc for Heap {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         match in_charge().and_then(|serves| serves.alloc(layout)) {
             Some(memory) => memory,
-            // SAFETY: what the caller promised.
+            // SAFETY: the caller passes a layout of a size above 0, as `GlobalAlloc::alloc` requires.
             None => counted(layout.size() as i64, || unsafe { System.alloc(layout) }),
         }
     }
 
     unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
         if !in_charge().is_some_and(|serves| serves.free(at, layout)) {
-            // SAFETY: what the caller promised; nothing else has served it, so it came from the system.
+            // SAFETY: the caller passes a block of this heap with its layout. No `Serves` has allocated it, so that it
+            // is of the system's allocator.
             counted(-(layout.size() as i64), || unsafe { System.dealloc(at, layout) });
         }
     }
 }
 
-/// How often this reached for the heap on this thread, be it to allocate or to free.
+/// Runs a function, and counts its allocations and frees on this thread.
 pub fn touches<R>(what: impl FnOnce() -> R) -> (u64, R) {
     let before = TOUCHES.get();
     let result = what();
     (TOUCHES.get() - before, result)
 }
 
-/// Panics if [`Heap`] is not the global allocator: nothing would be counted.
+/// Panics if [`Heap`] is not the global allocator, since nothing would be counted.
 pub(super) fn expect_counting() {
     let before = TOUCHES.get();
     drop(black_box(Box::new(0_u8)));
@@ -109,7 +116,7 @@ pub fn kept_by_all() -> i64 {
     KEPT_BY_ALL.load(Relaxed)
 }
 
-/// Whether this thread was interrupted within the heap's code. Its locks are no scheme's.
+/// True if this thread was interrupted within the heap's code, whose locks are not the scheme's.
 #[must_use]
 pub fn is_inside() -> bool {
     INSIDE.get()

@@ -1,4 +1,4 @@
-//! Real signals: a thread is interrupted wherever it is, and does something else for a while.
+//! Real signals: a thread is interrupted at any point, and runs a handler.
 
 use core::{cell::Cell, mem, ptr};
 use std::{
@@ -13,7 +13,7 @@ use std::{
 use super::{heap, random};
 
 thread_local! {
-    /// What this thread does when it is interrupted.
+    /// The handler of this thread.
     static INTERRUPT: Cell<Option<&'static dyn Fn()>> = const { Cell::new(None) };
 }
 
@@ -31,29 +31,29 @@ impl Victim {
     /// The calling thread.
     #[must_use]
     pub fn here() -> Self {
-        // SAFETY: it has no conditions.
+        // SAFETY: `pthread_self` has no conditions.
         Self(unsafe { libc::pthread_self() })
     }
 
-    /// Interrupts it, soon. It must not have ended.
+    /// Interrupts the thread, soon. The thread must not have ended.
     pub fn interrupt(self) {
         // SAFETY: the thread has not ended, and has a handler for this signal or ignores it.
         unsafe { libc::pthread_kill(self.0, libc::SIGUSR1) };
     }
 }
 
-/// Works, and runs `interrupt` each time that this thread is interrupted meanwhile.
+/// Runs `work`, and runs `interrupt` each time that this thread is interrupted meanwhile.
 ///
 /// # Panics
-/// The system takes no signal handler.
+/// If the system does not accept a signal handler.
 pub fn interruptible<R>(interrupt: &dyn Fn(), work: impl FnOnce() -> R) -> R {
     static INSTALLED: Once = Once::new();
     INSTALLED.call_once(|| {
-        // SAFETY: all zeros are a valid action: no flags, no signals blocked but this one.
+        // SAFETY: all zeros are a valid action: without flags, and with no other signal blocked.
         let mut action: libc::sigaction = unsafe { mem::zeroed() };
         action.sa_sigaction = on_signal as extern "C" fn(libc::c_int) as usize;
         action.sa_flags = libc::SA_RESTART;
-        // SAFETY: the action is initialised, and the handler does what may be done in one.
+        // SAFETY: the action is initialised, and the handler calls only functions that a signal handler may call.
         assert_eq!(unsafe { libc::sigaction(libc::SIGUSR1, &raw const action, ptr::null_mut()) }, 0);
     });
     struct Cleared;
@@ -62,50 +62,58 @@ pub fn interruptible<R>(interrupt: &dyn Fn(), work: impl FnOnce() -> R) -> R {
             INTERRUPT.set(None);
         }
     }
-    // SAFETY: nobody uses it once it is cleared, which happens before this returns.
+    // SAFETY: only the handler of this thread uses the reference. `Cleared` removes it before this function returns or
+    // unwinds, so that it is not used beyond its lifetime.
     let interrupt = unsafe { mem::transmute::<&dyn Fn(), &'static dyn Fn()>(interrupt) };
     INTERRUPT.set(Some(interrupt));
     let _cleared = Cleared;
     work()
 }
 
-/// Where a thread is stopped: it stays in its signal handler until it is let go.
+/// Stops a thread within its signal handler, and lets it go on.
+///
+/// All accesses are SeqCst: this is a test tool, and needs no weaker ordering.
 #[derive(Debug, Default)]
 pub struct Stop {
-    /// Whether the thread is where it is to be stopped.
-    at_it: AtomicBool,
+    /// True while the thread runs code in which it may be stopped.
+    may_stop: AtomicBool,
+    /// True while the thread is to stay in its handler.
     wanted: AtomicBool,
+    /// True while the thread is in its handler and waits.
     stopped: AtomicBool,
-    turns: AtomicUsize,
+    /// The number of calls of `within` that have ended.
+    rounds: AtomicUsize,
 }
 
 impl Stop {
-    /// Does something in the middle of which the thread may be stopped.
+    /// Runs `work`, within which the thread may be stopped.
     pub fn within<R>(&self, work: impl FnOnce() -> R) -> R {
-        self.at_it.store(true, SeqCst);
+        self.may_stop.store(true, SeqCst);
         let result = work();
-        self.at_it.store(false, SeqCst);
-        self.turns.fetch_add(1, SeqCst);
+        self.may_stop.store(false, SeqCst);
+        self.rounds.fetch_add(1, SeqCst);
         result
     }
 
-    /// For the thread's handler.
+    /// The handler of the thread: waits here while the thread is to be stopped.
+    ///
+    /// Does not stop within the heap's code, whose locks other threads need.
     pub fn here(&self) {
-        if self.at_it.load(SeqCst) && self.wanted.load(SeqCst) && !heap::is_inside() {
+        if self.may_stop.load(SeqCst) && self.wanted.load(SeqCst) && !heap::is_inside() {
             self.stopped.store(true, SeqCst);
             while self.wanted.load(SeqCst) {
-                // SAFETY: it has no conditions, and may be called in a signal handler.
+                // SAFETY: `sched_yield` has no conditions, and a signal handler may call it.
                 unsafe { libc::sched_yield() };
             }
             self.stopped.store(false, SeqCst);
         }
     }
 
-    /// Stops the thread at some point within, does something, and lets it go.
+    /// Stops the thread at some point of [`within`](Self::within), runs `meanwhile`, and lets the thread go on.
     pub fn stopped<R>(&self, victim: Victim, meanwhile: impl FnOnce() -> R) -> R {
-        // Not always at the same point: it does a few turns first, and a little of another.
-        let turn = self.turns.load(SeqCst);
-        while self.turns.load(SeqCst) == turn {
+        // A random point: the thread ends its round, and runs a random part of the next.
+        let round = self.rounds.load(SeqCst);
+        while self.rounds.load(SeqCst) == round {
             thread::yield_now();
         }
         (0..random(200)).for_each(|_| std::hint::spin_loop());
@@ -113,11 +121,12 @@ impl Stop {
         while !self.stopped.load(SeqCst) {
             victim.interrupt();
             (0..random(2000)).for_each(|_| std::hint::spin_loop());
-            // The victim may want this CPU.
+            // The thread may need this CPU to receive the signal.
             thread::yield_now();
         }
         let result = meanwhile();
         self.wanted.store(false, SeqCst);
+        // Until it has left the handler: it could otherwise miss the next stop.
         while self.stopped.load(SeqCst) {
             thread::yield_now();
         }
@@ -125,10 +134,12 @@ impl Stop {
     }
 }
 
-/// Has a thread `work` for as long as it is to go on, and does something `beside` it that may stop it.
+/// Runs `work` on another thread, and `beside` on this one, which may stop that thread.
+///
+/// `work` gets a function that is true until `beside` has returned.
 ///
 /// # Panics
-/// `work` or `beside` does.
+/// If `work` or `beside` panics.
 pub fn beside<R>(work: impl FnOnce(&Stop, &dyn Fn() -> bool) + Send, beside: impl FnOnce(&Stop, Victim) -> R) -> R {
     let (stop, end) = (Stop::default(), AtomicBool::new(false));
     thread::scope(|scope| {
@@ -136,7 +147,7 @@ pub fn beside<R>(work: impl FnOnce(&Stop, &dyn Fn() -> bool) + Send, beside: imp
         let (stop, end) = (&stop, &end);
         scope.spawn(move || {
             interruptible(&|| stop.here(), || {
-                send.send(Victim::here()).expect("somebody waits for it");
+                send.send(Victim::here()).expect("the receiver waits");
                 work(stop, &|| !end.load(SeqCst));
             });
         });

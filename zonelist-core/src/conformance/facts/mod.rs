@@ -1,8 +1,8 @@
-//! Facts of a scheme, found out by running the real thing: what a scheme says of itself in
-//! [`Scheme::FACTS`](crate::publish::Scheme::FACTS) is held to these by [`facts!`](crate::facts).
+//! Measurements of a scheme's facts by native runs. [`facts!`](crate::facts) compares them with
+//! [`Scheme::FACTS`](crate::publish::Scheme::FACTS).
 //!
-//! Each fact is a function of what makes a scheme, and of lists for it, that returns what it measured. What may hang, or
-//! end in a crash, ends its process with a verdict: [`child`] runs it in one of its own. For Linux.
+//! Each fact has a function that takes the constructor of a scheme, and lists for it, and returns the measurement. A
+//! function that may hang or crash ends its process with a verdict: [`child`] runs it in a child process. For Linux.
 
 pub mod allocation;
 pub mod below_allocator;
@@ -20,15 +20,16 @@ use std::{env, thread_local, time::SystemTime};
 
 pub use heap::Heap;
 
-/// The verdict on what ends as it should.
+/// The verdict on a run without a failure.
 pub const WELL: &str = "does well";
 
-/// How often something random is tried: a number of times less often unless `ZONELIST_LONG` asks for the long set.
+/// The number of random cases: `long` in the long set, which `ZONELIST_LONG` selects, and a `less`-th of that
+/// otherwise.
 fn cases(long: u32, less: u32) -> u32 {
     if env::var_os("ZONELIST_LONG").is_some() { long } else { long.div_ceil(less) }
 }
 
-/// A random number below another: so that nothing is stopped at the same point each time.
+/// A random number below `below`, by xorshift: it varies the point at which a thread is stopped.
 fn random(below: u32) -> u32 {
     thread_local! {
         static STATE: Cell<u64> = const { Cell::new(0) };

@@ -1,4 +1,4 @@
-//! A walk in a signal handler that interrupted a publish, or another walk, on its own thread.
+//! Walks in a signal handler that has interrupted a publish, or another walk, on its own thread.
 
 use core::{
     cell::{Cell, RefCell},
@@ -26,26 +26,29 @@ use crate::{
     publish::{Barrier, Guarantee, Published, Reader, Scheme, Walk},
 };
 
-/// Publishes that are interrupted, and walks; a tenth of them in the short set, where nothing should come of it.
+/// Publishes that are interrupted, and as many walks. A tenth of them in the short set, for a scheme that declares the
+/// fact.
 const INTERRUPTED: u32 = 3000;
 
-/// Walks under way on the thread when another begins. No more are read without being counted under arc-swap.
+/// Guards that are alive on the thread when another walk begins: as many as arc-swap has debt slots for a thread.
 const UNDER_WAY: usize = 8;
 
 /// The longest list of the sample.
 const LONGEST: usize = 4;
 
-/// What walks in a handler came to, for other threads to watch.
+/// The results of walks in a handler, which other threads read.
 #[derive(Default)]
 struct Record {
     begun: AtomicUsize,
     done: AtomicUsize,
+    /// Walks that broke the guarantee.
     broken: AtomicUsize,
+    /// Uses of the heap.
     trespasses: AtomicUsize,
 }
 
 impl Record {
-    /// How many of them are done.
+    /// The number of walks that have ended.
     fn done(&self) -> usize {
         self.done.load(SeqCst)
     }
@@ -53,21 +56,22 @@ impl Record {
     fn verdict(&self) -> String {
         match (self.broken.load(SeqCst), self.trespasses.load(SeqCst)) {
             (0, 0) => super::WELL.to_string(),
-            (0, trespasses) => format!("reaches for the heap, {trespasses} times"),
+            (0, trespasses) => format!("uses the heap, {trespasses} times"),
             (broken, _) => format!("breaks its guarantee, {broken} times"),
         }
     }
 }
 
-/// What a thread's handler walks with.
+/// The handler of a thread: its reader, and the lists that a walk may show.
 struct Handler<'p, S: Scheme, B: Barrier> {
     reader: RefCell<Reader<'p, S, B>>,
     filters: Vec<(NodeId, S::Filter)>,
-    /// Of each filter, what it admits of every version.
+    /// For each filter, and each version, the zonerefs that the filter admits.
     lists: Vec<Vec<Vec<Zoneref>>>,
-    turn: Cell<usize>,
-    /// Whether the thread is where it is to be interrupted.
-    at_it: Cell<bool>,
+    /// The filter of the current walk.
+    current: Cell<usize>,
+    /// True while the thread runs code that is to be interrupted.
+    may_interrupt: Cell<bool>,
 }
 
 impl<'p, S: Scheme, B: Barrier> Handler<'p, S, B> {
@@ -84,63 +88,64 @@ impl<'p, S: Scheme, B: Barrier> Handler<'p, S, B> {
             reader: RefCell::new(published.reader().expect("a reader slot")),
             filters: requests.iter().map(|(node, request)| (*node, published.filter(request))).collect(),
             lists: requests.iter().map(of_all).collect(),
-            turn: Cell::new(0),
-            at_it: Cell::new(false),
+            current: Cell::new(0),
+            may_interrupt: Cell::new(false),
         }
     }
 
-    /// Does something that is to be interrupted.
+    /// Runs code that is to be interrupted.
     fn within(&self, work: impl FnOnce()) {
-        self.at_it.set(true);
+        self.may_interrupt.set(true);
         work();
-        self.at_it.set(false);
+        self.may_interrupt.set(false);
     }
 
-    /// The handler: walks a list, and records what came of it. Allocates nothing itself.
+    /// The handler: walks a list, and records the result. Allocates nothing itself.
     fn interrupt(&self, record: &Record) {
-        if !self.at_it.get() {
+        if !self.may_interrupt.get() {
             return;
         }
         record.begun.fetch_add(1, SeqCst);
-        self.turn.set((self.turn.get() + 1) % self.filters.len());
+        self.current.set((self.current.get() + 1) % self.filters.len());
         let (touches, fits) = heap::touches(|| self.walk());
         record.broken.fetch_add(usize::from(!fits), SeqCst);
         record.trespasses.fetch_add(touches as usize, SeqCst);
         record.done.fetch_add(1, SeqCst);
     }
 
-    /// Walks a list; whether it shows what the guarantee allows.
+    /// Walks a list. True if the walk shows what the guarantee permits.
     fn walk(&self) -> bool {
-        let (node, filter) = &self.filters[self.turn.get()];
+        let (node, filter) = &self.filters[self.current.get()];
+        // On the stack: the walk is counted, and must not use the heap.
         let (mut seen, mut count) = ([None; LONGEST], 0);
         let mut reader = self.reader.borrow_mut();
         let guard = reader.enter();
         let mut walk = guard.walk(*node, filter);
         for entry in walk.by_ref() {
-            if let Some(place) = seen.get_mut(count) {
-                *place = Some(entry);
+            if let Some(slot) = seen.get_mut(count) {
+                *slot = Some(entry);
             }
             count += 1;
         }
-        let told = walk.must_retry();
+        let may_be_torn = walk.must_retry();
         drop(walk);
         drop(guard);
         reader.quiescent();
         let is = |list: &Vec<Zoneref>| list.iter().copied().eq(seen.iter().copied().map_while(|entry| entry));
-        let whole = count <= LONGEST && self.lists[self.turn.get()].iter().any(is);
+        let whole = count <= LONGEST && self.lists[self.current.get()].iter().any(is);
         match S::FACTS.guarantee {
             Guarantee::Snapshot => whole,
-            Guarantee::Detected => whole || told,
+            Guarantee::Detected => whole || may_be_torn,
             Guarantee::Racy => true,
         }
     }
 }
 
-/// Walks in a signal handler that has interrupted a publish, or other walks, on its own thread; then ends the process
-/// with [`WELL`](super::WELL), or with what went wrong.
+/// Walks in a signal handler that has interrupted a publish, or other walks, on its own thread. Then ends the process
+/// with [`WELL`](super::WELL), or with the failure as the verdict.
 ///
 /// # Panics
-/// The lists do not fit, or the heap is not counted.
+/// If the lists do not fit, or if the heap is not counted.
 pub fn walks_in_a_handler<S: Scheme, B: Barrier>(make: impl Fn() -> S, sample: &Sample) {
     heap::expect_counting();
     let published: Published<S, B, { UNDER_WAY + 2 }> = Published::new(make());
@@ -156,10 +161,11 @@ pub fn walks_in_a_handler<S: Scheme, B: Barrier>(make: impl Fn() -> S, sample: &
                 loop {
                     victim.interrupt();
                     (0..random(3000)).for_each(|_| spin_loop());
-                    // The victim may want this CPU.
+                    // The thread may need this CPU to receive the signal.
                     thread::yield_now();
                 }
             });
+            // First publishes are interrupted; then walks, while `UNDER_WAY` guards are alive.
             for version in sample.versions.iter().cycle().take_while(|_| record.done() < interrupted) {
                 handler.within(|| assert!(published.publish(version).is_ok()));
             }

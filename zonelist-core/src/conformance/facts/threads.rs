@@ -1,4 +1,4 @@
-//! Walks when a thread's locals are destroyed.
+//! Walks in the destructors of a thread's locals.
 
 use core::{
     cell::RefCell,
@@ -12,7 +12,7 @@ use crate::{
     publish::{Barrier, Published, Scheme},
 };
 
-/// Does something when it goes.
+/// Calls a function when it is dropped.
 struct Last(Box<dyn FnMut()>);
 
 impl Drop for Last {
@@ -26,26 +26,26 @@ thread_local! {
     static LATE: RefCell<Option<Last>> = const { RefCell::new(None) };
 }
 
-/// Walks in the destructors of thread-locals, made before and behind the first walk of their thread; then ends the
-/// process with [`WELL`](super::WELL), or with what went wrong.
+/// Walks in the destructors of thread-locals, one made before the first walk of its thread and one behind it. Then ends
+/// the process with [`WELL`](super::WELL), or with the failure as the verdict.
 ///
 /// # Panics
-/// The lists do not fit.
+/// If the lists do not fit.
 pub fn walks_in_a_destructor<S: Scheme + 'static, B: Barrier + 'static>(make: impl Fn() -> S, sample: &Sample) {
     let Sample { versions, requests } = sample;
-    // Its thread outlives every scope.
+    // Leaked, since the thread is not scoped.
     let published: &'static Published<S, B, 2> = Box::leak(Box::new(Published::new(make())));
     published.publish(&versions[0]).expect("room");
     let (node, request) = requests[0];
     let (send, seen) = mpsc::channel();
     let ended = thread::spawn(move || {
-        // One local is made before what the scheme itself keeps for the thread, and one behind:
-        // whichever goes first, both have to walk.
+        // One local is made before the thread-locals of the scheme, and one behind. Whatever the sequence of the
+        // destructors is, one of the two walks when those of the scheme are destroyed.
         let walks = |send: mpsc::Sender<usize>| {
             move || {
                 let mut reader = published.reader().expect("a reader slot");
                 let count = reader.enter().walk(node, &published.filter(&request)).count();
-                // The receiver may be gone, and that is no matter.
+                // May fail without harm: the receiver may have been dropped.
                 let _ = send.send(count);
             }
         };

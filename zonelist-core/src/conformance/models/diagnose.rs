@@ -1,7 +1,14 @@
-//! Why a model fails: by an ordering that is too weak, or whatever the orderings are.
+//! The reason why a model fails: an ordering that is too weak, or a fault that no ordering mends.
 //!
-//! It is explored once more with every ordering sequentially consistent. If it holds then, each of them alone is made
-//! stronger: the reverse of a mutant.
+//! ```text
+//!   explore again, with every ordering sequentially consistent
+//!   if the model fails: steps are missing, or in the wrong sequence
+//!   else for each weak ordering:
+//!     explore again, with that ordering alone made stronger
+//!     if the model holds: that ordering is the reason
+//! ```
+//!
+//! The second part is the reverse of a mutant.
 
 use std::{
     collections::BTreeSet,
@@ -16,12 +23,15 @@ use crate::{
     sync::traced::{Site, Stronger, shown, stronger},
 };
 
-/// Why a model fails, in words; `holds` explores it again, and says whether it does not.
+/// Describes why a model fails. `holds` explores the model again, and returns true if it holds.
 pub(super) fn why(holds: impl Fn() -> bool, verdict: Option<Verdict>, timeline: Option<&Timeline>) -> String {
     let Some(verdict) = verdict else {
-        return "Its facts promise more than it does: a step says `is waited for`, or the waiting thread's last loads say for what."
+        // No walk is wrong, so a thread waits although the facts declare that none does.
+        return "The facts promise more than the scheme does: a step of the timeline reads `is waited for`, or the last \
+                loads of the waiting thread show for what."
             .to_string();
     };
+    // Also collects the sites of all atomic operations, each with its ordering.
     let (mended, sites) = stronger(Stronger::Everywhere(BTreeSet::new()), &holds);
     if !mended {
         let first = timeline
@@ -29,23 +39,23 @@ pub(super) fn why(holds: impl Fn() -> bool, verdict: Option<Verdict>, timeline: 
             .map(|place| format!("A publish stores the end of its list first, before its zones, at {}.", shown(place)));
         let steps = first.unwrap_or_else(|| steps(verdict).to_string());
         return format!(
-            "It fails whatever the orderings are: steps are missing, or in the wrong order, or a fence(SeqCst) is missing, for \
-             which loom takes no SeqCst access.\n{steps}"
+            "It fails whatever the orderings are: steps are missing or in the wrong order, or a fence(SeqCst) is \
+             missing, since loom takes no SeqCst access for one.\n{steps}"
         );
     }
-    let weak = sites.into_iter().filter(|(_, operation, word)| !is_as_strong(operation, word));
+    // One at a time, so that the orderings that mend the model alone are named.
+    let weak = sites.into_iter().filter(|(_, operation, word)| !is_strongest(operation, word));
     let named: Vec<String> =
         weak.filter(|(place, ..)| stronger(Stronger::At(place), &holds).0).map(|site| named(&site)).collect();
     match named.as_slice() {
-        [] => {
-            "An ordering is too weak: it holds with all of them SeqCst, and with none alone made stronger.".to_string()
-        }
+        [] => "An ordering is too weak: the model holds with all of them SeqCst, and with none alone made stronger."
+            .to_string(),
         named => format!("An ordering is too weak:\n{}.", named.join(", or\n")),
     }
 }
 
-/// Whether an operation can't be made stronger.
-fn is_as_strong(operation: &str, word: &str) -> bool {
+/// True if the ordering of an operation can't be made stronger.
+fn is_strongest(operation: &str, word: &str) -> bool {
     match operation {
         "load" => word != "Relaxed",
         "store" => word != "Relaxed",
@@ -63,12 +73,12 @@ fn named((place, operation, word): &Site) -> String {
     format!("  {operation} as {word} at {}: with {stronger} it holds", shown(place))
 }
 
-/// What a torn walk may come from.
+/// The likely fault behind a torn walk.
 fn steps(Verdict { missed, repeated, phantom, disordered, empty, .. }: Verdict) -> &'static str {
     match () {
         () if empty => "A walk met the end of a list before its zones: is the terminator stored first?",
         () if repeated => {
-            " A walk met a zone at two places: is a longer list written over while walks go on, or its length kept?"
+            " A walk met a zone twice: is a longer list written over while walks go on, or its length kept?"
         }
         () if phantom => "A walk met a zone that is in no version: is a slot read behind the end of its list?",
         () if missed => {

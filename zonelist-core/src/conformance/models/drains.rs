@@ -1,7 +1,8 @@
-//! That drains of page caches, publishes and one reader keep apart, whichever of the former two asks the reader first.
+//! Models of a drain, a publish and one reader at once: the reader's per-CPU pages have one user at a time.
 //!
-//! The page allocator is left out, so that models are small: a handle's cache is a cell that must not be touched by
-//! two at once, and an operation of a handle is what the allocator does at the slot.
+//! The drain and the publish each send a request to the reader, in either sequence. The page allocator is left out, so
+//! that models are small. The per-CPU pages of a handle are a cell that two threads must not access at once. An
+//! operation of a handle is what the allocator does at the reader slot.
 
 use std::{
     sync::{
@@ -22,51 +23,54 @@ use crate::{
     },
 };
 
-/// What one reader does beside a publish and a drain.
+/// What the reader does beside a publish and a drain.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Beside {
-    /// A handle walks and touches its cache, as an allocation does.
+    /// A handle walks and accesses its per-CPU pages, as an allocation does.
     Allocates,
-    /// A handle touches its cache only, as a free does.
+    /// A handle accesses only its per-CPU pages, as a free does.
     Frees,
     /// A handle is registered, and allocates.
     Registers,
     /// A plain reader is registered, and walks.
     Reads,
-    /// A plain reader walks and is dropped, and a handle gets its slot, and allocates.
+    /// A plain reader walks and is dropped. Then a handle is registered in its slot, and allocates.
     ChangesOwners,
 }
 
-/// Who asks the reader for something.
+/// The threads that send requests to the reader.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Asks {
-    /// A thread that publishes so often, and another that drains until that does not fail.
+    /// A thread that publishes this number of times, and another that drains until the drain succeeds.
     Both(usize),
-    /// The same, but the drain gives the caches back, and pages may be in them then.
+    /// A thread that publishes this number of times, and another that drains once, and gives the per-CPU pages back.
     BothForAWhile(usize),
-    /// One that drains.
+    /// A thread that drains until the drain succeeds.
     Drain,
-    /// One that publishes and then drains, each until that does not fail.
+    /// A thread that publishes and then drains, and repeats each until it succeeds.
     PublishAndDrain,
 }
 
-/// A scheme with a slot's cache, and a word that keeps pages out of it: see
+/// A scheme, the per-CPU pages of each slot, and a word that keeps pages out of them: see
 /// [`PageAllocator::without_caches`](crate::PageAllocator::without_caches).
 struct Shared<S, B, const READERS: usize> {
     published: Published<S, B, READERS>,
+    /// By slot. loom takes each for plain memory, and reports accesses of two threads at once.
     caches: [Track; READERS],
+    /// 1 if no page may be in the per-CPU pages.
     uncached: AtomicUsize,
-    /// In how many interleavings the cache was touched, and in how many it was out of reach.
-    touched: [AtomicU64; 2],
+    /// The number of operations that accessed the per-CPU pages, and of those that could not.
+    accesses: [AtomicU64; 2],
 }
 
 const BEFORE: &[Zone] = &[NORMAL];
 const AFTER: &[Zone] = &[];
 
-/// Explores that a reader walks one version, and touches its cache while no drain has it.
+/// Explores that a reader walks one version, and accesses its per-CPU pages only while no drain has them.
 ///
 /// # Panics
-/// A walk shows neither version, or two touch a cache at once; or the cache was always, or never, in reach.
+/// If a walk shows neither version, or if two threads access the per-CPU pages of a slot at once. Also if the
+/// per-CPU pages were accessible in every interleaving, or in none.
 pub fn explore_drains<S, B, const READERS: usize>(
     name: &str,
     bound: Bound,
@@ -78,23 +82,29 @@ where
     S: Scheme + Send + 'static,
     B: Barrier,
 {
-    let (explored, counts) = explore_anew(name, bound, || {
+    let (explored, accesses) = explore_anew(name, bound, || {
         let counts = Arc::new([AtomicU64::new(0), AtomicU64::new(0)]);
         let into = Arc::clone(&counts);
         let model = move || {
-            let touched = beside_both(make(), beside, asks);
-            into.iter().zip(touched).for_each(|(count, more)| _ = count.fetch_add(more, Counted));
+            let accesses = beside_requests(make(), beside, asks);
+            into.iter().zip(accesses).for_each(|(count, more)| _ = count.fetch_add(more, Counted));
         };
         (counts, Arc::new(model), |_: &Arc<[AtomicU64; 2]>| std::string::String::new())
     });
-    let [touched, out_of_reach] = [0, 1].map(|which| counts[which].load(Counted));
+    let [accessed, revoked] = [0, 1].map(|which| accesses[which].load(Counted));
     if beside != Beside::Reads {
-        assert!(touched > 0 && out_of_reach > 0, "model {name}: the drain never met the handle, or always");
+        assert!(accessed > 0 && revoked > 0, "model {name}: the drain never met the handle, or always");
     }
     explored
 }
 
-fn beside_both<S, B, const READERS: usize>(published: Published<S, B, READERS>, beside: Beside, asks: Asks) -> [u64; 2]
+/// Runs the reader beside the threads that send requests. Returns how often the per-CPU pages were accessed, and how
+/// often they could not be.
+fn beside_requests<S, B, const READERS: usize>(
+    published: Published<S, B, READERS>,
+    beside: Beside,
+    asks: Asks,
+) -> [u64; 2]
 where
     S: Scheme + Send + 'static,
     B: Barrier,
@@ -104,21 +114,21 @@ where
         published,
         caches: core::array::from_fn(|_| Track::new()),
         uncached: AtomicUsize::new(0),
-        touched: [AtomicU64::new(0), AtomicU64::new(0)],
+        accesses: [AtomicU64::new(0), AtomicU64::new(0)],
     });
     Log::call("reader");
-    // Who is registered before the others begin.
+    // Registered before the others begin, so that the registration is not explored too.
     let registered = match beside {
-        Beside::Allocates | Beside::Frees => Some(shared.published.reader_with_slot().expect("a slot")),
+        Beside::Allocates | Beside::Frees => Some(shared.published.reader_with_slot().expect("a reader slot")),
         Beside::Registers | Beside::Reads | Beside::ChangesOwners => None,
     };
-    let reader = (beside == Beside::ChangesOwners).then(|| shared.published.reader().expect("a slot"));
+    let reader = (beside == Beside::ChangesOwners).then(|| shared.published.reader().expect("a reader slot"));
     Log::from_here();
     let others: Vec<_> = match asks {
         Asks::Both(publishes) => std::vec![shared.publisher(publishes), shared.drain()],
         Asks::BothForAWhile(publishes) => std::vec![shared.publisher(publishes), shared.drain_once()],
         Asks::Drain => std::vec![shared.drain()],
-        Asks::PublishAndDrain => std::vec![shared.tries_again()],
+        Asks::PublishAndDrain => std::vec![shared.publisher_and_drain()],
     };
     match (beside, registered) {
         (Beside::Allocates, Some((mut handle, slot))) => {
@@ -129,20 +139,22 @@ where
             shared.touch(handle.enter_caches().is_some(), slot);
             handle.release_own_slot();
         }
-        (Beside::Reads, _) => shared.walk(&mut shared.published.reader().expect("a slot")),
+        (Beside::Reads, _) => shared.walk(&mut shared.published.reader().expect("a reader slot")),
         (Beside::ChangesOwners, _) => {
             let mut reader = reader.expect("it was registered");
             shared.walk(&mut reader);
+            // The only slot is free from here on, so the handle below gets it.
             drop(reader);
             shared.registers();
         }
         (_, _) => shared.registers(),
     }
     others.into_iter().for_each(membarrier::join);
-    [0, 1].map(|which| shared.touched[which].load(Counted))
+    [0, 1].map(|which| shared.accesses[which].load(Counted))
 }
 
 impl<S: Scheme + Send + 'static, B: Barrier, const READERS: usize> Shared<S, B, READERS> {
+    /// Publishes by turns the list of [`AFTER`] and of [`BEFORE`].
     fn publisher(self: &Arc<Self>, publishes: usize) -> loom::thread::JoinHandle<()> {
         let shared = Arc::clone(self);
         loom::thread::spawn(move || {
@@ -151,6 +163,7 @@ impl<S: Scheme + Send + 'static, B: Barrier, const READERS: usize> Shared<S, B, 
         })
     }
 
+    /// Drains for good, and repeats it until it succeeds.
     fn drain(self: &Arc<Self>) -> loom::thread::JoinHandle<()> {
         let shared = Arc::clone(self);
         loom::thread::spawn(move || {
@@ -159,6 +172,7 @@ impl<S: Scheme + Send + 'static, B: Barrier, const READERS: usize> Shared<S, B, 
         })
     }
 
+    /// Drains once, and gives the per-CPU pages back.
     fn drain_once(self: &Arc<Self>) -> loom::thread::JoinHandle<()> {
         let shared = Arc::clone(self);
         loom::thread::spawn(move || {
@@ -168,7 +182,8 @@ impl<S: Scheme + Send + 'static, B: Barrier, const READERS: usize> Shared<S, B, 
         })
     }
 
-    fn tries_again(self: &Arc<Self>) -> loom::thread::JoinHandle<()> {
+    /// Publishes, then drains for good, and repeats each until it succeeds.
+    fn publisher_and_drain(self: &Arc<Self>) -> loom::thread::JoinHandle<()> {
         let shared = Arc::clone(self);
         loom::thread::spawn(move || {
             Log::call("publisher and drain");
@@ -177,11 +192,15 @@ impl<S: Scheme + Send + 'static, B: Barrier, const READERS: usize> Shared<S, B, 
         })
     }
 
-    /// Keeps pages out of the caches for good, takes them out, and relies on it.
+    /// Keeps pages out of all per-CPU pages for good, drains them, and then accesses them as the only user.
     fn without_caches(&self) -> Result<(), crate::publish::BarrierError> {
+        // Relaxed: the barrier pair of the slot's handshake orders it. Either `revoke_caches` waits for an operation,
+        // or the load of that operation in `touch` sees this store.
         self.uncached.store(1, Relaxed);
         let drained = self.published.revoke_caches(|_| true, |slot| self.caches[slot].write());
         if drained.is_ok() {
+            // From here on no operation accesses them: loom reports one that does, since nothing orders it with these
+            // writes.
             Log::say("no page is in a cache");
             self.caches.iter().for_each(Track::write);
         }
@@ -189,16 +208,16 @@ impl<S: Scheme + Send + 'static, B: Barrier, const READERS: usize> Shared<S, B, 
     }
 
     fn registers(&self) {
-        let (mut handle, slot) = self.published.reader_with_slot().expect("a slot");
+        let (mut handle, slot) = self.published.reader_with_slot().expect("a reader slot");
         self.allocate(&mut handle, slot);
         handle.release_own_slot();
     }
 
     fn allocate(&self, handle: &mut Reader<'_, S, B>, slot: usize) {
         let filter = self.published.filter(&Request::up_to(ZoneKind::Movable));
-        let seated = handle.enter_slot(WhenStopped::Wait).expect("it waits");
-        self.touch(seated.may_touch, slot);
-        let walk = seated.guard.walk(node(), &filter);
+        let entered = handle.enter_slot(WhenStopped::Wait).expect("it waits");
+        self.touch(entered.may_touch, slot);
+        let walk = entered.guard.walk(node(), &filter);
         self.judge(walk.collect());
     }
 
@@ -216,13 +235,14 @@ impl<S: Scheme + Send + 'static, B: Barrier, const READERS: usize> Shared<S, B, 
         assert!(version(BEFORE) || version(AFTER), "a walk of {seen:?}, which is no version");
     }
 
-    /// What an operation does with its cache.
+    /// Accesses the per-CPU pages of a slot as an operation does: if `mine`, and if pages may be in them.
     fn touch(&self, mine: bool, slot: usize) {
-        let touches = mine && self.uncached.load(Relaxed) == 0;
-        if touches {
+        // Relaxed: the barrier pair of the slot's handshake orders it with the store in `without_caches`.
+        let accesses = mine && self.uncached.load(Relaxed) == 0;
+        if accesses {
             Log::say("touches its cache");
             self.caches[slot].write();
         }
-        self.touched[usize::from(!touches)].fetch_add(1, Counted);
+        self.accesses[usize::from(!accesses)].fetch_add(1, Counted);
     }
 }

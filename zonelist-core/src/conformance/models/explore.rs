@@ -1,4 +1,4 @@
-//! How far a model is explored, and what it says of that.
+//! The exploration of a model within a bound, the report of how far it went, and the report of a failure.
 
 use std::{
     boxed::Box,
@@ -14,24 +14,24 @@ use std::{
 use super::Timeline;
 use crate::sync::traced::{Log, Place, Watch, is_quiet, is_stronger, quiet, shown, sites_are_asked_for, source};
 
-/// How far a model is explored.
+/// How far a model is to be explored.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Bound {
-    /// To the end.
+    /// Every interleaving.
     Exhaustive,
-    /// Every interleaving in which threads are preempted so often at most.
+    /// Every interleaving with at most this number of preemptions.
     Preemptions(usize),
-    /// To the end if that takes fewer interleavings than this; else with three preemptions, two or one,
-    /// whatever it has room for, or so many of those with one.
+    /// Every interleaving if there are fewer than this number; else all with at most three preemptions, two or one. If
+    /// even those with one are too many, only this number of them.
     Within(u64),
 }
 
 impl Bound {
-    /// What a model of a suite is given.
+    /// The bound of each model of a suite.
     pub const SUITE: Self = Self::Within(10_000);
 
-    /// What the environment variable `ZONELIST_MODELS` makes of it: with `exhaustive` every model is explored
-    /// to the end, and with `short` in so many interleavings at most.
+    /// The bound after the environment variable `ZONELIST_MODELS`: `exhaustive` removes it, and `short` sets it to at
+    /// most `short` interleavings.
     pub(super) fn asked(self, short: u64) -> Self {
         match env::var("ZONELIST_MODELS").as_deref() {
             Ok("exhaustive") => Self::Exhaustive,
@@ -40,7 +40,7 @@ impl Bound {
         }
     }
 
-    /// Whether the environment asks for the short set.
+    /// True if the environment variable selects the short set.
     pub(super) fn is_short_asked() -> bool {
         env::var("ZONELIST_MODELS").is_ok_and(|asked| asked == "short")
     }
@@ -55,9 +55,9 @@ impl Bound {
 pub struct Explored {
     /// Interleavings run.
     pub interleavings: u64,
-    /// The preemptions that there were at most, if it was not all.
+    /// The greatest number of preemptions in an interleaving; `None` if there was no bound.
     pub preemptions: Option<usize>,
-    /// Whether it has all of these.
+    /// True if all interleavings within that bound were run.
     pub complete: bool,
 }
 
@@ -73,17 +73,18 @@ impl core::fmt::Display for Explored {
     }
 }
 
-/// Runs every interleaving of a model within the bound, and says how many there were.
+/// Runs every interleaving of a model within the bound, and prints and returns their number.
 ///
 /// # Panics
-/// The model does, or explores nothing.
+/// If the model panics, or has fewer than two interleavings.
 pub fn explore(name: &str, bound: Bound, model: impl Fn() + Sync + Send + 'static) -> Explored {
     let model = Arc::new(model);
     explore_anew(name, bound, || ((), Arc::clone(&model), |()| String::new())).0
 }
 
-/// The same for a model that gathers something: `anew` makes, for each attempt, what is gathered
-/// into, the model, and what is said of it in the end.
+/// Explores a model that collects results, within the bound that the environment selects.
+///
+/// `anew` makes, for each attempt, an empty collection, the model, and a function that describes the collection.
 pub(super) fn explore_anew<T, M: Fn() + Sync + Send + 'static, F: FnOnce(&T) -> String>(
     name: &str,
     bound: Bound,
@@ -92,48 +93,49 @@ pub(super) fn explore_anew<T, M: Fn() + Sync + Send + 'static, F: FnOnce(&T) -> 
     explore_within(name, bound.asked(Bound::SHORT), anew)
 }
 
-/// The same, whatever the environment asks for.
+/// Explores a model that collects results, within this bound, whatever the environment selects: see [`explore_anew`].
 pub(super) fn explore_within<T, M: Fn() + Sync + Send + 'static, F: FnOnce(&T) -> String>(
     name: &str,
     bound: Bound,
     anew: impl Fn() -> (T, Arc<M>, F),
 ) -> (Explored, T) {
     let attempt = |preemptions: Option<usize>, limit: Option<u64>| {
-        let (gathered, model, tell) = anew();
+        let (gathered, model, describe) = anew();
         let interleavings = run(name, preemptions, limit, model);
-        // loom says nothing when it stops at a limit.
+        // loom does not report that it stopped at a limit, so the number has to show it.
         let complete = limit.is_none_or(|limit| interleavings + 1 < limit);
-        (Explored { interleavings, preemptions, complete }, gathered, tell)
+        (Explored { interleavings, preemptions, complete }, gathered, describe)
     };
-    let (explored, gathered, tell) = match bound {
+    let (explored, gathered, describe) = match bound {
         Bound::Exhaustive => attempt(None, None),
         Bound::Preemptions(most) => attempt(Some(most), None),
         Bound::Within(limit) => {
+            // With one preemption first: if these are too many, the deeper attempts are too, and are saved.
             let one = attempt(Some(1), Some(limit));
             let deeper = [None, Some(3), Some(2)].into_iter().filter(|_| one.0.complete);
             let deeper = deeper.map(|most| attempt(most, Some(limit))).find(|(explored, ..)| explored.complete);
             deeper.unwrap_or(one)
         }
     };
-    let told = tell(&gathered);
+    let description = describe(&gathered);
     if sites_are_asked_for() {
         println!("\nexplored\t{}\t{}", thread::current().name().unwrap_or("main"), explored.interleavings);
     }
     if is_quiet() {
         return (explored, gathered);
     }
-    println!("model {name}: {explored}{}{told}", if told.is_empty() { "" } else { "; " });
+    println!("model {name}: {explored}{}{description}", if description.is_empty() { "" } else { "; " });
     assert!(explored.interleavings > 1, "model {name} explored nothing");
     (explored, gathered)
 }
 
-/// Runs a model of that many preemptions and interleavings at most, which counts for nothing.
+/// Runs a model with at most `preemptions` preemptions and `limit` interleavings, and prints nothing of it.
 pub(super) fn quietly(name: &str, preemptions: Option<usize>, limit: u64, model: impl Fn() + Sync + Send + 'static) {
     quiet(|| run(name, preemptions, Some(limit), Arc::new(model)));
 }
 
-/// What is said of a model that waits for ever.
-fn stands(name: &str, last: &[Option<Place>]) {
+/// Reports a model that makes no progress, with the last step of each thread, and ends the process.
+fn stalled(name: &str, last: &[Option<Place>]) {
     let last: String = last.iter().flatten().map(|place| format!("\n  at {}", shown(place))).collect();
     println!(
         "\nmodel {name}: for 10 s no thread has made a step: one waits for a lock that loom does not see, or spins \
@@ -144,7 +146,7 @@ fn stands(name: &str, last: &[Option<Place>]) {
     std::process::exit(101);
 }
 
-/// From now on a panic amid a model leaves a timeline of what led to it, and no backtrace.
+/// From now on a panic within a model leaves a timeline of the steps before it, and no backtrace.
 fn leave_timelines() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
@@ -153,21 +155,22 @@ fn leave_timelines() {
             if is_stronger() {
                 return;
             }
-            static ONE: Mutex<()> = Mutex::new(());
-            let one = super::locked(&ONE);
+            // One report at a time: tests run side by side.
+            static REPORT: Mutex<()> = Mutex::new(());
+            let report = super::locked(&REPORT);
             if !left_a_timeline(panic) {
                 before(panic);
             }
             if env::var_os("ZONELIST_FIRST").is_some() {
-                std::eprintln!("\nThe first failure ends it; ZONELIST_MODELS=short goes on to all others.");
+                std::eprintln!("\nThe first failure ends the run; ZONELIST_MODELS=short goes on to all others.");
                 std::process::exit(101);
             }
-            drop(one);
+            drop(report);
         }));
     });
 }
 
-/// Whether a panic was amid a model, and has left its timeline.
+/// Writes and prints the timeline of a panic. False if the panic was not within a model.
 fn left_a_timeline(panic: &panic::PanicHookInfo<'_>) -> bool {
     let (model, number) = Log::read(|log| log.model.clone());
     if number == 0 {
@@ -183,12 +186,12 @@ fn left_a_timeline(panic: &panic::PanicHookInfo<'_>) -> bool {
     let timeline = Timeline::so_far(&what, None);
     let path = timeline.write("panic").map_or_else(|error| error.to_string(), |at| at.display().to_string());
     println!("\nmodel {model} fails after {number} interleavings: {path}");
-    // Not by the hook before: a backtrace takes more stack than a thread of a model has.
+    // Not by the hook that was set before: a backtrace takes more stack than a thread of a model has.
     std::eprintln!("\nmodel {model}: {what}\n\n{timeline}");
     true
 }
 
-/// Runs a model until there is nothing more, or the limit is reached; how many interleavings there were.
+/// Runs a model to the end of its interleavings, or to the limit. Returns the number of interleavings.
 fn run(
     name: &str,
     preemptions: Option<usize>,
@@ -207,7 +210,7 @@ fn run(
     leave_timelines();
     let _watch = Watch::begin({
         let name = name.clone();
-        move |last| stands(&name, last)
+        move |last| stalled(&name, last)
     });
     builder.check(move || {
         let number = count.fetch_add(1, Relaxed) + 1;

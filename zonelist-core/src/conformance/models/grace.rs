@@ -1,4 +1,4 @@
-//! That a grace period is waited for.
+//! A model of a grace period: `synchronize` returns after the walks that it has to wait for.
 
 use std::{
     format,
@@ -18,13 +18,13 @@ use crate::{
     },
 };
 
-/// Explores that `synchronize` waits: a walk that saw the version before is over when it returns.
+/// Explores that `synchronize` waits: a walk of the version before has ended when it returns.
 ///
-/// A reader walks `[N]` while another thread publishes the empty list, synchronises, and writes to
-/// what only walks over `[N]` may read.
+/// A reader walks `[N]` while another thread publishes the empty list, calls `synchronize`, and writes to memory that
+/// only walks of `[N]` read.
 ///
 /// # Panics
-/// A walk reads it too late.
+/// If nothing orders such a read before that write. Also if the walk met the zone in every interleaving, or in none.
 pub fn explore_retirement<S, B, const READERS: usize>(
     name: &str,
     bound: Bound,
@@ -44,7 +44,7 @@ where
         let tell = |(seen, unseen): &(Arc<AtomicU64>, Arc<AtomicU64>)| {
             let (seen, unseen) = (seen.load(Relaxed), unseen.load(Relaxed));
             format!(
-                "2 threads, up to 1 zones, 1 publishes, 1 walks; what was to go was met in {seen}, and not in {unseen}"
+                "2 threads, up to 1 zones, 1 publishes, 1 walks; the zone was met in {seen}, and not met in {unseen}"
             )
         };
         ((seen, unseen), Arc::new(model), tell)
@@ -53,7 +53,7 @@ where
     explored
 }
 
-/// Whether a walk meets what another thread retires.
+/// Walks while another thread retires the only zone. True if the walk meets that zone.
 fn met_beside_a_retirement<S, B, const READERS: usize>(published: Published<S, B, READERS>) -> bool
 where
     S: Reclaim + Send + 'static,
@@ -70,19 +70,21 @@ where
             publish(&shared.0, &[]);
             Log::say("waits for a grace period");
             shared.0.synchronize().expect("a barrier pair that works");
+            // The write stands for freeing the memory: loom reports a read that nothing orders before it.
             Log::say("frees what only walks over V1 may meet");
             shared.1.write();
         }
     });
     let (published, zone) = &*shared;
     let filter = published.filter(&Request::up_to(ZoneKind::Normal));
-    let mut reader = published.reader().expect("a slot");
+    let mut reader = published.reader().expect("a reader slot");
     let guard = reader.enter();
     let met = guard.walk(node(), &filter).next().is_some();
     if met {
-        Log::say("looks at what it has met");
+        Log::say("reads what it has met");
         zone.read();
     }
+    // Also ends the quiescent reader's online time, without which the retirer would wait for ever.
     drop(guard);
     drop(reader);
     membarrier::join(retirer);

@@ -1,4 +1,4 @@
-//! Walks by interrupts: within a walk on the same CPU, and within a publish; and allocations within anything.
+//! Models of interrupt handlers that walk within a walk or a publish, or that allocate within any operation.
 
 use std::{
     boxed::Box,
@@ -17,10 +17,10 @@ use crate::{
     sync::traced::{Log, membarrier},
 };
 
-/// What a walk to the end showed, and whether it was told to retry.
+/// What a walk to the end showed, and whether it reported that it may be torn.
 type Seen = (Vec<Zoneref>, bool);
 
-/// One after another, or at once: a walk may have seen any version.
+/// The stamp of all publishes and walks: a walk may have seen any version.
 const AT_ONCE: Span = Span { begin: 0, end: 0 };
 
 fn record<S: Scheme, const READERS: usize>(
@@ -31,7 +31,7 @@ fn record<S: Scheme, const READERS: usize>(
     Record { version, span: AT_ONCE, lists }
 }
 
-/// Between the first zoneref of a walk and the second, an interrupt walks too.
+/// An interrupt handler walks between the first zoneref of a walk and the second, while another thread publishes.
 pub(super) fn a_walk_within_a_walk<S: Scheme + Send + 'static>(
     scheme: &str,
     make: impl Fn() -> Published<S, FullFence, 2> + Copy + Send + Sync + 'static,
@@ -54,9 +54,12 @@ pub(super) fn a_walk_within_a_walk<S: Scheme + Send + 'static>(
     });
 }
 
+/// Walks with one reader, and with a second one behind the first zoneref. Returns what the outer and the inner walk
+/// saw.
 fn walk_within_walk<S: Scheme, const READERS: usize>(published: &Published<S, FullFence, READERS>) -> [Seen; 2] {
     let filter = published.filter(&Request::up_to(ZoneKind::Movable));
-    let (mut outer, mut inner) = (published.reader().expect("a slot"), published.reader().expect("a slot"));
+    let (mut outer, mut inner) =
+        (published.reader().expect("a reader slot"), published.reader().expect("a reader slot"));
     let guard = outer.enter();
     let mut walk = guard.walk(node(), &filter);
     let mut seen: Vec<Zoneref> = walk.next().into_iter().collect();
@@ -66,9 +69,9 @@ fn walk_within_walk<S: Scheme, const READERS: usize>(published: &Published<S, Fu
         to_the_end::<S>(guard.walk(node(), &filter))
     };
     Log::say("goes on");
-    let (rest, told) = to_the_end::<S>(walk);
+    let (rest, may_be_torn) = to_the_end::<S>(walk);
     seen.extend(rest);
-    [(seen, told), nested]
+    [(seen, may_be_torn), nested]
 }
 
 fn to_the_end<S: Scheme>(mut walk: S::Walk<'_>) -> Seen {
@@ -76,8 +79,9 @@ fn to_the_end<S: Scheme>(mut walk: S::Walk<'_>) -> Seen {
     (seen, walk.must_retry())
 }
 
-/// An interrupt at each step of a publish, on the publisher's own CPU: its walk must end, though the
-/// publish does not go on before it has.
+/// An interrupt handler walks at each step of a publish, on the publisher's CPU.
+///
+/// The publish goes on only behind the handler, so a walk that waited for it would never end.
 pub(super) fn a_walk_within_a_publish<S: Scheme + Send + 'static>(
     scheme: &str,
     make: impl Fn() -> Published<S, FullFence, 1> + Copy + Send + Sync + 'static,
@@ -93,7 +97,7 @@ pub(super) fn a_walk_within_a_publish<S: Scheme + Send + 'static>(
             move || {
                 Log::say("is interrupted");
                 let filter = published.filter(&Request::up_to(ZoneKind::Movable));
-                let mut reader = published.reader().expect("a slot");
+                let mut reader = published.reader().expect("a reader slot");
                 let guard = reader.enter();
                 locked(&walks).push(to_the_end::<S>(guard.walk(node(), &filter)));
                 Log::say("goes on");
@@ -105,8 +109,9 @@ pub(super) fn a_walk_within_a_publish<S: Scheme + Send + 'static>(
     });
 }
 
-/// An interrupt at each step of an allocation, a free, a drain and a publish, on their own CPU: a page is taken and given
-/// back by a handle that is the interrupt's, and nothing is waited for.
+/// An interrupt handler allocates and frees a page at each step of an allocation, a free, a drain and a publish.
+///
+/// The handler runs on the CPU of the operation, through a handle of its own, and waits for nothing.
 pub(super) fn an_allocation_within_anything<S: Scheme + Send + 'static>(
     scheme: &str,
     make: impl Fn() -> Published<S, FullFence, 2> + Copy + Send + Sync + 'static,
@@ -117,17 +122,18 @@ pub(super) fn an_allocation_within_anything<S: Scheme + Send + 'static>(
         let id = zoneref(NORMAL).zone();
         let frames = Frames::boxed(id, 0..512, MAX_ORDER, Spin::new()).expect("a zone");
         frames.add(0..512).expect("its frames");
-        // For good: what is run when this is interrupted may borrow nothing.
+        // Leaked, since the closure that is the handler may borrow nothing.
         let allocator: &'static _ = Box::leak(Box::new(PageAllocator::boxed(make(), vec![frames]).expect("a zone")));
         record(allocator.published(), &[NORMAL]);
-        let class = || allocator.prepare(&PageRequest::up_to(ZoneKind::Normal)).expect("an order");
-        let mut local = allocator.local().expect("a slot");
-        let (mut handler, for_handler) = (allocator.local().expect("a slot"), class());
+        let prepare = || allocator.prepare(&PageRequest::up_to(ZoneKind::Normal)).expect("an order");
+        let mut local = allocator.local().expect("a reader slot");
+        let (mut handler, for_handler) = (allocator.local().expect("a reader slot"), prepare());
         let handler =
             Mutex::new(move |[served, refused]: &[Arc<Mutex<u64>>; 2]| match handler.try_alloc(node(), &for_handler) {
                 Ok(page) => {
                     *locked(served) += 1;
-                    // With the zone's lock held it stays at hand, or with its caches taken away, with the caller.
+                    // While the interrupted operation holds the zone's lock, the page can go to the per-CPU pages only.
+                    // If these are revoked too, the free fails, and the page stays with the caller.
                     let _ = handler.try_free(page);
                 }
                 Err(TryAllocError::WouldBlock | TryAllocError::OutOfMemory) => *locked(refused) += 1,
@@ -141,12 +147,12 @@ pub(super) fn an_allocation_within_anything<S: Scheme + Send + 'static>(
             locked(&handler)(&counts);
             Log::say("goes on");
         });
-        let class = class();
-        let pages = [(); 2].map(|()| local.alloc(node(), &class).expect("a page"));
-        local.free(pages[0]).expect("it was handed out");
+        let request = prepare();
+        let pages = [(); 2].map(|()| local.alloc(node(), &request).expect("a page"));
+        local.free(pages[0]).expect("the page is allocated");
         allocator.drain().expect("a barrier pair that works");
         record(allocator.published(), &[NORMAL, OTHER]);
-        local.free(pages[1]).expect("it was handed out");
+        local.free(pages[1]).expect("the page is allocated");
         None
     });
     let [served, refused] = [&mut served, &mut refused].map(|count| *locked(count));
@@ -154,14 +160,17 @@ pub(super) fn an_allocation_within_anything<S: Scheme + Send + 'static>(
     std::println!("{served} interrupts got a page, and {refused} would have had to wait");
 }
 
-/// Judges walks to the end, up to Movable, beside all that was published.
+/// Judges walks to the end, for requests up to Movable, beside both versions.
+///
+/// # Panics
+/// If a walk breaks the guarantee of the scheme.
 fn judge<S: Scheme>(published: [Record<Zonelists>; 2], walks: &[Seen]) {
     let history = History::new(published.into()).expect("every version once");
     let request = Request::up_to(ZoneKind::Movable);
-    for (seen, told) in walks {
+    for (seen, may_be_torn) in walks {
         let verdict = history.judge(&Walked { node: node(), request: &request, span: AT_ONCE, seen, full: true });
         let guarantee = S::FACTS.guarantee;
         let words = || -> String { verdict.words().join(", ") };
-        assert!(verdict.is_within(guarantee, *told), "a walk of {seen:?} breaks {guarantee}: {}", words());
+        assert!(verdict.is_within(guarantee, *may_be_torn), "a walk of {seen:?} breaks {guarantee}: {}", words());
     }
 }

@@ -1,12 +1,20 @@
 //! Loom models of a scheme's real code: every interleaving of publishes and walks, judged.
 //!
-//! Exists under `--cfg loom` only. A [`Scenario`] says who does what; [`Scenario::explore`] runs it
-//! in every way that threads and the memory model allow, and fails on the first walk that the
-//! scheme's guarantee rules out. [`killed`] shows that it would: it runs a model again with a
-//! deliberate fault in the scheme and expects it to fail.
+//! Exists under `--cfg loom` only. A [`Scenario`] lists what each thread does. [`Scenario::explore`] runs it in every
+//! interleaving that threads and the memory model allow, and fails if a walk breaks the scheme's guarantee.
 //!
-//! Nothing here adds ordering between the threads of a model: records are kept in plain std cells,
-//! which loom does not see, and whatever runs at the same time is stamped as unordered.
+//! ```text
+//!   for each interleaving:
+//!     make the scheme anew; publish the versions of `before`
+//!     at once: each publisher publishes its lists, each reader does its walks
+//!     join all threads
+//!     for each walk:
+//!       judge it beside all versions; fail if the verdict breaks the guarantee
+//!       keep the shortest timeline of each anomaly
+//! ```
+//!
+//! Nothing here adds ordering between the threads of a model. Records are kept in plain std cells, which loom does not
+//! see, and all that runs at the same time is stamped as unordered.
 
 use std::{
     string::String,
@@ -48,48 +56,49 @@ pub type Zone = (ZoneKind, u16);
 /// The node whose lists models publish and walk.
 pub const NODE: u16 = 0;
 
-/// Zones of the longest list that a model's table needs room for.
+/// Length of the longest list that a model's table needs room for.
 pub const ZONES: usize = super::ROOM.zones();
 
 pub use super::ROOM;
 
-/// The zone that is first in most lists, and that few requests admit.
+/// The zone that comes first in most lists, and that few requests admit.
 pub const MOVABLE: Zone = (ZoneKind::Movable, NODE);
 /// The zone that serves every request of a model.
 pub const NORMAL: Zone = (ZoneKind::Normal, NODE);
-/// A zone of another node, behind.
+/// A zone of another node, which comes last in most lists.
 pub const OTHER: Zone = (ZoneKind::Normal, 1);
 
-/// One walk of a reader.
+/// One walk of a reader: its request, and how much of the list it reads.
 #[derive(Clone, Copy, Debug)]
 pub struct Plan {
     request: Request,
-    /// Left after that many zonerefs.
+    /// The walk is left after this number of zonerefs.
     leave_after: Option<usize>,
-    /// After that many zonerefs, whatever comes behind is looked at twice, and only the second time counts.
+    /// After this number of zonerefs the rest is read twice, and only the second pass counts.
     resumed_after: Option<usize>,
 }
 
-/// A walk to the end, of everything up to a kind.
+/// A walk to the end, for a request of all zones up to a kind.
 #[must_use]
 pub const fn full(highest: ZoneKind) -> Plan {
     Plan { request: Request::up_to(highest), leave_after: None, resumed_after: None }
 }
 
-/// A walk that is left after so many zonerefs.
+/// A walk that is left after `zonerefs` zonerefs.
 #[must_use]
 pub const fn first(zonerefs: usize, highest: ZoneKind) -> Plan {
     Plan { leave_after: Some(zonerefs), ..full(highest) }
 }
 
-/// A walk that keeps its place after so many zonerefs, looks at all behind it in vain, and once more from there: as
-/// an allocation does that has reclaimed something meanwhile.
+/// A walk that keeps its cursor after `zonerefs` zonerefs, reads the rest, and reads the rest again from that cursor.
+///
+/// An allocation does so that found no page, and then reclaimed some.
 #[must_use]
 pub const fn resumed(zonerefs: usize, highest: ZoneKind) -> Plan {
     Plan { resumed_after: Some(zonerefs), ..full(highest) }
 }
 
-/// Who does what: some versions before anybody starts, then publishers and readers at once.
+/// What each thread of a model does: some versions are published first, then publishers and readers run at once.
 #[derive(Clone, Debug)]
 pub struct Scenario {
     name: String,
@@ -102,16 +111,16 @@ pub struct Scenario {
     uniform: bool,
 }
 
-/// One who walks, each time under a guard of its own.
+/// The walks of one reader, each under a guard of its own.
 #[derive(Clone, Debug)]
 struct Reader {
     walks: Vec<Plan>,
-    /// Registers for each walk anew.
+    /// True if a reader is registered for each walk anew.
     comes_and_goes: bool,
 }
 
 impl Scenario {
-    /// A scenario of that name, still without anybody in it.
+    /// A scenario of that name, without versions and threads.
     #[must_use]
     pub fn new(name: impl Into<String>) -> Self {
         Self {
@@ -125,7 +134,7 @@ impl Scenario {
         }
     }
 
-    /// Publishes a list before anybody starts.
+    /// Publishes a list before the threads start.
     #[must_use]
     pub fn before(mut self, list: &[Zone]) -> Self {
         self.before.push(list.to_vec());
@@ -146,7 +155,7 @@ impl Scenario {
         self
     }
 
-    /// Adds one that registers for each of these walks, and is dropped behind it.
+    /// Adds a thread that registers a reader for each of these walks, and drops it behind the walk.
     #[must_use]
     pub fn visitor(mut self, walks: &[Plan]) -> Self {
         self.readers.push(Reader { walks: walks.to_vec(), comes_and_goes: true });
@@ -159,32 +168,31 @@ impl Scenario {
         self.bound(Bound::Preemptions(bound))
     }
 
-    /// Says how far it is explored.
+    /// Sets how far the scenario is explored.
     #[must_use]
     pub fn bound(self, bound: Bound) -> Self {
         Self { bound, ..self }
     }
 
-    /// Says in how many interleavings it is explored in the short set, where a thousand show too little.
+    /// Sets the number of interleavings in the short set, where a thousand show too little.
     #[must_use]
     pub fn short(self, interleavings: u64) -> Self {
         Self { short: interleavings, ..self }
     }
 
-    /// Says that a walk which is not torn shows the same whenever it is made: what is published is the same to it.
+    /// Declares that every walk that is not torn shows the same zones, since all versions are the same to its request.
     #[must_use]
     pub fn uniform(mut self) -> Self {
         self.uniform = true;
         self
     }
 
-    /// Runs every interleaving, and prints how many there were. Of all that is torn it leaves the
-    /// shortest [`Timeline`] of each kind.
+    /// Runs every interleaving, and prints their number. Writes the shortest [`Timeline`] of each kind of anomaly.
     ///
     /// # Panics
-    /// A walk that the scheme's guarantee rules out, a reader or writer that waits where the facts
-    /// say that none does, or an exploration that is empty: fewer than two interleavings, or walks that
-    /// all showed the same where they need not.
+    /// If a walk breaks the scheme's guarantee, or if a reader or writer waits where the facts declare that none does.
+    /// Also if the exploration is empty: fewer than two interleavings, or walks that all showed the same although
+    /// the scenario is not [`uniform`](Self::uniform).
     pub fn explore<S, B, const READERS: usize>(
         self,
         make: impl Fn() -> Published<S, B, READERS> + Sync + Send + 'static,
@@ -197,11 +205,12 @@ impl Scenario {
     }
 }
 
-/// What is published with the pair of membarrier(2), which is modelled from here on: the first thing in an execution.
+/// Makes a `Published` with the barrier pair of membarrier(2), and models the system call from here on.
 ///
-/// `B` is [`Membarrier`](crate::publish::Membarrier), or a pair whose heavy half calls its. A heavy half waits for
-/// every thread of the model that is not blocked in [`join`](membarrier::join) or
-/// [`while_blocked`](membarrier::while_blocked): a model waits for its threads by these.
+/// It has to be the first call in an execution. `B` is [`Membarrier`](crate::publish::Membarrier), or a pair whose
+/// heavy half calls that of `Membarrier`. A heavy half waits for every thread of the model that is not blocked in
+/// [`join`](membarrier::join) or [`while_blocked`](membarrier::while_blocked). So a model has to wait for its threads
+/// by these functions.
 #[must_use]
 pub fn asymmetric<S: Scheme, B: Barrier, const READERS: usize>(scheme: S) -> Published<S, B, READERS> {
     membarrier::begin();
@@ -213,7 +222,7 @@ fn publish<S: Scheme, B: Barrier, const READERS: usize>(
     list: &[Zone],
 ) -> (Version, Zonelists) {
     let zonerefs: Vec<Zoneref> = list.iter().copied().map(zoneref).collect();
-    // No this-node list: it would only double the states.
+    // No this-node list: it would double the states, and show nothing more.
     let rows = [NodeSpan { start: 0, len: zonerefs.len() as u32, own: 0 }];
     let lists = crate::ZonelistsRef::new(&zonerefs, &rows).expect("one list");
     (published.publish(lists).expect("room for the list"), lists.into())

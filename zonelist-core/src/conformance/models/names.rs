@@ -1,4 +1,4 @@
-//! What objects of a model are called: as their source calls them.
+//! Names of a model's objects in timelines, taken from the source line that makes each object.
 
 use std::{
     collections::BTreeMap,
@@ -10,7 +10,7 @@ use std::{
 
 use crate::sync::traced::{Place, source};
 
-/// What the sources call what is made at these places, in the order in which they are made.
+/// The names of the objects that are made at these places, in the sequence in which they are made.
 pub(super) fn words_for(born: &[Place]) -> Vec<String> {
     let mut made: BTreeMap<Place, usize> = BTreeMap::new();
     let word = |&place: &Place| {
@@ -21,9 +21,9 @@ pub(super) fn words_for(born: &[Place]) -> Vec<String> {
     born.iter().map(word).collect()
 }
 
-/// What the source calls what is made at a place.
+/// The name of an object that is made at a place: its field, its variable, or the type in whose `impl` it is made.
 ///
-/// A derived `Default` makes all fields at one place: of those, this is the one of that number.
+/// A derived `Default` makes all fields at one place: `number` selects the field.
 fn word_for(place: Place, number: usize) -> String {
     let named = source(place.file()).and_then(|(_, text)| {
         let lines: Vec<&str> = text.lines().take(place.line() as usize).collect();
@@ -34,6 +34,7 @@ fn word_for(place: Place, number: usize) -> String {
         if let Some(name) = field(before).or_else(|| variable(before)) {
             return Some(name.to_string());
         }
+        // Neither: the nearest `impl` or `struct` before the place.
         let made_by = lines.iter().rev().find_map(|line| {
             let line = line.trim();
             line.strip_prefix("impl")
@@ -67,7 +68,7 @@ fn field(before: &str) -> Option<&str> {
     is_open.then(|| &before[start..colon])
 }
 
-/// The variable that a line is to set, as in `let head = `.
+/// The variable that a line defines, as in `let head = `.
 fn variable(before: &str) -> Option<&str> {
     let (_, name) = before.rsplit_once("let ")?;
     let name = name.trim_start_matches("mut ");
@@ -75,7 +76,8 @@ fn variable(before: &str) -> Option<&str> {
     (end > 0).then(|| &name[..end])
 }
 
-/// The field of that number that loom sees, of the struct that begins with these lines; beyond the last comes the first.
+/// The field with this number, of the fields that loom sees, in the struct that begins with these lines. Numbers beyond
+/// the last field begin again with the first.
 fn derived<'l>(mut lines: impl Iterator<Item = &'l str>, number: usize) -> Option<String> {
     const SEEN: [&str; 4] = ["Atomic", "Mutex", "RwLock", "UnsafeCell"];
     let head = lines.find(|line| line.contains("struct "))?;

@@ -1,14 +1,13 @@
 //! The two races that Linux' in-place rebuild had from 4.14 to 5.19, for any scheme.
 //!
-//! *The stale cursor*, reported in 2022: the list of a node is `[Movable, Normal]`. An allocation is
-//! past the Movable zone, and keeps its place. The last movable block goes off line, the list is
-//! rewritten to `[Normal]`; what was the place of Normal is now the end. The allocation goes on
-//! from there as often as it likes, finds no zone at all, and the system kills a process for want of
-//! memory though Normal has some, in every version. Linux 6.0 has readers look at a sequence
-//! counter before they believe that (commit 3d36424b3b58).
+//! *The stale cursor*, reported in 2022: the list of a node is `[Movable, Normal]`. An allocation is past the Movable
+//! zone, and keeps its cursor. The last movable block goes offline, and the list is rewritten to `[Normal]`. The slot
+//! that had Normal is now the end of the list. Every scan from the cursor finds no zone, and the system kills a process
+//! for lack of memory, though Normal has some in every version. Since Linux 6.0 readers compare a sequence counter
+//! before they give up (commit 3d36424b3b58).
 //!
-//! *The growing list*: `[Normal]` becomes `[Movable, Normal]`. Once the first slot is written and
-//! before the second is, no Normal is anywhere, and a request of Normal meets an empty list.
+//! *The growing list*: `[Normal]` becomes `[Movable, Normal]`. Between the write of the first slot and that of the
+//! second no slot has Normal, and a request of Normal meets an empty list.
 
 use std::{
     format,
@@ -26,10 +25,10 @@ use crate::{
     sync::traced::{Log, membarrier},
 };
 
-/// What an exploration of both races found.
+/// The result of an exploration of both races.
 #[derive(Clone, Copy, Debug)]
 pub struct Races {
-    /// Scans that go on from a place in a list that has become shorter.
+    /// Scans that go on from a cursor in a list that has become shorter.
     pub cursor: Found,
     /// Walks of a list that becomes longer, for a request that one zone of it serves.
     pub growing: Found,
@@ -38,7 +37,7 @@ pub struct Races {
 /// Explores both races as walks, and holds them to the scheme's guarantee.
 ///
 /// # Panics
-/// A walk that the guarantee rules out.
+/// If a walk breaks the guarantee.
 pub fn explore_races<S, B, const READERS: usize>(
     scheme: &str,
     bound: Bound,
@@ -57,19 +56,19 @@ where
     }
 }
 
-/// What became of allocations that either race could have cost.
+/// The number of interleavings in which an allocation was refused, though Normal had pages in every version.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Refused {
-    /// In so many interleavings there was no page for an allocation beside the shrinking list.
+    /// Beside the shrinking list.
     pub shrinking: u64,
-    /// The same, beside the growing list.
+    /// Beside the growing list.
     pub growing: u64,
 }
 
 /// Explores both races as allocations of the page allocator: Movable has no page, Normal has some.
 ///
 /// # Panics
-/// An allocation is refused under another guarantee than [`Guarantee::Racy`], or a page is lost.
+/// If an allocation is refused under another guarantee than [`Guarantee::Racy`], or if a page is lost.
 pub fn explore_refusals<S, B>(
     scheme: &str,
     bound: Bound,
@@ -102,7 +101,7 @@ where
     }
 }
 
-/// Allocates a page while another list is published. Says whether there was one.
+/// Allocates a page while another list is published. True if the allocation got a page.
 fn allocate_beside<S, B>(
     published: Published<S, B, 1>,
     before: &[Zone],
@@ -121,8 +120,8 @@ where
     let zones = vec![zone(ZoneKind::Movable), normal];
     let pages: PageAllocator<'static, S, B, Spin, 1> = PageAllocator::boxed(published, zones).expect("an allocator");
     let pages = Arc::new(pages);
-    let class = pages.prepare(&PageRequest::up_to(highest)).expect("order 0");
-    let mut local = pages.local().expect("a slot");
+    let request = pages.prepare(&PageRequest::up_to(highest)).expect("order 0");
+    let mut local = pages.local().expect("a reader slot");
     Log::call("allocates");
     Log::from_here();
     let publisher = loom::thread::spawn({
@@ -132,10 +131,11 @@ where
             drop(publish(pages.published(), after));
         }
     });
-    let page = local.alloc(node(), &class);
+    let page = local.alloc(node(), &request);
     Log::say(if page.is_ok() { "has a page" } else { "is refused" });
     membarrier::join(publisher);
-    page.into_iter().for_each(|page| local.free(page).expect("it was handed out"));
+    page.into_iter().for_each(|page| local.free(page).expect("the page is allocated"));
+    // Its per-CPU pages go back to the zone with it.
     drop(local);
     let normal = ZoneId::new(node(), ZoneKind::Normal);
     assert_eq!(pages.zone(normal).map(Frames::free_pages), Some(FRAMES as usize), "a page was lost");

@@ -1,4 +1,4 @@
-//! One interleaving of a scenario, and what is kept of all of them.
+//! One interleaving of a scenario, and the results that are kept of all interleavings.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -21,16 +21,16 @@ use crate::{
     sync::traced::{Log, membarrier},
 };
 
-/// What an exploration found.
+/// The result of an exploration.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Found {
-    /// How far it went.
+    /// How far the scenario was explored.
     pub explored: Explored,
-    /// All walks of all interleavings.
+    /// The verdicts on all walks of all interleavings.
     pub tally: Tally,
 }
 
-/// Explores a scenario, and judges what is found.
+/// Explores a scenario, and fails with the reason if a walk or a wait breaks the facts.
 pub(super) fn all<S, B, const READERS: usize>(
     scenario: Scenario,
     make: impl Fn() -> Published<S, B, READERS> + Sync + Send + 'static,
@@ -47,13 +47,13 @@ where
             let again = catch_unwind(AssertUnwindSafe(|| self::gathered(&scenario, &make, bound).1.broken.is_none()));
             again.unwrap_or(false)
         };
-        gathered.fails(&scenario, holds);
+        gathered.report_failure(&scenario, holds);
     }
-    gathered.tell(&scenario, explored);
+    gathered.report(&scenario, explored);
     Found { explored, tally: gathered.tally }
 }
 
-/// Explores a scenario.
+/// Runs the interleavings of a scenario within a bound, and collects the results.
 fn gathered<S, B, const READERS: usize>(
     scenario: &Arc<Scenario>,
     make: &Arc<impl Fn() -> Published<S, B, READERS> + Sync + Send + 'static>,
@@ -83,7 +83,7 @@ where
     (explored, gathered)
 }
 
-/// How large a scenario is.
+/// The size of a scenario: threads, zones, publishes and walks.
 fn shape(Scenario { before, publishers, readers, .. }: &Scenario) -> String {
     let lists = before.iter().chain(publishers.iter().flatten());
     let zones = lists.map(Vec::len).max().unwrap_or(0);
@@ -92,7 +92,7 @@ fn shape(Scenario { before, publishers, readers, .. }: &Scenario) -> String {
     format!("{threads} threads, up to {zones} zones, {publishes} publishes, {walks} walks")
 }
 
-/// What happens at once; before it, version `i` has the stamp `i`.
+/// The stamp of all that runs at once. Version `i` of those before has the stamp `i`.
 const AT_ONCE: Span = Span { begin: 1000, end: 1000 };
 
 /// One interleaving.
@@ -106,7 +106,7 @@ struct Run<S, B, const READERS: usize> {
 struct Records {
     publishes: Vec<Record<Zonelists>>,
     walks: Vec<WalkRecord>,
-    /// How often readers waited, and publishers.
+    /// The number of waits of readers, and of publishers.
     waits: (u32, u32),
 }
 
@@ -114,9 +114,11 @@ struct Records {
 struct WalkRecord {
     plan: Plan,
     seen: Vec<Zoneref>,
+    /// True if the walk went to the end of its list.
     full: bool,
-    told: bool,
-    /// So many steps of the execution were behind when it was over.
+    /// True if the walk reported that it may be torn.
+    may_be_torn: bool,
+    /// The number of steps of the execution up to the end of the walk.
     steps: usize,
 }
 
@@ -125,6 +127,7 @@ impl<S: Scheme + Send + 'static, B: Barrier, const READERS: usize> Run<S, B, REA
         locked(&self.records)
     }
 
+    /// Publishes the versions before, and then runs all threads.
     fn all(self: &Arc<Self>) {
         Log::call("reader");
         for (i, list) in (0..).zip(&self.scenario.before) {
@@ -134,7 +137,7 @@ impl<S: Scheme + Send + 'static, B: Barrier, const READERS: usize> Run<S, B, REA
         if let Some(list) = self.scenario.before.last() {
             Log::say(format!("V{} is {}", self.scenario.before.len(), Named(list)));
         }
-        // The first reader runs on the model's own thread: loom knows few threads.
+        // The first reader runs on the model's own thread: loom has room for few threads.
         let others = (0..self.scenario.publishers.len()).map(|i| {
             let run = Arc::clone(self);
             loom::thread::spawn(move || {
@@ -157,6 +160,7 @@ impl<S: Scheme + Send + 'static, B: Barrier, const READERS: usize> Run<S, B, REA
         }
     }
 
+    /// Publishes a list, and records it.
     fn publish(&self, list: &[Zone], span: Span) {
         Log::say(format!("publishes {}", Named(list)));
         let (version, lists) = publish(&self.published, list);
@@ -164,6 +168,7 @@ impl<S: Scheme + Send + 'static, B: Barrier, const READERS: usize> Run<S, B, REA
         self.records().publishes.push(Record { version, span, lists });
     }
 
+    /// Does all walks of a reader, and records its waits.
     fn read(&self, Reader { walks, comes_and_goes }: &Reader) {
         if *comes_and_goes {
             walks.iter().for_each(|plan| self.walk(&[*plan]));
@@ -173,9 +178,10 @@ impl<S: Scheme + Send + 'static, B: Barrier, const READERS: usize> Run<S, B, REA
         self.records().waits.0 += Log::waits(Log::actor());
     }
 
+    /// Registers a reader, does these walks, and records them.
     fn walk(&self, plans: &[Plan]) {
         let filters: Vec<S::Filter> = plans.iter().map(|plan| self.published.filter(&plan.request)).collect();
-        let mut reader = self.published.reader().expect("a slot");
+        let mut reader = self.published.reader().expect("a reader slot");
         for (plan, filter) in plans.iter().zip(&filters) {
             Log::say(format!("walks, up to {}", plan.request.highest));
             let guard = reader.enter();
@@ -183,21 +189,23 @@ impl<S: Scheme + Send + 'static, B: Barrier, const READERS: usize> Run<S, B, REA
             let enough = plan.leave_after.unwrap_or(usize::MAX);
             let mut seen: Vec<Zoneref> = walk.by_ref().take(plan.resumed_after.unwrap_or(enough)).collect();
             if plan.resumed_after.is_some() {
-                Log::say("keeps its place, and looks at what is behind");
-                let in_vain = walk.clone().count();
-                assert!(in_vain <= ZONES, "a scan of {in_vain} zonerefs, longer than any list");
-                Log::say("looks again, from its place");
+                // The clone is the scan that finds no page; the cursor stays where it is.
+                Log::say("keeps its cursor, and scans the rest");
+                let scanned = walk.clone().count();
+                assert!(scanned <= ZONES, "a scan of {scanned} zonerefs, longer than any list");
+                Log::say("scans again, from its cursor");
                 seen.extend(walk.by_ref());
             }
             assert!(seen.len() <= ZONES, "a walk of {} zonerefs, longer than any list", seen.len());
             let full = seen.len() < enough;
-            let told = walk.must_retry();
-            Log::say(format!("saw {}{}", Named(&seen), if told { ", and is told that it may be torn" } else { "" }));
+            let may_be_torn = walk.must_retry();
+            let report = if may_be_torn { ", and reports that it may be torn" } else { "" };
+            Log::say(format!("saw {}{report}", Named(&seen)));
             let steps = Log::read(|log| log.events.len());
             drop(walk);
             drop(guard);
             reader.quiescent();
-            self.records().walks.push(WalkRecord { plan: *plan, seen, full, told, steps });
+            self.records().walks.push(WalkRecord { plan: *plan, seen, full, may_be_torn, steps });
         }
     }
 }
@@ -219,55 +227,58 @@ impl core::fmt::Display for Named<'_, Zoneref> {
     }
 }
 
-/// What is kept of all interleavings.
+/// The results of all interleavings.
 #[derive(Default)]
 struct Gathered {
     tally: Tally,
-    /// The different things that walks showed.
+    /// The different lists that walks showed, as words.
     shown: BTreeSet<Vec<u32>>,
     /// The shortest timeline of each kind.
     shortest: BTreeMap<&'static str, Option<Timeline>>,
-    /// Why it fails, if it does.
+    /// The failure with the shortest timeline, if the scenario fails.
     broken: Option<String>,
-    /// What is wrong with the walk of its shortest timeline, if it is a walk.
+    /// The verdict on the walk of that failure; `None` if the failure is a wait.
     verdict: Option<Verdict>,
 }
 
 impl Gathered {
+    /// Judges the walks and waits of one interleaving.
     fn add(&mut self, records: &Records, publishers: usize, facts: &Facts) {
         let history = History::new(records.publishes.clone()).expect("every version once");
         for walk in &records.walks {
-            let WalkRecord { plan, seen, full, told, steps } = walk;
+            let WalkRecord { plan, seen, full, may_be_torn, steps } = walk;
             let walked = Walked { node: node(), request: &plan.request, span: AT_ONCE, seen, full: *full };
             let verdict = history.judge(&walked);
-            self.tally.count(verdict, *told, facts.guarantee);
+            self.tally.count(verdict, *may_be_torn, facts.guarantee);
             self.shown.insert(seen.iter().map(|entry| entry.word()).collect());
             let words = verdict.words().join(", ");
             for kind in verdict.words() {
                 let _ = self.keep(kind, &format!("A walk is torn: {words}."), Some(*steps));
             }
-            if !verdict.is_within(facts.guarantee, *told) {
-                let what = if verdict.torn { &words } else { "told to retry, and need not" };
+            if !verdict.is_within(facts.guarantee, *may_be_torn) {
+                let what = if verdict.torn { &words } else { "reports that it may be torn, and is whole" };
                 let why = format!("a walk of {} breaks {}: {what}", Named(seen), facts.guarantee);
                 self.fail(why, Some(*steps), Some(verdict));
             }
         }
-        for (who, progress, waits) in
+        for (thread, progress, waits) in
             [("reader", facts.readers, records.waits.0), ("publisher", facts.writer, records.waits.1)]
         {
             // Two publishers wait for the writer lock, which is not the scheme's.
-            let lock = who == "publisher" && publishers > 1;
+            let lock = thread == "publisher" && publishers > 1;
             if progress != Progress::Blocking && waits > 0 && !lock {
-                self.fail(format!("a {who} waits, and is said to be {progress}"), None, None);
+                self.fail(format!("a {thread} waits, and is said to be {progress}"), None, None);
             }
         }
     }
 
+    /// Keeps the timeline up to a step if it is the shortest of its kind. True if it is kept.
     fn keep(&mut self, kind: &'static str, verdict: &str, steps: Option<usize>) -> bool {
         Timeline::keep_shortest(self.shortest.entry(kind).or_default(), verdict, steps)
     }
 
-    /// Goes on, in search of a shorter timeline, unless all that matters is that it fails.
+    /// Records a failure, and lets the exploration go on in search of a shorter timeline. With a mutant it panics at
+    /// once, since only the failure matters then.
     fn fail(&mut self, why: String, steps: Option<usize>, verdict: Option<Verdict>) {
         assert!(env::var_os("ZONELIST_MUTANT").is_none(), "{why}");
         if self.keep("broken", &why, steps) {
@@ -286,8 +297,8 @@ impl Gathered {
         }
     }
 
-    /// Says why it fails, and how.
-    fn fails(&self, Scenario { name, .. }: &Scenario, holds: impl Fn() -> bool) -> ! {
+    /// Panics with the failure, its reason and its timeline.
+    fn report_failure(&self, Scenario { name, .. }: &Scenario, holds: impl Fn() -> bool) -> ! {
         self.write(name);
         let timeline = self.shortest.get("broken").and_then(Option::as_ref);
         let why = diagnose::why(holds, self.verdict, timeline);
@@ -295,10 +306,11 @@ impl Gathered {
         panic!("model {name}: {broken}\n{why}\n\n{}", timeline.unwrap_or_default());
     }
 
-    fn tell(&self, scenario: &Scenario, explored: Explored) {
+    /// Writes the timelines of a scenario that holds, and fails if the exploration showed too little.
+    fn report(&self, scenario: &Scenario, explored: Explored) {
         let name = &scenario.name;
         self.write(name);
-        // Within one preemption, which is what the short set may come to, a walk need not meet a publish.
+        // The short set may have to stop at one preemption, and then a walk need not meet a publish.
         let few = !explored.complete || explored.preemptions == Some(1) && Bound::is_short_asked();
         assert!(scenario.uniform || few || self.shown.len() > 1, "model {name}: all walks showed the same");
     }

@@ -1,9 +1,9 @@
-//! What every scheme is explored for: the shapes that [`model!`](crate::model) makes a test of each.
+//! The shapes that every scheme is explored in: [`model!`](crate::model) makes a test of each.
 //!
-//! A shape is explored to the end if that takes no more interleavings than [`Bound::SUITE`] has room
-//! for, and else with as many preemptions as it has room for; it prints which, and how many
-//! interleavings there were. With `ZONELIST_MODELS=exhaustive` in the environment there is no bound.
-//! Each walk is judged by what [`Scheme::FACTS`] promises.
+//! A shape is explored to the end if [`Bound::SUITE`] has room for all its interleavings, and else with as many
+//! preemptions as it has room for. It prints the bound, and the number of interleavings. With
+//! `ZONELIST_MODELS=exhaustive` in the environment there is no bound. Each walk is judged by what [`Scheme::FACTS`]
+//! promises.
 
 use std::{format, println};
 
@@ -16,7 +16,7 @@ use crate::{
     publish::{FullFence, Guarantee, Published, Reclaim, Scheme},
 };
 
-/// What makes a scheme, anew for each interleaving. Its table has room for [`ROOM`](super::ROOM).
+/// Makes a scheme, anew for each interleaving. Its table has room for [`ROOM`](super::ROOM).
 pub trait Make<S>: Fn() -> S + Copy + Send + Sync + 'static {}
 impl<S, F: Fn() -> S + Copy + Send + Sync + 'static> Make<S> for F {}
 
@@ -30,14 +30,14 @@ fn named(scheme: &str, shape: &str) -> Scenario {
     Scenario::new(format!("{scheme}: {shape}")).bound(Bound::SUITE)
 }
 
-/// A walk while a zone leaves the front of the list, and while one comes there.
+/// A walk while a zone leaves the front of the list, while one is added there, and while the node order is reversed.
 pub fn a_reader_and_a_publisher<S: Scheme + Send + 'static>(scheme: &str, make: impl Make<S>) {
     let shrinking = named(scheme, "a zone leaves").before(&[MOVABLE, NORMAL, OTHER]).publisher(&[&[NORMAL, OTHER]]);
     shrinking.reader(&[full(Movable)]).explore(published::<S, 1>(make));
     let growing = named(scheme, "a zone comes").before(&[NORMAL, OTHER]).publisher(&[&[MOVABLE, NORMAL, OTHER]]);
     growing.reader(&[full(Movable)]).explore(published::<S, 1>(make));
-    let turned = named(scheme, "the order turns").before(&[NORMAL, OTHER]).publisher(&[&[OTHER, NORMAL]]);
-    turned.reader(&[full(Normal)]).explore(published::<S, 1>(make));
+    let reversed = named(scheme, "the node order is reversed").before(&[NORMAL, OTHER]).publisher(&[&[OTHER, NORMAL]]);
+    reversed.reader(&[full(Normal)]).explore(published::<S, 1>(make));
 }
 
 /// A walk after a list has been shorter, and while it is longer again.
@@ -49,7 +49,7 @@ pub fn a_list_that_was_longer<S: Scheme + Send + 'static>(scheme: &str, make: im
 /// Two readers at once.
 pub fn two_readers<S: Scheme + Send + 'static>(scheme: &str, make: impl Make<S>) {
     let two = named(scheme, "two readers").before(&[NORMAL]).publisher(&[&[MOVABLE, NORMAL]]);
-    // By two preemptions EpochSwap's collector can free what a reader is in.
+    // Two preemptions are enough for a fault in which EpochSwap's collector frees the version of a walk.
     two.reader(&[full(Movable)]).reader(&[full(Movable)]).short(5_000).explore(published::<S, 2>(make));
 }
 
@@ -70,7 +70,7 @@ pub fn an_early_exit<S: Scheme + Send + 'static>(scheme: &str, make: impl Make<S
 pub fn a_walk_across_publishes<S: Scheme + Send + 'static>(scheme: &str, make: impl Make<S>) {
     let two = named(scheme, "a walk, two publishes").before(&[NORMAL]).publisher(&[&[MOVABLE], &[]]);
     two.reader(&[full(Movable)]).explore(published::<S, 1>(make));
-    let back = named(scheme, "turned, and turned back").before(&[NORMAL, OTHER]);
+    let back = named(scheme, "reversed, and reversed back").before(&[NORMAL, OTHER]);
     let back = back.publisher(&[&[OTHER, NORMAL], &[NORMAL, OTHER]]);
     back.reader(&[full(Normal)]).explore(published::<S, 1>(make));
     let three = named(scheme, "a walk, three publishes").before(&[NORMAL]);
@@ -84,7 +84,7 @@ pub fn two_walks<S: Scheme + Send + 'static>(scheme: &str, make: impl Make<S>) {
     two.reader(&[first(1, Movable), first(1, Movable)]).explore(published::<S, 1>(make));
 }
 
-/// A reader that registers, walks and goes while two versions are published, and another on its seat.
+/// A reader that registers, walks and is dropped, and another in the same slot, while two versions are published.
 pub fn a_reader_that_comes_and_goes<S: Scheme + Send + 'static>(scheme: &str, make: impl Make<S>) {
     let comes = named(scheme, "a reader that comes and goes").before(&[NORMAL]).publisher(&[&[MOVABLE], &[]]);
     comes.visitor(&[first(1, Movable), first(1, Movable)]).explore(published::<S, 1>(make));
@@ -99,23 +99,24 @@ pub fn the_races_of_2022<S: Scheme + Send + 'static>(scheme: &str, make: impl Ma
     }
 }
 
-/// An allocation whose place is at the tail of a list that shrinks or grows: see [`explore_refusals`].
+/// An allocation whose cursor is at the tail of a list that shrinks or grows: see [`explore_refusals`].
 pub fn an_allocation_at_the_tail<S: Scheme + Send + 'static>(scheme: &str, make: impl Make<S>) {
     explore_refusals(scheme, Bound::SUITE, published::<S, 1>(make));
 }
 
-/// What is retired behind a grace period is met by no walk any more.
+/// A zone that is retired behind a grace period, and that no walk meets from then on.
 ///
 /// # Panics
-/// It is, or the facts say that the scheme does not retire.
+/// If a walk meets it, or if the facts declare that the scheme does not retire.
 pub fn a_grace_period<S: Reclaim + Send + 'static>(scheme: &str, make: impl Make<S>) {
     assert!(S::FACTS.retires, "{scheme} is explored for grace periods, and its facts say that it has none");
     explore_retirement(&format!("{scheme}: a grace period"), Bound::SUITE, published::<S, 1>(make));
 }
 
-/// A walk within a walk, as of an interrupt that walks too, beside a publish; a walk by an interrupt at each
-/// step of a publish; and a page taken and given back at each step of an allocation, a free, a drain and a publish. Only
-/// where the facts allow it.
+/// Interrupt handlers: one that walks within a walk, beside a publish; one that walks at each step of a publish; and
+/// one that allocates and frees a page at each step of an allocation, a free, a drain and a publish.
+///
+/// Explored only if the facts allow interrupts.
 pub fn an_interrupt<S: Scheme + Send + 'static>(scheme: &str, make: impl Make<S>) {
     if S::FACTS.interrupt_safe {
         interrupts::a_walk_within_a_walk(scheme, published::<S, 2>(make));

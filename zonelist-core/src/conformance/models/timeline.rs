@@ -1,4 +1,4 @@
-//! One interleaving as a person reads it: a column for each actor, a line for each step, from the top.
+//! A timeline: one interleaving as a table, with a column for each thread and a line for each step.
 
 use std::{
     collections::BTreeMap,
@@ -15,21 +15,21 @@ use crate::{
     sync::traced::{Event, Log, Place, Step, Value},
 };
 
-/// Some steps of an execution, and what came of them.
+/// The steps of an execution, and their verdict.
 #[derive(Clone, Debug)]
 pub struct Timeline {
-    /// What the model is called.
+    /// The name of the model.
     pub model: String,
-    /// Who the actors are.
+    /// The names of the actors: threads, and interrupt handlers with their thread.
     pub actors: Vec<String>,
-    /// What was found, in words.
+    /// Describes the result.
     pub verdict: String,
     events: Vec<Event>,
     born: Vec<Place>,
 }
 
 impl Timeline {
-    /// What has happened in this execution, up to a step if not to the end.
+    /// The steps of this execution so far, or up to step `until`.
     #[must_use]
     pub fn so_far(verdict: &str, until: Option<usize>) -> Self {
         Log::read(|log| {
@@ -40,8 +40,7 @@ impl Timeline {
         })
     }
 
-    /// Keeps what has happened in this execution, if it is easier to read than what is kept.
-    /// Says whether it does.
+    /// Replaces `kept` by the steps of this execution, if they are easier to read. True if it does.
     pub(super) fn keep_shortest(kept: &mut Option<Self>, verdict: &str, until: Option<usize>) -> bool {
         let cost = Log::read(|log| cost(&log.events[..until.unwrap_or(log.events.len())]));
         let is_shorter = kept.as_ref().is_none_or(|kept| cost < self::cost(&kept.events));
@@ -51,7 +50,7 @@ impl Timeline {
         is_shorter
     }
 
-    /// Where a publish that a walk met stored the end of its list, if that came before its zones.
+    /// The place where the last publish stored the end of its list, if that store came before those of the zones.
     pub(super) fn end_stored_first(&self) -> Option<Place> {
         let is_zone = |word: Value| u32::try_from(word).ok().and_then(Zoneref::from_word).is_some();
         let slots: Vec<Place> = self
@@ -75,10 +74,10 @@ impl Timeline {
         stores.next().filter(|(value, _)| *value == 0).map(|(_, place)| place)
     }
 
-    /// Writes it into the folder of timelines, and says where it is.
+    /// Writes the timeline into the folder of timelines, and returns the path of the file.
     ///
     /// # Errors
-    /// The file system's.
+    /// If the folder or the file can't be written.
     pub fn write(&self, what: &str) -> std::io::Result<PathBuf> {
         let plain = |text: &str| {
             let words = text.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
@@ -92,13 +91,13 @@ impl Timeline {
     }
 }
 
-/// How hard steps are to read: how often it goes from one actor to another, and how many they are.
+/// How hard steps are to read: the number of changes from one actor to another, then the number of steps.
 fn cost(events: &[Event]) -> (usize, usize) {
     let switches = events.windows(2).filter(|pair| pair[0].actor != pair[1].actor).count();
     (switches, events.len())
 }
 
-/// Where timelines go: beside what cargo has built, or where `ZONELIST_TIMELINES` says.
+/// The folder of timelines: beside the build folder of cargo, or that of the variable `ZONELIST_TIMELINES`.
 fn folder() -> PathBuf {
     let built = || {
         let exe = env::current_exe().unwrap_or_default();
@@ -111,13 +110,13 @@ impl core::fmt::Display for Timeline {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         let names = Names::of(&self.born);
         let mut seen = Pointers::default();
-        let told: Vec<(usize, String)> =
-            self.events.iter().map(|event| (event.actor, names.tell(event, &mut seen))).collect();
+        let steps: Vec<(usize, String)> =
+            self.events.iter().map(|event| (event.actor, names.describe(event, &mut seen))).collect();
         let width = |actor: usize| {
-            let widths = told.iter().filter(|(by, _)| *by == actor).map(|(_, what)| what.chars().count());
+            let widths = steps.iter().filter(|(by, _)| *by == actor).map(|(_, what)| what.chars().count());
             widths.chain([self.actor(actor).chars().count()]).max().unwrap_or(0)
         };
-        let columns = told.iter().map(|(actor, _)| actor + 1).max().unwrap_or(0).max(self.actors.len());
+        let columns = steps.iter().map(|(actor, _)| actor + 1).max().unwrap_or(0).max(self.actors.len());
         let widths: Vec<usize> = (0..columns).map(width).collect();
         let line = |number: &str, cells: &[&str]| {
             let cells = cells.iter().zip(&widths).map(|(cell, &width)| format!("{cell:width$}"));
@@ -128,7 +127,7 @@ impl core::fmt::Display for Timeline {
         writeln!(f, "{}", line("", &heads.iter().map(String::as_str).collect::<Vec<_>>()))?;
         let rules: Vec<String> = widths.iter().map(|&width| "-".repeat(width)).collect();
         writeln!(f, "{}", line("", &rules.iter().map(String::as_str).collect::<Vec<_>>()))?;
-        for (number, (actor, what)) in (1..).zip(&told) {
+        for (number, (actor, what)) in (1..).zip(&steps) {
             let mut cells = vec![""; columns];
             cells[*actor] = what;
             writeln!(f, "{}", line(&number.to_string(), &cells))?;
@@ -138,12 +137,13 @@ impl core::fmt::Display for Timeline {
 }
 
 impl Timeline {
+    /// The name of an actor, or its number if it has none.
     fn actor(&self, number: usize) -> String {
         self.actors.get(number).cloned().unwrap_or_else(|| format!("thread {number}"))
     }
 }
 
-/// Pointers by the order in which they turn up: their addresses differ from run to run.
+/// Numbers pointers in the sequence in which they appear, since addresses differ from run to run.
 #[derive(Default)]
 struct Pointers(Vec<Value>);
 
@@ -158,12 +158,12 @@ impl Pointers {
     }
 }
 
-/// What objects are called. Those called slot or zone hold zonerefs.
+/// The names of objects. An object whose name begins with `slot` or `zone` holds zonerefs.
 struct Names(Vec<String>);
 
 impl Names {
-    /// An object is called as the source calls it: by the field that it is made for, or by the type whose
-    /// `new` makes it, with a number if there are several.
+    /// Names each object after the field that it is made for, or after the type whose `new` makes it. Objects of the
+    /// same name get numbers.
     fn of(born: &[Place]) -> Self {
         let words = words_for(born);
         let mut all: BTreeMap<&str, usize> = BTreeMap::new();
@@ -178,13 +178,13 @@ impl Names {
         Self(named)
     }
 
-    /// What an event is in words.
-    fn tell(&self, event: &Event, seen: &mut Pointers) -> String {
+    /// Describes an event.
+    fn describe(&self, event: &Event, seen: &mut Pointers) -> String {
         let name = |object: usize| self.0.get(object).map_or("?", String::as_str);
         let mut value = |object: usize, value: Value| match name(object) {
             slot if ["slot", "zone"].iter().any(|zonerefs| slot.starts_with(zonerefs)) => zone(value),
             _ if value > 0xffff_ffff => seen.name(value),
-            // No number that a counter comes to in a model.
+            // No counter of a model reaches a word that is a zoneref, so such a word is shown as a zone.
             _ => u32::try_from(value)
                 .ok()
                 .and_then(Zoneref::from_word)
@@ -213,7 +213,7 @@ impl Names {
     }
 }
 
-/// A slot's word as a zone.
+/// The zone of a slot's word.
 fn zone(word: Value) -> String {
     let entry = u32::try_from(word).ok().and_then(Zoneref::in_slot);
     entry.map_or_else(|| "empty".to_string(), |entry| entry.zone().to_string())

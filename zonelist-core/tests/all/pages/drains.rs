@@ -230,6 +230,6 @@ fn a_panic_in_a_drain_leaves_no_cache_revoked_and_no_page_lost() {
     allocator.drain().unwrap();
     for zone in allocator.zones() {
         let stats = allocator.stats(zone.id()).unwrap();
-        assert_eq!((stats.free, stats.cached, stats.strays), (stats.managed, 0, 0));
+        assert_eq!((stats.free, stats.cached, stats.misdirected), (stats.managed, 0, 0));
     }
 }

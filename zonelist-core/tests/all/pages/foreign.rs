@@ -61,7 +61,7 @@ fn a_page_of_another_allocator_is_refused() {
     for allocator in [ours, theirs] {
         let zone = &allocator.zones()[0];
         assert_eq!((zone.free_pages(), zone.managed()), (7423, 7423));
-        assert_eq!(allocator.stats(zone.id()).unwrap().strays, 0);
+        assert_eq!(allocator.stats(zone.id()).unwrap().misdirected, 0);
     }
 }
 
@@ -102,7 +102,7 @@ fn frames_out_of_the_span_are_refused() {
     }
     local.drain();
     let zone = &allocator.zones()[0];
-    assert_eq!((zone.free_pages(), allocator.stats(zone.id()).unwrap().strays), (7423, 0));
+    assert_eq!((zone.free_pages(), allocator.stats(zone.id()).unwrap().misdirected), (7423, 0));
 }
 
 /// What nothing can tell from a page that is handed out is the caller's promise. When it is broken the page may come to
@@ -119,7 +119,7 @@ fn a_page_that_is_freed_twice_is_found_at_once_or_counted() {
     } else {
         assert_eq!(again, Ok(()));
         local.drain();
-        assert_eq!(allocator.stats(zone_id(0, Normal)).unwrap().strays, 1);
+        assert_eq!(allocator.stats(zone_id(0, Normal)).unwrap().misdirected, 1);
     }
     local.drain();
     assert_eq!(allocator.zones()[0].free_pages(), 7423, "and the zone has it once");

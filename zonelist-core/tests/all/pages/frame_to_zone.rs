@@ -84,7 +84,7 @@ fn a_free_by_frame_gives_no_frame_of_one_zone_to_the_other() {
         local.drain();
         for zone in allocator.zones() {
             let stats = allocator.stats(zone.id()).unwrap();
-            assert_eq!((stats.free, stats.strays), (stats.managed, 0), "{zone:?}");
+            assert_eq!((stats.free, stats.misdirected), (stats.managed, 0), "{zone:?}");
         }
     }
 }

@@ -80,7 +80,7 @@ impl Naive {
                 .sum();
             assert_eq!(stats.free + stats.cached + used, stats.managed, "{id}");
             let by_order: usize = stats.free_by_order.iter().enumerate().map(|(order, blocks)| blocks << order).sum();
-            assert_eq!((by_order, stats.strays), (stats.free, 0));
+            assert_eq!((by_order, stats.misdirected), (stats.free, 0));
         }
     }
 

@@ -66,7 +66,7 @@ fn stress<S: Scheme + Send + Sync, B: Barrier>(allocator: &Allocator<S, B>) {
     allocator.drain().unwrap();
     for (id, _) in ZONES {
         let stats = allocator.stats(id).unwrap();
-        assert_eq!((stats.free, stats.cached, stats.strays), (stats.managed, 0, 0), "{id}");
+        assert_eq!((stats.free, stats.cached, stats.misdirected), (stats.managed, 0, 0), "{id}");
     }
 }
 

@@ -31,7 +31,7 @@ fn tables_are_in_the_layout_of_linux() {
     let third = table.split("Node").nth(3).unwrap();
     let expected = " 1, zone   Normal\n  pages free     2032\n        min      40\n        low      50\n        high     60\n        \
                     spanned  2048\n        managed  2048\n        protection: (0, 0, 0, 0, 0, 0)\n      cached       11\n      \
-                    hits         4\n      misses       1\n      fallbacks    0\n      failures     0\n      strays       0\n  \
+                    hits         4\n      misses       1\n      fallbacks    0\n      failures     0\n      misdirected  0\n  \
                     start_pfn:           8192\n";
     assert_eq!(third, expected);
     local.free_bulk(pages).unwrap();
@@ -73,7 +73,7 @@ fn a_page_that_was_not_handed_out() {
     assert_eq!(twice, if cfg!(feature = "checked") { Err(FreeError::NeverHandedOut) } else { Ok(()) });
     allocator.drain().unwrap();
     let stats = allocator.stats(zone_id(0, Normal)).unwrap();
-    assert_eq!((stats.strays, stats.free), (usize::from(twice.is_ok()), stats.managed));
+    assert_eq!((stats.misdirected, stats.free), (usize::from(twice.is_ok()), stats.managed));
 }
 
 #[test]

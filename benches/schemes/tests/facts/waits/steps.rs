@@ -197,7 +197,7 @@ impl Visitor for Stepped {
         allocator.drain().unwrap();
         for zone in allocator.zones() {
             let stats = allocator.stats(zone.id()).unwrap();
-            assert_eq!((stats.free, stats.cached, stats.strays), (stats.managed, 0, 0));
+            assert_eq!((stats.free, stats.cached, stats.misdirected), (stats.managed, 0, 0));
         }
         let counts = [&tally.got, &tally.would_block, &tally.kept, &tally.busy].map(|count| count.load(Relaxed));
         println!("{}: pages got, refused for a lock or publish, given back, not taken {counts:?}", S::FACTS.scheme);
@@ -233,7 +233,7 @@ impl Visitor for Operated {
         drop(interrupt);
         allocator.drain().unwrap();
         for zone in allocator.zones() {
-            assert_eq!((zone.free_pages(), allocator.stats(zone.id()).unwrap().strays), (zone.managed(), 0));
+            assert_eq!((zone.free_pages(), allocator.stats(zone.id()).unwrap().misdirected), (zone.managed(), 0));
         }
         tally.runs.load(Relaxed)
     }

@@ -202,7 +202,7 @@ impl Machine<'_> {
             let mine = in_use.iter().filter(|&&page| allocator.zone_of(page).unwrap().id() == zone.id());
             let used: u64 = mine.map(|page| 1 << page.order()).sum();
             assert_eq!((zone.managed() as u64, zone.free_pages() as u64), (managed, managed - used), "{zone:?}");
-            assert_eq!(allocator.stats(zone.id()).unwrap().strays, 0);
+            assert_eq!(allocator.stats(zone.id()).unwrap().misdirected, 0);
         }
     }
 }
