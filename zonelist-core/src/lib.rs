@@ -9,7 +9,7 @@
 //!   table that most schemes keep their lists in, and [`OrderTables`]; the baseline [`StopWorld`] and [`StopWorldPreempted`].
 //! - **Zones**: [`Zone`], the page frames of one zone under [`ZoneWatermarks`] and reserves.
 //! - **The page allocator**: [`PageAllocator`], zones behind published lists, and [`LocalHandle`], a CPU's or thread's
-//!   handle with the pages it keeps at hand; generic over the scheme.
+//!   handle with its per-CPU pages; generic over the scheme.
 //! - **Hotplug** (`alloc`): memory, nodes and CPUs that come and go, on a running machine, in [`hotplug`].
 //! - **Real memory** (`std`): on Linux: [`Arena`], addresses for frames, with memory behind those that are online.
 //! - **Conformance** (`alloc`): the judge of all schemes, in [`conformance`].

@@ -26,7 +26,7 @@
 //! look at each zone's node, if the request has a set of nodes. When all zones have bits of their own
 //! again, those are used again.
 //!
-//! **Why a walk is exact, or told.** `begun` counts changed orders; the n-th is written into table
+//! **Why a walk is exact, or reported as torn.** `begun` counts changed orders; the n-th is written into table
 //! n mod 2, between a store of `begun` = n and the store of its word.
 //!
 //! - The word was loaded with acquire: all that was written before its store is seen. So every slot
@@ -38,7 +38,7 @@
 //! - The walk loaded `begun` first. From it and the word's table it reckons an order no later than
 //!   w: the last, up to what it loaded, of that table. That is right since `begun` = m is a release
 //!   store, after the word of m - 1, and was loaded with acquire: w is m - 1 or later.
-//! - It finds `begun` two or more past that order: told. A walk that sleeps through exactly
+//! - It finds `begun` two or more past that order: reported. A walk that sleeps through exactly
 //!   2⁶⁴ changed orders (2³² on a 32-bit CPU) is not.
 //!
 //! A change of who is there never tells a walk to retry, nor does one changed order, unless it comes
@@ -69,7 +69,7 @@ use zonelist_core::{
     },
 };
 
-/// Orders, and a word for who is there. Neither readers nor the writer wait, and nothing is allocated.
+/// Order tables, and a word that says which zones are present. Neither readers nor the writer wait, and nothing is allocated.
 ///
 #[doc = include_str!("presence.md")]
 ///
@@ -373,7 +373,7 @@ impl<T: Storage<Word = Slot> + Sync> Scheme for Presence<T> {
 
     fn publish(&self, next: ZonelistsRef<'_>, _: &mut Writer<'_>) -> Result<(), PublishError> {
         self.orders.check(next)?;
-        // Never busy: whoever publishes has the writer lock.
+        // Never busy: the caller has the writer lock.
         let published = self.current.try_with(|current| {
             let word = match self.as_ordered(current, next) {
                 Some(set) => set | current.word & ZoneMask::SECOND.bits(),

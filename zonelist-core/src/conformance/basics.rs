@@ -157,7 +157,7 @@ pub fn a_failed_barrier_is_reported<S: Scheme, const READERS: usize>(
     failures
 }
 
-/// A guard that was leaked is over when its reader is dropped: publishes go on, and so does whoever comes after.
+/// A guard that was leaked is over when its reader is dropped: publishes go on, and so do later readers.
 ///
 /// # Panics
 /// A publish would still wait for it, or its place is lost.
@@ -259,7 +259,7 @@ pub fn a_cursor_goes_on_from_where_it_stood<S: Scheme, B: Barrier, const READERS
     assert_eq!((walk.clone().next(), walk.next()), (None, None));
 }
 
-/// A hundred thousand readers come and go, each finding a seat and the current version.
+/// A hundred thousand readers come and go, each finding a reader slot and the current version.
 ///
 /// # Panics
 /// One of them does not.
@@ -315,7 +315,7 @@ pub fn retiring_waits_for_walks_that_began_before<S: Reclaim, B: Barrier, const 
             }
             drop(walk);
             drop(guard);
-            reader.offline(|| waiting.join().expect("whoever waited"));
+            reader.offline(|| waiting.join().expect("the waiting thread"));
             assert!(over.load(SeqCst));
         });
     }

@@ -1,4 +1,4 @@
-//! That everybody gets on, by random schedules: exists under `--cfg shuttle` only.
+//! Progress of all threads, by random schedules: exists under `--cfg shuttle` only.
 //!
 //! loom explores few steps to the end; whether readers and publishers of a longer run ever stand still
 //! is asked of [shuttle](https://docs.rs/shuttle) instead, which draws schedules by a seed. Its atomics
@@ -30,12 +30,12 @@ const FOR_EVER: usize = 20_000;
 
 type Shared<S> = Published<S, FullFence, { READERS + 1 }>;
 
-/// Everybody has done all walks and publishes, in every schedule that is drawn, before it has taken for ever.
+/// All threads end all their walks and publishes, in every schedule that is drawn, within a bounded number of steps.
 ///
-/// Readers walk until they have an answer: a walk that is told that it may be torn is walked again.
+/// Readers walk until they have an answer: a walk that reports that it may be torn is repeated.
 ///
 /// # Panics
-/// Somebody waits for ever; the message has the schedule.
+/// A thread waits for ever; the message has the schedule.
 pub fn all_threads_progress<S: Scheme + Send + 'static>(make: impl Fn() -> S + Send + Sync + Copy + 'static) {
     let name = S::FACTS.scheme;
     let run = move || all::<S>(make);
@@ -52,7 +52,7 @@ pub fn all_threads_progress<S: Scheme + Send + 'static>(make: impl Fn() -> S + S
     };
     let drawn = Runner::new(RandomScheduler::new_from_seed(seed, SCHEDULES), config()).run(run)
         + Runner::new(PctScheduler::new_from_seed(seed, PREEMPTIONS, SCHEDULES), config()).run(run);
-    println!("progress {name}: {drawn} schedules by seed {seed}: everybody gets on");
+    println!("progress {name}: {drawn} schedules by seed {seed}: all threads progress");
     assert_eq!(drawn, 2 * SCHEDULES);
 }
 
@@ -96,7 +96,7 @@ fn read<S: Scheme>(published: &Shared<S>) {
             if !torn {
                 break;
             }
-            // Who walks again gives way: on one CPU, nobody else gets on meanwhile.
+            // A reader that walks again yields: on one CPU, no other thread progresses meanwhile.
             thread::yield_now();
         }
     }

@@ -2,7 +2,7 @@
 //!
 //! The work is cut into bursts. In a burst each reader does a number of walks while the publishers
 //! publish until the last reader is done; when all have ended, the burst's records are judged.
-//! Whoever drives decides how many bursts there are: a test counts them, a command looks at its
+//! The caller decides how many bursts there are: a test counts them, a command looks at its
 //! clock and moves a progress bar.
 //!
 //! Threads that live this briefly may share a CPU even where there are others. So some walks pause
@@ -27,7 +27,7 @@ use crate::{
     publish::{Barrier, Guarantee, PublishError, Published, ReaderError, Scheme, Version, Walk},
 };
 
-/// One walk of so many pauses in its middle, and a publisher after so many publishes. A prime, so
+/// One walk in this number pauses in its middle, and a publisher after this number of publishes. A prime, so
 /// that each request is paused in.
 const PAUSE: usize = 61;
 
@@ -87,7 +87,7 @@ pub enum StressError {
     /// A version could not be published.
     #[error(transparent)]
     Publish(#[from] PublishError),
-    /// `publish` numbered wrongly, or somebody else was publishing too.
+    /// `publish` numbered wrongly, or another thread was publishing too.
     #[error(transparent)]
     History(#[from] HistoryError),
 }
@@ -174,11 +174,11 @@ impl<'a, S: Scheme, B: Barrier, const READERS: usize> Stress<'a, S, B, READERS> 
     }
 }
 
-/// The least load that a scheme's own tests put on it: two readers and so many publishers of the
+/// The least load that a scheme's own tests put on it: two readers and a number of publishers of the
 /// [`Sample`], until each side has met the other often. Prints and gives what the walks were.
 ///
 /// # Panics
-/// There are no seats for two readers, no room for the lists, or versions are numbered wrongly.
+/// There are no reader slots for two readers, no room for the lists, or versions are numbered wrongly.
 pub fn stressed<S: Scheme, B: Barrier, const READERS: usize>(
     published: &Published<S, B, READERS>,
     publishers: usize,
@@ -231,7 +231,7 @@ struct Clock(core::sync::atomic::AtomicU64);
 struct Clock(std::sync::Mutex<u64>);
 
 impl Clock {
-    /// A stamp that nobody else gets.
+    /// A stamp that no other caller gets.
     ///
     /// Release and acquire, so that a lower stamp is also a stamp before: whatever ended below it is
     /// seen above it. A thread between two stamps is not ordered by them with what overlaps it.
@@ -267,7 +267,7 @@ struct WalkRecord {
     /// How many zonerefs.
     shown: usize,
     full: bool,
-    told: bool,
+    reported: bool,
 }
 
 impl Walker {
@@ -298,9 +298,9 @@ impl Walker {
             let guard = reader.enter();
             let mut walk = guard.walk(load.requests[request].0, &filters[request]);
             let shown = self.record(&mut walk, enough, pause);
-            let told = walk.must_retry();
+            let reported = walk.must_retry();
             let span = Span { begin, end: clock.stamp() };
-            self.walks.push(WalkRecord { request, span, shown, full: shown < enough, told });
+            self.walks.push(WalkRecord { request, span, shown, full: shown < enough, reported });
             drop(walk);
             drop(guard);
             reader.quiescent();
@@ -324,13 +324,13 @@ impl Walker {
     fn judged(&self, history: &History<&Zonelists>, load: Load<'_>, longest: usize, guarantee: Guarantee) -> Tally {
         let mut tally = Tally::default();
         let mut rest = &self.seen[..];
-        for &WalkRecord { request, span, shown, full, told } in &self.walks {
+        for &WalkRecord { request, span, shown, full, reported } in &self.walks {
             let (seen, others) = rest.split_at(shown);
             rest = others;
             let (node, request) = &load.requests[request];
             let verdict = history.judge(&Walked { node: *node, request, span, seen, full });
-            tally.count(verdict, told, guarantee);
-            tally.violations += u64::from(shown > longest && verdict.is_within(guarantee, told));
+            tally.count(verdict, reported, guarantee);
+            tally.violations += u64::from(shown > longest && verdict.is_within(guarantee, reported));
         }
         tally
     }

@@ -1,4 +1,4 @@
-//! A barrier pair that fails when it is told to: for tests of what becomes of a failure.
+//! A barrier pair that fails on demand: for tests of how a failure is handled.
 
 use std::{cell::Cell, thread_local};
 
@@ -20,7 +20,7 @@ pub enum Unreliable {}
 thread_local! {
     /// The error number that heavy halves fail with on this thread, if they are to.
     static FAILS: Cell<Option<i32>> = const { Cell::new(None) };
-    /// How many heavy halves this thread has run in vain.
+    /// How many heavy halves of this thread have failed.
     static FAILURES: Cell<usize> = const { Cell::new(0) };
 }
 

@@ -58,13 +58,13 @@ impl Verdict {
         if torn && words.is_empty() { Vec::from(["mixed"]) } else { words }
     }
 
-    /// Whether a scheme of this guarantee may show such a walk; `told` is what `must_retry` said of it.
+    /// Whether a scheme of this guarantee may show such a walk; `reported` is what `must_retry` returned.
     #[must_use]
-    pub fn is_within(&self, guarantee: Guarantee, told: bool) -> bool {
+    pub fn is_within(&self, guarantee: Guarantee, reported: bool) -> bool {
         match guarantee {
-            Guarantee::Snapshot => !self.torn && !told,
-            Guarantee::Detected => !self.torn || told,
-            Guarantee::Racy => !self.phantom && !told,
+            Guarantee::Snapshot => !self.torn && !reported,
+            Guarantee::Detected => !self.torn || reported,
+            Guarantee::Racy => !self.phantom && !reported,
         }
     }
 }
@@ -144,9 +144,9 @@ pub struct Tally {
     pub phantom: u64,
     pub disordered: u64,
     pub empty: u64,
-    /// Walks that were told to retry, torn or not.
+    /// Walks that reported that they may be torn.
     pub reported: u64,
-    /// Torn walks that were not told to.
+    /// Torn walks that did not report it.
     pub unreported: u64,
     /// Walks that the scheme's guarantee rules out.
     pub violations: u64,
@@ -154,7 +154,7 @@ pub struct Tally {
 
 impl Tally {
     /// Counts one walk.
-    pub fn count(&mut self, verdict: Verdict, told: bool, guarantee: Guarantee) {
+    pub fn count(&mut self, verdict: Verdict, reported: bool, guarantee: Guarantee) {
         let Verdict { torn, missed, repeated, phantom, disordered, empty } = verdict;
         *self += Self {
             walks: 1,
@@ -164,9 +164,9 @@ impl Tally {
             phantom: phantom.into(),
             disordered: disordered.into(),
             empty: empty.into(),
-            reported: told.into(),
-            unreported: (torn && !told).into(),
-            violations: (!verdict.is_within(guarantee, told)).into(),
+            reported: reported.into(),
+            unreported: (torn && !reported).into(),
+            violations: (!verdict.is_within(guarantee, reported)).into(),
         };
     }
 }

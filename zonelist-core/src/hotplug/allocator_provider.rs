@@ -386,7 +386,7 @@ impl<S: Scheme, B: Barrier, L: RawLock, const READERS: usize, O: MigrationSource
     /// Under any scheme, a walk over an old list that comes to such a zone finds under its lock that it has no metadata.
     fn remove_node(&self, node: NodeId) {
         let [_, kept] = &self.metadata_counts;
-        let mut zones = self.allocator.zones().iter().filter(|zone| zone.id().node() == node && !zone.is_vacant());
+        let mut zones = self.allocator.zones().iter().filter(|zone| zone.id().node() == node && zone.has_metadata());
         match self.synchronize {
             Some(synchronize) => {
                 self.free_after_grace_period(synchronize, array::from_fn(|_| zones.find_map(Zone::detach_metadata)))

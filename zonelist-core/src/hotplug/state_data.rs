@@ -143,7 +143,7 @@ impl StateData {
     pub(super) fn zones(&self) -> impl ExactSizeIterator<Item = ZoneInfo<'_>> {
         let reserves = self.reserves.chunks(self.memory.kinds.len().max(1));
         let zones = self.memory.zones.iter().zip(&self.watermarks).zip(reserves);
-        zones.map(|((size, &marks), reserve)| ZoneInfo { size, watermarks: marks, reserve })
+        zones.map(|((size, &watermarks), reserve)| ZoneInfo { size, watermarks, reserve })
     }
 
     /// Replaces watermarks and reserves by recorded ones.

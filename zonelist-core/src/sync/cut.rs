@@ -4,7 +4,7 @@ use alloc::boxed::Box;
 
 use super::unmodelled::{AtomicUsize, Ordering::Relaxed};
 
-/// A boxed slice that can be made empty for good, by whoever shares it: for schemes that a fork may leave with a part
+/// A boxed slice that any owner of a reference can make empty for good: for schemes that a fork may leave with a part
 /// that can't be read any more.
 ///
 /// To look something up costs what it does in a box.
@@ -32,7 +32,7 @@ impl<T> FromIterator<T> for CutSlice<T> {
 }
 
 impl<T> CutSlice<T> {
-    /// One of the items, if there are so many and they were not cut off.
+    /// The item with this index, if there is one and the items were not cut off.
     #[inline(always)]
     #[must_use]
     pub fn get(&self, place: usize) -> Option<&T> {

@@ -84,7 +84,7 @@ pub unsafe trait RawLock {
     /// Waits for the lock.
     fn lock(&self) -> Self::Held;
 
-    /// Takes the lock if nobody has it.
+    /// Takes the lock if it is free.
     fn try_lock(&self) -> Option<Self::Held>;
 
     /// Gives it back.
@@ -102,7 +102,7 @@ pub struct Spin(AtomicBool);
 
 impl Spin {
     const_fn! {
-        /// A lock that nobody has.
+        /// A free lock.
         #[must_use]
         pub const fn new() -> Self {
             Self(AtomicBool::new(false))
@@ -131,7 +131,7 @@ unsafe impl RawLock for Spin {
         }
     }
 
-    /// Looks first: an exchange would take the line from its holder, also in vain.
+    /// Loads first: an exchange would take the cache line from the holder, also if it fails.
     #[inline]
     fn try_lock(&self) -> Option<()> {
         if self.0.load(Relaxed) {
@@ -193,7 +193,7 @@ impl<T, L: RawLock> Locked<T, L> {
         self.held(self.hold(), use_it)
     }
 
-    /// Uses the value if nobody else does.
+    /// Uses the value if the lock is free.
     ///
     /// # Panics
     /// In debug builds, where the lock breaks its contract and lets a second holder in.
@@ -203,7 +203,7 @@ impl<T, L: RawLock> Locked<T, L> {
         Some(self.held(self.try_hold()?, use_it))
     }
 
-    /// The value, which nobody else can be using.
+    /// The value, which the exclusive borrow makes accessible without the lock.
     pub fn get_mut(&mut self) -> &mut T {
         self.value.get_mut()
     }
@@ -229,7 +229,7 @@ impl<T, L: RawLock> Locked<T, L> {
         self.note(Holds::Raw { raw: &self.raw, held: Some(self.raw.lock()) })
     }
 
-    /// The same, if nobody else has the lock.
+    /// The same, if the lock is free.
     #[inline]
     #[cfg_attr(debug_assertions, track_caller)]
     fn try_hold(&self) -> Option<Hold<'_, L>> {
@@ -276,23 +276,23 @@ impl<T, L: RawLock> Locked<T, L> {
         self.lost.load(Relaxed)
     }
 
-    /// In the child of a fork: if somebody who is no more has the lock, what he may have left half done is replaced, and
-    /// the lock is free. Returns whether that was so.
+    /// For the child of a fork: if a thread that is gone holds the lock, replaces the value, which the thread may have left
+    /// half written, and frees the lock. Returns whether that was so.
     ///
     /// # Safety
-    /// No other thread of this process uses the lock meanwhile, and whoever holds it never goes on. Where `renew` gives
-    /// no value, the one that is there is whole wherever its holder was stopped. It is not dropped.
+    /// No other thread of this process uses the lock meanwhile, and its holder never continues. If `renew` returns no value,
+    /// the present one is whole wherever its holder was cut off. It is not dropped.
     pub(crate) unsafe fn abandon(&self, renew: impl FnOnce() -> Option<T>) -> bool {
         let lost = self.try_hold().is_none();
         if lost {
             if let Some(value) = renew() {
-                // SAFETY: nobody else uses it, as the caller promises.
+                // SAFETY: no other thread accesses the value, as the caller promises.
                 unsafe { self.value.get().write(value) };
             }
 
             self.in_use.clear();
             self.spare.store(false, Relaxed);
-            // Release: whoever finds it lost finds the value renewed.
+            // Release: pairs with the acquire of the next owner, so that a thread that finds the lock lost sees the value renewed.
             self.lost.store(true, Release);
         }
         lost
@@ -300,7 +300,7 @@ impl<T, L: RawLock> Locked<T, L> {
 }
 
 impl<T, L> fmt::Debug for Locked<T, L> {
-    /// Not the value, which somebody may be using.
+    /// Without the value, which another thread may be using.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Locked").finish_non_exhaustive()
     }

@@ -108,7 +108,7 @@ impl Backoff {
     #[cfg(all(any(feature = "std", loom), not(shuttle)))]
     const TURNS: u32 = if cfg!(loom) { 3 } else { 64 };
 
-    /// The last turn that yields: some 100 us where nobody else wants the CPU.
+    /// The last turn that yields: some 100 us if no other thread wants the CPU.
     #[cfg(all(feature = "std", not(any(loom, shuttle))))]
     const YIELDS: u32 = Self::TURNS + 256;
 
@@ -155,7 +155,7 @@ pub struct Track {
 
 impl Track {
     const_fn! {
-        /// Something that nobody has looked at yet.
+        /// Something without any access yet.
         #[must_use]
         pub const fn new() -> Self {
             Self {

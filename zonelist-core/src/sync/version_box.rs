@@ -30,13 +30,13 @@ use super::traced::versions;
 /// drop(walk);
 /// // SAFETY: no walk holds it any more, and nothing else frees it.
 /// drop(unsafe { VersionBox::from_raw(old) });
-/// # // SAFETY: as above.
+/// # // SAFETY: the pointer came from `into_raw`, and no other reference to the value is left.
 /// # drop(unsafe { VersionBox::from_raw(current.load(Acquire)) });
 /// ```
 pub struct VersionBox<T> {
     value: ManuallyDrop<Box<T>>,
     #[cfg(loom)]
-    owner: versions::Place,
+    owner: versions::CodeLocation,
 }
 
 impl<T> VersionBox<T> {

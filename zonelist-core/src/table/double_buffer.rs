@@ -25,8 +25,8 @@ use crate::{
     table::slots::sealed::Sealed,
 };
 
-/// A table's words on the heap, or in memory that the caller gave for good. They stay where they
-/// are, whoever moves their owner.
+/// A table's words on the heap, or in memory that the caller gave for good. They are not moved when
+/// their owner is.
 ///
 /// Held by a pointer of its own: one that is derived from a box, or from an exclusive reference, is
 /// void as soon as that is moved.
@@ -49,8 +49,8 @@ impl Storage for Anchored {
 
     #[inline]
     fn words(&self) -> &[Slot] {
-        // SAFETY: they came from a box that is freed with us, or a reference for good, and nobody
-        // refers to them exclusively any more.
+        // SAFETY: they came from a box that is freed with us, or a reference for good, and no
+        // exclusive reference to them is left.
         unsafe { self.words.as_ref() }
     }
 }
@@ -59,7 +59,7 @@ impl Drop for Anchored {
     fn drop(&mut self) {
         #[cfg(feature = "alloc")]
         if self.owned {
-            // SAFETY: they came from `Box::leak`, and whoever borrowed them borrowed us.
+            // SAFETY: they came from `Box::leak`, and every reference to them borrows us.
             drop(unsafe { Box::from_raw(self.words.as_ptr()) });
         }
     }
@@ -142,14 +142,14 @@ impl DoubleBuffer {
     #[must_use]
     pub fn current(&self) -> Buffer<'_> {
         // Acquire: pairs with the release in `replace`.
-        Buffer { twins: self, head: self.current.load(Acquire) }
+        Buffer { tables: self, head: self.current.load(Acquire) }
     }
 }
 
 /// One of two tables, as a reader found it.
 #[derive(Clone, Copy, Debug)]
 pub struct Buffer<'g> {
-    twins: &'g DoubleBuffer,
+    tables: &'g DoubleBuffer,
     /// Of one of these.
     head: *const Slot,
 }
@@ -159,11 +159,11 @@ impl Buffer<'_> {
     #[inline(always)]
     #[must_use]
     pub fn walk<'w>(&'w self, node: NodeId, filter: &'w SlotFilter) -> BufferWalk<'w> {
-        let [first, second] = &self.twins.tables;
+        let [first, second] = &self.tables.tables;
         // SAFETY: only `new` and `replace` store heads, of tables of this very capacity that live as
-        // long as these twins do.
+        // long as the double buffer does.
         let slots = unsafe { first.walk_from(self.head, node, filter) };
-        BufferWalk { slots, memory: &self.twins.memory[usize::from(self.head == second.head())] }
+        BufferWalk { slots, memory: &self.tables.memory[usize::from(self.head == second.head())] }
     }
 }
 

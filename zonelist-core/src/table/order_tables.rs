@@ -80,7 +80,7 @@ pub enum OrderTable {
     Shadow,
 }
 
-/// Orders for every node's two lists. What a rewrite under a walk may show is up to the scheme.
+/// Order tables for every node's two lists. What a rewrite under a walk may show is up to the scheme.
 #[derive(Debug)]
 pub struct OrderTables<S> {
     words: S,
@@ -167,7 +167,7 @@ impl<S: Storage<Word = Slot>> OrderTables<S> {
         Zoneref::in_slot(self.names().get(bit.checked_sub(OrderEntry::ZONES)? as usize)?.load())
     }
 
-    /// The bit of a zone, among the first so many.
+    /// The bit of a zone, among the first `named`.
     #[must_use]
     pub fn bit_of(&self, entry: Zoneref, named: usize) -> Option<u32> {
         let at = self.names().iter().take(named).position(|slot| slot.load() == entry.word())?;
@@ -393,7 +393,7 @@ impl Iterator for OrderWalk<'_> {
         // SAFETY: the slot's bit is not bit 0, so it is not empty, and not the segment's last.
         self.next = unsafe { self.next.add(2) };
         let entry = OrderEntry::entry_of(slot);
-        // SAFETY: as above.
+        // SAFETY: a slot whose bit is in the set is not empty, so that it has an entry.
         unsafe { core::hint::assert_unchecked(entry.is_some()) };
         entry
     }

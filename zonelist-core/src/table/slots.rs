@@ -68,7 +68,7 @@ pub(crate) mod sealed {
     pub trait Sealed {}
 }
 
-/// What a table is made of: a [`Slot`], or a plain `Option<Zoneref>` where nobody writes any more.
+/// What a table is made of: a [`Slot`], or a plain `Option<Zoneref>` if the table is not written any more.
 pub trait Word: sealed::Sealed {
     /// What the slot holds.
     fn get(&self) -> Option<Zoneref>;

@@ -66,8 +66,8 @@ mod tests {
     fn high_memory_keeps_a_minimum_of_its_own() {
         let mut memory = lkml_2017(true);
         memory.kinds.insert(3, ZoneKind::HighMem);
-        let marks = watermarks(&memory);
-        assert_eq!(marks[0].min, 67_584 / 4, "all pages are distributed over zones that are not high memory");
-        assert_eq!(marks[1].min, 32, "32,768 / 1024");
+        let computed = watermarks(&memory);
+        assert_eq!(computed[0].min, 67_584 / 4, "all pages are distributed over zones that are not high memory");
+        assert_eq!(computed[1].min, 32, "32,768 / 1024");
     }
 }

@@ -171,8 +171,8 @@ impl<'m, L: RawLock> Zone<'m, L> {
     }
 
     /// Sets the watermarks and reserves.
-    pub fn set_watermarks(&self, marks: &ZoneWatermarks) {
-        self.watermark_counters.set(marks);
+    pub fn set_watermarks(&self, watermarks: &ZoneWatermarks) {
+        self.watermark_counters.set(watermarks);
     }
 
     /// The current watermarks and reserves.

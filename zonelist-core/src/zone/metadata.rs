@@ -29,14 +29,14 @@ impl<'m, L: RawLock> Zone<'m, L> {
     /// use zonelist_core::{NodeId, Spin, Zone, ZoneId, ZoneKind};
     /// let id = ZoneId::new(NodeId::new(1).unwrap(), ZoneKind::Movable);
     /// let zone = Zone::without_metadata(id, 0..1 << 30, 10, Spin::new())?;
-    /// assert!(zone.add(0..512).is_err() && zone.is_vacant());
+    /// assert!(zone.add(0..512).is_err() && !zone.has_metadata());
     ///
     /// zone.attach_metadata()?;
     /// zone.add(0..512)?;
     /// assert!(zone.detach_metadata().is_none(), "it has frames");
     /// zone.remove(0..512)?;
     /// drop(zone.detach_metadata());
-    /// assert!(zone.is_vacant());
+    /// assert!(!zone.has_metadata());
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn without_metadata(id: ZoneId, span: Range<u64>, max_order: u8, lock: L) -> Result<Self, ZoneError> {
@@ -44,10 +44,10 @@ impl<'m, L: RawLock> Zone<'m, L> {
         Ok(Self::over(id, span, max_order, FreeFrames::none(), lock))
     }
 
-    /// True if the zone has no metadata.
+    /// True if the zone has metadata.
     #[must_use]
-    pub fn is_vacant(&self) -> bool {
-        self.frames.with(|frames| frames.is_none())
+    pub fn has_metadata(&self) -> bool {
+        self.frames.with(|frames| !frames.is_none())
     }
 
     /// Attaches metadata from the heap to a zone without metadata. Does nothing if the zone has metadata.
@@ -56,7 +56,7 @@ impl<'m, L: RawLock> Zone<'m, L> {
     /// The heap has too little memory.
     #[cfg(feature = "alloc")]
     pub fn attach_metadata(&self) -> Result<(), ZoneError> {
-        if self.is_vacant() {
+        if !self.has_metadata() {
             // The heap is called outside the lock: it may itself allocate from this zone.
             let frames = FreeFrames::on_heap(&Layout::of(self.span.start, self.span.end))?;
             // Another thread may have been faster: then the metadata comes back, and is dropped outside the lock too.

@@ -176,15 +176,15 @@ impl WatermarkCounters {
     }
 
     /// Stores watermarks and reserves, each on its own: a concurrent check may see some old and some new values.
-    pub(super) fn set(&self, marks: &ZoneWatermarks) {
+    pub(super) fn set(&self, watermarks: &ZoneWatermarks) {
         // The bound is low enough that a floor plus a block does not overflow, and at least all pages of a zone.
         let pages = |count: u64| usize::try_from(count).unwrap_or(LIMIT).min(LIMIT);
-        self.min.store(pages(marks.min), Relaxed);
-        self.low.store(pages(marks.low), Relaxed);
-        self.high.store(pages(marks.high), Relaxed);
-        for ((reserve, floor), &pages_back) in self.reserve.iter().zip(&self.low_floor).zip(&marks.reserve) {
+        self.min.store(pages(watermarks.min), Relaxed);
+        self.low.store(pages(watermarks.low), Relaxed);
+        self.high.store(pages(watermarks.high), Relaxed);
+        for ((reserve, floor), &pages_back) in self.reserve.iter().zip(&self.low_floor).zip(&watermarks.reserve) {
             reserve.store(pages(pages_back), Relaxed);
-            floor.store(pages(marks.low.saturating_add(pages_back)), Relaxed);
+            floor.store(pages(watermarks.low.saturating_add(pages_back)), Relaxed);
         }
     }
 

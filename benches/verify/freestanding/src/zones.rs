@@ -77,9 +77,9 @@ fn memory(zone: &Zone<'_>) -> Option<()> {
     zone.set_boot_layout(free, zone.managed()).ok()?;
     holds(zone.set_boot_layout(any([usize::MAX; MAX_ORDER as usize + 1]), any(usize::MAX)).is_err())?;
     holds(zone.first_in_use(any(2048..4096)).ok()?.is_none() && zone.first_in_use(any(0..1)).is_err())?;
-    holds(!zone.is_vacant() && zone.detach_metadata().is_none())?;
+    holds(zone.has_metadata() && zone.detach_metadata().is_none())?;
     let nothing = Zone::without_metadata(zone.id(), any(SPAN), any(MAX_ORDER), Spin::new()).ok()?;
-    holds(nothing.is_vacant() && nothing.alloc(any(0), any(Mobility::Movable)).is_none())?;
+    holds(!nothing.has_metadata() && nothing.alloc(any(0), any(Mobility::Movable)).is_none())?;
     holds(nothing.add(any(SPAN)).is_err_and(|error| length(error) > 0))?;
     for at in 0..any(100) {
         zone.remove(any(512 + 3 * at..513 + 3 * at)).ok()?;

@@ -30,12 +30,12 @@ pub(super) const MOVABLE: ZoneId = ZoneId::new(NODE, Movable);
 /// Pages of a block.
 const PAGES: u64 = 512;
 
-/// Takes the block of the Movable zone off line.
+/// Takes the block of the Movable zone offline.
 pub(super) const OFFLINE: Operation = Operation::Offline { block: 2 };
 /// Brings another one there.
 pub(super) const ONLINE: Operation = Operation::Online { block: 3, to: OnlineTo::Movable };
 
-/// A machine: a Normal zone of two blocks, a Movable one of a third, and a fourth block that is off line. A movable page
+/// A machine: a Normal zone of two blocks, a Movable one of a third, and a fourth block that is offline. A movable page
 /// with an owner is in the third.
 #[derive(Debug)]
 pub struct Ground<S: Scheme> {
@@ -105,7 +105,7 @@ impl<S: Scheme> Ground<S> {
         self.allocator().local().expect("a reader slot")
     }
 
-    /// A handle with pages at hand, of the last zone that such requests admit.
+    /// A handle with per-CPU pages, of the last zone that such requests admit.
     pub(super) fn with_pages(&self, highest: ZoneKind) -> Pages<'_, S> {
         let mut local = self.local();
         let page = local.alloc(NODE, &self.class(highest, 0)).expect("a page");

@@ -91,7 +91,7 @@ fn of_readers<S: Scheme>() -> Vec<Operation<S>> {
         let mut reader = ground.lists().reader().expect("a reader slot");
         ground.own(reader.id());
         Some(Box::new(move |watch| {
-            // A reader that is on line would itself be waited for meanwhile.
+            // A reader that is online would itself be waited for meanwhile.
             reader.offline(|| watch.ready());
             watch.begin();
             op(&mut reader);
@@ -178,11 +178,11 @@ fn of_handles<S: Scheme>() -> Vec<Operation<S>> {
             with(ground.own_local(), move |local| got(local.alloc(NODE, &class).is_ok()))
         },
         "`LocalHandle::alloc`, with all caches drained" => {
-            // Half of the zone is in one piece, which is taken; of the other half, pages are at hand.
+            // Half of the zone is in one piece, which is taken; the other half has per-CPU pages.
             let (other, mut local, class) = (ground.own_with_pages(Normal), ground.own_local(), ground.class(Normal, 9));
             let half = local.alloc(NODE, &class).map(drop);
             with((other, local), move |(_, local)| {
-                // Of those at hand it has none that merge in time, or the marks are in the way.
+                // None of the per-CPU pages merge in time, or the watermarks forbid it.
                 got(half.is_ok() && local.alloc(NODE, &class).is_ok())
             })
         },

@@ -12,7 +12,7 @@ use std::{
 };
 
 use super::Timeline;
-use crate::sync::traced::{Log, Place, Watch, is_quiet, is_stronger, quiet, shown, sites_are_asked_for, source};
+use crate::sync::traced::{CodeLocation, Log, Watch, is_quiet, is_stronger, quiet, shown, sites_are_asked_for, source};
 
 /// How far a model is to be explored.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -135,7 +135,7 @@ pub(super) fn quietly(name: &str, preemptions: Option<usize>, limit: u64, model:
 }
 
 /// Reports a model that makes no progress, with the last step of each thread, and ends the process.
-fn stalled(name: &str, last: &[Option<Place>]) {
+fn stalled(name: &str, last: &[Option<CodeLocation>]) {
     let last: String = last.iter().flatten().map(|place| format!("\n  at {}", shown(place))).collect();
     println!(
         "\nmodel {name}: for 10 s no thread has made a step: one waits for a lock that loom does not see, or spins \

@@ -8,12 +8,12 @@ use std::{
     vec::Vec,
 };
 
-use crate::sync::traced::{Place, source};
+use crate::sync::traced::{CodeLocation, source};
 
 /// The names of the objects that are made at these places, in the sequence in which they are made.
-pub(super) fn words_for(born: &[Place]) -> Vec<String> {
-    let mut made: BTreeMap<Place, usize> = BTreeMap::new();
-    let word = |&place: &Place| {
+pub(super) fn words_for(born: &[CodeLocation]) -> Vec<String> {
+    let mut made: BTreeMap<CodeLocation, usize> = BTreeMap::new();
+    let word = |&place: &CodeLocation| {
         let number = made.entry(place).or_default();
         *number += 1;
         word_for(place, *number - 1)
@@ -24,7 +24,7 @@ pub(super) fn words_for(born: &[Place]) -> Vec<String> {
 /// The name of an object that is made at a place: its field, its variable, or the type in whose `impl` it is made.
 ///
 /// A derived `Default` makes all fields at one place: `number` selects the field.
-fn word_for(place: Place, number: usize) -> String {
+fn word_for(place: CodeLocation, number: usize) -> String {
     let named = source(place.file()).and_then(|(_, text)| {
         let lines: Vec<&str> = text.lines().take(place.line() as usize).collect();
         let before = lines.last()?.get(..place.column() as usize - 1)?;

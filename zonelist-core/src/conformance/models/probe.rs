@@ -168,7 +168,7 @@ fn is_seen(from: usize, to: usize, others: &core::ops::Range<usize>) -> bool {
         log.events[from..to].iter().any(|event| match event.step {
             Step::Load { object, .. }
             | Step::Store { object, .. }
-            | Step::Exchange { object, .. }
+            | Step::ReadModifyWrite { object, .. }
             | Step::Did { object, .. } => !others.contains(&object),
             Step::Version { .. } => true,
             Step::Fence { .. } | Step::Said(_) => false,

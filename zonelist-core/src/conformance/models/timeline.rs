@@ -12,7 +12,7 @@ use std::{
 use super::names::words_for;
 use crate::{
     Zoneref,
-    sync::traced::{Event, Log, Place, Step, Value},
+    sync::traced::{CodeLocation, Event, Log, Step, Value},
 };
 
 /// The steps of an execution, and their verdict.
@@ -25,7 +25,7 @@ pub struct Timeline {
     /// Describes the result.
     pub verdict: String,
     events: Vec<Event>,
-    born: Vec<Place>,
+    born: Vec<CodeLocation>,
 }
 
 impl Timeline {
@@ -51,9 +51,9 @@ impl Timeline {
     }
 
     /// The place where the last publish stored the end of its list, if that store came before those of the zones.
-    pub(super) fn end_stored_first(&self) -> Option<Place> {
+    pub(super) fn end_stored_first(&self) -> Option<CodeLocation> {
         let is_zone = |word: Value| u32::try_from(word).ok().and_then(Zoneref::from_word).is_some();
-        let slots: Vec<Place> = self
+        let slots: Vec<CodeLocation> = self
             .events
             .iter()
             .filter_map(|event| match event.step {
@@ -164,7 +164,7 @@ struct Names(Vec<String>);
 impl Names {
     /// Names each object after the field that it is made for, or after the type whose `new` makes it. Objects of the
     /// same name get numbers.
-    fn of(born: &[Place]) -> Self {
+    fn of(born: &[CodeLocation]) -> Self {
         let words = words_for(born);
         let mut all: BTreeMap<&str, usize> = BTreeMap::new();
         words.iter().for_each(|word| *all.entry(word).or_default() += 1);
@@ -199,10 +199,10 @@ impl Names {
                 format!("{} is {old} (an old value: {new} is there)", name(*object))
             }
             Step::Store { object, value: written } => format!("{} := {}", name(*object), value(*object, *written)),
-            Step::Exchange { object, before, after } if before == after => {
+            Step::ReadModifyWrite { object, before, after } if before == after => {
                 format!("{} is {}", name(*object), value(*object, *before))
             }
-            Step::Exchange { object, before, after } => {
+            Step::ReadModifyWrite { object, before, after } => {
                 format!("{} is {}, := {}", name(*object), value(*object, *before), value(*object, *after))
             }
             Step::Fence { ordering } => format!("fence {ordering:?}"),

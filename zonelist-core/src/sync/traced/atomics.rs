@@ -106,7 +106,7 @@ macro_rules! atomic {
                 let (result, from, to) = exchange(&self.atomic, weakened(wrong_at(place, operation, said), said));
                 let (before, after) = (Self::number(from), Self::number(to));
                 newest(self.object, Some(after));
-                self::after(actor, place, Step::Exchange { object: self.object, before, after });
+                self::after(actor, place, Step::ReadModifyWrite { object: self.object, before, after });
                 result
             }
 

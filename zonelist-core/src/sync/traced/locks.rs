@@ -8,10 +8,10 @@ use std::{
 
 use loom::sync as raw;
 
-use super::{Log, Place, Step, after, before, born, membarrier::while_blocked, note, sink::Next};
+use super::{CodeLocation, Log, Step, after, before, born, membarrier::while_blocked, note, sink::Next};
 
 /// Notes what becomes of a lock or cell, as a step of its own.
-fn did(place: Place, object: usize, what: &'static str) {
+fn did(place: CodeLocation, object: usize, what: &'static str) {
     after(before(place, Next::Other), place, Step::Did { object, what });
 }
 
@@ -103,7 +103,7 @@ macro_rules! lock {
             /// As `std`'s.
             pub struct $guard<'l, T> {
                 object: usize,
-                place: Place,
+                place: CodeLocation,
                 held: &'l Held,
                 /// Until it is dropped.
                 guard: Option<raw::$guard<'l, T>>,

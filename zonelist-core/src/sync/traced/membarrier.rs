@@ -25,9 +25,9 @@ use std::{boxed::Box, cell::RefCell, panic::Location, sync::Arc, vec::Vec};
 use loom::sync::atomic as raw;
 
 use super::{
-    Log,
+    CodeLocation, Log,
     Ordering::{Relaxed, SeqCst},
-    Place, Step, note,
+    Step, note,
     sink::{self, Next},
 };
 
@@ -47,7 +47,7 @@ struct Thread {
     /// Loaded by the thread before each access, exchanged by each mark; holds nothing.
     word: Arc<raw::AtomicBool>,
     /// How often it was marked, and how often when it last fenced.
-    marks: u32,
+    fences: u32,
     fenced: u32,
     progress: Progress,
 }
@@ -108,7 +108,7 @@ impl Membarriers {
 /// Begins to model membarrier in this execution, before it has a second thread.
 pub fn begin() {
     let thread =
-        |_| Thread { word: Arc::new(raw::AtomicBool::new(false)), marks: 0, fenced: 0, progress: Progress::Unborn };
+        |_| Thread { word: Arc::new(raw::AtomicBool::new(false)), fences: 0, fenced: 0, progress: Progress::Unborn };
     ALL.set(Membarriers { threads: (0..THREADS).map(thread).collect(), sleepers: Vec::new() });
 }
 
@@ -124,7 +124,7 @@ pub fn is_modelled() -> bool {
 }
 
 /// Before each access of a thread: the fence that a heavy half wants of it.
-pub(super) fn before_access(actor: usize, place: Place) {
+pub(super) fn before_access(actor: usize, place: CodeLocation) {
     let Some(word) = word(actor) else { return };
     // Other threads run before this returns, and may mark this one.
     word.load(Relaxed);
@@ -201,8 +201,8 @@ fn mark(actor: usize) -> u32 {
     // Never succeeds: it only tells loom that this and the thread's loads depend on one another.
     let _ = word(actor).map(|word| word.compare_exchange(true, true, Relaxed, Relaxed));
     with(actor, |thread| {
-        thread.marks += 1;
-        thread.marks
+        thread.fences += 1;
+        thread.fences
     })
 }
 
@@ -223,16 +223,16 @@ fn stand_still(actor: usize) {
     fence(actor);
 }
 
-/// Runs a full fence for all marks so far, and wakes those that waited for it.
+/// Runs a full fence for all requests so far, and wakes those that waited for it.
 fn fence(actor: usize) {
     raw::fence(SeqCst);
-    with(actor, |thread| thread.fenced = thread.marks);
+    with(actor, |thread| thread.fenced = thread.fences);
     // An unpark orders what the thread has done before what the sleeper does next: all of it is before the fence.
     ALL.with_borrow_mut(Membarriers::woken).iter().for_each(loom::thread::Thread::unpark);
 }
 
 fn is_due(actor: usize) -> bool {
-    with(actor, |thread| thread.fenced != thread.marks)
+    with(actor, |thread| thread.fenced != thread.fences)
 }
 
 /// The word of a thread, if membarrier is modelled. Not used while [`ALL`] is borrowed: other threads run then.

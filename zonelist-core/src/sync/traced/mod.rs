@@ -28,7 +28,7 @@ pub(super) use wrong::fault;
 pub(crate) use wrong::{Site, Stronger, is_quiet, is_stronger, quiet, sites_are_asked_for, stronger};
 
 /// A place in the source.
-pub type Place = &'static Location<'static>;
+pub type CodeLocation = &'static Location<'static>;
 
 /// Something that an atomic's value stands for, as a number.
 pub type Value = u64;
@@ -39,7 +39,7 @@ pub struct Event {
     /// Who made it: see [`Log::actor`].
     pub actor: usize,
     /// Where.
-    pub place: Place,
+    pub place: CodeLocation,
     /// What.
     pub step: Step,
 }
@@ -53,14 +53,14 @@ pub enum Step {
     /// A store.
     Store { object: usize, value: Value },
     /// A load and a store in one. The same value means that nothing was stored.
-    Exchange { object: usize, before: Value, after: Value },
+    ReadModifyWrite { object: usize, before: Value, after: Value },
     /// A fence.
     Fence { ordering: Ordering },
     /// What becomes of a lock or a cell.
     Did { object: usize, what: &'static str },
     /// What becomes of a version, by its address.
     Version { at: Value, what: &'static str },
-    /// Nothing that memory knows of: what somebody says of himself.
+    /// No access to memory: what an actor reports of itself.
     Said(Box<str>),
 }
 
@@ -70,7 +70,7 @@ pub struct Log {
     /// Since [`Log::clear`].
     pub events: Vec<Event>,
     /// Where each object was made.
-    pub born: Vec<Place>,
+    pub born: Vec<CodeLocation>,
     /// Which execution of which model it is.
     pub model: (String, u64),
     /// What actors are called.
@@ -104,11 +104,11 @@ type Late = Box<dyn FnOnce()>;
 std::thread_local! {
     static LOG: RefCell<Log> = RefCell::default();
     /// Stores that are late, each with whose it is, and where.
-    static LATE: RefCell<Vec<(usize, Place, Late)>> = RefCell::default();
+    static LATE: RefCell<Vec<(usize, CodeLocation, Late)>> = RefCell::default();
 }
 
 impl Log {
-    /// Begins an execution: nothing has happened, nobody is there.
+    /// Begins an execution: no step is done, and no actor is there.
     pub fn clear(model: &str, number: u64) {
         LATE.with_borrow_mut(Vec::clear);
         sink::clear();
@@ -148,7 +148,7 @@ impl Log {
         LOG.with_borrow_mut(|log| log.ended = true);
     }
 
-    /// Says what whoever is running is called.
+    /// Names the running actor.
     pub fn call(name: &str) {
         let actor = Self::actor();
         LOG.with_borrow_mut(|log| name.clone_into(&mut log.actors[actor]));
@@ -177,13 +177,13 @@ impl Log {
         })
     }
 
-    /// How often an actor has waited for somebody: see [`Backoff`](super::Backoff).
+    /// How often an actor has waited: see [`Backoff`](super::Backoff).
     #[must_use]
     pub fn waits(actor: usize) -> u32 {
         LOG.with_borrow(|log| log.waits.get(actor).copied().unwrap_or(0))
     }
 
-    /// Notes that whoever is running waits.
+    /// Records that the running actor waits.
     pub(super) fn wait() {
         let actor = Self::actor();
         sink::before(actor, Next::Other);
@@ -202,7 +202,7 @@ impl Log {
         note(actor, Location::caller(), Step::Said(what.into().into_boxed_str()));
     }
 
-    /// Has whoever is running interrupted after so many steps from now, once.
+    /// Interrupts the running actor once, after this number of steps from now.
     pub fn interrupt(after: usize, handler: impl Fn() + 'static) {
         let actor = Self::actor();
         LOG.with_borrow_mut(|log| log.interrupt = Some(Interrupt { actor, after, handler: Arc::new(handler) }));
@@ -223,9 +223,9 @@ pub(super) fn before_plain() {
     membarrier::before_access(actor, Location::caller());
 }
 
-/// Before each step of whoever is running; says who that is.
+/// Before each step of the running actor, whose number it returns.
 #[track_caller]
-fn before(place: Place, next: Next) -> usize {
+fn before(place: CodeLocation, next: Next) -> usize {
     let actor = Log::actor();
     sink::before(actor, next);
     watch::step(actor, place);
@@ -247,12 +247,12 @@ fn before(place: Place, next: Next) -> usize {
 }
 
 /// Behind each step: it is noted, and then stores that are late take effect.
-fn after(actor: usize, place: Place, step: Step) {
+fn after(actor: usize, place: CodeLocation, step: Step) {
     note(actor, place, step);
     settle(actor);
 }
 
-fn note(actor: usize, place: Place, step: Step) {
+fn note(actor: usize, place: CodeLocation, step: Step) {
     LOG.with_borrow_mut(|log| {
         if !log.ended {
             log.events.push(Event { actor, place, step });
@@ -260,7 +260,7 @@ fn note(actor: usize, place: Place, step: Step) {
     });
 }
 
-fn born(place: Place, value: Value) -> usize {
+fn born(place: CodeLocation, value: Value) -> usize {
     LOG.with_borrow_mut(|log| {
         log.born.push(place);
         log.newest.push(value);

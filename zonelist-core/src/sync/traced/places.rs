@@ -9,7 +9,7 @@ use std::{
     sync::{Mutex, OnceLock, PoisonError},
 };
 
-use super::Place;
+use super::CodeLocation;
 
 /// A source: where it is, and its text.
 type Source = (PathBuf, &'static str);
@@ -32,7 +32,7 @@ pub(crate) fn source(file: &str) -> Option<Source> {
 }
 
 /// A place as a path that can be opened from anywhere, with its line and column.
-pub(crate) fn shown(place: Place) -> String {
+pub(crate) fn shown(place: CodeLocation) -> String {
     let path = source(place.file()).map(|(path, _)| path.display().to_string());
     path.map_or_else(|| place.to_string(), |path| format!("{path}:{}:{}", place.line(), place.column()))
 }

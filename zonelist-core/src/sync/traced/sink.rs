@@ -6,7 +6,7 @@
 
 use std::{cell::RefCell, vec::Vec};
 
-use super::{Late, Place, membarrier};
+use super::{CodeLocation, Late, membarrier};
 
 /// What a thread does next.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -25,7 +25,7 @@ pub(super) enum Next {
 struct Held {
     actor: usize,
     object: usize,
-    place: Place,
+    place: CodeLocation,
     store: Late,
     /// Whether the compiler fence behind it was left out. Till that is known, it waits for the thread's next step.
     sinks: bool,
@@ -41,7 +41,7 @@ pub(super) fn clear() {
 }
 
 /// Keeps a store back.
-pub(super) fn hold(actor: usize, object: usize, place: Place, store: Late) {
+pub(super) fn hold(actor: usize, object: usize, place: CodeLocation, store: Late) {
     let sinks = sinks(actor, object);
     HELD.with_borrow_mut(|held| held.push(Held { actor, object, place, store, sinks }));
 }

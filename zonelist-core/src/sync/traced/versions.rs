@@ -11,14 +11,14 @@ use std::{
 
 use super::{Log, Step, Value, after, before, note, shown, sink::Next};
 
-pub(crate) use super::Place;
+pub(crate) use super::CodeLocation;
 
 /// A version, from the time it is made to the end of the interleaving.
 struct Version {
-    made: Place,
-    freed: Option<Place>,
+    made: CodeLocation,
+    freed: Option<CodeLocation>,
     /// Where each walk took it up that holds it now.
-    holders: Vec<(usize, Place)>,
+    holders: Vec<(usize, CodeLocation)>,
     /// Read when a walk begins and ends to hold it and at each use; written when it is freed.
     memory: Rc<loom::cell::UnsafeCell<()>>,
 }
@@ -53,12 +53,12 @@ fn with<R>(address: usize, use_it: impl FnOnce(&mut Version) -> R) -> R {
     })
 }
 
-fn step(place: Place, address: usize, what: &'static str) {
+fn step(place: CodeLocation, address: usize, what: &'static str) {
     after(before(place, Next::Other), place, Step::Version { at: address as Value, what });
 }
 
 #[track_caller]
-pub(crate) fn made(address: usize) -> Place {
+pub(crate) fn made(address: usize) -> CodeLocation {
     let place = Location::caller();
     let memory = Rc::new(loom::cell::UnsafeCell::new(()));
     let version = Version { made: place, freed: None, holders: Vec::new(), memory };
@@ -68,7 +68,7 @@ pub(crate) fn made(address: usize) -> Place {
 
 /// Where it is taken back. The caller owns the version from here on.
 #[track_caller]
-pub(crate) fn taken_back(address: usize) -> Place {
+pub(crate) fn taken_back(address: usize) -> CodeLocation {
     let place = Location::caller();
     let (made, freed) = with(address, |version| (version.made, version.freed));
     if let Some(freed) = freed {
@@ -80,7 +80,7 @@ pub(crate) fn taken_back(address: usize) -> Place {
 }
 
 /// Frees a version, whose memory is kept.
-pub(crate) fn free<T>(value: Box<T>, place: Place) {
+pub(crate) fn free<T>(value: Box<T>, place: CodeLocation) {
     /// SAFETY: `at` comes from a box of a `T`, and is freed once.
     unsafe fn really<T>(at: *mut ()) {
         // SAFETY: what the caller promises.
@@ -116,7 +116,7 @@ pub(crate) fn free<T>(value: Box<T>, place: Place) {
     Log::explained(what, || memory.with_mut(|_| ()));
 }
 
-fn fails(place: Place, address: usize, why: impl FnOnce() -> String) -> ! {
+fn fails(place: CodeLocation, address: usize, why: impl FnOnce() -> String) -> ! {
     note(Log::actor(), place, Step::Version { at: address as Value, what: "is freed" });
     explained(why())
 }
@@ -131,7 +131,7 @@ fn explained(why: String) -> ! {
 pub(crate) struct Held {
     address: usize,
     actor: usize,
-    place: Place,
+    place: CodeLocation,
 }
 
 impl Held {
@@ -152,8 +152,9 @@ impl Held {
     fn read(&self, why: &str) {
         let (made, freed, memory) =
             with(self.address, |version| (version.made, version.freed, Rc::clone(&version.memory)));
-        let freed_at =
-            |freed: Option<Place>| freed.map_or_else(String::new, |freed| format!(" is freed at {},", shown(freed)));
+        let freed_at = |freed: Option<CodeLocation>| {
+            freed.map_or_else(String::new, |freed| format!(" is freed at {},", shown(freed)))
+        };
         let what = || {
             format!(
                 "freed while a walk held it: the version made at {}{} {why} at {}",

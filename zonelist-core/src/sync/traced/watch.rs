@@ -15,7 +15,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::Place;
+use super::CodeLocation;
 
 /// How a thread that explores gets on.
 #[derive(Debug)]
@@ -36,7 +36,7 @@ std::thread_local! {
 }
 
 /// Notes a step that an actor is to make.
-pub(super) fn step(actor: usize, place: Place) {
+pub(super) fn step(actor: usize, place: CodeLocation) {
     BEAT.with_borrow(|beat| {
         beat.steps.fetch_add(1, Relaxed);
         if let Some(last) = beat.places.get(actor) {
@@ -57,7 +57,7 @@ pub(super) fn begin() {
 #[derive(Debug)]
 pub(crate) struct Watch {
     end: Arc<AtomicBool>,
-    watcher: Option<JoinHandle<()>>,
+    watch_thread: Option<JoinHandle<()>>,
 }
 
 impl Watch {
@@ -65,7 +65,7 @@ impl Watch {
     const STILL: Duration = Duration::from_secs(10);
 
     /// Calls `stands`, with where each actor's last step was, if the calling thread makes none for some seconds.
-    pub(crate) fn begin(stands: impl FnOnce(&[Option<Place>]) + Send + 'static) -> Self {
+    pub(crate) fn begin(stands: impl FnOnce(&[Option<CodeLocation>]) + Send + 'static) -> Self {
         let end = Arc::new(AtomicBool::new(false));
         let (ends, beat) = (Arc::clone(&end), BEAT.with_borrow(Arc::clone));
         let watch = move || {
@@ -82,16 +82,16 @@ impl Watch {
                 }
             }
         };
-        Self { end, watcher: thread::Builder::new().name("watch".into()).spawn(watch).ok() }
+        Self { end, watch_thread: thread::Builder::new().name("watch".into()).spawn(watch).ok() }
     }
 }
 
 impl Drop for Watch {
     fn drop(&mut self) {
         self.end.store(true, Relaxed);
-        if let Some(watcher) = self.watcher.take() {
-            watcher.thread().unpark();
-            let _ = watcher.join();
+        if let Some(watch_thread) = self.watch_thread.take() {
+            watch_thread.thread().unpark();
+            let _ = watch_thread.join();
         }
     }
 }

@@ -11,7 +11,7 @@ use std::{
     thread,
 };
 
-use super::{Ordering, Place};
+use super::{CodeLocation, Ordering};
 
 std::thread_local! {
     /// Places come by, and whether each is the mutant's.
@@ -23,7 +23,7 @@ std::thread_local! {
 }
 
 /// An operation whose ordering the source says: where, which, and how.
-pub(crate) type Site = (Place, String, &'static str);
+pub(crate) type Site = (CodeLocation, String, &'static str);
 
 /// Where an ordering is stronger than the source says, to see whether a model then holds.
 #[derive(Debug)]
@@ -33,7 +33,7 @@ pub(crate) enum Stronger {
     /// Everywhere; with the places come by.
     Everywhere(BTreeSet<Site>),
     /// At one place: a load acquires, a store releases, and what does both does both.
-    At(Place),
+    AtLocation(CodeLocation),
 }
 
 /// Explores something quietly.
@@ -55,7 +55,7 @@ pub(crate) fn stronger<R>(stronger: Stronger, explore: impl FnOnce() -> R) -> (R
     let result = quiet(explore);
     let sites = match STRONGER.replace(Stronger::Nowhere) {
         Stronger::Everywhere(sites) => sites,
-        Stronger::Nowhere | Stronger::At(_) => BTreeSet::new(),
+        Stronger::Nowhere | Stronger::AtLocation(_) => BTreeSet::new(),
     };
     (result, sites)
 }
@@ -71,19 +71,19 @@ pub(crate) fn is_stronger() -> bool {
 }
 
 /// Whether it is to be stronger at a place, and how.
-fn stronger_at(place: Place, operation: &str, word: &'static str) -> Option<&'static str> {
+fn stronger_at(place: CodeLocation, operation: &str, word: &'static str) -> Option<&'static str> {
     STRONGER.with_borrow_mut(|stronger| match stronger {
         Stronger::Nowhere => None,
         Stronger::Everywhere(sites) => {
             sites.insert((place, operation.to_owned(), word));
             Some("seqcst")
         }
-        Stronger::At(at) if *at == place => Some(match operation {
+        Stronger::AtLocation(at) if *at == place => Some(match operation {
             "load" => "acquire",
             "store" => "release",
             _ => "both",
         }),
-        Stronger::At(_) => None,
+        Stronger::AtLocation(_) => None,
     })
 }
 
@@ -143,7 +143,7 @@ fn wrong(key: usize, place: impl Fn() -> String, operation: &str, ordering: &str
 }
 
 /// What is wrong with a place, if anything is.
-pub(super) fn wrong_at(place: Place, operation: &str, said: Ordering) -> Option<&'static str> {
+pub(super) fn wrong_at(place: CodeLocation, operation: &str, said: Ordering) -> Option<&'static str> {
     let word = match said {
         Ordering::Relaxed => "Relaxed",
         Ordering::Acquire => "Acquire",

@@ -53,10 +53,10 @@ const STACK: usize = 1 << 19;
 /// More steps than a thread has that waits for nothing.
 const ENOUGH: usize = 20_000;
 
-/// One step of so many has a process forked at it, which takes a while.
+/// One step in this number has a process forked at it, which takes a while.
 const STRIDE: usize = 5;
 
-/// The environment variable `ZONELIST_STRIDE`: of so many steps of a thread that is stopped, one is tried. All without it.
+/// The environment variable `ZONELIST_STRIDE`: one in this number of steps of a stopped thread is tried. All without it.
 fn asked_stride() -> usize {
     env::var("ZONELIST_STRIDE").ok().and_then(|stride| stride.parse().ok()).filter(|&stride| stride > 0).unwrap_or(1)
 }

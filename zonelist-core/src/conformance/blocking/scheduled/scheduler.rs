@@ -6,7 +6,7 @@ use shuttle::scheduler::{Schedule, Scheduler, Task, TaskId};
 
 use crate::sync::control::Control;
 
-/// Draws the next thread, by a seed; but the victim makes so many steps only, and then none until it is released.
+/// Draws the next thread, by a seed; but the victim makes a given number of steps only, and then none until it is released.
 #[derive(Debug)]
 pub(super) struct Stopping {
     draw: u64,

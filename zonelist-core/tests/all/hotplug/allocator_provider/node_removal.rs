@@ -25,7 +25,7 @@ fn remove_and_bring_back(reclaiming: bool) -> (MetadataStatistics, bool) {
     running.apply(&Operation::CpuOffline { cpu: 1 }).unwrap();
     running.apply(&Operation::RemoveNode(node(1))).unwrap();
     let zones = || running.provider().allocator().zones().iter().filter(|zone| zone.id().node() == node(1));
-    let (structures, vacant) = (running.provider().metadata_statistics(), zones().all(|zone| zone.is_vacant()));
+    let (structures, vacant) = (running.provider().metadata_statistics(), zones().all(|zone| !zone.has_metadata()));
 
     running.apply(&Operation::AddBlocks { node: node(1), first, count }).unwrap();
     running.apply(&Operation::Online { block: first, to: OnlineTo::Kernel }).unwrap();
