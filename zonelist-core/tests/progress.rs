@@ -1,4 +1,4 @@
-//! Everybody gets on under the baseline, and a run in which somebody does not is told.
+//! All threads progress under the baseline, and a run in which one does not is reported.
 #![cfg(shuttle)]
 
 use zonelist_core::{
@@ -22,7 +22,7 @@ fn all_threads_progress_under_stop_world_preempted() {
 /// A walk that never ends holds the publisher up: so a run that stands still is seen.
 #[test]
 #[should_panic(expected = "exceeded max_steps bound")]
-fn a_publisher_that_waits_for_ever_is_told() {
+fn a_publisher_that_waits_for_ever_is_reported() {
     let mut config = shuttle::Config::new();
     config.max_steps = shuttle::MaxSteps::FailAfter(1000);
     let scheduler = shuttle::scheduler::RandomScheduler::new_from_seed(0, 1);

@@ -51,7 +51,7 @@ fn request(order: u8, mobility: Mobility) -> PageRequest {
 ///
 /// As Linux computes them: min is the square root of 16 times the zone's KiB, in KiB. The distance between watermarks is
 /// a quarter of min, at least a thousandth of the zone.
-fn marks(frames: u64) -> ZoneWatermarks {
+fn watermarks(frames: u64) -> ZoneWatermarks {
     let min = (frames * 4 * 16).isqrt() / 4;
     let gap = (min / 4).max(frames / 1000);
     ZoneWatermarks { min, low: min + gap, high: min + 2 * gap, ..ZoneWatermarks::default() }
@@ -72,7 +72,7 @@ impl<S: Buildable, B: Barrier> Pool for Ours<S, B> {
             published.publish(lists)?;
             let frames = 0..frames as u64;
             let zone = Zone::boxed(zone, frames.clone(), MAX_ORDER, Spin::new())?;
-            zone.set_watermarks(&marks(frames.end));
+            zone.set_watermarks(&watermarks(frames.end));
             zone.add(frames)?;
             let allocator = PageAllocator::boxed(published, vec![zone])?;
             // Errors of a handle show here, so that `handle` below can't fail.

@@ -50,12 +50,12 @@ pub fn allocator<S: Scheme, B: Barrier, const READERS: usize>(
     plans: &[ZonePlan],
 ) -> Result<Allocator<S, B, READERS>, AllocatorError> {
     let mut start = 0;
-    let zone = |&(id, frames, ref marks): &ZonePlan| -> Result<_, AllocatorError> {
+    let zone = |&(id, frames, ref watermarks): &ZonePlan| -> Result<_, AllocatorError> {
         let frames = start..start + frames;
         start = frames.end;
         let zone = Zone::boxed(id, frames.clone(), MAX_ORDER, Spin::new())?;
         zone.add(frames)?;
-        zone.set_watermarks(marks);
+        zone.set_watermarks(watermarks);
         Ok(zone)
     };
     let zones = plans.iter().map(zone).collect::<Result<_, _>>()?;

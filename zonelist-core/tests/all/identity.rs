@@ -43,7 +43,7 @@ fn a_class_of_another_allocator_is_found_in_debug_builds() {
     }
 }
 
-/// Page frames of one number in two allocators: what one takes off line is its own.
+/// Page frames of one number in two allocators: what one takes offline is its own.
 #[test]
 fn a_handle_s_page_of_another_allocator_is_passed_over() {
     struct Ours<'a>(&'a Allocator);

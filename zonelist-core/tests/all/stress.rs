@@ -14,7 +14,7 @@ fn stop_world<B: Barrier>() -> Published<StopWorld<Box<[Slot]>>, B, 2> {
     Published::new(StopWorld::new(Slots::boxed(Sample::CAPACITY)))
 }
 
-/// So many bursts of one reader's ten walks and one publisher.
+/// A number of bursts of one reader's ten walks and one publisher.
 fn burst<S: Scheme>(scheme: S, bursts: usize) -> Tally {
     let Sample { versions, requests } = Sample::default();
     let published: Published<S, FullFence, 1> = Published::new(scheme);
@@ -62,10 +62,10 @@ fn a_scheme_that_goes_on_showing_an_old_version_is_caught() {
 #[test]
 fn a_scheme_that_tells_a_torn_walk_is_cleared() {
     let forgetful = |torn| burst(Puppet::<Detected> { forgets: true, torn, ..Puppet::new() }, 100);
-    let told = forgetful(usize::MAX);
-    assert_eq!((told.torn, told.reported, told.violations), (told.walks, told.walks, 0));
-    let untold = forgetful(0);
-    assert_eq!((untold.torn, untold.reported, untold.violations), (untold.walks, 0, untold.walks));
+    let reported = forgetful(usize::MAX);
+    assert_eq!((reported.torn, reported.reported, reported.violations), (reported.walks, reported.walks, 0));
+    let unreported = forgetful(0);
+    assert_eq!((unreported.torn, unreported.reported, unreported.violations), (unreported.walks, 0, unreported.walks));
 }
 
 #[test]
@@ -97,16 +97,16 @@ fn a_burst_says_why_it_came_to_nothing() {
     let small: Published<_, FullFence, 2> = Published::new(StopWorld::new(Slots::boxed(Capacity::new(3, 3).unwrap())));
     assert!(matches!(Stress::new(&small, load), Err(StressError::Publish(PublishError::Capacity(_)))));
 
-    let seats = [published.reader().unwrap(), published.reader().unwrap()];
+    let readers = [published.reader().unwrap(), published.reader().unwrap()];
     let mut stress = Stress::new(&published, load).unwrap();
     assert_eq!(stress.burst(), Err(StressError::Reader(ReaderError::NoSlot { slots: 2 })));
-    drop(seats);
+    drop(readers);
 
     let mut stress = Stress::new(&published, load).unwrap();
     published.publish(&versions[1]).unwrap();
     let error = loop {
         match stress.burst() {
-            Ok(()) => assert_eq!(stress.publishes(), 0, "a publish of somebody else's is noticed by the next one"),
+            Ok(()) => assert_eq!(stress.publishes(), 0, "a publish of another thread is noticed by the next one"),
             Err(error) => break error,
         }
     };

@@ -55,9 +55,9 @@ proptest! {
 
     #[test]
     fn any_sizes_have_watermarks_reserves_and_totals(memory in memory(), zone in (node(), kind()), high in number()) {
-        let marks = watermarks(&memory);
-        prop_assert_eq!(marks.len(), memory.zones.len());
-        prop_assert!(marks.iter().all(|marks| marks.min <= marks.low && marks.low <= marks.high));
+        let computed = watermarks(&memory);
+        prop_assert_eq!(computed.len(), memory.zones.len());
+        prop_assert!(computed.iter().all(|zone| zone.min <= zone.low && zone.low <= zone.high));
         let zone = ZoneId::new(zone.0, zone.1);
         for rules in [Rules::LINUX_6_1, Rules::LINUX_4_14] {
             let reserve = lowmem_reserve(&memory, zone, rules);

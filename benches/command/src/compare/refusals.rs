@@ -100,8 +100,8 @@ impl Visitor for Requests<'_> {
         let versions = versions()?;
         let published = Published::new(S::build(CAPACITY));
         published.publish(&versions[0])?;
-        let marks = ZoneWatermarks { min: 16, low: 20, high: 24, ..ZoneWatermarks::default() };
-        let allocator: Allocator<S, B, READERS> = allocator(published, &[(NORMAL, FRAMES, marks)])?;
+        let watermarks = ZoneWatermarks { min: 16, low: 20, high: 24, ..ZoneWatermarks::default() };
+        let allocator: Allocator<S, B, READERS> = allocator(published, &[(NORMAL, FRAMES, watermarks)])?;
         let (begin, time) = (Instant::now(), self.time);
         // Requests and publishes begin together, so that every burst races with publishes.
         let (start, running) = (ThreadBarrier::new(self.threads + 1), AtomicUsize::new(self.threads));

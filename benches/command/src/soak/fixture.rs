@@ -78,19 +78,22 @@ impl<S: Buildable, B: Barrier> Fixture<S, B> {
 
 /// A small zone. Its watermarks and reserves make requests of different urgency fail at different levels.
 fn small(zone: ZoneId, frames: u64) -> ZonePlan {
-    let mut marks = ZoneWatermarks { min: 40, low: 50, high: 60, ..ZoneWatermarks::default() };
+    let mut watermarks = ZoneWatermarks { min: 40, low: 50, high: 60, ..ZoneWatermarks::default() };
     if zone.kind() == Dma32 {
-        marks.reserve[Normal.index()] = 30;
-        marks.reserve[Movable.index()] = 45;
+        watermarks.reserve[Normal.index()] = 30;
+        watermarks.reserve[Movable.index()] = 45;
     }
-    (zone, frames, marks)
+    (zone, frames, watermarks)
 }
 
 /// The reserved zone: its lowmem reserve keeps all of it from requests that admit another kind.
 fn reserve() -> ZonePlan {
-    let mut marks = ZoneWatermarks { min: 16, low: 20, high: 24, ..ZoneWatermarks::default() };
-    ZoneKind::ALL.into_iter().filter(|&kind| kind > Dma).for_each(|kind| marks.reserve[kind.index()] = RESERVE_FRAMES);
-    (RESERVE, RESERVE_FRAMES, marks)
+    let mut watermarks = ZoneWatermarks { min: 16, low: 20, high: 24, ..ZoneWatermarks::default() };
+    ZoneKind::ALL
+        .into_iter()
+        .filter(|&kind| kind > Dma)
+        .for_each(|kind| watermarks.reserve[kind.index()] = RESERVE_FRAMES);
+    (RESERVE, RESERVE_FRAMES, watermarks)
 }
 
 /// The lists without this zone: a node's own zones first, by descending kind.

@@ -27,7 +27,7 @@ const PHASE: u64 = 1_000;
 /// Random requests that a worker prepares at its start.
 const REQUESTS: usize = 64;
 
-/// Orders of requests, each repeated by its frequency: about half are of order 0, and each order occurs.
+/// The orders of requests, each repeated by its frequency: about half are of order 0, and each order occurs.
 const ORDERS: [u8; 25] = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 2, 2, 3, 3, 4, 5, 6, 7, 8, 9, 10];
 
 /// The step at which a worker leaks its handle, once.

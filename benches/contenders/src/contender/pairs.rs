@@ -52,9 +52,9 @@ impl<S: Scheme + 'static, B: Barrier + 'static> ThroughPages<S, B> {
         lists: ZonelistsRef<'_>,
         node: NodeId,
     ) -> Result<Self, AllocatorError> {
-        let marks = ZoneWatermarks { min: 64, low: 80, high: 96, ..ZoneWatermarks::default() };
+        let watermarks = ZoneWatermarks { min: 64, low: 80, high: 96, ..ZoneWatermarks::default() };
         let first = lists.of(node, Scope::Fallback).first();
-        let plans: Vec<_> = first.map(|first| (first.zone(), FRAMES, marks)).into_iter().collect();
+        let plans: Vec<_> = first.map(|first| (first.zone(), FRAMES, watermarks)).into_iter().collect();
         let allocator: &'static Allocator<S, B, HANDLES> = Box::leak(Box::new(allocator(published, &plans)?));
         let class = allocator.prepare(&PageRequest::up_to(ZoneKind::Device))?;
         let mut pairs = Self { local: allocator.local()?, class };

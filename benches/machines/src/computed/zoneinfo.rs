@@ -38,17 +38,17 @@ impl Report {
     #[must_use]
     pub fn new(machine: &Machine, rules: Rules) -> Option<Self> {
         let memory = with_empty_zones(machine.memory()?, machine.has_memory());
-        let marks = watermarks(&memory);
-        let zones = memory.zones.iter().zip(marks).map(|(size, marks)| ZoneReport {
+        let computed = watermarks(&memory);
+        let zones = memory.zones.iter().zip(computed).map(|(size, watermarks)| ZoneReport {
             node: size.zone.node().number(),
             kind: Kind(size.zone.kind()),
             start_pfn: size.start_pfn,
             spanned: size.spanned,
             present: size.present,
             managed: size.managed,
-            min: marks.min,
-            low: marks.low,
-            high: marks.high,
+            min: watermarks.min,
+            low: watermarks.low,
+            high: watermarks.high,
             protection: lowmem_reserve(&memory, size.zone, rules),
         });
         let (zones, empty) = zones.partition(|zone| zone.present > 0);

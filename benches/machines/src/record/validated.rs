@@ -98,8 +98,8 @@ impl MachineRecord {
         let recorded = |id: ZoneId| {
             let same = |zone: &&ZoneRecord| zone.node == u32::from(id.node().number()) && zone.kind.0 == id.kind();
             let zone = self.file.zones.iter().find(same)?;
-            let marks = Watermarks { min: zone.min?, low: zone.low?, high: zone.high? };
-            Some((marks, zone.protection.clone()?))
+            let watermarks = Watermarks { min: zone.min?, low: zone.low?, high: zone.high? };
+            Some((watermarks, zone.protection.clone()?))
         };
         Ok(state.with_watermarks(recorded))
     }

@@ -122,12 +122,17 @@ impl Run<'_> {
         for zone in running.provider().allocator().zones() {
             let info = state.zones().find(|info| info.size.zone == zone.id());
             let wanted = info.map_or(0, |info| info.size.managed);
-            let marks = info.map(|info| (info.watermarks.min, info.watermarks.low, info.watermarks.high));
+            let watermarks = info.map(|info| (info.watermarks.min, info.watermarks.low, info.watermarks.high));
             let ours = zone.watermarks();
             let ours = (zone.managed() as u64, info.map(|_| (ours.min, ours.low, ours.high)));
-            if ours != (wanted, marks) {
+            if ours != (wanted, watermarks) {
                 let key = format!("zone {} of the allocator under {}", zone.id(), self.scheme);
-                self.differences.push(Difference { step, key, ours: json!(ours), recorded: json!((wanted, marks)) });
+                self.differences.push(Difference {
+                    step,
+                    key,
+                    ours: json!(ours),
+                    recorded: json!((wanted, watermarks)),
+                });
             }
         }
     }

@@ -57,11 +57,11 @@ fn a_panic_in_a_walk_leaves_nothing_held() {
     SchemeId::all().into_iter().for_each(|scheme| scheme.visit(&mut InAWalk));
 }
 
-/// A scheme that panics when it is told to, with all readers stopped. None of the workspace's has
+/// A scheme that panics on demand, with all readers stopped. None of the workspace's has
 /// anything in a publish that can: no code of a caller runs there.
 struct Panicking(Slots<Box<[Slot]>>);
 
-static TOLD: AtomicBool = AtomicBool::new(false);
+static PANICS: AtomicBool = AtomicBool::new(false);
 
 impl Scheme for Panicking {
     const FACTS: Facts = Facts {
@@ -104,7 +104,7 @@ impl Scheme for Panicking {
 
     fn publish(&self, next: ZonelistsRef<'_>, writer: &mut Writer<'_>) -> Result<(), PublishError> {
         writer.stop(|| {
-            assert!(!TOLD.load(SeqCst), "in the middle of a publish");
+            assert!(!PANICS.load(SeqCst), "in the middle of a publish");
             Ok(self.0.rewrite(next)?)
         })?
     }
@@ -120,9 +120,9 @@ fn a_panic_in_a_publish_opens_the_gates_and_gives_the_lock_back() {
     for number in 1..10 {
         assert_eq!(published.publish(&versions[number % 2]), Ok(Version::of(number)));
         let before = count();
-        TOLD.store(true, SeqCst);
+        PANICS.store(true, SeqCst);
         assert!(catch_unwind(AssertUnwindSafe(|| published.publish(&versions[2]))).is_err());
         assert_eq!(count(), before, "the version before");
-        TOLD.store(false, SeqCst);
+        PANICS.store(false, SeqCst);
     }
 }

@@ -1,8 +1,8 @@
 //! Who waits for whom: one side is stopped, in a signal handler, wherever it just is, and the other
 //! gets on or does not.
 //!
-//! Of readers, wait-free is told from lock-free by publishing between any two steps of theirs. Of a
-//! publish the code has to tell: whether it has a loop that somebody else can prolong.
+//! Of readers, wait-free is distinguished from lock-free by publishing between any two steps of theirs. Of a
+//! publish the code shows it: whether it has a loop that another thread can prolong.
 
 use std::{
     hint::black_box,
@@ -71,7 +71,7 @@ impl Errands {
     }
 }
 
-/// How long a side that claims to wait for nobody may take when the other is stopped: for ever, more or less.
+/// How long a side that claims to wait for no thread may take when the other is stopped: for ever, more or less.
 const LONG: Duration = Duration::from_secs(60);
 
 /// How long one is watched that says itself that it may wait.
@@ -116,7 +116,7 @@ impl Visitor for Readers {
         let reads = |errands: &Errands| {
             let (mut reader, filter) = (published.reader().unwrap(), published.filter(&requests[0].1));
             while let Some(question) = reader.offline(|| errands.next()) {
-                // An answer is a walk that is not told to be walked again.
+                // An answer is a walk that need not be repeated.
                 loop {
                     let guard = reader.enter();
                     let mut walk = guard.walk(requests[0].0, &filter);

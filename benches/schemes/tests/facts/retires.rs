@@ -73,7 +73,7 @@ fn a_scheme_retires_if_it_has_grace_periods() {
     }
 }
 
-/// Two nodes; all that the second has is block 1, which is off line.
+/// Two nodes; all that the second has is block 1, which is offline.
 fn state() -> State {
     const PAGES: u64 = 4096;
     let (one, other) = (NodeId::new(0).unwrap(), NodeId::new(1).unwrap());

@@ -36,10 +36,10 @@ impl Visitor for ShortLived {
 
     fn visit<S: Buildable, B: Barrier>(&mut self) -> Life {
         let Sample { versions, requests } = Sample::default();
-        // Seats for those that live at the same time, and no more.
+        // Slots for threads that live at the same time, and no more.
         let published: &'static Published<S, B, 2> = Box::leak(Box::new(Published::new(S::build(self.capacity()))));
         let lives = move || {
-            let (mut reader, filter) = (published.reader().expect("a seat"), published.filter(&requests[0].1));
+            let (mut reader, filter) = (published.reader().expect("a slot"), published.filter(&requests[0].1));
             black_box(reader.enter().walk(requests[0].0, &filter).count());
         };
         let publishes = move |turn: usize| assert!(published.publish(&versions[turn % versions.len()]).is_ok());
@@ -50,7 +50,7 @@ impl Visitor for ShortLived {
 #[test]
 fn threads_that_come_and_go_leave_nothing_behind() {
     alone("threads::threads_that_come_and_go_leave_nothing_behind", || {
-        // So many register with each scheme, walk and end; all together may leave half a byte each behind.
+        // This number of threads register with each scheme, walk and end; all together may leave half a byte each behind.
         let threads = cases(100_000, 5) as usize;
         let left = left_behind_by(threads);
         println!("{left} bytes left behind by {threads} threads");
@@ -58,7 +58,7 @@ fn threads_that_come_and_go_leave_nothing_behind() {
     });
 }
 
-/// Bytes that so many threads leave behind, beyond what a hundredth of them does.
+/// Bytes that this number of threads leaves behind, beyond what a hundredth of them does.
 fn left_behind_by(threads: usize) -> i64 {
     let schemes: Vec<Life> = SchemeId::all().into_iter().map(|scheme| scheme.visit(&mut ShortLived)).collect();
     let publish = |turn| schemes.iter().for_each(|scheme| (scheme.publishes)(turn));
@@ -68,7 +68,7 @@ fn left_behind_by(threads: usize) -> i64 {
             scope.spawn(|| (0..).take_while(|_| !end.load(SeqCst)).for_each(publish));
             for _ in 0..threads {
                 let life = || schemes.iter().for_each(|scheme| (scheme.lives)());
-                thread::scope(|scope| scope.spawn(life).join()).expect("a seat for each");
+                thread::scope(|scope| scope.spawn(life).join()).expect("a slot for each");
             }
             end.store(true, SeqCst);
         });

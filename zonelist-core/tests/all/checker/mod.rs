@@ -1,7 +1,7 @@
 //! The checker, checked: each verdict by hand with its near misses, and all of them at random.
 
 mod candidates;
-mod naive;
+mod oracle;
 mod tally;
 mod verdicts;
 

@@ -10,7 +10,7 @@ const EXACT: Verdict =
 const TORN: Verdict = Verdict { torn: true, ..EXACT };
 
 #[test]
-fn a_snapshot_is_exact_and_never_told_to_retry() {
+fn a_snapshot_is_exact_and_never_retries() {
     assert!(EXACT.is_within(Snapshot, false));
     assert!(!EXACT.is_within(Snapshot, true));
     assert!(!TORN.is_within(Snapshot, false));
@@ -18,12 +18,12 @@ fn a_snapshot_is_exact_and_never_told_to_retry() {
 }
 
 #[test]
-fn a_detected_walk_is_exact_or_told() {
+fn a_detected_walk_is_exact_or_reported() {
     assert!(EXACT.is_within(Detected, false));
-    assert!(EXACT.is_within(Detected, true), "told without need");
+    assert!(EXACT.is_within(Detected, true), "reported without need");
     assert!(!TORN.is_within(Detected, false));
     assert!(TORN.is_within(Detected, true));
-    assert!(Verdict { phantom: true, ..TORN }.is_within(Detected, true), "whatever it is, it is told");
+    assert!(Verdict { phantom: true, ..TORN }.is_within(Detected, true), "whatever it is, it is reported");
 }
 
 #[test]
@@ -47,8 +47,8 @@ fn a_walk_with_two_verdicts_counts_in_both() {
 #[test]
 fn a_torn_walk_is_reported_or_unreported() {
     let mut tally = Tally::default();
-    for (verdict, told) in [(EXACT, false), (EXACT, true), (TORN, true), (TORN, true), (TORN, false)] {
-        tally.count(verdict, told, Detected);
+    for (verdict, reported) in [(EXACT, false), (EXACT, true), (TORN, true), (TORN, true), (TORN, false)] {
+        tally.count(verdict, reported, Detected);
     }
     let expected = Tally { walks: 5, torn: 3, reported: 3, unreported: 1, violations: 1, ..Tally::default() };
     assert_eq!(tally, expected);

@@ -14,7 +14,7 @@ use zonelist_core::{
 use super::{FRAMES, NODE, ZONES, random};
 
 thread_local! {
-    /// One call in so many panics; 0 for none.
+    /// One call in this number panics; 0 for none.
     static PANICS: Cell<u64> = const { Cell::new(0) };
 }
 

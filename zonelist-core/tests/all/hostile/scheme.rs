@@ -46,7 +46,7 @@ thread_local! {
     static MEANWHILE: RefCell<Option<Box<dyn FnOnce()>>> = const { RefCell::new(None) };
 }
 
-/// Has one call of this thread panic, behind so many.
+/// Makes one call of this thread panic, after this number of calls.
 pub(super) fn panics_once(at: At, behind: usize) {
     PANICS.set(Some((at, behind)));
 }

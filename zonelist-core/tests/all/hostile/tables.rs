@@ -64,7 +64,7 @@ fn a_walk_of_orders_ends_within_its_list_whatever_is_written() {
 /// Lists of the capacity's length and more, all at once.
 #[test]
 fn walks_of_tables_end_within_their_list_however_many_write_at_once() {
-    let (twins, slots) = (&DoubleBuffer::boxed(CAPACITY), &Slots::<Box<[Slot]>>::boxed(CAPACITY));
+    let (tables, slots) = (&DoubleBuffer::boxed(CAPACITY), &Slots::<Box<[Slot]>>::boxed(CAPACITY));
     let over = &AtomicBool::new(false);
     thread::scope(|scope| {
         for number in 0..2 {
@@ -77,14 +77,14 @@ fn walks_of_tables_end_within_their_list_however_many_write_at_once() {
                     let rows = [row; 3];
                     let lists = ZonelistsRef::new(&zonerefs, &rows).unwrap();
                     let fits = len as usize <= CAPACITY.zones();
-                    assert_eq!([twins.replace(lists).is_ok(), slots.rewrite(lists).is_ok()], [fits; 2]);
+                    assert_eq!([tables.replace(lists).is_ok(), slots.rewrite(lists).is_ok()], [fits; 2]);
                 }
             });
         }
         let mut shown = 0;
         for _ in 0..100_000 {
             let (node, filter) = (NodeId::new(random() as u16 % 4).unwrap(), SlotFilter::new(&request()));
-            let seen = [twins.current().walk(node, &filter).count(), slots.walk(node, &filter).count()];
+            let seen = [tables.current().walk(node, &filter).count(), slots.walk(node, &filter).count()];
             assert!(seen.iter().all(|&seen| seen <= CAPACITY.zones().max(ZoneKind::COUNT)), "{seen:?} zones of a list");
             shown += seen[0] + seen[1];
         }

@@ -50,8 +50,9 @@ impl ChangingMachine for TwoStores {
     fn apply(&self, operation: &Operation) {
         let before = self.read();
         let (after, _) = before.after(operation).unwrap();
-        let marks = |info: ZoneInfo<'_>| (info.watermarks, info.reserve.to_vec());
-        let half = after.clone().with_watermarks(|zone| before.zones().find(|info| info.size.zone == zone).map(marks));
+        let watermarks = |info: ZoneInfo<'_>| (info.watermarks, info.reserve.to_vec());
+        let half =
+            after.clone().with_watermarks(|zone| before.zones().find(|info| info.size.zone == zone).map(watermarks));
         self.0.with(|state| *state = Arc::new(half));
         thread::yield_now();
         self.0.with(|state| *state = Arc::new(after));

@@ -18,7 +18,7 @@ use super::{
     versions,
 };
 
-/// What `find` gave, how many zones it visited, and how often it asked, when so many walks are torn.
+/// What `find` gave, how many zones it visited, and how often it checked, when this number of walks is torn.
 fn find(torn: usize, tries: u32, wanted: Option<ZoneKind>) -> (Result<Option<Zoneref>, Torn>, usize, usize) {
     let puppet = Puppet::<Detected> { torn, ..Puppet::new() };
     let asked = Arc::clone(&puppet.asked);

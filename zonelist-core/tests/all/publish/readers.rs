@@ -1,4 +1,4 @@
-//! Readers: their seats, how many there are, and where they can be kept.
+//! Readers: their slots, how many there are, and where they can be kept.
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
@@ -19,7 +19,7 @@ use super::{
 };
 
 #[test]
-fn a_reader_without_a_seat_is_told_so_until_one_is_given_back() {
+fn a_reader_without_a_slot_gets_an_error_until_one_is_free() {
     let published = stop_world::<2>(Sample::CAPACITY);
     let (first, second) = (published.reader().unwrap(), published.reader().unwrap());
     for _ in 0..2 {
@@ -37,7 +37,7 @@ fn a_reader_without_a_seat_is_told_so_until_one_is_given_back() {
 }
 
 #[test]
-fn readers_that_nobody_waits_for_need_no_seat() {
+fn readers_that_no_writer_waits_for_need_no_slot() {
     let published: Published<_, FullFence, 1> = Published::new(Puppet::<Snapshot>::new());
     published.publish(&versions()[0]).unwrap();
     let filter = published.filter(&ANY);
@@ -47,15 +47,15 @@ fn readers_that_nobody_waits_for_need_no_seat() {
 }
 
 #[test]
-fn short_lived_readers_of_the_baseline_find_their_seats() {
+fn short_lived_readers_of_the_baseline_find_their_slots() {
     basics::short_lived_readers_find_their_slots(&stop_world::<1>(Sample::CAPACITY));
     basics::short_lived_readers_find_their_slots(&preempted::<1>(Sample::CAPACITY));
 }
 
 #[test]
-fn no_seat_is_taken_twice() {
+fn no_slot_is_claimed_twice() {
     let published = stop_world::<2>(Sample::CAPACITY);
-    let (seated, refused) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    let (active, refused) = (AtomicUsize::new(0), AtomicUsize::new(0));
     thread::scope(|scope| {
         for _ in 0..4 {
             scope.spawn(|| {
@@ -65,20 +65,20 @@ fn no_seat_is_taken_twice() {
                         thread::yield_now();
                         continue;
                     };
-                    assert!(seated.fetch_add(1, SeqCst) < 2, "three readers in two seats");
+                    assert!(active.fetch_add(1, SeqCst) < 2, "three readers in two slots");
                     thread::yield_now();
-                    seated.fetch_sub(1, SeqCst);
+                    active.fetch_sub(1, SeqCst);
                     drop(reader);
                 }
             });
         }
     });
-    println!("{} of 8000 found no seat", refused.load(SeqCst));
+    println!("{} of 8000 found no slot", refused.load(SeqCst));
     assert_eq!([published.reader().is_ok(), published.reader().is_ok()], [true; 2]);
 }
 
 #[test]
-fn two_readers_with_a_seat_each_are_inside_at_once() {
+fn two_readers_with_a_slot_each_are_active_at_once() {
     let published = stop_world::<2>(Sample::CAPACITY);
     published.publish(&versions()[0]).unwrap();
     let filter = published.filter(&ANY);
@@ -96,9 +96,9 @@ fn a_leaked_guard_of_the_baseline_goes_with_its_reader() {
 #[test]
 fn a_place_is_not_lost_when_a_scheme_panics_for_a_reader() {
     static PANICS: AtomicBool = AtomicBool::new(true);
-    let seated =
+    let active =
         Puppet::<Sectioned> { on_local: Box::new(|| assert!(!PANICS.load(SeqCst), "no room")), ..Puppet::new() };
-    let published: Published<_, FullFence, 1> = Published::new(seated);
+    let published: Published<_, FullFence, 1> = Published::new(active);
     for _ in 0..3 {
         assert!(catch_unwind(AssertUnwindSafe(|| published.reader().map(drop))).is_err());
     }

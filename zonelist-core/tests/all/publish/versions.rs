@@ -61,14 +61,14 @@ fn a_failed_barrier_under_the_baseline_is_reported() {
 }
 
 #[test]
-fn whoever_would_not_wait_for_another_publish_is_told_that_it_is_busy() {
+fn a_publish_that_does_not_wait_for_another_returns_busy() {
     let (entered, has_entered) = sync_channel(0);
-    let (go_on, may_go_on) = sync_channel(0);
-    let may_go_on = Mutex::new(may_go_on);
+    let (resume, may_resume) = sync_channel(0);
+    let may_resume = Mutex::new(may_resume);
     let held_up = Puppet::<Snapshot>::on_publish(move |writer| {
         if writer.version() == Version::of(1) {
             entered.send(()).unwrap();
-            may_go_on.lock().unwrap().recv().unwrap();
+            may_resume.lock().unwrap().recv().unwrap();
         }
         Ok(())
     });
@@ -79,7 +79,7 @@ fn whoever_would_not_wait_for_another_publish_is_told_that_it_is_busy() {
         has_entered.recv().unwrap();
         assert_eq!(published.try_publish(&lists[1]), Err(PublishError::Busy));
         assert_eq!(published.try_publish(&lists[1]), Err(PublishError::Busy));
-        go_on.send(()).unwrap();
+        resume.send(()).unwrap();
         assert_eq!(first.join().unwrap(), Ok(Version::of(1)));
     });
     assert_eq!(published.try_publish(&lists[1]), Ok(Version::of(2)));

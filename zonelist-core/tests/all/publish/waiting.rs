@@ -98,7 +98,7 @@ fn readers_wait_outside_a_closed_gate() {
 }
 
 #[test]
-fn nobody_is_inside_while_the_world_is_stopped() {
+fn no_reader_is_active_while_the_world_is_stopped() {
     let inside = std::sync::Arc::new([const { AtomicBool::new(false) }; 2]);
     let seen = std::sync::Arc::clone(&inside);
     let published: Published<_, FullFence, 2> = Published::new(Puppet::<Sectioned>::on_publish(move |writer| {
@@ -129,7 +129,7 @@ fn nobody_is_inside_while_the_world_is_stopped() {
 }
 
 #[test]
-fn a_panic_within_a_guard_leaves_the_seat_free() {
+fn a_panic_within_a_guard_leaves_the_slot_free() {
     let published = stop_world::<1>(Sample::CAPACITY);
     let mut reader = published.reader().unwrap();
     let within = catch_unwind(AssertUnwindSafe(|| {
@@ -146,7 +146,7 @@ fn a_panic_within_a_guard_leaves_the_seat_free() {
     }));
     assert!(taken.is_err());
     published.publish(&versions()[1]).unwrap();
-    assert!(published.reader().is_ok(), "and another one can have the only seat");
+    assert!(published.reader().is_ok(), "and another one can have the only slot");
 }
 
 #[test]

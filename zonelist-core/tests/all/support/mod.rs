@@ -77,7 +77,7 @@ pub(crate) struct Puppet<K> {
     pub(crate) forgets: bool,
     /// Whether walks begin again at their end.
     pub(crate) endless: bool,
-    /// So many walks are told to retry before one is not.
+    /// The number of walks that report that they have to be repeated, before one does not.
     pub(crate) torn: usize,
     /// How often a walk was asked.
     pub(crate) asked: Arc<AtomicUsize>,

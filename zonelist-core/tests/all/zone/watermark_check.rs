@@ -16,7 +16,7 @@ fn full() -> Pair {
     pair
 }
 
-fn marks(min: u64) -> ZoneWatermarks {
+fn watermarks(min: u64) -> ZoneWatermarks {
     ZoneWatermarks { min, low: min + min / 4, high: min + min / 2, reserve: [0, 0, 3, 0, 40, 7] }
 }
 
@@ -24,12 +24,12 @@ fn marks(min: u64) -> ZoneWatermarks {
 fn order_0_stops_at_the_watermark_plus_the_reserve() {
     for min in (0..40).chain([255, 256, 257, 1021]) {
         for highest in ZoneKind::ALL {
-            let marks = marks(min);
-            let reserve = marks.reserve[highest.index()];
+            let set = watermarks(min);
+            let reserve = set.reserve[highest.index()];
             let pair = full();
-            pair.zone.set_watermarks(&marks);
-            assert_eq!(pair.zone.watermarks(), marks);
-            assert_eq!(left(&pair, 0, highest, WatermarkLevel::Low), marks.low + reserve);
+            pair.zone.set_watermarks(&set);
+            assert_eq!(pair.zone.watermarks(), set);
+            assert_eq!(left(&pair, 0, highest, WatermarkLevel::Low), set.low + reserve);
             // In descending order of what is left: each urgency takes pages that the one before had to leave.
             let mut urgencies = Urgency::ALL.map(|urgency| (formula(min, urgency), urgency));
             urgencies.sort_by_key(|&(min, _)| std::cmp::Reverse(min));
@@ -55,7 +55,7 @@ fn formula(mut min: u64, urgency: Urgency) -> u64 {
 #[test]
 fn pages_beyond_the_first_of_a_block_do_not_count_as_free() {
     let pair = full();
-    pair.zone.set_watermarks(&marks(1000));
+    pair.zone.set_watermarks(&watermarks(1000));
     let mut pfns = vec![0; pair.zone.free_pages()];
     for order in 0..=10 {
         for urgency in Urgency::ALL {

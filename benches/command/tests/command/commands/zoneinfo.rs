@@ -41,10 +41,10 @@ fn the_mailed_machine_prints_the_reserves_of_4_14() {
         ["(0, 943, 943, 1071)", "(0, 0, 0, 128)", "(0, 0, 0, 1024)", "(0, 0, 0, 0)"]
     );
     assert_eq!(protections("mail-offline"), ["(0, 943, 943, 943)", "(0, 0, 0, 0)", "(0, 0, 0, 0)", "(0, 0, 0, 0)"]);
-    let marks = |machine: &str, zone: usize| {
+    let watermarks = |machine: &str, zone: usize| {
         let zone = &json(&["zoneinfo", "--machine", machine, "--json"])["zones"][zone];
         ["min", "low", "high"].map(|key| zone[key].as_u64().unwrap())
     };
-    assert_eq!(marks("mail-offline", 2), [8294, 10367, 12440], "DMA32, as the mail prints it");
-    assert_eq!(marks("mail-online", 3), [85, 117, 149], "Movable, as the mail prints it");
+    assert_eq!(watermarks("mail-offline", 2), [8294, 10367, 12440], "DMA32, as the mail prints it");
+    assert_eq!(watermarks("mail-online", 3), [85, 117, 149], "Movable, as the mail prints it");
 }

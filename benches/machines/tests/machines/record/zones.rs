@@ -70,12 +70,12 @@ fn requests_fail_below_the_formula_on_every_machine() {
     let mut boundaries = 0;
     for (file, golden) in goldens() {
         for recorded in golden.zones.iter().filter(|zone| zone.kind.0 != ZoneKind::Device) {
-            let marks = watermarks(&golden, recorded);
+            let limits = watermarks(&golden, recorded);
             let above = golden.zone_kinds.iter().map(|kind| kind.0).filter(|&kind| kind >= recorded.kind.0);
             for highest in above {
                 for urgency in Urgency::ALL {
-                    let stop = kept_back(marks.min, urgency, marks.reserve[highest.index()]);
-                    assert_limit(recorded, &marks, highest, urgency, stop, &file);
+                    let stop = kept_back(limits.min, urgency, limits.reserve[highest.index()]);
+                    assert_limit(recorded, &limits, highest, urgency, stop, &file);
                     boundaries += 1;
                 }
             }
@@ -87,7 +87,7 @@ fn requests_fail_below_the_formula_on_every_machine() {
 
 fn assert_limit(
     recorded: &ZoneRecord,
-    marks: &ZoneWatermarks,
+    limits: &ZoneWatermarks,
     highest: ZoneKind,
     urgency: Urgency,
     stop: u64,
@@ -95,7 +95,7 @@ fn assert_limit(
 ) {
     let zone = free(&ZoneRecord { spanned: stop + 2, ..recorded.clone() });
     let (zone_id, what) = (zone.id(), format!("{file}: {}, {highest}, {urgency:?}", zone.id()));
-    zone.set_watermarks(marks);
+    zone.set_watermarks(limits);
 
     let (zonerefs, rows) =
         ([Zoneref::new(zone_id)], vec![NodeSpan { start: 0, len: 1, own: 1 }; zone_id.node().index() + 1]);

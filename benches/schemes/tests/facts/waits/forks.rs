@@ -31,7 +31,7 @@ use super::setup::{
     Allocator, CAPACITY, Handle, NODE, OFFLINE, ONLINE, READERS, ZONES, all, allocator, chosen, class, lists, machine,
 };
 
-/// Frames of a zone: so many that caches keep some.
+/// Frames of a zone: enough for per-CPU pages.
 const FRAMES: u64 = 1 << 13;
 
 /// Forks for each thing that another thread is amid.
@@ -114,7 +114,7 @@ impl<S: Buildable, B: Barrier> Mine<'_, S, B> {
         let check = |number: u8, holds: bool| if holds { Ok(()) } else { Err(number) };
         let Self { allocator, handle, reader, held } = self;
         let published = allocator.published();
-        // A walk of a plain reader ends, also where it may be told to retry: not always.
+        // A walk of a plain reader ends, also where it may report that it has to be repeated: not always.
         let filter = published.filter(&Request::up_to(Movable));
         let whole = (0..100).any(|_| {
             let guard = reader.enter();
@@ -186,14 +186,14 @@ impl Visitor for Forks {
             Amid::Publish => {
                 for turn in (0..).take_while(|_| goes_on()) {
                     let lists = lists(turn % 2 == 0);
-                    // It does not wait for the reader beside, who may be on line between walks.
+                    // It does not wait for the reader beside, which may be online between walks.
                     let _ = stop.within(|| allocator.published().try_publish(&lists));
                 }
             }
             Amid::Pages => {
                 let (mut handle, any) = (allocator.local().unwrap(), class(allocator, Movable, 0));
                 while goes_on() {
-                    // So many that zones are asked, too.
+                    // Enough that zones are tried, too.
                     stop.within(|| {
                         let pages: Vec<Page> = (0..400).map(|_| handle.alloc(NODE, &any).unwrap()).collect();
                         pages.into_iter().for_each(|page| handle.free(page).unwrap());
@@ -258,7 +258,7 @@ fn fork_prepared<S: Buildable, B: Barrier>(mine: &mut Mine<'_, S, B>) -> [usize;
 }
 
 #[test]
-fn a_child_waits_for_nobody_whatever_the_others_were_amid() {
+fn a_child_waits_for_no_thread_whatever_others_were_amid() {
     let mut sums = [0; 3];
     for scheme in SchemeId::all() {
         for amid in [Amid::Publish, Amid::Pages, Amid::Drain, Amid::Walk] {

@@ -99,7 +99,7 @@ impl Visitor for Denied {
             over.store(true, Relaxed);
         });
         let (twice, unfreed) = (twice.load(Relaxed), unfreed.lock().unwrap().take());
-        let told = format!(
+        let report = format!(
             "{twice} frames twice, {unfreed:?}, {wrong} wrong; drains done and failed {drains:?}, publishes {publishes:?}"
         );
         let damage = twice > 0 || unfreed.is_some() || wrong > 0;
@@ -108,7 +108,7 @@ impl Visitor for Denied {
         let right = drains[1] > 0 && (publishes[1] > 0) == publishes_fail && (publishes[0] == 0 || !publishes_fail);
         // The first publish behind a grace period that was still to come may have been visible already.
         let right = right || publishes_fail && publishes[0] <= 2 && publishes[1] > 0 && drains[1] > 0;
-        format!("{}: {told}", if right && !damage { "reported" } else { "not as it should be" })
+        format!("{}: {report}", if right && !damage { "reported" } else { "not as it should be" })
     }
 }
 

@@ -34,7 +34,7 @@ pub(crate) fn lists(both: bool) -> Zonelists {
     ZonelistsRef::new(zonerefs, &[NodeSpan { start: 0, len: zonerefs.len() as u32, own: 0 }]).unwrap().into()
 }
 
-/// An allocator over these zones with so many frames each, for good.
+/// An allocator over these zones with this number of frames each, leaked.
 pub(crate) fn allocator<S: Buildable, B: Barrier>(zones: &[ZoneId], frames: u64) -> &'static Allocator<S, B> {
     let zone = |(number, &id): (u64, &ZoneId)| {
         let span = number * frames..(number + 1) * frames;
@@ -78,7 +78,7 @@ const BLOCK: u64 = 2;
 pub(crate) const ONLINE: Operation = Operation::Online { block: BLOCK, to: OnlineTo::Movable };
 pub(crate) const OFFLINE: Operation = Operation::Offline { block: BLOCK };
 
-/// A machine of one node and a block behind its zone, which is off line; for good.
+/// A machine of one node and a block behind its zone, which is offline; leaked.
 pub(crate) fn machine<S: Buildable, B: Barrier>() -> Arc<Running<S, B>> {
     let size = ZoneSize { zone: ZONES[1], start_pfn: 0, spanned: 2 * PAGES, present: 2 * PAGES, managed: 2 * PAGES };
     let (machine, _) = Machine::new(MachineDescription {

@@ -169,9 +169,9 @@ impl Visitor for Stepped {
         let mut local = allocator.local().unwrap();
         let (versions, mut mine) = ([lists(false), lists(true)], Vec::with_capacity(2 * FRAMES as usize));
         let mut step = |what: &str, work: &mut dyn FnMut()| interrupt.within(&tally, what, work);
-        // From the zone, and at hand.
+        // From the zone, and from the per-CPU pages.
         step("an allocation that asks a zone", &mut || mine.push(local.alloc(NODE, &any).unwrap()));
-        step("an allocation of a page at hand", &mut || mine.push(local.alloc(NODE, &any).unwrap()));
+        step("an allocation from the per-CPU pages", &mut || mine.push(local.alloc(NODE, &any).unwrap()));
         mine.extend((0..40).map(|_| local.alloc(NODE, &any).unwrap()));
         step("a free that is kept", &mut || local.free(mine.pop().unwrap()).unwrap());
         step("frees until the zone is asked", &mut || {
@@ -207,7 +207,7 @@ impl Visitor for Stepped {
     }
 }
 
-/// A block that comes on line and goes, which takes a hundred thousand instructions.
+/// A block that comes online and goes, which takes a hundred thousand instructions.
 struct Operated;
 
 impl Visitor for Operated {
@@ -221,13 +221,13 @@ impl Visitor for Operated {
         let running = machine::<S, B>();
         let allocator = running.provider().allocator();
         let (mut interrupt, tally) = (Interrupt::new(allocator), Tally::default());
-        interrupt.within(&tally, "a block comes on line", &mut || _ = running.apply(&ONLINE).unwrap());
+        interrupt.within(&tally, "a block comes online", &mut || _ = running.apply(&ONLINE).unwrap());
         // What the handler has taken of the block meanwhile is movable, and it gives that up.
         let held: Vec<Page> = interrupt.held.iter_mut().filter_map(Option::take).collect();
         held.into_iter().for_each(|page| interrupt.handle.free(page).unwrap());
         interrupt.class = class(allocator, Normal, 0);
         interrupt.urgent = urgent(allocator, Normal);
-        interrupt.within(&tally, "a block goes off line", &mut || _ = running.apply(&OFFLINE).unwrap());
+        interrupt.within(&tally, "a block goes offline", &mut || _ = running.apply(&OFFLINE).unwrap());
         assert_eq!(tally.twice.load(Relaxed), 0);
         interrupt.held.iter_mut().filter_map(Option::take).for_each(|page| interrupt.handle.free(page).unwrap());
         drop(interrupt);

@@ -25,14 +25,15 @@ fn remove_and_bring_back(reclaiming: bool) -> (MetadataStatistics, bool) {
     running.apply(&Operation::CpuOffline { cpu: 1 }).unwrap();
     running.apply(&Operation::RemoveNode(node(1))).unwrap();
     let zones = || running.provider().allocator().zones().iter().filter(|zone| zone.id().node() == node(1));
-    let (structures, vacant) = (running.provider().metadata_statistics(), zones().all(|zone| !zone.has_metadata()));
+    let (structures, without_metadata) =
+        (running.provider().metadata_statistics(), zones().all(|zone| !zone.has_metadata()));
 
     running.apply(&Operation::AddBlocks { node: node(1), first, count }).unwrap();
     running.apply(&Operation::Online { block: first, to: OnlineTo::Kernel }).unwrap();
     running.apply(&Operation::Online { block: spare(1), to: OnlineTo::Movable }).unwrap();
     let free: Vec<_> = zones().map(|zone| (zone.id().kind(), zone.free_pages() as u64)).collect();
     assert_eq!(free, [(ZoneKind::Normal, super::PAGES), (ZoneKind::Movable, super::PAGES)]);
-    (structures, vacant)
+    (structures, without_metadata)
 }
 
 #[test]

@@ -64,7 +64,7 @@ fn cases() -> impl Strategy<Value = Case> {
     let picks = any::<[prop::sample::Index; 4]>();
     (publishes, spans(), requests(), noise, picks, 0..4, any::<bool>()).prop_map(
         |(publishes, span, request, noise, picks, how, full)| {
-            let admitted = |list: &str| -> Vec<Zoneref> { naive_list(&lists(list), &request) };
+            let admitted = |list: &str| -> Vec<Zoneref> { oracle_list(&lists(list), &request) };
             let pick = |i: usize| match publishes.len() {
                 0 => Vec::new(),
                 n => admitted(&publishes[picks[i].index(n)].1),
@@ -83,7 +83,7 @@ fn cases() -> impl Strategy<Value = Case> {
 }
 
 /// Node 0's list, after the request's filter.
-fn naive_list(lists: &Zonelists, request: &Request) -> Vec<Zoneref> {
+fn oracle_list(lists: &Zonelists, request: &Request) -> Vec<Zoneref> {
     let mut list = lists.lists().of(node(0), request.scope).to_vec();
     list.retain(|entry| request.admits(entry.zone()));
     list
@@ -91,29 +91,29 @@ fn naive_list(lists: &Zonelists, request: &Request) -> Vec<Zoneref> {
 
 /// "A version is current from the call of its publish to the return of the next one's. Its
 /// candidates are the versions current at some time within" the walk's interval; V0 is empty.
-fn naive_candidates(case: &Case) -> Vec<Vec<Zoneref>> {
+fn oracle_candidates(case: &Case) -> Vec<Vec<Zoneref>> {
     let mut candidates = Vec::new();
     for version in 0..=case.publishes.len() {
         let called = if version == 0 { 0 } else { case.publishes[version - 1].0.begin };
         let next_returned = case.publishes.get(version).map_or(u64::MAX, |next| next.0.end);
         if (case.span.begin..=case.span.end).any(|time| called <= time && time <= next_returned) {
             let list = if version == 0 { "" } else { &case.publishes[version - 1].1 };
-            candidates.push(naive_list(&lists(list), &case.request));
+            candidates.push(oracle_list(&lists(list), &case.request));
         }
     }
     candidates
 }
 
 /// Whether some version's publish returned before that of a lower one was called.
-fn naive_contradiction(case: &Case) -> bool {
+fn oracle_contradiction(case: &Case) -> bool {
     let spans: Vec<Span> = case.publishes.iter().map(|publish| publish.0).collect();
     (0..spans.len()).any(|lower| spans[lower + 1..].iter().any(|higher| higher.end < spans[lower].begin))
 }
 
-fn naive_verdict(case: &Case) -> Verdict {
+fn oracle_verdict(case: &Case) -> Verdict {
     let Case { seen: s, full, .. } = case;
     let full = *full;
-    let candidates = naive_candidates(case);
+    let candidates = oracle_candidates(case);
     let zones: Vec<Zoneref> = ZONES.iter().map(|zone| super::entry(zone.0)).collect();
     let place = |list: &[Zoneref], zone: Zoneref| list.iter().position(|&entry| entry == zone);
 
@@ -164,16 +164,16 @@ fn the_checker_agrees_with_the_definitions_word_for_word() {
             lists: lists(list),
         };
         let history = History::new((1..).zip(&case.publishes).map(publish).collect());
-        prop_assert_eq!(history.is_err(), naive_contradiction(&case));
+        prop_assert_eq!(history.is_err(), oracle_contradiction(&case));
         let Ok(history) = history else {
             contradictions.set(contradictions.get() + 1);
             return Ok(());
         };
-        let candidates = history.candidates(case.span).map(|at| naive_list(&at.into(), &case.request));
-        prop_assert_eq!(candidates.collect::<Vec<_>>(), naive_candidates(&case));
+        let candidates = history.candidates(case.span).map(|at| oracle_list(&at.into(), &case.request));
+        prop_assert_eq!(candidates.collect::<Vec<_>>(), oracle_candidates(&case));
         let walk = Walked { node: node(0), request: &case.request, span: case.span, seen: &case.seen, full: case.full };
         let verdict = history.judge(&walk);
-        prop_assert_eq!(verdict, naive_verdict(&case));
+        prop_assert_eq!(verdict, oracle_verdict(&case));
         let mut counted = tally.get();
         counted.count(verdict, false, Guarantee::Racy);
         tally.set(counted);
