@@ -19,7 +19,7 @@ pub type Make<S> = fn(Capacity) -> S;
 
 /// Reader slots: more than any run needs.
 const SLOTS: usize = 10;
-pub(super) type Lists<S> = Published<S, FullFence, SLOTS>;
+pub(super) type PublishedLists<S> = Published<S, FullFence, SLOTS>;
 pub(super) type Allocator<S> = PageAllocator<'static, S, FullFence, Spin, SLOTS>;
 pub(super) type Pages<'g, S> = LocalHandle<'g, 'static, S, FullFence, Spin, SLOTS>;
 type Copies = fn(Handle, Page, Page) -> Result<(), MoveError>;
@@ -82,7 +82,7 @@ impl<S: Scheme> Ground<S> {
         self.running.provider().allocator()
     }
 
-    pub(super) fn lists(&self) -> &Lists<S> {
+    pub(super) fn lists(&self) -> &PublishedLists<S> {
         self.allocator().published()
     }
 

@@ -16,8 +16,8 @@ use crate::{
     publish::{Membership, PublishError, Published, Reclaim, Scheme, WaitError},
 };
 
-type Waits<S> = fn(&fixture::Lists<S>) -> Result<(), WaitError>;
-type SetsPresent<S> = fn(&fixture::Lists<S>, bool) -> Result<(), PublishError>;
+type Waits<S> = fn(&fixture::PublishedLists<S>) -> Result<(), WaitError>;
+type SetsPresent<S> = fn(&fixture::PublishedLists<S>, bool) -> Result<(), PublishError>;
 
 /// What only some schemes can do.
 #[derive(Debug)]
@@ -48,7 +48,7 @@ impl<S: Scheme> Powers<S> {
     where
         S: Reclaim,
     {
-        let retire = |lists: &fixture::Lists<S>| lists.retire(()).map_err(|not_retired| not_retired.error);
+        let retire = |lists: &fixture::PublishedLists<S>| lists.retire(()).map_err(|not_retired| not_retired.error);
         Self { synchronize: Some(Published::synchronize), retire: Some(retire), ..self }
     }
 
@@ -59,7 +59,8 @@ impl<S: Scheme> Powers<S> {
         S: Membership,
     {
         const ZONE: ZoneId = fixture::MOVABLE;
-        let set_present = |lists: &fixture::Lists<S>, present: bool| lists.set_present(ZONE, present).map(drop);
+        let set_present =
+            |lists: &fixture::PublishedLists<S>, present: bool| lists.set_present(ZONE, present).map(drop);
         Self { set_present: Some(set_present), ..self }
     }
 }

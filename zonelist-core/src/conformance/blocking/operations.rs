@@ -169,7 +169,7 @@ fn of_handles<S: Scheme>() -> Vec<Operation<S>> {
                 ""
             })
         },
-        "`LocalHandle::alloc`, of a page at hand" => {
+        "`LocalHandle::alloc`, from per-CPU pages" => {
             let class = ground.class(Movable, 0);
             with(ground.own_with_pages(Movable), move |local| got(local.alloc(NODE, &class).is_ok()))
         },

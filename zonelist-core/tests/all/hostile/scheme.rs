@@ -9,7 +9,7 @@ use zonelist_core::{
 
 /// Where a scheme is called.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum At {
+pub(super) enum Callback {
     Local,
     DropLocal,
     Filter,
@@ -23,7 +23,7 @@ pub(super) enum At {
     Publish,
 }
 
-impl At {
+impl Callback {
     pub(super) const ALL: [Self; 11] = [
         Self::Local,
         Self::DropLocal,
@@ -41,13 +41,13 @@ impl At {
 
 thread_local! {
     /// Where this thread panics, and how many calls there come before.
-    static PANICS: Cell<Option<(At, usize)>> = const { Cell::new(None) };
+    static PANICS: Cell<Option<(Callback, usize)>> = const { Cell::new(None) };
     /// What this thread's next walk does at its first `next`.
     static MEANWHILE: RefCell<Option<Box<dyn FnOnce()>>> = const { RefCell::new(None) };
 }
 
 /// Makes one call of this thread panic, after this number of calls.
-pub(super) fn panics_once(at: At, behind: usize) {
+pub(super) fn panics_once(at: Callback, behind: usize) {
     PANICS.set(Some((at, behind)));
 }
 
@@ -61,7 +61,7 @@ pub(super) fn meanwhile(act: impl FnOnce() + 'static) {
     MEANWHILE.set(Some(Box::new(act)));
 }
 
-fn called(at: At) {
+fn called(at: Callback) {
     match PANICS.get() {
         Some((wanted, behind)) if wanted == at && !std::thread::panicking() => {
             PANICS.set(behind.checked_sub(1).map(|behind| (at, behind)));
@@ -80,7 +80,7 @@ pub(super) struct Hostile<const PROTOCOL: u8>(pub(super) Shows);
 
 /// Says where it is dropped.
 #[derive(Debug)]
-pub(super) struct Dropped(At);
+pub(super) struct Dropped(Callback);
 
 impl Drop for Dropped {
     fn drop(&mut self) {
@@ -97,8 +97,8 @@ pub(super) struct HostileWalk {
 
 impl Clone for HostileWalk {
     fn clone(&self) -> Self {
-        called(At::CloneWalk);
-        Self { _dropped: Dropped(At::DropWalk), ..*self }
+        called(Callback::CloneWalk);
+        Self { _dropped: Dropped(Callback::DropWalk), ..*self }
     }
 }
 
@@ -106,7 +106,7 @@ impl Iterator for HostileWalk {
     type Item = Zoneref;
 
     fn next(&mut self) -> Option<Zoneref> {
-        called(At::Next);
+        called(Callback::Next);
         let meanwhile = MEANWHILE.take();
         meanwhile.into_iter().for_each(|act| act());
         self.next += 1;
@@ -116,7 +116,7 @@ impl Iterator for HostileWalk {
 
 impl Walk for HostileWalk {
     fn must_retry(&self) -> bool {
-        called(At::MustRetry);
+        called(Callback::MustRetry);
         super::random() % 8 == 0
     }
 }
@@ -135,22 +135,22 @@ impl<const PROTOCOL: u8> Scheme for Hostile<PROTOCOL> {
     type Walk<'w> = HostileWalk;
 
     fn local(&self) -> Dropped {
-        called(At::Local);
-        Dropped(At::DropLocal)
+        called(Callback::Local);
+        Dropped(Callback::DropLocal)
     }
 
     fn filter(&self, _: &Request) {
-        called(At::Filter);
+        called(Callback::Filter);
     }
 
     fn pin<'g>(&'g self, _: &'g Dropped, _: ReadToken<'g, Self>) -> (Shows, Dropped) {
-        called(At::Pin);
-        (self.0, Dropped(At::DropPinned))
+        called(Callback::Pin);
+        (self.0, Dropped(Callback::DropPinned))
     }
 
     fn walk<'w, 'g: 'w>((shows, _): &'w (Shows, Dropped), _: NodeId, (): &'w ()) -> HostileWalk {
-        called(At::Walk);
-        HostileWalk { shows: *shows, next: 0, _dropped: Dropped(At::DropWalk) }
+        called(Callback::Walk);
+        HostileWalk { shows: *shows, next: 0, _dropped: Dropped(Callback::DropWalk) }
     }
 
     /// Without a swap, and with all powers over readers.
@@ -158,7 +158,7 @@ impl<const PROTOCOL: u8> Scheme for Hostile<PROTOCOL> {
         writer.start_grace_period();
         writer.wait_grace_period()?;
         writer.start_grace_period();
-        writer.stop(|| called(At::Publish))?;
+        writer.stop(|| called(Callback::Publish))?;
         writer.synchronize()?;
         Ok(())
     }

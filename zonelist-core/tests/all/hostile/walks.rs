@@ -15,7 +15,7 @@ use zonelist_core::{
 
 use super::{
     Allocator, FRAMES, NODE, READERS, ZONES, all_is_free, allocator, are_apart, random,
-    scheme::{At, Hostile, has_panicked, panics_once},
+    scheme::{Callback, Hostile, has_panicked, panics_once},
 };
 
 /// Zones of any name, again and again, for a while.
@@ -109,7 +109,7 @@ fn does_all<S: Scheme>(allocator: &Allocator<S>) -> Option<Page> {
 }
 
 fn panics_everywhere<S: Scheme>(make: impl Fn() -> Allocator<S>) {
-    for at in At::ALL {
+    for at in Callback::ALL {
         // Of several calls, each in turn.
         for behind in 0.. {
             let allocator = make();
@@ -126,7 +126,7 @@ fn panics_everywhere<S: Scheme>(make: impl Fn() -> Allocator<S>) {
             drop(all);
             allocator.local().unwrap().free_bulk(pages).unwrap();
             // What is dropped behind an allocation can take its page along.
-            let may_lose = usize::from(matches!(at, At::DropWalk | At::DropPinned | At::DropLocal));
+            let may_lose = usize::from(matches!(at, Callback::DropWalk | Callback::DropPinned | Callback::DropLocal));
             let lost = allocator.zones().iter().map(|zone| FRAMES as usize - zone.free_pages()).sum::<usize>();
             assert!(all_is_free(&allocator) || lost <= may_lose, "{lost} pages lost by a panic at {at:?}");
         }

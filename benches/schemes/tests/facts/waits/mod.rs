@@ -2,6 +2,7 @@
 //!
 //! The rest is shown by a deterministic scheduler: `tests/blocking.rs` of each package, which `benches/verify` runs.
 
+mod forked_operations;
 mod forks;
 mod leaks;
 mod sandbox;
