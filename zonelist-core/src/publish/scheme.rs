@@ -1,7 +1,7 @@
 //! The trait that every publication scheme implements.
 
 use super::{Facts, PublishError, ReadToken, WaitError, Writer};
-use crate::{NodeId, Request, ZoneId, ZonelistsRef, Zoneref};
+use crate::{BufferWalk, NodeId, Request, SlotWalk, Word, ZoneId, ZonelistsRef, Zoneref};
 
 /// What a reader has to do around its walks, for the scheme's writer to know of them.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -157,6 +157,10 @@ pub trait Walk: Iterator<Item = Zoneref> + Clone {
         false
     }
 }
+
+impl<W: Word> Walk for SlotWalk<'_, W> {}
+
+impl Walk for BufferWalk<'_> {}
 
 /// A scheme that can take a zone off all lists, and put it back, without being given lists.
 pub trait Membership: Scheme {

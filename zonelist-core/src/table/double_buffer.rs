@@ -13,7 +13,6 @@ use alloc::boxed::Box;
 
 use crate::{
     Capacity, CapacityError, NodeId, Slot, SlotFilter, SlotWalk, Slots, Storage, ZonelistsRef, Zoneref,
-    publish::Walk,
     sync::{
         Track,
         atomic::{
@@ -183,5 +182,3 @@ impl Iterator for BufferWalk<'_> {
         self.slots.next()
     }
 }
-
-impl Walk for BufferWalk<'_> {}
