@@ -11,10 +11,10 @@ mod grace_periods;
 mod hotplug;
 #[path = "models/membarrier.rs"]
 mod membarrier;
-#[path = "models/movables.rs"]
-mod movables;
-#[path = "models/pages.rs"]
-mod pages;
+#[path = "models/movable_pages.rs"]
+mod movable_pages;
+#[path = "models/page_alloc.rs"]
+mod page_alloc;
 #[path = "models/steps.rs"]
 mod steps;
 

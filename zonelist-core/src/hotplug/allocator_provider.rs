@@ -380,7 +380,7 @@ impl<S: Scheme, B: Barrier, L: RawLock, const READERS: usize, O: MigrationSource
     }
 
     fn operation_finished(&self) {
-        self.allocator.report_deferred();
+        self.allocator.report_deferred_low();
     }
 
     /// Under any scheme, a walk over an old list that comes to such a zone finds under its lock that it has no metadata.

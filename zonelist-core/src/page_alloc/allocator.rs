@@ -1,4 +1,4 @@
-//! The allocator: zones, and the zonelists by which they are found.
+//! The page allocator: zones, and the published zonelists that order them.
 
 #[cfg(feature = "alloc")]
 use alloc::vec::Vec;
@@ -17,9 +17,9 @@ use crate::{
     publish::{Barrier, FullFence, Published, ReaderError, Scheme},
 };
 
-/// A page allocator over some zones, which are found by the zonelists that a scheme publishes.
+/// A page allocator over zones, which it finds by the zonelists that a scheme publishes.
 ///
-/// `READERS` is how many handles there may be at a time, readers of the lists included.
+/// `READERS` is the number of reader slots: the maximum of handles and plain readers of the lists at a time.
 #[derive(Debug)]
 pub struct PageAllocator<'m, S, B = FullFence, L = Spin, const READERS: usize = 64> {
     published: Published<S, B, READERS>,
@@ -28,11 +28,11 @@ pub struct PageAllocator<'m, S, B = FullFence, L = Spin, const READERS: usize = 
 }
 
 impl<'m, S: Scheme, B: Barrier, L: RawLock, const READERS: usize> PageAllocator<'m, S, B, L, READERS> {
-    /// An allocator over these zones, in memory that the caller gives: an `index` with an entry for
-    /// each [`ZoneId::index`] up to the highest, and a cache for each seat and zone.
+    /// Creates an allocator over zones, in memory of the caller: an `index` with an entry for each [`ZoneId::index`] up
+    /// to the highest, and in `caches` the per-CPU pages of each reader slot and zone.
     ///
-    /// When it is dropped, pages that leaked handles have left in their caches go back to the zones. The zones stay
-    /// borrowed, and together: none of them ever takes a frame that another of them manages.
+    /// The drop returns pages that leaked handles have left in their per-CPU pages to the zones. The zones stay
+    /// borrowed, and stay one set: none of them ever adds a frame that another of them manages.
     ///
     /// ```compile_fail,E0505
     /// # use zonelist_core::{*, publish::{FullFence, Published}};
@@ -47,8 +47,8 @@ impl<'m, S: Scheme, B: Barrier, L: RawLock, const READERS: usize> PageAllocator<
     /// ```
     ///
     /// # Errors
-    /// There is no zone, one comes twice, two of them manage one frame, one is in an allocator of others, or there is too
-    /// little memory.
+    /// There is no zone, a zone occurs twice, two zones manage one frame, a zone is in an allocator of other zones, or
+    /// there is too little memory.
     pub fn new(
         published: Published<S, B, READERS>,
         zones: &'m [Zone<'m, L>],
@@ -56,18 +56,19 @@ impl<'m, S: Scheme, B: Barrier, L: RawLock, const READERS: usize> PageAllocator<
         caches: &'m mut [PerCpuPages],
     ) -> Result<Self, SetupError> {
         Pool::check(zones, index, caches.len(), READERS)?;
-        // Theirs alone, and without what another allocator may have left there.
+        // The memory may be another allocator's of before, with pages and counts of other zones.
         caches.iter_mut().for_each(|cache| *cache = PerCpuPages::new());
         let pool = Pool::new(Store::Given(zones), Store::Given(index), Store::Given(caches));
         Ok(Self { published, pool, identity: Identity::new() })
     }
 
-    /// The same, with everything on the heap.
+    /// Creates an allocator over zones, with everything on the heap.
     ///
     /// # Errors
-    /// There is no zone, one comes twice, two of them manage one frame, or the heap has no room.
+    /// There is no zone, a zone occurs twice, two zones manage one frame, or the heap has no room.
     #[cfg(feature = "alloc")]
     pub fn boxed(published: Published<S, B, READERS>, zones: Vec<Zone<'m, L>>) -> Result<Self, SetupError> {
+        // Without zones the index is empty, and `Pool::check` refuses them.
         let entries = zones.iter().map(|zone| zone.id().index() + 1).max().unwrap_or(0);
         let mut index = filled(entries, || 0)?;
         let caches = filled(READERS.saturating_mul(zones.len()), PerCpuPages::new)?;
@@ -76,46 +77,46 @@ impl<'m, S: Scheme, B: Barrier, L: RawLock, const READERS: usize> PageAllocator<
         Ok(Self { published, pool, identity: Identity::new() })
     }
 
-    /// The same, with something to call when a zone's free pages fall below its low mark: with the
-    /// zone and the pages that it then has.
+    /// Sets a function that is called when a zone's free pages fall below its low watermark, with the zone and its
+    /// number of free pages.
     ///
-    /// Called by the handle that took them, in its thread and outside its seat, with nothing held but that handle. So
-    /// it may do anything but use the handle, which debug builds catch: allocate and free by another one, drain, publish
-    /// where the thread might else, do an operation on the machine, panic. What a panic was called for is undone: the
-    /// page goes back.
+    /// The handle whose allocation took the pages makes the call, in its thread, outside its critical section, with
+    /// nothing else held. So the function may do anything except use that handle, which debug builds detect. It may
+    /// allocate and free through another handle, drain, publish where the thread might do so otherwise, start a hotplug
+    /// operation, or panic. After a panic the allocated page is freed again.
     ///
-    /// A request that must not block does not call it, nor does one that an operation on the machine makes for
-    /// itself. The call comes then behind the operation, or with the next request that may block and has to
-    /// ask a zone, if the zone is still below its mark.
+    /// A request that must not block does not make the call, nor does a request of a hotplug operation. The call is
+    /// deferred: to the end of the operation, or to the next request that may block and needs a zone, if the zone is
+    /// still below its low watermark.
     #[must_use]
     pub fn on_low(mut self, call: fn(ZoneId, usize)) -> Self {
         self.pool.on_low = Some(call);
         self
     }
 
-    /// The zonelists, to publish others.
+    /// The published zonelists, for readers and for publishes.
     #[must_use]
     pub fn published(&self) -> &Published<S, B, READERS> {
         &self.published
     }
 
-    /// The zones, as they were given.
+    /// The zones, in the order in which the caller passed them.
     #[must_use]
     pub fn zones(&self) -> &[Zone<'m, L>] {
         &self.pool.zones
     }
 
-    /// The zone of that name, if it was given.
+    /// The zone of that name, if the allocator has it.
     #[must_use]
     pub fn zone(&self, zone: ZoneId) -> Option<&Zone<'m, L>> {
         self.pool.zone(zone)
     }
 
-    /// Takes frames into a zone, free, unless another zone has one of them: [`Zone::add`], by the zone's name. One call
-    /// waits for another.
+    /// Adds free frames to a zone, unless another zone manages one of them: [`Zone::add`], by the zone's name.
+    /// Concurrent calls wait for each other.
     ///
     /// # Errors
-    /// See [`Zone::add`]; or there is no such zone. Nothing has changed.
+    /// The errors of [`Zone::add`]; or the allocator does not have the zone. Nothing has changed.
     ///
     /// ```
     /// # use zonelist_core::{*, publish::{FullFence, Published}};
@@ -124,8 +125,8 @@ impl<'m, S: Scheme, B: Barrier, L: RawLock, const READERS: usize> PageAllocator<
     /// # let published = Published::<_, FullFence, 4>::new(StopWorld::new(Slots::boxed(Capacity::new(1, 2).unwrap())));
     /// let allocator = PageAllocator::boxed(published, zones.into())?;
     /// allocator.add(ids[0], 0..700)?;
-    /// let taken = allocator.add(ids[1], 512..4096);
-    /// assert_eq!(taken, Err(RangeError::Owned { pfn: 512, zone: ids[0] }));
+    /// let added = allocator.add(ids[1], 512..4096);
+    /// assert_eq!(added, Err(RangeError::Owned { pfn: 512, zone: ids[0] }));
     /// allocator.add(ids[1], 700..4096)?;
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
@@ -133,23 +134,24 @@ impl<'m, S: Scheme, B: Barrier, L: RawLock, const READERS: usize> PageAllocator<
         self.pool.zone(zone).ok_or(RangeError::NoZone { zone })?.add(pfns)
     }
 
-    /// The zone of a page, unless the page is another allocator's.
+    /// The zone of a page; `None` if the page is another allocator's.
     #[must_use]
     pub fn zone_of(&self, page: Page) -> Option<&Zone<'m, L>> {
         self.pool.slot_of(page).map(|(_, zone)| zone)
     }
 
-    /// The page that begins at a frame, for whoever kept only that: with the order and mobility that
-    /// it was asked for. `None` if no zone manages all of its frames, or can have a page of that order there.
+    /// The page that begins at a frame, with the order and mobility of its request: for callers that keep only the
+    /// frame. `None` if no zone manages all of its frames, or the zone can't have a page of that order there.
     ///
-    /// Exact to the frame, also where several zones share a pageblock. Takes no lock where the frames are of the longest
-    /// run of managed ones that their zone has ([`Zone::manages`]); elsewhere, that of each zone which spans them. That the
-    /// page is handed out is for the caller to know.
+    /// The result is exact to the frame, also where zones share a pageblock. The call takes no lock if the frames are
+    /// in the longest range of managed frames of their zone ([`Zone::manages`]); otherwise it takes the lock of each
+    /// zone that spans them. The caller has to know that the page is allocated.
     #[must_use]
     pub fn page(&self, pfn: u64, order: u8, mobility: Mobility) -> Option<Page> {
         if order > MAX_ORDER || pfn % (1 << order) != 0 {
             return None;
         }
+        // Spans may overlap, so several zones may be candidates.
         let spanning = || {
             let zones = self.pool.zones.iter().enumerate().filter(|(_, zone)| order <= zone.max_order());
             zones.filter_map(|(slot, zone)| {
@@ -157,38 +159,41 @@ impl<'m, S: Scheme, B: Barrier, L: RawLock, const READERS: usize> PageAllocator<
                 Some((slot, zone, first..last + 1))
             })
         };
-        let at_once = spanning().find(|(_, zone, frames)| zone.watermark_counters().surely_manages(frames));
-        let (slot, ..) = at_once.or_else(|| spanning().find(|(_, zone, frames)| zone.manages_all(frames.clone())))?;
+        // Without a lock first: each zone publishes its longest managed range, which has nearly all frames of most
+        // zones.
+        let unlocked = spanning().find(|(_, zone, frames)| zone.watermark_counters().surely_manages(frames));
+        let (slot, ..) = unlocked.or_else(|| spanning().find(|(_, zone, frames)| zone.manages_all(frames.clone())))?;
         Some(self.pool.page(pfn, slot, Tag::new(order, mobility)))
     }
 
-    /// A request in the form that allocations take. Make it once for a class of requests.
+    /// Prepares a request for allocations. The result serves any number of allocations.
     ///
-    /// It is for this allocator, since a scheme may number zones by itself: another one of the same type panics in debug
-    /// builds, and else may serve from zones that the request does not admit ([`identity`](crate::identity)).
+    /// It is for this allocator alone, since a scheme may number zones in its own way. Another allocator of the same
+    /// type panics in debug builds; in other builds it may allocate from zones that the request does not admit
+    /// ([`identity`](crate::identity)).
     ///
     /// # Errors
-    /// The order is higher than any zone's.
+    /// The order is higher than that of any zone.
     pub fn prepare(&self, request: &PageRequest) -> Result<PreparedRequest<S>, OrderError> {
         PreparedRequest::new(|zones| self.published.filter(zones), request, self.identity.mark())
     }
 
-    /// Panics, in debug builds, if another allocator has made the class.
+    /// Panics, in debug builds, if another allocator has prepared the request.
     #[inline(always)]
     #[track_caller]
-    pub(super) fn check(&self, class: &PreparedRequest<S>) {
-        self.identity.check(class.mark, "a class");
+    pub(super) fn check(&self, request: &PreparedRequest<S>) {
+        self.identity.check(request.mark, "a prepared request");
     }
 
-    /// A handle for a thread or CPU, which holds its reader and its caches.
+    /// Creates a handle for a thread or CPU, with its reader and its per-CPU pages.
     ///
     /// # Errors
-    /// All seats are taken, or the barrier pair does not work on this system.
+    /// All reader slots are taken, or the barrier pair does not work on this system.
     pub fn local(&self) -> Result<LocalHandle<'_, 'm, S, B, L, READERS>, ReaderError> {
         let (mut reader, reader_slot) = self.published.reader_with_slot()?;
         let caches = self.pool.caches(reader_slot);
         let Some((zone, cache)) = self.pool.zones.first().zip(caches.first()) else {
-            // Not so: there is a zone, and a cache of it for each seat.
+            // Unreachable: `Pool::check` has found a zone, and per-CPU pages of it for each reader slot.
             reader.release_own_slot();
             return Err(ReaderError::NoSlot { slots: 0 });
         };
@@ -196,12 +201,13 @@ impl<'m, S: Scheme, B: Barrier, L: RawLock, const READERS: usize> PageAllocator<
     }
 }
 
-/// So many of something on the heap.
+/// A vector of `count` values on the heap, or an error if the heap has no room.
 #[cfg(feature = "alloc")]
 fn filled<T>(count: usize, make: impl FnMut() -> T) -> Result<Vec<T>, SetupError> {
-    let mut things = Vec::new();
+    // Exact, and fallible: an allocator below the program's heap must not end the process.
+    let mut values = Vec::new();
     let bytes = count.saturating_mul(size_of::<T>());
-    things.try_reserve_exact(count).map_err(|_| ZoneError::Heap { bytes })?;
-    things.extend(core::iter::repeat_with(make).take(count));
-    Ok(things)
+    values.try_reserve_exact(count).map_err(|_| ZoneError::Heap { bytes })?;
+    values.extend(core::iter::repeat_with(make).take(count));
+    Ok(values)
 }

@@ -1,4 +1,13 @@
-//! Drains: per-CPU pages return to their zones.
+//! Drains: the per-CPU pages of all handles go back to their zones, while the handles go on without them.
+//!
+//! ```text
+//! drain:
+//!   for each reader slot whose pages are wanted: request := revoked
+//!   heavy half of the barrier pair            # each handle sees the request, or its active flag is seen here
+//!   for each of these slots:
+//!     wait until its handle is not active, or has acknowledged that it does not access its pages
+//!     return its pages to the zones; request := not revoked
+//! ```
 
 use super::{PageAllocator, PerCpuPages, per_cpu_pages::CacheAccess};
 use crate::{
@@ -13,68 +22,72 @@ use crate::{
 impl<S: Scheme, B: Barrier, L: RawLock, const READERS: usize> PageAllocator<'_, S, B, L, READERS> {
     /// Returns the per-CPU pages of all handles to their zones. Returns the number of pages.
     ///
-    /// The handles go on meanwhile, without their per-CPU pages. Waits for operations of handles that have begun, for another
-    /// drain, and for the zones' locks; for no publish, and for no guard of a plain reader, this thread's among them.
+    /// The handles go on meanwhile, without their per-CPU pages. The call waits for operations of handles that have
+    /// begun, for another drain, and for the zones' locks. It waits for no publish and for no guard of a plain reader,
+    /// this thread's included.
     ///
     /// # Errors
-    /// The barrier pair failed: now, and no page was taken from any handle; or behind the swap of an earlier publish,
-    /// which is then reported instead of doing anything.
+    /// The barrier pair failed in this call, and no page has moved. Or it failed after the swap of an earlier publish:
+    /// that is reported now, and nothing is done.
     pub fn drain(&self) -> Result<usize, BarrierError> {
         self.published().report_failure()?;
         self.drain_in_use()
     }
 
-    /// The same for a request that is about to fail, which does not report the error of an earlier publish.
+    /// Drains for a request that is about to be refused. A failure of an earlier publish is left for other callers.
     pub(super) fn drain_in_use(&self) -> Result<usize, BarrierError> {
         self.drain_where(|_| true, PerCpuPages::is_in_use)
     }
 
-    /// Returns the per-CPU pages of one zone to it. Returns the number of pages.
+    /// Returns the per-CPU pages of one zone, of all handles, to the zone. Returns the number of pages.
     ///
     /// # Errors
-    /// As for [`PageAllocator::drain`].
+    /// The errors of [`PageAllocator::drain`].
     pub fn drain_zone(&self, zone: ZoneId) -> Result<usize, BarrierError> {
         self.published().report_failure()?;
         self.pool.slot(zone).map_or(Ok(0), |wanted| self.drain_where(|slot| slot == wanted, PerCpuPages::is_in_use))
     }
 
-    /// Drains the per-CPU pages of the `wanted` zones in each reader slot where one of them `needs` it.
+    /// Drains the zones whose number is `wanted`, for each handle with any per-CPU pages that `needs_drain`. Waits for
+    /// operations that have begun on them.
     fn drain_where(
         &self,
         wanted: impl Fn(usize) -> bool,
-        needs: impl Fn(&PerCpuPages) -> bool,
+        needs_drain: impl Fn(&PerCpuPages) -> bool,
     ) -> Result<usize, BarrierError> {
         let pool = &self.pool;
-        let caches = |reader_slot: usize| {
-            let caches = pool.zones.iter().zip(pool.caches(reader_slot)).enumerate();
+        let caches = |reader: usize| {
+            let caches = pool.zones.iter().zip(pool.caches(reader)).enumerate();
             caches.filter(|(slot, _)| wanted(*slot)).map(|(_, zone_and_cache)| zone_and_cache)
         };
         let mut pages = 0;
-        let holds = |reader_slot: usize| caches(reader_slot).any(|(_, cache)| needs(cache));
-        self.published().revoke_caches(holds, |reader_slot| {
-            for (zone, cache) in caches(reader_slot) {
-                // SAFETY: the per-CPU pages of this slot are revoked and its owner was waited for. They are no other slot's.
+        // Handles without such pages are not disturbed: neither revoked nor waited for.
+        let holds = |reader: usize| caches(reader).any(|(_, cache)| needs_drain(cache));
+        self.published().revoke_caches(holds, |reader| {
+            for (zone, cache) in caches(reader) {
+                // SAFETY: `revoke_caches` calls this while the slot's per-CPU pages are revoked and its handle has
+                // released them, and they are of no other slot.
                 let mut access = unsafe { CacheAccess::on(cache) };
-                pages += access.empty_into(zone);
+                pages += access.drain_into(zone);
             }
         })?;
         Ok(pages)
     }
 
-    /// Calls `within` while no handle keeps per-CPU pages of a zone: a page that is freed then is in the zone at once. For
-    /// offlining memory.
+    /// Calls `within` while no page of a zone is in per-CPU pages: frees go to the zone at once. For offlining memory.
     ///
-    /// May be nested, and called by several threads at a time. An unknown zone has no per-CPU pages. Waits as
-    /// [`PageAllocator::drain`] does before it calls `within`, which runs without any lock: it may allocate, drain, publish
-    /// and panic.
+    /// Calls may be nested and concurrent. If the allocator does not have the zone, only `within` is called. The call
+    /// waits as [`PageAllocator::drain`] does before it calls `within`, which runs with no lock held: it may allocate,
+    /// drain, publish and panic.
     ///
     /// # Errors
-    /// As for [`PageAllocator::drain`]; `within` was not called.
+    /// The errors of [`PageAllocator::drain`]; `within` was not called.
     pub fn without_caches<R>(&self, zone: ZoneId, within: impl FnOnce() -> R) -> Result<R, BarrierError> {
         self.published().report_failure()?;
         let Some((slot, zone)) = self.pool.slot(zone).zip(self.pool.zone(zone)) else { return Ok(within()) };
-        let _off = Uncached::new(zone.uncached());
-        // Empty ones too: an owner that is about to fill one may not have loaded yet that it must not.
+        // First: what a handle does after the drain has revoked its pages, it does with caches off.
+        let _off = CachesOff::new(zone.uncached());
+        // Empty per-CPU pages too: an operation that has begun may not have seen the count, and may still fill them.
         let wanted: fn(&PerCpuPages) -> bool =
             or_mutant!(|_| true => PerCpuPages::is_in_use, "pages: empty caches not waited for");
         self.drain_where(|other| other == slot, wanted)?;
@@ -82,19 +95,21 @@ impl<S: Scheme, B: Barrier, L: RawLock, const READERS: usize> PageAllocator<'_, 
     }
 }
 
-/// Keeps handles from having per-CPU pages of a zone, for as long as it lives, also out of a panic.
-struct Uncached<'a>(&'a AtomicUsize);
+/// Keeps the caching of a zone's pages off until it is dropped, also by a panic.
+struct CachesOff<'a>(&'a AtomicUsize);
 
-impl<'a> Uncached<'a> {
+impl<'a> CachesOff<'a> {
     fn new(users: &'a AtomicUsize) -> Self {
-        // Relaxed: a handle that becomes active after the drain sees it through the handshake of its slot.
+        // Relaxed: pairs with the load in `next_batch`. The drain that follows orders them: a handle whose pages it had
+        // revoked enters again by the acquire in `try_enter_for_caches`, which pairs with the release in `lend`.
         users.fetch_add(1, Relaxed);
         Self(users)
     }
 }
 
-impl Drop for Uncached<'_> {
+impl Drop for CachesOff<'_> {
     fn drop(&mut self) {
+        // Relaxed: a handle that sees it late only caches nothing for a little longer.
         self.0.fetch_sub(1, Relaxed);
     }
 }

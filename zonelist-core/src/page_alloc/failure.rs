@@ -1,10 +1,10 @@
-//! Why there was no page.
+//! The report of a refused request: why each zone did not serve it.
 
 use core::fmt;
 
 use crate::{NodeId, ZoneId, ZoneKind, publish::BarrierError};
 
-/// No zone could serve the request. [`LocalHandle::failure`](super::LocalHandle::failure) says why, zone by zone.
+/// No zone could serve the request. [`LocalHandle::failure`](super::LocalHandle::failure) reports why, for each zone.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 #[error("no zone that the request admits has such a block to spare; expected one that has")]
 pub struct OutOfMemory;
@@ -13,50 +13,50 @@ pub struct OutOfMemory;
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum Refusal {
-    /// It would have gone below its mark and reserve.
+    /// The zone would have gone below its watermark and reserve.
     Mark {
-        /// Free pages that there were.
+        /// The number of free pages.
         free: usize,
-        /// Free pages for which the zone would have served.
+        /// The number of free pages with which the zone would have served.
         needed: usize,
     },
-    /// Pages enough, but in pieces that are too short: the memory is fragmented.
+    /// The zone has enough free pages, but only in blocks of lower orders: the memory is fragmented.
     NoBlock {
-        /// Free pages that there were.
+        /// The number of free pages.
         free: usize,
     },
-    /// Its free pages in reach do not suffice, and with those in isolated pageblocks, as of memory on its way offline, they
-    /// would by number. An estimate: the isolated ones may be in pieces that are too short.
+    /// The free pages do not suffice, but by number they would together with those in isolated pageblocks, as of memory
+    /// that is going offline. An estimate: the isolated pages may be in blocks of lower orders.
     Isolated {
-        /// Free pages in reach.
+        /// The number of free pages that are not isolated.
         free: usize,
-        /// Free pages in isolated pageblocks.
+        /// The number of free pages in isolated pageblocks.
         isolated: usize,
     },
-    /// It has no blocks that long.
+    /// The zone has no blocks of that order.
     Order {
-        /// The order of its longest.
+        /// The highest order of the zone.
         max_order: u8,
     },
-    /// The lists name it, but the allocator was not given such a zone.
+    /// The lists name the zone, but the allocator does not have it.
     Unknown,
-    /// Its lock was held, and the request must not wait for it.
+    /// The zone's lock was held, and the request must not wait for it.
     Locked,
-    /// A fork has left the holder of its lock behind, and with it all that the zone had.
+    /// A fork lost the holder of the zone's lock, and with it all pages of the zone.
     Forked,
-    /// Not asked: it is of a higher kind than the request may have.
+    /// Not tried: the zone is of a higher kind than the request admits.
     Kind {
-        /// The highest that it may have.
+        /// The highest kind that the request admits.
         highest: ZoneKind,
     },
-    /// Not asked: its node is none of those that the request is confined to.
+    /// Not tried: the zone's node is not in the request's mask.
     Nodes,
-    /// Not asked: the request is for the zones of one node alone.
+    /// Not tried: the request is for the zones of one node alone.
     Scope {
         /// That node.
         node: NodeId,
     },
-    /// Not asked, though the request admits it: it was not in the node's list.
+    /// Not tried, though the request admits the zone: the zone was not in the node's list.
     NotListed,
 }
 
@@ -80,112 +80,125 @@ impl fmt::Display for Refusal {
     }
 }
 
-/// Why a request was refused: what its last walk met.
+/// Why a request was refused: the result of its last walk.
 ///
-/// Zones that were asked come first, in the order of the list; then the allocator's other zones.
+/// The zones that were tried come first, in the order of the list; then the allocator's other zones.
 #[derive(Clone, Debug)]
 pub struct Failure {
-    /// First those that were asked. What is behind the counts is of an earlier walk.
+    /// The zones that were tried, then the others. Entries beyond both counts are of an earlier walk.
     zones: [Option<(ZoneId, Refusal)>; Self::ROOM],
-    asked: usize,
+    /// The number of zones that were tried.
+    tried: usize,
+    /// The number of zones that were not tried.
     passed_over: usize,
+    /// True if a publish tore every walk.
     torn: bool,
+    /// True if a publish had walks stopped, and the request must not wait.
     stopped: bool,
+    /// The error of the drain, if it failed.
     barrier: Option<BarrierError>,
-    /// Whether there was a request.
+    /// True if there was a request.
     any: bool,
 }
 
 impl Failure {
-    /// Zones that are remembered, those that were asked first.
+    /// The number of zones that a report has room for. Those that were tried come first.
     pub const ROOM: usize = 32;
 
+    /// The report before any request was refused.
     pub(super) const fn none() -> Self {
         let zones = [None; Self::ROOM];
-        Self { zones, asked: 0, passed_over: 0, torn: false, stopped: false, barrier: None, any: false }
+        Self { zones, tried: 0, passed_over: 0, torn: false, stopped: false, barrier: None, any: false }
     }
 
-    /// Another walk begins. Touches no more than it has to, since the walk may well be served.
+    /// Begins the report of another walk. Writes the counts alone, since the walk may well succeed.
     pub(super) fn clear(&mut self) {
-        (self.asked, self.passed_over, self.torn, self.stopped) = (0, 0, false, false);
+        (self.tried, self.passed_over, self.torn, self.stopped) = (0, 0, false, false);
         (self.barrier, self.any) = (None, true);
     }
 
-    /// A zone was asked.
-    pub(super) fn note(&mut self, zone: ZoneId, why: Refusal) {
-        if let Some(room) = self.zones.get_mut(self.asked) {
-            *room = Some((zone, why));
+    /// Notes that a zone refused.
+    pub(super) fn note(&mut self, zone: ZoneId, refusal: Refusal) {
+        // Beyond the room, zones are only counted.
+        if let Some(room) = self.zones.get_mut(self.tried) {
+            *room = Some((zone, refusal));
         }
-        self.asked += 1;
+        self.tried += 1;
     }
 
-    /// A zone was not asked. Behind the last that was.
-    pub(super) fn note_passed_over(&mut self, zone: ZoneId, why: Refusal) {
-        if let Some(room) = self.zones.get_mut(self.asked.saturating_add(self.passed_over)) {
-            *room = Some((zone, why));
+    /// Notes that a zone was not tried. To be called after the last [`Failure::note`].
+    pub(super) fn note_passed_over(&mut self, zone: ZoneId, refusal: Refusal) {
+        // After the zones that were tried, which keep their room.
+        if let Some(room) = self.zones.get_mut(self.tried.saturating_add(self.passed_over)) {
+            *room = Some((zone, refusal));
         }
         self.passed_over += 1;
     }
 
+    /// Notes that a publish tore every walk.
     pub(super) fn note_torn(&mut self) {
         self.torn = true;
     }
 
+    /// Notes that a publish had walks stopped.
     pub(super) fn note_stopped(&mut self) {
         self.stopped = true;
     }
 
+    /// Notes that the drain failed.
     pub(super) fn note_barrier(&mut self, error: BarrierError) {
         self.barrier = Some(error);
     }
 
-    /// Whether the walk has shown each zone of the list, and all of them are remembered.
+    /// Whether the walk has shown each zone of the list, and the report has room for all of them.
     pub(super) fn is_whole(&self) -> bool {
-        !self.torn && !self.stopped && self.asked <= Self::ROOM
+        !self.torn && !self.stopped && self.tried <= Self::ROOM
     }
 
-    /// The remembered zones that were asked.
+    /// The zones that were tried, as far as the report has room.
     pub(super) fn refused_mut(&mut self) -> impl Iterator<Item = &mut (ZoneId, Refusal)> {
-        self.zones.iter_mut().take(self.asked).flatten()
+        self.zones.iter_mut().take(self.tried).flatten()
     }
 
-    /// The zones that were asked, in order, and why each refused: at most [`Failure::ROOM`] of them.
+    /// The zones that were tried, in the order of the list, each with its reason; [`Failure::ROOM`] zones or
+    /// fewer.
     pub fn refused(&self) -> impl Iterator<Item = (ZoneId, Refusal)> + '_ {
-        self.zones.iter().take(self.asked).flatten().copied()
+        self.zones.iter().take(self.tried).flatten().copied()
     }
 
-    /// The allocator's zones that were not asked, and why, as far as they are remembered beside those that were.
+    /// The allocator's zones that were not tried, each with its reason, as far as the report has room.
     ///
-    /// A zone that the request admits is among them only if the last walk was whole.
+    /// A zone that the request admits is among them only if the last walk was not torn.
     pub fn passed_over(&self) -> impl Iterator<Item = (ZoneId, Refusal)> + '_ {
-        self.zones.iter().skip(self.asked).take(self.passed_over).flatten().copied()
+        self.zones.iter().skip(self.tried).take(self.passed_over).flatten().copied()
     }
 
-    /// How many zones were asked.
+    /// The number of zones that were tried.
     #[must_use]
     pub const fn zones(&self) -> usize {
-        self.asked
+        self.tried
     }
 
-    /// How many zones were not asked.
+    /// The number of zones that were not tried.
     #[must_use]
     pub const fn zones_passed_over(&self) -> usize {
         self.passed_over
     }
 
-    /// Whether every walk was torn by a publish, so that a zone may have been passed over.
+    /// Whether a publish tore every walk, so that the walks may have missed a zone.
     #[must_use]
     pub const fn was_torn(&self) -> bool {
         self.torn
     }
 
-    /// Whether there was something that a request which may block would have waited for: a publish, or a zone's lock.
+    /// Whether a request that may block would have waited: for a publish, or for a zone's lock.
     #[must_use]
     pub fn would_block(&self) -> bool {
-        self.torn || self.stopped || self.refused().any(|(_, why)| why == Refusal::Locked)
+        self.torn || self.stopped || self.refused().any(|(_, refusal)| refusal == Refusal::Locked)
     }
 
-    /// Why other handles' caches could not be drained for the request, if that was so: some page may be there.
+    /// Why the per-CPU pages of other handles could not be drained for the request, if the drain failed. They may have
+    /// pages.
     #[must_use]
     pub const fn undrained(&self) -> Option<BarrierError> {
         self.barrier
@@ -197,8 +210,8 @@ impl fmt::Display for Failure {
         if !self.any {
             return f.write_str("no request was refused");
         }
-        write!(f, "{} zones asked", self.asked)?;
-        self.refused().try_for_each(|(zone, why)| write!(f, "; {zone}: {why}"))?;
+        write!(f, "{} zones tried", self.tried)?;
+        self.refused().try_for_each(|(zone, refusal)| write!(f, "; {zone}: {refusal}"))?;
         if self.torn {
             f.write_str("; every walk was torn by a publish")?;
         }
@@ -206,13 +219,14 @@ impl fmt::Display for Failure {
             f.write_str("; a publish has walks stopped, and the request must not wait")?;
         }
         if let Some(error) = self.barrier {
-            write!(f, "; caches not drained: {error}")?;
+            write!(f, "; per-CPU pages not drained: {error}")?;
         }
         if self.passed_over > 0 {
-            write!(f, "; {} not asked", self.passed_over)?;
+            write!(f, "; {} not tried", self.passed_over)?;
         }
-        self.passed_over().try_for_each(|(zone, why)| write!(f, "; {zone}: {why}"))?;
-        let all = self.asked.saturating_add(self.passed_over);
+        self.passed_over().try_for_each(|(zone, refusal)| write!(f, "; {zone}: {refusal}"))?;
+        // What the report had no room for is counted at the end.
+        let all = self.tried.saturating_add(self.passed_over);
         if all > Self::ROOM { write!(f, "; and {} zones more", all - Self::ROOM) } else { Ok(()) }
     }
 }

@@ -1,9 +1,9 @@
-//! What becomes of an allocator in the child of a fork.
+//! Forks: the state of an allocator in the child process.
 //!
 //! A fork copies all memory and one thread; see [`Published::prepare_fork`](crate::publish::Published::prepare_fork).
-//! An allocator has two things more that another thread may be amid: a zone, under its lock, and the page caches of a
-//! handle. What is half done there cannot be told from what is done, so that without preparation a zone or a cache
-//! that somebody was at is lost with all its pages.
+//! Another thread may be in the middle of a change of a zone, under its lock, or of the per-CPU pages of a handle. In
+//! the child such a change looks like a complete one. So without preparation, a zone or per-CPU pages that another
+//! thread was changing are lost, with all their pages.
 
 #[cfg(feature = "alloc")]
 use alloc::vec::Vec;
@@ -33,21 +33,22 @@ pub enum ForkError {
     NoMemory,
 }
 
-/// A moment at which a process may fork: nobody publishes, drains, or is at a page cache or a zone.
+/// A state in which the process may fork: no publish, no drain, and no change of a zone or of per-CPU pages is under
+/// way.
 ///
-/// Behind the fork, the parent calls [`parent`](Self::parent), and the child [`child`](Self::child). Dropped, it does
-/// what `parent` does.
+/// After the fork, the parent calls [`parent`](Self::parent), and the child [`child`](Self::child). A drop does what
+/// `parent` does.
 #[cfg(feature = "alloc")]
 #[derive(Debug)]
 #[must_use = "readers, publishers and allocations wait for as long as it lives"]
 pub struct PreparedAllocatorFork<'p, S: Scheme, B: Barrier, L: RawLock, const READERS: usize> {
-    // Fields are dropped in order: the zones come free first.
+    // Fields are dropped in order: the zones are unlocked first, in the reverse order of the preparation.
     _zones: Zones<'p, L>,
     published: PreparedFork<'p, S, B, READERS>,
 }
 
-/// Zones whose locks are held. The last that was taken is given back first: a lock that masks interrupts puts back, with
-/// each, what it found.
+/// Zones whose locks are held. The last lock is released first: each release of a lock that masks interrupts restores
+/// the mask that its acquisition found.
 #[cfg(feature = "alloc")]
 #[derive(Debug)]
 struct Zones<'p, L: RawLock>(Vec<Hold<'p, L>>);
@@ -61,30 +62,33 @@ impl<L: RawLock> Drop for Zones<'_, L> {
 
 #[cfg(feature = "alloc")]
 impl<S: Scheme, B: Barrier, L: RawLock, const READERS: usize> PreparedAllocatorFork<'_, S, B, L, READERS> {
-    /// In the parent, or if there was no fork: all goes on.
+    /// Ends the state in the parent, or if there was no fork.
     pub fn parent(self) {}
 
-    /// In the child: gives up all handles but those to `keep`, which are this thread's. Pages that others had at hand are
-    /// still in the allocator, for [`PageAllocator::drain`]; pages that their threads had are lost.
+    /// Ends the state in the child: frees the slots of all handles but those to `keep`, which are this thread's.
+    /// Per-CPU pages of other handles are still in the allocator, for [`PageAllocator::drain`]. Pages that their
+    /// threads had allocated are lost.
     ///
     /// # Safety
-    /// This is the child of a fork that the calling thread made while this was there. Handles that are not kept are
-    /// never used again, nor dropped: their threads are no more.
+    /// This is the child of a fork that the calling thread made while this value existed. Handles that are not kept are
+    /// never used again, nor dropped: their threads do not exist in the child.
     pub unsafe fn child(self, keep: &[HandleId]) {
         let Self { _zones, published } = self;
-        // SAFETY: what the caller promises.
+        // SAFETY: the caller guarantees that this is the child of a fork made in this state, and that handles which are
+        // not kept are never used again.
         unsafe { published.child(keep) };
     }
 }
 
 impl<S: Scheme, B: Barrier, L: RawLock, const READERS: usize> PageAllocator<'_, S, B, L, READERS> {
-    /// Waits until nobody publishes, drains, or is at a page cache or a zone, and keeps it so.
+    /// Prepares a fork: waits until no publish, no drain, and no change of a zone or of per-CPU pages is under way, and
+    /// prevents new ones.
     ///
-    /// Holds the writer lock, the drain lock and every zone's lock, with all page caches revoked. Nothing is lost then
-    /// but what other threads have in hand. For a guard of this thread, what
-    /// [`Published::prepare_fork`](crate::publish::Published::prepare_fork) says holds here too.
+    /// The result holds the writer lock, the drain lock and every zone's lock, and all per-CPU pages are revoked. A
+    /// fork then loses only the pages that other threads have allocated. For a guard of this thread, the rules of
+    /// [`Published::prepare_fork`](crate::publish::Published::prepare_fork) hold here too.
     ///
-    /// A machine of operations over the allocator, or owners of movable pages, are prepared before:
+    /// A running machine over the allocator, and movable pages, are prepared before:
     /// [`RunningMachine::prepare_fork`](crate::hotplug::RunningMachine::prepare_fork) and
     /// [`MovablePages::prepare_fork`](super::MovablePages::prepare_fork).
     ///
@@ -110,39 +114,43 @@ impl<S: Scheme, B: Barrier, L: RawLock, const READERS: usize> PageAllocator<'_, 
     /// ```
     ///
     /// # Errors
-    /// The barrier pair failed, or the heap has no room for what says that each zone is held. Nothing is held then.
+    /// The barrier pair failed, or the heap has no room for a list of the locks. Nothing is held then.
     #[cfg(feature = "alloc")]
     pub fn prepare_fork(&self) -> Result<PreparedAllocatorFork<'_, S, B, L, READERS>, ForkError> {
+        // Before any lock, since the heap may be this allocator's.
         let mut zones = Zones(Vec::new());
         zones.0.try_reserve_exact(self.zones().len()).map_err(|_| ForkError::NoMemory)?;
         let published = self.published().prepare_fork()?;
         for zone in self.zones() {
-            // There is room: the heap, which may be this allocator's, is not asked while zones are held.
+            // There is room for each, so this does not allocate while zones are locked.
             heap::push(&mut zones.0, zone.hold()).map_err(|_| ForkError::NoMemory)?;
         }
         Ok(PreparedAllocatorFork { _zones: zones, published })
     }
 
-    /// In the child of a fork that nothing was prepared for: gives up all handles but those to `keep`, which are this
-    /// thread's, and cleans up behind threads that are no more. Waits for nobody.
+    /// Repairs the allocator in the child of a fork that was not prepared. Frees the slots of all handles but those to
+    /// `keep`, which are this thread's. Waits for nothing.
     ///
-    /// What they were amid is lost: see [`ForkLosses`]. What needs it then fails with an error of its own: a publish
+    /// Changes that other threads had under way are lost: see [`ForkLosses`]. Calls that need them then fail: a publish
     /// with [`PublishError::Forked`](crate::publish::PublishError::Forked), a request with
     /// [`Refusal::Forked`](super::Refusal::Forked), a free with
     /// [`FreeError::NoSuchFrame`](crate::FreeError::NoSuchFrame).
     ///
     /// # Safety
-    /// This is the child of a fork, no other thread of it uses the allocator or its lists yet, and the calling thread made
-    /// the fork outside of any call of this library but a guard. Handles that are not kept are never used again, nor
-    /// dropped.
+    /// This is the child of a fork, and no other thread of it uses the allocator or its lists yet. The calling thread
+    /// made the fork outside of any call of this library, except within a guard. Handles that are not kept are never
+    /// used again, nor dropped.
     pub unsafe fn after_fork(&self, keep: &[HandleId]) -> ForkLosses {
-        let discard = |reader_slot: usize| {
-            // SAFETY: the slot's handle is no more or outside, so is whoever drained it, and there is no other thread.
-            self.pool.caches(reader_slot).iter().for_each(|cache| unsafe { CacheAccess::on(cache) }.discard());
+        // Their stacks may be half changed, and some of their blocks may be free in the zone as well.
+        let discard = |reader: usize| {
+            // SAFETY: this is the only thread of the child, and it is in no critical section of its own handles: no
+            // other access to the slot's per-CPU pages is in use.
+            self.pool.caches(reader).iter().for_each(|cache| unsafe { CacheAccess::on(cache) }.discard());
         };
-        // SAFETY: what the caller promises.
+        // SAFETY: the caller guarantees that this is the child's only thread, outside any call, and that handles which
+        // are not kept are never used again.
         let mut losses = unsafe { self.published().clean_up(keep, discard) };
-        // SAFETY: what the caller promises.
+        // SAFETY: no other thread of the child uses the zones, and this one made the fork outside any call.
         losses.zones = self.zones().iter().filter(|zone| unsafe { zone.after_fork() }).count();
         losses
     }

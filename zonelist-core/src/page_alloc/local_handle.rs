@@ -1,15 +1,20 @@
-//! The handle of a CPU or thread, and its fast path.
+//! The handle of a CPU or thread, and the fast paths of allocation and free.
 //!
 //! ```text
-//! alloc:  active := 1; light half; if request != 0: slow path
-//!         zone := first zone that a walk of the node's list shows
-//!         if zone is not the last one: look up its counters and its per-CPU pages
-//!         if its free pages are not above the low watermark: slow path
-//!         pop a block of the wanted order and mobility, or slow path
-//!         active := 0
-//! free:   active := 1; light half; if request != 0: slow path
-//!         push onto the stack of the last free if it is the block's, or look its stack up
-//!         active := 0
+//! alloc(node, request):
+//!   active := true; barrier                  # the slot's flag; a drain or a stop then sees it, or is seen here
+//!   if any request of a writer: leave, slow path
+//!   entry := first zoneref of the walk
+//!   if entry is not last_zone.entry: look up its counters and per-CPU pages, remember them
+//!   if the zone's free pages are not above low watermark + reserve: slow path
+//!   pop the stack of (order, mobility); empty: slow path
+//!   active := false
+//!
+//! free(page):
+//!   active := true; barrier; any request: slow path
+//!   push to the stack of the last free       # predicted; it checks that the page is of that zone, order and mobility
+//!   refused: push to the stack of the page's order and mobility of the same zone
+//!   refused again: slow path
 //! ```
 
 use core::fmt;
@@ -31,48 +36,49 @@ use crate::{
 
 /// The handle of one CPU or thread: its reader of the zonelists, and its per-CPU pages.
 ///
-/// An allocation of a single page from the first zone of the list is a store that makes the reader active, the load of one
-/// list entry, a comparison of the zone's free pages with its watermark, a pop, and a store that makes the reader idle. A
-/// free is a store, a push and a store. None of them is an atomic read-modify-write.
+/// An allocation from the first zone of the list, with a block in the per-CPU pages, takes these steps: set the slot's
+/// `active` flag, read one zoneref, compare the zone's free pages with its low watermark, pop, clear the flag. A free
+/// sets the flag, pushes, and clears the flag. Neither has an atomic read-modify-write.
 ///
-/// Dropped, it returns its pages to their zones; for that it waits for a drain that has revoked them, and for the zones'
-/// locks. Leaked, it keeps its reader slot, but not its pages: they are in the allocator, and [`PageAllocator::drain`]
-/// returns them.
+/// A drop returns the pages to their zones. The drop waits for a drain that has revoked the per-CPU pages, and for the
+/// zones' locks. A leaked handle keeps its reader slot, but not its pages: they are in the allocator, and
+/// [`PageAllocator::drain`] returns them to their zones.
 ///
-/// A signal handler or interrupt needs a handle of its own, and [`LocalHandle::try_alloc`] and [`LocalHandle::try_free`]. Debug
-/// builds panic where a handle is used from within an operation of its own.
-#[repr(C)] // Fields of the fast path come first, within reach of short instructions.
+/// A signal handler or interrupt needs a handle of its own, [`LocalHandle::try_alloc`] and [`LocalHandle::try_free`].
+/// Debug builds panic if a handle is used from within one of its own operations.
+#[repr(C)] // The fields of the fast path come first, where short instructions reach them.
 pub struct LocalHandle<'a, 'm, S: Scheme, B: Barrier, L: RawLock, const READERS: usize> {
-    /// The zone that the last allocation began with.
+    /// The first zone of the last allocation's walk: the prediction for the next allocation.
     last_zone: LastZone<'a>,
-    /// The stack of the last free, which is the prediction for the next one.
+    /// The stack of the last free: the prediction for the next free.
     pub(super) freed: StackRef<'a>,
     pub(super) reader: Reader<'a, S, B>,
     pub(super) allocator: &'a PageAllocator<'m, S, B, L, READERS>,
-    /// The per-CPU pages of each zone.
+    /// The per-CPU pages of this handle, by the number of the zone in the allocator.
     pub(super) caches: &'a [PerCpuPages],
-    /// Why the last request that failed did.
+    /// The report of the last request that was refused.
     pub(super) failure: Failure,
-    /// The refusals of the last walk, which may have been served.
+    /// The report of the last walk, which becomes `failure` if the request is refused.
     pub(super) attempt: Failure,
-    /// True if calls for zones below their low watermark are deferred: an operation on the machine allocates.
+    /// True if calls of `on_low` are deferred, since a hotplug operation allocates through this handle.
     pub(super) defers_low: bool,
 }
 
-/// A page of a bulk that was not freed.
+/// A page that [`LocalHandle::free_bulk`] did not free, with the reason.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 #[error("{page:?}: {error}")]
 pub struct NotFreed {
     /// The page.
     pub page: Page,
-    /// Why it was not.
+    /// The reason.
     pub error: FreeError,
 }
 
-/// The first zone of the last allocation: its counters and per-CPU pages, looked up.
+/// The lookup of one zoneref, kept for the next allocation that begins with the same zoneref.
 struct LastZone<'a> {
+    /// The zoneref; `None` before the first allocation.
     entry: Option<Zoneref>,
-    watch: &'a WatermarkCounters,
+    counters: &'a WatermarkCounters,
     cache: &'a PerCpuPages,
 }
 
@@ -84,16 +90,18 @@ impl<'a, 'm, S: Scheme, B: Barrier, L: RawLock, const READERS: usize> LocalHandl
         zone: &'a Zone<'m, L>,
         cache: &'a PerCpuPages,
     ) -> Self {
-        let last_zone = LastZone { entry: None, watch: zone.watermark_counters(), cache };
+        // Without an entry, the zone is never used: it only saves an `Option` on the fast path.
+        let last_zone = LastZone { entry: None, counters: zone.watermark_counters(), cache };
         let (freed, failure, attempt) = (cache.stack_ref(Tag::NONE), Failure::none(), Failure::none());
         let local = Self { allocator, reader, caches, last_zone, freed, failure, attempt, defers_low: false };
+        // The slot's last handle may have been of another thread, so even this needs the access of `with_cache_access`.
         with_cache_access(&local.reader, allocator.zones(), caches, |slot, zone, access| {
             access.set_zone(|tag| allocator.pool.page(zone.span().start, slot, tag), zone.spanned());
         });
         local
     }
 
-    /// For an operation on the machine: calls for zones that fall below their low watermark come after it.
+    /// The same handle, with calls of `on_low` deferred until the hotplug operation that uses it has ended.
     #[cfg(feature = "alloc")]
     pub(crate) fn deferring_low(mut self) -> Self {
         self.defers_low = true;
@@ -106,68 +114,74 @@ impl<'a, 'm, S: Scheme, B: Barrier, L: RawLock, const READERS: usize> LocalHandl
         self.reader.slot_id()
     }
 
-    /// Allocates a block: from the first zone of the node's list that has one above its low watermark, or else above its
-    /// min watermark as the urgency reduces it.
+    /// Allocates a block from the first zone of the node's list that allows it.
     ///
-    /// If no zone has one and the request may block, the per-CPU pages of all handles are drained, and the second walk is
-    /// repeated. A walk that a publish has torn is repeated until one is not torn.
+    /// The first walk compares each zone's free pages with its low watermark. A second walk compares them with the min
+    /// watermark, reduced by the urgency. If both walks fail and the request may block, the per-CPU pages of all
+    /// handles are drained, and the second walk is repeated once. A torn walk is repeated until one is not torn.
     ///
-    /// Served from the per-CPU pages it waits for nothing, unless a publish has stopped the readers. Otherwise it waits for
-    /// the zone's lock; before it fails, also for operations of other handles that have begun. Never for a plain reader's
-    /// guard.
+    /// With a block in the per-CPU pages the call waits for nothing, except for a publish that has stopped readers.
+    /// Otherwise it waits for the zone's lock; before it is refused, also for operations of other handles that have
+    /// begun. It never waits for a plain reader's guard.
     ///
-    /// A request of [`Urgency::NON_BLOCKING`](crate::Urgency::NON_BLOCKING) drains nothing. For a lock or a publish it tries
-    /// up to 64 times, and then passes the zone over or fails: [`Failure::would_block`]. Only the walk itself may wait, if
-    /// the scheme is not
-    /// [`interrupt_safe`](crate::publish::Facts::interrupt_safe): in a signal handler use [`LocalHandle::try_alloc`].
+    /// A request of [`Urgency::NON_BLOCKING`](crate::Urgency::NON_BLOCKING) drains nothing. Where it
+    /// would wait for a lock or a publish, it tries up to 64 times; then it passes over the zone, or gives up:
+    /// [`Failure::would_block`]. Only the walk itself may wait, if the scheme is not
+    /// [`interrupt_safe`](crate::publish::Facts::interrupt_safe): a signal handler uses [`LocalHandle::try_alloc`].
     ///
-    /// Debug builds panic if another allocator has prepared the request.
+    /// Debug builds panic if another allocator prepared the request.
     ///
     /// # Errors
-    /// No zone has such a block to spare: [`LocalHandle::failure`] has the zones that were tried, and why each refused.
+    /// No zone has such a block to spare. [`LocalHandle::failure`] lists the zones that were tried, each with its
+    /// reason.
     #[inline(always)]
     pub fn alloc(&mut self, node: NodeId, request: &PreparedRequest<S>) -> Result<Page, OutOfMemory> {
         self.allocator.check(request);
         let _in_use = self.reader.in_use();
+        // To note an allocation takes the zone's lock, for which such a request must not wait: the slow path tries it.
         #[cfg(feature = "checked")]
         if request.blocking() == Blocking::Forbidden {
-            return self.alloc_slowly(node, request, Blocking::Forbidden);
+            return self.alloc_slow(node, request, Blocking::Forbidden);
         }
         match self.alloc_from_cache(node, request) {
             Some(page) => self.note_allocated(page),
-            None => self.alloc_slowly(node, request, request.blocking()),
+            None => self.alloc_slow(node, request, request.blocking()),
         }
     }
 
-    /// Pops a block from the per-CPU pages of the first zone, if the zone is above its low watermark.
+    /// Pops a block of the first zone's per-CPU pages, if the zone stays above its low watermark.
     #[inline(always)]
     pub(super) fn alloc_from_cache(&mut self, node: NodeId, request: &PreparedRequest<S>) -> Option<Page> {
+        // One flag serves the walk and the stack. Any request of a writer makes this fail: the slow path answers it.
         let entered = self.reader.try_enter_slot()?;
         let first = entered.guard.walk(node, &request.filter).next()?;
-        // A right prediction saves two dependent loads: the zone's index, and its address.
+        // Most allocations begin with the zone of the last one: a compare then replaces three dependent loads.
         if self.last_zone.entry != Some(first) {
             cold_path();
             self.last_zone = predict_zone(self.allocator, self.caches, first)?;
         }
-        if !self.last_zone.watch.allows_beyond(request.further, request.highest, WatermarkLevel::Low) {
+        // Pages on stacks are not free pages, yet a zone below its watermark must not serve: the next zone may.
+        if !self.last_zone.counters.allows_beyond(request.further, request.highest, WatermarkLevel::Low) {
             return None;
         }
-        // SAFETY: we are active in our slot, and its per-CPU pages are not revoked: no drain touches them.
+        // SAFETY: the slot is active and its per-CPU pages are not revoked, so this thread alone accesses them.
         unsafe { CacheAccess::on(self.last_zone.cache) }.pop(request.tag, request.start)
     }
 
-    /// Frees a block: onto this handle's per-CPU pages, or if those are full or revoked, into the zone.
+    /// Frees a block.
     ///
-    /// Waits for the zone's lock at most: for no publish, no guard and no drain. So a page may be freed within a guard.
+    /// The block goes to this handle's per-CPU pages. If these are full or revoked, it goes to the zone, and the call
+    /// waits for the zone's lock. The call waits for no publish, no guard and no drain, so a page may be freed within a
+    /// guard.
     ///
     /// # Errors
-    /// The page is another allocator's ([`Page`]), of no zone, or of frames or an order that its zone cannot have;
-    /// nothing has changed.
+    /// The page is another allocator's ([`Page`]), of no zone, or of frames or an order that its zone cannot have.
+    /// Nothing has changed.
     ///
-    /// The caller promises that the page is allocated. A page among the per-CPU pages is checked only when it returns to
-    /// its zone. So a page that is freed twice, with another order than it was allocated with, or made up from a word
-    /// ([`Page::from_word`]) may be allocated twice before the zone finds it and counts it as
-    /// [misdirected](super::ZoneStats::misdirected). With the feature `checked` each of these is an error here.
+    /// The caller promises that the page is allocated. A free to the per-CPU pages is checked only later. A page may be
+    /// freed twice, freed with another order, or made up from a word ([`Page::from_word`]). It may then be allocated
+    /// twice before the zone detects it and counts a [misdirected free](super::ZoneStats::misdirected). With the feature
+    /// `checked` each of these is an error here.
     #[inline(always)]
     pub fn free(&mut self, page: Page) -> Result<(), FreeError> {
         let _in_use = self.reader.in_use();
@@ -179,42 +193,44 @@ impl<'a, 'm, S: Scheme, B: Barrier, L: RawLock, const READERS: usize> LocalHandl
         self.free_waiting(page)
     }
 
-    /// Pushes a block onto the stack of the last free, or onto its own stack of the same zone.
+    /// Pushes a block to the stack of the last free, or to another stack of the same zone.
     #[inline(always)]
     pub(super) fn free_to_cache(&mut self, page: Page) -> bool {
         let Some(_critical_section) = self.reader.try_enter_caches() else { return false };
-        // SAFETY: we are active in our slot, and its per-CPU pages are not revoked: no drain touches them.
+        // The stack checks whether the page is its own. So the page's zone need not be looked up.
+        // SAFETY: the slot is active and its per-CPU pages are not revoked, so this thread alone accesses them.
         if unsafe { self.freed.push(page) } {
             return true;
         }
-        // A wrong prediction: another order or mobility. Another zone is left to the slow path.
         cold_path();
+        // Mixed orders and mobilities of one zone are common; a change of the zone is left to the slow path.
         self.freed = self.freed.cache.stack_ref(page.tag());
-        // SAFETY: we are still active in our slot, and its per-CPU pages are not revoked: no drain touches them.
+        // SAFETY: the critical section has not ended, so this thread alone accesses the per-CPU pages.
         unsafe { self.freed.push(page) }
     }
 
-    /// Records that a user frees a block.
+    /// Notes in the zone that a block is freed, and checks that it was allocated. Waits for the zone's lock.
     #[cfg(feature = "checked")]
     pub(super) fn note_freed(&self, page: Page) -> Result<(), FreeError> {
         let zone = self.allocator.zone_of(page).ok_or(FreeError::NoSuchZone)?;
         zone.note_freed(zone.number(page.pfn()).ok_or(FreeError::NoSuchFrame)?, page.order())
     }
 
-    /// Allocates blocks until `pages` is full or no more are to be had. Returns their number.
+    /// Allocates blocks until all of `pages` are filled or a request is refused. Returns the number of blocks.
     ///
     /// # Errors
-    /// Not one block was to be had.
+    /// The first request was refused.
     pub fn alloc_bulk(
         &mut self,
         node: NodeId,
         request: &PreparedRequest<S>,
         pages: &mut [Option<Page>],
     ) -> Result<usize, OutOfMemory> {
-        for (taken, room) in pages.iter_mut().enumerate() {
+        for (count, entry) in pages.iter_mut().enumerate() {
             match self.alloc(node, request) {
-                Ok(page) => *room = Some(page),
-                Err(error) => return if taken == 0 { Err(error) } else { Ok(taken) },
+                Ok(page) => *entry = Some(page),
+                // A part is a success: the caller has to see those blocks, or they leak.
+                Err(error) => return if count == 0 { Err(error) } else { Ok(count) },
             }
         }
         Ok(pages.len())
@@ -223,35 +239,36 @@ impl<'a, 'm, S: Scheme, B: Barrier, L: RawLock, const READERS: usize> LocalHandl
     /// Frees blocks.
     ///
     /// # Errors
-    /// The first block that can't have been allocated. Such blocks are left alone, and the others are free.
+    /// The first block that cannot have been allocated. Such blocks are not changed; all others are free.
     pub fn free_bulk(&mut self, pages: impl IntoIterator<Item = Page>) -> Result<(), NotFreed> {
         let mut outcome = Ok(());
         for page in pages {
+            // `and` keeps the first error; its argument is evaluated all the same, so every page is freed.
             outcome = outcome.and(self.free(page).map_err(|error| NotFreed { page, error }));
         }
         outcome
     }
 
-    /// Returns the per-CPU pages of this handle to their zones. Waits for a drain that has revoked them, and for the zones'
-    /// locks.
+    /// Returns the per-CPU pages of this handle to their zones. Waits for a drain that has revoked them, and for the
+    /// zones' locks.
     pub fn drain(&mut self) {
         let _in_use = self.reader.in_use();
         with_cache_access(&self.reader, self.allocator.zones(), self.caches, |_, zone, access| {
-            access.empty_into(zone);
+            access.drain_into(zone);
         });
     }
 
-    /// Why the last request that failed did: for each zone of the allocator, the reason of its last walk.
+    /// The report of the last refused request: for each zone of the allocator, why its last walk got no block there.
     ///
-    /// It stays until another request fails; requests that are served neither change it nor pay for it. A request that
-    /// fails reads the allocator's zones once more for it, without a lock.
+    /// The report stays until another request is refused; requests that succeed neither change it nor pay for it. A
+    /// refused request visits the allocator's zones once more for the report, without a lock.
     #[must_use]
     pub fn failure(&self) -> &Failure {
         &self.failure
     }
 }
 
-/// Calls `act` with the per-CPU pages of each zone, once no drain has them revoked.
+/// Calls `act` with the per-CPU pages of each zone. Waits while a drain has them revoked.
 fn with_cache_access<'m, S: Scheme, B: Barrier, L>(
     reader: &Reader<'_, S, B>,
     zones: &[Zone<'m, L>],
@@ -262,16 +279,17 @@ fn with_cache_access<'m, S: Scheme, B: Barrier, L>(
     loop {
         if let Some(_critical_section) = reader.enter_caches() {
             for (slot, (zone, cache)) in zones.iter().zip(caches).enumerate() {
-                // SAFETY: we are active in our slot, and its per-CPU pages are not revoked: no drain touches them.
+                // SAFETY: the slot is active and its per-CPU pages are not revoked, so this thread alone accesses them.
                 act(slot, zone, &mut unsafe { CacheAccess::on(cache) });
             }
             return;
         }
+        // Not active meanwhile: the drain that has revoked them waits for this slot's flag.
         backoff.wait();
     }
 }
 
-/// Looks up what the fast path needs of a zone, as the prediction for the next allocation.
+/// Looks up the zone of a zoneref; `None` if the allocator does not have it.
 #[inline]
 fn predict_zone<'a, S: Scheme, B: Barrier, L: RawLock, const READERS: usize>(
     allocator: &'a PageAllocator<'_, S, B, L, READERS>,
@@ -279,23 +297,24 @@ fn predict_zone<'a, S: Scheme, B: Barrier, L: RawLock, const READERS: usize>(
     entry: Zoneref,
 ) -> Option<LastZone<'a>> {
     let slot = allocator.pool.slot(entry.zone())?;
-    let (watch, cache) = (allocator.pool.zones.get(slot)?.watermark_counters(), caches.get(slot)?);
-    Some(LastZone { entry: Some(entry), watch, cache })
+    let (counters, cache) = (allocator.pool.zones.get(slot)?.watermark_counters(), caches.get(slot)?);
+    Some(LastZone { entry: Some(entry), counters, cache })
 }
 
 impl<S: Scheme, B: Barrier, L: RawLock, const READERS: usize> Drop for LocalHandle<'_, '_, S, B, L, READERS> {
     fn drop(&mut self) {
-        /// Frees the slot, also out of a panic of a zone's lock. A later drain returns the pages that are left then.
-        struct ReleaseSlot<'l, 'a, S: Scheme, B: Barrier>(&'l mut Reader<'a, S, B>);
-        impl<S: Scheme, B: Barrier> Drop for ReleaseSlot<'_, '_, S, B> {
+        /// Frees the slot, also if a zone's lock panics. Pages that remain are then left to the next drain.
+        struct FreeSlot<'l, 'a, S: Scheme, B: Barrier>(&'l mut Reader<'a, S, B>);
+        impl<S: Scheme, B: Barrier> Drop for FreeSlot<'_, '_, S, B> {
             fn drop(&mut self) {
                 self.0.release_own_slot();
             }
         }
         let Self { allocator, reader, caches, .. } = self;
-        let release = ReleaseSlot(reader);
-        with_cache_access(release.0, allocator.zones(), caches, |_, zone, access| {
-            access.empty_into(zone);
+        let free_slot = FreeSlot(reader);
+        // Before the slot is free: its next handle may be of another thread.
+        with_cache_access(free_slot.0, allocator.zones(), caches, |_, zone, access| {
+            access.drain_into(zone);
         });
     }
 }

@@ -1,25 +1,26 @@
-//! Who has movable pages, and who has others to give for them.
+//! Migration of pages: the callback that copies them, the source of movable pages, and the allocator of targets.
 
 use core::ops::Range;
 
 use super::{Handle, Page};
 
-/// Says how what is in a page gets into another one.
+/// Copies the content of a page to another page.
 ///
-/// A closure is one: see [`MovablePages`](super::MovablePages).
+/// A closure implements it: see [`MovablePages`](super::MovablePages).
 ///
-/// A safe trait: the library touches no page, and believes only which of the two frames the handle has from then on. A
-/// mover that says `Ok` and has copied nothing loses its user's data, and one that frees either page frees it twice
-/// ([`LocalHandle::free`](super::LocalHandle::free)).
+/// A safe trait: the library accesses no page, and only takes from the result which of the two pages the handle has
+/// from then on. An implementation that returns `Ok` without a copy loses its user's data. One that frees either page
+/// causes a double free ([`LocalHandle::free`](super::LocalHandle::free)).
 pub trait Migrate {
-    /// Copies what is in `from` to `to`, which has the same order, and from now on means `to`.
+    /// Copies the content of `from` to `to`, which has the same order. From then on the handle means `to`.
     ///
-    /// Nobody holds the page meanwhile, and the mover must not try to: it would wait for itself. It is called within an
-    /// operation on the machine, with no page of the zone in a cache: it may allocate, free, publish and drain, but do no
-    /// operation, which is refused. Whatever comes of it, `from` or `to` is then freed by the caller.
+    /// No guard of the page exists meanwhile, and the callback must not try to hold the page: it would wait for itself.
+    /// The call is made within a hotplug operation, while no page of the zone is in per-CPU pages. The callback may
+    /// allocate, free, publish and drain; a hotplug operation is refused. The caller frees `from` on success and `to`
+    /// otherwise.
     ///
     /// # Errors
-    /// It was not done, and `from` is as it was. So too if it panics.
+    /// The page was not moved, and `from` is unchanged. The same holds after a panic.
     fn move_page(&self, handle: Handle, from: Page, to: Page) -> Result<(), MoveError>;
 }
 
@@ -32,44 +33,47 @@ impl<F: Fn(Handle, Page, Page) -> Result<(), MoveError>> Migrate for F {
 /// Why a page was not moved.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum MoveError {
-    /// It may be, later.
+    /// The page may be movable later.
     #[error("the page can't be moved now; expected it to be tried again")]
     NotNow,
-    /// It never will be.
+    /// The page is never movable.
     #[error("the page can't be moved; expected it to stay where it is")]
     Never,
 }
 
-/// Those whose pages can be moved out of memory that goes off line.
+/// A source of movable pages: moves its pages out of memory that goes offline.
 ///
-/// Called within an operation on the machine, as [`Migrate`] is. A panic undoes the operation, but not the moves.
+/// Called within a hotplug operation, as [`Migrate`] is. A panic undoes the operation, but not the moves.
 ///
-/// Several owners are a slice of references to them; `()` is none.
+/// A slice of references is a source of several; `()` is an empty source.
 ///
-/// A safe trait: an answer is not believed. Behind each call it is asked of the zone which frames are free, and only those go
-/// off line. What owners give to the exchange is checked as any page that is freed, with what that can't tell.
+/// A safe trait: the result is not relied upon. After each call the zone is asked which frames are free, and only those
+/// go offline. A page that the source frees is checked as in any free, with the same limits.
 pub trait MigrationSource {
-    /// Moves away what of these frames can be moved now.
+    /// Moves the pages in these frames that can be moved now.
     ///
     /// # Errors
-    /// A page that never can be. Others may have been moved.
-    fn move_away(&self, frames: &Range<u64>, exchange: &mut dyn MigrationTargets) -> Result<(), Pinned>;
+    /// A page can never be moved. Other pages may have been moved.
+    fn move_away(&self, frames: &Range<u64>, targets: &mut dyn MigrationTargets) -> Result<(), Pinned>;
 }
 
-/// Where pages to move to come from, and pages that were moved from go. A safe trait: [`MovablePages`](super::MovablePages) takes
-/// whatever page it is given as its handle's.
+/// Allocates migration targets and frees sources.
+///
+/// A safe trait: [`MovablePages`](super::MovablePages) makes any page that it gets the page of its handle.
 pub trait MigrationTargets {
-    /// Whether a page is of the memory that goes off line, and not another allocator's with a frame of the same number.
-    /// Other pages stay where they are, also where they are pinned.
+    /// Whether a page is of the memory that goes offline, and not another allocator's with the same frame number. Other
+    /// pages are not moved, and a pin of them is no error.
     fn has(&self, page: Page) -> bool {
+        // For implementations with one allocator, whose frame numbers are unique.
         let _ = page;
         true
     }
 
-    /// A page of the order and mobility of this one, elsewhere. `None` if there is none to spare.
+    /// Allocates a page of the order and mobility of `like`, outside the memory that goes offline. `None` if no zone
+    /// has one to spare.
     fn alloc_target(&mut self, like: Page) -> Option<Page>;
 
-    /// Frees a page.
+    /// Frees a page: the source of a move, or a target that was not used.
     fn free_source(&mut self, page: Page);
 }
 
@@ -77,7 +81,7 @@ pub trait MigrationTargets {
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 #[error("page {pfn} can't be moved; expected one that can")]
 pub struct Pinned {
-    /// The page's frame.
+    /// The first page frame of the page.
     pub pfn: u64,
 }
 
@@ -88,13 +92,14 @@ impl MigrationSource for () {
 }
 
 impl<O: MigrationSource + ?Sized> MigrationSource for &O {
-    fn move_away(&self, frames: &Range<u64>, exchange: &mut dyn MigrationTargets) -> Result<(), Pinned> {
-        (**self).move_away(frames, exchange)
+    fn move_away(&self, frames: &Range<u64>, targets: &mut dyn MigrationTargets) -> Result<(), Pinned> {
+        (**self).move_away(frames, targets)
     }
 }
 
 impl MigrationSource for [&dyn MigrationSource] {
-    fn move_away(&self, frames: &Range<u64>, exchange: &mut dyn MigrationTargets) -> Result<(), Pinned> {
-        self.iter().try_for_each(|owner| owner.move_away(frames, exchange))
+    fn move_away(&self, frames: &Range<u64>, targets: &mut dyn MigrationTargets) -> Result<(), Pinned> {
+        // The first pinned page ends it: the memory can't go offline then.
+        self.iter().try_for_each(|source| source.move_away(frames, targets))
     }
 }

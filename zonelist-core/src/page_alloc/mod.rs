@@ -1,21 +1,20 @@
-//! The page allocator: zones behind zonelists, with caches for each CPU, generic over the scheme.
+//! The page allocator: zones, zonelists and per-CPU pages, generic over the publication scheme.
 //!
-//! [`PageAllocator`] owns the zones and the [`Published`](crate::publish::Published) lists; a CPU or
-//! thread allocates through its [`LocalHandle`], which holds its reader and the pages it keeps at hand. A
-//! request walks the list of a node, as a scheme shows it, first against the low marks and then
-//! against the min marks as its urgency reduces them.
+//! [`PageAllocator`] owns the zones and the [`Published`](crate::publish::Published) lists. A CPU or thread allocates
+//! through its [`LocalHandle`], which holds its reader and its per-CPU pages. A request walks the list of a node, as a
+//! scheme shows it. The first walk compares each zone's free pages with its low watermark, the second with its min
+//! watermark, reduced by the urgency of the request.
 //!
-//! **Caches.** For single pages, blocks of 2, 4 and 8, and huge pages of 512, a handle keeps a stack
-//! of each mobility and zone. They are filled and emptied by the batch, under one lock, and batches
-//! grow with use and shrink where pages are short. Pages in caches are not free: marks count a
-//! zone's own.
+//! **Per-CPU pages.** A handle keeps a stack for each zone and mobility, and for each of these sizes: single pages,
+//! blocks of 2, 4 and 8, and huge pages of 512. Stacks are refilled and emptied by batches, each under one lock of the
+//! zone. Batches grow with use, and shrink while a zone is low. Per-CPU pages are not free pages: watermarks count the
+//! zone's own free pages alone.
 //!
-//! **Draining.** Anybody can take what is in another's cache, without stopping the other and without
-//! costing him an atomic read-modify-write. Each operation of a handle is between two stores of one
-//! flag at its seat, which in a scheme that wants readers in their seats is the very flag that its
-//! writers look at. Who drains says at the seat's gate that the cache is borrowed, runs the heavy
-//! half of the barrier pair, and waits until the flag is down or says "hands off": a handle that
-//! finds its cache borrowed goes on without it.
+//! **Drains.** Any thread can return the per-CPU pages of all handles to their zones. It does not stop the handles, and
+//! costs them no atomic read-modify-write. Each operation of a handle is between two stores of one flag in its reader
+//! slot. In a scheme with read-side critical sections, this is the flag that the scheme's writers read too. A drain
+//! sets a request in the slot that revokes the per-CPU pages, runs the heavy half of the barrier pair, and waits until
+//! the flag is clear or acknowledges the revocation. A handle whose per-CPU pages are revoked goes on without them.
 //!
 //! ```
 //! use zonelist_core::{*, publish::{FullFence, Published}};
@@ -32,19 +31,20 @@
 //! published.publish(lists)?;
 //!
 //! let allocator = PageAllocator::boxed(published, vec![zone])?;
-//! let single = allocator.prepare(&PageRequest::up_to(ZoneKind::Normal))?;
+//! let request = allocator.prepare(&PageRequest::up_to(ZoneKind::Normal))?;
 //! let mut local = allocator.local()?;
-//! let page = local.alloc(normal.node(), &single)?;
+//! let page = local.alloc(normal.node(), &request)?;
 //! assert_eq!((page.order(), allocator.zone_of(page).map(Zone::id)), (0, Some(normal)));
 //! local.free(page)?;
 //!
-//! let all = allocator.prepare(&PageRequest::up_to(ZoneKind::Normal).order(10))?;
-//! while local.alloc(normal.node(), &all).is_ok() {}
-//! assert!(local.failure().to_string().starts_with("1 zones asked; 0/Normal: "));
+//! let large = allocator.prepare(&PageRequest::up_to(ZoneKind::Normal).order(10))?;
+//! while local.alloc(normal.node(), &large).is_ok() {}
+//! assert!(local.failure().to_string().starts_with("1 zones tried; 0/Normal: "));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
 mod allocator;
+mod batch;
 mod drain;
 mod failure;
 mod fork;
@@ -62,6 +62,7 @@ mod refused;
 mod request;
 mod slow_path;
 mod statistics;
+mod zone_attempt;
 mod zone_pool;
 
 pub use allocator::PageAllocator;

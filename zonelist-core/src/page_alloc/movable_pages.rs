@@ -1,9 +1,21 @@
-//! Pages that can be moved: handles that stay while the frames behind them change.
+//! Movable pages: handles that stay the same while the frames of their pages change.
 //!
-//! An entry's state is one word: how many hold the page, or that it is one thread's, never both. The mover gets the word
-//! from the last holder, and the next holder gets it from the mover; so each sees what the other did to the page. Loom:
-//! `a_page_that_is_held_is_not_moved`, `a_page_that_is_removed_is_moved_before_or_not_at_all` and their siblings in
-//! `tests/models/movables.rs`.
+//! ```text
+//! move_away(frames, targets):
+//!   for each entry:
+//!     (state, page) := inspect the entry          # no store: users never see a search
+//!     page outside of frames, or another allocator's: next entry
+//!     pinned: fail; has holders: next entry
+//!     allocate a target                           # before the claim, so that users wait for a copy alone
+//!     state unchanged: set claimed; else free the target, next entry
+//!     copy by the Migrate callback
+//!     set the entry's page, clear claimed, free the source    # failed or panicked: free the target instead
+//! ```
+//!
+//! The state of an entry is one word: the number of holders, or a claim of one thread, never both. A move reads the
+//! word that the last holder wrote, and the next holder reads the word that the move wrote. So each sees what the other
+//! did to the page. Loom: `a_page_that_is_held_is_not_moved`, `a_page_that_is_removed_is_moved_before_or_not_at_all`
+//! and the other models of `tests/models/movable_pages.rs`.
 
 use core::{fmt, mem, ops::Range};
 
@@ -24,95 +36,99 @@ use crate::{
     },
 };
 
-/// One owner's movable pages, each behind a [`Handle`].
+/// Movable pages of one owner, each named by a [`Handle`].
 ///
-/// A user of a page holds it for that long ([`MovablePages::hold`]); a page that is not held may be moved, and the next hold
-/// gets another frame. Holding costs two atomic read-modify-writes of a word of the page's own. A mover that looks for
-/// pages to move leaves no trace: only a page that it copies is away meanwhile. Then [`hold`](MovablePages::hold),
-/// [`remove`](MovablePages::remove), [`pin`](MovablePages::pin) and [`unpin`](MovablePages::unpin) wait for that one
-/// [`Migrate::move_page`]; [`try_hold`](MovablePages::try_hold) and [`try_remove`](MovablePages::try_remove) return
-/// [`HandleError::Moving`], for handlers that may have interrupted the mover.
+/// A user holds a page while it uses the page ([`MovablePages::hold`]). A page without holders may be moved, and the
+/// next hold returns another frame. A hold and its end cost one atomic read-modify-write each, of a word of the page's
+/// own. The search for pages to move stores nothing: users wait only for a page that is being copied. During that one
+/// [`Migrate::move_page`], [`hold`](MovablePages::hold), [`remove`](MovablePages::remove), [`pin`](MovablePages::pin)
+/// and [`unpin`](MovablePages::unpin) wait. [`try_hold`](MovablePages::try_hold) and
+/// [`try_remove`](MovablePages::try_remove) return [`HandleError::Moving`] instead, for handlers that may have
+/// interrupted the move.
 ///
 /// ```
 /// use std::{cell::Cell, ops::Range};
 /// use zonelist_core::{MigrationTargets, Handle, MoveError, MovablePages, MigrationSource, Page};
 /// # fn page(pfn: u64) -> Page { Page::from_word(1 << 63 | pfn).unwrap() }
 ///
-/// // Two frames of memory; the mover copies from one to the other.
+/// // Two frames of memory; the callback copies from one to the other.
 /// let memory = [const { Cell::new(0) }; 2];
-/// let mover = |_: Handle, from: Page, to: Page| {
+/// let copy = |_: Handle, from: Page, to: Page| {
 ///     memory[to.pfn() as usize].set(memory[from.pfn() as usize].get());
 ///     Ok::<_, MoveError>(())
 /// };
-/// let movables = MovablePages::boxed(mover, 16);
-/// let handle = movables.insert(page(0))?;
-/// memory[movables.hold(handle)?.page().pfn() as usize].set(42);
+/// let pages = MovablePages::boxed(copy, 16);
+/// let handle = pages.insert(page(0))?;
+/// memory[pages.hold(handle)?.page().pfn() as usize].set(42);
 ///
-/// // What an allocator does when frame 0 goes off line.
-/// struct Other(Vec<Page>);
-/// impl MigrationTargets for Other {
+/// // What an allocator does when frame 0 goes offline.
+/// struct Targets(Vec<Page>);
+/// impl MigrationTargets for Targets {
 ///     fn alloc_target(&mut self, _: Page) -> Option<Page> { Some(page(1)) }
 ///     fn free_source(&mut self, page: Page) { self.0.push(page) }
 /// }
-/// let mut other = Other(vec![]);
-/// assert_eq!(movables.move_away(&(0..1), &mut other), Ok(()));
-/// assert_eq!(other.0, [page(0)]);
+/// let mut targets = Targets(vec![]);
+/// assert_eq!(pages.move_away(&(0..1), &mut targets), Ok(()));
+/// assert_eq!(targets.0, [page(0)]);
 ///
-/// let held = movables.hold(handle)?;
+/// let held = pages.hold(handle)?;
 /// assert_eq!((held.page(), memory[held.page().pfn() as usize].get()), (page(1), 42));
 /// drop(held);
-/// assert_eq!(movables.remove(handle)?, page(1));
-/// assert!(movables.hold(handle).is_err(), "it is gone");
+/// assert_eq!(pages.remove(handle)?, page(1));
+/// assert!(pages.hold(handle).is_err(), "the handle has ended");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct MovablePages<'m, M, L = Spin> {
     mover: M,
-    /// Its number, which its handles have too.
+    /// The number of this set of movable pages, which its handles have too.
     number: u32,
     pub(super) entries: Store<'m, MovableEntry>,
-    /// The first entry that is free; each of those says which is the next.
+    /// The first free entry; each free entry has the number of the next.
     pub(super) free: Locked<u32, L>,
 }
 
-/// The number of the movables that are made next. Not of the models' atomics: it orders nothing.
+/// The number of the next [`MovablePages`]. Not the atomics of the models: it orders nothing.
 static NEXT: core::sync::atomic::AtomicU32 = core::sync::atomic::AtomicU32::new(0);
 
 #[cfg(feature = "alloc")]
 impl<M: Migrate> MovablePages<'_, M> {
-    /// Room for so many pages, on the heap; at most 2^32 - 1. Ends the process, as `Vec` does, if the heap has less.
+    /// Creates room for `pages` movable pages on the heap; at most 2^32 - 1. Ends the process, as `Vec` does, if the
+    /// heap has less.
     #[must_use]
     pub fn boxed(mover: M, pages: usize) -> Self {
         let entries: Vec<MovableEntry> = (0..pages.min(NONE as usize)).map(|_| MovableEntry::new()).collect();
-        Self::over(mover, Store::Owned(entries), Spin::new())
+        Self::with_entries(mover, Store::Owned(entries), Spin::new())
     }
 }
 
 impl<'m, M: Migrate, L: RawLock> MovablePages<'m, M, L> {
-    /// Room for as many pages as there are entries, in memory that the caller gives.
+    /// Creates room for as many movable pages as there are entries, in memory of the caller.
     pub fn new(mover: M, entries: &'m mut [MovableEntry], lock: L) -> Self {
+        // The memory may have been another set's, with pages.
         entries.iter_mut().for_each(|entry| *entry = MovableEntry::new());
-        Self::over(mover, Store::Given(entries), lock)
+        Self::with_entries(mover, Store::Given(entries), lock)
     }
 
-    fn over(mover: M, entries: Store<'m, MovableEntry>, lock: L) -> Self {
+    /// Links the entries to the free list.
+    fn with_entries(mover: M, entries: Store<'m, MovableEntry>, lock: L) -> Self {
         let count = entries.len().min(NONE as usize) as u32;
         entries.iter().zip((1..count).chain([NONE])).for_each(|(entry, next)| entry.set_next_free(next));
         let first = if count == 0 { NONE } else { 0 };
         Self { mover, number: NEXT.fetch_add(1, Relaxed), entries, free: Locked::new(lock, first) }
     }
 
-    /// What moves the pages.
+    /// The callback that moves pages.
     pub fn mover(&self) -> &M {
         &self.mover
     }
 
-    /// Makes a page movable, which must be used through the handle alone from now on.
+    /// Makes a page movable. From then on the page must be used through the handle alone.
     ///
-    /// That the page is handed out, and in no other handle, is the caller's promise: of two handles of one page, each
-    /// is moved and freed as if it were alone.
+    /// The caller promises that the page is allocated and has no other handle. Of two handles of one page, each is
+    /// moved and freed as if it were the only one.
     ///
     /// # Errors
-    /// There is no room: the page comes back.
+    /// There is no free entry. The error returns the page.
     pub fn insert(&self, page: Page) -> Result<Handle, NoRoom> {
         let index = self.free.with(|first| {
             let index = *first;
@@ -122,152 +138,167 @@ impl<'m, M: Migrate, L: RawLock> MovablePages<'m, M, L> {
         let no_room = NoRoom { page, entries: self.entries.len().min(NONE as usize) };
         let index = index.ok_or(no_room)?;
         let entry = self.entries.get(index as usize).ok_or(no_room)?;
+        // Off the free list, the entry is this thread's alone until it is marked as used.
         entry.set_page(page);
         let state = entry.state.load(Relaxed);
-        // Pairs with the acquire in `change`, and in `look`.
+        // Release: pairs with the acquire in `MovableEntry::change` and `MovableEntry::inspect`, which then read the
+        // page.
         entry.state.store(state | USED, Release);
         Ok(self.handle(index, state))
     }
 
+    /// The handle of an entry in a state.
     fn handle(&self, index: u32, state: usize) -> Handle {
-        Handle { index, of: self.number, generation: state >> GENERATION }
+        Handle { index, owner: self.number, generation: state >> GENERATION }
     }
 
-    /// Ends a handle: its page is the caller's alone again. Waits while the page is being moved.
+    /// Ends a handle and returns its page, which can't be moved any more. Waits while the page is being moved.
     ///
     /// # Errors
-    /// A [`PageGuard`] of it is there, it has no page, or it is of other movables.
+    /// A [`PageGuard`] of the page exists, the handle has no page, or the handle is of other movable pages.
     pub fn remove(&self, handle: Handle) -> Result<Page, HandleError> {
         let entry = self.entry(handle)?;
-        self.own(handle, Blocking::Allowed)?;
+        // Claimed first, so that no thread waits for the move of a page while it has the lock of the free list.
+        self.claim(handle, Blocking::Allowed)?;
         // The lock may panic, and the page then stays.
-        let disowned = OnUnwind(|| entry.disown());
-        let ended = self.free.with(|first| self.end(handle, first));
-        mem::forget(disowned);
-        ended
+        let release_claim = OnUnwind(|| entry.release_claim());
+        let page = self.free.with(|first| self.free_entry(handle, first));
+        mem::forget(release_claim);
+        page
     }
 
-    /// The same as [`MovablePages::remove`], but waits for nothing.
+    /// Ends a handle as [`MovablePages::remove`] does, but waits for nothing.
     ///
     /// # Errors
-    /// As for `remove`; or the page is being moved ([`HandleError::Moving`]), or another thread is at the list of free
-    /// entries ([`HandleError::Busy`]).
+    /// The errors of `remove`; or the page is being moved ([`HandleError::Moving`]), or another thread has the lock of
+    /// the free list ([`HandleError::Busy`]).
     pub fn try_remove(&self, handle: Handle) -> Result<Page, HandleError> {
-        let ended = self.free.try_with(|first| {
-            self.own(handle, Blocking::Forbidden)?;
-            self.end(handle, first)
+        // The lock first: a claim would have to be released again if the lock were held.
+        let page = self.free.try_with(|first| {
+            self.claim(handle, Blocking::Forbidden)?;
+            self.free_entry(handle, first)
         });
-        ended.ok_or(HandleError::Busy)?
+        page.ok_or(HandleError::Busy)?
     }
 
-    /// Has the entry for itself.
-    fn own(&self, handle: Handle, blocking: Blocking) -> Result<(), HandleError> {
+    /// Claims the entry of a handle, whose page must have no holder.
+    fn claim(&self, handle: Handle, blocking: Blocking) -> Result<(), HandleError> {
         self.entry(handle)?.change(blocking, |state| match handle.check(state)? & HOLDERS {
             0 => Ok(state | MOVING),
             _ => Err(HandleError::Held),
         })
     }
 
-    /// Makes an entry that the caller has for itself the first free one; its page.
-    fn end(&self, handle: Handle, first: &mut u32) -> Result<Page, HandleError> {
+    /// Makes an entry that the caller has claimed the first of the free list. Returns its page.
+    fn free_entry(&self, handle: Handle, first: &mut u32) -> Result<Page, HandleError> {
         let entry = self.entry(handle)?;
         let page = entry.page().ok_or(HandleError::Gone)?;
-        // Relaxed: from here on the handle finds no page, and a call that tries acquires nothing.
+        // The next generation: from here on the handle finds no page. Relaxed: a call that sees this acquires nothing,
+        // and the next user of the entry gets it by the lock of the free list.
         entry.state.store(handle.generation.wrapping_add(1) << GENERATION, Relaxed);
         entry.set_next_free(*first);
         *first = handle.index;
         Ok(page)
     }
 
-    /// Keeps a page where it is for as long as what this returns lives. Waits while it is being moved.
+    /// Keeps a page from being moved until the guard is dropped. Waits while the page is being moved.
     ///
     /// # Errors
-    /// The handle has no page or is of other movables, or too many hold the page.
+    /// The handle has no page or is of other movable pages, or the number of guards is at its maximum.
     #[inline]
     pub fn hold(&self, handle: Handle) -> Result<PageGuard<'_>, HandleError> {
-        self.hold_if(handle, Blocking::Allowed)
+        self.hold_with(handle, Blocking::Allowed)
     }
 
-    /// The same as [`MovablePages::hold`], but waits for nothing.
+    /// Holds a page as [`MovablePages::hold`] does, but waits for nothing.
     ///
     /// # Errors
-    /// As for `hold`; or the page is being moved: [`HandleError::Moving`].
+    /// The errors of `hold`; or the page is being moved: [`HandleError::Moving`].
     #[inline]
     pub fn try_hold(&self, handle: Handle) -> Result<PageGuard<'_>, HandleError> {
-        self.hold_if(handle, Blocking::Forbidden)
+        self.hold_with(handle, Blocking::Forbidden)
     }
 
-    fn hold_if(&self, handle: Handle, blocking: Blocking) -> Result<PageGuard<'_>, HandleError> {
+    /// Holds a page; waits while it is being moved, if `blocking` allows that.
+    fn hold_with(&self, handle: Handle, blocking: Blocking) -> Result<PageGuard<'_>, HandleError> {
         let entry = self.entry(handle)?;
         entry.change(blocking, |state| match handle.check(state)? & HOLDERS {
             HOLDERS => Err(HandleError::TooMany),
             _ => Ok(state + 1),
         })?;
+        // Read under the hold, which keeps the page from changing.
         match entry.page() {
             Some(page) => Ok(PageGuard { entry, page }),
             None => {
-                entry.let_go();
+                entry.release_hold();
                 Err(HandleError::Gone)
             }
         }
     }
 
-    /// Keeps a page where it is until it is unpinned: an operation that would take its memory off line fails at once.
-    /// Waits while the page is being moved.
+    /// Keeps a page from being moved until it is unpinned: an operation that would take its memory offline fails at
+    /// once. Waits while the page is being moved.
     ///
     /// # Errors
-    /// The handle has no page, or is of other movables.
+    /// The handle has no page, or is of other movable pages.
     pub fn pin(&self, handle: Handle) -> Result<(), HandleError> {
         self.entry(handle)?.change(Blocking::Allowed, |state| Ok(handle.check(state)? | PINNED))
     }
 
-    /// Lets a page be moved again.
+    /// Allows that a page is moved again. Waits while the page is being moved.
     ///
     /// # Errors
-    /// The handle has no page, or is of other movables.
+    /// The handle has no page, or is of other movable pages.
     pub fn unpin(&self, handle: Handle) -> Result<(), HandleError> {
         self.entry(handle)?.change(Blocking::Allowed, |state| Ok(handle.check(state)? & !PINNED))
     }
 
+    /// The entry of a handle.
     fn entry(&self, handle: Handle) -> Result<&MovableEntry, HandleError> {
-        if handle.of != self.number {
+        if handle.owner != self.number {
             return Err(HandleError::Foreign);
         }
         self.entries.get(handle.index()).ok_or(HandleError::Gone)
     }
 
-    /// Moves an entry's page away if it is in these frames, is not held, and there is another.
+    /// Moves the page of an entry if it is in these frames, has no holder, and a target can be allocated.
     fn move_one(
         &self,
         (index, entry): (u32, &MovableEntry),
         frames: &Range<u64>,
-        exchange: &mut dyn MigrationTargets,
+        targets: &mut dyn MigrationTargets,
     ) -> Result<(), Pinned> {
-        let Some((state, from)) = entry.look() else { return Ok(()) };
+        let Some((state, from)) = entry.inspect() else { return Ok(()) };
         let pfn = from.pfn();
-        if pfn >= frames.end || pfn + (1 << from.order()) <= frames.start || !exchange.has(from) {
+        // The frames overlap in part if a large page begins before them.
+        if pfn >= frames.end || pfn + (1 << from.order()) <= frames.start || !targets.has(from) {
             return Ok(());
         }
+        // An error rather than a skip: the caller would otherwise retry a page that will not move.
         if state & PINNED != 0 {
             return Err(Pinned { pfn });
         }
+        // Holds are short: the caller tries again.
         if or_mutant!(state & HOLDERS != 0 => false, "movables: holders unseen") {
             return Ok(());
         }
-        let Some(to) = exchange.alloc_target(from) else { return Ok(()) };
-        if !entry.try_own(state) {
-            exchange.free_source(to);
+        let Some(to) = targets.alloc_target(from) else { return Ok(()) };
+        // The state may have changed since: a new holder, a pin, a removal.
+        if !entry.try_claim(state) {
+            targets.free_source(to);
             return Ok(());
         }
-        // Another mover may have moved it since the look, within the same generation.
-        let keeps = entry.page().unwrap_or(from);
-        let mut attempt = Attempt { entry, exchange, keeps, gives: to };
-        if or_mutant!(keeps != from => false, "movables: another page than was looked at") {
+        // Another move may have moved the page since the inspection, within the same generation and with the same
+        // state.
+        let current = entry.page().unwrap_or(from);
+        // Ends the claim on every path, and after a panic of the callback too.
+        let mut attempt = MoveAttempt { entry, targets, keep: current, free: to };
+        if or_mutant!(current != from => false, "movables: another page than was looked at") {
             return Ok(());
         }
         match self.mover.move_page(self.handle(index, state), from, to) {
             Ok(()) => {
-                (attempt.keeps, attempt.gives) = (to, from);
+                (attempt.keep, attempt.free) = (to, from);
                 Ok(())
             }
             Err(MoveError::NotNow) => Ok(()),
@@ -277,9 +308,9 @@ impl<'m, M: Migrate, L: RawLock> MovablePages<'m, M, L> {
 }
 
 impl<M: Migrate, L: RawLock> MigrationSource for MovablePages<'_, M, L> {
-    /// Goes through all entries. Passes over pages that are held or being moved, or for which there is no other.
-    fn move_away(&self, frames: &Range<u64>, exchange: &mut dyn MigrationTargets) -> Result<(), Pinned> {
-        (0..).zip(self.entries.iter()).try_for_each(|entry| self.move_one(entry, frames, exchange))
+    /// Visits all entries. Passes over pages that are held or being moved, or for which no target can be allocated.
+    fn move_away(&self, frames: &Range<u64>, targets: &mut dyn MigrationTargets) -> Result<(), Pinned> {
+        (0..).zip(self.entries.iter()).try_for_each(|entry| self.move_one(entry, frames, targets))
     }
 }
 
@@ -289,7 +320,7 @@ impl<M, L> fmt::Debug for MovablePages<'_, M, L> {
     }
 }
 
-/// A page that stays where it is for now.
+/// Holds a page: the page is not moved until the guard is dropped.
 #[derive(Debug)]
 pub struct PageGuard<'h> {
     entry: &'h MovableEntry,
@@ -297,7 +328,7 @@ pub struct PageGuard<'h> {
 }
 
 impl PageGuard<'_> {
-    /// The page, as long as it is held.
+    /// The page. It is the handle's page for as long as the guard exists.
     #[must_use]
     pub fn page(&self) -> Page {
         self.page
@@ -306,23 +337,25 @@ impl PageGuard<'_> {
 
 impl Drop for PageGuard<'_> {
     fn drop(&mut self) {
-        self.entry.let_go();
+        self.entry.release_hold();
     }
 }
 
-/// A page that is being moved. When this goes, also out of a panic, the handle has the one page and
-/// the other is given back.
-struct Attempt<'a> {
+/// A move under a claim. Its drop, also by a panic, sets the page to keep, ends the claim, and frees the other page.
+struct MoveAttempt<'a> {
     entry: &'a MovableEntry,
-    exchange: &'a mut dyn MigrationTargets,
-    keeps: Page,
-    gives: Page,
+    targets: &'a mut dyn MigrationTargets,
+    /// The page that the handle has from then on.
+    keep: Page,
+    /// The page that is freed.
+    free: Page,
 }
 
-impl Drop for Attempt<'_> {
+impl Drop for MoveAttempt<'_> {
     fn drop(&mut self) {
-        self.entry.set_page(self.keeps);
-        self.entry.disown();
-        self.exchange.free_source(self.gives);
+        self.entry.set_page(self.keep);
+        self.entry.release_claim();
+        // Last, since `free_source` is the caller's code and may panic.
+        self.targets.free_source(self.free);
     }
 }

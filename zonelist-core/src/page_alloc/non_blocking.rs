@@ -1,59 +1,63 @@
 //! Allocations and frees that wait for nothing: for signal handlers and interrupts.
 //!
-//! A handler may have interrupted its own thread anywhere: with a zone's lock held, amid a publish, or amid a drain
-//! that has the very caches of the handler's handle. So nothing here waits: not for a lock, which is tried a few times;
-//! not for a drain, without whose caches it goes on; not for a publish, whose stopped walks it does not begin.
+//! A handler may have interrupted its own thread anywhere: while it holds a zone's lock, during a publish, or during a
+//! drain that has revoked the per-CPU pages of the handler's handle. So nothing here waits. A lock is tried a few
+//! times; revoked per-CPU pages are done without; a walk does not begin while a publish has stopped walks.
 
 use super::{
     LocalHandle, Page, PreparedRequest,
-    slow_path::{Blocking, Unfreed},
+    slow_path::{Blocking, FreeFailure},
 };
 use crate::{
     FreeError, NodeId, RawLock,
     publish::{Barrier, Scheme},
 };
 
-/// Why a request that waits for nothing got no page.
+/// Why an allocation that waits for nothing failed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum TryAllocError {
-    /// No zone could serve it: [`LocalHandle::failure`] says why.
+    /// No zone could serve the request. [`LocalHandle::failure`] reports why.
     #[error("no zone that the request admits has such a block to spare; expected one that has")]
     OutOfMemory,
-    /// It would have had to wait: some zone's lock was held, or a publish was under way. [`LocalHandle::failure`] says which.
+    /// The request would have had to wait: a zone's lock was held, or a publish was under way. [`LocalHandle::failure`]
+    /// reports which.
     #[error("a lock was held or a publish was under way; expected neither, or a request that may wait")]
     WouldBlock,
-    /// Walks may wait under this scheme, whatever the request: its facts do not call it interrupt-safe.
+    /// Walks of this scheme may wait, for any request: by its facts, the scheme is not interrupt-safe.
     #[error("walks may wait under {scheme}; expected a scheme that is interrupt-safe")]
     SchemeBlocks {
-        /// The scheme.
+        /// The name of the scheme.
         scheme: &'static str,
     },
 }
 
-/// Why a page was not given back. It is still the caller's.
+/// Why a free that waits for nothing failed. The page is still the caller's.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum TryFreeError {
-    /// It would have had to wait: there was no room in the handle's cache, or a drain had that, and the zone's lock was
-    /// held. Free it later.
-    #[error("{page:?}: no room in the cache, and the zone's lock was held; expected either, or to free it later")]
+    /// The free would have had to wait: the handle's per-CPU pages were full or revoked, and the zone's lock was held.
+    /// The caller can free the page later.
+    #[error(
+        "{page:?}: no room in the per-CPU pages, and the zone's lock was held; expected either, or to free it later"
+    )]
     Busy {
         /// The page.
         page: Page,
     },
-    /// It cannot have been handed out.
+    /// The page cannot have been allocated.
     #[error(transparent)]
     Free(#[from] FreeError),
 }
 
 impl<S: Scheme, B: Barrier, L: RawLock, const READERS: usize> LocalHandle<'_, '_, S, B, L, READERS> {
-    /// The same as [`LocalHandle::alloc`], but waits for nothing at all: for signal handlers and interrupts, which may have
-    /// interrupted any operation of another handle, a drain, a publish, or an operation on the machine.
+    /// Allocates a block as [`LocalHandle::alloc`] does, but waits for nothing: for signal handlers and interrupts.
     ///
-    /// Takes what this handle has at hand, or else what a zone gives whose lock is free. Drains nothing. Does not call
-    /// what [`PageAllocator::on_low`](super::PageAllocator::on_low) has, but puts that off. A handle must not be used
-    /// from within an operation of its own, which debug builds catch: a handler has a handle for itself.
+    /// A handler may have interrupted any operation of another handle, a drain, a publish, or a hotplug operation.
+    ///
+    /// The block comes from this handle's per-CPU pages, or from a zone whose lock is free. Nothing is drained. A
+    /// report to [`PageAllocator::on_low`](super::PageAllocator::on_low) is deferred. A handle must not be used from
+    /// within one of its own operations, which debug builds detect: a handler has a handle of its own.
     ///
     /// ```
     /// # use zonelist_core::{*, publish::{FullFence, Published}};
@@ -62,66 +66,69 @@ impl<S: Scheme, B: Barrier, L: RawLock, const READERS: usize> LocalHandle<'_, '_
     /// # zone.add(0..4096)?;
     /// # let published = Published::<_, FullFence, 4>::new(StopWorld::new(Slots::boxed(Capacity::new(1, 1).unwrap())));
     /// # let allocator = PageAllocator::boxed(published, vec![zone])?;
-    /// let class = allocator.prepare(&PageRequest::up_to(ZoneKind::Normal))?;
+    /// let request = allocator.prepare(&PageRequest::up_to(ZoneKind::Normal))?;
     /// let mut for_handler = allocator.local()?;
-    /// // Readers of `StopWorld` may wait for a publish, and a handler may have interrupted that.
-    /// let error = for_handler.try_alloc(normal.node(), &class).unwrap_err();
+    /// // Readers of `StopWorld` may wait for a publish, which the handler may have interrupted.
+    /// let error = for_handler.try_alloc(normal.node(), &request).unwrap_err();
     /// assert_eq!(error, TryAllocError::SchemeBlocks { scheme: "StopWorld" });
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
     /// # Errors
-    /// There is no page to be had without waiting, or the scheme's walks may wait.
-    pub fn try_alloc(&mut self, node: NodeId, class: &PreparedRequest<S>) -> Result<Page, TryAllocError> {
+    /// No block can be allocated without a wait, or the scheme's walks may wait.
+    pub fn try_alloc(&mut self, node: NodeId, request: &PreparedRequest<S>) -> Result<Page, TryAllocError> {
         if !S::FACTS.interrupt_safe {
             return Err(TryAllocError::SchemeBlocks { scheme: S::FACTS.scheme });
         }
-        self.allocator.check(class);
+        self.allocator.check(request);
         let _in_use = self.reader.in_use();
-        // With `checked`, what is at hand needs the zone's lock to be noted.
-        let at_hand = if cfg!(feature = "checked") { None } else { self.alloc_from_cache(node, class) };
-        if let Some(page) = at_hand {
+        // With `checked`, an allocation from the per-CPU pages needs the zone's lock too, to be noted.
+        let cached = if cfg!(feature = "checked") { None } else { self.alloc_from_cache(node, request) };
+        if let Some(page) = cached {
             return Ok(page);
         }
-        let slowly = self.alloc_slowly(node, class, Blocking::Forbidden);
-        slowly.map_err(|_| match self.failure.would_block() {
+        let page = self.alloc_slow(node, request, Blocking::Forbidden);
+        page.map_err(|_| match self.failure.would_block() {
+            // A later try may succeed, after the interrupted operation has gone on.
             true => TryAllocError::WouldBlock,
             false => TryAllocError::OutOfMemory,
         })
     }
 
-    /// The same as [`LocalHandle::free`], but waits for nothing at all, under any scheme: for signal handlers and interrupts.
+    /// Frees a block as [`LocalHandle::free`] does, but waits for nothing, under any scheme: for signal handlers and
+    /// interrupts.
     ///
-    /// Keeps the page in this handle's cache where there is room, or gives it to its zone if the zone's lock is free.
+    /// The block goes to this handle's per-CPU pages if there is room, or to its zone if the zone's lock is free.
     ///
     /// # Errors
-    /// Neither can be done now, and the page is still the caller's; or it cannot have been handed out.
+    /// Neither is possible now, and the page is still the caller's. Or the page cannot have been allocated.
     pub fn try_free(&mut self, page: Page) -> Result<(), TryFreeError> {
         let _in_use = self.reader.in_use();
         #[cfg(feature = "checked")]
         let freed = self.try_free_noted(page);
         #[cfg(not(feature = "checked"))]
-        let freed = if self.free_to_cache(page) { Ok(()) } else { self.free_slowly(page, Blocking::Forbidden) };
-        freed.map_err(|unfreed| match unfreed {
-            Unfreed::Wrong(error) => TryFreeError::Free(error),
-            Unfreed::Busy => TryFreeError::Busy { page },
+        let freed = if self.free_to_cache(page) { Ok(()) } else { self.free_slow(page, Blocking::Forbidden) };
+        freed.map_err(|failure| match failure {
+            FreeFailure::Invalid(error) => TryFreeError::Free(error),
+            FreeFailure::Busy => TryFreeError::Busy { page },
         })
     }
 
-    /// The same, where it is noted what is handed out: the note and the page go together, or neither.
+    /// Frees a block with the feature `checked`: the zone's note and the block change together, or neither does.
     #[cfg(feature = "checked")]
-    fn try_free_noted(&mut self, page: Page) -> Result<(), Unfreed> {
-        let (zone, cache, frame) = self.checked_for(page).map_err(Unfreed::Wrong)?;
+    fn try_free_noted(&mut self, page: Page) -> Result<(), FreeFailure> {
+        let (zone, cache, frame) = self.check_page(page).map_err(FreeFailure::Invalid)?;
         self.freed = cache.stack_ref(page.tag());
         if let Some(_critical_section) = self.reader.enter_caches() {
-            // SAFETY: we are active in our slot, and its per-CPU pages are not revoked: no drain touches them.
+            // SAFETY: the slot is active and its per-CPU pages are not revoked, so this thread alone accesses them.
             let mut access = unsafe { super::per_cpu_pages::CacheAccess::on(self.freed.cache) };
+            // Before the note, which can't be taken back without the lock.
             if access.has_room_for(page) {
-                zone.try_note_freed(frame, page.order()).ok_or(Unfreed::Busy)?.map_err(Unfreed::Wrong)?;
+                zone.try_note_freed(frame, page.order()).ok_or(FreeFailure::Busy)?.map_err(FreeFailure::Invalid)?;
                 access.push(page);
                 return Ok(());
             }
         }
-        zone.try_free_block_noted(frame, page.order()).ok_or(Unfreed::Busy)?.map_err(Unfreed::Wrong)
+        zone.try_free_block_noted(frame, page.order()).ok_or(FreeFailure::Busy)?.map_err(FreeFailure::Invalid)
     }
 }

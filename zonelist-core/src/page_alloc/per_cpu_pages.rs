@@ -1,8 +1,16 @@
-//! Per-CPU pages of one zone: a stack of free blocks for each order and mobility.
+//! Per-CPU pages of one zone: a stack of blocks for each order and mobility.
 //!
-//! The stacks are in the allocator and not in the handle that uses them, so that a leaked handle loses no page. One thread at
-//! a time accesses them: the handle while it is active in its reader slot, or a drain that has revoked them. Only the lengths
-//! are read by any thread.
+//! The stacks are in the allocator, not in the handle that uses them, so that a leaked handle loses no page. One thread
+//! at a time accesses them: the handle within its critical section, or a drain that has revoked them. Every thread may
+//! read their lengths.
+//!
+//! ```text
+//!   frames: | ... stack of tag 0 ... | ... stack of tag 1 ... | ...      block numbers, relative to the zone's span
+//!             ^start     ^top  ^limit   ^start + depth
+//!   push: top == limit, or the block is not of this zone and tag: fail; else frames[top] := block, top += 1
+//!   pop:  top == start: fail; else top -= 1, taken += 1, block := frames[top]
+//!   full: the lowest blocks, which are there the longest, go to the zone by a batch
+//! ```
 
 use core::cell::UnsafeCell;
 
@@ -16,11 +24,10 @@ use crate::{
     },
 };
 
-/// The blocks of each order that a stack has room for: single pages, small blocks, and those of 512 frames, which are a
-/// huge page.
+/// The depth of a stack, in blocks, by order: single pages, small blocks, and huge pages of 512 frames.
 const DEPTH: [usize; MAX_ORDER as usize + 1] = [1024, 64, 64, 64, 0, 0, 0, 0, 0, 16, 0];
 
-/// Room for all stacks of both mobilities.
+/// The sum of the depths of all stacks, of both mobilities.
 const FRAMES: usize = {
     let (mut sum, mut order) = (0, 0);
     while order < DEPTH.len() {
@@ -30,7 +37,7 @@ const FRAMES: usize = {
     sum
 };
 
-/// The index of each stack's first frame.
+/// The first place of each stack in the frames; the end of the frames for an order that is not cached.
 const START: [usize; Tag::LIMIT] = {
     let (mut start, mut tag, mut sum) = ([FRAMES; Tag::LIMIT], 0, 0);
     while tag < 2 * DEPTH.len() {
@@ -41,20 +48,20 @@ const START: [usize; Tag::LIMIT] = {
     start
 };
 
-/// The index of a stack's first frame.
+/// The first place of a stack in the frames.
 pub(super) const fn start(tag: Tag) -> usize {
-    // Every tag is below `LIMIT`, which the compiler does not see at every caller.
+    // An index is always in range, but the compiler does not see that in every caller: 0 avoids a panic path.
     let index = tag.index();
     if index < START.len() { START[index] } else { 0 }
 }
 
-/// The blocks that a stack has room for.
+/// The depth of a stack, in blocks; 0 if blocks of the order are not cached.
 pub(super) const fn depth(tag: Tag) -> usize {
     let order = tag.order() as usize;
     if order < DEPTH.len() { DEPTH[order] } else { 0 }
 }
 
-/// Free pages of one zone that one handle keeps for its next allocations. The memory comes from the caller, or from `alloc`.
+/// The per-CPU pages of one zone and one handle. The caller provides the memory, or `alloc` does.
 ///
 /// ```
 /// use zonelist_core::PerCpuPages;
@@ -67,41 +74,44 @@ pub(super) const fn depth(tag: Tag) -> usize {
 pub struct PerCpuPages {
     stacks: [Stack; Tag::LIMIT],
     track: Track,
-    /// The stacks' frames, as numbers from the first of the zone's span on.
+    /// The first frame of each block, relative to the first frame of the zone's span.
     frames: UnsafeCell<[u32; FRAMES]>,
 }
 
-// SAFETY: `frames` and the `plain` of stacks are accessed only through `CacheAccess`, of which there is one at a time.
+// SAFETY: `frames` and the `plain` part of each stack are accessed only through `CacheAccess`, and at most one of it is
+// in use for these pages at a time. All else is atomic.
 unsafe impl Sync for PerCpuPages {}
 
-/// The length and limit of a stack, and what blocks it has.
+/// The state of one stack: its length, its limit, and the zone and tag of its blocks.
 #[repr(align(32))]
 #[derive(Debug)]
 struct Stack {
-    /// In the low 16 bits how far up in the frames the stack reaches, above them how many blocks were
-    /// taken from it so far: both change with one addition. Written with exclusive access only.
+    /// The low 16 bits are the top: the place in the frames after the last block. The bits above count the blocks that
+    /// were popped. One addition changes both. Only the owner of the access writes it.
     state: AtomicUsize,
-    /// The count of blocks taken, where `state` has only 16 bits for it: those overflow soon.
+    /// The count of blocks that were popped, where `state` has only 16 bits for it, which overflow soon.
     #[cfg(not(target_pointer_width = "64"))]
     taken: AtomicUsize,
     plain: UnsafeCell<Plain>,
 }
 
-/// The part of a stack that is read and written with exclusive access only.
+/// The part of a stack that only the owner of the access reads and writes.
 #[derive(Clone, Copy, Debug)]
 struct Plain {
-    /// The highest index behind the top: four batches above the start, or the end of the room; the start, until the first
-    /// use.
+    /// The highest top: four batches above the start, or three quarters of the depth. The start, before the first
+    /// request for such a block.
     limit: u32,
     /// The number of blocks of a refill or return.
     batch: u32,
-    /// The first frames of the zone's blocks have numbers below this, counted from the start of its span.
+    /// The exclusive limit of a block's number, relative to the first frame of the zone's span.
     frames: u64,
-    /// The page of the frame with number 0.
+    /// The page of the stack's tag at the first frame of the span: block numbers are differences to it.
     zero: Page,
 }
 
+/// The bits of the top.
 const TOP: usize = 0xffff;
+/// One block more in the count of popped blocks.
 const ONE_TAKEN: usize = TOP + 1;
 
 impl Stack {
@@ -117,7 +127,7 @@ impl Stack {
         }
     }
 
-    /// The count of blocks taken so far, without those that it was refilled for.
+    /// The count of popped blocks, without those for which the stack was refilled.
     fn taken(&self) -> usize {
         #[cfg(target_pointer_width = "64")]
         return self.state.load(Relaxed) / ONE_TAKEN;
@@ -125,14 +135,14 @@ impl Stack {
         self.taken.load(Relaxed)
     }
 
-    /// Adds to the count of blocks taken where `state` does not hold it. Needs exclusive access to the stack.
+    /// Adds to the count of popped blocks where `state` does not hold it. Needs exclusive access to the stack.
     #[inline(always)]
     fn count_taken(&self, _more: usize) {
         #[cfg(not(target_pointer_width = "64"))]
         self.taken.store(self.taken.load(Relaxed).wrapping_add(_more), Relaxed);
     }
 
-    /// The number of blocks: before or after a change that is under way.
+    /// The number of blocks. A concurrent change is seen whole or not at all.
     fn blocks(&self, tag: usize) -> usize {
         (self.state.load(Relaxed) & TOP) - START[tag]
     }
@@ -140,7 +150,7 @@ impl Stack {
 
 impl PerCpuPages {
     const_fn! {
-        /// Without any page.
+        /// Creates per-CPU pages without any page.
         #[must_use]
         pub const fn new() -> Self {
             #[cfg(not(loom))]
@@ -153,6 +163,7 @@ impl PerCpuPages {
                 stacks
             };
             #[cfg(loom)]
+            // Loom's atomics are not const.
             let stacks = core::array::from_fn(|tag| Stack::new(START[tag]));
             Self { stacks, track: Track::new(), frames: UnsafeCell::new([0; FRAMES]) }
         }
@@ -165,17 +176,18 @@ impl PerCpuPages {
         StackRef { cache: self, stack: unsafe { self.stacks.get_unchecked(tag.index()) } }
     }
 
-    /// Pages on all stacks.
+    /// The number of pages on all stacks.
     pub(super) fn pages(&self) -> usize {
+        // A tag is twice the order, plus the mobility.
         (0..Tag::LIMIT).map(|tag| self.stacks[tag].blocks(tag) << (tag / 2)).sum()
     }
 
-    /// True if any stack has a page.
+    /// Whether any stack has a page.
     pub(super) fn is_in_use(&self) -> bool {
         (0..Tag::LIMIT).any(|tag| self.stacks[tag].blocks(tag) > 0)
     }
 
-    /// The count of blocks popped so far.
+    /// The number of blocks that were popped, modulo the word.
     pub(super) fn hits(&self) -> usize {
         self.stacks.iter().map(Stack::taken).fold(0, usize::wrapping_add)
     }
@@ -187,7 +199,7 @@ impl Default for PerCpuPages {
     }
 }
 
-/// A predicted stack: a right prediction saves the dependent load of its address.
+/// A predicted per-CPU stack: a correct guess saves the load of the page's zone and the lookup of its stack.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct StackRef<'c> {
     pub(super) cache: &'c PerCpuPages,
@@ -195,51 +207,56 @@ pub(super) struct StackRef<'c> {
 }
 
 impl StackRef<'_> {
-    /// Pushes a block, unless the stack is full or the block belongs elsewhere.
+    /// Pushes a block. Fails if the stack is at its limit, or the block is of another zone, order or mobility.
     ///
     /// # Safety
-    /// As for [`CacheAccess::on`] the cache.
+    /// The contract of [`CacheAccess::on`] for these pages.
     #[inline(always)]
     pub(super) unsafe fn push(self, page: Page) -> bool {
-        // SAFETY: the caller has exclusive access to the stacks, as `CacheAccess::on` requires.
+        // SAFETY: the caller guarantees exclusive access to these per-CPU pages, which is the contract of `on`.
         unsafe { CacheAccess::on(self.cache) }.push_to(self.stack, page)
     }
 }
 
-/// Exclusive access to the per-CPU pages of one zone.
+/// Exclusive access to the per-CPU pages of one zone and handle.
 #[derive(Debug)]
 pub(super) struct CacheAccess<'c>(&'c PerCpuPages);
 
 impl<'c> CacheAccess<'c> {
+    /// Declares exclusive access.
+    ///
     /// # Safety
-    /// There is no other access while this one lives, and what earlier ones did is seen. Either the owner is active in its
-    /// slot and the pages are not revoked, or they are revoked and the owner was waited for.
+    /// No other access is in use at the same time, and all writes of earlier accesses happened before. So either the
+    /// handle that owns the pages is within a critical section in which they are not revoked, or they are revoked and
+    /// the owner has released them, or no other thread has the allocator.
     #[inline(always)]
     pub(super) unsafe fn on(cache: &'c PerCpuPages) -> Self {
         Self(cache)
     }
 
+    /// The stack of a tag.
     #[inline(always)]
     fn stack(&self, tag: Tag) -> &'c Stack {
         self.0.stack_ref(tag).stack
     }
 
-    /// The exclusive part of a stack.
+    /// The plain part of a stack.
     #[inline(always)]
     fn plain(stack: &Stack) -> Plain {
-        // SAFETY: this access is the only one, and no reference to the cell's content is kept.
+        // SAFETY: this access is exclusive, and no reference to the plain part is kept.
         unsafe { stack.plain.get().read() }
     }
 
-    /// The frame at an index below the top of a stack, or below a limit.
+    /// A pointer to a place in the frames. `at` must be below their number.
     #[inline(always)]
     fn place(&self, at: usize) -> *mut u32 {
         debug_assert!(at < FRAMES);
-        // SAFETY: the index is below FRAMES: tops and limits are at most the end of a stack's room.
+        // SAFETY: `at` is below the number of frames: a top is at most that number and `pop` goes one below it, and
+        // `push` has checked that the top is below the limit, which is at most that number.
         unsafe { self.0.frames.get().cast::<u32>().add(at) }
     }
 
-    /// Pops the block on top.
+    /// Pops a block; `None` if the stack is empty. `start` is [`start`] of the tag.
     #[inline(always)]
     pub(super) fn pop(&mut self, tag: Tag, start: usize) -> Option<Page> {
         let stack = self.stack(tag);
@@ -248,91 +265,97 @@ impl<'c> CacheAccess<'c> {
             return None;
         }
         self.0.track.write();
+        // One less in the low bits, one more in the high bits. Relaxed: other threads read it as a statistic, and the
+        // next access is ordered after this one by the critical section.
         stack.state.store(state.wrapping_add(ONE_TAKEN - 1), Relaxed);
         stack.count_taken(1);
         let place = self.place((state & TOP) - 1);
-        // SAFETY: this access to the frames is the only one.
+        // SAFETY: `place` is within the frames, and this access is exclusive.
         let frame = unsafe { place.read() };
         Some(Self::plain(stack).zero.plus(frame))
     }
 
-    /// The same for a block of a refill that was made for this very request: it is no hit.
+    /// Pops a block for the request that refilled the stack: not counted, since it is no hit.
     pub(super) fn pop_refilled(&mut self, tag: Tag) -> Option<Page> {
         let page = self.pop(tag, start(tag))?;
         let stack = self.stack(tag);
+        // The fast path's pop counts always; to uncount here keeps a branch out of it.
         stack.state.store(stack.state.load(Relaxed).wrapping_sub(ONE_TAKEN), Relaxed);
         stack.count_taken(1_usize.wrapping_neg());
         Some(page)
     }
 
-    /// Pushes a block, unless the stack is full or the block is of another zone.
+    /// Pushes a block to the stack of its tag. Fails if the stack is at its limit, or the block is of another zone.
     #[inline(always)]
     pub(super) fn push(&mut self, page: Page) -> bool {
         self.push_to(self.stack(page.tag()), page)
     }
 
-    /// The same, onto a given stack.
+    /// Pushes a block to this stack. Fails if the stack is at its limit, or the block is of another zone or tag.
     #[inline(always)]
     fn push_to(&mut self, stack: &Stack, page: Page) -> bool {
         let (state, plain) = (stack.state.load(Relaxed), Self::plain(stack));
-        // Of another zone, order or mobility, the difference is no frame number of the zone: one comparison checks all three.
         let (top, frame) = (state & TOP, page.minus(plain.zero));
+        // `minus` is very large for a page of another zone or tag, whose high bits differ: one compare checks all.
         if top as u32 >= plain.limit || frame >= plain.frames {
             return false;
         }
         self.0.track.write();
         stack.state.store(state + 1, Relaxed);
         let place = self.place(top);
-        // SAFETY: this access to the frames is the only one.
+        // SAFETY: `place` is within the frames, and this access is exclusive.
         unsafe { place.write(frame as u32) };
         true
     }
 
-    /// Sets the zone: the page of each tag at the start of its span, and the number of frames of the span.
+    /// Sets the zone: `zero` gives the page of a tag at the first frame of the span, which has `spanned` frames.
     pub(super) fn set_zone(&mut self, zero: impl Fn(Tag) -> Page, spanned: u32) {
         for tag in Tag::all() {
-            // A block that begins later would end outside the span.
+            // A block that begins in the last frames would end after the span.
             let frames = u64::from(spanned).saturating_sub((1 << tag.order()) - 1);
             self.set(tag, Plain { frames, zero: zero(tag), ..Self::plain(self.stack(tag)) });
         }
     }
 
-    /// True if a block of this zone could be pushed.
+    /// Whether `push` would succeed.
     #[cfg(feature = "checked")]
     pub(super) fn has_room_for(&self, page: Page) -> bool {
         let plain = Self::plain(self.stack(page.tag()));
         !self.is_full(page.tag()) && page.minus(plain.zero) < plain.frames
     }
 
-    /// Forgets all blocks, and starts again with small batches: for a child of a fork, where some may be in the zone as well.
+    /// Discards all blocks and resets the batches. For the child of a fork, where some of the blocks may be free as
+    /// well.
     pub(super) fn discard(&mut self) {
         for tag in Tag::all() {
             let stack = self.stack(tag);
+            // The count of popped blocks stays.
             stack.state.store(stack.state.load(Relaxed) & !TOP | start(tag), Relaxed);
             self.set_batch(tag, 0);
         }
     }
 
-    /// True if the stack is at its limit.
+    /// Whether the stack is at its limit.
     pub(super) fn is_full(&self, tag: Tag) -> bool {
         let stack = self.stack(tag);
         stack.state.load(Relaxed) & TOP >= Self::plain(stack).limit as usize
     }
 
-    /// The number of blocks of a refill or return; 0 while none are kept.
+    /// The number of blocks of a refill or return; 0 while the stack keeps none.
     pub(super) fn batch(&self, tag: Tag) -> usize {
         Self::plain(self.stack(tag)).batch as usize
     }
 
-    /// Sets the number of blocks of a refill or return, at most half of the depth, and with it the limit: four times as many,
-    /// and at most three quarters of the depth.
+    /// Sets the batch, which is at most half of the depth, and the limit: four batches, at most three quarters of the
+    /// depth.
     pub(super) fn set_batch(&mut self, tag: Tag, batch: usize) {
+        // The last quarter is for `raise_limit`, while the zone's lock is held by another thread.
         let limit = start(tag) + (4 * batch).min(depth(tag) * 3 / 4);
         self.set(tag, Plain { limit: limit as u32, batch: batch as u32, ..Self::plain(self.stack(tag)) });
     }
 
-    /// Raises the limit a little above the top. Returns whether there is room for another block.
-    pub(super) fn stretch(&mut self, tag: Tag) -> bool {
+    /// Raises the limit a few blocks above the top, at most to the depth. Returns whether the stack has room now.
+    pub(super) fn raise_limit(&mut self, tag: Tag) -> bool {
         let (stack, end) = (self.stack(tag), start(tag) + depth(tag));
         let top = stack.state.load(Relaxed) & TOP;
         let limit = (top + depth(tag).div_ceil(32)).min(end);
@@ -340,57 +363,62 @@ impl<'c> CacheAccess<'c> {
         top < limit
     }
 
+    /// Replaces the plain part of a stack.
     fn set(&mut self, tag: Tag, plain: Plain) {
-        // SAFETY: this access is the only one, and no reference to the cell's content is kept.
+        // SAFETY: this access is exclusive, and no reference to the plain part is kept.
         unsafe { self.stack(tag).plain.get().write(plain) };
     }
 
+    /// The places of a stack in the frames, up to its depth.
     fn room(&mut self, tag: Tag) -> &mut [u32] {
         self.0.track.write();
-        // SAFETY: this access to the frames is the only one.
+        // SAFETY: this access is exclusive, and borrowed mutably for as long as the reference lives.
         let frames = unsafe { &mut *self.0.frames.get() };
         let room = frames.get_mut(start(tag)..).and_then(|rest| rest.get_mut(..depth(tag)));
         room.unwrap_or_default()
     }
 
-    /// Fills an empty stack: `refill` writes at most `most` blocks into its argument, and returns their number.
+    /// Fills an empty stack with at most `most` blocks, which `refill` writes. It returns their number.
     pub(super) fn fill(&mut self, tag: Tag, most: usize, refill: impl FnOnce(&mut [u32]) -> usize) {
         let stack = self.stack(tag);
         let room = self.room(tag);
         let most = most.min(room.len());
         let room = room.get_mut(..most).unwrap_or_default();
         let blocks = refill(room).min(most);
-        // The lowest frame goes to the top, and is popped first.
+        // Pops go from the top, so that the lowest frame is allocated first.
         room.get_mut(..blocks).unwrap_or_default().reverse();
         let state = stack.state.load(Relaxed);
         stack.state.store(state & !TOP | (start(tag) + blocks), Relaxed);
     }
 
-    /// Passes the lowest blocks of a stack, which are there the longest, to `return_blocks`. If that returns false, the stack
-    /// keeps them. Returns whether they left the stack.
-    pub(super) fn empty(&mut self, tag: Tag, most: usize, return_blocks: impl FnOnce(&[u32]) -> bool) -> bool {
+    /// Passes the lowest blocks of a stack, which are there the longest, to `free`, and removes them if it returns
+    /// true. Returns whether they were removed.
+    pub(super) fn return_lowest(&mut self, tag: Tag, most: usize, free: impl FnOnce(&[u32]) -> bool) -> bool {
         let stack = self.stack(tag);
         let (state, room) = (stack.state.load(Relaxed), self.room(tag));
-        // The top is within the room of the stack.
+        // The top is at most the start plus the depth, so the range is in bounds.
         let blocks = room.get_mut(..(state & TOP) - start(tag)).unwrap_or_default();
+        // With no block there is nothing to free, and no lock to take.
         let out = blocks.len().min(most);
-        let went = out == 0 || return_blocks(blocks.get(..out).unwrap_or_default());
-        if went {
+        let freed = out == 0 || free(blocks.get(..out).unwrap_or_default());
+        if freed {
+            // The upper blocks are the most recently used: they move down and stay.
             blocks.copy_within(out.., 0);
             stack.state.store(state - out, Relaxed);
         }
-        went
+        freed
     }
 
-    /// Returns all blocks to their zone, and starts again with small batches. Returns the number of pages.
-    pub(super) fn empty_into<L: RawLock>(&mut self, zone: &Zone<'_, L>) -> usize {
+    /// Returns all blocks to their zone and resets the batches. Returns the number of pages.
+    pub(super) fn drain_into<L: RawLock>(&mut self, zone: &Zone<'_, L>) -> usize {
         let mut pages = 0;
         for tag in Tag::all().filter(|&tag| depth(tag) > 0) {
-            self.empty(tag, usize::MAX, |blocks| {
+            self.return_lowest(tag, usize::MAX, |blocks| {
                 pages += blocks.len() << tag.order();
                 zone.return_blocks(tag.order(), blocks);
                 true
             });
+            // The limit is the start now: the next push fails, and the slow path sets a batch if caches are still on.
             self.set_batch(tag, 0);
         }
         pages

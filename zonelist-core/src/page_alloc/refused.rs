@@ -1,4 +1,4 @@
-//! What a refused request says of each zone: found when it is refused, so that requests that are served cost nothing.
+//! The report of a refused request: computed when it is refused, so that requests that succeed cost nothing.
 
 use core::mem;
 
@@ -10,52 +10,56 @@ use crate::{
 };
 
 impl<S: Scheme, B: Barrier, L: RawLock, const READERS: usize> LocalHandle<'_, '_, S, B, L, READERS> {
-    /// Says why each zone did not serve a request, from now on until another one is refused. Waits for nothing.
+    /// Completes the report of the last walk and makes it the handle's [`failure`](LocalHandle::failure). Waits for
+    /// nothing.
     #[cold]
     #[inline(never)]
-    pub(super) fn refuse(&mut self, node: NodeId, class: &PreparedRequest<S>) {
+    pub(super) fn refuse(&mut self, node: NodeId, request: &PreparedRequest<S>) {
         let Self { allocator, attempt, .. } = self;
-        for (zone, why) in attempt.refused_mut() {
+        // Zones that the walk has shown: each has refused already.
+        for (zone, refusal) in attempt.refused_mut() {
             let Some(zone) = allocator.pool.zone(*zone) else { continue };
             count(&zone.counters().failures);
-            *why = match (*why, zone.max_order()) {
-                // However many pages there were.
-                (Refusal::Mark { .. }, max_order) if class.tag.order() > max_order => Refusal::Order { max_order },
-                (why, _) => with_isolated(why, zone.watermark_counters().isolated(), 1 + class.further),
+            *refusal = match (*refusal, zone.max_order()) {
+                // The walk compared the pages first, but this zone could not serve with any number of them.
+                (Refusal::Mark { .. }, max_order) if request.tag.order() > max_order => Refusal::Order { max_order },
+                (refusal, _) => with_isolated(refusal, zone.watermark_counters().isolated(), 1 + request.further),
             };
         }
+        // The other zones: ruled out by the request, or absent from the list. Only a whole walk shows the latter.
         let whole = attempt.is_whole();
         for zone in allocator.zones() {
             let id = zone.id();
-            let why = ruled_out(id, node, class).or_else(|| {
-                let unlisted = whole && !attempt.refused().any(|(asked, _)| asked == id);
+            let refusal = ruled_out(id, node, request).or_else(|| {
+                let unlisted = whole && !attempt.refused().any(|(tried, _)| tried == id);
                 unlisted.then_some(Refusal::NotListed)
             });
-            why.into_iter().for_each(|why| attempt.note_passed_over(id, why));
+            refusal.into_iter().for_each(|refusal| attempt.note_passed_over(id, refusal));
         }
+        // A swap, since the report is large; the old one is overwritten by the next walk.
         mem::swap(&mut self.failure, attempt);
     }
 }
 
-/// Why the request rules a zone out, if it does: then no walk has shown it.
-fn ruled_out<S: Scheme>(zone: ZoneId, node: NodeId, class: &PreparedRequest<S>) -> Option<Refusal> {
-    let request = &class.zones;
-    if zone.kind() > request.highest {
-        return Some(Refusal::Kind { highest: request.highest });
+/// Why the request rules a zone out, if it does. No walk shows such a zone.
+fn ruled_out<S: Scheme>(zone: ZoneId, node: NodeId, request: &PreparedRequest<S>) -> Option<Refusal> {
+    let zones = &request.zones;
+    if zone.kind() > zones.highest {
+        return Some(Refusal::Kind { highest: zones.highest });
     }
-    if !request.admits(zone) {
+    if !zones.admits(zone) {
         return Some(Refusal::Nodes);
     }
-    (request.scope == Scope::ThisNode && zone.node() != node).then_some(Refusal::Scope { node })
+    (zones.scope == Scope::ThisNode && zone.node() != node).then_some(Refusal::Scope { node })
 }
 
-/// The reason, or that the pages which are wanting are there, but isolated.
-fn with_isolated(why: Refusal, isolated: usize, frames: usize) -> Refusal {
-    match why {
+/// The refusal, or [`Refusal::Isolated`] if isolated pages would make up for the missing ones.
+fn with_isolated(refusal: Refusal, isolated: usize, frames: usize) -> Refusal {
+    match refusal {
         Refusal::Mark { free, needed } if isolated > 0 && free + isolated >= needed => {
             Refusal::Isolated { free, isolated }
         }
         Refusal::NoBlock { free } if isolated >= frames => Refusal::Isolated { free, isolated },
-        why => why,
+        refusal => refusal,
     }
 }

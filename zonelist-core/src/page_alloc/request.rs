@@ -1,4 +1,4 @@
-//! What an allocation asks for, and the form of it that is made once.
+//! Allocation requests, and their prepared form.
 
 use core::fmt;
 
@@ -6,7 +6,7 @@ use super::{page::Tag, per_cpu_pages::start, slow_path::Blocking};
 use crate::identity::Mark;
 use crate::{MAX_ORDER, Mobility, Request, Urgency, ZoneKind, publish::Scheme};
 
-/// A class of allocations. The node that each starts from comes with it.
+/// A request for a block. The node whose list is walked is an argument of each allocation.
 ///
 /// ```
 /// use zonelist_core::{Mobility, PageRequest, Urgency, ZoneKind};
@@ -16,82 +16,89 @@ use crate::{MAX_ORDER, Mobility, Request, Urgency, ZoneKind, publish::Scheme};
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct PageRequest {
-    /// Which list, up to which kind, on which nodes.
+    /// The scope of the list, the highest zone kind, and the mask of nodes.
     pub zones: Request,
-    /// Of `2^order` frames.
+    /// The order of the block, which has `2^order` page frames.
     pub order: u8,
-    /// Whether it can be moved.
+    /// Whether the block can be moved.
     pub mobility: Mobility,
-    /// How far below the min mark it may go.
+    /// How far below the min watermark the request may take a zone.
     pub urgency: Urgency,
 }
 
 impl PageRequest {
-    /// Single pages that do not move, from any zone up to this kind, without urgency.
+    /// A request for one unmovable page from any zone up to this kind, without urgency.
     #[must_use]
     pub const fn up_to(highest: ZoneKind) -> Self {
         Self { zones: Request::up_to(highest), order: 0, mobility: Mobility::Unmovable, urgency: Urgency::NONE }
     }
 
-    /// The same, of `2^order` frames.
+    /// The same request, for a block of `2^order` page frames.
     #[must_use]
     pub const fn order(self, order: u8) -> Self {
         Self { order, ..self }
     }
 
-    /// The same, of that mobility.
+    /// The same request, of that mobility.
     #[must_use]
     pub const fn mobility(self, mobility: Mobility) -> Self {
         Self { mobility, ..self }
     }
 
-    /// The same, of that urgency.
+    /// The same request, of that urgency.
     #[must_use]
     pub const fn urgency(self, urgency: Urgency) -> Self {
         Self { urgency, ..self }
     }
 }
 
-/// A block that no zone can ever have.
+/// The order is higher than that of any zone.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 #[error("a request for blocks of order {order}; expected at most order {MAX_ORDER}")]
 pub struct OrderError {
-    /// The order.
+    /// The requested order.
     pub order: u8,
 }
 
-/// A [`PageRequest`] as a scheme's walks and the caches want it.
-#[repr(C)] // The filter, which may be large, comes behind what else an allocation needs.
+/// A [`PageRequest`] in the form that the scheme's walks and the per-CPU pages read fastest.
+///
+/// It belongs to the allocator that prepared it: [`PageAllocator::prepare`](super::PageAllocator::prepare).
+#[repr(C)] // The filter, which may be large, comes after the other fields of the fast path.
 pub struct PreparedRequest<S: Scheme> {
+    /// The order and mobility, which select the stack.
     pub(super) tag: Tag,
-    /// Where such stacks begin.
+    /// The first place of such a stack in the frames of [`PerCpuPages`](super::PerCpuPages): the same in all of them.
     pub(super) start: usize,
-    /// Frames of the block beyond its first.
+    /// The number of frames of the block, less one.
     pub(super) further: usize,
     pub(super) highest: ZoneKind,
     pub(super) urgency: Urgency,
     pub(super) filter: S::Filter,
-    /// The request that the filter was made of, to say what it ruled out.
+    /// The request that the filter was made from: a refusal reports which zones it ruled out.
     pub(super) zones: Request,
+    /// The identity of the allocator that prepared the request.
     pub(super) mark: Mark,
 }
 
 impl<S: Scheme> PreparedRequest<S> {
+    /// Prepares a request; `scheme` makes the filter.
     pub(super) fn new(
         scheme: impl FnOnce(&Request) -> S::Filter,
         request: &PageRequest,
         mark: Mark,
     ) -> Result<Self, OrderError> {
         let &PageRequest { ref zones, order, mobility, urgency } = request;
+        // Checked here once, so that a tag is valid on the fast path.
         if order > MAX_ORDER {
             return Err(OrderError { order });
         }
         let (filter, tag) = (scheme(zones), Tag::new(order, mobility));
+        // One less than the length: a zone at `floor + length` may serve, so the fast path compares with `>`.
         let (further, highest) = ((1 << order) - 1, zones.highest);
         Ok(Self { tag, start: start(tag), further, highest, urgency, filter, zones: *zones, mark })
     }
 
-    /// Whether such a request may wait.
+    /// Whether an allocation of this request may wait.
     pub(super) const fn blocking(&self) -> Blocking {
         if self.urgency.has(Urgency::NON_BLOCKING) { Blocking::Forbidden } else { Blocking::Allowed }
     }
@@ -100,7 +107,7 @@ impl<S: Scheme> PreparedRequest<S> {
 impl<S: Scheme> fmt::Debug for PreparedRequest<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { tag, highest, urgency, .. } = self;
-        let f = &mut f.debug_struct("Class");
+        let f = &mut f.debug_struct("PreparedRequest");
         f.field("order", &tag.order()).field("highest", highest).field("urgency", urgency).finish_non_exhaustive()
     }
 }

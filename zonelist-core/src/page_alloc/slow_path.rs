@@ -1,71 +1,79 @@
-//! The slow path: taken if the per-CPU pages of the first zone have no block, or no room for one.
+//! The slow path of allocation and free: empty or full per-CPU pages, low zones, publishes and drains under way.
 //!
 //! ```text
-//! alloc:  walk the list against the low watermarks
-//!         or else against the min watermarks, as the urgency reduces them
-//!         or else drain the per-CPU pages of all handles, and walk against the min watermarks again
-//! walk:   enter; for each zone of the list:
-//!             refuse if its free pages are not above the watermark
-//!             pop from its per-CPU pages; or refill them by a batch and pop; or take one block from the zone
-//!         repeat a walk that a publish has torn
-//! free:   enter; push, or return a batch to the zone and push; or free the block to its zone
+//! search(node, request):
+//!   walk against the low watermark                        # leaves each zone a margin before it needs reclaim
+//!   walk against the min watermark, reduced by the urgency
+//!   the request may block: drain all per-CPU pages; if any page came back, walk against the min watermark once more
+//!
+//! walk(level):
+//!   repeat until a walk is not torn                       # at most TRIES times if the request must not block
+//!     for each zone of the list:
+//!       free pages < level + reserve + length: next zone
+//!       pop the stack of this handle's per-CPU pages      # unless a drain has revoked them
+//!       stack empty: refill it from the zone by a batch, and pop
+//!       no stack: allocate one block from the zone
+//!       lock held and must not block, or no block that long: next zone
 //! ```
 
 use core::{mem, num::NonZeroU32, ops::ControlFlow};
 
 use super::{
     LocalHandle, OutOfMemory, Page, PerCpuPages, PreparedRequest, Refusal,
-    page::Tag,
-    per_cpu_pages::{CacheAccess, depth},
-    zone_pool::Pool,
+    batch::{Trend, make_room, next_batch},
+    per_cpu_pages::CacheAccess,
+    zone_attempt::ZoneAttempt,
 };
 use crate::{
     FreeError, NodeId, RawLock, WatermarkLevel, Zone,
     publish::{Barrier, Scheme, WhenStopped},
-    sync::{Backoff, atomic::Ordering::Relaxed},
-    zone::{Refilled, count},
+    sync::Backoff,
+    zone::count,
 };
 
-/// Walks of a request that must not block, before it fails because publishes tear or stop each of them.
+/// The number of walks after which a request that must not block gives up, if publishes tear or stop each of them.
 const TRIES: usize = 64;
 
-/// Whether a call may wait.
+/// Whether a call may wait for other threads.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Blocking {
-    /// For locks, publishes and drains.
+    /// The call may wait for locks, publishes and drains.
     Allowed,
-    /// For nothing: it may have interrupted the very code that it would wait for.
+    /// The call waits for nothing: the thread to wait for may be the one that the caller has interrupted.
     Forbidden,
 }
 
 /// Why a block was not freed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Unfreed {
-    /// It can't have been allocated.
-    Wrong(FreeError),
-    /// The call would have to wait, and must not.
+pub(super) enum FreeFailure {
+    /// The block cannot have been allocated.
+    Invalid(FreeError),
+    /// The free would have to wait, and must not.
     Busy,
 }
 
-/// An allocated block, its zone, and whether the zone fell below its low watermark.
+/// An allocated block, with what has to be reported of its zone.
 struct Found {
     page: Page,
+    /// The number of the zone in the allocator.
     slot: usize,
+    /// True if the zone fell below its low watermark.
     fell: bool,
 }
 
 /// Why a walk has no result.
-enum WalkFailure {
-    /// A publish has torn it.
+enum WalkError {
+    /// A publish has torn the walk.
     Torn,
-    /// A publish has stopped walks.
+    /// A publish has stopped walks, and the request must not wait.
     Stopped,
 }
 
 impl<S: Scheme, B: Barrier, L: RawLock, const READERS: usize> LocalHandle<'_, '_, S, B, L, READERS> {
+    /// Allocates a block after the fast path got none, and reports zones that fell below their low watermarks.
     #[cold]
     #[inline(never)]
-    pub(super) fn alloc_slowly(
+    pub(super) fn alloc_slow(
         &mut self,
         node: NodeId,
         request: &PreparedRequest<S>,
@@ -73,44 +81,50 @@ impl<S: Scheme, B: Barrier, L: RawLock, const READERS: usize> LocalHandle<'_, '_
     ) -> Result<Page, OutOfMemory> {
         let Some(Found { page, slot, fell }) = self.search(node, request, blocking) else {
             self.refuse(node, request);
+            // Reports may be due from requests that could not make them, and this may be the last request for a while.
             if blocking == Blocking::Allowed && !self.defers_low {
-                self.allocator.report_deferred();
+                self.allocator.report_deferred_low();
             }
             return Err(OutOfMemory);
         };
         let allocator = self.allocator;
+        // `on_low` may do anything, which such a caller can't bear: the report is left to a request that can.
         if blocking == Blocking::Forbidden || self.defers_low {
             if fell {
                 allocator.pool.zones.get(slot).into_iter().for_each(|zone| allocator.defer_low(zone));
             }
+            // Under `Blocking::Forbidden` the walk has noted it already, where it could try the zone's lock.
             return if blocking == Blocking::Forbidden { Ok(page) } else { self.note_allocated(page) };
         }
         let page = self.note_allocated(page)?;
-        // The calls may panic, and the caller has not got the page yet.
-        let back = OnUnwind(|| {
+        // The calls may panic, and the page would leak: only this frame has it.
+        let free_page = OnUnwind(|| {
             let _ = self.free_unused(page);
         });
         if let Some(zone) = allocator.pool.zones.get(slot).filter(|_| fell) {
             allocator.report_low(zone);
         }
-        allocator.report_deferred();
-        mem::forget(back);
+        allocator.report_deferred_low();
+        mem::forget(free_page);
         Ok(page)
     }
 
-    /// Walks against the low watermarks, then against what the urgency leaves of the min watermarks, and once more after a
-    /// drain. Under [`Blocking::Forbidden`] a block that is found is recorded as allocated.
+    /// Walks against the low watermarks, then against the min watermarks reduced by the urgency, and once more after a
+    /// drain. Under [`Blocking::Forbidden`] the block is noted as allocated.
     fn search(&mut self, node: NodeId, request: &PreparedRequest<S>, blocking: Blocking) -> Option<Found> {
         let urgent = WatermarkLevel::Min(request.urgency);
+        // A zone above its low watermark farther away is better than one nearer that is short of pages.
         let found = self.walk(node, request, WatermarkLevel::Low, blocking);
         let found = found.or_else(|| self.walk(node, request, urgent, blocking));
         if found.is_some() || blocking == Blocking::Forbidden {
             return found;
         }
-        // Blocks among the per-CPU pages of other handles are free, but not the zones'.
+        // Pages of other handles are the last resort: the drain costs each of them a refill.
         match self.allocator.drain_in_use() {
+            // The zones have no more pages than at the last walk.
             Ok(0) => None,
             Ok(_) => self.walk(node, request, urgent, blocking),
+            // Not an error of the request, but pages may be left in per-CPU pages: the report says so.
             Err(error) => {
                 self.attempt.note_barrier(error);
                 None
@@ -118,7 +132,7 @@ impl<S: Scheme, B: Barrier, L: RawLock, const READERS: usize> LocalHandle<'_, '_
         }
     }
 
-    /// Records, with the feature `checked`, that a block is allocated.
+    /// Notes in the zone that a block is allocated, with the feature `checked`; otherwise does nothing.
     #[inline(always)]
     pub(super) fn note_allocated(&self, page: Page) -> Result<Page, OutOfMemory> {
         #[cfg(feature = "checked")]
@@ -128,107 +142,118 @@ impl<S: Scheme, B: Barrier, L: RawLock, const READERS: usize> LocalHandle<'_, '_
         Ok(page)
     }
 
-    /// Walks the list, and takes a block from the first zone whose watermark allows it.
+    /// Allocates from the first zone of the list whose watermark allows it; repeats torn walks.
     ///
-    /// Waits for a publish that tears its walks, while idle: the publish may need this CPU to continue. A request that must
-    /// not block may have interrupted the publish, and fails.
+    /// Waits for a publish that tears the walks, outside the critical section: the publisher may need this CPU to
+    /// progress. A request that must not block may have interrupted the publisher, so it gives up after [`TRIES`]
+    /// walks.
     fn walk(
         &mut self,
         node: NodeId,
         request: &PreparedRequest<S>,
-        against: WatermarkLevel,
+        level: WatermarkLevel,
         blocking: Blocking,
     ) -> Option<Found> {
         let mut backoff = Backoff::default();
         let mut tries = 0;
         loop {
-            let why = match self.walk_once(node, request, against, blocking) {
+            let error = match self.walk_once(node, request, level, blocking) {
                 Ok(found) => return found,
-                Err(why) => why,
+                Err(error) => error,
             };
             tries += 1;
+            // Walks that may wait are repeated without a limit: each publish ends, and one that tears has made
+            // progress.
             if blocking == Blocking::Allowed {
                 backoff.wait();
             } else if tries == TRIES {
-                match why {
-                    WalkFailure::Torn => self.attempt.note_torn(),
-                    WalkFailure::Stopped => self.attempt.note_stopped(),
+                match error {
+                    WalkError::Torn => self.attempt.note_torn(),
+                    WalkError::Stopped => self.attempt.note_stopped(),
                 }
                 return None;
             }
         }
     }
 
-    /// One such walk.
+    /// Walks once. Fails if the walk is torn, or if walks are stopped and the request must not wait.
     fn walk_once(
         &mut self,
         node: NodeId,
         request: &PreparedRequest<S>,
-        against: WatermarkLevel,
+        level: WatermarkLevel,
         blocking: Blocking,
-    ) -> Result<Option<Found>, WalkFailure> {
+    ) -> Result<Option<Found>, WalkError> {
         let Self { allocator, reader, caches, attempt, .. } = self;
         let pool = &allocator.pool;
         attempt.clear();
+        // Unlike the fast path, this enters while a drain has the per-CPU pages revoked: zones serve it without them.
         let when_stopped = match blocking {
             Blocking::Allowed => WhenStopped::Wait,
             Blocking::Forbidden => WhenStopped::GiveUp,
         };
-        let entered = reader.enter_slot(when_stopped).ok_or(WalkFailure::Stopped)?;
+        let entered = reader.enter_slot(when_stopped).ok_or(WalkError::Stopped)?;
+        // One try: `walk` repeats a torn walk outside the critical section.
         let found = entered.guard.find(node, &request.filter, NonZeroU32::MIN, |zoneref| {
-            let found = pool.slot(zoneref.zone());
-            let found = found.and_then(|slot| Some((slot, pool.zones.get(slot)?, caches.get(slot)?)));
-            let Some((slot, zone, cache)) = found else {
+            let zone = pool.slot(zoneref.zone());
+            let zone = zone.and_then(|slot| Some((slot, pool.zones.get(slot)?, caches.get(slot)?)));
+            let Some((slot, zone, cache)) = zone else {
+                // The lists are the publisher's, and may name zones that this allocator was not given.
                 attempt.note(zoneref.zone(), Refusal::Unknown);
                 return ControlFlow::Continue(());
             };
-            // SAFETY: we are active in our slot, and with `may_touch` its per-CPU pages are not revoked: no drain touches them.
+            // SAFETY: the slot is active, and `mine` says that its per-CPU pages are not revoked, so this thread alone
+            // accesses them until the critical section ends.
             let access = entered.may_touch.then(|| unsafe { CacheAccess::on(cache) });
-            match (Attempt { pool, zone, slot, request, against, blocking }).take(access) {
+            match (ZoneAttempt { pool, zone, slot, request, level, blocking }).alloc(access) {
                 Ok((page, fell)) => {
+                    // Another zone of this walk refused before.
                     if attempt.zones() > 0 {
                         count(&zone.counters().fallbacks);
                     }
                     ControlFlow::Break(Found { page, slot, fell })
                 }
-                Err(why) => {
-                    attempt.note(zone.id(), why);
+                Err(refusal) => {
+                    attempt.note(zone.id(), refusal);
                     ControlFlow::Continue(())
                 }
             }
         });
-        found.map_err(|_| WalkFailure::Torn)
+        // A torn walk that found a block has succeeded: the zone allowed it, whichever version listed the zone.
+        found.map_err(|_| WalkError::Torn)
     }
 
-    /// Frees a block that the fast path could not, and waits for the zone's lock.
+    /// Frees a block that the fast path did not take. Waits for the zone's lock.
     #[inline(never)]
     pub(super) fn free_waiting(&mut self, page: Page) -> Result<(), FreeError> {
-        match self.free_slowly(page, Blocking::Allowed) {
-            Err(Unfreed::Wrong(error)) => Err(error),
-            // `Busy` does not occur: waiting was allowed.
-            Ok(()) | Err(Unfreed::Busy) => Ok(()),
+        match self.free_slow(page, Blocking::Allowed) {
+            Err(FreeFailure::Invalid(error)) => Err(error),
+            // Not `Busy`: a free that may wait has waited.
+            Ok(()) | Err(FreeFailure::Busy) => Ok(()),
         }
     }
 
-    /// Frees a block that the caller never got.
+    /// Frees a block that was noted as allocated but not returned to a caller.
     fn free_unused(&mut self, page: Page) -> Result<(), FreeError> {
         #[cfg(feature = "checked")]
         self.note_freed(page)?;
         self.free_waiting(page)
     }
 
+    /// Frees a block to the stack of its zone, after a batch made room there, or else to the zone.
     #[cold]
-    pub(super) fn free_slowly(&mut self, page: Page, blocking: Blocking) -> Result<(), Unfreed> {
-        let (zone, cache, frame) = self.checked_for(page).map_err(Unfreed::Wrong)?;
+    pub(super) fn free_slow(&mut self, page: Page, blocking: Blocking) -> Result<(), FreeFailure> {
+        let (zone, cache, frame) = self.check_page(page).map_err(FreeFailure::Invalid)?;
         let tag = page.tag();
+        // The prediction of the next free, as the last free's was wrong or its stack is full.
         self.freed = cache.stack_ref(tag);
         if let Some(_critical_section) = self.reader.enter_caches() {
-            // SAFETY: we are active in our slot, and its per-CPU pages are not revoked: no drain touches them.
+            // SAFETY: the slot is active and its per-CPU pages are not revoked, so this thread alone accesses them.
             let mut access = unsafe { CacheAccess::on(self.freed.cache) };
             if access.push(page) {
                 return Ok(());
             }
-            // The first free onto an empty stack sets its limit, which may be all the room it needs.
+            // The limit grows with the batch, and may be enough without a return to the zone.
             let batch = next_batch(zone, &mut access, tag, Trend::Up);
             if access.is_full(tag) {
                 make_room(zone, &mut access, tag, batch, blocking);
@@ -237,19 +262,19 @@ impl<S: Scheme, B: Barrier, L: RawLock, const READERS: usize> LocalHandle<'_, '_
                 return Ok(());
             }
         }
-        // Revoked, or no room can be made: the block goes straight to its zone.
+        // No stack for this order, none while caches are off, or a drain has them revoked.
         let freed = match blocking {
             Blocking::Allowed => Some(zone.free_block(frame, page.order())),
             Blocking::Forbidden => zone.try_free_block(frame, page.order()),
         };
-        freed.ok_or(Unfreed::Busy)?.map_err(Unfreed::Wrong)
+        freed.ok_or(FreeFailure::Busy)?.map_err(FreeFailure::Invalid)
     }
 }
 
 impl<'a, 'm, S: Scheme, B: Barrier, L: RawLock, const READERS: usize> LocalHandle<'a, 'm, S, B, L, READERS> {
-    /// The zone of a block, this handle's per-CPU pages of the zone, and the number of the block's first frame in it; if the
-    /// block can be one of this allocator.
-    pub(super) fn checked_for(&self, page: Page) -> Result<(&'a Zone<'m, L>, &'a PerCpuPages, u32), FreeError> {
+    /// Checks that a page can be one of this allocator's. Returns its zone, this handle's per-CPU pages of the zone,
+    /// and the number of its first frame in the zone.
+    pub(super) fn check_page(&self, page: Page) -> Result<(&'a Zone<'m, L>, &'a PerCpuPages, u32), FreeError> {
         let allocator = self.allocator;
         let (slot, zone) = allocator.pool.slot_of(page).ok_or(FreeError::NoSuchZone)?;
         let cache = self.caches.get(slot).ok_or(FreeError::NoSuchZone)?;
@@ -258,159 +283,13 @@ impl<'a, 'm, S: Scheme, B: Barrier, L: RawLock, const READERS: usize> LocalHandl
         if order > max_order {
             return Err(FreeError::Order { order, max_order });
         }
-        // The last frame too: a block may begin within the span and end behind it.
+        // A block may begin within the zone's span and end after it.
         zone.number(page.pfn() + (1 << order) - 1).ok_or(FreeError::NoSuchFrame)?;
         Ok((zone, cache, frame))
     }
 }
 
-/// A request at one zone of its list.
-struct Attempt<'t, 'm, S: Scheme, L> {
-    pool: &'t Pool<'m, L>,
-    zone: &'t Zone<'m, L>,
-    slot: usize,
-    request: &'t PreparedRequest<S>,
-    against: WatermarkLevel,
-    blocking: Blocking,
-}
-
-impl<S: Scheme, L: RawLock> Attempt<'_, '_, S, L> {
-    /// Takes a block from the zone, through the per-CPU pages if they may be used. Returns the page, and whether the zone
-    /// fell below its low watermark.
-    fn take(&self, access: Option<CacheAccess<'_>>) -> Result<(Page, bool), Refusal> {
-        let Self { zone, slot, request, against, .. } = *self;
-        let (free, floor) =
-            (zone.watermark_counters().free(), zone.watermark_counters().floor(request.highest, against));
-        let needed = floor + request.further + 1;
-        // Pages that the request needs beyond the watermark: those of its block.
-        if free < needed {
-            return Err(Refusal::Mark { free, needed });
-        }
-        let (tag, order) = (request.tag, request.tag.order());
-        let max_order = zone.max_order();
-        if order > max_order {
-            return Err(Refusal::Order { max_order });
-        }
-        if let Some(mut access) = access {
-            if let Some(page) = access.pop(tag, request.start) {
-                return self.noted(page, &mut access).map(|page| (page, false));
-            }
-            let trend = if against == WatermarkLevel::Low { Trend::Up } else { Trend::Down };
-            // Below the watermark only the request's own block is taken, and no batch for later ones.
-            let batch = next_batch(zone, &mut access, tag, trend).min(((free - needed) >> order) + 1);
-            if batch > 0 {
-                let mut refilled = Some(Refilled { blocks: 0, fell: false });
-                access.fill(tag, batch, |blocks| {
-                    refilled = self.refill(blocks);
-                    refilled.map_or(0, |refilled| refilled.blocks)
-                });
-                let refilled = refilled.ok_or(Refusal::Locked)?;
-                count(&zone.counters().misses);
-                let page = access.pop_refilled(tag).ok_or_else(|| self.nothing(free))?;
-                return self.noted(page, &mut access).map(|page| (page, refilled.fell));
-            }
-        }
-        // No per-CPU pages, or none may be kept of this zone: one block, under the zone's lock.
-        let mut block = [0];
-        let refilled = self.refill_noted(&mut block).ok_or(Refusal::Locked)?;
-        count(&zone.counters().misses);
-        if refilled.blocks == 1 {
-            Ok((self.pool.page(zone.span().start + u64::from(block[0]), slot, tag), refilled.fell))
-        } else {
-            Err(self.nothing(free))
-        }
-    }
-
-    /// Why there is no block although the watermark allows it.
-    fn nothing(&self, free: usize) -> Refusal {
-        if self.zone.is_lost() { Refusal::Forked } else { Refusal::NoBlock { free } }
-    }
-
-    /// Takes blocks from the zone; `None` if that would have to wait, and must not.
-    fn refill(&self, blocks: &mut [u32]) -> Option<Refilled> {
-        let (order, mobility) = (self.request.tag.order(), self.request.tag.mobility());
-        match self.blocking {
-            Blocking::Allowed => Some(self.zone.refill(order, mobility, blocks)),
-            Blocking::Forbidden => self.zone.try_refill(order, mobility, blocks),
-        }
-    }
-
-    /// The same for one block, recorded as allocated with the feature `checked`.
-    fn refill_noted(&self, block: &mut [u32; 1]) -> Option<Refilled> {
-        #[cfg(feature = "checked")]
-        if self.blocking == Blocking::Forbidden {
-            return self.zone.try_refill_noted(self.request.tag.order(), self.request.tag.mobility(), block);
-        }
-        self.refill(block)
-    }
-
-    /// Records, with the feature `checked` and where it must not wait, that a popped block is allocated; or pushes it back.
-    #[inline]
-    #[cfg_attr(not(feature = "checked"), expect(clippy::unnecessary_wraps, reason = "it can fail with `checked`"))]
-    fn noted(&self, page: Page, access: &mut CacheAccess<'_>) -> Result<Page, Refusal> {
-        #[cfg(feature = "checked")]
-        if self.blocking == Blocking::Forbidden {
-            let frame = self.zone.number(page.pfn());
-            if frame.is_some_and(|frame| !self.zone.try_note_allocated(frame, page.order())) {
-                // There is room: it was just popped from there.
-                access.push(page);
-                return Err(Refusal::Locked);
-            }
-        }
-        let _ = access;
-        Ok(page)
-    }
-}
-
-/// Returns a batch to the zone. If another thread holds the zone's lock, it only makes the stack longer, while there is
-/// room.
-fn make_room<L: RawLock>(zone: &Zone<'_, L>, access: &mut CacheAccess<'_>, tag: Tag, batch: usize, blocking: Blocking) {
-    let order = tag.order();
-    // A full stack is no reason to wait for a lock: up to its room it may grow instead.
-    let deferred =
-        batch > 0 && !access.empty(tag, batch, |blocks| zone.try_return_blocks(order, blocks)) && access.stretch(tag);
-    if !deferred && access.is_full(tag) && blocking == Blocking::Allowed {
-        access.empty(tag, batch.max(1), |blocks| {
-            zone.return_blocks(order, blocks);
-            true
-        });
-    }
-}
-
-/// Whether a batch grows or shrinks: it grows with each one that was needed, and shrinks if pages are short.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Trend {
-    Up,
-    Down,
-}
-
-/// Pages of the first batch.
-const FIRST: usize = 16;
-
-/// A batch has at most the zone's managed pages divided by this.
-const SHARE: usize = 128;
-
-/// The number of blocks of the next batch; 0 if no per-CPU pages are kept of the zone.
-///
-/// At most half of a stack's room for single frames, which a zone gives by the word of its bitmap, and a quarter for
-/// others. In a small zone it is less, so that not all of its pages become per-CPU pages: four batches are a 32nd of it.
-fn next_batch<L: RawLock>(zone: &Zone<'_, L>, access: &mut CacheAccess<'_>, tag: Tag, trend: Trend) -> usize {
-    let most = if zone.uncached().load(Relaxed) > 0 {
-        0
-    } else {
-        (zone.watermark_counters().managed() / SHARE) >> tag.order()
-    };
-    let most = most.min(if tag.order() == 0 { depth(tag) / 2 } else { depth(tag) / 4 });
-    let batch = match trend {
-        Trend::Up => (2 * access.batch(tag)).max(FIRST >> tag.order()),
-        Trend::Down => access.batch(tag) / 2,
-    };
-    let batch = batch.max(1).min(most);
-    access.set_batch(tag, batch);
-    batch
-}
-
-/// Calls a closure when it is dropped, which happens only if a panic unwinds past it.
+/// Calls a closure when it is dropped. The caller forgets it on success, so that only a panic calls the closure.
 pub(super) struct OnUnwind<F: FnMut()>(pub(super) F);
 
 impl<F: FnMut()> Drop for OnUnwind<F> {

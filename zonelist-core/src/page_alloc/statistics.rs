@@ -1,4 +1,4 @@
-//! What an allocator says of its zones, also in the layouts of `/proc/buddyinfo` and `/proc/zoneinfo`.
+//! Statistics of an allocator's zones, also in the layouts of `/proc/buddyinfo` and `/proc/zoneinfo`.
 
 use core::{fmt, ops::Range};
 
@@ -9,44 +9,48 @@ use crate::{
     sync::atomic::Ordering::Relaxed,
 };
 
-/// What is to be said of one zone. Counts are since the start, and of pages or requests; what
-/// others change meanwhile may be a little old. Counts of requests wrap around at the CPU's word.
+/// The statistics of one zone.
+///
+/// Requests are counted since the allocator was created, modulo the CPU's word. Values that other threads change at the
+/// same time may be a little old.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ZoneStats {
     /// The zone.
     pub zone: ZoneId,
-    /// The frames that it can ever have.
+    /// The span: the page frames that the zone can ever have.
     pub span: Range<u64>,
-    /// Pages that it manages.
+    /// Managed pages.
     pub managed: usize,
-    /// Free pages of its own.
+    /// Free pages of the zone, without per-CPU pages.
     pub free: usize,
-    /// Free blocks of its own, by order.
+    /// Free blocks of the zone, by order, without per-CPU pages.
     pub free_by_order: [usize; MAX_ORDER as usize + 1],
-    /// Pages that handles keep at hand.
+    /// Per-CPU pages of all handles.
     pub cached: usize,
-    /// Requests served by a block at hand.
+    /// Requests that a block of the per-CPU pages served.
     pub hits: usize,
-    /// Requests for which the zone itself was asked, with its lock.
+    /// Requests that took the zone's lock.
     pub misses: usize,
-    /// Requests that it served after another zone had refused them.
+    /// Requests that the zone served after another zone had refused them.
     pub fallbacks: usize,
-    /// Requests that were refused by every zone, this one among them.
+    /// Requests that every zone of the list refused, this one included.
     pub failures: usize,
-    /// Blocks that were freed into a cache and later found not to have been handed out.
+    /// Misdirected frees: blocks in per-CPU pages that turned out not to be allocated when they came back to the zone.
     pub misdirected: usize,
-    /// Its marks and reserves.
+    /// The watermarks and reserves.
     pub watermarks: ZoneWatermarks,
 }
 
 impl<'m, S: Scheme, B: Barrier, L: RawLock, const READERS: usize> PageAllocator<'m, S, B, L, READERS> {
-    /// What there is to say of a zone; `None` if it was not given. Looks at every pageblock.
+    /// The statistics of a zone; `None` if the allocator does not have it. Reads every pageblock.
     #[must_use]
     pub fn stats(&self, zone: ZoneId) -> Option<ZoneStats> {
         self.pool.slot(zone).and_then(|slot| self.stats_of(slot))
     }
 
+    /// The statistics of the zone with that number.
     fn stats_of(&self, slot: usize) -> Option<ZoneStats> {
+        // Each value is read by itself, so a page that moves meanwhile may be counted twice or not at all.
         let (zone, caches) = (self.pool.zones.get(slot)?, || self.pool.caches_of(slot));
         let counters = zone.counters();
         Some(ZoneStats {
@@ -65,18 +69,18 @@ impl<'m, S: Scheme, B: Barrier, L: RawLock, const READERS: usize> PageAllocator<
         })
     }
 
-    /// All zones, each on a line with its free blocks by order, in the layout of `/proc/buddyinfo`.
+    /// The free blocks of each zone, by order, in the layout of `/proc/buddyinfo`.
     pub fn buddyinfo(&self) -> impl fmt::Display + '_ {
         Table { zones: self.pool.zones.len(), stats: |slot| self.stats_of(slot), line: ZoneStats::buddyinfo }
     }
 
-    /// All zones with their pages, marks, reserves and counts, in the layout of `/proc/zoneinfo`.
+    /// The pages, watermarks, reserves and counts of each zone, in the layout of `/proc/zoneinfo`.
     pub fn zoneinfo(&self) -> impl fmt::Display + '_ {
         Table { zones: self.pool.zones.len(), stats: |slot| self.stats_of(slot), line: ZoneStats::zoneinfo }
     }
 }
 
-/// Every zone, written one way.
+/// The statistics of all zones, each written by one function.
 struct Table<F> {
     zones: usize,
     stats: F,
@@ -90,26 +94,30 @@ impl<F: Fn(usize) -> Option<ZoneStats>> fmt::Display for Table<F> {
 }
 
 impl ZoneStats {
+    /// Writes one line of `/proc/buddyinfo`.
     fn buddyinfo(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Node {}, zone {:>8} ", self.zone.node(), self.zone.kind())?;
         self.free_by_order.iter().try_for_each(|count| write!(f, "{count:>6} "))?;
         writeln!(f)
     }
 
+    /// Writes one paragraph of `/proc/zoneinfo`.
     fn zoneinfo(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { zone, watermarks: marks, .. } = self;
+        let Self { zone, watermarks, .. } = self;
         writeln!(f, "Node {}, zone {:>8}", zone.node(), zone.kind())?;
         writeln!(f, "  pages free     {}", self.free)?;
-        let pages = [("min", marks.min), ("low", marks.low), ("high", marks.high)];
+        let pages = [("min", watermarks.min), ("low", watermarks.low), ("high", watermarks.high)];
         pages.iter().try_for_each(|(name, pages)| writeln!(f, "        {name:<8} {pages}"))?;
         let pages = [("spanned", self.span.end - self.span.start), ("managed", self.managed as u64)];
         pages.iter().try_for_each(|(name, pages)| writeln!(f, "        {name:<8} {pages}"))?;
+        // The reserves, by the highest kind that a request admits.
         write!(f, "        protection: (")?;
         for kind in ZoneKind::ALL {
             let separator = if kind == ZoneKind::Dma { "" } else { ", " };
-            write!(f, "{separator}{}", marks.reserve[kind.index()])?;
+            write!(f, "{separator}{}", watermarks.reserve[kind.index()])?;
         }
         writeln!(f, ")")?;
+        // Not of Linux: the allocator's own counts, in the place of its vmstat counters.
         let Self { cached, hits, misses, fallbacks, failures, misdirected, .. } = self;
         let counts = [("cached", cached), ("hits", hits), ("misses", misses), ("fallbacks", fallbacks)];
         let counts = counts.into_iter().chain([("failures", failures), ("misdirected", misdirected)]);

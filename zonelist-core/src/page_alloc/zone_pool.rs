@@ -1,4 +1,4 @@
-//! What all handles share: the zones, where each zone is, and the caches of every seat.
+//! The state that all handles share: the zones, their numbers, and the per-CPU pages of each reader slot.
 
 #[cfg(feature = "alloc")]
 use alloc::vec::Vec;
@@ -8,7 +8,7 @@ use core::{
     mem::transmute,
     ops::Deref,
     ptr,
-    // Not that of the models: it orders nothing, and a static one lives from one interleaving to the next.
+    // Not the atomics of the models: it orders nothing, and a static outlives an interleaving.
     sync::atomic::{AtomicUsize, Ordering::Relaxed},
 };
 
@@ -18,12 +18,12 @@ use super::{
 };
 use crate::{PAGEBLOCK_FRAMES, RawLock, UnknownOwner, Zone, ZoneError, ZoneId, sync::unmodelled::AtomicBool};
 
-/// Things that are never moved: in memory that the caller gave, or on the heap.
+/// Values that are never moved: in memory of the caller, or on the heap.
 #[derive(Debug)]
 pub(super) enum Store<'m, T> {
     Given(&'m [T]),
     #[cfg(feature = "alloc")]
-    /// Not boxed: to get rid of what it has room for beyond would take memory.
+    /// Not a boxed slice: to shrink the vector to its length could allocate.
     Owned(Vec<T>),
 }
 
@@ -33,27 +33,27 @@ impl<T> Deref for Store<'_, T> {
     #[inline(always)]
     fn deref(&self) -> &[T] {
         match self {
-            Self::Given(things) => things,
+            Self::Given(values) => values,
             #[cfg(feature = "alloc")]
-            Self::Owned(things) => things,
+            Self::Owned(values) => values,
         }
     }
 }
 
-/// The zones of an allocator. Of a longer lifetime, they are as good as of a shorter one, as a zone by itself is not: so
-/// an allocator may be borrowed for as long as its zones, though something is done when it is dropped.
+/// The zones of an allocator, covariant in their lifetime, which a zone by itself is not. So an allocator can be
+/// borrowed for as long as its zones, although its drop uses them.
 pub(super) struct Zones<'m, L> {
-    /// Which `'m` they are of is only in the second field.
+    /// The lifetime of the zones is in `lifetime` alone.
     zones: Store<'m, Zone<'static, L>>,
-    of: PhantomData<&'m ()>,
+    lifetime: PhantomData<&'m ()>,
 }
 
 impl<'m, L> Zones<'m, L> {
-    /// Of zones that are never moved.
+    /// Wraps zones that are never moved.
     pub(super) fn new(zones: Store<'m, Zone<'m, L>>) -> Self {
-        // SAFETY: the same zones, which are only shown again for `'m` or less.
+        // SAFETY: the types differ in a lifetime alone, and `deref` shows the zones for `'m` or less only.
         let zones = unsafe { transmute::<Store<'m, Zone<'m, L>>, Store<'m, Zone<'static, L>>>(zones) };
-        Self { zones, of: PhantomData }
+        Self { zones, lifetime: PhantomData }
     }
 }
 
@@ -62,13 +62,13 @@ impl<'m, L> Deref for Zones<'m, L> {
 
     #[inline(always)]
     fn deref(&self) -> &[Zone<'m, L>] {
-        // SAFETY: the same zones, of `'m` or more. That they are said to be of less is as good, since a zone never gets
-        // memory of the caller's later; what it gives away is then of `'m`.
+        // SAFETY: the types differ in a lifetime alone, and the zones are of `'m` or longer. A shorter one is sound: a
+        // zone takes memory of a caller only when it is created, and what it returns is then of `'m`.
         unsafe { transmute::<&[Zone<'static, L>], &[Zone<'m, L>]>(&self.zones) }
     }
 }
 
-/// Why an allocator cannot be made of these zones and this memory.
+/// Why an allocator can't be created from zones and memory.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SetupError {
@@ -89,80 +89,84 @@ pub enum SetupError {
         /// The first such frame.
         pfn: u64,
     },
-    /// Nothing says whose some frames of a machine are.
+    /// The zone of some frames of a machine is unknown.
     #[error(transparent)]
     Owner(#[from] UnknownOwner),
-    /// Memory blocks are smaller than a pageblock, in which an allocator's frames come and go.
+    /// Memory blocks are smaller than a pageblock, the unit in which an allocator adds and removes frames.
     #[error("memory blocks of {pages} pages; expected none, or blocks of whole pageblocks of {PAGEBLOCK_FRAMES}")]
     BlockPages {
-        /// Pages of a block.
+        /// The number of pages of a memory block.
         pages: u64,
     },
-    /// A zone is in an allocator of other zones, so that frames can't be kept apart.
+    /// A zone is in an allocator of other zones, so that two zones could manage one frame.
     #[error("zone {zone} is in an allocator of other zones; expected zones of none, or just those of one")]
     Elsewhere {
         /// The zone.
         zone: ZoneId,
     },
-    /// Some zone's index is not below the number of entries.
+    /// The index of a zone is not below the number of entries.
     #[error("{entries} entries to find zones by; expected at least {needed}")]
     Index {
-        /// How many there are.
+        /// The number of entries.
         entries: usize,
-        /// How many are needed: one more than the highest [`ZoneId::index`].
+        /// The number of entries that are needed: one more than the highest [`ZoneId::index`].
         needed: usize,
     },
-    /// A zone can't be made.
+    /// A zone can't be created.
     #[error(transparent)]
     Zone(#[from] ZoneError),
-    /// There are fewer caches than seats times zones.
-    #[error("{caches} page caches; expected at least {needed}, for each seat as many as there are zones")]
+    /// There are fewer per-CPU pages than reader slots times zones.
+    #[error("{caches} per-CPU pages; expected at least {needed}, one for each reader slot and zone")]
     Caches {
-        /// How many there are.
+        /// The number of [`PerCpuPages`].
         caches: usize,
-        /// How many are needed.
+        /// The number that is needed.
         needed: usize,
     },
 }
 
-/// No zone of that index.
+/// The entry of an index without a zone.
 const NONE: u16 = u16::MAX;
 
-/// The zones and what belongs to them.
+/// The zones of an allocator and their shared state.
 pub(super) struct Pool<'m, L> {
     pub(super) zones: Zones<'m, L>,
-    /// By a zone's index, its place in `zones`.
+    /// The number of a zone in `zones`, by the zone's index.
     slots: Store<'m, u16>,
-    /// Seat by seat, a cache for each zone.
+    /// The per-CPU pages: for each reader slot, those of each zone.
     caches: Store<'m, PerCpuPages>,
-    /// The number of the first zone in a page. Other allocators have other numbers, so that their pages are none of ours.
+    /// The number of the first zone, as pages carry it. Other allocators have other numbers, which tells their pages
+    /// apart.
     first: usize,
+    /// The function that [`PageAllocator::on_low`](super::PageAllocator::on_low) set.
     pub(super) on_low: Option<fn(ZoneId, usize)>,
-    /// Whether some zone has a call of that due.
+    /// True if a report of some zone is deferred.
     pub(super) low_unreported: AtomicBool,
-    /// What is done, with a pointer to this, with pages that are in caches when the allocator goes. (Not with a reference:
-    /// that would have lifetimes be just what they are.)
-    leave: unsafe fn(*const ()),
+    /// Called by the drop, with a pointer to the pool: returns the per-CPU pages of leaked handles to zones that
+    /// outlive it. Not with a reference, which would make the pool invariant in its lifetime.
+    on_drop: unsafe fn(*const ()),
 }
 
-/// The first of some numbers for so many zones of an allocator, which pages name them by. They begin at a multiple of a
-/// power of two that is more than there are of them, so that they are the lowest bits.
-fn numbers(zones: usize) -> usize {
-    /// Behind the numbers of the allocator that was made last.
+/// Allocates numbers for the zones of an allocator, as pages carry them; returns the first. It is a multiple of a power
+/// of two above the number of zones, so that the low bits are a zone's place among the zones.
+fn allocate_zone_numbers(zones: usize) -> usize {
+    /// The end of the numbers of the allocator that was created last.
     static NEXT: AtomicUsize = AtomicUsize::new(0);
     let count = (zones + 1).next_power_of_two();
+    // The numbers are reused after `SLOTS` of them, and a range never wraps around.
     let start = |next: usize| next.checked_next_multiple_of(count).unwrap_or(0);
     let before = NEXT.fetch_update(Relaxed, Relaxed, |next| Some(start(next).wrapping_add(count)));
     start(before.unwrap_or_else(|next| next)) % SLOTS
 }
 
 impl<'m, L: RawLock> Pool<'m, L> {
-    /// Fills the index. It has an entry for every zone, there are caches for so many seats, and no frame has two zones.
+    /// Fills the index and checks the parts: an entry for each zone, per-CPU pages for each zone and reader slot, and
+    /// no frame in two zones.
     pub(super) fn check(
         zones: &[Zone<'m, L>],
         slots: &mut [u16],
         caches: usize,
-        seats: usize,
+        readers: usize,
     ) -> Result<(), SetupError> {
         if zones.is_empty() {
             return Err(SetupError::NoZone);
@@ -175,34 +179,35 @@ impl<'m, L: RawLock> Pool<'m, L> {
             if *entry != NONE {
                 return Err(SetupError::DuplicateZone { zone });
             }
-            // Zones that differ are at most as many as there are names.
+            // No truncation: zones have different names, and there are fewer names than `u16` has values.
             *entry = slot as u16;
         }
-        let needed = seats.saturating_mul(zones.len());
+        let needed = readers.saturating_mul(zones.len());
         if caches < needed {
             return Err(SetupError::Caches { caches, needed });
         }
         no_overlap(zones)?;
-        // SAFETY: given zones are borrowed for as long as they may name what they borrow themselves, which is as long as
-        // there is any use of them: they are not moved again. Those on the heap are never moved from there, and go with
-        // the allocator, all together, or now.
+        // SAFETY: the zones of a set must not move, and must be dropped together. Zones of the caller are borrowed for
+        // their own lifetime parameter, which covers every later use, so they are not moved again. Zones on the heap
+        // are never moved from there, and are dropped with the allocator, or with this call's error, all together.
         unsafe { Zone::join_zone_set(zones) }.map_err(|zone| SetupError::Elsewhere { zone })?;
-        // From here on, none takes a frame of another; some may have, meanwhile.
+        // From here on, no zone adds a frame of another; one may have done so between the check above and the join.
         no_overlap(zones)
     }
 
-    /// Of parts that were checked.
+    /// Creates a pool from parts that [`Pool::check`] has checked.
     pub(super) fn new(zones: Store<'m, Zone<'m, L>>, slots: Store<'m, u16>, caches: Store<'m, PerCpuPages>) -> Self {
-        let leave: unsafe fn(*const ()) = match zones {
+        let on_drop: unsafe fn(*const ()) = match zones {
+            // Zones of the caller outlive the pool, and other users may see their free pages.
             Store::Given(_) => Self::empty_caches,
             #[cfg(feature = "alloc")]
             Store::Owned(_) => |_| {},
         };
-        let (first, zones) = (numbers(zones.len()), Zones::new(zones));
-        Self { zones, slots, caches, first, on_low: None, low_unreported: AtomicBool::new(false), leave }
+        let (first, zones) = (allocate_zone_numbers(zones.len()), Zones::new(zones));
+        Self { zones, slots, caches, first, on_low: None, low_unreported: AtomicBool::new(false), on_drop }
     }
 
-    /// Where a zone is: below the number of zones.
+    /// The number of a zone, which is below the number of zones; `None` if the allocator does not have it.
     #[inline(always)]
     pub(super) fn slot(&self, zone: ZoneId) -> Option<usize> {
         match self.slots.get(zone.index()) {
@@ -211,66 +216,72 @@ impl<'m, L: RawLock> Pool<'m, L> {
         }
     }
 
-    /// The zone of that name.
+    /// The zone of that name, if the allocator has it.
     pub(super) fn zone(&self, zone: ZoneId) -> Option<&Zone<'m, L>> {
         self.zones.get(self.slot(zone)?)
     }
 
-    /// The zone of a page, and where it is; `None` for a page of another allocator.
+    /// The zone of a page, with its number; `None` for a page of another allocator.
     pub(super) fn slot_of(&self, page: Page) -> Option<(usize, &Zone<'m, L>)> {
+        // `first` has none of the low bits, so a zone number of another allocator becomes one that is out of range.
         let slot = page.slot() ^ self.first;
         self.zones.get(slot).map(|zone| (slot, zone))
     }
 
-    /// The page that begins at a frame of the zone in that place.
+    /// The page that begins at a frame of the zone with that number.
     pub(super) fn page(&self, pfn: u64, slot: usize, tag: Tag) -> Page {
         Page::of(pfn, self.first | slot, tag)
     }
 
-    /// A seat's caches, one for each zone.
-    pub(super) fn caches(&self, reader_slot: usize) -> &[PerCpuPages] {
+    /// The per-CPU pages of a reader slot, one for each zone.
+    pub(super) fn caches(&self, reader: usize) -> &[PerCpuPages] {
         let zones = self.zones.len();
-        self.caches.get(reader_slot * zones..).and_then(|caches| caches.get(..zones)).unwrap_or_default()
+        self.caches.get(reader * zones..).and_then(|caches| caches.get(..zones)).unwrap_or_default()
     }
 
-    /// Every seat's cache of one zone.
+    /// The per-CPU pages of one zone, of all reader slots.
     pub(super) fn caches_of(&self, slot: usize) -> impl Iterator<Item = &PerCpuPages> {
         self.caches.iter().skip(slot).step_by(self.zones.len().max(1))
     }
 
-    /// Gives back what handles that were leaked have left in their caches: the zones outlive the allocator.
+    /// Returns the per-CPU pages that leaked handles have left to the zones, which outlive the allocator.
     ///
     /// # Safety
-    /// It is of such a pool, which has no other user.
+    /// The pointer is to a pool of this type, but for its lifetime, and the pool has no other user.
     unsafe fn empty_caches(pool: *const ()) {
-        // SAFETY: as the caller promises, for any lifetime.
+        // SAFETY: the caller guarantees a valid pool without another user; types that differ in a lifetime have one
+        // layout.
         let pool = unsafe { &*pool.cast::<Self>() };
         for (slot, zone) in pool.zones.iter().enumerate() {
             for cache in pool.caches_of(slot) {
-                // SAFETY: called by `drop` alone, which has the pool to itself: no handle is left that borrows it,
-                // nor a thread that has borrowed a drawer.
-                unsafe { CacheAccess::on(cache) }.empty_into(zone);
+                // SAFETY: `drop` alone calls this, and owns the pool: no handle that borrows it is left, nor a drain
+                // that has revoked per-CPU pages.
+                unsafe { CacheAccess::on(cache) }.drain_into(zone);
             }
         }
     }
 }
 
-/// Whether each frame is one zone's at most.
+/// Checks that no frame is managed by two zones.
 fn no_overlap<L: RawLock>(zones: &[Zone<'_, L>]) -> Result<(), SetupError> {
-    match zones.iter().enumerate().find_map(|(at, zone)| common(zone, zones.get(at + 1..).unwrap_or_default())) {
+    match zones
+        .iter()
+        .enumerate()
+        .find_map(|(at, zone)| first_common_frame(zone, zones.get(at + 1..).unwrap_or_default()))
+    {
         Some((zones, pfn)) => Err(SetupError::Overlap { zones, pfn }),
         None => Ok(()),
     }
 }
 
-/// The first frame that a zone manages and one of the others too, with their names.
-fn common<L: RawLock>(zone: &Zone<'_, L>, others: &[Zone<'_, L>]) -> Option<((ZoneId, ZoneId), u64)> {
+/// The first frame that a zone and one of the others both manage, with their names.
+fn first_common_frame<L: RawLock>(zone: &Zone<'_, L>, others: &[Zone<'_, L>]) -> Option<((ZoneId, ZoneId), u64)> {
     if zone.managed() == 0 {
         return None;
     }
     others.iter().filter(|other| other.managed() > 0).find_map(|other| {
         let mut rest = zone.span();
-        // By turns, the next frame of the one at or behind that of the other.
+        // In turn, the next managed frame of one zone at or after that of the other: skips whole gaps of both.
         while let Some(mine) = zone.first_managed(&rest) {
             let theirs = other.first_managed(&(mine..rest.end))?;
             if mine == theirs {
@@ -284,8 +295,8 @@ fn common<L: RawLock>(zone: &Zone<'_, L>, others: &[Zone<'_, L>]) -> Option<((Zo
 
 impl<L> Drop for Pool<'_, L> {
     fn drop(&mut self) {
-        // SAFETY: this is the pool, and it goes.
-        unsafe { (self.leave)(ptr::from_ref(self).cast()) };
+        // SAFETY: the pointer is to this pool, which is being dropped and so has no other user.
+        unsafe { (self.on_drop)(ptr::from_ref(self).cast()) };
     }
 }
 

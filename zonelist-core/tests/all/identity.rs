@@ -34,7 +34,7 @@ fn a_class_of_another_allocator_is_found_in_debug_builds() {
         let tried = catch_unwind(AssertUnwindSafe(|| local.alloc(ZONE.node(), &foreign).is_ok()));
         if cfg!(debug_assertions) {
             let said = tried.unwrap_err().downcast::<String>().unwrap();
-            assert_eq!(*said, "a class of another instance; expected one that this instance made");
+            assert_eq!(*said, "a prepared request of another instance; expected one that this instance made");
         } else {
             assert!(tried.unwrap());
         }

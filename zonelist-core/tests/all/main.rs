@@ -6,7 +6,7 @@ mod hostile;
 mod hotplug;
 mod identity;
 mod lock;
-mod pages;
+mod page_alloc;
 mod publish;
 mod stress;
 mod support;

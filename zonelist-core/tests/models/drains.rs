@@ -53,7 +53,7 @@ fn a_reader_is_registered_beside_a_stop_and_a_drain() {
 
 /// From a plain reader, which a drain does not wait for, to a handle, whose cache it has all the same.
 #[test]
-fn a_slot_changes_hands_during_a_drain() {
+fn a_slot_changes_owners_during_a_drain() {
     explore_drains("drains: changes hands", Bound::Preemptions(3), ChangesOwners, Drain, world::<FullFence, 1>);
 }
 
@@ -94,7 +94,7 @@ unsafe impl Barrier for FailsOnce {
 
 /// What fails is as if it had not been begun, and is done as ever the next time.
 #[test]
-fn a_stop_that_fails_is_none() {
+fn a_failed_stop_has_no_effect() {
     explore_drains("drains: reads, failing stop", Bound::Preemptions(3), Reads, PublishAndDrain, world::<FailsOnce, 1>);
     explore_drains(
         "drains: allocates, failing stop",
@@ -106,6 +106,6 @@ fn a_stop_that_fails_is_none() {
 }
 
 #[test]
-fn a_drain_that_fails_is_none() {
+fn a_failed_drain_has_no_effect() {
     explore_drains("drains: frees, failing drain", Bound::Preemptions(3), Frees, Drain, world::<FailsOnce, 1>);
 }

@@ -1,4 +1,4 @@
-//! Several threads at once: no page is lost, and none is held by two.
+//! Concurrent threads: no page is lost, and none is allocated to two threads.
 
 use std::{
     sync::atomic::{AtomicBool, AtomicU8, Ordering::Relaxed},
@@ -13,12 +13,12 @@ use zonelist_core::{
     publish::{Barrier, FullFence, Scheme},
 };
 
-use super::setup::{Allocator, ZONES, loose, preempted, stop_world, versions};
+use super::setup::{Allocator, ZONES, no_protocol, preempted, stop_world, versions};
 
-/// Operations of each thread.
+/// The number of operations of each thread.
 const OPERATIONS: usize = if cfg!(miri) { 400 } else { 20_000 };
 
-/// A generator of numbers that are random enough: xorshift.
+/// A pseudo-random number generator: xorshift.
 struct Random(u64);
 
 impl Random {
@@ -30,7 +30,7 @@ impl Random {
     }
 }
 
-/// Three threads allocate and free, one of them starts over again and again; another drains and publishes.
+/// Three threads allocate and free, of which one replaces its handle now and then. A fourth drains and publishes.
 fn stress<S: Scheme + Send + Sync, B: Barrier>(allocator: &Allocator<S, B>) {
     let owners: Vec<AtomicU8> = (0..12_288).map(|_| AtomicU8::new(0)).collect();
     let done = AtomicBool::new(false);
@@ -43,16 +43,16 @@ fn stress<S: Scheme + Send + Sync, B: Barrier>(allocator: &Allocator<S, B>) {
             .collect();
         scope.spawn(|| {
             let versions = versions();
-            for turn in 0.. {
+            for round in 0.. {
                 if done.load(Relaxed) {
                     break;
                 }
-                match turn % 3 {
+                match round % 3 {
                     0 => drop(allocator.drain().unwrap()),
-                    1 => drop(allocator.published().publish(&versions[turn % versions.len()])),
+                    1 => drop(allocator.published().publish(&versions[round % versions.len()])),
                     _ => allocator
-                        .without_caches(ZONES[turn % 4].0, || {
-                            assert_eq!(allocator.stats(ZONES[turn % 4].0).unwrap().cached, 0)
+                        .without_caches(ZONES[round % 4].0, || {
+                            assert_eq!(allocator.stats(ZONES[round % 4].0).unwrap().cached, 0)
                         })
                         .unwrap(),
                 }
@@ -74,7 +74,7 @@ fn work<S: Scheme, B: Barrier>(allocator: &Allocator<S, B>, owners: &[AtomicU8],
     let request = |order, mobility, highest| {
         allocator.prepare(&PageRequest::up_to(highest).order(order).mobility(mobility)).unwrap()
     };
-    let classes = [
+    let requests = [
         request(0, Mobility::Movable, Movable),
         request(0, Mobility::Unmovable, Normal),
         request(1, Mobility::Movable, Movable),
@@ -87,17 +87,17 @@ fn work<S: Scheme, B: Barrier>(allocator: &Allocator<S, B>, owners: &[AtomicU8],
     for operation in 0..OPERATIONS {
         let grow = random.below(100) < if operation % 4000 < 2500 { 60 } else { 30 };
         if grow {
-            let class = &classes[random.below(9) % 7 % classes.len()];
-            if let Ok(page) = local.alloc(NodeId::new(random.below(2) as u16).unwrap(), class) {
+            let prepared = &requests[random.below(9) % 7 % requests.len()];
+            if let Ok(page) = local.alloc(NodeId::new(random.below(2) as u16).unwrap(), prepared) {
                 for owner in &owners[page.pfn() as usize..][..1 << page.order()] {
-                    assert_eq!(owner.swap(number as u8 + 1, Relaxed), 0, "{page:?} has an owner");
+                    assert_eq!(owner.swap(number as u8 + 1, Relaxed), 0, "{page:?} is allocated to another thread");
                 }
                 live.push(page);
             }
         } else if !live.is_empty() {
             let page = live.swap_remove(random.below(live.len()));
             for owner in &owners[page.pfn() as usize..][..1 << page.order()] {
-                assert_eq!(owner.swap(0, Relaxed), number as u8 + 1, "{page:?} has another owner");
+                assert_eq!(owner.swap(0, Relaxed), number as u8 + 1, "{page:?} is not allocated to this thread");
             }
             local.free(page).unwrap();
         }
@@ -115,25 +115,25 @@ fn work<S: Scheme, B: Barrier>(allocator: &Allocator<S, B>, owners: &[AtomicU8],
 }
 
 #[test]
-fn under_stop_world() {
+fn threads_share_pages_under_stop_world() {
     stress(&stop_world::<FullFence>());
 }
 
 #[test]
-fn where_readers_sit_nowhere() {
-    stress(&loose::<FullFence>());
+fn threads_share_pages_without_a_reader_protocol() {
+    stress(&no_protocol::<FullFence>());
 }
 
 #[test]
-fn where_they_leave_their_seats() {
+fn threads_share_pages_with_a_per_entry_protocol() {
     stress(&preempted::<FullFence>());
 }
 
 #[cfg(target_os = "linux")]
 #[test]
-fn with_a_barrier_that_costs_readers_nothing() {
+fn threads_share_pages_under_membarrier() {
     if Membarrier::prepare() {
         stress(&stop_world::<Membarrier>());
-        stress(&loose::<Membarrier>());
+        stress(&no_protocol::<Membarrier>());
     }
 }

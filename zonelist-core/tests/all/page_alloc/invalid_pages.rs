@@ -1,5 +1,5 @@
-//! What is none of an allocator's: pages and handles of another one, frames and orders that its zones can't have. And
-//! what is its own though a handle was leaked.
+//! Invalid pages and handles: of another allocator, of frames or orders that the zones can't have, and freed twice. And
+//! the pages of a leaked handle, which are valid.
 
 use zonelist_core::{
     Capacity, FreeError, HandleError, MAX_ORDER, Mobility, MovablePages, MoveError, NodeId, NodeSpan, NotFreed, Page,
@@ -34,12 +34,12 @@ fn allocator() -> Allocator {
     PageAllocator::boxed(published(), vec![zone()]).unwrap()
 }
 
-/// The orders that are kept in caches, and others.
+/// Orders that are cached, and others.
 const ORDERS: [u8; 6] = [0, 1, 3, 5, 9, 10];
 
 fn alloc(allocator: &Allocator, order: u8) -> Page {
-    let class = allocator.prepare(&PageRequest::up_to(Normal).order(order)).unwrap();
-    allocator.local().unwrap().alloc(NODE, &class).unwrap()
+    let request = allocator.prepare(&PageRequest::up_to(Normal).order(order)).unwrap();
+    allocator.local().unwrap().alloc(NODE, &request).unwrap()
 }
 
 #[test]
@@ -50,7 +50,7 @@ fn a_page_of_another_allocator_is_refused() {
         assert_eq!(mine.pfn(), other.pfn(), "the allocators are alike");
         assert_eq!(ours.zone_of(other).map(Zone::id), None);
         let mut local = ours.local().unwrap();
-        // Also where its cache has room for such pages.
+        // Also if the per-CPU pages have room for such a page.
         local.free(mine).unwrap();
         assert_eq!(local.free(other), Err(FreeError::NoSuchZone), "order {order}");
         let error = FreeError::NoSuchZone;
@@ -65,9 +65,9 @@ fn a_page_of_another_allocator_is_refused() {
     }
 }
 
-/// As many allocators as pages can tell apart, and one more: each knows its own pages, and takes no other's.
+/// A thousand allocators: each finds the zone of its own pages, and of no others.
 #[test]
-fn pages_of_a_thousand_allocators_are_told_apart() {
+fn pages_of_a_thousand_allocators_are_distinguished() {
     let allocators: Vec<Allocator> = (0..1000).map(|_| allocator()).collect();
     let pages: Vec<Page> = allocators.iter().map(|allocator| alloc(allocator, 0)).collect();
     for (at, allocator) in allocators.iter().enumerate() {
@@ -76,15 +76,15 @@ fn pages_of_a_thousand_allocators_are_told_apart() {
     }
 }
 
-/// Words that name a page which no zone can have are refused, whether or not there is room in a cache.
+/// Words of pages that no zone can have are refused, whether or not the per-CPU pages have room.
 #[test]
 fn frames_out_of_the_span_are_refused() {
     let allocator = allocator();
     let mut local = allocator.local().unwrap();
     for order in ORDERS {
-        // A cache with room.
-        let class = allocator.prepare(&PageRequest::up_to(Normal).order(order)).unwrap();
-        let page = local.alloc(NODE, &class).unwrap();
+        // Now the per-CPU pages have room.
+        let request = allocator.prepare(&PageRequest::up_to(Normal).order(order)).unwrap();
+        let page = local.alloc(NODE, &request).unwrap();
         local.free(page).unwrap();
         let at = |pfn: u64| Page::from_word(page.word() - page.pfn() + (pfn >> order << order)).unwrap();
         let length = 1 << order;
@@ -105,10 +105,10 @@ fn frames_out_of_the_span_are_refused() {
     assert_eq!((zone.free_pages(), allocator.stats(zone.id()).unwrap().misdirected), (7423, 0));
 }
 
-/// What nothing can tell from a page that is handed out is the caller's promise. When it is broken the page may come to
-/// two users, and the zone counts it; with the feature `checked` it is an error at once.
+/// The caller promises that a page is allocated. If that is wrong, the page may be allocated twice, and the zone counts
+/// a misdirected free. With the feature `checked` the free is an error.
 #[test]
-fn a_page_that_is_freed_twice_is_found_at_once_or_counted() {
+fn a_double_free_is_an_error_or_counted() {
     let allocator = allocator();
     let mut local = allocator.local().unwrap();
     let page = alloc(&allocator, 0);
@@ -122,13 +122,13 @@ fn a_page_that_is_freed_twice_is_found_at_once_or_counted() {
         assert_eq!(allocator.stats(zone_id(0, Normal)).unwrap().misdirected, 1);
     }
     local.drain();
-    assert_eq!(allocator.zones()[0].free_pages(), 7423, "and the zone has it once");
+    assert_eq!(allocator.zones()[0].free_pages(), 7423, "the page is free once");
 }
 
 #[test]
-fn a_handle_of_other_movables_is_refused() {
-    let movables = || MovablePages::boxed(|_, _: Page, _: Page| Err(MoveError::Never), 2);
-    let (ours, theirs, allocator) = (movables(), movables(), allocator());
+fn a_handle_of_other_movable_pages_is_refused() {
+    let pages = || MovablePages::boxed(|_, _: Page, _: Page| Err(MoveError::Never), 2);
+    let (ours, theirs, allocator) = (pages(), pages(), allocator());
     let (mine, other) = (alloc(&allocator, 0), alloc(&allocator, 0));
     let (handle, foreign) = (ours.insert(mine).unwrap(), theirs.insert(other).unwrap());
     assert_eq!(handle.index(), foreign.index());
@@ -140,7 +140,7 @@ fn a_handle_of_other_movables_is_refused() {
     assert_eq!((ours.remove(handle), theirs.remove(foreign)), (Ok(mine), Ok(other)));
 }
 
-/// An allocator over zones that outlive it: what a leaked handle had at hand is the zones' again when it goes.
+/// An allocator over zones that outlive it: its drop returns the per-CPU pages of leaked handles to the zones.
 #[test]
 fn pages_of_a_leaked_handle_are_not_lost_with_the_allocator() {
     let zones: &'static [Zone<'static>] = vec![zone()].leak();
@@ -148,9 +148,9 @@ fn pages_of_a_leaked_handle_are_not_lost_with_the_allocator() {
     let allocator = PageAllocator::<_, _, _, 4>::new(published(), zones, vec![0; 3].leak(), caches.leak()).unwrap();
     let mut kept = Vec::new();
     for order in ORDERS {
-        let class = allocator.prepare(&PageRequest::up_to(Normal).order(order)).unwrap();
+        let request = allocator.prepare(&PageRequest::up_to(Normal).order(order)).unwrap();
         let mut local = allocator.local().unwrap();
-        let pages = [(); 2].map(|()| local.alloc(NODE, &class).unwrap());
+        let pages = [(); 2].map(|()| local.alloc(NODE, &request).unwrap());
         local.free(pages[0]).unwrap();
         kept.push((pages[1].pfn(), order));
         if kept.len() <= 4 {

@@ -1,27 +1,27 @@
-//! An allocator's pages as a plain list of frames, used or not.
+//! The oracle: an allocator's pages as a plain list of frames, each allocated or not.
 
 use zonelist_core::{
     LocalHandle, MAX_ORDER, NodeId, Page, PageRequest, Refusal, Spin, Urgency, Zone, ZoneId, Zonelists,
     publish::{Barrier, Scheme},
 };
 
-use super::setup::{Allocator, READERS, ZONES, marks};
+use super::setup::{Allocator, READERS, ZONES, watermarks};
 
 pub(crate) type Handle<'a, S, B> = LocalHandle<'a, 'static, S, B, Spin, READERS>;
 
-/// What should be so.
-pub(crate) struct Naive {
+/// The expected state of an allocator.
+pub(crate) struct Oracle {
     used: Vec<bool>,
     pub(crate) live: Vec<Page>,
     pub(crate) lists: Zonelists,
 }
 
-impl Naive {
+impl Oracle {
     pub(crate) fn new(lists: Zonelists) -> Self {
         Self { used: vec![false; 12_288], live: Vec::new(), lists }
     }
 
-    /// One request, and whether what came of it is right.
+    /// Makes one request, and checks its result.
     pub(crate) fn alloc<S: Scheme, B: Barrier>(
         &mut self,
         allocator: &Allocator<S, B>,
@@ -29,16 +29,17 @@ impl Naive {
         node: NodeId,
         request: &PageRequest,
     ) {
-        let class = allocator.prepare(request).unwrap();
-        match local.alloc(node, &class) {
+        let prepared = allocator.prepare(request).unwrap();
+        match local.alloc(node, &prepared) {
             Ok(page) => {
                 assert_eq!((page.order(), page.mobility()), (request.order, request.mobility));
                 let zone = allocator.zone_of(page).unwrap();
                 assert!(self.admitted(node, request).contains(&zone.id()), "{page:?} of {}", zone.id());
-                assert!(zone.free_pages() as u64 >= floor(zone.id(), request), "{} below its mark", zone.id());
-                self.take(page);
+                assert!(zone.free_pages() as u64 >= floor(zone.id(), request), "{} is below its watermark", zone.id());
+                self.note_allocated(page);
             }
             Err(_) => {
+                // Each admitted zone refused, and had a reason.
                 let refused: Vec<(ZoneId, Refusal)> = local.failure().refused().collect();
                 let zones: Vec<ZoneId> = refused.iter().map(|refused| refused.0).collect();
                 assert_eq!(zones, self.admitted(node, request));
@@ -47,21 +48,24 @@ impl Naive {
         }
     }
 
+    /// The zones that the lists have for a request, in order.
     fn admitted(&self, node: NodeId, request: &PageRequest) -> Vec<ZoneId> {
         let zones = self.lists.lists().of(node, request.zones.scope).iter().map(|entry| entry.zone());
         zones.filter(|&zone| request.zones.admits(zone)).collect()
     }
 
-    fn take(&mut self, page: Page) {
+    /// Notes a block as allocated, whose frames must be free and managed.
+    fn note_allocated(&mut self, page: Page) {
         assert!(page.pfn() % (1 << page.order()) == 0);
         let managed = |pfn: u64| ZONES.iter().any(|zone| zone.1.iter().any(|range| range.contains(&pfn)));
         for pfn in page.pfn()..page.pfn() + (1 << page.order()) {
             assert!(managed(pfn), "frame {pfn} is in a hole");
-            assert!(!std::mem::replace(&mut self.used[pfn as usize], true), "frame {pfn} is handed out twice");
+            assert!(!std::mem::replace(&mut self.used[pfn as usize], true), "frame {pfn} is allocated twice");
         }
         self.live.push(page);
     }
 
+    /// Frees one of the live pages.
     pub(crate) fn free<S: Scheme, B: Barrier>(&mut self, local: &mut Handle<'_, S, B>, at: usize) {
         if !self.live.is_empty() {
             let page = self.live.swap_remove(at % self.live.len());
@@ -70,8 +74,8 @@ impl Naive {
         }
     }
 
-    /// No page is lost: each is free, in a cache, or handed out.
-    pub(crate) fn agree<S: Scheme, B: Barrier>(&self, allocator: &Allocator<S, B>) {
+    /// Checks that no page is lost: each is free, in per-CPU pages, or allocated.
+    pub(crate) fn check_counts<S: Scheme, B: Barrier>(&self, allocator: &Allocator<S, B>) {
         for (id, ranges) in ZONES {
             let stats = allocator.stats(id).unwrap();
             let used: usize = ranges
@@ -84,8 +88,8 @@ impl Naive {
         }
     }
 
-    /// With nothing in caches, what is free is in blocks as long as they can be.
-    pub(crate) fn settled<S: Scheme, B: Barrier>(&self, allocator: &Allocator<S, B>) {
+    /// Checks that free pages are in blocks of the highest possible orders, while no page is in per-CPU pages.
+    pub(crate) fn check_merged<S: Scheme, B: Barrier>(&self, allocator: &Allocator<S, B>) {
         for (id, ranges) in ZONES {
             let stats = allocator.stats(id).unwrap();
             assert_eq!(stats.cached, 0);
@@ -103,13 +107,13 @@ impl Naive {
     }
 }
 
-/// What a request must leave in a zone.
+/// The free pages that a request must leave in a zone.
 pub(crate) fn floor(zone: ZoneId, request: &PageRequest) -> u64 {
-    let marks = marks(zone);
-    request.urgency.reduced(marks.min) + marks.reserve[request.zones.highest.index()]
+    let watermarks = watermarks(zone);
+    request.urgency.reduced(watermarks.min) + watermarks.reserve[request.zones.highest.index()]
 }
 
-/// Whether a zone refused with reason.
+/// Checks the reason of a refusal.
 fn check(zone: &Zone<'_>, why: Refusal, request: &PageRequest) {
     let enough = floor(zone.id(), request) + (1 << request.order);
     let longest = zone.free_by_order().iter().rposition(|&blocks| blocks > 0);
@@ -126,5 +130,5 @@ fn check(zone: &Zone<'_>, why: Refusal, request: &PageRequest) {
     }
 }
 
-/// Every urgency there is.
+/// All urgencies.
 pub(crate) const URGENCIES: [Urgency; 8] = Urgency::ALL;

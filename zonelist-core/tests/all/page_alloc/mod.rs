@@ -1,19 +1,19 @@
-//! The page allocator, against a plain list of every frame.
+//! Tests of the page allocator. Here: random operations, compared with an oracle that lists every frame.
 
-mod drains;
-mod foreign;
+mod concurrency;
+mod drain;
+mod failure;
 mod frame_to_zone;
-mod hooked;
-mod marks;
-mod naive;
+mod hooked_lock;
+mod invalid_pages;
 mod non_blocking;
-mod reasons;
+mod oracle;
 mod setup;
-mod shared;
-mod stats;
-mod together;
+mod statistics;
+mod watermarks;
+mod zone_set;
 
-use naive::{Handle, Naive, URGENCIES};
+use oracle::{Handle, Oracle, URGENCIES};
 use proptest::prelude::*;
 use setup::{Allocator, ZONES, versions};
 use zonelist_core::{
@@ -22,6 +22,7 @@ use zonelist_core::{
     publish::{Barrier, FullFence, Scheme},
 };
 
+/// One operation of a random test.
 #[derive(Clone, Debug)]
 enum Step {
     Alloc { local: usize, node: u16, request: PageRequest, times: usize },
@@ -66,23 +67,23 @@ fn step() -> impl Strategy<Value = Step> {
 
 fn run<S: Scheme, B: Barrier>(allocator: &Allocator<S, B>, steps: &[Step]) {
     let versions = versions();
-    let mut naive = Naive::new(versions[0].clone());
+    let mut oracle = Oracle::new(versions[0].clone());
     let mut locals: Vec<Handle<'_, S, B>> = (0..3).map(|_| allocator.local().unwrap()).collect();
     let mut leaks = 0;
     for step in steps {
         match *step {
             Step::Alloc { local, node, request, times } => {
-                // Larger blocks are fewer.
+                // Fewer large blocks, so that they do not exhaust the zones.
                 for _ in 0..(times >> request.order).max(1) {
-                    naive.alloc(allocator, &mut locals[local], NodeId::new(node).unwrap(), &request);
+                    oracle.alloc(allocator, &mut locals[local], NodeId::new(node).unwrap(), &request);
                 }
             }
             Step::Free { local, at, times } => {
-                (0..times).for_each(|time| naive.free(&mut locals[local], at + 31 * time))
+                (0..times).for_each(|time| oracle.free(&mut locals[local], at + 31 * time))
             }
             Step::Drain => {
                 allocator.drain().unwrap();
-                naive.settled(allocator);
+                oracle.check_merged(allocator);
             }
             Step::DrainOwn(local) => locals[local].drain(),
             Step::Drop(local) => {
@@ -97,26 +98,26 @@ fn run<S: Scheme, B: Barrier>(allocator: &Allocator<S, B>, steps: &[Step]) {
             Step::Leak(_) => assert!(locals.len() == 3),
             Step::WithoutCaches(zone) => {
                 let within = || {
-                    (0..20).for_each(|at| naive.free(&mut locals[0], at));
+                    (0..20).for_each(|at| oracle.free(&mut locals[0], at));
                     assert_eq!(allocator.stats(ZONES[zone].0).unwrap().cached, 0);
                 };
                 allocator.without_caches(ZONES[zone].0, within).unwrap();
             }
             Step::Publish(version) => {
                 allocator.published().publish(&versions[version]).unwrap();
-                naive.lists = versions[version].clone();
+                oracle.lists = versions[version].clone();
             }
         }
-        naive.agree(allocator);
+        oracle.check_counts(allocator);
     }
-    while !naive.live.is_empty() {
-        naive.free(&mut locals[0], 0);
+    while !oracle.live.is_empty() {
+        oracle.free(&mut locals[0], 0);
     }
     drop(locals);
-    // What is left is in the caches of handles that were leaked.
+    // The per-CPU pages of leaked handles have the rest.
     allocator.drain().unwrap();
-    naive.agree(allocator);
-    naive.settled(allocator);
+    oracle.check_counts(allocator);
+    oracle.check_merged(allocator);
 }
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
@@ -132,12 +133,12 @@ proptest! {
     }
 
     #[test]
-    fn nor_where_readers_sit_nowhere(steps in steps()) {
-        run(&setup::loose::<FullFence>(), &steps);
+    fn no_page_is_lost_or_handed_out_twice_without_a_reader_protocol(steps in steps()) {
+        run(&setup::no_protocol::<FullFence>(), &steps);
     }
 
     #[test]
-    fn nor_where_they_leave_their_seats(steps in steps()) {
+    fn no_page_is_lost_or_handed_out_twice_with_a_per_entry_protocol(steps in steps()) {
         run(&setup::preempted::<FullFence>(), &steps);
     }
 }

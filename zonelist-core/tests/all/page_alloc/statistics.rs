@@ -1,4 +1,4 @@
-//! What the allocator says of itself, and what it refuses.
+//! Statistics of an allocator, and invalid arguments.
 
 use zonelist_core::{
     Capacity, FreeError, Mobility, NodeId, Page, PageAllocator, PageRequest, PerCpuPages, Refusal, SetupError, Slots,
@@ -7,14 +7,14 @@ use zonelist_core::{
     publish::{FullFence, Published, ReaderError},
 };
 
-use super::setup::{READERS, loose, stop_world, zone_id, zones};
+use super::setup::{READERS, no_protocol, stop_world, zone_id, zones};
 
 #[test]
 fn tables_are_in_the_layout_of_linux() {
-    let allocator = loose::<FullFence>();
-    let (node, class) = (NodeId::new(1).unwrap(), allocator.prepare(&PageRequest::up_to(Normal)).unwrap());
+    let allocator = no_protocol::<FullFence>();
+    let (node, request) = (NodeId::new(1).unwrap(), allocator.prepare(&PageRequest::up_to(Normal)).unwrap());
     let mut local = allocator.local().unwrap();
-    let pages: Vec<Page> = (0..5).map(|_| local.alloc(node, &class).unwrap()).collect();
+    let pages: Vec<Page> = (0..5).map(|_| local.alloc(node, &request).unwrap()).collect();
     let table = allocator.buddyinfo().to_string();
     let lines: Vec<&str> = table.lines().collect();
     assert_eq!(
@@ -39,13 +39,13 @@ fn tables_are_in_the_layout_of_linux() {
 
 #[test]
 fn hits_are_counted_beyond_sixteen_bits() {
-    let allocator = loose::<FullFence>();
-    let (node, class) = (NodeId::new(1).unwrap(), allocator.prepare(&PageRequest::up_to(Normal)).unwrap());
+    let allocator = no_protocol::<FullFence>();
+    let (node, request) = (NodeId::new(1).unwrap(), allocator.prepare(&PageRequest::up_to(Normal)).unwrap());
     let mut local = allocator.local().unwrap();
-    let mut page = local.alloc(node, &class).unwrap();
+    let mut page = local.alloc(node, &request).unwrap();
     for _ in 0..70_000 {
         local.free(page).unwrap();
-        page = local.alloc(node, &class).unwrap();
+        page = local.alloc(node, &request).unwrap();
     }
     local.free(page).unwrap();
     let stats = allocator.stats(zone_id(1, Normal)).unwrap();
@@ -53,21 +53,21 @@ fn hits_are_counted_beyond_sixteen_bits() {
 }
 
 #[test]
-fn a_page_that_was_not_handed_out() {
-    let allocator = loose::<FullFence>();
+fn a_page_that_is_not_allocated_is_refused() {
+    let allocator = no_protocol::<FullFence>();
     let mut local = allocator.local().unwrap();
-    let (node, class) = (NodeId::new(0).unwrap(), allocator.prepare(&PageRequest::up_to(Normal).order(2)).unwrap());
-    let page = local.alloc(node, &class).unwrap();
+    let (node, request) = (NodeId::new(0).unwrap(), allocator.prepare(&PageRequest::up_to(Normal).order(2)).unwrap());
+    let page = local.alloc(node, &request).unwrap();
     assert_eq!(allocator.page(page.pfn(), 2, Mobility::Unmovable), Some(page));
     assert_eq!(allocator.page(50_000, 0, Mobility::Unmovable), None);
     assert_eq!(allocator.page(page.pfn(), 11, Mobility::Unmovable), None);
-    let of_no_zone = Page::from_word(page.word() | 0xff << 44).unwrap();
-    assert_eq!(local.free(of_no_zone), Err(FreeError::NoSuchZone));
-    assert!(allocator.zone_of(of_no_zone).is_none());
+    let without_zone = Page::from_word(page.word() | 0xff << 44).unwrap();
+    assert_eq!(local.free(without_zone), Err(FreeError::NoSuchZone));
+    assert!(allocator.zone_of(without_zone).is_none());
     let elsewhere = Page::from_word(page.word() + (1 << 20)).unwrap();
     assert_eq!(local.free(elsewhere), Err(FreeError::NoSuchFrame));
     let order = Page::from_word(page.word() & !(0xf << 58) | 5 << 58).unwrap();
-    assert!(local.free(order).is_err(), "order 5 is in no cache");
+    assert!(local.free(order).is_err(), "blocks of order 5 are not cached");
     local.free(page).unwrap();
     let twice = local.free(page);
     assert_eq!(twice, if cfg!(feature = "checked") { Err(FreeError::NeverHandedOut) } else { Ok(()) });
@@ -77,7 +77,7 @@ fn a_page_that_was_not_handed_out() {
 }
 
 #[test]
-fn an_allocator_that_cannot_be() {
+fn invalid_parts_of_an_allocator_are_refused() {
     let published = || Published::<_, FullFence, 1>::new(StopWorld::new(Slots::boxed(Capacity::new(1, 1).unwrap())));
     let twice = || {
         let mut zones = zones();
@@ -94,16 +94,16 @@ fn an_allocator_that_cannot_be() {
     assert_eq!(made(1, 4).err(), Some(SetupError::Index { entries: 1, needed: 2 }));
     assert_eq!(made(16, 3).err(), Some(SetupError::Caches { caches: 3, needed: 4 }));
     assert_eq!(PageAllocator::boxed(published(), Vec::<Zone<'_>>::new()).err(), Some(SetupError::NoZone));
-    let in_given_memory = made(16, 4).unwrap();
-    let mut local = in_given_memory.local().unwrap();
-    let class = in_given_memory.prepare(&PageRequest::up_to(Normal)).unwrap();
-    assert!(local.alloc(NodeId::new(0).unwrap(), &class).is_err(), "nothing is published yet");
+    let in_callers_memory = made(16, 4).unwrap();
+    let mut local = in_callers_memory.local().unwrap();
+    let request = in_callers_memory.prepare(&PageRequest::up_to(Normal)).unwrap();
+    assert!(local.alloc(NodeId::new(0).unwrap(), &request).is_err(), "no lists are published yet");
     assert_eq!((local.failure().zones(), local.failure().zones_passed_over()), (0, 4));
     assert!(local.failure().passed_over().take(3).all(|(_, why)| why == Refusal::NotListed), "{}", local.failure());
-    let page = in_given_memory.page(zones[1].alloc(0, Mobility::Movable).unwrap(), 0, Mobility::Movable).unwrap();
+    let page = in_callers_memory.page(zones[1].alloc(0, Mobility::Movable).unwrap(), 0, Mobility::Movable).unwrap();
     local.free(page).unwrap();
-    assert_eq!(in_given_memory.drain(), Ok(1));
-    let allocator = loose::<FullFence>();
+    assert_eq!(in_callers_memory.drain(), Ok(1));
+    let allocator = no_protocol::<FullFence>();
     assert!(allocator.prepare(&PageRequest::up_to(Normal).order(11)).is_err());
     assert!(allocator.zone(zone_id(0, Dma)).is_none() && allocator.stats(zone_id(7, Normal)).is_none());
     let unknown = zone_id(7, Normal);
@@ -111,7 +111,7 @@ fn an_allocator_that_cannot_be() {
 }
 
 #[test]
-fn there_are_as_many_handles_as_seats() {
+fn there_are_as_many_handles_as_reader_slots() {
     fn all<S: zonelist_core::publish::Scheme>(allocator: &super::Allocator<S, FullFence>) {
         for _ in 0..3 {
             let handles: Vec<_> = (0..READERS).map(|_| allocator.local().unwrap()).collect();
@@ -119,6 +119,6 @@ fn there_are_as_many_handles_as_seats() {
             drop(handles);
         }
     }
-    all(&loose());
+    all(&no_protocol());
     all(&stop_world());
 }

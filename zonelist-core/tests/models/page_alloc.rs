@@ -85,7 +85,7 @@ fn a_cache_is_drained_by_membarrier_under_its_owner() {
 }
 
 #[test]
-fn a_cache_is_drained_where_readers_leave_their_seats() {
+fn a_cache_is_drained_with_a_per_entry_protocol() {
     let make = || allocator(StopWorldPreempted::new);
     drained_under_its_owner("pages: drained, readers seated by steps", 3, make, drain);
 }
@@ -110,7 +110,7 @@ fn a_zone_without_caches_has_none() {
 }
 
 #[test]
-fn a_publish_and_a_drain_keep_apart() {
+fn a_publish_and_a_drain_do_not_interfere() {
     drained_under_its_owner(
         "pages: drained between publishes",
         2,
@@ -124,7 +124,7 @@ fn a_publish_and_a_drain_keep_apart() {
 
 /// One takes a zone's only free page, or finds none, while another gives pages back.
 #[test]
-fn a_zone_is_taken_from_while_pages_come_back() {
+fn a_zone_allocates_while_pages_are_freed() {
     explore("zone: an allocation against a free", Bound::Exhaustive, || {
         let zone = Arc::new(zone());
         let first = zone.alloc(8, Mobility::Movable).unwrap();

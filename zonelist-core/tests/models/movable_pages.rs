@@ -91,7 +91,7 @@ fn a_page_that_is_removed_is_moved_before_or_not_at_all() {
 }
 
 #[test]
-fn what_waits_for_nothing_says_that_a_page_is_being_moved() {
+fn try_calls_report_that_a_page_is_being_moved() {
     let said = Arc::new(AtomicU64::new(0));
     let seen = Arc::clone(&said);
     explore("movables: tried while it is moved", Bound::Exhaustive, move || {
@@ -155,7 +155,7 @@ fn a_page_that_is_pinned_elsewhere_keeps_no_memory_online() {
 }
 
 #[test]
-fn a_page_that_two_move_is_moved_by_one_at_a_time() {
+fn a_page_is_moved_by_one_thread_at_a_time() {
     let ends = Arc::new(AtomicU64::new(0));
     let seen = Arc::clone(&ends);
     explore("movables: two movers", Bound::Exhaustive, move || {

@@ -1,5 +1,4 @@
-//! From a frame to its zone, to the frame: zones that share pageblocks, spans that lie over one another, and no frame
-//! in two zones.
+//! The zone of a frame: zones that share pageblocks, overlapping spans, and no frame in two zones.
 
 use zonelist_core::{
     Capacity, MAX_ORDER, Mobility, NodeId, NodeSpan, Page, PageAllocator, PageRequest, RangeError, SetupError, Slot,
@@ -29,7 +28,7 @@ fn zone(id: ZoneId, frames: &[std::ops::Range<u64>]) -> Zone<'static> {
     zone
 }
 
-/// Both zones span all frames. Those of Normal are the first, and a few in the midst of what is Movable.
+/// Both zones span all frames. Normal manages the first frames, and a few in the middle of those of Movable.
 fn shared() -> Allocator {
     let normal = zone(zone_id(0, Normal), &[0..700, 2000..2016]);
     let movable = zone(zone_id(0, Movable), &[700..2000, 2016..FRAMES]);
@@ -41,7 +40,7 @@ fn is_normal(pfn: u64) -> bool {
 }
 
 #[test]
-fn a_page_found_by_its_frame_is_its_zones() {
+fn a_page_found_by_its_frame_is_of_the_zone_that_manages_it() {
     let allocator = shared();
     for pfn in 0..FRAMES + 10 {
         for order in 0..=MAX_ORDER {
@@ -64,21 +63,21 @@ fn a_page_found_by_its_frame_is_its_zones() {
 }
 
 #[test]
-fn a_free_by_frame_gives_no_frame_of_one_zone_to_the_other() {
+fn a_free_by_frame_moves_no_frame_to_another_zone() {
     let allocator = shared();
-    let class = |highest| allocator.prepare(&PageRequest::up_to(highest).mobility(Mobility::Movable)).unwrap();
-    let (any, kernel) = (class(Movable), class(Normal));
+    let request = |highest| allocator.prepare(&PageRequest::up_to(highest).mobility(Mobility::Movable)).unwrap();
+    let (any, normal) = (request(Movable), request(Normal));
     let mut local = allocator.local().unwrap();
     for _ in 0..3 {
-        // All there is, kept as numbers of frames.
+        // All pages, kept as frame numbers.
         let pfns: Vec<u64> =
             std::iter::repeat_with(|| local.alloc(NODE, &any)).map_while(|page| Some(page.ok()?.pfn())).collect();
         assert_eq!(pfns.len() as u64, FRAMES);
         for &pfn in &pfns {
             local.free(allocator.page(pfn, 0, Mobility::Movable).unwrap()).unwrap();
         }
-        let mut kept: Vec<Page> = std::iter::repeat_with(|| local.alloc(NODE, &kernel)).map_while(Result::ok).collect();
-        assert!(kept.iter().all(|page| is_normal(page.pfn())), "kernel memory is Normal");
+        let mut kept: Vec<Page> = std::iter::repeat_with(|| local.alloc(NODE, &normal)).map_while(Result::ok).collect();
+        assert!(kept.iter().all(|page| is_normal(page.pfn())), "requests up to Normal get pages of Normal");
         assert_eq!(kept.len(), 716);
         kept.drain(..).for_each(|page| local.free(page).unwrap());
         local.drain();
@@ -90,7 +89,7 @@ fn a_free_by_frame_gives_no_frame_of_one_zone_to_the_other() {
 }
 
 #[test]
-fn an_allocator_takes_no_two_zones_with_one_frame() {
+fn zones_that_manage_one_frame_are_refused() {
     let made = |normal: std::ops::Range<u64>, movable: std::ops::Range<u64>| {
         let zones = vec![zone(zone_id(0, Normal), &[normal]), zone(zone_id(0, Movable), &[movable])];
         PageAllocator::<_, _, _, 4>::boxed(published(), zones).map(drop)
@@ -103,7 +102,7 @@ fn an_allocator_takes_no_two_zones_with_one_frame() {
     assert_eq!(made(1000..1001, 0..FRAMES), overlap(1000));
     let error = made(0..FRAMES, 0..FRAMES).unwrap_err();
     assert_eq!(error.to_string(), "zones 0/Normal and 0/Movable both manage frame 0; expected each frame in one zone");
-    // Frame by frame in turn, and one that both have behind that.
+    // The zones manage every other frame each, and then one frame together.
     let striped = |id, from: u64| {
         let zone = zone(id, &[]);
         (from..FRAMES).step_by(2).for_each(|pfn| zone.add(pfn..pfn + 1).unwrap());
@@ -118,7 +117,7 @@ fn an_allocator_takes_no_two_zones_with_one_frame() {
 }
 
 #[test]
-fn frames_come_to_a_zone_of_the_allocator_only_if_no_other_has_them() {
+fn a_frame_of_another_zone_is_not_added() {
     let (normal, movable, nowhere) = (zone_id(0, Normal), zone_id(0, Movable), zone_id(1, Normal));
     let allocator =
         PageAllocator::<_, _, _, 4>::boxed(published(), vec![zone(normal, &[]), zone(movable, &[])]).unwrap();
@@ -134,7 +133,7 @@ fn frames_come_to_a_zone_of_the_allocator_only_if_no_other_has_them() {
     allocator.add(movable, 700..FRAMES).unwrap();
     assert_eq!(allocator.zones().iter().map(Zone::managed).collect::<Vec<_>>(), [700, 3396]);
 
-    // Two threads add each frame to a zone of their own: one of them succeeds.
+    // Two threads add each frame to different zones: one of them succeeds.
     for zone in allocator.zones() {
         (0..FRAMES).for_each(|pfn| zone.remove(pfn..pfn + 1).unwrap_or_default());
     }

@@ -1,4 +1,4 @@
-//! A lock that a test can have held, broken, or interrupted.
+//! A lock that a test can make appear held, or interrupt before it is acquired.
 
 use std::{
     cell::{Cell, RefCell},
@@ -12,20 +12,20 @@ use zonelist_core::{
     publish::{Barrier, Published},
 };
 
-use super::setup::Loose;
+use super::setup::NoProtocol;
 
-/// A spin lock of zones, as the calling thread wants it.
+/// A spin lock with hooks of the calling thread.
 #[derive(Debug, Default)]
 pub(crate) struct Hooked(Spin);
 
 thread_local! {
-    /// Whether locks look held to those who only try.
+    /// True if tries of a lock fail, as if it were held.
     static HELD: Cell<bool> = const { Cell::new(false) };
-    /// What happens in place of the next lock that is waited for, before it is taken.
+    /// A closure that is called before each lock that this thread waits for.
     static BEFORE_LOCK: RefCell<Option<Rc<dyn Fn()>>> = const { RefCell::new(None) };
 }
 
-// SAFETY: `Spin` keeps all others out; the hooks only keep more of them out, or come before.
+// SAFETY: `Spin` excludes all other threads; the hooks only let a try fail, or run before the lock is acquired.
 unsafe impl RawLock for Hooked {
     type Held = ();
 
@@ -42,12 +42,12 @@ unsafe impl RawLock for Hooked {
     }
 
     unsafe fn unlock(&self, (): ()) {
-        // SAFETY: the caller has the lock.
+        // SAFETY: the caller holds the lock, which is the inner one.
         unsafe { self.0.unlock(()) };
     }
 }
 
-/// Does something while this thread finds every zone's lock held, as a handler may that interrupted its holder.
+/// Calls a closure while each try of a zone's lock fails, as in a handler that has interrupted the lock's holder.
 pub(crate) fn with_locks_held<R>(meanwhile: impl FnOnce() -> R) -> R {
     HELD.set(true);
     let result = meanwhile();
@@ -55,7 +55,7 @@ pub(crate) fn with_locks_held<R>(meanwhile: impl FnOnce() -> R) -> R {
     result
 }
 
-/// Does something, and something else before each lock that it waits for.
+/// Calls a closure, with a hook that runs before each lock that it waits for.
 pub(crate) fn before_each_lock<R>(hook: impl Fn() + 'static, meanwhile: impl FnOnce() -> R) -> R {
     struct Unhooked;
     impl Drop for Unhooked {
@@ -69,21 +69,21 @@ pub(crate) fn before_each_lock<R>(hook: impl Fn() + 'static, meanwhile: impl FnO
 }
 
 pub(crate) const NODE: NodeId = NodeId::new(0).unwrap();
-/// The first zone of the list, and the second.
+/// The zones, in the order of the list.
 pub(crate) const ZONES: [ZoneId; 2] = [ZoneId::new(NODE, Movable), ZoneId::new(NODE, Normal)];
-/// Frames of each zone.
+/// The number of frames of each zone.
 pub(crate) const FRAMES: u64 = 4096;
 
-pub(crate) type Allocator<B> = PageAllocator<'static, Loose, B, Hooked, 4>;
+pub(crate) type Allocator<B> = PageAllocator<'static, NoProtocol, B, Hooked, 4>;
 
-/// Two zones behind such locks, one list.
+/// An allocator of two zones with such locks, and one list.
 pub(crate) fn allocator<B: Barrier>() -> Allocator<B> {
     let zone = |(id, start): (ZoneId, u64)| {
         let zone = Zone::boxed(id, start..start + FRAMES, MAX_ORDER, Hooked::default()).unwrap();
         zone.add(start..start + FRAMES).unwrap();
         zone
     };
-    let published = Published::new(Loose::over(Slots::boxed(Capacity::new(1, 2).unwrap())));
+    let published = Published::new(NoProtocol::new(Slots::boxed(Capacity::new(1, 2).unwrap())));
     published
         .publish(ZonelistsRef::new(&ZONES.map(Zoneref::new), &[NodeSpan { start: 0, len: 2, own: 2 }]).unwrap())
         .unwrap();

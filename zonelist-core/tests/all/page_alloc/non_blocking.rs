@@ -1,4 +1,4 @@
-//! Requests that wait for nothing: what they do where others would wait.
+//! Allocations and frees that wait for nothing: their results where others would wait.
 
 use std::{
     cell::RefCell,
@@ -14,50 +14,50 @@ use zonelist_core::{
 };
 
 use super::{
-    hooked::{FRAMES, Hooked, NODE, ZONES, allocator, before_each_lock, with_locks_held},
-    setup::{Loose, preempted, stop_world, zone_id},
+    hooked_lock::{FRAMES, Hooked, NODE, ZONES, allocator, before_each_lock, with_locks_held},
+    setup::{NoProtocol, preempted, stop_world, zone_id},
 };
 
-type Handle = LocalHandle<'static, 'static, Loose, FullFence, Hooked, 4>;
+type Handle = LocalHandle<'static, 'static, NoProtocol, FullFence, Hooked, 4>;
 
-/// An allocator for good, so that handles can go anywhere.
-fn leaked() -> &'static super::hooked::Allocator<FullFence> {
+/// An allocator that is never dropped, so that its handles are `'static`.
+fn leaked() -> &'static super::hooked_lock::Allocator<FullFence> {
     Box::leak(Box::new(allocator()))
 }
 
 #[test]
-fn a_scheme_whose_walks_may_wait_says_so_and_takes_pages_back_all_the_same() {
-    macro_rules! says_so {
+fn try_alloc_fails_and_try_free_works_if_walks_may_wait() {
+    macro_rules! check_scheme {
         ($make:expr, $name:literal) => {
             let allocator = $make;
-            let class = allocator.prepare(&PageRequest::up_to(Movable)).unwrap();
+            let request = allocator.prepare(&PageRequest::up_to(Movable)).unwrap();
             let mut local = allocator.local().unwrap();
-            let page = local.alloc(NODE, &class).unwrap();
-            assert_eq!(local.try_alloc(NODE, &class), Err(TryAllocError::SchemeBlocks { scheme: $name }));
+            let page = local.alloc(NODE, &request).unwrap();
+            assert_eq!(local.try_alloc(NODE, &request), Err(TryAllocError::SchemeBlocks { scheme: $name }));
             local.try_free(page).unwrap();
         };
     }
-    says_so!(stop_world::<FullFence>(), "StopWorld");
-    says_so!(preempted::<FullFence>(), "StopWorldPreempted");
+    check_scheme!(stop_world::<FullFence>(), "StopWorld");
+    check_scheme!(preempted::<FullFence>(), "StopWorldPreempted");
 }
 
 #[test]
 fn a_zone_whose_lock_is_held_is_passed_over() {
     let allocator = leaked();
-    let class = |highest, urgency| allocator.prepare(&PageRequest::up_to(highest).urgency(urgency)).unwrap();
-    let (any, urgent) = (class(Movable, Urgency::NONE), class(Movable, Urgency::NON_BLOCKING));
+    let request = |highest, urgency| allocator.prepare(&PageRequest::up_to(highest).urgency(urgency)).unwrap();
+    let (any, urgent) = (request(Movable, Urgency::NONE), request(Movable, Urgency::NON_BLOCKING));
     let mut local = allocator.local().unwrap();
     let page = local.try_alloc(NODE, &any).unwrap();
     assert_eq!(allocator.zone_of(page).unwrap().id(), ZONES[0]);
-    // What is at hand needs no lock, and what the pages come from first is told.
-    let at_hand = allocator.stats(ZONES[0]).unwrap().cached;
+    // Per-CPU pages need no lock.
+    let cached = allocator.stats(ZONES[0]).unwrap().cached;
     let taken: Vec<Page> =
         with_locks_held(|| std::iter::from_fn(|| local.try_alloc(NODE, &any).ok()).take(FRAMES as usize).collect());
     if cfg!(feature = "checked") {
-        assert!(taken.is_empty(), "what is handed out is noted under the lock");
+        assert!(taken.is_empty(), "allocations are noted under the lock");
     } else {
-        assert!(at_hand > 0);
-        assert_eq!(taken.len(), at_hand);
+        assert!(cached > 0);
+        assert_eq!(taken.len(), cached);
     }
     with_locks_held(|| {
         assert_eq!(local.try_alloc(NODE, &any), Err(TryAllocError::WouldBlock));
@@ -68,7 +68,7 @@ fn a_zone_whose_lock_is_held_is_passed_over() {
     });
     local.try_alloc(NODE, &any).unwrap();
     local.alloc(NODE, &urgent).unwrap();
-    // Without pages it is no matter of locks.
+    // Without free pages the result does not depend on locks.
     let huge = allocator.prepare(&PageRequest::up_to(Normal).order(10)).unwrap();
     while local.try_alloc(NODE, &huge).is_ok() {}
     assert_eq!(local.try_alloc(NODE, &huge), Err(TryAllocError::OutOfMemory));
@@ -76,16 +76,16 @@ fn a_zone_whose_lock_is_held_is_passed_over() {
 }
 
 #[test]
-fn a_page_that_no_zone_takes_stays_at_hand_or_comes_back_as_busy() {
+fn a_page_is_cached_or_busy_while_the_lock_is_held() {
     let allocator = leaked();
-    let class = allocator.prepare(&PageRequest::up_to(Movable)).unwrap();
+    let request = allocator.prepare(&PageRequest::up_to(Movable)).unwrap();
     let large = allocator.prepare(&PageRequest::up_to(Movable).order(5)).unwrap();
     let mut local = allocator.local().unwrap();
     let block = local.alloc(NODE, &large).unwrap();
-    let pages: Vec<Page> = (0..FRAMES / 2).map(|_| local.alloc(NODE, &class).unwrap()).collect();
+    let pages: Vec<Page> = (0..FRAMES / 2).map(|_| local.alloc(NODE, &request).unwrap()).collect();
     let mut busy = Vec::new();
     with_locks_held(|| {
-        assert_eq!(local.try_free(block), Err(TryFreeError::Busy { page: block }), "caches keep none of order 5");
+        assert_eq!(local.try_free(block), Err(TryFreeError::Busy { page: block }), "blocks of order 5 are not cached");
         for &page in &pages {
             match local.try_free(page) {
                 Ok(()) => (),
@@ -96,7 +96,7 @@ fn a_page_that_no_zone_takes_stays_at_hand_or_comes_back_as_busy() {
             }
         }
     });
-    assert!(!busy.is_empty(), "no cache has room for so many");
+    assert!(!busy.is_empty(), "per-CPU pages have room for fewer");
     let kept = pages.len() - busy.len();
     assert_eq!(kept == 0, cfg!(feature = "checked"), "{kept} pages kept");
     let error = local.try_free(Page::from_word(block.word() | 1 << 40).unwrap());
@@ -105,27 +105,28 @@ fn a_page_that_no_zone_takes_stays_at_hand_or_comes_back_as_busy() {
     busy.into_iter().for_each(|page| local.try_free(page).unwrap());
     drop(local);
     let (free, managed) = (allocator.zones()[0].free_pages(), allocator.zones()[0].managed());
-    assert_eq!(free, managed, "each page came back once");
+    assert_eq!(free, managed, "each page is freed once");
 }
 
-/// A handler's handle, used in the midst of each lock that its own thread waits for: amid a drain that has the very
-/// caches of that handle, amid a refill, amid a free.
+/// A handler's handle, used each time before its own thread acquires a lock: during a drain that has revoked that very
+/// handle's per-CPU pages, during a refill, and during a free.
 #[test]
-fn a_handler_gets_on_whatever_it_has_interrupted() {
+fn a_handler_progresses_whatever_it_has_interrupted() {
     let allocator = leaked();
-    let class = allocator.prepare(&PageRequest::up_to(Movable)).unwrap();
+    let request = allocator.prepare(&PageRequest::up_to(Movable)).unwrap();
     let handler: Rc<RefCell<(Handle, Vec<Page>)>> = Rc::new(RefCell::new((allocator.local().unwrap(), Vec::new())));
     let runs = Rc::new(AtomicUsize::new(0));
     let hook = {
         let (handler, runs) = (Rc::clone(&handler), Rc::clone(&runs));
-        let class = allocator.prepare(&PageRequest::up_to(Movable)).unwrap();
+        let request = allocator.prepare(&PageRequest::up_to(Movable)).unwrap();
         move || {
-            // The interrupted thread is about to have the lock: here it can still be had, and then it is held.
+            // The interrupted thread is about to acquire the lock. The handler runs once while it is free, and once
+            // while it is held.
             let Ok(mut handler) = handler.try_borrow_mut() else { return };
             let (local, held) = &mut *handler;
             for locked in [false, true] {
                 let mut work = || {
-                    let page = local.try_alloc(NODE, &class);
+                    let page = local.try_alloc(NODE, &request);
                     page.into_iter().for_each(|page| held.push(page));
                     if held.len() > 3 {
                         let page = held.remove(0);
@@ -144,10 +145,10 @@ fn a_handler_gets_on_whatever_it_has_interrupted() {
     let mut local = allocator.local().unwrap();
     before_each_lock(hook, || {
         for _ in 0..20 {
-            let pages: Vec<Page> = (0..200).map(|_| local.alloc(NODE, &class).unwrap()).collect();
+            let pages: Vec<Page> = (0..200).map(|_| local.alloc(NODE, &request).unwrap()).collect();
             let unique: std::collections::BTreeSet<_> =
                 pages.iter().chain(&handler.borrow().1).map(|page| page.pfn()).collect();
-            assert_eq!(unique.len(), pages.len() + handler.borrow().1.len(), "a page is handed out twice");
+            assert_eq!(unique.len(), pages.len() + handler.borrow().1.len(), "a page is allocated twice");
             local.free_bulk(pages).unwrap();
             allocator.drain().unwrap();
             allocator.without_caches(ZONES[0], || ()).unwrap();
@@ -164,58 +165,59 @@ fn a_handler_gets_on_whatever_it_has_interrupted() {
 }
 
 #[test]
-fn a_low_mark_that_must_not_be_told_now_is_told_with_the_next_request_that_may_block() {
-    static TOLD: AtomicUsize = AtomicUsize::new(0);
-    let allocator = super::setup::loose::<FullFence>().on_low(|zone, _| {
+fn a_deferred_low_report_is_made_by_the_next_request_that_may_block() {
+    static REPORTS: AtomicUsize = AtomicUsize::new(0);
+    let allocator = super::setup::no_protocol::<FullFence>().on_low(|zone, _| {
         assert_eq!(zone, zone_id(0, Normal));
-        TOLD.fetch_add(1, Relaxed);
+        REPORTS.fetch_add(1, Relaxed);
     });
-    let class = allocator.prepare(&PageRequest::up_to(Normal).urgency(Urgency::HIGH)).unwrap();
+    let request = allocator.prepare(&PageRequest::up_to(Normal).urgency(Urgency::HIGH)).unwrap();
     let (mut local, zone) = (allocator.local().unwrap(), allocator.zone(zone_id(0, Normal)).unwrap());
     let mut pages = Vec::new();
     while zone.free_pages() >= 50 {
-        pages.push(local.try_alloc(NODE, &class).unwrap());
+        pages.push(local.try_alloc(NODE, &request).unwrap());
     }
-    assert_eq!(TOLD.load(Relaxed), 0, "a handler can't have it");
-    // With something at hand no zone is asked.
-    while TOLD.load(Relaxed) == 0 {
-        pages.push(local.alloc(NODE, &class).unwrap());
+    assert_eq!(REPORTS.load(Relaxed), 0, "a request that must not wait makes no call");
+    // Requests that per-CPU pages serve do not report.
+    while REPORTS.load(Relaxed) == 0 {
+        pages.push(local.alloc(NODE, &request).unwrap());
     }
-    assert_eq!(TOLD.load(Relaxed), 1);
-    pages.push(local.alloc(NODE, &class).unwrap());
-    assert_eq!(TOLD.load(Relaxed), 1, "once");
+    assert_eq!(REPORTS.load(Relaxed), 1);
+    pages.push(local.alloc(NODE, &request).unwrap());
+    assert_eq!(REPORTS.load(Relaxed), 1, "once");
     local.free_bulk(pages).unwrap();
 }
 
-/// Only debug builds look.
+/// Only debug builds check this.
 #[cfg(debug_assertions)]
 #[test]
 fn a_handle_that_is_used_from_within_an_operation_of_its_own_is_caught() {
     use std::{ptr::NonNull, sync::atomic::AtomicPtr};
 
-    type Raw = LocalHandle<'static, 'static, Loose, FullFence, zonelist_core::Spin, { super::setup::READERS }>;
+    type Raw = LocalHandle<'static, 'static, NoProtocol, FullFence, zonelist_core::Spin, { super::setup::READERS }>;
     static INTERRUPTED: AtomicPtr<Raw> = AtomicPtr::new(std::ptr::null_mut());
     static CAUGHT: AtomicUsize = AtomicUsize::new(0);
-    let allocator: &'static _ = Box::leak(Box::new(super::setup::loose::<FullFence>().on_low(|_, _| {
+    let allocator: &'static _ = Box::leak(Box::new(super::setup::no_protocol::<FullFence>().on_low(|_, _| {
         for operation in [
             |local: &mut Raw| _ = local.try_free(Page::from_word(1 << 63).unwrap()),
             |local: &mut Raw| _ = local.free(Page::from_word(1 << 63).unwrap()),
             |local: &mut Raw| local.drain(),
         ] {
             let mut interrupted = NonNull::new(INTERRUPTED.load(Relaxed)).unwrap();
-            // SAFETY: none, which is the point: it is caught before the handle is touched.
+            // SAFETY: none holds: the handle is borrowed. The test is that the check panics before it accesses the
+            // handle.
             let caught = catch_unwind(AssertUnwindSafe(|| operation(unsafe { interrupted.as_mut() })));
             let why = *caught.unwrap_err().downcast::<String>().unwrap();
             assert_eq!(why, "a handle is used from within an operation of its own; expected another handle");
             CAUGHT.fetch_add(1, Relaxed);
         }
     })));
-    let class = allocator.prepare(&PageRequest::up_to(Normal)).unwrap();
+    let request = allocator.prepare(&PageRequest::up_to(Normal)).unwrap();
     let local = Box::leak(Box::new(allocator.local().unwrap()));
     INTERRUPTED.store(local, Relaxed);
     while CAUGHT.load(Relaxed) == 0 {
-        local.alloc(NODE, &class).unwrap();
+        local.alloc(NODE, &request).unwrap();
     }
     assert_eq!(CAUGHT.load(Relaxed), 3);
-    local.alloc(NODE, &class).unwrap();
+    local.alloc(NODE, &request).unwrap();
 }

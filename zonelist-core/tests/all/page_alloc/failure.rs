@@ -1,4 +1,4 @@
-//! Why each zone did not serve a refused request, and for how long that is said.
+//! Reports of refused requests: the reason of each zone, and how long a report stays.
 
 use zonelist_core::{
     Capacity, Failure, MAX_ORDER, Mobility, NodeId, NodeSet, NodeSpan, PageAllocator, PageRequest, Refusal, Request,
@@ -8,11 +8,11 @@ use zonelist_core::{
     publish::{FullFence, Published},
 };
 
-use super::setup::{Allocator, Loose, ZONES, loose, versions, zone_id};
+use super::setup::{Allocator, NoProtocol, ZONES, no_protocol, versions, zone_id};
 
 const NODE: NodeId = NodeId::new(0).unwrap();
 
-fn asked(failure: &Failure) -> Vec<(ZoneId, Refusal)> {
+fn tried(failure: &Failure) -> Vec<(ZoneId, Refusal)> {
     failure.refused().collect()
 }
 
@@ -20,7 +20,7 @@ fn passed_over(failure: &Failure) -> Vec<(ZoneId, Refusal)> {
     failure.passed_over().collect()
 }
 
-/// An allocator of one zone of so many free frames, for requests up to its kind.
+/// An allocator of one zone with this number of free frames.
 fn single(frames: u64) -> Allocator<StopWorld<Box<[zonelist_core::Slot]>>, FullFence> {
     let id = zone_id(0, Normal);
     let zone = Zone::boxed(id, 0..frames, MAX_ORDER, Spin::new()).unwrap();
@@ -32,45 +32,45 @@ fn single(frames: u64) -> Allocator<StopWorld<Box<[zonelist_core::Slot]>>, FullF
 }
 
 #[test]
-fn what_was_refused_is_said_until_another_request_is() {
+fn a_report_stays_until_another_request_is_refused() {
     let allocator = single(4096);
-    let class = |order| allocator.prepare(&PageRequest::up_to(Normal).order(order)).unwrap();
+    let prepared = |order| allocator.prepare(&PageRequest::up_to(Normal).order(order)).unwrap();
     let mut local = allocator.local().unwrap();
     assert_eq!(local.failure().to_string(), "no request was refused");
-    let mut pages: Vec<_> = std::iter::from_fn(|| local.alloc(NODE, &class(10)).ok()).collect();
-    let said = local.failure().to_string();
-    assert_eq!(said, "1 zones asked; 0/Normal: 0 pages free, 1024 needed");
+    let mut pages: Vec<_> = std::iter::from_fn(|| local.alloc(NODE, &prepared(10)).ok()).collect();
+    let report = local.failure().to_string();
+    assert_eq!(report, "1 zones tried; 0/Normal: 0 pages free, 1024 needed");
     local.free(pages.pop().unwrap()).unwrap();
-    // Served by the zone, and of another order from a cache that is filled first, and again from there.
+    // Served by the zone, by per-CPU pages after a refill, and by per-CPU pages alone.
     for order in [10, 0, 0, 3, 5] {
-        let page = local.alloc(NODE, &class(order)).unwrap();
-        assert_eq!(local.failure().to_string(), said, "after one of order {order} that was served");
+        let page = local.alloc(NODE, &prepared(order)).unwrap();
+        assert_eq!(local.failure().to_string(), report, "after a request of order {order} that succeeded");
         local.free(page).unwrap();
         local.drain();
     }
-    pages.push(local.alloc(NODE, &class(0)).unwrap());
-    assert!(local.alloc(NODE, &class(10)).is_err());
-    assert_ne!(local.failure().to_string(), said, "there were others free");
+    pages.push(local.alloc(NODE, &prepared(0)).unwrap());
+    assert!(local.alloc(NODE, &prepared(10)).is_err());
+    assert_ne!(local.failure().to_string(), report, "the number of free pages differs");
 }
 
 #[test]
-fn a_walk_that_goes_on_to_a_second_one_says_nothing_if_that_is_served() {
-    let allocator = loose::<FullFence>();
+fn a_first_walk_that_fails_is_not_reported_if_the_second_succeeds() {
+    let allocator = no_protocol::<FullFence>();
     let mut local = allocator.local().unwrap();
     let (low, any) = (PageRequest::up_to(Dma32), PageRequest::up_to(Dma32).order(10));
     let (low, any) = (allocator.prepare(&low).unwrap(), allocator.prepare(&any).unwrap());
     while local.alloc(NODE, &any).is_ok() {}
-    let said = local.failure().to_string();
-    // The last few are beyond the low mark, where the first walk refuses.
+    let report = local.failure().to_string();
+    // Below the low watermark the first walk fails.
     let mut served = 0;
     while allocator.zone(zone_id(0, Dma32)).unwrap().free_pages() > 41 && local.alloc(NODE, &low).is_ok() {
         served += 1;
-        assert_eq!(local.failure().to_string(), said);
+        assert_eq!(local.failure().to_string(), report);
     }
     assert!(served > 100);
 }
 
-/// What each zone has to say of a request, by the rules alone.
+/// The reason of a zone, computed from the request and the list alone. `None` if the zone must be tried.
 fn expected(zone: ZoneId, request: &Request, listed: &[ZoneId]) -> Option<Refusal> {
     if zone.kind() > request.highest {
         Some(Refusal::Kind { highest: request.highest })
@@ -86,8 +86,8 @@ fn expected(zone: ZoneId, request: &Request, listed: &[ZoneId]) -> Option<Refusa
 }
 
 #[test]
-fn every_zone_says_why_it_did_not_serve() {
-    let allocator: Allocator<Loose, FullFence> = loose();
+fn every_zone_is_reported_with_its_reason() {
+    let allocator: Allocator<NoProtocol, FullFence> = no_protocol();
     let nodes = |numbers: &[u16]| numbers.iter().map(|&number| NodeId::new(number).unwrap()).collect::<NodeSet>();
     let masks = [None, Some(nodes(&[])), Some(nodes(&[0])), Some(nodes(&[1])), Some(nodes(&[0, 1])), Some(nodes(&[5]))];
     let mut seen = [0; 4];
@@ -100,13 +100,13 @@ fn every_zone_says_why_it_did_not_serve() {
                 for urgency in [Urgency::NONE, Urgency::NON_BLOCKING] {
                     let zones = Request { scope, highest, nodes };
                     let request = PageRequest { zones, urgency, ..PageRequest::up_to(highest).order(10) };
-                    let (class, mut local) = (allocator.prepare(&request).unwrap(), allocator.local().unwrap());
-                    let pages: Vec<_> = std::iter::from_fn(|| local.alloc(NODE, &class).ok()).collect();
+                    let (prepared, mut local) = (allocator.prepare(&request).unwrap(), allocator.local().unwrap());
+                    let pages: Vec<_> = std::iter::from_fn(|| local.alloc(NODE, &prepared).ok()).collect();
                     let (failure, list) = (local.failure().clone(), listed(scope));
                     let why = |zone| expected(zone, &zones, &list);
-                    let mut must_be_asked = list.clone();
-                    must_be_asked.retain(|&zone| why(zone).is_none());
-                    assert_eq!(asked(&failure).iter().map(|(zone, _)| *zone).collect::<Vec<_>>(), must_be_asked);
+                    let mut must_be_tried = list.clone();
+                    must_be_tried.retain(|&zone| why(zone).is_none());
+                    assert_eq!(tried(&failure).iter().map(|(zone, _)| *zone).collect::<Vec<_>>(), must_be_tried);
                     let others = ZONES.iter().filter_map(|(zone, _)| Some((*zone, why(*zone)?)));
                     let others: Vec<_> = others.collect();
                     assert_eq!(passed_over(&failure), others, "{request:?}");
@@ -125,38 +125,42 @@ fn every_zone_says_why_it_did_not_serve() {
 }
 
 #[test]
-fn pages_that_are_there_but_isolated_or_in_pieces_are_said_so() {
+fn isolated_and_fragmented_pages_are_reported() {
     let allocator = single(4096);
     let zone = allocator.zone(zone_id(0, Normal)).unwrap();
     let mut local = allocator.local().unwrap();
     let why = |local: &mut super::Handle<'_, _, _>, order| {
-        let class = allocator.prepare(&PageRequest::up_to(Normal).order(order)).unwrap();
-        assert!(local.alloc(NODE, &class).is_err());
-        asked(local.failure())
+        let prepared = allocator.prepare(&PageRequest::up_to(Normal).order(order)).unwrap();
+        assert!(local.alloc(NODE, &prepared).is_err());
+        tried(local.failure())
     };
     let id = zone.id();
 
-    // All of it on its way off line; then some of it taken from under the isolated blocks.
+    // All frames are isolated; then some of the isolated frames are removed.
     zone.isolate(0..4096).unwrap();
     assert_eq!(why(&mut local, 0), [(id, Refusal::Isolated { free: 0, isolated: 4096 })]);
     assert_eq!(
         local.failure().to_string(),
-        "1 zones asked; 0/Normal: 0 pages free, and 4096 in isolated pageblocks, out of reach"
+        "1 zones tried; 0/Normal: 0 pages free, and 4096 in isolated pageblocks, out of reach"
     );
     zone.remove(0..512).unwrap();
     assert_eq!(why(&mut local, 10), [(id, Refusal::Isolated { free: 0, isolated: 3584 })]);
     zone.unisolate(0..512).unwrap();
     zone.unisolate(1024..1536).unwrap();
-    assert_eq!(why(&mut local, 10), [(id, Refusal::Isolated { free: 512, isolated: 3072 })], "they would do");
+    assert_eq!(
+        why(&mut local, 10),
+        [(id, Refusal::Isolated { free: 512, isolated: 3072 })],
+        "the isolated pages would suffice"
+    );
     zone.unisolate(512..1024).unwrap();
     zone.unisolate(1536..4096).unwrap();
 
-    // Free, freed into isolated pageblocks, and taken while they were not: what is out of reach is counted.
+    // Frees into isolated pageblocks, singly and in bulk, are counted as isolated.
     let single = allocator.prepare(&PageRequest::up_to(Normal)).unwrap();
     let pages: Vec<_> = std::iter::from_fn(|| local.alloc(NODE, &single).ok()).collect();
     assert_eq!(why(&mut local, 0), [(id, Refusal::Mark { free: 0, needed: 1 })]);
     zone.isolate(3584..4096).unwrap();
-    assert_eq!(why(&mut local, 0), [(id, Refusal::Mark { free: 0, needed: 1 })], "nothing is free there either");
+    assert_eq!(why(&mut local, 0), [(id, Refusal::Mark { free: 0, needed: 1 })], "no isolated page is free either");
     let (theirs, ours): (Vec<_>, Vec<_>) = pages.into_iter().partition(|page| page.pfn() >= 3584);
     theirs[..7].iter().for_each(|page| zone.free(page.pfn(), 0).unwrap());
     zone.free_bulk(&theirs[7..10].iter().map(|page| page.pfn()).collect::<Vec<_>>()).unwrap();
@@ -164,7 +168,7 @@ fn pages_that_are_there_but_isolated_or_in_pieces_are_said_so() {
     zone.unisolate(3584..4096).unwrap();
     assert_eq!(why(&mut local, 10), [(id, Refusal::Mark { free: 10, needed: 1024 })]);
 
-    // Every second page, beside those ten: enough, and in short pieces.
+    // Every second page, besides those ten: enough pages, in blocks of low orders.
     ours.iter().filter(|page| page.pfn() % 2 == 0).for_each(|page| zone.free(page.pfn(), 0).unwrap());
     let free = zone.free_pages();
     let refused = why(&mut local, 4);
@@ -172,7 +176,7 @@ fn pages_that_are_there_but_isolated_or_in_pieces_are_said_so() {
 }
 
 #[test]
-fn a_zone_has_no_blocks_longer_than_its_longest() {
+fn an_order_above_the_highest_of_the_zone_is_reported() {
     let id = zone_id(0, Normal);
     let zone = Zone::boxed(id, 0..4096, 4, Spin::new()).unwrap();
     zone.add(0..4096).unwrap();
@@ -182,19 +186,19 @@ fn a_zone_has_no_blocks_longer_than_its_longest() {
     published.publish(ZonelistsRef::new(&entries, &[NodeSpan { start: 0, len: 2, own: 2 }]).unwrap()).unwrap();
     let allocator = PageAllocator::boxed(published, vec![zone]).unwrap();
     let mut local = allocator.local().unwrap();
-    let class = allocator.prepare(&PageRequest::up_to(Normal).order(5).mobility(Mobility::Movable)).unwrap();
-    assert!(local.alloc(NODE, &class).is_err());
+    let prepared = allocator.prepare(&PageRequest::up_to(Normal).order(5).mobility(Mobility::Movable)).unwrap();
+    assert!(local.alloc(NODE, &prepared).is_err());
     let expected = [(id, Refusal::Order { max_order: 4 }), (zone_id(0, Dma), Refusal::Unknown)];
-    assert_eq!(asked(local.failure()), expected);
+    assert_eq!(tried(local.failure()), expected);
     assert_eq!(
         local.failure().to_string(),
-        "2 zones asked; 0/Normal: its longest blocks are of order 4; 0/DMA: no such zone"
+        "2 zones tried; 0/Normal: its longest blocks are of order 4; 0/DMA: no such zone"
     );
 }
 
-/// More zones than are remembered: those that were asked come first, and the rest are counted.
+/// More zones than a report has room for: those that were tried come first, and the rest are counted.
 #[test]
-fn of_many_zones_those_that_were_asked_are_remembered_first() {
+fn of_many_zones_those_that_were_tried_are_reported_first() {
     const NODES: u16 = 30;
     let ids = |kind: ZoneKind| (0..NODES).map(move |node| zone_id(node, kind));
     let zones = ids(Normal).chain(ids(Movable)).zip(0..).map(|(id, at)| {
@@ -209,17 +213,17 @@ fn of_many_zones_those_that_were_asked_are_remembered_first() {
     published.publish(ZonelistsRef::new(&entries, &rows).unwrap()).unwrap();
     let allocator = PageAllocator::boxed(published, zones.collect()).unwrap();
     let mut local = allocator.local().unwrap();
-    let class = allocator.prepare(&PageRequest::up_to(Normal).order(10)).unwrap();
-    assert!(local.alloc(NODE, &class).is_err());
+    let prepared = allocator.prepare(&PageRequest::up_to(Normal).order(10)).unwrap();
+    assert!(local.alloc(NODE, &prepared).is_err());
     let failure = local.failure();
     assert_eq!((failure.zones(), failure.zones_passed_over()), (30, 30));
     assert_eq!((failure.refused().count(), failure.passed_over().count()), (30, Failure::ROOM - 30));
     assert!(failure.to_string().ends_with("; and 28 zones more"), "{failure}");
 }
 
-/// Fewer pages than the block has, and no zone of short blocks would serve with more.
+/// The zone has fewer pages than the block, but could not serve it with any number of pages.
 #[test]
-fn a_zone_of_short_blocks_says_so_also_where_it_has_few_pages() {
+fn a_low_max_order_is_reported_also_if_pages_are_short() {
     let id = zone_id(0, Normal);
     let zone = Zone::boxed(id, 0..4096, 4, Spin::new()).unwrap();
     zone.add(0..64).unwrap();
@@ -231,8 +235,8 @@ fn a_zone_of_short_blocks_says_so_also_where_it_has_few_pages() {
     let allocator = PageAllocator::boxed(published, vec![zone]).unwrap();
     let mut local = allocator.local().unwrap();
     for order in [5, 9, 10] {
-        let class = allocator.prepare(&PageRequest::up_to(Normal).order(order)).unwrap();
-        assert!(local.alloc(NODE, &class).is_err());
-        assert_eq!(asked(local.failure()), [(id, Refusal::Order { max_order: 4 })]);
+        let prepared = allocator.prepare(&PageRequest::up_to(Normal).order(order)).unwrap();
+        assert!(local.alloc(NODE, &prepared).is_err());
+        assert_eq!(tried(local.failure()), [(id, Refusal::Order { max_order: 4 })]);
     }
 }

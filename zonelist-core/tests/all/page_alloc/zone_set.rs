@@ -1,4 +1,4 @@
-//! Zones of one allocator: none takes a frame that another one manages, by whichever way it comes.
+//! Zones of one allocator: none adds a frame that another zone manages, in any order of calls.
 
 use std::{
     array,
@@ -36,14 +36,14 @@ fn published() -> Published<Scheme, FullFence, 2> {
     Published::new(StopWorld::new(Slots::boxed(zonelist_core::Capacity::new(1, 3).unwrap())))
 }
 
-/// An allocator over zones that stay where they are.
+/// An allocator over zones that are never dropped.
 fn over(zones: &'static [Zone<'static>]) -> Result<Allocator, SetupError> {
     let caches = Vec::from_iter((0..6).map(|_| PerCpuPages::new())).leak();
     PageAllocator::new(published(), zones, vec![0; 64].leak(), caches)
 }
 
 #[test]
-fn a_zone_takes_no_frame_of_another_of_its_allocator() {
+fn a_zone_adds_no_frame_of_another_zone_of_its_allocator() {
     let allocator = PageAllocator::boxed(published(), zones().into()).unwrap();
     let allocator: Box<Allocator> = Box::new(allocator);
     let [one, other, _] = array::from_fn(|at| &allocator.zones()[at]);
@@ -54,17 +54,17 @@ fn a_zone_takes_no_frame_of_another_of_its_allocator() {
     other.add(700..1000).unwrap();
     assert_eq!(one.add(900..1100), Err(RangeError::Owned { pfn: 900, zone: ids()[1] }));
     assert_eq!(one.add(500..701), Err(RangeError::Owned { pfn: 700, zone: ids()[1] }));
-    // What one has given up, the other may have.
+    // A frame that one zone has removed, another zone may add.
     one.remove(600..700).unwrap();
     other.add(600..700).unwrap();
-    // What is none of a zone's is refused as before.
+    // Frames out of the span are refused with an error of their own.
     assert_eq!(other.add(0..FRAMES + 1), owned(0));
     assert!(matches!(other.add(FRAMES - 1..FRAMES + 1), Err(RangeError::Outside { .. })));
     assert_eq!((one.managed(), other.managed()), (600, 400));
 }
 
 #[test]
-fn zones_that_an_allocator_had_stay_together() {
+fn zones_of_a_dropped_allocator_stay_one_set() {
     let zones: &'static [Zone<'static>] = Vec::from(zones()).leak();
     zones[0].add(0..512).unwrap();
     drop(over(zones).unwrap());
@@ -78,7 +78,7 @@ fn zones_that_an_allocator_had_stay_together() {
 }
 
 #[test]
-fn zones_of_one_allocator_are_not_some_of_another() {
+fn zones_of_one_allocator_are_no_part_of_another() {
     let zones: &'static [Zone<'static>] = Vec::from(zones()).leak();
     let _both = over(&zones[..2]).unwrap();
     let elsewhere = |at: usize| Some(SetupError::Elsewhere { zone: ids()[at] });
@@ -89,9 +89,9 @@ fn zones_of_one_allocator_are_not_some_of_another() {
     over(slice::from_ref(&zones[2])).unwrap();
 }
 
-/// Of what two zones want at the same time, one gets each frame.
+/// All zones add the same frames concurrently: each frame gets into one zone.
 #[test]
-fn what_two_zones_take_at_once_one_has() {
+fn a_frame_that_zones_add_at_once_is_in_one_of_them() {
     for _ in 0..20 {
         let allocator: Allocator = PageAllocator::boxed(published(), zones().into()).unwrap();
         thread::scope(|scope| {
@@ -108,17 +108,17 @@ fn what_two_zones_take_at_once_one_has() {
 }
 
 thread_local! {
-    /// What this thread does, once, before it takes a zone's lock.
+    /// A closure that this thread calls once, before it acquires a zone's lock.
     static MEANWHILE: RefCell<Option<Box<dyn FnOnce()>>> = const { RefCell::new(None) };
-    /// How many locks it takes before that.
+    /// The number of locks that it acquires before that.
     static FIRST: Cell<u32> = const { Cell::new(0) };
 }
 
-/// A lock before which a thread can be held up.
-struct HeldUp(Spin);
+/// A lock that can delay a thread before it is acquired.
+struct Delayed(Spin);
 
-// SAFETY: it is the lock inside.
-unsafe impl RawLock for HeldUp {
+// SAFETY: the inner lock excludes all other threads.
+unsafe impl RawLock for Delayed {
     type Held = ();
 
     fn lock(&self) {
@@ -134,19 +134,19 @@ unsafe impl RawLock for HeldUp {
     }
 
     unsafe fn unlock(&self, (): ()) {
-        // SAFETY: the caller has the lock.
+        // SAFETY: the caller holds the lock, which is the inner one.
         unsafe { self.0.unlock(()) };
     }
 }
 
-/// Between a zone's look at the others and its taking of frames, no other zone takes them.
+/// Between a zone's check of the other zones and the addition of the frames, no other zone adds them.
 #[test]
-fn no_zone_takes_frames_while_another_of_its_allocator_does() {
-    // However many locks the first zone's call takes, it is held up before each of them in turn.
-    let mut held_up = 0;
+fn no_zone_adds_frames_while_another_of_its_allocator_does() {
+    // The number of locks that the call acquires is not known here: it is delayed before each of them in turn.
+    let mut delayed = 0;
     for before in 0..6 {
-        let zones = ids().map(|id| Zone::boxed(id, 0..FRAMES, MAX_ORDER, HeldUp(Spin::new())).unwrap());
-        let zones: &'static [Zone<'static, HeldUp>] = Vec::from(zones).leak();
+        let zones = ids().map(|id| Zone::boxed(id, 0..FRAMES, MAX_ORDER, Delayed(Spin::new())).unwrap());
+        let zones: &'static [Zone<'static, Delayed>] = Vec::from(zones).leak();
         let caches = Vec::from_iter((0..6).map(|_| PerCpuPages::new())).leak();
         let _allocator = PageAllocator::new(published(), zones, vec![0; 64].leak(), caches).unwrap();
         let (done, other) = (mpsc::channel(), Arc::new(Mutex::new(None)));
@@ -158,30 +158,30 @@ fn no_zone_takes_frames_while_another_of_its_allocator_does() {
                 taken
             });
             *handle.lock().unwrap() = Some(taken);
-            // The other one either waits until the first is through, and is not waited for, or is through at once.
+            // The other thread either waits for the first, which must then not wait for it, or ends at once.
             let _ = done.1.recv_timeout(Duration::from_millis(20));
         })));
         FIRST.set(before);
         let first = zones[0].add(0..700).is_ok();
         MEANWHILE.set(None);
         let Some(other) = other.lock().unwrap().take() else { continue };
-        held_up += 1;
+        delayed += 1;
         let taken = [first, other.join().unwrap()];
         assert_eq!(taken.iter().filter(|&&taken| taken).count(), 1, "before lock {before}: {taken:?}");
         assert_eq!(zones.iter().map(Zone::managed).sum::<usize>(), 700);
     }
-    assert!(held_up > 0, "a zone's lock is taken");
+    assert!(delayed > 0, "the call acquires a zone's lock");
 }
 
-/// What uses an allocator that is borrowed for as long as its zones are.
+/// A user of an allocator that is borrowed for as long as its zones.
 struct User<'a> {
     allocator: &'a PageAllocator<'a, Scheme, FullFence, Spin, 2>,
     local: LocalHandle<'a, 'a, Scheme, FullFence, Spin, 2>,
 }
 
-/// Something is done when an allocator is dropped. That need not be said: it may have been lent out until then.
+/// The drop of an allocator uses its zones. The borrow checker allows loans of the allocator until then all the same.
 #[test]
-fn an_allocator_is_lent_for_as_long_as_its_zones() {
+fn an_allocator_is_borrowed_for_as_long_as_its_zones() {
     let (mut index, mut caches) = ([0; 64], [const { PerCpuPages::new() }; 2]);
     let mut words = [0; Zone::<Spin>::words(0, FRAMES)];
     let id = ids()[1];
@@ -194,10 +194,10 @@ fn an_allocator_is_lent_for_as_long_as_its_zones() {
         let given = PageAllocator::new(published(), &zones, &mut index, &mut caches).unwrap();
         given.published().publish(lists).unwrap();
         let mut user = User { allocator: &given, local: given.local().unwrap() };
-        let class = user.allocator.prepare(&PageRequest::up_to(Normal)).unwrap();
-        let page = user.local.alloc(id.node(), &class).unwrap();
+        let request = user.allocator.prepare(&PageRequest::up_to(Normal)).unwrap();
+        let page = user.local.alloc(id.node(), &request).unwrap();
         user.local.free(page).unwrap();
-        // Its pages are in its caches, until the allocator is dropped.
+        // The leaked handle's per-CPU pages are not free until the allocator is dropped.
         std::mem::forget(user);
         assert!(zones[0].free_pages() < zones[0].managed());
         let other = User { allocator: &on_heap, local: on_heap.local().unwrap() };

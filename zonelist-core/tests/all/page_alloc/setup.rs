@@ -1,4 +1,4 @@
-//! A small machine: four zones on two nodes, with a hole, and lists that come and go.
+//! The fixture of these tests: four zones on two nodes, one with a hole, and lists without one of them each.
 
 use std::{
     ops::Range,
@@ -24,7 +24,7 @@ pub(crate) const fn zone_id(node: u16, kind: ZoneKind) -> ZoneId {
     ZoneId::new(NodeId::new(node).unwrap(), kind)
 }
 
-/// The zones, with the frames that each manages.
+/// The zones, each with the frames that it manages.
 #[expect(clippy::single_range_in_vec_init, reason = "a range of frames, and only one")]
 pub(crate) const ZONES: [(ZoneId, &[Range<u64>]); 4] = [
     (zone_id(0, Dma32), &[1..700, 1100..3000]),
@@ -33,13 +33,14 @@ pub(crate) const ZONES: [(ZoneId, &[Range<u64>]); 4] = [
     (zone_id(1, Movable), &[10_240..12_288]),
 ];
 
-pub(crate) fn marks(of: ZoneId) -> ZoneWatermarks {
-    let mut marks = ZoneWatermarks { min: 40, low: 50, high: 60, ..ZoneWatermarks::default() };
-    if of.kind() == Dma32 {
-        marks.reserve[Normal.index()] = 30;
-        marks.reserve[Movable.index()] = 45;
+/// The watermarks of a zone; DMA32 has reserves too.
+pub(crate) fn watermarks(zone: ZoneId) -> ZoneWatermarks {
+    let mut watermarks = ZoneWatermarks { min: 40, low: 50, high: 60, ..ZoneWatermarks::default() };
+    if zone.kind() == Dma32 {
+        watermarks.reserve[Normal.index()] = 30;
+        watermarks.reserve[Movable.index()] = 45;
     }
-    marks
+    watermarks
 }
 
 pub(crate) fn zones() -> Vec<Zone<'static>> {
@@ -47,24 +48,24 @@ pub(crate) fn zones() -> Vec<Zone<'static>> {
         let span = ranges[0].start..ranges[ranges.len() - 1].end;
         let zone = Zone::boxed(id, span, MAX_ORDER, Spin::new()).unwrap();
         ranges.iter().for_each(|range| zone.add(range.clone()).unwrap());
-        zone.set_watermarks(&marks(id));
+        zone.set_watermarks(&watermarks(id));
         zone
     };
     ZONES.into_iter().map(zone).collect()
 }
 
-/// The lists with all zones, and without one of them.
+/// The lists: with all zones, and without one of three zones each.
 pub(crate) fn versions() -> Vec<Zonelists> {
-    let order = |node: u16| {
+    let fallback = |node: u16| {
         let own =
             |node: u16| ZONES.into_iter().rev().map(|zone| zone.0).filter(move |zone| zone.node().number() == node);
         own(node).chain(own(1 - node)).collect::<Vec<ZoneId>>()
     };
     let without = [None, Some(zone_id(0, Normal)), Some(zone_id(1, Movable)), Some(zone_id(0, Dma32))];
-    let version = |gone: Option<ZoneId>| {
+    let version = |absent: Option<ZoneId>| {
         let (mut zonerefs, mut rows) = (Vec::new(), Vec::new());
         for node in 0..2 {
-            let zones: Vec<ZoneId> = order(node).into_iter().filter(|&zone| Some(zone) != gone).collect();
+            let zones: Vec<ZoneId> = fallback(node).into_iter().filter(|&zone| Some(zone) != absent).collect();
             let own = zones.iter().filter(|zone| zone.node().number() == node).count() as u32;
             rows.push(NodeSpan { start: zonerefs.len() as u32, len: zones.len() as u32, own });
             zonerefs.extend(zones.into_iter().map(Zoneref::new));
@@ -88,36 +89,36 @@ pub(crate) fn preempted<B: Barrier>() -> Allocator<StopWorldPreempted<Box<[Slot]
     allocator(StopWorldPreempted::new)
 }
 
-pub(crate) fn loose<B: Barrier>() -> Allocator<Loose, B> {
+pub(crate) fn no_protocol<B: Barrier>() -> Allocator<NoProtocol, B> {
     torn(0)
 }
 
-/// With a scheme that says of its first so many walks that they were torn.
-pub(crate) fn torn<B: Barrier>(walks: usize) -> Allocator<Loose, B> {
-    allocator(|table| Loose { table, torn: AtomicUsize::new(walks) })
+/// An allocator under a scheme that reports its first `walks` walks as torn.
+pub(crate) fn torn<B: Barrier>(walks: usize) -> Allocator<NoProtocol, B> {
+    allocator(|table| NoProtocol { table, torn: AtomicUsize::new(walks) })
 }
 
-/// A scheme that wants its readers nowhere: slots rewritten under them.
+/// A scheme without a reader protocol: its table is rewritten while readers walk it.
 #[derive(Debug)]
-pub(crate) struct Loose {
+pub(crate) struct NoProtocol {
     table: Slots<Box<[Slot]>>,
     torn: AtomicUsize,
 }
 
-impl Loose {
-    pub(crate) fn over(table: Slots<Box<[Slot]>>) -> Self {
+impl NoProtocol {
+    pub(crate) fn new(table: Slots<Box<[Slot]>>) -> Self {
         Self { table, torn: AtomicUsize::new(0) }
     }
 }
 
-/// A walk of slots, or one that shows nothing and was torn.
+/// A walk of the table, or an empty torn walk.
 #[derive(Clone, Debug)]
-pub(crate) struct LooseWalk<'w> {
+pub(crate) struct NoProtocolWalk<'w> {
     walk: SlotWalk<'w, Slot>,
     torn: &'w AtomicUsize,
 }
 
-impl Iterator for LooseWalk<'_> {
+impl Iterator for NoProtocolWalk<'_> {
     type Item = Zoneref;
 
     fn next(&mut self) -> Option<Zoneref> {
@@ -125,15 +126,15 @@ impl Iterator for LooseWalk<'_> {
     }
 }
 
-impl Walk for LooseWalk<'_> {
+impl Walk for NoProtocolWalk<'_> {
     fn must_retry(&self) -> bool {
         self.torn.fetch_update(Relaxed, Relaxed, |torn| torn.checked_sub(1)).is_ok()
     }
 }
 
-impl Scheme for Loose {
+impl Scheme for NoProtocol {
     const FACTS: Facts = Facts {
-        scheme: "Loose",
+        scheme: "NoProtocol",
         package: "test",
         card: "",
         guarantee: Guarantee::Detected,
@@ -154,7 +155,7 @@ impl Scheme for Loose {
     type Local = ();
     type Filter = SlotFilter;
     type Pinned<'g> = &'g Self;
-    type Walk<'w> = LooseWalk<'w>;
+    type Walk<'w> = NoProtocolWalk<'w>;
 
     fn local(&self) {}
 
@@ -166,8 +167,8 @@ impl Scheme for Loose {
         self
     }
 
-    fn walk<'w, 'g: 'w>(pinned: &'w Self::Pinned<'g>, node: NodeId, filter: &'w SlotFilter) -> LooseWalk<'w> {
-        LooseWalk { walk: pinned.table.walk(node, filter), torn: &pinned.torn }
+    fn walk<'w, 'g: 'w>(pinned: &'w Self::Pinned<'g>, node: NodeId, filter: &'w SlotFilter) -> NoProtocolWalk<'w> {
+        NoProtocolWalk { walk: pinned.table.walk(node, filter), torn: &pinned.torn }
     }
 
     fn publish(&self, next: ZonelistsRef<'_>, _: &mut Writer<'_>) -> Result<(), PublishError> {
