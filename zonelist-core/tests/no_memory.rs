@@ -1,5 +1,5 @@
-//! A heap without room: each allocation of an operation in turn fails. The operation then fails with `ENOMEM` and changes
-//! nothing, or it succeeds all the same.
+//! A heap without room: each allocation of an operation in turn fails. The operation then fails with `ENOMEM` and
+//! changes nothing, or it succeeds all the same.
 #![cfg(not(loom))]
 
 use std::{
@@ -59,7 +59,8 @@ unsafe impl GlobalAlloc for Failing {
 #[global_allocator]
 static HEAP: Failing = Failing;
 
-/// Calls a closure while allocation `number` fails, and all later ones if `for_good`. Returns the number of failures too.
+/// Calls a closure while allocation `number` fails, and all later ones if `for_good`. Returns the number of failures
+/// too.
 fn failing<R>(number: usize, for_good: bool, what: impl FnOnce() -> R) -> (R, usize) {
     FAILED.set(0);
     FOR_GOOD.set(for_good);
@@ -120,8 +121,8 @@ fn running() -> Running {
     RunningMachine::new(state.clone(), frames.boot(&state).unwrap()).unwrap()
 }
 
-/// What a failed operation must not change.
-fn sight(running: &Running) -> (Arc<State>, Vec<(usize, usize, bool)>) {
+/// The state that a failed operation must not change.
+fn snapshot(running: &Running) -> (Arc<State>, Vec<(usize, usize, bool)>) {
     let zones = running.provider().allocator().zones().iter();
     (running.state(), zones.map(|zone| (zone.managed(), zone.free_pages(), !zone.has_metadata())).collect())
 }
@@ -150,7 +151,7 @@ fn an_operation_without_memory_changes_nothing() {
     for operation in &steps {
         for for_good in [true, false] {
             for number in 0.. {
-                let before = sight(&running);
+                let before = snapshot(&running);
                 let (outcome, failed) = failing(number, for_good, || running.apply(operation).map(drop));
                 if failed == 0 {
                     assert_eq!(outcome, Ok(()), "{operation:?}");
@@ -159,9 +160,9 @@ fn an_operation_without_memory_changes_nothing() {
                 let error = outcome.expect_err("an allocation failed");
                 assert_eq!(error.errno(), Errno::Nomem, "{operation:?}: {error}");
                 // A zone may have got its metadata but no frames. It keeps the metadata for the next time.
-                let after = sight(&running);
+                let after = snapshot(&running);
                 let pages =
-                    |sight: &[(usize, usize, bool)]| sight.iter().map(|zone| (zone.0, zone.1)).collect::<Vec<_>>();
+                    |zones: &[(usize, usize, bool)]| zones.iter().map(|zone| (zone.0, zone.1)).collect::<Vec<_>>();
                 assert_eq!((after.0, pages(&after.1)), (before.0, pages(&before.1)), "{operation:?}: {error}");
                 refused += 1;
             }
@@ -223,19 +224,19 @@ fn zones_and_allocators_report_a_heap_without_room() {
         let (made, _) = failing(number, true, zone);
         assert!(matches!(made.map(drop), Err(ZoneError::Heap { .. })), "allocation {number}");
     }
-    let vacant = Zone::without_metadata(id, 0..4096, 10, Spin::new()).unwrap();
+    let bare = Zone::without_metadata(id, 0..4096, 10, Spin::new()).unwrap();
     for number in 0..3 {
-        let (furnished, _) = failing(number, true, || vacant.attach_metadata());
-        assert!(furnished.is_err() && !vacant.has_metadata());
+        let (attached, _) = failing(number, true, || bare.attach_metadata());
+        assert!(attached.is_err() && !bare.has_metadata());
     }
-    vacant.attach_metadata().unwrap();
-    vacant.add(0..4096).unwrap();
+    bare.attach_metadata().unwrap();
+    bare.add(0..4096).unwrap();
     // A pageblock whose managed frames are not one range needs a bitmap.
-    vacant.remove(10..11).unwrap();
-    let (refused, _) = failing(0, true, || vacant.remove(20..21));
+    bare.remove(10..11).unwrap();
+    let (refused, _) = failing(0, true, || bare.remove(20..21));
     assert!(refused.unwrap_err().to_string().ends_with("expected a heap that has them"));
-    assert_eq!((vacant.managed(), vacant.free_pages()), (4095, 4095));
-    vacant.remove(20..21).unwrap();
+    assert_eq!((bare.managed(), bare.free_pages()), (4095, 4095));
+    bare.remove(20..21).unwrap();
 
     let published = || Published::<_, FullFence, 2>::new(StopWorld::new(Slots::boxed(state().capacity())));
     for number in 0..2 {

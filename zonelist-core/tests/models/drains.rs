@@ -1,6 +1,7 @@
-//! Models of drains beside publishes that stop readers: both ask the same reader at once, each by its own bits.
+//! Models of drains concurrent with publishes that stop readers: both make requests of one reader, each by its own
+//! bits.
 //!
-//! Drains beside grace periods are in the tests of the crate that has such schemes.
+//! Models of drains concurrent with grace periods are in the tests of the crate that has such schemes.
 
 use std::cell::Cell;
 
@@ -15,27 +16,30 @@ use zonelist_core::{
     sync::traced::Log,
 };
 
+/// The lists of a scheme that stops readers for a publish.
 fn world<B: Barrier, const READERS: usize>() -> Published<StopWorld<Box<[Slot]>>, B, READERS> {
     Published::new(StopWorld::new(Slots::boxed(ROOM)))
 }
 
+/// The lists of a scheme with a per-entry protocol.
 fn steps<const READERS: usize>() -> Published<StopWorldPreempted<Box<[Slot]>>, FullFence, READERS> {
     Published::new(StopWorldPreempted::new(Slots::boxed(ROOM)))
 }
 
-/// It walks, and so waits for the publish; and it goes without its cache while the drain has that.
+/// The allocation walks, and so waits for the publish. It does without its per-CPU pages while the drain has revoked
+/// them.
 #[test]
 fn an_allocation_beside_a_stop_and_a_drain() {
     explore_drains("drains: allocates, stop", Bound::Preemptions(2), Allocates, Both(1), world::<FullFence, 1>);
 }
 
-/// It does not walk, and so waits for neither.
+/// The free does not walk, and so waits for neither.
 #[test]
 fn a_free_beside_a_stop_and_a_drain() {
     explore_drains("drains: frees, stop", Bound::Preemptions(2), Frees, Both(1), world::<FullFence, 1>);
 }
 
-/// The handle's cache has a door of its own.
+/// The per-CPU pages have a handshake of their own under this protocol.
 #[test]
 fn an_allocation_by_steps_beside_a_stop_and_a_drain() {
     explore_drains("drains: allocates by steps, stop", Bound::Preemptions(2), Allocates, Both(1), steps::<1>);
@@ -51,21 +55,22 @@ fn a_reader_is_registered_beside_a_stop_and_a_drain() {
     explore_drains("drains: reads, stop", Bound::Preemptions(3), Reads, Both(1), world::<FullFence, 1>);
 }
 
-/// From a plain reader, which a drain does not wait for, to a handle, whose cache it has all the same.
+/// The slot goes from a plain reader, for which a drain does not wait, to a handle, whose per-CPU pages the drain
+/// revokes all the same.
 #[test]
 fn a_slot_changes_owners_during_a_drain() {
-    explore_drains("drains: changes hands", Bound::Preemptions(3), ChangesOwners, Drain, world::<FullFence, 1>);
+    explore_drains("drains: changes owners", Bound::Preemptions(3), ChangesOwners, Drain, world::<FullFence, 1>);
 }
 
-/// A pair whose heavy half fails once, on another thread than the one that a model begins with, and is no fence then.
+/// A barrier pair whose heavy half fails once, in a thread other than the model's first, and is no fence then.
 pub(super) enum FailsOnce {}
 
 std::thread_local! {
-    /// Whether it has failed, in the execution of this number.
+    /// The number of the execution in which it has failed.
     static FAILED: Cell<Option<u64>> = const { Cell::new(None) };
 }
 
-// SAFETY: a heavy half that succeeds is a full fence, as is every light half.
+// SAFETY: each light half is a full fence, and so is each heavy half that returns `Ok`.
 unsafe impl Barrier for FailsOnce {
     type Kept = ();
 
@@ -92,7 +97,7 @@ unsafe impl Barrier for FailsOnce {
     }
 }
 
-/// What fails is as if it had not been begun, and is done as ever the next time.
+/// A publish whose barrier fails has no effect, and the next one succeeds.
 #[test]
 fn a_failed_stop_has_no_effect() {
     explore_drains("drains: reads, failing stop", Bound::Preemptions(3), Reads, PublishAndDrain, world::<FailsOnce, 1>);
@@ -105,6 +110,7 @@ fn a_failed_stop_has_no_effect() {
     );
 }
 
+/// A drain whose barrier fails has no effect, and the next one succeeds.
 #[test]
 fn a_failed_drain_has_no_effect() {
     explore_drains("drains: frees, failing drain", Bound::Preemptions(3), Frees, Drain, world::<FailsOnce, 1>);

@@ -1,4 +1,4 @@
-//! A page is moved while somebody uses it, gives it up, or makes another movable.
+//! Models of movable pages: a page is moved while its user holds it, removes it, or inserts another page.
 
 use std::sync::{
     Arc,
@@ -11,10 +11,10 @@ use zonelist_core::{
     sync::Track,
 };
 
-/// Frames, and what is in them.
+/// The content of three frames: loom reports concurrent accesses.
 type Memory = Arc<[Track; 3]>;
 
-/// Copies from one to the other.
+/// Migrates by an access to both frames.
 struct Copies(Memory);
 
 impl Migrate for Copies {
@@ -25,10 +25,10 @@ impl Migrate for Copies {
     }
 }
 
-/// Has one frame to give, and overwrites what comes back.
-struct Other(Memory, u64);
+/// Allocates one frame as the target, and overwrites each freed frame.
+struct Targets(Memory, u64);
 
-impl MigrationTargets for Other {
+impl MigrationTargets for Targets {
     fn alloc_target(&mut self, _: Page) -> Option<Page> {
         Some(page(self.1))
     }
@@ -46,29 +46,29 @@ fn memory() -> Memory {
     Arc::new([Track::new(), Track::new(), Track::new()])
 }
 
-/// Moves frame 0's page away while its user does something.
+/// Moves the page of frame 0 while `user` runs, which returns the page that it had last.
 fn moved_under_its_user(name: &str, user: fn(&MovablePages<'static, Copies>, Handle, &Memory) -> Page) {
     let ends = Arc::new(AtomicU64::new(0));
     let seen = Arc::clone(&ends);
     explore(name, Bound::Exhaustive, move || {
         let memory = memory();
-        let movables = Arc::new(MovablePages::boxed(Copies(Arc::clone(&memory)), 1));
-        let handle = movables.insert(page(0)).unwrap();
+        let pages = Arc::new(MovablePages::boxed(Copies(Arc::clone(&memory)), 1));
+        let handle = pages.insert(page(0)).unwrap();
         let mover = loom::thread::spawn({
-            let (movables, mut other) = (Arc::clone(&movables), Other(Arc::clone(&memory), 1));
-            move || movables.move_away(&(0..1), &mut other).unwrap()
+            let (pages, mut targets) = (Arc::clone(&pages), Targets(Arc::clone(&memory), 1));
+            move || pages.move_away(&(0..1), &mut targets).unwrap()
         });
-        let last = user(&movables, handle, &memory);
+        let last = user(&pages, handle, &memory);
         seen.fetch_or(1 << last.pfn(), Relaxed);
         mover.join().unwrap();
     });
-    assert_eq!(ends.load(Relaxed), 0b11, "the page was never moved, or always");
+    assert_eq!(ends.load(Relaxed), 0b11, "expected executions in which the page is moved, and others");
 }
 
 #[test]
 fn a_page_that_is_held_is_not_moved() {
-    moved_under_its_user("movables: moved under its user", |movables, handle, memory| {
-        let held = movables.hold(handle).unwrap();
+    moved_under_its_user("movables: moved under its user", |pages, handle, memory| {
+        let held = pages.hold(handle).unwrap();
         let page = held.page();
         memory[page.pfn() as usize].write();
         assert_eq!(held.page(), page);
@@ -78,36 +78,36 @@ fn a_page_that_is_held_is_not_moved() {
 
 #[test]
 fn a_page_that_is_removed_is_moved_before_or_not_at_all() {
-    moved_under_its_user("movables: removed while it is moved", |movables, handle, memory| {
-        // It is never held: a mover's look is no hold.
-        let mine = movables.remove(handle).unwrap();
+    moved_under_its_user("movables: removed while it is moved", |pages, handle, memory| {
+        // Without a guard: the search of a move must not count as one.
+        let mine = pages.remove(handle).unwrap();
         memory[mine.pfn() as usize].write();
-        // The entry is another page's now, which is not for moving: it is out of the frames.
-        let other = movables.insert(page(600)).unwrap();
-        assert_eq!(movables.hold(handle).unwrap_err(), HandleError::Gone);
-        assert_eq!(movables.hold(other).unwrap().page(), page(600));
+        // The entry gets another page, which is out of the frames and so must not be moved.
+        let other = pages.insert(page(600)).unwrap();
+        assert_eq!(pages.hold(handle).unwrap_err(), HandleError::Gone);
+        assert_eq!(pages.hold(other).unwrap().page(), page(600));
         mine
     });
 }
 
 #[test]
 fn try_calls_report_that_a_page_is_being_moved() {
-    let said = Arc::new(AtomicU64::new(0));
-    let seen = Arc::clone(&said);
+    let results = Arc::new(AtomicU64::new(0));
+    let seen = Arc::clone(&results);
     explore("movables: tried while it is moved", Bound::Exhaustive, move || {
         let memory = memory();
-        let movables = Arc::new(MovablePages::boxed(Copies(Arc::clone(&memory)), 1));
-        let handle = movables.insert(page(0)).unwrap();
+        let pages = Arc::new(MovablePages::boxed(Copies(Arc::clone(&memory)), 1));
+        let handle = pages.insert(page(0)).unwrap();
         let mover = loom::thread::spawn({
-            let (movables, mut other) = (Arc::clone(&movables), Other(Arc::clone(&memory), 1));
-            move || movables.move_away(&(0..1), &mut other).unwrap()
+            let (pages, mut targets) = (Arc::clone(&pages), Targets(Arc::clone(&memory), 1));
+            move || pages.move_away(&(0..1), &mut targets).unwrap()
         });
-        match movables.try_hold(handle).map(|held| held.page()) {
+        match pages.try_hold(handle).map(|held| held.page()) {
             Ok(page) => seen.fetch_or(1 << page.pfn(), Relaxed),
             Err(HandleError::Moving) => seen.fetch_or(1 << 2, Relaxed),
             Err(error) => panic!("{error}"),
         };
-        let removed = match movables.try_remove(handle) {
+        let removed = match pages.try_remove(handle) {
             Ok(page) => {
                 memory[page.pfn() as usize].write();
                 seen.fetch_or(1 << (3 + page.pfn()), Relaxed);
@@ -120,38 +120,43 @@ fn try_calls_report_that_a_page_is_being_moved() {
             Err(error) => panic!("{error}"),
         };
         mover.join().unwrap();
-        assert_ne!(movables.try_hold(handle).is_ok(), removed);
+        assert_ne!(pages.try_hold(handle).is_ok(), removed);
     });
-    assert_eq!(said.load(Relaxed), 0b11_1111, "each answer is given: page 0, page 1, and that it is being moved");
+    assert_eq!(
+        results.load(Relaxed),
+        0b11_1111,
+        "each result occurs: page 0, page 1, and that the page is being moved"
+    );
 }
 
-/// Moves away beside a user that puts another page in the place of the first: is a page said to be pinned?
-fn replaced_under_the_mover(name: &str, [first, second]: [u64; 2], pinned: [bool; 2]) {
+/// Moves pages while a user replaces one by another, one of which is pinned outside of the frames: no page of the
+/// frames may be reported as pinned.
+fn replaced_during_a_move(name: &str, [first, second]: [u64; 2], pinned: [bool; 2]) {
     explore(name, Bound::Exhaustive, move || {
         let memory = memory();
-        let movables = Arc::new(MovablePages::boxed(Copies(Arc::clone(&memory)), 1));
-        let insert = move |movables: &MovablePages<'static, Copies>, pfn, pinned| {
-            let handle = movables.insert(page(pfn)).unwrap();
+        let pages = Arc::new(MovablePages::boxed(Copies(Arc::clone(&memory)), 1));
+        let insert = move |pages: &MovablePages<'static, Copies>, pfn, pinned| {
+            let handle = pages.insert(page(pfn)).unwrap();
             if pinned {
-                movables.pin(handle).unwrap();
+                pages.pin(handle).unwrap();
             }
             handle
         };
-        let handle = insert(&movables, first, pinned[0]);
+        let handle = insert(&pages, first, pinned[0]);
         let mover = loom::thread::spawn({
-            let (movables, mut other) = (Arc::clone(&movables), Other(Arc::clone(&memory), 1));
-            move || movables.move_away(&(0..1), &mut other)
+            let (pages, mut targets) = (Arc::clone(&pages), Targets(Arc::clone(&memory), 1));
+            move || pages.move_away(&(0..1), &mut targets)
         });
-        movables.remove(handle).unwrap();
-        insert(&movables, second, pinned[1]);
+        pages.remove(handle).unwrap();
+        insert(&pages, second, pinned[1]);
         assert_eq!(mover.join().unwrap(), Ok(()), "no page of the frames was ever pinned");
     });
 }
 
 #[test]
 fn a_page_that_is_pinned_elsewhere_keeps_no_memory_online() {
-    replaced_under_the_mover("movables: pinned after it left", [0, 600], [false, true]);
-    replaced_under_the_mover("movables: pinned before it came", [600, 0], [true, false]);
+    replaced_during_a_move("movables: pinned after it left", [0, 600], [false, true]);
+    replaced_during_a_move("movables: pinned before it came", [600, 0], [true, false]);
 }
 
 #[test]
@@ -160,19 +165,19 @@ fn a_page_is_moved_by_one_thread_at_a_time() {
     let seen = Arc::clone(&ends);
     explore("movables: two movers", Bound::Exhaustive, move || {
         let memory = memory();
-        let movables = Arc::new(MovablePages::boxed(Copies(Arc::clone(&memory)), 1));
-        let handle = movables.insert(page(0)).unwrap();
+        let pages = Arc::new(MovablePages::boxed(Copies(Arc::clone(&memory)), 1));
+        let handle = pages.insert(page(0)).unwrap();
         let mover = |frame| {
-            let (movables, mut other) = (Arc::clone(&movables), Other(Arc::clone(&memory), frame));
-            move || movables.move_away(&(0..1), &mut other).unwrap()
+            let (pages, mut targets) = (Arc::clone(&pages), Targets(Arc::clone(&memory), frame));
+            move || pages.move_away(&(0..1), &mut targets).unwrap()
         };
         let other = loom::thread::spawn(mover(2));
         mover(1)();
-        // It was not held.
-        let last = movables.remove(handle).unwrap();
+        // No guard ever existed, so this must not fail.
+        let last = pages.remove(handle).unwrap();
         memory[last.pfn() as usize].write();
         other.join().unwrap();
         seen.fetch_or(1 << last.pfn(), Relaxed);
     });
-    assert_eq!(ends.load(Relaxed), 0b110, "one of both moves it away");
+    assert_eq!(ends.load(Relaxed), 0b110, "either of the two moves it");
 }

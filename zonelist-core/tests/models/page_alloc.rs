@@ -1,5 +1,5 @@
-//! Models of the page allocator: a cache that is drained under its owner, and a zone that is taken
-//! from while somebody gives back.
+//! Models of the page allocator: per-CPU pages that are drained while their handle uses them, and a zone that allocates
+//! while pages are freed.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use zonelist_core::{
     sync::traced::membarrier,
 };
 
-/// A pageblock: a batch is four single pages, so that a model is small.
+/// One pageblock, of which a batch is four single pages: that keeps the models small.
 const FRAMES: u64 = 512;
 const NODE: NodeId = NodeId::new(0).unwrap();
 const ZONE: ZoneId = ZoneId::new(NODE, ZoneKind::Normal);
@@ -25,10 +25,10 @@ fn zone() -> Zone<'static> {
 }
 
 fn allocator<S: Scheme>(scheme: impl FnOnce(Slots<Box<[Slot]>>) -> S) -> Allocator<S> {
-    over(Published::new(scheme(Slots::boxed(Capacity::new(1, 1).unwrap()))))
+    with_lists(Published::new(scheme(Slots::boxed(Capacity::new(1, 1).unwrap()))))
 }
 
-fn over<S: Scheme, B: Barrier>(published: Published<S, B, 1>) -> Allocator<S, B> {
+fn with_lists<S: Scheme, B: Barrier>(published: Published<S, B, 1>) -> Allocator<S, B> {
     publish(&published);
     PageAllocator::boxed(published, vec![zone()]).unwrap()
 }
@@ -42,7 +42,7 @@ fn drain<S: Scheme, B: Barrier>(allocator: &Allocator<S, B>) {
     allocator.drain().unwrap();
 }
 
-/// An owner with pages at hand takes one and gives one back while another drains.
+/// A handle with per-CPU pages allocates a page and frees one, while `meanwhile` runs in another thread.
 fn drained_under_its_owner<S: Scheme + Send + Sync + 'static, B: Barrier>(
     name: &str,
     preemptions: usize,
@@ -51,19 +51,19 @@ fn drained_under_its_owner<S: Scheme + Send + Sync + 'static, B: Barrier>(
 ) {
     explore(name, Bound::Preemptions(preemptions), move || {
         let allocator = Arc::new(make());
-        let class = allocator.prepare(&PageRequest::up_to(ZoneKind::Normal)).unwrap();
+        let request = allocator.prepare(&PageRequest::up_to(ZoneKind::Normal)).unwrap();
         let mut local = allocator.local().unwrap();
-        let kept = local.alloc(NODE, &class).unwrap();
+        let kept = local.alloc(NODE, &request).unwrap();
         let other = loom::thread::spawn({
             let allocator = Arc::clone(&allocator);
             move || meanwhile(&allocator)
         });
-        let page = local.alloc(NODE, &class).unwrap();
+        let page = local.alloc(NODE, &request).unwrap();
         assert_ne!(page, kept);
         local.free(kept).unwrap();
         membarrier::join(other);
         local.free(page).unwrap();
-        // A handle that is leaked keeps its seat, and none of its pages.
+        // A leaked handle keeps its reader slot, and none of its pages.
         std::mem::forget(local);
         allocator.drain().unwrap();
         let stats = allocator.stats(ZONE).unwrap();
@@ -74,34 +74,34 @@ fn drained_under_its_owner<S: Scheme + Send + Sync + 'static, B: Barrier>(
 
 #[test]
 fn a_cache_is_drained_under_its_owner() {
-    drained_under_its_owner("pages: drained, readers seated", 3, || allocator(StopWorld::new), drain);
+    drained_under_its_owner("pages: drained, one handshake", 3, || allocator(StopWorld::new), drain);
 }
 
-/// The owner goes without fences, and the drain has it run one.
+/// The handle runs no fences, and the drain makes it run one.
 #[test]
 fn a_cache_is_drained_by_membarrier_under_its_owner() {
-    let make = || over(asymmetric(StopWorld::<Box<[Slot]>>::new(Slots::boxed(Capacity::new(1, 1).unwrap()))));
+    let make = || with_lists(asymmetric(StopWorld::<Box<[Slot]>>::new(Slots::boxed(Capacity::new(1, 1).unwrap()))));
     drained_under_its_owner("pages: drained by membarrier", 2, make, drain::<_, Membarrier>);
 }
 
 #[test]
 fn a_cache_is_drained_with_a_per_entry_protocol() {
     let make = || allocator(StopWorldPreempted::new);
-    drained_under_its_owner("pages: drained, readers seated by steps", 3, make, drain);
+    drained_under_its_owner("pages: drained, handshake of its own", 3, make, drain);
 }
 
-/// An owner with nothing at hand is about to fill its cache when it must not any more.
+/// A handle without per-CPU pages is about to refill them when that is no longer allowed.
 #[test]
 fn a_zone_without_caches_has_none() {
     explore("pages: without caches", Bound::Preemptions(3), || {
         let allocator = Arc::new(allocator(StopWorld::new));
-        let class = allocator.prepare(&PageRequest::up_to(ZoneKind::Normal)).unwrap();
+        let request = allocator.prepare(&PageRequest::up_to(ZoneKind::Normal)).unwrap();
         let mut local = allocator.local().unwrap();
         let other = loom::thread::spawn({
             let allocator = Arc::clone(&allocator);
             move || allocator.without_caches(ZONE, || assert_eq!(allocator.stats(ZONE).unwrap().cached, 0)).unwrap()
         });
-        let page = local.alloc(NODE, &class).unwrap();
+        let page = local.alloc(NODE, &request).unwrap();
         other.join().unwrap();
         local.free(page).unwrap();
         drop(local);
@@ -115,14 +115,14 @@ fn a_publish_and_a_drain_do_not_interfere() {
         "pages: drained between publishes",
         2,
         || allocator(StopWorld::new),
-        |pages| {
-            publish(pages.published());
-            pages.drain().unwrap();
+        |allocator| {
+            publish(allocator.published());
+            allocator.drain().unwrap();
         },
     );
 }
 
-/// One takes a zone's only free page, or finds none, while another gives pages back.
+/// One thread allocates from a zone without free pages, or with just freed ones, while another thread frees pages.
 #[test]
 fn a_zone_allocates_while_pages_are_freed() {
     explore("zone: an allocation against a free", Bound::Exhaustive, || {

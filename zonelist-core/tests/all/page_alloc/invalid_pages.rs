@@ -34,7 +34,7 @@ fn allocator() -> Allocator {
     PageAllocator::boxed(published(), vec![zone()]).unwrap()
 }
 
-/// Orders that are cached, and others.
+/// Some orders that are cached, and some that are not.
 const ORDERS: [u8; 6] = [0, 1, 3, 5, 9, 10];
 
 fn alloc(allocator: &Allocator, order: u8) -> Page {
