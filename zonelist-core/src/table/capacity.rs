@@ -1,25 +1,26 @@
-//! How large a table of zonelists is, and where in it each list stands.
+//! The size of a table of zonelists, and the position of each list in it.
 
 use core::ops::Range;
 
 use crate::{NodeId, OrderEntry, Scope, ZoneKind, ZonelistsRef, Zoneref};
 
-/// How many nodes and zones a table has room for.
+/// The number of nodes and zones that a table has room for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Capacity {
     nodes: usize,
     zones: usize,
 }
 
-/// Where things are in a table of some capacity, worked out once.
+/// The positions of rows and lists in a table, computed once for its capacity.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Layout {
+    /// The number of rows.
     pub(crate) nodes: usize,
-    /// Words of a row.
+    /// The number of words of a row.
     pub(crate) stride: usize,
-    /// Where in a row the this-node list begins.
+    /// The offset of the this-node list in a row.
     pub(crate) own: usize,
-    /// The slot behind the last row.
+    /// The offset of the slot behind the last row.
     pub(crate) end: usize,
 }
 
@@ -30,21 +31,21 @@ impl Layout {
     }
 }
 
-/// Lists that are larger than the table or scheme they were meant for. Nothing was written.
+/// Error: the lists are larger than the table or scheme that they were to be written to. Nothing was written.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 #[error(
     "lists of {} nodes, the longest of {} zones; expected at most {} nodes and {} zones",
     .needed.nodes, .needed.zones, .capacity.nodes, .capacity.zones
 )]
 pub struct CapacityError {
-    /// What the lists need.
+    /// The capacity that the lists need.
     pub needed: Capacity,
-    /// What there is.
+    /// The capacity of the table or scheme.
     pub capacity: Capacity,
 }
 
 impl Capacity {
-    /// Room for every zone that can have a name.
+    /// Room for every node and zone that has an id.
     pub const LARGEST: Self = Self { nodes: crate::MAX_NODES, zones: crate::ZoneId::LIMIT };
 
     /// Room for nodes numbered below `nodes` and fallback lists of up to `zones` entries; `None`
@@ -54,26 +55,26 @@ impl Capacity {
         if nodes <= crate::MAX_NODES && zones <= crate::ZoneId::LIMIT { Some(Self { nodes, zones }) } else { None }
     }
 
-    /// Rows: one more than the highest node that can have lists.
+    /// The number of rows: one more than the number of the highest node that can have lists.
     #[must_use]
     pub const fn nodes(self) -> usize {
         self.nodes
     }
 
-    /// Entries of the longest fallback list.
+    /// The number of entries of the longest fallback list.
     #[must_use]
     pub const fn zones(self) -> usize {
         self.zones
     }
 
-    /// What these lists need.
+    /// The least capacity that has room for these lists.
     #[must_use]
     #[inline]
     pub fn of(lists: ZonelistsRef<'_>) -> Self {
         Self { nodes: lists.nodes(), zones: lists.longest() }
     }
 
-    /// The words that a table of this capacity takes.
+    /// The number of words of a table of this capacity.
     ///
     /// ```
     /// use zonelist_core::{Capacity, Slot};
@@ -83,45 +84,48 @@ impl Capacity {
     /// ```
     #[must_use]
     pub const fn words(self) -> usize {
+        // The one word behind the rows is the list of nodes without a row: it holds 0.
         self.nodes * self.stride() + 1
     }
 
-    /// The words that [`OrderTables`](crate::OrderTables) of this capacity take.
+    /// The number of words of [`OrderTables`](crate::OrderTables) of this capacity.
     #[must_use]
     pub const fn order_words(self) -> usize {
         self.order_names().end
     }
 
-    /// Where the zones of the bits stand, if all zones have bits: behind two tables and the writer's own.
+    /// The words that hold the zone of each bit, behind two tables and the shadow copy. Empty if not all zones have bits.
     pub(crate) const fn order_names(self) -> Range<usize> {
         let tables = 2 * self.words();
         if !self.has_names() {
+            // The bits then stand for kinds, and there is no shadow copy either.
             return tables..tables;
         }
         let start = tables + self.words();
         start..start + OrderEntry::BITS
     }
 
-    /// Whether every zone can have a bit of its own.
+    /// True if every zone can have a bit of its own.
     pub(crate) const fn has_names(self) -> bool {
         self.zones <= OrderEntry::BITS
     }
 
+    /// The number of words of a row: two lists, each with its terminator.
     #[inline]
     const fn stride(self) -> usize {
         self.own() + ZoneKind::COUNT + 1
     }
 
-    /// Where in a row the this-node list begins.
+    /// The offset of the this-node list in a row.
     #[inline]
     const fn own(self) -> usize {
         self.zones + 1
     }
 
-    /// Whether the lists fit.
+    /// Checks that the lists fit.
     ///
     /// # Errors
-    /// Says what they need and what there is.
+    /// The lists are too large. The error has the capacity that they need and this one.
     #[inline]
     pub fn check(self, lists: ZonelistsRef<'_>) -> Result<(), CapacityError> {
         let needed = Self::of(lists);
@@ -131,9 +135,10 @@ impl Capacity {
         Ok(())
     }
 
-    /// Every list with the words that are its own, rows that the lists lack included.
+    /// Every list with the range of its segment. A row that the lists lack has two empty lists.
     #[inline]
     pub(crate) fn segments<'a>(self, lists: ZonelistsRef<'a>) -> impl Iterator<Item = (Range<usize>, &'a [Zoneref])> {
+        // Both have the same numbers: the zip makes a node id without a check of each.
         let rows = (0..self.nodes).zip((0..crate::MAX_NODES as u16).filter_map(NodeId::new));
         rows.flat_map(move |(row, node)| {
             let (start, end) = (row * self.stride(), (row + 1) * self.stride());

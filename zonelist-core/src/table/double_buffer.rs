@@ -1,10 +1,18 @@
-//! Two tables, of which readers find one while the other is written.
+//! A double buffer: readers walk one of two tables while the writer rewrites the other.
 //!
-//! Each version is written over the one before the last. Readers find the current one by
-//! a pointer to its words: to begin a walk there costs no more than where there is but one table.
+//! ```text
+//!   replace (under the writer lock):           walk:
+//!     rewrite tables[spare]                      head = current         Acquire
+//!     current = head of tables[spare]  Release   walk the slots that start at head
+//!     spare = 1 - spare
+//! ```
 //!
-//! Which table is spare is counted here, and does not follow from the number of a version: a publish that fails behind
-//! [`DoubleBuffer::replace`] leaves its version in place, and its number to the next.
+//! Each version is written over the one before the last. Readers find the current version by a pointer to its words, so
+//! that a walk begins as fast as with one table. A walk that is still in the table when the second [`DoubleBuffer::replace`]
+//! after its start begins may be torn: to prevent or to detect that is up to the scheme.
+//!
+//! Which table is spare is a state of its own, and does not follow from the number of a version. A publish that fails after
+//! [`DoubleBuffer::replace`] leaves its version in place, and the next publish gets the same number.
 
 use core::{fmt, ptr::NonNull};
 
@@ -21,24 +29,23 @@ use crate::{
         },
         unmodelled::{AtomicUsize, Ordering::Relaxed},
     },
-    table::slots::sealed::Sealed,
+    table::slot::sealed::Sealed,
 };
 
-/// A table's words on the heap, or in memory that the caller gave for good. They are not moved when
-/// their owner is.
+/// Words of a table on the heap, or in memory that the caller gave for good. A move of this value does not move them.
 ///
-/// Held by a pointer of its own: one that is derived from a box, or from an exclusive reference, is
-/// void as soon as that is moved.
+/// The words are behind a raw pointer: a pointer that is derived from a box or an exclusive reference is invalid once the
+/// box or reference is moved.
 pub(crate) struct Anchored {
     words: NonNull<[Slot]>,
-    /// Whether they are ours to free.
+    /// True if the drop frees the words.
     owned: bool,
 }
 
-// SAFETY: it is a box of slots, or an exclusive reference to some, and both may be sent.
+// SAFETY: it has the role of a box of slots, or of an exclusive reference to slots, and both may be sent.
 unsafe impl Send for Anchored {}
 
-// SAFETY: it hands out shared references to slots, which may be shared.
+// SAFETY: it gives only shared references to slots, which are atomics.
 unsafe impl Sync for Anchored {}
 
 impl Sealed for Anchored {}
@@ -48,7 +55,7 @@ impl Storage for Anchored {
 
     #[inline]
     fn words(&self) -> &[Slot] {
-        // SAFETY: they came from a box that is freed with us, or a reference for good, and no
+        // SAFETY: the words come from a leaked box that the drop of `self` frees, or from a reference of static lifetime. No
         // exclusive reference to them is left.
         unsafe { self.words.as_ref() }
     }
@@ -58,7 +65,7 @@ impl Drop for Anchored {
     fn drop(&mut self) {
         #[cfg(feature = "alloc")]
         if self.owned {
-            // SAFETY: they came from `Box::leak`, and every reference to them borrows us.
+            // SAFETY: owned words come from `Box::leak`, and each borrow of them was a borrow of `self`.
             drop(unsafe { Box::from_raw(self.words.as_ptr()) });
         }
     }
@@ -70,17 +77,17 @@ impl fmt::Debug for Anchored {
     }
 }
 
-/// Two tables of one capacity, and which of them readers find.
+/// Two tables of one capacity, and the choice of the table that readers walk.
 ///
-/// Safe whatever a scheme does with them: a table that is rewritten under a walk only tears it.
+/// Safe, whatever a scheme does with the tables: a rewrite under a walk only makes that walk torn.
 #[derive(Debug)]
 pub struct DoubleBuffer {
     tables: [Slots<Anchored>; 2],
     memory: [Track; 2],
-    /// The words of one of them.
+    /// The first word of the table that readers walk.
     current: AtomicPtr<Slot>,
-    /// The number of the other one. Only the writer looks, so that no model explores it; `current` is never loaded by what
-    /// stores it, where loom would miss interleavings.
+    /// The index of the other table. Only the writer reads this, so that no model explores it. It makes it unnecessary to
+    /// load `current` before a store to `current`, where loom would not explore all interleavings.
     spare: AtomicUsize,
 }
 
@@ -99,7 +106,7 @@ impl DoubleBuffer {
         Self::new([words(), words()].map(|words| Anchored { words: Box::leak(words).into(), owned: true }), capacity)
     }
 
-    /// Two tables in memory that the caller gives for good; `None` unless it is of twice [`Capacity::words`].
+    /// Two empty tables in memory that the caller gives for good; `None` unless it has twice [`Capacity::words`] words.
     #[must_use]
     pub fn in_place(words: &'static mut [Slot], capacity: Capacity) -> Option<Self> {
         let (first, second) = words.split_at_mut_checked(capacity.words())?;
@@ -110,46 +117,46 @@ impl DoubleBuffer {
         Some(Self::new([first, second].map(|words| Anchored { words: words.into(), owned: false }), capacity))
     }
 
-    /// Whether the lists fit.
+    /// Checks that the lists fit.
     ///
     /// # Errors
-    /// Says what they need and what there is.
+    /// The lists are too large. The error has the capacity that they need and the tables' own.
     pub fn check(&self, lists: ZonelistsRef<'_>) -> Result<(), CapacityError> {
         self.tables[0].check(lists)
     }
 
-    /// Writes a version over the one before the last, and lets readers find it. Called by one at a time, with the writer
-    /// lock held: where two do at once, walks are torn.
+    /// Writes a version over the one before the last, and makes it the current one. The caller holds the writer lock: two
+    /// concurrent calls make walks torn.
     ///
     /// # Errors
     /// The lists are too large; then nothing is written.
     pub fn replace(&self, lists: ZonelistsRef<'_>) -> Result<(), CapacityError> {
         self.check(lists)?;
-        // The writer lock orders it.
+        // Relaxed: the writer lock orders the accesses to `spare`.
         let spare = self.spare.load(Relaxed) % 2;
         self.memory[spare].write();
         self.tables[spare].rewrite(lists)?;
         let head = self.tables[spare].head().cast_mut();
-        // Release: pairs with the acquire in `find`: who finds the table finds what was written there.
+        // Release: pairs with the acquire in `current`: a reader that finds the table sees the version written there.
         self.current.store(head, Release);
         self.spare.store(1 - spare, Relaxed);
         Ok(())
     }
 
-    /// The table of the current version.
+    /// Finds the table of the current version.
     #[inline(always)]
     #[must_use]
     pub fn current(&self) -> Buffer<'_> {
-        // Acquire: pairs with the release in `replace`.
+        // Acquire: pairs with the release in `replace`, so that the slots of the version are seen.
         Buffer { tables: self, head: self.current.load(Acquire) }
     }
 }
 
-/// One of two tables, as a reader found it.
+/// One of the two tables of a [`DoubleBuffer`]: the one that was current when a reader loaded it.
 #[derive(Clone, Copy, Debug)]
 pub struct Buffer<'g> {
     tables: &'g DoubleBuffer,
-    /// Of one of these.
+    /// The first word of the table.
     head: *const Slot,
 }
 
@@ -159,14 +166,14 @@ impl Buffer<'_> {
     #[must_use]
     pub fn walk<'w>(&'w self, node: NodeId, filter: &'w SlotFilter) -> BufferWalk<'w> {
         let [first, second] = &self.tables.tables;
-        // SAFETY: only `new` and `replace` store heads, of tables of this very capacity that live as
-        // long as the double buffer does.
+        // SAFETY: only `new` and `replace` store heads. These are of tables of this capacity, which live as long as the double
+        // buffer.
         let slots = unsafe { first.walk_from(self.head, node, filter) };
         BufferWalk { slots, memory: &self.tables.memory[usize::from(self.head == second.head())] }
     }
 }
 
-/// A walk over one of two tables.
+/// A walk over one of the two tables of a [`DoubleBuffer`].
 #[derive(Clone, Debug)]
 pub struct BufferWalk<'w> {
     slots: SlotWalk<'w, Slot>,

@@ -1,181 +1,28 @@
-//! A table with room for the zonelists of every node, in words that readers walk.
+//! A table with room for the zonelists of every node.
 //!
-//! A node's row is its fallback list and then its this-node list, each ended by an empty slot:
+//! The row of a node is its fallback list and then its this-node list, each ended by an empty slot:
 //!
 //! ```text
 //!   | fallback: up to `zones` zonerefs | 0 | this node: up to 6 zonerefs | 0 |   next node ...   | 0 |
 //! ```
 //!
-//! **The invariant that a walk rests on**: the last slot of each segment, and the one behind the
-//! last row, only ever hold 0. So a walk that starts at the head of a segment, or at that last
-//! slot for a node the table has no row of, ends within the table, whatever stands in between and
-//! however it changes under the walk.
+//! **The invariant that walks rest on**: the last slot of each segment holds 0 at all times, and so does the slot behind
+//! the last row. A walk starts at the head of a segment, or at that slot behind the last row for a node without a row.
+//! So it ends within the table, whatever the other slots hold and however they change under the walk.
 
 use core::marker::PhantomData;
 
 #[cfg(feature = "alloc")]
 use alloc::{boxed::Box, vec::Vec};
 
+#[cfg(feature = "alloc")]
+use crate::Zoneref;
 use crate::{
-    Capacity, CapacityError, NodeId, NodeSet, Request, Scope, ZonelistsRef, Zoneref,
-    sync::hint::cold_path,
-    sync::{
-        atomic::{AtomicU32, Ordering::Relaxed},
-        const_fn,
-    },
+    Capacity, CapacityError, NodeId, Slot, SlotFilter, SlotWalk, Storage, ZonelistsRef, sync::hint::cold_path,
     table::capacity::Layout,
 };
 
-/// A slot that is rewritten while readers look at it.
-///
-/// Every load and store is `Relaxed`: a slot is one word, and what one slot says about another is
-/// the scheme's business.
-#[derive(Debug)]
-pub struct Slot(AtomicU32);
-
-impl Slot {
-    const_fn! {
-        /// An empty slot.
-        #[must_use]
-        pub const fn new() -> Self {
-            Self(AtomicU32::new(0))
-        }
-    }
-
-    #[inline]
-    fn put(&self, entry: Option<Zoneref>) {
-        self.store(entry.map_or(0, Zoneref::word));
-    }
-
-    #[inline(always)]
-    pub(crate) fn load(&self) -> u32 {
-        self.0.load(Relaxed)
-    }
-
-    #[inline]
-    pub(crate) fn store(&self, word: u32) {
-        self.0.store(word, Relaxed);
-    }
-}
-
-impl Default for Slot {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
-pub(crate) mod sealed {
-    pub trait Sealed {}
-}
-
-/// What a table is made of: a [`Slot`], or a plain `Option<Zoneref>` if the table is not written any more.
-pub trait Word: sealed::Sealed {
-    /// What the slot holds.
-    fn get(&self) -> Option<Zoneref>;
-}
-
-impl sealed::Sealed for Slot {}
-
-impl Word for Slot {
-    #[inline]
-    fn get(&self) -> Option<Zoneref> {
-        Zoneref::in_slot(self.load())
-    }
-}
-
-impl sealed::Sealed for Option<Zoneref> {}
-
-impl Word for Option<Zoneref> {
-    #[inline]
-    fn get(&self) -> Option<Zoneref> {
-        *self
-    }
-}
-
-/// Where a table's words are: in the table itself, in a box, or in memory that the caller gave for good.
-///
-/// Sealed: a table's walks rely on getting the same words every time.
-///
-/// ```compile_fail,E0277
-/// use zonelist_core::{Slot, Storage};
-/// struct Mine(Vec<Slot>);
-/// impl Storage for Mine {
-///     type Word = Slot;
-///     fn words(&self) -> &[Slot] { &self.0 }
-/// }
-/// ```
-pub trait Storage: sealed::Sealed {
-    /// What a slot is.
-    type Word: Word;
-
-    /// All words.
-    fn words(&self) -> &[Self::Word];
-}
-
-macro_rules! storage {
-    ([$($generics:tt)*] $type:ty, $word:ty) => {
-        impl<$($generics)*> sealed::Sealed for $type {}
-
-        impl<$($generics)*> Storage for $type {
-            type Word = $word;
-
-            #[inline]
-            fn words(&self) -> &[$word] {
-                self
-            }
-        }
-    };
-}
-storage!([const N: usize] [Slot; N], Slot);
-storage!([] &'static mut [Slot], Slot);
-#[cfg(feature = "alloc")]
-storage!([] Box<[Slot]>, Slot);
-#[cfg(feature = "alloc")]
-storage!([] Box<[Option<Zoneref>]>, Option<Zoneref>);
-
-/// A request in the form that a walk over slots reads fastest.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-#[repr(C)] // The set of nodes, which is large and seldom there, comes last.
-pub struct SlotFilter {
-    /// What the word of an entry has to be below, less one, to be let through as it is: the first
-    /// that no entry of an eligible kind reaches, or 0 if it depends on the node too.
-    at_once: u32,
-    /// One below the first word that no entry of an eligible kind reaches.
-    limit: u32,
-    /// All ones for the this-node list, else 0.
-    own: usize,
-    nodes: Option<NodeSet>,
-}
-
-impl SlotFilter {
-    /// The filter of a request.
-    #[must_use]
-    pub const fn new(request: &Request) -> Self {
-        let own = match request.scope {
-            Scope::Fallback => 0,
-            Scope::ThisNode => usize::MAX,
-        };
-        let limit = Zoneref::limit(request.highest);
-        let at_once = if request.nodes.is_none() { limit } else { 0 };
-        Self { at_once, limit, own, nodes: request.nodes }
-    }
-
-    /// Which of a node's lists it is for.
-    #[inline]
-    #[must_use]
-    pub const fn scope(&self) -> Scope {
-        if self.own == 0 { Scope::Fallback } else { Scope::ThisNode }
-    }
-
-    /// Whether an entry's kind and node will do, as [`Request::admits`] says.
-    #[inline]
-    #[must_use]
-    pub fn admits(&self, entry: Zoneref) -> bool {
-        entry.word() - 1 < self.limit && self.nodes.as_ref().is_none_or(|nodes| nodes.contains(entry.node()))
-    }
-}
-
-/// A table of zonelists. Walks borrow it; what a rewrite under them may show is up to the scheme.
+/// A table of zonelists. Walks borrow the table; what they show during a rewrite depends on the scheme.
 #[derive(Clone, Debug)]
 pub struct Slots<S> {
     words: S,
@@ -184,7 +31,7 @@ pub struct Slots<S> {
 }
 
 impl<S> Slots<S> {
-    /// The words must be empty, and as many as [`Capacity::words`] says.
+    /// A table of these words, which must be empty and as many as [`Capacity::words`].
     pub(crate) const fn over(words: S, capacity: Capacity) -> Self {
         Self { words, capacity, layout: Layout::of(capacity) }
     }
@@ -192,7 +39,7 @@ impl<S> Slots<S> {
 
 #[cfg(not(loom))]
 impl<const N: usize> Slots<[Slot; N]> {
-    /// An empty table within itself, for a `static`; `None` unless it is of [`Capacity::words`] words.
+    /// An empty table that contains its words, for a `static`; `None` unless `N` is [`Capacity::words`].
     #[must_use]
     pub const fn in_array(capacity: Capacity) -> Option<Self> {
         if N == capacity.words() { Some(Self::over([const { Slot::new() }; N], capacity)) } else { None }
@@ -200,7 +47,7 @@ impl<const N: usize> Slots<[Slot; N]> {
 }
 
 impl Slots<&'static mut [Slot]> {
-    /// A table in memory that the caller gives for good; `None` unless it is of [`Capacity::words`] words.
+    /// An empty table in memory that the caller gives for good; `None` unless it has [`Capacity::words`] words.
     #[must_use]
     pub fn in_place(words: &'static mut [Slot], capacity: Capacity) -> Option<Self> {
         words.iter().for_each(|slot| slot.put(None));
@@ -220,13 +67,14 @@ impl Slots<Box<[Slot]>> {
 
 #[cfg(feature = "alloc")]
 impl Slots<Box<[Option<Zoneref>]>> {
-    /// The table of these lists, never to be rewritten: for schemes that swap whole versions.
+    /// A table of these lists that is never rewritten: for schemes that replace whole versions.
     #[must_use]
     pub fn fixed(lists: ZonelistsRef<'_>) -> Self {
         let capacity = Capacity::of(lists);
         let mut words = Vec::new();
         words.resize(capacity.words(), None);
         for (segment, list) in capacity.segments(lists) {
+            // The list is shorter than its segment, so that the terminator stays.
             for (word, &entry) in words.get_mut(segment).unwrap_or_default().iter_mut().zip(list) {
                 *word = Some(entry);
             }
@@ -236,26 +84,26 @@ impl Slots<Box<[Option<Zoneref>]>> {
 }
 
 impl<S: Storage> Slots<S> {
-    /// What it has room for.
+    /// The capacity that the table was made with.
     #[must_use]
     pub fn capacity(&self) -> Capacity {
         self.capacity
     }
 
-    /// Begins a walk of one list; a node without a row has an empty one.
+    /// Begins a walk of one list. The list of a node without a row is empty.
     ///
-    /// Touches no slot before the first `next`.
+    /// Loads no slot before the first `next`.
     #[inline]
     #[must_use]
     pub fn walk<'w>(&'w self, node: NodeId, filter: &'w SlotFilter) -> SlotWalk<'w, S::Word> {
-        // SAFETY: the words are this very table's.
+        // SAFETY: the words are this table's, so they have its capacity and live as long.
         unsafe { self.walk_from(self.words.words().as_ptr(), node, filter) }
     }
 
-    /// Begins a walk in the words from `head` on.
+    /// Begins a walk in the words that start at `head`.
     ///
     /// # Safety
-    /// They are a table's of this capacity, and are there as long as `self`.
+    /// The words are those of a table of this capacity, and live as long as `self`.
     #[inline]
     pub(crate) unsafe fn walk_from<'w>(
         &'w self,
@@ -265,9 +113,11 @@ impl<S: Storage> Slots<S> {
     ) -> SlotWalk<'w, S::Word> {
         let Layout { nodes, stride, own, end } = self.layout;
         let start = if node.index() < nodes {
+            // The mask is all ones or 0: the this-node list is chosen without a branch.
             node.index() * stride + (own & filter.own)
         } else {
             cold_path();
+            // The slot behind the last row is empty.
             end
         };
         // SAFETY: a table has `nodes` rows of `stride` words and one word more, which every
@@ -276,26 +126,32 @@ impl<S: Storage> Slots<S> {
         SlotWalk { next, filter, table: PhantomData }
     }
 
+    /// The first word.
     pub(crate) fn head(&self) -> *const S::Word {
         self.words.words().as_ptr()
     }
 }
 
 impl<S: Storage<Word = Slot>> Slots<S> {
-    /// Whether the lists fit.
+    /// Checks that the lists fit.
     ///
     /// # Errors
-    /// Says what they need and what there is.
+    /// The lists are too large. The error has the capacity that they need and the table's own.
     pub fn check(&self, lists: ZonelistsRef<'_>) -> Result<(), CapacityError> {
         self.capacity.check(lists)
     }
 
-    /// Rewrites the table to these lists, list by list: slots from left to right, then the
-    /// terminator, then the tail behind it is cleared.
+    /// Rewrites the table to these lists, without a lock:
     ///
-    /// Linux since 4.14 writes in the same order and leaves the tail; a later, longer list can then
-    /// show a zone long gone. No slot is loaded here, so that loom misses no interleaving: its
-    /// search is blind to a thread that stores to what it has just loaded.
+    /// ```text
+    ///   for each list:
+    ///     store its entries from left to right
+    ///     store 0 in every slot behind them       (terminator first, then the tail)
+    /// ```
+    ///
+    /// Linux since 4.14 writes in the same order, but leaves the tail. A later, longer list can then show a zone that was
+    /// removed long before. The rewrite loads no slot: loom does not explore all interleavings of a thread that stores to
+    /// an atomic that the thread has just loaded.
     ///
     /// # Errors
     /// The lists are too large; then nothing is written.
@@ -308,6 +164,7 @@ impl<S: Storage<Word = Slot>> Slots<S> {
             for (slot, &entry) in live.iter().zip(list) {
                 slot.put(Some(entry));
             }
+            // The whole tail, so that no later walk reads an entry of an older version there.
             let cleared = crate::sync::or_mutant!(tail.len() => 1, "slots: tail kept");
             tail.iter().take(cleared).for_each(|slot| slot.put(None));
         }
@@ -315,62 +172,84 @@ impl<S: Storage<Word = Slot>> Slots<S> {
     }
 }
 
-/// A walk over the slots of one list that the filter admits.
-#[derive(Debug)]
-pub struct SlotWalk<'w, W> {
-    next: *const W,
-    filter: &'w SlotFilter,
-    table: PhantomData<&'w [W]>,
-}
-
-impl<W> Clone for SlotWalk<'_, W> {
-    fn clone(&self) -> Self {
-        Self { ..*self }
-    }
-}
-
-impl<W: Word> SlotWalk<'_, W> {
-    /// Looks at one slot: the entry, or the end, or nothing yet if the filter passes it over.
-    #[inline(always)]
-    pub(crate) fn step(&mut self) -> Option<Option<Zoneref>> {
-        // SAFETY: `next` is in the table: it began at the head of a segment, went on only from
-        // slots that held an entry, and the last slot of a segment never holds one.
-        let entry = unsafe { &*self.next }.get();
-        // An empty slot wraps around to the largest word, which no limit lets through.
-        let at_once = entry.map_or(0, Zoneref::word).wrapping_sub(1) < self.filter.at_once;
-        if !at_once && entry.is_none() {
-            return Some(None);
-        }
-        // SAFETY: what is let through is not empty, and nor is what did not return just now.
-        unsafe { core::hint::assert_unchecked(entry.is_some()) };
-        // SAFETY: the slot held an entry, so it is not the last of its segment.
-        self.next = unsafe { self.next.add(1) };
-        (at_once || entry.is_some_and(|entry| self.filter.admits(entry))).then_some(entry)
-    }
-}
-
-impl<W: Word> Iterator for SlotWalk<'_, W> {
-    type Item = Zoneref;
-
-    /// As if step by step, but what the filter lets through at once comes first: one comparison.
-    #[inline]
-    fn next(&mut self) -> Option<Zoneref> {
-        loop {
-            // SAFETY: as in `step`.
-            let entry = unsafe { &*self.next }.get();
-            let at_once = entry.map_or(0, Zoneref::word).wrapping_sub(1) < self.filter.at_once;
-            if !at_once && entry.is_none() {
-                return None;
-            }
-            // SAFETY: as in `step`: what is let through at once is not empty.
-            self.next = unsafe { self.next.add(1) };
-            if at_once || entry.is_some_and(|entry| self.filter.admits(entry)) {
-                return entry;
-            }
-            cold_path();
-        }
-    }
-}
-
 #[cfg(all(test, not(loom)))]
-mod tests;
+mod tests {
+    use std::vec::Vec;
+
+    use super::*;
+    use crate::{
+        NodeSet, NodeSpan, Request, Scope, Word, ZoneId,
+        ZoneKind::{self, *},
+    };
+
+    fn node(number: u16) -> NodeId {
+        NodeId::new(number).unwrap()
+    }
+
+    fn entry(on: u16, kind: ZoneKind) -> Zoneref {
+        Zoneref::new(ZoneId::new(node(on), kind))
+    }
+
+    #[test]
+    fn a_walk_shows_what_the_request_admits_and_nothing_else() {
+        let zonerefs = [entry(2, Movable), entry(2, Normal), entry(0, Movable), entry(0, Dma32)];
+        let rows = [NodeSpan::default(), NodeSpan::default(), NodeSpan { start: 0, len: 4, own: 2 }];
+        let lists = ZonelistsRef::new(&zonerefs, &rows).unwrap();
+        let tables = (Slots::boxed(Capacity::new(4, 5).unwrap()), Slots::fixed(lists));
+        tables.0.rewrite(lists).unwrap();
+        for highest in ZoneKind::ALL {
+            for scope in [Scope::Fallback, Scope::ThisNode] {
+                for nodes in [None, Some([0, 1].map(node).into_iter().collect()), Some(NodeSet::EMPTY)] {
+                    let request = Request { scope, highest, nodes };
+                    let filter = SlotFilter::new(&request);
+                    assert_eq!(filter.scope(), scope);
+                    assert!(zonerefs.iter().all(|&entry| filter.admits(entry) == request.admits(entry.zone())));
+                    for from in [0, 1, 2, 3, 4, 1023].map(node) {
+                        let admitted = lists.of(from, scope).iter().copied().filter(|z| request.admits(z.zone()));
+                        let expected: Vec<_> = admitted.collect();
+                        assert_eq!(tables.0.walk(from, &filter).collect::<Vec<_>>(), expected, "{from} {request:?}");
+                        assert_eq!(tables.1.walk(from, &filter).collect::<Vec<_>>(), expected, "{from} {request:?}");
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn lists_that_do_not_fit_change_nothing() {
+        let table = Slots::boxed(Capacity::new(1, 1).unwrap());
+        let filter = SlotFilter::new(&Request::up_to(Device));
+        let zonerefs = [entry(0, Normal), entry(0, Dma)];
+        let one = NodeSpan { start: 0, len: 1, own: 1 };
+        table.rewrite(ZonelistsRef::new(&zonerefs, &[one]).unwrap()).unwrap();
+
+        let longer = table.rewrite(ZonelistsRef::new(&zonerefs, &[NodeSpan { len: 2, ..one }]).unwrap()).unwrap_err();
+        assert_eq!((longer.needed.zones(), longer.capacity.zones()), (2, 1));
+        let more = table.rewrite(ZonelistsRef::new(&zonerefs, &[one, one]).unwrap()).unwrap_err();
+        assert_eq!((more.needed.nodes(), more.capacity.nodes()), (2, 1));
+        assert_eq!(table.walk(node(0), &filter).collect::<Vec<_>>(), [entry(0, Normal)]);
+    }
+
+    #[test]
+    fn a_shorter_list_leaves_no_tail() {
+        let table = Slots::boxed(Capacity::new(1, 4).unwrap());
+        let zonerefs = [entry(0, Normal), entry(0, Dma), entry(1, Normal), entry(1, Dma)];
+        for len in [4, 1, 3, 0, 2] {
+            table
+                .rewrite(ZonelistsRef::new(&zonerefs, &[NodeSpan { start: 0, len, own: len.min(2) }]).unwrap())
+                .unwrap();
+            let live = table.words.iter().filter(|slot| slot.get().is_some()).count();
+            assert_eq!(live, (len + len.min(2)) as usize);
+        }
+    }
+
+    #[test]
+    fn a_table_of_the_wrong_size_is_refused() {
+        let capacity = Capacity::new(2, 3).unwrap();
+        assert!(Slots::<[Slot; 22]>::in_array(capacity).is_none());
+        assert!(Slots::<[Slot; 23]>::in_array(capacity).is_some());
+        let words = Vec::from([const { Slot::new() }; 22]).leak();
+        assert!(Slots::in_place(words, capacity).is_none());
+        assert!(Capacity::new(1025, 1).is_none() && Capacity::new(1, 8193).is_none());
+    }
+}

@@ -10,7 +10,7 @@ fn node(number: u16) -> NodeId {
     NodeId::new(number).unwrap()
 }
 
-fn place(on: u16, kind: ZoneKind, bit: u32) -> OrderEntry {
+fn entry(on: u16, kind: ZoneKind, bit: u32) -> OrderEntry {
     OrderEntry { entry: Zoneref::new(ZoneId::new(node(on), kind)), bit }
 }
 
@@ -19,8 +19,8 @@ fn every_zone_and_bit_fit_in_a_slot() {
     for on in [0, 1, 1023] {
         for kind in ZoneKind::ALL {
             for bit in (OrderEntry::ZONES..).take(OrderEntry::BITS) {
-                let place = place(on, kind, bit);
-                assert_eq!(OrderEntry::of(place.word()), Some(place));
+                let entry = entry(on, kind, bit);
+                assert_eq!(OrderEntry::of(entry.word()), Some(entry));
             }
         }
     }
@@ -30,7 +30,7 @@ fn every_zone_and_bit_fit_in_a_slot() {
 #[test]
 fn a_walk_shows_the_zones_whose_bits_are_set() {
     let orders = OrderTables::boxed(Capacity::new(2, 3).unwrap());
-    let order = [place(1, Movable, 5), place(1, Normal, 3), place(0, Normal, LAST)];
+    let order = [entry(1, Movable, 5), entry(1, Normal, 3), entry(0, Normal, LAST)];
     let own = &order[..2];
     orders.write(OrderTable::Second, node(1), Scope::Fallback, order);
     orders.write(OrderTable::Second, node(1), Scope::ThisNode, own.iter().copied());
@@ -41,15 +41,23 @@ fn a_walk_shows_the_zones_whose_bits_are_set() {
     let any = Request::up_to(Device);
     let zero = Request { nodes: Some([node(0)].into_iter().collect()), ..any };
     for set in (0..8_usize).map(|bits| (bits & 1) << 3 | (bits & 2) << 4 | (bits & 4) << (LAST - 2)) {
-        for (request, places) in [(any, &order[..]), (any.this_node(), &order[..2])] {
-            let there = places.iter().filter(|place| set >> place.bit & 1 != 0).map(|place| place.entry);
-            assert_eq!(shown(1, &request, set, 0), there.clone().collect::<Vec<_>>());
-            assert_eq!(shown(1, &request, set, usize::MAX), there.collect::<Vec<_>>(), "each looked at");
+        for (request, entries) in [(any, &order[..]), (any.this_node(), &order[..2])] {
+            let present = entries.iter().filter(|entry| set >> entry.bit & 1 != 0).map(|entry| entry.entry);
+            assert_eq!(shown(1, &request, set, 0), present.clone().collect::<Vec<_>>());
+            assert_eq!(
+                shown(1, &request, set, usize::MAX),
+                present.collect::<Vec<_>>(),
+                "each compared with the request"
+            );
         }
-        let looked_at: Vec<_> = if set >> LAST != 0 { [order[2].entry].into() } else { Vec::new() };
-        assert_eq!(shown(1, &zero, set, usize::MAX), looked_at);
+        let compared: Vec<_> = if set >> LAST != 0 { [order[2].entry].into() } else { Vec::new() };
+        assert_eq!(shown(1, &zero, set, usize::MAX), compared);
     }
-    assert_eq!(shown(1, &zero, usize::MAX, 1 << 3), [order[0].entry, order[2].entry], "the first is known");
+    assert_eq!(
+        shown(1, &zero, usize::MAX, 1 << 3),
+        [order[0].entry, order[2].entry],
+        "the first is known to be admitted"
+    );
     assert_eq!(shown(1, &Request::up_to(Normal), usize::MAX, usize::MAX), [order[1].entry, order[2].entry]);
     assert_eq!((shown(0, &any, usize::MAX, 0), shown(1023, &any, usize::MAX, 0)), (Vec::new(), Vec::new()));
     let filter = OrderFilter::new(&any, ZoneMask::of(usize::MAX), ZoneMask::NONE);
@@ -59,7 +67,7 @@ fn a_walk_shows_the_zones_whose_bits_are_set() {
 #[test]
 fn what_has_no_room_is_not_written() {
     let orders = OrderTables::boxed(Capacity::new(1, 1).unwrap());
-    let zones = [place(0, Movable, 3), place(0, Normal, 4)];
+    let zones = [entry(0, Movable, 3), entry(0, Normal, 4)];
     for table in [OrderTable::First, OrderTable::Second, OrderTable::Shadow] {
         orders.write(table, node(0), Scope::Fallback, zones);
         orders.write(table, node(1), Scope::Fallback, zones);
@@ -74,7 +82,7 @@ fn what_has_no_room_is_not_written() {
 #[test]
 fn a_bit_is_one_zone_s() {
     let orders = OrderTables::boxed(Capacity::new(1, 1).unwrap());
-    let [one, other] = [place(0, Movable, 9), place(0, Normal, LAST)];
+    let [one, other] = [entry(0, Movable, 9), entry(0, Normal, LAST)];
     assert!(orders.name(9, one.entry) && orders.name(LAST, other.entry));
     assert!(!orders.name(8, one.entry) && !orders.name(LAST + 1, one.entry));
     assert_eq!([LAST, 10, LAST + 1].map(|bit| orders.zone_of(bit)), [Some(other.entry), None, None]);
@@ -85,8 +93,8 @@ fn a_bit_is_one_zone_s() {
 fn more_zones_than_bits_have_no_names() {
     let wide = Capacity::new(1, OrderEntry::BITS + 1).unwrap();
     let orders = OrderTables::boxed(wide);
-    assert!(!orders.name(9, place(0, Normal, 9).entry));
-    orders.write(OrderTable::Shadow, node(0), Scope::Fallback, [place(0, Normal, 3)]);
+    assert!(!orders.name(9, entry(0, Normal, 9).entry));
+    orders.write(OrderTable::Shadow, node(0), Scope::Fallback, [entry(0, Normal, 3)]);
     assert_eq!(orders.read(OrderTable::Shadow, node(0), Scope::Fallback).count(), 0);
     assert_eq!(wide.order_words(), 2 * wide.words());
 }
