@@ -1,55 +1,80 @@
-//! `Presence`: the orders stand still, and one word says for all of them which zones are there.
+//! `Presence`: lists of a fixed order, and one word that says for all lists which zones are present.
 //!
-//! Linux rebuilds every list when a zone gets its first page or loses its last one, yet mostly the
-//! lists then differ in that zone alone. Here each list is an order of all zones that were ever
-//! listed, and the machine has one word:
+//! Linux rebuilds every list when a zone gets its first page or loses its last one. Mostly the lists then differ in that
+//! zone alone. Here each list is an order of all zones that were ever listed, and the machine has one word:
 //!
 //! ```text
 //!   bits 0 and 1: clear | 2: which table | 3 to 8: a bit for each kind | 9 to 63: a bit for each zone
 //! ```
 //!
-//! A walk loads it once and tests each zone's bit as it goes along its order. So **one load is a
-//! snapshot of every list, and one store publishes them all**. What a request admits is a mask, made
-//! once ([`OrderFilter`]) and anded to the word: a zone that it rules out costs a test, not a look at
-//! its kind and node.
+//! A walk loads the word once, and tests the bit of each zone of its order. So **one load is a snapshot of every list, and
+//! one store publishes all lists**. What a request admits is a mask ([`OrderFilter`]), made once and anded to the word. A
+//! zone that the request rules out costs a test, and neither its kind nor its node is compared.
 //!
-//! **A changed order.** If the order that there is, less the absent zones, is not what is to be
-//! published, it is written into the table that the word does not name, and then the word is stored.
-//! An absent zone keeps its place, behind the zone that it stood behind. Its return is one store if
-//! its list is to be just that; if the rules now want it elsewhere, that is a changed order again.
-//! A list has no place for it any more when others need the room, when the zone that it stood behind
-//! has left that list alone, or when the list was first published in its absence. Then it can't return
-//! without lists that name it: [`PublishError::PlaceLost`].
+//! # Algorithm
 //!
-//! **More zones than bits**, at one time or one after another: every version is then a changed order,
-//! of the listed zones only, and those have the bits of their kinds. Walks are as before but that they
-//! look at each zone's node, if the request has a set of nodes. When all zones have bits of their own
-//! again, those are used again.
+//! ```text
+//!   publish(next), with the writer lock held:
+//!     set = the bits of next's zones
+//!     if the current orders, without the zones outside set, are next's lists:
+//!       word = set | the table of the current word
+//!     else, a changed order:
+//!       begun += 1                                                    Release
+//!       fence                                                         Release
+//!       spare = the table that the current word does not name         that is table begun mod 2
+//!       write each of next's lists, with its absent zones, into spare and the shadow copy
+//!       word = set | spare
+//!     store word                                                      Release
 //!
-//! **Why a walk is exact, or reported as torn.** `begun` counts changed orders; the n-th is written into table
-//! n mod 2, between a store of `begun` = n and the store of its word.
+//!   set_present(zone, present), with the writer lock held:
+//!     fail if some list has no place for the zone
+//!     store the current word with the zone's bit set or cleared       Release
 //!
-//! - The word was loaded with acquire: all that was written before its store is seen. So every slot
-//!   shows the order of that word, and the walk is exactly the version stored with it, unless a
-//!   load saw a store of a later rewrite of the same table.
-//! - Say that was rewrite n, and the word's order w; n is at least w + 2. `begun` = n was stored
-//!   before a release fence, and the slot after it. The walk's question has an acquire fence behind
-//!   its loads, so it then finds `begun` at n or later.
-//! - The walk loaded `begun` first. From it and the word's table it reckons an order no later than
-//!   w: the last, up to what it loaded, of that table. That is right since `begun` = m is a release
-//!   store, after the word of m - 1, and was loaded with acquire: w is m - 1 or later.
-//! - It finds `begun` two or more past that order: reported. A walk that sleeps through exactly
-//!   2⁶⁴ changed orders (2³² on a 32-bit CPU) is not.
+//!   walk:                                                             must_retry:
+//!     begun = load begun           Acquire                              fence                   Acquire
+//!     word = load word             Acquire                              order = the last number up to the walk's begun
+//!     load the slots of the table that word names                              that is word's table modulo 2
+//!                                                                       true if begun is now order + 2 or more
+//! ```
 //!
-//! A change of who is there never tells a walk to retry, nor does one changed order, unless it comes
-//! between the walk's first two loads.
+//! # Changed orders
 //!
-//! A filter is no part of this. A bit is one zone's for good, and a filter knows the zones that were
-//! listed before it was made; at others, a walk looks. So a filter is never wrong, only behind: make it
-//! again when new zones have come. It is good for no other `Presence`: debug builds panic there, and else a walk
-//! shows zones of its list that the request may not admit, and leaves others out.
+//! An absent zone keeps its place in an order, behind the zone that it was behind. Its return is one store, if its list is
+//! to be just that; if the rules now want it elsewhere, the order is a changed one again. A list loses the place of an absent
+//! zone in three cases: other zones need the room, the zone before it has left that list alone, or the list was first
+//! published in the zone's absence. The zone can then return only by lists that name it: [`PublishError::PlaceLost`].
+//!
+//! If the machine has had more zones than there are bits, every version is a changed order of the listed zones alone, and
+//! these have the bits of their kinds. Walks compare each zone's node then, if the request has a set of nodes. Once all
+//! listed zones have bits of their own again, these are used again.
+//!
+//! # Why a walk is exact, or reported as torn
+//!
+//! `begun` counts changed orders. The n-th is written into table n mod 2, between a store of `begun` = n and the store of
+//! its word.
+//!
+//! - The walk loads the word with acquire, so that it sees all that was written before the word's store. Every slot shows
+//!   the order of that word, and the walk is exactly the version stored with it, unless some load sees a store of a later
+//!   rewrite of the same table.
+//! - Let that rewrite be number n, and the word's order number w. Then n is at least w + 2. `begun` = n was stored before a
+//!   release fence, and the slot after it. `must_retry` has an acquire fence behind the walk's loads, so that it then loads
+//!   `begun` as n or later.
+//! - The walk loads `begun` before the word. From both it computes an order no later than w: the last one of the word's
+//!   table up to the loaded `begun`. This is right because `begun` = m is a release store after the word of order m - 1,
+//!   and is loaded with acquire: w is m - 1 or later.
+//! - `must_retry` finds `begun` two or more past that order, and reports the walk as torn. It fails to if exactly 2⁶⁴
+//!   changed orders (2³² on a 32-bit CPU) are published within the walk.
+//!
+//! A zone's arrival or removal makes no walk retry. Nor does one changed order, unless it comes between the walk's first
+//! two loads.
+//!
+//! Filters are no part of this argument. A bit stands for one zone for good. A filter knows the zones that were listed before
+//! it was made, and has a walk compare others with the request. So an old filter is slower, but never wrong. A filter of
+//! another `Presence` is wrong: debug builds panic, and in others a walk may show zones of its list that the request does
+//! not admit, and leave others out.
 
 mod current;
+mod order;
 
 use self::current::Current;
 use zonelist_core::{
@@ -69,7 +94,8 @@ use zonelist_core::{
     },
 };
 
-/// Order tables, and a word that says which zones are present. Neither readers nor the writer wait, and nothing is allocated.
+/// Lists of a fixed order, and a word that says which zones are present. Neither readers nor the writer wait, and nothing
+/// is allocated.
 ///
 #[doc = include_str!("presence.md")]
 ///
@@ -84,11 +110,11 @@ use zonelist_core::{
 /// ```
 #[derive(Debug)]
 pub struct Presence<T> {
-    /// Who is there, and the table that is current.
+    /// The zones that are present, and the table that is current.
     word: AtomicZoneMask,
-    /// The last order whose writing has begun.
+    /// The number of the last changed order whose rewrite has begun.
     begun: AtomicUsize,
-    /// How many zones have bits, for filters.
+    /// The number of zones that have bits, for filters.
     named: AtomicUsize,
     orders: OrderTables<T>,
     current: Locked<Current>,
@@ -96,7 +122,7 @@ pub struct Presence<T> {
 
 impl<T> Presence<T> {
     const_fn! {
-        /// Publishes through these tables.
+        /// A scheme that publishes through these tables.
         #[must_use]
         pub const fn new(orders: OrderTables<T>) -> Self {
             Self {
@@ -111,33 +137,38 @@ impl<T> Presence<T> {
 }
 
 impl<T: Storage<Word = Slot>> Presence<T> {
-    /// The bits of the zones of these lists, if the current orders less all others are just these lists.
-    fn as_ordered(&self, current: &Current, next: ZonelistsRef<'_>) -> Option<usize> {
+    /// The bits of the zones of these lists, if the current orders without all other zones are exactly these lists.
+    fn bits_if_in_order(&self, current: &Current, next: ZonelistsRef<'_>) -> Option<usize> {
+        // Bits of kinds name no single zone.
         if current.by_kind {
             return None;
         }
         let mut set = 0;
+        // The shadow copy, since this thread stores to the other two tables.
         for (node, scope) in self.orders.lists() {
             let mut order = self.orders.read(OrderTable::Shadow, node, scope);
             for &entry in next.of(node, scope) {
-                set |= 1 << order.find(|place| place.entry == entry)?.bit;
+                // `find` goes on behind the zone before: zones in another sequence are not found.
+                set |= 1 << order.find(|placed| placed.entry == entry)?.bit;
             }
         }
+        // One word serves all lists: a list must not show a zone that only other lists have.
         let shown = |(node, scope)| {
-            let there = self.orders.read(OrderTable::Shadow, node, scope).filter(|place| set >> place.bit & 1 != 0);
-            there.map(|place| place.entry).eq(next.of(node, scope).iter().copied())
+            let present = self.orders.read(OrderTable::Shadow, node, scope).filter(|placed| set >> placed.bit & 1 != 0);
+            present.map(|placed| placed.entry).eq(next.of(node, scope).iter().copied())
         };
         self.orders.lists().all(shown).then_some(set)
     }
 
-    /// The bits of the zones of these lists, new ones included; `None` if there are not enough.
-    fn name(&self, current: &mut Current, next: ZonelistsRef<'_>) -> Option<usize> {
+    /// The bits of the zones of these lists. Zones that are new get a bit; `None` if there are not enough bits.
+    fn assign_bits(&self, current: &mut Current, next: ZonelistsRef<'_>) -> Option<usize> {
         let (mut set, mut named) = (0, current.named);
         for (node, scope) in self.orders.lists() {
             for &entry in next.of(node, scope) {
                 let bit = match self.orders.bit_of(entry, named) {
                     Some(bit) => bit,
                     None => {
+                        // A zone keeps its bit for good: bits are assigned in sequence, and never again.
                         let bit = named as u32 + OrderEntry::ZONES;
                         named += 1;
                         self.orders.name(bit, entry).then_some(bit)?
@@ -147,35 +178,37 @@ impl<T: Storage<Word = Slot>> Presence<T> {
             }
         }
         current.named = named;
-        // Release: pairs with the acquire in `filter`.
+        // Release: pairs with the acquire in `filter`, which then sees the zone of each of these bits.
         self.named.store(named, Release);
         Some(set)
     }
 
-    /// Writes these lists into the spare table as the order of what is there; the word that names it.
+    /// Writes these lists as changed orders into the spare table. Returns the word that names that table and the lists' zones.
     fn reorder(&self, current: &mut Current, next: ZonelistsRef<'_>) -> usize {
         current.begun = current.begun.wrapping_add(1);
-        // Release: who loads it sees the word of the order before.
+        // Release: pairs with the acquire load of `begun` in `walk`: a reader that sees this number also sees the word of the
+        // order before.
         self.begun.store(current.begun, Release);
-        // Pairs with the acquire fence in `must_retry`.
+        // Release: pairs with the acquire fence in `must_retry`: a reader that sees a slot stored below also sees `begun`.
         fence(Release);
         let in_first = current.word & ZoneMask::SECOND.bits() == 0;
         let second = or_mutant!(in_first => !in_first, "presence: no spare table");
         let spare = if second { OrderTable::Second } else { OrderTable::First };
-        let set = self.name(current, next);
+        let set = self.assign_bits(current, next);
         let named = current.named;
         for (node, scope) in self.orders.lists() {
             let list = next.of(node, scope);
             match set {
                 Some(set) => {
+                    // Read from the shadow copy, and then written to it: absent zones keep their places.
                     let order = self.order(node, scope, list, set, named);
-                    self.note_lost(current, (node, scope), set, &order);
+                    self.record_lost(current, (node, scope), set, &order);
                     self.orders.write(spare, node, scope, order.into_iter().flatten());
                     self.orders.write(OrderTable::Shadow, node, scope, order.into_iter().flatten());
                 }
                 None => {
                     self.orders.write(spare, node, scope, list.iter().map(|&entry| by_kind(entry)));
-                    // Where they stand now is not kept.
+                    // The shadow copy keeps the order before this one: the zones' places in this one are lost.
                     for bit in list.iter().filter_map(|&entry| self.orders.bit_of(entry, named)) {
                         current.lose(bit, (node, scope));
                     }
@@ -189,98 +222,38 @@ impl<T: Storage<Word = Slot>> Presence<T> {
         set.unwrap_or(kinds_up_to(ZoneKind::Device)) | if second { ZoneMask::SECOND.bits() } else { 0 }
     }
 
-    /// Notes which absent zones a list has no place for, once its order is this one.
-    fn note_lost(
-        &self,
-        current: &mut Current,
-        (node, scope): (NodeId, Scope),
-        set: usize,
-        order: &[Option<OrderEntry>; OrderEntry::BITS],
-    ) {
-        let has = order.iter().flatten().fold(set, |has, place| has | 1 << place.bit);
-        let mut before = self.orders.read(OrderTable::Shadow, node, scope).peekable();
-        if before.peek().is_none() && order[0].is_some() {
-            // The list is new: the rules may want any zone there, or in the list of its own node.
-            for bit in (OrderEntry::ZONES..).take(current.named).filter(|bit| has >> bit & 1 == 0) {
-                let zone = self.orders.zone_of(bit);
-                if scope == Scope::Fallback || zone.is_some_and(|entry| entry.node() == node) {
-                    current.lose(bit, (node, scope));
-                }
-            }
-        }
-        before.filter(|place| has >> place.bit & 1 == 0).for_each(|place| current.lose(place.bit, (node, scope)));
-    }
-
-    /// How many zones would have to have bits, at least, for places to be kept.
-    fn needed(&self, current: &Current, next: ZonelistsRef<'_>) -> usize {
-        let without = |&&entry: &&Zoneref| self.orders.bit_of(entry, current.named).is_none();
-        let lists = self.orders.lists().map(|(node, scope)| next.of(node, scope).iter().filter(without).count());
-        current.named + lists.max().unwrap_or(0)
-    }
-
-    /// A list with the absent zones of its order before, as far as there is room: each behind the
-    /// zone that it stood behind.
-    fn order(
-        &self,
-        node: NodeId,
-        scope: Scope,
-        list: &[Zoneref],
-        set: usize,
-        named: usize,
-    ) -> [Option<OrderEntry>; OrderEntry::BITS] {
-        let mut order = [None; OrderEntry::BITS];
-        let mut free = order.iter_mut();
-        let mut room = self.orders.room(scope).saturating_sub(list.len());
-        // The absent at the head stood behind none.
-        for behind in core::iter::once(None).chain(list.iter().copied().map(Some)) {
-            if let Some(entry) = behind {
-                if let (Some(free), Some(bit)) = (free.next(), self.orders.bit_of(entry, named)) {
-                    *free = Some(OrderEntry { entry, bit });
-                }
-            }
-            let mut before = self.orders.read(OrderTable::Shadow, node, scope);
-            if behind.is_some_and(|entry| !before.any(|place| place.entry == entry)) {
-                continue;
-            }
-            let absent = before.take_while(|place| set >> place.bit & 1 == 0).take(room);
-            for (place, free) in absent.zip(&mut free) {
-                *free = Some(place);
-                room -= 1;
-            }
-        }
-        order
-    }
-
-    /// Stores the word: the one store of a publish that readers see it by.
-    fn show(&self, current: &mut Current, word: usize) {
+    /// Stores the word: the store by which readers see a publish.
+    fn store_word(&self, current: &mut Current, word: usize) {
         current.word = word;
-        // Release: pairs with the acquire in `walk`, so that who sees the word sees its order.
+        // Release: pairs with the acquire load of the word in `walk`: a reader that sees the word sees the word's order.
         self.word.store(ZoneMask::of(word), Release);
     }
 }
 
-/// The place of a zone whose bit stands for its kind.
+/// An entry whose bit stands for the kind of its zone.
 fn by_kind(entry: Zoneref) -> OrderEntry {
     OrderEntry { entry, bit: entry.kind() as u32 + OrderEntry::KINDS }
 }
 
-/// The bits of all kinds up to one.
+/// The bits of all kinds up to this one.
 const fn kinds_up_to(highest: ZoneKind) -> usize {
     (1 << (highest as u32 + 1 + OrderEntry::KINDS)) - (1 << OrderEntry::KINDS)
 }
 
-/// A walk that knows the word it began at.
+/// A walk over the zones of one word, with the count of changed orders at its start.
 #[derive(Clone, Debug)]
 pub struct PresenceWalk<'w> {
     order: OrderWalk<'w>,
+    /// The count of changed orders of the scheme.
     now: &'w AtomicUsize,
+    /// That count as the walk began.
     begun: usize,
     word: ZoneMask,
 }
 
 impl PresenceWalk<'_> {
-    /// How many changed orders had begun when the walk did: two walks between which it stands still
-    /// were parted by changes of who is there at most.
+    /// The number of changed orders that had begun when the walk began. If two walks have the same number, no list's order
+    /// changed between them: at most, zones arrived or were removed.
     #[must_use]
     pub fn orders(&self) -> usize {
         self.begun
@@ -299,11 +272,13 @@ impl Iterator for PresenceWalk<'_> {
 impl Walk for PresenceWalk<'_> {
     #[inline]
     fn must_retry(&self) -> bool {
-        // Pairs with the release fence in `reorder`.
+        // Acquire: pairs with the release fence in `reorder`. If the walk has seen a slot of a later rewrite, the load below
+        // sees the number of that rewrite.
         fence(Acquire);
-        // The last order in the walk's table that had begun when the walk did.
+        // The last order of the walk's table that had begun when the walk began: `begun`, or one less if the parity differs.
         let order =
             self.begun.wrapping_sub((self.begun ^ usize::from(self.word.bits() & ZoneMask::SECOND.bits() != 0)) & 1);
+        // The next rewrite of that table is `order` + 2.
         self.now.load(Relaxed).wrapping_sub(order) >= or_mutant!(2 => 3, "presence: third order unseen")
     }
 }
@@ -342,12 +317,14 @@ impl<T: Storage<Word = Slot> + Sync> Scheme for Presence<T> {
     fn local(&self) {}
 
     fn filter(&self, request: &Request) -> OrderFilter {
-        // Acquire: pairs with the release in `name`, so that all bits up to there have their zones.
+        // Acquire: pairs with the release in `assign_bits`, so that the zone of each of these bits is seen.
         let named = self.named.load(Acquire);
         let beyond = named as u32 + OrderEntry::ZONES;
         let admits = |&bit: &u32| self.orders.zone_of(bit).is_some_and(|entry| request.admits(entry.zone()));
         let admitted = (OrderEntry::ZONES..beyond).filter(admits).fold(0, |set, bit| set | 1 << bit);
+        // Zones that get a bit later: a walk compares each with the request.
         let unknown = usize::MAX.checked_shl(beyond).unwrap_or(0);
+        // Bits of kinds say nothing of a zone's node.
         let kinds = kinds_up_to(request.highest);
         let (admitted, unknown) = match request.nodes {
             None => (admitted | kinds, unknown),
@@ -363,9 +340,10 @@ impl<T: Storage<Word = Slot> + Sync> Scheme for Presence<T> {
 
     #[inline(always)]
     fn walk<'w, 'g: 'w>(scheme: &'w &'g Self, node: NodeId, filter: &'w OrderFilter) -> PresenceWalk<'w> {
-        // Acquire: pairs with the release in `reorder`. Before the word, or it might be later than the word's.
+        // Acquire: pairs with the release store of `begun` in `reorder`. Loaded before the word: a later load could give a
+        // number of an order after the word's, and `must_retry` would miss a rewrite.
         let begun = scheme.begun.load(Acquire);
-        // Acquire: pairs with the release in `show`.
+        // Acquire: pairs with the release in `store_word`, so that the slots of the word's order are seen.
         let word = scheme.word.load(Acquire);
         let order = scheme.orders.walk(word, node, filter);
         PresenceWalk { order, now: &scheme.begun, begun, word }
@@ -375,14 +353,16 @@ impl<T: Storage<Word = Slot> + Sync> Scheme for Presence<T> {
         self.orders.check(next)?;
         // Never busy: the caller has the writer lock.
         let published = self.current.try_with(|current| {
-            let word = match self.as_ordered(current, next) {
+            let word = match self.bits_if_in_order(current, next) {
+                // The table stays, and walks that are under way with it.
                 Some(set) => set | current.word & ZoneMask::SECOND.bits(),
                 None => self.reorder(current, next),
             };
             if !current.by_kind {
+                // Each of these zones has a place in every list that names it.
                 current.place(word);
             }
-            self.show(current, word);
+            self.store_word(current, word);
         });
         published.ok_or(PublishError::Busy)
     }
@@ -392,12 +372,14 @@ impl<T: Storage<Word = Slot> + Sync> Membership for Presence<T> {
     fn set_present(&self, zone: ZoneId, present: bool, _: &mut Writer<'_>) -> Result<(), PublishError> {
         let shown = self.current.try_with(|current| {
             let bit = self.orders.bit_of(Zoneref::new(zone), current.named).filter(|_| !current.by_kind);
+            // Without a bit of its own, one store can't change the zone.
             let bit = bit.ok_or_else(|| current.placeless(zone, self.orders.room(Scope::Fallback)))?;
+            // Some list would not show the zone: refused, so that no list differs from what the caller expects.
             if let Some((node, scope)) = current.lacking(bit).filter(|_| present) {
                 return Err(PublishError::PlaceLost { zone, node, scope, room: self.orders.room(scope) });
             }
             let bit = 1 << bit;
-            self.show(current, if present { current.word | bit } else { current.word & !bit });
+            self.store_word(current, if present { current.word | bit } else { current.word & !bit });
             Ok(())
         });
         shown.ok_or(PublishError::Busy)?
