@@ -114,5 +114,3 @@ impl<W: Word> Iterator for SlotWalk<'_, W> {
         }
     }
 }
-
-impl<W: Word> crate::publish::Walk for SlotWalk<'_, W> {}
