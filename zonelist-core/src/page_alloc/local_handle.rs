@@ -90,7 +90,7 @@ impl<'a, 'm, S: Scheme, B: Barrier, L: RawLock, const READERS: usize> LocalHandl
         zone: &'a Zone<'m, L>,
         cache: &'a PerCpuPages,
     ) -> Self {
-        // Without an entry, the zone is never used: it only saves an `Option` on the fast path.
+        // No zoneref equals an absent entry, so this zone is a placeholder that the first allocation replaces.
         let last_zone = LastZone { entry: None, counters: zone.watermark_counters(), cache };
         let (freed, failure, attempt) = (cache.stack_ref(Tag::NONE), Failure::none(), Failure::none());
         let local = Self { allocator, reader, caches, last_zone, freed, failure, attempt, defers_low: false };
@@ -124,10 +124,10 @@ impl<'a, 'm, S: Scheme, B: Barrier, L: RawLock, const READERS: usize> LocalHandl
     /// Otherwise it waits for the zone's lock; before it is refused, also for operations of other handles that have
     /// begun. It never waits for a plain reader's guard.
     ///
-    /// A request of [`Urgency::NON_BLOCKING`](crate::Urgency::NON_BLOCKING) drains nothing. Where it
-    /// would wait for a lock or a publish, it tries up to 64 times; then it passes over the zone, or gives up:
-    /// [`Failure::would_block`]. Only the walk itself may wait, if the scheme is not
-    /// [`interrupt_safe`](crate::publish::Facts::interrupt_safe): a signal handler uses [`LocalHandle::try_alloc`].
+    /// A request of [`Urgency::NON_BLOCKING`](crate::Urgency::NON_BLOCKING) drains nothing. Where it would wait for a
+    /// lock or a publish, it tries up to 64 times; then it passes over the zone, or gives up: [`Failure::would_block`].
+    /// Only the walk itself may wait, if the scheme is not [`interrupt_safe`](crate::publish::Facts::interrupt_safe): a
+    /// signal handler uses [`LocalHandle::try_alloc`].
     ///
     /// Debug builds panic if another allocator prepared the request.
     ///
@@ -155,7 +155,8 @@ impl<'a, 'm, S: Scheme, B: Barrier, L: RawLock, const READERS: usize> LocalHandl
         // One flag serves the walk and the stack. Any request of a writer makes this fail: the slow path answers it.
         let entered = self.reader.try_enter_slot()?;
         let first = entered.guard.walk(node, &request.filter).next()?;
-        // Most allocations begin with the zone of the last one: a compare then replaces three dependent loads.
+        // Most allocations begin with the zone of the last one: a compare then replaces the dependent loads of the
+        // lookup.
         if self.last_zone.entry != Some(first) {
             cold_path();
             self.last_zone = predict_zone(self.allocator, self.caches, first)?;
@@ -239,7 +240,8 @@ impl<'a, 'm, S: Scheme, B: Barrier, L: RawLock, const READERS: usize> LocalHandl
     /// Frees blocks.
     ///
     /// # Errors
-    /// The first block that cannot have been allocated. Such blocks are not changed; all others are free.
+    /// The first block that cannot have been allocated, with the reason. Such blocks are not changed; all others are
+    /// free.
     pub fn free_bulk(&mut self, pages: impl IntoIterator<Item = Page>) -> Result<(), NotFreed> {
         let mut outcome = Ok(());
         for page in pages {
@@ -284,7 +286,7 @@ fn with_cache_access<'m, S: Scheme, B: Barrier, L>(
             }
             return;
         }
-        // Not active meanwhile: the drain that has revoked them waits for this slot's flag.
+        // A drain has revoked them. The flag is clear here: that drain may wait for it.
         backoff.wait();
     }
 }
@@ -303,7 +305,8 @@ fn predict_zone<'a, S: Scheme, B: Barrier, L: RawLock, const READERS: usize>(
 
 impl<S: Scheme, B: Barrier, L: RawLock, const READERS: usize> Drop for LocalHandle<'_, '_, S, B, L, READERS> {
     fn drop(&mut self) {
-        /// Frees the slot, also if a zone's lock panics. Pages that remain are then left to the next drain.
+        /// Frees a slot that the drop of the reader does not free, also if a zone's lock panics. Pages that remain are
+        /// then left to the next drain.
         struct FreeSlot<'l, 'a, S: Scheme, B: Barrier>(&'l mut Reader<'a, S, B>);
         impl<S: Scheme, B: Barrier> Drop for FreeSlot<'_, '_, S, B> {
             fn drop(&mut self) {

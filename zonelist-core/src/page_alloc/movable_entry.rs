@@ -117,7 +117,7 @@ impl MovableEntry {
             // After the load of the page, by the acquire in `word`: if the state has not changed but for holders, the
             // page is of this state.
             let since = self.state.load(Relaxed);
-            if or_mutant!((state ^ since) & !HOLDERS == 0 => true, "movables: a look at two generations") {
+            if or_mutant!((state ^ since) & !HOLDERS == 0 => true, "movables: an inspection of two generations") {
                 return page.map(|page| (state, page));
             }
         }

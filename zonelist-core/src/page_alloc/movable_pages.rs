@@ -270,7 +270,7 @@ impl<'m, M: Migrate, L: RawLock> MovablePages<'m, M, L> {
     ) -> Result<(), Pinned> {
         let Some((state, from)) = entry.inspect() else { return Ok(()) };
         let pfn = from.pfn();
-        // The frames overlap in part if a large page begins before them.
+        // A large page may begin before the frames and reach into them.
         if pfn >= frames.end || pfn + (1 << from.order()) <= frames.start || !targets.has(from) {
             return Ok(());
         }
@@ -293,7 +293,7 @@ impl<'m, M: Migrate, L: RawLock> MovablePages<'m, M, L> {
         let current = entry.page().unwrap_or(from);
         // Ends the claim on every path, and after a panic of the callback too.
         let mut attempt = MoveAttempt { entry, targets, keep: current, free: to };
-        if or_mutant!(current != from => false, "movables: another page than was looked at") {
+        if or_mutant!(current != from => false, "movables: another page than was inspected") {
             return Ok(());
         }
         match self.mover.move_page(self.handle(index, state), from, to) {

@@ -88,7 +88,8 @@ impl<S: Scheme, B: Barrier, L: RawLock, const READERS: usize> LocalHandle<'_, '_
             return Err(OutOfMemory);
         };
         let allocator = self.allocator;
-        // `on_low` may do anything, which such a caller can't bear: the report is left to a request that can.
+        // `on_low` may block and may start a hotplug operation, which these callers must not do: another request
+        // reports.
         if blocking == Blocking::Forbidden || self.defers_low {
             if fell {
                 allocator.pool.zones.get(slot).into_iter().for_each(|zone| allocator.defer_low(zone));
@@ -121,7 +122,7 @@ impl<S: Scheme, B: Barrier, L: RawLock, const READERS: usize> LocalHandle<'_, '_
         }
         // Pages of other handles are the last resort: the drain costs each of them a refill.
         match self.allocator.drain_in_use() {
-            // The zones have no more pages than at the last walk.
+            // The drain moved no page: another walk would most likely fail for the same reasons.
             Ok(0) => None,
             Ok(_) => self.walk(node, request, urgent, blocking),
             // Not an error of the request, but pages may be left in per-CPU pages: the report says so.
