@@ -37,7 +37,7 @@ const FRAMES: usize = {
     sum
 };
 
-/// The first place of each stack in the frames; the end of the frames for an order that is not cached.
+/// The first place of each stack in the frames. The stack of an order that is not cached has no place.
 const START: [usize; Tag::LIMIT] = {
     let (mut start, mut tag, mut sum) = ([FRAMES; Tag::LIMIT], 0, 0);
     while tag < 2 * DEPTH.len() {
