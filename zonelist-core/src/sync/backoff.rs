@@ -27,6 +27,7 @@ impl Backoff {
         #[cfg(loom)]
         {
             super::traced::Log::wait();
+            // The same state is reached again: further rounds would add interleavings without end.
             if self.rounds > Self::ROUNDS {
                 loom::skip_branch();
             }
@@ -34,6 +35,7 @@ impl Backoff {
         }
         #[cfg(shuttle)]
         {
+            // Counts the wait: the scheduler learns from it which operations wait for a stopped thread.
             #[cfg(feature = "std")]
             super::control::Control::wait();
             shuttle::thread::yield_now();

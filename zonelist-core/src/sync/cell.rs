@@ -1,16 +1,16 @@
-//! A cell that the models check: every access to it is one that they see.
+//! A cell whose every access the models check.
 
-/// [`core::cell::UnsafeCell`] for what atomics or locks order: under loom, an access that is not ordered behind the
-/// one before it fails the model.
+/// [`core::cell::UnsafeCell`] for data that atomics or locks order. Under loom, the model fails on an access that is not
+/// ordered behind the one before it.
 ///
-/// At run time it is the cell of `core`, and neither call costs anything.
+/// In other builds this is the cell of `core`, and neither call costs an instruction.
 ///
 /// ```
 /// use zonelist_core::sync::UnsafeCell;
 /// let cell = UnsafeCell::new(1);
-/// // SAFETY: one thread, and no other access within either.
+/// // SAFETY: only this thread accesses the cell, and the closure makes no second access.
 /// cell.with_mut(|at| unsafe { *at += 1 });
-/// // SAFETY: the same.
+/// // SAFETY: only this thread accesses the cell, and the closure makes no second access.
 /// assert_eq!(cell.with(|at| unsafe { *at }), 2);
 /// assert_eq!(cell.into_inner(), 2);
 /// ```
@@ -25,7 +25,7 @@ type Cell<T> = super::traced::TracedCell<T>;
 
 impl<T> UnsafeCell<T> {
     super::const_fn! {
-        /// A cell of that value. `const`, except under loom.
+        /// A cell with this value. `const`, except under loom.
         #[must_use]
         #[track_caller]
         pub const fn new(value: T) -> Self {
@@ -53,7 +53,7 @@ impl<T> UnsafeCell<T> {
         write(self.0.get())
     }
 
-    /// The value, which nothing else can be using.
+    /// Unwraps the value. Ownership of the cell excludes every other use.
     pub fn into_inner(self) -> T {
         self.0.into_inner()
     }

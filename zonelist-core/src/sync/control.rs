@@ -1,31 +1,31 @@
-//! Which thread is stopped, and which waits, in a run that a scheduler controls: under `--cfg shuttle` only.
+//! The state of a run that a scheduler controls, under `--cfg shuttle` only: the stopped thread, and the waiting one.
 //!
-//! One thread of a run, the *victim*, is stopped at some step of something it does, until it is released. Another does an
-//! operation; how often that waits meanwhile tells whether it waits for the victim. Kept in plain cells: shuttle runs
-//! all threads of a run on one of the system's.
+//! One thread of a run, the *victim*, is stopped at some step until it is released. Another thread, the *operator*, runs an
+//! operation meanwhile. The number of its waits shows whether the operation waits for the victim. The state is in plain
+//! cells, since shuttle runs all threads of a run on one thread of the system.
 
 use std::cell::RefCell;
 
-/// What a run is to come to.
+/// The plan of a run, and what has come of it so far.
 #[derive(Clone, Debug, Default)]
 pub struct Control {
-    /// The thread that is to be stopped, once it is at what it is to be stopped at.
+    /// The thread to stop, set once it has reached the code in which to stop it.
     pub victim: Option<usize>,
-    /// Steps that it is to make before.
+    /// The number of steps that the victim makes before it is stopped.
     pub point: usize,
-    /// Whether it is stopped, or something else is held.
+    /// True while the victim is stopped, or while something else is held.
     pub held: bool,
-    /// Whether it was past all its steps before it could be stopped.
+    /// True if the victim made all its steps before it could be stopped.
     pub past: bool,
-    /// Whether it may go on.
+    /// True once the victim may run again.
     pub released: bool,
-    /// The thread that does the operation, once it does.
+    /// The thread that runs the operation, once it has begun.
     pub operator: Option<usize>,
-    /// How often that has waited since.
+    /// The number of waits of the operator since then.
     pub waits: usize,
-    /// Whether it waited for as long as something was held.
+    /// True if the operator waited for as long as something was held.
     pub waited: bool,
-    /// Whether waiting for ever ends by a panic, since only the operator could release what is held.
+    /// True if an endless wait ends by a panic, because only the operator could release what is held.
     pub hopeless: bool,
 }
 
@@ -33,19 +33,22 @@ std::thread_local! {
     static CONTROL: RefCell<Control> = RefCell::default();
 }
 
-/// Waits of an operation after which it is taken to wait for what is held: more than any has that does not.
+/// The number of waits from which on an operation counts as waiting for what is held. Other operations have fewer.
 const WAITS: usize = 100;
 
-/// What a hopeless wait panics with.
+/// The panic payload of an endless wait for what the waiting thread itself holds.
 pub const HOPELESS: &str = "it waits for what its own thread holds";
 
 impl Control {
-    /// Looks at it, or changes it.
-    pub fn with<R>(look: impl FnOnce(&mut Self) -> R) -> R {
-        CONTROL.with_borrow_mut(look)
+    /// Reads or changes the state of this run.
+    pub fn with<R>(access: impl FnOnce(&mut Self) -> R) -> R {
+        CONTROL.with_borrow_mut(access)
     }
 
-    /// Notes that the running thread waits.
+    /// Records a wait of the running thread.
+    ///
+    /// # Panics
+    /// With [`HOPELESS`], if the run has an endless wait end so.
     pub(super) fn wait() {
         let this = super::this_thread().map(|this| this - 1);
         let hopeless = Self::with(|control| {
@@ -56,9 +59,10 @@ impl Control {
             if control.waits < WAITS {
                 return false;
             }
+            // The operator waits for what is held: end the wait, by a release or by a panic.
             control.waited = true;
             if control.hopeless {
-                // Nothing is released by that, and it may wait again while it unwinds.
+                // The panic releases nothing, and the thread may wait again while it unwinds: that wait must not panic.
                 control.operator = None;
             } else {
                 control.released = true;

@@ -1,13 +1,13 @@
-//! A boxed slice that can be made empty while others look at it.
+//! A boxed slice that can be emptied while other threads read it.
 
 use alloc::boxed::Box;
 
 use super::unmodelled::{AtomicUsize, Ordering::Relaxed};
 
-/// A boxed slice that any owner of a reference can make empty for good: for schemes that a fork may leave with a part
-/// that can't be read any more.
+/// A boxed slice that any thread with a reference can empty for good. For schemes in which a fork can leave a part that
+/// must not be read any more.
 ///
-/// To look something up costs what it does in a box.
+/// A lookup is as fast as in a box.
 ///
 /// ```
 /// use zonelist_core::sync::CutSlice;
@@ -19,7 +19,7 @@ use super::unmodelled::{AtomicUsize, Ordering::Relaxed};
 #[derive(Debug)]
 pub struct CutSlice<T> {
     items: Box<[T]>,
-    /// As many as there are, or 0.
+    /// The number of items, or 0 after the cut.
     shown: AtomicUsize,
 }
 
@@ -32,25 +32,26 @@ impl<T> FromIterator<T> for CutSlice<T> {
 }
 
 impl<T> CutSlice<T> {
-    /// The item with this index, if there is one and the items were not cut off.
+    /// The item at this index. `None` beyond the last item, and for every index after [`cut`](Self::cut).
     #[inline(always)]
     #[must_use]
-    pub fn get(&self, place: usize) -> Option<&T> {
-        if place < self.shown.load(Relaxed) {
-            // SAFETY: what is shown is never more than there are items.
-            Some(unsafe { self.items.get_unchecked(place) })
+    pub fn get(&self, index: usize) -> Option<&T> {
+        // Relaxed: the items never change, so that no access has to be ordered.
+        if index < self.shown.load(Relaxed) {
+            // SAFETY: `shown` is the number of items or 0, so that the index is within the slice.
+            Some(unsafe { self.items.get_unchecked(index) })
         } else {
             None
         }
     }
 
-    /// All items, cut off or not.
+    /// All items, also after the cut.
     #[must_use]
     pub fn all(&self) -> &[T] {
         &self.items
     }
 
-    /// Cuts all of them off. Those who have looked one up keep it.
+    /// Makes every later lookup return `None`. References from earlier lookups stay valid.
     pub fn cut(&self) {
         self.shown.store(0, Relaxed);
     }

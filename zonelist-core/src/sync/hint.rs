@@ -1,8 +1,8 @@
-//! Hints to the compiler that `core` has only since a newer Rust than the one that these packages ask for.
+//! Hints to the compiler that `core` has only in newer versions of Rust than these packages require.
 
-/// ZoneWatermarks the branch that calls it as the unlikely one, as `core::hint::cold_path` does since Rust 1.95.
+/// Hint that the branch with this call is the unlikely one, as `core::hint::cold_path` since Rust 1.95.
 ///
-/// A call of it is removed. What stays is where the compiler puts the branch: behind the others.
+/// The compiler removes the call, and puts the branch behind the others.
 #[cold]
 #[inline]
 pub(crate) const fn cold_path() {}

@@ -1,25 +1,27 @@
-//! That something is not used from within a use of it: debug builds catch it.
+//! Detection of a second use of a value while it is in use, in debug builds.
 
 use crate::sync::unmodelled::AtomicUsize;
 #[cfg(debug_assertions)]
 use crate::sync::unmodelled::Ordering::Relaxed;
 
-/// Whether something is in use, and by which thread. Nothing reads or writes it without debug assertions; it is there all the
-/// same, so that a scheme has one size in all builds. No model explores it.
+/// The thread that uses a value, if one does. No model explores this.
+///
+/// Without debug assertions the field is neither read nor written. It is there in every build, so that a scheme has the
+/// same size in all of them.
 #[derive(Debug)]
 pub(crate) struct Busy {
-    /// A thread's number, or that of none.
+    /// The number of a thread, `FREE`, or `UNKNOWN`.
     #[cfg_attr(not(debug_assertions), expect(dead_code, reason = "for debug assertions"))]
     user: AtomicUsize,
 }
 
 const FREE: usize = 0;
 
-/// In use by a thread that has no number.
+/// In use by a thread without a number.
 #[cfg(debug_assertions)]
 const UNKNOWN: usize = usize::MAX;
 
-/// The calling thread's number. Under shuttle none has one: there it is for a scheduler to find what waits for itself.
+/// The number of the calling thread. Under shuttle no thread has one: its scheduler finds a thread that waits for itself.
 #[cfg(debug_assertions)]
 fn me() -> usize {
     #[cfg(all(feature = "alloc", not(shuttle)))]
@@ -29,19 +31,21 @@ fn me() -> usize {
 }
 
 impl Busy {
+    /// Not in use.
     pub(crate) const fn new() -> Self {
         Self { user: AtomicUsize::new(FREE) }
     }
 
-    /// For what is about to wait until it is free.
+    /// Checks that a wait for the end of the use can end.
     ///
     /// # Panics
-    /// The calling thread uses it, and so would wait for itself. Only in debug builds, and with `std`.
+    /// The calling thread itself uses the value, and would wait for ever. Only in debug builds, and with `std`.
     #[inline(always)]
     #[cfg_attr(debug_assertions, track_caller)]
     pub(crate) fn wait_for_others_only(&self, complaint: &'static str) {
         #[cfg(debug_assertions)]
         {
+            // Relaxed: only this thread stores its own number, and it reads its own stores.
             let user = self.user.load(Relaxed);
             assert!(user != me() || user == UNKNOWN, "{complaint}");
         }
@@ -49,14 +53,14 @@ impl Busy {
         let _ = complaint;
     }
 
-    /// Forgets a use that never ends: for a child of a fork.
+    /// Ends a use whose thread is gone: for the child of a fork.
     pub(crate) fn clear(&self) {
         #[cfg(debug_assertions)]
         self.user.store(FREE, Relaxed);
     }
 }
 
-/// A use that goes on until this is dropped.
+/// A use of a value, which ends when this is dropped.
 #[derive(Debug)]
 pub(crate) struct InUse<'p> {
     #[cfg(debug_assertions)]
@@ -69,14 +73,14 @@ impl<'p> InUse<'p> {
     /// Begins a use.
     ///
     /// # Panics
-    /// Another use is under way, and goes on. Only in debug builds: in others, what the two do to the thing is not kept
-    /// apart.
+    /// Another use is under way; that one goes on. Only in debug builds: in others, the two uses are not kept apart.
     #[inline(always)]
     #[cfg_attr(debug_assertions, track_caller)]
     pub(crate) fn new(busy: &'p Busy, complaint: &'static str) -> Self {
         #[cfg(debug_assertions)]
         {
-            // Relaxed: what keeps uses apart orders this too, and where it fails to, one of the two finds the other.
+            // Relaxed: the lock that excludes uses orders this too. If that lock is broken, one of two uses still finds the other,
+            // since both are exchanges of one word.
             let taken = busy.user.compare_exchange(FREE, me(), Relaxed, Relaxed);
             assert!(taken.is_ok(), "{complaint}");
             Self { user: &busy.user }

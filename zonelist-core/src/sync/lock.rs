@@ -1,4 +1,13 @@
-//! A value behind a lock, and the lock's kind as a parameter: a kernel brings one that masks interrupts.
+//! A value behind a lock, with the kind of lock as a parameter: a kernel supplies one that masks interrupts.
+//!
+//! ```text
+//!   with(use_it):                                   abandon(renew), in the child of a fork:
+//!     if lost: take the spare lock                    if try_lock succeeds: not lost, unlock
+//!     else: raw.lock()                                else: replace the value by renew()
+//!     in debug builds: panic if in use                      spare = free
+//!     use_it(&mut value)                                    lost = true        Release
+//!     unlock
+//! ```
 
 use core::{cell::UnsafeCell, fmt, marker::PhantomData};
 
@@ -14,43 +23,43 @@ use crate::{
     },
 };
 
-/// A kind of lock.
+/// A kind of lock, without the value that it protects.
 ///
 /// # Safety
-/// [`Locked`] hands out `&mut` references on the strength of all of this:
+/// [`Locked`] gives `&mut` references, and relies on all of this:
 ///
 /// - **One holder.** From the return of [`lock`](RawLock::lock), or of a [`try_lock`](RawLock::try_lock) that took the lock,
-///   to the call of [`unlock`](RawLock::unlock), neither call returns with the lock again: on no other thread, in no
-///   handler that interrupts the holder, **and not on the holder's own thread**. A lock that lets its holder in again (a
-///   *recursive* or *reentrant* mutex) is none: there `lock` has to wait for ever or to panic, and `try_lock` to fail.
-/// - **Order.** All that was done before an unlock is seen by the next holder: acquire and release.
+///   to the call of [`unlock`](RawLock::unlock), neither call takes the lock again: on no other thread, in no
+///   handler that interrupts the holder, **and not on the holder's own thread**. So a *recursive* or *reentrant* mutex does
+///   not qualify. On the holder's thread, `lock` has to wait for ever or to panic, and `try_lock` has to fail.
+/// - **Ordering.** `unlock` releases and both ways to take the lock acquire: the next holder sees all that was done before.
 /// - **Each value is a lock of its own.** One may be taken while others are held.
-/// - **No address.** While no call of it is under way, the lock may be moved and dropped, also while it is held: what
-///   holds it can be leaked.
-/// - **`unlock` does not panic**, and waits for nothing. `lock` and `try_lock` may panic as long as the lock is not taken;
-///   what they were called for is then not done.
+/// - **No address.** The lock may be moved and dropped while none of its calls is under way, even while it is held: its
+///   guard can be leaked.
+/// - **`unlock` does not panic**, and does not wait. `lock` and `try_lock` may panic as long as they do not take the lock;
+///   the operation that called them is then not done.
 ///
-/// And for the library to get on:
+/// Not for safety, but for progress:
 ///
-/// - `try_lock` waits for nothing. In the child of a fork, a `try_lock` that fails means that a thread left behind has
-///   the lock ([`Published::after_fork`](crate::publish::Published::after_fork)), and what it locks is given up.
-/// - None of the three may use what it locks; a lock of an allocator's zones must not use the allocator.
+/// - `try_lock` does not wait. In the child of a fork, a `try_lock` that fails means that a thread of the parent holds
+///   the lock ([`Published::after_fork`](crate::publish::Published::after_fork)), and the locked value is given up.
+/// - None of the three methods may use the value behind the lock. A lock of an allocator's zones must not use the allocator.
 ///
-/// What the library keeps to in return: `unlock` is called on the thread that took the lock, once, with what that got. Of
-/// several locks that one call holds, each is given back before those that were taken before it.
+/// In return the library calls `unlock` once, on the thread that took the lock, with the `Held` that the thread got. Of
+/// several locks that one call holds, the last one that was taken is unlocked first.
 ///
-/// In debug builds, `Locked` panics when a lock lets a second use in, on whatever thread, before it makes a second
-/// reference: "the lock let a second holder in".
+/// In debug builds, `Locked` panics when a lock admits a second use, on any thread, before it makes a second reference:
+/// "the lock let a second holder in".
 ///
 /// ```
 /// use core::cell::Cell;
 /// use zonelist_core::{Locked, RawLock, Spin};
 ///
-/// // What a kernel's would do: mask interrupts first, and put the mask back last.
+/// // As a kernel's lock: masks interrupts before the lock is taken, and restores the mask after the unlock.
 /// thread_local! { static MASKED: Cell<bool> = const { Cell::new(false) }; }
 /// struct MasksInterrupts(Spin);
 ///
-/// // SAFETY: `Spin` keeps all others out.
+/// // SAFETY: `Spin` has one holder at a time, and every call of the three methods goes to `Spin`.
 /// unsafe impl RawLock for MasksInterrupts {
 ///     type Held = bool;
 ///     fn lock(&self) -> bool {
@@ -78,31 +87,31 @@ use crate::{
 /// assert!(!MASKED.get());
 /// ```
 pub unsafe trait RawLock {
-    /// What is put back at the unlock, such as an interrupt mask; `()` for most.
+    /// The state to restore at the unlock, such as an interrupt mask; `()` for most locks.
     type Held;
 
-    /// Waits for the lock.
+    /// Waits for the lock, and takes it.
     fn lock(&self) -> Self::Held;
 
-    /// Takes the lock if it is free.
+    /// Takes the lock if it is free, without a wait.
     fn try_lock(&self) -> Option<Self::Held>;
 
-    /// Gives it back.
+    /// Releases the lock.
     ///
     /// # Safety
-    /// The caller has the lock, and `held` is what it got with it.
+    /// The caller holds the lock, and `held` is what the call that took the lock returned.
     unsafe fn unlock(&self, held: Self::Held);
 }
 
-/// A spin lock: tries again until it succeeds, with `std` yielding to the scheduler after a while.
+/// A spin lock. With `std`, a long wait yields to the scheduler and then sleeps: see [`Backoff`](crate::sync::Backoff).
 ///
-/// Not for a handler that may interrupt its holder on the same CPU.
+/// Not for use in a handler that may interrupt the holder on the same CPU: the handler would wait for ever.
 #[derive(Debug)]
 pub struct Spin(AtomicBool);
 
 impl Spin {
     const_fn! {
-        /// A free lock.
+        /// A lock that is free.
         #[must_use]
         pub const fn new() -> Self {
             Self(AtomicBool::new(false))
@@ -116,7 +125,7 @@ impl Default for Spin {
     }
 }
 
-// SAFETY: only one exchange finds false before the next store of false; it acquires what that store released.
+// SAFETY: between two stores of false, only one exchange finds false. It acquires what the store before it released.
 unsafe impl RawLock for Spin {
     type Held = ();
 
@@ -124,57 +133,59 @@ unsafe impl RawLock for Spin {
     fn lock(&self) {
         let mut backoff = Backoff::default();
         while self.try_lock().is_none() {
-            // Looks before it tries again, so that those who wait leave the line to its holder.
+            // Waits by loads alone: an exchange would take the cache line from the holder, again and again.
             while self.0.load(Relaxed) {
                 backoff.wait();
             }
         }
     }
 
-    /// Loads first: an exchange would take the cache line from the holder, also if it fails.
+    /// Loads first: an exchange takes the cache line from the holder even when it fails.
     #[inline]
     fn try_lock(&self) -> Option<()> {
         if self.0.load(Relaxed) {
             return None;
         }
-        // Acquire: pairs with the release in `unlock`.
+        // Acquire: pairs with the release in `unlock`: this holder sees what the holder before it did.
         self.0.compare_exchange(false, true, Acquire, Relaxed).ok().map(drop)
     }
 
     #[inline]
     unsafe fn unlock(&self, (): ()) {
+        // Release: pairs with the acquire in `try_lock` of the next holder.
         self.0.store(false, Release);
     }
 }
 
-/// A value that one at a time may use.
+/// A value behind a lock: one thread at a time uses it.
 ///
-/// To use it from within a use of it waits for ever, or for [`try_with`](Locked::try_with) fails: see [`RawLock`]. Debug
-/// builds with `std` panic instead of waiting for ever. They tell threads of the system apart, and nothing finer: a lock that
-/// switches to another task on the same thread while it waits needs a release build.
+/// A use from within a use of the same value waits for ever; [`try_with`](Locked::try_with) fails instead: see [`RawLock`].
+/// Debug builds with `std` panic instead of waiting for ever. They distinguish threads of the system, but not tasks of one
+/// thread: a lock that switches to another task on the same thread while it waits needs a release build.
 ///
-/// In the child of a fork, a lock whose holder stayed behind is held for ever: what this library locks has calls
-/// for that ([`Published::after_fork`](crate::publish::Published::after_fork) and its like), a lock of one's own has none.
+/// In the child of a fork, a lock whose holder was another thread of the parent is held for ever. For the locks of this
+/// library there are calls for that case ([`Published::after_fork`](crate::publish::Published::after_fork) and others). For
+/// other uses of `Locked` there is none.
 pub struct Locked<T, L = Spin> {
     raw: L,
-    /// Whether the holder of `raw` was left behind by a fork: then `spare` is the lock.
+    /// True in the child of a fork if a thread of the parent held `raw`: then `spare` is the lock.
     lost: unmodelled::AtomicBool,
     spare: SpareLock,
-    /// Whether the value is in use: what the lock should see to.
+    /// The thread that uses the value, in debug builds: detects a lock with two holders.
     in_use: Busy,
     track: Track,
     value: UnsafeCell<T>,
 }
 
-/// A spin lock for the child of a fork. No model has one, so that none need explore it.
+/// A spin lock for the child of a fork. No model has a fork, so that none needs to explore this lock.
 type SpareLock = unmodelled::AtomicBool;
 
-// SAFETY: `with` and `try_with` hand out the value to one at a time, in whichever thread.
+// SAFETY: `with` and `try_with` give the value to one holder at a time, in any thread, which `T: Send` allows.
 unsafe impl<T: Send, L: Sync> Sync for Locked<T, L> {}
 
 impl<T, L: RawLock> Locked<T, L> {
     const_fn! {
-        /// Puts the value behind the lock.
+        /// A value behind a lock, which must be free.
         #[must_use]
         pub const fn new(raw: L, value: T) -> Self {
             let (lost, spare) = (unmodelled::AtomicBool::new(false), SpareLock::new(false));
@@ -182,41 +193,42 @@ impl<T, L: RawLock> Locked<T, L> {
         }
     }
 
-    /// Waits for the lock and uses the value. A panic gives the lock back.
+    /// Waits for the lock and uses the value. A panic of `use_it` releases the lock.
     ///
     /// # Panics
-    /// In debug builds, where the lock breaks its contract and lets a second holder in; with `std` also where the calling
-    /// thread uses the value already.
+    /// In debug builds, if the lock breaks its contract and admits a second holder; with `std` also if the calling thread
+    /// already uses the value.
     #[inline]
     #[cfg_attr(debug_assertions, track_caller)]
     pub fn with<R>(&self, use_it: impl FnOnce(&mut T) -> R) -> R {
         self.held(self.hold(), use_it)
     }
 
-    /// Uses the value if the lock is free.
+    /// Uses the value if the lock is free, without a wait.
     ///
     /// # Panics
-    /// In debug builds, where the lock breaks its contract and lets a second holder in.
+    /// In debug builds, if the lock breaks its contract and admits a second holder.
     #[inline]
     #[cfg_attr(debug_assertions, track_caller)]
     pub fn try_with<R>(&self, use_it: impl FnOnce(&mut T) -> R) -> Option<R> {
         Some(self.held(self.try_hold()?, use_it))
     }
 
-    /// The value, which the exclusive borrow makes accessible without the lock.
+    /// The value. The exclusive reference excludes every other use.
     pub fn get_mut(&mut self) -> &mut T {
         self.value.get_mut()
     }
 
+    /// Uses the value with the lock held.
     #[inline]
     fn held<R>(&self, _hold: Hold<'_, L>, use_it: impl FnOnce(&mut T) -> R) -> R {
         self.track.write();
-        // SAFETY: the lock is held until `_hold` goes, and has one holder, this very thread included: no other reference to
-        // the value is there.
+        // SAFETY: the lock is held until the drop of `_hold` and has one holder, also with respect to this thread. So there is
+        // no other reference to the value.
         use_it(unsafe { &mut *self.value.get() })
     }
 
-    /// Waits for the lock, and keeps it for as long as what this returns lives.
+    /// Waits for the lock, and holds it until the returned guard is dropped.
     #[inline]
     #[cfg_attr(debug_assertions, track_caller)]
     pub(crate) fn hold(&self) -> Hold<'_, L> {
@@ -229,7 +241,7 @@ impl<T, L: RawLock> Locked<T, L> {
         self.note(Holds::Raw { raw: &self.raw, held: Some(self.raw.lock()) })
     }
 
-    /// The same, if the lock is free.
+    /// Holds the lock until the returned guard is dropped, if the lock is free.
     #[inline]
     #[cfg_attr(debug_assertions, track_caller)]
     fn try_hold(&self) -> Option<Hold<'_, L>> {
@@ -239,7 +251,7 @@ impl<T, L: RawLock> Locked<T, L> {
         Some(self.note(Holds::Raw { raw: &self.raw, held: Some(self.raw.try_lock()?) }))
     }
 
-    /// Notes that the value is in use. If it was already, the lock that was taken for it is given back, and the use before
+    /// Records that the value is in use. If it already was, this panics and releases the lock taken for it; the earlier use
     /// goes on.
     #[inline(always)]
     #[cfg_attr(debug_assertions, track_caller)]
@@ -252,6 +264,7 @@ impl<T, L: RawLock> Locked<T, L> {
         Hold { _in_use, _holds: holds, _here: PhantomData }
     }
 
+    /// As [`hold`](Self::hold), of the spare lock.
     #[cold]
     fn hold_spare(&self) -> Hold<'_, L> {
         let mut backoff = Backoff::default();
@@ -263,36 +276,40 @@ impl<T, L: RawLock> Locked<T, L> {
         }
     }
 
+    /// As [`try_hold`](Self::try_hold), of the spare lock.
     #[cold]
     fn try_hold_spare(&self) -> Option<Hold<'_, L>> {
-        // Acquire: pairs with the release in `Holds::drop`.
+        // Acquire: pairs with the release in `Holds::drop` of the spare lock.
         let free = self.spare.compare_exchange(false, true, Acquire, Relaxed).is_ok();
         free.then(|| self.note(Holds::Spare(&self.spare)))
     }
 
-    /// Whether a fork has left the lock's holder behind.
+    /// True if [`abandon`](Self::abandon) has replaced the lock by the spare lock.
     #[inline]
     pub(crate) fn is_lost(&self) -> bool {
+        // Relaxed: no use of the lock overlaps with the release store in `abandon`.
         self.lost.load(Relaxed)
     }
 
-    /// For the child of a fork: if a thread that is gone holds the lock, replaces the value, which the thread may have left
-    /// half written, and frees the lock. Returns whether that was so.
+    /// Frees the lock in the child of a fork, if a thread that the child does not have holds it. Returns true if so.
+    ///
+    /// The value that this thread may have left half written is then replaced by that of `renew`.
     ///
     /// # Safety
-    /// No other thread of this process uses the lock meanwhile, and its holder never continues. If `renew` returns no value,
-    /// the present one is whole wherever its holder was cut off. It is not dropped.
+    /// No other thread of this process uses the lock during the call, and the holder never runs again. If `renew` returns
+    /// `None`, the current value is valid at whatever instruction its holder was stopped. The old value is not dropped.
     pub(crate) unsafe fn abandon(&self, renew: impl FnOnce() -> Option<T>) -> bool {
         let lost = self.try_hold().is_none();
         if lost {
             if let Some(value) = renew() {
-                // SAFETY: no other thread accesses the value, as the caller promises.
+                // SAFETY: the holder never runs again, and no other thread uses the value, as the caller promises.
                 unsafe { self.value.get().write(value) };
             }
 
             self.in_use.clear();
             self.spare.store(false, Relaxed);
-            // Release: pairs with the acquire of the next owner, so that a thread that finds the lock lost sees the value renewed.
+            // Release: the value is replaced before. `is_lost` loads relaxed, since no use of the lock overlaps with this call:
+            // whatever keeps the later uses apart from it orders them behind it, too.
             self.lost.store(true, Release);
         }
         lost
@@ -306,15 +323,16 @@ impl<T, L> fmt::Debug for Locked<T, L> {
     }
 }
 
-/// A lock that is held. Given back when this goes, on the thread that took it.
+/// A guard of a held lock. Its drop releases the lock, on the thread that took the lock.
 pub(crate) struct Hold<'l, L: RawLock> {
-    // Fields are dropped in order: the value is not in use any more when the next holder comes.
+    // Fields are dropped in this order: the use of the value ends before the lock is released.
     _in_use: InUse<'l>,
     _holds: Holds<'l, L>,
-    /// Not sent to another thread.
+    /// Makes the guard neither `Send` nor `Sync`.
     _here: PhantomData<*const ()>,
 }
 
+/// Which lock a guard holds.
 enum Holds<'l, L: RawLock> {
     Raw { raw: &'l L, held: Option<L::Held> },
     Spare(&'l SpareLock),
@@ -326,7 +344,7 @@ impl<L: RawLock> Drop for Holds<'_, L> {
         match self {
             Self::Raw { raw, held } => {
                 if let Some(held) = held.take() {
-                    // SAFETY: made with the lock held, and dropped once.
+                    // SAFETY: the guard is made with the lock held, and `held` is taken once.
                     unsafe { raw.unlock(held) };
                 }
             }
@@ -347,16 +365,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_lock_whose_holder_is_no_more_is_replaced_and_its_value_not_in_use() {
+    fn a_lock_whose_holder_is_gone_is_replaced_and_its_value_not_in_use() {
         for renewed in [None, Some(2)] {
             let locked = Locked::new(Spin::new(), 1);
             core::mem::forget(locked.hold());
-            // SAFETY: there is no other thread, and what held it is forgotten.
+            // SAFETY: there is no other thread, and the guard of the holder is forgotten.
             assert!(unsafe { locked.abandon(|| renewed) });
             for use_it in [|value: &mut i32| *value; 2] {
                 assert_eq!(locked.with(use_it), renewed.unwrap_or(1));
             }
-            assert_eq!(locked.with(|_| locked.try_with(|_| ())), None, "the spare lock is as good");
+            assert_eq!(locked.with(|_| locked.try_with(|_| ())), None, "the spare lock excludes too");
         }
     }
 }

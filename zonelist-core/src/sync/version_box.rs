@@ -1,4 +1,4 @@
-//! The heap memory of a version: a box whose pointer readers share, and the check that it outlives them.
+//! The heap memory of a version: a box whose pointer readers share, with a check by the models that no walk outlives it.
 
 use alloc::boxed::Box;
 use core::{
@@ -10,33 +10,36 @@ use core::{
 #[cfg(loom)]
 use super::traced::versions;
 
-/// A version on the heap, for schemes that keep its pointer in an atomic and free it when no walk can need it.
+/// A version on the heap, for schemes that keep its pointer in an atomic and free the version when no walk can need it.
 ///
-/// At run time it is a [`Box`], and nothing is added to it. Under loom a version that is dropped stays in memory until
-/// the end of the interleaving, and the model fails with `freed while a walk held it` where a [`VersionRef`] to it
-/// lives, where one is made later, or where its last use is not ordered before the drop. No such fault is a crash.
+/// In other builds than those of models this is a [`Box`], without any addition. Under loom a dropped version stays in
+/// memory until the end of the interleaving. The model then fails with `freed while a walk held it` in three cases, none of which is a crash:
 ///
-/// Since memory is kept, no address is used twice within an interleaving: that a pointer to a new version equals one to
-/// a version long gone (ABA) is outside what the models explore.
+/// - a [`VersionRef`] to the version lives when it is dropped,
+/// - one is made later,
+/// - its last use is not ordered before the drop.
+///
+/// Since the memory is kept, no address is used twice within an interleaving. So the models do not explore ABA: a pointer
+/// to a new version that equals the pointer to an old one.
 ///
 /// ```
 /// use zonelist_core::sync::{VersionBox, VersionRef, atomic::{AtomicPtr, Ordering::{AcqRel, Acquire}}};
 ///
 /// let current = AtomicPtr::new(VersionBox::new([1, 2]).into_raw());
-/// // SAFETY: it comes from `into_raw`, and is freed below.
+/// // SAFETY: the pointer comes from `into_raw`, and the version is freed below, after the last use of `walk`.
 /// let walk = unsafe { VersionRef::new(current.load(Acquire)) };
 /// assert_eq!(walk.iter().sum::<u32>(), 3);
 /// let old = current.swap(VersionBox::new([3, 4]).into_raw(), AcqRel);
 /// drop(walk);
-/// // SAFETY: no walk holds it any more, and nothing else frees it.
+/// // SAFETY: the pointer comes from `into_raw`, no walk holds the version any more, and nothing else frees it.
 /// drop(unsafe { VersionBox::from_raw(old) });
-/// # // SAFETY: the pointer came from `into_raw`, and no other reference to the value is left.
+/// # // SAFETY: the pointer comes from `into_raw`, no walk holds the version, and nothing else frees it.
 /// # drop(unsafe { VersionBox::from_raw(current.load(Acquire)) });
 /// ```
 pub struct VersionBox<T> {
     value: ManuallyDrop<Box<T>>,
     #[cfg(loom)]
-    owner: versions::CodeLocation,
+    owner: versions::SourceLocation,
 }
 
 impl<T> VersionBox<T> {
@@ -54,25 +57,25 @@ impl<T> VersionBox<T> {
         }
     }
 
-    /// Gives its pointer, for an atomic. Free it by [`from_raw`](Self::from_raw).
+    /// Converts the box into its pointer, for an atomic. [`from_raw`](Self::from_raw) frees the version.
     #[must_use]
     pub fn into_raw(self) -> *mut T {
         let mut this = ManuallyDrop::new(self);
-        // SAFETY: taken once, as `this` is never dropped.
+        // SAFETY: the value is taken once, since `this` is never dropped.
         Box::into_raw(unsafe { ManuallyDrop::take(&mut this.value) })
     }
 
-    /// Takes a version back, usually to drop it.
+    /// Takes a version back from its pointer, usually to drop it.
     ///
     /// # Safety
-    /// The pointer comes from [`into_raw`](Self::into_raw), and is taken back once. No walk refers to the version when
-    /// what this returns is dropped or written.
+    /// The pointer comes from [`into_raw`](Self::into_raw), and is taken back once. No walk refers to the version when the
+    /// returned box is dropped or written.
     #[must_use]
     #[track_caller]
     pub unsafe fn from_raw(raw: *mut T) -> Self {
         #[cfg(loom)]
         let owner = versions::taken_back(raw.addr());
-        // SAFETY: it comes from `Box::into_raw`, once, as the caller promises.
+        // SAFETY: the pointer comes from `Box::into_raw`, and is taken back once, as the caller promises.
         let value = ManuallyDrop::new(unsafe { Box::from_raw(raw) });
         Self {
             value,
@@ -84,7 +87,7 @@ impl<T> VersionBox<T> {
 
 impl<T> Drop for VersionBox<T> {
     fn drop(&mut self) {
-        // SAFETY: taken once, as nothing uses `self` behind its drop.
+        // SAFETY: the value is taken once, since nothing uses `self` after its drop.
         let value = unsafe { ManuallyDrop::take(&mut self.value) };
         #[cfg(loom)]
         versions::free(value, self.owner);
@@ -115,9 +118,9 @@ impl<T: fmt::Debug> fmt::Debug for VersionBox<T> {
     }
 }
 
-/// A reference to a version in a [`VersionBox`], for as long as a walk may use it: what a scheme pins.
+/// A reference to a version in a [`VersionBox`], for as long as a walk may use the version: what a scheme pins.
 ///
-/// At run time a plain reference. Under loom the version may not be freed while it lives.
+/// In other builds than those of models this is a plain reference. Under loom the model fails if the version is freed while the reference lives.
 pub struct VersionRef<'a, T> {
     value: &'a T,
     #[cfg(loom)]
@@ -125,10 +128,10 @@ pub struct VersionRef<'a, T> {
 }
 
 impl<T> VersionRef<'_, T> {
-    /// A walk takes a version up.
+    /// Makes a reference, by which a walk holds the version.
     ///
     /// # Safety
-    /// The pointer comes from [`VersionBox::into_raw`], and while this or a clone of it lives the version is neither
+    /// The pointer comes from [`VersionBox::into_raw`]. While this reference or a clone of it lives, the version is neither
     /// written nor dropped.
     #[must_use]
     #[inline(always)]
@@ -136,7 +139,8 @@ impl<T> VersionRef<'_, T> {
     pub unsafe fn new(raw: *const T) -> Self {
         #[cfg(loom)]
         let held = versions::Held::new(raw.addr());
-        // SAFETY: it is whole, and stays so for as long as this lives, as the caller promises.
+        // SAFETY: the version is initialized, and neither written nor dropped while the reference lives, as the caller
+        // promises.
         let value = unsafe { &*raw };
         Self {
             value,

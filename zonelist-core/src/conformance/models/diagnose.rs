@@ -46,7 +46,7 @@ pub(super) fn why(holds: impl Fn() -> bool, verdict: Option<Verdict>, timeline: 
     // One at a time, so that the orderings that mend the model alone are named.
     let weak = sites.into_iter().filter(|(_, operation, word)| !is_strongest(operation, word));
     let named: Vec<String> =
-        weak.filter(|(place, ..)| stronger(Stronger::AtLocation(place), &holds).0).map(|site| named(&site)).collect();
+        weak.filter(|(place, ..)| stronger(Stronger::OnlyAt(place), &holds).0).map(|site| named(&site)).collect();
     match named.as_slice() {
         [] => "An ordering is too weak: the model holds with all of them SeqCst, and with none alone made stronger."
             .to_string(),

@@ -12,7 +12,9 @@ use std::{
 };
 
 use super::Timeline;
-use crate::sync::traced::{CodeLocation, Log, Watch, is_quiet, is_stronger, quiet, shown, sites_are_asked_for, source};
+use crate::sync::traced::{
+    Log, SourceLocation, Watch, is_quiet, is_stronger, quiet, shown, sites_are_asked_for, source,
+};
 
 /// How far a model is to be explored.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -134,8 +136,8 @@ pub(super) fn quietly(name: &str, preemptions: Option<usize>, limit: u64, model:
     quiet(|| run(name, preemptions, Some(limit), Arc::new(model)));
 }
 
-/// Reports a model that makes no progress, with the last step of each thread, and ends the process.
-fn stalled(name: &str, last: &[Option<CodeLocation>]) {
+/// What is said of a model that waits for ever.
+fn stands(name: &str, last: &[Option<SourceLocation>]) {
     let last: String = last.iter().flatten().map(|place| format!("\n  at {}", shown(place))).collect();
     println!(
         "\nmodel {name}: for 10 s no thread has made a step: one waits for a lock that loom does not see, or spins \

@@ -8,12 +8,12 @@ use std::{
     vec::Vec,
 };
 
-use crate::sync::traced::{CodeLocation, source};
+use crate::sync::traced::{SourceLocation, source};
 
-/// The names of the objects that are made at these places, in the sequence in which they are made.
-pub(super) fn words_for(born: &[CodeLocation]) -> Vec<String> {
-    let mut made: BTreeMap<CodeLocation, usize> = BTreeMap::new();
-    let word = |&place: &CodeLocation| {
+/// What the sources call what is made at these places, in the order in which they are made.
+pub(super) fn words_for(born: &[SourceLocation]) -> Vec<String> {
+    let mut made: BTreeMap<SourceLocation, usize> = BTreeMap::new();
+    let word = |&place: &SourceLocation| {
         let number = made.entry(place).or_default();
         *number += 1;
         word_for(place, *number - 1)
@@ -23,8 +23,8 @@ pub(super) fn words_for(born: &[CodeLocation]) -> Vec<String> {
 
 /// The name of an object that is made at a place: its field, its variable, or the type in whose `impl` it is made.
 ///
-/// A derived `Default` makes all fields at one place: `number` selects the field.
-fn word_for(place: CodeLocation, number: usize) -> String {
+/// A derived `Default` makes all fields at one place: of those, this is the one of that number.
+fn word_for(place: SourceLocation, number: usize) -> String {
     let named = source(place.file()).and_then(|(_, text)| {
         let lines: Vec<&str> = text.lines().take(place.line() as usize).collect();
         let before = lines.last()?.get(..place.column() as usize - 1)?;

@@ -12,7 +12,7 @@ use std::{
 use super::names::words_for;
 use crate::{
     Zoneref,
-    sync::traced::{CodeLocation, Event, Log, Step, Value},
+    sync::traced::{Event, Log, SourceLocation, Step, Value},
 };
 
 /// The steps of an execution, and their verdict.
@@ -25,7 +25,7 @@ pub struct Timeline {
     /// Describes the result.
     pub verdict: String,
     events: Vec<Event>,
-    born: Vec<CodeLocation>,
+    born: Vec<SourceLocation>,
 }
 
 impl Timeline {
@@ -50,10 +50,10 @@ impl Timeline {
         is_shorter
     }
 
-    /// The place where the last publish stored the end of its list, if that store came before those of the zones.
-    pub(super) fn end_stored_first(&self) -> Option<CodeLocation> {
+    /// Where a publish that a walk met stored the end of its list, if that came before its zones.
+    pub(super) fn end_stored_first(&self) -> Option<SourceLocation> {
         let is_zone = |word: Value| u32::try_from(word).ok().and_then(Zoneref::from_word).is_some();
-        let slots: Vec<CodeLocation> = self
+        let slots: Vec<SourceLocation> = self
             .events
             .iter()
             .filter_map(|event| match event.step {
@@ -162,9 +162,9 @@ impl Pointers {
 struct Names(Vec<String>);
 
 impl Names {
-    /// Names each object after the field that it is made for, or after the type whose `new` makes it. Objects of the
-    /// same name get numbers.
-    fn of(born: &[CodeLocation]) -> Self {
+    /// An object is called as the source calls it: by the field that it is made for, or by the type whose
+    /// `new` makes it, with a number if there are several.
+    fn of(born: &[SourceLocation]) -> Self {
         let words = words_for(born);
         let mut all: BTreeMap<&str, usize> = BTreeMap::new();
         words.iter().for_each(|word| *all.entry(word).or_default() += 1);

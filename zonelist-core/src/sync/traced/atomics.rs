@@ -1,4 +1,4 @@
-//! The atomics themselves.
+//! loom's atomics and fences with a log of each operation, and the mutants of their orderings.
 
 use std::{boxed::Box, panic::Location, sync::Arc};
 
@@ -23,8 +23,9 @@ pub fn fence(said: Ordering) {
     after(actor, place, Step::Fence { ordering: said });
 }
 
-/// A compiler fence, as [`core::sync::atomic::compiler_fence`]: nothing to loom, which keeps the source's order. Where
-/// a mutant leaves it out, a relaxed store right before it sinks behind the loads that follow.
+/// A compiler fence, as [`core::sync::atomic::compiler_fence`]. No step for loom, which keeps the order of the source.
+///
+/// If a mutant leaves the fence out, a relaxed store right before it sinks behind the loads that follow.
 #[track_caller]
 pub fn compiler_fence(said: Ordering) {
     let place = Location::caller();
@@ -47,13 +48,14 @@ macro_rules! atomic {
         }
 
         impl $(<$t: 'static>)? $name $(<$t>)? {
-            /// An atomic of that value.
+            /// An atomic with this value.
             #[track_caller]
             #[must_use]
             pub fn new(value: $type) -> Self {
                 Self { object: born(Location::caller(), Self::number(value)), atomic: Arc::new(<$raw>::new(value)) }
             }
 
+            /// The value as the log has it.
             fn number(value: $type) -> Value {
                 ($value)(value)
             }
@@ -76,6 +78,7 @@ macro_rules! atomic {
                 let actor = before(place, Next::Store(self.object));
                 let wrong = wrong_at(place, "store", said);
                 let weaker = weakened(wrong, said);
+                // A closure, since a mutant has the store take effect later.
                 let (atomic, object) = (Arc::clone(&self.atomic), self.object);
                 let store = move || {
                     atomic.store(value, weaker);
@@ -122,7 +125,7 @@ macro_rules! atomic {
             /// As `core`'s.
             ///
             /// # Errors
-            /// The value, if it is another.
+            /// The current value, if it is not `current`.
             #[track_caller]
             pub fn compare_exchange(
                 &self,
@@ -141,10 +144,10 @@ macro_rules! atomic {
                 })
             }
 
-            /// As `core`'s, and never fails without a cause.
+            /// As `core`'s, but never fails spuriously.
             ///
             /// # Errors
-            /// The value, if it is another.
+            /// The current value, if it is not `current`.
             #[track_caller]
             pub fn compare_exchange_weak(
                 &self,

@@ -1,4 +1,4 @@
-//! loom's locks and cell, which say what is done to them: for the models.
+//! loom's locks and cell with a log of each operation.
 
 use core::ops::{Deref, DerefMut};
 use std::{
@@ -8,21 +8,21 @@ use std::{
 
 use loom::sync as raw;
 
-use super::{CodeLocation, Log, Step, after, before, born, membarrier::while_blocked, note, sink::Next};
+use super::{Log, SourceLocation, Step, after, before, born, membarrier::while_blocked, note, sink::Next};
 
-/// Notes what becomes of a lock or cell, as a step of its own.
-fn did(place: CodeLocation, object: usize, what: &'static str) {
+/// Records an operation on a lock or cell, as a step of its own.
+fn did(place: SourceLocation, object: usize, what: &'static str) {
     after(before(place, Next::Other), place, Step::Did { object, what });
 }
 
-/// What a lock is met by: before it is taken, and before it is given back.
+/// An atomic that each thread accesses before it takes a lock and before it unlocks the lock.
 ///
-/// To give a lock back is no step of loom's. Without one no thread would ever find the lock taken, as long as its holder
-/// makes no other step.
+/// An unlock is not a step for loom. Without this access no thread would ever find the lock taken, unless its holder makes
+/// some other step.
 type Held = raw::atomic::AtomicUsize;
 
-/// A step that orders nothing, and that loom interleaves with the same step of others.
-fn meet(held: &Held) {
+/// A step that orders nothing, and that loom interleaves with the same step of other threads.
+fn interleave(held: &Held) {
     held.fetch_add(0, raw::atomic::Ordering::Relaxed);
 }
 
@@ -37,7 +37,7 @@ macro_rules! lock {
         }
 
         impl<T> $lock<T> {
-            /// A lock around that value.
+            /// A lock with this value.
             #[track_caller]
             #[must_use]
             pub fn new(value: T) -> Self {
@@ -61,10 +61,11 @@ macro_rules! lock {
                 pub fn $method(&self) -> LockResult<$guard<'_, T>> {
                     let place = Location::caller();
                     let actor = before(place, Next::Other);
-                    meet(&self.held);
+                    interleave(&self.held);
                     let guard = match self.lock.$try() {
                         Ok(guard) => guard,
                         Err(_) => {
+                            // Recorded before the wait, so that a timeline shows which thread waits.
                             note(actor, place, Step::Did { object: self.object, what: "is waited for" });
                             Log::wait();
                             while_blocked(|| self.lock.$method()).unwrap_or_else(PoisonError::into_inner)
@@ -77,12 +78,12 @@ macro_rules! lock {
                 /// As `std`'s.
                 ///
                 /// # Errors
-                /// Another thread has the lock.
+                /// Another thread holds the lock.
                 #[track_caller]
                 pub fn $try(&self) -> std::sync::TryLockResult<$guard<'_, T>> {
                     let place = Location::caller();
                     let actor = before(place, Next::Other);
-                    meet(&self.held);
+                    interleave(&self.held);
                     let guard = self.lock.$try().ok();
                     let what = if guard.is_some() { $locked } else { "is held by another" };
                     after(actor, place, Step::Did { object: self.object, what });
@@ -103,9 +104,9 @@ macro_rules! lock {
             /// As `std`'s.
             pub struct $guard<'l, T> {
                 object: usize,
-                place: CodeLocation,
+                place: SourceLocation,
                 held: &'l Held,
-                /// Until it is dropped.
+                /// `None` only within the drop.
                 guard: Option<raw::$guard<'l, T>>,
             }
 
@@ -122,7 +123,7 @@ macro_rules! lock {
                     if std::thread::panicking() {
                         return;
                     }
-                    meet(self.held);
+                    interleave(self.held);
                     self.guard = None;
                     note(Log::actor(), self.place, Step::Did { object: self.object, what: "is unlocked" });
                 }
@@ -154,7 +155,7 @@ macro_rules! mutable {
 }
 mutable!(MutexGuard, RwLockWriteGuard);
 
-/// What [`UnsafeCell`](crate::sync::UnsafeCell) is under loom.
+/// The cell of [`UnsafeCell`](crate::sync::UnsafeCell) under loom.
 #[derive(Debug)]
 pub struct TracedCell<T> {
     object: usize,

@@ -1,24 +1,24 @@
-//! membarrier(2) as a model can have it: a full fence in each other thread, at some point between call and return.
+//! A model of membarrier(2): a full fence in each other thread, at some point between call and return.
 //!
 //! ```text
-//! heavy half:    fence; mark each other thread; sleep until all of them are done; fence
-//! other thread:  before each access: if it is marked, fence, and wake the heavy halves that it was the last one for
+//! heavy half:    fence; request a fence of each other thread; sleep until each has served its request; fence
+//! other thread:  before each access: if a request is pending, fence, and wake the heavy halves that waited for this alone
 //! ```
 //!
-//! A thread is done with a mark once it has fenced behind it, has ended, has not begun, or stands still: it is
-//! blocked, or runs a heavy half itself. These four make no access before the next fence of their own, and behind
-//! their last access they have fenced too, which is what the kernel does when it takes a thread off its CPU. So each
-//! of them is as good as a fence at the mark.
+//! A request is served by a fence of the thread. It also counts as served while the thread has ended, has not begun, or is
+//! still: blocked, or in a heavy half itself. Such a thread makes no access before its next fence, and has fenced after its
+//! last access, as the kernel does when it takes a thread off its CPU. So each of these states is as good as a fence at
+//! the request.
 //!
-//! ZoneWatermarks are plain memory, which loom does not see. What makes the search complete is that a thread *loads* a word of
-//! its own before each access, and a mark *exchanges* that word: loom takes the two for dependent, and explores the
-//! mark before and behind the load. The word never changes, so that no load has a choice of values.
+//! Requests are plain memory, which loom does not see. The search is complete because a thread *loads* a word of its own
+//! before each access, and a request *exchanges* that word. loom takes the two for dependent, and explores the request
+//! before and after the load. The word never changes, so that no load has a choice of values.
 //!
-//! The processor's fence is not the compiler's: a store that a mutant has moved behind the thread's next step stays
+//! The fence is the processor's, not the compiler's. A store that a mutant has moved behind the thread's next step stays
 //! there, and the fence may run between the two.
 //!
-//! Stronger than the kernel in one thing only, as all SeqCst fences of loom are: behind a fence a thread is ordered
-//! behind all that other threads had fenced, so that plain memory is, too. See `explored`.
+//! The model is stronger than the kernel in one respect, as all SeqCst fences of loom are: a fence orders the thread behind
+//! everything that other threads had fenced, and so orders plain memory too. See `explored`.
 
 use std::{boxed::Box, cell::RefCell, panic::Location, sync::Arc, vec::Vec};
 
@@ -27,45 +27,46 @@ use loom::sync::atomic as raw;
 use super::{
     CodeLocation, Log,
     Ordering::{Relaxed, SeqCst},
-    Step, note,
+    SourceLocation, Step, note,
     sink::{self, Next},
 };
 
-/// Threads that a model of loom's may have.
+/// The number of threads that loom allows in a model.
 const THREADS: usize = 5;
 
-/// What the model of one execution knows; empty where membarrier is not modelled.
+/// The state of the model in one execution; empty if membarrier is not modelled.
 #[derive(Default)]
 struct Membarriers {
-    /// By their actors' numbers.
+    /// By thread number: see [`Log::actor`].
     threads: Vec<Thread>,
     sleepers: Vec<Sleeper>,
 }
 
-/// One thread, as heavy halves know it.
+/// The requests of one thread.
 struct Thread {
-    /// Loaded by the thread before each access, exchanged by each mark; holds nothing.
+    /// Loaded by the thread before each access, exchanged by each request; its value has no meaning.
     word: Arc<raw::AtomicBool>,
-    /// How often it was marked, and how often when it last fenced.
-    fences: u32,
+    /// The number of fences requested so far.
+    requested: u32,
+    /// The value of `requested` at the thread's last fence.
     fenced: u32,
     progress: Progress,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Progress {
-    /// It has made no access.
+    /// Has made no access.
     Unborn,
     Running,
-    /// It makes none before its next fence.
+    /// Makes no access before its next fence.
     Still,
 }
 
 /// A heavy half that waits for other threads.
 struct Sleeper {
     thread: loom::thread::Thread,
-    /// Actors, and the mark that each was given.
-    marked: Vec<(usize, u32)>,
+    /// The other threads, each with the number of its request.
+    requests: Vec<(usize, u32)>,
 }
 
 std::thread_local! {
@@ -73,11 +74,11 @@ std::thread_local! {
 }
 
 loom::thread_local! {
-    /// Goes when its thread ends.
+    /// Dropped when its thread ends.
     static END: RefCell<Option<End>> = RefCell::new(None);
 }
 
-/// Stands still for good when it goes.
+/// Makes its thread still for good when dropped.
 struct End(usize);
 
 impl Drop for End {
@@ -90,43 +91,44 @@ impl Drop for End {
 }
 
 impl Membarriers {
-    fn is_done(&self, &(actor, mark): &(usize, u32)) -> bool {
+    /// True if a thread has served this request.
+    fn is_served(&self, &(actor, request): &(usize, u32)) -> bool {
         let thread = &self.threads[actor];
-        thread.progress != Progress::Running || thread.fenced >= mark
+        thread.progress != Progress::Running || thread.fenced >= request
     }
 
-    /// Takes out the sleepers that no thread keeps waiting.
+    /// Removes the sleepers whose requests are all served.
     fn woken(&mut self) -> Vec<loom::thread::Thread> {
         let sleepers = core::mem::take(&mut self.sleepers);
-        let done = |sleeper: &Sleeper| sleeper.marked.iter().all(|marked| self.is_done(marked));
-        let (awake, asleep): (Vec<_>, Vec<_>) = sleepers.into_iter().partition(done);
+        let served = |sleeper: &Sleeper| sleeper.requests.iter().all(|request| self.is_served(request));
+        let (awake, asleep): (Vec<_>, Vec<_>) = sleepers.into_iter().partition(served);
         self.sleepers = asleep;
         awake.into_iter().map(|sleeper| sleeper.thread).collect()
     }
 }
 
-/// Begins to model membarrier in this execution, before it has a second thread.
+/// Begins to model membarrier in this execution. Called before the execution has a second thread.
 pub fn begin() {
     let thread =
-        |_| Thread { word: Arc::new(raw::AtomicBool::new(false)), fences: 0, fenced: 0, progress: Progress::Unborn };
+        |_| Thread { word: Arc::new(raw::AtomicBool::new(false)), requested: 0, fenced: 0, progress: Progress::Unborn };
     ALL.set(Membarriers { threads: (0..THREADS).map(thread).collect(), sleepers: Vec::new() });
 }
 
-/// Models it no more.
+/// Begins an execution, without a model of membarrier.
 pub(super) fn clear() {
     ALL.take();
 }
 
-/// Whether this execution models it.
+/// True if this execution models membarrier.
 #[must_use]
 pub fn is_modelled() -> bool {
     ALL.with_borrow(|all| !all.threads.is_empty())
 }
 
-/// Before each access of a thread: the fence that a heavy half wants of it.
-pub(super) fn before_access(actor: usize, place: CodeLocation) {
+/// Called before each access of a thread: runs the fence that a heavy half has requested of it.
+pub(super) fn before_access(actor: usize, place: SourceLocation) {
     let Some(word) = word(actor) else { return };
-    // Other threads run before this returns, and may mark this one.
+    // Other threads run before this returns, and may request a fence of this one.
     word.load(Relaxed);
     let begins = with(actor, |thread| core::mem::replace(&mut thread.progress, Progress::Running)) == Progress::Unborn;
     if begins {
@@ -138,7 +140,7 @@ pub(super) fn before_access(actor: usize, place: CodeLocation) {
     }
 }
 
-/// The writer's half: returns once each other thread has run a full fence since the call.
+/// The heavy half of the barrier pair: returns once each other thread has run a full fence since the call.
 ///
 /// # Panics
 /// The execution does not model membarrier.
@@ -151,12 +153,13 @@ pub fn heavy() {
     if super::fault("membarrier: a fence of the caller's alone") {
         return raw::fence(SeqCst);
     }
+    // Another heavy half does not wait for this thread, which makes no access until the fence below.
     stand_still(actor);
     let others = (0..THREADS).filter(|&other| other != actor);
-    let marked = others.map(|other| (other, mark(other))).collect();
+    let requests = others.map(|other| (other, request_fence(other))).collect();
     let waits = ALL.with_borrow_mut(|all| {
-        let sleeper = Sleeper { thread: loom::thread::current(), marked };
-        let waits = !sleeper.marked.iter().all(|marked| all.is_done(marked));
+        let sleeper = Sleeper { thread: loom::thread::current(), requests };
+        let waits = !sleeper.requests.iter().all(|request| all.is_served(request));
         if waits {
             all.sleepers.push(sleeper);
         }
@@ -173,14 +176,14 @@ pub fn heavy() {
 /// Waits for the end of a thread of a model.
 ///
 /// # Panics
-/// The thread has.
+/// The thread has panicked.
 pub fn join<T>(thread: loom::thread::JoinHandle<T>) -> T {
     while_blocked(|| thread.join()).expect("a thread of the model")
 }
 
-/// Does what may block, and makes no access that a model explores: no heavy half waits for this thread meanwhile.
+/// Runs an operation that may block and makes no access that a model explores. No heavy half waits for this thread meanwhile.
 ///
-/// A thread that is blocked in loom otherwise, with membarrier modelled, keeps heavy halves waiting for ever, which loom
+/// If membarrier is modelled, a thread that blocks in loom in any other way keeps heavy halves waiting for ever, which loom
 /// reports as a deadlock.
 pub fn while_blocked<R>(wait: impl FnOnce() -> R) -> R {
     let actor = Log::actor();
@@ -196,18 +199,18 @@ pub fn while_blocked<R>(wait: impl FnOnce() -> R) -> R {
     result
 }
 
-/// ZoneWatermarks a thread; which mark it is.
-fn mark(actor: usize) -> u32 {
-    // Never succeeds: it only tells loom that this and the thread's loads depend on one another.
+/// Requests a fence of a thread. Returns the number of the request.
+fn request_fence(actor: usize) -> u32 {
+    // Never succeeds: it only makes loom take this and the thread's loads for dependent.
     let _ = word(actor).map(|word| word.compare_exchange(true, true, Relaxed, Relaxed));
     with(actor, |thread| {
-        thread.fences += 1;
-        thread.fences
+        thread.requested += 1;
+        thread.requested
     })
 }
 
-/// Stands still, as late as can be: without a heavy half there would be no fence here, and where one comes early it
-/// could hide that something needed it.
+/// Makes a thread still, as late as possible. The program has no fence here without a heavy half, and an early fence could
+/// hide that some step needs one.
 fn rest(actor: usize) {
     if is_modelled() {
         loom::thread::yield_now();
@@ -215,7 +218,7 @@ fn rest(actor: usize) {
     stand_still(actor);
 }
 
-/// Fences; until it goes on, a thread makes no access, and is waited for by no heavy half.
+/// Makes a thread still: it fences, and no heavy half waits for it until it runs again.
 fn stand_still(actor: usize) {
     let Some(word) = word(actor) else { return };
     word.load(Relaxed);
@@ -223,23 +226,25 @@ fn stand_still(actor: usize) {
     fence(actor);
 }
 
-/// Runs a full fence for all requests so far, and wakes those that waited for it.
+/// Runs a full fence, which serves all requests so far, and wakes the heavy halves that waited for it.
 fn fence(actor: usize) {
     raw::fence(SeqCst);
-    with(actor, |thread| thread.fenced = thread.fences);
-    // An unpark orders what the thread has done before what the sleeper does next: all of it is before the fence.
+    with(actor, |thread| thread.fenced = thread.requested);
+    // An unpark orders the steps of this thread before those of the sleeper, as the fence does: all of them are before it.
     ALL.with_borrow_mut(Membarriers::woken).iter().for_each(loom::thread::Thread::unpark);
 }
 
+/// True if a request of a thread is pending.
 fn is_due(actor: usize) -> bool {
-    with(actor, |thread| thread.fenced != thread.fences)
+    with(actor, |thread| thread.fenced != thread.requested)
 }
 
-/// The word of a thread, if membarrier is modelled. Not used while [`ALL`] is borrowed: other threads run then.
+/// The word of a thread, if membarrier is modelled. The word is accessed while [`ALL`] is not borrowed: other threads run
+/// then.
 fn word(actor: usize) -> Option<Arc<raw::AtomicBool>> {
     ALL.with_borrow(|all| all.threads.get(actor).map(|thread| Arc::clone(&thread.word)))
 }
 
-fn with<R>(actor: usize, look: impl FnOnce(&mut Thread) -> R) -> R {
-    ALL.with_borrow_mut(|all| look(&mut all.threads[actor]))
+fn with<R>(actor: usize, access: impl FnOnce(&mut Thread) -> R) -> R {
+    ALL.with_borrow_mut(|all| access(&mut all.threads[actor]))
 }

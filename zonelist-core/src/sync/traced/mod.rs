@@ -1,9 +1,20 @@
-//! loom's atomics, which say what is done to them: for the models.
+//! loom's atomics and locks with a log of each operation. Compiled under loom only, for the models.
 //!
-//! Every operation goes to loom as it is, and into the log of the thread's execution: whose it is,
-//! where in the source, what it read or wrote. That makes a timeline of any interleaving, and a list
-//! of every place where our code says an ordering. It also makes mutants, without a word in the source:
-//! one such place has a weaker ordering, one fence is left out, one store takes effect one step late.
+//! Every operation is passed to loom unchanged, and recorded in the log of the execution: the thread, the location in the
+//! source, and the value that was read or written. From the log come a timeline of any interleaving and a list of every
+//! location where our code states an ordering. The same wrappers make mutants without a change of the source: one
+//! location has a weaker ordering, one fence is left out, or one store takes effect one step late.
+//!
+//! | file | content |
+//! |---|---|
+//! | `atomics`, `locks` | the wrappers of loom's types |
+//! | `mod` | [`Log`]: the steps of one execution |
+//! | `membarrier` | a model of membarrier(2) |
+//! | `sink` | stores that a left out compiler fence lets sink behind later loads |
+//! | `versions` | the memory of versions, and a check that no walk uses it after it is freed |
+//! | `wrong` | the mutant or the stronger ordering of a location |
+//! | `places` | paths and texts of sources |
+//! | `watch` | detects a model that has stopped |
 
 mod atomics;
 mod locks;
@@ -27,53 +38,53 @@ pub(crate) use watch::Watch;
 pub(super) use wrong::fault;
 pub(crate) use wrong::{Site, Stronger, is_quiet, is_stronger, quiet, sites_are_asked_for, stronger};
 
-/// A place in the source.
-pub type CodeLocation = &'static Location<'static>;
+/// A location in the source.
+pub type SourceLocation = &'static Location<'static>;
 
-/// Something that an atomic's value stands for, as a number.
+/// The value of an atomic, as a number.
 pub type Value = u64;
 
 /// One step of an execution.
 #[derive(Clone, Debug)]
 pub struct Event {
-    /// Who made it: see [`Log::actor`].
+    /// The thread that made the step: see [`Log::actor`].
     pub actor: usize,
-    /// Where.
-    pub place: CodeLocation,
-    /// What.
+    /// The location of the call.
+    pub place: SourceLocation,
+    /// What the step did.
     pub step: Step,
 }
 
-/// What a step does. Objects are numbered in the order of their birth.
+/// What a step did. Objects are numbered in the sequence in which they were made.
 #[derive(Clone, Debug)]
-#[expect(missing_docs, reason = "fields of the names of what they hold")]
+#[expect(missing_docs, reason = "the fields have the names of their contents")]
 pub enum Step {
-    /// `newest` is what was last stored: memory may show an older value.
+    /// A load. `newest` is the last stored value: memory may show an older one.
     Load { object: usize, value: Value, newest: Value },
     /// A store.
     Store { object: usize, value: Value },
-    /// A load and a store in one. The same value means that nothing was stored.
-    ReadModifyWrite { object: usize, before: Value, after: Value },
+    /// A read-modify-write. Equal values mean that nothing was stored.
+    Exchange { object: usize, before: Value, after: Value },
     /// A fence.
     Fence { ordering: Ordering },
-    /// What becomes of a lock or a cell.
+    /// An operation on a lock or a cell.
     Did { object: usize, what: &'static str },
-    /// What becomes of a version, by its address.
+    /// An operation on a version, by the version's address.
     Version { at: Value, what: &'static str },
-    /// No access to memory: what an actor reports of itself.
+    /// No access to memory: a remark in words.
     Said(Box<str>),
 }
 
-/// What has happened in one execution.
+/// The steps of one execution so far.
 #[derive(Clone, Debug, Default)]
 pub struct Log {
-    /// Since [`Log::clear`].
+    /// The steps since [`Log::clear`] or [`Log::from_here`].
     pub events: Vec<Event>,
-    /// Where each object was made.
-    pub born: Vec<CodeLocation>,
-    /// Which execution of which model it is.
+    /// The location where each object was made.
+    pub born: Vec<SourceLocation>,
+    /// The name of the model, and the number of the execution.
     pub model: (String, u64),
-    /// What actors are called.
+    /// The names of the threads.
     pub actors: Vec<String>,
     newest: Vec<Value>,
     threads: Vec<loom::thread::ThreadId>,
@@ -81,11 +92,11 @@ pub struct Log {
     interrupt: Option<Interrupt>,
     interrupted: Option<usize>,
     ended: bool,
-    /// What a panic amid this step means.
+    /// The meaning of a panic within the current step.
     explanation: Option<String>,
 }
 
-/// What interrupts an actor, before which of its steps.
+/// An interrupt of a thread, with the number of steps before it.
 #[derive(Clone)]
 struct Interrupt {
     actor: usize,
@@ -103,12 +114,12 @@ type Late = Box<dyn FnOnce()>;
 
 std::thread_local! {
     static LOG: RefCell<Log> = RefCell::default();
-    /// Stores that are late, each with whose it is, and where.
-    static LATE: RefCell<Vec<(usize, CodeLocation, Late)>> = RefCell::default();
+    /// Stores that have not taken effect yet, each with its thread and location.
+    static LATE: RefCell<Vec<(usize, SourceLocation, Late)>> = RefCell::default();
 }
 
 impl Log {
-    /// Begins an execution: no step is done, and no actor is there.
+    /// Begins an execution, with an empty log and no threads.
     pub fn clear(model: &str, number: u64) {
         LATE.with_borrow_mut(Vec::clear);
         sink::clear();
@@ -118,14 +129,14 @@ impl Log {
         LOG.set(Self { model: (model.to_owned(), number), ..Self::default() });
     }
 
-    /// Ends it: stores that are late take effect.
+    /// Ends an execution: late stores take effect.
     pub fn end() {
         LATE.take().into_iter().for_each(|(.., store)| store());
         sink::end();
         versions::end();
     }
 
-    /// Does something whose panic means this.
+    /// Runs a step whose panic has this meaning.
     fn explained<R>(what: String, step: impl FnOnce() -> R) -> R {
         LOG.with_borrow_mut(|log| log.explanation = Some(what));
         let result = step();
@@ -133,28 +144,28 @@ impl Log {
         result
     }
 
-    /// What a panic amid the step that is under way means.
+    /// The meaning of a panic within the current step.
     pub(crate) fn explanation() -> Option<String> {
         Self::read(|log| log.explanation.clone())
     }
 
-    /// Forgets what has happened so far, but not who is there and what atomics hold.
+    /// Drops the steps so far from the log, but keeps the threads and the values of atomics.
     pub fn from_here() {
         LOG.with_borrow_mut(|log| log.events.clear());
     }
 
-    /// Nothing that happens from now on belongs to the story.
+    /// Records no further step.
     pub fn end_here() {
         LOG.with_borrow_mut(|log| log.ended = true);
     }
 
-    /// Names the running actor.
+    /// Names the running thread.
     pub fn call(name: &str) {
         let actor = Self::actor();
         LOG.with_borrow_mut(|log| name.clone_into(&mut log.actors[actor]));
     }
 
-    /// The execution so far; of a thread that is in the midst of a step, nothing.
+    /// Reads the log so far. Within a change of the log, an empty one.
     pub fn read<R>(read: impl FnOnce(&Self) -> R) -> R {
         LOG.with(|log| match log.try_borrow() {
             Ok(log) => read(&log),
@@ -162,7 +173,7 @@ impl Log {
         })
     }
 
-    /// Who is running: 0 for the thread that the model began with, then as they came.
+    /// The number of the running thread: 0 for the model's first thread, then in the sequence of their first steps.
     #[must_use]
     pub fn actor() -> usize {
         let id = loom::thread::current().id();
@@ -177,13 +188,16 @@ impl Log {
         })
     }
 
-    /// How often an actor has waited: see [`Backoff`](super::Backoff).
+    /// The number of waits of a thread for another: see [`Backoff`](super::Backoff).
     #[must_use]
     pub fn waits(actor: usize) -> u32 {
         LOG.with_borrow(|log| log.waits.get(actor).copied().unwrap_or(0))
     }
 
-    /// Records that the running actor waits.
+    /// Records a wait of the running thread.
+    ///
+    /// # Panics
+    /// The running thread is interrupted, and its interrupt waits: what it waits for can't go on.
     pub(super) fn wait() {
         let actor = Self::actor();
         sink::before(actor, Next::Other);
@@ -194,7 +208,7 @@ impl Log {
         assert!(!interrupted, "an interrupt waits for what it has interrupted, for ever");
     }
 
-    /// Notes something in words.
+    /// Records a remark in words.
     #[track_caller]
     pub fn say(what: impl Into<String>) {
         let actor = Self::actor();
@@ -202,20 +216,20 @@ impl Log {
         note(actor, Location::caller(), Step::Said(what.into().into_boxed_str()));
     }
 
-    /// Interrupts the running actor once, after this number of steps from now.
+    /// Interrupts the running thread once, `after` steps from now.
     pub fn interrupt(after: usize, handler: impl Fn() + 'static) {
         let actor = Self::actor();
         LOG.with_borrow_mut(|log| log.interrupt = Some(Interrupt { actor, after, handler: Arc::new(handler) }));
     }
 
-    /// Whether the interrupt is still to come; then it no longer is.
+    /// Cancels the interrupt. True if it had not happened yet.
     #[must_use]
     pub fn uninterrupted() -> bool {
         LOG.with_borrow_mut(|log| log.interrupt.take()).is_some()
     }
 }
 
-/// Before the running thread touches memory that loom takes for plain.
+/// Called before the running thread accesses memory that loom checks as plain memory.
 #[track_caller]
 pub(super) fn before_plain() {
     let actor = Log::actor();
@@ -223,12 +237,13 @@ pub(super) fn before_plain() {
     membarrier::before_access(actor, Location::caller());
 }
 
-/// Before each step of the running actor, whose number it returns.
+/// Called before each step of the running thread. Returns the thread's number.
 #[track_caller]
-fn before(place: CodeLocation, next: Next) -> usize {
+fn before(place: SourceLocation, next: Next) -> usize {
     let actor = Log::actor();
     sink::before(actor, next);
     watch::step(actor, place);
+    // The interrupt runs on this thread, before the step that it precedes takes place.
     let due = LOG.with_borrow_mut(|log| match &mut log.interrupt {
         Some(interrupt) if interrupt.actor == actor && interrupt.after == 0 => log.interrupt.take(),
         Some(interrupt) if interrupt.actor == actor => {
@@ -246,13 +261,14 @@ fn before(place: CodeLocation, next: Next) -> usize {
     actor
 }
 
-/// Behind each step: it is noted, and then stores that are late take effect.
-fn after(actor: usize, place: CodeLocation, step: Step) {
+/// Called after each step: records the step, and then lets late stores take effect.
+fn after(actor: usize, place: SourceLocation, step: Step) {
     note(actor, place, step);
     settle(actor);
 }
 
-fn note(actor: usize, place: CodeLocation, step: Step) {
+/// Records a step.
+fn note(actor: usize, place: SourceLocation, step: Step) {
     LOG.with_borrow_mut(|log| {
         if !log.ended {
             log.events.push(Event { actor, place, step });
@@ -260,7 +276,8 @@ fn note(actor: usize, place: CodeLocation, step: Step) {
     });
 }
 
-fn born(place: CodeLocation, value: Value) -> usize {
+/// Records a new object. Returns the object's number.
+fn born(place: SourceLocation, value: Value) -> usize {
     LOG.with_borrow_mut(|log| {
         log.born.push(place);
         log.newest.push(value);
@@ -268,15 +285,16 @@ fn born(place: CodeLocation, value: Value) -> usize {
     })
 }
 
+/// The last stored value of an object; replaced by `stored`, if there is one.
 fn newest(object: usize, stored: Option<Value>) -> Value {
     LOG.with_borrow_mut(|log| {
-        // An object that is older than this execution's log is in none of its timelines.
+        // An object from before this execution is not in the log, and in none of its timelines.
         let Some(newest) = log.newest.get_mut(object) else { return stored.unwrap_or_default() };
         core::mem::replace(newest, stored.unwrap_or(*newest))
     })
 }
 
-/// Lets stores that are late take effect.
+/// Lets the late stores of a thread take effect.
 fn settle(actor: usize) {
     if LATE.with_borrow(Vec::is_empty) {
         return;
@@ -287,7 +305,7 @@ fn settle(actor: usize) {
         late
     });
     for (_, place, store) in late {
-        // The processor comes by it only now, so that a fence of its own may be before it.
+        // The processor executes the store only now: a fence of membarrier may come before it.
         membarrier::before_access(actor, place);
         store();
     }

@@ -1,4 +1,4 @@
-//! Where sources are, whichever workspace they were built in.
+//! Finds sources, in whatever workspace they were built.
 
 use std::{
     borrow::ToOwned,
@@ -9,15 +9,15 @@ use std::{
     sync::{Mutex, OnceLock, PoisonError},
 };
 
-use super::CodeLocation;
+use super::SourceLocation;
 
-/// A source: where it is, and its text.
+/// A source: its path, and its text.
 type Source = (PathBuf, &'static str);
 
-/// The source that a [`OrderEntry`] names, if it is where it was when this was built.
+/// The source that a [`SourceLocation`] names, if it is still where it was at the build.
 ///
-/// A path is absolute, or relative to the root of the workspace that was built: that is the folder a model runs in, one
-/// above it, or the one this crate was built in.
+/// A path is absolute, or relative to the root of the workspace that was built. That root is the folder in which the model
+/// runs, a folder above it, or the folder in which this crate was built.
 pub(crate) fn source(file: &str) -> Option<Source> {
     static SOURCES: OnceLock<Mutex<BTreeMap<String, Option<Source>>>> = OnceLock::new();
     let mut sources = SOURCES.get_or_init(Mutex::default).lock().unwrap_or_else(PoisonError::into_inner);
@@ -31,8 +31,8 @@ pub(crate) fn source(file: &str) -> Option<Source> {
     found.clone()
 }
 
-/// A place as a path that can be opened from anywhere, with its line and column.
-pub(crate) fn shown(place: CodeLocation) -> String {
+/// A location as a path that can be opened from any folder, with line and column.
+pub(crate) fn shown(place: SourceLocation) -> String {
     let path = source(place.file()).map(|(path, _)| path.display().to_string());
     path.map_or_else(|| place.to_string(), |path| format!("{path}:{}:{}", place.line(), place.column()))
 }

@@ -1,21 +1,21 @@
-//! What a compiler may do where a mutant has left a compiler fence out: the relaxed store before the fence sinks
-//! behind all loads that follow it.
+//! A compiler's reordering where a mutant has left a compiler fence out: the relaxed store before the fence sinks behind
+//! the loads that follow it.
 //!
-//! A store to the same word may follow it there, and whatever else the thread does ends it: a store to another word, a
-//! load of this one, an exchange, a fence. Between the loads and the store the processor may run a heavy half's fence.
+//! A later store to the same word may sink along. Any other step of the thread ends the sinking: a store to another word, a
+//! load of the same word, an exchange, a fence. The processor may run a heavy half's fence between the loads and the store.
 
 use std::{cell::RefCell, vec::Vec};
 
-use super::{CodeLocation, Late, membarrier};
+use super::{Late, SourceLocation, membarrier};
 
-/// What a thread does next.
+/// The next step of a thread.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Next {
     /// Loads an atomic.
     Load(usize),
     /// Stores to an atomic.
     Store(usize),
-    /// Touches plain memory.
+    /// Accesses plain memory.
     Plain,
     /// Anything else.
     Other,
@@ -25,9 +25,9 @@ pub(super) enum Next {
 struct Held {
     actor: usize,
     object: usize,
-    place: CodeLocation,
+    place: SourceLocation,
     store: Late,
-    /// Whether the compiler fence behind it was left out. Till that is known, it waits for the thread's next step.
+    /// True if the compiler fence behind the store was left out. Until that is known, the store is held back.
     sinks: bool,
 }
 
@@ -35,28 +35,28 @@ std::thread_local! {
     static HELD: RefCell<Vec<Held>> = RefCell::default();
 }
 
-/// Nothing is held.
+/// Begins an execution: no store is held.
 pub(super) fn clear() {
     HELD.take();
 }
 
-/// Keeps a store back.
-pub(super) fn hold(actor: usize, object: usize, place: CodeLocation, store: Late) {
+/// Holds a store back.
+pub(super) fn hold(actor: usize, object: usize, place: SourceLocation, store: Late) {
     let sinks = sinks(actor, object);
     HELD.with_borrow_mut(|held| held.push(Held { actor, object, place, store, sinks }));
 }
 
-/// Whether a store to that atomic sinks, and others to it with it.
+/// True if a store of this thread to this atomic sinks: later stores to the same atomic then sink along.
 pub(super) fn sinks(actor: usize, object: usize) -> bool {
     HELD.with_borrow(|held| held.iter().any(|held| held.sinks && (held.actor, held.object) == (actor, object)))
 }
 
-/// The compiler fence behind what is held is left out.
+/// Leaves out the compiler fence behind the held stores of a thread: they sink.
 pub(super) fn leave_fence_out(actor: usize) {
     HELD.with_borrow_mut(|held| held.iter_mut().filter(|held| held.actor == actor).for_each(|held| held.sinks = true));
 }
 
-/// Before a step: stores take effect that do not sink behind it.
+/// Called before a step of a thread. Stores that do not sink behind that step take effect.
 pub(super) fn before(actor: usize, next: Next) {
     let stays = |held: &Held| match next {
         Next::Load(object) => held.sinks && held.object != object,
@@ -64,20 +64,21 @@ pub(super) fn before(actor: usize, next: Next) {
         Next::Plain => held.sinks,
         Next::Other => false,
     };
-    let its = |held: &Held| held.actor == actor;
-    if HELD.with_borrow(|all| all.iter().filter(|held| its(held)).all(stays)) {
+    let own = |held: &Held| held.actor == actor;
+    // All or none: the stores of a thread take effect in the sequence in which they were made.
+    if HELD.with_borrow(|all| all.iter().filter(|held| own(held)).all(stays)) {
         return;
     }
-    let (its, others): (Vec<_>, _) = HELD.take().into_iter().partition(its);
+    let (held, others): (Vec<_>, _) = HELD.take().into_iter().partition(own);
     HELD.set(others);
-    for Held { place, store, .. } in its {
-        // The processor comes by it only now.
+    for Held { place, store, .. } in held {
+        // The processor executes the store only now: a fence of membarrier may come before it.
         membarrier::before_access(actor, place);
         store();
     }
 }
 
-/// At the end of an execution: all take effect.
+/// Ends an execution: all held stores take effect.
 pub(super) fn end() {
     HELD.take().into_iter().for_each(|held| (held.store)());
 }

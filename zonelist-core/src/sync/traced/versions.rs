@@ -1,7 +1,7 @@
-//! Which versions live, which walks hold them, and the memory of those that are freed: for [`VersionBox`].
+//! The live versions, the walks that hold them, and the memory of freed versions: for [`VersionBox`].
 //!
-//! Freed memory is kept until the end of the interleaving. So a use behind a free reads what was there, and is
-//! reported, instead of whatever an allocator has made of it.
+//! Freed memory is kept until the end of the interleaving. So a use after a free reads the old version, and is reported,
+//! whatever the allocator would have done with the memory.
 //!
 //! [`VersionBox`]: crate::sync::VersionBox
 
@@ -11,19 +11,19 @@ use std::{
 
 use super::{Log, Step, Value, after, before, note, shown, sink::Next};
 
-pub(crate) use super::CodeLocation;
+pub(crate) use super::SourceLocation;
 
-/// A version, from the time it is made to the end of the interleaving.
+/// A version, from its creation to the end of the interleaving.
 struct Version {
-    made: CodeLocation,
-    freed: Option<CodeLocation>,
-    /// Where each walk took it up that holds it now.
-    holders: Vec<(usize, CodeLocation)>,
-    /// Read when a walk begins and ends to hold it and at each use; written when it is freed.
+    made: SourceLocation,
+    freed: Option<SourceLocation>,
+    /// The walks that hold the version: the thread, and where it took the version.
+    holders: Vec<(usize, SourceLocation)>,
+    /// Read when a walk takes and drops the version and at each use; written when the version is freed.
     memory: Rc<loom::cell::UnsafeCell<()>>,
 }
 
-/// Memory that was freed, and how to free it.
+/// The memory of a freed version, with the function that really frees it.
 type Kept = (*mut (), unsafe fn(*mut ()));
 
 std::thread_local! {
@@ -31,16 +31,16 @@ std::thread_local! {
     static KEPT: RefCell<Vec<Kept>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Begins an interleaving. What a failed one has left is leaked: its destructors belong to that.
+/// Begins an interleaving. Memory from a failed one is leaked: its destructors would make steps of that interleaving.
 pub(super) fn clear() {
     VERSIONS.take();
     KEPT.take();
 }
 
-/// Ends an interleaving: what was freed in it now really is.
+/// Ends an interleaving: the kept memory is really freed.
 pub(super) fn end() {
     for (at, free) in KEPT.take() {
-        // SAFETY: each was put there with its own function, once.
+        // SAFETY: `free` put each pointer there once, with the function for its type.
         unsafe { free(at) };
     }
     VERSIONS.take();
@@ -53,12 +53,13 @@ fn with<R>(address: usize, use_it: impl FnOnce(&mut Version) -> R) -> R {
     })
 }
 
-fn step(place: CodeLocation, address: usize, what: &'static str) {
+fn step(place: SourceLocation, address: usize, what: &'static str) {
     after(before(place, Next::Other), place, Step::Version { at: address as Value, what });
 }
 
+/// Records a new version. Returns the location of the call.
 #[track_caller]
-pub(crate) fn made(address: usize) -> CodeLocation {
+pub(crate) fn made(address: usize) -> SourceLocation {
     let place = Location::caller();
     let memory = Rc::new(loom::cell::UnsafeCell::new(()));
     let version = Version { made: place, freed: None, holders: Vec::new(), memory };
@@ -66,9 +67,9 @@ pub(crate) fn made(address: usize) -> CodeLocation {
     place
 }
 
-/// Where it is taken back. The caller owns the version from here on.
+/// Records that the caller owns the version again. Returns the location of the call; fails the model if it was freed.
 #[track_caller]
-pub(crate) fn taken_back(address: usize) -> CodeLocation {
+pub(crate) fn taken_back(address: usize) -> SourceLocation {
     let place = Location::caller();
     let (made, freed) = with(address, |version| (version.made, version.freed));
     if let Some(freed) = freed {
@@ -79,11 +80,12 @@ pub(crate) fn taken_back(address: usize) -> CodeLocation {
     place
 }
 
-/// Frees a version, whose memory is kept.
-pub(crate) fn free<T>(value: Box<T>, place: CodeLocation) {
-    /// SAFETY: `at` comes from a box of a `T`, and is freed once.
+/// Frees a version, and keeps its memory. Fails the model if a walk holds the version, or if its last use is not ordered
+/// before.
+pub(crate) fn free<T>(value: Box<T>, place: SourceLocation) {
+    /// SAFETY: `at` comes from a box of a `T`, and this is called once with it.
     unsafe fn really<T>(at: *mut ()) {
-        // SAFETY: what the caller promises.
+        // SAFETY: `at` comes from a box of a `T`, and is freed once, as the caller promises.
         drop(unsafe { Box::from_raw(at.cast::<T>()) });
     }
     let raw = Box::into_raw(value);
@@ -107,6 +109,7 @@ pub(crate) fn free<T>(value: Box<T>, place: CodeLocation) {
         });
     }
     step(place, address, "is freed");
+    // The write by which loom checks that every use is ordered before the free.
     let memory = with(address, |version| Rc::clone(&version.memory));
     let what = format!(
         "freed while a walk held it: the version made at {} is freed at {}, and nothing orders that behind the last use by a walk",
@@ -116,22 +119,23 @@ pub(crate) fn free<T>(value: Box<T>, place: CodeLocation) {
     Log::explained(what, || memory.with_mut(|_| ()));
 }
 
-fn fails(place: CodeLocation, address: usize, why: impl FnOnce() -> String) -> ! {
+/// Records the free, and panics with this explanation.
+fn fails(place: SourceLocation, address: usize, why: impl FnOnce() -> String) -> ! {
     note(Log::actor(), place, Step::Version { at: address as Value, what: "is freed" });
     explained(why())
 }
 
-/// Panics for a reason that lies elsewhere.
+/// Panics with an explanation that the report shows instead of the location of the panic.
 fn explained(why: String) -> ! {
     Log::explained(why.clone(), || panic!("{why}"))
 }
 
-/// That a walk holds a version.
+/// A walk's hold of a version.
 #[derive(Debug)]
 pub(crate) struct Held {
     address: usize,
     actor: usize,
-    place: CodeLocation,
+    place: SourceLocation,
 }
 
 impl Held {
@@ -144,15 +148,16 @@ impl Held {
         held
     }
 
-    /// A use by the walk.
+    /// Records a use by the walk.
     pub(crate) fn used(&self) {
         self.read("and a walk uses it");
     }
 
+    /// Reads the version's memory. Fails the model if the version is freed, or if the free is not ordered behind this use.
     fn read(&self, why: &str) {
         let (made, freed, memory) =
             with(self.address, |version| (version.made, version.freed, Rc::clone(&version.memory)));
-        let freed_at = |freed: Option<CodeLocation>| {
+        let freed_at = |freed: Option<SourceLocation>| {
             freed.map_or_else(String::new, |freed| format!(" is freed at {},", shown(freed)))
         };
         let what = || {

@@ -1,7 +1,7 @@
-//! Whether a model still moves: one that does not waits for what loom does not see.
+//! Detects a model that makes no step any more, because it waits for something that loom does not see.
 //!
-//! All threads of a model run on one thread of the system. A lock of `std` that one of them holds while loom runs
-//! another stops all of them, for ever.
+//! All threads of a model run on one thread of the system. If one of them holds a lock of `std` while loom runs another one
+//! that waits for it, all of them stop for ever.
 
 use std::{
     cell::RefCell,
@@ -15,17 +15,17 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::CodeLocation;
+use super::SourceLocation;
 
-/// How a thread that explores gets on.
+/// The progress of an exploring thread.
 #[derive(Debug)]
 struct Beat {
     steps: AtomicU64,
-    /// Where the step was that each of the first actors was last to make.
+    /// The location of the last step of each of the first threads of the model.
     places: [AtomicPtr<Location<'static>>; ACTORS],
 }
 
-/// More than a scenario has.
+/// The number of threads that are recorded. Scenarios have fewer.
 const ACTORS: usize = 4;
 
 std::thread_local! {
@@ -35,8 +35,8 @@ std::thread_local! {
     }));
 }
 
-/// Notes a step that an actor is to make.
-pub(super) fn step(actor: usize, place: CodeLocation) {
+/// Records that a thread of the model begins a step.
+pub(super) fn step(actor: usize, place: SourceLocation) {
     BEAT.with_borrow(|beat| {
         beat.steps.fetch_add(1, Relaxed);
         if let Some(last) = beat.places.get(actor) {
@@ -45,7 +45,7 @@ pub(super) fn step(actor: usize, place: CodeLocation) {
     });
 }
 
-/// Notes that an interleaving begins.
+/// Records that an interleaving begins.
 pub(super) fn begin() {
     BEAT.with_borrow(|beat| {
         beat.steps.fetch_add(1, Relaxed);
@@ -57,15 +57,16 @@ pub(super) fn begin() {
 #[derive(Debug)]
 pub(crate) struct Watch {
     end: Arc<AtomicBool>,
-    watch_thread: Option<JoinHandle<()>>,
+    observer: Option<JoinHandle<()>>,
 }
 
 impl Watch {
-    /// For so long no model stands still that moves at all: an interleaving takes milliseconds.
+    /// The time without a step after which a model counts as stopped: an interleaving takes milliseconds.
     const STILL: Duration = Duration::from_secs(10);
 
-    /// Calls `stands`, with where each actor's last step was, if the calling thread makes none for some seconds.
-    pub(crate) fn begin(stands: impl FnOnce(&[Option<CodeLocation>]) + Send + 'static) -> Self {
+    /// Calls `stands` if the calling thread makes no step for [`STILL`](Self::STILL), with the location of each thread's last
+    /// step.
+    pub(crate) fn begin(stands: impl FnOnce(&[Option<SourceLocation>]) + Send + 'static) -> Self {
         let end = Arc::new(AtomicBool::new(false));
         let (ends, beat) = (Arc::clone(&end), BEAT.with_borrow(Arc::clone));
         let watch = move || {
@@ -76,22 +77,22 @@ impl Watch {
                 if steps != last {
                     (last, since) = (steps, Instant::now());
                 } else if since.elapsed() > Self::STILL && !ends.load(Relaxed) {
-                    // SAFETY: it is null, or was made of a reference that lives for ever.
+                    // SAFETY: the pointer is null, or comes from a reference of static lifetime.
                     let last = beat.places.each_ref().map(|place| unsafe { place.load(Relaxed).as_ref() });
                     return stands(&last);
                 }
             }
         };
-        Self { end, watch_thread: thread::Builder::new().name("watch".into()).spawn(watch).ok() }
+        Self { end, observer: thread::Builder::new().name("watch".into()).spawn(watch).ok() }
     }
 }
 
 impl Drop for Watch {
     fn drop(&mut self) {
         self.end.store(true, Relaxed);
-        if let Some(watch_thread) = self.watch_thread.take() {
-            watch_thread.thread().unpark();
-            let _ = watch_thread.join();
+        if let Some(observer) = self.observer.take() {
+            observer.thread().unpark();
+            let _ = observer.join();
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What is to be said of a place, and what is wrong with it on purpose.
+//! The requested fault of a location in the source: a mutant, or an ordering stronger than the source states.
 
 use core::cell::Cell;
 use std::{
@@ -11,34 +11,34 @@ use std::{
     thread,
 };
 
-use super::{CodeLocation, Ordering};
+use super::{Ordering, SourceLocation};
 
 std::thread_local! {
-    /// Places come by, and whether each is the mutant's.
+    /// The locations reached so far; true for the mutant's.
     static KNOWN: RefCell<HashMap<usize, bool>> = RefCell::default();
-    /// Whether this thread explores what is in no account: nothing is said of it, and nothing is wrong on purpose.
+    /// True while this thread explores without a report and without a mutant.
     static QUIET: Cell<bool> = const { Cell::new(false) };
-    /// What is stronger than the source says.
+    /// The orderings that are stronger than the source states.
     static STRONGER: RefCell<Stronger> = const { RefCell::new(Stronger::Nowhere) };
 }
 
-/// An operation whose ordering the source says: where, which, and how.
-pub(crate) type Site = (CodeLocation, String, &'static str);
+/// An operation with an ordering: its location, its name, and the ordering that the source states.
+pub(crate) type Site = (SourceLocation, String, &'static str);
 
-/// Where an ordering is stronger than the source says, to see whether a model then holds.
+/// The locations with a stronger ordering than the source states, to find out whether a model then holds.
 #[derive(Debug)]
 pub(crate) enum Stronger {
     /// Nowhere.
     Nowhere,
-    /// Everywhere; with the places come by.
+    /// Everywhere, with the operations reached so far.
     Everywhere(BTreeSet<Site>),
-    /// At one place: a load acquires, a store releases, and what does both does both.
-    AtLocation(CodeLocation),
+    /// A single location: a load acquires, a store releases, and a read-modify-write does both.
+    OnlyAt(SourceLocation),
 }
 
-/// Explores something quietly.
+/// Explores without a report and without a mutant.
 pub(crate) fn quiet<R>(explore: impl FnOnce() -> R) -> R {
-    /// Puts back what was before, also out of a panic.
+    /// Restores the state before, also after a panic.
     struct Before(bool);
     impl Drop for Before {
         fn drop(&mut self) {
@@ -49,63 +49,64 @@ pub(crate) fn quiet<R>(explore: impl FnOnce() -> R) -> R {
     explore()
 }
 
-/// Explores something with stronger orderings, quietly. Returns the places come by, where it is everywhere.
+/// Explores with stronger orderings, and otherwise as [`quiet`]. With [`Stronger::Everywhere`], also returns the operations
+/// that were reached.
 pub(crate) fn stronger<R>(stronger: Stronger, explore: impl FnOnce() -> R) -> (R, BTreeSet<Site>) {
     STRONGER.set(stronger);
     let result = quiet(explore);
     let sites = match STRONGER.replace(Stronger::Nowhere) {
         Stronger::Everywhere(sites) => sites,
-        Stronger::Nowhere | Stronger::AtLocation(_) => BTreeSet::new(),
+        Stronger::Nowhere | Stronger::OnlyAt(_) => BTreeSet::new(),
     };
     (result, sites)
 }
 
-/// Whether this thread explores something quietly.
+/// True if this thread explores without a report and without a mutant.
 pub(crate) fn is_quiet() -> bool {
     QUIET.get()
 }
 
-/// Whether this thread explores with stronger orderings: what fails then is no news.
+/// True if this thread explores with stronger orderings: a failure then says nothing of the source.
 pub(crate) fn is_stronger() -> bool {
     STRONGER.with_borrow(|stronger| !matches!(stronger, Stronger::Nowhere))
 }
 
-/// Whether it is to be stronger at a place, and how.
-fn stronger_at(place: CodeLocation, operation: &str, word: &'static str) -> Option<&'static str> {
+/// The stronger ordering of an operation, if it is to have one.
+fn stronger_at(place: SourceLocation, operation: &str, word: &'static str) -> Option<&'static str> {
     STRONGER.with_borrow_mut(|stronger| match stronger {
         Stronger::Nowhere => None,
         Stronger::Everywhere(sites) => {
             sites.insert((place, operation.to_owned(), word));
             Some("seqcst")
         }
-        Stronger::AtLocation(at) if *at == place => Some(match operation {
+        Stronger::OnlyAt(at) if *at == place => Some(match operation {
             "load" => "acquire",
             "store" => "release",
             _ => "both",
         }),
-        Stronger::AtLocation(_) => None,
+        Stronger::OnlyAt(_) => None,
     })
 }
 
-/// What the environment asks for.
-struct Asked {
-    /// Says once for each model what places it comes by: `ZONELIST_SITES`.
+/// What the environment requests.
+struct Requested {
+    /// Print each operation that a model reaches, once: `ZONELIST_SITES`.
     sites: bool,
-    /// One deliberate fault: what is wrong, and where. `ZONELIST_MUTANT` has both, with a tab between.
+    /// One deliberate fault: its kind and its location. `ZONELIST_MUTANT` has both, with a tab between.
     ///
     /// - `relaxed`, `acquire`, `release`: an operation with a weaker ordering; a fence left out.
     /// - `acqrel`: a fence that orders no store before a load.
     /// - `sinks`: a compiler fence left out, so that a store before it sinks behind the loads that follow.
     /// - `late`: a store that takes effect behind the same thread's next step.
-    /// - `fault`: a step left out or out of order, by name, where the source asks for it.
+    /// - `fault`: a mutant that the source itself contains, by its name: see `or_mutant!`.
     mutant: Option<(String, String)>,
 }
 
-fn asked() -> &'static Asked {
-    static GRACE_PERIOD: OnceLock<Asked> = OnceLock::new();
-    GRACE_PERIOD.get_or_init(|| {
-        let split = |said: String| said.split_once('\t').map(|(what, place)| (what.to_owned(), place.to_owned()));
-        Asked {
+fn requested() -> &'static Requested {
+    static REQUESTED: OnceLock<Requested> = OnceLock::new();
+    REQUESTED.get_or_init(|| {
+        let split = |text: String| text.split_once('\t').map(|(what, place)| (what.to_owned(), place.to_owned()));
+        Requested {
             sites: env::var_os("ZONELIST_SITES").is_some(),
             mutant: env::var("ZONELIST_MUTANT").ok().and_then(split),
         }
@@ -114,16 +115,17 @@ fn asked() -> &'static Asked {
 
 /// Whether the environment has `ZONELIST_SITES`.
 pub(crate) fn sites_are_asked_for() -> bool {
-    asked().sites
+    requested().sites
 }
 
-/// The same by name. `key` is its address: what is asked at every step must be quick.
+/// The fault of an operation, if it has one. `key` is the address of the location or name: a lookup at every step must be
+/// fast.
 fn wrong(key: usize, place: impl Fn() -> String, operation: &str, ordering: &str) -> Option<&'static str> {
-    let Asked { sites, mutant } = asked();
+    let Requested { sites, mutant } = requested();
     if !sites && mutant.is_none() {
         return None;
     }
-    // A model runs on one thread of the system, whatever threads it has of its own.
+    // All threads of a model run on one thread of the system: a thread-local serves the whole model.
     let is = KNOWN.with_borrow_mut(|known| {
         *known.entry(key).or_insert_with(|| {
             let place = place();
@@ -133,7 +135,7 @@ fn wrong(key: usize, place: impl Fn() -> String, operation: &str, ordering: &str
             }
             let is = mutant.as_ref().is_some_and(|(_, mutated)| *mutated == place);
             if is {
-                // What is not reached has shown nothing.
+                // A run that does not reach its mutant shows nothing.
                 println!("\nmutant reached");
             }
             is
@@ -142,8 +144,8 @@ fn wrong(key: usize, place: impl Fn() -> String, operation: &str, ordering: &str
     mutant.as_ref().filter(|_| is).map(|(what, _)| what.as_str())
 }
 
-/// What is wrong with a place, if anything is.
-pub(super) fn wrong_at(place: CodeLocation, operation: &str, said: Ordering) -> Option<&'static str> {
+/// The fault, or the stronger ordering, of an operation at a location.
+pub(super) fn wrong_at(place: SourceLocation, operation: &str, said: Ordering) -> Option<&'static str> {
     let word = match said {
         Ordering::Relaxed => "Relaxed",
         Ordering::Acquire => "Acquire",
@@ -157,17 +159,17 @@ pub(super) fn wrong_at(place: CodeLocation, operation: &str, said: Ordering) -> 
     wrong(core::ptr::from_ref(place).addr(), || place.to_string(), operation, word)
 }
 
-/// Whether some compiler fence is to be left out.
+/// True if the mutant leaves a compiler fence out.
 pub(super) fn leaves_a_compiler_fence_out() -> bool {
-    asked().mutant.as_ref().is_some_and(|(what, _)| what == "sinks")
+    requested().mutant.as_ref().is_some_and(|(what, _)| what == "sinks")
 }
 
-/// Whether a fault of that name is asked for.
+/// True if the mutant of this name is requested.
 pub(in crate::sync) fn fault(name: &str) -> bool {
     !QUIET.get() && wrong(name.as_ptr().addr(), || name.to_owned(), "fault", "") == Some("fault")
 }
 
-/// The ordering that is said, or that a mutant makes of it.
+/// The ordering that the source states, or the one that a fault or a stronger ordering puts in its place.
 pub(super) fn weakened(wrong: Option<&str>, said: Ordering) -> Ordering {
     match wrong {
         Some("relaxed") => Ordering::Relaxed,
