@@ -136,8 +136,8 @@ pub(super) fn quietly(name: &str, preemptions: Option<usize>, limit: u64, model:
     quiet(|| run(name, preemptions, Some(limit), Arc::new(model)));
 }
 
-/// What is said of a model that waits for ever.
-fn stands(name: &str, last: &[Option<SourceLocation>]) {
+/// Reports a model that makes no progress, with the last step of each thread, and ends the process.
+fn stalled(name: &str, last: &[Option<SourceLocation>]) {
     let last: String = last.iter().flatten().map(|place| format!("\n  at {}", shown(place))).collect();
     println!(
         "\nmodel {name}: for 10 s no thread has made a step: one waits for a lock that loom does not see, or spins \

@@ -10,7 +10,7 @@ use std::{
 
 use crate::sync::traced::{SourceLocation, source};
 
-/// What the sources call what is made at these places, in the order in which they are made.
+/// The names of the objects that are made at these places, in the sequence in which they are made.
 pub(super) fn words_for(born: &[SourceLocation]) -> Vec<String> {
     let mut made: BTreeMap<SourceLocation, usize> = BTreeMap::new();
     let word = |&place: &SourceLocation| {
@@ -23,7 +23,7 @@ pub(super) fn words_for(born: &[SourceLocation]) -> Vec<String> {
 
 /// The name of an object that is made at a place: its field, its variable, or the type in whose `impl` it is made.
 ///
-/// A derived `Default` makes all fields at one place: of those, this is the one of that number.
+/// A derived `Default` makes all fields at one place: `number` selects the field.
 fn word_for(place: SourceLocation, number: usize) -> String {
     let named = source(place.file()).and_then(|(_, text)| {
         let lines: Vec<&str> = text.lines().take(place.line() as usize).collect();

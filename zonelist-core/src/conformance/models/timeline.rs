@@ -50,7 +50,7 @@ impl Timeline {
         is_shorter
     }
 
-    /// Where a publish that a walk met stored the end of its list, if that came before its zones.
+    /// The place where the last publish stored the end of its list, if that store came before those of the zones.
     pub(super) fn end_stored_first(&self) -> Option<SourceLocation> {
         let is_zone = |word: Value| u32::try_from(word).ok().and_then(Zoneref::from_word).is_some();
         let slots: Vec<SourceLocation> = self
@@ -162,8 +162,8 @@ impl Pointers {
 struct Names(Vec<String>);
 
 impl Names {
-    /// An object is called as the source calls it: by the field that it is made for, or by the type whose
-    /// `new` makes it, with a number if there are several.
+    /// Names each object after the field that it is made for, or after the type whose `new` makes it. Objects of the
+    /// same name get numbers.
     fn of(born: &[SourceLocation]) -> Self {
         let words = words_for(born);
         let mut all: BTreeMap<&str, usize> = BTreeMap::new();

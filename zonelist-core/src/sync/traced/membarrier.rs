@@ -25,7 +25,7 @@ use std::{boxed::Box, cell::RefCell, panic::Location, sync::Arc, vec::Vec};
 use loom::sync::atomic as raw;
 
 use super::{
-    CodeLocation, Log,
+    Log,
     Ordering::{Relaxed, SeqCst},
     SourceLocation, Step, note,
     sink::{self, Next},

@@ -64,7 +64,7 @@ pub enum Step {
     /// A store.
     Store { object: usize, value: Value },
     /// A read-modify-write. Equal values mean that nothing was stored.
-    Exchange { object: usize, before: Value, after: Value },
+    ReadModifyWrite { object: usize, before: Value, after: Value },
     /// A fence.
     Fence { ordering: Ordering },
     /// An operation on a lock or a cell.
