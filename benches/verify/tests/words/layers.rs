@@ -1,0 +1,97 @@
+//! The folders of `zonelist-core` depend on those below only.
+
+use std::collections::HashMap;
+
+use zonelist_verify::workspace;
+
+use crate::files::workspace_files;
+
+/// The folders from the bottom up. A folder may use those before it.
+const LAYERS: [&str; 13] = [
+    "sync",
+    "ids",
+    "identity",
+    "heap",
+    "topology",
+    "zonelist",
+    "table",
+    "publish",
+    "stop_world",
+    "zone",
+    "page_alloc",
+    "hotplug",
+    "conformance",
+];
+
+const SOURCES: &str = "zonelist-core/src/";
+
+#[test]
+fn folders_depend_downwards_only() {
+    let rank: HashMap<&str, usize> = LAYERS.iter().enumerate().map(|(rank, &folder)| (folder, rank)).collect();
+    let root = std::fs::read_to_string(workspace().join(SOURCES).join("lib.rs")).expect("the crate's root");
+    let exports = exports(&root);
+    let (mut upwards, mut uses) = (Vec::new(), 0);
+    for (path, text) in workspace_files(&["rs"]) {
+        let Some(inner) = path.strip_prefix(SOURCES).filter(|inner| *inner != "lib.rs" && !inner.ends_with("tests.rs"))
+        else {
+            continue;
+        };
+        let own = inner.split(['/', '.']).next().unwrap_or_default();
+        let own_rank = *rank.get(own).unwrap_or_else(|| panic!("{path}: the folder {own} has no layer"));
+        for name in used_names(&text) {
+            let folder = exports.get(name.as_str()).copied().unwrap_or(&name);
+            let Some(&used) = rank.get(folder) else { continue };
+            uses += 1;
+            if used > own_rank {
+                upwards.push(format!("{path}: {own} uses {name}, which is of {folder}, a layer above"));
+            }
+        }
+    }
+    assert!(uses > 300, "only {uses} uses are found");
+    assert!(upwards.is_empty(), "{}", upwards.join("\n"));
+}
+
+/// The folder of each name that the crate's root re-exports.
+fn exports(root: &str) -> HashMap<&str, &str> {
+    let mut exports = HashMap::new();
+    for statement in root.split("pub use ").skip(1).filter_map(|rest| rest.split(';').next()) {
+        let (folder, names) = statement.split_once("::").unwrap_or((statement, ""));
+        exports.extend(names.split(|letter: char| !letter.is_alphanumeric()).map(|name| (name, folder)));
+    }
+    assert!(exports.get("NodeId") == Some(&"ids") && exports.len() > 80, "{exports:?}");
+    exports
+}
+
+/// What a file names behind `crate::`, outside of its tests and comments: in `use` statements every name.
+fn used_names(text: &str) -> Vec<String> {
+    let code =
+        text.split("#[cfg(test)]").next().and_then(|text| text.split("#[cfg(all(test").next()).unwrap_or_default();
+    let code: Vec<&str> = code.lines().filter(|line| !line.trim_start().starts_with("//")).collect();
+    let code = code.join("\n");
+    let mut names = Vec::new();
+    for rest in code.split("crate::").skip(1) {
+        let end = if rest.starts_with('{') { ';' } else { '\u{0}' };
+        let rest = rest.split(end).next().unwrap_or_default();
+        let mut depth = 0;
+        let mut name = String::new();
+        for letter in rest.chars() {
+            match letter {
+                '{' => depth += 1,
+                '}' => depth -= 1,
+                _ if letter.is_alphanumeric() || letter == '_' => {
+                    name.push(letter);
+                    continue;
+                }
+                _ => (),
+            }
+            if !name.is_empty() {
+                names.push(std::mem::take(&mut name));
+            }
+            // Of a path, only its first part; of a group, the first part of each of its paths.
+            if depth == 0 || letter == ';' {
+                break;
+            }
+        }
+    }
+    names
+}
