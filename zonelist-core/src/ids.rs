@@ -1,11 +1,11 @@
-//! Nodes, zone kinds and zones: the names everything else speaks in.
+//! The ids of nodes, zone kinds and zones.
 
 use core::fmt;
 
-/// How many node ids there are: a node id is below this, as on a distribution's x86-64 Linux.
+/// The number of node ids: every node id is below this. The value of x86-64 kernels of distributions.
 pub const MAX_NODES: usize = 1024;
 
-/// A NUMA node, by the number the system knows it under. Laid out as that number.
+/// A NUMA node, by the number that the system gives it. Has the layout of that number.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(transparent)]
 pub struct NodeId(u16);
@@ -49,10 +49,10 @@ impl fmt::Display for NodeId {
     }
 }
 
-/// What a zone's memory is good for, in Linux's ascending order.
+/// The kind of a zone: what its memory can be used for. In the ascending order of Linux.
 ///
-/// A machine has some of them: `HighMem` only where the kernel cannot map all memory,
-/// `Device` zones hold no page that an allocator hands out.
+/// A machine has some of them. `HighMem` exists only where the kernel cannot map all memory. No page of a `Device` zone is
+/// ever allocated.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 #[repr(u8)]
 pub enum ZoneKind {
@@ -60,11 +60,11 @@ pub enum ZoneKind {
     Dma = 0,
     /// Reachable by devices with 32 address bits.
     Dma32 = 1,
-    /// Memory the kernel maps and uses for itself.
+    /// Memory that the kernel maps permanently.
     Normal = 2,
-    /// Memory the kernel has no permanent mapping of.
+    /// Memory without a permanent mapping in the kernel.
     HighMem = 3,
-    /// Memory whose pages can be moved away, so that it can be unplugged.
+    /// Memory of movable pages only, so that it can be unplugged.
     Movable = 4,
     /// Memory of a device, never allocated from.
     Device = 5,
@@ -74,7 +74,7 @@ impl ZoneKind {
     /// Every kind, lowest first.
     pub const ALL: [Self; 6] = [Self::Dma, Self::Dma32, Self::Normal, Self::HighMem, Self::Movable, Self::Device];
 
-    /// How many kinds there are.
+    /// The number of kinds.
     pub const COUNT: usize = Self::ALL.len();
 
     /// The name as Linux prints it.
@@ -90,7 +90,7 @@ impl ZoneKind {
         }
     }
 
-    /// The kind of that name, if there is one.
+    /// The kind with this name; `None` if there is none.
     ///
     /// ```
     /// use zonelist_core::ZoneKind;
@@ -109,7 +109,7 @@ impl ZoneKind {
         self as usize
     }
 
-    /// Whether the kernel itself lives in such zones.
+    /// True if the kernel allocates its own memory from such zones.
     #[must_use]
     pub const fn is_kernel(self) -> bool {
         matches!(self, Self::Dma | Self::Dma32 | Self::Normal)
@@ -122,17 +122,17 @@ impl fmt::Display for ZoneKind {
     }
 }
 
-/// A zone: one kind of memory of one node, in one small word that can never be half old and half new.
+/// A zone: the memory of one kind on one node. One small word, which is loaded and stored whole.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ZoneId(pub(crate) u16);
 
 impl ZoneId {
-    /// Zone ids are below this.
+    /// The upper bound of zone indexes: every [`ZoneId::index`] is below this.
     pub const LIMIT: usize = MAX_NODES << Self::KIND_BITS;
 
     const KIND_BITS: u32 = 3;
 
-    /// The zone of that kind on that node.
+    /// The zone of this kind on this node.
     ///
     /// ```
     /// use zonelist_core::{NodeId, ZoneId, ZoneKind};
@@ -145,25 +145,25 @@ impl ZoneId {
         Self(node.0 << Self::KIND_BITS | kind as u16)
     }
 
-    /// The zone that [`ZoneId::index`] gave this index for, or `None` if it is no zone's.
+    /// The zone with this [`ZoneId::index`]; `None` if no zone has it.
     pub(crate) const fn from_index(index: u16) -> Option<Self> {
         let kind = (index & ((1 << Self::KIND_BITS) - 1)) as usize;
         if kind < ZoneKind::COUNT && (index as usize) < Self::LIMIT { Some(Self(index)) } else { None }
     }
 
-    /// The node it is on.
+    /// The node of the zone.
     #[must_use]
     #[inline]
     pub const fn node(self) -> NodeId {
-        // No zone has more bits than that; saying so spares every look-up by node its bounds check.
+        // No zone has more bits: the mask changes nothing, and saves lookups by node their bounds check.
         NodeId(self.0 >> Self::KIND_BITS & (MAX_NODES as u16 - 1))
     }
 
-    /// The kind of its memory.
+    /// The kind of the zone.
     #[must_use]
     #[inline]
     pub const fn kind(self) -> ZoneKind {
-        // Eight entries, so that three bits never need a bounds check; no zone has the last two.
+        // Eight entries, so that an index of three bits needs no bounds check. No zone has the last two.
         const OF_BITS: [ZoneKind; 8] = {
             let mut kinds = [ZoneKind::Device; 8];
             let mut i = 0;
@@ -176,7 +176,7 @@ impl ZoneId {
         OF_BITS[(self.0 & 7) as usize]
     }
 
-    /// A number below [`ZoneId::LIMIT`] that no other zone has, for tables with an entry a zone.
+    /// The unique number of the zone, below [`ZoneId::LIMIT`]: an index for tables with an entry for each zone.
     #[must_use]
     #[inline]
     pub const fn index(self) -> usize {
@@ -196,7 +196,7 @@ impl fmt::Display for ZoneId {
     }
 }
 
-/// A set of nodes, as a bit for each.
+/// A set of nodes, with a bit for each node.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct NodeSet {
     words: [u64; MAX_NODES / 64],
@@ -206,48 +206,48 @@ impl NodeSet {
     /// No node.
     pub const EMPTY: Self = Self { words: [0; MAX_NODES / 64] };
 
-    /// Every node there can be.
+    /// Every node id.
     pub const ALL: Self = Self { words: [u64::MAX; MAX_NODES / 64] };
 
-    /// Whether the node is in the set.
+    /// True if the node is in the set.
     #[must_use]
     #[inline]
     pub const fn contains(&self, node: NodeId) -> bool {
         self.words[Self::word(node)] >> (node.index() % 64) & 1 != 0
     }
 
-    /// Puts a node in; says whether it was new.
+    /// Inserts a node. True if the node was not in the set before.
     pub const fn insert(&mut self, node: NodeId) -> bool {
         let new = !self.contains(node);
         self.words[Self::word(node)] |= 1 << (node.index() % 64);
         new
     }
 
-    /// Takes a node out; says whether it was there.
+    /// Removes a node. True if the node was in the set before.
     pub const fn remove(&mut self, node: NodeId) -> bool {
-        let there = self.contains(node);
+        let present = self.contains(node);
         self.words[Self::word(node)] &= !(1 << (node.index() % 64));
-        there
+        present
     }
 
-    /// The word with a node's bit. No node has more bits than that; saying so spares the bounds check.
+    /// The index of the word with a node's bit. The remainder changes nothing, and saves the bounds check.
     const fn word(node: NodeId) -> usize {
         node.index() / 64 % (MAX_NODES / 64)
     }
 
-    /// How many nodes are in it.
+    /// The number of nodes in the set.
     #[must_use]
     pub fn len(&self) -> usize {
         self.words.iter().map(|word| word.count_ones() as usize).sum()
     }
 
-    /// Whether it has no node.
+    /// True if the set is empty.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.words.iter().all(|&word| word == 0)
     }
 
-    /// Its nodes, ascending.
+    /// The nodes of the set, in ascending order.
     ///
     /// ```
     /// use zonelist_core::{NodeId, NodeSet};
@@ -276,11 +276,12 @@ impl fmt::Debug for NodeSet {
 }
 
 impl fmt::Display for NodeSet {
-    /// In the form of the kernel's lists: `0-3,7`.
+    /// Writes the nodes in the kernel's list format: `0-3,7`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut nodes = self.iter().map(NodeId::index).peekable();
         let mut separator = "";
         while let Some(first) = nodes.next() {
+            // A range of consecutive nodes is one item.
             let mut last = first;
             while let Some(next) = nodes.next_if_eq(&(last + 1)) {
                 last = next;
@@ -310,7 +311,7 @@ mod tests {
                 assert_eq!(ZoneId::from_index(zone.index() as u16), Some(zone));
             }
         }
-        assert_eq!(ZoneId::from_index(6), None, "there is no seventh kind");
+        assert_eq!(ZoneId::from_index(6), None, "only six kinds exist");
         assert_eq!(ZoneId::from_index(ZoneId::LIMIT as u16), None);
     }
 

@@ -1,22 +1,22 @@
 //! Zonelists, their publication to readers, and the machine they describe.
 //!
-//! From the bottom up, each floor standing on those below:
+//! From the bottom up, each layer uses those before it:
 //!
-//! - **Names**: [`NodeId`], [`ZoneKind`], [`ZoneId`], and [`Zoneref`], the entry of a list in one word.
-//! - **The machine** (`alloc`): [`Machine`], checked; [`FallbackOrder`], [`Zonelists`], [`watermarks`],
-//!   [`lowmem_reserve`], by the [`Rules`] of a Linux. Pure functions, no atomics.
-//! - **Publication**: the trait [`Scheme`](publish::Scheme) and what is around it in [`publish`]; [`Slots`], the
-//!   table that most schemes keep their lists in, and [`OrderTables`]; the baseline [`StopWorld`] and [`StopWorldPreempted`].
+//! - **Ids**: [`NodeId`], [`ZoneKind`], [`ZoneId`], and [`Zoneref`], the entry of a list in one word.
+//! - **The machine** (`alloc`): [`Machine`], a checked description; [`FallbackOrder`], [`Zonelists`], [`watermarks`] and
+//!   [`lowmem_reserve`], as the [`Rules`] of a version of Linux compute them. Pure functions, without atomics.
+//! - **Publication**: the trait [`Scheme`](publish::Scheme) in [`publish`]; [`Slots`], the table in which most schemes keep
+//!   their lists, [`DoubleBuffer`] and [`OrderTables`]; the baselines [`StopWorld`] and [`StopWorldPreempted`].
 //! - **Zones**: [`Zone`], the page frames of one zone under [`ZoneWatermarks`] and reserves.
-//! - **The page allocator**: [`PageAllocator`], zones behind published lists, and [`LocalHandle`], a CPU's or thread's
-//!   handle with its per-CPU pages; generic over the scheme.
-//! - **Hotplug** (`alloc`): memory, nodes and CPUs that come and go, on a running machine, in [`hotplug`].
-//! - **Real memory** (`std`): on Linux: [`Arena`], addresses for frames, with memory behind those that are online.
-//! - **Conformance** (`alloc`): the judge of all schemes, in [`conformance`].
+//! - **The page allocator**: [`PageAllocator`], zones behind published lists; [`LocalHandle`], the handle of a CPU or
+//!   thread, with its per-CPU pages. Generic over the scheme.
+//! - **Hotplug** (`alloc`): memory, nodes and CPUs that are added and removed on a running machine, in [`hotplug`].
+//! - **Real memory** (`std`, on Linux): [`Arena`], addresses of page frames, with memory behind those that are online.
+//! - **Conformance** (`alloc`): the tests and models that every scheme must pass, in [`conformance`].
 //!
-//! Without the features `std` and `alloc` nothing reaches for a heap or an operating system, and no call comes to a panic.
-//! With them, zones, allocators and operations on a running machine say when the heap has no room; what else returns
-//! tables that it owns ends the process then, as `Vec` does.
+//! Without the features `std` and `alloc`, nothing uses a heap or an operating system, and no call panics. With them, zones,
+//! allocators and operations on a running machine report a heap without room. Other functions that return owned tables end
+//! the process then, as `Vec` does.
 //!
 //! ```
 //! use zonelist_core::{*, publish::{FullFence, Published}};

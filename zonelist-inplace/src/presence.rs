@@ -94,7 +94,7 @@ use zonelist_core::{
     },
 };
 
-/// Lists of a fixed order, and a word that says which zones are present. Neither readers nor the writer wait, and nothing
+/// Each list as a fixed order, and one word that says which zones are present. Neither readers nor the writer wait, and nothing
 /// is allocated.
 ///
 #[doc = include_str!("presence.md")]

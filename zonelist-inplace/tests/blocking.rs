@@ -1,4 +1,4 @@
-//! What waits for what under the in-place schemes: a line for each operation, beside each thing held.
+//! What waits for what under the in-place schemes: each operation, beside each thing that is held.
 #![cfg(shuttle)]
 
 use zonelist_core::{

@@ -32,14 +32,14 @@ fn in_place() -> Published<InPlace<Box<[Slot]>>, FullFence, 1> {
 fn a_walk_in_place_misses_a_zone() {
     let shrink = Scenario::new("in-place: shrinking").before(&[M, N, O]).publisher(&[&[N, O]]);
     let shrink = shrink.reader(&[full(Movable)]).explore(in_place);
-    assert!(shrink.tally.missed > 0, "the zone behind the removed one is missed");
+    assert!(shrink.tally.missed > 0, "the zone behind the removed one moves to a slot that was passed");
 }
 
 #[test]
 fn a_walk_in_place_meets_a_zone_twice() {
     let grow = Scenario::new("in-place: growing").before(&[N, O]).publisher(&[&[M, N, O]]);
     let grow = grow.reader(&[full(Movable), first(1, Movable)]).preemptions(3).explore(in_place);
-    assert!(grow.tally.repeated > 0, "the zone that moved by one slot is met again");
+    assert!(grow.tally.repeated > 0, "the zone that moved by one slot is shown again");
 }
 
 #[test]
@@ -79,7 +79,7 @@ fn presence() -> Published<Presence<Box<[Slot]>>, FullFence, 1> {
     Published::new(Presence::new(OrderTables::boxed(ROOM)))
 }
 
-/// More zones than bits.
+/// A `Presence` with a capacity of more zones than bits.
 fn wide_presence() -> Published<Presence<Box<[Slot]>>, FullFence, 1> {
     Published::new(Presence::new(OrderTables::boxed(Capacity::new(1, OrderEntry::BITS + 1).unwrap())))
 }
@@ -88,7 +88,7 @@ fn wide_presence() -> Published<Presence<Box<[Slot]>>, FullFence, 1> {
 fn zones_come_and_go_at_once_through_presence() {
     let scenario = Scenario::new("presence: leaves and returns").before(&[M, N]).publisher(&[&[N], &[M, N], &[M]]);
     let found = scenario.reader(&[full(Movable), full(Normal)]).explore(presence);
-    assert_eq!((found.tally.torn, found.tally.reported), (0, 0), "no walk is walked again");
+    assert_eq!((found.tally.torn, found.tally.reported), (0, 0), "no walk is reported as torn");
 }
 
 #[test]

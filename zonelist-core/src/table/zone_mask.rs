@@ -16,7 +16,7 @@ impl ZoneMask {
     /// No zone, in the second table.
     pub const SECOND: Self = Self(4);
 
-    /// A mask of these bits without bit 0, the bit of the end of a list.
+    /// A mask of these bits without bit 0, which stands for the end of an order.
     #[must_use]
     pub const fn of(bits: usize) -> Self {
         Self(bits & !1)

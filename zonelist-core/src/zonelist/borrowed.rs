@@ -1,22 +1,22 @@
-//! Zonelists: both lists of every node, as one complete version.
+//! One version of all zonelists, borrowed: both lists of every node.
 
 use crate::{NodeId, Scope, ZoneKind, Zoneref};
 
-/// Where a node's zonerefs stand in [`ZonelistsRef`].
+/// The zonerefs of one node in a [`ZonelistsRef`], as a range.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 pub struct NodeSpan {
-    /// The first of them.
+    /// The index of the first zoneref.
     pub start: u32,
-    /// How many the fallback list has.
+    /// The number of zonerefs of the fallback list.
     pub len: u32,
-    /// How many of them, from the front, are the node's own: its this-node list.
+    /// The number of zonerefs of the this-node list, which is the head of the fallback list.
     pub own: u32,
 }
 
-/// One version of all zonelists, borrowed: what a publication scheme is given to publish.
+/// One version of all zonelists, borrowed: the form in which a scheme publishes them.
 ///
-/// Neither needs nor makes an allocation, so that a kernel can publish from tables that it filled
-/// before it had an allocator. [`Zonelists`](crate::Zonelists) is the owned form.
+/// Needs no allocation, so that a kernel can publish tables that it filled before it had an allocator.
+/// [`Zonelists`](crate::Zonelists) is the owned form.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct ZonelistsRef<'a> {
     zonerefs: &'a [Zoneref],
@@ -24,14 +24,14 @@ pub struct ZonelistsRef<'a> {
 }
 
 impl<'a> ZonelistsRef<'a> {
-    /// No list at all: what is current before the first publish.
+    /// No list at all: the version before the first publish.
     pub const EMPTY: ZonelistsRef<'static> = ZonelistsRef { zonerefs: &[], rows: &[] };
 
-    /// The lists that these rows cut out of the zonerefs; row `i` is node `i`'s.
+    /// The lists that these spans select from the zonerefs. Span `i` is that of node `i`.
     ///
     /// # Errors
-    /// A row reaches past the zonerefs, has more zones than there are ids, more own zones than
-    /// zones or than there are kinds, or there are more rows than node ids.
+    /// A span ends behind the zonerefs, has more zonerefs than there are zone ids, or has a this-node list that is longer
+    /// than its fallback list or than the number of kinds. Or there are more spans than node ids.
     ///
     /// ```
     /// use zonelist_core::{ZonelistsRef, NodeId, NodeSpan, Scope, ZoneId, ZoneKind, Zoneref};
@@ -46,6 +46,7 @@ impl<'a> ZonelistsRef<'a> {
         let mut node = 0;
         while node < rows.len() {
             let NodeSpan { start, len, own } = rows[node];
+            // Without an addition, which could overflow.
             let within = zonerefs.len() >= start as usize && zonerefs.len() - start as usize >= len as usize;
             let small = len as usize <= crate::ZoneId::LIMIT && own as usize <= ZoneKind::COUNT;
             if !within || !small || own > len || node >= crate::MAX_NODES {
@@ -56,20 +57,20 @@ impl<'a> ZonelistsRef<'a> {
         Ok(Self { zonerefs, rows })
     }
 
-    /// How many rows there are: one more than the highest node that has lists.
+    /// The number of spans: one more than the number of the highest node that has lists.
     #[must_use]
     pub const fn nodes(&self) -> usize {
         self.rows.len()
     }
 
-    /// Entries of the longest fallback list.
+    /// The number of entries of the longest fallback list.
     #[must_use]
     #[inline]
     pub fn longest(&self) -> usize {
         self.rows.iter().map(|row| row.len as usize).max().unwrap_or(0)
     }
 
-    /// One list, empty for a node without a row.
+    /// One list of a node; empty for a node without a span.
     #[must_use]
     #[inline]
     pub fn of(&self, node: NodeId, scope: Scope) -> &'a [Zoneref] {
@@ -78,22 +79,22 @@ impl<'a> ZonelistsRef<'a> {
             Scope::Fallback => row.len,
             Scope::ThisNode => row.own,
         };
-        // Every row was found to be within.
+        // `new` has checked that every span is within the zonerefs: the checks here never fail.
         self.zonerefs.get(row.start as usize..).and_then(|rest| rest.get(..len as usize)).unwrap_or_default()
     }
 }
 
-/// A row that cuts no list out of its zonerefs.
+/// Error: a span that selects no valid list from the zonerefs.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 #[error(
-    "row {node}: start {}, len {}, own {}; expected start + len within the {zonerefs} zonerefs, len at most 8192, own at \
-     most len and 6, 1024 rows", .row.start, .row.len, .row.own
+    "span of node {node}: start {}, len {}, own {}; expected start + len within the {zonerefs} zonerefs, len at most 8192, own at \
+     most len and 6, 1024 spans", .row.start, .row.len, .row.own
 )]
 pub struct NodeSpanError {
-    /// Which row.
+    /// The number of the span.
     pub node: usize,
-    /// The row.
+    /// The span.
     pub row: NodeSpan,
-    /// How many zonerefs there are.
+    /// The number of zonerefs.
     pub zonerefs: usize,
 }

@@ -1,4 +1,4 @@
-//! Zonelists: one entry ([`Zoneref`]), a set of lists that is borrowed ([`ZonelistsRef`]) and one that is owned.
+//! Zonelists: an entry ([`Zoneref`]), and the lists of all nodes, borrowed ([`ZonelistsRef`]) or owned.
 
 mod borrowed;
 #[cfg(feature = "alloc")]

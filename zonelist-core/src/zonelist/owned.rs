@@ -1,4 +1,4 @@
-//! Zonelists built from an order of nodes and the zones that are populated.
+//! Zonelists built from a fallback order and the populated zones.
 
 use alloc::vec::Vec;
 
@@ -7,7 +7,7 @@ use crate::{
     heap::{NoMemory, or_abort, push, with_room},
 };
 
-/// One version of all zonelists, owned. [`Zonelists::lists`] is what a scheme publishes.
+/// One version of all zonelists, owned. [`Zonelists::lists`] is the form in which a scheme publishes them.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Zonelists {
     zonerefs: Vec<Zoneref>,
@@ -15,7 +15,9 @@ pub struct Zonelists {
 }
 
 impl Zonelists {
-    /// Expands each node of each row into its populated zones, highest kind first.
+    /// Builds both lists of every node: each node of the fallback order is replaced by its populated zones, highest kind first.
+    ///
+    /// Ends the process if the heap has no room.
     ///
     /// ```
     /// # use zonelist_core::{FallbackOrder, Machine, MachineDescription, NodeId, Rules, Scope, ZoneId, ZoneKind, Zonelists};
@@ -44,7 +46,7 @@ impl Zonelists {
         populated: impl IntoIterator<Item = ZoneId>,
     ) -> Result<Self, NoMemory> {
         let rows = order.rows().map(|(node, _)| node.index() + 1).max().unwrap_or(0);
-        // Of each node, a bit for each kind.
+        // For each node, a bit for each kind that is populated.
         let mut kinds = [0_u8; crate::MAX_NODES];
         for zone in populated {
             kinds[zone.node().index()] |= 1 << zone.kind().index();
@@ -54,10 +56,11 @@ impl Zonelists {
         for (local, row) in order.rows() {
             let start = lists.zonerefs.len();
             for &node in row {
-                let there = |kind: &ZoneKind| kinds[node.index()] >> kind.index() & 1 != 0;
-                let zones = ZoneKind::ALL.into_iter().rev().filter(there).map(|kind| ZoneId::new(node, kind));
+                let is_populated = |kind: &ZoneKind| kinds[node.index()] >> kind.index() & 1 != 0;
+                let zones = ZoneKind::ALL.into_iter().rev().filter(is_populated).map(|kind| ZoneId::new(node, kind));
                 zones.map(Zoneref::new).try_for_each(|zoneref| push(&mut lists.zonerefs, zoneref))?;
             }
+            // The order of a node begins with the node itself: its own zones are the head of the list.
             let own = lists.zonerefs[start..].iter().take_while(|entry| entry.node() == local).count();
             let len = lists.zonerefs.len() - start;
             lists.rows[local.index()] = NodeSpan { start: start as u32, len: len as u32, own: own as u32 };
@@ -71,7 +74,7 @@ impl Zonelists {
         ZonelistsRef::new(&self.zonerefs, &self.rows).unwrap_or(ZonelistsRef::EMPTY)
     }
 
-    /// The same, with both lists of one node as another version has them.
+    /// A copy of these lists, with both lists of one node from another version.
     pub(crate) fn with_lists_of(&self, node: NodeId, other: &Self) -> Result<Self, NoMemory> {
         let mut lists = Self::default();
         let rows = self.rows.len().max(other.rows.len());
@@ -81,7 +84,7 @@ impl Zonelists {
         Ok(lists)
     }
 
-    /// Appends the row of a node.
+    /// Appends both lists of a node.
     fn push(&mut self, from: ZonelistsRef<'_>, node: NodeId) -> Result<(), NoMemory> {
         let list = from.of(node, Scope::Fallback);
         let own = from.of(node, Scope::ThisNode).len() as u32;
@@ -91,8 +94,8 @@ impl Zonelists {
         Ok(())
     }
 
-    /// The nearest node that a CPU of this node can take kernel memory from, if there is one:
-    /// what Linux keeps in each CPU's `numa_mem`.
+    /// The nearest node with memory for the kernel, for a CPU of this node; `None` if there is none. Linux keeps this in
+    /// `numa_mem` of each CPU.
     #[must_use]
     pub fn nearest_memory(&self, node: NodeId) -> Option<NodeId> {
         let list = self.lists().of(node, Scope::Fallback);
@@ -117,7 +120,7 @@ impl<'a> From<&'a Zonelists> for ZonelistsRef<'a> {
 }
 
 impl Memory {
-    /// The zones that a zonelist names.
+    /// The zones that are listed in zonelists, under these rules.
     pub fn listed(&self, rules: Rules) -> impl Iterator<Item = ZoneId> + '_ {
         let pages = move |size: &&crate::ZoneSize| if rules.lists_managed_only { size.managed } else { size.present };
         self.zones.iter().filter(move |size| pages(size) > 0).map(|size| size.zone)

@@ -1,4 +1,4 @@
-//! The entry of a zonelist, and what an allocation asks of a list.
+//! The entry of a zonelist, and the request of a walk.
 
 use core::{fmt, num::NonZeroU32};
 
@@ -6,10 +6,13 @@ use crate::{NodeId, NodeSet, ZoneId, ZoneKind};
 
 /// One entry of a zonelist, in one word that is stored and loaded whole.
 ///
-/// The kind stands above the zone, one higher than its index, so that the empty slot is 0 and
-/// "is there an entry, and is it of an eligible kind" is one unsigned comparison.
-/// Linux keeps a pointer and an index instead, and a reader could see one without the other
-/// (4.14 to today, `mm/page_alloc.c: zoneref_set_zone`).
+/// ```text
+///   bits 16 and above: kind + 1 | bits 0 to 15: zone id
+/// ```
+///
+/// So the empty slot is 0, and one unsigned comparison decides whether a slot has an entry of an eligible kind. Linux keeps
+/// a pointer and an index instead, and a reader may see one without the other (4.14 to today,
+/// `mm/page_alloc.c: zoneref_set_zone`).
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Zoneref(NonZeroU32);
 
@@ -27,7 +30,7 @@ impl Zoneref {
         }
     }
 
-    /// The entry that this word is, or `None` for 0 and for every word that is no entry.
+    /// The entry of this word; `None` for 0 and for every other word that is no entry.
     ///
     /// ```
     /// use zonelist_core::{NodeId, ZoneId, ZoneKind, Zoneref};
@@ -44,7 +47,7 @@ impl Zoneref {
         }
     }
 
-    /// The entry in a slot that only ever held entries and 0.
+    /// The entry in a slot that never holds anything but entries and 0.
     #[inline]
     pub(crate) const fn in_slot(word: u32) -> Option<Self> {
         match NonZeroU32::new(word) {
@@ -53,8 +56,8 @@ impl Zoneref {
         }
     }
 
-    /// One below the first word above all entries of kinds up to this one, so that
-    /// `word.wrapping_sub(1) < limit` is true of just those entries, and not of 0.
+    /// One below the first word above all entries of kinds up to this one. So `word.wrapping_sub(1) < limit` is true for
+    /// these entries alone, and false for 0.
     pub(crate) const fn limit(highest: ZoneKind) -> u32 {
         ((highest as u32 + 2) << KIND_SHIFT) - 1
     }
@@ -94,29 +97,29 @@ impl fmt::Debug for Zoneref {
     }
 }
 
-/// Which of a node's two lists.
+/// The scope of a request: which of a node's two lists.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 pub enum Scope {
-    /// All zones, nearest node first.
+    /// The fallback list: all zones, nearest node first.
     #[default]
     Fallback,
-    /// The node's own zones only (`__GFP_THISNODE`).
+    /// The this-node list: the node's own zones only (`__GFP_THISNODE`).
     ThisNode,
 }
 
-/// What a class of allocations asks of a list; the node it starts from comes with each walk.
+/// The request of a walk: which zones of a list will do. The node to start from is given with each walk.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Request {
-    /// Which list of the node.
+    /// Which list of the node to walk.
     pub scope: Scope,
-    /// The highest kind that will do; every lower one does too.
+    /// The highest eligible kind; every lower kind is eligible too.
     pub highest: ZoneKind,
-    /// The nodes it is confined to, if it is.
+    /// The only eligible nodes; `None` for all.
     pub nodes: Option<NodeSet>,
 }
 
 impl Request {
-    /// Any zone up to this kind, on any node.
+    /// A request for any zone up to this kind, on any node.
     ///
     /// ```
     /// use zonelist_core::{NodeId, Request, Scope, ZoneId, ZoneKind};
@@ -132,13 +135,13 @@ impl Request {
         Self { scope: Scope::Fallback, highest, nodes: None }
     }
 
-    /// The same request, of the node's own zones only.
+    /// The same request, restricted to the node's own zones.
     #[must_use]
     pub const fn this_node(self) -> Self {
         Self { scope: Scope::ThisNode, ..self }
     }
 
-    /// Whether a zone's kind and node will do.
+    /// True if the kind and the node of a zone are eligible.
     #[must_use]
     pub fn admits(&self, zone: ZoneId) -> bool {
         zone.kind() <= self.highest && self.nodes.as_ref().is_none_or(|nodes| nodes.contains(zone.node()))
@@ -150,7 +153,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_word_that_is_an_entry_is_one_zone_s() {
+    fn every_word_that_is_an_entry_belongs_to_one_zone() {
         let entries = (0..u32::from(u16::MAX)).flat_map(|zone| (0..9).map(move |kind| kind << KIND_SHIFT | zone));
         assert_eq!(entries.filter_map(Zoneref::from_word).count(), MAX_ZONES);
         const MAX_ZONES: usize = crate::MAX_NODES * ZoneKind::COUNT;

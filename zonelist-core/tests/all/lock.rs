@@ -1,4 +1,4 @@
-//! Locks of one's own: what breaks the contract of `RawLock` is caught in debug builds, and what the library keeps to.
+//! User-defined locks: debug builds detect a breach of the contract of `RawLock`, and the library keeps its own part.
 
 use std::{
     cell::{Cell, RefCell},
@@ -20,21 +20,21 @@ use zonelist_core::{
 
 use super::support::{Puppet, Snapshot};
 
-/// A lock that lets its holder in again, which breaks the contract.
+/// A recursive lock, which breaks the contract.
 #[derive(Default)]
 struct Recursive {
     owner: AtomicU64,
     depth: AtomicUsize,
 }
 
-/// A number of this thread's own.
+/// A unique number of the calling thread.
 fn me() -> u64 {
     static NEXT: AtomicU64 = AtomicU64::new(1);
     thread_local! { static ME: u64 = NEXT.fetch_add(1, Relaxed) }
     ME.with(|me| *me)
 }
 
-// SAFETY: none: it lets its holder in again. Debug builds, which alone use it so, make no second reference.
+// SAFETY: unsound: the lock admits its holder again. Only debug builds use the lock so, and these make no second reference.
 unsafe impl RawLock for Recursive {
     type Held = ();
 
@@ -60,7 +60,7 @@ unsafe impl RawLock for Recursive {
 /// A lock that excludes no thread.
 struct Open;
 
-// SAFETY: none, as for `Recursive`.
+// SAFETY: unsound: the lock excludes no thread. Only debug builds use the lock so, and these make no second reference.
 unsafe impl RawLock for Open {
     type Held = ();
 
@@ -73,7 +73,7 @@ unsafe impl RawLock for Open {
     unsafe fn unlock(&self, (): ()) {}
 }
 
-/// What a call panics with, if it does.
+/// The panic message of a call; `None` if it returns.
 fn panic_of<R>(call: impl FnOnce() -> R) -> Option<String> {
     let panic = catch_unwind(AssertUnwindSafe(call)).err()?;
     let text = panic.downcast_ref::<String>().map(String::as_str);
@@ -87,27 +87,27 @@ const COMPLAINT: &str = "the lock let a second holder in, while the value is in 
 #[cfg(debug_assertions)]
 const ITSELF: &str = "a thread waits for a lock that it holds itself; expected it to give the value back first";
 
-/// Before it makes a second reference; and the first use goes on, and ends as any other.
+/// The second use panics before it makes a second reference. The first use goes on, and ends as usual.
 #[cfg(debug_assertions)]
 #[test]
-fn a_lock_that_lets_its_holder_in_again_is_caught() {
+fn a_recursive_lock_is_detected() {
     let locked = Locked::new(Recursive::default(), vec![1; 4]);
     let kept = locked.with(|outer| {
         assert_eq!(panic_of(|| locked.with(Vec::clear)).as_deref(), Some(ITSELF));
         assert_eq!(panic_of(|| locked.try_with(Vec::clear)).as_deref(), Some(COMPLAINT));
-        // Still: what was refused is not what gives the value free.
+        // The refused use does not end the first one.
         assert_eq!(panic_of(|| locked.try_with(Vec::clear)).as_deref(), Some(COMPLAINT));
         outer.clone()
     });
     assert_eq!(kept, [1; 4]);
     assert_eq!(panic_of(|| locked.with(|_| panic!("in use"))).as_deref(), Some("in use"));
     let other = thread::scope(|scope| scope.spawn(|| locked.try_with(|value| value.len())).join().unwrap());
-    assert_eq!(other, Some(4), "it is free again, for other threads too");
+    assert_eq!(other, Some(4), "the lock is free again, for other threads too");
 }
 
 #[cfg(debug_assertions)]
 #[test]
-fn a_lock_that_keeps_no_other_thread_out_is_caught() {
+fn a_lock_that_excludes_no_thread_is_detected() {
     let locked = Locked::new(Open, 1);
     let (holds, is_held) = sync_channel(0);
     let (over, is_over) = sync_channel::<()>(0);
@@ -135,10 +135,10 @@ fn allocator<L: RawLock>(lock: impl Fn() -> L) -> Allocator<L> {
     PageAllocator::boxed(published, [Normal, Movable].map(zone).into()).unwrap()
 }
 
-/// Locks that are held without a use of the value, as for a fork, are held as any other.
+/// A lock that is held without a use of the value, as for a fork, counts as held.
 #[cfg(debug_assertions)]
 #[test]
-fn a_zone_whose_lock_lets_its_holder_in_again_is_caught_while_a_fork_is_prepared() {
+fn a_recursive_lock_of_a_zone_is_detected_while_a_fork_is_prepared() {
     let allocator = allocator(Recursive::default);
     let zone = &allocator.zones()[1];
     let prepared = allocator.prepare_fork().unwrap();
@@ -148,16 +148,16 @@ fn a_zone_whose_lock_lets_its_holder_in_again_is_caught_while_a_fork_is_prepared
 }
 
 thread_local! {
-    /// Whether this CPU's interrupts are masked.
+    /// True while interrupts of this CPU are masked.
     static MASKED: Cell<bool> = const { Cell::new(false) };
-    /// What each unlock has put back.
-    static PUT_BACK: RefCell<Vec<bool>> = const { RefCell::new(Vec::new()) };
+    /// The mask that each unlock has restored.
+    static RESTORED: RefCell<Vec<bool>> = const { RefCell::new(Vec::new()) };
 }
 
-/// A kernel's lock: it masks interrupts, and puts back what it found.
+/// A lock as a kernel's: it masks interrupts, and restores the mask at the unlock.
 struct Masks(Spin);
 
-// SAFETY: `Spin` keeps all others out.
+// SAFETY: `Spin` has one holder at a time, and every call of the three methods goes to `Spin`.
 unsafe impl RawLock for Masks {
     type Held = bool;
 
@@ -177,37 +177,37 @@ unsafe impl RawLock for Masks {
     }
 
     unsafe fn unlock(&self, before: bool) {
-        // SAFETY: the caller has the lock.
+        // SAFETY: the caller holds the lock.
         unsafe { self.0.unlock(()) };
         MASKED.set(before);
-        PUT_BACK.with_borrow_mut(|all| all.push(before));
+        RESTORED.with_borrow_mut(|all| all.push(before));
     }
 }
 
-/// Interrupts stay masked until the last lock is given back, and no longer.
+/// Interrupts stay masked until the unlock of the lock that was taken first.
 #[test]
-fn of_several_locks_the_last_that_was_taken_is_given_back_first() {
+fn of_several_locks_the_last_one_taken_is_unlocked_first() {
     let allocator = allocator(|| Masks(Spin::new()));
-    PUT_BACK.take();
+    RESTORED.take();
     let prepared = allocator.prepare_fork().unwrap();
     assert!(MASKED.get());
     prepared.parent();
-    assert_eq!((PUT_BACK.take(), MASKED.get()), (vec![true, false], false));
-    // SAFETY: as if this were the child; there is no handle.
+    assert_eq!((RESTORED.take(), MASKED.get()), (vec![true, false], false));
+    // SAFETY: no other thread uses the allocator, as in the child of a fork, and there is no handle.
     unsafe { allocator.prepare_fork().unwrap().child(&[]) };
-    assert_eq!((PUT_BACK.take(), MASKED.get()), (vec![true, false], false));
+    assert_eq!((RESTORED.take(), MASKED.get()), (vec![true, false], false));
 }
 
-/// What would wait for ever panics instead, as when a scheme's publish publishes, or a zone is used with its lock held.
+/// An endless wait panics instead: a scheme's publish that publishes, or the use of a zone with its lock held.
 #[cfg(debug_assertions)]
 #[test]
-fn what_would_wait_for_its_own_thread_is_caught() {
+fn a_wait_for_a_lock_of_the_same_thread_is_detected() {
     static PUBLISHED: OnceLock<Published<Puppet<Snapshot>, FullFence, 1>> = OnceLock::new();
     let within = || {
         let published = PUBLISHED.get().unwrap();
         let panics = [panic_of(|| published.publish(ZonelistsRef::EMPTY)), panic_of(|| published.prepare_fork())];
         assert_eq!(panics, [Some(ITSELF.to_owned()), Some(ITSELF.to_owned())]);
-        assert_eq!(published.try_publish(ZonelistsRef::EMPTY), Err(PublishError::Busy), "it does not wait");
+        assert_eq!(published.try_publish(ZonelistsRef::EMPTY), Err(PublishError::Busy), "`try_publish` does not wait");
     };
     let puppet = Puppet::on_publish(move |_| {
         within();

@@ -1,4 +1,4 @@
-//! What `InPlace` guarantees its users beside consistency.
+//! What `InPlace` guarantees in addition to consistency.
 
 use zonelist_core::{
     Capacity, Slot, Slots,

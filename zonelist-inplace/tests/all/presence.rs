@@ -1,4 +1,4 @@
-//! What `Presence` guarantees its users beside consistency.
+//! What `Presence` guarantees in addition to consistency.
 
 use zonelist_core::{
     Capacity, NodeId, NodeSet, NodeSpan, OrderEntry, OrderTables, Request, Scope, Slot, ZoneId, ZoneKind, Zonelists,
@@ -12,7 +12,7 @@ fn presence(capacity: Capacity) -> Published<Presence<Box<[Slot]>>, FullFence, 1
     Published::new(Presence::new(OrderTables::boxed(capacity)))
 }
 
-/// Lists with room for more zones than there are bits.
+/// A capacity for more zones than there are bits.
 const WIDE: Capacity = Capacity::new(3, OrderEntry::BITS + 1).unwrap();
 
 #[test]
@@ -120,7 +120,7 @@ fn a_zone_leaves_all_lists_and_returns_by_one_word() {
     assert_eq!(wide.set_present(movable, false), Err(too_many));
 }
 
-/// Lists of one node, of the zones of these numbers.
+/// The fallback list of one node, with the zones of these numbers.
 fn one_node(zones: &[u16]) -> Zonelists {
     let entry = |&zone| Zoneref::new(ZoneId::new(NodeId::new(zone / 6).unwrap(), ZoneKind::ALL[usize::from(zone) % 6]));
     let zonerefs: Vec<Zoneref> = zones.iter().map(entry).collect();
@@ -129,14 +129,14 @@ fn one_node(zones: &[u16]) -> Zonelists {
 }
 
 #[test]
-fn thousands_of_zones_come_and_go() {
+fn walks_are_exact_while_thousands_of_zones_come_and_go() {
     let published = presence(Capacity::new(1, 4).unwrap());
     let [any, kernel] = [ZoneKind::Device, ZoneKind::Normal]
         .map(|kind| (Request::up_to(kind), published.filter(&Request::up_to(kind))));
     let confined = Request { nodes: Some(NodeSet::ALL.iter().step_by(2).collect()), ..any.0 };
     let confined = (confined, published.filter(&confined));
     let mut reader = published.reader().unwrap();
-    // Every zone that can exist, four at a time, and in between the first four.
+    // Every zone id, four at a time, and between them the first four.
     for start in (0..6000).step_by(3) {
         for zones in [[start, start + 1, start + 2, start + 3], [2, 0, 1, 3], [0, 1, 2, 3]] {
             let lists = one_node(&zones);
@@ -150,7 +150,7 @@ fn thousands_of_zones_come_and_go() {
     }
 }
 
-/// A bit stands for another zone there: debug builds panic, and in others the walk stays within its list.
+/// A bit stands for another zone in another `Presence`: debug builds panic, and in others the walk stays within its list.
 #[test]
 fn a_filter_of_another_presence_is_found_in_debug_builds() {
     use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -166,15 +166,15 @@ fn a_filter_of_another_presence_is_found_in_debug_builds() {
     assert!(guard.walk(node, &filter).next().is_some());
     let walked = catch_unwind(AssertUnwindSafe(|| guard.walk(node, &foreign).collect::<Vec<_>>()));
     if cfg!(debug_assertions) {
-        let said = walked.unwrap_err().downcast::<String>().unwrap();
-        assert_eq!(*said, "a filter of another instance; expected one that this instance made");
+        let message = walked.unwrap_err().downcast::<String>().unwrap();
+        assert_eq!(*message, "a filter of another instance; expected one that this instance made");
     } else {
         let list = versions[0].lists().of(node, Scope::Fallback);
         assert!(walked.unwrap().iter().all(|entry| list.contains(entry)));
     }
     drop(guard);
     drop(reader);
-    // A moved instance is the same one.
+    // A move does not change the identity of an instance.
     let moved = Box::new(ours);
     assert!(moved.reader().unwrap().enter().walk(node, &filter).next().is_some());
 }

@@ -1,4 +1,4 @@
-//! A zone that returns by one store is shown by every list that had it, or the return is refused with the reason.
+//! The return of a zone by one store: every list that had the zone shows it, or the return is refused with the reason.
 
 use zonelist_core::{
     Capacity, NodeId, NodeSet, NodeSpan, OrderEntry, OrderTables, Request, Scope, ZoneId, ZoneKind, Zonelists,
@@ -22,11 +22,11 @@ fn zone(number: u16) -> ZoneId {
     ZoneId::new(node(number / 4), ZoneKind::ALL[usize::from(number) % 4])
 }
 
-/// Fallback lists of the nodes, of the zones of these numbers; each node's own zones are its this-node list, in that order.
+/// The lists of the nodes: fallback lists with the zones of these numbers, each with the node's own zones first.
 fn lists(rows: &[&[u16]]) -> Zonelists {
     let (mut zonerefs, mut spans) = (Vec::new(), Vec::new());
     for (number, row) in (0..).zip(rows) {
-        // The owner's zones come first, since a this-node list is the head of its row.
+        // The node's own zones come first, since a this-node list is the head of its fallback list.
         let mut row: Vec<ZoneId> = row.iter().map(|&number| zone(number)).collect();
         row.sort_by_key(|zone| zone.node() != node(number));
         let own = row.iter().filter(|zone| zone.node() == node(number)).count() as u32;
@@ -36,7 +36,7 @@ fn lists(rows: &[&[u16]]) -> Zonelists {
     ZonelistsRef::new(&zonerefs, &spans).unwrap().into()
 }
 
-/// What all lists show, fallback and this-node, node by node.
+/// The zones that walks of all lists show, node by node.
 fn shown(published: &Publisher, nodes: u16) -> Vec<(NodeId, Scope, Vec<ZoneId>)> {
     let mut reader = published.reader().unwrap();
     let guard = reader.enter();
@@ -49,7 +49,7 @@ fn shown(published: &Publisher, nodes: u16) -> Vec<(NodeId, Scope, Vec<ZoneId>)>
 }
 
 #[test]
-fn a_place_that_was_given_away_is_no_place_to_return_to() {
+fn a_zone_without_its_place_does_not_return() {
     let published = publisher(1, 2);
     published.publish(&lists(&[&[0, 1]])).unwrap();
     published.publish(&lists(&[&[2, 3]])).unwrap();
@@ -63,7 +63,7 @@ fn a_place_that_was_given_away_is_no_place_to_return_to() {
             zone(0)
         )
     );
-    assert_eq!(shown(&published, 1)[0].2, [zone(2), zone(3)], "and readers see the version before");
+    assert_eq!(shown(&published, 1)[0].2, [zone(2), zone(3)], "readers still see the version before");
     // The zone is on no list: its removal can be repeated.
     published.set_present(zone(0), false).unwrap();
     published.publish(&lists(&[&[0, 3]])).unwrap();
@@ -74,7 +74,7 @@ fn a_place_that_was_given_away_is_no_place_to_return_to() {
 
 #[test]
 fn one_list_without_a_place_keeps_a_zone_from_all() {
-    // Node 1's list has three zones while zone 0 is away, node 0's has room all the time.
+    // The list of node 1 is full while zone 0 is absent; that of node 0 has room all the time.
     let published = publisher(2, 3);
     published.publish(&lists(&[&[0, 1], &[0, 1, 4]])).unwrap();
     published.publish(&lists(&[&[1], &[1, 4, 5]])).unwrap();
@@ -88,7 +88,7 @@ fn a_zone_whose_predecessor_left_its_list_has_no_place_there() {
     let published = publisher(2, 4);
     published.publish(&lists(&[&[0, 1], &[0, 1]])).unwrap();
     published.set_present(zone(1), false).unwrap();
-    // Zone 0 is still there, but not in node 0's list any more.
+    // Zone 0 is still present, but no longer in the list of node 0.
     published.publish(&lists(&[&[2], &[0]])).unwrap();
     let refused = published.set_present(zone(1), true);
     let lost = PublishError::PlaceLost { zone: zone(1), node: node(0), scope: Scope::ThisNode, room: ZoneKind::COUNT };
@@ -96,7 +96,7 @@ fn a_zone_whose_predecessor_left_its_list_has_no_place_there() {
 }
 
 #[test]
-fn a_list_that_came_in_a_zone_s_absence_has_no_place_for_it() {
+fn a_list_first_published_in_the_absence_of_a_zone_has_no_place_for_it() {
     let published = publisher(2, 4);
     published.publish(&lists(&[&[0, 1], &[]])).unwrap();
     published.set_present(zone(1), false).unwrap();
@@ -108,15 +108,15 @@ fn a_list_that_came_in_a_zone_s_absence_has_no_place_for_it() {
 }
 
 #[test]
-fn more_zones_than_places_is_said_with_their_numbers() {
+fn more_zones_than_places_are_reported_with_their_numbers() {
     let most = OrderEntry::BITS;
     let too_many = |number, zones| Err(PublishError::TooManyZones { zone: zone(number), zones, most });
-    // Tables with room for more.
+    // A capacity of more zones than there are bits.
     let wide = publisher(1, most + 5);
-    assert_eq!(wide.set_present(zone(0), false), too_many(0, most + 5), "nor does a publish help");
+    assert_eq!(wide.set_present(zone(0), false), too_many(0, most + 5), "before a publish, as after one");
     wide.publish(&lists(&[&[0, 1]])).unwrap();
     assert_eq!(wide.set_present(zone(0), false), too_many(0, most + 5));
-    // One after another.
+    // Few zones at a time, but more than there are bits one after another.
     let narrow = publisher(1, 2);
     for number in (0..most as u16 - 1).step_by(2) {
         narrow.publish(&lists(&[&[number, number + 1]])).unwrap();
@@ -129,21 +129,21 @@ fn more_zones_than_places_is_said_with_their_numbers() {
         narrow.set_present(zone(beyond), false).unwrap_err().to_string(),
         format!("zone {}: one of 56 zones or more; expected at most 55, of which alone places are kept", zone(beyond))
     );
-    // Fewer zones again. The last zone has a bit from now on, and none is left for another.
+    // Fewer zones again. The last zone gets the last bit, so that no other zone gets one.
     narrow.publish(&lists(&[&[0, last]])).unwrap();
     narrow.set_present(zone(last), false).unwrap();
     narrow.set_present(zone(last), true).unwrap();
     assert_eq!(narrow.set_present(zone(beyond), false), too_many(beyond, most + 1));
-    // The places of zones in the meantime were not kept.
+    // Places were not kept while zones had the bits of their kinds.
     narrow.publish(&lists(&[&[beyond, 0]])).unwrap();
     narrow.publish(&lists(&[&[last]])).unwrap();
     let refused = narrow.set_present(zone(0), true);
     assert!(matches!(refused, Err(PublishError::PlaceLost { zone: lost, .. }) if lost == zone(0)), "{refused:?}");
 }
 
-/// Random publishes and changes of single zones: every list then shows what the result of the call says.
+/// Random publishes and changes of single zones: every list shows what the result of the call says.
 #[test]
-fn what_is_said_of_a_zone_is_what_the_lists_show() {
+fn the_result_of_each_change_agrees_with_what_the_lists_show() {
     const NODES: u16 = 3;
     let (mut returned, mut refused) = (0, 0);
     for seed in 0..300 {
@@ -154,9 +154,9 @@ fn what_is_said_of_a_zone_is_what_the_lists_show() {
         let mut listed: Vec<Vec<(NodeId, Scope)>> = vec![Vec::new(); 16];
         for _ in 0..40 {
             if draw.u8(..3) == 0 {
-                let there: Vec<u16> = (0..16).filter(|_| draw.bool()).collect();
+                let present: Vec<u16> = (0..16).filter(|_| draw.bool()).collect();
                 let rows = [0; NODES as usize].map(|_| {
-                    let mut row: Vec<u16> = there.iter().copied().filter(|_| draw.u8(..8) > 0).collect();
+                    let mut row: Vec<u16> = present.iter().copied().filter(|_| draw.u8(..8) > 0).collect();
                     draw.shuffle(&mut row);
                     row.truncate(if draw.u8(..6) == 0 { 0 } else { zones });
                     row
@@ -182,14 +182,14 @@ fn what_is_said_of_a_zone_is_what_the_lists_show() {
                 Ok(_) => {
                     for (node, scope, list) in &after {
                         let expected = present && listed[usize::from(number)].contains(&(*node, *scope));
-                        let is_there = list.contains(&zone(number));
-                        assert_eq!(is_there, expected, "seed {seed}: zone {number} in {scope:?} of {node}");
+                        let is_shown = list.contains(&zone(number));
+                        assert_eq!(is_shown, expected, "seed {seed}: zone {number} in {scope:?} of {node}");
                     }
                     returned += usize::from(present && after != before);
                 }
                 Err(PublishError::PlaceLost { zone: of, node, scope, .. }) => {
                     assert!(present && of == zone(number) && after == before, "seed {seed}");
-                    assert!(!before.iter().any(|(.., list)| list.contains(&of)), "seed {seed}: it is there");
+                    assert!(!before.iter().any(|(.., list)| list.contains(&of)), "seed {seed}: a list shows the zone");
                     let had_one = listed[usize::from(number)].contains(&(node, scope));
                     let (.., list) = after.iter().find(|(of, in_scope, _)| (*of, *in_scope) == (node, scope)).unwrap();
                     assert!(had_one || scope == Scope::ThisNode || !list.contains(&of), "seed {seed}");

@@ -22,7 +22,7 @@ fn empty_while_rebuilt(build: Build) -> Option<String> {
 }
 
 #[test]
-fn a_list_that_is_cleared_first_is_empty_for_a_while() {
+fn a_list_that_is_cleared_first_is_empty_during_the_rebuild() {
     let found = hunt("museum: cleared first", Bound::Exhaustive, || empty_while_rebuilt(Build::ClearedFirst));
     super::exhibited(&found, "cleared_first");
     super::absent(&hunt("museum: in one pass", Bound::Exhaustive, || empty_while_rebuilt(Build::InOnePass)));

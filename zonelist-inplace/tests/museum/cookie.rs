@@ -11,7 +11,7 @@
 //! finds a zone, and the comparison is never reached. "mm/page_alloc.c: avoid infinite retries caused by
 //! cpuset race" (e05741fb10c3, 6.15) compares at the top of the loop.
 //!
-//! Our schemes are asked at the end of each walk: `find` calls `must_retry`, and so does the page allocator.
+//! With our schemes, the comparison is at the end of each walk: `find` calls `must_retry`, and so does the page allocator.
 
 use zonelist_core::{
     Slot, Slots,
@@ -54,7 +54,7 @@ fn slow_path(shared: &Counted, compared_in_the_loop: bool) -> bool {
         if empty_scans == FOR_EVER {
             return shared.cookie() != cookie;
         }
-        Log::say("the list is another: restarts");
+        Log::say("the cookie has changed: restarts");
     }
     false
 }
@@ -64,11 +64,11 @@ fn retries_for_ever(compared_in_the_loop: bool) -> Option<String> {
     let for_ever = beside(Counted::new(2, &[M0, N0]), rebuild, "allocates for the kernel", |lists| {
         slow_path(lists, compared_in_the_loop)
     });
-    for_ever.then(|| "every retry tries nothing, and none looks whether the list is another".into())
+    for_ever.then(|| "every retry tries no zone, and none compares the cookie".into())
 }
 
 #[test]
-fn a_retry_never_looks_at_its_cookie() {
+fn a_retry_never_compares_its_cookie() {
     let found = hunt("museum: the cookie", Bound::Preemptions(2), || retries_for_ever(false));
     super::exhibited(&found, "cookie");
     let mended = hunt("museum: the cookie, as mended in 6.15", Bound::Preemptions(2), || retries_for_ever(true));

@@ -16,14 +16,14 @@ use zonelist_core::{
 use super::kernel::{Counted, M0, N0, Request, Seen, beside, scan};
 
 /// The slow path of an allocation that finds no page in two scans. The bug, if it kills a process.
-fn killed_for_want_of_memory(cookies: bool) -> Option<String> {
+fn killed_for_lack_of_memory(cookies: bool) -> Option<String> {
     let rebuild = |lists: &Counted| lists.rebuild(&[N0]);
     let killed = beside(Counted::new(2, &[M0, N0]), rebuild, "allocates for the kernel", |lists| {
         let list = &lists.list;
         let cookie = if cookies { lists.cookie() } else { 0 };
         let preferred = list.next(0, &Request::KERNEL, &mut Seen::default());
         scan(list, preferred, &Request::KERNEL);
-        Log::say("reclaims some pages, and looks again");
+        Log::say("reclaims some pages, and scans again");
         let tried = scan(list, preferred, &Request::KERNEL).zones;
         let stale = cookies && (cookie % 2 == 1 || lists.cookie() != cookie);
         let killed = tried.is_empty() && !stale;
@@ -34,10 +34,10 @@ fn killed_for_want_of_memory(cookies: bool) -> Option<String> {
 }
 
 #[test]
-fn a_stale_cursor_finds_nothing() {
-    let found = hunt("museum: a stale cursor", Bound::Exhaustive, || killed_for_want_of_memory(false));
+fn a_stale_cursor_finds_no_zone() {
+    let found = hunt("museum: a stale cursor", Bound::Exhaustive, || killed_for_lack_of_memory(false));
     super::exhibited(&found, "stale_cursor");
-    let fixed = hunt("museum: a stale cursor, as mended in 6.0", Bound::Exhaustive, || killed_for_want_of_memory(true));
+    let fixed = hunt("museum: a stale cursor, as mended in 6.0", Bound::Exhaustive, || killed_for_lack_of_memory(true));
     super::absent(&fixed);
 
     for races in [

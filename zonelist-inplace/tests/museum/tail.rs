@@ -2,8 +2,8 @@
 //!
 //! A rebuild writes the zones and then the terminator. The slots behind it keep the entries of an older, longer list. A later
 //! rebuild that makes the list longer stores over the old terminator before it stores a new one. For a moment a reader goes
-//! on into the old entries, and meets a zone that is in neither list, and may have been removed long ago. The kernel
-//! survives it, since descriptors of zones are never freed.
+//! on into the old entries, and finds a zone that is in neither list, and may have been removed long ago. The kernel
+//! does not crash on that, since descriptors of zones are never freed.
 //!
 //! `InPlace` clears those slots before `publish` returns. The fault "slots: tail kept" shows that it has to.
 
@@ -18,7 +18,7 @@ use super::{
 };
 
 #[test]
-fn a_zone_long_gone_comes_back() {
+fn a_removed_zone_is_found_in_the_tail() {
     let found = hunt("museum: the tail", Bound::Exhaustive, || {
         let list = Zonelist::new(Memory::Sequential, 3, &[N0, N1, N2]);
         list.build(Build::InOnePass, &[N0]);

@@ -15,7 +15,7 @@ use zonelist_core::{
 use super::kernel::{Build, M0, Memory, N0, Request, Zonelist, allocate, beside};
 
 #[test]
-fn a_new_zone_passes_by_an_old_index() {
+fn a_new_zone_is_admitted_by_an_old_index() {
     let found = hunt("museum: two words", Bound::Exhaustive, || {
         let list = Zonelist::new(Memory::Sequential, 2, &[N0]);
         let rebuild = |list: &Zonelist| list.build(Build::InOnePass, &[M0, N0]);

@@ -80,7 +80,7 @@ fn what_has_no_room_is_not_written() {
 }
 
 #[test]
-fn a_bit_is_one_zone_s() {
+fn a_bit_belongs_to_one_zone() {
     let orders = OrderTables::boxed(Capacity::new(1, 1).unwrap());
     let [one, other] = [entry(0, Movable, 9), entry(0, Normal, LAST)];
     assert!(orders.name(9, one.entry) && orders.name(LAST, other.entry));
