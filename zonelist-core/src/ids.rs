@@ -51,8 +51,8 @@ impl fmt::Display for NodeId {
 
 /// The kind of a zone: what its memory can be used for. In the ascending order of Linux.
 ///
-/// A machine has some of them. `HighMem` exists only where the kernel cannot map all memory. No page of a `Device` zone is
-/// ever allocated.
+/// A machine has some of them. `HighMem` exists only where the kernel cannot map all memory. No page of a `Device` zone
+/// is ever allocated.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 #[repr(u8)]
 pub enum ZoneKind {

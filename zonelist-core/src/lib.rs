@@ -3,10 +3,10 @@
 //! From the bottom up, each layer uses those before it:
 //!
 //! - **Ids**: [`NodeId`], [`ZoneKind`], [`ZoneId`], and [`Zoneref`], the entry of a list in one word.
-//! - **The machine** (`alloc`): [`Machine`], a checked description; [`FallbackOrder`], [`Zonelists`], [`watermarks`] and
-//!   [`lowmem_reserve`], as the [`Rules`] of a version of Linux compute them. Pure functions, without atomics.
-//! - **Publication**: the trait [`Scheme`](publish::Scheme) in [`publish`]; [`Slots`], the table in which most schemes keep
-//!   their lists, [`DoubleBuffer`] and [`OrderTables`]; the baselines [`StopWorld`] and [`StopWorldPreempted`].
+//! - **The machine** (`alloc`): [`Machine`], a checked description; [`FallbackOrder`], [`Zonelists`], [`watermarks`]
+//!   and [`lowmem_reserve`], as the [`Rules`] of a version of Linux compute them. Pure functions, without atomics.
+//! - **Publication**: the trait [`Scheme`](publish::Scheme) in [`publish`]; [`Slots`], the table in which most schemes
+//!   keep their lists, [`DoubleBuffer`] and [`OrderTables`]; the baselines [`StopWorld`] and [`StopWorldPreempted`].
 //! - **Zones**: [`Zone`], the page frames of one zone under [`ZoneWatermarks`] and reserves.
 //! - **The page allocator**: [`PageAllocator`], zones behind published lists; [`LocalHandle`], the handle of a CPU or
 //!   thread, with its per-CPU pages. Generic over the scheme.
@@ -14,9 +14,9 @@
 //! - **Real memory** (`std`, on Linux): [`Arena`], addresses of page frames, with memory behind those that are online.
 //! - **Conformance** (`alloc`): the tests and models that every scheme must pass, in [`conformance`].
 //!
-//! Without the features `std` and `alloc`, nothing uses a heap or an operating system, and no call panics. With them, zones,
-//! allocators and operations on a running machine report a heap without room. Other functions that return owned tables end
-//! the process then, as `Vec` does.
+//! Without the features `std` and `alloc`, nothing uses a heap or an operating system, and no call panics. With them,
+//! zones, allocators and operations on a running machine report a heap without room. Other functions that return owned
+//! tables end the process then, as `Vec` does.
 //!
 //! ```
 //! use zonelist_core::{*, publish::{FullFence, Published}};

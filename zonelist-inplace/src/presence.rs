@@ -1,15 +1,15 @@
 //! `Presence`: lists of a fixed order, and one word that says for all lists which zones are present.
 //!
-//! Linux rebuilds every list when a zone gets its first page or loses its last one. Mostly the lists then differ in that
-//! zone alone. Here each list is an order of all zones that were ever listed, and the machine has one word:
+//! Linux rebuilds every list when a zone gets its first page or loses its last one. Mostly the lists then differ in
+//! that zone alone. Here each list is an order of all zones that were ever listed, and the machine has one word:
 //!
 //! ```text
 //!   bits 0 and 1: clear | 2: which table | 3 to 8: a bit for each kind | 9 to 63: a bit for each zone
 //! ```
 //!
-//! A walk loads the word once, and tests the bit of each zone of its order. So **one load is a snapshot of every list, and
-//! one store publishes all lists**. What a request admits is a mask ([`OrderFilter`]), made once and anded to the word. A
-//! zone that the request rules out costs a test, and neither its kind nor its node is compared.
+//! A walk loads the word once, and tests the bit of each zone of its order. So **one load is a snapshot of every list,
+//! and one store publishes all lists**. What a request admits is a mask ([`OrderFilter`]), made once and anded to the
+//! word. A zone that the request rules out costs a test, and neither its kind nor its node is compared.
 //!
 //! # Algorithm
 //!
@@ -39,39 +39,40 @@
 //!
 //! # Changed orders
 //!
-//! An absent zone keeps its place in an order, behind the zone that it was behind. Its return is one store, if its list is
-//! to be just that; if the rules now want it elsewhere, the order is a changed one again. A list loses the place of an absent
-//! zone in three cases: other zones need the room, the zone before it has left that list alone, or the list was first
-//! published in the zone's absence. The zone can then return only by lists that name it: [`PublishError::PlaceLost`].
+//! An absent zone keeps its place in an order, behind the zone that it was behind. Its return is one store, if its list
+//! is to be just that; if the rules now want it elsewhere, the order is a changed one again. A list loses the place of
+//! an absent zone in three cases: other zones need the room, the zone before it has left that list alone, or the list
+//! was first published in the zone's absence. The zone can then return only by lists that name it:
+//! [`PublishError::PlaceLost`].
 //!
-//! If the machine has had more zones than there are bits, every version is a changed order of the listed zones alone, and
-//! these have the bits of their kinds. Walks compare each zone's node then, if the request has a set of nodes. Once all
-//! listed zones have bits of their own again, these are used again.
+//! If the machine has had more zones than there are bits, every version is a changed order of the listed zones alone,
+//! and these have the bits of their kinds. Walks compare each zone's node then, if the request has a set of nodes. Once
+//! all listed zones have bits of their own again, these are used again.
 //!
 //! # Why a walk is exact, or reported as torn
 //!
-//! `begun` counts changed orders. The n-th is written into table n mod 2, between a store of `begun` = n and the store of
-//! its word.
+//! `begun` counts changed orders. The n-th is written into table n mod 2, between a store of `begun` = n and the store
+//! of its word.
 //!
-//! - The walk loads the word with acquire, so that it sees all that was written before the word's store. Every slot shows
-//!   the order of that word, and the walk is exactly the version stored with it, unless some load sees a store of a later
-//!   rewrite of the same table.
-//! - Let that rewrite be number n, and the word's order number w. Then n is at least w + 2. `begun` = n was stored before a
-//!   release fence, and the slot after it. `must_retry` has an acquire fence behind the walk's loads, so that it then loads
-//!   `begun` as n or later.
+//! - The walk loads the word with acquire, so that it sees all that was written before the word's store. Every slot
+//!   shows the order of that word, and the walk is exactly the version stored with it, unless some load sees a store of
+//!   a later rewrite of the same table.
+//! - Let that rewrite be number n, and the word's order number w. Then n is at least w + 2. `begun` = n was stored
+//!   before a release fence, and the slot after it. `must_retry` has an acquire fence behind the walk's loads, so that
+//!   it then loads `begun` as n or later.
 //! - The walk loads `begun` before the word. From both it computes an order no later than w: the last one of the word's
-//!   table up to the loaded `begun`. This is right because `begun` = m is a release store after the word of order m - 1,
-//!   and is loaded with acquire: w is m - 1 or later.
+//!   table up to the loaded `begun`. This is right because `begun` = m is a release store after the word of order m -
+//!   1, and is loaded with acquire: w is m - 1 or later.
 //! - `must_retry` finds `begun` two or more past that order, and reports the walk as torn. It fails to if exactly 2⁶⁴
 //!   changed orders (2³² on a 32-bit CPU) are published within the walk.
 //!
-//! A zone's arrival or removal makes no walk retry. Nor does one changed order, unless it comes between the walk's first
-//! two loads.
+//! A zone's arrival or removal makes no walk retry. Nor does one changed order, unless it comes between the walk's
+//! first two loads.
 //!
-//! Filters are no part of this argument. A bit stands for one zone for good. A filter knows the zones that were listed before
-//! it was made, and has a walk compare others with the request. So an old filter is slower, but never wrong. A filter of
-//! another `Presence` is wrong: debug builds panic, and in others a walk may show zones of its list that the request does
-//! not admit, and leave others out.
+//! Filters are no part of this argument. A bit stands for one zone for good. A filter knows the zones that were listed
+//! before it was made, and has a walk compare others with the request. So an old filter is slower, but never wrong. A
+//! filter of another `Presence` is wrong: debug builds panic, and in others a walk may show zones of its list that the
+//! request does not admit, and leave others out.
 
 mod current;
 mod order;
@@ -94,8 +95,8 @@ use zonelist_core::{
     },
 };
 
-/// Each list as a fixed order, and one word that says which zones are present. Neither readers nor the writer wait, and nothing
-/// is allocated.
+/// Each list as a fixed order, and one word that says which zones are present. Neither readers nor the writer wait, and
+/// nothing is allocated.
 ///
 #[doc = include_str!("presence.md")]
 ///
@@ -183,13 +184,15 @@ impl<T: Storage<Word = Slot>> Presence<T> {
         Some(set)
     }
 
-    /// Writes these lists as changed orders into the spare table. Returns the word that names that table and the lists' zones.
+    /// Writes these lists as changed orders into the spare table. Returns the word that names that table and the lists'
+    /// zones.
     fn reorder(&self, current: &mut Current, next: ZonelistsRef<'_>) -> usize {
         current.begun = current.begun.wrapping_add(1);
-        // Release: pairs with the acquire load of `begun` in `walk`: a reader that sees this number also sees the word of the
-        // order before.
+        // Release: pairs with the acquire load of `begun` in `walk`: a reader that sees this number also sees the word
+        // of the order before.
         self.begun.store(current.begun, Release);
-        // Release: pairs with the acquire fence in `must_retry`: a reader that sees a slot stored below also sees `begun`.
+        // Release: pairs with the acquire fence in `must_retry`: a reader that sees a slot stored below also sees
+        // `begun`.
         fence(Release);
         let in_first = current.word & ZoneMask::SECOND.bits() == 0;
         let second = or_mutant!(in_first => !in_first, "presence: no spare table");
@@ -225,7 +228,8 @@ impl<T: Storage<Word = Slot>> Presence<T> {
     /// Stores the word: the store by which readers see a publish.
     fn store_word(&self, current: &mut Current, word: usize) {
         current.word = word;
-        // Release: pairs with the acquire load of the word in `walk`: a reader that sees the word sees the word's order.
+        // Release: pairs with the acquire load of the word in `walk`: a reader that sees the word sees the word's
+        // order.
         self.word.store(ZoneMask::of(word), Release);
     }
 }
@@ -252,8 +256,8 @@ pub struct PresenceWalk<'w> {
 }
 
 impl PresenceWalk<'_> {
-    /// The number of changed orders that had begun when the walk began. If two walks have the same number, no list's order
-    /// changed between them: at most, zones arrived or were removed.
+    /// The number of changed orders that had begun when the walk began. If two walks have the same number, no list's
+    /// order changed between them: at most, zones arrived or were removed.
     #[must_use]
     pub fn orders(&self) -> usize {
         self.begun
@@ -272,10 +276,11 @@ impl Iterator for PresenceWalk<'_> {
 impl Walk for PresenceWalk<'_> {
     #[inline]
     fn must_retry(&self) -> bool {
-        // Acquire: pairs with the release fence in `reorder`. If the walk has seen a slot of a later rewrite, the load below
-        // sees the number of that rewrite.
+        // Acquire: pairs with the release fence in `reorder`. If the walk has seen a slot of a later rewrite, the load
+        // below sees the number of that rewrite.
         fence(Acquire);
-        // The last order of the walk's table that had begun when the walk began: `begun`, or one less if the parity differs.
+        // The last order of the walk's table that had begun when the walk began: `begun`, or one less if the parity
+        // differs.
         let order =
             self.begun.wrapping_sub((self.begun ^ usize::from(self.word.bits() & ZoneMask::SECOND.bits() != 0)) & 1);
         // The next rewrite of that table is `order` + 2.
@@ -340,8 +345,8 @@ impl<T: Storage<Word = Slot> + Sync> Scheme for Presence<T> {
 
     #[inline(always)]
     fn walk<'w, 'g: 'w>(scheme: &'w &'g Self, node: NodeId, filter: &'w OrderFilter) -> PresenceWalk<'w> {
-        // Acquire: pairs with the release store of `begun` in `reorder`. Loaded before the word: a later load could give a
-        // number of an order after the word's, and `must_retry` would miss a rewrite.
+        // Acquire: pairs with the release store of `begun` in `reorder`. Loaded before the word: a later load could
+        // give a number of an order after the word's, and `must_retry` would miss a rewrite.
         let begun = scheme.begun.load(Acquire);
         // Acquire: pairs with the release in `store_word`, so that the slots of the word's order are seen.
         let word = scheme.word.load(Acquire);

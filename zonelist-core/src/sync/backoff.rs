@@ -2,11 +2,11 @@
 
 /// Waits for another thread, round by round, for longer each time.
 ///
-/// The first 64 rounds spin. With `std` the next 256 yield to the scheduler, since the thread that is waited for may need
-/// this CPU. Later rounds sleep for 50 us each, since that thread has then been taken off its CPU.
+/// The first 64 rounds spin. With `std` the next 256 yield to the scheduler, since the thread that is waited for may
+/// need this CPU. Later rounds sleep for 50 us each, since that thread has then been taken off its CPU.
 ///
-/// Under loom every round yields, and no further branch is explored after three rounds: two threads that wait for a third
-/// could otherwise wake each other for ever.
+/// Under loom every round yields, and no further branch is explored after three rounds: two threads that wait for a
+/// third could otherwise wake each other for ever.
 #[derive(Debug, Default)]
 pub struct Backoff {
     rounds: u32,

@@ -1,7 +1,7 @@
 //! A cell whose every access the models check.
 
-/// [`core::cell::UnsafeCell`] for data that atomics or locks order. Under loom, the model fails on an access that is not
-/// ordered behind the one before it.
+/// [`core::cell::UnsafeCell`] for data that atomics or locks order. Under loom, the model fails on an access that is
+/// not ordered behind the one before it.
 ///
 /// In other builds this is the cell of `core`, and neither call costs an instruction.
 ///

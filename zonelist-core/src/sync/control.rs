@@ -1,8 +1,8 @@
 //! The state of a run that a scheduler controls, under `--cfg shuttle` only: the stopped thread, and the waiting one.
 //!
-//! One thread of a run, the *victim*, is stopped at some step until it is released. Another thread, the *operator*, runs an
-//! operation meanwhile. The number of its waits shows whether the operation waits for the victim. The state is in plain
-//! cells, since shuttle runs all threads of a run on one thread of the system.
+//! One thread of a run, the *victim*, is stopped at some step until it is released. Another thread, the *operator*,
+//! runs an operation meanwhile. The number of its waits shows whether the operation waits for the victim. The state is
+//! in plain cells, since shuttle runs all threads of a run on one thread of the system.
 
 use std::cell::RefCell;
 

@@ -21,7 +21,8 @@ const FREE: usize = 0;
 #[cfg(debug_assertions)]
 const UNKNOWN: usize = usize::MAX;
 
-/// The number of the calling thread. Under shuttle no thread has one: its scheduler finds a thread that waits for itself.
+/// The number of the calling thread. Under shuttle no thread has one: its scheduler finds a thread that waits for
+/// itself.
 #[cfg(debug_assertions)]
 fn me() -> usize {
     #[cfg(all(feature = "alloc", not(shuttle)))]
@@ -79,8 +80,8 @@ impl<'p> InUse<'p> {
     pub(crate) fn new(busy: &'p Busy, complaint: &'static str) -> Self {
         #[cfg(debug_assertions)]
         {
-            // Relaxed: the lock that excludes uses orders this too. If that lock is broken, one of two uses still finds the other,
-            // since both are exchanges of one word.
+            // Relaxed: the lock that excludes uses orders this too. If that lock is broken, one of two uses still finds
+            // the other, since both are exchanges of one word.
             let taken = busy.user.compare_exchange(FREE, me(), Relaxed, Relaxed);
             assert!(taken.is_ok(), "{complaint}");
             Self { user: &busy.user }

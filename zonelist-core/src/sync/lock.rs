@@ -28,22 +28,24 @@ use crate::{
 /// # Safety
 /// [`Locked`] gives `&mut` references, and relies on all of this:
 ///
-/// - **One holder.** From the return of [`lock`](RawLock::lock), or of a [`try_lock`](RawLock::try_lock) that took the lock,
-///   to the call of [`unlock`](RawLock::unlock), neither call takes the lock again: on no other thread, in no
-///   handler that interrupts the holder, **and not on the holder's own thread**. So a *recursive* or *reentrant* mutex does
-///   not qualify. On the holder's thread, `lock` has to wait for ever or to panic, and `try_lock` has to fail.
-/// - **Ordering.** `unlock` releases and both ways to take the lock acquire: the next holder sees all that was done before.
+/// - **One holder.** From the return of [`lock`](RawLock::lock), or of a [`try_lock`](RawLock::try_lock) that took the
+///   lock, to the call of [`unlock`](RawLock::unlock), neither call takes the lock again: on no other thread, in no
+///   handler that interrupts the holder, **and not on the holder's own thread**. So a *recursive* or *reentrant* mutex
+///   does not qualify. On the holder's thread, `lock` has to wait for ever or to panic, and `try_lock` has to fail.
+/// - **Ordering.** `unlock` releases and both ways to take the lock acquire: the next holder sees all that was done
+///   before.
 /// - **Each value is a lock of its own.** One may be taken while others are held.
 /// - **No address.** The lock may be moved and dropped while none of its calls is under way, even while it is held: its
 ///   guard can be leaked.
-/// - **`unlock` does not panic**, and does not wait. `lock` and `try_lock` may panic as long as they do not take the lock;
-///   the operation that called them is then not done.
+/// - **`unlock` does not panic**, and does not wait. `lock` and `try_lock` may panic as long as they do not take the
+///   lock; the operation that called them is then not done.
 ///
 /// Not for safety, but for progress:
 ///
 /// - `try_lock` does not wait. In the child of a fork, a `try_lock` that fails means that a thread of the parent holds
 ///   the lock ([`Published::after_fork`](crate::publish::Published::after_fork)), and the locked value is given up.
-/// - None of the three methods may use the value behind the lock. A lock of an allocator's zones must not use the allocator.
+/// - None of the three methods may use the value behind the lock. A lock of an allocator's zones must not use the
+///   allocator.
 ///
 /// In return the library calls `unlock` once, on the thread that took the lock, with the `Held` that the thread got. Of
 /// several locks that one call holds, the last one that was taken is unlocked first.
@@ -159,13 +161,14 @@ unsafe impl RawLock for Spin {
 
 /// A value behind a lock: one thread at a time uses it.
 ///
-/// A use from within a use of the same value waits for ever; [`try_with`](Locked::try_with) fails instead: see [`RawLock`].
-/// Debug builds with `std` panic instead of waiting for ever. They distinguish threads of the system, but not tasks of one
-/// thread: a lock that switches to another task on the same thread while it waits needs a release build.
+/// A use from within a use of the same value waits for ever; [`try_with`](Locked::try_with) fails instead: see
+/// [`RawLock`]. Debug builds with `std` panic instead of waiting for ever. They distinguish threads of the system, but
+/// not tasks of one thread: a lock that switches to another task on the same thread while it waits needs a release
+/// build.
 ///
 /// In the child of a fork, a lock whose holder was another thread of the parent is held for ever. For the locks of this
-/// library there are calls for that case ([`Published::after_fork`](crate::publish::Published::after_fork) and others). For
-/// other uses of `Locked` there is none.
+/// library there are calls for that case ([`Published::after_fork`](crate::publish::Published::after_fork) and others).
+/// For other uses of `Locked` there is none.
 pub struct Locked<T, L = Spin> {
     raw: L,
     /// True in the child of a fork if a thread of the parent held `raw`: then `spare` is the lock.
@@ -196,8 +199,8 @@ impl<T, L: RawLock> Locked<T, L> {
     /// Waits for the lock and uses the value. A panic of `use_it` releases the lock.
     ///
     /// # Panics
-    /// In debug builds, if the lock breaks its contract and admits a second holder; with `std` also if the calling thread
-    /// already uses the value.
+    /// In debug builds, if the lock breaks its contract and admits a second holder; with `std` also if the calling
+    /// thread already uses the value.
     #[inline]
     #[cfg_attr(debug_assertions, track_caller)]
     pub fn with<R>(&self, use_it: impl FnOnce(&mut T) -> R) -> R {
@@ -223,8 +226,8 @@ impl<T, L: RawLock> Locked<T, L> {
     #[inline]
     fn held<R>(&self, _hold: Hold<'_, L>, use_it: impl FnOnce(&mut T) -> R) -> R {
         self.track.write();
-        // SAFETY: the lock is held until the drop of `_hold` and has one holder, also with respect to this thread. So there is
-        // no other reference to the value.
+        // SAFETY: the lock is held until the drop of `_hold` and has one holder, also with respect to this thread. So
+        // there is no other reference to the value.
         use_it(unsafe { &mut *self.value.get() })
     }
 
@@ -251,8 +254,8 @@ impl<T, L: RawLock> Locked<T, L> {
         Some(self.note(Holds::Raw { raw: &self.raw, held: Some(self.raw.try_lock()?) }))
     }
 
-    /// Records that the value is in use. If it already was, this panics and releases the lock taken for it; the earlier use
-    /// goes on.
+    /// Records that the value is in use. If it already was, this panics and releases the lock taken for it; the earlier
+    /// use goes on.
     #[inline(always)]
     #[cfg_attr(debug_assertions, track_caller)]
     fn note<'l>(&'l self, holds: Holds<'l, L>) -> Hold<'l, L> {
@@ -296,8 +299,9 @@ impl<T, L: RawLock> Locked<T, L> {
     /// The value that this thread may have left half written is then replaced by that of `renew`.
     ///
     /// # Safety
-    /// No other thread of this process uses the lock during the call, and the holder never runs again. If `renew` returns
-    /// `None`, the current value is valid at whatever instruction its holder was stopped. The old value is not dropped.
+    /// No other thread of this process uses the lock during the call, and the holder never runs again. If `renew`
+    /// returns `None`, the current value is valid at whatever instruction its holder was stopped. The old value is not
+    /// dropped.
     pub(crate) unsafe fn abandon(&self, renew: impl FnOnce() -> Option<T>) -> bool {
         let lost = self.try_hold().is_none();
         if lost {
@@ -308,8 +312,8 @@ impl<T, L: RawLock> Locked<T, L> {
 
             self.in_use.clear();
             self.spare.store(false, Relaxed);
-            // Release: the value is replaced before. `is_lost` loads relaxed, since no use of the lock overlaps with this call:
-            // whatever keeps the later uses apart from it orders them behind it, too.
+            // Release: the value is replaced before. `is_lost` loads relaxed, since no use of the lock overlaps with
+            // this call: whatever keeps the later uses apart from it orders them behind it, too.
             self.lost.store(true, Release);
         }
         lost

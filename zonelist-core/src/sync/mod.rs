@@ -1,8 +1,8 @@
 //! The one module that names `core`, `std`, `loom` and `shuttle`: atomics, locks, cells and waits.
 //!
-//! Schemes take their atomics, locks, cells and versions from here. So under `--cfg loom` the model checker explores the
-//! same code that runs otherwise. Public, because schemes of other crates are modelled through this module. The page of the
-//! macro `model!` (feature `model`) says what to use in place of which item of `std`.
+//! Schemes take their atomics, locks, cells and versions from here. So under `--cfg loom` the model checker explores
+//! the same code that runs otherwise. Public, because schemes of other crates are modelled through this module. The
+//! page of the macro `model!` (feature `model`) says what to use in place of which item of `std`.
 //!
 //! | file | compiled | content |
 //! |---|---|---|
@@ -12,7 +12,7 @@
 //! | `cut` | with `alloc` | [`CutSlice`]: a slice that can be emptied after a fork |
 //! | `hint` | always | hints to the compiler |
 //! | `cell` | always; **checked by loom** | [`UnsafeCell`]: a cell of `core`, whose accesses the models check |
-//! | `version_box` | with `alloc`; **checked by loom** | [`VersionBox`]: a box of a version, whose accesses the models check |
+//! | `version_box` | with `alloc`; **checked by loom** | [`VersionBox`]: memory of a version, which the models check |
 //! | `track` | always; **empty except under loom** | [`Track`]: memory whose accesses the models check |
 //! | `mutant` | always; **empty except under loom** | [`or_mutant!`](crate::or_mutant): deliberate faults |
 //! | `in_use` | always; **empty except in debug builds** | detects a second use of a value in use |
@@ -66,8 +66,8 @@ pub(crate) mod unmodelled {
     pub(crate) use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
 }
 
-/// The number of the calling thread: unique among live threads, and never 0. `None` without `std`, where threads have no
-/// numbers.
+/// The number of the calling thread: unique among live threads, and never 0. `None` without `std`, where threads have
+/// no numbers.
 #[cfg(feature = "alloc")]
 #[must_use]
 pub(crate) fn this_thread() -> Option<usize> {

@@ -2,9 +2,9 @@
 
 /// An expression of product code, with a mutant that some model has to fail on: `or_mutant!(right => wrong, "name")`.
 ///
-/// The mutant is compiled under loom only, and evaluated only in a run that requests it by name. A model that fails on it
-/// shows that the models detect this fault. A mutant `true` or `false` is evaluated only if the right value is the other
-/// one. A step that only the mutant takes is `or_mutant!(=> wrong, "name")`.
+/// The mutant is compiled under loom only, and evaluated only in a run that requests it by name. A model that fails on
+/// it shows that the models detect this fault. A mutant `true` or `false` is evaluated only if the right value is the
+/// other one. A step that only the mutant takes is `or_mutant!(=> wrong, "name")`.
 ///
 /// ```
 /// let entered = 3;

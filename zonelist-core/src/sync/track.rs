@@ -4,9 +4,9 @@ use super::const_fn;
 
 /// A marker of memory that loom checks like plain memory: its reads and writes must be ordered.
 ///
-/// Empty at run time. Under loom, the model fails on a write that is not ordered behind every read and write before it, and
-/// on a read that is not ordered behind every write before it. Slots alone would not show such faults: loom never moves an
-/// atomic load behind a later store.
+/// Empty at run time. Under loom, the model fails on a write that is not ordered behind every read and write before it,
+/// and on a read that is not ordered behind every write before it. Slots alone would not show such faults: loom never
+/// moves an atomic load behind a later store.
 #[derive(Debug)]
 pub struct Track {
     #[cfg(loom)]

@@ -1,4 +1,5 @@
-//! The heap memory of a version: a box whose pointer readers share, with a check by the models that no walk outlives it.
+//! The heap memory of a version: a box whose pointer readers share, with a check by the models that no walk outlives
+//! it.
 
 use alloc::boxed::Box;
 use core::{
@@ -13,14 +14,15 @@ use super::traced::versions;
 /// A version on the heap, for schemes that keep its pointer in an atomic and free the version when no walk can need it.
 ///
 /// In other builds than those of models this is a [`Box`], without any addition. Under loom a dropped version stays in
-/// memory until the end of the interleaving. The model then fails with `freed while a walk held it` in three cases, none of which is a crash:
+/// memory until the end of the interleaving. The model then fails with `freed while a walk held it` in three cases,
+/// none of which is a crash:
 ///
 /// - a [`VersionRef`] to the version lives when it is dropped,
 /// - one is made later,
 /// - its last use is not ordered before the drop.
 ///
-/// Since the memory is kept, no address is used twice within an interleaving. So the models do not explore ABA: a pointer
-/// to a new version that equals the pointer to an old one.
+/// Since the memory is kept, no address is used twice within an interleaving. So the models do not explore ABA: a
+/// pointer to a new version that equals the pointer to an old one.
 ///
 /// ```
 /// use zonelist_core::sync::{VersionBox, VersionRef, atomic::{AtomicPtr, Ordering::{AcqRel, Acquire}}};
@@ -68,8 +70,8 @@ impl<T> VersionBox<T> {
     /// Takes a version back from its pointer, usually to drop it.
     ///
     /// # Safety
-    /// The pointer comes from [`into_raw`](Self::into_raw), and is taken back once. No walk refers to the version when the
-    /// returned box is dropped or written.
+    /// The pointer comes from [`into_raw`](Self::into_raw), and is taken back once. No walk refers to the version when
+    /// the returned box is dropped or written.
     #[must_use]
     #[track_caller]
     pub unsafe fn from_raw(raw: *mut T) -> Self {
@@ -120,7 +122,8 @@ impl<T: fmt::Debug> fmt::Debug for VersionBox<T> {
 
 /// A reference to a version in a [`VersionBox`], for as long as a walk may use the version: what a scheme pins.
 ///
-/// In other builds than those of models this is a plain reference. Under loom the model fails if the version is freed while the reference lives.
+/// In other builds than those of models this is a plain reference. Under loom the model fails if the version is freed
+/// while the reference lives.
 pub struct VersionRef<'a, T> {
     value: &'a T,
     #[cfg(loom)]
@@ -131,8 +134,8 @@ impl<T> VersionRef<'_, T> {
     /// Makes a reference, by which a walk holds the version.
     ///
     /// # Safety
-    /// The pointer comes from [`VersionBox::into_raw`]. While this reference or a clone of it lives, the version is neither
-    /// written nor dropped.
+    /// The pointer comes from [`VersionBox::into_raw`]. While this reference or a clone of it lives, the version is
+    /// neither written nor dropped.
     #[must_use]
     #[inline(always)]
     #[track_caller]

@@ -94,7 +94,8 @@ impl Capacity {
         self.order_names().end
     }
 
-    /// The words that hold the zone of each bit, behind two tables and the shadow copy. Empty if not all zones have bits.
+    /// The words that hold the zone of each bit, behind two tables and the shadow copy. Empty if not all zones have
+    /// bits.
     pub(crate) const fn order_names(self) -> Range<usize> {
         let tables = 2 * self.words();
         if !self.has_names() {

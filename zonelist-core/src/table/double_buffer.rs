@@ -8,11 +8,11 @@
 //! ```
 //!
 //! Each version is written over the one before the last. Readers find the current version by a pointer to its words, so
-//! that a walk begins as fast as with one table. A walk that is still in the table when the second [`DoubleBuffer::replace`]
-//! after its start begins may be torn: to prevent or to detect that is up to the scheme.
+//! that a walk begins as fast as with one table. A walk that is still in the table when the second
+//! [`DoubleBuffer::replace`] after its start begins may be torn: to prevent or to detect that is up to the scheme.
 //!
-//! Which table is spare is a state of its own, and does not follow from the number of a version. A publish that fails after
-//! [`DoubleBuffer::replace`] leaves its version in place, and the next publish gets the same number.
+//! Which table is spare is a state of its own, and does not follow from the number of a version. A publish that fails
+//! after [`DoubleBuffer::replace`] leaves its version in place, and the next publish gets the same number.
 
 use core::{fmt, ptr::NonNull};
 
@@ -34,8 +34,8 @@ use crate::{
 
 /// Words of a table on the heap, or in memory that the caller gave for good. A move of this value does not move them.
 ///
-/// The words are behind a raw pointer: a pointer that is derived from a box or an exclusive reference is invalid once the
-/// box or reference is moved.
+/// The words are behind a raw pointer: a pointer that is derived from a box or an exclusive reference is invalid once
+/// the box or reference is moved.
 pub(crate) struct Anchored {
     words: NonNull<[Slot]>,
     /// True if the drop frees the words.
@@ -55,8 +55,8 @@ impl Storage for Anchored {
 
     #[inline]
     fn words(&self) -> &[Slot] {
-        // SAFETY: the words come from a leaked box that the drop of `self` frees, or from a reference of static lifetime. No
-        // exclusive reference to them is left.
+        // SAFETY: the words come from a leaked box that the drop of `self` frees, or from a reference of static
+        // lifetime. No exclusive reference to them is left.
         unsafe { self.words.as_ref() }
     }
 }
@@ -86,8 +86,8 @@ pub struct DoubleBuffer {
     memory: [Track; 2],
     /// The first word of the table that readers walk.
     current: AtomicPtr<Slot>,
-    /// The index of the other table. Only the writer reads this, so that no model explores it. It makes it unnecessary to
-    /// load `current` before a store to `current`, where loom would not explore all interleavings.
+    /// The index of the other table. Only the writer reads this, so that no model explores it. It makes it unnecessary
+    /// to load `current` before a store to `current`, where loom would not explore all interleavings.
     spare: AtomicUsize,
 }
 
@@ -125,8 +125,8 @@ impl DoubleBuffer {
         self.tables[0].check(lists)
     }
 
-    /// Writes a version over the one before the last, and makes it the current one. The caller holds the writer lock: two
-    /// concurrent calls make walks torn.
+    /// Writes a version over the one before the last, and makes it the current one. The caller holds the writer lock:
+    /// two concurrent calls make walks torn.
     ///
     /// # Errors
     /// The lists are too large; then nothing is written.
@@ -166,8 +166,8 @@ impl Buffer<'_> {
     #[must_use]
     pub fn walk<'w>(&'w self, node: NodeId, filter: &'w SlotFilter) -> BufferWalk<'w> {
         let [first, second] = &self.tables.tables;
-        // SAFETY: only `new` and `replace` store heads. These are of tables of this capacity, which live as long as the double
-        // buffer.
+        // SAFETY: only `new` and `replace` store heads. These are of tables of this capacity, which live as long as the
+        // double buffer.
         let slots = unsafe { first.walk_from(self.head, node, filter) };
         BufferWalk { slots, memory: &self.tables.memory[usize::from(self.head == second.head())] }
     }

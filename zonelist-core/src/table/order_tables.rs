@@ -1,19 +1,20 @@
 //! Tables that keep zones in an order, with a bit number beside each zone that says whether the zone is present.
 //!
-//! An order is a list of [`Slots`](crate::Slots) whose slots also hold the number of a bit. A walk gets a [`ZoneMask`] and
-//! passes over every zone whose bit is clear: one test a slot, however much a request rules out. Readers have two tables,
-//! so that one can be rewritten while the other is walked. A third, the shadow copy, is read by the writer alone:
+//! An order is a list of [`Slots`](crate::Slots) whose slots also hold the number of a bit. A walk gets a [`ZoneMask`]
+//! and passes over every zone whose bit is clear: one test a slot, however much a request rules out. Readers have two
+//! tables, so that one can be rewritten while the other is walked. A third, the shadow copy, is read by the writer
+//! alone:
 //!
 //! ```text
 //!   | first and second, alternating slot by slot | shadow copy | the zone of each bit |
 //! ```
 //!
-//! The slots of the first two alternate so that the two starts of a walk are neighbours: the address is known, except for
-//! one slot, before the mask says which table to read.
+//! The slots of the first two alternate so that the two starts of a walk are neighbours: the address is known, except
+//! for one slot, before the mask says which table to read.
 //!
-//! **The invariant that walks rest on**: the last slot of each segment holds 0 at all times, as in `Slots`. An empty slot
-//! is the only one with bit 0, and no [`ZoneMask`] contains bit 0. So a slot whose bit is set is not empty, and a walk
-//! checks for the end only where a bit is clear.
+//! **The invariant that walks rest on**: the last slot of each segment holds 0 at all times, as in `Slots`. An empty
+//! slot is the only one with bit 0, and no [`ZoneMask`] contains bit 0. So a slot whose bit is set is not empty, and a
+//! walk checks for the end only where a bit is clear.
 
 use core::{marker::PhantomData, ops::Range};
 
@@ -41,8 +42,8 @@ pub struct OrderEntry {
 }
 
 impl OrderEntry {
-    /// The first of the bits that stand for kinds. The three below are the bit of the end, a bit that is never set, and the
-    /// bit that says which table.
+    /// The first of the bits that stand for kinds. The three below are the bit of the end, a bit that is never set, and
+    /// the bit that says which table.
     pub const KINDS: u32 = 3;
 
     /// The first of the bits that stand for one zone each.
@@ -51,8 +52,8 @@ impl OrderEntry {
     /// The number of zones that can have a bit of their own: 55, or 23 on a 32-bit CPU.
     pub const BITS: usize = if cfg!(loom) { 6 } else { (usize::BITS - Self::ZONES) as usize };
 
-    /// The entry is in the bits above this, the bit's number in those below. A shift by the whole slot needs no mask: the
-    /// CPU takes the low bits of the shift's width.
+    /// The entry is in the bits above this, the bit's number in those below. A shift by the whole slot needs no mask:
+    /// the CPU takes the low bits of the shift's width.
     const SHIFT: u32 = 8;
 
     /// The slot of this entry.
@@ -84,8 +85,8 @@ pub enum OrderTable {
     Shadow,
 }
 
-/// Both lists of every node as orders, in two tables and a shadow copy. What a walk shows during a rewrite depends on the
-/// scheme.
+/// Both lists of every node as orders, in two tables and a shadow copy. What a walk shows during a rewrite depends on
+/// the scheme.
 #[derive(Debug)]
 pub struct OrderTables<S> {
     words: S,
@@ -156,7 +157,8 @@ impl<S: Storage<Word = Slot>> OrderTables<S> {
         self.segment(table, node, scope).map_while(|slot| OrderEntry::of(slot.load()))
     }
 
-    /// Rewrites an order of one table from left to right, and clears the slots behind it. Entries without room are left out.
+    /// Rewrites an order of one table from left to right, and clears the slots behind it. Entries without room are left
+    /// out.
     ///
     /// Loads no slot, so that loom explores every interleaving.
     pub fn write(&self, table: OrderTable, node: NodeId, scope: Scope, order: impl IntoIterator<Item = OrderEntry>) {
@@ -191,8 +193,8 @@ impl<S: Storage<Word = Slot>> OrderTables<S> {
         OrderFilter { mark: self.identity.mark(), ..OrderFilter::new(request, admitted, unknown) }
     }
 
-    /// Begins a walk in the table that a mask names, over the zones that are present and that the filter admits. The order
-    /// of a node without a row is empty.
+    /// Begins a walk in the table that a mask names, over the zones that are present and that the filter admits. The
+    /// order of a node without a row is empty.
     ///
     /// ```text
     ///   start = head of the node's segment         in the first table

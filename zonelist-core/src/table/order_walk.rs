@@ -21,11 +21,11 @@ pub struct OrderFilter {
 }
 
 impl OrderFilter {
-    /// A filter for walks that show present zones: those whose bit is in `admitted`, and those whose bit is in `unknown` if
-    /// the request admits them.
+    /// A filter for walks that show present zones: those whose bit is in `admitted`, and those whose bit is in
+    /// `unknown` if the request admits them.
     ///
-    /// A bit stands for different zones in different [`OrderTables`](crate::OrderTables). The caller has to know for which
-    /// tables these masks are right.
+    /// A bit stands for different zones in different [`OrderTables`](crate::OrderTables). The caller has to know for
+    /// which tables these masks are right.
     #[must_use]
     pub const fn new(request: &Request, admitted: ZoneMask, unknown: ZoneMask) -> Self {
         let own = match request.scope {

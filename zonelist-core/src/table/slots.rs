@@ -6,9 +6,9 @@
 //!   | fallback: up to `zones` zonerefs | 0 | this node: up to 6 zonerefs | 0 |   next node ...   | 0 |
 //! ```
 //!
-//! **The invariant that walks rest on**: the last slot of each segment holds 0 at all times, and so does the slot behind
-//! the last row. A walk starts at the head of a segment, or at that slot behind the last row for a node without a row.
-//! So it ends within the table, whatever the other slots hold and however they change under the walk.
+//! **The invariant that walks rest on**: the last slot of each segment holds 0 at all times, and so does the slot
+//! behind the last row. A walk starts at the head of a segment, or at that slot behind the last row for a node without
+//! a row. So it ends within the table, whatever the other slots hold and however they change under the walk.
 
 use core::marker::PhantomData;
 
@@ -149,9 +149,9 @@ impl<S: Storage<Word = Slot>> Slots<S> {
     ///     store 0 in every slot behind them       (terminator first, then the tail)
     /// ```
     ///
-    /// Linux since 4.14 writes in the same order, but leaves the tail. A later, longer list can then show a zone that was
-    /// removed long before. The rewrite loads no slot: loom does not explore all interleavings of a thread that stores to
-    /// an atomic that the thread has just loaded.
+    /// Linux since 4.14 writes in the same order, but leaves the tail. A later, longer list can then show a zone that
+    /// was removed long before. The rewrite loads no slot: loom does not explore all interleavings of a thread that
+    /// stores to an atomic that the thread has just loaded.
     ///
     /// # Errors
     /// The lists are too large; then nothing is written.

@@ -30,8 +30,8 @@ impl<'a> ZonelistsRef<'a> {
     /// The lists that these spans select from the zonerefs. Span `i` is that of node `i`.
     ///
     /// # Errors
-    /// A span ends behind the zonerefs, has more zonerefs than there are zone ids, or has a this-node list that is longer
-    /// than its fallback list or than the number of kinds. Or there are more spans than node ids.
+    /// A span ends behind the zonerefs, has more zonerefs than there are zone ids, or has a this-node list that is
+    /// longer than its fallback list or than the number of kinds. Or there are more spans than node ids.
     ///
     /// ```
     /// use zonelist_core::{ZonelistsRef, NodeId, NodeSpan, Scope, ZoneId, ZoneKind, Zoneref};
@@ -87,8 +87,8 @@ impl<'a> ZonelistsRef<'a> {
 /// Error: a span that selects no valid list from the zonerefs.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 #[error(
-    "span of node {node}: start {}, len {}, own {}; expected start + len within the {zonerefs} zonerefs, len at most 8192, own at \
-     most len and 6, 1024 spans", .row.start, .row.len, .row.own
+    "span of node {node}: start {}, len {}, own {}; expected start + len within the {zonerefs} zonerefs, len at most 8192, \
+     own at most len and 6, 1024 spans", .row.start, .row.len, .row.own
 )]
 pub struct NodeSpanError {
     /// The number of the span.

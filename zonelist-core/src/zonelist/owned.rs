@@ -15,7 +15,8 @@ pub struct Zonelists {
 }
 
 impl Zonelists {
-    /// Builds both lists of every node: each node of the fallback order is replaced by its populated zones, highest kind first.
+    /// Builds both lists of every node: each node of the fallback order is replaced by its populated zones, highest
+    /// kind first.
     ///
     /// Ends the process if the heap has no room.
     ///
@@ -94,8 +95,8 @@ impl Zonelists {
         Ok(())
     }
 
-    /// The nearest node with memory for the kernel, for a CPU of this node; `None` if there is none. Linux keeps this in
-    /// `numa_mem` of each CPU.
+    /// The nearest node with memory for the kernel, for a CPU of this node; `None` if there is none. Linux keeps this
+    /// in `numa_mem` of each CPU.
     #[must_use]
     pub fn nearest_memory(&self, node: NodeId) -> Option<NodeId> {
         let list = self.lists().of(node, Scope::Fallback);

@@ -10,9 +10,9 @@ use crate::{NodeId, NodeSet, ZoneId, ZoneKind};
 ///   bits 16 and above: kind + 1 | bits 0 to 15: zone id
 /// ```
 ///
-/// So the empty slot is 0, and one unsigned comparison decides whether a slot has an entry of an eligible kind. Linux keeps
-/// a pointer and an index instead, and a reader may see one without the other (4.14 to today,
-/// `mm/page_alloc.c: zoneref_set_zone`).
+/// So the empty slot is 0, and one unsigned comparison decides whether a slot has an entry of an eligible kind. Linux
+/// keeps a pointer and an index instead, and a reader may see one without the other (4.14 to today, `mm/page_alloc.c:
+/// zoneref_set_zone`).
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Zoneref(NonZeroU32);
 
@@ -56,8 +56,8 @@ impl Zoneref {
         }
     }
 
-    /// One below the first word above all entries of kinds up to this one. So `word.wrapping_sub(1) < limit` is true for
-    /// these entries alone, and false for 0.
+    /// One below the first word above all entries of kinds up to this one. So `word.wrapping_sub(1) < limit` is true
+    /// for these entries alone, and false for 0.
     pub(crate) const fn limit(highest: ZoneKind) -> u32 {
         ((highest as u32 + 2) << KIND_SHIFT) - 1
     }

@@ -34,7 +34,8 @@ fn me() -> u64 {
     ME.with(|me| *me)
 }
 
-// SAFETY: unsound: the lock admits its holder again. Only debug builds use the lock so, and these make no second reference.
+// SAFETY: unsound: the lock admits its holder again. Only debug builds use the lock so, and these make no second
+// reference.
 unsafe impl RawLock for Recursive {
     type Held = ();
 

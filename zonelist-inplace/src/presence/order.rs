@@ -17,8 +17,8 @@ impl<T: Storage<Word = Slot>> Presence<T> {
         let has = order.iter().flatten().fold(set, |has, placed| has | 1 << placed.bit);
         let mut before = self.orders.read(OrderTable::Shadow, node, scope).peekable();
         if before.peek().is_none() && order[0].is_some() {
-            // The list is new: the rules may want any absent zone in a fallback list, or in the this-node list of the zone's
-            // node.
+            // The list is new: the rules may want any absent zone in a fallback list, or in the this-node list of the
+            // zone's node.
             for bit in (OrderEntry::ZONES..).take(current.named).filter(|bit| has >> bit & 1 == 0) {
                 let zone = self.orders.zone_of(bit);
                 if scope == Scope::Fallback || zone.is_some_and(|entry| entry.node() == node) {
@@ -30,8 +30,8 @@ impl<T: Storage<Word = Slot>> Presence<T> {
         before.filter(|placed| has >> placed.bit & 1 == 0).for_each(|placed| current.lose(placed.bit, (node, scope)));
     }
 
-    /// The least number of zones that would need bits for places to be kept: those with bits, and the most without one in
-    /// a single list.
+    /// The least number of zones that would need bits for places to be kept: those with bits, and the most without one
+    /// in a single list.
     pub(super) fn needed(&self, current: &Current, next: ZonelistsRef<'_>) -> usize {
         let without = |&&entry: &&Zoneref| self.orders.bit_of(entry, current.named).is_none();
         let lists = self.orders.lists().map(|(node, scope)| next.of(node, scope).iter().filter(without).count());

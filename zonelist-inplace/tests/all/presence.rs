@@ -150,7 +150,8 @@ fn walks_are_exact_while_thousands_of_zones_come_and_go() {
     }
 }
 
-/// A bit stands for another zone in another `Presence`: debug builds panic, and in others the walk stays within its list.
+/// A bit stands for another zone in another `Presence`: debug builds panic, and in others the walk stays within its
+/// list.
 #[test]
 fn a_filter_of_another_presence_is_found_in_debug_builds() {
     use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -1,9 +1,9 @@
 //! 4.13's build without `stop_machine`: what the series of 2017 had to change first.
 //!
 //! Until 4.13 a rebuild emptied the list and appended node by node, with a terminator behind each. Readers were stopped
-//! meanwhile, so that none saw it. 9d3be21bf9c0 (4.14) computes the node order first and writes the list in one pass, so that
-//! the next commit could remove `stop_machine`. In the reverse sequence, any rebuild would have shown empty lists, even one
-//! that changes nothing.
+//! meanwhile, so that none saw it. 9d3be21bf9c0 (4.14) computes the node order first and writes the list in one pass,
+//! so that the next commit could remove `stop_machine`. In the reverse sequence, any rebuild would have shown empty
+//! lists, even one that changes nothing.
 //!
 //! `InPlace` writes over the old list: a list that is published again unchanged looks the same at every step.
 

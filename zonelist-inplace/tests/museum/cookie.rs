@@ -1,17 +1,18 @@
 //! 6.0 to 6.14 (mended in 2025): the sequence number is loaded, and never compared.
 //!
-//! The slow path takes a cookie at `restart`, and compares it before it kills a process or gives up. Between the two is the
-//! loop `retry`:
+//! The slow path takes a cookie at `restart`, and compares it before it kills a process or gives up. Between the two is
+//! the loop `retry`:
 //!
 //! 1. Scan from the preferred slot.
 //! 2. Without a page, reclaim.
 //! 3. If reclaim made progress, and some zone could serve *from the start of the list*, go back to 1.
 //!
-//! The preferred slot may be stale: at the end of a list that has become shorter. Then every scan tries no zone, while step 3
-//! finds a zone, and the comparison is never reached. "mm/page_alloc.c: avoid infinite retries caused by
-//! cpuset race" (e05741fb10c3, 6.15) compares at the top of the loop.
+//! The preferred slot may be stale: at the end of a list that has become shorter. Then every scan tries no zone, while
+//! step 3 finds a zone, and the comparison is never reached. "mm/page_alloc.c: avoid infinite retries caused by cpuset
+//! race" (e05741fb10c3, 6.15) compares at the top of the loop.
 //!
-//! With our schemes, the comparison is at the end of each walk: `find` calls `must_retry`, and so does the page allocator.
+//! With our schemes, the comparison is at the end of each walk: `find` calls `must_retry`, and so does the page
+//! allocator.
 
 use zonelist_core::{
     Slot, Slots,

@@ -1,9 +1,9 @@
 //! All versions since 4.14: the slots behind the terminator of a list are never cleared.
 //!
-//! A rebuild writes the zones and then the terminator. The slots behind it keep the entries of an older, longer list. A later
-//! rebuild that makes the list longer stores over the old terminator before it stores a new one. For a moment a reader goes
-//! on into the old entries, and finds a zone that is in neither list, and may have been removed long ago. The kernel
-//! does not crash on that, since descriptors of zones are never freed.
+//! A rebuild writes the zones and then the terminator. The slots behind it keep the entries of an older, longer list. A
+//! later rebuild that makes the list longer stores over the old terminator before it stores a new one. For a moment a
+//! reader goes on into the old entries, and finds a zone that is in neither list, and may have been removed long ago.
+//! The kernel does not crash on that, since descriptors of zones are never freed.
 //!
 //! `InPlace` clears those slots before `publish` returns. The fault "slots: tail kept" shows that it has to.
 

@@ -5,7 +5,8 @@
 //! after the other. A reader between the two stores pairs a new zone with an old index. Say the list `[Normal]` becomes
 //! `[Movable, Normal]`: an allocation for the kernel gets pages of Movable, and those pages can't be moved any more.
 //!
-//! Our zoneref is one word: [`Zoneref`](zonelist_core::Zoneref). No walk of `InPlace` shows a zone that was not requested.
+//! Our zoneref is one word: [`Zoneref`](zonelist_core::Zoneref). No walk of `InPlace` shows a zone that was not
+//! requested.
 
 use zonelist_core::{
     ZoneKind::Normal,

@@ -17,8 +17,8 @@ fn did(place: SourceLocation, object: usize, what: &'static str) {
 
 /// An atomic that each thread accesses before it takes a lock and before it unlocks the lock.
 ///
-/// An unlock is not a step for loom. Without this access no thread would ever find the lock taken, unless its holder makes
-/// some other step.
+/// An unlock is not a step for loom. Without this access no thread would ever find the lock taken, unless its holder
+/// makes some other step.
 type Held = raw::atomic::AtomicUsize;
 
 /// A step that orders nothing, and that loom interleaves with the same step of other threads.

@@ -2,23 +2,23 @@
 //!
 //! ```text
 //! heavy half:    fence; request a fence of each other thread; sleep until each has served its request; fence
-//! other thread:  before each access: if a request is pending, fence, and wake the heavy halves that waited for this alone
+//! other thread:  before each access: if a request is pending, fence, and wake each heavy half that lacked only this
 //! ```
 //!
-//! A request is served by a fence of the thread. It also counts as served while the thread has ended, has not begun, or is
-//! still: blocked, or in a heavy half itself. Such a thread makes no access before its next fence, and has fenced after its
-//! last access, as the kernel does when it takes a thread off its CPU. So each of these states is as good as a fence at
-//! the request.
+//! A request is served by a fence of the thread. It also counts as served while the thread has ended, has not begun, or
+//! is still: blocked, or in a heavy half itself. Such a thread makes no access before its next fence, and has fenced
+//! after its last access, as the kernel does when it takes a thread off its CPU. So each of these states is as good as
+//! a fence at the request.
 //!
-//! Requests are plain memory, which loom does not see. The search is complete because a thread *loads* a word of its own
-//! before each access, and a request *exchanges* that word. loom takes the two for dependent, and explores the request
-//! before and after the load. The word never changes, so that no load has a choice of values.
+//! Requests are plain memory, which loom does not see. The search is complete because a thread *loads* a word of its
+//! own before each access, and a request *exchanges* that word. loom takes the two for dependent, and explores the
+//! request before and after the load. The word never changes, so that no load has a choice of values.
 //!
-//! The fence is the processor's, not the compiler's. A store that a mutant has moved behind the thread's next step stays
-//! there, and the fence may run between the two.
+//! The fence is the processor's, not the compiler's. A store that a mutant has moved behind the thread's next step
+//! stays there, and the fence may run between the two.
 //!
-//! The model is stronger than the kernel in one respect, as all SeqCst fences of loom are: a fence orders the thread behind
-//! everything that other threads had fenced, and so orders plain memory too. See `explored`.
+//! The model is stronger than the kernel in one respect, as all SeqCst fences of loom are: a fence orders the thread
+//! behind everything that other threads had fenced, and so orders plain memory too. See `explored`.
 
 use std::{boxed::Box, cell::RefCell, panic::Location, sync::Arc, vec::Vec};
 
@@ -181,10 +181,11 @@ pub fn join<T>(thread: loom::thread::JoinHandle<T>) -> T {
     while_blocked(|| thread.join()).expect("a thread of the model")
 }
 
-/// Runs an operation that may block and makes no access that a model explores. No heavy half waits for this thread meanwhile.
+/// Runs an operation that may block and makes no access that a model explores. No heavy half waits for this thread
+/// meanwhile.
 ///
-/// If membarrier is modelled, a thread that blocks in loom in any other way keeps heavy halves waiting for ever, which loom
-/// reports as a deadlock.
+/// If membarrier is modelled, a thread that blocks in loom in any other way keeps heavy halves waiting for ever, which
+/// loom reports as a deadlock.
 pub fn while_blocked<R>(wait: impl FnOnce() -> R) -> R {
     let actor = Log::actor();
     sink::before(actor, Next::Other);
@@ -209,8 +210,8 @@ fn request_fence(actor: usize) -> u32 {
     })
 }
 
-/// Makes a thread still, as late as possible. The program has no fence here without a heavy half, and an early fence could
-/// hide that some step needs one.
+/// Makes a thread still, as late as possible. The program has no fence here without a heavy half, and an early fence
+/// could hide that some step needs one.
 fn rest(actor: usize) {
     if is_modelled() {
         loom::thread::yield_now();
@@ -230,7 +231,8 @@ fn stand_still(actor: usize) {
 fn fence(actor: usize) {
     raw::fence(SeqCst);
     with(actor, |thread| thread.fenced = thread.requested);
-    // An unpark orders the steps of this thread before those of the sleeper, as the fence does: all of them are before it.
+    // An unpark orders the steps of this thread before those of the sleeper, as the fence does: all of them are before
+    // it.
     ALL.with_borrow_mut(Membarriers::woken).iter().for_each(loom::thread::Thread::unpark);
 }
 
@@ -239,8 +241,8 @@ fn is_due(actor: usize) -> bool {
     with(actor, |thread| thread.fenced != thread.requested)
 }
 
-/// The word of a thread, if membarrier is modelled. The word is accessed while [`ALL`] is not borrowed: other threads run
-/// then.
+/// The word of a thread, if membarrier is modelled. The word is accessed while [`ALL`] is not borrowed: other threads
+/// run then.
 fn word(actor: usize) -> Option<Arc<raw::AtomicBool>> {
     ALL.with_borrow(|all| all.threads.get(actor).map(|thread| Arc::clone(&thread.word)))
 }

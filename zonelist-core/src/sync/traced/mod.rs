@@ -1,8 +1,8 @@
 //! loom's atomics and locks with a log of each operation. Compiled under loom only, for the models.
 //!
-//! Every operation is passed to loom unchanged, and recorded in the log of the execution: the thread, the location in the
-//! source, and the value that was read or written. From the log come a timeline of any interleaving and a list of every
-//! location where our code states an ordering. The same wrappers make mutants without a change of the source: one
+//! Every operation is passed to loom unchanged, and recorded in the log of the execution: the thread, the location in
+//! the source, and the value that was read or written. From the log come a timeline of any interleaving and a list of
+//! every location where our code states an ordering. The same wrappers make mutants without a change of the source: one
 //! location has a weaker ordering, one fence is left out, or one store takes effect one step late.
 //!
 //! | file | content |

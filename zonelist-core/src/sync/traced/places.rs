@@ -16,8 +16,8 @@ type Source = (PathBuf, &'static str);
 
 /// The source that a [`SourceLocation`] names, if it is still where it was at the build.
 ///
-/// A path is absolute, or relative to the root of the workspace that was built. That root is the folder in which the model
-/// runs, a folder above it, or the folder in which this crate was built.
+/// A path is absolute, or relative to the root of the workspace that was built. That root is the folder in which the
+/// model runs, a folder above it, or the folder in which this crate was built.
 pub(crate) fn source(file: &str) -> Option<Source> {
     static SOURCES: OnceLock<Mutex<BTreeMap<String, Option<Source>>>> = OnceLock::new();
     let mut sources = SOURCES.get_or_init(Mutex::default).lock().unwrap_or_else(PoisonError::into_inner);

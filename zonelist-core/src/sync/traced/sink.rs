@@ -1,8 +1,9 @@
-//! A compiler's reordering where a mutant has left a compiler fence out: the relaxed store before the fence sinks behind
-//! the loads that follow it.
+//! A compiler's reordering where a mutant has left a compiler fence out: the relaxed store before the fence sinks
+//! behind the loads that follow it.
 //!
-//! A later store to the same word may sink along. Any other step of the thread ends the sinking: a store to another word, a
-//! load of the same word, an exchange, a fence. The processor may run a heavy half's fence between the loads and the store.
+//! A later store to the same word may sink along. Any other step of the thread ends the sinking: a store to another
+//! word, a load of the same word, an exchange, a fence. The processor may run a heavy half's fence between the loads
+//! and the store.
 
 use std::{cell::RefCell, vec::Vec};
 

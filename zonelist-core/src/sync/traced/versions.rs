@@ -1,7 +1,7 @@
 //! The live versions, the walks that hold them, and the memory of freed versions: for [`VersionBox`].
 //!
-//! Freed memory is kept until the end of the interleaving. So a use after a free reads the old version, and is reported,
-//! whatever the allocator would have done with the memory.
+//! Freed memory is kept until the end of the interleaving. So a use after a free reads the old version, and is
+//! reported, whatever the allocator would have done with the memory.
 //!
 //! [`VersionBox`]: crate::sync::VersionBox
 
@@ -80,8 +80,8 @@ pub(crate) fn taken_back(address: usize) -> SourceLocation {
     place
 }
 
-/// Frees a version, and keeps its memory. Fails the model if a walk holds the version, or if its last use is not ordered
-/// before.
+/// Frees a version, and keeps its memory. Fails the model if a walk holds the version, or if its last use is not
+/// ordered before.
 pub(crate) fn free<T>(value: Box<T>, place: SourceLocation) {
     /// SAFETY: `at` comes from a box of a `T`, and this is called once with it.
     unsafe fn really<T>(at: *mut ()) {
@@ -103,7 +103,8 @@ pub(crate) fn free<T>(value: Box<T>, place: SourceLocation) {
         let (made, taken) = (shown(made), shown(taken));
         fails(place, address, || {
             format!(
-                "freed while a walk held it: the version made at {made} is freed at {}, and the {holder} holds it since {taken}",
+                "freed while a walk held it: the version made at {made} is freed at {}, and the {holder} holds it since \
+                 {taken}",
                 shown(place)
             )
         });
@@ -112,7 +113,8 @@ pub(crate) fn free<T>(value: Box<T>, place: SourceLocation) {
     // The write by which loom checks that every use is ordered before the free.
     let memory = with(address, |version| Rc::clone(&version.memory));
     let what = format!(
-        "freed while a walk held it: the version made at {} is freed at {}, and nothing orders that behind the last use by a walk",
+        "freed while a walk held it: the version made at {} is freed at {}, and nothing orders that behind the \
+         last use by a walk",
         shown(made),
         shown(place)
     );
@@ -153,7 +155,8 @@ impl Held {
         self.read("and a walk uses it");
     }
 
-    /// Reads the version's memory. Fails the model if the version is freed, or if the free is not ordered behind this use.
+    /// Reads the version's memory. Fails the model if the version is freed, or if the free is not ordered behind this
+    /// use.
     fn read(&self, why: &str) {
         let (made, freed, memory) =
             with(self.address, |version| (version.made, version.freed, Rc::clone(&version.memory)));

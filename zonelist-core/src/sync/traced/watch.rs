@@ -1,7 +1,7 @@
 //! Detects a model that makes no step any more, because it waits for something that loom does not see.
 //!
-//! All threads of a model run on one thread of the system. If one of them holds a lock of `std` while loom runs another one
-//! that waits for it, all of them stop for ever.
+//! All threads of a model run on one thread of the system. If one of them holds a lock of `std` while loom runs another
+//! one that waits for it, all of them stop for ever.
 
 use std::{
     cell::RefCell,
@@ -64,8 +64,8 @@ impl Watch {
     /// The time without a step after which a model counts as stopped: an interleaving takes milliseconds.
     const STILL: Duration = Duration::from_secs(10);
 
-    /// Calls `stands` if the calling thread makes no step for [`STILL`](Self::STILL), with the location of each thread's last
-    /// step.
+    /// Calls `stands` if the calling thread makes no step for [`STILL`](Self::STILL), with the location of each
+    /// thread's last step.
     pub(crate) fn begin(stands: impl FnOnce(&[Option<SourceLocation>]) + Send + 'static) -> Self {
         let end = Arc::new(AtomicBool::new(false));
         let (ends, beat) = (Arc::clone(&end), BEAT.with_borrow(Arc::clone));

@@ -49,8 +49,8 @@ pub(crate) fn quiet<R>(explore: impl FnOnce() -> R) -> R {
     explore()
 }
 
-/// Explores with stronger orderings, and otherwise as [`quiet`]. With [`Stronger::Everywhere`], also returns the operations
-/// that were reached.
+/// Explores with stronger orderings, and otherwise as [`quiet`]. With [`Stronger::Everywhere`], also returns the
+/// operations that were reached.
 pub(crate) fn stronger<R>(stronger: Stronger, explore: impl FnOnce() -> R) -> (R, BTreeSet<Site>) {
     STRONGER.set(stronger);
     let result = quiet(explore);
@@ -118,8 +118,8 @@ pub(crate) fn sites_are_asked_for() -> bool {
     requested().sites
 }
 
-/// The fault of an operation, if it has one. `key` is the address of the location or name: a lookup at every step must be
-/// fast.
+/// The fault of an operation, if it has one. `key` is the address of the location or name: a lookup at every step must
+/// be fast.
 fn wrong(key: usize, place: impl Fn() -> String, operation: &str, ordering: &str) -> Option<&'static str> {
     let Requested { sites, mutant } = requested();
     if !sites && mutant.is_none() {
