@@ -147,6 +147,7 @@ impl ZoneId {
 
     /// The zone with this [`ZoneId::index`]; `None` if no zone has it.
     pub(crate) const fn from_index(index: u16) -> Option<Self> {
+        // The kind is in the low bits, the node above.
         let kind = (index & ((1 << Self::KIND_BITS) - 1)) as usize;
         if kind < ZoneKind::COUNT && (index as usize) < Self::LIMIT { Some(Self(index)) } else { None }
     }

@@ -145,7 +145,7 @@ impl<T: Storage<Word = Slot>> Presence<T> {
             return None;
         }
         let mut set = 0;
-        // The shadow copy, since this thread stores to the other two tables.
+        // The shadow copy: the writer never loads the tables that it stores for readers.
         for (node, scope) in self.orders.lists() {
             let mut order = self.orders.read(OrderTable::Shadow, node, scope);
             for &entry in next.of(node, scope) {

@@ -57,6 +57,7 @@ impl Zonelists {
         for (local, row) in order.rows() {
             let start = lists.zonerefs.len();
             for &node in row {
+                // The reverse of `ALL`: highest kind first.
                 let is_populated = |kind: &ZoneKind| kinds[node.index()] >> kind.index() & 1 != 0;
                 let zones = ZoneKind::ALL.into_iter().rev().filter(is_populated).map(|kind| ZoneId::new(node, kind));
                 zones.map(Zoneref::new).try_for_each(|zoneref| push(&mut lists.zonerefs, zoneref))?;
