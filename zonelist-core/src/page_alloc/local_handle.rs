@@ -8,12 +8,13 @@
 //!   if entry is not last_zone.entry: look up its counters and per-CPU pages, remember them
 //!   if the zone's free pages are not above low watermark + reserve: slow path
 //!   pop the stack of (order, mobility); empty: slow path
-//!   active := false
+//!   active := false                          # also on each exit to the slow path, which enters again
 //!
 //! free(page):
 //!   active := true; barrier; any request: slow path
 //!   push to the stack of the last free       # predicted; it checks that the page is of that zone, order and mobility
 //!   refused: push to the stack of the page's order and mobility of the same zone
+//!   active := false
 //!   refused again: slow path
 //! ```
 

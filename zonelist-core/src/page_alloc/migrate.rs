@@ -47,8 +47,8 @@ pub enum MoveError {
 ///
 /// A slice of references is a source of several; `()` is an empty source.
 ///
-/// A safe trait: the result is not relied upon. After each call the zone is asked which frames are free, and only those
-/// go offline. A page that the source frees is checked as in any free, with the same limits.
+/// A safe trait: the result is not relied upon. After each call the operation reads which frames of the zone are free,
+/// and only those go offline. A page that the source frees is checked as in any free, with the same limits.
 pub trait MigrationSource {
     /// Moves the pages in these frames that can be moved now.
     ///

@@ -114,8 +114,9 @@ impl MovableEntry {
                 return None;
             }
             let page = Page::from_word(self.word());
-            // After the load of the page, by the acquire in `word`: if the state has not changed but for holders, the
-            // page is of this state.
+            // After the load of the page, by the acquire in `word`: it sees at least the state in which the page was
+            // written. So if only holders have changed, the page is of this generation. It may still be newer than the
+            // state: a move that ends restores the state, and `move_one` compares the page under its claim.
             let since = self.state.load(Relaxed);
             if or_mutant!((state ^ since) & !HOLDERS == 0 => true, "movables: an inspection of two generations") {
                 return page.map(|page| (state, page));

@@ -378,7 +378,7 @@ impl<'c> CacheAccess<'c> {
         room.unwrap_or_default()
     }
 
-    /// Fills an empty stack with at most `most` blocks, which `refill` writes. It returns their number.
+    /// Fills an empty stack with at most `most` blocks, which `refill` writes; `refill` returns their number.
     pub(super) fn fill(&mut self, tag: Tag, most: usize, refill: impl FnOnce(&mut [u32]) -> usize) {
         let stack = self.stack(tag);
         let room = self.room(tag);

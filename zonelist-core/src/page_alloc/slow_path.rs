@@ -203,8 +203,8 @@ impl<S: Scheme, B: Barrier, L: RawLock, const READERS: usize> LocalHandle<'_, '_
                 attempt.note(zoneref.zone(), Refusal::Unknown);
                 return ControlFlow::Continue(());
             };
-            // SAFETY: the slot is active, and `mine` says that its per-CPU pages are not revoked, so this thread alone
-            // accesses them until the critical section ends.
+            // SAFETY: the slot is active, and `may_touch` says that its per-CPU pages are not revoked, so this thread
+            // alone accesses them until the critical section ends.
             let access = entered.may_touch.then(|| unsafe { CacheAccess::on(cache) });
             match (ZoneAttempt { pool, zone, slot, request, level, blocking }).alloc(access) {
                 Ok((page, fell)) => {
