@@ -1,4 +1,4 @@
-//! Who waits for whom: one side is stopped, in a signal handler, wherever it just is, and the other
+//! What waits for what: one side is stopped, in a signal handler, wherever it just is, and the other
 //! gets on or does not.
 //!
 //! Of readers, wait-free is distinguished from lock-free by publishing between any two steps of theirs. Of a

@@ -1,4 +1,4 @@
-//! Who waits for whom: writers for readers inside, readers outside a closed gate, retiring for walks.
+//! What waits for what: writers for active readers, readers for a stop to end, retiring for walks.
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},

@@ -14,7 +14,7 @@ use crate::run::json;
 const LINES: [&str; 7] = [
     "- **Reader:** ",
     "- **A walk shows** ",
-    "- **Who waits:** ",
+    "- **What waits:** ",
     "- **Memory:** ",
     "- **Callable from** ",
     "- **Checked by** ",
