@@ -49,7 +49,7 @@
 ///
 /// Without loom these are the items of `core` and `std` themselves, or cost nothing. Under loom no constructor is
 /// `const`: an array is made by [`core::array::from_fn`]. Names of the left column in the files that define the scheme
-/// are reported before anything is explored. A comment with the words `not explored` on that line, or on the one above,
+/// are reported before anything is explored. A comment with the words `not explored` on that line, or in the comment above,
 /// permits the name.
 ///
 /// # Messages

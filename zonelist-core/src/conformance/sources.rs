@@ -75,7 +75,7 @@ impl core::fmt::Display for Unseen {
 /// The names that loom does not see, in the files of a package that define a scheme of type `scheme`. If no file
 /// defines the type, in those that mention it; if none does, in all files.
 ///
-/// Skips a name with `not explored` in a comment on its line, or on the line above, and a name that is not built under
+/// Skips a name with `not explored` in a comment on its line, or in the comment above, and a name that is not built under
 /// loom.
 pub(crate) fn unseen(package: &str, scheme: &str) -> Vec<Unseen> {
     let mut files = Vec::new();
@@ -135,9 +135,10 @@ fn mentions(text: &str, name: &str) -> bool {
 /// The names in a file that loom does not see.
 fn in_file(path: &Path, text: &str) -> Vec<Unseen> {
     let lines: Vec<&str> = text.lines().collect();
+    // On its own line, or anywhere in the comment above.
     let is_permitted = |line: usize| {
-        let above = line.checked_sub(1).and_then(|above| lines.get(above)).copied().unwrap_or_default();
-        [lines[line], above].iter().any(|line| line.to_lowercase().contains("not explored"))
+        let comment = lines[..line].iter().rev().take_while(|above| above.trim_start().starts_with("//"));
+        comment.chain([&lines[line]]).any(|line| line.to_lowercase().contains("not explored"))
     };
     // Unit tests are the last part of a file.
     let code = lines.iter().take_while(|line| !line.trim_start().starts_with("#[cfg(test)]"));
