@@ -101,7 +101,7 @@ struct CachesOff<'a>(&'a AtomicUsize);
 impl<'a> CachesOff<'a> {
     fn new(users: &'a AtomicUsize) -> Self {
         // Relaxed: pairs with the load in `next_batch`. The drain that follows orders them: a handle whose pages it had
-        // revoked enters again by the acquire in `try_enter_for_caches`, which pairs with the release in `lend`.
+        // revoked enters again by the acquire in `try_enter_for_caches` or `acknowledge`, which pairs with the release in `lend`.
         users.fetch_add(1, Relaxed);
         Self(users)
     }

@@ -3,10 +3,10 @@
 //! ```text
 //! alloc(node, request):
 //!   active := true; barrier                  # the slot's flag; a drain or a stop then sees it, or is seen here
-//!   if any request of a writer: leave, slow path
+//!   if any request of a publish or a drain: leave, slow path
 //!   entry := first zoneref of the walk
 //!   if entry is not last_zone.entry: look up its counters and per-CPU pages, remember them
-//!   if the zone's free pages are not above low watermark + reserve: slow path
+//!   if the zone's free pages are not above low watermark + reserve + the block's further pages: slow path
 //!   pop the stack of (order, mobility); empty: slow path
 //!   active := false                          # also on each exit to the slow path, which enters again
 //!
@@ -121,8 +121,8 @@ impl<'a, 'm, S: Scheme, B: Barrier, L: RawLock, const READERS: usize> LocalHandl
     /// watermark, reduced by the urgency. If both walks fail and the request may block, the per-CPU pages of all
     /// handles are drained, and the second walk is repeated once. A torn walk is repeated until one is not torn.
     ///
-    /// With a block in the per-CPU pages the call waits for nothing, except for a publish that has stopped readers.
-    /// Otherwise it waits for the zone's lock; before it is refused, also for operations of other handles that have
+    /// With a block in the per-CPU pages of the first zone, that zone above its low watermark, and no drain that has
+    /// revoked the pages, the call waits for nothing except for a publish that has stopped readers. Otherwise it waits for the zone's lock; before it is refused, also for operations of other handles that have
     /// begun. It never waits for a plain reader's guard.
     ///
     /// A request of [`Urgency::NON_BLOCKING`](crate::Urgency::NON_BLOCKING) drains nothing. Where it would wait for a

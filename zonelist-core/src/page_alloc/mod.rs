@@ -1,7 +1,7 @@
 //! The page allocator: zones, zonelists and per-CPU pages, generic over the publication scheme.
 //!
 //! [`PageAllocator`] owns the zones and the [`Published`](crate::publish::Published) lists. A CPU or thread allocates
-//! through its [`LocalHandle`], which holds its reader and its per-CPU pages. A request walks the list of a node, as a
+//! through its [`LocalHandle`], which holds its reader and uses the per-CPU pages of its slot. A request walks the list of a node, as a
 //! scheme shows it. The first walk compares each zone's free pages with its low watermark, the second with its min
 //! watermark, reduced by the urgency of the request.
 //!

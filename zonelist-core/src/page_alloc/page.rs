@@ -14,7 +14,7 @@ use crate::{
 /// the frame is a multiple of the block's length.
 ///
 /// ```text
-///   bits 0..44 frame | 44..57 number of the zone in its allocator | 57 movable | 58..62 order | 63 one
+///   bits 0..44 frame | 44..57 number of the zone in its allocator | 57 movable | 58..62 order | 62 zero | 63 one
 /// ```
 ///
 /// An allocator numbers its zones after those of the last allocator that was created, so that no allocator takes

@@ -37,7 +37,7 @@ const FRAMES: usize = {
     sum
 };
 
-/// The first place of each stack in the frames. The stack of an order that is not cached has no place.
+/// The first place of each stack in the frames. The stack of an order that is not cached has a start, and no room.
 const START: [usize; Tag::LIMIT] = {
     let (mut start, mut tag, mut sum) = ([FRAMES; Tag::LIMIT], 0, 0);
     while tag < 2 * DEPTH.len() {
@@ -98,7 +98,8 @@ struct Stack {
 /// The part of a stack that only the owner of the access reads and writes.
 #[derive(Clone, Copy, Debug)]
 struct Plain {
-    /// The highest top: four batches above the start, or three quarters of the depth. The start, before the first
+    /// The highest top: four batches above the start, or three quarters of the depth; up to the depth while another
+    /// thread holds the zone's lock. The start, before the first
     /// request for such a block.
     limit: u32,
     /// The number of blocks of a refill or return.

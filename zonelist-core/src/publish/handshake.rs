@@ -1,13 +1,13 @@
 //! Two words for Dekker-style exclusion between one reader and the writers.
 //!
 //! The reader stores that it is *active*, passes the light half of the barrier pair, and loads the *request* word. If that
-//! is not 0, the reader *acknowledges* it. Publishes and drains set bits of the request word, run the heavy half, and load
+//! is not 0, the reader *acknowledges* it, or becomes idle again and tries the slow path. Publishes and drains set bits of the request word, run the heavy half, and load
 //! the active word:
 //!
 //! ```text
 //!   request       | set by, under         | a reader that loads it                      | is waited for until it is
 //!   --------------|-----------------------|---------------------------------------------|------------------------------
-//!   STOP          | publish, writer lock  | is idle until it is cleared, if it walks    | idle, or active with NO_WALK
+//!   STOP          | publish, writer lock  | if it is going to walk: is idle until then  | idle, or active with NO_WALK
 //!   GRACE_PERIOD  | publish, writer lock  | is active, and acknowledges phase and bit   | idle, or has acknowledged
 //!   REVOKED       | drain, drain lock     | is active without the slot's per-CPU pages  | idle, or active with REVOKED
 //! ```
@@ -245,7 +245,8 @@ impl Handshake {
     /// True if the reader is idle, or does not walk. To be called after `stop` and the heavy half.
     #[inline]
     pub(super) fn has_left(&self) -> bool {
-        // Acquire: pairs with the release in `leave`: the reader's loads are over before the table is rewritten.
+        // Acquire: pairs with the release in `leave` and `acknowledge`: the reader's loads are over before the table is
+        // rewritten.
         let active = self.active.load(Acquire);
         or_mutant!(active == NOTHING || active & NO_WALK != 0 => true, "stop: writer does not wait")
     }

@@ -115,8 +115,8 @@ impl ReaderSlot {
     /// Waits until no handle touches the slot's per-CPU pages. To be called after `revoke` and the heavy half.
     ///
     /// A plain reader is not waited for, however long its guard lives: it has no pages. The kind of owner is loaded each
-    /// time, since the slot may change owners meanwhile. The claim of a handle that gets the slot then is either seen here, or
-    /// it is after the heavy half, and the handle sees that the pages are revoked.
+    /// time, since the slot may change owners meanwhile. Of a handle that claims the slot later, either the claim is seen
+    /// here, or its first load of the request sees REVOKED, as the barrier pair guarantees.
     pub(super) fn wait_caches_released(&self, protocol: ReaderProtocol) {
         let mut backoff = Backoff::default();
         while self.is_handle() && !self.cache_handshake(protocol).has_released_caches() {

@@ -86,7 +86,7 @@ impl Writer<'_> {
         self.version
     }
 
-    /// Calls `alone` while no reader walks: requests a stop, waits until all readers are idle, and clears the request after.
+    /// Calls `alone` while no reader walks: requests a stop, waits until each is idle or active without a walk, and clears the request after.
     ///
     /// Every walk under [`ReaderProtocol::CriticalSection`] that began before has then ended. A reader that never ends its
     /// walk blocks it for ever. `alone` may panic; it must not walk, nor wait for anything that a reader holds.
@@ -97,7 +97,7 @@ impl Writer<'_> {
     pub fn stop<R>(&mut self, alone: impl FnOnce() -> R) -> Result<R, WaitError> {
         let _clear = ClearRequests(self.slots);
         self.slots.iter().for_each(|slot| slot.handshake().stop());
-        // Pairs with the light half in `Handshake::enter` and `Handshake::enter_for_caches`: behind it a reader loads the stop,
+        // Pairs with the light half in `enter`, `try_enter_for_caches`, `enter_for_caches` and `wait_outside`: behind it a reader loads the stop,
         // or we load that it is active.
         or_mutant!(self.heavy()? => (), "stop: no barrier");
         for slot in self.slots {

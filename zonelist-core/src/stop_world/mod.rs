@@ -1,7 +1,7 @@
 //! `StopWorld` and `StopWorldPreempted`: readers stand still while the lists are rewritten.
 //!
 //! Linux until 4.13 rebuilt its zonelists under `stop_machine`, which runs every CPU into a spin
-//! loop. Ours requests a stop of every reader, waits until all are idle, rewrites the only table, and clears the
+//! loop. Ours requests a stop of every reader, waits until none of them walks, rewrites the only table, and clears the
 //! request. So a walk never meets a rewrite: each walk shows exactly one version's list.
 //!
 //! What the kernel's version did *not* give is the point of the second scheme. `stop_machine`

@@ -18,8 +18,8 @@ use super::{Barrier, BarrierError, FullFence, Light};
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
-/// Full fences are chosen under Miri, loom and shuttle (models of membarrier name `Membarrier` themselves), without the feature `std`, on other systems than
-/// Linux, on kernels before 4.14, and where a sandbox denies membarrier(2) already when the choice is made.
+/// Full fences are chosen under Miri, loom and shuttle (models of membarrier name `Membarrier` themselves), without the
+/// feature `std`, on other systems than Linux, on kernels before 4.14, and where a sandbox denies membarrier(2) already when the choice is made.
 ///
 /// # When the heavy half fails later
 ///
