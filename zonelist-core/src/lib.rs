@@ -61,6 +61,7 @@ extern crate std;
 
 pub mod identity;
 mod ids;
+mod locking;
 mod page_alloc;
 pub mod publish;
 mod stop_world;
@@ -70,6 +71,7 @@ mod zone;
 mod zonelist;
 
 pub use ids::{MAX_NODES, NodeId, NodeSet, ZoneId, ZoneKind};
+pub use locking::lock::{Locked, RawLock, Spin};
 pub use page_alloc::{
     Failure, Handle, HandleError, LocalHandle, Migrate, MigrationSource, MigrationTargets, MovableEntry, MovablePages,
     MoveError, NoRoom, NotFreed, OrderError, OutOfMemory, Page, PageAllocator, PageGuard, PageRequest, PerCpuPages,
@@ -78,7 +80,6 @@ pub use page_alloc::{
 #[cfg(feature = "alloc")]
 pub use page_alloc::{ForkError, PreparedAllocatorFork};
 pub use stop_world::{PreemptedWalk, StopWorld, StopWorldPreempted, StoppedTable, StoppedWalk};
-pub use sync::lock::{Locked, RawLock, Spin};
 pub use table::{
     AtomicZoneMask, Buffer, BufferWalk, Capacity, CapacityError, DoubleBuffer, OrderEntry, OrderFilter, OrderTable,
     OrderTables, OrderWalk, Slot, SlotFilter, SlotWalk, Slots, Storage, Word, ZoneMask,

@@ -3,7 +3,7 @@
 use super::{provider::PageProvider, running::RunningMachine};
 use crate::{
     RawLock,
-    sync::lock::Hold,
+    locking::lock::Hold,
     sync::unmodelled::Ordering::{Relaxed, Release},
 };
 

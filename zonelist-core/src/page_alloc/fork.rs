@@ -16,8 +16,8 @@ use crate::{
 #[cfg(feature = "alloc")]
 use crate::{
     heap,
+    locking::lock::Hold,
     publish::{BarrierError, PreparedFork},
-    sync::lock::Hold,
 };
 
 /// Why a fork can't be prepared. Nothing is held.

@@ -4,7 +4,7 @@ use super::{
     Migrate, MovableEntry, MovablePages,
     movable_entry::{GENERATION, MOVING, NONE},
 };
-use crate::{RawLock, sync::atomic::Ordering::Relaxed, sync::lock::Hold};
+use crate::{RawLock, locking::lock::Hold, sync::atomic::Ordering::Relaxed};
 
 /// A state in which the process may fork: the free list is locked, and complete.
 #[derive(Debug)]

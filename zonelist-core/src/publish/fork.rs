@@ -9,7 +9,7 @@ use super::{
     Barrier, BarrierError, Forked, Published, Reader, ReaderProtocol, Scheme, reader_slot::ReaderSlot,
     revocation::Revoked,
 };
-use crate::{Spin, sync::lock::Hold};
+use crate::{Spin, locking::lock::Hold};
 
 /// Identifies a handle, a [`Reader`] or a [`LocalHandle`](crate::LocalHandle), that the child of a fork keeps.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]

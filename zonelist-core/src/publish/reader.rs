@@ -7,7 +7,7 @@ use super::{
     handshake::WhenStopped,
     reader_slot::{Claimed, CriticalSection, ReaderSlot},
 };
-use crate::{NodeId, Zoneref, sync::in_use::InUse};
+use crate::{NodeId, Zoneref, locking::in_use::InUse};
 
 /// The handle of one registered thread or CPU. Frees its reader slot when dropped.
 ///

@@ -6,7 +6,7 @@ use super::{
     quiescent_state::QuiescentState,
 };
 use crate::{
-    sync::in_use::{Busy, InUse},
+    locking::in_use::{Busy, InUse},
     sync::{
         Backoff,
         atomic::{

@@ -7,7 +7,6 @@
 //! | file | compiled | content |
 //! |---|---|---|
 //! | `atomic` | always | [`atomic`]: atomics and fences of `core`, loom or shuttle |
-//! | `lock` | always | [`RawLock`](crate::RawLock), [`Spin`](crate::Spin), [`Locked`](crate::Locked) |
 //! | `backoff` | always | [`Backoff`]: a wait for another thread |
 //! | `cut` | with `alloc` | [`CutSlice`]: a slice that can be emptied after a fork |
 //! | `hint` | always | hints to the compiler |
@@ -15,7 +14,6 @@
 //! | `version_box` | with `alloc`; **checked by loom** | [`VersionBox`]: memory of a version, which the models check |
 //! | `track` | always; **empty except under loom** | [`Track`]: memory whose accesses the models check |
 //! | `mutant` | always; **empty except under loom** | [`or_mutant!`](crate::or_mutant): deliberate faults |
-//! | `in_use` | always; **empty except in debug builds** | detects a second use of a value in use |
 //! | `traced` | **loom only** | loom's atomics and locks, with a log of each step |
 //! | `control` | **shuttle only** | which thread a scheduler stops, and which one waits |
 
@@ -27,8 +25,6 @@ pub mod control;
 #[cfg(feature = "alloc")]
 mod cut;
 pub(crate) mod hint;
-pub(crate) mod in_use;
-pub(crate) mod lock;
 mod mutant;
 #[cfg(loom)]
 pub mod traced;

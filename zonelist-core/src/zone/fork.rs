@@ -3,7 +3,7 @@
 use super::{allocator::Zone, free_frames::FreeFrames};
 use crate::RawLock;
 #[cfg(feature = "alloc")]
-use crate::sync::lock::Hold;
+use crate::locking::lock::Hold;
 
 impl<L: RawLock> Zone<'_, L> {
     /// Holds the zone's lock over a fork.

@@ -5,7 +5,7 @@ mod checker;
 mod hostile;
 mod hotplug;
 mod identity;
-mod lock;
+mod locking;
 mod page_alloc;
 mod publish;
 mod stress;

@@ -7,8 +7,9 @@ use zonelist_verify::workspace;
 use crate::files::workspace_files;
 
 /// The folders from the bottom up. A folder may use those before it.
-const LAYERS: [&str; 13] = [
+const LAYERS: [&str; 14] = [
     "sync",
+    "locking",
     "ids",
     "identity",
     "heap",

@@ -12,7 +12,7 @@
 use core::{cell::UnsafeCell, fmt, marker::PhantomData};
 
 use crate::{
-    sync::in_use::{Busy, InUse},
+    locking::in_use::{Busy, InUse},
     sync::{
         Backoff, Track,
         atomic::{
