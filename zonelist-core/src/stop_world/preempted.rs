@@ -1,8 +1,8 @@
 //! `StopWorldPreempted`: only each entry of a walk excludes a rewrite.
 
-use super::{StopWorld, StoppedTable, StoppedWalk};
+use super::{StoppedTable, StoppedWalk};
 use crate::{
-    NodeId, Request, Slot, SlotFilter, Slots, Storage, ZonelistsRef, Zoneref,
+    NodeId, Slot, SlotFilter, Slots, Storage, ZonelistsRef, Zoneref,
     publish::{Facts, Forked, Guarantee, PublishError, ReadToken, ReaderProtocol, Scheme, Walk, Writer},
     sync::const_fn,
 };
@@ -55,16 +55,10 @@ impl<T: Storage<Word = Slot> + Sync> Walk for PreemptedWalk<'_, T> {}
 
 impl<T: Storage<Word = Slot> + Sync> Scheme for StopWorldPreempted<T> {
     const FACTS: Facts = Facts {
-        scheme: "StopWorldPreempted",
-        package: "zonelist-core",
-        card: include_str!("stop_world_preempted.md"),
         guarantee: Guarantee::Racy,
-        retires: false,
-        ..<StopWorld<T> as Scheme>::FACTS
+        ..Facts::of_tables("StopWorldPreempted", "zonelist-core", include_str!("stop_world_preempted.md"))
     };
     const PROTOCOL: ReaderProtocol = ReaderProtocol::PerEntry;
-    type Local = ();
-    type Filter = SlotFilter;
     type Pinned<'g>
         = (&'g StoppedTable<T>, ReadToken<'g, Self>)
     where
@@ -74,11 +68,7 @@ impl<T: Storage<Word = Slot> + Sync> Scheme for StopWorldPreempted<T> {
     where
         T: 'w;
 
-    fn local(&self) {}
-
-    fn filter(&self, request: &Request) -> SlotFilter {
-        SlotFilter::new(request)
-    }
+    crate::slot_readers!();
 
     #[inline(always)]
     fn pin<'g>(&'g self, (): &'g (), token: ReadToken<'g, Self>) -> Self::Pinned<'g> {

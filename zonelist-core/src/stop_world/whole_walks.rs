@@ -2,15 +2,12 @@
 
 use super::{StoppedTable, StoppedWalk};
 use crate::{
-    NodeId, Request, Slot, SlotFilter, Slots, Storage, ZonelistsRef,
-    publish::{
-        Allocates, Facts, Forked, Guarantee, Progress, PublishError, ReadToken, ReaderProtocol, Reclaim, Scheme,
-        StalledReader, WaitError, Writer,
-    },
+    NodeId, Slot, SlotFilter, Slots, Storage, ZonelistsRef,
+    publish::{Facts, Forked, Guarantee, PublishError, ReadToken, ReaderProtocol, Reclaim, Scheme, WaitError, Writer},
     sync::const_fn,
 };
 
-/// The baseline: a gate, a table, and a writer that waits.
+/// The baseline: a table, readers that can be stopped, and a writer that waits for them.
 ///
 #[doc = include_str!("stop_world.md")]
 ///
@@ -30,26 +27,11 @@ impl<T> StopWorld<T> {
 
 impl<T: Storage<Word = Slot> + Sync> Scheme for StopWorld<T> {
     const FACTS: Facts = Facts {
-        scheme: "StopWorld",
-        package: "zonelist-core",
-        card: include_str!("stop_world.md"),
         guarantee: Guarantee::Snapshot,
-        readers: Progress::Blocking,
-        writer: Progress::Blocking,
-        allocates: Allocates::Never,
-        registers: true,
-        interrupt_safe: false,
-        below_allocator: true,
-        after_fork: false,
-        tls_destructor: true,
         retires: true,
-        stalled_reader: StalledReader::Bounded,
-        no_std: true,
-        no_alloc: true,
+        ..Facts::of_tables("StopWorld", "zonelist-core", include_str!("stop_world.md"))
     };
     const PROTOCOL: ReaderProtocol = ReaderProtocol::CriticalSection;
-    type Local = ();
-    type Filter = SlotFilter;
     type Pinned<'g>
         = &'g StoppedTable<T>
     where
@@ -59,11 +41,7 @@ impl<T: Storage<Word = Slot> + Sync> Scheme for StopWorld<T> {
     where
         T: 'w;
 
-    fn local(&self) {}
-
-    fn filter(&self, request: &Request) -> SlotFilter {
-        SlotFilter::new(request)
-    }
+    crate::slot_readers!();
 
     #[inline(always)]
     fn pin<'g>(&'g self, (): &'g (), _: ReadToken<'g, Self>) -> &'g StoppedTable<T> {
