@@ -2,7 +2,7 @@
 
 use core::ops::Range;
 
-use crate::{NodeId, OrderEntry, Scope, ZoneKind, ZonelistsRef, Zoneref};
+use crate::{NodeId, OrderEntry, Scope, ZoneKind, ZonelistsRef, Zoneref, sync::hint::cold_path};
 
 /// The number of nodes and zones that a table has room for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -28,6 +28,19 @@ impl Layout {
     pub(crate) const fn of(capacity: Capacity) -> Self {
         let Capacity { nodes, .. } = capacity;
         Self { nodes, stride: capacity.stride(), own: capacity.own(), end: nodes * capacity.stride() }
+    }
+
+    /// The offset of a node's list: the this-node list if `own_mask` is all ones, the fallback list if it is 0. Of a node
+    /// without a row, the offset of the slot behind the last row, which is empty.
+    #[inline(always)]
+    pub(super) fn start(&self, node: NodeId, own_mask: usize) -> usize {
+        if node.index() < self.nodes {
+            // A mask chooses the list without a branch.
+            node.index() * self.stride + (self.own & own_mask)
+        } else {
+            cold_path();
+            self.end
+        }
     }
 }
 

@@ -24,7 +24,6 @@ use alloc::boxed::Box;
 use crate::{
     Capacity, CapacityError, NodeId, Request, Scope, Slot, Storage, ZoneKind, ZonelistsRef, Zoneref,
     identity::Identity,
-    sync::hint::cold_path,
     table::{
         capacity::Layout,
         order_walk::{OrderFilter, OrderWalk},
@@ -211,15 +210,7 @@ impl<S: Storage<Word = Slot>> OrderTables<S> {
     #[cfg_attr(debug_assertions, track_caller)]
     pub fn walk<'w>(&'w self, word: ZoneMask, node: NodeId, filter: &'w OrderFilter) -> OrderWalk<'w> {
         self.identity.check(filter.mark, "a filter");
-        let Layout { nodes, stride, own, end } = self.layout;
-        let start = if node.index() < nodes {
-            // The mask is all ones or 0: the this-node list is chosen without a branch.
-            node.index() * stride + (own & filter.own)
-        } else {
-            cold_path();
-            // The slot behind the last row is empty.
-            end
-        };
+        let start = self.layout.start(node, filter.own);
         // SAFETY: `start` is the head of a segment or the slot behind the last row. Each is there twice, once in either
         // table, within the words whose number every constructor checks.
         let first = unsafe { self.words.words().as_ptr().add(2 * start) };

@@ -18,8 +18,7 @@ use alloc::{boxed::Box, vec::Vec};
 #[cfg(feature = "alloc")]
 use crate::Zoneref;
 use crate::{
-    Capacity, CapacityError, NodeId, Slot, SlotFilter, SlotWalk, Storage, ZonelistsRef, sync::hint::cold_path,
-    table::capacity::Layout,
+    Capacity, CapacityError, NodeId, Slot, SlotFilter, SlotWalk, Storage, ZonelistsRef, table::capacity::Layout,
 };
 
 /// A table of zonelists. Walks borrow the table; what they show during a rewrite depends on the scheme.
@@ -111,15 +110,7 @@ impl<S: Storage> Slots<S> {
         node: NodeId,
         filter: &'w SlotFilter,
     ) -> SlotWalk<'w, S::Word> {
-        let Layout { nodes, stride, own, end } = self.layout;
-        let start = if node.index() < nodes {
-            // The mask is all ones or 0: the this-node list is chosen without a branch.
-            node.index() * stride + (own & filter.own)
-        } else {
-            cold_path();
-            // The slot behind the last row is empty.
-            end
-        };
+        let start = self.layout.start(node, filter.own);
         // SAFETY: a table has `nodes` rows of `stride` words and one word more, which every
         // constructor checks: `start` is in a row, or that one word.
         let next = unsafe { head.add(start) };
