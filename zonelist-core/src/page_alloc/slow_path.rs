@@ -220,7 +220,7 @@ impl<S: Scheme, B: Barrier, L: RawLock, const READERS: usize> LocalHandle<'_, '_
                 }
             }
         });
-        // A torn walk that found a block has succeeded: the zone allowed it, whichever version listed the zone.
+        // A torn walk that found a block has succeeded: the zone allowed it, in the old version or the new one.
         found.map_err(|_| WalkError::Torn)
     }
 

@@ -143,7 +143,7 @@ impl Writer<'_> {
         }
     }
 
-    /// Returns once every walk has ended that began before the last [`Writer::start_grace_period`], of whichever publish.
+    /// Returns once every walk has ended that began before the last [`Writer::start_grace_period`], also one of an earlier publish.
     ///
     /// Delays no reader, and is not delayed by a stream of short walks: a reader that enters meanwhile acknowledges that its
     /// walk is a new one. Covers walks under [`ReaderProtocol::CriticalSection`] and [`ReaderProtocol::Quiescent`] only. A
