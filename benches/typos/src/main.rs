@@ -2,18 +2,16 @@
 //!
 //! Exits with 1 if a word is misspelt. A word that is right here and wrong there goes into [`RIGHT`].
 
-use std::{borrow::Cow, fs, path::Path, process::ExitCode};
+use std::{borrow::Cow, fs, process::ExitCode};
 
 use typos::{
     Dictionary, Status,
-    tokens::{Case, Identifier, Tokenizer, TokenizerBuilder, Word},
+    tokens::{Case, Identifier, TokenizerBuilder, Word},
 };
+use zonelist_verify::{files_below, workspace};
 
 /// Words that the dictionary takes for misspellings of others.
 const RIGHT: &[&str] = &["ba", "thr", "ths", "tru"];
-
-/// Folders and files that are not written by hand.
-const SKIPPED: [&str; 5] = ["target", ".git", "goldens", "built-in", "Cargo.lock"];
 
 struct Misspellings;
 
@@ -35,36 +33,20 @@ fn main() -> ExitCode {
     let tokenizer = TokenizerBuilder::new().build();
     // Without its dictionary the check would find nothing, and pass.
     assert_eq!(typos::check_str(concat!("reci", "eve"), &tokenizer, &Misspellings).count(), 1, "no dictionary");
-    let mut misspelt = Vec::new();
-    let root = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."));
-    let files = check(root, root, &tokenizer, &mut misspelt);
-    misspelt.iter().for_each(|line| println!("{line}"));
-    println!("{} words misspelt in {files} files", misspelt.len());
-    // A check of nothing is no check.
-    if misspelt.is_empty() && files > 300 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
-}
-
-/// Checks the files of a folder, and returns how many there are.
-fn check(root: &Path, folder: &Path, tokenizer: &Tokenizer, misspelt: &mut Vec<String>) -> usize {
-    let mut files = 0;
-    for entry in fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry")) {
-        let path = entry.path();
-        if SKIPPED.contains(&&*entry.file_name().to_string_lossy()) {
-            continue;
-        }
-        if path.is_dir() {
-            files += check(root, &path, tokenizer, misspelt);
-            continue;
-        }
+    let (mut misspelt, mut files) = (Vec::new(), 0);
+    for file in files_below(workspace()).iter().filter(|file| !file.ends_with("Cargo.lock")) {
         // Other files are no text.
-        let Ok(text) = fs::read_to_string(&path) else { continue };
+        let Ok(text) = fs::read_to_string(file) else { continue };
         files += 1;
         for (number, line) in text.lines().enumerate() {
-            for typo in typos::check_str(line, tokenizer, &Misspellings) {
-                let place = path.strip_prefix(root).unwrap_or(&path).display();
+            for typo in typos::check_str(line, &tokenizer, &Misspellings) {
+                let place = file.strip_prefix(workspace()).unwrap_or(file).display();
                 misspelt.push(format!("{place}:{}: {:?}: {:?}", number + 1, typo.typo, typo.corrections));
             }
         }
     }
-    files
+    misspelt.iter().for_each(|line| println!("{line}"));
+    println!("{} words misspelt in {files} files", misspelt.len());
+    // A check of nothing is no check.
+    if misspelt.is_empty() && files > 300 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

@@ -1,8 +1,8 @@
 //! Helpers of tests in several packages: the choice of the short or long set, and a cargo for builds of their own.
 
 use std::{
-    env,
-    path::Path,
+    env, fs,
+    path::{Path, PathBuf},
     process::Command,
     sync::{
         Mutex, PoisonError,
@@ -45,6 +45,32 @@ pub const LIBRARIES: [&str; 4] = ["zonelist-core", "zonelist-seq", "zonelist-inp
 #[must_use]
 pub fn workspace() -> &'static Path {
     Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
+}
+
+/// Folders that are not written by hand: builds, and records of kernels.
+const GENERATED: [&str; 4] = ["target", ".git", "goldens", "built-in"];
+
+/// All files below a folder that are written by hand.
+///
+/// # Panics
+/// If a folder can't be read.
+#[must_use]
+pub fn files_below(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
+    let (folders, mut files): (Vec<_>, Vec<_>) =
+        entries.map(|entry| entry.expect("an entry").path()).partition(|path| path.is_dir());
+    let by_hand = folders.iter().filter(|folder| !GENERATED.iter().any(|generated| folder.ends_with(generated)));
+    files.extend(by_hand.flat_map(|folder| files_below(folder)));
+    files
+}
+
+/// The Rust sources below a folder.
+///
+/// # Panics
+/// If a folder can't be read.
+#[must_use]
+pub fn sources(folder: &Path) -> Vec<PathBuf> {
+    files_below(folder).into_iter().filter(|file| file.extension().is_some_and(|end| end == "rs")).collect()
 }
 
 /// Calls `work` for each item, on as many threads as there are CPUs. Returns the results in the sequence of the items.

@@ -3,23 +3,16 @@
 
 use std::{
     fs,
-    path::{Path, PathBuf},
+    path::{Component, PathBuf},
 };
 
-use zonelist_verify::workspace;
+use zonelist_verify::{sources, workspace};
 
 /// Exceptions: values that belong to no instance, and the instances themselves.
 const NOT_OF_ONE: &[(&str, &[&str])] = &[
     ("a description by the caller", &["ZonelistsRef", "FallbackOrderInput", "UntilCancelled", "ZoneInfo"]),
     ("an instance", &["AllocatorProvider", "MovablePages", "PageAllocator", "Zone"]),
 ];
-
-fn sources(folder: &Path) -> Vec<PathBuf> {
-    let entries = fs::read_dir(folder).expect("a folder of sources").map(|entry| entry.expect("a source").path());
-    let (folders, files): (Vec<_>, Vec<_>) = entries.partition(|path| path.is_dir());
-    let nested = folders.iter().filter(|folder| !folder.ends_with("conformance")).flat_map(|folder| sources(folder));
-    files.into_iter().filter(|file| file.extension().is_some_and(|end| end == "rs")).chain(nested).collect()
-}
 
 /// The names of a source's public types that have a lifetime.
 fn borrowing(text: &str) -> Vec<String> {
@@ -34,7 +27,9 @@ fn each_type_that_borrows_an_instance_is_in_the_table() {
     let table = fs::read_to_string(workspace().join("zonelist-core/src/identity.md")).expect("the table");
     let mut found = Vec::new();
     for package in ["zonelist-core", "zonelist-epoch", "zonelist-seq", "zonelist-inplace"] {
-        for source in sources(&workspace().join(package).join("src")) {
+        let is_checker =
+            |path: &PathBuf| path.components().any(|part| part == Component::Normal("conformance".as_ref()));
+        for source in sources(&workspace().join(package).join("src")).into_iter().filter(|path| !is_checker(path)) {
             found.extend(borrowing(&fs::read_to_string(source).expect("a source in UTF-8")));
         }
     }

@@ -1,12 +1,8 @@
 //! Each error message of the library packages names the fault, the expectation and the values: a check of the sources.
 
-use std::{
-    collections::BTreeSet,
-    fs,
-    path::{Path, PathBuf},
-};
+use std::{collections::BTreeSet, fs};
 
-use zonelist_verify::workspace;
+use zonelist_verify::{sources, workspace};
 
 const PACKAGES: [&str; 4] = ["zonelist-core", "zonelist-epoch", "zonelist-seq", "zonelist-inplace"];
 
@@ -76,13 +72,6 @@ struct Message {
     /// The arguments of `#[error(...)]`.
     said: String,
     fields: Vec<String>,
-}
-
-fn sources(folder: &Path) -> Vec<PathBuf> {
-    let entries = fs::read_dir(folder).expect("a folder of sources").map(|entry| entry.expect("a source").path());
-    let (folders, files): (Vec<_>, Vec<_>) = entries.partition(|path| path.is_dir());
-    let nested = folders.iter().flat_map(|folder| sources(folder));
-    files.into_iter().filter(|file| file.extension().is_some_and(|end| end == "rs")).chain(nested).collect()
 }
 
 /// The text up to the bracket that closes the one before the text.

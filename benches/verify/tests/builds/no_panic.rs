@@ -5,12 +5,9 @@
 //! With each scheme that needs no heap, and with a heap that reports when it has no room. Only a release build is so:
 //! overflow checks make each sum a path to a panic. The other tests run with these checks.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-};
+use std::{fs, path::Path};
 
-use zonelist_verify::is_long;
+use zonelist_verify::{is_long, sources};
 
 use super::freestanding::{cargo, package, runs, with_every_scheme};
 
@@ -38,13 +35,6 @@ const NOT_CALLED: [(&str, &str); 2] = [
 
 /// Modules that exist only with a heap, or for tests.
 const OTHERS: [&str; 6] = ["conformance", "heap", "hotplug", "sync", "topology", "zonelist/owned"];
-
-fn sources(folder: &Path) -> Vec<PathBuf> {
-    let entries = fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path());
-    let (folders, files): (Vec<_>, Vec<_>) = entries.partition(|path| path.is_dir());
-    let within = folders.iter().flat_map(|folder| sources(folder));
-    files.into_iter().filter(|file| file.extension().is_some_and(|end| end == "rs")).chain(within).collect()
-}
 
 /// The names of the public functions in a file.
 fn public_functions(text: &str) -> impl Iterator<Item = &str> {

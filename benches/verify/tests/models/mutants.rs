@@ -20,7 +20,7 @@ use std::{
     process::Stdio,
 };
 
-use zonelist_verify::{in_parallel, workspace};
+use zonelist_verify::{in_parallel, sources, workspace};
 
 use super::runs::{Run, Site, command};
 
@@ -321,28 +321,16 @@ fn unreached(runs: &[Run]) -> Vec<String> {
     let met: BTreeSet<&str> = runs.iter().flat_map(|run| &run.sites).map(|site| site.place.as_str()).collect();
     let mut complaints = Vec::new();
     for run in runs {
-        for (file, text) in sources(&workspace().join(run.package).join("src")) {
+        for file in sources(&workspace().join(run.package).join("src")) {
+            let text = fs::read_to_string(&file).expect("a source in UTF-8");
             // The name is the only text in the macro's arguments. Documentation has examples.
             let code: String = text.lines().filter(|line| !line.trim_start().starts_with("//")).collect();
             let names: Vec<&str> =
                 code.split("or_mutant!(").skip(1).filter_map(|rest| rest.split('"').nth(1)).collect();
             let missing = names.into_iter().filter(|name| !met.contains(name));
-            complaints.extend(missing.map(|name| format!("no model executes the fault {name:?} of {file}")));
+            complaints
+                .extend(missing.map(|name| format!("no model executes the fault {name:?} of {}", file.display())));
         }
     }
     complaints
-}
-
-fn sources(folder: &std::path::Path) -> Vec<(String, String)> {
-    let mut all = Vec::new();
-    for entry in fs::read_dir(folder).expect("a folder of sources") {
-        let path = entry.expect("a source").path();
-        if path.is_dir() {
-            all.extend(sources(&path));
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            let text = fs::read_to_string(&path).expect("a source in UTF-8");
-            all.push((path.display().to_string(), text));
-        }
-    }
-    all
 }

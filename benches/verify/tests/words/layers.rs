@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use zonelist_verify::workspace;
 
-use crate::files::workspace_files;
+use crate::files::source_files;
 
 /// The folders from the bottom up. A folder may use those before it.
 const LAYERS: [&str; 14] = [
@@ -32,7 +32,7 @@ fn folders_depend_downwards_only() {
     let root = std::fs::read_to_string(workspace().join(SOURCES).join("lib.rs")).expect("the crate's root");
     let exports = exports(&root);
     let (mut upwards, mut uses) = (Vec::new(), 0);
-    for (path, text) in workspace_files(&["rs"]) {
+    for (path, text) in source_files() {
         let Some(inner) = path.strip_prefix(SOURCES).filter(|inner| *inner != "lib.rs" && !inner.ends_with("tests.rs"))
         else {
             continue;
