@@ -4,8 +4,8 @@ use core::fmt;
 
 /// What the walks of a scheme may show.
 ///
-/// [`conformance`](crate::conformance) checks it, by the same code in models, in tests and in the commands. How far each
-/// scheme was explored for its own is in [`conformance::explored`](crate::conformance::explored).
+/// [`conformance`](crate::conformance) checks it, by the same code in models, in tests and in the commands. How far
+/// each scheme was explored for its own is in [`conformance::explored`](crate::conformance::explored).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Guarantee {
     /// May miss a zone, show one twice, out of order or none at all. Shows no zone of no version, and ends.
@@ -27,7 +27,7 @@ pub enum Progress {
     Blocking,
 }
 
-/// What reaches for the heap, to allocate or to free, after construction and registration.
+/// What uses the heap, to allocate or to free, after construction and registration.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Allocates {
     /// Neither side.
@@ -40,7 +40,7 @@ pub enum Allocates {
     Both,
 }
 
-/// The memory kept while one reader stands still inside a walk and others publish.
+/// The memory kept while one reader is stalled within a walk and others publish.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum StalledReader {
     /// A fixed amount.
@@ -49,7 +49,7 @@ pub enum StalledReader {
     Unbounded,
 }
 
-/// What a scheme says of itself. Each is a claim that a model or test has to bear out.
+/// The claims of a scheme about itself. A model or test checks each.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Facts {
     /// The scheme's name.
@@ -61,28 +61,29 @@ pub struct Facts {
     pub card: &'static str,
     /// What its walks may show.
     pub guarantee: Guarantee,
-    /// How readers get to their answer: a walk that does not say that it may be torn, however many come
-    /// before. Each single walk, once begun, ends within the list's capacity.
+    /// The progress of readers until a walk that is not torn, including all torn walks before it. Each single walk ends
+    /// within the list's capacity.
     pub readers: Progress,
-    /// How a publish gets on, once it has the writer lock.
+    /// The progress of a publish, once it has the writer lock.
     pub writer: Progress,
-    /// What reaches for the heap.
+    /// What uses the heap.
     pub allocates: Allocates,
-    /// Whether a reader must have a place of its own before it walks.
+    /// Whether a reader must have a slot of its own before it walks.
     pub registers: bool,
     /// Whether a walk may run in a signal handler or interrupt, with a reader of its own, whatever was
     /// interrupted on the same CPU: a publish, or the walks of other readers.
     pub interrupt_safe: bool,
     /// Whether it may serve a global allocator, which registers its readers, walks and is published to from
-    /// within allocations: neither side comes back to the heap, be it for the first time.
+    /// within allocations: neither side uses the heap, not even once.
     pub below_allocator: bool,
-    /// Whether a walk in the child of a fork ends as it would have, though a publisher stayed behind amid a publish.
+    /// Whether a walk in the child of a fork ends as it would have, though the fork cut a publish short.
     pub after_fork: bool,
-    /// Whether a walk in the destructor of a thread-local ends as any other, whichever others have gone before.
+    /// Whether a walk in the destructor of a thread-local ends as any other, whichever destructors ran before.
     pub tls_destructor: bool,
-    /// Whether what only older versions refer to can be freed while readers go on: see [`Reclaim`](crate::publish::Reclaim).
+    /// Whether what only older versions refer to can be freed while readers go on: see
+    /// [`Reclaim`](crate::publish::Reclaim).
     pub retires: bool,
-    /// Memory kept for a reader that stands still.
+    /// Memory kept for a stalled reader.
     pub stalled_reader: StalledReader,
     /// Whether it builds without std.
     pub no_std: bool,

@@ -1,8 +1,8 @@
 //! What becomes of published lists in the child of a fork.
 //!
-//! A fork copies all memory and one thread. What the other threads were amid stays as it is in the child for ever: a walk
-//! that does not end, a publish whose requests are not cleared, a lock that is not released. There are two ways out. With
-//! [`Published::prepare_fork`] before the fork, no thread is amid anything but walks. Without it,
+//! A fork copies all memory and one thread. What the other threads were amid stays as it is in the child for ever: a
+//! walk that does not end, a publish whose requests are not cleared, a lock that is not released. There are two ways
+//! out. With [`Published::prepare_fork`] before the fork, no thread is amid anything but walks. Without it,
 //! [`Published::after_fork`] in the child cleans up, and returns what was lost.
 
 use super::{
@@ -28,8 +28,9 @@ impl HandleId {
 #[non_exhaustive]
 #[must_use]
 pub struct ForkLosses {
-    /// True if a publish was cut short. No other is possible then ([`PublishError::Forked`](super::PublishError::Forked)),
-    /// and walks show the version before or after, what a `Racy` scheme shows amid a publish, or nothing.
+    /// True if a publish was cut short. No other is possible then
+    /// ([`PublishError::Forked`](super::PublishError::Forked)), and walks show the version before or after, what a
+    /// `Racy` scheme shows amid a publish, or nothing.
     pub publish: bool,
     /// Zones whose locks were held. They have no frames any more: what was free, cached or allocated is lost.
     pub zones: usize,
@@ -76,8 +77,8 @@ impl<S: Scheme, B: Barrier, const READERS: usize> PreparedFork<'_, S, B, READERS
     /// For the parent, or if there was no fork: publishes and drains go on.
     pub fn parent(self) {}
 
-    /// For the child: frees the slots of all handles but those to `keep`, which are this thread's. Each is named once, also
-    /// readers of a scheme that needs no slots.
+    /// For the child: frees the slots of all handles but those to `keep`, which are this thread's. Each is named once,
+    /// also readers of a scheme that needs no slots.
     ///
     /// # Safety
     /// This is the child of a fork that the calling thread made while this was there. Handles that are not kept are
@@ -92,10 +93,10 @@ impl<S: Scheme, B: Barrier, const READERS: usize> PreparedFork<'_, S, B, READERS
 impl<S: Scheme, B: Barrier, const READERS: usize> Published<S, B, READERS> {
     /// Waits until no thread publishes and no handle of an allocator uses its per-CPU pages, and keeps it so.
     ///
-    /// Holds the writer lock and the drain lock, with all per-CPU pages revoked. A plain reader may be within a walk, this
-    /// thread's among them: only where a publish waits for walks, a guard of this thread would make both wait for ever.
-    /// An allocator over these lists has [`PageAllocator::prepare_fork`](crate::PageAllocator::prepare_fork), which does
-    /// this too.
+    /// Holds the writer lock and the drain lock, with all per-CPU pages revoked. A plain reader may be within a walk,
+    /// this thread's among them: only where a publish waits for walks, a guard of this thread would make both wait for
+    /// ever. An allocator over these lists has [`PageAllocator::prepare_fork`](crate::PageAllocator::prepare_fork),
+    /// which does this too.
     ///
     /// ```
     /// use zonelist_core::{Capacity, ZonelistsRef, Slots, StopWorld, publish::{FullFence, Published}};
@@ -118,24 +119,26 @@ impl<S: Scheme, B: Barrier, const READERS: usize> Published<S, B, READERS> {
     /// # Errors
     /// The barrier pair failed: some handle may use its per-CPU pages. No lock is held.
     pub fn prepare_fork(&self) -> Result<PreparedFork<'_, S, B, READERS>, BarrierError> {
+        // The writer lock before the drain lock: no code takes them in the other order.
         let _writer = self.ledger.hold();
         let _drains = self.drains.hold();
         let revoked = Revoked::all(self)?;
         Ok(PreparedFork { revoked, _drains, _writer })
     }
 
-    /// For the child of a fork that was not prepared: frees the slots of all handles but those to `keep`, which are this
-    /// thread's, and cleans up what threads that are gone were amid. Each handle is named once, also readers of a scheme that
-    /// needs no slots.
+    /// For the child of a fork that was not prepared: frees the slots of all handles but those to `keep`, which are
+    /// this thread's, and cleans up what threads that are gone were amid. Each handle is named once, also readers of a
+    /// scheme that needs no slots.
     ///
-    /// If one of those threads was amid a publish, no other is possible. Waits for nothing. An allocator over these lists has
-    /// [`PageAllocator::after_fork`](crate::PageAllocator::after_fork), which does this too.
+    /// If one of those threads was amid a publish, no other is possible. Waits for nothing. An allocator over these
+    /// lists has [`PageAllocator::after_fork`](crate::PageAllocator::after_fork), which does this too.
     ///
     /// # Safety
     /// This is the child of a fork, no other thread of it uses these lists yet, and the calling thread made the fork
     /// outside of any call of this library but a guard. Handles that are not kept are never used again, nor dropped.
     pub unsafe fn after_fork(&self, keep: &[HandleId]) -> ForkLosses {
-        // SAFETY: what the caller promises.
+        // SAFETY: this is the child of a fork, which has no other thread, and handles that are not kept are never used
+        // again. The caller promises both.
         unsafe { self.clean_up(keep, |_| ()) }
     }
 
@@ -155,8 +158,8 @@ impl<S: Scheme, B: Barrier, const READERS: usize> Published<S, B, READERS> {
         if unsafe { self.drains.abandon(|| None) } {
             self.take_emptying().into_iter().for_each(&mut count);
         }
-        // SAFETY: there is no other thread, and one that published is gone. Each number behind the lock is whole, if not all
-        // are of one moment, and none is read again: no version is published any more.
+        // SAFETY: there is no other thread, and one that published is gone. Each number behind the lock is whole, if
+        // not all are of one moment, and none is read again: no version is published any more.
         losses.publish = unsafe { self.ledger.abandon(|| None) };
         if losses.publish {
             self.sticky_error.note_fork();
@@ -165,7 +168,8 @@ impl<S: Scheme, B: Barrier, const READERS: usize> Published<S, B, READERS> {
         losses
     }
 
-    /// Frees the slots of all handles but these. Calls `torn` with those whose per-CPU pages a thread was amid an access to.
+    /// Frees the slots of all handles but these. Calls `torn` with those whose per-CPU pages a thread was amid an
+    /// access to.
     fn free_slots_but(&self, keep: &[HandleId], mut torn: impl FnMut(usize)) {
         for (number, slot) in self.slots().iter().enumerate() {
             if !keep.iter().any(|id| id.is_at(slot)) && slot.is_claimed() {

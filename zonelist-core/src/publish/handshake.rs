@@ -1,20 +1,20 @@
 //! Two words for Dekker-style exclusion between one reader and the writers.
 //!
-//! The reader stores that it is *active*, passes the light half of the barrier pair, and loads the *request* word. If that
-//! is not 0, the reader *acknowledges* it, or becomes idle again and tries the slow path. Publishes and drains set bits of the request word, run the heavy half, and load
-//! the active word:
+//! The reader stores that it is *active*, passes the light half of the barrier pair, and loads the *request* word. If
+//! that is not 0, the reader *acknowledges* it, or becomes idle again and tries the slow path. Publishes and drains set
+//! bits of the request word, run the heavy half, and load the active word:
 //!
 //! ```text
 //!   request       | set by, under         | a reader that loads it                      | is waited for until it is
-//!   --------------|-----------------------|---------------------------------------------|------------------------------
+//!   --------------|-----------------------|---------------------------------------------|---------------------------
 //!   STOP          | publish, writer lock  | if it is going to walk: is idle until then  | idle, or active with NO_WALK
 //!   GRACE_PERIOD  | publish, writer lock  | is active, and acknowledges phase and bit   | idle, or has acknowledged
 //!   REVOKED       | drain, drain lock     | is active without the slot's per-CPU pages  | idle, or active with REVOKED
 //! ```
 //!
 //! Publishes and drains do not share a lock. So each sets and clears its own bits by read-modify-write, and an
-//! acknowledgement repeats the bits of both: with those of one alone it would withdraw what the reader has acknowledged to
-//! the other. A reader's fast path is one load, whatever is requested.
+//! acknowledgement repeats the bits of both: with those of one alone it would take back what the reader has
+//! acknowledged to the other. A reader's fast path is one load, whatever is requested.
 
 use super::Light;
 use crate::sync::{
@@ -26,12 +26,12 @@ use crate::sync::{
     const_fn, or_mutant,
 };
 
-/// The bits by which a grace period is requested: one of two values in turn, so that an acknowledgement of the last grace
-/// period does not count for this one.
+/// The bits by which a grace period is requested: one of two values in turn, so that an acknowledgement of the last
+/// grace period does not count for this one.
 ///
-/// A reader may load a request, sleep, and acknowledge it late. A late acknowledgement has the phase of the grace period
-/// after the next. That one does not begin before the reader has acknowledged the next one or was idle, since the phase
-/// changes only once every reader has. So a late acknowledgement is never taken for a newer one.
+/// A reader may load a request, sleep, and acknowledge it late. A late acknowledgement has the phase of the grace
+/// period after the next. That one does not begin before the reader has acknowledged the next one or was idle, since
+/// the phase changes only once every reader has. So a late acknowledgement is never taken for a newer one.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Phase(pub(super) u32);
 
@@ -91,13 +91,13 @@ impl Handshake {
         }
     }
 
-    /// Enters, to walk. Waits while walks are stopped, and for no drain: a reader that enters by this does not touch the
-    /// slot's per-CPU pages.
+    /// Enters, to walk. Waits while walks are stopped, and for no drain: a reader that enters by this does not touch
+    /// the slot's per-CPU pages.
     #[inline(always)]
     pub(super) fn enter(&self, light: Light) {
         self.set_active();
-        // Pairs with the heavy half in `Writer::stop` and `Writer::round`: either the writer loads that we are active, or we
-        // load its request, and see all that it wrote before.
+        // Pairs with the heavy half in `Writer::stop` and `Writer::round`: either the writer loads that we are active,
+        // or we load its request, and see all that it wrote before.
         light.barrier();
         // Acquire: pairs with the release in `clear_publish_request`, so that we see what was written while walks were
         // stopped.
@@ -106,14 +106,15 @@ impl Handshake {
         }
     }
 
-    /// Acknowledges the requests. Returns whether the slot's per-CPU pages may be touched; `None` if the reader stays idle.
+    /// Acknowledges the requests. Returns whether the slot's per-CPU pages may be touched; `None` if the reader stays
+    /// idle.
     #[cold]
     #[inline(never)]
     fn acknowledge(&self, light: Light, when_stopped: WhenStopped) -> Option<bool> {
         loop {
-            // Acquire: pairs with the release in `request_grace_period`. We see the swap before it, so that what we walk from
-            // here on is not what the writer waits for. Pairs also with `clear_publish_request` and `lend`, whose
-            // release sequences continue through the read-modify-writes of other bits.
+            // Acquire: pairs with the release in `request_grace_period`. We see the swap before it, so that what we
+            // walk from here on is not what the writer waits for. Pairs also with `clear_publish_request` and `lend`,
+            // whose release sequences continue through the read-modify-writes of other bits.
             let request = self.request.load(Acquire);
             let mut acknowledged = ACTIVE | request & ACKNOWLEDGED;
             if request & STOP != 0 {
@@ -130,8 +131,8 @@ impl Handshake {
                 }
             }
             // Release: pairs with the acquire in `has_acknowledged`, so that our walks before are over, and in
-            // `has_released_caches`, so that our accesses to the per-CPU pages before are seen. A light half that is a fence
-            // orders both already; with membarrier, where it is none, only this does.
+            // `has_released_caches`, so that our accesses to the per-CPU pages before are seen. A light half that is a
+            // fence orders both already; with membarrier, where it is none, only this does.
             self.active.store(acknowledged, Release);
             return Some(request & REVOKED == 0);
         }
@@ -153,10 +154,11 @@ impl Handshake {
     #[inline(always)]
     pub(super) fn try_enter_for_caches(&self, light: Light) -> bool {
         self.set_active();
-        // Pairs with the heavy half in `Revoked::revoke`, `Writer::stop` and `Writer::round`: either they load that we are
-        // active, or we load their request.
+        // Pairs with the heavy half in `Revoked::revoke`, `Writer::stop` and `Writer::round`: either they load that we
+        // are active, or we load their request.
         light.barrier();
-        // Acquire: pairs with the release in `lend`, so that we see what the drain left, and in `clear_publish_request`.
+        // Acquire: pairs with the release in `lend`, so that we see what the drain left, and in
+        // `clear_publish_request`.
         let free = or_mutant!(self.request.load(Acquire) == NOTHING => true, "caches: revocation unseen");
         if !free {
             self.leave();
@@ -164,7 +166,8 @@ impl Handshake {
         free
     }
 
-    /// Enters. Returns whether the slot's per-CPU pages may be touched; `None` if the reader stays idle. Waits for no drain.
+    /// Enters. Returns whether the slot's per-CPU pages may be touched; `None` if the reader stays idle. Waits for no
+    /// drain.
     #[inline(never)]
     pub(super) fn enter_for_caches(&self, light: Light, when_stopped: WhenStopped) -> Option<bool> {
         if self.try_enter_for_caches(light) {
@@ -184,21 +187,21 @@ impl Handshake {
     /// Becomes idle.
     #[inline(always)]
     pub(super) fn leave(&self) {
-        // Release: pairs with the acquire in `has_left`, `has_released_caches` and `has_acknowledged`, so that our accesses
-        // are over before what the writer or drain does next.
+        // Release: pairs with the acquire in `has_left`, `has_released_caches` and `has_acknowledged`, so that our
+        // accesses are over before what the writer or drain does next.
         self.active.store(NOTHING, Release);
     }
 
-    /// Stops walks. Relaxed: behind the heavy half that follows, the reader loads this, or the writer loads that the reader
-    /// is active.
+    /// Stops walks. Relaxed: behind the heavy half that follows, the reader loads this, or the writer loads that the
+    /// reader is active.
     pub(super) fn stop(&self) {
         self.request.fetch_or(STOP, Relaxed);
     }
 
     /// Requests an acknowledgement of this phase.
     pub(super) fn request_grace_period(&self, phase: Phase) {
-        // Release: pairs with the acquire in `acknowledge`: a reader that becomes active because of this very store has to
-        // see the swap before it.
+        // Release: pairs with the acquire in `acknowledge`: a reader that becomes active because of this very store has
+        // to see the swap before it.
         or_mutant!(
             _ = self.request.fetch_or(phase.0, Release) => self.request.store(phase.0, Release),
             "request: a grace period ends a revocation"
@@ -215,8 +218,8 @@ impl Handshake {
     }
 
     /// Takes the use of the slot's per-CPU pages from its owner. Relaxed: behind the heavy half that follows, the owner
-    /// loads this, or the drain loads that the owner is active. It is a read-modify-write, so that it continues the release
-    /// sequence of a store before it, which `acknowledge` may need.
+    /// loads this, or the drain loads that the owner is active. It is a read-modify-write, so that it continues the
+    /// release sequence of a store before it, which `acknowledge` may need.
     pub(super) fn revoke(&self) {
         or_mutant!(
             _ = self.request.fetch_or(REVOKED, Relaxed) => self.request.store(REVOKED, Release),
@@ -226,16 +229,16 @@ impl Handshake {
 
     /// Gives the use of the slot's per-CPU pages back to its owner.
     pub(super) fn lend(&self) {
-        // Release: pairs with the acquire in `try_enter_for_caches` and `acknowledge`, so that the owner sees what the drain
-        // has left.
+        // Release: pairs with the acquire in `try_enter_for_caches` and `acknowledge`, so that the owner sees what the
+        // drain has left.
         or_mutant!(
             _ = self.request.fetch_and(!REVOKED, Release) => self.request.store(NOTHING, Release),
             "request: the end of a revocation ends a publish's request"
         );
     }
 
-    /// True if the reader is idle, or became active after this grace period began. To be called after the request and the
-    /// heavy half.
+    /// True if the reader is idle, or became active after this grace period began. To be called after the request and
+    /// the heavy half.
     pub(super) fn has_acknowledged(&self, phase: Phase) -> bool {
         // Acquire: pairs with the release in `leave` and `acknowledge`: the walks that are waited for are over.
         let active = self.active.load(Acquire);
@@ -251,15 +254,16 @@ impl Handshake {
         or_mutant!(active == NOTHING || active & NO_WALK != 0 => true, "stop: writer does not wait")
     }
 
-    /// True if the owner is idle, or does not touch the slot's per-CPU pages. To be called after `revoke` and the heavy half.
+    /// True if the owner is idle, or does not touch the slot's per-CPU pages. To be called after `revoke` and the heavy
+    /// half.
     pub(super) fn has_released_caches(&self) -> bool {
         // Acquire: pairs with the release in `leave` and `acknowledge`: the drain sees what the owner did to the pages.
         let active = self.active.load(Acquire);
         or_mutant!(active == NOTHING || active & REVOKED != 0 => true, "caches: drain does not wait")
     }
 
-    /// True if the owner may be amid an access to the slot's per-CPU pages: for a child of a fork, where the owner can't
-    /// continue.
+    /// True if the owner may be amid an access to the slot's per-CPU pages: for a child of a fork, where the owner
+    /// can't continue.
     pub(super) fn may_touch_caches(&self) -> bool {
         let active = self.active.load(Acquire);
         active != NOTHING && active & REVOKED == 0

@@ -1,4 +1,4 @@
-//! A scheme with everything around it: reader slots, the writer lock, version numbers.
+//! A scheme with what it needs around it: reader slots, the writer lock, version numbers.
 
 use core::{fmt, marker::PhantomData};
 
@@ -18,8 +18,8 @@ use crate::{
 ///
 /// `B` is the barrier pair between readers and writers. Only schemes whose readers have slots use it.
 ///
-/// Two locks: publishes (and [`synchronize`](Self::synchronize)) exclude each other by the writer lock, and drains of per-CPU
-/// pages by the drain lock. Neither waits for the other.
+/// Two locks: publishes (and [`synchronize`](Self::synchronize)) exclude each other by the writer lock, and drains of
+/// per-CPU pages by the drain lock. Neither waits for the other.
 #[derive(Debug)]
 pub struct Published<S, B = FullFence, const READERS: usize = 64> {
     pub(super) scheme: S,
@@ -34,7 +34,7 @@ pub struct Published<S, B = FullFence, const READERS: usize = 64> {
     barrier: PhantomData<fn(B)>,
 }
 
-/// What one writer leaves to the next.
+/// The state that one writer passes to the next.
 #[derive(Debug)]
 pub(super) struct Ledger {
     /// The current version.
@@ -80,8 +80,8 @@ pub enum PublishError {
         /// The zone.
         zone: ZoneId,
     },
-    /// A list of a node has no place for the zone any more: while the zone was absent, a publish gave its place to another
-    /// zone, took away the zone that it stood behind, or made the list.
+    /// A list of a node has no place for the zone any more: while the zone was absent, a publish gave its place to
+    /// another zone, took away the zone that it stood behind, or made the list.
     #[error(
         "zone {zone}: no place for it in the {} list of node {node}, which has room for {room} zones; expected a publish \
          of lists that name it", scope_name(*.scope)
@@ -101,13 +101,14 @@ pub enum PublishError {
     TooManyZones {
         /// The zone.
         zone: ZoneId,
-        /// The zones that there is room for; or a lower bound of those that were published, together or one after another.
+        /// The zones that there is room for; or a lower bound of those that were published, together or one after
+        /// another.
         zones: usize,
         /// Zones whose places are kept.
         most: usize,
     },
-    /// Another publish is under way, or walks still go on over what the version would be written over, and the caller does
-    /// not wait.
+    /// Another publish is under way, or walks still go on over what the version would be written over, and the caller
+    /// does not wait.
     #[error("another publish is under way, or walks over a version before it; expected neither")]
     Busy,
     /// The barrier pair failed, now or behind the swap of an earlier publish, which then answered `Ok`.
@@ -149,7 +150,7 @@ pub struct NotRetired<T> {
 
 impl<S: Scheme, B: Barrier, const READERS: usize> Published<S, B, READERS> {
     const_fn! {
-        /// Puts a scheme in charge. There is no version yet: every list is empty.
+        /// Publishes by this scheme. There is no version yet: every list is empty.
         #[must_use]
         pub const fn new(scheme: S) -> Self {
             const { assert!(READERS > 0, "without a slot there can be no reader") };
@@ -176,14 +177,16 @@ impl<S: Scheme, B: Barrier, const READERS: usize> Published<S, B, READERS> {
                 Some(self.claim(Claim::Reader)?.1)
             }
         };
+        // A reader that needs no slot refers to the first, and never writes to it.
         let slot = claimed.as_ref().map_or(&self.slots[0], Claimed::slot);
         let reader = Reader::new(&self.scheme, slot, claimed);
+        // Last: from now on publishes wait for this reader. A panic of the scheme's `local` leaves no reader online.
         reader.online();
         Ok(reader)
     }
 
-    /// Registers a reader with a slot of its own, whatever the scheme, for the per-CPU pages of that slot. Returns also the
-    /// slot's number.
+    /// Registers a reader with a slot of its own, whatever the scheme, for the per-CPU pages of that slot. Returns also
+    /// the slot's number.
     ///
     /// It enters its slot for each walk. If the scheme needs no slot, [`Reader::release_own_slot`] frees it.
     pub(crate) fn reader_with_slot(&self) -> Result<(Reader<'_, S, B>, usize), ReaderError> {
@@ -195,7 +198,7 @@ impl<S: Scheme, B: Barrier, const READERS: usize> Published<S, B, READERS> {
         if !B::prepare() {
             return Err(ReaderError::NoBarrier);
         }
-        // The first free slot. Of two threads that find the same one, one claims it and the other looks on.
+        // The first free slot. Of two threads that find the same one, one claims it, and the other goes on to the next.
         let free = self.slots.iter().enumerate().find_map(|(number, slot)| Some((number, Claimed::new(slot, claim)?)));
         free.ok_or(ReaderError::NoSlot { slots: READERS })
     }
@@ -213,11 +216,12 @@ impl<S: Scheme, B: Barrier, const READERS: usize> Published<S, B, READERS> {
     /// publish included.
     ///
     /// # Errors
-    /// The lists do not fit; or the barrier pair failed ([`PublishError::Barrier`]) before the new version was
-    /// visible. Readers go on to see the version before. If it fails only behind the swap, the publish answers `Ok`, and
-    /// the next `publish`, `try_publish`, `set_present`, `synchronize`, `retire` or drain of an allocator reports
-    /// that instead of doing anything; the grace period is waited for by the next publish that needs it.
+    /// The lists do not fit; or the barrier pair failed ([`PublishError::Barrier`]) before the new version was visible.
+    /// Readers go on to see the version before. If it fails only behind the swap, the publish answers `Ok`, and the
+    /// next `publish`, `try_publish`, `set_present`, `synchronize`, `retire` or drain of an allocator reports that
+    /// instead of doing anything; the grace period is waited for by the next publish that needs it.
     pub fn publish<'l>(&self, lists: impl Into<ZonelistsRef<'l>>) -> Result<Version, PublishError> {
+        // The caller's conversion, before any lock is held.
         let lists = lists.into();
         self.sticky_error.report()?;
         self.ledger.with(|ledger| self.publish_after(ledger, lists, true))
@@ -229,6 +233,7 @@ impl<S: Scheme, B: Barrier, const READERS: usize> Published<S, B, READERS> {
     /// # Errors
     /// [`PublishError::Busy`], or whatever [`Published::publish`] says.
     pub fn try_publish<'l>(&self, lists: impl Into<ZonelistsRef<'l>>) -> Result<Version, PublishError> {
+        // The caller's conversion, before any lock is held.
         let lists = lists.into();
         self.sticky_error.report()?;
         let tried = self.ledger.try_with(|ledger| self.publish_after(ledger, lists, false));
@@ -238,13 +243,15 @@ impl<S: Scheme, B: Barrier, const READERS: usize> Published<S, B, READERS> {
     /// Takes a zone off all lists, or puts it back where it stood: a version like any other, for
     /// which no lists are needed.
     ///
-    /// `Ok` means that each list that the zone was last published in shows it again, or none does. The order of the others
-    /// is what it was. If the rules now want another one, or want the zone elsewhere, publish the lists.
+    /// `Ok` means that each list that the zone was last published in shows it again, or none does. The order of the
+    /// others is what it was. If the rules now want another one, or want the zone elsewhere, publish the lists.
     ///
     /// # Errors
     /// - [`PublishError::NoPlace`]: no lists that were published so far named the zone.
-    /// - [`PublishError::PlaceLost`]: a list can't show the zone again, since publishes in its absence have used its place.
-    /// - [`PublishError::TooManyZones`]: the scheme keeps no place for the zone, since there are more zones than places.
+    /// - [`PublishError::PlaceLost`]: a list can't show the zone again, since publishes in its absence have used its
+    ///   place.
+    /// - [`PublishError::TooManyZones`]: the scheme keeps no place for the zone, since there are more zones than
+    ///   places.
     /// - As for [`Published::publish`].
     ///
     /// Each of them leaves readers with the version before, and is gone with a publish of lists that name the zone; but
@@ -283,6 +290,7 @@ impl<S: Scheme, B: Barrier, const READERS: usize> Published<S, B, READERS> {
     {
         match self.synchronize() {
             Ok(()) => {
+                // The writer lock is released: `drop` may publish.
                 drop(garbage);
                 Ok(())
             }
@@ -312,7 +320,8 @@ impl<S: Scheme, B: Barrier, const READERS: usize> Published<S, B, READERS> {
         Ok(version)
     }
 
-    /// Calls the scheme with a writer. The error of a heavy half that no call reported is kept, whatever the scheme returns.
+    /// Calls the scheme with a writer. The error of a heavy half that no call reported is kept, whatever the scheme
+    /// returns.
     fn with_writer<R>(
         &self,
         ledger: &mut Ledger,
@@ -330,6 +339,7 @@ impl<S: Scheme, B: Barrier, const READERS: usize> Published<S, B, READERS> {
             unreported: None,
         };
         let answer = call(&mut writer);
+        // The version may be visible already, so that this publish returns `Ok`. The next call reports the error.
         if let Some(error) = writer.unreported {
             self.sticky_error.note(error);
         }

@@ -12,15 +12,16 @@ use crate::sync::{or_mutant, unmodelled::Ordering::Relaxed};
 ///
 /// [`Scheme::pin`] is given one for each guard; only this crate makes one. It is branded with the scheme's type, since
 /// a scheme that wraps another could otherwise pass its own token on to it. Most schemes drop it at once: while the
-/// guard lives, what it proves stays true. A scheme of [`ReaderProtocol::PerEntry`] keeps it, and clones it for each walk.
+/// guard lives, what it proves stays true. A scheme of [`ReaderProtocol::PerEntry`] keeps it, and clones it for each
+/// walk.
 ///
 /// # What a step excludes
 ///
 /// While a [step](ReadToken::step) runs, [`Writer::stop`](super::Writer::stop) does not call its closure. Unsafe code
 /// may rely on that, for each step of each token. The types see to it:
 ///
-/// - All tokens of a guard, and so its walks, stay on the thread that has entered: a token is neither `Send` nor `Sync`.
-///   Only that thread writes whether the reader is active.
+/// - All tokens of a guard, and so its walks, stay on the thread that has entered: a token is neither `Send` nor
+///   `Sync`. Only that thread writes whether the reader is active.
 /// - A step borrows its token exclusively, so that no step has another of the same token within.
 /// - A step may have a step of a *clone* within, as when a walk has another walk. The reader then stays active until
 ///   all of them have ended, in whatever order: they are counted.
@@ -86,11 +87,11 @@ impl<'g, S: Scheme> ReadToken<'g, S> {
         Self { slot, light, scheme: PhantomData, here: PhantomData }
     }
 
-    /// Does one step of a walk with the reader active: for [`ReaderProtocol::PerEntry`] only. Under any other protocol it does
-    /// not compile.
+    /// Does one step of a walk with the reader active: for [`ReaderProtocol::PerEntry`] only. Under any other protocol
+    /// it does not compile.
     ///
-    /// Waits while a writer has the readers stopped; within a step of a clone it waits for nothing. Costs what entering a
-    /// guard does: a store, the light half of the barrier pair, a load, a store; and two additions to a count.
+    /// Waits while a writer has the readers stopped; within a step of a clone it waits for nothing. Costs what entering
+    /// a guard does: a store, the light half of the barrier pair, a load, a store; and two additions to a count.
     ///
     /// The step may panic, and then ends as any other. It must not publish through the
     /// [`Published`](super::Published) that the walk is of: that would wait for the step.
@@ -133,8 +134,10 @@ impl<'g> Step<'g> {
 impl Drop for Step<'_> {
     #[inline]
     fn drop(&mut self) {
+        // Relaxed: only the owner's thread accesses the count.
         let left = self.0.steps().load(Relaxed).saturating_sub(1);
         self.0.steps().store(left, Relaxed);
+        // Only the last step to end leaves, in whatever order they end.
         if or_mutant!(left == 0 => true, "step: an inner one ends the outer") {
             self.0.handshake().leave();
         }

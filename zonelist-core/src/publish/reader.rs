@@ -70,7 +70,7 @@ pub enum ReaderError {
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 #[error("each of {tries} walks was torn by a publish; expected one that was not")]
 pub struct Torn {
-    /// How many walks there were.
+    /// The number of walks.
     pub tries: NonZeroU32,
 }
 
@@ -78,6 +78,7 @@ impl<'p, S: Scheme, B: Barrier> Reader<'p, S, B> {
     /// A reader at a slot that was claimed for it, or that it only refers to, if the scheme's readers need none.
     pub(super) fn new(scheme: &'p S, slot: &'p ReaderSlot, claimed: Option<Claimed<'p>>) -> Self {
         let reader = Self { scheme, slot, local: scheme.local(), kept: B::kept() };
+        // Behind `local`, which may panic: until here `claimed` frees the slot.
         claimed.into_iter().for_each(Claimed::keep);
         reader
     }
@@ -99,9 +100,9 @@ impl<'p, S: Scheme, B: Barrier> Reader<'p, S, B> {
 
     /// Reports a quiescent state: no walk of this reader is under way, as the exclusive borrow makes sure.
     ///
-    /// Under [`ReaderProtocol::Quiescent`] publishes wait for one of each reader, so a reader has to report one between any
-    /// two publishes: in the loop that walks, or on the way out of the kernel. Costs a load and a store to the reader's own
-    /// cache line. Under any other protocol it does nothing.
+    /// Under [`ReaderProtocol::Quiescent`] publishes wait for one of each reader, so a reader has to report one between
+    /// any two publishes: in the loop that walks, or on the way out of the kernel. Costs a load and a store to the
+    /// reader's own cache line. Under any other protocol it does nothing.
     #[inline(always)]
     pub fn quiescent(&mut self) {
         if S::PROTOCOL == ReaderProtocol::Quiescent {
@@ -109,8 +110,9 @@ impl<'p, S: Scheme, B: Barrier> Reader<'p, S, B> {
         }
     }
 
-    /// Calls `meanwhile` while no publish waits for this reader: to sleep, or to wait for a thread that publishes. Under any
-    /// [`ReaderProtocol`] but [`ReaderProtocol::Quiescent`] no publish waits for a reader between walks anyway.
+    /// Calls `meanwhile` while no publish waits for this reader: to sleep, or to wait for a thread that publishes.
+    /// Under any [`ReaderProtocol`] but [`ReaderProtocol::Quiescent`] no publish waits for a reader between walks
+    /// anyway.
     pub fn offline<R>(&mut self, meanwhile: impl FnOnce() -> R) -> R {
         /// Online again, also out of a panic.
         struct Back<'r, 'p, S: Scheme, B: Barrier>(&'r Reader<'p, S, B>);
@@ -147,6 +149,7 @@ impl<'p, S: Scheme, B: Barrier> Reader<'p, S, B> {
     /// Under [`ReaderProtocol::Quiescent`] such a reader is never online: it is active for its walks instead.
     pub(crate) fn enter_slot(&mut self, when_stopped: WhenStopped) -> Option<SlotGuard<'_, S>> {
         let (critical_section, may_touch) = self.enter_slot_caches(when_stopped)?;
+        // The guard owns the critical section if walks need it. Else this guard does, for the per-CPU pages.
         let (inner, outer) = if S::PROTOCOL == ReaderProtocol::CriticalSection {
             (Some(critical_section), None)
         } else {
@@ -159,6 +162,7 @@ impl<'p, S: Scheme, B: Barrier> Reader<'p, S, B> {
     #[inline(always)]
     pub(crate) fn try_enter_slot(&mut self) -> Option<SlotGuard<'_, S>> {
         let critical_section = self.try_enter_caches()?;
+        // The guard owns the critical section if walks need it, as in `enter_slot`.
         let (inner, outer) = match S::PROTOCOL {
             ReaderProtocol::CriticalSection => (Some(critical_section), None),
             ReaderProtocol::None | ReaderProtocol::PerEntry | ReaderProtocol::Quiescent => {
@@ -191,7 +195,7 @@ impl<'p, S: Scheme, B: Barrier> Reader<'p, S, B> {
         self.slot.in_use()
     }
 
-    /// Where its slot is.
+    /// The address of its slot.
     pub(super) fn slot_address(&self) -> usize {
         core::ptr::from_ref(self.slot).addr()
     }
@@ -207,7 +211,7 @@ impl<'p, S: Scheme, B: Barrier> Reader<'p, S, B> {
 impl<S: Scheme, B: Barrier> Drop for Reader<'_, S, B> {
     fn drop(&mut self) {
         match S::PROTOCOL {
-            // A leaked guard leaves the reader active. No guard outlives its reader.
+            // A leaked guard leaves the reader active, and publishes would wait for it. No guard outlives its reader.
             ReaderProtocol::CriticalSection => self.slot.handshake().leave(),
             ReaderProtocol::Quiescent => self.slot.quiescent_state().offline(),
             // Its steps have ended: they borrow it, and are never leaked.
@@ -265,6 +269,7 @@ impl<'g, S: Scheme> Guard<'g, S> {
                     return Ok(Some(found));
                 }
             }
+            // Only at the end: what `visit` has found is returned whether the walk was torn or not.
             if !walk.must_retry() {
                 return Ok(None);
             }

@@ -23,8 +23,8 @@ use crate::{
 pub(crate) struct ReaderSlot {
     /// Excludes the reader and the scheme's writers.
     handshake: Handshake,
-    /// Excludes the owner and drains of its per-CPU pages under [`ReaderProtocol::PerEntry`], where the reader is not active
-    /// for the whole of an operation. Else `handshake` does both.
+    /// Excludes the owner and drains of its per-CPU pages under [`ReaderProtocol::PerEntry`], where the reader is not
+    /// active for the whole of an operation. Else `handshake` does both.
     cache_handshake: Handshake,
     /// Reports quiescent states: [`ReaderProtocol::Quiescent`].
     quiescent_state: QuiescentState,
@@ -56,9 +56,11 @@ pub(crate) enum Claim {
 impl ReaderSlot {
     const_fn! {
         pub(crate) const fn new() -> Self {
-            let (handshake, cache_handshake, quiescent_state) = (Handshake::new(), Handshake::new(), QuiescentState::new());
+            let (handshake, cache_handshake) = (Handshake::new(), Handshake::new());
+            let quiescent_state = QuiescentState::new();
             let steps = unmodelled::AtomicUsize::new(0);
-            Self { handshake, cache_handshake, quiescent_state, claimed: AtomicU32::new(FREE), steps, busy: Busy::new() }
+            let claimed = AtomicU32::new(FREE);
+            Self { handshake, cache_handshake, quiescent_state, claimed, steps, busy: Busy::new() }
         }
     }
 
@@ -83,6 +85,7 @@ impl ReaderSlot {
 
     /// True if the slot has an owner.
     pub(super) fn is_claimed(&self) -> bool {
+        // Relaxed: only the child of a fork calls this, which has one thread.
         self.claimed.load(Relaxed) != FREE
     }
 
@@ -91,8 +94,8 @@ impl ReaderSlot {
         &self.handshake
     }
 
-    /// Excludes the owner and drains of its per-CPU pages. The reader's own handshake does where the reader is active for the
-    /// whole of an operation, so that an operation pays for one.
+    /// Excludes the owner and drains of its per-CPU pages. The reader's own handshake does where the reader is active
+    /// for the whole of an operation, so that an operation pays for one.
     #[inline(always)]
     pub(super) fn cache_handshake(&self, protocol: ReaderProtocol) -> &Handshake {
         match protocol {
@@ -114,11 +117,12 @@ impl ReaderSlot {
 
     /// Waits until no handle touches the slot's per-CPU pages. To be called after `revoke` and the heavy half.
     ///
-    /// A plain reader is not waited for, however long its guard lives: it has no pages. The kind of owner is loaded each
-    /// time, since the slot may change owners meanwhile. Of a handle that claims the slot later, either the claim is seen
-    /// here, or its first load of the request sees REVOKED, as the barrier pair guarantees.
+    /// A plain reader is not waited for, however long its guard lives: it has no pages. The kind of owner is loaded
+    /// each time, since the slot may change owners meanwhile. Of a handle that claims the slot later, either the claim
+    /// is seen here, or its first load of the request sees REVOKED, as the barrier pair guarantees.
     pub(super) fn wait_caches_released(&self, protocol: ReaderProtocol) {
         let mut backoff = Backoff::default();
+        // A plain reader may be active without REVOKED for as long as its guard lives.
         while self.is_handle() && !self.cache_handshake(protocol).has_released_caches() {
             backoff.wait();
         }
@@ -130,8 +134,8 @@ impl ReaderSlot {
         self.claimed.load(Acquire) == HANDLE
     }
 
-    /// True if a handle may be amid an access to the slot's per-CPU pages: for a child of a fork, where the handle can't
-    /// continue.
+    /// True if a handle may be amid an access to the slot's per-CPU pages: for a child of a fork, where the handle
+    /// can't continue.
     pub(super) fn may_have_torn_caches(&self, protocol: ReaderProtocol) -> bool {
         self.claimed.load(Relaxed) == HANDLE && self.cache_handshake(protocol).may_touch_caches()
     }
@@ -144,6 +148,7 @@ impl ReaderSlot {
 
     /// Resets and frees the slot of a reader that can't continue: for a child of a fork.
     pub(super) fn reset(&self) {
+        // To the state of `new`, but for the requests, which `clear_requests` clears. The slot is free last.
         self.handshake.leave();
         self.cache_handshake.leave();
         self.quiescent_state.offline();

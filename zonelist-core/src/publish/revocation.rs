@@ -15,9 +15,9 @@
 //!   active := idle
 //! ```
 //!
-//! The light and the heavy half order the store before the load on either side. So an owner that loads no REVOKED is seen
-//! active by the drain, which waits for it; and an owner that the drain does not see active loads REVOKED, and leaves the
-//! pages alone. Which pages a drain has moved is seen by the owner through the release that clears REVOKED.
+//! The light and the heavy half order the store before the load on either side. So an owner that loads no REVOKED is
+//! seen active by the drain, which waits for it; and an owner that the drain does not see active loads REVOKED, and
+//! leaves the pages alone. Which pages a drain has moved is seen by the owner through the release that clears REVOKED.
 
 use super::{Barrier, BarrierError, Published, Scheme, reader_slot::ReaderSlot};
 use crate::sync::{
@@ -30,11 +30,11 @@ use crate::sync::{
 };
 
 impl<S: Scheme, B: Barrier, const READERS: usize> Published<S, B, READERS> {
-    /// Calls `use_caches` with the number of each wanted slot, while the slot's owner does not use its per-CPU pages. The
-    /// owner goes on without them.
+    /// Calls `use_caches` with the number of each wanted slot, while the slot's owner does not use its per-CPU pages.
+    /// The owner goes on without them.
     ///
-    /// Waits for operations of handles that have begun, and for another drain; for no publish and no walk of a plain reader.
-    /// If no slot is wanted, it neither waits nor runs the heavy half of the barrier pair.
+    /// Waits for operations of handles that have begun, and for another drain; for no publish and no walk of a plain
+    /// reader. If no slot is wanted, it neither waits nor runs the heavy half of the barrier pair.
     pub(crate) fn revoke_caches(
         &self,
         wanted: impl Fn(usize) -> bool,
@@ -82,8 +82,8 @@ impl<S: Scheme, B: Barrier, const READERS: usize> Published<S, B, READERS> {
     }
 }
 
-/// Slots whose per-CPU pages are revoked. They are lent again when this is dropped: also after a heavy half that failed,
-/// and out of a panic.
+/// Slots whose per-CPU pages are revoked. They are lent again when this is dropped: also after a heavy half that
+/// failed, and out of a panic.
 #[derive(Debug)]
 pub(super) struct Revoked<'p, S: Scheme, B: Barrier, const READERS: usize> {
     published: &'p Published<S, B, READERS>,
@@ -91,12 +91,12 @@ pub(super) struct Revoked<'p, S: Scheme, B: Barrier, const READERS: usize> {
 }
 
 impl<'p, S: Scheme, B: Barrier, const READERS: usize> Revoked<'p, S, B, READERS> {
-    /// Revokes the per-CPU pages of the wanted slots. Their owners may still use them, and have to be waited for. The caller
-    /// holds the drain lock.
+    /// Revokes the per-CPU pages of the wanted slots. Their owners may still use them, and have to be waited for. The
+    /// caller holds the drain lock.
     fn revoke(published: &'p Published<S, B, READERS>, wanted: impl Fn(usize) -> bool) -> Result<Self, BarrierError> {
         let mut revoked = Self { published, set: [false; READERS] };
-        // `wanted` is called once a slot, since its answer may change. Free slots and those of plain readers are revoked
-        // like all others: a handle may claim them before the drain ends.
+        // `wanted` is called once a slot, since its answer may change. Free slots and those of plain readers are
+        // revoked like all others: a handle may claim them before the drain ends.
         for number in (0..READERS).filter(|&number| wanted(number)) {
             if or_mutant!(false => !published.slots[number].is_handle(), "caches: a plain reader's slot not revoked") {
                 continue;
@@ -104,8 +104,8 @@ impl<'p, S: Scheme, B: Barrier, const READERS: usize> Revoked<'p, S, B, READERS>
             revoked.set[number] = true;
             published.slots[number].cache_handshake(S::PROTOCOL).revoke();
         }
-        // Pairs with the light half in `Handshake::try_enter_for_caches` and `Handshake::enter_for_caches`: behind it an owner
-        // loads REVOKED, or we load that it is active.
+        // Pairs with the light half in `Handshake::try_enter_for_caches` and `Handshake::enter_for_caches`: behind it
+        // an owner loads REVOKED, or we load that it is active.
         let ordered = or_mutant!(B::heavy() => Ok(()), "caches: no barrier");
         or_mutant!(ordered? => (), "caches: a failed barrier passes");
         Ok(revoked)

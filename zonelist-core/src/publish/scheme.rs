@@ -19,17 +19,19 @@ pub enum ReaderProtocol {
 /// A way for versions of the zonelists to reach readers.
 ///
 /// A scheme is only the strategy; [`Published`](super::Published) owns the reader slots, the writer lock
-/// and the numbering, and calls the scheme. All of it compiles to what one would write by hand.
+/// and the numbering, and calls the scheme. All of it compiles to the code of a scheme without this trait.
 ///
 /// # What depends on a scheme, and what it can depend on
 ///
-/// The trait is safe: no implementation breaks the memory safety of this library, whatever its walks show, how often
-/// it panics, and when it comes back. On it depend what walks show ([`Scheme::FACTS`] is believed) and that calls end.
+/// The trait is safe: no implementation breaks the memory safety of this library, whatever its walks show, how often it
+/// panics, and when it calls the library again. On it depend what walks show ([`Scheme::FACTS`] is believed) and that
+/// calls end.
 ///
 /// A scheme's own unsafe code may rely on what follows, and on nothing else:
 ///
-/// - A [`ReadToken`] of the scheme's type is only ever given to [`Scheme::pin`]. As long as what that returned can be used,
-///   the reader is where [`Scheme::PROTOCOL`] says; under [`ReaderProtocol::PerEntry`], while a [step](ReadToken::step) runs.
+/// - A [`ReadToken`] of the scheme's type is only ever given to [`Scheme::pin`]. As long as what that returned can be
+///   used, the reader follows [`Scheme::PROTOCOL`]; under [`ReaderProtocol::PerEntry`], while a [step](ReadToken::step)
+///   runs.
 /// - What the methods of [`Writer`] say of the readers of its `Published`, where they return `Ok`.
 /// - What `pin` returned is dropped before the reader leaves, and before the reader's [`Scheme::Local`] is; or it is
 ///   leaked, and then neither dropped nor used again.
@@ -44,14 +46,14 @@ pub enum ReaderProtocol {
 /// |---|---|---|---|
 /// | `local` | a claimed slot | anything but a free slot | |
 /// | `filter` | nothing | anything | |
-/// | `pin`, `walk`, all of a [`Walk`], drops of both | the reader inside; in an allocation, the handle's caches | what no publish or drain waits behind | publish where publishes wait for readers, drain, use the reader or the handle |
+/// | `pin`, `walk`, all of a [`Walk`], drops of both | the reader active; in an allocation, the handle's per-CPU pages | what no publish or drain waits behind | publish where publishes wait for readers, drain, use the reader or the handle |
 /// | `publish`, `set_present`, `synchronize` | the writer lock | readers, by the `Writer` | call the same `Published` but for [`reader`](super::Published::reader) and [`filter`](super::Published::filter); walk by a reader that the `Writer` waits for |
 /// | `forked` | nothing: there is one thread | nothing | |
-/// | drop of `LocalHandle` | nothing: the slot is given up | anything | |
+/// | drop of `LocalHandle` | nothing: the slot is free | anything | |
 ///
-/// "Must not" is a wait without end, and nothing worse. Each may panic: what is held is given back, and the panic goes on
-/// to the caller; an allocation takes no page then, and a publish no number. (Only a drop of a walk, or of what `pin`
-/// returned, that panics may lose the page that the walk was for.) All may allocate from a heap, but where
+/// "Must not": else it waits for ever, and nothing worse. Each may panic: what is held is released, and the panic goes
+/// on to the caller; an allocation takes no page then, and a publish no number. (Only a drop of a walk, or of what
+/// `pin` returned, that panics may lose the page that the walk was for.) All may allocate from a heap, but where
 /// [`Facts::below_allocator`] is claimed.
 ///
 /// # The smallest one
@@ -67,14 +69,14 @@ pub enum ReaderProtocol {
 ///     NodeId::new(0).unwrap(), &published.filter(&Request::up_to(zonelist_core::ZoneKind::Movable))).count(), 0);
 /// ```
 pub trait Scheme: Sync + Sized {
-    /// What it says of itself.
+    /// The claims of the scheme about itself.
     const FACTS: Facts;
 
-    /// Where its readers have to be.
+    /// What its readers have to do around their walks.
     const PROTOCOL: ReaderProtocol;
 
-    /// What it keeps for each reader, such as a handle of an outside crate; `()` for most. It goes with the reader, behind
-    /// the giving up of its slot; a [`Reader`](super::Reader) is `Send` and `Sync` only if this is.
+    /// What it keeps for each reader, such as a handle of an outside crate; `()` for most. It is dropped with the
+    /// reader, after the slot is freed; a [`Reader`](super::Reader) is `Send` and `Sync` only if this is.
     type Local;
 
     /// A [`Request`] in the form that its walks read fastest.
@@ -91,40 +93,41 @@ pub trait Scheme: Sync + Sized {
     where
         Self: 'w;
 
-    /// Makes what is kept for a new reader, or for a handle of an allocator. In the thread that registers it, with a slot
-    /// claimed, if readers have slots. If it panics, the slot is free again.
+    /// Makes what is kept for a new reader, or for a handle of an allocator. In the thread that registers it, with a
+    /// slot claimed, if readers have slots. If it panics, the slot is free again.
     fn local(&self) -> Self::Local;
 
-    /// The request as its walks want it. Made once for a class of requests, by any thread, with nothing held.
+    /// The request in the form of its walks. Made once for a class of requests, by any thread, with nothing held.
     fn filter(&self, request: &Request) -> Self::Filter;
 
-    /// Enters; `token` proves that the reader is where [`Scheme::PROTOCOL`] asked for. Once for each guard, and for each
+    /// Enters; `token` proves that the reader follows [`Scheme::PROTOCOL`]. Called once for each guard, and for each
     /// allocation that walks. Must not wait for a publish, unless [`Facts::readers`] says so.
     fn pin<'g>(&'g self, local: &'g Self::Local, token: ReadToken<'g, Self>) -> Self::Pinned<'g>;
 
-    /// Begins a walk. Must touch nothing but what the first `next` needs: an allocation from the per-CPU pages makes no other
-    /// step. Called by any thread that has the guard, several times for one guard.
+    /// Begins a walk. Must touch nothing but what the first `next` needs: an allocation from the per-CPU pages makes no
+    /// other step. Called by any thread that has the guard, several times for one guard.
     fn walk<'w, 'g: 'w>(pinned: &'w Self::Pinned<'g>, node: NodeId, filter: &'w Self::Filter) -> Self::Walk<'w>;
 
     /// Replaces the current version, with the writer lock held: one at a time, with [`Scheme::forked`] behind them all.
     ///
-    /// Waits for readers by the `writer`, which also knows whether it may. What a scheme waits for by itself, as for a lock or
-    /// a count of its own, [`Published::try_publish`](super::Published::try_publish) waits for as well. It must not publish through the same
-    /// [`Published`](super::Published), nor wait for a thread that does: that waits for ever.
+    /// Waits for readers by the `writer`, which returns an error if the call must not wait. What a scheme waits for by
+    /// itself, as for a lock or a count of its own, [`Published::try_publish`](super::Published::try_publish) waits for
+    /// as well. It must not publish through the same [`Published`](super::Published), nor wait for a thread that does:
+    /// that waits for ever.
     ///
     /// # Errors
-    /// Whatever is wrong, readers then go on to see the version before, which is for the scheme to see to. The next publish
-    /// has the same [`Writer::version`]. A panic counts as an error.
+    /// Whatever is wrong, readers then go on to see the version before, which is for the scheme to see to. The next
+    /// publish has the same [`Writer::version`]. A panic counts as an error.
     fn publish(&self, next: ZonelistsRef<'_>, writer: &mut Writer<'_>) -> Result<(), PublishError>;
 
-    /// In the child of a fork, by its only thread: puts in order what threads have left that are no more, so that walks
+    /// In the child of a fork, by its only thread: repairs what threads that are gone were amid, so that walks
     /// and grace periods end.
     ///
-    /// If a publish was cut short it never goes on, and there is no other. Walks from now on may show the version before or
-    /// behind it, or that every list is empty; under [`Guarantee::Racy`](super::Guarantee::Racy) also what they
-    /// might have shown amid it. Readers of this thread may be within a guard; those that are not kept are no more, and
-    /// the state of their [slots](super::Published) is cleared already. By default nothing is done, which is enough where
-    /// [`Facts::after_fork`] holds and grace periods are those of the [`Writer`].
+    /// If a publish was cut short it never goes on, and there is no other. Walks from now on may show the version
+    /// before or behind it, or that every list is empty; under [`Guarantee::Racy`](super::Guarantee::Racy) also what
+    /// they might have shown amid it. Readers of this thread may be within a guard; those that are not kept are gone,
+    /// and the state of their [slots](super::Published) is cleared already. By default nothing is done, which is enough
+    /// where [`Facts::after_fork`] holds and grace periods are those of the [`Writer`].
     fn forked(&self, _fork: Forked) {}
 }
 
@@ -134,22 +137,22 @@ pub trait Scheme: Sync + Sized {
 pub struct Forked {
     /// Whether a publish was cut short.
     pub publish: bool,
-    /// Readers that are kept, those of an allocator's handles included. All others are no more.
+    /// Readers that are kept, those of an allocator's handles included. All others are gone.
     pub kept: usize,
 }
 
 /// One pass over the zonerefs of one list that a request admits, lazy: an allocation served by the
-/// first zone looks at one slot.
+/// first zone reads one slot.
 ///
 /// A clone is a cursor: it goes on, or is repeated, from where the walk stood.
 ///
-/// All of it runs with the reader inside, in an allocation with the handle's caches taken. It may panic; it must not wait
-/// for a drain, nor for a publish that waits for walks: see [`Scheme`].
+/// All of it runs with the reader active, in an allocation with the handle's per-CPU pages in use. It may panic; it
+/// must not wait for a drain, nor for a publish that waits for walks: see [`Scheme`].
 ///
-/// Nothing is believed of what it shows. A zone that the allocator does not have is passed over, one that comes again is
-/// asked again; a walk that never ends is walked for ever, and so is one that always says it was torn.
+/// The library relies on nothing that it shows. A zone that the allocator does not have is passed over, and one that is
+/// shown again is tried again. A walk that never ends is walked for ever, and so is one that always reports to be torn.
 pub trait Walk: Iterator<Item = Zoneref> + Clone {
-    /// Whether what was seen so far may be torn. Asked at the end of a full walk, or earlier.
+    /// True if what was seen so far may be torn. Called at the end of a full walk, or earlier.
     ///
     /// Always false under [`Guarantee::Snapshot`](super::Guarantee::Snapshot) and
     /// [`Guarantee::Racy`](super::Guarantee::Racy).
@@ -164,8 +167,8 @@ impl Walk for BufferWalk<'_> {}
 
 /// A scheme that can take a zone off all lists, and put it back, without being given lists.
 pub trait Membership: Scheme {
-    /// Takes a zone off all lists, or puts it back in each list that it was last published in, with the writer lock held:
-    /// the same holds as for [`Scheme::publish`].
+    /// Takes a zone off all lists, or puts it back in each list that it was last published in, with the writer lock
+    /// held: the same holds as for [`Scheme::publish`].
     ///
     /// Where it stands in each list was settled when lists that named it, or another order, were last published.
     ///
@@ -175,13 +178,13 @@ pub trait Membership: Scheme {
     fn set_present(&self, zone: ZoneId, present: bool, writer: &mut Writer<'_>) -> Result<(), PublishError>;
 }
 
-/// A scheme that can tell when all walks over older versions have ended.
+/// A scheme that can wait until all walks over older versions have ended.
 pub trait Reclaim: Scheme {
-    /// Returns once every walk that began before the call has ended: a grace period. With the writer lock held: the same
-    /// holds as for [`Scheme::publish`]. It waits whatever the caller of an earlier publish wanted.
+    /// Returns once every walk that began before the call has ended: a grace period. With the writer lock held: the
+    /// same holds as for [`Scheme::publish`]. It waits also if an earlier publish was a `try_publish`.
     ///
-    /// What is [retired](super::Published::retire) behind it is dropped on its word: unsafe code that frees by that relies on
-    /// the scheme. The library frees nothing by it that a walk could still reach.
+    /// What is [retired](super::Published::retire) behind it is dropped once it returns `Ok`: unsafe code that frees by
+    /// that relies on the scheme. The library frees nothing by it that a walk could still reach.
     ///
     /// # Errors
     /// Whether they have ended is unknown, since the barrier pair failed.

@@ -34,8 +34,8 @@ impl Facts {
         }
     }
 
-    /// What follows from keeping all lists in tables that are allocated once, and readers' state in their slots: nothing
-    /// is allocated later, and neither std nor a heap is needed. Every other fact is as in [`Facts::weakest`].
+    /// What follows from keeping all lists in tables that are allocated once, and readers' state in their slots:
+    /// nothing is allocated later, and neither std nor a heap is needed. Every other fact is as in [`Facts::weakest`].
     #[must_use]
     pub const fn of_tables(scheme: &'static str, package: &'static str, card: &'static str) -> Self {
         Self {
@@ -50,8 +50,8 @@ impl Facts {
     }
 }
 
-/// The items of a [`Scheme`](crate::publish::Scheme) whose readers keep nothing of their own, and whose walks filter by a
-/// [`SlotFilter`](crate::SlotFilter): `LocalHandle`, `Filter`, `local` and `filter`.
+/// The items of a [`Scheme`](crate::publish::Scheme) whose readers keep nothing of their own, and whose walks filter by
+/// a [`SlotFilter`](crate::SlotFilter): `LocalHandle`, `Filter`, `local` and `filter`.
 ///
 /// Goes into the `impl` block, beside the items that are the scheme's own:
 ///

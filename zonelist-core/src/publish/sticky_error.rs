@@ -6,8 +6,8 @@ use crate::sync::{
     const_fn,
 };
 
-/// The error of a heavy half that failed behind the swap of a publish, which returned `Ok`; or that a fork cut a publish
-/// short.
+/// The error of a heavy half that failed behind the swap of a publish, which returned `Ok`; or that a fork cut a
+/// publish short.
 #[derive(Debug)]
 pub(super) struct StickyError(AtomicU32);
 

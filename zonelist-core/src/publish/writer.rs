@@ -1,20 +1,32 @@
 //! What a scheme can do to readers while it publishes: stop walks, and wait for grace periods.
 //!
-//! A grace period is a wait until every walk that began before it has ended. Walks that begin meanwhile are not waited for:
+//! A grace period is a wait until every walk that began before it has ended. Walks that begin meanwhile are not waited
+//! for:
 //!
 //! ```text
 //!   start_grace_period, behind the swap      round, until a publish needs its end
 //!   -----------------------------------      ---------------------------------------------------------
-//!   if acknowledgements are owed:            for each slot: request |= GRACE_PERIOD with this phase
+//!   if a round is owed:                      for each slot: request |= GRACE_PERIOD with this phase
 //!       owe two rounds                       heavy half
-//!   else:                                    for each slot: wait until it is idle, or has acknowledged
-//!       owe one round                            this phase (it became active after the request)
-//!   one round, without waiting               clear the request; flip the phase; owe one round less
+//!       try a round, without waiting         for each slot: wait until it is idle, or has acknowledged
+//!       if it does not end: return               this phase (it became active after the request)
+//!   owe one round                            clear the request; flip the phase; owe one round less
+//!   try it, or only request it (Quiescent)
 //! ```
 //!
-//! One round is enough if no reader could have acknowledged its request before the swap. That is not so if the request of an
-//! earlier grace period still stands: a reader may have acknowledged it, and walk the table of before this swap. Then the
-//! first round ends the earlier grace period, and the second, with the other phase, this one.
+//! One round is enough if no reader could have acknowledged its request before the swap. That is not so if the request
+//! of an earlier grace period still stands: a reader may have acknowledged it, and walk the table of before this swap.
+//! Then the first round ends the earlier grace period, and the second, with the other phase, this one.
+//!
+//! A reader may load a request, sleep, and acknowledge it only after its round has ended. That late acknowledgement has
+//! the other phase than the next round, which so does not take it for its own. The round after the next has the same
+//! phase again, but begins only once the reader has acknowledged the next, which overwrites the late one:
+//!
+//! ```text
+//!   round, phase 0: the reader, which has acknowledged 0, loads the request once more, and sleeps; the round ends
+//!   round, phase 1: the reader stores its late 0, which does not count; then it acknowledges 1; the round ends
+//!   round, phase 0: begins with 1 in the reader's word, or with the reader idle: its next 0 is of this round
+//! ```
 
 use super::{BarrierError, ReaderProtocol, Version, handshake::Phase, reader_slot::ReaderSlot};
 use crate::sync::{Backoff, or_mutant};
@@ -47,8 +59,8 @@ enum Owed {
     Nothing,
     /// One: the acknowledgements of the current phase.
     OneRound,
-    /// Two: the acknowledgements of the current phase, and those of the other. Readers may have acknowledged the current one
-    /// before the last `start_grace_period`, and walk since.
+    /// Two: the acknowledgements of the current phase, and those of the other. Readers may have acknowledged the
+    /// current one before the last `start_grace_period`, and walk since.
     TwoRounds,
 }
 
@@ -75,30 +87,32 @@ pub enum WaitError {
 }
 
 impl Writer<'_> {
-    /// The number of the version that is being published; in [`Reclaim::synchronize`](super::Reclaim::synchronize), of the
-    /// last one.
+    /// The number of the version that is being published; in [`Reclaim::synchronize`](super::Reclaim::synchronize), of
+    /// the last one.
     ///
     /// If the publish fails, or panics, the next has the same number, whatever readers have seen of it meanwhile. So a
-    /// number by which walks find out that they were torn, or that says which memory is spare, must not be made of this: a
-    /// scheme counts by itself what it has written.
+    /// number by which walks find out that they were torn, or that says which memory is spare, must not be made of
+    /// this: a scheme counts by itself what it has written.
     #[must_use]
     pub fn version(&self) -> Version {
         self.version
     }
 
-    /// Calls `alone` while no reader walks: requests a stop, waits until each is idle or active without a walk, and clears the request after.
+    /// Calls `alone` while no reader walks: requests a stop, waits until each is idle or active without a walk, and
+    /// clears the request after.
     ///
-    /// Every walk under [`ReaderProtocol::CriticalSection`] that began before has then ended. A reader that never ends its
-    /// walk blocks it for ever. `alone` may panic; it must not walk, nor wait for anything that a reader holds.
+    /// Every walk under [`ReaderProtocol::CriticalSection`] that began before has then ended. A reader that never ends
+    /// its walk blocks it for ever. `alone` may panic; it must not walk, nor wait for anything that a reader holds.
     ///
     /// # Errors
     /// `alone` was not called: a walk goes on and the publish is a
-    /// [`Published::try_publish`](super::Published::try_publish), or the barrier pair failed. Walks are not stopped any more.
+    /// [`Published::try_publish`](super::Published::try_publish), or the barrier pair failed. Walks are not stopped any
+    /// more.
     pub fn stop<R>(&mut self, alone: impl FnOnce() -> R) -> Result<R, WaitError> {
         let _clear = ClearRequests(self.slots);
         self.slots.iter().for_each(|slot| slot.handshake().stop());
-        // Pairs with the light half in `enter`, `try_enter_for_caches`, `enter_for_caches` and `wait_outside`: behind it a reader loads the stop,
-        // or we load that it is active.
+        // Pairs with the light half in `enter`, `try_enter_for_caches`, `enter_for_caches` and `wait_outside`: behind
+        // it a reader loads the stop, or we load that it is active.
         or_mutant!(self.heavy()? => (), "stop: no barrier");
         for slot in self.slots {
             self.wait(|| slot.handshake().has_left())?;
@@ -108,13 +122,13 @@ impl Writer<'_> {
 
     /// Starts a grace period: a wait for all walks of now. [`Writer::wait_grace_period`] waits for its end.
     ///
-    /// A scheme calls it behind its swap, so that each reader that acknowledges it has seen the swap. Waits for nothing:
-    /// readers of [`ReaderProtocol::Quiescent`] acknowledge it in their next quiescent state, and under
-    /// [`ReaderProtocol::CriticalSection`] it ends at once if no reader is active just now. If the barrier pair fails, the
-    /// grace period does not end, and the next call that has to wait for it reports the error.
+    /// A scheme calls it behind its swap, so that each reader that acknowledges it has seen the swap. Waits for
+    /// nothing: readers of [`ReaderProtocol::Quiescent`] acknowledge it in their next quiescent state, and under
+    /// [`ReaderProtocol::CriticalSection`] it ends at once if no reader is active just now. If the barrier pair fails,
+    /// the grace period does not end, and the next call that has to wait for it reports the error.
     ///
-    /// A second start before the end of the first is right, and costs another grace period: readers may have acknowledged
-    /// the first already, and walk again.
+    /// A second start before the end of the first is right, and costs another grace period: readers may have
+    /// acknowledged the first already, and walk again.
     pub fn start_grace_period(&mut self) {
         if or_mutant!(self.grace_periods.owed != Owed::Nothing => false, "grace period: an old acknowledgement counts")
         {
@@ -135,23 +149,25 @@ impl Writer<'_> {
         }
     }
 
-    /// One round that does not wait. If the barrier pair fails, the error is kept for a later call: the version is visible
-    /// already, so that the publish has succeeded.
+    /// One round that does not wait. If the barrier pair fails, the error is kept for a later call: the version is
+    /// visible already, so that the publish has succeeded.
     fn try_round(&mut self) {
         if let Err(WaitError::Barrier(error)) = self.round(false) {
             self.unreported = Some(error);
         }
     }
 
-    /// Returns once every walk has ended that began before the last [`Writer::start_grace_period`], also one of an earlier publish.
+    /// Returns once every walk has ended that began before the last [`Writer::start_grace_period`], also one of an
+    /// earlier publish.
     ///
-    /// Delays no reader, and is not delayed by a stream of short walks: a reader that enters meanwhile acknowledges that its
-    /// walk is a new one. Covers walks under [`ReaderProtocol::CriticalSection`] and [`ReaderProtocol::Quiescent`] only. A
-    /// scheme calls it before its swap, since a publish must not fail behind the swap.
+    /// Delays no reader, and is not delayed by a stream of short walks: a reader that enters meanwhile acknowledges
+    /// that its walk is a new one. Covers walks under [`ReaderProtocol::CriticalSection`] and
+    /// [`ReaderProtocol::Quiescent`] only. A scheme calls it before its swap, since a publish must not fail behind the
+    /// swap.
     ///
     /// # Errors
-    /// Such a walk may still go on, and the publish is a [`Published::try_publish`](super::Published::try_publish); or the
-    /// barrier pair failed.
+    /// Such a walk may still go on, and the publish is a [`Published::try_publish`](super::Published::try_publish); or
+    /// the barrier pair failed.
     pub fn wait_grace_period(&mut self) -> Result<(), WaitError> {
         while self.grace_periods.owed != Owed::Nothing {
             self.round(self.may_block)?;
@@ -169,8 +185,8 @@ impl Writer<'_> {
             // Readers that have acknowledged this phase may have begun a walk since.
             self.round(true)?;
         }
-        // If the barrier pair fails or panics, readers may have acknowledged all the same, and walk across the next swap. So
-        // this round is owed from now on: a grace period that starts behind that swap needs another phase.
+        // If the barrier pair fails or panics, readers may have acknowledged all the same, and walk across the next
+        // swap. So this round is owed from now on: a grace period that starts behind that swap needs another phase.
         or_mutant!(
             self.grace_periods.owed = Owed::OneRound => (),
             "synchronize: an acknowledgement of a failed round counts"
@@ -181,8 +197,8 @@ impl Writer<'_> {
         Ok(())
     }
 
-    /// Requests the current phase, and waits until every reader has acknowledged it; without `may_block`, looks once. Then
-    /// the other phase is next.
+    /// Requests the current phase, and waits until every reader has acknowledged it; without `may_block`, looks once.
+    /// Then the other phase is next.
     fn round(&mut self, may_block: bool) -> Result<(), WaitError> {
         let phase = self.grace_periods.phase;
         let quiescent = self.protocol == ReaderProtocol::Quiescent;
@@ -194,8 +210,8 @@ impl Writer<'_> {
             // Also under `Quiescent`: a handle with per-CPU pages is active for each operation instead of online.
             slot.handshake().request_grace_period(phase);
         }
-        // Pairs with the light half in `Handshake::enter` and `QuiescentState::online`: behind it a reader loads the request
-        // and sees the swap, or we load that it is active or online.
+        // Pairs with the light half in `Handshake::enter` and `QuiescentState::online`: behind it a reader loads the
+        // request and sees the swap, or we load that it is active or online.
         or_mutant!(self.heavy()? => (), "grace period: no barrier");
         let acknowledged = |slot: &ReaderSlot| {
             or_mutant!(

@@ -7,7 +7,7 @@ use crate::{
     sync::const_fn,
 };
 
-/// What stopping the world gave the kernel: a walk may be interrupted between any two zonerefs.
+/// What `stop_machine` guaranteed to the kernel: a walk may be stopped between any two zonerefs.
 ///
 #[doc = include_str!("stop_world_preempted.md")]
 #[derive(Debug)]
@@ -42,7 +42,8 @@ impl<T: Storage<Word = Slot> + Sync> Iterator for PreemptedWalk<'_, T> {
     #[inline]
     fn next(&mut self) -> Option<Zoneref> {
         let Self { slots, token } = self;
-        // Each slot is a step of its own, also one that the filter passes over.
+        // Each slot is a step of its own, also one that the filter passes over: no stop waits for more than one slot.
+        // No foreign code runs within, so that the step need not be counted.
         loop {
             if let Some(seen) = token.step_alone(|| slots.step()) {
                 return seen;

@@ -13,6 +13,7 @@ use crate::{
 #[derive(Debug)]
 pub struct StoppedTable<T> {
     slots: Slots<T>,
+    /// Has loom check that no walk meets a rewrite; empty in other builds.
     memory: Track,
     /// True while the table is rewritten: for a child of a fork.
     rewriting: unmodelled::AtomicBool,
@@ -27,11 +28,14 @@ impl<T> StoppedTable<T> {
 }
 
 impl<T: Storage<Word = Slot>> StoppedTable<T> {
+    /// Writes the lists over those of the version before, while all readers are stopped.
     pub(super) fn rewrite(&self, next: ZonelistsRef<'_>, writer: &mut Writer<'_>) -> Result<(), PublishError> {
         // Before the stop: lists that do not fit stop no reader.
         self.slots.check(next)?;
         writer.stop(|| {
+            // For loom, which reports a walk that is ordered neither before nor after this.
             self.memory.write();
+            // True from before the first store to the table until after the last, for `forked` in the child of a fork.
             self.rewriting.store(true, SeqCst);
             let rewritten = self.slots.rewrite(next);
             self.rewriting.store(false, SeqCst);
@@ -39,7 +43,8 @@ impl<T: Storage<Word = Slot>> StoppedTable<T> {
         })?
     }
 
-    /// Empties every list if a fork cut a rewrite short. No walk is under way then: the rewrite had waited for all of them.
+    /// Empties every list if a fork cut a rewrite short. No walk is under way then: the rewrite had waited for all of
+    /// them.
     pub(super) fn forked(&self, fork: Forked) {
         // A table that is half rewritten has lists of no version.
         if fork.publish && self.rewriting.swap(false, SeqCst) {
@@ -62,6 +67,7 @@ pub struct StoppedWalk<'w> {
 }
 
 impl StoppedWalk<'_> {
+    /// Reads the next slot: `None` if the filter passes over it, `Some(None)` at the end of the list.
     #[inline(always)]
     pub(super) fn step(&mut self) -> Option<Option<Zoneref>> {
         self.memory.read();

@@ -7,11 +7,11 @@ use crate::{
     sync::const_fn,
 };
 
-/// The baseline: a table, readers that can be stopped, and a writer that waits for them.
+/// The baseline scheme: one table, which a writer rewrites while all readers are stopped.
 ///
 #[doc = include_str!("stop_world.md")]
 ///
-/// Not for interrupts: a reader in one could wait for a writer that waits for the reader below it.
+/// Not for interrupts: a reader in an interrupt could wait for a writer that waits for the interrupted reader.
 #[derive(Debug)]
 pub struct StopWorld<T>(StoppedTable<T>);
 

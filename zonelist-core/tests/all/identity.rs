@@ -1,4 +1,4 @@
-//! Values of one instance at another: what the table of `zonelist_core::identity` says of them.
+//! Values of one instance used at another, as the table of `zonelist_core::identity` documents.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -21,15 +21,15 @@ fn allocator() -> Allocator {
     PageAllocator::boxed(published, vec![zone]).unwrap()
 }
 
-/// Debug builds panic; else the filter is of no instance, and the request is served.
+/// Debug builds panic. In release builds the request is served, since its filter belongs to no instance.
 #[test]
-fn a_class_of_another_allocator_is_found_in_debug_builds() {
+fn a_prepared_request_of_another_allocator_is_found_in_debug_builds() {
     let (ours, theirs) = (allocator(), allocator());
     for urgency in [Urgency::NONE, Urgency::NON_BLOCKING] {
         let request = PageRequest::up_to(ZoneKind::Normal).urgency(urgency);
-        let (class, foreign) = (ours.prepare(&request).unwrap(), theirs.prepare(&request).unwrap());
+        let (prepared, foreign) = (ours.prepare(&request).unwrap(), theirs.prepare(&request).unwrap());
         let mut local = ours.local().unwrap();
-        let page = local.alloc(ZONE.node(), &class).unwrap();
+        let page = local.alloc(ZONE.node(), &prepared).unwrap();
         local.free(page).unwrap();
         let tried = catch_unwind(AssertUnwindSafe(|| local.alloc(ZONE.node(), &foreign).is_ok()));
         if cfg!(debug_assertions) {
@@ -38,30 +38,30 @@ fn a_class_of_another_allocator_is_found_in_debug_builds() {
         } else {
             assert!(tried.unwrap());
         }
-        // The handle is as it was.
-        local.alloc(ZONE.node(), &class).unwrap();
+        // The handle still works.
+        local.alloc(ZONE.node(), &prepared).unwrap();
     }
 }
 
-/// Page frames of one number in two allocators: what one takes offline is its own.
+/// Two allocators have page frames of the same numbers: a migration of one moves only its own pages.
 #[test]
-fn a_handle_s_page_of_another_allocator_is_passed_over() {
+fn a_page_of_another_allocator_behind_a_handle_is_passed_over() {
     struct Ours<'a>(&'a Allocator);
     impl zonelist_core::MigrationTargets for Ours<'_> {
         fn has(&self, page: Page) -> bool {
             self.0.zone_of(page).is_some()
         }
         fn alloc_target(&mut self, page: Page) -> Option<Page> {
-            panic!("asked for a page for {page:?}")
+            panic!("a target was requested for {page:?}")
         }
         fn free_source(&mut self, _: Page) {}
     }
     let (ours, theirs) = (allocator(), allocator());
     let movables = MovablePages::boxed(|_, _: Page, _: Page| Err(MoveError::Never), 2);
-    let class = theirs.prepare(&PageRequest::up_to(ZoneKind::Normal)).unwrap();
+    let prepared = theirs.prepare(&PageRequest::up_to(ZoneKind::Normal)).unwrap();
     let mut local = theirs.local().unwrap();
     let handles = [false, true].map(|pinned| {
-        let handle = movables.insert(local.alloc(ZONE.node(), &class).unwrap()).unwrap();
+        let handle = movables.insert(local.alloc(ZONE.node(), &prepared).unwrap()).unwrap();
         if pinned {
             movables.pin(handle).unwrap();
         }
@@ -73,9 +73,9 @@ fn a_handle_s_page_of_another_allocator_is_passed_over() {
     }
 }
 
-/// Of as many movables as one likes, whose handles differ in nothing else.
+/// Handles of 50 instances, which differ in nothing but the instance.
 #[test]
-fn a_handle_is_of_one_movables_alone() {
+fn a_handle_belongs_to_one_instance() {
     let all: Vec<_> = (0..50).map(|_| MovablePages::boxed(|_, _: Page, _: Page| Err(MoveError::Never), 1)).collect();
     let page = Page::from_word(1 << 63).unwrap();
     let handles: Vec<_> = all.iter().map(|movables| movables.insert(page).unwrap()).collect();

@@ -4,9 +4,9 @@ use super::{Barrier, BarrierError, FullFence, Light};
 
 /// The best pair that the running system grants: membarrier(2) on Linux, full fences elsewhere.
 ///
-/// Chosen once for the process, by the first handle that is registered or the first heavy half,
-/// whichever comes first; each handle keeps a copy, so that the choice never changes under a reader.
-/// A read costs a load and a branch more than with a pair that is fixed at compile time.
+/// Chosen once for the process, by the first registration of a handle or the first heavy half. Each handle keeps a
+/// copy, so that the choice never changes for a reader. A read costs a load and a branch more than with a pair that is
+/// chosen at compile time.
 ///
 /// ```
 /// use zonelist_core::{ZonelistsRef, Slots, Capacity, StopWorld, publish::{Barrier, Published, SystemBarrier}};
@@ -18,26 +18,27 @@ use super::{Barrier, BarrierError, FullFence, Light};
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
-/// Full fences are chosen under Miri, loom and shuttle (models of membarrier name `Membarrier` themselves), without the
-/// feature `std`, on other systems than Linux, on kernels before 4.14, and where a sandbox denies membarrier(2) already when the choice is made.
+/// Full fences are chosen under Miri, loom and shuttle (models of membarrier use `Membarrier` itself), without the
+/// feature `std`, on systems other than Linux, on kernels before 4.14, and if a sandbox denies membarrier(2) when the
+/// choice is made.
 ///
 /// # When the heavy half fails later
 ///
-/// Once readers go without fences there is no way back, so a heavy half that fails is an error
+/// Once readers run without fences the choice can't be changed. So a heavy half that fails is an error
 /// ([`BarrierError`]) of the call that needed it: see [`Published::publish`](crate::publish::Published::publish),
 /// [`Published::synchronize`](crate::publish::Published::synchronize) and
 /// [`PageAllocator::drain`](crate::PageAllocator::drain).
 ///
-/// - **A sandbox that starts later** (seccomp with `SECCOMP_RET_ERRNO`): the error that the filter answers with,
-///   each time. Make the choice behind the sandbox, or use [`FullFence`].
-/// - **A sandbox of one thread only**: only that thread's publishes and drains fail. Let another thread do them.
+/// - **A sandbox that starts later** (seccomp with `SECCOMP_RET_ERRNO`): the error number of the filter, each time.
+///   Make the choice after the sandbox has started, or use [`FullFence`].
+/// - **A sandbox of one thread only**: only that thread's publishes and drains fail. Use another thread for them.
 /// - **A filter that kills** (`SECCOMP_RET_KILL_PROCESS`, or `SECCOMP_RET_TRAP` without a handler for SIGSYS):
-///   the process ends, or the thread does (`SECCOMP_RET_KILL_THREAD`) with the writer lock held, and then
-///   publishes wait for ever. No library can report that; allow the call, or use [`FullFence`].
-/// - **Memory**: the kernel may answer ENOMEM when it has no memory for the set of CPUs. The next call may succeed.
+///   the process ends. Or the thread ends (`SECCOMP_RET_KILL_THREAD`) with the writer lock held, and then publishes
+///   wait for ever. No library can report that: allow the call, or use [`FullFence`].
+/// - **Memory**: the kernel may return ENOMEM if it has no memory for the set of CPUs. The next call may succeed.
 /// - **Two address spaces**: membarrier reaches the threads that share the caller's address space. Readers in
-///   another process that maps the same memory are not reached, and nothing reports it: lists in memory that
-///   several processes share need [`FullFence`]. A child of `fork` has copies of the lists and of the choice,
+///   another process that maps the same memory are not reached, without an error. For memory that several
+///   processes share, use [`FullFence`]. A child of `fork` has copies of the lists and of the choice,
 ///   and inherits the registration; a child of `vfork` shares all three.
 #[derive(Debug)]
 pub enum SystemBarrier {}
@@ -78,7 +79,7 @@ unsafe impl Barrier for SystemBarrier {
     }
 }
 
-/// The light half that was chosen for this process; chooses it if nothing has yet.
+/// The light half chosen for this process. The first call chooses it.
 #[cfg(all(feature = "std", target_os = "linux", not(any(loom, shuttle))))]
 fn chosen() -> Light {
     use crate::sync::unmodelled::{
@@ -86,22 +87,25 @@ fn chosen() -> Light {
         Ordering::{AcqRel, Acquire},
     };
 
-    const OPEN: u8 = 0;
+    const UNDECIDED: u8 = 0;
     const FENCES: u8 = 1;
     const MEMBARRIER: u8 = 2;
-    static CHOICE: AtomicU8 = AtomicU8::new(OPEN);
+    static CHOICE: AtomicU8 = AtomicU8::new(UNDECIDED);
 
-    // Acquire: pairs with the release below, so that the process has registered where that was chosen.
+    // Acquire: pairs with the release of the `compare_exchange` below. So the process is registered if this loads
+    // MEMBARRIER.
     let mut choice = CHOICE.load(Acquire);
-    if choice == OPEN {
+    if choice == UNDECIDED {
         let ours = if super::Membarrier::prepare() { MEMBARRIER } else { FENCES };
-        // Two threads may find different answers, if a sandbox starts just now: the first one counts.
-        choice = CHOICE.compare_exchange(OPEN, ours, AcqRel, Acquire).map_or_else(|theirs| theirs, |_| ours);
+        // Two threads may prepare with different outcomes, if a sandbox starts meanwhile: the first choice is kept.
+        // Release: pairs with the acquire above, and with that of a `compare_exchange` that fails. The registration is
+        // before the choice.
+        choice = CHOICE.compare_exchange(UNDECIDED, ours, AcqRel, Acquire).map_or_else(|theirs| theirs, |_| ours);
     }
     if choice == MEMBARRIER { Light::Compiler } else { Light::Fence }
 }
 
-/// Full fences: there is nothing to choose from.
+/// Full fences: the only pair in this build.
 #[cfg(not(all(feature = "std", target_os = "linux", not(any(loom, shuttle)))))]
 fn chosen() -> Light {
     Light::Fence

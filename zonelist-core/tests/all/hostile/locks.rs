@@ -1,4 +1,4 @@
-//! Locks that panic instead of being taken, as the contract of `RawLock` allows: what they were called for is not done.
+//! Locks that panic instead of being taken, as the contract of `RawLock` allows: the operation then has no effect.
 
 use std::{
     cell::Cell,
@@ -14,7 +14,7 @@ use zonelist_core::{
 use super::{FRAMES, NODE, ZONES, random};
 
 thread_local! {
-    /// One call in this number panics; 0 for none.
+    /// One call in this number of calls panics; 0 for none.
     static PANICS: Cell<u64> = const { Cell::new(0) };
 }
 
@@ -28,7 +28,7 @@ impl Panics {
     }
 }
 
-// SAFETY: `Spin` keeps all others out, and what panics has not taken it.
+// SAFETY: `Spin` excludes all other threads, and a call that panics has not taken the lock.
 unsafe impl RawLock for Panics {
     type Held = ();
 
@@ -43,12 +43,12 @@ unsafe impl RawLock for Panics {
     }
 
     unsafe fn unlock(&self, (): ()) {
-        // SAFETY: the caller has the lock.
+        // SAFETY: the caller holds the lock, as the contract of `unlock` demands.
         unsafe { self.0.unlock(()) };
     }
 }
 
-/// Calls with locks that panic now and then; `None` where one did.
+/// Calls `call` while one lock operation in `one_in` panics. Returns `None` if one did.
 fn with_panics<R>(one_in: u64, call: impl FnOnce() -> R) -> Option<R> {
     PANICS.set(one_in);
     let outcome = catch_unwind(AssertUnwindSafe(call)).ok();
@@ -64,11 +64,11 @@ fn a_page_whose_remove_panics_stays_behind_its_handle() {
     let page = Page::from_word(1 << 63).unwrap();
     let handle = movables.insert(page).unwrap();
     assert_eq!(with_panics(1, || movables.remove(handle)), None);
-    assert_eq!(movables.try_hold(handle).map(|held| held.page()), Ok(page), "it is not being removed any more");
+    assert_eq!(movables.try_hold(handle).map(|held| held.page()), Ok(page), "the failed removal is undone");
     assert_eq!(with_panics(1, || movables.try_remove(handle)), None);
     assert_eq!(movables.try_remove(handle), Ok(page));
     assert_eq!(movables.try_hold(handle).map(drop), Err(HandleError::Gone));
-    assert!(movables.insert(page).is_ok(), "and the entry is free");
+    assert!(movables.insert(page).is_ok(), "the entry is free");
 }
 
 #[test]
@@ -82,15 +82,15 @@ fn zones_whose_locks_panic_lose_no_frame() {
         .publish(ZonelistsRef::new(&[Zoneref::new(id)], &[NodeSpan { start: 0, len: 1, own: 1 }]).unwrap())
         .unwrap();
     let allocator = PageAllocator::boxed(published, vec![zone]).unwrap();
-    let class = |order| allocator.prepare(&PageRequest::up_to(id.kind()).order(order)).unwrap();
-    let classes = [0, 0, 0, 1, 3].map(class);
+    let prepared = |order| allocator.prepare(&PageRequest::up_to(id.kind()).order(order)).unwrap();
+    let requests = [0, 0, 0, 1, 3].map(prepared);
     let mut local = allocator.local().unwrap();
     let (mut pages, mut panics) = (Vec::<Page>::new(), 0);
     for _ in 0..20_000 {
         let done = match random() % 20 {
             0..10 => {
-                let class = &classes[random() as usize % classes.len()];
-                with_panics(4, || local.alloc(NODE, class)).map(|page| pages.extend(page.ok()))
+                let prepared = &requests[random() as usize % requests.len()];
+                with_panics(4, || local.alloc(NODE, prepared)).map(|page| pages.extend(page.ok()))
             }
             10..19 if !pages.is_empty() => {
                 let at = random() as usize % pages.len();
@@ -104,7 +104,7 @@ fn zones_whose_locks_panic_lose_no_frame() {
     assert!(panics > 20, "{panics}");
     let frames: std::collections::HashSet<_> =
         pages.iter().flat_map(|page| page.pfn()..page.pfn() + (1 << page.order())).collect();
-    assert_eq!(frames.len(), pages.iter().map(|page| 1 << page.order()).sum::<usize>(), "each has one user");
+    assert_eq!(frames.len(), pages.iter().map(|page| 1 << page.order()).sum::<usize>(), "each frame has one user");
     pages.into_iter().for_each(|page| local.free(page).unwrap());
     allocator.drain().unwrap();
     assert_eq!(allocator.zones()[0].free_pages(), FRAMES as usize);

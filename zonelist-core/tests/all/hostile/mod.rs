@@ -1,8 +1,9 @@
-//! Implementations of the library's safe traits that do what they should not: no memory is used by two, and nothing is held
-//! for ever but what such an implementation holds itself.
+//! Implementations of the library's safe traits that break their documentation.
+//!
+//! No frame has two users then, and nothing is held for ever but what such an implementation holds itself.
 
 mod locks;
-mod owners;
+mod migration_sources;
 mod reentrant;
 mod scheme;
 mod tables;
@@ -33,25 +34,25 @@ fn allocator<S: Scheme>(scheme: S) -> Allocator<S> {
     PageAllocator::boxed(Published::new(scheme), ZONES.into_iter().zip([0, FRAMES]).map(zone).collect()).unwrap()
 }
 
-/// Each frame is in one page at most, and in the zone that the page says.
+/// Panics if a frame is in two pages, or not in the zone of its page.
 fn are_apart<S: Scheme>(allocator: &Allocator<S>, pages: &[Page]) {
     let mut frames = HashSet::new();
     for page in pages {
         let zone = allocator.zone_of(*page).expect("a page of this allocator");
         for pfn in page.pfn()..page.pfn() + (1 << page.order()) {
             assert!(zone.manages(pfn), "{page:?} is not of {}", zone.id());
-            assert!(frames.insert(pfn), "frame {pfn} is handed out twice");
+            assert!(frames.insert(pfn), "frame {pfn} is allocated twice");
         }
     }
 }
 
-/// Whether every frame is free, once handles have given back what they keep.
+/// True if every frame is free after a drain of all per-CPU pages.
 fn all_is_free<S: Scheme>(allocator: &Allocator<S>) -> bool {
     allocator.drain().unwrap();
     allocator.zones().iter().all(|zone| zone.free_pages() == FRAMES as usize)
 }
 
-/// A number that looks like any other.
+/// The next pseudo-random number of this thread: xorshift with the same seed in each.
 fn random() -> u64 {
     thread_local! { static STATE: Cell<u64> = const { Cell::new(0x2545_f491_4f6c_dd1d) } }
     STATE.with(|state| {

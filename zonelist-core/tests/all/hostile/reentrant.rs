@@ -1,4 +1,4 @@
-//! Callbacks that come back to the library.
+//! Callbacks that call the library again.
 
 use std::sync::mpsc;
 
@@ -18,11 +18,12 @@ fn both(shown: usize) -> Option<Zoneref> {
     ZONES.get(shown).copied().map(Zoneref::new)
 }
 
-/// A walk allocates and frees by another handle, registers readers, walks by them, and publishes where that does not wait for
-/// it: whether it does.
-fn comes_back<S: Scheme + 'static>(scheme: S) -> bool {
+/// A walk allocates and frees by another handle, registers readers, walks by them, and tries to publish.
+///
+/// Returns true if every publish succeeded: no publish had to wait for the walk.
+fn reenters<S: Scheme + 'static>(scheme: S) -> bool {
     let allocator: &'static Allocator<S> = Box::leak(Box::new(allocator(scheme)));
-    let class = allocator.prepare(&PageRequest::up_to(Movable)).unwrap();
+    let prepared = allocator.prepare(&PageRequest::up_to(Movable)).unwrap();
     let (give, got) = mpsc::channel();
     let (publishes, published) = mpsc::channel();
     let mut local = allocator.local().unwrap();
@@ -30,10 +31,10 @@ fn comes_back<S: Scheme + 'static>(scheme: S) -> bool {
     for turn in 0..200 {
         let (give, publishes) = (give.clone(), publishes.clone());
         meanwhile(move || {
-            let class = allocator.prepare(&PageRequest::up_to(Movable).order(turn % 3)).unwrap();
+            let prepared = allocator.prepare(&PageRequest::up_to(Movable).order(turn % 3)).unwrap();
             let mut inner = allocator.local().unwrap();
-            let kept = inner.alloc(NODE, &class).unwrap();
-            let freed = inner.alloc(NODE, &class).unwrap();
+            let kept = inner.alloc(NODE, &prepared).unwrap();
+            let freed = inner.alloc(NODE, &prepared).unwrap();
             inner.free(freed).unwrap();
             give.send(kept).unwrap();
             let mut reader = allocator.published().reader().unwrap();
@@ -41,11 +42,11 @@ fn comes_back<S: Scheme + 'static>(scheme: S) -> bool {
             assert!(reader.enter().walk(NODE, &filter).count() > 0);
             publishes.send(allocator.published().try_publish(ZonelistsRef::EMPTY)).unwrap();
         });
-        pages.push(local.alloc(NODE, &class).unwrap());
+        pages.push(local.alloc(NODE, &prepared).unwrap());
         pages.extend(got.try_iter());
         are_apart(allocator, &pages);
     }
-    assert!(pages.len() >= 400, "it came back");
+    assert!(pages.len() >= 400, "the walk has called the allocator");
     local.free_bulk(pages).unwrap();
     drop(local);
     assert!(all_is_free(allocator));
@@ -56,9 +57,9 @@ fn comes_back<S: Scheme + 'static>(scheme: S) -> bool {
 }
 
 #[test]
-fn a_walk_that_comes_back_to_the_allocator_has_pages_of_its_own() {
-    assert!(!comes_back(Hostile::<0>(both)));
-    assert!(comes_back(Hostile::<1>(both)), "it is between two steps");
-    assert!(!comes_back(Hostile::<2>(both)));
-    assert!(!comes_back(Hostile::<3>(both)));
+fn a_walk_that_reenters_the_allocator_has_pages_of_its_own() {
+    assert!(!reenters(Hostile::<0>(both)));
+    assert!(reenters(Hostile::<1>(both)), "the reader is idle between two steps");
+    assert!(!reenters(Hostile::<2>(both)));
+    assert!(!reenters(Hostile::<3>(both)));
 }

@@ -1,4 +1,4 @@
-//! A scheme that misbehaves wherever it is called, as a test wants it.
+//! A scheme that panics or calls the library again in any of its methods, as a test requests.
 
 use std::cell::{Cell, RefCell};
 
@@ -7,7 +7,7 @@ use zonelist_core::{
     publish::{Facts, PublishError, ReadToken, ReaderProtocol, Scheme, Walk, Writer},
 };
 
-/// Where a scheme is called.
+/// The callbacks of a scheme.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Callback {
     Local,
@@ -40,23 +40,23 @@ impl Callback {
 }
 
 thread_local! {
-    /// Where this thread panics, and how many calls there come before.
+    /// The callback in which this thread panics, and the number of calls of it before.
     static PANICS: Cell<Option<(Callback, usize)>> = const { Cell::new(None) };
-    /// What this thread's next walk does at its first `next`.
+    /// What this thread's next walk calls at its first `next`.
     static MEANWHILE: RefCell<Option<Box<dyn FnOnce()>>> = const { RefCell::new(None) };
 }
 
-/// Makes one call of this thread panic, after this number of calls.
+/// Makes one call of this callback panic in this thread, after `behind` calls.
 pub(super) fn panics_once(at: Callback, behind: usize) {
     PANICS.set(Some((at, behind)));
 }
 
-/// Whether the call has been; from now on none panics.
+/// True if that call has panicked. From now on none panics.
 pub(super) fn has_panicked() -> bool {
     PANICS.take().is_none()
 }
 
-/// Has this thread's next walk do something.
+/// Makes this thread's next walk call `act`.
 pub(super) fn meanwhile(act: impl FnOnce() + 'static) {
     MEANWHILE.set(Some(Box::new(act)));
 }
@@ -65,20 +65,20 @@ fn called(at: Callback) {
     match PANICS.get() {
         Some((wanted, behind)) if wanted == at && !std::thread::panicking() => {
             PANICS.set(behind.checked_sub(1).map(|behind| (at, behind)));
-            assert!(behind > 0, "a scheme's own bug, at {at:?}");
+            assert!(behind > 0, "a bug of the scheme, at {at:?}");
         }
         _ => (),
     }
 }
 
-/// What the walks show.
+/// The zonerefs that the walks show, by position.
 type Shows = fn(usize) -> Option<Zoneref>;
 
-/// With readers of the grace that a number stands for.
+/// A scheme of the reader protocol that the number stands for.
 #[derive(Debug)]
 pub(super) struct Hostile<const PROTOCOL: u8>(pub(super) Shows);
 
-/// Says where it is dropped.
+/// A value whose drop is a callback.
 #[derive(Debug)]
 pub(super) struct Dropped(Callback);
 
@@ -153,7 +153,7 @@ impl<const PROTOCOL: u8> Scheme for Hostile<PROTOCOL> {
         HostileWalk { shows: *shows, next: 0, _dropped: Dropped(Callback::DropWalk) }
     }
 
-    /// Without a swap, and with all powers over readers.
+    /// Swaps nothing, and calls each method of the writer.
     fn publish(&self, _: ZonelistsRef<'_>, writer: &mut Writer<'_>) -> Result<(), PublishError> {
         writer.start_grace_period();
         writer.wait_grace_period()?;

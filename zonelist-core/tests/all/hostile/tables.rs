@@ -1,4 +1,4 @@
-//! Tables that are written in every way that safe code can: walks end within them, whatever stands there.
+//! Tables with any content that safe code can write: each walk ends within its list.
 
 use std::{
     sync::atomic::{AtomicBool, Ordering::Relaxed},
@@ -26,9 +26,9 @@ fn request() -> Request {
     Request { nodes, ..request }
 }
 
-/// With bits that are no zone's, orders without end, sets and filters of any bits.
+/// With bits of no zone, endless orders, and zone masks and filters of any bits.
 #[test]
-fn a_walk_of_orders_ends_within_its_list_whatever_is_written() {
+fn a_walk_of_order_tables_ends_within_its_list_whatever_is_written() {
     let orders = OrderTables::<Box<[Slot]>>::boxed(CAPACITY);
     let bit = || match random() % 4 {
         0 => random() as u32,
@@ -56,14 +56,14 @@ fn a_walk_of_orders_ends_within_its_list_whatever_is_written() {
         assert!(seen <= CAPACITY.zones().max(ZoneKind::COUNT), "{seen} zones of a list");
         shown += seen;
         let kept = orders.read(table, node, scope).count();
-        assert!(kept <= orders.room(scope), "{kept} places of an order");
+        assert!(kept <= orders.room(scope), "{kept} entries of an order table");
     }
     assert!(shown > 1000, "walks show something");
 }
 
-/// Lists of the capacity's length and more, all at once.
+/// Several writers at once, with lists that fit and lists that are too long.
 #[test]
-fn walks_of_tables_end_within_their_list_however_many_write_at_once() {
+fn walks_of_tables_end_within_their_list_under_concurrent_writers() {
     let (tables, slots) = (&DoubleBuffer::boxed(CAPACITY), &Slots::<Box<[Slot]>>::boxed(CAPACITY));
     let over = &AtomicBool::new(false);
     thread::scope(|scope| {

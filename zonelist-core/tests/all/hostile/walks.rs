@@ -1,4 +1,4 @@
-//! Walks that show what there is not, and callbacks that panic.
+//! Walks that show zones that do not exist, callbacks that panic, and values that are leaked.
 
 use std::{
     mem,
@@ -18,7 +18,7 @@ use super::{
     scheme::{Callback, Hostile, has_panicked, panics_once},
 };
 
-/// Zones of any name, again and again, for a while.
+/// 40 zonerefs of any zone, also of the same one twice.
 fn any_zone(shown: usize) -> Option<Zoneref> {
     if shown == 40 {
         return None;
@@ -34,12 +34,12 @@ fn any_zone(shown: usize) -> Option<Zoneref> {
     Some(Zoneref::new(zone))
 }
 
-/// Just the two that there are.
+/// The two zones that exist.
 fn both(shown: usize) -> Option<Zoneref> {
     ZONES.get(shown).copied().map(Zoneref::new)
 }
 
-macro_rules! for_each_grace {
+macro_rules! for_each_protocol {
     ($test:ident($shows:expr)) => {
         $test(|| allocator(Hostile::<0>($shows)));
         $test(|| allocator(Hostile::<1>($shows)));
@@ -60,8 +60,8 @@ fn allocates_whatever_is_shown<S: Scheme>(make: impl Fn() -> Allocator<S>) {
                     (0..number * 1000).for_each(|_| _ = random());
                     for turn in 0..3000 {
                         let request = PageRequest::up_to(Movable).order(random() as u8 % 5);
-                        let class = allocator.prepare(&request.mobility(Mobility::ALL[turn % 2])).unwrap();
-                        pages.extend(local.alloc(NODE, &class));
+                        let prepared = allocator.prepare(&request.mobility(Mobility::ALL[turn % 2])).unwrap();
+                        pages.extend(local.alloc(NODE, &prepared));
                         if random() % 3 == 0 && !pages.is_empty() {
                             local.free(pages.swap_remove(random() as usize % pages.len())).unwrap();
                         }
@@ -79,7 +79,7 @@ fn allocates_whatever_is_shown<S: Scheme>(make: impl Fn() -> Allocator<S>) {
         }
         threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect()
     });
-    assert!(pages.len() > 100, "it allocates");
+    assert!(pages.len() > 100, "the allocator serves requests");
     are_apart(&allocator, &pages);
     let mut local = allocator.local().unwrap();
     local.free_bulk(pages).unwrap();
@@ -88,13 +88,13 @@ fn allocates_whatever_is_shown<S: Scheme>(make: impl Fn() -> Allocator<S>) {
 }
 
 #[test]
-fn whatever_zones_walks_show_no_frame_has_two_users() {
-    for_each_grace!(allocates_whatever_is_shown(any_zone));
+fn no_frame_has_two_users_whatever_zones_walks_show() {
+    for_each_protocol!(allocates_whatever_is_shown(any_zone));
 }
 
-/// Everything in which a scheme is called, with what it has allocated.
+/// Calls the library so that each callback of the scheme runs. Returns the page that it has allocated.
 fn does_all<S: Scheme>(allocator: &Allocator<S>) -> Option<Page> {
-    let class = allocator.prepare(&PageRequest::up_to(Normal)).unwrap();
+    let prepared = allocator.prepare(&PageRequest::up_to(Normal)).unwrap();
     let mut reader = allocator.published().reader().unwrap();
     let guard = reader.enter();
     let filter = allocator.published().filter(&zonelist_core::Request::up_to(Normal));
@@ -105,27 +105,27 @@ fn does_all<S: Scheme>(allocator: &Allocator<S>) -> Option<Page> {
     drop(reader);
     allocator.published().publish(ZonelistsRef::EMPTY).unwrap();
     let mut local = allocator.local().unwrap();
-    local.alloc(NODE, &class).ok()
+    local.alloc(NODE, &prepared).ok()
 }
 
 fn panics_everywhere<S: Scheme>(make: impl Fn() -> Allocator<S>) {
     for at in Callback::ALL {
-        // Of several calls, each in turn.
+        // A panic in the first call of the callback, then in the second, and so on.
         for behind in 0.. {
             let allocator = make();
             panics_once(at, behind);
             let page = catch_unwind(AssertUnwindSafe(|| does_all(&allocator)));
             if !has_panicked() {
-                assert!(behind > 0, "it is not called at {at:?}");
+                assert!(behind > 0, "no call of {at:?}");
                 break;
             }
-            assert!(page.is_err(), "a panic at {at:?} goes on to the caller");
+            assert!(page.is_err(), "a panic at {at:?} unwinds to the caller");
             let pages: Vec<Page> = (0..3).filter_map(|_| does_all(&allocator)).collect();
             are_apart(&allocator, &pages);
             let all: Vec<_> = (0..READERS).map(|_| allocator.local().unwrap()).collect();
             drop(all);
             allocator.local().unwrap().free_bulk(pages).unwrap();
-            // What is dropped behind an allocation can take its page along.
+            // A panic in a drop after an allocation loses the allocated page.
             let may_lose = usize::from(matches!(at, Callback::DropWalk | Callback::DropPinned | Callback::DropLocal));
             let lost = allocator.zones().iter().map(|zone| FRAMES as usize - zone.free_pages()).sum::<usize>();
             assert!(all_is_free(&allocator) || lost <= may_lose, "{lost} pages lost by a panic at {at:?}");
@@ -134,15 +134,15 @@ fn panics_everywhere<S: Scheme>(make: impl Fn() -> Allocator<S>) {
 }
 
 #[test]
-fn whatever_panics_holds_nothing_then() {
-    for_each_grace!(panics_everywhere(both));
+fn a_panic_of_any_callback_leaves_nothing_held() {
+    for_each_protocol!(panics_everywhere(both));
 }
 
-/// What is leaked keeps what it is, and nothing more.
+/// Leaks walks, guards and handles: each loses its own memory or slot, and nothing more.
 fn leaks_everything<S: Scheme>(make: impl Fn() -> Allocator<S>) {
     let allocator = make();
     let filter = allocator.published().filter(&zonelist_core::Request::up_to(Normal));
-    let class = allocator.prepare(&PageRequest::up_to(Normal)).unwrap();
+    let prepared = allocator.prepare(&PageRequest::up_to(Normal)).unwrap();
     let mut reader = allocator.published().reader().unwrap();
     for _ in 0..3 {
         let guard = reader.enter();
@@ -154,7 +154,7 @@ fn leaks_everything<S: Scheme>(make: impl Fn() -> Allocator<S>) {
     }
     drop(reader);
     let mut local = allocator.local().unwrap();
-    let page = local.alloc(NODE, &class).unwrap();
+    let page = local.alloc(NODE, &prepared).unwrap();
     mem::forget(local);
     allocator.published().publish(ZonelistsRef::EMPTY).unwrap();
     let mut local = allocator.local().unwrap();
@@ -164,6 +164,6 @@ fn leaks_everything<S: Scheme>(make: impl Fn() -> Allocator<S>) {
 }
 
 #[test]
-fn whatever_is_leaked_no_publish_waits_for_it_and_no_page_is_lost() {
-    for_each_grace!(leaks_everything(both));
+fn no_publish_waits_for_leaked_values_and_no_page_is_lost() {
+    for_each_protocol!(leaks_everything(both));
 }

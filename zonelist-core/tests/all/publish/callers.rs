@@ -1,4 +1,4 @@
-//! Callers' code within the library's: what converts into lists, and walks that nest their steps.
+//! Callers' code that the library calls: conversions into lists, and walks that nest their steps.
 
 use std::{
     sync::{
@@ -13,9 +13,9 @@ use zonelist_core::{
     publish::{Facts, FullFence, PublishError, Published, ReadToken, ReaderProtocol, Scheme, Version, Walk, Writer},
 };
 
-use super::{TURNS, node, preempted, stop_world};
+use super::{YIELDS, node, preempted, stop_world};
 
-/// What becomes lists only when it is asked to.
+/// Runs a closure when it is converted into lists.
 struct Converts<F>(F);
 
 impl<F: FnOnce()> From<Converts<F>> for ZonelistsRef<'static> {
@@ -25,9 +25,9 @@ impl<F: FnOnce()> From<Converts<F>> for ZonelistsRef<'static> {
     }
 }
 
-/// Nothing is held while a caller's type becomes lists: it may publish, walk, and panic.
+/// No lock is held while a caller's type is converted into lists: the conversion may publish, walk, and panic.
 #[test]
-fn what_becomes_lists_may_do_anything() {
+fn a_conversion_into_lists_may_publish_walk_and_panic() {
     fn anything<S: Scheme>(published: &Published<S, FullFence, 2>) {
         let again = |number: usize| {
             let filter = published.filter(&Request::up_to(zonelist_core::ZoneKind::Movable));
@@ -45,15 +45,15 @@ fn what_becomes_lists_may_do_anything() {
     anything(&preempted::<2>(capacity));
 }
 
-/// Walks take one step, which has one of a clone within.
+/// A scheme whose walks take one step, which has a step of a clone within.
 #[derive(Debug)]
 struct Nests(&'static Seen);
 
 #[derive(Debug)]
 struct Seen {
-    /// Whether a reader is within the outer step, behind the inner one.
+    /// True while a reader is within the outer step, after the inner one.
     within: AtomicBool,
-    /// How often the world stood still then.
+    /// The number of stops that ran meanwhile.
     beside: AtomicUsize,
     enters: mpsc::SyncSender<()>,
     goes_on: AtomicBool,
@@ -67,7 +67,7 @@ impl Iterator for NestedSteps<'_> {
 
     fn next(&mut self) -> Option<Zoneref> {
         let Self(token, seen) = self;
-        // To nest steps of one token does not compile.
+        // A clone, since steps of one token can't be nested: that does not compile.
         let mut another = token.clone();
         token.step(|| {
             another.step(|| ());
@@ -123,8 +123,8 @@ fn a_step_within_a_step_does_not_end_the_outer_one() {
         });
         is_within.recv().unwrap();
         let publisher = scope.spawn(|| published.publish(ZonelistsRef::EMPTY));
-        // Looked at below: a panic here would leave the reader where it is.
-        let waits = (0..TURNS).all(|_| {
+        // Asserted below: a panic here would leave the reader in its step for ever.
+        let waits = (0..YIELDS).all(|_| {
             thread::yield_now();
             !publisher.is_finished()
         });
@@ -132,5 +132,5 @@ fn a_step_within_a_step_does_not_end_the_outer_one() {
         assert!(waits, "a publish stopped the world within a step");
         assert_eq!(publisher.join().unwrap(), Ok(Version::of(1)));
     });
-    assert_eq!(seen.beside.load(SeqCst), 0, "the world stood still within a step");
+    assert_eq!(seen.beside.load(SeqCst), 0, "a stop ran within a step");
 }

@@ -1,4 +1,4 @@
-//! The everyday walk: `find` asks whether a walk was torn, walks again, and gives up in the end.
+//! `find` checks whether a walk was torn, walks again, and fails after a number of tries.
 
 use std::{
     num::NonZeroU32,
@@ -18,10 +18,10 @@ use super::{
     versions,
 };
 
-/// What `find` gave, how many zones it visited, and how often it checked, when this number of walks is torn.
+/// What `find` returned, how many zones it visited, and how often it checked, when this number of walks is torn.
 fn find(torn: usize, tries: u32, wanted: Option<ZoneKind>) -> (Result<Option<Zoneref>, Torn>, usize, usize) {
     let puppet = Puppet::<Detected> { torn, ..Puppet::new() };
-    let asked = Arc::clone(&puppet.asked);
+    let checks = Arc::clone(&puppet.asked);
     let published: Published<_, FullFence, 1> = Published::new(puppet);
     published.publish(&versions()[0]).unwrap();
     let filter = published.filter(&ANY);
@@ -30,11 +30,11 @@ fn find(torn: usize, tries: u32, wanted: Option<ZoneKind>) -> (Result<Option<Zon
         visited += 1;
         if Some(zone.kind()) == wanted { ControlFlow::Break(zone) } else { ControlFlow::Continue(()) }
     });
-    (found, visited, asked.load(SeqCst))
+    (found, visited, checks.load(SeqCst))
 }
 
 #[test]
-fn a_walk_to_the_end_is_asked_once() {
+fn a_walk_to_the_end_is_checked_once() {
     assert_eq!(find(0, 1, None), (Ok(None), 4, 1));
     assert_eq!(find(0, 7, None), (Ok(None), 4, 1));
 }
@@ -46,7 +46,7 @@ fn a_torn_walk_is_repeated_until_one_is_not() {
 }
 
 #[test]
-fn when_as_many_walks_are_torn_as_there_are_tries_that_is_an_error() {
+fn a_torn_walk_in_each_try_is_an_error() {
     let torn = |tries| Err(Torn { tries: NonZeroU32::new(tries).unwrap() });
     assert_eq!(find(usize::MAX, 1, None), (torn(1), 4, 1));
     assert_eq!(find(usize::MAX, 3, None), (torn(3), 12, 3));
@@ -54,11 +54,11 @@ fn when_as_many_walks_are_torn_as_there_are_tries_that_is_an_error() {
 }
 
 #[test]
-fn what_was_found_is_taken_without_asking() {
+fn what_was_found_is_returned_without_a_check() {
     for torn in [0, usize::MAX] {
-        let (found, visited, asked) = find(torn, 3, Some(ZoneKind::Normal));
+        let (found, visited, checks) = find(torn, 3, Some(ZoneKind::Normal));
         assert_eq!(found.unwrap().unwrap().kind(), ZoneKind::Normal);
-        assert_eq!((visited, asked), (2, 0));
+        assert_eq!((visited, checks), (2, 0));
     }
 }
 

@@ -1,8 +1,8 @@
-//! Published, readers and guards: the baseline's behaviour, and what a scheme of one's own can count on.
+//! Published, readers and guards: the behaviour of the baseline, and what other schemes may rely on.
 
-mod asks;
 mod callers;
 mod find;
+mod grace_periods;
 mod readers;
 mod rolled_back;
 mod versions;
@@ -17,8 +17,8 @@ use zonelist_core::{
     publish::{FullFence, Published},
 };
 
-/// Turns in which another thread could have done what it must not.
-const TURNS: usize = 2000;
+/// The number of times that another thread gets to run, and could do what it must not.
+const YIELDS: usize = 2000;
 
 fn stop_world<const READERS: usize>(capacity: Capacity) -> Published<StopWorld<Box<[Slot]>>, FullFence, READERS> {
     Published::new(StopWorld::new(Slots::boxed(capacity)))
@@ -35,16 +35,16 @@ fn versions() -> Vec<Zonelists> {
     Sample::default().versions
 }
 
-/// Node 0, and whatever is there: see [`versions`].
+/// Node 0, which each of [`versions`] has a list of.
 fn node() -> NodeId {
     NodeId::new(0).unwrap()
 }
 
 const ANY: Request = Request::up_to(ZoneKind::Movable);
 
-/// Lets others run for a while, in which something must stay true.
+/// Lets other threads run for a while. Panics if `holds` is false meanwhile.
 fn meanwhile(holds: impl Fn() -> bool, what: &str) {
-    for _ in 0..TURNS {
+    for _ in 0..YIELDS {
         thread::yield_now();
         assert!(holds(), "{what}");
     }

@@ -94,7 +94,7 @@ fn a_leaked_guard_of_the_baseline_goes_with_its_reader() {
 }
 
 #[test]
-fn a_place_is_not_lost_when_a_scheme_panics_for_a_reader() {
+fn a_slot_is_not_lost_when_a_scheme_panics_for_a_reader() {
     static PANICS: AtomicBool = AtomicBool::new(true);
     let active =
         Puppet::<Sectioned> { on_local: Box::new(|| assert!(!PANICS.load(SeqCst), "no room")), ..Puppet::new() };
@@ -104,7 +104,7 @@ fn a_place_is_not_lost_when_a_scheme_panics_for_a_reader() {
     }
     PANICS.store(false, SeqCst);
     drop(published.reader().unwrap());
-    // A handle of an allocator has its place in the same way.
+    // A handle of an allocator claims its slot in the same way.
     PANICS.store(true, SeqCst);
     let id = ZoneId::new(node(), ZoneKind::Normal);
     let allocator = PageAllocator::boxed(published, vec![Zone::boxed(id, 0..512, 9, Spin::new()).unwrap()]).unwrap();
@@ -125,7 +125,7 @@ fn the_baseline_can_be_a_static() {
         Published::new(StopWorldPreempted::new(Slots::in_array(Sample::CAPACITY).unwrap()));
     basics::shows_what_is_published(&STOP_WORLD);
     basics::shows_what_is_published(&PREEMPTED);
-    // A reader of a static can be sent anywhere, and stay.
+    // A reader of a static is `'static`: it can be sent to any thread, and dropped there.
     let reader = STOP_WORLD.reader().unwrap();
     thread::spawn(move || drop(reader)).join().unwrap();
 }

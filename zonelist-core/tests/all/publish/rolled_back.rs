@@ -1,4 +1,4 @@
-//! Publishes that fail behind what they have written.
+//! Publishes that fail after they have written a table.
 
 use std::cell::Cell;
 
@@ -11,11 +11,11 @@ use zonelist_core::{
 use super::{ANY, node, versions};
 
 thread_local! {
-    /// How many publishes of this thread are still to fail.
+    /// The number of publishes of this thread that are still to fail.
     static FAILURES: Cell<u32> = const { Cell::new(0) };
 }
 
-/// Two tables by turns, as the library's schemes have them; a publish that is to fail does so last of all.
+/// A double buffer, as in the library's schemes. A publish that is to fail fails as its last step.
 #[derive(Debug)]
 struct FailsLate(DoubleBuffer);
 
@@ -51,9 +51,10 @@ impl Scheme for FailsLate {
     }
 }
 
-/// Its version stays where it is for the walks that have found it, though the next one has its number.
+/// The table of a failed publish is not written over while a walk reads it, though the next version has the same
+/// number.
 #[test]
-fn what_a_publish_that_failed_has_left_is_not_written_over_under_a_walk() {
+fn the_table_of_a_failed_publish_is_not_written_over_under_a_walk() {
     for failures in 0..4 {
         let published: Published<_, FullFence, 1> = Published::new(FailsLate(DoubleBuffer::boxed(Sample::CAPACITY)));
         let (lists, filter) = (versions(), published.filter(&ANY));
@@ -63,6 +64,6 @@ fn what_a_publish_that_failed_has_left_is_not_written_over_under_a_walk() {
         let guard = reader.enter();
         let before: Vec<_> = guard.walk(node(), &filter).collect();
         assert_eq!(published.try_publish(&lists[1]), Ok(Version::of(1)));
-        assert!(guard.walk(node(), &filter).eq(before), "behind {failures} failures");
+        assert!(guard.walk(node(), &filter).eq(before), "after {failures} failures");
     }
 }

@@ -105,13 +105,13 @@ fn a_publish_that_waits_for_a_reader_keeps_others_busy() {
 }
 
 #[test]
-fn a_panic_in_a_publish_leaves_the_lock_free_and_the_gates_open() {
+fn a_panic_in_a_publish_releases_the_lock_and_clears_the_stop() {
     for within_stop in [false, true] {
         let published: Published<_, FullFence, 1> =
             Published::new(Puppet::<Sectioned>::on_publish(move |writer| {
                 match (writer.version().number(), within_stop) {
-                    (2, true) => writer.stop(|| panic!("a string tears"))?,
-                    (2, false) => panic!("a string tears"),
+                    (2, true) => writer.stop(|| panic!("within a publish"))?,
+                    (2, false) => panic!("within a publish"),
                     _ => Ok(()),
                 }
             }));
@@ -121,7 +121,7 @@ fn a_panic_in_a_publish_leaves_the_lock_free_and_the_gates_open() {
         published.publish(&lists[0]).unwrap();
         for _ in 0..2 {
             assert!(catch_unwind(AssertUnwindSafe(|| published.publish(&lists[1]))).is_err());
-            assert_eq!(reader.enter().walk(node(), &filter).count(), 4, "readers get in, and see the version before");
+            assert_eq!(reader.enter().walk(node(), &filter).count(), 4, "readers enter, and see the version before");
             assert!(catch_unwind(AssertUnwindSafe(|| published.try_publish(&lists[1]))).is_err(), "not busy");
             published.synchronize().unwrap();
         }

@@ -22,7 +22,7 @@ use super::{
 };
 
 #[test]
-fn a_publish_under_stop_world_waits_for_a_reader_inside() {
+fn a_publish_under_stop_world_waits_for_an_active_reader() {
     let published = stop_world::<2>(Sample::CAPACITY);
     let lists = versions();
     published.publish(&lists[0]).unwrap();
@@ -41,7 +41,7 @@ fn a_publish_under_stop_world_waits_for_a_reader_inside() {
         has_started.recv().unwrap();
         meanwhile(
             || guard.walk(node(), &filter).count() == 4 && !done.load(SeqCst),
-            "a publish went past a reader that was inside",
+            "a publish did not wait for an active reader",
         );
         drop(guard);
         publisher.join().unwrap();
@@ -58,62 +58,62 @@ fn a_publish_under_stop_world_preempted_does_not_wait_for_a_reader_between_two_z
     let guard = reader.enter();
     let mut walk = guard.walk(node(), &filter);
     assert!(walk.next().is_some());
-    // On the reader's own thread: to wait would be to wait for ever.
+    // On the reader's own thread: a publish that waited for the reader would never return.
     published.publish(&versions()[1]).unwrap();
-    assert_eq!(walk.count(), 2, "of three zones the first has moved into the slot that was passed");
+    assert_eq!(walk.count(), 2, "the first of three zones has moved into a slot that the walk has passed");
 }
 
 #[test]
-fn readers_wait_outside_a_closed_gate() {
-    let (closed, has_closed) = sync_channel(0);
-    let (open, may_open) = sync_channel(0);
-    let may_open = Mutex::new(may_open);
+fn readers_wait_while_walks_are_stopped() {
+    let (stopped, has_stopped) = sync_channel(0);
+    let (resume, may_resume) = sync_channel(0);
+    let may_resume = Mutex::new(may_resume);
     let published: Published<_, FullFence, 2> = Published::new(Puppet::<Sectioned>::on_publish(move |writer| {
         writer.stop(|| {
-            closed.send(()).unwrap();
-            may_open.lock().unwrap().recv().unwrap();
+            stopped.send(()).unwrap();
+            may_resume.lock().unwrap().recv().unwrap();
         })?;
         Ok(())
     }));
-    // One was registered before the gates were closed, the other comes after.
+    // One reader is registered before the stop, the other during it.
     let registered = published.reader().unwrap();
-    let inside = [const { AtomicBool::new(false) }; 2];
+    let active = [const { AtomicBool::new(false) }; 2];
     thread::scope(|scope| {
         let publisher = scope.spawn(|| published.publish(&versions()[0]));
-        has_closed.recv().unwrap();
+        has_stopped.recv().unwrap();
         let readers = [registered, published.reader().unwrap()];
-        let entering = readers.into_iter().zip(&inside).map(|(mut reader, inside)| {
+        let entering = readers.into_iter().zip(&active).map(|(mut reader, active)| {
             scope.spawn(move || {
                 let _guard = reader.enter();
-                inside.store(true, SeqCst);
+                active.store(true, SeqCst);
             })
         });
         let entering: Vec<_> = entering.collect();
-        meanwhile(|| inside.iter().all(|inside| !inside.load(SeqCst)), "a reader got in past a closed gate");
-        open.send(()).unwrap();
+        meanwhile(|| active.iter().all(|active| !active.load(SeqCst)), "a reader entered while walks were stopped");
+        resume.send(()).unwrap();
         publisher.join().unwrap().unwrap();
         entering.into_iter().for_each(|reader| reader.join().unwrap());
     });
-    assert!(inside.iter().all(|inside| inside.load(SeqCst)));
+    assert!(active.iter().all(|active| active.load(SeqCst)));
 }
 
 #[test]
 fn no_reader_is_active_while_the_world_is_stopped() {
-    let inside = std::sync::Arc::new([const { AtomicBool::new(false) }; 2]);
-    let seen = std::sync::Arc::clone(&inside);
+    let active = std::sync::Arc::new([const { AtomicBool::new(false) }; 2]);
+    let seen = std::sync::Arc::clone(&active);
     let published: Published<_, FullFence, 2> = Published::new(Puppet::<Sectioned>::on_publish(move |writer| {
-        Ok(writer.stop(|| assert!(seen.iter().all(|inside| !inside.load(SeqCst)), "a reader is inside"))?)
+        Ok(writer.stop(|| assert!(seen.iter().all(|active| !active.load(SeqCst)), "a reader is active"))?)
     }));
     let over = AtomicBool::new(false);
     thread::scope(|scope| {
-        for inside in inside.iter() {
+        for active in active.iter() {
             scope.spawn(|| {
                 let mut reader = published.reader().unwrap();
                 while !over.load(SeqCst) {
                     let _guard = reader.enter();
-                    inside.store(true, SeqCst);
+                    active.store(true, SeqCst);
                     thread::yield_now();
-                    inside.store(false, SeqCst);
+                    active.store(false, SeqCst);
                 }
             });
         }
@@ -137,7 +137,7 @@ fn a_panic_within_a_guard_leaves_the_slot_free() {
         panic!("within a guard");
     }));
     assert!(within.is_err());
-    // Would wait for ever for a reader that is inside.
+    // This would wait for ever for an active reader.
     published.publish(&versions()[0]).unwrap();
     let taken = catch_unwind(AssertUnwindSafe(|| {
         let mut reader = reader;
@@ -146,7 +146,7 @@ fn a_panic_within_a_guard_leaves_the_slot_free() {
     }));
     assert!(taken.is_err());
     published.publish(&versions()[1]).unwrap();
-    assert!(published.reader().is_ok(), "and another one can have the only slot");
+    assert!(published.reader().is_ok(), "another reader can claim the only slot");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! What a scheme asks of readers behind its swap, and when that is settled.
+//! The start of grace periods after a swap, and the waits for their ends.
 
 use zonelist_core::{
     conformance::Unreliable,
@@ -11,10 +11,10 @@ use super::{
     versions,
 };
 
-/// Asks behind each version, and settles before those of these numbers.
-fn asks<K: Kind>(settles: &'static [usize]) -> Puppet<K> {
+/// Starts a grace period after each version, and waits for its end before the versions of the numbers in `waits`.
+fn starts_and_waits<K: Kind>(waits: &'static [usize]) -> Puppet<K> {
     Puppet::on_publish(move |writer: &mut Writer<'_>| {
-        if settles.contains(&writer.version().number()) {
+        if waits.contains(&writer.version().number()) {
             writer.wait_grace_period()?;
         }
         writer.start_grace_period();
@@ -22,10 +22,10 @@ fn asks<K: Kind>(settles: &'static [usize]) -> Puppet<K> {
     })
 }
 
-/// A reader that has answered one question walks again, and is asked the next: its answer to the first is none to that.
+/// A reader that has acknowledged one grace period walks again. Its acknowledgement does not count for the next one.
 #[test]
-fn a_walk_from_before_the_last_question_is_waited_for() {
-    let published: Published<_, FullFence, 1> = Published::new(asks::<Quiescing>(&[3, 4]));
+fn a_walk_from_before_the_last_start_is_waited_for() {
+    let published: Published<_, FullFence, 1> = Published::new(starts_and_waits::<Quiescing>(&[3, 4]));
     let (lists, filter) = (versions(), published.filter(&ANY));
     let publish = || published.try_publish(&lists[0]);
     let mut reader = published.reader().unwrap();
@@ -35,20 +35,20 @@ fn a_walk_from_before_the_last_question_is_waited_for() {
     let walk = guard.walk(node(), &filter);
     assert_eq!(publish(), Ok(Version::of(2)));
     for _ in 0..3 {
-        assert_eq!(publish(), Err(PublishError::Busy), "a walk from before the last question goes on");
+        assert_eq!(publish(), Err(PublishError::Busy), "a walk from before the last start goes on");
     }
     assert_eq!(walk.count(), 4);
     drop(guard);
     reader.quiescent();
     assert_eq!(publish(), Ok(Version::of(3)));
     reader.quiescent();
-    assert_eq!(publish(), Ok(Version::of(4)), "nothing is owed any more");
+    assert_eq!(publish(), Ok(Version::of(4)), "no round is owed any more");
 }
 
-/// However often it is asked, two rounds of answers are enough.
+/// However many grace periods were started, two rounds of acknowledgements are enough.
 #[test]
-fn many_questions_are_settled_by_two_answers() {
-    let published: Published<_, FullFence, 1> = Published::new(asks::<Quiescing>(&[6]));
+fn many_starts_need_two_acknowledgements() {
+    let published: Published<_, FullFence, 1> = Published::new(starts_and_waits::<Quiescing>(&[6]));
     let publish = || published.try_publish(&versions()[0]);
     let mut reader = published.reader().unwrap();
     for number in 1..6 {
@@ -61,10 +61,10 @@ fn many_questions_are_settled_by_two_answers() {
     assert_eq!(publish(), Ok(Version::of(6)));
 }
 
-/// A reader that stays inside is owed by all questions that were asked meanwhile.
+/// Every grace period that starts while a reader stays active waits for that reader.
 #[test]
-fn a_reader_that_stays_inside_is_waited_for_behind_every_question() {
-    let published: Published<_, FullFence, 2> = Published::new(asks::<Sectioned>(&[4]));
+fn a_reader_that_stays_active_is_waited_for_after_every_start() {
+    let published: Published<_, FullFence, 2> = Published::new(starts_and_waits::<Sectioned>(&[4]));
     let publish = || published.try_publish(&versions()[0]);
     let mut reader = published.reader().unwrap();
     let guard = reader.enter();
@@ -78,9 +78,9 @@ fn a_reader_that_stays_inside_is_waited_for_behind_every_question() {
 
 const ERROR: BarrierError = BarrierError { errno: 5 };
 
-/// A question that failed is owed, however the call ends that it was asked in; and the failure is reported once.
+/// A grace period whose start failed is owed, however the publish ends that started it. The failure is reported once.
 #[test]
-fn a_question_that_fails_is_reported_and_owed_whatever_becomes_of_the_publish() {
+fn a_start_that_fails_is_reported_and_owed_whatever_the_publish_returns() {
     let refuses = |writer: &mut Writer<'_>| {
         writer.start_grace_period();
         if writer.version() == Version::of(1) { Err(PublishError::Busy) } else { Ok(()) }
@@ -93,12 +93,12 @@ fn a_question_that_fails_is_reported_and_owed_whatever_becomes_of_the_publish() 
     assert_eq!(published.synchronize(), Ok::<(), WaitError>(()), "it is reported once");
 }
 
-/// A reader answers the question of a `synchronize` that fails, and walks on. The question behind the next version is
-/// another one, or its answer would be taken for one to that.
+/// A reader acknowledges the phase of a `synchronize` that fails, and walks on. The grace period after the next version
+/// has another phase: else that acknowledgement would count for it.
 #[test]
-fn an_answer_to_a_question_that_failed_is_none_to_the_next() {
+fn an_acknowledgement_of_a_failed_round_does_not_count_for_the_next() {
     for failures in 1..3 {
-        let published: Published<_, Unreliable, 1> = Published::new(asks::<Quiescing>(&[2]));
+        let published: Published<_, Unreliable, 1> = Published::new(starts_and_waits::<Quiescing>(&[2]));
         let publish = || published.try_publish(&versions()[0]);
         let mut reader = published.reader().unwrap();
         for _ in 0..failures {

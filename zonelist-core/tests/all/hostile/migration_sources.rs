@@ -1,4 +1,4 @@
-//! Owners of movable pages that lie, give what is not theirs, keep what they take, and panic.
+//! Migration sources that report what is not so, free pages of others, keep targets, and panic.
 
 use std::{
     cell::{Cell, RefCell},
@@ -18,7 +18,7 @@ use super::random;
 
 const READERS: usize = 4;
 
-/// What it is asked for it takes and keeps, what it gives is not its own, and it says anything.
+/// Allocates targets and keeps them, frees pages that it does not have, and returns any result.
 #[derive(Default)]
 struct Liar {
     kept: Mutex<Vec<Page>>,
@@ -33,7 +33,8 @@ impl MigrationSource for Liar {
         };
         let mut kept = self.kept.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         for _ in 0..20 {
-            // Of no zone of this allocator, for the most part of no order or frame that it has.
+            // A page of no zone of this allocator, most often with an order or a frame that the allocator does not
+            // have.
             exchange.free_source(made_up());
             kept.extend(exchange.alloc_target(made_up()));
             let like = kept.last().copied();
@@ -42,7 +43,7 @@ impl MigrationSource for Liar {
         match random() % 4 {
             0 => Err(Pinned { pfn: random() }),
             1 => Err(Pinned { pfn: frames.start }),
-            2 => panic!("an owner's own bug"),
+            2 => panic!("a bug of the migration source"),
             _ => Ok(()),
         }
     }
@@ -51,17 +52,17 @@ impl MigrationSource for Liar {
 type Running = RunningMachine<AllocatorProvider<'static, StopWorld<Box<[Slot]>>, FullFence, Spin, READERS, Liar>>;
 
 #[test]
-fn owners_that_lie_keep_their_block_online_and_every_frame_its_user() {
+fn a_lying_migration_source_leaves_its_block_online_and_each_frame_one_user() {
     let state = crate::hotplug::allocator_provider::state();
     let published: Published<_, FullFence, READERS> = Published::new(StopWorld::new(Slots::boxed(state.capacity())));
     let frames =
         AllocatorProvider::new(published, &state).unwrap().with_migration_source(Liar::default()).boot(&state).unwrap();
     let running: Running = RunningMachine::new(state, frames).unwrap();
     let allocator = running.provider().allocator();
-    let class = allocator.prepare(&PageRequest::up_to(ZoneKind::Normal).mobility(Mobility::Movable)).unwrap();
+    let prepared = allocator.prepare(&PageRequest::up_to(ZoneKind::Normal).mobility(Mobility::Movable)).unwrap();
     let mut local = allocator.local().unwrap();
     let nodes = [0, 1].map(|number| zonelist_core::NodeId::new(number).unwrap());
-    let mut pages: Vec<Page> = (0..600).filter_map(|turn| local.alloc(nodes[turn % 2], &class).ok()).collect();
+    let mut pages: Vec<Page> = (0..600).filter_map(|turn| local.alloc(nodes[turn % 2], &prepared).ok()).collect();
     let (mut done, mut refused, mut panicked) = (0, 0, 0);
     for turn in 0..120 {
         let block = random() % 8;
@@ -76,7 +77,7 @@ fn owners_that_lie_keep_their_block_online_and_every_frame_its_user() {
             Ok(Err(_)) => refused += 1,
             Err(_) => panicked += 1,
         }
-        pages.extend((0..5).filter_map(|_| local.alloc(nodes[turn % 2], &class).ok()));
+        pages.extend((0..5).filter_map(|_| local.alloc(nodes[turn % 2], &prepared).ok()));
     }
     assert!(refused > 10 && panicked > 10, "{done} done, {refused} refused, {panicked} panicked");
     pages.append(
@@ -97,14 +98,14 @@ fn owners_that_lie_keep_their_block_online_and_every_frame_its_user() {
 }
 
 thread_local! {
-    /// The movables of this thread's test.
+    /// The movable pages of this thread's test.
     static MOVABLES: Cell<Option<&'static MovablePages<'static, Migrate>>> = const { Cell::new(None) };
     static INSERTED: RefCell<Vec<Handle>> = const { RefCell::new(Vec::new()) };
 }
 
 type Migrate = fn(Handle, Page, Page) -> Result<(), MoveError>;
 
-/// Pages to move to, without end, that may be those that are moved.
+/// An endless supply of migration targets, some of which are the source itself.
 struct Any(u64);
 
 impl MigrationTargets for Any {
@@ -116,8 +117,8 @@ impl MigrationTargets for Any {
     fn free_source(&mut self, _: Page) {}
 }
 
-/// A mover that comes back for every page but its own, and fails in every way.
-fn comes_back(_: Handle, from: Page, _: Page) -> Result<(), MoveError> {
+/// A `Migrate` callback that calls the library again for every page but its own, and fails in every way.
+fn reenters(_: Handle, from: Page, _: Page) -> Result<(), MoveError> {
     let movables = MOVABLES.get().unwrap();
     match movables.insert(from) {
         Ok(handle) => INSERTED.with_borrow_mut(|all| all.push(handle)),
@@ -132,16 +133,16 @@ fn comes_back(_: Handle, from: Page, _: Page) -> Result<(), MoveError> {
     match random() % 4 {
         0 => Err(MoveError::NotNow),
         1 => Err(MoveError::Never),
-        2 => panic!("a mover's own bug"),
+        2 => panic!("a bug of the callback"),
         _ => Ok(()),
     }
 }
 
-/// Each handle has one page, whatever its mover and the exchange do, until it is removed.
+/// Each handle has one page until it is removed, whatever the callback and the targets do.
 #[test]
-fn movers_that_come_back_leave_every_handle_its_page() {
+fn reentrant_migrate_callbacks_leave_every_handle_its_page() {
     let entries = Vec::from_iter((0..16).map(|_| MovableEntry::new())).leak();
-    let movables = Box::leak(Box::new(MovablePages::new(comes_back as Migrate, entries, Spin::new())));
+    let movables = Box::leak(Box::new(MovablePages::new(reenters as Migrate, entries, Spin::new())));
     MOVABLES.set(Some(movables));
     let page = |pfn: u64| Page::from_word(1 << 63 | pfn).unwrap();
     let handles: Vec<Handle> = (0..8).map(|pfn| movables.insert(page(pfn)).unwrap()).collect();
