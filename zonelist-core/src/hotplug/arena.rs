@@ -1,4 +1,4 @@
-//! Real memory behind page frames: address space reserved once, with memory committed where frames are online.
+//! The arena: address space for page frames, reserved once, with memory committed where frames are online.
 
 use core::{ffi::c_void, fmt, ops::Range, ptr::NonNull};
 
@@ -12,10 +12,10 @@ use crate::{NodeId, PAGEBLOCK_FRAMES, Page, ZoneId, heap::with_room};
 
 /// A range of page frames with addresses: one mapping, of which the online parts have memory.
 ///
-/// Reserved frames cost address space only. The system fills committed frames when they are first written, from the
-/// host's NUMA node of their zone's node number if the host has such a node, else from any. Released frames go back to
-/// the system: their contents are lost, and an access faults. A pageblock starts at a multiple of its length, so that the
-/// system can use a huge page.
+/// Reserved frames cost address space only. The system provides memory for a committed frame at its first write, from
+/// the host's NUMA node with the number of the zone's node if the host has such a node, else from any node. Released
+/// frames are returned to the system: their contents are lost, and an access faults. A pageblock starts at a multiple
+/// of its length, so that the system can use a huge page.
 ///
 /// ```
 /// use zonelist_core::{Arena, NodeId, Spin, Zone, ZoneId, ZoneKind, Mobility};
@@ -46,8 +46,8 @@ pub struct Arena {
 
 // SAFETY: the mapping belongs to the arena alone and is not tied to a thread. Any thread may map, protect and unmap.
 unsafe impl Send for Arena {}
-// SAFETY: methods on `&self` read immutable fields and call the system, which serialises changes of a mapping. None creates
-// a reference to a frame's bytes.
+// SAFETY: methods on `&self` read immutable fields and call the system, which serialises changes of a mapping. None
+// creates a reference to a frame's bytes.
 unsafe impl Sync for Arena {}
 
 /// Why an arena refused a request.
@@ -119,10 +119,10 @@ impl Arena {
         Ok(Self { mapping: (start, bytes), first, frames, page_bytes })
     }
 
-    /// Makes frames readable and writable. They are zero unless written since they were last released.
+    /// Makes frames readable and writable. Their contents are zero unless written since the last release.
     ///
-    /// Returns true if they are bound to the host's node of that number, and so get memory of that node or none. They are
-    /// not bound where the host has no such node with memory, or does not permit it.
+    /// Returns true if the frames are bound to the host's node of that number, and so get memory of that node or none.
+    /// They are not bound if the host has no such node with memory, or does not permit it.
     ///
     /// # Errors
     /// Frames are outside the arena, or the system refused.
@@ -134,16 +134,16 @@ impl Arena {
         Ok(bind(start, bytes, node))
     }
 
-    /// Gives the memory of frames back to the system.
+    /// Returns the memory of frames to the system.
     ///
     /// # Errors
     /// Frames are outside the arena, or the system refused.
     pub fn release(&self, frames: Range<u64>) -> Result<(), ArenaError> {
         let (start, bytes) = self.part(&frames)?;
         let flags = MapFlags::PRIVATE | MapFlags::NORESERVE | MapFlags::FIXED;
-        // A new mapping, rather than `madvise`, since that also drops the binding to a node.
-        // SAFETY: only this part of the arena's own mapping is replaced. The arena keeps no reference into it, and an access
-        // by address after the release is the caller's fault, as documented.
+        // A new mapping, and not `madvise`: a new mapping also drops the binding to a node.
+        // SAFETY: only this part of the arena's own mapping is replaced. The arena keeps no reference into it, and an
+        // access by address after the release is the caller's fault, as documented.
         let mapped = unsafe { mmap_anonymous(start.as_ptr().cast(), bytes, ProtFlags::empty(), flags) };
         mapped.map(drop).map_err(ArenaError::System)
     }
@@ -237,14 +237,15 @@ impl Backing for Arena {
     }
 
     fn release(&self, _: ZoneId, frames: Range<u64>) {
-        // Committed frames are within the arena. If the system refuses, it gets their memory back when the arena is dropped.
+        // Committed frames are within the arena. If the system refuses, the drop of the arena returns their memory.
         let _ = Self::release(self, frames);
     }
 }
 
 impl Drop for Arena {
     fn drop(&mut self) {
-        // SAFETY: the arena has given out no reference, only addresses, and their use after the drop is the caller's fault.
+        // SAFETY: the mapping is the arena's own. The arena creates no reference into it, only addresses, and their use
+        // after the drop is the caller's fault.
         let _ = unsafe { munmap(self.mapping.0.as_ptr(), self.mapping.1) };
     }
 }

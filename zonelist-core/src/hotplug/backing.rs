@@ -1,33 +1,32 @@
-//! The memory behind page frames, where it comes and goes with them.
+//! The memory behind page frames, where it is committed and released with them.
 
 use alloc::sync::Arc;
 use core::ops::Range;
 
 use crate::ZoneId;
 
-/// Real memory behind frames: committed when they come online, released when they go offline.
+/// Real memory behind frames: committed when the frames go online, released when they go offline.
 ///
-/// Called within an operation on the machine, with the frames isolated. It may allocate from the allocator, publish and
-/// drain, but an operation is refused, as [`PageProvider`](super::PageProvider) says. A panic in [`commit`](Backing::commit) counts
-/// as its error. After one in [`release`](Backing::release) the frames have left their zone all the same, and can come
-/// online again.
+/// Called within an operation on the machine, with the frames isolated. A backing may allocate from the allocator,
+/// publish and drain, but an operation is refused, as [`PageProvider`](super::PageProvider) says. A panic in
+/// [`commit`](Backing::commit) counts as its error. After a panic in [`release`](Backing::release) the frames have left
+/// their zone all the same, and can go online again.
 ///
-/// `()` is for frames whose memory is always there.
+/// `()` is for frames that always have memory.
 ///
-/// A safe trait: the library accesses no frame. Users of pages rely on the backing, and on it alone, for memory behind
-/// them.
+/// A safe trait: the library accesses no frame. Users of pages rely on the backing alone for the memory behind them.
 pub trait Backing {
-    /// Puts memory behind the frames.
+    /// Commits memory behind the frames.
     ///
     /// # Errors
     /// There is no memory. Nothing has changed.
     fn commit(&self, zone: ZoneId, frames: Range<u64>) -> Result<(), BackingError>;
 
-    /// Gives the memory back, and loses its contents.
+    /// Releases the memory: its contents are lost.
     fn release(&self, zone: ZoneId, frames: Range<u64>);
 }
 
-/// There is no memory for frames that come online.
+/// There is no memory for frames that go online.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 #[error("no memory behind frames {} to {} (system error {errno}); expected the system to have some", .frames.0, .frames.1)]
 pub struct BackingError {

@@ -1,4 +1,4 @@
-//! A memory block goes online or offline: the change of the state.
+//! The change of the state when a memory block goes online or offline.
 
 use core::ops::Range;
 
@@ -29,12 +29,13 @@ impl StateData {
         let mut rebuilt = self.make_node_online(node)?;
         let first = self.grow(zone, &block, &frames)?;
         self.blocks.list[position].state = MemoryBlockState::Online(kind);
-        // A block that comes after boot holds none of boot's memory.
+        // A block that goes online after boot holds none of boot's memory.
         if let Err(at) = self.blocks.without_boot_memory.binary_search(&number) {
             self.blocks.without_boot_memory.try_reserve(1).map_err(NoMemory::from)?;
             self.blocks.without_boot_memory.insert(at, number);
         }
         self.has_memory.insert(node);
+        // Only the first page of a zone changes lists: later blocks add no zone.
         if first {
             let has_memory = self.has_memory;
             self.rebuild(&has_memory)?;
@@ -45,7 +46,7 @@ impl StateData {
         Ok(Change { rebuilt, block_change: Some(BlockChange { block: number, online: true, zone, frames }) })
     }
 
-    /// Takes a block out of its zone. Source: Linux 6.1 `mm/memory_hotplug.c: offline_pages`.
+    /// Removes a block from its zone. Source: Linux 6.1 `mm/memory_hotplug.c: offline_pages`.
     pub(super) fn offline_block(&mut self, number: u64) -> Result<Change, HotplugError> {
         let position = self.position(number)?;
         let block = self.blocks.list[position];
@@ -65,9 +66,9 @@ impl StateData {
         self.update_min_free(&high)?;
         let mut change = Change::default();
         if last {
-            // As Linux: the rebuild still counts a node that has just lost its last page as one with memory.
+            // As in Linux, the rebuild still counts a node that has just lost its last page as one with memory.
             self.rebuild(&had_memory)?;
-            // When memory goes, the report has the high watermarks from after the block.
+            // When memory goes offline, the report has the high watermarks from after the block.
             let high = self.high_watermarks()?;
             change.rebuilt = Some(self.rebuilt(high));
         }
@@ -123,20 +124,22 @@ impl StateData {
         }
     }
 
-    /// Removes a block from its zone. At an edge the span shrinks to the rest; within the span a hole stays. Returns true
-    /// if these were the zone's last pages. Source: Linux 6.1 `mm/memory_hotplug.c: shrink_zone_span`.
+    /// Removes a block from its zone. The span shrinks to the rest if the block is at an edge; within the span a hole
+    /// stays. Returns true if these were the zone's last pages. Source: Linux 6.1 `mm/memory_hotplug.c:
+    /// shrink_zone_span`.
     fn shrink(&mut self, zone: ZoneId, block: &MemoryBlock, frames: &Range<u64>) -> Result<bool, HotplugError> {
         let managed = self.blocks.pages - block.memmap_pages;
         let reserved = |managed| HotplugError::Reserved { block: block.number, zone, managed };
         let at = self.memory.zones.binary_search_by_key(&zone, |size| size.zone).map_err(|_| reserved(0))?;
         let mut size = self.memory.zones[at];
-        // Fewer managed pages than the block has: some of its pages are reserved, and can't leave.
+        // Fewer managed pages than the block has: some of its pages are reserved, and can't go offline.
         size.managed = size.managed.checked_sub(managed).ok_or_else(|| reserved(size.managed))?;
         size.present -= self.blocks.pages;
         if size.present == 0 {
             self.memory.zones.remove(at);
             return Ok(true);
         }
+        // A hole within the span leaves it as it is, as in Linux.
         let span = size.span();
         let start = if frames.start <= span.start { self.first_frame(zone, &span) } else { Some(span.start) };
         let end = if frames.end >= span.end { self.last_frame(zone, &span) } else { Some(span.end) };

@@ -1,4 +1,4 @@
-//! How long an operation waits for pages in use.
+//! Deadlines: how long an operation waits for pages in use.
 
 use crate::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
@@ -15,9 +15,9 @@ pub enum StopReason {
 
 /// Limits a wait: polled while pages of a block that goes offline are in use.
 ///
-/// Called within the operation, with the block's pages isolated and the per-CPU pages of its zone drained. It may
-/// allocate, free, publish and drain, but an operation is refused, as [`PageProvider`](super::PageProvider) says. A panic undoes
-/// the operation.
+/// Called within the operation, with the block's pages isolated and the per-CPU pages of its zone drained. A deadline
+/// may allocate, free, publish and drain, but an operation is refused, as [`PageProvider`](super::PageProvider) says. A
+/// panic undoes the operation.
 ///
 /// Closures implement it, and so does `()`, which does not wait at all.
 ///

@@ -35,7 +35,7 @@ impl<F: PageProvider, L: RawLock> PreparedMachineFork<'_, F, L> {
 impl<F: PageProvider, L: RawLock> RunningMachine<F, L> {
     /// Waits until no operation is in progress, and keeps others from starting.
     ///
-    /// It comes before all other preparations: those of movable pages and of the allocator follow.
+    /// Called before all other preparations: those of movable pages and of the allocator follow.
     ///
     /// ```
     /// # use zonelist_core::{*, hotplug::*, publish::{FullFence, HandleId}};
@@ -66,22 +66,23 @@ impl<F: PageProvider, L: RawLock> RunningMachine<F, L> {
     /// Repairs the machine in the child of an unprepared fork. Returns true if the fork cut an operation short: each
     /// later one is then refused with [`HotplugError::Forked`](super::HotplugError::Forked). Never waits.
     ///
-    /// The state is that before the operation or after it. Lists and zones are as far as the operation had come.
+    /// The state is the one before the operation or the one after it. The lists and zones are as the operation left
+    /// them.
     ///
     /// # Safety
     /// The process is the child of a fork, no other thread of it uses the machine yet, and the calling thread made the
     /// fork outside of any call of this library, read-side critical sections excepted.
     pub unsafe fn after_fork(&self) -> bool {
-        // SAFETY: the child has no other thread, so a holder of the lock never goes on. The lock protects no data.
+        // SAFETY: the child has no other thread, so a holder of the lock never continues. The lock protects no data.
         let cut_short = unsafe { self.operation_lock.abandon(|| None) };
-        // SAFETY: the child has no other thread, so a holder of the lock never goes on. The lock protects two pointers of
-        // one word each, old or new. `state` compares the second with the first before it returns it, so a mixture of
-        // both is not seen.
+        // SAFETY: the child has no other thread, so a holder of the lock never continues. The lock protects two
+        // pointers of one word each, old or new. `state` returns the second only if it points to the same state as the
+        // first, so no mixture of old and new is returned.
         unsafe { self.current.abandon(|| None) };
         self.clear_operation_thread();
         if cut_short {
-            // Pairs with nothing in this process: threads that `check_may_operate` runs in are spawned later, and a spawn is a
-            // happens-before edge of its own.
+            // Pairs with no acquire: the load in `check_may_operate` is relaxed. Threads that run it are spawned later,
+            // and a spawn is a happens-before edge of its own.
             self.forked.store(true, Release);
         }
         self.forked.load(Relaxed)

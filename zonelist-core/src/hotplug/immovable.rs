@@ -1,7 +1,7 @@
-//! Which zone has each frame after boot, and which frames can't leave their zone: the immovable ranges.
+//! Immovable ranges: frames that can't leave their zone, computed with the zone of each frame after boot.
 //!
-//! A whole block in one zone belongs to that zone, and can leave it. All other frames of a zone are immovable: its parts
-//! of blocks that it shares or that have holes, and frames in no block.
+//! A whole block in one zone belongs to that zone, and can leave it. All other frames of a zone are immovable: its
+//! parts of blocks that it shares or that have holes, and frames in no block.
 //!
 //! Exact ranges name these frames, where the description has them. Without them, a zone has its immovable frames
 //! somewhere in its *area*: the part of its span that no block or range gives to another zone.
@@ -27,7 +27,7 @@ use crate::{Machine, Memory, UnknownOwner, ZoneId, ZoneSize, topology::FrameSet}
 /// Frames that can't leave their zones, with the zone, ascending for each zone.
 pub(super) type Immovable = Arc<[(ZoneId, Range<u64>)]>;
 
-/// What is known of a zone's immovable frames.
+/// The known facts of a zone's immovable frames.
 struct Area {
     zone: ZoneId,
     /// Their number.

@@ -48,19 +48,19 @@ pub struct MemoryBlocks {
     /// The end of a zone from which boot took its memory. `None` for the default of the boot options: the bottom under
     /// `movable_node`, else the top.
     pub boot_memory: Option<BootMemory>,
-    /// Numbers of blocks without boot's memory, such as those that a record shows going offline. Blocks that come later
-    /// are added.
+    /// Numbers of blocks without boot's memory, such as those that a record shows going offline. Blocks that go online
+    /// later are added.
     pub without_boot_memory: Vec<u64>,
 }
 
 /// The end of a node's memory from which boot allocates before there is a page allocator: page structures above all, 64
 /// bytes for each page. These pages are not managed, and never go offline.
 ///
-/// Source: Linux 6.1 `mm/memblock.c: memblock_find_in_range_node`, which looks for the highest free range unless
-/// `memblock_bottom_up`; `mm/sparse.c: sparse_init_nid` asks it for page structures on the node that they describe.
+/// Source: Linux 6.1 `mm/memblock.c: memblock_find_in_range_node`, which searches for the highest free range unless
+/// `memblock_bottom_up`; `mm/sparse.c: sparse_init_nid` calls it for page structures on the node that they describe.
 /// So on a node that is all Movable the last block has them and can't go offline, while the others can (recorded under
-/// 6.1, 6.12 and 7.3). `arch/x86/kernel/setup.c: setup_arch` reverses the direction under `movable_node`, to stay near
-/// the kernel's image.
+/// 6.1, 6.12 and 7.3). `arch/x86/kernel/setup.c: setup_arch` reverses the direction under `movable_node`, to allocate
+/// near the kernel's image.
 ///
 /// On x86 `arch/x86/mm/numa.c: numa_init` reverses it again once the firmware's table of nodes is read. A machine that
 /// did so before it allocated most of boot's memory is [`BootMemory::TopDown`] in spite of the option.
@@ -72,7 +72,7 @@ pub enum BootMemory {
     BottomUp,
 }
 
-/// The first thing found wrong with [`MemoryBlocks`]. `index` counts from 0 within [`MemoryBlocks::list`].
+/// The first error found in [`MemoryBlocks`]. `index` counts from 0 within [`MemoryBlocks::list`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 #[non_exhaustive]
 #[expect(missing_docs, reason = "each message says what its fields are")]
@@ -118,7 +118,7 @@ pub enum MemoryBlocksError {
     Owner(#[from] UnknownOwner),
 }
 
-/// Blocks of a machine: 2 PiB of those of 128 MiB.
+/// The largest number of blocks of a machine: 2 PiB with blocks of 128 MiB.
 const MAX_BLOCKS: u64 = 1 << 24;
 
 impl MemoryBlocks {
@@ -176,6 +176,7 @@ impl MemoryBlocks {
         for (index, block) in self.list.iter().enumerate() {
             self.check(index, block, machine, memory, &mut left)?;
         }
+        // Positions are sorted first, so that an error names the position in the caller's list.
         let mut by_number: Vec<usize> = (0..self.list.len()).collect();
         by_number.sort_by_key(|&index| self.list[index].number);
         if let Some(pair) = by_number.windows(2).find(|pair| self.list[pair[0]].number == self.list[pair[1]].number) {
@@ -200,6 +201,7 @@ impl MemoryBlocks {
         if let Some(node) = block.node.filter(|node| !machine.nodes().contains(node)) {
             return Err(MemoryBlocksError::Node { index, node });
         }
+        // The zones of a shared block are not named, so nothing else can be compared.
         let node = match block.state {
             MemoryBlockState::Shared => return Ok(()),
             _ => block.node.ok_or(MemoryBlocksError::NoNode { index })?,
@@ -207,12 +209,14 @@ impl MemoryBlocks {
         let MemoryBlockState::Online(kind) = block.state else { return Ok(()) };
         let zone = ZoneId::new(node, kind);
         let frames = self.frames(block.number);
+        // A block with holes may extend beyond its zone's span: only some of its frames exist.
         let holds = |span: &Range<u64>| {
             if block.has_holes { touches(span, &frames) } else { span.start <= frames.start && frames.end <= span.end }
         };
         let position = memory.zones.iter().position(|size| size.zone == zone && holds(&size.span()));
         let position =
             position.ok_or(MemoryBlocksError::Outside { index, zone, frames: (frames.start, frames.end) })?;
+        // The present pages of a block with holes are not known, so they are not counted.
         if !block.has_holes {
             let present = memory.zones[position].present;
             let pages = self.pages.saturating_sub(left[position]);

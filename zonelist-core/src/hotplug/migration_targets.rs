@@ -1,4 +1,4 @@
-//! Where pages migrate to that have to leave a block.
+//! Migration targets: pages to which the pages of a block that goes offline migrate.
 
 use super::state::State;
 use crate::{
@@ -9,11 +9,11 @@ use crate::{
 
 /// Allocates migration targets on other nodes, or on the same node if no other has memory of a suitable kind.
 ///
-/// The request that a page was allocated for is not recorded. But its zone is of a kind that the request admitted, and a
-/// request that admits a kind admits every lower one. So no page migrates to a higher kind than that of its zone. An
+/// The request that a page was allocated for is not recorded. But its zone is of a kind that the request admitted, and
+/// a request that admits a kind admits every lower kind. So no page migrates to a higher kind than that of its zone. An
 /// unmovable page does not migrate into Movable.
 ///
-/// Linux goes by the page's zone as well (`mm/migrate.c: alloc_migration_target`), and lets pages of zones below Normal
+/// Linux uses the page's zone as well (`mm/migrate.c: alloc_migration_target`), and lets pages of zones below Normal
 /// migrate as high as Normal.
 pub(super) struct TargetAllocator<'a, 'm, S: Scheme, B: Barrier, L: RawLock, const READERS: usize> {
     allocator: &'a PageAllocator<'m, S, B, L, READERS>,
@@ -50,7 +50,7 @@ impl<'a, 'm, S: Scheme, B: Barrier, L: RawLock, const READERS: usize> TargetAllo
     fn prepare(&self, key: TargetKey) -> Option<PreparedRequest<S>> {
         let TargetKey { order, mobility, highest } = key;
         let mut nodes: NodeSet = self.nodes[..=highest.index()].iter().flat_map(NodeSet::iter).collect();
-        // No other node has memory that the page may migrate to: the rest of its own node is left.
+        // No other node has memory that the page may migrate to: only the rest of its own node is left.
         if nodes.is_empty() {
             nodes.insert(self.node);
         }
@@ -69,6 +69,7 @@ impl<S: Scheme, B: Barrier, L: RawLock, const READERS: usize> MigrationTargets
 
     fn alloc_target(&mut self, like: Page) -> Option<Page> {
         let kind = self.allocator.zone_of(like)?.id().kind();
+        // The request's own highest kind is not known, so the zone's kind stands for it.
         let highest = if like.mobility() == Mobility::Movable { kind } else { kind.min(ZoneKind::Normal) };
         let key = TargetKey { order: like.order(), mobility: like.mobility(), highest };
         if self.prepared.as_ref().is_none_or(|(last, _)| *last != key) {

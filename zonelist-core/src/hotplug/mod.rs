@@ -2,36 +2,38 @@
 //!
 //! A [`State`] is the machine between two operations: sizes, watermarks, reserves, node sets, fallback order. An
 //! [`Operation`] leads to the next state ([`State::after`]), a pure function by the rules and with the errors of Linux
-//! 6.1. A [`RunningMachine`] holds the current state and performs one operation at a time. It publishes zonelists through
-//! its scheme when a zone gets its first page or loses its last one, and a new node's own list before the node is online.
+//! 6.1. A [`RunningMachine`] holds the current state and performs one operation at a time. It publishes zonelists
+//! through its scheme when a zone gets its first page or loses its last one, and a new node's own list before the node
+//! is online.
 //!
 //! A reader of the state of a running machine gets one whole state, never a mixture of two. For readers of the lists,
 //! changes become visible in this sequence:
 //!
 //! | | first | then | last |
 //! |---|---|---|---|
-//! | memory comes | sizes, watermarks, reserves | lists | pages can be allocated |
-//! | memory goes | pages can no longer be allocated | lists | sizes, watermarks, reserves |
+//! | online | sizes, watermarks, reserves | lists | pages can be allocated |
+//! | offline | pages can no longer be allocated | lists | sizes, watermarks, reserves |
 //!
-//! So there is never a free page in an unlisted zone, nor a listed zone without watermarks. Linux has both for a moment:
-//! 4.14 frees pages to the allocator before it rebuilds, and all versions compute the watermarks of a new zone after it is
-//! listed.
+//! So there is never a free page in an unlisted zone, nor a listed zone without watermarks. Linux has both for a short
+//! time: 4.14 frees pages to the allocator before it rebuilds the lists, and all versions compute the watermarks of a
+//! new zone after it is listed.
 //!
 //! The zone of each frame follows from memory blocks, exact ranges
-//! ([`MachineDescription::zone_ranges`](crate::MachineDescription)) and sizes. Where these leave it open, a state with
-//! blocks and an allocator are refused, and the error names two zones that overlap
+//! ([`MachineDescription::zone_ranges`](crate::MachineDescription)) and sizes. Where these leave the zone of a frame
+//! open, a state with blocks and an allocator are refused, and the error names two zones that overlap
 //! ([`UnknownOwner`](crate::UnknownOwner)). [`BootMemory`] is the rule for the frames that boot took.
 //!
 //! The page provider ([`PageProvider`]) manages the pages: a [`Published`](crate::publish::Published) has none,
-//! [`AllocatorProvider`] is the page allocator. The latter migrates movable pages out of a block that goes offline, waits
-//! for the rest until a [`Deadline`] says stop, and undoes all if that fails.
+//! [`AllocatorProvider`] is the page allocator. The latter migrates movable pages out of a block that goes offline,
+//! waits for all other pages until a [`Deadline`] stops the wait, and undoes the operation if that fails.
 //!
 //! Files, each using only those before it:
 //!
 //! - what callers give and get: `backing`, `arena`, `deadline`, `provider_error`, `error`, `setting`, `operation`;
 //! - the state, pure functions: `memory_block`, `min_free`, `immovable`, `state_data`, `block_operations`,
 //!   `node_operations`, `state`, `zone_frames`;
-//! - providers: `provider`, `migration_targets`, `undo`, `allocator_provider`;
+//! - providers: `provider`, `migration_targets`, `undo`, and the page allocator: `allocator_provider` with
+//!   `node_metadata` and `provider_operations`;
 //! - the machine: `running`, `fork`.
 //!
 //! ```
@@ -95,10 +97,12 @@ mod immovable;
 mod memory_block;
 mod migration_targets;
 mod min_free;
+mod node_metadata;
 mod node_operations;
 mod operation;
 mod provider;
 mod provider_error;
+mod provider_operations;
 mod running;
 mod setting;
 mod state;
@@ -106,7 +110,7 @@ mod state_data;
 mod undo;
 mod zone_frames;
 
-pub use allocator_provider::{AllocatorProvider, MetadataStatistics};
+pub use allocator_provider::AllocatorProvider;
 #[cfg(all(feature = "std", target_os = "linux", not(loom)))]
 pub use arena::{Arena, ArenaError};
 pub use backing::{Backing, BackingError};
@@ -117,6 +121,7 @@ pub use error::{Errno, HotplugError};
 pub use fork::PreparedMachineFork;
 pub use memory_block::{BootMemory, MemoryBlock, MemoryBlockState, MemoryBlocks, MemoryBlocksError};
 pub use min_free::{huge_page_min_free_kbytes, scaled_min_free_kbytes};
+pub use node_metadata::MetadataStatistics;
 pub use operation::{BlockChange, Change, OnlineTo, Operation, Rebuilt};
 pub use provider::PageProvider;
 pub use provider_error::ProviderError;

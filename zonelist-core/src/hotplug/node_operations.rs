@@ -1,4 +1,4 @@
-//! Nodes, their blocks and their CPUs come and go: the changes of the state.
+//! The changes of the state when nodes, their blocks and their CPUs are added, removed, or go online and offline.
 
 use super::{
     error::HotplugError,
@@ -9,6 +9,7 @@ use super::{
 use crate::{NodeId, heap::NoMemory};
 
 impl StateData {
+    /// Puts an empty node online. Source: Linux 6.1 `mm/memory_hotplug.c: __try_online_node`.
     pub(super) fn add_node(&mut self, node: NodeId) -> Result<Change, HotplugError> {
         self.check_possible(node)?;
         match self.make_node_online(node)? {
@@ -17,6 +18,8 @@ impl StateData {
         }
     }
 
+    /// Puts a node offline that has no memory, no blocks and no online CPU. Source: Linux 6.1 `mm/memory_hotplug.c:
+    /// try_offline_node`.
     pub(super) fn remove_node(&mut self, node: NodeId) -> Result<Change, HotplugError> {
         if !self.online.contains(node) {
             return Err(HotplugError::NoSuchNode { node });
@@ -25,10 +28,12 @@ impl StateData {
         if has_block || self.has_memory.contains(node) || self.has_cpu.contains(node) {
             return Err(HotplugError::NodeInUse { node });
         }
+        // No list changes: without memory the node is in no list but its own.
         self.online.remove(node);
         Ok(Change::default())
     }
 
+    /// Adds offline blocks to a node, and puts the node online if it is offline.
     pub(super) fn add_blocks(&mut self, node: NodeId, first: u64, count: u64) -> Result<Change, HotplugError> {
         if count == 0 || !self.blocks.can_have(first, count) {
             return Err(HotplugError::InvalidBlocks { first, count });
@@ -41,6 +46,7 @@ impl StateData {
         if let Some(next) = self.blocks.list.get(at).filter(|next| next.number < first + count) {
             return Err(HotplugError::BlockExists { block: next.number });
         }
+        // A zone may have memory there outside of blocks, such as memory of boot.
         let frames = self.blocks.frames(first).start..self.blocks.frames(first + count - 1).end;
         if let Some((pfn, zone)) = self.memory_in(&frames) {
             return Err(HotplugError::MemoryExists { block: pfn / self.blocks.pages, zone });
@@ -55,17 +61,19 @@ impl StateData {
             memmap_pages,
         };
         self.blocks.list.try_reserve(count as usize).map_err(NoMemory::from)?;
-        // Neither allocates: the room is reserved, and the new blocks are rotated into their place.
+        // Neither call allocates: the room is reserved, and the new blocks are rotated to their position.
         self.blocks.list.extend((first..first + count).map(block));
         self.blocks.list[at..].rotate_right(count as usize);
         Ok(Change { rebuilt, block_change: None })
     }
 
+    /// Removes offline blocks. Their node stays online.
     pub(super) fn remove_blocks(&mut self, first: u64, count: u64) -> Result<Change, HotplugError> {
         if count == 0 || !self.blocks.can_have(first, count) {
             return Err(HotplugError::InvalidBlocks { first, count });
         }
         let at = self.position(first)?;
+        // All are checked before the first is removed. The end of the list counts as a missing block.
         for (number, block) in (first..first + count).zip(self.blocks.list[at..].iter().map(Some).chain([None])) {
             match block {
                 Some(block) if block.number == number => {}
@@ -82,6 +90,7 @@ impl StateData {
         Ok(Change::default())
     }
 
+    /// Puts a CPU online, and before it its node. Does nothing if the CPU is online.
     pub(super) fn online_cpu(&mut self, cpu: u32) -> Result<Change, HotplugError> {
         let node = self.node_of_cpu(cpu)?;
         let Err(at) = self.cpus.binary_search(&cpu) else { return Ok(Change::default()) };
@@ -92,6 +101,7 @@ impl StateData {
         Ok(Change { rebuilt, block_change: None })
     }
 
+    /// Puts a CPU offline. Its node stays online, and counts as one without CPUs after its last CPU.
     pub(super) fn offline_cpu(&mut self, cpu: u32) -> Result<Change, HotplugError> {
         let node = self.node_of_cpu(cpu)?;
         if self.cpus.contains(&cpu) && self.cpus.len() == 1 {
@@ -104,7 +114,8 @@ impl StateData {
         Ok(Change::default())
     }
 
-    /// Makes a node online, if it is not. Its own list is built first, so that it is published before the node is online.
+    /// Puts a node online, unless it is online already. Its own list is built first, so that the list is published
+    /// before the node is online.
     pub(super) fn make_node_online(&mut self, node: NodeId) -> Result<Option<Rebuilt>, NoMemory> {
         if self.online.contains(node) {
             return Ok(None);

@@ -1,4 +1,4 @@
-//! Operations on a machine, and what they change.
+//! Operations on a machine, and their changes.
 
 use core::{ops::Range, str::FromStr};
 
@@ -9,11 +9,11 @@ use crate::{NodeId, Shared, ZoneId, ZoneKind, Zonelists, heap::text};
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum Operation {
-    /// Puts a block online: its pages come to a zone of its node.
+    /// Puts a block online: a zone of its node gets its pages.
     Online {
         /// The block's number.
         block: u64,
-        /// The zone that they come to.
+        /// The zone that gets them.
         to: OnlineTo,
     },
     /// Puts a block offline: its pages leave their zone.
@@ -33,8 +33,8 @@ pub enum Operation {
     },
     /// Changes a setting, and with it watermarks and reserves.
     Set(Setting),
-    /// Puts an empty node online. Only its own list is built, and published before the node is online; the lists of other
-    /// nodes stay as they were.
+    /// Puts an empty node online. Only its own list is built, and published before the node is online; the lists of
+    /// other nodes stay as they were.
     AddNode(NodeId),
     /// Adds offline blocks to a node, and before them puts the node online if it is offline.
     AddBlocks {
@@ -56,7 +56,7 @@ pub enum Operation {
     RemoveNode(NodeId),
 }
 
-/// The zone that a block's pages come to.
+/// The zone that gets a block's pages.
 ///
 /// Parsed from the words of Linux' `/sys/devices/system/memory/memoryN/state`:
 ///
@@ -67,7 +67,7 @@ pub enum Operation {
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum OnlineTo {
-    /// Kernel or Movable: the one whose span touches the block. If both or neither do, Kernel, or Movable under
+    /// Kernel or Movable: the zone whose span touches the block. If both or neither do, Kernel, or Movable under
     /// [`MemoryBlocks::movable_node`](super::MemoryBlocks::movable_node).
     Auto,
     /// The lowest of DMA, DMA32 and Normal whose span touches the block, else Normal.
@@ -94,19 +94,19 @@ impl FromStr for OnlineTo {
 /// What an operation changed.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Change {
-    /// The rebuilt lists, if a zone got its first page or lost its last, or a node came. For a node that came all lists but
-    /// its own are as before.
+    /// The rebuilt lists, if a zone got its first page or lost its last, or a node went online. For a node that went
+    /// online all lists but its own are as before.
     pub rebuilt: Option<Rebuilt>,
-    /// The pages that came to a zone or left it.
+    /// The pages that were added to a zone or removed from it.
     pub block_change: Option<BlockChange>,
 }
 
-/// Pages that came to a zone or left it.
+/// Pages that were added to a zone or removed from it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct BlockChange {
     /// Their block.
     pub block: u64,
-    /// True if they came, false if they left.
+    /// True if they were added, false if they were removed.
     pub online: bool,
     /// The zone.
     pub zone: ZoneId,
@@ -121,7 +121,8 @@ pub struct Rebuilt {
     pub lists: Shared<Zonelists>,
     /// The number of online nodes.
     pub nodes: usize,
-    /// Pages above the high watermarks: above those before the operation when memory comes, after it when memory goes.
+    /// Pages above the high watermarks: those before the operation for memory that goes online, those after it for
+    /// memory that goes offline.
     pub total_pages: u64,
     /// The zone kind that memory policies apply to.
     pub policy_zone: ZoneKind,

@@ -14,27 +14,31 @@ use crate::{
 /// [`AllocatorProvider`](super::AllocatorProvider) is a page allocator.
 ///
 /// ```text
-/// online:   bring    state: sizes, watermarks    lists     give
-///           undone by release                              can't fail
-/// offline:  take     lists     state             release
-///           undone by give                       can't fail
+/// online:   prepare_online         set_watermarks    publish           finish_online
+///           undone by offline      undone by itself                    can't fail
+///
+/// offline:  isolate                publish           offline           set_watermarks
+///           undone by                                can't fail
+///           finish_online
 /// ```
 ///
-/// All but [`operated`](PageProvider::operation_finished) are called within an operation, one at a time, under the machine's operation
-/// lock and no other. They may allocate, publish, drain and wait for readers. An operation of the same machine is
-/// refused ([`HotplugError::Nested`](super::HotplugError::Nested)); without `std`, where threads can't be distinguished, it
+/// All methods but [`operation_finished`](PageProvider::operation_finished) are called within an operation, one at a
+/// time, under the machine's operation lock and no other lock. They may allocate, publish, drain and wait for readers.
+/// They may not start an operation of the same machine: it is refused
+/// ([`HotplugError::Nested`](super::HotplugError::Nested)). Without `std`, where threads can't be distinguished, it
 /// waits for ever.
 ///
-/// A panic of a method undoes the operation, as its error does. Only `release`, `give` and `forget` are called when the
-/// operation can't fail any more: after their panic it is done.
+/// A panic of a method undoes the operation, as an error does. When `offline`, `finish_online` or `remove_node` is
+/// called as a step of the operation, the operation can't fail any more: after their panic it is done.
 ///
-/// A safe trait: the machine keeps names, numbers and lists, and accesses no memory because of an answer. An answer that is
-/// untrue, such as `Ok` for frames in use, leaves a state that repeats it, and users with pages that are gone.
+/// A safe trait: the machine keeps names, numbers and lists, and accesses no memory because of a return value. An
+/// untrue return value, such as `Ok` for frames in use, leads to a state that is wrong in the same way, and to users
+/// whose pages have no memory.
 pub trait PageProvider {
     /// Publishes lists.
     ///
     /// # Errors
-    /// Readers still see the lists before.
+    /// Readers still see the lists that were published before.
     fn publish(&self, lists: &Zonelists) -> Result<(), PublishError>;
 
     /// Sets the watermarks and reserves of all zones of the state.
@@ -48,13 +52,13 @@ pub trait PageProvider {
         Ok(())
     }
 
-    /// Ends the isolation of frames, which can be allocated from then on.
+    /// Ends the isolation of frames: they can be allocated from then on.
     fn finish_online(&self, _zone: ZoneId, _frames: Range<u64>) {}
 
     /// Isolates frames of a zone, and waits until none is in use.
     ///
-    /// Movable pages migrate to other nodes that `state` says have memory, or within their node if there is no other. The
-    /// rest is waited for until `limit` says stop.
+    /// Movable pages migrate to other nodes that have memory in `state`, or within their node if there is no such node.
+    /// The call waits for all other pages, until `deadline` stops the wait.
     ///
     /// # Errors
     /// A frame stays in use. No frame is isolated any more; pages that migrated stay where they are.
@@ -63,7 +67,7 @@ pub trait PageProvider {
         _state: &State,
         _zone: ZoneId,
         _frames: Range<u64>,
-        _limit: &mut dyn Deadline,
+        _deadline: &mut dyn Deadline,
     ) -> Result<(), ProviderError> {
         Ok(())
     }
@@ -71,7 +75,7 @@ pub trait PageProvider {
     /// Removes isolated frames without users from their zone.
     fn offline(&self, _zone: ZoneId, _frames: Range<u64>) {}
 
-    /// Called after each operation, done or refused, without any lock: for work that the operation deferred.
+    /// Called after each operation, successful or refused, without any lock: for work that the operation deferred.
     fn operation_finished(&self) {}
 
     /// Frees the metadata of a removed node's zones, where walks over old lists allow that.

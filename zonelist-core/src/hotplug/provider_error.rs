@@ -1,4 +1,4 @@
-//! Why a page provider refuses.
+//! The errors of a page provider.
 
 use core::fmt;
 
@@ -36,7 +36,7 @@ pub enum ProviderError {
         /// The zone.
         zone: ZoneId,
     },
-    /// Frames that come online lie outside the room that the allocator was given for their zone: see
+    /// Frames that go online lie outside the room that the allocator has for their zone: see
     /// [`AllocatorProvider::with_room`](super::AllocatorProvider::with_room).
     #[error(
         "frames {} to {} of zone {zone}; expected frames within the room that there is for it, {}", .frames.0, .frames.1,
@@ -45,7 +45,7 @@ pub enum ProviderError {
     NoRoom {
         /// The zone.
         zone: ZoneId,
-        /// The first frame that comes online, and the exclusive end.
+        /// The first frame that goes online, and the exclusive end.
         frames: (u64, u64),
         /// The same of the zone's room; `None` if the allocator was not given the zone at all.
         room: Option<(u64, u64)>,

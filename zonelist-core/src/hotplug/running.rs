@@ -19,16 +19,16 @@ use crate::{
     },
 };
 
-/// A machine whose memory comes and goes while readers walk its zonelists.
+/// A machine whose memory, nodes and CPUs change while readers walk its zonelists.
 ///
-/// Operations may be called from any number of threads; each waits for the one before. Readers of the lists go through
-/// [`RunningMachine::provider`] and wait as their scheme says. Readers of [`RunningMachine::state`] wait at most for a
-/// pointer to be copied. Neither an operation nor `state` is for interrupts: `L` is held while pages migrate, so a kernel
-/// uses a lock that sleeps.
+/// Operations may be called from any number of threads; each waits for the one before. Readers of the lists use
+/// [`RunningMachine::provider`] and wait as their scheme says. Readers of [`RunningMachine::state`] wait at most for
+/// the copy of a pointer. Neither an operation nor `state` is for interrupts: `L` is held while pages migrate, so a
+/// kernel uses a lock that sleeps.
 ///
-/// Code that an operation calls, such as a mover of pages, may not start another operation, which is refused. The callback
-/// of [`PageAllocator::on_low`](crate::PageAllocator::on_low) may: for allocations of the operation itself it is called
-/// after the operation.
+/// Code that an operation calls, such as a [`Migrate`](crate::Migrate) callback, may not start another operation, which
+/// is refused. The callback of [`PageAllocator::on_low`](crate::PageAllocator::on_low) may start one: for allocations
+/// of the operation itself it is called after the operation.
 ///
 /// `F` is the page provider: it publishes the lists and manages the pages.
 #[derive(Debug)]
@@ -48,8 +48,8 @@ pub struct RunningMachine<F, L = Spin> {
 #[derive(Debug)]
 pub(super) struct Current {
     state: State,
-    /// The pointer that readers get. The first reader creates it, so that no operation needs memory for it. A fork in the
-    /// midst of [`RunningMachine::replace`] may leave the pointer to another state here, which readers do not get.
+    /// The pointer that readers get. The first reader creates it, so that no operation needs memory for it. A fork
+    /// during [`RunningMachine::replace`] may leave the pointer to another state here, which readers do not get.
     shared: Option<Arc<State>>,
 }
 
@@ -69,7 +69,7 @@ impl<F: PageProvider, L: RawLock> RunningMachine<F, L> {
     /// # Errors
     /// The lists can't be published.
     pub fn with_locks(state: State, provider: F, [operation, current]: [L; 2]) -> Result<Self, PublishError> {
-        // A listed zone has watermarks at every time, so they come before the lists.
+        // A listed zone always has watermarks, so these are set before the lists are published.
         provider.set_watermarks(&state);
         provider.publish(state.lists())?;
         Ok(Self {
@@ -85,8 +85,8 @@ impl<F: PageProvider, L: RawLock> RunningMachine<F, L> {
     ///
     /// The first call for a state allocates its pointer, some bytes of the heap.
     ///
-    /// While an operation is in progress this is the state before it or the one after it, see the [module](super). If the
-    /// lists of the state after it can't be published, the state before it becomes current again.
+    /// While an operation is in progress this is the state before it or the one after it, see the [module](super). If
+    /// the lists of the state after it can't be published, the state before it becomes current again.
     #[must_use]
     pub fn state(&self) -> Arc<State> {
         let (state, shared) = self.current.with(|current| (current.state.clone(), current.shared.clone()));
@@ -115,15 +115,15 @@ impl<F: PageProvider, L: RawLock> RunningMachine<F, L> {
     /// ([`Facts::allocates`](crate::publish::Facts::allocates)).
     ///
     /// # Errors
-    /// Those of [`State::after`] and of the page provider, see [`PageProvider`]. The machine is then as before. An operation
-    /// within another one, by the same thread, is [`HotplugError::Nested`]. Without the feature `std` threads can't be
-    /// distinguished, and it waits for ever.
+    /// Those of [`State::after`] and of the page provider, see [`PageProvider`]. The machine is then as before. An
+    /// operation within another one, by the same thread, is [`HotplugError::Nested`]. Without the feature `std` threads
+    /// can't be distinguished, and it waits for ever.
     pub fn apply(&self, operation: &Operation) -> Result<Change, HotplugError> {
         self.apply_within(operation, &mut ())
     }
 
-    /// The same as [`RunningMachine::apply`], unless another operation is in progress. It still waits for readers, where
-    /// publishing has to.
+    /// The same as [`RunningMachine::apply`], unless another operation is in progress. It still waits for readers,
+    /// where publishing has to.
     ///
     /// # Errors
     /// As for [`RunningMachine::apply`], or [`HotplugError::InProgress`].
@@ -135,14 +135,14 @@ impl<F: PageProvider, L: RawLock> RunningMachine<F, L> {
         outcome
     }
 
-    /// The same as [`RunningMachine::apply`], but waits for the pages in use of a block that goes offline, until the limit
-    /// says stop. Other operations wait meanwhile.
+    /// The same as [`RunningMachine::apply`], but waits for the pages in use of a block that goes offline, until the
+    /// limit says stop. Other operations wait meanwhile.
     ///
     /// # Errors
     /// As for [`RunningMachine::apply`].
-    pub fn apply_within(&self, operation: &Operation, limit: &mut dyn Deadline) -> Result<Change, HotplugError> {
+    pub fn apply_within(&self, operation: &Operation, deadline: &mut dyn Deadline) -> Result<Change, HotplugError> {
         self.check_may_operate()?;
-        let outcome = self.operation_lock.with(|()| self.operate(operation, limit));
+        let outcome = self.operation_lock.with(|()| self.operate(operation, deadline));
         self.provider.operation_finished();
         outcome
     }
@@ -163,13 +163,14 @@ impl<F: PageProvider, L: RawLock> RunningMachine<F, L> {
     }
 
     /// Performs an operation, with the operation lock held.
-    fn operate(&self, operation: &Operation, limit: &mut dyn Deadline) -> Result<Change, HotplugError> {
+    fn operate(&self, operation: &Operation, deadline: &mut dyn Deadline) -> Result<Change, HotplugError> {
         let _thread = OperationThread::record(&self.operation_thread);
         let before = self.current_state();
         let (after, change) = before.after(operation)?;
         match &change.block_change {
-            Some(moved) if moved.online => self.online(&before, after, &change, moved)?,
-            Some(moved) => self.offline(&before, after, &change, moved, limit)?,
+            Some(block) if block.online => self.online(&before, after, &change, block)?,
+            Some(block) => self.offline(&before, after, &change, block, deadline)?,
+            // No pages change: only lists, watermarks or node sets do.
             None => {
                 self.publish(&change)?;
                 self.replace(after);
@@ -187,9 +188,16 @@ impl<F: PageProvider, L: RawLock> RunningMachine<F, L> {
         &self.provider
     }
 
-    /// Brings memory: watermarks first, then lists, then pages. Each step is undone if a later one fails or panics.
-    fn online(&self, before: &State, after: State, change: &Change, moved: &BlockChange) -> Result<(), HotplugError> {
-        let &BlockChange { block, zone, ref frames, .. } = moved;
+    /// Puts memory online: watermarks first, then lists, then pages. Each step is undone if a later one fails or
+    /// panics.
+    fn online(
+        &self,
+        before: &State,
+        after: State,
+        change: &Change,
+        block_change: &BlockChange,
+    ) -> Result<(), HotplugError> {
+        let &BlockChange { block, zone, ref frames, .. } = block_change;
         // Isolated: no page can be allocated before the zone is listed.
         self.provider.prepare_online(zone, frames.clone()).map_err(|error| HotplugError::Provider { block, error })?;
         let prepared = Undo::by(|| self.provider.offline(zone, frames.clone()));
@@ -204,24 +212,25 @@ impl<F: PageProvider, L: RawLock> RunningMachine<F, L> {
         Ok(())
     }
 
-    /// Removes memory: pages first, then lists, then watermarks. Pages come back if the lists can't be published.
+    /// Puts memory offline: pages first, then lists, then watermarks. The pages can be allocated again if the lists
+    /// can't be published.
     fn offline(
         &self,
         before: &State,
         after: State,
         change: &Change,
-        moved: &BlockChange,
-        limit: &mut dyn Deadline,
+        block_change: &BlockChange,
+        deadline: &mut dyn Deadline,
     ) -> Result<(), HotplugError> {
-        let &BlockChange { block, zone, ref frames, .. } = moved;
-        let isolated = self.provider.isolate(before, zone, frames.clone(), limit);
+        let &BlockChange { block, zone, ref frames, .. } = block_change;
+        let isolated = self.provider.isolate(before, zone, frames.clone(), deadline);
         isolated.map_err(|error| HotplugError::Provider { block, error })?;
         let isolated = Undo::by(|| self.provider.finish_online(zone, frames.clone()));
         or_mutant!(=> self.replace(after.clone()), "hotplug: listed when its watermarks are gone");
         self.publish(change)?;
         isolated.keep();
         // The lists are published: from here on the operation is done, also if the next step panics. The guard drops
-        // after `release`: sizes and watermarks change last.
+        // after the provider's `offline`: sizes and watermarks change last.
         let _replaced = Undo::by(|| self.replace(after.clone()));
         self.provider.offline(zone, frames.clone());
         Ok(())
@@ -238,7 +247,7 @@ impl<F: PageProvider, L: RawLock> RunningMachine<F, L> {
     fn replace(&self, state: State) {
         self.provider.set_watermarks(&state);
         let next = Current { state, shared: None };
-        // Dropped outside of the lock: this may be the last reference to the state before, and its drop takes time.
+        // Dropped outside of the lock: this may be the last reference to the old state, and its drop takes time.
         drop(self.current.with(|current| core::mem::replace(current, next)));
     }
 }

@@ -30,7 +30,7 @@ impl State {
     }
 
     /// Replaces watermarks and reserves by recorded ones, for a machine whose boot computed them from sizes that were
-    /// not yet final. Zones whose recorded reserves have not one entry for each kind keep their values.
+    /// not yet final. A zone keeps its values if its recorded reserves are not one for each of the machine's kinds.
     #[must_use]
     pub fn with_watermarks(self, recorded: impl Fn(ZoneId) -> Option<(Watermarks, alloc::vec::Vec<u64>)>) -> Self {
         let mut data = or_abort(self.0.try_clone());

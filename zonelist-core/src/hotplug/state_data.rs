@@ -1,7 +1,7 @@
 //! The fields of a state, and what is computed from them.
 //!
-//! An operation changes a copy. The heap may have no room for it: then the operation is refused, and the state before
-//! stays.
+//! An operation changes a copy of the state. If the heap has no room for the copy, the operation is refused, and the
+//! state stays as it is.
 
 use alloc::{sync::Arc, vec::Vec};
 use core::ops::Range;
@@ -51,7 +51,7 @@ pub(super) struct StateData {
     /// The lowmem reserves, zone by zone, with a column for each kind.
     pub(super) reserves: Vec<u64>,
     pub(super) blocks: MemoryBlocks,
-    /// The immovable ranges of all zones; if they are not known, there are no blocks.
+    /// The immovable ranges of all zones. If they are not known, the machine has no blocks.
     pub(super) immovable: Result<Immovable, UnknownOwner>,
     pub(super) fallback_order: Shared<FallbackOrder>,
     pub(super) lists: Shared<Zonelists>,
@@ -109,7 +109,7 @@ impl StateData {
         Ok(data)
     }
 
-    /// A copy to be changed. What operations don't change is shared.
+    /// A copy to be changed. The parts that no operation changes are shared.
     pub(super) fn try_clone(&self) -> Result<Self, NoMemory> {
         let Tunables { min_free_kbytes, watermark_scale_factor, ref lowmem_reserve_ratio } = self.memory.tunables;
         Ok(Self {
@@ -178,6 +178,7 @@ impl StateData {
 
     /// Rebuilds the fallback order and the lists of all nodes, with `has_memory` as the nodes with memory.
     pub(super) fn rebuild(&mut self, has_memory: &NodeSet) -> Result<(), NoMemory> {
+        // The caller's set: when a node's last page goes, Linux still counts the node during the rebuild.
         let input = FallbackOrderInput { has_memory, ..self.fallback_input() };
         self.fallback_order = Shared::new(FallbackOrder::try_build(input, self.rules)?)?;
         self.lists = Shared::new(self.assemble()?)?;
@@ -222,9 +223,11 @@ impl StateData {
         Ok(move |zone| high.iter().find(|(other, _)| *other == zone).map_or(0, |(_, high)| *high))
     }
 
-    /// Recomputes `min_free_kbytes` from the present sizes and the high watermarks before, then watermarks and reserves.
+    /// Recomputes `min_free_kbytes` from the present sizes and the high watermarks before, then watermarks and
+    /// reserves.
     ///
-    /// Source: Linux 6.1 `mm/page_alloc.c: init_per_zone_wmark_min`, `mm/khugepaged.c: set_recommended_min_free_kbytes`.
+    /// Source: Linux 6.1 `mm/page_alloc.c: init_per_zone_wmark_min`, `mm/khugepaged.c:
+    /// set_recommended_min_free_kbytes`.
     pub(super) fn update_min_free(&mut self, high_before: impl Fn(ZoneId) -> u64) -> Result<(), NoMemory> {
         const MIN_KBYTES: u64 = 128;
         let scaled = scaled_min_free_kbytes(&self.memory, high_before);
@@ -247,6 +250,7 @@ impl StateData {
     /// Computes watermarks and reserves from sizes and tunables.
     fn compute_watermarks(&mut self) -> Result<(), NoMemory> {
         let zones = &self.memory.zones;
+        // Room is reserved first, so that a full heap is an error and not an abort.
         self.watermarks = with_room(zones.len())?;
         self.watermarks.extend(watermarks_of(&self.memory));
         self.reserves = with_room(zones.len() * self.memory.kinds.len())?;
@@ -259,11 +263,13 @@ impl StateData {
         setting.check(self.memory.kinds.len())?;
         let tunables = &mut self.memory.tunables;
         match setting {
+            // Recorded too: from now on a computed value replaces it only if it is higher.
             Setting::MinFreeKbytes(kbytes) => {
                 tunables.min_free_kbytes = *kbytes;
                 self.set_min_free_kbytes = Some(*kbytes);
             }
             Setting::WatermarkScaleFactor(factor) => tunables.watermark_scale_factor = *factor,
+            // Fewer ratios than kinds: the others stay.
             Setting::LowmemReserveRatio(ratios) => {
                 tunables.lowmem_reserve_ratio.iter_mut().zip(ratios).for_each(|(to, from)| *to = *from);
             }

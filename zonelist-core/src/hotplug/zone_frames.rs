@@ -1,4 +1,4 @@
-//! Which frames a machine's zones have, as far as sizes, blocks and exact ranges determine it.
+//! The frames of a machine's zones, as far as sizes, blocks and exact ranges determine them.
 
 use alloc::vec::Vec;
 use core::ops::Range;
@@ -15,7 +15,8 @@ use crate::{
 impl State {
     /// Every zone that the machine can have, ascending, with the span of frames that it can ever have.
     ///
-    /// Each node with a block, a zone, or room for blocks `to_come` has a zone of each kind over all of these.
+    /// Each node with a block, a zone, or room for later blocks (`to_come`) has a zone of each kind. The span of these
+    /// zones contains all blocks, zones and room of the node.
     pub fn possible_zones<'s>(
         &'s self,
         to_come: &'s [(NodeId, Range<u64>)],
@@ -59,9 +60,10 @@ impl State {
 
     /// The frames that a zone manages, ascending: those of its blocks and its immovable ranges.
     ///
-    /// There are as many as the zone's size says. Blocks and ranges may have more, since boot took some or the zone has
-    /// holes. Then frames are left out at the end that [`BootMemory`] says, first of blocks that may hold boot's memory
-    /// (those not in [`MemoryBlocks::without_boot_memory`](super::MemoryBlocks::without_boot_memory)).
+    /// Their number is the managed size of the zone. Blocks and ranges may have more frames, since boot took some or
+    /// the zone has holes. Then frames are left out at the end that [`BootMemory`] selects, first of blocks that may
+    /// hold boot's memory (those not in
+    /// [`MemoryBlocks::without_boot_memory`](super::MemoryBlocks::without_boot_memory)).
     ///
     /// # Errors
     /// The description leaves open which zone has some of the machine's frames.
@@ -86,8 +88,9 @@ impl State {
         let mut parts: Vec<(Range<u64>, bool)> = collected(fixed.chain(own))?;
         parts.sort_unstable_by_key(|(part, _)| part.start);
         let available: u64 = parts.iter().map(|(part, _)| part.end - part.start).sum();
+        // Frames that boot took, or that are in holes: they are cut from the ends of parts.
         let mut excess = available.saturating_sub(info.size.managed);
-        // Parts said to hold no boot memory come last: they are cut only if the others are too few.
+        // Parts without boot memory are cut last, and only if the other parts are too small.
         for spared in [false, true] {
             let mut parts = parts.iter_mut().filter(|(_, spare)| *spare == spared).map(|(part, _)| part);
             loop {

@@ -12,8 +12,8 @@ pub(crate) const MAX_PAGES: u64 = 1 << 48;
 
 /// The size of one zone, in pages.
 ///
-/// `managed <= present <= spanned`: `present` excludes holes, `managed` also excludes what was reserved before the
-/// allocator started.
+/// `managed <= present <= spanned`: `present` excludes holes, `managed` also excludes pages that were reserved before
+/// the allocator started.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct ZoneSize {
     /// The zone.
@@ -96,7 +96,7 @@ pub struct MachineDescription {
     pub zone_ranges: Vec<(ZoneId, Range<u64>)>,
 }
 
-/// Node 1 of the machine in the report of 2017 on lkml, with or without the Movable block that it toggled.
+/// Node 1 of the machine in the lkml report of 2017, with or without the Movable block that went online and offline.
 #[cfg(test)]
 pub(super) fn lkml_2017(movable: bool) -> Memory {
     let node = crate::NodeId::new(1).unwrap();

@@ -48,6 +48,7 @@ impl Distances {
                 return Err(MachineError::DistanceRow { row: i, len: row.len(), nodes });
             }
             for (column, &value) in row.iter().enumerate() {
+                // A distance of more than 255 does not fit into the firmware's table, which has a byte for each.
                 match u8::try_from(value) {
                     Ok(distance) if distance >= LOCAL_DISTANCE => cells.push(distance),
                     _ => return Err(MachineError::Distance { row: i, column, value }),
@@ -62,6 +63,7 @@ impl Distances {
     /// Linux drops the whole table if a diagonal cell is not 10 or another cell is 10
     /// (`drivers/acpi/numa/srat.c: slit_valid`).
     pub(crate) fn or_uniform(self) -> (Self, Option<VoidDistances>) {
+        // The first cell of which being 10 and being on the diagonal do not agree.
         let void = self.cells.iter().enumerate().find_map(|(i, &distance)| {
             let (row, column) = (i / self.nodes, i % self.nodes);
             ((distance == LOCAL_DISTANCE) != (row == column)).then_some(VoidDistances { row, column, distance })

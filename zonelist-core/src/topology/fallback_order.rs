@@ -1,9 +1,8 @@
 //! The fallback order: for each node, every node with memory, nearest first.
 //!
-//! Linux picks the next node of a row by a scan of all remaining ones (`mm/page_alloc.c:
-//! find_next_best_node`), which is cubic over all rows. The loads that break ties change only for
-//! nodes already picked in the row. So a row is the candidates *sorted* by
-//! `(distance + [lower numbered] + [has a CPU], load, id)`: n² log n over all rows.
+//! Linux picks the next node of a row by a scan of all remaining nodes (`mm/page_alloc.c: find_next_best_node`), which
+//! is cubic over all rows. The loads that break ties change only for nodes already picked in the row. So a row is the
+//! candidates *sorted* by `(distance + [lower numbered] + [has a CPU], load, id)`: n² log n over all rows.
 
 use alloc::vec::Vec;
 
@@ -22,7 +21,7 @@ use crate::{
 pub struct FallbackOrderInput<'a> {
     /// Every possible node, ascending: each gets a row.
     pub nodes: &'a [NodeId],
-    /// Distances between them. A pair beyond the matrix is at the largest distance, 255.
+    /// Distances between the nodes. A pair outside the matrix is at the largest distance, 255.
     pub distances: &'a Distances,
     /// The number of online nodes.
     pub online: usize,
@@ -94,6 +93,7 @@ impl FallbackOrder {
         rules: Rules,
         node: NodeId,
     ) -> Result<Self, NoMemory> {
+        // A node that is not possible has no row: then all rows stay as they are.
         let position = input.nodes.iter().position(|&other| other == node);
         let mut rows = with_room(self.rows.len())?;
         for (local, nodes) in &self.rows {
@@ -183,6 +183,7 @@ fn row(
     let mut previous = distance_to(local);
     for position in keys.iter().map(|&key| key as u32 as usize) {
         let (Some(&node), Some(load)) = (input.nodes.get(position), load.get_mut(position)) else { continue };
+        // The first node at this distance: its load grows, so that rows of later nodes prefer its peers.
         if distance_to(position) != previous {
             previous = distance_to(position);
             *load = match rules.node_load {

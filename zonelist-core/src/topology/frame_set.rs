@@ -44,7 +44,7 @@ impl FrameSet {
                 if !common.is_empty() {
                     both.0.push(common);
                 }
-                // The range that ends first overlaps with nothing further on: advance that side.
+                // The range that ends first overlaps with no later range: advance that side.
                 if other.end > range.end {
                     break;
                 }
@@ -64,7 +64,7 @@ impl FrameSet {
                     rest.0.push(start..other.start);
                 }
                 start = start.max(other.end);
-                // It may overlap with the next range too: keep it.
+                // The other range may overlap with the next range of this set too: it stays the current one.
                 if other.end > range.end {
                     break;
                 }

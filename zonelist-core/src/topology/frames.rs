@@ -46,7 +46,7 @@ pub(super) fn sorted_ranges(
     Ok(positions.into_iter().map(|index| ranges[index].clone()).collect())
 }
 
-/// Checks that the spans have room for all present frames, given the exact ranges that are known.
+/// Checks that the spans have room for all present frames, with the exact ranges as given.
 ///
 /// The problem is unit-time scheduling with release times and deadlines: frame numbers are time slots, a zone's
 /// present frames are its jobs, its span the window. Earliest deadline first succeeds whenever any assignment does:
@@ -56,7 +56,7 @@ pub(super) fn sorted_ranges(
 /// until no zone is pending or to come:
 ///     add each zone that starts at or before pfn to pending
 ///     skip pfn over exact ranges, which have their owner
-///     zone = the one of pending whose span ends first
+///     zone = the zone of pending whose span ends first
 ///     assign frames from pfn on to it: up to its need, its end, the next start of a zone, the next exact range
 ///     none assigned: fail with this zone
 /// ```
@@ -89,7 +89,7 @@ pub(super) fn check_capacity(sizes: &[ZoneSize], ranges: &[(ZoneId, Range<u64>)]
         let next_start = to_come.last().map_or(u64::MAX, |next| next.start_pfn);
         let next_taken = taken.peek().map_or(u64::MAX..u64::MAX, |range| (*range).clone());
         if next_taken.contains(&pfn) {
-            // These frames have their owner: continue behind them.
+            // These frames have an owner already: continue behind them.
             pending.push(Reverse((end, zone, needed)));
             pfn = next_taken.end;
             continue;

@@ -72,7 +72,7 @@ impl Machine {
             return Err(MachineError::NoMemory);
         }
         let cpus = cpus_by_number(&cpus, &known)?;
-        // `cpus` may be left out altogether; if it is given, it has to name a CPU of each node in `has_cpu`.
+        // `cpus` may be empty, for a source without CPUs. If it is not, it has to name a CPU of each node in `has_cpu`.
         for node in has_cpu.iter() {
             if !cpus.is_empty() && !cpus.values().any(|&home| home == node) {
                 return Err(MachineError::NoSuchCpu { node });
@@ -123,7 +123,7 @@ impl Machine {
         &self.has_memory
     }
 
-    /// Sizes and tunables, where the source of this machine had them.
+    /// Sizes and tunables, if the source of this machine has them.
     #[must_use]
     pub fn memory(&self) -> Option<&Memory> {
         self.memory.as_ref()

@@ -13,8 +13,8 @@ use crate::ZoneId;
 /// The pages of a zone that requests for a higher kind have to leave, for each of the machine's kinds: the row
 /// `protection` of `/proc/zoneinfo`.
 ///
-/// The zone may be unpopulated: until 5.7 an empty zone has reserves too. Total for unchecked sizes: a kind without a
-/// ratio has ratio 0.
+/// The zone may be unpopulated: until Linux 5.7 an empty zone has reserves too. Defined for unchecked sizes too: a kind
+/// without a ratio has ratio 0.
 #[must_use]
 pub fn lowmem_reserve(memory: &Memory, zone: ZoneId, rules: Rules) -> Vec<u64> {
     reserves_of(memory, zone, rules).collect()

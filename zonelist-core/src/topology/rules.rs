@@ -1,6 +1,6 @@
-//! Differences between Linux versions.
+//! Rules: the differences between Linux versions that change results.
 
-/// The behaviour that is computed, where versions of Linux differ.
+/// The version of Linux whose computation is followed, as the behaviour in which versions differ.
 ///
 /// ```
 /// use zonelist_core::Rules;
@@ -22,7 +22,7 @@ pub struct Rules {
 
 /// How the load of a node changes when it is picked first among nodes at one distance.
 ///
-/// Loads break ties of distance in later rows, so that equally distant nodes take turns at being first.
+/// Loads break ties of distance in later rows, so that equally distant nodes are first in about as many rows each.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum NodeLoad {
     /// It becomes the number of online nodes minus the nodes already in the row (until 5.15).

@@ -1,4 +1,4 @@
-//! Totals over zones: what a rebuild of the zonelists logs and derives.
+//! Totals over zones: the figures that a rebuild of the zonelists logs and derives.
 //!
 //! Source: Linux 6.1 `mm/page_alloc.c: build_all_zonelists`, `mm/mempolicy.c`. All numbers are pages.
 

@@ -7,14 +7,18 @@ use alloc::vec::Vec;
 use super::description::{Memory, ZoneSize};
 use crate::ZoneKind;
 
-/// The watermarks of one zone.
+/// The watermarks of one zone, as computed from the sizes of a machine, in pages.
+///
+/// A [`Zone`](crate::Zone) stores [`ZoneWatermarks`](crate::ZoneWatermarks): these three, and its lowmem reserves,
+/// which the topology computes on its own ([`lowmem_reserve`](crate::lowmem_reserve)). That type repeats the three
+/// fields; its documentation says why.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Watermarks {
-    /// Below it only urgent requests are served.
+    /// With fewer free pages only urgent requests are served.
     pub min: u64,
-    /// Below it reclaim starts.
+    /// With fewer free pages reclaim starts.
     pub low: u64,
-    /// At it reclaim stops.
+    /// With as many free pages reclaim stops.
     pub high: u64,
 }
 
@@ -24,7 +28,7 @@ pub struct Watermarks {
 /// pages. The gap between watermarks is a quarter of a zone's share or `watermark_scale_factor / 10,000` of the zone,
 /// whichever is larger. A zone of high memory has a small minimum of its own.
 ///
-/// Total for unchecked sizes: watermarks saturate at `u64::MAX`, and a page of 0 bytes counts as 1 byte.
+/// Defined for unchecked sizes too: watermarks saturate at `u64::MAX`, and a page of 0 bytes counts as 1 byte.
 #[must_use]
 pub fn watermarks(memory: &Memory) -> Vec<Watermarks> {
     watermarks_of(memory).collect()
@@ -51,6 +55,7 @@ fn is_high_memory(memory: &Memory, kind: ZoneKind) -> bool {
     kind == ZoneKind::HighMem || kind == ZoneKind::Movable && memory.kinds.contains(&ZoneKind::HighMem)
 }
 
+/// `value * numerator / denominator`, at most `u64::MAX`.
 fn scaled(value: u64, numerator: u64, denominator: u64) -> u64 {
     // For a validated machine the result is below 2^64: the value is at most 2^48 pages, or the quotient is at most
     // one of the factors. The intermediate product needs 128 bits.

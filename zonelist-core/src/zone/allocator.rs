@@ -3,7 +3,7 @@
 use core::{
     fmt,
     ops::Range,
-    // Not the modelled atomics: what these guard is behind a lock that is modelled.
+    // Not the atomics of the models: the set that these form is accessed behind a lock that the models see.
     sync::atomic::{AtomicPtr, AtomicUsize},
 };
 
@@ -35,7 +35,7 @@ pub struct Zone<'m, L = Spin> {
     pub(super) zone_set: ZoneSet<'m, L>,
 }
 
-/// The zones of one allocator, as each of them knows them: see [`zone_set`](super::zone_set).
+/// A zone's reference to all zones of its allocator: see [`zone_set`](super::zone_set).
 pub(super) struct ZoneSet<'m, L> {
     /// The first zone of the slice; null while the zone is in no set.
     pub(super) first: AtomicPtr<Zone<'m, L>>,
@@ -48,9 +48,9 @@ pub(super) struct ZoneSet<'m, L> {
 impl<'m, L: RawLock> Zone<'m, L> {
     /// Words of metadata that [`Zone::new`] needs for the frames from `start` to before `end`; 0 for an invalid span.
     ///
-    /// At most 0.15 byte a frame and 600 bytes; with the feature `checked`, half a byte a frame more. Each eight words
-    /// beyond these are room for one more pageblock whose managed frames are scattered: neither one run, nor all but
-    /// one run ([`RangeError::Scattered`]).
+    /// No more than 0.15 byte a frame and 600 bytes; with the feature `checked`, half a byte a frame more. Each eight
+    /// words beyond these are room for one more pageblock whose managed frames are scattered: neither one run, nor all
+    /// but one run ([`RangeError::Scattered`]).
     #[must_use]
     pub const fn words(start: u64, end: u64) -> usize {
         if is_span(start, end) { Layout::of(start, end).words() } else { 0 }
@@ -58,8 +58,8 @@ impl<'m, L: RawLock> Zone<'m, L> {
 
     /// A zone over a span of frames, none of which it manages yet, with its metadata in `words`.
     ///
-    /// The span is fixed: it has to contain every frame that will ever be added. Blocks are allocated up to
-    /// `max_order`, at most [`MAX_ORDER`].
+    /// The span is fixed: it has to contain every frame that will ever be added. The largest block that the zone
+    /// allocates has the order `max_order`, at most [`MAX_ORDER`].
     ///
     /// # Errors
     /// The span is empty or too long, the order too high, or there are too few words.
@@ -98,6 +98,7 @@ impl<'m, L: RawLock> Zone<'m, L> {
         Ok(Self::over(id, span, max_order, frames, lock))
     }
 
+    /// Checks the arguments of a constructor.
     pub(super) fn check(span: &Range<u64>, max_order: u8) -> Result<Layout, ZoneError> {
         let &Range { start, end } = span;
         if !is_span(start, end) {
@@ -109,6 +110,7 @@ impl<'m, L: RawLock> Zone<'m, L> {
         Ok(Layout::of(start, end))
     }
 
+    /// A zone over checked arguments, with the given metadata.
     pub(super) fn over(id: ZoneId, span: Range<u64>, max_order: u8, frames: FreeFrames<'m>, lock: L) -> Self {
         let base = Layout::of(span.start, span.end).base;
         Self {
@@ -181,11 +183,11 @@ impl<'m, L: RawLock> Zone<'m, L> {
         self.watermark_counters.get()
     }
 
-    /// True if the watermarks let a request up to a kind have a block of an order. Takes no lock. There may still be no
-    /// such block.
+    /// True if the watermarks allow a block of an order to a request whose highest kind is `highest`. Takes no lock.
+    /// There may still be no such block.
     #[must_use]
-    pub fn allows(&self, order: u8, highest: ZoneKind, against: WatermarkLevel) -> bool {
-        self.watermark_counters.allows(order, highest, against)
+    pub fn allows(&self, order: u8, highest: ZoneKind, level: WatermarkLevel) -> bool {
+        self.watermark_counters.allows(order, highest, level)
     }
 
     /// Allocates a block of `2^order` frames without a check of watermarks. Returns its first frame, a multiple of its
@@ -196,6 +198,7 @@ impl<'m, L: RawLock> Zone<'m, L> {
         }
         let alloc = |frames: &mut FreeFrames<'m>| {
             let frame = frames.alloc(order, mobility);
+            // Within the same lock: a free of the block by another thread finds its note.
             #[cfg(feature = "checked")]
             frame.into_iter().for_each(|frame| frames.handed_out.note(frame, order));
             frame
@@ -250,7 +253,7 @@ impl<'m, L: RawLock> Zone<'m, L> {
         result
     }
 
-    /// For the mutant: a count that was read under the lock, and is stored outside.
+    /// For the mutant: reads the count under the lock, and stores it after the lock is released.
     #[cfg(loom)]
     fn store_late(&self) {
         let free = self.frames.with(|frames| frames.free_count);
@@ -269,6 +272,7 @@ impl<'m, L: RawLock> Zone<'m, L> {
         &self.watermark_counters
     }
 
+    /// The page frame number of a frame that is numbered from the base.
     #[inline]
     pub(crate) fn pfn(&self, frame: u32) -> u64 {
         self.base + u64::from(frame)
@@ -277,7 +281,7 @@ impl<'m, L: RawLock> Zone<'m, L> {
     /// The number of a frame, counted from the base; `None` outside the span.
     #[inline(always)]
     pub(crate) fn number(&self, pfn: u64) -> Option<u32> {
-        // At most 2^31 frames, plus less than one largest block from the base to the span: it fits into 32 bits.
+        // Fits into 32 bits: a span has at most 2^31 frames, and base and span are less than one largest block apart.
         if self.span.contains(&pfn) { Some((pfn - self.base) as u32) } else { None }
     }
 
@@ -288,6 +292,7 @@ impl<'m, L: RawLock> Zone<'m, L> {
     pub(super) fn numbers(&self, pfns: &Range<u64>) -> Result<Range<u32>, RangeError> {
         let &Range { start, end } = pfns;
         let outside = RangeError::Outside { start, end, span: (self.span.start, self.span.end) };
+        // The last frame is checked, and not the exclusive end, which may be the first number behind the span.
         let last = end.checked_sub(1).filter(|&last| last >= start).ok_or(outside)?;
         Ok(self.number(start).ok_or(outside)?..self.number(last).ok_or(outside)? + 1)
     }

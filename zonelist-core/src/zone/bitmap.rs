@@ -1,8 +1,8 @@
 //! The free bits of a pageblock's 512 frames: one cache line, eight words of 64 bits.
 //!
 //! There are no free lists, and nothing merges buddies. A free block of order `o` is `2^o` set bits that start at a
-//! multiple of their number, so two free buddies are one block as soon as the bits of both are set. Allocation has to
-//! search for such blocks instead:
+//! multiple of `2^o`, so two free buddies are one block as soon as the bits of both are set. Instead, an allocation
+//! searches the bits for a block:
 //!
 //! ```text
 //! starts(0)     = the free bits
@@ -12,10 +12,21 @@
 //! largest       = the highest o for which starts(o) is not empty
 //! ```
 //!
-//! Up to order 5 this is done in each of the eight words. From order 6 on a block is one or more whole words: the same
-//! steps are done in one byte, with a bit for each word whose 64 frames are all free.
+//! A bit of `starts(o)` is the first frame of a free block of order `o`. Example with 8 frames, the lowest on the
+//! right:
 //!
-//! No function panics: a frame beyond the 512 has no bit, and an order beyond a pageblock's is that of a pageblock.
+//! ```text
+//! starts(0)  = 1100_1101    frames 0, 2, 3, 6 and 7 are free
+//! starts(1)  = 0100_0100    the blocks 2..4 and 6..8
+//! starts(2)  = 0000_0000    0..4 lacks frame 1, and 4..8 lacks 4 and 5
+//! maximal(0) = 0000_0001    frame 0: the others are halves of the two blocks of order 1
+//! best_fit(0) = frame 0, best_fit(1) = frame 2, largest = 1
+//! ```
+//!
+//! Up to order 5 these steps are done in each of the eight words. From order 6 on a block is one or more whole words:
+//! the same steps are done in one byte, with a bit for each word whose 64 frames are all free.
+//!
+//! No function panics: a frame beyond the 512 has no bit. Callers pass no order above that of a pageblock.
 
 use core::ops::Range;
 
@@ -72,6 +83,8 @@ pub(super) fn largest(bitmap: &PageblockBitmap) -> Option<u8> {
     let full = full_words(bitmap);
     if full != 0 {
         let (pairs, quads) = (doubled(full, 0), doubled(doubled(full, 0), 1));
+        // Each comparison is true exactly if there is a block of one more order: the orders are added, without
+        // branches.
         return Some(WORD_ORDER + u8::from(pairs != 0) + u8::from(quads != 0) + u8::from(full == 0xff));
     }
     // All eight words advance together: the loop ends at the order of the largest block, which is low as a rule.
@@ -84,14 +97,17 @@ pub(super) fn largest(bitmap: &PageblockBitmap) -> Option<u8> {
             *word = doubled(*word, order);
         }
     }
+    // No word is full, so no block is larger than half a word.
     Some(WORD_ORDER - 1)
 }
 
 /// The best fit for a block of an order: the first frame of the smallest free block that is large enough, and of equal
 /// ones the lowest.
 pub(super) fn best_fit(bitmap: &PageblockBitmap, order: u8) -> Option<usize> {
+    // `at` is the order of the blocks whose starts are in `starts`, in each word.
     let mut starts = *bitmap;
     for at in 0..WORD_ORDER {
+        // Maximal blocks only: half of a larger block would be no better fit than the larger block itself.
         let found = |&(_, &word): &(usize, &u64)| maximal(word, at) != 0;
         // Lower orders are passed through only to compute the starts of higher ones.
         if at >= order {

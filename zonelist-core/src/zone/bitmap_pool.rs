@@ -20,7 +20,7 @@ impl<'m> BitmapPool<'m> {
         // Numbers stay below `END`, so that no bitmap has the number that ends the list.
         let count = bitmaps.len().min(END as usize);
         pool.bitmaps = bitmaps;
-        // In descending order, so that the lowest number is the first to be taken.
+        // In descending order, so that the bitmap of the lowest number is taken first.
         (0..count as u32).rev().for_each(|number| pool.give_back(number));
         pool
     }
@@ -67,7 +67,7 @@ impl<'m> BitmapPool<'m> {
     #[cfg(feature = "alloc")]
     pub(super) fn grow(&mut self, mut bitmaps: Backing<'m, PageblockBitmap>) -> Backing<'m, PageblockBitmap> {
         let before = self.bitmaps.len();
-        // Another thread may have grown the pool in the meantime: the given backing goes back to be dropped.
+        // Another thread may have grown the pool in the meantime: the given backing is returned, to be dropped.
         if bitmaps.len() <= before {
             return bitmaps;
         }

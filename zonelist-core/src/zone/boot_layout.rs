@@ -1,4 +1,4 @@
-//! The boot layout: given free blocks in a zone, as on a machine that has booted.
+//! The boot layout: a zone with given numbers of free blocks of each order, as on a machine that has booted.
 //!
 //! Every frame is free at first. Blocks are placed in one walk over areas of the largest order, from low to high:
 //!
@@ -9,9 +9,9 @@
 //!     a cut area of order 0: a frame that is allocated or removed
 //! ```
 //!
-//! Of a cut area at most one half may stay free as a whole, or both would be one block again. How many areas of each
-//! order have to be cut follows from the counts alone, whichever areas are chosen. So the lowest are as good as any,
-//! and one walk places all orders. It is done twice: first only as a trial, so that an error changes nothing.
+//! Of a cut area at most one half may stay free as a whole, or both would be one block again. The number of areas of
+//! each order that have to be cut follows from the counts alone, whichever areas are chosen. So the lowest are as good
+//! as any, and one walk places all orders. The walk is made twice, first as a trial, so that an error changes nothing.
 
 use super::{
     allocator::Zone,
@@ -27,7 +27,7 @@ use crate::RawLock;
 impl<L: RawLock> Zone<'_, L> {
     /// Reduces a zone whose frames are all free to given free blocks of each order, as on a machine that has booted.
     ///
-    /// Of the other frames as many are removed as leave `managed` frames; the rest is allocated as unmovable pages of
+    /// Of the other frames some are removed, so that `managed` frames stay; the rest is allocated as unmovable pages of
     /// order 0.
     ///
     /// # Errors
@@ -118,6 +118,7 @@ impl FreeFrames<'_> {
         Ok(())
     }
 
+    /// One walk over all areas, as a trial or for real.
     fn place_all(&mut self, placement: &mut Placement, max_order: u8) -> Result<(), BootLayoutError> {
         for start in (0..self.free_bitmaps.len() * PAGEBLOCK_FRAMES).step_by(1 << max_order) {
             if !self.keep(placement, start, max_order) {
@@ -134,7 +135,7 @@ impl FreeFrames<'_> {
         }
     }
 
-    /// Keeps an area free as a whole, if it is free and such a block is wanted. Returns whether it did.
+    /// Keeps an area free as a whole, if it is free and a block of its order is wanted. Returns true if it stays free.
     fn keep(&self, placement: &mut Placement, start: usize, order: u8) -> bool {
         let Some(left) = placement.left.get_mut(usize::from(order)) else { return false };
         let keep = *left > 0 && self.is_whole(start, order);
@@ -144,10 +145,11 @@ impl FreeFrames<'_> {
 
     /// Divides an area that does not stay free as a whole.
     fn cut(&mut self, placement: &mut Placement, start: usize, order: u8) {
+        // The recursion is at most as deep as the number of orders.
         let Some(half) = order.checked_sub(1) else { return self.allocate_or_mark(placement, start) };
         let (low, high) = (start, start + (1 << half));
         if self.keep(placement, low, half) {
-            // Not the other half as well: the two would be one free block.
+            // The other half is cut in any case: the two would be one free block.
             self.cut(placement, high, half);
         } else {
             self.cut(placement, low, half);
@@ -157,14 +159,17 @@ impl FreeFrames<'_> {
         }
     }
 
+    /// True if all frames of an area are free.
     fn is_whole(&self, start: usize, order: u8) -> bool {
+        // An area of order 10 is two pageblocks.
         let part = order.min(PAGEBLOCK_ORDER);
         let first = start / PAGEBLOCK_FRAMES;
         let mut blocks = first..first + (1 << (order - part));
         blocks.all(|block| bitmap::all_free(self.free_bitmap(block), start % PAGEBLOCK_FRAMES, part))
     }
 
-    /// Takes a frame that does not stay free: to be removed while some have to be, else allocated.
+    /// Takes a frame that does not stay free: it is to be removed while frames have to be removed, else it is
+    /// allocated.
     fn allocate_or_mark(&mut self, placement: &mut Placement, frame: usize) {
         let (block, at) = (frame / PAGEBLOCK_FRAMES, frame % PAGEBLOCK_FRAMES);
         // A frame that is not free is in a hole: all managed frames are free.

@@ -1,20 +1,38 @@
 //! Allocation and freeing of blocks within a zone's frames.
 //!
-//! An allocation picks a pageblock and then the best fit within it. Pageblocks of the same mobility are preferred; one
-//! of the other mobility is *stolen* only when there is no other, as Linux does (`steal_suitable_fallback`):
+//! An allocation finds a block from the free index down to the bit:
+//!
+//! ```text
+//! alloc(order, mobility):
+//!     block = pick_or_steal(order, mobility)    a pageblock that has a free block of the order
+//!     at    = best_fit(its bitmap, order)       the first frame of its smallest such block: see `bitmap`
+//!     clear 2^order bits from at on
+//!     count_taken: store the new free count and hint; the pageblock moves to the index set of that hint
+//!
+//! pick_in_group(group, order):
+//!     repeat
+//!         hint  = the lowest order >= order whose set is not empty: see `free_index`
+//!                 none: fail for order 0, or if no hint is stale; else refresh all stale hints and repeat
+//!         block = the lowest pageblock of that set
+//!         return block, unless its hint is stale: then refresh the hint, which may move it to another set
+//! ```
+//!
+//! A hint is never too high, so a pageblock that is picked has the block. Pageblocks of the same mobility are
+//! preferred. One of the other mobility is *stolen* only if there is no other, as in Linux (`steal_suitable_fallback`):
 //!
 //! ```text
 //! pick_or_steal(order, mobility):
 //!     group = MigrateGroup::of(order, mobility)
-//!     pick the smallest fit of group: the lowest pageblock with the smallest large enough hint
-//!     else, of the sibling group: a pageblock that is free as a whole, which moves to group; else its smallest fit
+//!     pick_in_group(group, order)
+//!     else, of the sibling group: a pageblock that is free as a whole, which moves to group
+//!     else pick_in_group(sibling, order), which stays in its group
 //!     else, of the groups of the other mobility: the pageblock with the LARGEST free block,
 //!           which moves to group if at least half of its frames are free (steal_if_half_free)
 //! ```
 //!
-//! The largest block is taken of the other mobility, so that few pageblocks become mixed: what is left of it serves the
-//! next requests of this mobility. With less than half of it free, most pages of the pageblock are of its old mobility,
-//! and so it stays.
+//! The largest block of the other mobility is used, so that few pageblocks become mixed: the rest of that block serves
+//! the next requests of this mobility. If less than half of the pageblock is free, most of its pages are of the old
+//! mobility, and the pageblock stays in its group.
 
 use super::{
     bitmap,
@@ -25,7 +43,7 @@ use super::{
     pageblock::PageblockState,
 };
 
-/// The number of free frames from which on a pageblock of the other mobility is stolen: half of it.
+/// The least number of free frames with which a pageblock moves to another group: half of its frames.
 const STEAL_FROM: usize = PAGEBLOCK_FRAMES / 2;
 
 /// The position of a frame: its pageblock, the word there, and its bit.
@@ -47,11 +65,13 @@ impl FreeFrames<'_> {
                 continue;
             }
             let hint = order + fitting.trailing_zeros() as u8;
+            // The lowest, so that high pageblocks become free as a whole.
             let block = self.index.lowest(&mut self.index_words, group, hint)?;
             if !self.state(block).is_stale() {
                 return Some(block);
             }
-            // The true order may be higher: then the pageblock leaves this set, and another one may fit better.
+            // The true order may be higher: then the pageblock leaves this set, and another one may fit better. Each
+            // round ends a stale hint, so the loop ends.
             self.refresh_hint(block);
         }
     }
@@ -75,10 +95,11 @@ impl FreeFrames<'_> {
         if let Some(block) = self.pick_same_mobility(order, mobility) {
             return Some(block);
         }
+        // The group of the other mobility with the largest free block, and the order of that block.
         let (mut from, mut largest) = (None, order);
         for &other in MigrateGroup::all(mobility.other()) {
-            // The pick finds out whether the group has any fit, also behind stale hints. `largest` may still be too
-            // low: then a larger free block stays unused, and nothing else is wrong.
+            // The pick refreshes stale hints until the group has a fit, or certainly has none. `largest` may still be
+            // too low: then a larger free block stays unused, and nothing else is wrong.
             let hint = self.pick_in_group(other, order).and_then(|_| self.index.largest(other));
             if let Some(hint) = hint.filter(|&hint| hint >= largest) {
                 (from, largest) = (Some(other), hint);
@@ -89,9 +110,12 @@ impl FreeFrames<'_> {
         Some(block)
     }
 
-    /// Moves a pageblock to a group, if at least half of it is free.
+    /// Moves a pageblock to a group, if at least half of it is free. Its pages in use stay where they are.
+    ///
+    /// Called before the requested frames are taken: these count as free.
     fn steal_if_half_free(&mut self, block: usize, group: MigrateGroup) {
         let state = self.state(block);
+        // The state word alone says which group a pageblock is in; `set_state` moves it between the index sets.
         if state.free() >= STEAL_FROM {
             self.set_state(block, state.with_group(group));
         }
@@ -116,10 +140,10 @@ impl FreeFrames<'_> {
         taken
     }
 
-    /// Updates the counts of a pageblock after frames were taken from its bitmap, and refreshes its hint.
+    /// Updates the counts of a pageblock after `frames` bits of its bitmap were cleared, and refreshes its hint.
     fn count_taken(&mut self, block: usize, frames: usize) {
         let state = PageblockState(self.word(block));
-        // An undercounted state is counted from the bitmap, which lacks the taken frames already.
+        // An undercounted state is counted from the bitmap, in which the bits of the taken frames are clear already.
         let left = if state.is_undercounted() { bitmap::count(self.free_bitmap(block)) } else { state.free() - frames };
         let hint = if left == 0 { None } else { bitmap::largest(self.free_bitmap(block)) };
         self.free_count -= frames;
@@ -149,6 +173,7 @@ impl FreeFrames<'_> {
         }
         let first = pair.or_else(|| self.index.lowest_pair(&mut self.index_words, None))?;
         for block in [first, first + 1] {
+            // Free as a whole, so both always move.
             self.steal_if_half_free(block, MigrateGroup::of(PAGEBLOCK_ORDER, mobility));
             if let Some(free) = self.free_bitmaps.get_mut(block) {
                 *free = [0; 8];

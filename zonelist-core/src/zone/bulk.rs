@@ -7,9 +7,9 @@ use crate::RawLock;
 const BATCH: usize = 256;
 
 impl<L: RawLock> Zone<'_, L> {
-    /// Allocates frames of order 0, at most as many as `pfns` has room for, and returns how many.
+    /// Allocates frames of order 0, at most as many as `pfns` has room for, and returns their number.
     ///
-    /// Takes the lock once for 256 frames.
+    /// Takes the lock once for each 256 frames.
     pub fn alloc_bulk(&self, mobility: Mobility, pfns: &mut [u64]) -> usize {
         let mut taken = 0;
         let mut numbers = [0; BATCH];
@@ -32,13 +32,13 @@ impl<L: RawLock> Zone<'_, L> {
         taken
     }
 
-    /// Frees frames of order 0. Takes the lock once for 256 frames.
+    /// Frees frames of order 0. Takes the lock once for each 256 frames.
     ///
-    /// Cheaper than frees one by one: merging with neighbours is deferred.
+    /// Cheaper than frees one by one: the search for larger free blocks is deferred.
     ///
     /// # Errors
-    /// The first frame that is not an allocated one (detected as by [`Zone::free`]). Such frames stay as they are, the
-    /// others are freed.
+    /// Reports the first frame that is not an allocated one (detected as by [`Zone::free`]). Such frames stay as they
+    /// are; the others are freed.
     pub fn free_bulk(&self, pfns: &[u64]) -> Result<(), FreeError> {
         let mut outcome = Ok(());
         for pfns in pfns.chunks(BATCH) {

@@ -34,6 +34,7 @@ impl<'m, L: RawLock> Zone<'m, L> {
     pub fn free_contig(&self, pfns: Range<u64>) -> Result<(), FreeError> {
         let range = self.numbers(&pfns).map_err(|_| FreeError::NoSuchFrame)?;
         self.with_frames(|frames| {
+            // Notes are checked before the free, and removed after it: an error must not change them.
             #[cfg(feature = "checked")]
             range.clone().try_for_each(|frame| frames.handed_out.check(frame, 0))?;
             frames.free_contig(range.clone())?;
@@ -52,7 +53,8 @@ impl FreeFrames<'_> {
         while start.checked_add(frames)? <= end {
             match self.last_obstacle(start..start + frames) {
                 None => return Some(start),
-                // Every range that contains the last obstacle fails too: continue at the next aligned start behind it.
+                // Every range with the last obstacle in it fails too: the next candidate is the next aligned start
+                // behind it.
                 Some(frame) => start = start.checked_add((frame + 1 - start).checked_next_multiple_of(align)?)?,
             }
         }
@@ -72,7 +74,8 @@ impl FreeFrames<'_> {
             let below = u64::MAX >> (63 - (end - 1 - word_start));
             let taken = !word & below;
             if taken != 0 {
-                // In the first word of the range it may lie before the range's start: then there is none.
+                // The word may begin before the range. A frame before the range is no obstacle, and all others are
+                // free.
                 let frame = word_start + 63 - taken.leading_zeros() as usize;
                 return (frame >= range.start).then_some(frame);
             }
@@ -81,7 +84,7 @@ impl FreeFrames<'_> {
         None
     }
 
-    /// Allocates a range. A frame's number plus `offset` is what has to be a multiple of `align`.
+    /// Allocates a range. The number of its first frame plus `offset` is a multiple of `align`.
     pub(super) fn alloc_contig(&mut self, frames: usize, align: u64, offset: u64) -> Option<u32> {
         let first = usize::try_from(offset.checked_next_multiple_of(align)? - offset).ok()?;
         let start = self.find_contig(frames, first, usize::try_from(align).ok()?)?;

@@ -1,4 +1,4 @@
-//! What the page allocator counts of a zone, outside the zone's lock.
+//! The page allocator's counters of a zone, outside the zone's lock.
 
 use crate::sync::{
     atomic::{AtomicUsize, Ordering::Relaxed},
@@ -7,7 +7,7 @@ use crate::sync::{
 
 /// Outcomes of requests to a zone that no per-CPU cache counts.
 ///
-/// All but the last two are statistics: relaxed, and nothing depends on them.
+/// All but the last two are statistics: accesses are relaxed, and nothing depends on their values.
 #[derive(Debug)]
 pub(crate) struct Counters {
     /// Served, but neither by a cache nor as the first zone of the list.

@@ -70,8 +70,8 @@ pub enum RangeError {
         /// The frame.
         pfn: u64,
     },
-    /// The managed frames of a pageblock are scattered, and the metadata has no bitmap left to record them. Only of a
-    /// zone in given memory: see [`Zone::words`](crate::Zone::words).
+    /// The managed frames of a pageblock are scattered, and the metadata has no bitmap left to record them. Returned
+    /// only by a zone in given memory: see [`Zone::words`](crate::Zone::words).
     #[error(
         "the managed frames of the pageblock of frame {pfn} are in too many pieces; expected one run, all but one run, \
          or more words of metadata"
@@ -115,8 +115,7 @@ pub enum RangeError {
 
 /// Why a block was not freed. Nothing has changed.
 ///
-/// Small enough to be returned in a register by each free: so it has only the values that the zone knows better than the
-/// caller.
+/// Small enough that each free returns it in a register: it has no page frame number.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum FreeError {

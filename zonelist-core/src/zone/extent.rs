@@ -1,11 +1,11 @@
-//! Which frames of a pageblock are managed, in a few bits.
+//! The extent of a pageblock: which of its frames are managed, in a few bits.
 
 use super::{
     bitmap::{self, PageblockBitmap},
     limits::PAGEBLOCK_FRAMES,
 };
 
-/// Which frames of a pageblock are managed.
+/// The managed frames of a pageblock.
 ///
 /// ```text
 ///   bits 0..2 kind | one run, or all but one run: 2..12 start, 12..22 end | in a bitmap: 2..34 its number

@@ -19,8 +19,8 @@ impl<L: RawLock> Zone<'_, L> {
 
     /// Recovers a zone in the child of a fork. Never waits.
     ///
-    /// If another thread held the zone's lock when the process forked, its change is lost half-way: the zone then has
-    /// no frames and no metadata: see [`Zone::without_metadata`]. Returns whether that was so.
+    /// If another thread held the zone's lock when the process forked, its change is incomplete for good. The zone then
+    /// has no frames and no metadata, as a zone of [`Zone::without_metadata`]. Returns true in that case.
     ///
     /// Only for a zone without an allocator; for zones of an allocator call
     /// [`PageAllocator::after_fork`](crate::PageAllocator::after_fork).
@@ -30,7 +30,8 @@ impl<L: RawLock> Zone<'_, L> {
     /// outside of any call of this library but a guard.
     pub unsafe fn after_fork(&self) -> bool {
         // SAFETY: the caller promises that this is the child of a fork, that no other thread of it uses the zone, and
-        // that the calling thread was in no call of this library: so a lock that is held is held by a lost thread.
+        // that the calling thread was in no call of this library. So the holder of a held lock is a thread that the
+        // child does not have.
         let lost = unsafe { self.frames.abandon(|| Some(FreeFrames::none())) };
         if lost {
             self.watermark_counters().set_free(0);

@@ -3,9 +3,9 @@
 //! Frames are numbered from the zone's base, a multiple of the largest block. Each pageblock has a bitmap of its free
 //! frames and a word of state; the free index finds pageblocks by group and order of the largest free block.
 //!
-//! Order-0 frames are freed in bulk. To free one is to set its bit and to count it: the hint of its pageblock becomes
-//! stale. Hints are refreshed when the pageblock is picked, for a few pageblocks with each bulk free, and for all when
-//! no pageblock is known to have a free block that is large enough.
+//! Order-0 frames are freed in bulk. A free sets the frame's bit and counts the frame; the hint of its pageblock
+//! becomes stale. A stale hint is refreshed when its pageblock is picked. Each bulk free refreshes a few more, and all
+//! are refreshed when no pageblock is known to have a free block that is large enough.
 //!
 //! **Invariants**:
 //!
@@ -14,7 +14,8 @@
 //!   ([`PageblockState::is_undercounted`]).
 //! - The hint of a pageblock is at most the order of its largest free block, and equal to it unless it is stale.
 //! - A pageblock is in the index set of its group and hint; in none while it is isolated or has no free frame.
-//! - `free_count` is the number of free bits of all pageblocks that are not isolated, `isolated_count` that of the others.
+//! - `free_count` is the number of free bits of all pageblocks that are not isolated; `isolated_count` is that of the
+//!   isolated ones.
 //!
 //! No function panics: a pageblock beyond the metadata has no frames.
 
@@ -31,6 +32,7 @@ use super::{
 #[cfg(feature = "alloc")]
 use super::{error::ZoneError, layout::Layout};
 
+/// The metadata of a zone's frames. The zone's lock protects it.
 pub(super) struct FreeFrames<'m> {
     pub(super) free_bitmaps: Backing<'m, PageblockBitmap>,
     pub(super) states: Backing<'m, u64>,
@@ -61,7 +63,7 @@ impl<'m> FreeFrames<'m> {
         mut index_words: Backing<'m, u64>,
         managed_bitmaps: Backing<'m, PageblockBitmap>,
     ) -> Self {
-        // Given memory may hold anything.
+        // Given memory has any contents.
         states.fill(PageblockState::EMPTY.0);
         index_words.fill(0);
         let index = FreeIndex::of(states.len());
@@ -83,13 +85,13 @@ impl<'m> FreeFrames<'m> {
         frames
     }
 
-    /// Without metadata: no frame can be managed.
+    /// The state of a zone without metadata: no frame can be managed.
     pub(super) fn none() -> Self {
         let (free_bitmaps, managed_bitmaps) = (Backing::Given(&mut []), Backing::Given(&mut []));
         Self::new(free_bitmaps, Backing::Given(&mut []), Backing::Given(&mut []), managed_bitmaps)
     }
 
-    /// With metadata on the heap.
+    /// Metadata on the heap, without a managed frame. The pool has no bitmap yet: it grows with need.
     #[cfg(feature = "alloc")]
     pub(super) fn on_heap(layout: &Layout) -> Result<Self, ZoneError> {
         let blocks = layout.blocks;
@@ -124,7 +126,7 @@ impl<'m> FreeFrames<'m> {
     /// The state of a pageblock, with its free frames counted if the stored count may be too low.
     #[inline]
     pub(super) fn state(&self, block: usize) -> PageblockState {
-        // Bulk frees may have set bits without a count: see `free_bulk`.
+        // Bulk frees may have set bits without counting them in the word: see `free_bulk`.
         let state = PageblockState(self.word(block));
         if state.is_undercounted() { state.with_free(bitmap::count(self.free_bitmap(block))) } else { state }
     }
@@ -180,7 +182,7 @@ impl<'m> FreeFrames<'m> {
         }
     }
 
-    /// The count that the free frames of a pageblock are in: those of an isolated one cannot be allocated.
+    /// The count to which a pageblock's free frames belong: those of an isolated pageblock cannot be allocated.
     #[inline(always)]
     pub(super) fn free_count_of(&mut self, state: PageblockState) -> &mut usize {
         if state.is_isolated() { &mut self.isolated_count } else { &mut self.free_count }
@@ -188,6 +190,7 @@ impl<'m> FreeFrames<'m> {
 
     /// Frees frames of a pageblock, none of which is free, and refreshes its hint.
     pub(super) fn set_free(&mut self, block: usize, part: Range<usize>) {
+        // Read before the bits change: `state` may count them.
         let state = self.state(block);
         let Some(free) = self.free_bitmaps.get_mut(block) else { return };
         blocks_of(part.clone()).for_each(|(start, order)| bitmap::set(free, start, order));
@@ -198,6 +201,7 @@ impl<'m> FreeFrames<'m> {
 
     /// Takes frames of a pageblock, all of which are free, and refreshes its hint.
     pub(super) fn set_taken(&mut self, block: usize, part: Range<usize>) {
+        // Read before the bits change: `state` may count them.
         let state = self.state(block);
         let Some(free) = self.free_bitmaps.get_mut(block) else { return };
         blocks_of(part.clone()).for_each(|(start, order)| bitmap::clear(free, start, order));
@@ -229,7 +233,7 @@ impl<'m> FreeFrames<'m> {
         let max_order = usize::from(max_order);
         let mut larger = 0;
         for ((order, count), by_order) in counts.iter_mut().enumerate().zip(by_order) {
-            // A zone with a lower maximum has no larger block: each counts as several of the maximum.
+            // A zone with a lower maximum allocates no larger block: each counts as several blocks of the maximum.
             if order <= max_order {
                 *count += by_order;
             } else {

@@ -1,8 +1,18 @@
 //! The free index: pageblocks by migrate-type group and order of the largest free block.
 //!
 //! For each group and order there is a set of pageblocks, in two levels: a bit for each pageblock and, above, a bit for
-//! each word of these that is not empty. The lowest pageblock of a set costs two searches for a bit in a word. One more
-//! word for each group says which of its sets are not empty, so the smallest fit of a group costs no search at all.
+//! each word of these that is not 0. One more word for each group says which of its sets are not empty.
+//!
+//! ```text
+//! smallest fit of a group for a block of order n, without stale hints:
+//!     sets  = non_empty[group] >> n                  a bit for each order from n on
+//!     hint  = n + lowest set bit of sets             none: the group has no such block
+//!     word  = lowest set bit of high[group, hint]    the upper level: one word covers 4096 pageblocks
+//!     block = 64 * word + lowest set bit of low[group, hint][word]
+//! ```
+//!
+//! So a pageblock is found by three searches for a bit in a word, in any zone of up to 4096 pageblocks. In a larger
+//! zone words of the upper level that are 0 are skipped first.
 
 use super::{
     limits::PAGEBLOCK_ORDER,
@@ -12,7 +22,7 @@ use super::{
 /// Sets of each group: one for each order of a largest free block.
 const HINTS: usize = PAGEBLOCK_ORDER as usize + 1;
 
-/// Counts and summaries of the sets. The bits are in words that the caller keeps and passes to each call.
+/// The counts and summaries of the sets. The bits are in words that the caller owns and passes to each call.
 #[derive(Debug)]
 pub(super) struct FreeIndex {
     /// Words of the lower level of a set.
@@ -55,6 +65,7 @@ impl FreeIndex {
         let (low, high) = self.set(words, group, hint);
         if let (Some(low), Some(high)) = (low.get_mut(block / 64), high.get_mut(block / 4096)) {
             *low |= 1 << (block % 64);
+            // Set already if another pageblock of the same word is in the set.
             *high |= 1 << (block / 64 % 64);
         }
         if let Some(blocks) = self.blocks[group as usize].get_mut(usize::from(hint)) {
@@ -94,12 +105,14 @@ impl FreeIndex {
     /// The lowest pageblock of a set.
     pub(super) fn lowest(&self, words: &mut [u64], group: MigrateGroup, hint: u8) -> Option<usize> {
         let (low, high) = self.set(words, group, hint);
+        // From the upper level down: its lowest bit is the lowest word below that is not 0.
         let (at, upper) = high.iter().enumerate().find(|(_, word)| **word != 0)?;
         let word = at * 64 + upper.trailing_zeros() as usize;
         Some(word * 64 + low.get(word)?.trailing_zeros() as usize)
     }
 
-    /// The lowest two neighbouring free pageblocks of which the first is even, of one mobility or of any.
+    /// The lowest two buddy pageblocks that are both free as a whole, of one mobility or of any; the first has an even
+    /// number.
     pub(super) fn lowest_pair(&self, words: &mut [u64], mobility: Option<Mobility>) -> Option<usize> {
         let whole = |words: &mut [u64], of: Mobility, at: usize| {
             let of = if mobility.is_some_and(|only| only != of) { &[] } else { MigrateGroup::all(of) };
@@ -108,6 +121,7 @@ impl FreeIndex {
         };
         // The two may be of different groups: so the sets are united word by word before the search for pairs.
         (0..self.low).find_map(|at| {
+            // Two buddies are never in different words: the first is at an even bit.
             let both = whole(words, Mobility::Movable, at) | whole(words, Mobility::Unmovable, at);
             let pairs = both & both >> 1 & 0x5555_5555_5555_5555;
             (pairs != 0).then(|| at * 64 + pairs.trailing_zeros() as usize)

@@ -2,20 +2,21 @@
 
 use super::{backing::Backing, error::FreeError, limits::PAGEBLOCK_FRAMES};
 
-/// At the first frame of each allocated block its order plus one, at every other frame 0.
+/// Four bits for each frame: the order plus one at the first frame of an allocated block, 0 at every other frame.
 pub(super) struct HandedOut<'m>(Backing<'m, u64>);
 
 /// Words of each pageblock.
 pub(super) const WORDS: usize = PAGEBLOCK_FRAMES / 16;
 
 impl<'m> HandedOut<'m> {
-    /// Without memory: nothing can be noted.
+    /// Notes without memory: nothing can be noted.
     pub(super) fn none() -> Self {
         Self(Backing::Given(&mut []))
     }
 
-    /// Nothing is allocated.
+    /// Notes in the given words: no block is allocated.
     pub(super) fn new(mut words: Backing<'m, u64>) -> Self {
+        // Given memory has any contents.
         words.fill(0);
         Self(words)
     }
@@ -24,6 +25,7 @@ impl<'m> HandedOut<'m> {
         self.0
     }
 
+    /// The word of a frame, and the position of its four bits.
     fn at(frame: u32) -> (usize, u32) {
         // Sixteen frames of four bits to a word.
         (frame as usize / 16, frame % 16 * 4)

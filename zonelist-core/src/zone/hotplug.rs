@@ -1,4 +1,4 @@
-//! Memory hotplug of a zone: frames are added, removed, isolated, and looked up.
+//! Memory hotplug of a zone: adds, removes, isolates and finds frames.
 
 use core::ops::Range;
 
@@ -10,10 +10,11 @@ use super::{backing::Backing, bitmap::PageblockBitmap};
 use crate::RawLock;
 
 impl<'m, L: RawLock> Zone<'m, L> {
-    /// Adds frames, free. Those of isolated pageblocks stay isolated.
+    /// Adds frames, which are free from then on. Frames of isolated pageblocks stay isolated.
     ///
-    /// Zones of one [`PageAllocator`](crate::PageAllocator) do so one at a time, and none adds a frame that another one
-    /// manages. A zone without an allocator knows no other zones: an allocator compares its zones when it is made.
+    /// Zones of one [`PageAllocator`](crate::PageAllocator) add frames one at a time, and no zone adds a frame that
+    /// another one manages. A zone without an allocator is not compared with other zones: an allocator compares its
+    /// zones when it is made.
     ///
     /// # Errors
     /// A frame is outside the span, managed already, or managed by another zone; or there is no memory to record which
@@ -35,7 +36,7 @@ impl<'m, L: RawLock> Zone<'m, L> {
         let range = self.numbers(pfns)?;
         let add = |frames: &mut FreeFrames<'_>| {
             frames.add(range.clone())?;
-            // Within the lock, as every store of the range: so that none is lost.
+            // Within the lock, as every store of the range, so that no store is lost.
             self.watermark_counters().note_managed(&range);
             Ok(())
         };
@@ -57,8 +58,8 @@ impl<'m, L: RawLock> Zone<'m, L> {
         self.change_managed(remove).map_err(|error| self.with_pfn(error))
     }
 
-    /// Isolates whole pageblocks: their free frames, now and later, are neither counted nor allocated, nor merged with
-    /// blocks outside. Pages in per-CPU caches are not free yet.
+    /// Isolates whole pageblocks. Their free frames, also those freed later, are neither counted nor allocated, nor
+    /// merged with blocks outside. Pages in per-CPU caches are not free yet.
     ///
     /// # Errors
     /// The range is not of whole pageblocks within the span, or one of them is isolated already.
@@ -79,7 +80,7 @@ impl<'m, L: RawLock> Zone<'m, L> {
         self.with_frames(|frames| frames.set_isolated(blocks, isolated)).map_err(|error| self.with_pfn(error))
     }
 
-    /// Sets the mobility that whole pageblocks serve from now on: such requests prefer their free frames.
+    /// Sets the mobility of whole pageblocks: requests of that mobility prefer their free frames from then on.
     ///
     /// # Errors
     /// The range is not of whole pageblocks within the span.
@@ -147,7 +148,7 @@ impl<'m, L: RawLock> Zone<'m, L> {
         &self,
         mut change: impl FnMut(&mut FreeFrames<'m>) -> Result<T, RangeError>,
     ) -> Result<T, RangeError> {
-        // Other threads may use up the new bitmaps first: so the change is retried until it fits or the heap is full.
+        // Other threads may use the new bitmaps first, so the change is retried until it fits or the heap is full.
         loop {
             match self.with_frames(&mut change) {
                 Err(RangeError::Scattered { .. }) if self.grow_bitmaps()? => {}
@@ -163,7 +164,7 @@ impl<'m, L: RawLock> Zone<'m, L> {
         // The heap is called outside the lock: it may itself allocate from this zone.
         let more = Backing::zeroed([0; 8], (2 * count).max(4));
         let more = more.map_err(|_| RangeError::Heap { bytes: (2 * count).max(4) * size_of::<PageblockBitmap>() })?;
-        // The old bitmaps are freed outside the lock too.
+        // The old bitmaps, which `grow` returns, are freed outside the lock too.
         drop(self.frames.with(|frames| frames.managed_bitmaps.grow(more)));
         Ok(true)
     }

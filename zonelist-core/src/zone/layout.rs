@@ -11,7 +11,7 @@ pub(super) const CHECKED: usize = super::handed_out::WORDS;
 #[cfg(not(feature = "checked"))]
 pub(super) const CHECKED: usize = 0;
 
-/// What the metadata of a span consists of.
+/// The size of a span's metadata.
 pub(super) struct Layout {
     /// The frame that number 0 stands for: the span's start, rounded down to a multiple of the largest block.
     pub(super) base: u64,
@@ -34,7 +34,7 @@ impl Layout {
 
     /// The least number of bitmaps for pageblocks whose managed frames are scattered.
     ///
-    /// As many as keep the metadata at 0.15 byte a frame. More words are room for more bitmaps.
+    /// The number keeps the metadata at 0.15 byte a frame. More words are room for more bitmaps.
     const fn bitmaps(&self) -> usize {
         1 + self.blocks / 128
     }

@@ -2,11 +2,11 @@
 //!
 //! Nearly every pageblock is managed as a whole or not at all. Of the others, nearly all have one run of managed
 //! frames, or all frames but one run: the boundaries of such an [`Extent`] fit into the state word of the pageblock.
-//! Any other set is a bitmap of 64 bytes in a pool. A zone in given memory has as many of these as the memory has room
+//! Any other set is a bitmap of 64 bytes in a pool. A zone in given memory has as many bitmaps as the memory has room
 //! for; the pool of a zone on the heap grows.
 //!
-//! So metadata stays at 0.15 byte a frame, and yet a frame in a hole differs from one that is allocated. Nothing here
-//! is read for a pageblock that is managed as a whole.
+//! So metadata stays at 0.15 byte a frame, and a frame in a hole still differs from an allocated frame. For a pageblock
+//! that is managed as a whole, neither extent nor bitmap is read.
 
 use core::ops::Range;
 
@@ -33,7 +33,7 @@ impl From<NoBitmap> for RangeError {
     }
 }
 
-/// A change of managed frames, planned before it is made: it reserves every bitmap that the change needs.
+/// The plan of a change of managed frames, made before the change: reserves every bitmap that the change needs.
 pub(super) struct Plan {
     /// Bitmaps of the pool that are not reserved.
     spare: usize,
@@ -101,7 +101,8 @@ impl FreeFrames<'_> {
         block: usize,
         managed: &PageblockBitmap,
     ) -> Result<(), NoBitmap> {
-        // A bitmap that the pageblock has is used again. One that it will give back is not: the order is unknown.
+        // A bitmap that the pageblock has is used again. A bitmap that another pageblock will give back is not counted:
+        // the change may reach that pageblock later.
         let has_one = matches!(PageblockState(self.word(block)).extent(), Extent::Bitmap(_));
         if Extent::of(managed).is_none() && !has_one {
             plan.spare = plan.spare.checked_sub(1).ok_or(NoBitmap { block })?;
@@ -125,7 +126,7 @@ impl FreeFrames<'_> {
             (None, Some(number)) => Some(Extent::Bitmap(number)),
             (None, None) => self.managed_bitmaps.take().map(Extent::Bitmap),
         };
-        // The plan has reserved the bitmap, so there is one.
+        // There is a bitmap, since the plan has reserved it.
         let Some(extent) = extent else { return };
         if let Extent::Bitmap(number) = extent {
             self.managed_bitmaps.set(number, managed);

@@ -1,4 +1,4 @@
-//! A zone's metadata, attached and detached: a zone without metadata can have no frames.
+//! A zone's metadata: attached before the zone gets frames, and detached when it has none.
 
 use core::ops::Range;
 
@@ -20,7 +20,7 @@ pub struct ZoneMetadata<'m> {
 }
 
 impl<'m, L: RawLock> Zone<'m, L> {
-    /// A zone without metadata, which can have no frames yet. Size: some 300 bytes, whatever its span.
+    /// A zone without metadata, which can have no frames yet. Size: about 300 bytes for any span.
     ///
     /// # Errors
     /// The span or the order is invalid, as for [`Zone::new`].
@@ -59,7 +59,7 @@ impl<'m, L: RawLock> Zone<'m, L> {
         if !self.has_metadata() {
             // The heap is called outside the lock: it may itself allocate from this zone.
             let frames = FreeFrames::on_heap(&Layout::of(self.span.start, self.span.end))?;
-            // Another thread may have been faster: then the metadata comes back, and is dropped outside the lock too.
+            // Another thread may have been faster: then these are not needed, and are dropped outside the lock too.
             let _late =
                 self.frames.with(|there| if there.is_none() { core::mem::replace(there, frames) } else { frames });
         }
@@ -68,10 +68,11 @@ impl<'m, L: RawLock> Zone<'m, L> {
 
     /// Detaches the metadata. `None` if the zone has frames, or no metadata.
     ///
-    /// A request that reaches the zone through an old list then finds it empty. So the metadata may be dropped at once.
-    /// The zone itself stays, as lists may still name it.
+    /// A request that reaches the zone through an old list finds the zone empty, so the metadata may be dropped at
+    /// once. The zone itself stays, since lists may still name it.
     pub fn detach_metadata(&self) -> Option<ZoneMetadata<'m>> {
         let taken = self.frames.with(|frames| {
+            // Checked and replaced under one lock: no frame is added in between.
             (frames.managed_count == 0 && !frames.is_none()).then(|| core::mem::replace(frames, FreeFrames::none()))
         })?;
         let FreeFrames { free_bitmaps, states, index_words, managed_bitmaps, .. } = taken;

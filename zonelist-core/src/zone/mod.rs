@@ -1,31 +1,35 @@
 //! Zones: the page frames of one node and kind, and which of them are free.
 //!
-//! A zone keeps a bit for each frame, set while it is free, a word for each *pageblock* of 512 frames, and an index of
-//! pageblocks by the order of their largest free block. It never touches the frames themselves. Its metadata is at most
-//! 0.15 byte a frame, in memory that the caller gives or on the heap. There are no free lists and no merging: two free
-//! buddies are one block as soon as the bits of both are set. A pageblock is one cache line of bits.
+//! A zone keeps a bit for each frame, set while the frame is free; a word for each *pageblock* of 512 frames; and an
+//! index of pageblocks by the order of their largest free block. The frames themselves are never accessed. The metadata
+//! is at most 0.15 byte a frame, in memory from the caller or on the heap. There are no free lists and no merging: two
+//! free buddies are one block as soon as the bits of both are set. The bits of a pageblock are one cache line.
 //!
-//! Each operation takes the zone's lock once, also for many frames. Per-CPU caches belong to the page allocator, which
+//! Each operation takes the zone's lock once, also for many frames. Per-CPU pages belong to the page allocator, which
 //! refills them from the zone.
+//!
+//! How a block is found: module `free_index` finds the pageblock, `bitmap` the bits within it, and `buddy` combines the
+//! two. Module `migrate_group` says when a pageblock changes its migrate type.
 //!
 //! - **Blocks**: [`Zone::alloc`] and [`Zone::free`] for a block of `2^order` frames, [`Zone::alloc_bulk`] and
 //!   [`Zone::free_bulk`] for frames of order 0 in bulk, [`Zone::alloc_contig`] for a contiguous range of any length and
 //!   alignment.
 //! - **Mobility**: movable and unmovable pages are kept in different pageblocks while that is possible, so that whole
 //!   pageblocks become free when movable pages go.
-//! - **Hotplug**: a zone starts without frames, over the span that it can ever have. [`Zone::add`] and
-//!   [`Zone::remove`] change which frames it manages; holes and what was reserved at boot are never added. Which
-//!   frames are managed is exact ([`Zone::manages`]): the word of a pageblock represents one run of them, or all but
-//!   one run; for other sets there are bitmaps, as many as memory was given for. [`Zone::isolate`] keeps free frames
-//!   from being allocated. A zone of [`Zone::without_metadata`] has no metadata either, until its node is added.
+//! - **Hotplug**: a zone starts without frames; its span contains every frame that it can ever have. [`Zone::add`] and
+//!   [`Zone::remove`] change which frames the zone manages; holes and frames reserved at boot are never added. The set
+//!   of managed frames is exact ([`Zone::manages`]). The word of a pageblock represents one run of them, or all but one
+//!   run; other sets are bitmaps, as many as the given memory has room for. [`Zone::isolate`] keeps free frames from
+//!   being allocated. A zone of [`Zone::without_metadata`] has no metadata either, until metadata is attached.
 //! - **Requests** are checked against watermarks: [`Zone::set_watermarks`] and [`Zone::allows`].
 //!
 //! Modules, each standing on those before it:
 //!
 //! - what a pageblock is: `limits`, `bitmap`, `extent`, `migrate_group`, `pageblock`;
 //! - where metadata is: `backing`, `bitmap_pool`, `free_index`, `layout`, `handed_out`;
-//! - frames without a lock: `free_frames` (the state and its invariants), `managed`, `ranges`, `buddy`;
-//! - the zone, which locks them: `allocator`, with `watermark_check` and `counters` that need no lock;
+//! - frames, for a caller that holds the lock: `free_frames` (the state and its invariants), `managed`, `ranges`,
+//!   `buddy`;
+//! - the zone, which has the lock: `allocator`, with `watermark_check` and `counters` that need no lock;
 //! - its operations: `bulk`, `contig`, `hotplug`, `zone_set`, `metadata`, `boot_layout`, `refill`, `fork`.
 //!
 //! ```

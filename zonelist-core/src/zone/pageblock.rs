@@ -30,6 +30,10 @@ pub struct Pageblock {
 /// The extent says which frames are managed, where their number leaves that open: see [`Extent`]. The hint is the order
 /// of the largest free block. While the word is stale the hint may be too low: order-0 frames are freed without a check
 /// of their neighbours. A pageblock without free frames has no hint.
+///
+/// Group and hint are the key of the index set that the pageblock is in. So a new state is stored with
+/// `FreeFrames::set_state`, which moves the pageblock between the sets. Only a word with the same key and stale bit
+/// may be stored directly. Module `migrate_group` lists when the group changes.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) struct PageblockState(pub(super) u64);
 
@@ -61,10 +65,10 @@ impl PageblockState {
         self.0 & STALE != 0
     }
 
-    /// True if order-0 frames may have been freed that the free count lacks.
+    /// True if the free count may lack order-0 frames that were freed.
     ///
     /// Such frees only set bits. They are confined to stale pageblocks that are not isolated and whose frames are all
-    /// managed: no check of the frame and no other count depends on the word then.
+    /// managed: then no check of the frame and no other count depends on the word.
     #[inline]
     pub(super) fn is_undercounted(self) -> bool {
         const WHOLE: u64 = (PAGEBLOCK_FRAMES as u64) << MANAGED_SHIFT;
@@ -81,7 +85,7 @@ impl PageblockState {
         MigrateGroup::from_bits(self.0 >> GROUP_SHIFT)
     }
 
-    /// The order of the largest free block that is known, if any frame is free.
+    /// The order of the largest free block that is known; `None` if no frame is free.
     pub(super) fn hint(self) -> Option<u8> {
         // All four bits set is no order.
         let hint = ((self.0 & HINT) >> HINT_SHIFT) as u8;
@@ -134,8 +138,9 @@ impl PageblockState {
     }
 }
 
-/// A range of frames by pageblock: the pageblock, and the part of the range within it.
+/// Divides a range of frames by pageblock: the pageblock, and the part of the range within it.
 pub(super) fn parts(frames: Range<u32>) -> impl Iterator<Item = (usize, Range<usize>)> {
+    // Only the first and the last part can be shorter than a pageblock.
     let (start, end) = (frames.start as usize, frames.end as usize);
     (start / PAGEBLOCK_FRAMES..end.div_ceil(PAGEBLOCK_FRAMES)).map(move |block| {
         let base = block * PAGEBLOCK_FRAMES;
@@ -143,7 +148,7 @@ pub(super) fn parts(frames: Range<u32>) -> impl Iterator<Item = (usize, Range<us
     })
 }
 
-/// A range of frames of one pageblock as free blocks, each as large as alignment and range allow.
+/// Divides a range of frames of one pageblock into blocks, each as large as alignment and range allow.
 pub(super) fn blocks_of(mut part: Range<usize>) -> impl Iterator<Item = (usize, u8)> {
     core::iter::from_fn(move || {
         // A block is limited by the rest of the range, by the alignment of its start, and by the pageblock.

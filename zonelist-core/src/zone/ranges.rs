@@ -1,4 +1,4 @@
-//! Changes to ranges of frames: managed or not, isolated or not.
+//! Changes of ranges of frames: added or removed, isolated or not, and the mobility of their pageblocks.
 
 use core::ops::Range;
 
@@ -13,16 +13,16 @@ use super::{
 };
 
 impl FreeFrames<'_> {
-    /// Adds frames, free; those of an isolated pageblock stay isolated.
+    /// Adds frames, which are free from then on; those of an isolated pageblock stay isolated.
     pub(super) fn add(&mut self, frames: Range<u32>) -> Result<(), RangeError> {
         self.require_metadata()?;
         if let Some(frame) = self.first_where_managed_is(true, frames.clone()) {
             return Err(RangeError::Managed { pfn: frame.into() });
         }
-        // From here on nothing fails: the bitmaps are planned for all pageblocks before the first one changes.
+        // The last step that can fail: bitmaps are planned for all pageblocks before the first one changes.
         self.plan_range(frames.clone(), true)?;
         for (block, part) in parts(frames) {
-            // Managed first: a free frame is a managed one.
+            // The frames become managed first: a free frame is a managed one.
             self.set_managed(block, &self.managed_with(block, part.clone(), true));
             self.set_free(block, part);
         }
@@ -75,7 +75,7 @@ impl FreeFrames<'_> {
         }
         self.plan_range(frames.clone(), false)?;
         for (block, part) in parts(frames) {
-            // Taken first: a free frame is a managed one.
+            // The free bits are cleared first: a free frame is a managed one.
             self.set_taken(block, part.clone());
             self.set_managed(block, &self.managed_with(block, part, false));
         }

@@ -1,6 +1,16 @@
-//! The zone's side of per-CPU caches: refill, return, and single blocks that pass them by.
+//! The zone's side of per-CPU pages: refills, returns, and single blocks that are not cached.
 //!
-//! Caches number frames from the first of the span, so that no number denotes a frame outside the span.
+//! Per-CPU pages number frames from the first frame of the span, so that each number below the span's length denotes a
+//! frame of the span. The zone itself numbers frames from its base:
+//!
+//! ```text
+//! refill(order, mobility, room):        one acquisition of the zone's lock
+//!     order 0: alloc_bulk               the lowest free frames of one pageblock after another
+//!     else:    alloc for each block     the best fit, a new pick for each
+//!     both prefer pageblocks of the mobility, and may steal one of the other: see `buddy` and `migrate_group`
+//!     fell = free pages were at or above the low watermark before, and are below it now
+//!     subtract the span's offset from each number
+//! ```
 
 use super::{allocator::Zone, counters::Counters, error::FreeError, free_frames::FreeFrames, migrate_group::Mobility};
 use crate::{
@@ -11,9 +21,9 @@ use crate::{
 /// The outcome of a refill.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Refilled {
-    /// The number of blocks.
+    /// The number of blocks allocated.
     pub(crate) blocks: usize,
-    /// True if the zone's free pages fell below the low watermark by it.
+    /// True if the refill made the zone's free pages fall below the low watermark.
     pub(crate) fell: bool,
 }
 
@@ -26,7 +36,7 @@ impl<'m, L: RawLock> Zone<'m, L> {
 
     /// The number of the span's first frame, counted from the base.
     fn span_offset(&self) -> u32 {
-        // Less than one largest block.
+        // Fits: base and span are less than one largest block apart.
         (self.span.start - self.base) as u32
     }
 
@@ -34,6 +44,7 @@ impl<'m, L: RawLock> Zone<'m, L> {
         &self.counters
     }
 
+    /// The number of operations that forbid pages of the zone in caches.
     pub(crate) fn uncached(&self) -> &AtomicUsize {
         &self.counters.uncached
     }
@@ -42,6 +53,7 @@ impl<'m, L: RawLock> Zone<'m, L> {
     /// frame, counted from the span's first frame.
     #[inline]
     pub(crate) fn refill(&self, order: u8, mobility: Mobility, blocks: &mut [u32]) -> Refilled {
+        // Loaded before the lock is taken: any value of this time serves, since watermarks are estimates.
         let low = self.watermark_counters().low();
         let refilled = self.with_frames(|frames| refill_from(frames, low, order, mobility, blocks));
         self.number_from_span(refilled, blocks)
@@ -127,7 +139,7 @@ impl<'m, L: RawLock> Zone<'m, L> {
         self.trying(|frames| frames.handed_out.remove(frame, order))
     }
 
-    /// Frees a block that comes from its user, and removes its note, under one lock.
+    /// Frees a block that comes from its user, and removes its note under the same lock.
     #[cfg(feature = "checked")]
     pub(crate) fn try_free_block_noted(&self, frame: u32, order: u8) -> Option<Result<(), FreeError>> {
         self.trying(|frames| {
@@ -139,13 +151,14 @@ impl<'m, L: RawLock> Zone<'m, L> {
         })
     }
 
-    /// Allocates one block that goes to its user, and notes that, under one lock.
+    /// Allocates one block for its user, and notes that under the same lock.
     #[cfg(feature = "checked")]
     pub(crate) fn try_refill_noted(&self, order: u8, mobility: Mobility, block: &mut [u32; 1]) -> Option<Refilled> {
         let low = self.watermark_counters().low();
         let refilled = self.trying(|frames| {
             let refilled = refill_from(frames, low, order, mobility, block);
             if refilled.blocks == 1 {
+                // Numbered from the base still: the number from the span comes after the lock.
                 frames.handed_out.note(block[0], order);
             }
             refilled
@@ -162,8 +175,9 @@ impl<'m, L: RawLock> Zone<'m, L> {
 
 /// The number of attempts to take a lock that must not be waited for.
 ///
-/// A holder on another CPU needs the lock for as long as it takes to access a few cache lines: with several attempts a
-/// request is rarely refused for its sake.
+/// A holder on another CPU needs the lock for as long as it takes to access a few cache lines. With several attempts
+/// such a holder is rarely the reason for a refusal. Under loom each attempt is one more branch of the search, so there
+/// is one.
 const TRIES: usize = if cfg!(loom) { 1 } else { 64 };
 
 #[inline]
@@ -188,7 +202,7 @@ fn alloc_each(frames: &mut FreeFrames<'_>, order: u8, mobility: Mobility, blocks
 /// The number of blocks whose numbers are converted at a time.
 const BATCH: usize = 64;
 
-/// Frees blocks that are numbered from the frame `offset`. Returns how many were not allocated ones.
+/// Frees blocks that are numbered from the frame `offset`. Returns how many were misdirected frees.
 #[inline]
 fn free_each(frames: &mut FreeFrames<'_>, order: u8, blocks: &[u32], offset: u32) -> usize {
     if offset == 0 {

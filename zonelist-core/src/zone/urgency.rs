@@ -1,8 +1,8 @@
-//! How far below the min watermark a request may go.
+//! The urgency of a request: how far below the min watermark it may allocate.
 
 use core::fmt;
 
-/// The reasons for which a request may go below the min watermark. They add up.
+/// The reasons for which a request may allocate below the min watermark. Reasons combine.
 ///
 /// ```
 /// use zonelist_core::Urgency;

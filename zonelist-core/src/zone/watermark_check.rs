@@ -2,6 +2,12 @@
 //!
 //! Source: Linux 4.14 to 6.1 `mm/page_alloc.c: __zone_watermark_ok`, without CMA, the reserve for atomic requests of
 //! higher orders, and boosts. Pages in per-CPU caches are not free.
+//!
+//! ```text
+//! floor    = low watermark + reserve[highest kind]                          WatermarkLevel::Low
+//!            min watermark, reduced by urgency + reserve[highest kind]      WatermarkLevel::Min
+//! allowed  = free pages - (2^order - 1) > floor
+//! ```
 
 use core::ops::Range;
 
@@ -14,17 +20,22 @@ use crate::{
     },
 };
 
-/// The watermarks and lowmem reserves of a zone, in pages. All zero: every request may take the last page.
+/// The watermarks and lowmem reserves of a zone, in pages. If all are 0, every request may take the last page.
+///
+/// The fields min, low and high are those of [`Watermarks`](crate::topology::Watermarks), which are computed from a
+/// machine's sizes. They are repeated here, rather than contained as one field: `zone.watermarks().low` would become
+/// `zone.watermarks().watermarks.low`. The reserves differ as well: the topology computes one for each kind that the
+/// machine has, and a zone stores one for every kind.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct ZoneWatermarks {
-    /// Below it only urgent requests are served.
+    /// With fewer free pages only urgent requests are served.
     pub min: u64,
-    /// Below it reclaim starts, and requests try other zones first.
+    /// With fewer free pages reclaim starts, and requests try other zones first.
     pub low: u64,
-    /// At it reclaim stops.
+    /// With as many free pages reclaim stops.
     pub high: u64,
-    /// Pages to leave on top of the watermark, by the highest kind that a request accepts: the row `protection` of
-    /// `/proc/zoneinfo`, by [`ZoneKind::index`].
+    /// Pages to leave on top of the watermark, for each highest kind that a request accepts, indexed by
+    /// [`ZoneKind::index`]: the row `protection` of `/proc/zoneinfo`.
     pub reserve: [u64; ZoneKind::COUNT],
 }
 
@@ -97,10 +108,10 @@ impl WatermarkCounters {
         self.isolated.load(Relaxed)
     }
 
-    /// Only with the zone's lock held.
+    /// Stores the free pages in isolated pageblocks. The caller holds the zone's lock.
     #[inline]
     pub(super) fn set_isolated(&self, isolated: usize) {
-        // The value changes seldom, and is on a cache line that other CPUs read: a store of the same value is left out.
+        // The value changes rarely: a store of the same value would take the cache line away from its readers.
         if self.isolated() != isolated {
             self.isolated.store(isolated, Relaxed);
         }
@@ -114,7 +125,7 @@ impl WatermarkCounters {
     /// Stores the managed pages. The caller holds the zone's lock.
     #[inline]
     pub(super) fn set_managed(&self, managed: usize) {
-        // It changes rarely: a store of the same value would take the cache line away from its readers.
+        // The value changes rarely: a store of the same value would take the cache line away from its readers.
         if self.managed() != managed {
             self.managed.store(managed, Relaxed);
         }
@@ -123,8 +134,8 @@ impl WatermarkCounters {
     /// True if these frames are certainly managed. If false, the answer needs the zone's lock.
     ///
     /// Relaxed, as the store in `set_managed_range`: an allocated frame is managed for as long as it is allocated. A
-    /// thread that learned of the frame from its user sees the range as noted before the allocation, or a later one.
-    /// A range that lacks the frame costs the lock, and nothing else.
+    /// thread that got the frame from its user sees the range as noted before the allocation, or a later range. If the
+    /// range lacks the frame, the caller takes the lock, and nothing else is wrong.
     #[inline]
     pub(crate) fn surely_manages(&self, frames: &Range<u32>) -> bool {
         let range = self.managed_range();
@@ -156,7 +167,7 @@ impl WatermarkCounters {
 
     /// Notes that frames became managed. The caller holds the zone's lock.
     pub(super) fn note_managed(&self, frames: &Range<u32>) {
-        // Extended if the two touch; else the longer one is kept, as more frames are found in it.
+        // The range is extended if the two touch. Else the longer one is kept, since it answers for more frames.
         let range = self.managed_range();
         if !range.is_empty() && frames.start <= range.end && range.start <= frames.end {
             self.set_managed_range(&(range.start.min(frames.start)..range.end.max(frames.end)));
@@ -169,7 +180,7 @@ impl WatermarkCounters {
     pub(super) fn note_unmanaged(&self, frames: &Range<u32>) {
         let range = self.managed_range();
         if frames.start < range.end && range.start < frames.end {
-            // What lies below and above stays managed: the longer one is kept.
+            // The parts below and above stay managed: the longer part is kept.
             let (below, above) = (range.start..frames.start.max(range.start), frames.end.min(range.end)..range.end);
             self.set_managed_range(if below.len() < above.len() { &above } else { &below });
         }
@@ -196,16 +207,16 @@ impl WatermarkCounters {
         ZoneWatermarks { min: pages(&self.min), low: pages(&self.low), high: pages(&self.high), reserve }
     }
 
-    /// The free pages that a request up to a kind has to exceed.
+    /// The number of free pages below which, or at which, a request is refused; its highest kind is `highest`.
     #[inline]
-    pub(crate) fn floor(&self, highest: ZoneKind, against: WatermarkLevel) -> usize {
-        match against {
+    pub(crate) fn floor(&self, highest: ZoneKind, level: WatermarkLevel) -> usize {
+        match level {
             // Precomputed: one load for the first attempt of every request.
             WatermarkLevel::Low => self.low_floor[highest.index()].load(Relaxed),
             WatermarkLevel::Min(urgency) => {
                 let min = urgency.reduced(self.min.load(Relaxed) as u64) as usize;
                 let reserve = self.reserve[highest.index()].load(Relaxed);
-                // The sum of two bounds overflows a word of 32 bits.
+                // On 32 bits the sum of two bounds overflows a word. On 64 bits it does not: no check is needed.
                 if usize::BITS > 32 { min + reserve } else { min.saturating_add(reserve).min(LIMIT) }
             }
         }
@@ -216,17 +227,20 @@ impl WatermarkCounters {
         self.low.load(Relaxed)
     }
 
-    /// True if a block of an order may be allocated: without all its pages but the first, more than the floor is free.
-    pub(crate) fn allows(&self, order: u8, highest: ZoneKind, against: WatermarkLevel) -> bool {
+    /// True if a block of an order may be allocated: more than the floor is free, all pages of the block but the first
+    /// not counted.
+    pub(crate) fn allows(&self, order: u8, highest: ZoneKind, level: WatermarkLevel) -> bool {
         // A block of more frames than can be counted is larger than any zone.
         let frames = 1_usize.checked_shl(order.into()).unwrap_or(usize::MAX);
-        self.free() > self.floor(highest, against).saturating_add(frames - 1)
+        self.free() > self.floor(highest, level).saturating_add(frames - 1)
     }
 
-    /// True if a block with `further` pages beyond its first may be allocated; at most a zone's largest block.
+    /// True if a block with `further` pages beyond its first may be allocated. The block is at most as large as the
+    /// largest of any zone.
     #[inline(always)]
-    pub(crate) fn allows_beyond(&self, further: usize, highest: ZoneKind, against: WatermarkLevel) -> bool {
-        self.free() > self.floor(highest, against) + further
+    pub(crate) fn allows_beyond(&self, further: usize, highest: ZoneKind, level: WatermarkLevel) -> bool {
+        // No overflow: `LIMIT` bounds watermarks and reserves, and `further` is less than 2^10.
+        self.free() > self.floor(highest, level) + further
     }
 }
 
@@ -239,17 +253,16 @@ mod tests {
         let counters = WatermarkCounters::new();
         counters.set_free(1 << 31);
         let all = Urgency::ALL.map(WatermarkLevel::Min).into_iter().chain([WatermarkLevel::Low]);
-        for (mark, reserve) in [(1 << 31, 1 << 31), (u64::MAX, u64::MAX), (0, 1 << 31), (0, u64::MAX)] {
-            counters.set(&ZoneWatermarks { min: mark, low: mark, high: mark, reserve: [reserve; ZoneKind::COUNT] });
-            for against in all.clone() {
-                assert!(
-                    !counters.allows(0, ZoneKind::Normal, against) && !counters.allows(10, ZoneKind::Normal, against)
-                );
+        for (pages, reserve) in [(1 << 31, 1 << 31), (u64::MAX, u64::MAX), (0, 1 << 31), (0, u64::MAX)] {
+            let reserve = [reserve; ZoneKind::COUNT];
+            counters.set(&ZoneWatermarks { min: pages, low: pages, high: pages, reserve });
+            for level in all.clone() {
+                assert!(!counters.allows(0, ZoneKind::Normal, level) && !counters.allows(10, ZoneKind::Normal, level));
             }
         }
         counters.set(&ZoneWatermarks { min: (1 << 31) - 1, low: (1 << 31) - 1, ..ZoneWatermarks::default() });
-        for against in [WatermarkLevel::Low, WatermarkLevel::Min(Urgency::default())] {
-            assert!(counters.allows(0, ZoneKind::Normal, against) && !counters.allows(1, ZoneKind::Normal, against));
+        for level in [WatermarkLevel::Low, WatermarkLevel::Min(Urgency::default())] {
+            assert!(counters.allows(0, ZoneKind::Normal, level) && !counters.allows(1, ZoneKind::Normal, level));
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The zones of one allocator: none of them adds a frame that another one manages.
+//! Zone sets: the zones of one allocator, none of which adds a frame that another one manages.
 //!
 //! An allocator's zones are one slice that never moves. Each zone of the slice refers to its first zone, which has the
 //! length of the slice and the lock that serialises additions. The set is formed once, when the allocator is made, and
@@ -38,8 +38,8 @@ impl<L: RawLock> Zone<'_, L> {
         zones.iter().try_for_each(join)
     }
 
-    /// Acts on all zones of the set, this one included, while none of them adds frames elsewhere; on an empty slice if
-    /// the zone is in no set.
+    /// Calls `act` with all zones of the set, this one included, while no other thread adds frames to one of them.
+    /// `act` gets an empty slice if the zone is in no set.
     pub(super) fn with_zone_set<R>(&self, act: impl FnOnce(&[Self]) -> R) -> R {
         // Acquire: pairs with the release of `first` in `join_zone_set`, after which the count is there.
         let first = self.zone_set.first.load(Acquire);
