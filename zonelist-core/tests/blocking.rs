@@ -1,4 +1,4 @@
-//! What waits for what under the baselines: a line for each operation and each thing held.
+//! What waits for what under the baselines: prints a line for each operation and each thing held.
 #![cfg(shuttle)]
 
 use zonelist_core::{

@@ -1,4 +1,4 @@
-//! All threads progress under the baseline, and a run in which one does not is reported.
+//! All threads progress under the baselines, and a run in which a thread waits for ever fails.
 #![cfg(shuttle)]
 
 use zonelist_core::{
@@ -19,7 +19,7 @@ fn all_threads_progress_under_stop_world_preempted() {
     all_threads_progress(|| StopWorldPreempted::new(Slots::<Box<[Slot]>>::boxed(ROOM)));
 }
 
-/// A walk that never ends holds the publisher up: so a run that stands still is seen.
+/// A walk that never ends makes the publisher wait for ever, and the run fails.
 #[test]
 #[should_panic(expected = "exceeded max_steps bound")]
 fn a_publisher_that_waits_for_ever_is_reported() {

@@ -10,7 +10,7 @@ use zonelist_core::{
 };
 use zonelist_schemes::{Buildable, READERS, Visitor, workload::Toggle};
 
-/// The time of a publish beside walking readers, in nanoseconds.
+/// The time of a publish while readers walk, in nanoseconds.
 #[derive(Clone, Copy, PartialEq, Debug, serde::Serialize)]
 pub struct PublishCost {
     /// The median.

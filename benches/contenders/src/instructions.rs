@@ -40,9 +40,9 @@ pub enum Probe {
     Toggle8,
     /// The same with 52 zones and a hundred readers.
     Toggle52,
-    /// No read: lists of eight zones and lists of seven replace each other, beside an offline reader.
+    /// No read: lists of eight zones and lists of seven replace each other; the one reader is offline.
     Publish8,
-    /// No read: a page is allocated from the handle's cache, and freed to it.
+    /// No read: a page is allocated from the per-CPU pages, and freed to them.
     Pair,
 }
 

@@ -61,7 +61,7 @@ pub struct Timed {
     pub to_hand: Option<f64>,
     /// Whole walks of [`WALKS`].
     pub full: Vec<Measure>,
-    /// An allocation from the handle's cache, and its free.
+    /// An allocation from the per-CPU pages, and its free.
     pub pair: Option<Measure>,
 }
 
@@ -143,7 +143,7 @@ impl Timing {
 const BASELINE: usize = 0;
 
 /// The first scheme's place. Each scheme is followed by its read by hand, or by `None`. Peers follow all schemes, each
-/// behind its baseline.
+/// after its baseline.
 const SCHEMES: usize = 1;
 
 impl Track<dyn Contender> {
@@ -184,7 +184,7 @@ impl<C: ?Sized> Track<C> {
         let count = self.contenders.len();
         let mut row = vec![None; count];
         for i in 0..count {
-            // Each round begins with the next contender, so that none always runs behind the same other one.
+            // Each round begins with the next contender, so that none always runs after the same other one.
             let place = (i + self.rounds.len()) % count;
             let Some(contender) = &mut self.contenders[place] else { continue };
             let begin = Instant::now();

@@ -19,7 +19,7 @@ use zonelist_schemes::SchemeId;
 /// In a loop of reads only, the compiler moves the test in front of the loop.
 const CHOSEN: f64 = 3.0;
 
-/// Instructions of an allocation from the handle's cache and its free, loop included, under the most expensive of the
+/// Instructions of an allocation from the per-CPU pages and its free, loop included, under the most expensive of the
 /// budgeted schemes.
 const PAIR: f64 = 69.0;
 

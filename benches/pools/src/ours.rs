@@ -49,8 +49,8 @@ fn request(order: u8, mobility: Mobility) -> PageRequest {
 
 /// The watermarks of a zone with this number of frames of 4 KiB.
 ///
-/// As Linux computes them: min is the square root of 16 times the zone's KiB, in KiB. The distance between watermarks is
-/// a quarter of min, at least a thousandth of the zone.
+/// As Linux computes them: min is the square root of 16 times the zone's KiB, in KiB. The distance between watermarks
+/// is a quarter of min, at least a thousandth of the zone.
 fn watermarks(frames: u64) -> ZoneWatermarks {
     let min = (frames * 4 * 16).isqrt() / 4;
     let gap = (min / 4).max(frames / 1000);

@@ -17,7 +17,7 @@ pub(super) const HUGE_ORDER: u8 = 9;
 ///
 /// An implementation only forwards: any work that it adds is measured with the pool.
 pub trait Pool: Sync + Sized {
-    /// A thread's handle: its page caches if the pool has some, else a reference to the pool.
+    /// A thread's handle: its per-CPU pages if the pool has some, else a reference to the pool.
     type Handle<'p>
     where
         Self: 'p;

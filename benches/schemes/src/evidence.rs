@@ -165,8 +165,8 @@ const SHOWN: &[Shown] = &[
         fact: "readers",
         tests: &[
             "benches/schemes/tests/facts/progress.rs: readers_wait_for_a_stopped_publisher_where_the_scheme_says_so",
-            "benches/schemes/tests/facts/progress.rs: the_first_walk_is_an_answer_where_readers_are_wait_free",
-            "benches/schemes/tests/facts/panics.rs: a_panic_in_a_publish_opens_the_gates_and_gives_the_lock_back",
+            "benches/schemes/tests/facts/progress.rs: the_first_walk_is_whole_where_readers_are_wait_free",
+            "benches/schemes/tests/facts/panics.rs: a_panic_in_a_publish_lets_readers_continue_and_releases_the_lock",
         ],
     },
     Shown {
@@ -191,7 +191,7 @@ const SHOWN: &[Shown] = &[
     Shown {
         schemes: ALL,
         fact: "after_fork",
-        tests: &["benches/schemes/tests/facts/fork.rs: a_walk_behind_a_fork_ends_where_the_scheme_says_so"],
+        tests: &["benches/schemes/tests/facts/fork.rs: a_walk_after_a_fork_ends_where_the_scheme_says_so"],
     },
     Shown {
         schemes: ALL,
@@ -203,9 +203,7 @@ const SHOWN: &[Shown] = &[
     Shown {
         schemes: ALL,
         fact: "allocates",
-        tests: &[
-            "benches/schemes/tests/facts/allocation.rs: a_scheme_reaches_for_the_heap_where_it_says_and_nowhere_else",
-        ],
+        tests: &["benches/schemes/tests/facts/allocation.rs: a_scheme_uses_the_heap_only_where_it_says_so"],
     },
     Shown {
         schemes: ALL,
@@ -236,7 +234,7 @@ const SHOWN: &[Shown] = &[
     Shown {
         schemes: ALL,
         fact: "retires",
-        tests: &["benches/schemes/tests/facts/retires.rs: a_scheme_retires_if_it_has_grace_periods"],
+        tests: &["benches/schemes/tests/facts/reclaim.rs: a_scheme_retires_if_it_has_grace_periods"],
     },
     Shown {
         schemes: &["StopWorld"],

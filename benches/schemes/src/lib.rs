@@ -1,5 +1,5 @@
-//! The publication schemes by name, for all benches: the registry, the lists and allocators that schemes run with, and the
-//! tests that show each scheme's facts.
+//! The publication schemes by name, for all benches: the registry, the lists and allocators that schemes run with, and
+//! the tests that show each scheme's facts.
 
 pub mod allocator;
 pub mod evidence;

@@ -11,14 +11,14 @@ use zonelist_epoch::{ArcSwap, AsymmetricEpoch, EpochSwap, Qsbr};
 use zonelist_inplace::{InPlace, Presence};
 use zonelist_seq::{SeqCopy, SeqRetry};
 
-/// Reader slots of every scheme that the commands set up: more than they ever have readers. One number for all, since the
-/// allocator is compiled for each number.
+/// Reader slots of every scheme that the commands set up: more than they ever have readers. One number for all, since
+/// the allocator is compiled for each number.
 pub const READERS: usize = 48;
 
 /// A scheme that the commands can set up.
 pub trait Buildable: Scheme + Send + 'static {
-    /// A scheme with room for `capacity`, and nothing published. Where the capacity is part of the type, the type's counts,
-    /// and larger lists are refused when they are published.
+    /// A scheme with room for `capacity`, and nothing published. Where the capacity is part of the type, the type's
+    /// counts, and larger lists are refused when they are published.
     fn build(capacity: Capacity) -> Self;
 
     /// Bytes on the heap of a scheme with room for `capacity`; `None` if they depend on what is published.
@@ -101,8 +101,8 @@ impl<const ZONES: usize> Buildable for SeqCopy<ZONES> {
     /// The code grows with this number, and the compiler's time with its square.
     const MAX_ZONES: usize = 1024;
 
-    /// Calls the visitor with the smallest of a few sizes with room for its lists, since a walk copies that size. Lists that
-    /// are longer than the largest size are refused when they are published.
+    /// Calls the visitor with the smallest of a few sizes that has room for its lists, since a walk copies that size. A
+    /// publish refuses lists that are longer than the largest size.
     fn accept<V: Visitor, B: Barrier>(visitor: &mut V) -> V::Output {
         // A constant in each condition, so that a size that the visitor never needs is not compiled for it.
         let zones = visitor.capacity().zones();
@@ -124,8 +124,8 @@ pub trait Visitor {
     /// Zones of the longest list that any visitor of this type publishes.
     const MAX_ZONES: usize = usize::MAX;
 
-    /// True if the visitor measures time. Then the barrier pair is fixed at compile time, and each scheme is compiled for both
-    /// pairs. Otherwise the pair is chosen at run time, which costs readers a few instructions.
+    /// True if the visitor measures time. Then the barrier pair is fixed at compile time, and each scheme is compiled
+    /// for both pairs. Otherwise the pair is chosen at run time, which costs readers a few instructions.
     const TIMED: bool = false;
 
     /// The room that suffices for all lists that the visitor publishes.

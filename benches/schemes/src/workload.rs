@@ -5,7 +5,7 @@ use zonelist_core::{
     Zonelists, ZonelistsRef, Zoneref,
 };
 
-/// Lists of `zones` zones each: every node has a zone of each of four kinds, and its own zones come first in its lists.
+/// Makes lists of `zones` zones each: every node has a zone of each of four kinds, and its own zones come first in its lists.
 ///
 /// With fewer than four zones there is one node, with fewer kinds.
 #[must_use]

@@ -1,7 +1,7 @@
-//! The page allocator as the `#[global_allocator]` of a whole program, with every scheme, while a
-//! thread publishes without pause.
+//! The page allocator as the `#[global_allocator]` of a program, under every scheme, while a thread publishes without
+//! pause.
 //!
-//! The program is this test itself, once for each scheme.
+//! The program is this test, once for each scheme.
 
 #![cfg(target_os = "linux")]
 
@@ -18,7 +18,7 @@ mod child;
 #[global_allocator]
 static HEAP: Heap = Heap;
 
-/// Threads that allocate and hand over, others that check and free.
+/// Threads that allocate pages and send them to other threads, which check and free them.
 struct Program;
 
 impl Visitor for Program {

@@ -34,7 +34,7 @@ fn nodes(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("first zone by nodes");
     for count in [1_u16, 4, 16, 64, 256, 1024] {
         let lists = synthetic(usize::from(count) * 4);
-        // At most four nodes are read on any machine, so that lists grow and the load of the CPU caches does not.
+        // No more than four nodes are read on any machine, so that lists grow and the load of the CPU caches does not.
         let nodes: Vec<NodeId> = (0..1024).filter_map(|i| NodeId::new(i % count.min(4))).collect();
         for scheme in SchemeId::all() {
             if let Ok(mut through) = set_up(scheme, lists.lists()) {

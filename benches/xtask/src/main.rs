@@ -6,7 +6,7 @@ use std::{
     process::{Command, ExitCode},
 };
 
-/// A recipe: its name, its line of the usage message, and its steps for the arguments behind the name.
+/// A recipe: its name, its line of the usage message, and its steps for the arguments after the name.
 type Recipe = (&'static str, &'static str, fn(&[String]) -> Vec<Command>);
 
 const RECIPES: &[Recipe] = &[
@@ -68,7 +68,7 @@ fn quick(packages: &[String]) -> Vec<Command> {
     vec![cargo(&["test"], &named), cargo(&["test", "--package", "zonelist-verify", "--test", "models", "--"], &models)]
 }
 
-/// The cargo that runs this program, with more arguments behind.
+/// The cargo that runs this program, with more arguments after these.
 fn cargo(arguments: &[&str], more: &[String]) -> Command {
     let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command.args(arguments).args(more);

@@ -1,6 +1,6 @@
-//! What is to be expected of every scheme, whatever its guarantee: each a function for its tests to call.
+//! Checks that every scheme must pass, whatever its guarantee: each is a function that the scheme's tests call.
 //!
-//! They panic where a scheme disappoints. All want a scheme that nothing was published through yet.
+//! A check panics if the scheme fails it. Each needs a scheme through which nothing has been published yet.
 
 use std::{
     mem,
@@ -19,16 +19,16 @@ use crate::{
     publish::{Barrier, BarrierError, Guard, NotRetired, PublishError, Published, Reclaim, Scheme, Version, WaitError},
 };
 
-/// Turns in which another thread could have done what it must not.
-const TURNS: usize = 2000;
+/// Yields in which another thread could do what it must not do.
+const YIELDS: usize = 2000;
 
-/// Every list is empty before the first publish, and is then what was published last. Versions are
-/// numbered from 1 on.
+/// Checks that every list is empty before the first publish, and is afterwards the one that was published last.
+/// Versions are numbered from 1 on.
 ///
 /// # Panics
 /// A walk shows anything else, or a version has another number.
 pub fn shows_what_is_published<S: Scheme, B: Barrier, const READERS: usize>(published: &Published<S, B, READERS>) {
-    let mut reader = published.reader().expect("a slot");
+    let mut reader = published.reader().expect("a reader slot");
     shows(published, &reader.enter(), ZonelistsRef::EMPTY);
     let versions = Sample::default().versions;
     for (number, version) in (1..).zip(versions.iter().cycle().take(10)) {
@@ -40,7 +40,7 @@ pub fn shows_what_is_published<S: Scheme, B: Barrier, const READERS: usize>(publ
     shows(published, &reader.enter(), ZonelistsRef::EMPTY);
 }
 
-/// Whether walks of every list, by all sorts of requests, show these lists.
+/// Asserts that walks of every list, by requests of every kind, show these lists.
 fn shows<S: Scheme, B: Barrier, const READERS: usize>(
     published: &Published<S, B, READERS>,
     guard: &Guard<'_, S>,
@@ -62,7 +62,7 @@ fn shows<S: Scheme, B: Barrier, const READERS: usize>(
     }
 }
 
-/// Threads that publish at once get every number once, and what the last of them published is current.
+/// Checks that concurrent publishes get every number once, and that the version with the last number is current.
 ///
 /// # Panics
 /// A number is lost or given twice, or an older version is current.
@@ -84,26 +84,27 @@ pub fn concurrent_publishers_lose_no_version<S: Scheme, B: Barrier, const READER
     });
     let mut given = given.into_inner().unwrap_or_else(PoisonError::into_inner);
     given.sort_by_key(|(number, _)| *number);
-    assert!(given.iter().map(|(number, _)| number.number()).eq(1..=900), "a number is lost or there twice");
+    assert!(given.iter().map(|(number, _)| number.number()).eq(1..=900), "a number is lost or was given twice");
     let last = given.last().map_or(ZonelistsRef::EMPTY, |(_, version)| version.lists());
-    shows(published, &published.reader().expect("a slot").enter(), last);
+    shows(published, &published.reader().expect("a reader slot").enter(), last);
 }
 
-/// A version that is too large is refused, takes no number, and changes nothing for readers. Wants
-/// room for lists of three nodes and three zones, and no more.
+/// Checks that a version that is too large is refused, takes no number, and changes nothing for readers.
+///
+/// The scheme must have room for lists of three nodes and three zones, and no more.
 ///
 /// # Panics
-/// It is published, or leaves a trace.
+/// The version is published, or changes anything.
 pub fn what_does_not_fit_is_not_published<S: Scheme, B: Barrier, const READERS: usize>(
     published: &Published<S, B, READERS>,
 ) {
     let [larger, fits, other] = <[Zonelists; 3]>::try_from(Sample::default().versions).expect("three versions");
-    let mut reader = published.reader().expect("a slot");
+    let mut reader = published.reader().expect("a reader slot");
     for number in [1, 2] {
         assert!(matches!(published.publish(&larger), Err(PublishError::Capacity(_))));
         assert!(matches!(published.try_publish(&larger), Err(PublishError::Capacity(error))
             if error.needed == Sample::CAPACITY && error.capacity == Capacity::new(3, 3).expect("little")));
-        // Beside a walk, which it would wait for if it fitted.
+        // During a walk: a version that fits would wait for this walk.
         let guard = reader.enter();
         assert!(matches!(published.publish(&larger), Err(PublishError::Capacity(_))));
         assert!(matches!(published.try_publish(&larger), Err(PublishError::Capacity(_))));
@@ -116,22 +117,24 @@ pub fn what_does_not_fit_is_not_published<S: Scheme, B: Barrier, const READERS: 
     }
 }
 
-/// A publish whose barrier pair fails is not visible and says so; or it is visible, and the next call says so. Either
-/// way readers go on, and all is well again as soon as the pair works. Returns how many heavy halves failed.
+/// Checks that a publish whose barrier pair fails is reported. Returns how many heavy halves failed.
+///
+/// Either the publish returns the error and is not visible, or the version is visible and the next publish returns the
+/// error. In both cases readers continue, and publishes succeed again as soon as the pair works.
 ///
 /// # Panics
-/// A failure is silent, shows a version that was refused, or leaves readers or publishes shut out.
+/// A failure is silent, a refused version is visible, or readers or publishers stay blocked.
 pub fn a_failed_barrier_is_reported<S: Scheme, const READERS: usize>(
     published: &Published<S, Unreliable, READERS>,
 ) -> usize {
     const ERRNO: i32 = 12;
     let failed = PublishError::Barrier(BarrierError { errno: ERRNO });
     let versions = Sample::default().versions;
-    let (mut reader, mut failures) = (published.reader().expect("a slot"), 0);
+    let (mut reader, mut failures) = (published.reader().expect("a reader slot"), 0);
     let (mut current, mut number) = (ZonelistsRef::EMPTY, 0);
-    for (turn, version) in versions.iter().cycle().take(24).enumerate() {
+    for (round, version) in versions.iter().cycle().take(24).enumerate() {
         let (outcome, failed_halves) = Unreliable::failing(ERRNO, || {
-            if turn % 2 == 0 { published.publish(version) } else { published.try_publish(version) }
+            if round % 2 == 0 { published.publish(version) } else { published.try_publish(version) }
         });
         failures += failed_halves;
         match outcome {
@@ -140,16 +143,16 @@ pub fn a_failed_barrier_is_reported<S: Scheme, const READERS: usize>(
                 assert_eq!(given, Version::of(number));
                 current = version.lists();
                 if failed_halves > 0 {
-                    assert_eq!(published.publish(&versions[0]), Err(failed), "a failure behind the swap is silent");
+                    assert_eq!(published.publish(&versions[0]), Err(failed), "a failure after the swap is silent");
                 }
             }
             Err(error) => assert_eq!((error, failed_halves), (failed, 1)),
         }
-        // Would wait for ever if a gate had stayed closed.
+        // This would wait for ever if a publish request were still set.
         shows(published, &reader.enter(), current);
         reader.quiescent();
         number += 1;
-        assert_eq!(published.publish(version), Ok(Version::of(number)), "nothing is left of a failure");
+        assert_eq!(published.publish(version), Ok(Version::of(number)), "a failure has no effect on the next publish");
         current = version.lists();
         shows(published, &reader.enter(), current);
         reader.quiescent();
@@ -157,10 +160,11 @@ pub fn a_failed_barrier_is_reported<S: Scheme, const READERS: usize>(
     failures
 }
 
-/// A guard that was leaked is over when its reader is dropped: publishes go on, and so do later readers.
+/// Checks that the critical section of a leaked guard ends when its reader is dropped: publishes and later readers
+/// proceed.
 ///
 /// # Panics
-/// A publish would still wait for it, or its place is lost.
+/// A publish would still wait for the guard, or the reader slot is lost.
 pub fn a_leaked_guard_goes_with_its_reader<S: Scheme, B: Barrier, const READERS: usize>(
     published: &Published<S, B, READERS>,
 ) {
@@ -168,7 +172,7 @@ pub fn a_leaked_guard_goes_with_its_reader<S: Scheme, B: Barrier, const READERS:
     published.publish(&versions[0]).expect("room");
     let filter = published.filter(&requests[0].1);
     for _ in 0..2 * READERS {
-        let mut reader = published.reader().expect("a slot");
+        let mut reader = published.reader().expect("a reader slot");
         for _ in 0..2 {
             let guard = reader.enter();
             assert!(guard.walk(requests[0].0, &filter).next().is_some());
@@ -176,16 +180,16 @@ pub fn a_leaked_guard_goes_with_its_reader<S: Scheme, B: Barrier, const READERS:
         }
         drop(reader);
         for version in &versions {
-            published.try_publish(version).expect("no walk goes on");
+            published.try_publish(version).expect("no walk is in progress");
         }
-        published.try_publish(&versions[0]).expect("no walk goes on");
+        published.try_publish(&versions[0]).expect("no walk is in progress");
     }
 }
 
-/// A guard that was leaked holds up no grace period once its reader is dropped; walks that go on still do.
+/// Checks that a leaked guard delays no grace period after its reader is dropped, while walks in progress still do.
 ///
 /// # Panics
-/// A grace period waits for it, or does not wait for a walk any more.
+/// A grace period waits for the guard, or does not wait for a walk any more.
 pub fn a_leaked_guard_holds_up_no_grace_period<S: Reclaim, B: Barrier, const READERS: usize>(
     published: &Published<S, B, READERS>,
 ) {
@@ -197,14 +201,14 @@ pub fn a_leaked_guard_holds_up_no_grace_period<S: Reclaim, B: Barrier, const REA
             let guard = reader.enter();
             assert!(guard.walk(requests[0].0, &filter).count() < 100);
             mem::forget(guard);
-            // It is in the way of some schemes, as long as its reader is there.
+            // Under some schemes the leaked guard makes this fail, as long as its reader exists.
             let _ = published.try_publish(version);
         }
     };
     for _ in 0..3 {
         leak();
         published.publish(&versions[0]).expect("room");
-        // In a version that is replaced, and in one that is not.
+        // The guards are leaked in versions that are replaced, and below in one that is not.
         leak();
         published.synchronize().expect("a barrier pair that works");
         leak();
@@ -214,10 +218,10 @@ pub fn a_leaked_guard_holds_up_no_grace_period<S: Reclaim, B: Barrier, const REA
     }
 }
 
-/// A grace period whose barrier pair fails is none: what is to be retired comes back.
+/// Checks that a grace period whose barrier pair fails returns what was to be retired.
 ///
 /// # Panics
-/// It is dropped, or all is not well as soon as the pair works.
+/// The garbage is dropped, or a grace period fails though the pair works.
 pub fn a_failed_barrier_retires_nothing<S: Reclaim, const READERS: usize>(
     published: &Published<S, Unreliable, READERS>,
 ) {
@@ -225,7 +229,7 @@ pub fn a_failed_barrier_retires_nothing<S: Reclaim, const READERS: usize>(
     for errno in [1, 12] {
         let (outcome, failures) = Unreliable::failing(errno, || (published.synchronize(), published.retire("garbage")));
         if failures == 0 {
-            // It has grace periods of its own, by another crate's means.
+            // The scheme's grace periods are those of another crate, and use no barrier pair.
             assert_eq!(outcome, (Ok(()), Ok(())));
         } else {
             let error = WaitError::Barrier(BarrierError { errno });
@@ -235,10 +239,10 @@ pub fn a_failed_barrier_retires_nothing<S: Reclaim, const READERS: usize>(
     }
 }
 
-/// A clone of a walk goes on from where the walk stood, as often as one likes.
+/// Checks that each clone of a walk continues from the position of the walk.
 ///
 /// # Panics
-/// It begins anew, skips a zone, or moves the walk that it was cloned from.
+/// A clone starts again, skips a zone, or advances the walk that it was cloned from.
 pub fn a_cursor_goes_on_from_where_it_stood<S: Scheme, B: Barrier, const READERS: usize>(
     published: &Published<S, B, READERS>,
 ) {
@@ -246,7 +250,7 @@ pub fn a_cursor_goes_on_from_where_it_stood<S: Scheme, B: Barrier, const READERS
     let (node, request): (NodeId, Request) = requests[0];
     published.publish(&versions[0]).expect("room");
     let filter = published.filter(&request);
-    let mut reader = published.reader().expect("a slot");
+    let mut reader = published.reader().expect("a reader slot");
     let guard = reader.enter();
     let mut walk = guard.walk(node, &filter);
     let mut expected = versions[0].lists().of(node, Scope::Fallback).iter().copied();
@@ -259,10 +263,11 @@ pub fn a_cursor_goes_on_from_where_it_stood<S: Scheme, B: Barrier, const READERS
     assert_eq!((walk.clone().next(), walk.next()), (None, None));
 }
 
-/// A hundred thousand readers come and go, each finding a reader slot and the current version.
+/// Checks that a hundred thousand short-lived readers, one after another, each find a reader slot and the current
+/// version.
 ///
 /// # Panics
-/// One of them does not.
+/// A reader finds no slot, or sees another version.
 pub fn short_lived_readers_find_their_slots<S: Scheme, B: Barrier, const READERS: usize>(
     published: &Published<S, B, READERS>,
 ) {
@@ -271,16 +276,16 @@ pub fn short_lived_readers_find_their_slots<S: Scheme, B: Barrier, const READERS
     let (node, filter) = (requests[0].0, published.filter(&requests[0].1));
     let expected = versions[0].lists().of(node, Scope::Fallback).first().copied();
     for _ in 0..100_000 {
-        let mut reader = published.reader().expect("a slot");
+        let mut reader = published.reader().expect("a reader slot");
         let first = reader.enter().walk(node, &filter).next();
         assert_eq!(first, expected);
     }
 }
 
-/// What is retired is dropped, and `synchronize` returns, only when a walk that began before has ended.
+/// Checks that retired garbage is dropped, and that `synchronize` returns, only after every walk that began before.
 ///
 /// # Panics
-/// Either comes too early.
+/// The garbage is dropped, or `synchronize` returns, too early.
 pub fn retiring_waits_for_walks_that_began_before<S: Reclaim, B: Barrier, const READERS: usize>(
     published: &Published<S, B, READERS>,
 ) {
@@ -294,7 +299,7 @@ pub fn retiring_waits_for_walks_that_began_before<S: Reclaim, B: Barrier, const 
     let Sample { versions, requests } = Sample::default();
     published.publish(&versions[0]).expect("room");
     let filter = published.filter(&requests[0].1);
-    let mut reader = published.reader().expect("a slot");
+    let mut reader = published.reader().expect("a reader slot");
     for by_retire in [false, true] {
         let over = AtomicBool::new(false);
         thread::scope(|scope| {
@@ -309,13 +314,13 @@ pub fn retiring_waits_for_walks_that_began_before<S: Reclaim, B: Barrier, const 
                     over.store(true, SeqCst);
                 }
             });
-            for _ in 0..TURNS {
+            for _ in 0..YIELDS {
                 thread::yield_now();
                 assert!(!over.load(SeqCst), "a grace period ended within a walk");
             }
             drop(walk);
             drop(guard);
-            reader.offline(|| waiting.join().expect("the waiting thread"));
+            reader.offline(|| waiting.join().expect("the grace period ends"));
             assert!(over.load(SeqCst));
         });
     }

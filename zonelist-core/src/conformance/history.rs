@@ -1,26 +1,26 @@
-//! What was published and what was walked, and which versions a walk may have seen.
+//! Records of publishes and walks, and the versions that a walk may have seen.
 
 use alloc::{vec, vec::Vec};
 
 use super::Verdict;
 use crate::{NodeId, Request, Zonelists, ZonelistsRef, Zoneref, publish::Version};
 
-/// From one stamp to another, both included.
+/// The time from one stamp to another, both included.
 ///
-/// Stamps come from one clock that every party reads by a read-modify-write, or, where two events
-/// are known to be unordered, they are equal: whatever overlaps may have been concurrent.
+/// Stamps come from one clock, which every thread reads by a read-modify-write. Two events that are known to be
+/// unordered may have equal stamps. Spans that overlap may have been concurrent.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Span {
-    /// Before the first thing done.
+    /// A stamp before the operation's first step.
     pub begin: u64,
-    /// After the last thing done.
+    /// A stamp after the operation's last step.
     pub end: u64,
 }
 
 /// One publish, as its caller recorded it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Published<L> {
-    /// What `publish` answered.
+    /// What `publish` returned.
     pub version: Version,
     /// From the call to the return.
     pub span: Span,
@@ -33,18 +33,18 @@ pub struct Published<L> {
 pub struct Walked<'a> {
     /// The list's node.
     pub node: NodeId,
-    /// What was asked of the list.
+    /// The walk's request.
     pub request: &'a Request,
-    /// From entering the guard if the scheme pins a version, else from the start of the walk, to
-    /// the last `next` or `must_retry`.
+    /// To the last `next` or `must_retry`: from the call that makes the guard if the scheme pins a version, else from
+    /// the start of the walk.
     pub span: Span,
-    /// What it showed.
+    /// The entries that the walk showed.
     pub seen: &'a [Zoneref],
-    /// Whether it went on to the end of the list, or was left early.
+    /// True if the walk went to the end of the list, false if it was left early.
     pub full: bool,
 }
 
-/// All publishes of a run, ready to judge walks by.
+/// All publishes of a run, by which walks are judged.
 ///
 /// ```
 /// use zonelist_core::{conformance::{History, Published, Span, Walked}, publish::Version, *};
@@ -67,29 +67,29 @@ pub struct Walked<'a> {
 /// ```
 #[derive(Clone, Debug)]
 pub struct History<L> {
-    /// Current before the first of the publishes; `None` is V0, the empty lists.
+    /// The lists before the first publish; `None` is V0, the empty lists.
     base: Option<L>,
-    /// The first is the base's successor, and so on: `publishes[i]` is `i + 1` versions on.
+    /// Sorted by version: `publishes[i]` is `i + 1` versions after the base.
     publishes: Vec<Published<L>>,
-    /// `closed[v]`: no later than this was each of the versions up to `v` replaced.
+    /// `closed[v]`: at the latest at this stamp, every version up to `v` was replaced.
     closed: Vec<u64>,
-    /// `opened[v]`: no earlier than this was each of the versions from `v` on published.
+    /// `opened[v]`: at the earliest at this stamp, a version from `v` on was published.
     opened: Vec<u64>,
 }
 
-/// Publishes that no run can have recorded.
+/// The error of publishes that no run can have recorded.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("{found} stands where {expected} belongs; expected every version once, and in the order of their publishes")]
+#[error("found {found} in place of {expected}; expected every version once, in the order of their publishes")]
 pub struct HistoryError {
-    /// The version that is there.
+    /// The version in the record.
     pub found: Version,
-    /// The version that should be.
+    /// The version that belongs there.
     pub expected: Version,
 }
 
-/// Lists that a history keeps or borrows.
+/// Zonelists that a history owns or borrows.
 pub trait AsLists {
-    /// The lists.
+    /// Borrows the lists.
     fn as_lists(&self) -> ZonelistsRef<'_>;
 }
 
@@ -112,17 +112,17 @@ impl AsLists for Zonelists {
 }
 
 impl<L: AsLists> History<L> {
-    /// Sorts the publishes by version. V0, the empty lists, was there before.
+    /// Makes a history of publishes that follow V0, the empty lists. Sorts the publishes by version.
     ///
     /// # Errors
-    /// A version is missing or there twice, or its publish returned before that of a lower one was
-    /// called: then a record was lost, or `publish` numbered wrongly.
+    /// A version is missing or occurs twice, or its publish returned before that of a lower version was called. Then a
+    /// record was lost, or `publish` returned wrong numbers.
     pub fn new(publishes: Vec<Published<L>>) -> Result<Self, HistoryError> {
         Self::from_base(Version::default(), None, publishes)
     }
 
-    /// The same, of publishes that follow on a version: one that was there before any of the
-    /// spans, as after an earlier part of a long run.
+    /// Makes a history of publishes that follow the version `base`, which was published before any of the spans: one
+    /// part of a long run.
     ///
     /// # Errors
     /// As for [`History::new`].
@@ -148,8 +148,9 @@ impl<L: AsLists> History<L> {
         Ok(Self { base: lists, publishes, closed, opened })
     }
 
-    /// The versions that were current at some time within the span: from the call of a version's
-    /// publish to the return of the next one's.
+    /// The versions that were current at some time within the span.
+    ///
+    /// A version is current from the call of its publish to the return of the next version's publish.
     pub fn candidates(&self, span: Span) -> impl Iterator<Item = ZonelistsRef<'_>> + Clone {
         let first = self.closed.partition_point(|&closed| closed < span.begin);
         let last = self.opened.partition_point(|&opened| opened <= span.end);
@@ -177,16 +178,16 @@ impl<L: AsLists> History<L> {
     }
 }
 
-/// Whether the publishes, sorted, are numbered as they came.
+/// Checks that the sorted publishes have consecutive numbers, in an order that their spans allow.
 fn numbered<L>(base: Version, publishes: &[Published<L>]) -> Result<(), HistoryError> {
-    // Behind the last number there is comes the first.
+    // Numbers wrap: 0 follows the highest.
     let numbers = (1..).map(|step| Version::of(base.number().wrapping_add(step)));
     for (publish, expected) in publishes.iter().zip(numbers) {
         if publish.version != expected {
             return Err(HistoryError { found: publish.version, expected });
         }
     }
-    // Of the versions behind, the one whose publish was the first to return.
+    // Of the later versions, the one whose publish returned first.
     let mut first: Option<&Published<L>> = None;
     for publish in publishes.iter().rev() {
         if let Some(later) = first.filter(|later| later.span.end < publish.span.begin) {

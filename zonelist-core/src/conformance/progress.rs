@@ -1,11 +1,11 @@
-//! Progress of all threads, by random schedules: exists under `--cfg shuttle` only.
+//! Checks by random schedules that all threads make progress: exists under `--cfg shuttle` only.
 //!
-//! loom explores few steps to the end; whether readers and publishers of a longer run ever stand still
-//! is asked of [shuttle](https://docs.rs/shuttle) instead, which draws schedules by a seed. Its atomics
-//! are all sequentially consistent, so that it says nothing of orderings: those are loom's.
+//! loom explores every interleaving of a few steps. [shuttle](https://docs.rs/shuttle) draws schedules of longer runs
+//! by a seed, and finds whether readers or publishers of such a run ever stop. shuttle's atomics are all sequentially
+//! consistent, so these runs say nothing of orderings; loom's models do.
 //!
-//! The seed is in the environment variable `ZONELIST_SEED`, or 0. A run that stands still prints its
-//! schedule; with that in `ZONELIST_SCHEDULE` the same is run once more.
+//! The environment variable `ZONELIST_SEED` has the seed, which is 0 without it. A run that makes no progress prints
+//! its schedule; with this schedule in `ZONELIST_SCHEDULE` the same run is repeated.
 
 use std::{env, println, sync::Arc, vec::Vec};
 
@@ -16,26 +16,26 @@ use crate::{
     publish::{FullFence, Published, Scheme, Walk},
 };
 
-/// Readers and publishers at once.
+/// Concurrent readers and publishers.
 const READERS: usize = 2;
 const PUBLISHERS: usize = 2;
-/// What each of them does.
+/// Walks of each reader, publishes of each publisher.
 const WALKS: usize = 4;
 const PUBLISHES: usize = 3;
-/// Schedules drawn at random, and as many with few preemptions, placed at random.
+/// Schedules drawn at random; as many more have few preemptions, at random steps.
 const SCHEDULES: usize = 300;
 const PREEMPTIONS: usize = 3;
-/// Steps of a run of which fewer than a tenth are needed.
-const FOR_EVER: usize = 20_000;
+/// Steps after which a run counts as stuck: more than ten times those that a run needs.
+const STUCK: usize = 20_000;
 
 type Shared<S> = Published<S, FullFence, { READERS + 1 }>;
 
-/// All threads end all their walks and publishes, in every schedule that is drawn, within a bounded number of steps.
+/// Checks that all walks and publishes end within a bound of steps, in every schedule that is drawn.
 ///
-/// Readers walk until they have an answer: a walk that reports that it may be torn is repeated.
+/// A reader repeats each walk that reports that it may be torn.
 ///
 /// # Panics
-/// A thread waits for ever; the message has the schedule.
+/// A thread waits for ever. The message has the schedule.
 pub fn all_threads_progress<S: Scheme + Send + 'static>(make: impl Fn() -> S + Send + Sync + Copy + 'static) {
     let name = S::FACTS.scheme;
     let run = move || all::<S>(make);
@@ -46,7 +46,7 @@ pub fn all_threads_progress<S: Scheme + Send + 'static>(make: impl Fn() -> S + S
     let seed = env::var("ZONELIST_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(0);
     let config = || {
         let mut config = Config::new();
-        config.max_steps = MaxSteps::FailAfter(FOR_EVER);
+        config.max_steps = MaxSteps::FailAfter(STUCK);
         config.silence_warnings = true;
         config
     };
@@ -60,7 +60,7 @@ fn all<S: Scheme + Send + 'static>(make: impl Fn() -> S) {
     let published: Arc<Shared<S>> = Arc::new(Published::new(make()));
     let publishers = (0..PUBLISHERS).map(|first| {
         let published = Arc::clone(&published);
-        thread::spawn(move || (0..PUBLISHES).for_each(|turn| publish(&published, (first + turn) % 2 == 0)))
+        thread::spawn(move || (0..PUBLISHES).for_each(|nth| publish(&published, (first + nth) % 2 == 0)))
     });
     let publishers: Vec<_> = publishers.collect();
     let readers = (0..READERS).map(|_| {
@@ -83,7 +83,7 @@ fn publish<S: Scheme>(published: &Shared<S>, both: bool) {
 
 fn read<S: Scheme>(published: &Shared<S>) {
     let filter = published.filter(&Request::up_to(ZoneKind::Movable));
-    let mut reader = published.reader().expect("a slot");
+    let mut reader = published.reader().expect("a reader slot");
     for _ in 0..WALKS {
         loop {
             let guard = reader.enter();
@@ -96,7 +96,7 @@ fn read<S: Scheme>(published: &Shared<S>) {
             if !torn {
                 break;
             }
-            // A reader that walks again yields: on one CPU, no other thread progresses meanwhile.
+            // A reader that repeats its walk yields: on one CPU, no other thread would make progress meanwhile.
             thread::yield_now();
         }
     }

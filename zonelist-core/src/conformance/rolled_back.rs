@@ -1,4 +1,4 @@
-//! A scheme around another, whose publishes fail behind what the other has done.
+//! A scheme around another scheme, whose publishes fail after the inner scheme has published.
 
 use core::fmt;
 use std::{sync::Arc, vec::Vec};
@@ -10,7 +10,7 @@ use crate::{
     sync::unmodelled::{AtomicBool, Ordering::Relaxed},
 };
 
-/// Publishes what it is given, and if it is to fail, what was there before, and an error.
+/// Publishes what it is given. If `fails` is set, it then publishes the version before once more, and returns an error.
 struct RollsBack<S> {
     inner: S,
     before: Locked<Zonelists>,
@@ -60,27 +60,29 @@ impl<S: for<'g> Scheme<Pinned<'g> = &'g S> + 'static> Scheme for RollsBack<S> {
     }
 }
 
-/// A publish that a scheme around this one rolls back, by publishing what was there before, is a change as any other: a
-/// walk that is torn by the next publish says so, though that has the same number.
+/// Checks that a publish which an outer scheme rolls back is detected as any other change.
 ///
-/// For schemes whose guards hold just the scheme.
+/// The outer scheme rolls a publish back by publishing the version before. The next publish has the same number, and a
+/// walk that it tears must still report so.
+///
+/// For schemes whose pinned version is a reference to the scheme.
 ///
 /// # Panics
-/// A walk that does not say that it may be torn shows no version, or the scheme may show anything.
+/// A walk that does not report that it may be torn shows no version, or the scheme's guarantee is `Racy`.
 pub fn a_publish_that_is_rolled_back_hides_no_torn_walk<S>(scheme: S)
 where
     S: for<'g> Scheme<Pinned<'g> = &'g S> + 'static,
 {
-    assert!(S::FACTS.guarantee > Guarantee::Racy, "its walks may be torn without saying so");
+    assert!(S::FACTS.guarantee > Guarantee::Racy, "its walks may be torn and not report so");
     let (fails, Sample { versions, requests }) = (Arc::new(AtomicBool::new(false)), Sample::default());
     let before = Locked::new(Spin::new(), Zonelists::default());
     let published: Published<_, FullFence, 1> =
         Published::new(RollsBack { inner: scheme, before, fails: Arc::clone(&fails) });
     let (node, request) = &requests[0];
-    let mut reader = published.reader().expect("a slot");
-    let turns = (0..2 * versions.len())
+    let mut reader = published.reader().expect("a reader slot");
+    let cases = (0..2 * versions.len())
         .flat_map(|from| (0..3).flat_map(move |times| (0..4).map(move |seen| (from, times, seen))));
-    for (from, times, visited) in turns {
+    for (from, times, visited) in cases {
         let [now, next] = [from, from + 1].map(|version| &versions[version % versions.len()]);
         published.publish(now).expect("room for the sample");
         fails.store(true, Relaxed);
@@ -96,6 +98,6 @@ where
             let list = lists.lists().of(*node, request.scope).iter().copied();
             list.filter(|entry| request.admits(entry.zone())).eq(seen.iter().copied())
         };
-        assert!(walk.must_retry() || is(now) || is(next), "{seen:?} is no version, and not said to be torn");
+        assert!(walk.must_retry() || is(now) || is(next), "{seen:?} is no version, and not reported as torn");
     }
 }

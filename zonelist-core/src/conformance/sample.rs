@@ -1,27 +1,26 @@
-//! Lists to try a scheme on.
+//! Sample zonelists for tests of a scheme.
 
 use alloc::{vec, vec::Vec};
 
 use crate::{Capacity, NodeId, NodeSpan, Request, Scope, ZoneId, ZoneKind, Zonelists, ZonelistsRef, Zoneref};
 
-/// A small machine's lists as they come and go, and what may be asked of them: for a scheme's own
-/// tests.
+/// Versions of a small machine's lists, and requests: for a scheme's own tests.
 ///
-/// Three nodes with a Normal zone each. Node 0 has a Movable one too, until it has not; then the
-/// other nodes trade places.
+/// There are three nodes with a Normal zone each. In the first version node 0 has a Movable zone too; the second
+/// version lacks it; in the third the other two nodes are exchanged.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Sample {
-    /// What to publish, in turn. No two neighbours are the same.
+    /// The versions to publish, in a cycle. No two that follow one another are equal.
     pub versions: Vec<Zonelists>,
-    /// What to walk: lists that change in front, in the middle and not at all.
+    /// The walks to do: of lists that change at the front, in the middle and not at all.
     pub requests: Vec<(NodeId, Request)>,
 }
 
 impl Sample {
-    /// What a scheme needs room for.
+    /// The capacity that a scheme needs for the versions.
     pub const CAPACITY: Capacity = Capacity::new(3, 4).unwrap();
 
-    /// The lists of its first node alone: for a scheme with room for [`ROOM`](super::ROOM).
+    /// The lists of the first node alone: for a scheme with room for [`ROOM`](super::ROOM).
     #[must_use]
     pub fn one_node() -> Self {
         let Self { versions, requests } = Self::default();
@@ -63,7 +62,8 @@ impl Default for Sample {
     }
 }
 
-/// The lists of nodes that stand in a circle, and of a Movable zone of the first.
+/// The lists of nodes in a circle, each of which starts at its own node. `movable` adds a Movable zone of the first
+/// node.
 fn lists(circle: &[NodeId; 3], movable: bool) -> Zonelists {
     let (mut zonerefs, mut rows) = (Vec::new(), vec![NodeSpan::default(); 3]);
     for (place, local) in circle.iter().enumerate() {

@@ -1,12 +1,21 @@
-//! Walks under publishers that do not pause, on real threads, and every one of them judged.
+//! Load on real threads: walks concurrent with publishes, each walk judged.
 //!
-//! The work is cut into bursts. In a burst each reader does a number of walks while the publishers
-//! publish until the last reader is done; when all have ended, the burst's records are judged.
-//! The caller decides how many bursts there are: a test counts them, a command looks at its
-//! clock and moves a progress bar.
+//! The work is cut into bursts. In a burst each reader does a number of walks, and the publishers publish until the
+//! last reader is done. When all threads have ended, the burst's records are judged. The caller decides how many bursts
+//! there are: a test counts them, a command stops by time and shows progress between them.
 //!
-//! Threads that live this briefly may share a CPU even where there are others. So some walks pause
-//! in their middle and let others run, and publishers let others run now and then.
+//! ```text
+//! burst: each reader, `walks` times            each publisher, until all readers are done
+//!            begin = clock.stamp()                 begin = clock.stamp()
+//!            walk, and must_retry                  publish the next version
+//!            end = clock.stamp()                   end = clock.stamp()
+//!        join all threads
+//!        history = the publishes, sorted by version
+//!        for each walk: compare with the versions that were current within begin..=end
+//! ```
+//!
+//! Threads that live this briefly may share a CPU even on a machine that has others. So some walks yield in their
+//! middle, and publishers yield between publishes.
 
 use std::{
     boxed::Box,
@@ -27,26 +36,26 @@ use crate::{
     publish::{Barrier, Guarantee, PublishError, Published, ReaderError, Scheme, Version, Walk},
 };
 
-/// One walk in this number pauses in its middle, and a publisher after this number of publishes. A prime, so
-/// that each request is paused in.
+/// Every 61st walk yields in its middle, and a publisher after every 61st publish. A prime number, so that walks of
+/// each request yield.
 const PAUSE: usize = 61;
 
-/// Who does what in each burst.
+/// The work of each burst.
 #[derive(Clone, Copy, Debug)]
 pub struct Load<'a> {
-    /// Threads that walk.
+    /// The number of threads that walk.
     pub readers: usize,
-    /// Threads that publish.
+    /// The number of threads that publish.
     pub publishers: usize,
-    /// Walks of each reader in a burst.
+    /// The number of walks of each reader in a burst.
     pub walks: usize,
-    /// What is published, in turn. Must not be empty.
+    /// The versions to publish, in a cycle. Must not be empty.
     pub versions: &'a [Zonelists],
-    /// What is walked, in turn; two walks of three to the end, the third left early. Must not be empty.
+    /// The walks to do, in a cycle. Two of three go to the end of the list, the third is left early. Must not be empty.
     pub requests: &'a [(NodeId, Request)],
 }
 
-/// A scheme under load.
+/// A scheme under load, with the verdicts on its walks.
 ///
 /// ```
 /// use zonelist_core::{Slots, StopWorld, conformance::{Load, Sample, Stress}, publish::{FullFence, Published}};
@@ -64,9 +73,9 @@ pub struct Load<'a> {
 pub struct Stress<'a, S, B, const READERS: usize> {
     published: &'a Published<S, B, READERS>,
     load: Load<'a>,
-    /// Zonerefs of the longest list of any version: no guarantee allows a walk to show more.
+    /// The number of entries of the longest list of any version: no guarantee allows a walk to show more.
     longest: usize,
-    /// Before the next burst this version is current, and no publish is under way.
+    /// The current version between bursts, when no publish is in progress.
     current: (Version, &'a Zonelists),
     clock: Clock,
     walkers: Vec<Walker>,
@@ -75,11 +84,11 @@ pub struct Stress<'a, S, B, const READERS: usize> {
     publishes: u64,
 }
 
-/// Why a burst came to nothing.
+/// Why a burst failed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum StressError {
     /// The load names no version or no request.
-    #[error("nothing to publish or nothing to walk; expected a version and a request at least")]
+    #[error("nothing to publish or nothing to walk; expected at least one version and one request")]
     Idle,
     /// A reader could not be registered.
     #[error(transparent)]
@@ -87,16 +96,16 @@ pub enum StressError {
     /// A version could not be published.
     #[error(transparent)]
     Publish(#[from] PublishError),
-    /// `publish` numbered wrongly, or another thread was publishing too.
+    /// `publish` returned wrong numbers, or a thread outside the burst published too.
     #[error(transparent)]
     History(#[from] HistoryError),
 }
 
 impl<'a, S: Scheme, B: Barrier, const READERS: usize> Stress<'a, S, B, READERS> {
-    /// Makes room for a burst's records, and publishes the first version.
+    /// Allocates the memory of a burst's records, and publishes the first version.
     ///
     /// # Errors
-    /// There is nothing to publish or nothing to walk, or the version does not fit.
+    /// The load has no version or no request, or the version does not fit.
     pub fn new(published: &'a Published<S, B, READERS>, load: Load<'a>) -> Result<Self, StressError> {
         let [first, ..] = load.versions else { return Err(StressError::Idle) };
         if load.requests.is_empty() {
@@ -109,7 +118,7 @@ impl<'a, S: Scheme, B: Barrier, const READERS: usize> Stress<'a, S, B, READERS> 
             longest,
             current: (published.publish(first)?, first),
             clock: Clock::default(),
-            walkers: (0..load.readers).map(|turn| Walker::new(turn, load.walks, longest)).collect(),
+            walkers: (0..load.readers).map(|first| Walker::new(first, load.walks, longest)).collect(),
             publishers: (0..load.publishers).map(|i| Publisher::new(1 + i, load.walks)).collect(),
             tally: Tally::default(),
             publishes: 0,
@@ -119,13 +128,14 @@ impl<'a, S: Scheme, B: Barrier, const READERS: usize> Stress<'a, S, B, READERS> 
     /// Runs and judges one burst.
     ///
     /// # Errors
-    /// Nothing of the burst is counted then.
+    /// A reader could not be registered, a publish failed, or the publishes are no [`History`]. Then nothing of the
+    /// burst is counted.
     pub fn burst(&mut self) -> Result<(), StressError> {
         self.run()?;
         self.judge()
     }
 
-    /// What all walks so far were.
+    /// The verdicts on all walks so far.
     #[must_use]
     pub fn tally(&self) -> Tally {
         self.tally
@@ -137,7 +147,7 @@ impl<'a, S: Scheme, B: Barrier, const READERS: usize> Stress<'a, S, B, READERS> 
         self.publishes
     }
 
-    /// How long each publish of the last burst took its caller.
+    /// The duration of each publish of the last burst, as its caller measured it.
     pub fn took(&self) -> impl Iterator<Item = Duration> {
         self.publishers.iter().flat_map(|publisher| publisher.took.iter().copied())
     }
@@ -155,7 +165,7 @@ impl<'a, S: Scheme, B: Barrier, const READERS: usize> Stress<'a, S, B, READERS> 
         let mut jobs = Vec::<Job<'_>>::new();
         walkers.iter_mut().for_each(|walker| jobs.push(Box::new(|| walker.run(burst))));
         publishers.iter_mut().for_each(|publisher| jobs.push(Box::new(|| publisher.run(burst))));
-        together(jobs)
+        run_together(jobs)
     }
 
     fn judge(&mut self) -> Result<(), StressError> {
@@ -174,17 +184,17 @@ impl<'a, S: Scheme, B: Barrier, const READERS: usize> Stress<'a, S, B, READERS> 
     }
 }
 
-/// The least load that a scheme's own tests put on it: two readers and a number of publishers of the
-/// [`Sample`], until each side has met the other often. Prints and gives what the walks were.
+/// Runs the least load that a scheme's own tests need: two readers and `publishers` publishers of the [`Sample`], until
+/// there were many walks and many publishes. Prints and returns the tally of the walks.
 ///
 /// # Panics
-/// There are no reader slots for two readers, no room for the lists, or versions are numbered wrongly.
+/// The scheme has no reader slots for two readers, no room for the lists, or numbers versions wrongly.
 pub fn stressed<S: Scheme, B: Barrier, const READERS: usize>(
     published: &Published<S, B, READERS>,
     publishers: usize,
 ) -> Tally {
     let Sample { versions, requests } = Sample::default();
-    // Miri runs a thousandth as fast, and looks at each access: it needs no more than a few bursts.
+    // Miri is a thousand times slower and checks each access, so a few bursts suffice.
     let (walks, least) = if cfg!(miri) { (20, (200, 20)) } else { (1000, (20_000, 2_000)) };
     let load = Load { readers: 2, publishers, walks, versions: &versions, requests: &requests };
     let mut stress = Stress::new(published, load).expect("room for the sample");
@@ -195,26 +205,26 @@ pub fn stressed<S: Scheme, B: Barrier, const READERS: usize>(
     stress.tally()
 }
 
-/// What the threads of a burst share.
+/// The state that the threads of a burst share.
 struct Burst<'a, 'b, S, B, const READERS: usize> {
     published: &'a Published<S, B, READERS>,
     load: Load<'a>,
     longest: usize,
     clock: &'b Clock,
     start: Meeting,
-    /// Readers that are not done.
+    /// The number of readers that are not done.
     walking: AtomicUsize,
 }
 
-/// What one thread of a burst does.
+/// The work of one thread of a burst.
 type Job<'j> = Box<dyn FnOnce() -> Result<(), StressError> + Send + 'j>;
 
-/// Runs each job on a thread of its own. Takes boxes, so that the start of a thread, which is a good
-/// deal of code, is not compiled for each scheme.
-fn together(jobs: Vec<Job<'_>>) -> Result<(), StressError> {
+/// Runs each job on a thread of its own. Takes boxes, so that the code that starts a thread is not compiled for each
+/// scheme.
+fn run_together(jobs: Vec<Job<'_>>) -> Result<(), StressError> {
     thread::scope(|scope| {
         let threads: Vec<_> = jobs.into_iter().map(|job| scope.spawn(job)).collect();
-        // All are joined, also behind one that failed.
+        // All threads are joined, also after one has failed.
         let ends = threads.into_iter().map(|thread| thread.join().unwrap_or_else(|panic| resume_unwind(panic)));
         ends.fold(Ok(()), Result::and)
     })
@@ -231,16 +241,16 @@ struct Clock(core::sync::atomic::AtomicU64);
 struct Clock(std::sync::Mutex<u64>);
 
 impl Clock {
-    /// A stamp that no other caller gets.
+    /// Returns a stamp that no other call gets.
     ///
-    /// Release and acquire, so that a lower stamp is also a stamp before: whatever ended below it is
-    /// seen above it. A thread between two stamps is not ordered by them with what overlaps it.
+    /// Acquire pairs with the release of the calls that got lower stamps. So what a thread did before its stamp is
+    /// visible to every thread after a higher stamp. Stamps do not order operations that overlap.
     #[cfg(target_has_atomic = "64")]
     fn stamp(&self) -> u64 {
         self.0.fetch_add(1, core::sync::atomic::Ordering::AcqRel)
     }
 
-    /// The same: the lock orders one stamp with the next.
+    /// Returns a stamp that no other call gets. The lock orders each stamp with the next.
     #[cfg(not(target_has_atomic = "64"))]
     fn stamp(&self) -> u64 {
         let mut next = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
@@ -252,27 +262,29 @@ impl Clock {
 /// One reading thread's records.
 #[derive(Debug)]
 struct Walker {
-    /// Goes on from burst to burst, so that each request is left early at each place.
-    turn: usize,
+    /// The number of walks so far, from an offset for each thread on. It continues from burst to burst, so that each
+    /// request is left early at each position.
+    count: usize,
     walks: Vec<WalkRecord>,
-    /// What the walks showed, one behind the other.
+    /// The entries that the walks showed, concatenated.
     seen: Vec<Zoneref>,
 }
 
 #[derive(Clone, Copy, Debug)]
 struct WalkRecord {
-    /// Which of the load's requests.
+    /// An index into the load's requests.
     request: usize,
     span: Span,
-    /// How many zonerefs.
+    /// The number of entries that the walk showed.
     shown: usize,
     full: bool,
+    /// What `must_retry` returned.
     reported: bool,
 }
 
 impl Walker {
-    fn new(turn: usize, walks: usize, longest: usize) -> Self {
-        Self { turn, walks: Vec::with_capacity(walks), seen: Vec::with_capacity(walks * (longest + 1)) }
+    fn new(first: usize, walks: usize, longest: usize) -> Self {
+        Self { count: first, walks: Vec::with_capacity(walks), seen: Vec::with_capacity(walks * (longest + 1)) }
     }
 
     fn run<S: Scheme, B: Barrier, const READERS: usize>(
@@ -283,24 +295,24 @@ impl Walker {
         let _done = Done(walking);
         self.walks.clear();
         self.seen.clear();
-        // Before anything that could panic, or the others would wait for ever.
+        // This precedes everything that could panic: else the other threads would wait for ever.
         start.wait();
         let filters: Vec<S::Filter> = load.requests.iter().map(|(_, request)| published.filter(request)).collect();
-        // A handle need not be `Send`: each thread makes its own.
+        // A reader need not be `Send`, so each thread makes its own.
         let mut reader = published.reader()?;
         for _ in 0..load.walks {
-            let (round, request) = (self.turn / filters.len(), self.turn % filters.len());
-            // One more than there can be tells a walk that goes on and on from one that ends.
-            let enough = if round % 3 == 2 { 1 + round / 3 % longest.max(1) } else { longest + 1 };
-            let pause = (self.turn % PAUSE == 0).then_some(1 + self.turn / PAUSE % enough);
-            self.turn += 1;
+            let (round, request) = (self.count / filters.len(), self.count % filters.len());
+            // A limit of one entry more than the longest list has tells a walk that never ends from one that ends.
+            let limit = if round % 3 == 2 { 1 + round / 3 % longest.max(1) } else { longest + 1 };
+            let pause = (self.count % PAUSE == 0).then_some(1 + self.count / PAUSE % limit);
+            self.count += 1;
             let begin = clock.stamp();
             let guard = reader.enter();
             let mut walk = guard.walk(load.requests[request].0, &filters[request]);
-            let shown = self.record(&mut walk, enough, pause);
+            let shown = self.record(&mut walk, limit, pause);
             let reported = walk.must_retry();
             let span = Span { begin, end: clock.stamp() };
-            self.walks.push(WalkRecord { request, span, shown, full: shown < enough, reported });
+            self.walks.push(WalkRecord { request, span, shown, full: shown < limit, reported });
             drop(walk);
             drop(guard);
             reader.quiescent();
@@ -308,15 +320,16 @@ impl Walker {
         Ok(())
     }
 
-    /// Takes down what the walk shows, up to `enough` zonerefs, and says how many there were.
-    fn record(&mut self, walk: &mut impl Walk, enough: usize, pause: Option<usize>) -> usize {
+    /// Appends up to `limit` entries of the walk to `seen`, and returns how many there were. Yields after `pause`
+    /// entries.
+    fn record(&mut self, walk: &mut impl Walk, limit: usize, pause: Option<usize>) -> usize {
         let before = self.seen.len();
-        let first = pause.unwrap_or(enough);
+        let first = pause.unwrap_or(limit);
         self.seen.extend(walk.by_ref().take(first));
-        // A walk is over at its first `None`: asked again, it might go on.
+        // A walk ends at its first `None`, after which `next` must not be called again.
         if pause.is_some() && self.seen.len() - before == first {
             thread::yield_now();
-            self.seen.extend(walk.by_ref().take(enough - first));
+            self.seen.extend(walk.by_ref().take(limit - first));
         }
         self.seen.len() - before
     }
@@ -330,13 +343,16 @@ impl Walker {
             let (node, request) = &load.requests[request];
             let verdict = history.judge(&Walked { node: *node, request, span, seen, full });
             tally.count(verdict, reported, guarantee);
+            // No guarantee allows more entries than the longest list has; a walk counts as a violation once.
             tally.violations += u64::from(shown > longest && verdict.is_within(guarantee, reported));
         }
         tally
     }
 }
 
-/// Counts a reader off, also out of a panic: publishers wait for that.
+/// Counts a reader as done when it is dropped, also by a panic: publishers stop when all are done.
+///
+/// Relaxed: the join of the threads orders their records before the judgement.
 struct Done<'a>(&'a AtomicUsize);
 
 impl Drop for Done<'_> {
@@ -348,14 +364,15 @@ impl Drop for Done<'_> {
 /// One publishing thread's records.
 #[derive(Debug)]
 struct Publisher<'a> {
-    turn: usize,
+    /// The number of publishes so far, from an offset for each thread on.
+    count: usize,
     records: Vec<Record<&'a Zonelists>>,
     took: Vec<Duration>,
 }
 
 impl<'a> Publisher<'a> {
-    fn new(turn: usize, room: usize) -> Self {
-        Self { turn, records: Vec::with_capacity(room), took: Vec::with_capacity(room) }
+    fn new(first: usize, room: usize) -> Self {
+        Self { count: first, records: Vec::with_capacity(room), took: Vec::with_capacity(room) }
     }
 
     fn run<S: Scheme, B: Barrier, const READERS: usize>(
@@ -367,8 +384,8 @@ impl<'a> Publisher<'a> {
         self.took.clear();
         start.wait();
         while walking.load(Relaxed) > 0 {
-            let lists = &versions[self.turn % versions.len()];
-            self.turn += 1;
+            let lists = &versions[self.count % versions.len()];
+            self.count += 1;
             let begin = clock.stamp();
             let called = Instant::now();
             let version = published.publish(lists)?;

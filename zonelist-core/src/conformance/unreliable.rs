@@ -1,10 +1,10 @@
-//! A barrier pair that fails on demand: for tests of how a failure is handled.
+//! A barrier pair that fails on request: for tests of the handling of failures.
 
 use std::{cell::Cell, thread_local};
 
 use crate::publish::{Barrier, BarrierError, FullFence, Light};
 
-/// [`FullFence`], but that the heavy half fails on threads that want it to.
+/// [`FullFence`] with a heavy half that fails within [`Unreliable::failing`].
 ///
 /// ```
 /// use zonelist_core::{Capacity, ZonelistsRef, Slots, StopWorld, conformance::Unreliable, publish::{PublishError, Published}};
@@ -18,22 +18,24 @@ use crate::publish::{Barrier, BarrierError, FullFence, Light};
 pub enum Unreliable {}
 
 thread_local! {
-    /// The error number that heavy halves fail with on this thread, if they are to.
+    /// The error number with which this thread's heavy halves fail; `None` if they succeed.
     static FAILS: Cell<Option<i32>> = const { Cell::new(None) };
-    /// How many heavy halves of this thread have failed.
+    /// How many heavy halves have failed on this thread.
     static FAILURES: Cell<usize> = const { Cell::new(0) };
 }
 
 impl Unreliable {
-    /// Does something while each heavy half that this thread runs fails with that error number; with how many did.
+    /// Calls `meanwhile`, during which each heavy half of this thread fails with the error number `errno`. Returns its
+    /// result, and how many heavy halves failed.
     pub fn failing<R>(errno: i32, meanwhile: impl FnOnce() -> R) -> (R, usize) {
-        struct Mended(Option<i32>);
-        impl Drop for Mended {
+        /// Restores the setting, also if `meanwhile` panics.
+        struct Restore(Option<i32>);
+        impl Drop for Restore {
             fn drop(&mut self) {
                 FAILS.set(self.0);
             }
         }
-        let _mended = Mended(FAILS.replace(Some(errno)));
+        let _restore = Restore(FAILS.replace(Some(errno)));
         let before = FAILURES.get();
         let result = meanwhile();
         (result, FAILURES.get() - before)

@@ -1,4 +1,4 @@
-//! The verdict on one walk, and the tally of many.
+//! The verdict on one walk, and the counts of many verdicts.
 
 use alloc::{
     collections::{BTreeMap, BTreeSet},
@@ -9,25 +9,24 @@ use core::{cmp::Ordering, fmt, iter::Sum, ops::AddAssign};
 use super::Walked;
 use crate::{ZonelistsRef, Zoneref, publish::Guarantee};
 
-/// What a walk was, beside the candidates: the versions it may have seen, each after the walk's
-/// own request.
+/// How a walk differs from its candidates: the versions that it may have seen, each after the walk's request.
 ///
-/// Exact is a walk that is one candidate, or a prefix of one if it was left early. Every other is
-/// torn, and may be one or more of the rest.
+/// A walk is exact if it equals one candidate, or a prefix of one if the walk was left early. Every other walk is torn,
+/// and may have one or more of the other defects.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Verdict {
-    /// Not exact.
+    /// The walk is not exact.
     pub torn: bool,
-    /// A zone of every candidate is not there; in a walk left early, one that stands before the
+    /// The walk lacks a zone that every candidate has. In a walk that was left early, the zone must be before the
     /// walk's last zone in every candidate.
     pub missed: bool,
-    /// A zone is there twice.
+    /// The walk shows a zone twice.
     pub repeated: bool,
-    /// A zone is there that no candidate has.
+    /// The walk shows a zone that no candidate has.
     pub phantom: bool,
-    /// Two zones are in an order opposite to every candidate that has both, and one at least has.
+    /// Two zones are in the opposite sequence to every candidate that has both, and at least one candidate has both.
     pub disordered: bool,
-    /// A full walk shows nothing, though no candidate is empty.
+    /// A full walk shows no zone, though no candidate is empty.
     pub empty: bool,
 }
 
@@ -48,7 +47,7 @@ impl Verdict {
         Torn { seen: walk.seen, full: walk.full, candidates: &candidates }.verdict()
     }
 
-    /// What is wrong with it, a word each; nothing if it is exact.
+    /// The walk's defects, one word each; empty if the walk is exact.
     #[must_use]
     pub fn words(&self) -> Vec<&'static str> {
         let Self { torn, missed, repeated, phantom, disordered, empty } = *self;
@@ -58,7 +57,7 @@ impl Verdict {
         if torn && words.is_empty() { Vec::from(["mixed"]) } else { words }
     }
 
-    /// Whether a scheme of this guarantee may show such a walk; `reported` is what `must_retry` returned.
+    /// True if a scheme of this guarantee may show such a walk. `reported` is what `must_retry` returned for it.
     #[must_use]
     pub fn is_within(&self, guarantee: Guarantee, reported: bool) -> bool {
         match guarantee {
@@ -69,7 +68,7 @@ impl Verdict {
     }
 }
 
-/// A candidate's zones, each with its place.
+/// A candidate's zones, each with its position.
 struct Candidate(BTreeMap<u32, usize>);
 
 impl Candidate {
@@ -77,12 +76,12 @@ impl Candidate {
         Self(list.map(Zoneref::word).zip(0..).collect())
     }
 
-    fn place(&self, entry: Zoneref) -> Option<usize> {
+    fn position(&self, entry: Zoneref) -> Option<usize> {
         self.0.get(&entry.word()).copied()
     }
 }
 
-/// A walk that is not exact, with its candidates.
+/// A torn walk, with its candidates.
 struct Torn<'a> {
     seen: &'a [Zoneref],
     full: bool,
@@ -93,7 +92,7 @@ impl Torn<'_> {
     fn verdict(&self) -> Verdict {
         let Self { seen, full, candidates } = *self;
         let shown: BTreeSet<u32> = seen.iter().map(|entry| entry.word()).collect();
-        let known = |entry| candidates.iter().any(|candidate| candidate.place(entry).is_some());
+        let known = |entry| candidates.iter().any(|candidate| candidate.position(entry).is_some());
         Verdict {
             torn: true,
             missed: self.missed(&shown),
@@ -105,36 +104,41 @@ impl Torn<'_> {
     }
 
     fn missed(&self, shown: &BTreeSet<u32>) -> bool {
+        // A zone that every candidate has is among the first candidate's.
         let Some((one, others)) = self.candidates.split_first() else { return false };
         let due = |candidate: &Candidate, zone: u32| {
-            let there = candidate.0.get(&zone);
-            let last = self.seen.last().and_then(|&last| candidate.place(last));
-            there.is_some_and(|&there| self.full || last.is_some_and(|last| there < last))
+            let position = candidate.0.get(&zone);
+            let last = self.seen.last().and_then(|&last| candidate.position(last));
+            position.is_some_and(|&position| self.full || last.is_some_and(|last| position < last))
         };
         let everywhere = |zone| due(one, zone) && others.iter().all(|candidate| due(candidate, zone));
         one.0.keys().any(|&zone| !shown.contains(&zone) && everywhere(zone))
     }
 
     fn disordered(&self) -> bool {
-        let places = |candidate: &Candidate| self.seen.iter().map(|&entry| candidate.place(entry)).collect::<Vec<_>>();
-        let places: Vec<Vec<Option<usize>>> = self.candidates.iter().map(places).collect();
-        // Most torn walks are in some candidate's order, which is soon seen; pairs take long.
-        let in_order = |places: &&Vec<Option<usize>>| places.iter().flatten().is_sorted();
-        let whole = |places: &Vec<Option<usize>>| places.iter().all(Option::is_some);
-        if places.iter().all(|places| in_order(&places)) || places.iter().filter(in_order).any(whole) {
+        // For each candidate, its position of each entry that the walk shows.
+        let positions =
+            |candidate: &Candidate| self.seen.iter().map(|&entry| candidate.position(entry)).collect::<Vec<_>>();
+        let positions: Vec<Vec<Option<usize>>> = self.candidates.iter().map(positions).collect();
+        // Most torn walks have the sequence of some candidate, which takes linear time to see; all pairs take quadratic
+        // time.
+        let in_order = |positions: &&Vec<Option<usize>>| positions.iter().flatten().is_sorted();
+        let whole = |positions: &Vec<Option<usize>>| positions.iter().all(Option::is_some);
+        if positions.iter().all(|positions| in_order(&positions)) || positions.iter().filter(in_order).any(whole) {
             return false;
         }
-        let against = |a: usize, b: usize| {
-            let mut orders = places.iter().filter_map(|places| Some(places[a]?.cmp(&places[b]?))).peekable();
-            orders.peek().is_some() && orders.all(Ordering::is_gt)
+        let reversed = |a: usize, b: usize| {
+            let mut comparisons =
+                positions.iter().filter_map(|positions| Some(positions[a]?.cmp(&positions[b]?))).peekable();
+            comparisons.peek().is_some() && comparisons.all(Ordering::is_gt)
         };
-        (0..self.seen.len()).any(|b| (0..b).any(|a| against(a, b)))
+        (0..self.seen.len()).any(|b| (0..b).any(|a| reversed(a, b)))
     }
 }
 
-/// How many walks there were, of each verdict. A walk with two verdicts counts in both.
+/// Counts of walks by verdict. A walk with two defects counts in both.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-#[expect(missing_docs, reason = "each counts the verdict of its name")]
+#[expect(missing_docs, reason = "each field counts the verdict of its name")]
 pub struct Tally {
     /// All walks.
     pub walks: u64,
@@ -144,16 +148,16 @@ pub struct Tally {
     pub phantom: u64,
     pub disordered: u64,
     pub empty: u64,
-    /// Walks that reported that they may be torn.
+    /// Walks for which `must_retry` returned true, torn or not.
     pub reported: u64,
-    /// Torn walks that did not report it.
+    /// Torn walks for which `must_retry` returned false.
     pub unreported: u64,
-    /// Walks that the scheme's guarantee rules out.
+    /// Walks that the scheme's guarantee excludes.
     pub violations: u64,
 }
 
 impl Tally {
-    /// Counts one walk.
+    /// Counts one walk: `reported` is what `must_retry` returned for it.
     pub fn count(&mut self, verdict: Verdict, reported: bool, guarantee: Guarantee) {
         let Verdict { torn, missed, repeated, phantom, disordered, empty } = verdict;
         *self += Self {

@@ -13,8 +13,8 @@ mod support;
 mod unchecked_values;
 mod zone;
 
-/// The number of cases of a random test: `long` in the long set of tests (`ZONELIST_LONG`), and the `less`th part of that
-/// in the short set.
+/// The number of cases of a random test: `long` in the long set of tests (`ZONELIST_LONG`), and the `less`th part of
+/// that in the short set.
 fn cases(long: u32, less: u32) -> u32 {
     if is_long() { long } else { long.div_ceil(less) }
 }

@@ -1,4 +1,4 @@
-//! The baseline under load on real threads, and what the load says of schemes that are broken.
+//! The baselines under load on real threads, and the verdicts on schemes that are broken on purpose.
 
 #[cfg(target_os = "linux")]
 use zonelist_core::publish::Membarrier;
@@ -14,7 +14,7 @@ fn stop_world<B: Barrier>() -> Published<StopWorld<Box<[Slot]>>, B, 2> {
     Published::new(StopWorld::new(Slots::boxed(Sample::CAPACITY)))
 }
 
-/// A number of bursts of one reader's ten walks and one publisher.
+/// Bursts of ten walks by one reader and of publishes by one publisher, until there were `bursts` publishes.
 fn burst<S: Scheme>(scheme: S, bursts: usize) -> Tally {
     let Sample { versions, requests } = Sample::default();
     let published: Published<S, FullFence, 1> = Published::new(scheme);
@@ -49,18 +49,18 @@ fn stop_world_preempted_keeps_its_guarantee_under_load() {
 }
 
 #[test]
-fn a_scheme_that_keeps_to_its_guarantee_is_cleared() {
+fn a_scheme_that_keeps_its_guarantee_passes() {
     assert_eq!(burst(Puppet::<Snapshot>::new(), 100).violations, 0);
 }
 
 #[test]
-fn a_scheme_that_goes_on_showing_an_old_version_is_caught() {
+fn a_scheme_that_always_shows_an_old_version_fails() {
     let stale = burst(Puppet::<Snapshot> { forgets: true, ..Puppet::new() }, 100);
-    assert_eq!((stale.torn, stale.violations), (stale.walks, stale.walks), "all that is ever seen is V0");
+    assert_eq!((stale.torn, stale.violations), (stale.walks, stale.walks), "every walk shows V0");
 }
 
 #[test]
-fn a_scheme_that_tells_a_torn_walk_is_cleared() {
+fn a_scheme_that_reports_torn_walks_passes() {
     let forgetful = |torn| burst(Puppet::<Detected> { forgets: true, torn, ..Puppet::new() }, 100);
     let reported = forgetful(usize::MAX);
     assert_eq!((reported.torn, reported.reported, reported.violations), (reported.walks, reported.walks, 0));
@@ -69,24 +69,24 @@ fn a_scheme_that_tells_a_torn_walk_is_cleared() {
 }
 
 #[test]
-fn a_walk_that_does_not_end_is_caught_under_every_guarantee() {
+fn a_walk_that_does_not_end_fails_under_every_guarantee() {
     let endless = burst(Puppet::<Racy> { endless: true, ..Puppet::new() }, 10);
     assert!(endless.violations > 0 && endless.repeated > 0 && endless.phantom == 0, "{endless}");
 }
 
 #[test]
-#[should_panic(expected = "the puppet's string tore")]
+#[should_panic(expected = "a publish that panics")]
 fn a_panic_in_a_publish_ends_the_burst() {
     burst(
         Puppet::<Snapshot>::on_publish(|writer| {
-            if writer.version().number() > 5 { panic!("the puppet's string tore") } else { Ok(()) }
+            if writer.version().number() > 5 { panic!("a publish that panics") } else { Ok(()) }
         }),
         10,
     );
 }
 
 #[test]
-fn a_burst_says_why_it_came_to_nothing() {
+fn a_burst_reports_why_it_failed() {
     let Sample { versions, requests } = Sample::default();
     let load = Load { readers: 2, publishers: 1, walks: 10, versions: &versions, requests: &requests };
 
@@ -106,7 +106,7 @@ fn a_burst_says_why_it_came_to_nothing() {
     published.publish(&versions[1]).unwrap();
     let error = loop {
         match stress.burst() {
-            Ok(()) => assert_eq!(stress.publishes(), 0, "a publish of another thread is noticed by the next one"),
+            Ok(()) => assert_eq!(stress.publishes(), 0, "the next publish of a burst reports one from outside"),
             Err(error) => break error,
         }
     };

@@ -1,5 +1,5 @@
-//! Unchecked values: functions of the topology, of lists and of arenas return for any input, and are right for the part of
-//! it that is valid.
+//! Unchecked values: functions of the topology, of lists and of arenas return for any input, and are correct for its
+//! valid part.
 
 use proptest::{collection::vec, prelude::*};
 use zonelist_core::{
@@ -23,7 +23,7 @@ fn node() -> impl Strategy<Value = NodeId> {
     (0_u16..4).prop_map(|number| NodeId::new(number).unwrap())
 }
 
-/// Sizes as a caller may write them: kinds repeated or unsorted, any number of ratios.
+/// Sizes as a caller may give them: kinds repeated or unsorted, any number of ratios.
 fn memory() -> impl Strategy<Value = Memory> {
     let zone = (node(), kind(), [number(), number(), number(), number()]);
     let zone = zone.prop_map(|(node, kind, [start_pfn, spanned, present, managed])| ZoneSize {
@@ -84,7 +84,7 @@ proptest! {
         }
     }
 
-    /// Nodes repeated, unsorted, and more or fewer than there are distances.
+    /// The nodes are repeated, unsorted, and more or fewer than the distance matrix has.
     #[test]
     fn any_input_has_a_fallback_order(
         nodes in vec(0_u16..1024, 0..12),

@@ -7,7 +7,7 @@ use super::loops::{ANY, ReadList, sum};
 /// Walks of a table that is never written, without any synchronisation.
 #[derive(Debug)]
 pub struct Baseline {
-    /// Behind a pointer, since a reader finds a scheme's table behind one, too.
+    /// Reached through a pointer, as a scheme's table is.
     table: Box<Slots<Box<[Option<Zoneref>]>>>,
     filter: SlotFilter,
 }

@@ -157,8 +157,8 @@ impl SeqRetry {
 /// The handshake between one reader and the writers, of which this file has the reader's end only.
 ///
 /// A fence orders the reader's store of `active` before its load of `request`, as in the schemes. With membarrier a
-/// compiler fence is enough: the writer's heavy barrier, between its store of `request` and its load of `active`, is the
-/// other end of the pair.
+/// compiler fence is enough: the writer's heavy barrier, between its store of `request` and its load of `active`, is
+/// the other end of the pair.
 #[repr(align(128))]
 #[derive(Default)]
 struct ReaderSlot {
@@ -182,15 +182,18 @@ impl ReaderSlot {
         } else {
             fence(SeqCst);
         }
+        // Acquire: pairs with the release in `Handshake::clear_publish_request`, so that the walk sees what was
+        // published.
         self.request.load(Acquire) == 0
     }
 
-    /// Steps aside until writers have cleared their request.
+    /// Clears `active` and waits until writers have cleared their request.
     #[cold]
     #[inline(never)]
     fn wait<const ASYMMETRIC: bool>(&self) {
         loop {
-            // Release: a writer that sees the reader inactive sees its walk ended, too.
+            // Release: pairs with the acquire in `Handshake::has_left`, so that a writer that sees the reader inactive
+            // sees its walk ended, too.
             self.active.store(0, Release);
             std::thread::yield_now();
             if self.enter::<ASYMMETRIC>() {

@@ -53,7 +53,7 @@ impl<L: ReadList> Contender for L {
     }
 }
 
-/// Runs a read behind a compiler fence, so that it reloads whatever the read before it had in registers.
+/// Runs a read after a compiler fence, so that it reloads whatever the read before it had in registers.
 ///
 /// In an allocator, too, other code runs between two reads.
 #[inline(always)]

@@ -28,7 +28,7 @@ const HANDLES: usize = 1;
 /// Page frames of the zone, enough to stay above its watermarks.
 const FRAMES: u64 = 1 << 16;
 
-/// A handle of a page allocator over a scheme, with pages in its cache.
+/// A handle of a page allocator over a scheme, with pages in its per-CPU pages.
 #[expect(missing_debug_implementations, reason = "the parts of a scheme may lack it")]
 pub struct ThroughPages<S: Scheme + 'static, B: Barrier + 'static> {
     local: LocalHandle<'static, 'static, S, B, Spin, HANDLES>,
@@ -58,7 +58,7 @@ impl<S: Scheme + 'static, B: Barrier + 'static> ThroughPages<S, B> {
         let allocator: &'static Allocator<S, B, HANDLES> = Box::leak(Box::new(allocator(published, &plans)?));
         let class = allocator.prepare(&PageRequest::up_to(ZoneKind::Device))?;
         let mut pairs = Self { local: allocator.local()?, class };
-        // A first pair fails here if anything is wrong, and fills the handle's cache.
+        // A first pair fails here if anything is wrong, and fills the per-CPU pages.
         let page = pairs.local.alloc(node, &pairs.class)?;
         pairs.local.free(page)?;
         Ok(pairs)
@@ -89,7 +89,7 @@ impl<S: Scheme + 'static, B: Barrier> Pairs for ThroughPages<S, B> {
     }
 }
 
-/// Lists that are never written again, walked without synchronisation. Not a real scheme, since it can't publish.
+/// Walks of lists that are never written again, without synchronisation. Not a real scheme, since it can't publish.
 struct Unprotected(Slots<Box<[Option<Zoneref>]>>);
 
 impl Scheme for Unprotected {

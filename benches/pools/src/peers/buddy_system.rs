@@ -11,10 +11,10 @@ use crate::{
     pool::{BlockRef, LARGEST_ORDER, Pool, PoolError},
 };
 
-/// Orders of the frame allocator: 0 to the largest.
+/// The number of orders of the frame allocator: 0 to the largest.
 const ORDERS: usize = LARGEST_ORDER as usize + 1;
 
-/// Orders of the heap, whose order 0 is one byte.
+/// The number of orders of the heap, whose order 0 is one byte.
 const BYTE_ORDERS: usize = ORDERS + FRAME_BYTES.trailing_zeros() as usize;
 
 /// The frame allocator.
@@ -74,7 +74,8 @@ impl Pool for SystemHeap {
     unsafe fn free(handle: &mut &Self, block: BlockRef, order: u8) {
         let start = NonNull::new(with_exposed_provenance_mut(block.get() as usize));
         if let (Some(start), Some(layout)) = (start, layout(order)) {
-            // SAFETY: by the contract of `Pool::free`, this heap allocated the block at this order, and so in this layout.
+            // SAFETY: by the contract of `Pool::free`, this heap allocated the block at this order, and so in this
+            // layout.
             unsafe { handle.heap.lock().dealloc(start, layout) };
         }
     }

@@ -1,5 +1,5 @@
-//! What each scheme does with the heap, counted by the allocator: what reaches for it, what a
-//! reader's place takes, and what is kept while one reader stands still.
+//! Each scheme's use of the heap, counted by the allocator: calls by walks and publishes, memory of a reader, and
+//! memory that is kept while a reader is stalled.
 
 use zonelist_core::{
     Capacity,
@@ -14,7 +14,7 @@ use zonelist_core::{
 };
 use zonelist_schemes::{Buildable, SchemeId, Visitor};
 
-/// What publishes and walks reached for, in all.
+/// Counts the allocations of publishes and walks.
 struct Use;
 
 impl Visitor for Use {
@@ -30,7 +30,7 @@ impl Visitor for Use {
 }
 
 #[test]
-fn a_scheme_reaches_for_the_heap_where_it_says_and_nowhere_else() {
+fn a_scheme_uses_the_heap_only_where_it_says_so() {
     for scheme in SchemeId::all() {
         let reached = scheme.visit(&mut Use);
         println!("{}: {reached:?} in {} publishes and walks", scheme.name(), 2 * Reached::TIMES);
@@ -38,7 +38,7 @@ fn a_scheme_reaches_for_the_heap_where_it_says_and_nowhere_else() {
     }
 }
 
-/// Whether a scheme needs a heap at all.
+/// True if a scheme needs a heap at all.
 struct Needs;
 
 impl Visitor for Needs {
@@ -53,15 +53,15 @@ impl Visitor for Needs {
     }
 }
 
-/// What is built here is in boxes: only what `build` makes of it counts as the scheme's own.
+/// Every scheme is built on boxed tables here, so the count must see an allocation for each.
 #[test]
 fn the_count_of_what_needs_a_heap_sees_a_box() {
     for scheme in SchemeId::all() {
-        assert!(scheme.visit(&mut Needs), "{}: its table is in a box, and that is not seen", scheme.name());
+        assert!(scheme.visit(&mut Needs), "{}: the allocation of its boxed table is not counted", scheme.name());
     }
 }
 
-/// Whether a reader takes a place of its own: one of two reader slots, or memory.
+/// True if a reader occupies a reader slot, or memory of its own.
 struct Register;
 
 impl Visitor for Register {
@@ -83,7 +83,7 @@ fn a_reader_takes_a_place_of_its_own_where_the_scheme_says_so() {
     }
 }
 
-/// What is kept while a reader stands within a walk.
+/// Measures the memory that is kept while a reader is stalled within a walk.
 struct Stall;
 
 impl Visitor for Stall {
@@ -107,7 +107,7 @@ fn what_is_kept_for_a_stalled_reader_is_bounded_where_the_scheme_says_so() {
     }
 }
 
-/// Bytes on the heap of a scheme with so much room, before and after a hundred publishes.
+/// Bytes on the heap of a scheme of this capacity, before and after a hundred publishes.
 struct Weigh(Capacity);
 
 impl Visitor for Weigh {

@@ -1,10 +1,10 @@
-//! What counts what all threads do runs in a process of its own.
+//! Tests that count operations of all threads run in a process of their own.
 
 use std::{env, process::Command};
 
-/// Runs `body` in a process in which nothing else runs, as a test that counts what all threads do needs it.
+/// Runs `body` in a process of its own, for tests that count operations of all threads.
 ///
-/// `test` is the name of the calling test as the harness has it.
+/// `test` is the name of the calling test in the test harness.
 pub(crate) fn alone(test: &str, body: impl FnOnce()) {
     const ALONE: &str = "ZONELIST_FACT_ALONE";
     if env::var_os(ALONE).is_some() {

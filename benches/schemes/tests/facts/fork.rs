@@ -1,4 +1,4 @@
-//! A walk in the child of a fork. The publisher stays behind, stopped wherever it was within a publish.
+//! A walk in the child of a fork that is made while a publisher is stopped within a publish.
 
 use zonelist_core::{
     Capacity,
@@ -25,10 +25,10 @@ impl Visitor for Forks {
 }
 
 #[test]
-fn a_walk_behind_a_fork_ends_where_the_scheme_says_so() {
+fn a_walk_after_a_fork_ends_where_the_scheme_says_so() {
     for scheme in SchemeId::all() {
-        let became = scheme.visit(&mut Forks);
-        println!("{}: {became:?}", scheme.name());
-        assert_eq!(scheme.facts().after_fork, became == Child::Walked, "{}: {became:?}", scheme.name());
+        let outcome = scheme.visit(&mut Forks);
+        println!("{}: {outcome:?}", scheme.name());
+        assert_eq!(scheme.facts().after_fork, outcome == Child::Walked, "{}: {outcome:?}", scheme.name());
     }
 }

@@ -1,4 +1,4 @@
-//! A thread that ends within a walk, with its guard and its handle leaked.
+//! A thread that ends within a walk, with its guard and its reader leaked.
 
 use std::{
     mem,
@@ -17,15 +17,15 @@ use super::child::{ends, verdicts, watch};
 
 const PUBLISHES: usize = 2000;
 
-/// What a scheme's facts say that a leaked walk does: it is one that is stalled for ever.
+/// The effects of a leaked walk, by the facts: those of a walk that is stalled for ever.
 const WAIT: &str = "publishes wait for ever";
 const KEEP: &str = "each publish keeps memory";
-const NOTHING: &str = "nothing, but that its place is lost";
+const NOTHING: &str = "nothing, except that its slot is lost";
 
 fn claimed<S: Scheme>() -> &'static str {
     match (S::FACTS.writer, S::PROTOCOL, S::FACTS.stalled_reader) {
-        // Its walks are outside between any two steps.
-        (Progress::Blocking, grace, _) if grace != ReaderProtocol::PerEntry => WAIT,
+        // A reader of this protocol is in no critical section between two steps.
+        (Progress::Blocking, protocol, _) if protocol != ReaderProtocol::PerEntry => WAIT,
         (_, _, StalledReader::Unbounded) => KEEP,
         _ => NOTHING,
     }
@@ -66,7 +66,7 @@ impl Visitor for Leak {
                     kept = heap::kept();
                 }
             }
-            // Who comes after walks as ever.
+            // A later reader walks as before.
             let (mut reader, filter) = (published.reader().unwrap(), published.filter(&requests[0].1));
             assert!(reader.enter().walk(requests[0].0, &filter).next().is_some());
             let a_publish = (heap::kept() - kept) / (PUBLISHES / 2) as i64;

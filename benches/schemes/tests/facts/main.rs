@@ -1,7 +1,7 @@
-//! Where a scheme may be used: each fact by a test that runs the real thing.
+//! Tests of each fact of each scheme, in real threads, signals, forks and processes.
 //!
-//! What may hang, or end in a crash, runs in a process of its own. What measures is
-//! `zonelist_core::conformance::facts`, which a scheme of another package is held to its facts by too.
+//! Tests that may hang or crash run in a process of their own. The measurements are those of
+//! `zonelist_core::conformance::facts`, which also test schemes of other packages.
 
 #![cfg(target_os = "linux")]
 
@@ -12,7 +12,7 @@ mod fork;
 mod leaked;
 mod panics;
 mod progress;
-mod retires;
+mod reclaim;
 mod signals;
 mod threads;
 mod waits;

@@ -1,4 +1,4 @@
-//! A panic inside a walk, and inside a publish: what is held is given back, and all goes on.
+//! A panic inside a walk or a publish: locks and critical sections are released, and later walks and publishes succeed.
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
@@ -15,7 +15,7 @@ use zonelist_core::{
 };
 use zonelist_schemes::{Buildable, SchemeId, Visitor};
 
-/// Walks that panic, and publishes and walks behind each.
+/// Walks that panic, each with publishes and walks after it.
 struct InAWalk;
 
 impl Visitor for InAWalk {
@@ -36,11 +36,12 @@ impl Visitor for InAWalk {
             let walk = catch_unwind(AssertUnwindSafe(|| {
                 let guard = reader.enter();
                 let first = guard.walk(node, &filter).next();
-                panic!("at {first:?}, as a caller's code may");
+                panic!("at {first:?}: the caller's code panics within the walk");
             }));
             assert!(walk.is_err());
             reader.quiescent();
-            // Would wait for ever, or see another version, if the guard were still in.
+            // If the critical section had not ended, this publish would be refused, or the walk would show another
+            // version.
             published.try_publish(&versions[1]).unwrap();
             reader.quiescent();
             published.try_publish(version).unwrap();
@@ -57,8 +58,8 @@ fn a_panic_in_a_walk_leaves_nothing_held() {
     SchemeId::all().into_iter().for_each(|scheme| scheme.visit(&mut InAWalk));
 }
 
-/// A scheme that panics on demand, with all readers stopped. None of the workspace's has
-/// anything in a publish that can: no code of a caller runs there.
+/// A scheme that panics if [`PANICS`] is set, with all readers stopped. No scheme of the workspace can panic in a
+/// publish: no code of a caller runs there.
 struct Panicking(Slots<Box<[Slot]>>);
 
 static PANICS: AtomicBool = AtomicBool::new(false);
@@ -111,7 +112,7 @@ impl Scheme for Panicking {
 }
 
 #[test]
-fn a_panic_in_a_publish_opens_the_gates_and_gives_the_lock_back() {
+fn a_panic_in_a_publish_lets_readers_continue_and_releases_the_lock() {
     let Sample { versions, requests } = Sample::default();
     let published: Published<_, FullFence, 1> = Published::new(Panicking(Slots::boxed(Sample::CAPACITY)));
     let mut reader = published.reader().unwrap();

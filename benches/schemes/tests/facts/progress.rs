@@ -1,8 +1,8 @@
-//! What waits for what: one side is stopped, in a signal handler, wherever it just is, and the other
-//! gets on or does not.
+//! Progress of readers and publishers: one side is stopped at any point, in a signal handler, and the other side either
+//! proceeds or waits.
 //!
-//! Of readers, wait-free is distinguished from lock-free by publishing between any two steps of theirs. Of a
-//! publish the code shows it: whether it has a loop that another thread can prolong.
+//! Publishes between any two steps of a walk tell wait-free readers from lock-free ones. No test tells wait-free
+//! publishes from lock-free ones: the difference is a loop in the code that another thread can prolong.
 
 use std::{
     hint::black_box,
@@ -21,24 +21,24 @@ use zonelist_core::{
 };
 use zonelist_schemes::{Buildable, SchemeId, Visitor};
 
-/// Points at which a side is stopped.
+/// The number of points at which a side is stopped.
 const POINTS: usize = 100;
 
-/// What the other side does meanwhile: answers questions.
+/// Rounds of work that are requested of the other side meanwhile.
 #[derive(Default)]
-struct Errands {
-    asked: AtomicUsize,
-    answered: AtomicUsize,
+struct Rounds {
+    requested: AtomicUsize,
+    done: AtomicUsize,
     end: AtomicBool,
 }
 
-impl Errands {
-    /// The next question, unless there will be none.
+impl Rounds {
+    /// Waits for the next requested round. `None` if there will be no more.
     fn next(&self) -> Option<usize> {
         loop {
-            let asked = self.asked.load(SeqCst);
-            if asked != self.answered.load(SeqCst) {
-                return Some(asked);
+            let requested = self.requested.load(SeqCst);
+            if requested != self.done.load(SeqCst) {
+                return Some(requested);
             } else if self.end.load(SeqCst) {
                 return None;
             }
@@ -46,15 +46,15 @@ impl Errands {
         }
     }
 
-    fn answer(&self, question: usize) {
-        self.answered.store(question, SeqCst);
+    fn finish(&self, round: usize) {
+        self.done.store(round, SeqCst);
     }
 
-    /// Asks, and says whether there is an answer in time.
-    fn is_answered(&self, within: Duration) -> bool {
-        let question = self.asked.fetch_add(1, SeqCst) + 1;
+    /// Requests a round. True if it is done within the time.
+    fn is_done_within(&self, within: Duration) -> bool {
+        let round = self.requested.fetch_add(1, SeqCst) + 1;
         let begun = Instant::now();
-        while self.answered.load(SeqCst) != question {
+        while self.done.load(SeqCst) != round {
             if begun.elapsed() > within {
                 return false;
             }
@@ -63,39 +63,39 @@ impl Errands {
         true
     }
 
-    /// Waits for the answer to the last question.
-    fn settle(&self) {
-        while self.answered.load(SeqCst) != self.asked.load(SeqCst) {
+    /// Waits until the last round is done.
+    fn wait_done(&self) {
+        while self.done.load(SeqCst) != self.requested.load(SeqCst) {
             thread::yield_now();
         }
     }
 }
 
-/// How long a side that claims to wait for no thread may take when the other is stopped: for ever, more or less.
-const LONG: Duration = Duration::from_secs(60);
+/// The time in which a side must do a round, if the facts say that it does not wait for the stopped side.
+const WATCH_NON_BLOCKING: Duration = Duration::from_secs(60);
 
-/// How long one is watched that says itself that it may wait.
-const SHORT: Duration = Duration::from_millis(100);
+/// The time after which a side counts as waiting, if the facts say that it may wait.
+const WATCH_BLOCKING: Duration = Duration::from_millis(100);
 
-/// Whether one side, which does errands, stands while the other is stopped at its work, and goes on when that goes on.
-fn stands(
+/// True if one side, which does rounds, waits while the other is stopped at its work, and proceeds when it is resumed.
+fn waits(
     claimed: Progress,
-    errand: impl FnOnce(&Errands) + Send,
+    side: impl FnOnce(&Rounds) + Send,
     work: impl FnOnce(&Stop, &dyn Fn() -> bool) + Send,
 ) -> bool {
-    let patience = if claimed == Progress::Blocking { SHORT } else { LONG };
-    let errands = Errands::default();
+    let limit = if claimed == Progress::Blocking { WATCH_BLOCKING } else { WATCH_NON_BLOCKING };
+    let rounds = Rounds::default();
     thread::scope(|scope| {
-        scope.spawn(|| errand(&errands));
-        let stands = beside(work, |stop, victim| {
+        scope.spawn(|| side(&rounds));
+        let waits = beside(work, |stop, victim| {
             (0..POINTS).any(|_| {
-                let stands = !stop.stopped(victim, || errands.is_answered(patience));
-                errands.settle();
-                stands
+                let waits = !stop.stopped(victim, || rounds.is_done_within(limit));
+                rounds.wait_done();
+                waits
             })
         });
-        errands.end.store(true, SeqCst);
-        stands
+        rounds.end.store(true, SeqCst);
+        waits
     })
 }
 
@@ -113,10 +113,10 @@ impl Visitor for Readers {
         let Sample { versions, requests } = Sample::default();
         let published: Published<S, B, 1> = Published::new(S::build(self.capacity()));
         published.publish(&versions[0]).unwrap();
-        let reads = |errands: &Errands| {
+        let reads = |rounds: &Rounds| {
             let (mut reader, filter) = (published.reader().unwrap(), published.filter(&requests[0].1));
-            while let Some(question) = reader.offline(|| errands.next()) {
-                // An answer is a walk that need not be repeated.
+            while let Some(round) = reader.offline(|| rounds.next()) {
+                // A round is done by a walk that need not be repeated.
                 loop {
                     let guard = reader.enter();
                     let mut walk = guard.walk(requests[0].0, &filter);
@@ -125,11 +125,11 @@ impl Visitor for Readers {
                         break;
                     }
                 }
-                errands.answer(question);
+                rounds.finish(round);
             }
         };
-        stands(S::FACTS.readers, reads, |stop, goes_on| {
-            for version in versions.iter().cycle().take_while(|_| goes_on()) {
+        waits(S::FACTS.readers, reads, |stop, continues| {
+            for version in versions.iter().cycle().take_while(|_| continues()) {
                 stop.within(|| published.publish(version).unwrap());
             }
         })
@@ -150,18 +150,18 @@ impl Visitor for Writer {
         let Sample { versions, requests } = Sample::default();
         let published: Published<S, B, 1> = Published::new(S::build(self.capacity()));
         published.publish(&versions[0]).unwrap();
-        let publishes = |errands: &Errands| {
-            while let Some(question) = errands.next() {
-                // The first of them may be one that another table has room for.
+        let publishes = |rounds: &Rounds| {
+            while let Some(round) = rounds.next() {
+                // The first publish may go to a spare table, and so not wait.
                 for version in &versions {
                     published.publish(version).unwrap();
                 }
-                errands.answer(question);
+                rounds.finish(round);
             }
         };
-        stands(S::FACTS.writer, publishes, |stop, goes_on| {
+        waits(S::FACTS.writer, publishes, |stop, continues| {
             let (mut reader, filter) = (published.reader().unwrap(), published.filter(&requests[0].1));
-            while goes_on() {
+            while continues() {
                 stop.within(|| {
                     black_box(reader.enter().walk(requests[0].0, &filter).count());
                 });
@@ -171,14 +171,14 @@ impl Visitor for Writer {
     }
 }
 
-/// Walks that are spoiled, if they can be, before it is taken that all would be.
-const CHANCES: usize = 100;
+/// The number of torn walks in sequence after which every walk counts as torn.
+const WALKS: usize = 100;
 
 /// Walks with publishes between any two steps.
-struct Spoiled;
+struct TornWalks;
 
-impl Visitor for Spoiled {
-    /// How many said that they were torn before one did not, at worst.
+impl Visitor for TornWalks {
+    /// The greatest number of walks that reported that they were torn, before the first that did not.
     type Output = usize;
 
     fn capacity(&self) -> Capacity {
@@ -189,7 +189,7 @@ impl Visitor for Spoiled {
         let Sample { versions, requests } = Sample::default();
         let published: Published<S, B, 1> = Published::new(S::build(self.capacity()));
         let mut reader = published.reader().unwrap();
-        let mut spoiled = |(node, request): &(NodeId, Request)| {
+        let mut torn_walks = |(node, request): &(NodeId, Request)| {
             let filter = published.filter(request);
             let torn = |_: &usize| {
                 let guard = reader.enter();
@@ -203,24 +203,24 @@ impl Visitor for Spoiled {
                     }
                 }
             };
-            (0..CHANCES).take_while(torn).count()
+            (0..WALKS).take_while(torn).count()
         };
-        requests.iter().map(&mut spoiled).max().unwrap_or(0)
+        requests.iter().map(&mut torn_walks).max().unwrap_or(0)
     }
 }
 
 #[test]
-fn the_first_walk_is_an_answer_where_readers_are_wait_free() {
-    // A publish that waits for the walk can't go by within it.
+fn the_first_walk_is_whole_where_readers_are_wait_free() {
+    // A publish that waits for the walk can't take place within it.
     let unhindered = |scheme: &SchemeId| scheme.facts().writer != Progress::Blocking;
     for scheme in SchemeId::all().into_iter().filter(unhindered) {
-        let (claimed, spoiled) = (scheme.facts().readers, scheme.visit(&mut Spoiled));
-        println!("{}: {spoiled} walks spoiled", scheme.name());
+        let (claimed, torn) = (scheme.facts().readers, scheme.visit(&mut TornWalks));
+        println!("{}: {torn} torn walks", scheme.name());
         match claimed {
-            Progress::WaitFree => assert_eq!(spoiled, 0, "{}", scheme.name()),
-            // Snapshots are never spoiled, yet may be taken in a loop.
+            Progress::WaitFree => assert_eq!(torn, 0, "{}", scheme.name()),
+            // Snapshots are never torn, but a reader may take one in a loop.
             Progress::LockFree | Progress::Blocking if scheme.facts().guarantee == Guarantee::Snapshot => (),
-            Progress::LockFree | Progress::Blocking => assert_eq!(spoiled, CHANCES, "{}", scheme.name()),
+            Progress::LockFree | Progress::Blocking => assert_eq!(torn, WALKS, "{}", scheme.name()),
         }
     }
 }
@@ -228,17 +228,17 @@ fn the_first_walk_is_an_answer_where_readers_are_wait_free() {
 #[test]
 fn readers_wait_for_a_stopped_publisher_where_the_scheme_says_so() {
     for scheme in SchemeId::all() {
-        let (claimed, stands) = (scheme.facts().readers, scheme.visit(&mut Readers));
-        println!("{}: readers {}", scheme.name(), if stands { "wait" } else { "get on" });
-        assert_eq!(claimed == Progress::Blocking, stands, "{}: {claimed}", scheme.name());
+        let (claimed, waits) = (scheme.facts().readers, scheme.visit(&mut Readers));
+        println!("{}: readers {}", scheme.name(), if waits { "wait" } else { "proceed" });
+        assert_eq!(claimed == Progress::Blocking, waits, "{}: {claimed}", scheme.name());
     }
 }
 
 #[test]
 fn a_publish_waits_for_a_stopped_reader_where_the_scheme_says_so() {
     for scheme in SchemeId::all() {
-        let (claimed, stands) = (scheme.facts().writer, scheme.visit(&mut Writer));
-        println!("{}: a publish {}", scheme.name(), if stands { "waits" } else { "gets on" });
-        assert_eq!(claimed == Progress::Blocking, stands, "{}: {claimed}", scheme.name());
+        let (claimed, waits) = (scheme.facts().writer, scheme.visit(&mut Writer));
+        println!("{}: a publish {}", scheme.name(), if waits { "waits" } else { "proceeds" });
+        assert_eq!(claimed == Progress::Blocking, waits, "{}: {claimed}", scheme.name());
     }
 }

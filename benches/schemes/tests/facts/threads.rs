@@ -1,4 +1,4 @@
-//! Threads that come and go, and walks when a thread's locals are destroyed.
+//! Short-lived threads, and walks in the destructors of thread-local values.
 
 use std::{
     hint::black_box,
@@ -19,9 +19,9 @@ use zonelist_verify::cases;
 
 use super::{alone::alone, child::verdicts};
 
-/// What a thread does with a scheme in its short life, and what a publisher does meanwhile.
+/// The work of a short-lived thread with a scheme, and of a publisher meanwhile.
 struct Life {
-    lives: Box<dyn Fn() + Sync>,
+    reads: Box<dyn Fn() + Sync>,
     publishes: Box<dyn Fn(usize) + Sync>,
 }
 
@@ -36,21 +36,22 @@ impl Visitor for ShortLived {
 
     fn visit<S: Buildable, B: Barrier>(&mut self) -> Life {
         let Sample { versions, requests } = Sample::default();
-        // Slots for threads that live at the same time, and no more.
+        // Only as many reader slots as there are readers at a time.
         let published: &'static Published<S, B, 2> = Box::leak(Box::new(Published::new(S::build(self.capacity()))));
-        let lives = move || {
-            let (mut reader, filter) = (published.reader().expect("a slot"), published.filter(&requests[0].1));
+        let reads = move || {
+            let (mut reader, filter) = (published.reader().expect("a reader slot"), published.filter(&requests[0].1));
             black_box(reader.enter().walk(requests[0].0, &filter).count());
         };
-        let publishes = move |turn: usize| assert!(published.publish(&versions[turn % versions.len()]).is_ok());
-        Life { lives: Box::new(lives), publishes: Box::new(publishes) }
+        let publishes = move |nth: usize| assert!(published.publish(&versions[nth % versions.len()]).is_ok());
+        Life { reads: Box::new(reads), publishes: Box::new(publishes) }
     }
 }
 
 #[test]
 fn threads_that_come_and_go_leave_nothing_behind() {
     alone("threads::threads_that_come_and_go_leave_nothing_behind", || {
-        // This number of threads register with each scheme, walk and end; all together may leave half a byte each behind.
+        // Each thread registers with each scheme, walks and ends. All schemes together may leave half a byte for each
+        // thread.
         let threads = cases(100_000, 5) as usize;
         let left = left_behind_by(threads);
         println!("{left} bytes left behind by {threads} threads");
@@ -58,21 +59,21 @@ fn threads_that_come_and_go_leave_nothing_behind() {
     });
 }
 
-/// Bytes that this number of threads leaves behind, beyond what a hundredth of them does.
+/// Bytes that `threads` threads leave behind, beyond those that a hundredth of them leave.
 fn left_behind_by(threads: usize) -> i64 {
     let schemes: Vec<Life> = SchemeId::all().into_iter().map(|scheme| scheme.visit(&mut ShortLived)).collect();
-    let publish = |turn| schemes.iter().for_each(|scheme| (scheme.publishes)(turn));
+    let publish = |nth| schemes.iter().for_each(|scheme| (scheme.publishes)(nth));
     let left_by = |threads: usize| {
         let end = AtomicBool::new(false);
         thread::scope(|scope| {
             scope.spawn(|| (0..).take_while(|_| !end.load(SeqCst)).for_each(publish));
             for _ in 0..threads {
-                let life = || schemes.iter().for_each(|scheme| (scheme.lives)());
-                thread::scope(|scope| scope.spawn(life).join()).expect("a slot for each");
+                let life = || schemes.iter().for_each(|scheme| (scheme.reads)());
+                thread::scope(|scope| scope.spawn(life).join()).expect("a reader slot for each thread");
             }
             end.store(true, SeqCst);
         });
-        // What the last of them left to be freed later is freed by and by.
+        // Publishes free what the last threads left for later.
         (0..1000).for_each(publish);
         heap::kept_by_all()
     };

@@ -1,4 +1,4 @@
-//! A small machine over a scheme, with all that can be waited for.
+//! A small machine over a scheme, with everything that an operation can wait for.
 
 use std::{sync::Mutex, vec, vec::Vec};
 
@@ -14,7 +14,7 @@ use crate::{
     publish::{FullFence, HandleId, Published, Scheme},
 };
 
-/// What makes a scheme with room for so much.
+/// Makes a scheme with room for a capacity.
 pub type Make<S> = fn(Capacity) -> S;
 
 /// Reader slots: more than any run needs.
@@ -23,36 +23,36 @@ pub(super) type PublishedLists<S> = Published<S, FullFence, SLOTS>;
 pub(super) type Allocator<S> = PageAllocator<'static, S, FullFence, Spin, SLOTS>;
 pub(super) type Pages<'g, S> = LocalHandle<'g, 'static, S, FullFence, Spin, SLOTS>;
 type Copies = fn(Handle, Page, Page) -> Result<(), MoveError>;
-type Frames<S> = AllocatorProvider<'static, S, FullFence, Spin, SLOTS, MovablePages<'static, Copies>>;
+type Provider<S> = AllocatorProvider<'static, S, FullFence, Spin, SLOTS, MovablePages<'static, Copies>>;
 
 pub(super) const NODE: NodeId = NodeId::new(0).unwrap();
 pub(super) const MOVABLE: ZoneId = ZoneId::new(NODE, Movable);
-/// Pages of a block.
+/// Page frames of a memory block.
 const PAGES: u64 = 512;
 
-/// Takes the block of the Movable zone offline.
+/// Takes the memory block of the Movable zone offline.
 pub(super) const OFFLINE: Operation = Operation::Offline { block: 2 };
-/// Brings another one there.
+/// Puts another memory block online to the Movable zone.
 pub(super) const ONLINE: Operation = Operation::Online { block: 3, to: OnlineTo::Movable };
 
-/// A machine: a Normal zone of two blocks, a Movable one of a third, and a fourth block that is offline. A movable page
-/// with an owner is in the third.
+/// A machine: a Normal zone of two memory blocks, a Movable zone of a third, and a fourth block that is offline. A
+/// movable page behind a handle is in the third.
 #[derive(Debug)]
-pub struct Ground<S: Scheme> {
-    pub(super) running: RunningMachine<Frames<S>>,
+pub struct Fixture<S: Scheme> {
+    pub(super) running: RunningMachine<Provider<S>>,
     pub(super) powers: Powers<S>,
     pub(super) handle: Handle,
-    /// The lists with both zones, and with one.
+    /// The lists with both zones, and with one zone.
     versions: [Zonelists; 2],
-    /// The handles of the operation's thread, which it keeps in the child of a fork.
+    /// The handles and readers of the thread that does the operation, which the child of a fork keeps.
     owned: Mutex<Vec<HandleId>>,
 }
 
-impl<S: Scheme> Ground<S> {
-    /// A machine over lists that the scheme publishes. `on_low` is called for a zone that falls below its low mark.
+impl<S: Scheme> Fixture<S> {
+    /// Makes the machine over a scheme. `on_low` is called for a zone that falls below its low watermark.
     ///
     /// # Panics
-    /// It can't be made.
+    /// The machine can't be made.
     #[must_use]
     pub fn new(make: Make<S>, powers: Powers<S>, on_low: fn(ZoneId, usize)) -> Self {
         let state = state();
@@ -64,15 +64,15 @@ impl<S: Scheme> Ground<S> {
             super::step();
             Ok(())
         };
-        let frames =
+        let provider =
             AllocatorProvider::from_allocator(allocator).with_migration_source(MovablePages::boxed(copies, 16));
-        let one = state.after(&OFFLINE).expect("it can go").0;
-        let versions = [state.lists().clone(), one.lists().clone()];
-        let running = RunningMachine::new(state.clone(), frames.boot(&state).expect("memory")).expect("room");
+        let smaller = state.after(&OFFLINE).expect("the block can go offline").0;
+        let versions = [state.lists().clone(), smaller.lists().clone()];
+        let running = RunningMachine::new(state.clone(), provider.boot(&state).expect("memory")).expect("room");
         let page = {
             let allocator = running.provider().allocator();
             let mut local = allocator.local().expect("a reader slot");
-            local.alloc(NODE, &class(allocator, Movable, 0)).expect("a page")
+            local.alloc(NODE, &prepare(allocator, Movable, 0)).expect("a page")
         };
         let handle = running.provider().migration_source().insert(page).expect("room");
         Self { running, powers, handle, versions, owned: Mutex::default() }
@@ -86,47 +86,48 @@ impl<S: Scheme> Ground<S> {
         self.allocator().published()
     }
 
-    pub(super) fn owners(&self) -> &MovablePages<'static, Copies> {
+    pub(super) fn movable_pages(&self) -> &MovablePages<'static, Copies> {
         self.running.provider().migration_source()
     }
 
-    /// The lists of each publish, one after the other: the zones in them differ.
+    /// The lists of two publishes in sequence: they differ in their zones.
     pub(super) fn versions(&self) -> impl Iterator<Item = &Zonelists> {
         self.versions.iter().rev()
     }
 
-    /// Of requests for `2^order` pages of zones up to such.
-    pub(super) fn class(&self, highest: ZoneKind, order: u8) -> PreparedRequest<S> {
-        class(self.allocator(), highest, order)
+    /// Prepares a request for `2^order` pages of zones up to the kind `highest`.
+    pub(super) fn prepared(&self, highest: ZoneKind, order: u8) -> PreparedRequest<S> {
+        prepare(self.allocator(), highest, order)
     }
 
-    /// A handle of the allocator.
+    /// Makes a handle of the allocator.
     pub(super) fn local(&self) -> Pages<'_, S> {
         self.allocator().local().expect("a reader slot")
     }
 
-    /// A handle with per-CPU pages, of the last zone that such requests admit.
+    /// Makes a handle with pages of the highest zone kind in its per-CPU pages.
     pub(super) fn with_pages(&self, highest: ZoneKind) -> Pages<'_, S> {
         let mut local = self.local();
-        let page = local.alloc(NODE, &self.class(highest, 0)).expect("a page");
-        local.free(page).expect("it was handed out");
+        let page = local.alloc(NODE, &self.prepared(highest, 0)).expect("a page");
+        local.free(page).expect("an allocated page");
         local
     }
 
-    /// The same two, of the thread that does the operation.
+    /// Makes a handle of the thread that does the operation.
     pub(super) fn own_local(&self) -> Pages<'_, S> {
         let local = self.local();
         self.own(local.id());
         local
     }
 
+    /// Makes a handle of the thread that does the operation, with pages as [`Fixture::with_pages`].
     pub(super) fn own_with_pages(&self, highest: ZoneKind) -> Pages<'_, S> {
         let local = self.with_pages(highest);
         self.own(local.id());
         local
     }
 
-    /// Notes a handle of the thread that does the operation.
+    /// Records a handle of the thread that does the operation.
     pub(super) fn own(&self, handle: HandleId) {
         self.owned.lock().expect("no panic").push(handle);
     }
@@ -134,20 +135,20 @@ impl<S: Scheme> Ground<S> {
     /// Cleans up in the child of a fork, which keeps the handles of its own thread.
     ///
     /// # Safety
-    /// This is the child of a fork that the thread made which does the operation, outside of any call. What other threads
-    /// were amid is never gone on with.
+    /// This process is the child of a fork that the thread which does the operation made outside of any call. The calls
+    /// in which other threads were are never continued.
     pub(super) unsafe fn after_fork(&self) {
         let keep = core::mem::take(&mut *self.owned.lock().expect("no panic"));
-        // SAFETY: what the caller promises: all other handles are gone with their threads.
+        // SAFETY: the caller guarantees the child of such a fork; handles of other threads are never used again.
         let _ = unsafe { self.allocator().after_fork(&keep) };
-        // SAFETY: what the caller promises.
-        unsafe { self.owners().after_fork() };
-        // SAFETY: what the caller promises.
+        // SAFETY: the caller guarantees the child of a fork outside of any call.
+        unsafe { self.movable_pages().after_fork() };
+        // SAFETY: the caller guarantees the child of a fork outside of any call.
         unsafe { self.running.after_fork() };
     }
 }
 
-fn class<S: Scheme>(allocator: &Allocator<S>, highest: ZoneKind, order: u8) -> PreparedRequest<S> {
+fn prepare<S: Scheme>(allocator: &Allocator<S>, highest: ZoneKind, order: u8) -> PreparedRequest<S> {
     allocator.prepare(&PageRequest::up_to(highest).order(order)).expect("an order")
 }
 

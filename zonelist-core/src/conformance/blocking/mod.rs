@@ -1,12 +1,16 @@
-//! What waits for what: the operations, the machine that they are done on, and the scheduler that finds what they come to. The
-//! page that it makes stands here in other builds.
+//! What waits for what: every operation that may wait, run while something is held, under a scheduler that sees the
+//! waits.
+//!
+//! `fixture` is the machine, `operations` are the operations, `works` are the tasks of threads that are stopped, and
+//! `scheduled` runs all pairs. In builds without `--cfg shuttle` this module is the page that `benches/verify` makes of
+//! the results.
 
 mod fixture;
 mod operations;
 mod scheduled;
 mod works;
 
-pub use fixture::{Ground, Make};
+pub use fixture::{Fixture, Make};
 pub use operations::{Operation, Watch, operations};
 pub use scheduled::cells;
 pub use works::{Work, works};
@@ -16,15 +20,15 @@ use crate::{
     publish::{Membership, PublishError, Published, Reclaim, Scheme, WaitError},
 };
 
-type Waits<S> = fn(&fixture::PublishedLists<S>) -> Result<(), WaitError>;
-type SetsPresent<S> = fn(&fixture::PublishedLists<S>, bool) -> Result<(), PublishError>;
+type WaitFn<S> = fn(&fixture::PublishedLists<S>) -> Result<(), WaitError>;
+type SetPresentFn<S> = fn(&fixture::PublishedLists<S>, bool) -> Result<(), PublishError>;
 
-/// What only some schemes can do.
+/// Operations that only some schemes have.
 #[derive(Debug)]
 pub struct Powers<S: Scheme> {
-    synchronize: Option<Waits<S>>,
-    retire: Option<Waits<S>>,
-    set_present: Option<SetsPresent<S>>,
+    synchronize: Option<WaitFn<S>>,
+    retire: Option<WaitFn<S>>,
+    set_present: Option<SetPresentFn<S>>,
 }
 
 impl<S: Scheme> Clone for Powers<S> {
@@ -36,13 +40,13 @@ impl<S: Scheme> Clone for Powers<S> {
 impl<S: Scheme> Copy for Powers<S> {}
 
 impl<S: Scheme> Powers<S> {
-    /// It does what every scheme can.
+    /// A scheme with no operations beyond those that every scheme has.
     #[must_use]
     pub fn none() -> Self {
         Self { synchronize: None, retire: None, set_present: None }
     }
 
-    /// It has grace periods, too.
+    /// Adds grace periods.
     #[must_use]
     pub fn reclaims(self) -> Self
     where
@@ -52,7 +56,7 @@ impl<S: Scheme> Powers<S> {
         Self { synchronize: Some(Published::synchronize), retire: Some(retire), ..self }
     }
 
-    /// It takes zones off all lists, too.
+    /// Adds the presence of zones, changed in all lists at once.
     #[must_use]
     pub fn members(self) -> Self
     where
@@ -65,7 +69,7 @@ impl<S: Scheme> Powers<S> {
     }
 }
 
-/// A step where a thread may be stopped, of code that is not this library's.
+/// A step at which a thread may be stopped, in code outside this library.
 fn step() {
     shuttle::thread::yield_now();
 }

@@ -1,8 +1,8 @@
-//! Every public operation that may wait.
+//! Every public operation that may wait, under the names that the page has.
 
 use std::{boxed::Box, vec, vec::Vec};
 
-use super::fixture::{Ground, MOVABLE, NODE, OFFLINE, ONLINE};
+use super::fixture::{Fixture, MOVABLE, NODE, OFFLINE, ONLINE};
 use crate::{
     Mobility, PageRequest, Request, TryAllocError, TryFreeError, Urgency,
     ZoneKind::{Movable, Normal},
@@ -11,13 +11,13 @@ use crate::{
     publish::{PublishError, Scheme, WaitError, Walk},
 };
 
-/// What an operation is watched by.
+/// The observer of an operation.
 pub trait Watch {
-    /// All is prepared. Returns once something is held.
+    /// The operation is prepared. Returns once something is held.
     fn ready(&mut self);
-    /// The operation begins when this returns, which implies that it is ready. Called outside of any call.
+    /// The operation begins when this returns. Implies [`Watch::ready`]. Called outside of any call of the library.
     fn begin(&mut self);
-    /// It has ended, with that to say.
+    /// The operation has ended with the outcome `what`: the name of an error, or empty.
     fn end(&mut self, what: &'static str);
 }
 
@@ -27,10 +27,10 @@ pub(super) type Op<'g> = Box<dyn FnOnce(&mut dyn Watch) + 'g>;
 /// An operation that may wait.
 #[derive(Debug)]
 pub struct Operation<S: Scheme> {
-    /// What it is called by.
+    /// The name of its row on the page.
     pub name: &'static str,
-    /// `None`: the scheme has none of that.
-    pub(super) prepare: for<'g> fn(&'g Ground<S>) -> Option<Op<'g>>,
+    /// Prepares the operation; `None` if the scheme lacks it.
+    pub(super) prepare: for<'g> fn(&'g Fixture<S>) -> Option<Op<'g>>,
 }
 
 impl<S: Scheme> Clone for Operation<S> {
@@ -42,9 +42,9 @@ impl<S: Scheme> Clone for Operation<S> {
 impl<S: Scheme> Copy for Operation<S> {}
 
 impl<S: Scheme> Operation<S> {
-    /// Prepares it, and does it; whether the scheme has such.
-    pub fn run(&self, ground: &Ground<S>, watch: &mut dyn Watch) -> bool {
-        (self.prepare)(ground).map(|op| op(watch)).is_some()
+    /// Prepares the operation, and does it. False if the scheme lacks it.
+    pub fn run(&self, fixture: &Fixture<S>, watch: &mut dyn Watch) -> bool {
+        (self.prepare)(fixture).map(|op| op(watch)).is_some()
     }
 }
 
@@ -60,12 +60,12 @@ pub fn operations<S: Scheme>() -> Vec<Operation<S>> {
 }
 
 macro_rules! operations {
-    ($ground:ident; $($name:literal => $prepare:expr,)*) => {
-        vec![$(Operation { name: $name, prepare: |$ground| $prepare }),*]
+    ($fixture:ident; $($name:literal => $prepare:expr,)*) => {
+        vec![$(Operation { name: $name, prepare: |$fixture| $prepare }),*]
     };
 }
 
-/// One for which nothing but what it has taken along needs preparation.
+/// An operation without preparation beyond what `op` has captured.
 fn ready<'g>(op: impl FnOnce() -> &'static str + 'g) -> Option<Op<'g>> {
     Some(Box::new(move |watch| {
         watch.begin();
@@ -74,7 +74,7 @@ fn ready<'g>(op: impl FnOnce() -> &'static str + 'g) -> Option<Op<'g>> {
     }))
 }
 
-/// The same, with something of its own that is dropped only behind the operation's end.
+/// An operation on `own`, which is dropped only after the operation has ended.
 fn with<'g, T: 'g>(mut own: T, op: impl FnOnce(&mut T) -> &'static str + 'g) -> Option<Op<'g>> {
     Some(Box::new(move |watch| {
         watch.begin();
@@ -85,35 +85,35 @@ fn with<'g, T: 'g>(mut own: T, op: impl FnOnce(&mut T) -> &'static str + 'g) -> 
 
 fn of_readers<S: Scheme>() -> Vec<Operation<S>> {
     fn reader<'g, S: Scheme>(
-        ground: &'g Ground<S>,
+        fixture: &'g Fixture<S>,
         op: impl FnOnce(&mut crate::publish::Reader<'g, S, crate::publish::FullFence>) + 'g,
     ) -> Option<Op<'g>> {
-        let mut reader = ground.lists().reader().expect("a reader slot");
-        ground.own(reader.id());
+        let mut reader = fixture.lists().reader().expect("a reader slot");
+        fixture.own(reader.id());
         Some(Box::new(move |watch| {
-            // A reader that is online would itself be waited for meanwhile.
+            // The reader is offline: an online reader would itself be waited for.
             reader.offline(|| watch.ready());
             watch.begin();
             op(&mut reader);
             watch.end("");
         }))
     }
-    operations![ground;
+    operations![fixture;
         "`Published::reader`, and its drop" => ready(|| {
-            drop(ground.lists().reader().expect("a reader slot"));
+            drop(fixture.lists().reader().expect("a reader slot"));
             ""
         }),
         "`Reader::enter`, and a walk" => {
-            let filter = ground.lists().filter(&Request::up_to(Movable));
-            reader(ground, move |reader| {
+            let filter = fixture.lists().filter(&Request::up_to(Movable));
+            reader(fixture, move |reader| {
                 let guard = reader.enter();
                 let mut walk = guard.walk(NODE, &filter);
                 walk.by_ref().for_each(drop);
                 let _ = walk.must_retry();
             })
         },
-        "`Reader::quiescent`" => reader(ground, |reader| reader.quiescent()),
-        "`Reader::offline`" => reader(ground, |reader| reader.offline(|| ())),
+        "`Reader::quiescent`" => reader(fixture, |reader| reader.quiescent()),
+        "`Reader::offline`" => reader(fixture, |reader| reader.offline(|| ())),
     ]
 }
 
@@ -131,69 +131,76 @@ fn waited(outcome: Result<(), WaitError>) -> &'static str {
 }
 
 fn of_publishers<S: Scheme>() -> Vec<Operation<S>> {
-    fn twice<S: Scheme>(ground: &Ground<S>, publish: impl Fn(&Zonelists) -> Result<(), PublishError>) -> &'static str {
-        // A scheme of two tables waits only at the second, for walks over the version before the first.
-        published(ground.versions().try_for_each(publish))
+    fn twice<S: Scheme>(
+        fixture: &Fixture<S>,
+        publish: impl Fn(&Zonelists) -> Result<(), PublishError>,
+    ) -> &'static str {
+        // A double-buffered scheme waits only at the second publish, for walks of the version before the first.
+        published(fixture.versions().try_for_each(publish))
     }
-    operations![ground;
-        "`Published::publish`" => ready(|| twice(ground, |lists| ground.lists().publish(lists).map(drop))),
-        "`Published::try_publish`" => ready(|| twice(ground, |lists| ground.lists().try_publish(lists).map(drop))),
+    operations![fixture;
+        "`Published::publish`" => ready(|| twice(fixture, |lists| fixture.lists().publish(lists).map(drop))),
+        "`Published::try_publish`" => ready(|| twice(fixture, |lists| fixture.lists().try_publish(lists).map(drop))),
         "`Published::set_present`" => {
-            let set_present = ground.powers.set_present?;
-            ready(move || published([false, true].into_iter().try_for_each(|there| set_present(ground.lists(), there))))
+            let set_present = fixture.powers.set_present?;
+            ready(move || {
+                let outcome = [false, true].into_iter().try_for_each(|present| set_present(fixture.lists(), present));
+                published(outcome)
+            })
         },
         "`Published::synchronize`" => {
-            let synchronize = ground.powers.synchronize?;
-            ready(move || waited(synchronize(ground.lists())))
+            let synchronize = fixture.powers.synchronize?;
+            ready(move || waited(synchronize(fixture.lists())))
         },
         "`Published::retire`" => {
-            let retire = ground.powers.retire?;
-            ready(move || waited(retire(ground.lists())))
+            let retire = fixture.powers.retire?;
+            ready(move || waited(retire(fixture.lists())))
         },
     ]
 }
 
 fn of_handles<S: Scheme>() -> Vec<Operation<S>> {
-    /// An order that caches do not keep.
+    /// An order that the per-CPU pages do not keep.
     const LARGE: u8 = 5;
-    operations![ground;
+    operations![fixture;
         "`PageAllocator::local`" => ready(|| {
-            // What it keeps is dropped by the row of its own.
-            core::mem::forget(ground.local());
+            // The drop has a row of its own.
+            core::mem::forget(fixture.local());
             ""
         }),
         "the drop of a `LocalHandle`" => {
-            let local = ground.own_with_pages(Movable);
+            let local = fixture.own_with_pages(Movable);
             ready(move || {
                 drop(local);
                 ""
             })
         },
-        "`LocalHandle::alloc`, from per-CPU pages" => {
-            let class = ground.class(Movable, 0);
-            with(ground.own_with_pages(Movable), move |local| got(local.alloc(NODE, &class).is_ok()))
+        "`LocalHandle::alloc`, of a page at hand" => {
+            let prepared = fixture.prepared(Movable, 0);
+            with(fixture.own_with_pages(Movable), move |local| got(local.alloc(NODE, &prepared).is_ok()))
         },
         "`LocalHandle::alloc`, of a zone's" => {
-            let class = ground.class(Movable, LARGE);
-            with(ground.own_local(), move |local| got(local.alloc(NODE, &class).is_ok()))
+            let prepared = fixture.prepared(Movable, LARGE);
+            with(fixture.own_local(), move |local| got(local.alloc(NODE, &prepared).is_ok()))
         },
         "`LocalHandle::alloc`, with all caches drained" => {
-            // Half of the zone is in one piece, which is taken; the other half has per-CPU pages.
-            let (other, mut local, class) = (ground.own_with_pages(Normal), ground.own_local(), ground.class(Normal, 9));
-            let half = local.alloc(NODE, &class).map(drop);
+            // One half of the zone is one block, which is allocated; pages of the other half are in the per-CPU pages.
+            let (other, mut local) = (fixture.own_with_pages(Normal), fixture.own_local());
+            let prepared = fixture.prepared(Normal, 9);
+            let half = local.alloc(NODE, &prepared).map(drop);
             with((other, local), move |(_, local)| {
-                // None of the per-CPU pages merge in time, or the watermarks forbid it.
-                got(half.is_ok() && local.alloc(NODE, &class).is_ok())
+                // The drained pages may not merge in time, or the watermarks may refuse the request.
+                got(half.is_ok() && local.alloc(NODE, &prepared).is_ok())
             })
         },
         "`LocalHandle::alloc` that may not block" => {
             let request = PageRequest::up_to(Movable).order(LARGE).urgency(Urgency::NON_BLOCKING);
-            let class = ground.allocator().prepare(&request).expect("an order");
-            with(ground.own_local(), move |local| got(local.alloc(NODE, &class).is_ok()))
+            let prepared = fixture.allocator().prepare(&request).expect("an order");
+            with(fixture.own_local(), move |local| got(local.alloc(NODE, &prepared).is_ok()))
         },
         "`LocalHandle::try_alloc`" => {
-            let (local, class) = (ground.own_local(), ground.class(Movable, LARGE));
-            with(local, move |local| match local.try_alloc(NODE, &class) {
+            let (local, prepared) = (fixture.own_local(), fixture.prepared(Movable, LARGE));
+            with(local, move |local| match local.try_alloc(NODE, &prepared) {
                 Ok(_) => "",
                 Err(TryAllocError::OutOfMemory) => "OutOfMemory",
                 Err(TryAllocError::WouldBlock) => "WouldBlock",
@@ -201,25 +208,25 @@ fn of_handles<S: Scheme>() -> Vec<Operation<S>> {
             })
         },
         "`LocalHandle::free`, of a page that is kept" => {
-            let mut local = ground.own_with_pages(Movable);
-            let page = local.alloc(NODE, &ground.class(Movable, 0)).expect("a page");
+            let mut local = fixture.own_with_pages(Movable);
+            let page = local.alloc(NODE, &fixture.prepared(Movable, 0)).expect("a page");
             with(local, move |local| freed(local.free(page).is_ok()))
         },
         "`LocalHandle::free`, to a zone" => {
-            let mut local = ground.own_local();
-            let page = local.alloc(NODE, &ground.class(Movable, LARGE)).expect("a block");
+            let mut local = fixture.own_local();
+            let page = local.alloc(NODE, &fixture.prepared(Movable, LARGE)).expect("a block");
             with(local, move |local| freed(local.free(page).is_ok()))
         },
         "`LocalHandle::try_free`" => {
-            let mut local = ground.own_local();
-            let page = local.alloc(NODE, &ground.class(Movable, LARGE)).expect("a block");
+            let mut local = fixture.own_local();
+            let page = local.alloc(NODE, &fixture.prepared(Movable, LARGE)).expect("a block");
             with(local, move |local| match local.try_free(page) {
                 Ok(()) => "",
                 Err(TryFreeError::Busy { .. }) => "Busy",
                 Err(TryFreeError::Free(_)) => "FreeError",
             })
         },
-        "`LocalHandle::drain`" => with(ground.own_with_pages(Movable), |local| {
+        "`LocalHandle::drain`" => with(fixture.own_with_pages(Movable), |local| {
             local.drain();
             ""
         }),
@@ -235,29 +242,29 @@ fn freed(page: bool) -> &'static str {
 }
 
 fn of_allocators<S: Scheme>() -> Vec<Operation<S>> {
-    fn beside<'g, S: Scheme>(ground: &'g Ground<S>, op: impl FnOnce() + 'g) -> Option<Op<'g>> {
-        with(ground.own_with_pages(Movable), move |_| {
+    fn on_allocator<'g, S: Scheme>(fixture: &'g Fixture<S>, op: impl FnOnce() + 'g) -> Option<Op<'g>> {
+        with(fixture.own_with_pages(Movable), move |_| {
             op();
             ""
         })
     }
-    operations![ground;
-        "`PageAllocator::drain`" => beside(ground, || _ = ground.allocator().drain().expect("fences do not fail")),
+    operations![fixture;
+        "`PageAllocator::drain`" => on_allocator(fixture, || _ = fixture.allocator().drain().expect("fences do not fail")),
         "`PageAllocator::drain_zone`" => {
-            beside(ground, || _ = ground.allocator().drain_zone(MOVABLE).expect("fences do not fail"))
+            on_allocator(fixture, || _ = fixture.allocator().drain_zone(MOVABLE).expect("fences do not fail"))
         },
         "`PageAllocator::without_caches`" => {
-            beside(ground, || ground.allocator().without_caches(MOVABLE, || ()).expect("fences do not fail"))
+            on_allocator(fixture, || fixture.allocator().without_caches(MOVABLE, || ()).expect("fences do not fail"))
         },
-        "`PageAllocator::stats`" => beside(ground, || _ = ground.allocator().stats(MOVABLE)),
+        "`PageAllocator::stats`" => on_allocator(fixture, || _ = fixture.allocator().stats(MOVABLE)),
         "`PageAllocator::prepare_fork`" => {
             ready(|| {
-                ground.allocator().prepare_fork().expect("fences do not fail").parent();
+                fixture.allocator().prepare_fork().expect("fences do not fail").parent();
                 ""
             })
         },
         "`Zone::alloc`, and `free`" => {
-            let zone = ground.allocator().zone(MOVABLE)?;
+            let zone = fixture.allocator().zone(MOVABLE)?;
             ready(|| match zone.alloc(0, Mobility::Movable).map(|frame| zone.free(frame, 0)) {
                 Some(freed) => self::freed(freed.is_ok()),
                 None => "None",
@@ -278,27 +285,28 @@ fn operated(outcome: Result<Change, HotplugError>) -> &'static str {
 }
 
 fn of_machines<S: Scheme>() -> Vec<Operation<S>> {
-    operations![ground;
-        "`RunningMachine::apply`, a block comes" => ready(|| operated(ground.running.apply(&ONLINE))),
-        "`RunningMachine::apply`, a block goes" => ready(|| operated(ground.running.apply(&OFFLINE))),
-        "`RunningMachine::try_apply`" => ready(|| operated(ground.running.try_apply(&OFFLINE))),
+    operations![fixture;
+        "`RunningMachine::apply`, a block comes" => ready(|| operated(fixture.running.apply(&ONLINE))),
+        "`RunningMachine::apply`, a block goes" => ready(|| operated(fixture.running.apply(&OFFLINE))),
+        "`RunningMachine::try_apply`" => ready(|| operated(fixture.running.try_apply(&OFFLINE))),
         "`RunningMachine::state`" => ready(|| {
-            drop(ground.running.state());
+            drop(fixture.running.state());
             ""
         }),
         "`RunningMachine::prepare_fork`" => ready(|| {
-            ground.running.prepare_fork().parent();
+            fixture.running.prepare_fork().parent();
             ""
         }),
         "`MovablePages::insert`, and `remove`" => {
-            let page = ground.local().alloc(NODE, &ground.class(Normal, 0)).expect("a page");
-            ready(move || match ground.owners().insert(page).map(|handle| ground.owners().remove(handle)) {
+            let page = fixture.local().alloc(NODE, &fixture.prepared(Normal, 0)).expect("a page");
+            let pages = fixture.movable_pages();
+            ready(move || match pages.insert(page).map(|handle| pages.remove(handle)) {
                 Ok(Ok(_)) => "",
                 Ok(Err(_)) => "HandleError",
                 Err(_) => "NoRoom",
             })
         },
-        "`MovablePages::hold`" => ready(|| match ground.owners().hold(ground.handle) {
+        "`MovablePages::hold`" => ready(|| match fixture.movable_pages().hold(fixture.handle) {
             Ok(_) => "",
             Err(_) => "HandleError",
         }),

@@ -1,9 +1,9 @@
-//! What a thread does that is stopped somewhere.
+//! Tasks of threads that are stopped at one of their steps.
 
 use std::boxed::Box;
 
 use super::{
-    fixture::{Ground, NODE, OFFLINE},
+    fixture::{Fixture, NODE, OFFLINE},
     step,
 };
 use crate::{
@@ -12,12 +12,12 @@ use crate::{
     publish::Scheme,
 };
 
-/// Something to be stopped amid.
+/// A task that a thread may be stopped in.
 #[derive(Debug)]
 pub struct Work<S: Scheme> {
-    /// What the stopped thread is called by.
+    /// The name of the stopped thread, as the page has it.
     pub name: &'static str,
-    prepare: for<'g> fn(&'g Ground<S>) -> Box<dyn FnMut() + 'g>,
+    prepare: for<'g> fn(&'g Fixture<S>) -> Box<dyn FnMut() + 'g>,
 }
 
 impl<S: Scheme> Clone for Work<S> {
@@ -29,14 +29,14 @@ impl<S: Scheme> Clone for Work<S> {
 impl<S: Scheme> Copy for Work<S> {}
 
 impl<S: Scheme> Work<S> {
-    /// What is to be done, once, with all that it needs: that goes only with it.
+    /// Prepares the task. The result does it, once, and owns all that it needs.
     #[must_use]
-    pub fn prepare<'g>(&self, ground: &'g Ground<S>) -> Box<dyn FnMut() + 'g> {
-        (self.prepare)(ground)
+    pub fn prepare<'g>(&self, fixture: &'g Fixture<S>) -> Box<dyn FnMut() + 'g> {
+        (self.prepare)(fixture)
     }
 }
 
-/// All of them.
+/// All tasks.
 #[must_use]
 pub fn works<S: Scheme>() -> [Work<S>; 5] {
     let work = |name, prepare| Work { name, prepare };
@@ -49,10 +49,10 @@ pub fn works<S: Scheme>() -> [Work<S>; 5] {
     ]
 }
 
-fn reads<S: Scheme>(ground: &Ground<S>) -> Box<dyn FnMut() + '_> {
-    let filter = ground.lists().filter(&Request::up_to(Movable));
+fn reads<S: Scheme>(fixture: &Fixture<S>) -> Box<dyn FnMut() + '_> {
+    let filter = fixture.lists().filter(&Request::up_to(Movable));
     Box::new(move || {
-        let mut reader = ground.lists().reader().expect("a reader slot");
+        let mut reader = fixture.lists().reader().expect("a reader slot");
         step();
         let guard = reader.enter();
         step();
@@ -65,27 +65,27 @@ fn reads<S: Scheme>(ground: &Ground<S>) -> Box<dyn FnMut() + '_> {
     })
 }
 
-fn allocates<S: Scheme>(ground: &Ground<S>) -> Box<dyn FnMut() + '_> {
-    let (mut local, classes) = (Some(ground.local()), [ground.class(Movable, 0), ground.class(Normal, 0)]);
+fn allocates<S: Scheme>(fixture: &Fixture<S>) -> Box<dyn FnMut() + '_> {
+    let (mut local, requests) = (Some(fixture.local()), [fixture.prepared(Movable, 0), fixture.prepared(Normal, 0)]);
     Box::new(move || {
         let Some(mut local) = local.take() else { return };
-        let pages = classes.each_ref().map(|class| local.alloc(NODE, class));
-        pages.into_iter().flatten().for_each(|page| local.free(page).expect("it was handed out"));
+        let pages = requests.each_ref().map(|prepared| local.alloc(NODE, prepared));
+        pages.into_iter().flatten().for_each(|page| local.free(page).expect("an allocated page"));
     })
 }
 
-fn publishes<S: Scheme>(ground: &Ground<S>) -> Box<dyn FnMut() + '_> {
-    Box::new(|| ground.versions().for_each(|lists| _ = ground.lists().publish(lists).expect("room")))
+fn publishes<S: Scheme>(fixture: &Fixture<S>) -> Box<dyn FnMut() + '_> {
+    Box::new(|| fixture.versions().for_each(|lists| _ = fixture.lists().publish(lists).expect("room")))
 }
 
-fn drains<S: Scheme>(ground: &Ground<S>) -> Box<dyn FnMut() + '_> {
-    let local = ground.with_pages(Movable);
+fn drains<S: Scheme>(fixture: &Fixture<S>) -> Box<dyn FnMut() + '_> {
+    let local = fixture.with_pages(Movable);
     Box::new(move || {
-        let _ = (&local, ground.allocator().drain().expect("fences do not fail"));
+        let _ = (&local, fixture.allocator().drain().expect("fences do not fail"));
     })
 }
 
-fn operates<S: Scheme>(ground: &Ground<S>) -> Box<dyn FnMut() + '_> {
-    // It may be refused for what the operation beside it has taken.
-    Box::new(|| drop(ground.running.apply(&OFFLINE)))
+fn operates<S: Scheme>(fixture: &Fixture<S>) -> Box<dyn FnMut() + '_> {
+    // The machine may refuse this operation, because of what the operation under test has allocated.
+    Box::new(|| drop(fixture.running.apply(&OFFLINE)))
 }

@@ -1,4 +1,4 @@
-//! Which versions a walk may have seen, and which publishes no run can have recorded.
+//! The versions that a walk may have seen, and publishes that no run can have recorded.
 
 use zonelist_core::{
     Zonelists,
@@ -8,7 +8,7 @@ use zonelist_core::{
 
 use super::{ANY, history, judge, lists, span, words};
 
-/// The candidates of a span, by their lists of one letter; V0 is a dot.
+/// The candidates of a span: each version's list is one letter, and V0 is a dot.
 fn candidates(publishes: &[(u64, u64, &str)], span: Span) -> String {
     let history = history(publishes);
     let name =
@@ -52,10 +52,10 @@ fn a_version_is_current_to_the_return_of_the_next_one_s_publish() {
 
 #[test]
 fn a_version_stays_current_while_the_next_one_s_publish_has_not_returned() {
-    // Two threads: B's publish has the lock behind A's, is called before it and returns long after.
+    // Two threads: B's publish gets the lock after A's, is called before it and returns long after it.
     let publishes = [(4, 6, "A"), (2, 20, "B"), (8, 9, "C")];
     assert_eq!(candidates(&publishes, span(1, 1)), ".");
-    assert_eq!(candidates(&publishes, span(3, 3)), ".B", "B is called, A is not yet");
+    assert_eq!(candidates(&publishes, span(3, 3)), ".B", "B is called, A not yet");
     assert_eq!(candidates(&publishes, span(7, 7)), "AB");
     assert_eq!(candidates(&publishes, span(12, 13)), "AC", "C has replaced B and returned, B has not");
     assert_eq!(candidates(&publishes, span(20, 20)), "AC");
@@ -75,7 +75,7 @@ fn published(version: usize, stamp: u64, list: &str) -> Published<Zonelists> {
 }
 
 #[test]
-fn publishes_are_taken_in_any_order() {
+fn publishes_are_accepted_in_any_order() {
     let history = History::new(vec![published(2, 5, "B"), published(1, 2, "A")]).unwrap();
     assert_eq!(words(judge(&history, span(7, 7), ANY, "B", true)), "exact");
     assert_eq!(words(judge(&history, span(3, 3), ANY, "A", true)), "exact");
@@ -83,7 +83,7 @@ fn publishes_are_taken_in_any_order() {
 }
 
 #[test]
-fn a_version_that_is_missing_or_there_twice_is_no_history() {
+fn a_version_that_is_missing_or_occurs_twice_is_no_history() {
     let refused = |versions: &[usize]| {
         let publishes = versions.iter().map(|&version| published(version, 0, "A")).collect();
         let HistoryError { found, expected } = History::new(publishes).unwrap_err();
@@ -91,13 +91,13 @@ fn a_version_that_is_missing_or_there_twice_is_no_history() {
     };
     assert_eq!(refused(&[2]), (2, 1), "the first was lost");
     assert_eq!(refused(&[0, 1]), (0, 1), "V0 is not published");
-    assert_eq!(refused(&[1, 3]), (3, 2), "one in the middle was lost");
+    assert_eq!(refused(&[1, 3]), (3, 2), "a version in the middle was lost");
     assert_eq!(refused(&[1, 2, 2, 3]), (2, 3), "two publishes were given one number");
     assert_eq!(refused(&[3, 2, 4]), (2, 1));
 }
 
 #[test]
-fn a_version_that_was_there_before_a_lower_one_was_called_is_no_history() {
+fn a_version_published_before_a_lower_one_was_called_is_no_history() {
     let at = |stamps: [(u64, u64); 3]| {
         let publish = |(version, (begin, end))| Published { span: span(begin, end), ..published(version, 0, "A") };
         History::new((1..).zip(stamps).map(publish).collect()).map(|history| history.versions())
@@ -107,17 +107,17 @@ fn a_version_that_was_there_before_a_lower_one_was_called_is_no_history() {
     assert_eq!(refused([(1, 2), (9, 20), (3, 8)]), Err((3, 2)));
     assert_eq!(refused([(9, 20), (9, 20), (3, 8)]), Err((3, 2)));
     assert_eq!(refused([(9, 20), (7, 21), (3, 8)]), Err((3, 1)), "the last returned before the first was called");
-    // Almost: they overlap, if only in a stamp.
+    // Near misses: the spans overlap, if only in a stamp.
     assert_eq!(refused([(5, 6), (3, 5), (7, 8)]), Ok(3));
     assert_eq!(refused([(5, 9), (4, 8), (3, 7)]), Ok(3));
 }
 
 #[test]
-fn a_history_can_follow_on_a_version() {
+fn a_history_can_follow_a_version() {
     let after = |publishes| History::after(Version::of(7), lists("A"), publishes);
     let history = after(vec![published(9, 6, "C"), published(8, 3, "B")]).unwrap();
     assert_eq!(words(judge(&history, span(1, 1), ANY, "A", true)), "exact", "the base is current at first");
-    assert_eq!(words(judge(&history, span(1, 1), ANY, "", true)), "torn missed empty", "and V0 is long gone");
+    assert_eq!(words(judge(&history, span(1, 1), ANY, "", true)), "torn missed empty", "V0 was replaced before");
     assert_eq!(words(judge(&history, span(4, 4), ANY, "A", true)), "torn missed phantom");
     assert_eq!(words(judge(&history, span(4, 4), ANY, "B", true)), "exact");
     assert_eq!(words(judge(&history, span(7, 7), ANY, "C", true)), "exact");

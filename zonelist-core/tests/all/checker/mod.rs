@@ -1,4 +1,4 @@
-//! The checker, checked: each verdict by hand with its near misses, and all of them at random.
+//! Tests of the checker: each verdict by examples and near misses, and all verdicts at random.
 
 mod candidates;
 mod oracle;
@@ -11,7 +11,7 @@ use zonelist_core::{
     publish::Version,
 };
 
-/// The letters' zones. Small letters are Movable zones of nodes 0 and 1, large ones Normal zones of 0 to 3.
+/// The zones by letter. Small letters are Movable zones of nodes 0 and 1, capital letters Normal zones of nodes 0 to 3.
 const ZONES: [(char, ZoneKind, u16); 6] = [
     ('a', ZoneKind::Movable, 0),
     ('b', ZoneKind::Movable, 1),
@@ -37,7 +37,7 @@ fn entries(letters: &str) -> Vec<Zoneref> {
     letters.chars().map(entry).collect()
 }
 
-/// Node 0's lists: the fallback list, whose leading zones of node 0 are the this-node list.
+/// Node 0's lists: the fallback list, of which the leading zones of node 0 are the this-node list.
 fn lists(letters: &str) -> Zonelists {
     let zonerefs = entries(letters);
     let own = zonerefs.iter().take_while(|entry| entry.node() == node(0)).count().min(ZoneKind::COUNT);
@@ -49,7 +49,7 @@ fn span(begin: u64, end: u64) -> Span {
     Span { begin, end }
 }
 
-/// V1, V2, ...: when each was published, and node 0's list.
+/// A history of V1, V2, and so on: the span of each publish, and node 0's list.
 fn history(publishes: &[(u64, u64, &str)]) -> History<Zonelists> {
     let publish = |(version, &(begin, end, list)): (usize, &(u64, u64, &str))| Published {
         version: Version::of(version),
@@ -59,7 +59,7 @@ fn history(publishes: &[(u64, u64, &str)]) -> History<Zonelists> {
     History::new((1..).zip(publishes).map(publish).collect()).unwrap()
 }
 
-/// A history in which a walk at [`AT_ONCE`] may have seen just these versions.
+/// A history in which a walk at [`AT_ONCE`] may have seen exactly these versions.
 fn overlapping(candidates: &[&str]) -> History<Zonelists> {
     let publishes = candidates.iter().enumerate().map(|(i, &list)| if i == 0 { (0, 1, list) } else { (9, 11, list) });
     history(&publishes.collect::<Vec<_>>())
@@ -76,22 +76,22 @@ fn judge(history: &History<Zonelists>, span: Span, request: Request, seen: &str,
 fn words(verdict: Verdict) -> String {
     let Verdict { torn, missed, repeated, phantom, disordered, empty } = verdict;
     let names = ["torn", "missed", "repeated", "phantom", "disordered", "empty"];
-    let said = names.into_iter().zip([torn, missed, repeated, phantom, disordered, empty]).filter(|(_, is)| *is);
-    let said: Vec<_> = said.map(|(name, _)| name).collect();
-    if said.is_empty() { "exact".into() } else { said.join(" ") }
+    let words = names.into_iter().zip([torn, missed, repeated, phantom, disordered, empty]).filter(|(_, is)| *is);
+    let words: Vec<_> = words.map(|(name, _)| name).collect();
+    if words.is_empty() { "exact".into() } else { words.join(" ") }
 }
 
-/// What a walk to the end is, among these candidates.
+/// The verdict on a full walk, with these candidates.
 fn full(candidates: &[&str], seen: &str) -> String {
-    asked(candidates, ANY, seen)
+    full_of(candidates, ANY, seen)
 }
 
-/// What a walk of a request to the end is.
-fn asked(candidates: &[&str], request: Request, seen: &str) -> String {
+/// The verdict on a full walk by a request.
+fn full_of(candidates: &[&str], request: Request, seen: &str) -> String {
     words(judge(&overlapping(candidates), AT_ONCE, request, seen, true))
 }
 
-/// What a walk is that was left early.
+/// The verdict on a walk that was left early.
 fn left(candidates: &[&str], seen: &str) -> String {
     words(judge(&overlapping(candidates), AT_ONCE, ANY, seen, false))
 }

@@ -1,4 +1,4 @@
-//! Random histories, judged a second time by definitions taken word for word.
+//! Random histories, judged a second time by an oracle: the definitions, implemented literally.
 
 use std::cell::Cell;
 
@@ -15,10 +15,10 @@ use zonelist_core::{
 
 use super::{ZONES, entries, lists, node};
 
-/// Everything that a walk is judged by.
+/// A walk, and the publishes by which it is judged.
 #[derive(Clone, Debug)]
 struct Case {
-    /// `publishes[i]` gave version `i + 1`.
+    /// `publishes[i]` published version `i + 1`.
     publishes: Vec<(Span, String)>,
     span: Span,
     request: Request,
@@ -46,10 +46,10 @@ fn requests() -> impl Strategy<Value = Request> {
     })
 }
 
-/// Seen is a list, pieces of two, or anything.
+/// The walk shows a list, parts of two lists, or any entries.
 fn cases() -> impl Strategy<Value = Case> {
-    // The lock is held at some moment within a publish's span, and versions are in the order of these;
-    // now and then they are not, and then it is no history.
+    // The lock is held at some moment within a publish's span, and versions have the sequence of these moments. In one
+    // case of ten they have not, and then the publishes are mostly no history.
     let publish =
         (spans(), 0u64..6, list()).prop_map(|(span, into, list)| (span.end.min(span.begin + into), span, list));
     let publishes =
@@ -64,7 +64,7 @@ fn cases() -> impl Strategy<Value = Case> {
     let picks = any::<[prop::sample::Index; 4]>();
     (publishes, spans(), requests(), noise, picks, 0..4, any::<bool>()).prop_map(
         |(publishes, span, request, noise, picks, how, full)| {
-            let admitted = |list: &str| -> Vec<Zoneref> { oracle_list(&lists(list), &request) };
+            let admitted = |list: &str| -> Vec<Zoneref> { listed(&lists(list), &request) };
             let pick = |i: usize| match publishes.len() {
                 0 => Vec::new(),
                 n => admitted(&publishes[picks[i].index(n)].1),
@@ -83,7 +83,7 @@ fn cases() -> impl Strategy<Value = Case> {
 }
 
 /// Node 0's list, after the request's filter.
-fn oracle_list(lists: &Zonelists, request: &Request) -> Vec<Zoneref> {
+fn listed(lists: &Zonelists, request: &Request) -> Vec<Zoneref> {
     let mut list = lists.lists().of(node(0), request.scope).to_vec();
     list.retain(|entry| request.admits(entry.zone()));
     list
@@ -91,31 +91,32 @@ fn oracle_list(lists: &Zonelists, request: &Request) -> Vec<Zoneref> {
 
 /// "A version is current from the call of its publish to the return of the next one's. Its
 /// candidates are the versions current at some time within" the walk's interval; V0 is empty.
-fn oracle_candidates(case: &Case) -> Vec<Vec<Zoneref>> {
+fn candidates_of(case: &Case) -> Vec<Vec<Zoneref>> {
     let mut candidates = Vec::new();
     for version in 0..=case.publishes.len() {
         let called = if version == 0 { 0 } else { case.publishes[version - 1].0.begin };
         let next_returned = case.publishes.get(version).map_or(u64::MAX, |next| next.0.end);
         if (case.span.begin..=case.span.end).any(|time| called <= time && time <= next_returned) {
             let list = if version == 0 { "" } else { &case.publishes[version - 1].1 };
-            candidates.push(oracle_list(&lists(list), &case.request));
+            candidates.push(listed(&lists(list), &case.request));
         }
     }
     candidates
 }
 
-/// Whether some version's publish returned before that of a lower one was called.
-fn oracle_contradiction(case: &Case) -> bool {
+/// True if some version's publish returned before that of a lower version was called.
+fn contradicts(case: &Case) -> bool {
     let spans: Vec<Span> = case.publishes.iter().map(|publish| publish.0).collect();
     (0..spans.len()).any(|lower| spans[lower + 1..].iter().any(|higher| higher.end < spans[lower].begin))
 }
 
-fn oracle_verdict(case: &Case) -> Verdict {
+/// The verdict by the definitions, each quoted at its implementation.
+fn verdict_of(case: &Case) -> Verdict {
     let Case { seen: s, full, .. } = case;
     let full = *full;
-    let candidates = oracle_candidates(case);
+    let candidates = candidates_of(case);
     let zones: Vec<Zoneref> = ZONES.iter().map(|zone| super::entry(zone.0)).collect();
-    let place = |list: &[Zoneref], zone: Zoneref| list.iter().position(|&entry| entry == zone);
+    let position = |list: &[Zoneref], zone: Zoneref| list.iter().position(|&entry| entry == zone);
 
     // "equal to one candidate (a walk left early: a prefix of one)"
     let exact = candidates.iter().any(|candidate| if full { candidate == s } else { candidate.starts_with(s) });
@@ -127,7 +128,7 @@ fn oracle_verdict(case: &Case) -> Verdict {
     let missed = zones.iter().any(|&zone| {
         let of_every_candidate = candidates.iter().all(|candidate| candidate.contains(&zone));
         let before_the_last = |candidate: &Vec<Zoneref>| {
-            s.last().is_some_and(|&last| match (place(candidate, zone), place(candidate, last)) {
+            s.last().is_some_and(|&last| match (position(candidate, zone), position(candidate, last)) {
                 (Some(zone), Some(last)) => zone < last,
                 _ => false,
             })
@@ -138,12 +139,12 @@ fn oracle_verdict(case: &Case) -> Verdict {
     let repeated = zones.iter().any(|zone| s.iter().filter(|seen| *seen == zone).count() > 1);
     // "a zone of no candidate"
     let phantom = s.iter().any(|zone| candidates.iter().all(|candidate| !candidate.contains(zone)));
-    // "two zones in an order opposite to every candidate that has both, and one at least has"
+    // "two zones in the opposite sequence to every candidate that has both, and at least one has"
     let mut disordered = false;
     for i in 0..s.len() {
         for j in i + 1..s.len() {
-            let places = |candidate: &Vec<Zoneref>| Some((place(candidate, s[i])?, place(candidate, s[j])?));
-            let having_both: Vec<_> = candidates.iter().filter_map(places).collect();
+            let positions = |candidate: &Vec<Zoneref>| Some((position(candidate, s[i])?, position(candidate, s[j])?));
+            let having_both: Vec<_> = candidates.iter().filter_map(positions).collect();
             disordered |= s[i] != s[j] && !having_both.is_empty() && having_both.iter().all(|(a, b)| b < a);
         }
     }
@@ -164,23 +165,23 @@ fn the_checker_agrees_with_the_definitions_word_for_word() {
             lists: lists(list),
         };
         let history = History::new((1..).zip(&case.publishes).map(publish).collect());
-        prop_assert_eq!(history.is_err(), oracle_contradiction(&case));
+        prop_assert_eq!(history.is_err(), contradicts(&case));
         let Ok(history) = history else {
             contradictions.set(contradictions.get() + 1);
             return Ok(());
         };
-        let candidates = history.candidates(case.span).map(|at| oracle_list(&at.into(), &case.request));
-        prop_assert_eq!(candidates.collect::<Vec<_>>(), oracle_candidates(&case));
+        let candidates = history.candidates(case.span).map(|at| listed(&at.into(), &case.request));
+        prop_assert_eq!(candidates.collect::<Vec<_>>(), candidates_of(&case));
         let walk = Walked { node: node(0), request: &case.request, span: case.span, seen: &case.seen, full: case.full };
         let verdict = history.judge(&walk);
-        prop_assert_eq!(verdict, oracle_verdict(&case));
+        prop_assert_eq!(verdict, verdict_of(&case));
         let mut counted = tally.get();
         counted.count(verdict, false, Guarantee::Racy);
         tally.set(counted);
         Ok(())
     };
     runner.run(&cases(), agrees).unwrap();
-    // Every verdict was met often, or little was compared.
+    // Each verdict must occur often, or the comparison shows little.
     let Tally { walks, torn, missed, repeated, phantom, disordered, empty, .. } = tally.get();
     for (verdict, count) in [
         ("no history", contradictions.get()),

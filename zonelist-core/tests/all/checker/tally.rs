@@ -1,4 +1,4 @@
-//! What each guarantee allows, and how walks are counted.
+//! The verdicts that each guarantee allows, and the counts of walks.
 
 use zonelist_core::{
     conformance::{Tally, Verdict},
@@ -10,7 +10,7 @@ const EXACT: Verdict =
 const TORN: Verdict = Verdict { torn: true, ..EXACT };
 
 #[test]
-fn a_snapshot_is_exact_and_never_retries() {
+fn a_snapshot_is_exact_and_never_reported_as_torn() {
     assert!(EXACT.is_within(Snapshot, false));
     assert!(!EXACT.is_within(Snapshot, true));
     assert!(!TORN.is_within(Snapshot, false));
@@ -20,10 +20,10 @@ fn a_snapshot_is_exact_and_never_retries() {
 #[test]
 fn a_detected_walk_is_exact_or_reported() {
     assert!(EXACT.is_within(Detected, false));
-    assert!(EXACT.is_within(Detected, true), "reported without need");
+    assert!(EXACT.is_within(Detected, true), "reported though exact");
     assert!(!TORN.is_within(Detected, false));
     assert!(TORN.is_within(Detected, true));
-    assert!(Verdict { phantom: true, ..TORN }.is_within(Detected, true), "whatever it is, it is reported");
+    assert!(Verdict { phantom: true, ..TORN }.is_within(Detected, true), "a reported walk may show anything");
 }
 
 #[test]
@@ -32,7 +32,7 @@ fn a_racy_walk_may_be_anything_but_a_phantom() {
     assert!(EXACT.is_within(Racy, false) && TORN.is_within(Racy, false) && all.is_within(Racy, false));
     assert!(!Verdict { phantom: true, ..TORN }.is_within(Racy, false));
     assert!(!Verdict { phantom: true, ..all }.is_within(Racy, false));
-    assert!(!EXACT.is_within(Racy, true), "a scheme that can tell promises more");
+    assert!(!EXACT.is_within(Racy, true), "a scheme that reports torn walks has a stronger guarantee");
 }
 
 #[test]

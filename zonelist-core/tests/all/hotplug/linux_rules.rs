@@ -158,11 +158,11 @@ fn min_free_fits_an_int() {
 #[test]
 fn recorded_watermarks_and_reserves_replace_both_or_neither() {
     let normal = zone(1, ZoneKind::Normal);
-    let watermarks = Watermarks { min: 1, low: 2, high: 3 };
+    let recorded = Watermarks { min: 1, low: 2, high: 3 };
     let with = |columns| {
-        let state = state().with_watermarks(|zone| (zone == normal).then(|| (watermarks, vec![7; columns])));
+        let state = state().with_watermarks(|zone| (zone == normal).then(|| (recorded, vec![7; columns])));
         let info = state.zones().find(|info| info.size.zone == normal).unwrap();
-        (info.watermarks == watermarks, info.reserve.to_vec())
+        (info.watermarks == recorded, info.reserve.to_vec())
     };
     assert_eq!(with(4), (true, vec![7; 4]));
     assert_eq!(with(3), (false, state().zones().find(|info| info.size.zone == normal).unwrap().reserve.to_vec()));

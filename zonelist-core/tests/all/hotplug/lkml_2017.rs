@@ -43,7 +43,7 @@ fn watermarks(state: &State, node: u16, kind: ZoneKind) -> Watermarks {
     state.zones().find(|info| info.size.zone == zone(node, kind)).unwrap().watermarks
 }
 
-/// Row DMA32 is of a state before the block first came online, row Movable of the state after it.
+/// The row DMA32 is of a state before the block first came online, the row Movable of the state after it.
 #[test]
 fn the_table_mixes_rows_of_two_states() {
     let before = booted(Rules::LINUX_4_14);
@@ -53,7 +53,7 @@ fn the_table_mixes_rows_of_two_states() {
     assert_ne!(watermarks(&after, 1, ZoneKind::Dma32).min, 8294);
 }
 
-/// When a block comes, 4.14 drops the value for huge pages, and 6.1 keeps it.
+/// When a block comes online, 4.14 drops the value for huge pages, and 6.1 keeps it.
 #[test]
 fn hotplug_of_6_1_keeps_the_value_for_huge_pages() {
     let kbytes = |rules| {

@@ -49,7 +49,7 @@ fn each_refusal_leaves_the_machine_unchanged() {
         assert!(error.to_string().contains("; expected "), "{error}");
         assert_eq!(running.state(), before, "{operation:?}");
     }
-    assert_eq!(running.provider().hook.calls(), [], "no page came or went");
+    assert_eq!(running.provider().hook.calls(), [], "the provider was not called");
 }
 
 #[test]

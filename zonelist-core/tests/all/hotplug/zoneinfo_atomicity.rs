@@ -1,8 +1,8 @@
 //! Reads of zone information race with a block that goes online and offline.
 //!
-//! In a real kernel 24 of 16,799 such reads had rows of two states. A read here returns one state, and each state that is
-//! read must be one that the machine had. A machine that replaces a state in two stores shows that the test would notice
-//! a mixture.
+//! In a real kernel 24 of 16,799 such reads had rows of two states. A read here returns one state, and each state that
+//! is read must be one that the machine had. A machine that replaces a state in two stores shows that the test would
+//! notice a mixture.
 
 use std::{
     sync::{
@@ -50,9 +50,9 @@ impl ChangingMachine for TwoStores {
     fn apply(&self, operation: &Operation) {
         let before = self.read();
         let (after, _) = before.after(operation).unwrap();
-        let watermarks = |info: ZoneInfo<'_>| (info.watermarks, info.reserve.to_vec());
+        let recorded = |info: ZoneInfo<'_>| (info.watermarks, info.reserve.to_vec());
         let half =
-            after.clone().with_watermarks(|zone| before.zones().find(|info| info.size.zone == zone).map(watermarks));
+            after.clone().with_watermarks(|zone| before.zones().find(|info| info.size.zone == zone).map(recorded));
         self.0.with(|state| *state = Arc::new(half));
         thread::yield_now();
         self.0.with(|state| *state = Arc::new(after));

@@ -1,5 +1,5 @@
-//! A scheme that does what a test tells it to.
-#![allow(dead_code, reason = "each test needs a part of it")]
+//! A test double: a scheme whose behaviour the test sets.
+#![allow(dead_code, reason = "each test uses a part of it")]
 
 use std::{
     fmt::{self, Debug},
@@ -18,7 +18,7 @@ use zonelist_core::{
     },
 };
 
-/// What of a scheme is fixed at compile time.
+/// The properties of a scheme that are fixed at compile time.
 pub(crate) trait Kind: Debug + Send + Sync + 'static {
     const PROTOCOL: ReaderProtocol = ReaderProtocol::None;
     const GUARANTEE: Guarantee;
@@ -45,7 +45,7 @@ impl Kind for Detected {
     const GUARANTEE: Guarantee = Guarantee::Detected;
 }
 
-/// Whose readers sit while they are inside.
+/// Readers have critical sections.
 #[derive(Debug)]
 pub(crate) enum Sectioned {}
 
@@ -54,7 +54,7 @@ impl Kind for Sectioned {
     const GUARANTEE: Guarantee = Guarantee::Snapshot;
 }
 
-/// Whose readers say when they are between walks.
+/// Readers report quiescent states.
 #[derive(Debug)]
 pub(crate) enum Quiescing {}
 
@@ -65,21 +65,21 @@ impl Kind for Quiescing {
 
 type OnPublish = Box<dyn Fn(&mut Writer<'_>) -> Result<(), PublishError> + Send + Sync>;
 
-/// A version behind a lock, and strings to pull.
+/// A scheme that keeps a version behind a lock, and the settings of its behaviour.
 pub(crate) struct Puppet<K> {
     pub(crate) current: Mutex<Arc<Zonelists>>,
     pub(crate) kind: PhantomData<fn(K)>,
-    /// Called for each publish; the version is kept if it says so, by `Ok`.
+    /// Called for each publish. The version is published if this returns `Ok`.
     pub(crate) on_publish: OnPublish,
     /// Called for each reader that is registered.
     pub(crate) on_local: Box<dyn Fn() + Send + Sync>,
-    /// Whether the version that a publish was given is forgotten.
+    /// If true, a publish discards its version.
     pub(crate) forgets: bool,
-    /// Whether walks begin again at their end.
+    /// If true, walks start again at their end.
     pub(crate) endless: bool,
-    /// The number of walks that report that they have to be repeated, before one does not.
+    /// The number of calls of `must_retry` that return true before the first that returns false.
     pub(crate) torn: usize,
-    /// How often a walk was asked.
+    /// The number of calls of `must_retry` so far.
     pub(crate) asked: Arc<AtomicUsize>,
 }
 
@@ -110,7 +110,7 @@ impl<K> Debug for Puppet<K> {
     }
 }
 
-pub(crate) struct Strings<'g, K> {
+pub(crate) struct PinnedPuppet<'g, K> {
     version: Arc<Zonelists>,
     puppet: &'g Puppet<K>,
 }
@@ -167,7 +167,7 @@ impl<K: Kind> Scheme for Puppet<K> {
     const PROTOCOL: ReaderProtocol = K::PROTOCOL;
     type Local = ();
     type Filter = Request;
-    type Pinned<'g> = Strings<'g, K>;
+    type Pinned<'g> = PinnedPuppet<'g, K>;
     type Walk<'w> = PuppetWalk<'w, K>;
 
     fn local(&self) {
@@ -178,11 +178,11 @@ impl<K: Kind> Scheme for Puppet<K> {
         *request
     }
 
-    fn pin<'g>(&'g self, (): &'g (), _: ReadToken<'g, Self>) -> Strings<'g, K> {
-        Strings { version: Arc::clone(&self.current.lock().unwrap_or_else(PoisonError::into_inner)), puppet: self }
+    fn pin<'g>(&'g self, (): &'g (), _: ReadToken<'g, Self>) -> PinnedPuppet<'g, K> {
+        PinnedPuppet { version: Arc::clone(&self.current.lock().unwrap_or_else(PoisonError::into_inner)), puppet: self }
     }
 
-    fn walk<'w, 'g: 'w>(pinned: &'w Strings<'g, K>, node: NodeId, filter: &'w Request) -> PuppetWalk<'w, K> {
+    fn walk<'w, 'g: 'w>(pinned: &'w PinnedPuppet<'g, K>, node: NodeId, filter: &'w Request) -> PuppetWalk<'w, K> {
         let list = pinned.version.lists().of(node, filter.scope);
         let list = list.iter().copied().filter(|entry| filter.admits(entry.zone())).collect();
         PuppetWalk { list, next: 0, puppet: pinned.puppet }

@@ -51,7 +51,7 @@ fn scattered_frames_beyond_the_given_memory_are_refused() {
         let mut words = vec![0; least + 8 * more];
         let zone = Zone::new(ID, 0..4096, MAX_ORDER, &mut words, Spin::new()).unwrap();
         zone.add(0..4096).unwrap();
-        // All frames but one run: the state word of a pageblock can represent that.
+        // All frames but one range: the state word of a pageblock can represent that.
         (0..8).for_each(|block| zone.remove(block * 512 + 100..block * 512 + 110).unwrap());
         let scattered: Vec<u64> =
             (0..8).filter(|block| zone.remove(block * 512 + 200..block * 512 + 201).is_ok()).collect();
@@ -93,7 +93,7 @@ fn a_boot_layout_that_scatters_managed_frames_needs_memory() {
 }
 
 #[test]
-fn every_order_and_range_has_an_answer() {
+fn every_order_and_range_has_a_result() {
     let zone = empty(MAX_ORDER);
     zone.add(4096..5000).unwrap();
     for order in MAX_ORDER + 1..=u8::MAX {
@@ -111,10 +111,10 @@ fn every_order_and_range_has_an_answer() {
     assert_eq!((zone.pageblock(u64::MAX), zone.manages(u64::MAX)), (None, false));
     for frames in [0, 1, 904, 905, usize::MAX] {
         for align in (0..64).map(|bit| 1 << bit).chain([0, 3, u64::MAX]) {
-            let run = zone.alloc_contig(frames, align);
+            let range = zone.alloc_contig(frames, align);
             let fits = [1, 904].contains(&frames) && align.is_power_of_two() && align <= 4096;
-            assert_eq!(run.is_some(), fits, "{frames} frames at {align}");
-            run.into_iter().for_each(|pfn| zone.free_contig(pfn..pfn + frames as u64).unwrap());
+            assert_eq!(range.is_some(), fits, "{frames} frames at {align}");
+            range.into_iter().for_each(|pfn| zone.free_contig(pfn..pfn + frames as u64).unwrap());
         }
     }
     let counts = [usize::MAX; 11];

@@ -1,4 +1,4 @@
-//! The oracle: a zone as a plain list of its frames, slow and obviously right.
+//! The oracle: a zone as a plain list of its frames, slow and simple.
 
 use std::{collections::BTreeSet, ops::Range};
 

@@ -1,12 +1,12 @@
-//! Watermark checks: each request stops at the page that the formula says.
+//! Watermark checks: each request stops at the page that the formula gives.
 
 use zonelist_core::{Mobility, Urgency, WatermarkLevel, ZoneKind, ZoneWatermarks};
 
 use super::oracle::{Pair, SPAN, empty};
 
 /// The free pages that are left when blocks are allocated for as long as the watermarks allow.
-fn left(pair: &Pair, order: u8, highest: ZoneKind, against: WatermarkLevel) -> u64 {
-    while pair.zone.allows(order, highest, against) && pair.zone.alloc(order, Mobility::Movable).is_some() {}
+fn left(pair: &Pair, order: u8, highest: ZoneKind, level: WatermarkLevel) -> u64 {
+    while pair.zone.allows(order, highest, level) && pair.zone.alloc(order, Mobility::Movable).is_some() {}
     pair.zone.free_pages() as u64
 }
 
@@ -24,13 +24,14 @@ fn watermarks(min: u64) -> ZoneWatermarks {
 fn order_0_stops_at_the_watermark_plus_the_reserve() {
     for min in (0..40).chain([255, 256, 257, 1021]) {
         for highest in ZoneKind::ALL {
-            let set = watermarks(min);
-            let reserve = set.reserve[highest.index()];
+            let watermarks = watermarks(min);
+            let reserve = watermarks.reserve[highest.index()];
             let pair = full();
-            pair.zone.set_watermarks(&set);
-            assert_eq!(pair.zone.watermarks(), set);
-            assert_eq!(left(&pair, 0, highest, WatermarkLevel::Low), set.low + reserve);
-            // In descending order of what is left: each urgency takes pages that the one before had to leave.
+            pair.zone.set_watermarks(&watermarks);
+            assert_eq!(pair.zone.watermarks(), watermarks);
+            assert_eq!(left(&pair, 0, highest, WatermarkLevel::Low), watermarks.low + reserve);
+            // In descending sequence of the pages that are left: each urgency takes pages that the one before had to
+            // leave.
             let mut urgencies = Urgency::ALL.map(|urgency| (formula(min, urgency), urgency));
             urgencies.sort_by_key(|&(min, _)| std::cmp::Reverse(min));
             for (reduced, urgency) in urgencies {
@@ -40,7 +41,7 @@ fn order_0_stops_at_the_watermark_plus_the_reserve() {
     }
 }
 
-/// The formula of Linux 4.14, written a second time.
+/// The formula of Linux 4.14, implemented a second time.
 fn formula(mut min: u64, urgency: Urgency) -> u64 {
     if urgency.has(Urgency::HIGH) {
         min -= min / 2;
@@ -59,8 +60,8 @@ fn pages_beyond_the_first_of_a_block_do_not_count_as_free() {
     let mut pfns = vec![0; pair.zone.free_pages()];
     for order in 0..=10 {
         for urgency in Urgency::ALL {
-            let floor = formula(1000, urgency) + 3;
-            let boundary = floor + (1 << order);
+            let least = formula(1000, urgency) + 3;
+            let boundary = least + (1 << order);
             for free in boundary - 2..=boundary + 1 {
                 let surplus = pair.zone.free_pages() as u64 - free;
                 let taken = pair.zone.alloc_bulk(Mobility::Movable, &mut pfns[..surplus as usize]);

@@ -1,4 +1,4 @@
-//! Guards that are leaked: over when their readers are dropped, under every scheme.
+//! Leaked guards: their critical sections end when their readers are dropped, under every scheme.
 
 use zonelist_core::{
     Capacity, Slot, StopWorld,
@@ -8,7 +8,7 @@ use zonelist_core::{
 use zonelist_epoch::{ArcSwap, AsymmetricEpoch, EpochSwap, Qsbr};
 use zonelist_schemes::{Buildable, SchemeId, Visitor};
 
-/// Publishes go on.
+/// Publishes proceed after a leak.
 struct Publishes;
 
 impl Visitor for Publishes {
@@ -24,8 +24,8 @@ impl Visitor for Publishes {
     }
 }
 
-/// So do grace periods. Returns the scheme.
-fn retires<S: Buildable + Reclaim>() -> &'static str {
+/// After a leak, grace periods proceed. Returns the scheme's name.
+fn reclaims<S: Buildable + Reclaim>() -> &'static str {
     basics::a_leaked_guard_holds_up_no_grace_period(&Published::<S, FullFence, 2>::new(S::build(Sample::CAPACITY)));
     <S as Scheme>::FACTS.scheme
 }
@@ -35,12 +35,12 @@ fn a_leaked_guard_goes_with_its_reader_under_every_scheme() {
     let retiring: Vec<&str> =
         SchemeId::all().into_iter().filter(|scheme| scheme.visit(&mut Publishes)).map(|scheme| scheme.name()).collect();
     let mut tried = vec![
-        retires::<StopWorld<Box<[Slot]>>>(),
-        retires::<EpochSwap>(),
-        retires::<ArcSwap>(),
-        retires::<AsymmetricEpoch>(),
-        retires::<Qsbr>(),
+        reclaims::<StopWorld<Box<[Slot]>>>(),
+        reclaims::<EpochSwap>(),
+        reclaims::<ArcSwap>(),
+        reclaims::<AsymmetricEpoch>(),
+        reclaims::<Qsbr>(),
     ];
     tried.sort_by_key(|scheme| retiring.iter().position(|retires| retires == scheme));
-    assert_eq!(tried, retiring, "grace periods of all that have any");
+    assert_eq!(tried, retiring, "every scheme with grace periods is tested");
 }

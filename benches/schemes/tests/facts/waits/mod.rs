@@ -1,8 +1,8 @@
-//! What waits for what, where real threads, signals, forks and sandboxes are needed to show it.
+//! What waits for what, as far as the tests need real threads, signals, forks and sandboxes.
 //!
-//! The rest is shown by a deterministic scheduler: `tests/blocking.rs` of each package, which `benches/verify` runs.
+//! Tests under a deterministic scheduler show the rest: `tests/blocking.rs` of each package, which `benches/verify`
+//! runs.
 
-mod forked_operations;
 mod forks;
 mod leaks;
 mod sandbox;

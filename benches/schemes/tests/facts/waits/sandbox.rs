@@ -1,4 +1,4 @@
-//! A process that sandboxes itself when readers are registered: membarrier fails from then on.
+//! A process that enters a sandbox after readers have registered: membarrier(2) fails from then on.
 
 use std::{
     env,
@@ -22,7 +22,7 @@ use zonelist_schemes::{Buildable, SchemeId, Visitor, asymmetric};
 
 use super::{
     super::child::{ends, verdicts},
-    setup::{CAPACITY, NODE, ZONES, allocator, class, lists},
+    setup::{CAPACITY, NODE, ZONES, allocator, lists, prepared},
 };
 
 const FRAMES: u64 = 1 << 13;
@@ -37,17 +37,17 @@ fn sandbox() {
         instruction(libc::BPF_RET | libc::BPF_K, 0, 0, libc::SECCOMP_RET_ALLOW),
     ];
     let program = libc::sock_fprog { len: filter.len() as u16, filter: filter.as_mut_ptr() };
-    // SAFETY: it has no conditions.
+    // SAFETY: `prctl` with this option takes no pointers.
     assert_eq!(unsafe { libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) }, 0);
     let flags = libc::SECCOMP_FILTER_FLAG_TSYNC;
-    // SAFETY: the program is as long as it says, and is copied.
+    // SAFETY: `program` has the pointer and the length of `filter`, which the call copies.
     let done = unsafe { libc::syscall(libc::SYS_seccomp, libc::SECCOMP_SET_MODE_FILTER, flags, &raw const program) };
     assert_eq!(done, 0, "seccomp: {}", std::io::Error::last_os_error());
 }
 
 const DENIED: BarrierError = BarrierError { errno: libc::EPERM };
 
-/// Handles at work while the sandbox starts.
+/// Allocations and frees by a handle at the time when the process enters the sandbox.
 struct Denied;
 
 impl Visitor for Denied {
@@ -64,7 +64,7 @@ impl Visitor for Denied {
         let (mut drains, mut publishes, mut wrong) = ([0; 2], [0; 2], 0);
         thread::scope(|scope| {
             scope.spawn(|| {
-                let (mut local, any) = (allocator.local().unwrap(), class(allocator, Movable, 0));
+                let (mut local, any) = (allocator.local().unwrap(), prepared(allocator, Movable, 0));
                 while !over.load(Relaxed) {
                     let pages: Vec<_> = (0..8).filter_map(|_| local.alloc(NODE, &any).ok()).collect();
                     for page in &pages {
@@ -99,32 +99,32 @@ impl Visitor for Denied {
             over.store(true, Relaxed);
         });
         let (twice, unfreed) = (twice.load(Relaxed), unfreed.lock().unwrap().take());
-        let report = format!(
+        let counts = format!(
             "{twice} frames twice, {unfreed:?}, {wrong} wrong; drains done and failed {drains:?}, publishes {publishes:?}"
         );
         let damage = twice > 0 || unfreed.is_some() || wrong > 0;
-        // What waits for readers can't; what does not goes on.
+        // Publishes that wait for readers fail; others succeed.
         let publishes_fail = S::PROTOCOL != ReaderProtocol::None;
         let right = drains[1] > 0 && (publishes[1] > 0) == publishes_fail && (publishes[0] == 0 || !publishes_fail);
-        // The first publish behind a grace period that was still to come may have been visible already.
+        // The first publishes may have been visible before the failure: the grace period came after the swap.
         let right = right || publishes_fail && publishes[0] <= 2 && publishes[1] > 0 && drains[1] > 0;
-        format!("{}: {report}", if right && !damage { "reported" } else { "not as it should be" })
+        format!("{}: {counts}", if right && !damage { "reported" } else { "wrong" })
     }
 }
 
 #[test]
-fn a_barrier_that_is_denied_later_is_reported_and_no_frame_is_there_twice() {
+fn a_barrier_that_is_denied_later_is_reported_and_no_frame_is_allocated_twice() {
     if !asymmetric() {
-        println!("skipped: there is no membarrier here to be denied");
+        println!("skipped: this system has no membarrier");
         return;
     }
-    let test = "waits::sandbox::a_barrier_that_is_denied_later_is_reported_and_no_frame_is_there_twice";
+    let test = "waits::sandbox::a_barrier_that_is_denied_later_is_reported_and_no_frame_is_allocated_twice";
     for (scheme, verdict) in verdicts(test, |scheme: SchemeId| ends(scheme.visit(&mut Denied))) {
         assert!(verdict.starts_with("reported: "), "{}: {verdict}", scheme.name());
     }
 }
 
-/// Readers, publishes, and whether both work, under a pair that is chosen at run time.
+/// Does a publish, a walk and a grace period, under a pair that is chosen at run time.
 fn works() -> Result<Version, PublishError> {
     let published: Published<_, SystemBarrier, 2> = Published::new(StopWorld::<Box<[Slot]>>::build(CAPACITY));
     let mut reader = published.reader().unwrap();
@@ -135,17 +135,18 @@ fn works() -> Result<Version, PublishError> {
     Ok(version)
 }
 
-/// What a process of its own says of a case.
+/// Runs a case in a process of its own, and returns its verdict.
 fn in_a_process(test: &str, case: &str) -> String {
     let child =
         Command::new(env::current_exe().unwrap()).args([test, "--exact", "--nocapture"]).env(CASE, case).output();
-    let said = String::from_utf8(child.unwrap().stdout).unwrap();
-    said.lines().find_map(|line| line.strip_prefix("verdict: ")).unwrap_or_else(|| panic!("{said}")).to_string()
+    let output = String::from_utf8(child.unwrap().stdout).unwrap();
+    output.lines().find_map(|line| line.strip_prefix("verdict: ")).unwrap_or_else(|| panic!("{output}")).to_string()
 }
 
 const CASE: &str = "ZONELIST_CASE";
 
-/// The choice is the process's, made once: a sandbox before it makes it full fences, and one behind it an error.
+/// A process chooses its barrier pair once. A sandbox before the choice makes it full fences; a sandbox after it makes
+/// the barrier fail.
 #[test]
 fn a_pair_that_is_chosen_at_run_time_is_what_the_system_grants_when_it_is_chosen() {
     let test = "waits::sandbox::a_pair_that_is_chosen_at_run_time_is_what_the_system_grants_when_it_is_chosen";
@@ -155,8 +156,8 @@ fn a_pair_that_is_chosen_at_run_time_is_what_the_system_grants_when_it_is_chosen
             sandbox();
             ends(format!("{} {:?}", SystemBarrier::name(), works()));
         }
-        Ok("behind") => {
-            // A reader that is registered makes the choice, and it is no other's from then on.
+        Ok("after") => {
+            // The registration of the first reader makes the choice.
             let published: Published<_, SystemBarrier, 2> = Published::new(StopWorld::<Box<[Slot]>>::build(CAPACITY));
             let _reader = published.reader().unwrap();
             sandbox();
@@ -170,6 +171,6 @@ fn a_pair_that_is_chosen_at_run_time_is_what_the_system_grants_when_it_is_chosen
     assert_eq!(in_a_process(test, "no sandbox"), format!("{here} {well:?}"));
     assert_eq!(in_a_process(test, "before"), format!("full fences {well:?}"));
     if asymmetric() {
-        assert_eq!(in_a_process(test, "behind"), format!("{here} {denied:?} {:?}", Err::<(), _>(DENIED)));
+        assert_eq!(in_a_process(test, "after"), format!("{here} {denied:?} {:?}", Err::<(), _>(DENIED)));
     }
 }

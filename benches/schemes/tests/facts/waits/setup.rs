@@ -1,4 +1,4 @@
-//! Small allocators over any scheme, and a machine whose memory comes and goes.
+//! Small allocators over any scheme, and a machine with a memory block to put online and offline.
 
 use std::sync::Arc;
 
@@ -27,14 +27,14 @@ pub(crate) fn chosen() -> Vec<SchemeId> {
     if zonelist_verify::is_long() { SchemeId::all() } else { SchemeId::one_of_each_protocol() }
 }
 
-/// With both zones, or only the one that is always there.
+/// The lists with both zones, or with the Normal zone only.
 pub(crate) fn lists(both: bool) -> Zonelists {
     let zonerefs = ZONES.map(Zoneref::new);
     let zonerefs = if both { &zonerefs[..] } else { &zonerefs[1..] };
     ZonelistsRef::new(zonerefs, &[NodeSpan { start: 0, len: zonerefs.len() as u32, own: 0 }]).unwrap().into()
 }
 
-/// An allocator over these zones with this number of frames each, leaked.
+/// An allocator over these zones with `frames` page frames each. It is leaked.
 pub(crate) fn allocator<S: Buildable, B: Barrier>(zones: &[ZoneId], frames: u64) -> &'static Allocator<S, B> {
     let zone = |(number, &id): (u64, &ZoneId)| {
         let span = number * frames..(number + 1) * frames;
@@ -47,7 +47,8 @@ pub(crate) fn allocator<S: Buildable, B: Barrier>(zones: &[ZoneId], frames: u64)
     Box::leak(Box::new(PageAllocator::boxed(published, (0..).zip(zones).map(zone).collect()).unwrap()))
 }
 
-pub(crate) fn class<S: Buildable, B: Barrier>(
+/// Prepares a request.
+pub(crate) fn prepared<S: Buildable, B: Barrier>(
     allocator: &Allocator<S, B>,
     highest: ZoneKind,
     order: u8,
@@ -55,30 +56,30 @@ pub(crate) fn class<S: Buildable, B: Barrier>(
     allocator.prepare(&PageRequest::up_to(highest).order(order)).unwrap()
 }
 
-/// Of requests that must not block.
+/// Prepares a request that must not block.
 pub(crate) fn urgent<S: Buildable, B: Barrier>(allocator: &Allocator<S, B>, highest: ZoneKind) -> PreparedRequest<S> {
     allocator.prepare(&PageRequest::up_to(highest).urgency(Urgency::NON_BLOCKING)).unwrap()
 }
 
-/// All pages that are left.
-pub(crate) fn all<S: Buildable, B: Barrier>(handle: &mut Handle<'_, S, B>, class: &PreparedRequest<S>) -> Vec<Page> {
-    std::iter::from_fn(|| handle.alloc(NODE, class).ok()).collect()
+/// Allocates all pages that are left.
+pub(crate) fn all<S: Buildable, B: Barrier>(handle: &mut Handle<'_, S, B>, prepared: &PreparedRequest<S>) -> Vec<Page> {
+    std::iter::from_fn(|| handle.alloc(NODE, prepared).ok()).collect()
 }
 
-/// What a mover of pages is here.
-pub(crate) type Copies = fn(MovableHandle, Page, Page) -> Result<(), MoveError>;
-pub(crate) type Frames<S, B> = AllocatorProvider<'static, S, B, Spin, READERS, MovablePages<'static, Copies>>;
-pub(crate) type Running<S, B> = RunningMachine<Frames<S, B>>;
+/// The callback that migrates a page.
+pub(crate) type Migrate = fn(MovableHandle, Page, Page) -> Result<(), MoveError>;
+pub(crate) type Provider<S, B> = AllocatorProvider<'static, S, B, Spin, READERS, MovablePages<'static, Migrate>>;
+pub(crate) type Running<S, B> = RunningMachine<Provider<S, B>>;
 
-/// Pages of a block.
+/// Page frames of a memory block.
 const PAGES: u64 = 512;
-/// The block that comes and goes.
+/// The memory block to put online and offline.
 const BLOCK: u64 = 2;
 
 pub(crate) const ONLINE: Operation = Operation::Online { block: BLOCK, to: OnlineTo::Movable };
 pub(crate) const OFFLINE: Operation = Operation::Offline { block: BLOCK };
 
-/// A machine of one node and a block behind its zone, which is offline; leaked.
+/// A machine of one node with a Normal zone, and an offline memory block after it.
 pub(crate) fn machine<S: Buildable, B: Barrier>() -> Arc<Running<S, B>> {
     let size = ZoneSize { zone: ZONES[1], start_pfn: 0, spanned: 2 * PAGES, present: 2 * PAGES, managed: 2 * PAGES };
     let (machine, _) = Machine::new(MachineDescription {
@@ -105,8 +106,8 @@ pub(crate) fn machine<S: Buildable, B: Barrier>() -> Arc<Running<S, B>> {
     };
     let blocks = MemoryBlocks { pages: PAGES, list: vec![block], ..MemoryBlocks::default() };
     let state = State::booted(machine, blocks, Rules::LINUX_6_1).unwrap();
-    let frames = AllocatorProvider::new(Published::new(S::build(state.capacity())), &state).unwrap();
-    let frames =
-        frames.with_migration_source(MovablePages::boxed((|_, _, _| Ok(())) as Copies, 8)).boot(&state).unwrap();
-    Arc::new(RunningMachine::new(state, frames).unwrap())
+    let provider = AllocatorProvider::new(Published::new(S::build(state.capacity())), &state).unwrap();
+    let provider =
+        provider.with_migration_source(MovablePages::boxed((|_, _, _| Ok(())) as Migrate, 8)).boot(&state).unwrap();
+    Arc::new(RunningMachine::new(state, provider).unwrap())
 }

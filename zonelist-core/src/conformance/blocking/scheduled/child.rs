@@ -1,33 +1,33 @@
-//! The child of a fork, made while another thread of the run is stopped.
+//! The child of a fork that is made while another thread of the run is stopped.
 //!
-//! A real one. To the system the threads of a run are one, so all of them are in the child, but nothing of another is ever
-//! run there: it is stopped, as where there are none.
+//! The fork is a real one. shuttle's threads are one thread of the system, so all of them exist in the child. The
+//! stopped thread never runs there, which is the same as if it did not exist.
 
 use std::{boxed::Box, format, panic, string::String};
 
-use super::{super::operations::Op, Ground, Outcome, Watch, await_held, this_thread};
+use super::{super::operations::Op, Fixture, Outcome, Watch, await_held, this_thread};
 use crate::{
     publish::Scheme,
     sync::control::{Control, HOPELESS},
 };
 
-/// Seconds that a child is given, which needs a few milliseconds: a hang is a failure then.
-const PATIENCE: u32 = 100;
+/// Seconds after which a child counts as hung. A child needs a few milliseconds.
+const TIMEOUT: u32 = 100;
 
-/// What an operation comes to in a child that has cleaned up behind its parent's other threads; nothing, if none of them
-/// could be stopped. The parent does the operation, too, when the child is no more.
-pub(super) fn observed<S: Scheme>(ground: &Ground<S>, op: Op<'_>) -> Option<Outcome> {
-    let mut forking = Forking { ground, outcome: None, pipe: None };
+/// The outcome of an operation in a child that has called `after_fork`. `None`, if no other thread could be stopped.
+/// The parent does the operation too, after the child has ended.
+pub(super) fn observed<S: Scheme>(fixture: &Fixture<S>, op: Op<'_>) -> Option<Outcome> {
+    let mut forking = Forking { fixture, outcome: None, pipe: None };
     op(&mut forking);
     forking.outcome
 }
 
-/// Forks where the operation begins.
+/// Forks at the beginning of the operation.
 struct Forking<'g, S: Scheme> {
-    ground: &'g Ground<S>,
-    /// In the parent, what the child came to.
+    fixture: &'g Fixture<S>,
+    /// In the parent, the child's outcome.
     outcome: Option<Outcome>,
-    /// In the child, where to say what it comes to.
+    /// In the child, the end of the pipe to which its outcome is written.
     pipe: Option<libc::c_int>,
 }
 
@@ -42,16 +42,17 @@ impl<S: Scheme> Watch for Forking<'_, S> {
             return;
         }
         let mut pipe = [0; 2];
-        // SAFETY: there is room for the two.
+        // SAFETY: the array has room for the two descriptors that the call writes.
         assert_eq!(unsafe { libc::pipe(pipe.as_mut_ptr()) }, 0, "a pipe");
-        // SAFETY: the child does the operation, and ends.
+        // SAFETY: the system has one thread of this process, so the child may run any code; it ends by `_exit`.
         let pid = unsafe { libc::fork() };
         assert!(pid >= 0, "a child");
         if pid == 0 {
             self.pipe = Some(pipe[1]);
             begin_child(pipe[1]);
-            // SAFETY: this is the child of a fork, made by this thread. Others are stopped for good.
-            unsafe { self.ground.after_fork() };
+            // SAFETY: this is the child of a fork that this thread made; the scheduler never runs the stopped thread
+            // here.
+            unsafe { self.fixture.after_fork() };
             Control::with(|control| control.operator = Some(this_thread()));
         } else {
             self.outcome = Some(outcome(pid, pipe));
@@ -64,16 +65,16 @@ impl<S: Scheme> Watch for Forking<'_, S> {
     }
 }
 
-/// What the child comes to.
+/// Waits for the child to end, and returns its outcome.
 fn outcome(pid: libc::pid_t, pipe: [libc::c_int; 2]) -> Outcome {
     let (mut word, mut status) = ([0; 64], 0);
-    // SAFETY: the status is ours.
+    // SAFETY: `status` is a local variable that the call may write.
     unsafe { libc::waitpid(pid, &raw mut status, 0) };
-    assert!(libc::WIFEXITED(status), "the child of a fork hangs, or dies");
-    // SAFETY: there is room for as much, and the child has written it.
+    assert!(libc::WIFEXITED(status), "the child of a fork hangs, or dies by a signal");
+    // SAFETY: the buffer has room for `word.len()` bytes.
     let len = unsafe { libc::read(pipe[0], word.as_mut_ptr().cast(), word.len()) };
     for end in pipe {
-        // SAFETY: it is ours, and not used any more.
+        // SAFETY: this function owns the descriptor, and does not use it again.
         unsafe { libc::close(end) };
     }
     let word = word.get(..len as usize).expect("a word");
@@ -83,10 +84,10 @@ fn outcome(pid: libc::pid_t, pipe: [libc::c_int; 2]) -> Outcome {
     }
 }
 
-/// In the child: it ends at a panic, and at a wait that is one for ever, since nothing is released.
+/// Makes the child end at a panic, and at a wait for ever, since nothing is released in the child.
 fn begin_child(pipe: libc::c_int) {
-    // SAFETY: it has no conditions. Its signal is not handled, and ends the process.
-    unsafe { libc::alarm(PATIENCE) };
+    // SAFETY: `alarm` has no conditions. Its signal has no handler, so it ends the process.
+    unsafe { libc::alarm(TIMEOUT) };
     let before = panic::take_hook();
     panic::set_hook(Box::new(move |panic| {
         if panic.payload().downcast_ref::<&str>() == Some(&HOPELESS) {
@@ -98,10 +99,10 @@ fn begin_child(pipe: libc::c_int) {
     Control::with(|control| control.hopeless = true);
 }
 
-/// Ends the child, and says that to its parent.
+/// Writes a word to the parent, and ends the child.
 fn end_with(pipe: libc::c_int, word: &str) -> ! {
-    // SAFETY: the word is as long as that.
+    // SAFETY: the pointer and the length are those of `word`.
     unsafe { libc::write(pipe, word.as_ptr().cast(), word.len()) };
-    // SAFETY: it has no conditions. Nothing of the parent's is dropped, nor run at the end.
+    // SAFETY: `_exit` has no conditions. It runs no destructor and no exit handler of the parent.
     unsafe { libc::_exit(0) }
 }

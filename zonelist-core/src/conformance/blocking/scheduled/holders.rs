@@ -1,11 +1,11 @@
-//! What may be held, or going on, while an operation is done.
+//! Everything that may be held, or be in progress, during an operation.
 
 use std::{boxed::Box, cell::RefCell, vec::Vec};
 
 use shuttle::thread;
 
 use super::super::{
-    Ground, Work,
+    Fixture, Work,
     fixture::{NODE, OFFLINE},
     works,
 };
@@ -24,14 +24,14 @@ pub(super) struct Holder<S: Scheme> {
 
 /// How it is held.
 pub(super) enum Held<S: Scheme> {
-    /// A thread is stopped at some step of its work.
+    /// A thread is stopped at one of its steps.
     Stopped(Work<S>),
-    /// A thread holds something until it may let go.
-    Elsewhere(fn(&Ground<S>)),
-    /// The process forks while a thread is stopped at some step of its work. The operation is done in the child.
+    /// Another thread holds something until the release.
+    ByOther(fn(&Fixture<S>)),
+    /// The process forks while a thread is stopped at one of its steps. The operation runs in the child.
     Forked(Work<S>),
-    /// The thread itself that does the operation.
-    Here(fn(&Ground<S>, &mut dyn FnMut())),
+    /// The thread that does the operation holds something itself.
+    BySame(fn(&Fixture<S>, &mut dyn FnMut())),
 }
 
 impl<S: Scheme> Clone for Holder<S> {
@@ -54,29 +54,29 @@ impl<S: Scheme> Copy for Held<S> {}
 pub(super) fn holders<S: Scheme>() -> Vec<Holder<S>> {
     let holder = |name, held| Holder { name, held };
     let held = [
-        holder("a guard of the same thread", Held::Here(own_guard)),
-        holder("the same, which a publish waits for", Held::Here(own_guard_that_is_waited_for)),
-        holder("another thread's walk", Held::Elsewhere(walk)),
-        holder("a publisher that waits", Held::Elsewhere(waiting_publisher)),
-        holder("within a low-mark callback", Held::Here(callback)),
-        holder("an offline under way", Held::Elsewhere(offline)),
+        holder("a guard of the same thread", Held::BySame(own_guard)),
+        holder("the same, which a publish waits for", Held::BySame(own_guard_that_is_waited_for)),
+        holder("another thread's walk", Held::ByOther(walk)),
+        holder("a publisher that waits", Held::ByOther(waiting_publisher)),
+        holder("within a low-mark callback", Held::BySame(callback)),
+        holder("an offline under way", Held::ByOther(offline)),
     ];
     let stopped = works().map(|work| holder(work.name, Held::Stopped(work)));
-    // One column for all that another thread may have been amid.
+    // The forks during all tasks share one column.
     let forked = works().map(|work| holder("a forked child", Held::Forked(work)));
     held.into_iter().chain(stopped).chain(forked).collect()
 }
 
-/// Turns that a thread gives way: many more than a publish has steps that waits for nothing.
-const TURNS: usize = 1000;
+/// Yields of a thread: many more than a publish that waits for nothing has steps.
+const YIELDS: usize = 1000;
 
-/// Whether something that another thread does goes on for as long as can be seen.
+/// True if the thread has not ended after many yields.
 fn lasts(thread: &thread::ScopedJoinHandle<'_, ()>) -> bool {
-    (0..TURNS).for_each(|_| thread::yield_now());
+    (0..YIELDS).for_each(|_| thread::yield_now());
     !thread.is_finished()
 }
 
-/// Says that something is held, and waits until it may be let go.
+/// Reports that something is held, and waits for the release.
 fn hold() {
     Control::with(|control| control.held = true);
     while !Control::with(|control| control.released) {
@@ -84,13 +84,13 @@ fn hold() {
     }
 }
 
-fn publish<S: Scheme>(ground: &Ground<S>) {
-    ground.versions().for_each(|lists| _ = ground.lists().publish(lists).expect("room"));
+fn publish<S: Scheme>(fixture: &Fixture<S>) {
+    fixture.versions().for_each(|lists| _ = fixture.lists().publish(lists).expect("room"));
 }
 
-fn own_guard<S: Scheme>(ground: &Ground<S>, op: &mut dyn FnMut()) {
-    let mut reader = ground.lists().reader().expect("a reader slot");
-    let filter = ground.lists().filter(&Request::up_to(Movable));
+fn own_guard<S: Scheme>(fixture: &Fixture<S>, op: &mut dyn FnMut()) {
+    let mut reader = fixture.lists().reader().expect("a reader slot");
+    let filter = fixture.lists().filter(&Request::up_to(Movable));
     let guard = reader.enter();
     let mut walk = guard.walk(NODE, &filter);
     walk.next();
@@ -98,11 +98,11 @@ fn own_guard<S: Scheme>(ground: &Ground<S>, op: &mut dyn FnMut()) {
     walk.for_each(drop);
 }
 
-fn own_guard_that_is_waited_for<S: Scheme>(ground: &Ground<S>, op: &mut dyn FnMut()) {
-    let mut reader = ground.lists().reader().expect("a reader slot");
+fn own_guard_that_is_waited_for<S: Scheme>(fixture: &Fixture<S>, op: &mut dyn FnMut()) {
+    let mut reader = fixture.lists().reader().expect("a reader slot");
     thread::scope(|scope| {
         let guard = reader.enter();
-        let publisher = scope.spawn(|| publish(ground));
+        let publisher = scope.spawn(|| publish(fixture));
         if lasts(&publisher) {
             op();
         }
@@ -111,9 +111,9 @@ fn own_guard_that_is_waited_for<S: Scheme>(ground: &Ground<S>, op: &mut dyn FnMu
     });
 }
 
-fn walk<S: Scheme>(ground: &Ground<S>) {
-    let mut reader = ground.lists().reader().expect("a reader slot");
-    let filter = ground.lists().filter(&Request::up_to(Movable));
+fn walk<S: Scheme>(fixture: &Fixture<S>) {
+    let mut reader = fixture.lists().reader().expect("a reader slot");
+    let filter = fixture.lists().filter(&Request::up_to(Movable));
     let guard = reader.enter();
     let mut walk = guard.walk(NODE, &filter);
     walk.next();
@@ -121,11 +121,11 @@ fn walk<S: Scheme>(ground: &Ground<S>) {
     walk.for_each(drop);
 }
 
-fn waiting_publisher<S: Scheme>(ground: &Ground<S>) {
-    let mut reader = ground.lists().reader().expect("a reader slot");
+fn waiting_publisher<S: Scheme>(fixture: &Fixture<S>) {
+    let mut reader = fixture.lists().reader().expect("a reader slot");
     thread::scope(|scope| {
         let guard = reader.enter();
-        let publisher = scope.spawn(|| publish(ground));
+        let publisher = scope.spawn(|| publish(fixture));
         if lasts(&publisher) {
             hold();
         } else {
@@ -136,50 +136,52 @@ fn waiting_publisher<S: Scheme>(ground: &Ground<S>) {
     });
 }
 
-fn offline<S: Scheme>(ground: &Ground<S>) {
-    let mut local = ground.local();
-    let mut page = Some(local.alloc(NODE, &ground.class(Movable, 0)).expect("a page"));
-    let mut limit = || {
+fn offline<S: Scheme>(fixture: &Fixture<S>) {
+    let mut local = fixture.local();
+    let mut page = Some(local.alloc(NODE, &fixture.prepared(Movable, 0)).expect("a page"));
+    let mut deadline = || {
         if Control::with(|control| control.released) {
-            page.take().into_iter().for_each(|page| local.free(page).expect("it was handed out"));
+            page.take().into_iter().for_each(|page| local.free(page).expect("an allocated page"));
         }
         Control::with(|control| control.held = true);
         thread::yield_now();
         Ok(())
     };
-    // It may be refused for what the operation beside it has taken.
-    drop(ground.running.apply_within(&OFFLINE, &mut limit));
+    // The machine may refuse this operation, because of what the operation under test has allocated.
+    drop(fixture.running.apply_within(&OFFLINE, &mut deadline));
     Control::with(|control| control.past = !control.held);
 }
 
 std::thread_local! {
-    /// What is done when a zone falls below its low mark, once.
+    /// The call to make once, when a zone falls below its low watermark.
     static ON_LOW: RefCell<Option<Box<dyn FnOnce()>>> = const { RefCell::new(None) };
 }
 
-/// What the allocator calls for a zone that falls below its low mark.
+/// The allocator calls this for a zone that falls below its low watermark.
 pub(super) fn on_low(_: ZoneId, _: usize) {
     ON_LOW.take().into_iter().for_each(|call| call());
 }
 
-/// Does something if a zone falls below its low mark within something else.
+/// Calls `what` if a zone falls below its low watermark within `falls`.
 fn when_low(what: &mut dyn FnMut(), falls: impl FnOnce()) {
-    // SAFETY: it is taken or forgotten before this returns.
+    // SAFETY: the reference is not used after this function returns: `ON_LOW` is empty then.
     let what = unsafe { core::mem::transmute::<&mut dyn FnMut(), &'static mut (dyn FnMut() + 'static)>(what) };
     ON_LOW.set(Some(Box::new(what)));
     falls();
     ON_LOW.set(None);
 }
 
-fn callback<S: Scheme>(ground: &Ground<S>, op: &mut dyn FnMut()) {
+fn callback<S: Scheme>(fixture: &Fixture<S>, op: &mut dyn FnMut()) {
     let request = PageRequest::up_to(Normal).mobility(Mobility::Movable);
-    let class = ground.allocator().prepare(&request).expect("an order");
-    let (mut local, mut done) = (ground.local(), false);
+    let prepared = fixture.allocator().prepare(&request).expect("an order");
+    let (mut local, mut done) = (fixture.local(), false);
     while !done {
         let within = &mut || {
             done = true;
             op();
         };
-        when_low(within, || _ = local.alloc(NODE, &class).expect("it falls before it is empty"));
+        when_low(within, || {
+            _ = local.alloc(NODE, &prepared).expect("the zone falls below its low watermark before it is empty")
+        });
     }
 }

@@ -1,8 +1,19 @@
-//! What operations come to beside what is held, by a scheduler that stops threads where it likes.
+//! The outcome of each operation while something is held, found by a scheduler that can stop a thread at any step.
 //!
-//! Something is held, or a thread is stopped at some step of what it does; another thread does an operation. That *waits*
-//! if it does not end before the former is released, and ends then; else it *ends*. For a thread that is stopped, this is
-//! asked at each of its steps, or at a sample of them, and the operation waits if it does at one of them.
+//! Something is held, or a thread is stopped at one of its steps; another thread does an operation. The operation
+//! *waits* if it ends only after the release; else it *ends*. A thread is stopped at each of its steps in turn, or at a
+//! sample of them. The operation waits if it waits at one of them.
+//!
+//! ```text
+//! for each operation, for each thing held:
+//!     for each step of the thread to stop (once, if no thread is stopped):
+//!         run the thread up to the step, and stop it there
+//!         start the operation in the other thread
+//!         it ends                      -> ends, with its result
+//!         it loops until the release   -> waits
+//!         only it could release        -> never ends
+//!     stop when the thread has no more steps
+//! ```
 
 mod child;
 mod holders;
@@ -23,7 +34,7 @@ use std::{
 use shuttle::{Config, FailurePersistence, MaxSteps, Runner, thread};
 
 use super::{
-    Ground, Make, Operation, Powers, Watch, Work,
+    Fixture, Make, Operation, Powers, Watch, Work,
     operations::{Op, operations},
 };
 use crate::{
@@ -33,39 +44,40 @@ use crate::{
 use holders::{Held, Holder, holders};
 use scheduler::Stopping;
 
-/// What an operation did while something was held.
+/// The outcome of an operation while something was held.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 enum Outcome {
-    /// It ended, with that to say.
+    /// It ended, with this result: the name of an error, or empty.
     Ends(Cow<'static, str>),
-    /// It ended only when that was released.
+    /// It ended only after the release.
     Waits,
-    /// It waited for what its own thread held.
+    /// It waited for what its own thread holds.
     Never,
 }
 
-/// Steps that a run has room for: many times what any needs.
+/// The greatest number of steps of a run: many times what any run needs.
 const STEPS: usize = 1_000_000;
 
-/// Bytes of stack that a thread of a run has: operations on the machine need more than shuttle gives.
+/// Bytes of stack of each thread of a run: operations on the machine need more than shuttle's default.
 const STACK: usize = 1 << 19;
 
-/// More steps than a thread has that waits for nothing.
-const ENOUGH: usize = 20_000;
+/// More steps than any task has that waits for nothing.
+const MAX_POINTS: usize = 20_000;
 
-/// One step in this number has a process forked at it, which takes a while.
-const STRIDE: usize = 5;
+/// A process is forked at every fifth step of a task only, since a fork takes long.
+const FORK_STRIDE: usize = 5;
 
-/// The environment variable `ZONELIST_STRIDE`: one in this number of steps of a stopped thread is tried. All without it.
-fn asked_stride() -> usize {
+/// The environment variable `ZONELIST_STRIDE` as a number `n`: a thread is stopped at every `n`th step; at each without
+/// it.
+fn requested_stride() -> usize {
     env::var("ZONELIST_STRIDE").ok().and_then(|stride| stride.parse().ok()).filter(|&stride| stride > 0).unwrap_or(1)
 }
 
-/// Prints a line for each operation of a scheme and each thing held: `cell`, the scheme, the operation, what is held, and
-/// what the operation comes to, with tabs between.
+/// Prints a line for each operation of a scheme and each thing held: `cell`, the scheme, the operation, the thing held,
+/// and the outcome, separated by tabs.
 ///
 /// # Panics
-/// An operation does not end though what was held is released.
+/// An operation does not end after the release.
 pub fn cells<S: Scheme + Send + 'static>(make: Make<S>, powers: Powers<S>) {
     silence_hopeless_waits();
     for (number, operation) in operations::<S>().iter().enumerate() {
@@ -76,7 +88,7 @@ pub fn cells<S: Scheme + Send + 'static>(make: Make<S>, powers: Powers<S>) {
     }
 }
 
-/// A panic that is part of the plan need not be printed.
+/// Stops the panic hook from printing the panics by which hopeless waits end.
 fn silence_hopeless_waits() {
     let before = panic::take_hook();
     panic::set_hook(Box::new(move |panic| {
@@ -86,7 +98,7 @@ fn silence_hopeless_waits() {
     }));
 }
 
-/// In one word, what an operation came to at all steps. It waits, if it does at one of them.
+/// The outcomes at all steps, as the page's cell. The operation waits if it waits at one step.
 fn word(outcomes: &BTreeSet<Outcome>) -> String {
     if outcomes.contains(&Outcome::Never) {
         return "never ends".into();
@@ -103,7 +115,7 @@ fn word(outcomes: &BTreeSet<Outcome>) -> String {
     if ends.is_empty() { "can't be".into() } else { ends.join(" or ") }
 }
 
-/// All that an operation comes to: nothing, if there is no such operation, or what it is to stand beside can't be.
+/// All outcomes of an operation. None, if the scheme lacks the operation, or the thing can't be held under the scheme.
 fn outcomes<S: Scheme + Send + 'static>(
     make: Make<S>,
     powers: Powers<S>,
@@ -112,20 +124,20 @@ fn outcomes<S: Scheme + Send + 'static>(
 ) -> BTreeSet<Outcome> {
     let mut outcomes = BTreeSet::new();
     let forked = matches!(holder.held, Held::Forked(_));
-    let stride = asked_stride() * if forked { STRIDE } else { 1 };
-    // Each operation is done at other steps than the next one, and in a sample at the first step too.
-    let first = (asked_stride() > 1).then_some(0);
-    for point in first.into_iter().chain((number % stride..ENOUGH).step_by(stride)) {
+    let stride = requested_stride() * if forked { FORK_STRIDE } else { 1 };
+    // A sample has other steps for each operation, and the first step for all.
+    let first = (requested_stride() > 1).then_some(0);
+    for point in first.into_iter().chain((number % stride..MAX_POINTS).step_by(stride)) {
         let (outcome, past) = run(make, powers, operation, holder, point);
         outcomes.extend(outcome);
         if past || !matches!(holder.held, Held::Stopped(_) | Held::Forked(_)) {
             return outcomes;
         }
     }
-    panic!("{}: {} goes on for ever", operation.name, holder.name);
+    panic!("{}: {} never ends", operation.name, holder.name);
 }
 
-/// One run: what the operation came to, and whether there is nothing more to be asked.
+/// One run: the operation's outcome, and true if there is no further step to stop at.
 fn run<S: Scheme + Send + 'static>(
     make: Make<S>,
     powers: Powers<S>,
@@ -139,37 +151,37 @@ fn run<S: Scheme + Send + 'static>(
     config.failure_persistence = FailurePersistence::None;
     config.stack_size = STACK;
     let result = Arc::new(Mutex::new(None));
-    let into = Arc::clone(&result);
+    let sender = Arc::clone(&result);
     let (operation, holder) = (*operation, *holder);
     Control::with(|control| *control = Control { point, ..Control::default() });
     Runner::new(Stopping::new(point as u64), config).run(move || {
-        let ground = Ground::new(make, powers, holders::on_low);
-        let op = (operation.prepare)(&ground);
-        *into.lock().expect("no panic") = op.map(|op| beside(&ground, op, &holder));
+        let fixture = Fixture::new(make, powers, holders::on_low);
+        let op = (operation.prepare)(&fixture);
+        *sender.lock().expect("no panic") = op.map(|op| while_held(&fixture, op, &holder));
     });
     let outcome = result.lock().expect("no panic").take();
     let over = outcome.is_none() || Control::with(|control| control.past);
     (outcome.flatten(), over)
 }
 
-/// Has something held, and does the operation.
-fn beside<S: Scheme + Send + 'static>(ground: &Ground<S>, op: Op<'_>, holder: &Holder<S>) -> Option<Outcome> {
+/// Runs the operation while the holder holds.
+fn while_held<S: Scheme + Send + 'static>(fixture: &Fixture<S>, op: Op<'_>, holder: &Holder<S>) -> Option<Outcome> {
     match holder.held {
         Held::Stopped(work) => thread::scope(|scope| {
-            scope.spawn(move || be_stopped(ground, work));
+            scope.spawn(move || run_victim(fixture, work));
             observed(op)
         }),
         Held::Forked(work) => thread::scope(|scope| {
-            scope.spawn(move || be_stopped(ground, work));
-            child::observed(ground, op)
+            scope.spawn(move || run_victim(fixture, work));
+            child::observed(fixture, op)
         }),
-        Held::Elsewhere(hold) => thread::scope(|scope| {
-            scope.spawn(move || hold(ground));
+        Held::ByOther(hold) => thread::scope(|scope| {
+            scope.spawn(move || hold(fixture));
             observed(op)
         }),
-        Held::Here(hold) => {
+        Held::BySame(hold) => {
             let (mut op, mut outcome) = (Some(op), None);
-            hold(ground, &mut || {
+            hold(fixture, &mut || {
                 Control::with(|control| (control.held, control.hopeless) = (true, true));
                 outcome = op.take().and_then(observed);
             });
@@ -178,21 +190,22 @@ fn beside<S: Scheme + Send + 'static>(ground: &Ground<S>, op: Op<'_>, holder: &H
     }
 }
 
-/// Is stopped at some step of a work.
-fn be_stopped<S: Scheme>(ground: &Ground<S>, work: Work<S>) {
-    let mut work = work.prepare(ground);
+/// Runs a task as the thread that the scheduler stops.
+fn run_victim<S: Scheme>(fixture: &Fixture<S>, work: Work<S>) {
+    let mut work = work.prepare(fixture);
     Control::with(|control| control.victim = Some(this_thread()));
     work();
     Control::with(|control| (control.victim, control.past) = (None, !control.held));
 }
 
+/// Yields until something is held, or can no longer be.
 fn await_held() {
     while !Control::with(|control| control.held || control.past) {
         thread::yield_now();
     }
 }
 
-/// Does the operation once something is held, and says whether it waited for that; nothing, if it never is.
+/// Runs the operation once something is held, and returns its outcome. `None`, if nothing was held.
 fn observed(op: Op<'_>) -> Option<Outcome> {
     let mut observer = Observer::default();
     match catch_unwind(AssertUnwindSafe(|| op(&mut observer))) {
@@ -205,6 +218,7 @@ fn observed(op: Op<'_>) -> Option<Outcome> {
     }
 }
 
+/// Records the outcome of an operation of this process.
 #[derive(Default)]
 struct Observer {
     outcome: Option<Outcome>,

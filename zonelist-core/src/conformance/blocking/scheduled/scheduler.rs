@@ -1,4 +1,4 @@
-//! A scheduler that stops one thread at a step of its choice.
+//! A scheduler that stops one thread at a given step.
 
 use std::vec::Vec;
 
@@ -6,7 +6,8 @@ use shuttle::scheduler::{Schedule, Scheduler, Task, TaskId};
 
 use crate::sync::control::Control;
 
-/// Draws the next thread, by a seed; but the victim makes a given number of steps only, and then none until it is released.
+/// Draws the next thread at random from a seed. The victim runs for [`Control::point`] steps, and then not until its
+/// release.
 #[derive(Debug)]
 pub(super) struct Stopping {
     draw: u64,
@@ -40,17 +41,17 @@ impl Scheduler for Stopping {
             let is_victim = |task: &TaskId| control.victim == Some(usize::from(*task));
             let (victim, mut others): (Vec<TaskId>, Vec<TaskId>) =
                 runnable.iter().map(|task| task.id()).partition(is_victim);
-            // A thread that gives way is not to be run again at once.
+            // A thread that yields does not run again at once.
             if is_yielding && runnable.len() > 1 {
                 others.retain(|task| Some(*task) != current);
             }
             let Some(&victim) = victim.first() else { return self.one_of(&others).or(current) };
-            let goes_on = control.released || !control.held;
-            if !goes_on && !others.is_empty() {
+            let may_run = control.released || !control.held;
+            if !may_run && !others.is_empty() {
                 return self.one_of(&others);
             }
-            if !goes_on {
-                // Either the one that gave way is the only other, or all others wait to join the victim.
+            if !may_run {
+                // Either the thread that yielded is the only other, or all others wait to join the victim.
                 let other = runnable.iter().map(|task| task.id()).find(|task| *task != victim);
                 control.released |= other.is_none();
                 return other.or(Some(victim));
@@ -58,7 +59,7 @@ impl Scheduler for Stopping {
             if self.below(others.len() + 1) > 0 {
                 return self.one_of(&others);
             }
-            // Its turn.
+            // The victim runs its next step, or is stopped before it.
             if !control.released {
                 if control.point == 0 {
                     control.held = true;

@@ -17,7 +17,7 @@ fn an_offline_block_has_no_memory_and_migrated_pages_keep_their_contents() {
     let arena = Arc::new(Arena::reserve(0..2 * (BLOCKS + 1) * PAGES, 4096).unwrap());
     let published: Published<_, FullFence, READERS> = Published::new(StopWorld::new(Slots::boxed(state.capacity())));
     let (memory, copied) = (Arc::clone(&arena), Cell::new(0));
-    let mover = move |_: Handle, from: Page, to: Page| {
+    let migrate = move |_: Handle, from: Page, to: Page| {
         let (from, to) = memory.bytes(from).zip(memory.bytes(to)).ok_or(MoveError::Never)?;
         // SAFETY: both pages are allocated, of one length, and used by this thread only.
         unsafe { to.cast::<u8>().copy_from_nonoverlapping(from.cast(), from.len()) };
@@ -25,16 +25,16 @@ fn an_offline_block_has_no_memory_and_migrated_pages_keep_their_contents() {
         Ok(())
     };
     let frames: AllocatorProvider<'_, _, _, Spin, READERS> = AllocatorProvider::new(published, &state).unwrap();
-    let frames = frames.with_migration_source(MovablePages::boxed(mover, 64)).with_backing(Arc::clone(&arena));
+    let frames = frames.with_migration_source(MovablePages::boxed(migrate, 64)).with_backing(Arc::clone(&arena));
     let running = RunningMachine::new(state.clone(), frames.boot(&state).unwrap()).unwrap();
     let frames = running.provider();
     let mut local = frames.allocator().local().unwrap();
     let request = PageRequest::up_to(ZoneKind::Movable).mobility(Mobility::Movable).order(1);
-    let class = frames.allocator().prepare(&request).unwrap();
+    let prepared = frames.allocator().prepare(&request).unwrap();
     for round in 1..4_u8 {
         assert_eq!(arena.resident(spare_frames()).unwrap(), 0);
         running.apply(&Operation::Online { block: spare(1), to: OnlineTo::Movable }).unwrap();
-        let page = local.alloc(node(1), &class).unwrap();
+        let page = local.alloc(node(1), &prepared).unwrap();
         assert!(spare_frames().contains(&page.pfn()));
         let bytes = arena.bytes(page).unwrap();
         // SAFETY: the page is committed, and allocated by this thread.

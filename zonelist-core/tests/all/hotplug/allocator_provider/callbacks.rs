@@ -64,7 +64,7 @@ impl Backing for Memory {
 }
 
 /// The machine of these tests, with its spare block offline.
-fn machine<B: Barrier>(mover: Migrate, on_low: fn(ZoneId, usize)) -> Machine<B> {
+fn machine<B: Barrier>(migrate: Migrate, on_low: fn(ZoneId, usize)) -> Machine<B> {
     let state = state();
     let published: Published<_, B, READERS> = Published::new(StopWorld::new(Slots::boxed(state.capacity())));
     let zone = |(id, span)| Zone::without_metadata(id, span, MAX_ORDER, Spin::new()).unwrap();
@@ -72,7 +72,7 @@ fn machine<B: Barrier>(mover: Migrate, on_low: fn(ZoneId, usize)) -> Machine<B> 
     let allocator = PageAllocator::boxed(published, zones).unwrap().on_low(on_low);
     let frames = AllocatorProvider::from_allocator(allocator)
         .reclaiming()
-        .with_migration_source(MovablePages::boxed(mover, 4096));
+        .with_migration_source(MovablePages::boxed(migrate, 4096));
     RunningMachine::new(state.clone(), frames.with_backing(Memory::default()).boot(&state).unwrap()).unwrap()
 }
 
@@ -82,9 +82,9 @@ fn moves(_: Handle, _: Page, _: Page) -> Result<(), MoveError> {
     Ok(())
 }
 
-fn classes<B: Barrier>(machine: &Machine<B>) -> [PreparedRequest<Scheme>; 2] {
-    let class = |request| machine.provider().allocator().prepare(&request).unwrap();
-    [class(PageRequest::up_to(Movable).mobility(Mobility::Movable)), class(PageRequest::up_to(Normal))]
+fn prepared_requests<B: Barrier>(machine: &Machine<B>) -> [PreparedRequest<Scheme>; 2] {
+    let prepare = |request| machine.provider().allocator().prepare(&request).unwrap();
+    [prepare(PageRequest::up_to(Movable).mobility(Mobility::Movable)), prepare(PageRequest::up_to(Normal))]
 }
 
 /// The list of node 1 as its readers see it, and as the state has it.
@@ -97,8 +97,8 @@ fn listed<B: Barrier>(machine: &Machine<B>) -> [Vec<ZoneId>; 2] {
     [seen, in_state.collect()]
 }
 
-/// Allocations of an operation bring a zone below its low watermark: the callback comes after the operation, and may start
-/// another.
+/// Allocations of an operation bring a zone below its low watermark: the callback comes after the operation, and may
+/// start another.
 #[test]
 fn a_low_zone_is_reported_after_the_operation_that_caused_it() {
     static RUNNING: OnceLock<Machine<FullFence>> = OnceLock::new();
@@ -112,7 +112,7 @@ fn a_low_zone_is_reported_after_the_operation_that_caused_it() {
     });
     running.apply(&ONLINE).unwrap();
     let allocator = running.provider().allocator();
-    let [movable_pages, kernel] = classes(running);
+    let [movable_pages, kernel] = prepared_requests(running);
     let mut local = allocator.local().unwrap();
     let handles: Vec<Handle> = (0..60)
         .map(|_| local.alloc(node(1), &movable_pages).unwrap())
@@ -132,7 +132,8 @@ fn a_low_zone_is_reported_after_the_operation_that_caused_it() {
     local.free_bulk(kept).unwrap();
 }
 
-/// A request of another thread brings a zone below its low watermark, while an operation waits for a page of that thread.
+/// A request of another thread brings a zone below its low watermark, while an operation waits for a page of that
+/// thread.
 #[test]
 fn a_callback_beside_an_operation_does_not_wait_for_it() {
     static RUNNING: OnceLock<Machine<FullFence>> = OnceLock::new();
@@ -146,7 +147,7 @@ fn a_callback_beside_an_operation_does_not_wait_for_it() {
     });
     running.apply(&ONLINE).unwrap();
     let allocator = running.provider().allocator();
-    let [movable_pages, kernel] = classes(running);
+    let [movable_pages, kernel] = prepared_requests(running);
     let mut local = allocator.local().unwrap();
     let page = local.alloc(node(1), &movable_pages).unwrap();
     thread::scope(|scope| {
@@ -176,7 +177,7 @@ fn try_everything(running: &Machine<FullFence>) {
         assert_eq!(outcome.map(drop), Err(HotplugError::Nested));
     }
     let allocator = running.provider().allocator();
-    let [movable_pages, kernel] = classes(running);
+    let [movable_pages, kernel] = prepared_requests(running);
     let mut local = allocator.local().unwrap();
     let pages = [local.alloc(node(0), &kernel).unwrap(), local.alloc(node(0), &movable_pages).unwrap()];
     local.free_bulk(pages).unwrap();
@@ -195,27 +196,27 @@ fn callbacks_may_do_anything_but_another_operation() {
     fn here() {
         RUNNING.get().into_iter().for_each(try_everything);
     }
-    let mover: Migrate = |_, _, _| {
+    let migrate: Migrate = |_, _, _| {
         here();
         Ok(())
     };
-    let running = RUNNING.get_or_init(|| machine(mover, quiet));
+    let running = RUNNING.get_or_init(|| machine(migrate, quiet));
     let frames = running.provider();
     Memory::hook(&frames.backing().commit, here);
     running.apply(&ONLINE).unwrap();
     assert_eq!(TRIED.load(SeqCst), 1, "the commit of memory");
     let mut local = frames.allocator().local().unwrap();
-    let [movable_pages, _] = classes(running);
+    let [movable_pages, _] = prepared_requests(running);
     let moved = frames.migration_source().insert(local.alloc(node(1), &movable_pages).unwrap()).unwrap();
     let mut freed = Some(local.alloc(node(1), &movable_pages).unwrap());
-    let mut limit = || {
+    let mut deadline = || {
         here();
         freed.take().into_iter().for_each(|page| local.free(page).unwrap());
         Ok::<_, StopReason>(())
     };
     Memory::hook(&frames.backing().release, here);
-    running.apply_within(&OFFLINE, &mut limit).unwrap();
-    assert!(TRIED.load(SeqCst) >= 4, "a mover, a limit, and the release of memory: {TRIED:?}");
+    running.apply_within(&OFFLINE, &mut deadline).unwrap();
+    assert!(TRIED.load(SeqCst) >= 4, "a migrate, a deadline, and the release of memory: {TRIED:?}");
     assert_eq!(HotplugError::Nested.errno(), Errno::Busy);
     local.free(frames.migration_source().remove(moved).unwrap()).unwrap();
     running.apply(&ONLINE).unwrap();
@@ -257,7 +258,7 @@ fn a_panic_in_a_commit_or_a_wait_changes_nothing() {
     running.apply(&ONLINE).unwrap();
 
     let mut local = running.provider().allocator().local().unwrap();
-    let page = local.alloc(node(1), &classes(&running)[0]).unwrap();
+    let page = local.alloc(node(1), &prepared_requests(&running)[0]).unwrap();
     let (before, free) = (running.state(), zone().free_pages());
     assert!(catch_unwind(AssertUnwindSafe(|| running.apply_within(&OFFLINE, &mut Panics).map(drop))).is_err());
     assert_eq!(running.state(), before);
@@ -274,7 +275,7 @@ fn a_block_stays_online_if_per_cpu_pages_cant_be_drained() {
     let running: Machine<Unreliable> = machine(moves, quiet);
     running.apply(&ONLINE).unwrap();
     let mut local = running.provider().allocator().local().unwrap();
-    let page = local.alloc(node(1), &classes(&running)[0]).unwrap();
+    let page = local.alloc(node(1), &prepared_requests(&running)[0]).unwrap();
     local.free(page).unwrap();
     let (before, stats) = (running.state(), || running.provider().allocator().stats(movable(1)).unwrap());
     let stats_before = stats();

@@ -120,7 +120,7 @@ fn a_range_may_have_all_page_frames() {
     }
 }
 
-/// Calls a function of the user while a mover allocates a target.
+/// Calls a function of the user while a migration allocates a target.
 struct Meanwhile<F>(F, Vec<Page>);
 
 impl<F: FnMut()> MigrationTargets for Meanwhile<F> {
@@ -134,7 +134,8 @@ impl<F: FnMut()> MigrationTargets for Meanwhile<F> {
     }
 }
 
-/// A mover that searches for pages holds none of them: the user may end the handle, or another mover move the page.
+/// A migration that searches for pages holds none of them: the user may end the handle, or another migration move the
+/// page.
 #[test]
 fn a_search_for_pages_holds_none() {
     use std::sync::atomic::Ordering::Relaxed;
@@ -152,7 +153,7 @@ fn a_search_for_pages_holds_none() {
     let mut other = Spare { next: 1 << 20, back: Vec::new() };
     let mut exchange = Meanwhile(|| movables.move_away(&(0..1), &mut other).unwrap(), Vec::new());
     movables.move_away(&(0..1), &mut exchange).unwrap();
-    assert_eq!((exchange.1, other.back), (vec![page(700)], vec![page(0)]), "the other mover has moved it");
+    assert_eq!((exchange.1, other.back), (vec![page(700)], vec![page(0)]), "the other migration has moved it");
     assert_eq!(movables.remove(second), Ok(page((1 << 20) + 1)));
 
     // With threads: only the user ends the handle.

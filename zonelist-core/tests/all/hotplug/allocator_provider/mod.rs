@@ -79,7 +79,7 @@ pub(crate) fn state() -> State {
     State::booted(machine, MemoryBlocks { pages: PAGES, list, ..MemoryBlocks::default() }, Rules::LINUX_6_1).unwrap()
 }
 
-/// A mover that behaves as scripted, and logs its moves.
+/// A migrate callback that behaves as scripted, and logs its moves.
 #[derive(Debug, Default)]
 struct Owner {
     behaviour: Mutex<Behaviour>,
@@ -104,7 +104,7 @@ impl Migrate for &Owner {
                 Ok(())
             }
             Behaviour::Refuses(error) => Err(error),
-            Behaviour::Panics => panic!("a fault of the mover"),
+            Behaviour::Panics => panic!("a fault of the migrate callback"),
         }
     }
 }
@@ -130,8 +130,8 @@ fn running(owner: &Owner) -> Running<'_> {
 /// A movable page of node 1's Movable zone.
 fn page_in_spare(running: &Running<'_>, local: &mut Handles<'_>) -> Page {
     let request = PageRequest::up_to(ZoneKind::Movable).mobility(Mobility::Movable);
-    let class = running.provider().allocator().prepare(&request).unwrap();
-    let page = local.alloc(node(1), &class).unwrap();
+    let prepared = running.provider().allocator().prepare(&request).unwrap();
+    let page = local.alloc(node(1), &prepared).unwrap();
     assert!(spare_frames().contains(&page.pfn()), "{page:?}");
     page
 }
@@ -146,7 +146,7 @@ fn offline() -> Operation {
 }
 
 /// Everything that a refusal must not change: the state, the statistics of each zone, isolated pageblocks.
-fn sight(running: &Running<'_>) -> (std::sync::Arc<State>, Vec<ZoneStats>, Vec<bool>) {
+fn observed(running: &Running<'_>) -> (std::sync::Arc<State>, Vec<ZoneStats>, Vec<bool>) {
     let allocator = running.provider().allocator();
     allocator.drain().unwrap();
     let stats = allocator.zones().iter().map(|zone| {

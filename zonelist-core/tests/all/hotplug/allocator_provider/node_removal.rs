@@ -11,8 +11,8 @@ use zonelist_core::{
 use super::{BLOCKS, READERS, node, spare, state};
 
 /// Puts the memory and CPU of node 1 offline, removes its blocks and the node, and adds all of it again.
-/// Returns the statistics and if its zones had no metadata meanwhile.
-fn remove_and_bring_back(reclaiming: bool) -> (MetadataStatistics, bool) {
+/// Returns the statistics, and true if the node's zones had no metadata meanwhile.
+fn remove_and_add_again(reclaiming: bool) -> (MetadataStatistics, bool) {
     let state = state();
     let published: Published<_, FullFence, READERS> = Published::new(StopWorld::new(Slots::boxed(state.capacity())));
     let frames: AllocatorProvider<'_, _, _, Spin, READERS> = AllocatorProvider::new(published, &state).unwrap();
@@ -25,7 +25,7 @@ fn remove_and_bring_back(reclaiming: bool) -> (MetadataStatistics, bool) {
     running.apply(&Operation::CpuOffline { cpu: 1 }).unwrap();
     running.apply(&Operation::RemoveNode(node(1))).unwrap();
     let zones = || running.provider().allocator().zones().iter().filter(|zone| zone.id().node() == node(1));
-    let (structures, without_metadata) =
+    let (statistics, without_metadata) =
         (running.provider().metadata_statistics(), zones().all(|zone| !zone.has_metadata()));
 
     running.apply(&Operation::AddBlocks { node: node(1), first, count }).unwrap();
@@ -33,17 +33,17 @@ fn remove_and_bring_back(reclaiming: bool) -> (MetadataStatistics, bool) {
     running.apply(&Operation::Online { block: spare(1), to: OnlineTo::Movable }).unwrap();
     let free: Vec<_> = zones().map(|zone| (zone.id().kind(), zone.free_pages() as u64)).collect();
     assert_eq!(free, [(ZoneKind::Normal, super::PAGES), (ZoneKind::Movable, super::PAGES)]);
-    (structures, without_metadata)
+    (statistics, without_metadata)
 }
 
 #[test]
 fn a_scheme_with_grace_periods_frees_the_metadata_of_a_removed_node() {
-    assert_eq!(remove_and_bring_back(true), (MetadataStatistics { freed: 2, kept: 0, deferred: 0 }, true));
+    assert_eq!(remove_and_add_again(true), (MetadataStatistics { freed: 2, kept: 0, deferred: 0 }, true));
 }
 
 #[test]
 fn other_schemes_keep_the_metadata() {
-    assert_eq!(remove_and_bring_back(false), (MetadataStatistics { freed: 0, kept: 2, deferred: 0 }, false));
+    assert_eq!(remove_and_add_again(false), (MetadataStatistics { freed: 0, kept: 2, deferred: 0 }, false));
 }
 
 #[test]
@@ -85,12 +85,12 @@ fn a_block_beyond_the_room_is_refused_with_both() {
     let room = Some((zone.span().start, zone.span().end));
     running.apply(&Operation::AddBlocks { node: node(1), first, count: 2 }).unwrap();
     for block in [first, first + 1] {
-        let before = super::sight(&running);
+        let before = super::observed(&running);
         let refused = running.apply(&Operation::Online { block, to: OnlineTo::Movable }).map(drop);
         let frames = (block * pages, (block + 1) * pages);
         let error = ProviderError::NoRoom { zone: zone.id(), frames, room };
         let error = HotplugError::Provider { block, error };
-        assert_eq!((error.errno(), refused, super::sight(&running)), (Errno::Inval, Err(error), before));
+        assert_eq!((error.errno(), refused, super::observed(&running)), (Errno::Inval, Err(error), before));
     }
 
     // Room that ends within a block.

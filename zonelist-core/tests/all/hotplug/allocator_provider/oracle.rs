@@ -78,8 +78,8 @@ impl Machine<'_> {
         let highest = if movable { ZoneKind::Movable } else { ZoneKind::Normal };
         let mobility = if movable { Mobility::Movable } else { Mobility::Unmovable };
         let request = PageRequest { zones: Request::up_to(highest), ..PageRequest::up_to(highest) };
-        let class = self.running.provider().allocator().prepare(&request.order(order).mobility(mobility)).unwrap();
-        let page = self.local.alloc(node(local), &class).ok()?;
+        let prepared = self.running.provider().allocator().prepare(&request.order(order).mobility(mobility)).unwrap();
+        let page = self.local.alloc(node(local), &prepared).ok()?;
         let zone = self.running.provider().allocator().zone_of(page).unwrap().id();
         assert!(request.zones.admits(zone), "{page:?} of {zone}");
         Some(page)

@@ -11,10 +11,12 @@ use zonelist_core::{
     hotplug::{Errno, HotplugError, OnlineTo, Operation, ProviderError, StopReason, Until, UntilCancelled},
 };
 
-use super::{Behaviour, Handles, Owner, Running, movable, offline, page_in_spare, running, sight, spare, spare_frames};
+use super::{
+    Behaviour, Handles, Owner, Running, movable, observed, offline, page_in_spare, running, spare, spare_frames,
+};
 
-/// Offlines the block with a movable page in it: expects a refusal that changes nothing. After `repair` it expects success,
-/// with the page in another frame.
+/// Offlines the block with a movable page in it: expects a refusal that changes nothing. After `repair` it expects
+/// success, with the page in another frame.
 fn refused(owner: &Owner, why: ProviderError, errno: Errno, repair: impl FnOnce(&Running<'_>, zonelist_core::Handle)) {
     let running = running(owner);
     let pages = running.provider().migration_source();
@@ -24,7 +26,7 @@ fn refused(owner: &Owner, why: ProviderError, errno: Errno, repair: impl FnOnce(
     if matches!(why, ProviderError::Pinned { .. }) && *owner.behaviour.lock().unwrap() == Behaviour::Moves {
         pages.pin(handle).unwrap();
     }
-    let before = sight(&running);
+    let before = observed(&running);
     let error = running.apply(&offline()).unwrap_err();
     let expected = match why {
         ProviderError::Pinned { .. } => ProviderError::Pinned { pfn: page.pfn() },
@@ -32,7 +34,7 @@ fn refused(owner: &Owner, why: ProviderError, errno: Errno, repair: impl FnOnce(
         other => other,
     };
     assert_eq!(error, HotplugError::Provider { block: spare(1), error: expected });
-    assert_eq!((error.errno(), sight(&running)), (errno, before), "{error}");
+    assert_eq!((error.errno(), observed(&running)), (errno, before), "{error}");
     assert_eq!(pages.hold(handle).unwrap().page(), page);
 
     repair(&running, handle);
@@ -61,7 +63,7 @@ fn a_pinned_page_keeps_its_block_online() {
 }
 
 #[test]
-fn a_final_refusal_of_the_mover_keeps_the_block_online() {
+fn a_final_refusal_of_the_migrate_callback_keeps_the_block_online() {
     let owner = Owner { behaviour: Behaviour::Refuses(MoveError::Never).into(), ..Owner::default() };
     let repair = |_: &Running<'_>, _| *owner.behaviour.lock().unwrap() = Behaviour::Moves;
     refused(&owner, ProviderError::Pinned { pfn: 0 }, Errno::Busy, repair);
@@ -75,16 +77,16 @@ fn a_move_that_fails_for_now_is_retried() {
 }
 
 #[test]
-fn a_panic_of_the_mover_loses_neither_page() {
+fn a_panic_of_the_migrate_callback_loses_neither_page() {
     let owner = Owner { behaviour: Behaviour::Panics.into(), ..Owner::default() };
     let running = running(&owner);
     let pages = running.provider().migration_source();
     let mut local = running.provider().allocator().local().unwrap();
     let page = page_in_spare(&running, &mut local);
     let handle = pages.insert(page).unwrap();
-    let before = sight(&running);
+    let before = observed(&running);
     assert!(catch_unwind(AssertUnwindSafe(|| running.apply(&offline()))).is_err());
-    assert_eq!(sight(&running), before);
+    assert_eq!(observed(&running), before);
     assert_eq!(pages.hold(handle).unwrap().page(), page);
 
     *owner.behaviour.lock().unwrap() = Behaviour::Moves;
@@ -94,7 +96,7 @@ fn a_panic_of_the_mover_loses_neither_page() {
 }
 
 #[test]
-fn held_and_unmovable_pages_are_waited_for_until_the_limit() {
+fn held_and_unmovable_pages_are_waited_for_until_the_deadline() {
     let owner = Owner::default();
     let running = running(&owner);
     let pages = running.provider().migration_source();
@@ -102,13 +104,13 @@ fn held_and_unmovable_pages_are_waited_for_until_the_limit() {
     let (one, other) = (page_in_spare(&running, &mut local), page_in_spare(&running, &mut local));
     let handle = pages.insert(one).unwrap();
     let held = pages.hold(handle).unwrap();
-    let before = sight(&running);
+    let before = observed(&running);
 
-    let refused = |why, limit: &mut dyn zonelist_core::hotplug::Deadline| {
-        let error = running.apply_within(&offline(), limit).unwrap_err();
+    let refused = |why, deadline: &mut dyn zonelist_core::hotplug::Deadline| {
+        let error = running.apply_within(&offline(), deadline).unwrap_err();
         let pfn = one.pfn().min(other.pfn());
         assert_eq!(error, HotplugError::Provider { block: spare(1), error: ProviderError::InUse { pfn, why } });
-        assert_eq!(sight(&running), before);
+        assert_eq!(observed(&running), before);
         error.errno()
     };
     assert_eq!(refused(StopReason::NoWait, &mut ()), Errno::Busy);
@@ -117,7 +119,7 @@ fn held_and_unmovable_pages_are_waited_for_until_the_limit() {
 
     // Both pages become free during the wait.
     let (mut polls, mut held, mut other) = (0, Some(held), Some(other));
-    let mut limit = || {
+    let mut deadline = || {
         polls += 1;
         match polls {
             3 => drop(held.take()),
@@ -126,7 +128,7 @@ fn held_and_unmovable_pages_are_waited_for_until_the_limit() {
         }
         Ok(())
     };
-    running.apply_within(&offline(), &mut limit).unwrap();
+    running.apply_within(&offline(), &mut deadline).unwrap();
     assert!(polls >= 6);
     assert!(!spare_frames().contains(&pages.hold(handle).unwrap().page().pfn()));
 }
@@ -137,7 +139,7 @@ fn another_thread_can_cancel_an_offline() {
     let running = running(&owner);
     let mut local = running.provider().allocator().local().unwrap();
     let page = page_in_spare(&running, &mut local);
-    let (before, cancel) = (sight(&running), AtomicBool::new(false));
+    let (before, cancel) = (observed(&running), AtomicBool::new(false));
     std::thread::scope(|scope| {
         let other = scope.spawn(|| running.apply_within(&offline(), &mut UntilCancelled(&cancel)));
         // The block is isolated during the wait.
@@ -148,7 +150,7 @@ fn another_thread_can_cancel_an_offline() {
         cancel.store(true, Relaxed);
         assert_eq!(other.join().unwrap().unwrap_err().errno(), Errno::Intr);
     });
-    assert_eq!(sight(&running), before);
+    assert_eq!(observed(&running), before);
 }
 
 #[test]
@@ -158,17 +160,17 @@ fn a_block_that_is_offline_or_isolated_is_refused() {
     let zone = running.provider().allocator().zone(movable(1)).unwrap();
     let isolated = spare_frames().start + 512..spare_frames().end;
     zone.isolate(isolated.clone()).unwrap();
-    let before = sight(&running);
+    let before = observed(&running);
     let error = running.apply(&offline()).unwrap_err();
     let isolation = RangeError::Isolation { pfn: isolated.start, isolated: true };
     assert_eq!(error, HotplugError::Provider { block: spare(1), error: isolation.into() });
-    assert_eq!((error.errno(), sight(&running)), (Errno::Busy, before));
+    assert_eq!((error.errno(), observed(&running)), (Errno::Busy, before));
     zone.unisolate(isolated).unwrap();
 
     running.apply(&offline()).unwrap();
-    let before = sight(&running);
+    let before = observed(&running);
     assert_eq!(running.apply(&offline()).unwrap_err(), HotplugError::AlreadyOffline { block: spare(1) });
-    assert_eq!(sight(&running), before);
+    assert_eq!(observed(&running), before);
 }
 
 #[test]
@@ -178,10 +180,10 @@ fn an_unmanaged_page_keeps_its_block_online() {
     let zone = running.provider().allocator().zone(movable(1)).unwrap();
     let reserved = spare_frames().start + 700;
     zone.remove(reserved..reserved + 1).unwrap();
-    let before = sight(&running);
+    let before = observed(&running);
     let error = running.apply(&offline()).unwrap_err();
     assert_eq!(error, HotplugError::Provider { block: spare(1), error: ProviderError::Pinned { pfn: reserved } });
-    assert_eq!(sight(&running), before);
+    assert_eq!(observed(&running), before);
     zone.add(reserved..reserved + 1).unwrap();
     running.apply(&offline()).unwrap();
 }
@@ -192,10 +194,10 @@ fn migration_needs_a_reader_slot() {
     let running = running(&owner);
     let handles: Vec<_> =
         std::iter::repeat_with(|| running.provider().allocator().local()).map_while(Result::ok).collect();
-    let before = sight(&running);
+    let before = observed(&running);
     let error = running.apply(&offline()).unwrap_err();
     assert!(matches!(error, HotplugError::Provider { error: ProviderError::Reader(_), .. }), "{error}");
-    assert_eq!((error.errno(), sight(&running)), (Errno::Nomem, before));
+    assert_eq!((error.errno(), observed(&running)), (Errno::Nomem, before));
     drop(handles);
     running.apply(&offline()).unwrap();
 }

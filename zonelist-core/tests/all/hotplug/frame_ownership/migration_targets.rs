@@ -42,11 +42,11 @@ fn handles(
     let (frames, owners) = (running.provider(), running.provider().migration_source());
     let zones = Request::up_to(highest).this_node();
     let request = PageRequest { zones, ..PageRequest::up_to(highest) }.mobility(mobility);
-    let class = frames.allocator().prepare(&request).unwrap();
+    let prepared = frames.allocator().prepare(&request).unwrap();
     let mut local = frames.allocator().local().unwrap();
     let (mut handles, mut others) = (Vec::new(), Vec::new());
     while handles.len() < max {
-        let Ok(page) = local.alloc(node(1), &class) else { break };
+        let Ok(page) = local.alloc(node(1), &prepared) else { break };
         if page.pfn() / 1024 == inside { handles.push(owners.insert(page).unwrap()) } else { others.push(page) }
     }
     local.free_bulk(others).unwrap();

@@ -1,4 +1,5 @@
-//! Calls of a page provider in any sequence and for any range: impossible ones are refused, and no frame gets two zones.
+//! Calls of a page provider in any sequence and for any range: impossible ones are refused, and no frame gets two
+//! zones.
 
 use std::{cell::RefCell, collections::BTreeMap, ops::Range};
 
@@ -85,7 +86,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(cases(400, 16)))]
 
     #[test]
-    fn any_range_comes_or_goes_as_a_whole_or_not_at_all(calls in calls()) {
+    fn any_range_goes_online_or_offline_as_a_whole_or_not_at_all(calls in calls()) {
         let state = state();
         let frames = with_room(&state);
         let mut used: Vec<(ZoneId, u64, u8)> = Vec::new();
@@ -149,8 +150,8 @@ proptest! {
     }
 }
 
-/// A zone that the caller has created may manage any frames. A range that shares a pageblock with other frames of its zone
-/// would isolate those too, and is refused. Frames of another zone there don't matter.
+/// A zone that the caller has created may manage any frames. A range that shares a pageblock with other frames of its
+/// zone would isolate those too, and is refused. Frames of another zone there don't matter.
 #[test]
 fn other_frames_of_a_pageblock_are_never_isolated() {
     let ids = ids();

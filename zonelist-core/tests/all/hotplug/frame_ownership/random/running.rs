@@ -1,4 +1,5 @@
-//! A random machine in use: pages are allocated and freed, blocks come and go, and an oracle has the zone of each frame.
+//! A random machine in use: pages are allocated and freed, blocks go online and offline, and an oracle has the zone of
+//! each frame.
 
 use std::{
     collections::BTreeMap,
@@ -100,7 +101,7 @@ impl RunningSystem {
         let published = Published::new(StopWorld::new(Slots::boxed(state.capacity())));
         let contents = Arc::new(Mutex::new(Contents::default()));
         let written = Arc::clone(&contents);
-        let mover: Migrate = Box::new(move |_, from, to| {
+        let migrate: Migrate = Box::new(move |_, from, to| {
             let mut contents = written.lock().expect("no panic");
             let value = contents.erase(from);
             contents.write(to, value);
@@ -109,7 +110,7 @@ impl RunningSystem {
         });
         let room: Vec<_> = (0..3).map(|number| (node(number), 0..FRAMES as u64 + 4096)).collect();
         let frames = AllocatorProvider::with_room(published, state, &room).map_err(|error| error.to_string())?;
-        let frames: Frames = frames.with_migration_source(MovablePages::boxed(mover, 64));
+        let frames: Frames = frames.with_migration_source(MovablePages::boxed(migrate, 64));
         let frames = frames.boot(state).map_err(|error| format!("boot: {error}"))?;
         let running = RunningMachine::new(state.clone(), frames).map_err(|error| error.to_string())?;
         Ok(Self { running, contents })
@@ -194,8 +195,8 @@ impl User<'_> {
         let allocator = self.system.running.provider().allocator();
         let mobility = if movable { Mobility::Movable } else { Mobility::Unmovable };
         let request = PageRequest::up_to(kind).order(order).mobility(mobility);
-        let class = allocator.prepare(&request).expect("a valid order");
-        let Ok(page) = local.alloc(from, &class) else { return };
+        let prepared = allocator.prepare(&request).expect("a valid order");
+        let Ok(page) = local.alloc(from, &prepared) else { return };
         let of = allocator.zone_of(page).expect("a zone").id();
         assert!(request.zones.admits(of), "{page:?} of {of}");
         for pfn in page.pfn()..page.pfn() + (1 << order) {

@@ -1,4 +1,4 @@
-//! Which schemes can retire is in their types; this holds what they say of themselves to it.
+//! The fact that a scheme retires agrees with its type: only some schemes implement [`Reclaim`].
 
 use std::marker::PhantomData;
 
@@ -16,31 +16,32 @@ use zonelist_inplace::{InPlace, Presence};
 use zonelist_schemes::{Buildable, SchemeId};
 use zonelist_seq::{SeqCopy, SeqRetry};
 
-/// Asks whether a scheme implements [`Reclaim`]: what a type has itself comes before what a trait gives it.
+/// Tells whether a scheme implements [`Reclaim`]: an inherent item takes precedence over the item of a trait.
 struct Ask<S>(PhantomData<S>);
 
 impl<S: Reclaim> Ask<S> {
     const RECLAIMS: bool = true;
 
-    fn reclaiming(frames: Pages<S>) -> Pages<S> {
-        frames.reclaiming()
+    fn reclaiming(provider: Provider<S>) -> Provider<S> {
+        provider.reclaiming()
     }
 }
 
+/// The items for schemes that do not implement [`Reclaim`].
 trait Otherwise<S> {
     const RECLAIMS: bool = false;
 
-    fn reclaiming(frames: Pages<S>) -> Pages<S> {
-        frames
+    fn reclaiming(provider: Provider<S>) -> Provider<S> {
+        provider
     }
 }
 
 impl<S> Otherwise<S> for Ask<S> {}
 
-/// An allocator whose memory comes and goes.
-type Pages<S> = AllocatorProvider<'static, S, FullFence, Spin, 4>;
+/// The page provider of an allocator.
+type Provider<S> = AllocatorProvider<'static, S, FullFence, Spin, 4>;
 
-/// All schemes, each with what `$of` makes of it.
+/// Applies the macro `$of` to each scheme.
 macro_rules! each {
     ($of:ident) => {
         [
@@ -60,20 +61,20 @@ macro_rules! each {
 
 #[test]
 fn a_scheme_retires_if_it_has_grace_periods() {
-    macro_rules! asked {
+    macro_rules! claims {
         ($scheme:ty) => {
             (<$scheme as Scheme>::FACTS, Ask::<$scheme>::RECLAIMS)
         };
     }
-    let asked = each!(asked);
-    let names = asked.map(|(facts, _)| facts.scheme);
+    let claims = each!(claims);
+    let names = claims.map(|(facts, _)| facts.scheme);
     assert_eq!(names.as_slice(), SchemeId::all().iter().map(|scheme| scheme.name()).collect::<Vec<_>>());
-    for (facts, reclaims) in asked {
+    for (facts, reclaims) in claims {
         assert_eq!(facts.retires, reclaims, "{}", facts.scheme);
     }
 }
 
-/// Two nodes; all that the second has is block 1, which is offline.
+/// The state of a machine of two nodes. The second node has only memory block 1, which is offline.
 fn state() -> State {
     const PAGES: u64 = 4096;
     let (one, other) = (NodeId::new(0).unwrap(), NodeId::new(1).unwrap());
@@ -109,11 +110,12 @@ fn state() -> State {
     .unwrap()
 }
 
-/// Brings the second node's block online and takes it off again, and removes the node: what became of its zones.
-fn removed<S: Buildable>(reclaiming: impl FnOnce(Pages<S>) -> Pages<S>) -> MetadataStatistics {
+/// Puts the second node's memory block online and offline, removes the node, and returns the statistics of the
+/// metadata.
+fn removed<S: Buildable>(reclaiming: impl FnOnce(Provider<S>) -> Provider<S>) -> MetadataStatistics {
     let (state, node) = (state(), NodeId::new(1).unwrap());
-    let frames = reclaiming(AllocatorProvider::new(Published::new(S::build(state.capacity())), &state).unwrap());
-    let running = RunningMachine::new(state.clone(), frames.boot(&state).unwrap()).unwrap();
+    let provider = reclaiming(AllocatorProvider::new(Published::new(S::build(state.capacity())), &state).unwrap());
+    let running = RunningMachine::new(state.clone(), provider.boot(&state).unwrap()).unwrap();
     for operation in [
         Operation::Online { block: 1, to: OnlineTo::Movable },
         Operation::Offline { block: 1 },
@@ -126,14 +128,14 @@ fn removed<S: Buildable>(reclaiming: impl FnOnce(Pages<S>) -> Pages<S>) -> Metad
 }
 
 #[test]
-fn the_zones_of_a_node_that_is_gone_are_freed_by_those_that_retire_and_kept_by_the_others() {
+fn the_metadata_of_a_removed_node_is_freed_by_schemes_that_retire_and_kept_by_others() {
     macro_rules! outcome {
         ($scheme:ty) => {
             (<$scheme as Scheme>::FACTS, removed::<$scheme>(Ask::<$scheme>::reclaiming))
         };
     }
-    for (facts, structures) in each!(outcome) {
+    for (facts, statistics) in each!(outcome) {
         let [freed, kept] = if facts.retires { [1, 0] } else { [0, 1] };
-        assert_eq!(structures, MetadataStatistics { freed, kept, deferred: 0 }, "{}", facts.scheme);
+        assert_eq!(statistics, MetadataStatistics { freed, kept, deferred: 0 }, "{}", facts.scheme);
     }
 }

@@ -1,0 +1,74 @@
+//! Zones and movable pages that are used without an allocator: each has an `after_fork` of its own.
+
+use std::{
+    sync::atomic::{AtomicBool, Ordering::Relaxed},
+    thread,
+    time::Duration,
+};
+
+use zonelist_core::{
+    Handle, HandleError, MAX_ORDER, MigrationSource, MigrationTargets, Mobility, MovablePages, MoveError, Page, Spin,
+    Zone,
+};
+
+use super::{super::setup::ZONES, FORKS, FRAMES, forked};
+
+#[test]
+fn a_zone_and_movable_pages_report_their_own_losses() {
+    let zone: &'static Zone<'static, Spin> =
+        Box::leak(Box::new(Zone::boxed(ZONES[0], 0..FRAMES, MAX_ORDER, Spin::new()).unwrap()));
+    zone.add(0..FRAMES).unwrap();
+    let migrate = |_: Handle, _: Page, _: Page| {
+        thread::sleep(Duration::from_micros(200));
+        Ok::<_, MoveError>(())
+    };
+    let movable_pages: &'static MovablePages<'static, _> = Box::leak(Box::new(MovablePages::boxed(migrate, 8)));
+    let page = |pfn: u64| Page::from_word(1 << 63 | pfn).unwrap();
+    let (moved, handle) = (movable_pages.insert(page(0)).unwrap(), movable_pages.insert(page(512)).unwrap());
+    let over = AtomicBool::new(false);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            while !over.load(Relaxed) {
+                let frame = zone.alloc(3, Mobility::Movable).unwrap();
+                zone.free(frame, 3).unwrap();
+            }
+        });
+        scope.spawn(|| {
+            struct Swaps;
+            impl MigrationTargets for Swaps {
+                fn alloc_target(&mut self, like: Page) -> Option<Page> {
+                    Page::from_word(like.word() ^ 1)
+                }
+                fn free_source(&mut self, _: Page) {}
+            }
+            while !over.load(Relaxed) {
+                MigrationSource::move_away(movable_pages, &(0..2), &mut Swaps).unwrap();
+            }
+        });
+        let [mut zones, mut moving] = [0; 2];
+        for _ in 0..4 * FORKS {
+            let losses = forked(|| {
+                // SAFETY: this is the child of a fork outside of any call.
+                let lost = unsafe { zone.after_fork() };
+                if zone.alloc(0, Mobility::Movable).is_some() == lost || zone.free_pages() > FRAMES as usize {
+                    return Err(1);
+                }
+                // SAFETY: this is the child of a fork outside of any call.
+                let gone = unsafe { movable_pages.after_fork() };
+                let held = movable_pages.hold(moved);
+                if held.is_ok() == (gone == 1) || gone == 1 && held.err() != Some(HandleError::Gone) {
+                    return Err(2);
+                }
+                if movable_pages.hold(handle).map(|held| held.page()) != Ok(page(512)) {
+                    return Err(3);
+                }
+                Ok([usize::from(lost), gone, 0])
+            });
+            zones += losses[0];
+            moving += losses[1];
+        }
+        over.store(true, Relaxed);
+        println!("zones lost {zones}, pages lost {moving}, of {}", 4 * FORKS);
+        assert!(moving > 0, "no page was being moved");
+    });
+}
