@@ -3,7 +3,7 @@
 
 use zonelist_core::{
     Capacity, Slot, Slots, StopWorld, StopWorldPreempted,
-    conformance::blocking::{Powers, cells},
+    conformance::blocking::{OptionalOperations, cells},
 };
 
 fn boxed(room: Capacity) -> Slots<Box<[Slot]>> {
@@ -12,10 +12,10 @@ fn boxed(room: Capacity) -> Slots<Box<[Slot]>> {
 
 #[test]
 fn what_waits_under_stop_world() {
-    cells(|room| StopWorld::new(boxed(room)), Powers::none().reclaims());
+    cells(|room| StopWorld::new(boxed(room)), OptionalOperations::none().reclaims());
 }
 
 #[test]
 fn what_waits_under_stop_world_preempted() {
-    cells(|room| StopWorldPreempted::new(boxed(room)), Powers::none());
+    cells(|room| StopWorldPreempted::new(boxed(room)), OptionalOperations::none());
 }

@@ -78,7 +78,7 @@ impl<P: Protocol> Scheme for DoubleBuffered<P> {
         interrupt_safe: true,
         after_fork: true,
         retires: true,
-        ..Facts::of_tables(P::SCHEME, env!("CARGO_PKG_NAME"), P::CARD)
+        ..Facts::for_tables(P::SCHEME, env!("CARGO_PKG_NAME"), P::CARD)
     };
     const PROTOCOL: ReaderProtocol = P::PROTOCOL;
     type Pinned<'g> = Buffer<'g>;

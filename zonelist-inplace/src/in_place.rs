@@ -59,7 +59,7 @@ impl<T: Storage<Word = Slot> + Sync> Scheme for InPlace<T> {
         registers: false,
         interrupt_safe: true,
         after_fork: true,
-        ..Facts::of_tables("InPlace", env!("CARGO_PKG_NAME"), include_str!("in_place.md"))
+        ..Facts::for_tables("InPlace", env!("CARGO_PKG_NAME"), include_str!("in_place.md"))
     };
     const PROTOCOL: ReaderProtocol = ReaderProtocol::None;
     type Pinned<'g>

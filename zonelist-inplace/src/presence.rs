@@ -43,7 +43,7 @@
 //! is to be just that; if the rules now want it elsewhere, the order is a changed one again. A list loses the place of
 //! an absent zone in three cases: other zones need the room, the zone before it has left that list alone, or the list
 //! was first published in the zone's absence. The zone can then return only by lists that name it:
-//! [`PublishError::PlaceLost`].
+//! [`PublishError::EntryLost`].
 //!
 //! If the machine has had more zones than there are bits, every version is a changed order of the listed zones alone,
 //! and these have the bits of their kinds. Walks compare each zone's node then, if the request has a set of nodes. Once
@@ -381,7 +381,7 @@ impl<T: Storage<Word = Slot> + Sync> Membership for Presence<T> {
             let bit = bit.ok_or_else(|| current.placeless(zone, self.orders.room(Scope::Fallback)))?;
             // Some list would not show the zone: refused, so that no list differs from what the caller expects.
             if let Some((node, scope)) = current.lacking(bit).filter(|_| present) {
-                return Err(PublishError::PlaceLost { zone, node, scope, room: self.orders.room(scope) });
+                return Err(PublishError::EntryLost { zone, node, scope, room: self.orders.room(scope) });
             }
             let bit = 1 << bit;
             self.store_word(current, if present { current.word | bit } else { current.word & !bit });

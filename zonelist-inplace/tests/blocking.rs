@@ -3,16 +3,16 @@
 
 use zonelist_core::{
     OrderTables, Slots,
-    conformance::blocking::{Powers, cells},
+    conformance::blocking::{OptionalOperations, cells},
 };
 use zonelist_inplace::{InPlace, Presence};
 
 #[test]
 fn what_waits_under_in_place() {
-    cells(|room| InPlace::new(Slots::<Box<[_]>>::boxed(room)), Powers::none());
+    cells(|room| InPlace::new(Slots::<Box<[_]>>::boxed(room)), OptionalOperations::none());
 }
 
 #[test]
 fn what_waits_under_presence() {
-    cells(|room| Presence::new(OrderTables::<Box<[_]>>::boxed(room)), Powers::none().members());
+    cells(|room| Presence::new(OrderTables::<Box<[_]>>::boxed(room)), OptionalOperations::none().members());
 }

@@ -40,7 +40,7 @@ use ::seqlock::SeqLock;
 use zonelist_core::{
     Capacity, MAX_NODES, NodeId, Scope, SlotFilter, ZoneId, ZonelistsRef, Zoneref,
     publish::{Facts, Forked, Guarantee, Progress, PublishError, ReadToken, ReaderProtocol, Scheme, Walk, Writer},
-    sync::CutSlice,
+    sync::HideableSlice,
 };
 
 #[cfg(shuttle)]
@@ -62,7 +62,7 @@ use crate::scheduled::SeqLock;
 pub struct SeqCopy<const ZONES: usize> {
     /// Of each node the fallback list, and the this-node list; every zone behind a list's end is `None`. Cut off if a
     /// fork left some list locked for ever.
-    lists: CutSlice<List<ZONES>>,
+    lists: HideableSlice<List<ZONES>>,
     /// The list of a node without lists. Copied like all others: a branch around the copy would cost as much.
     empty: Box<List<ZONES>>,
 }
@@ -95,7 +95,7 @@ impl<const ZONES: usize> SeqCopy<ZONES> {
     /// The nodes and zones that there is room for.
     #[must_use]
     pub fn capacity(&self) -> Capacity {
-        let nodes = self.lists.all().len() / SCOPES.len();
+        let nodes = self.lists.as_slice().len() / SCOPES.len();
         Capacity::new(nodes, ZONES).unwrap_or_else(|| unreachable!("`new` makes no more than there can be"))
     }
 }
@@ -141,7 +141,7 @@ impl<const ZONES: usize> Scheme for SeqCopy<ZONES> {
         // The crate needs std, and the lists are on the heap.
         no_std: false,
         no_alloc: false,
-        ..Facts::of_tables("SeqCopy", env!("CARGO_PKG_NAME"), include_str!("seq_copy.md"))
+        ..Facts::for_tables("SeqCopy", env!("CARGO_PKG_NAME"), include_str!("seq_copy.md"))
     };
     const PROTOCOL: ReaderProtocol = ReaderProtocol::None;
     type Pinned<'g> = &'g Self;
@@ -165,7 +165,7 @@ impl<const ZONES: usize> Scheme for SeqCopy<ZONES> {
 
     fn publish(&self, next: ZonelistsRef<'_>, _: &mut Writer<'_>) -> Result<(), PublishError> {
         self.capacity().check(next)?;
-        for (pair, node) in self.lists.all().chunks(SCOPES.len()).zip((0..).map_while(NodeId::new)) {
+        for (pair, node) in self.lists.as_slice().chunks(SCOPES.len()).zip((0..).map_while(NodeId::new)) {
             for (list, scope) in pair.iter().zip(SCOPES) {
                 let entries = next.of(node, scope);
                 // Odd from here to the end of the block. The crate orders it with the copies in `SeqCopy::walk`.
@@ -182,8 +182,8 @@ impl<const ZONES: usize> Scheme for SeqCopy<ZONES> {
     /// Cuts off all lists if some list is locked for ever, since a walk of it would never end. Every list is then
     /// empty.
     fn forked(&self, fork: Forked) {
-        if fork.publish && self.lists.all().iter().any(|list| list.try_lock_write().is_none()) {
-            self.lists.cut();
+        if fork.publish && self.lists.as_slice().iter().any(|list| list.try_lock_write().is_none()) {
+            self.lists.hide();
         }
     }
 }

@@ -110,7 +110,7 @@ impl<T: Storage<Word = Slot> + Sync> Scheme for SeqRetry<T> {
         writer: Progress::WaitFree,
         registers: false,
         interrupt_safe: true,
-        ..Facts::of_tables("SeqRetry", env!("CARGO_PKG_NAME"), include_str!("seq_retry.md"))
+        ..Facts::for_tables("SeqRetry", env!("CARGO_PKG_NAME"), include_str!("seq_retry.md"))
     };
     const PROTOCOL: ReaderProtocol = ReaderProtocol::None;
     type Pinned<'g>

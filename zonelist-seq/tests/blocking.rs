@@ -3,16 +3,16 @@
 
 use zonelist_core::{
     Slots,
-    conformance::blocking::{Powers, cells},
+    conformance::blocking::{OptionalOperations, cells},
 };
 use zonelist_seq::{SeqCopy, SeqRetry};
 
 #[test]
 fn what_waits_under_seq_retry() {
-    cells(|room| SeqRetry::new(Slots::<Box<[_]>>::boxed(room)), Powers::none());
+    cells(|room| SeqRetry::new(Slots::<Box<[_]>>::boxed(room)), OptionalOperations::none());
 }
 
 #[test]
 fn what_waits_under_seq_copy() {
-    cells(|room| SeqCopy::<4>::new(room.nodes()), Powers::none());
+    cells(|room| SeqCopy::<4>::new(room.nodes()), OptionalOperations::none());
 }

@@ -112,7 +112,7 @@ impl Contender {
 
     /// True if it runs workloads of this kind.
     #[must_use]
-    pub fn takes_part(&self, kind: WorkloadKind) -> bool {
+    pub fn runs(&self, kind: WorkloadKind) -> bool {
         self.skips.iter().all(|&(skipped, _)| skipped != kind)
     }
 
@@ -122,7 +122,7 @@ impl Contender {
     /// See [`Workload::run`].
     pub fn run(&self, workload: Workload, config: &RunConfig<'_>) -> Result<Option<Outcome>, WorkloadError> {
         match self.runner {
-            _ if !self.takes_part(workload.kind) => Ok(None),
+            _ if !self.runs(workload.kind) => Ok(None),
             Runner::Ours(_) if self.is_bounded() => ours::run_bounded(workload, config).map(Some),
             Runner::Ours(scheme) => ours::run_pairs(scheme, workload, config).map(Some),
             Runner::Peer(run) => run(workload, config).map(Some),

@@ -7,7 +7,7 @@
 
 use zonelist_core::{
     Capacity,
-    conformance::facts::{Heap, WELL, below_allocator::serves_the_program},
+    conformance::facts::{Heap, PASSED, below_allocator::serves_the_program},
     publish::Barrier,
 };
 use zonelist_schemes::{Buildable, SchemeId, Visitor};
@@ -37,6 +37,6 @@ impl Visitor for Program {
 fn a_scheme_serves_a_global_allocator_where_it_says_so() {
     let test = "a_scheme_serves_a_global_allocator_where_it_says_so";
     for (scheme, verdict) in child::verdicts(test, |scheme: SchemeId| scheme.visit(&mut Program)) {
-        assert_eq!(scheme.facts().below_allocator, verdict == WELL, "{}: {verdict}", scheme.name());
+        assert_eq!(scheme.facts().below_allocator, verdict == PASSED, "{}: {verdict}", scheme.name());
     }
 }

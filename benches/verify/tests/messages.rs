@@ -149,8 +149,8 @@ fn each_error_says_what_was_wrong_and_what_was_expected() {
             if !said.contains("expected") && !EXPECT_NOTHING.contains(&name.as_str()) && !said.starts_with("\"{}\"") {
                 wrong.push(format!("{place}: {name} does not say what was expected"));
             }
-            // `garbage` is a value of the caller, which the error returns.
-            let unsaid = fields.iter().filter(|field| !names(&said, field) && *field != "garbage");
+            // `value` is the caller's, which the error returns.
+            let unsaid = fields.iter().filter(|field| !names(&said, field) && *field != "value");
             wrong.extend(unsaid.map(|field| format!("{place}: {name} does not say its `{field}`")));
             if fields.is_empty() {
                 valueless.insert(name);

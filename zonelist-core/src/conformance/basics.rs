@@ -233,7 +233,7 @@ pub fn a_failed_barrier_retires_nothing<S: Reclaim, const READERS: usize>(
             assert_eq!(outcome, (Ok(()), Ok(())));
         } else {
             let error = WaitError::Barrier(BarrierError { errno });
-            assert_eq!(outcome, (Err(error), Err(NotRetired { garbage: "garbage", error })));
+            assert_eq!(outcome, (Err(error), Err(NotRetired { value: "garbage", error })));
         }
         assert_eq!((published.synchronize(), published.retire("garbage")), (Ok(()), Ok(())));
     }

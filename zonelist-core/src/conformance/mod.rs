@@ -44,7 +44,7 @@ pub const ROOM: crate::Capacity = crate::Capacity::new(1, 4).unwrap();
 pub use history::{AsLists, History, HistoryError, Published, Span, Walked};
 pub use sample::Sample;
 #[cfg(all(feature = "std", not(loom)))]
-pub use stress::{Load, Stress, StressError, stressed};
+pub use stress::{Load, Stress, StressError, run_stress};
 #[cfg(all(feature = "std", not(loom)))]
 pub use unreliable::Unreliable;
 pub use verdict::{Tally, Verdict};

@@ -189,7 +189,7 @@ impl<'a, S: Scheme, B: Barrier, const READERS: usize> Stress<'a, S, B, READERS> 
 ///
 /// # Panics
 /// The scheme has no reader slots for two readers, no room for the lists, or numbers versions wrongly.
-pub fn stressed<S: Scheme, B: Barrier, const READERS: usize>(
+pub fn run_stress<S: Scheme, B: Barrier, const READERS: usize>(
     published: &Published<S, B, READERS>,
     publishers: usize,
 ) -> Tally {

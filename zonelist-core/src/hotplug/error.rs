@@ -171,8 +171,8 @@ impl HotplugError {
             Self::NoMemory
             | Self::Publish(
                 PublishError::Capacity(_)
-                | PublishError::NoPlace { .. }
-                | PublishError::PlaceLost { .. }
+                | PublishError::NoEntry { .. }
+                | PublishError::EntryLost { .. }
                 | PublishError::TooManyZones { .. },
             ) => Errno::Nomem,
             Self::Forked | Self::Publish(PublishError::Barrier(_) | PublishError::Forked) => Errno::Io,

@@ -139,6 +139,6 @@ impl State {
         let nodes = self.machine().nodes();
         let node_count = nodes.last().map_or(0, |node| node.index() + 1);
         // Below the limits of a capacity: `Machine` has checked the number of nodes and kinds.
-        Capacity::new(node_count, nodes.len() * self.memory().kinds.len()).unwrap_or(Capacity::LARGEST)
+        Capacity::new(node_count, nodes.len() * self.memory().kinds.len()).unwrap_or(Capacity::MAX)
     }
 }

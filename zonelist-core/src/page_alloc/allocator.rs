@@ -137,7 +137,7 @@ impl<'m, S: Scheme, B: Barrier, L: RawLock, const READERS: usize> PageAllocator<
     /// The zone of a page; `None` if the page is another allocator's.
     #[must_use]
     pub fn zone_of(&self, page: Page) -> Option<&Zone<'m, L>> {
-        self.pool.slot_of(page).map(|(_, zone)| zone)
+        self.pool.zone_of_page(page).map(|(_, zone)| zone)
     }
 
     /// The page that begins at a frame, with the order and mobility of its request: for callers that keep only the
@@ -154,16 +154,17 @@ impl<'m, S: Scheme, B: Barrier, L: RawLock, const READERS: usize> PageAllocator<
         // Spans may overlap, so several zones may be candidates.
         let spanning = || {
             let zones = self.pool.zones.iter().enumerate().filter(|(_, zone)| order <= zone.max_order());
-            zones.filter_map(|(slot, zone)| {
+            zones.filter_map(|(number, zone)| {
                 let (first, last) = (zone.number(pfn)?, zone.number(pfn + (1 << order) - 1)?);
-                Some((slot, zone, first..last + 1))
+                Some((number, zone, first..last + 1))
             })
         };
         // Without a lock first: each zone publishes its longest managed range, which has nearly all frames of most
         // zones.
         let unlocked = spanning().find(|(_, zone, frames)| zone.watermark_counters().surely_manages(frames));
-        let (slot, ..) = unlocked.or_else(|| spanning().find(|(_, zone, frames)| zone.manages_all(frames.clone())))?;
-        Some(self.pool.page(pfn, slot, Tag::new(order, mobility)))
+        let (number, ..) =
+            unlocked.or_else(|| spanning().find(|(_, zone, frames)| zone.manages_all(frames.clone())))?;
+        Some(self.pool.page(pfn, number, Tag::new(order, mobility)))
     }
 
     /// Prepares a request for allocations. The result serves any number of allocations.

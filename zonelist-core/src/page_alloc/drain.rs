@@ -45,7 +45,9 @@ impl<S: Scheme, B: Barrier, L: RawLock, const READERS: usize> PageAllocator<'_, 
     /// The errors of [`PageAllocator::drain`].
     pub fn drain_zone(&self, zone: ZoneId) -> Result<usize, BarrierError> {
         self.published().report_failure()?;
-        self.pool.slot(zone).map_or(Ok(0), |wanted| self.drain_where(|slot| slot == wanted, PerCpuPages::is_in_use))
+        self.pool
+            .zone_number(zone)
+            .map_or(Ok(0), |wanted| self.drain_where(|number| number == wanted, PerCpuPages::is_in_use))
     }
 
     /// Drains the zones whose number is `wanted`, for each handle with any per-CPU pages that `needs_drain`. Waits for
@@ -58,7 +60,7 @@ impl<S: Scheme, B: Barrier, L: RawLock, const READERS: usize> PageAllocator<'_, 
         let pool = &self.pool;
         let caches = |reader: usize| {
             let caches = pool.zones.iter().zip(pool.caches(reader)).enumerate();
-            caches.filter(|(slot, _)| wanted(*slot)).map(|(_, zone_and_cache)| zone_and_cache)
+            caches.filter(|(number, _)| wanted(*number)).map(|(_, zone_and_cache)| zone_and_cache)
         };
         let mut pages = 0;
         // Handles without such pages are not disturbed: neither revoked nor waited for.
@@ -84,13 +86,13 @@ impl<S: Scheme, B: Barrier, L: RawLock, const READERS: usize> PageAllocator<'_, 
     /// The errors of [`PageAllocator::drain`]; `within` was not called.
     pub fn without_caches<R>(&self, zone: ZoneId, within: impl FnOnce() -> R) -> Result<R, BarrierError> {
         self.published().report_failure()?;
-        let Some((slot, zone)) = self.pool.slot(zone).zip(self.pool.zone(zone)) else { return Ok(within()) };
+        let Some((number, zone)) = self.pool.zone_number(zone).zip(self.pool.zone(zone)) else { return Ok(within()) };
         // First: what a handle does after the drain has revoked its pages, it does with caches off.
         let _off = CachesOff::new(zone.uncached());
         // Empty per-CPU pages too: an operation that has begun may not have seen the count, and may still fill them.
         let wanted: fn(&PerCpuPages) -> bool =
             or_mutant!(|_| true => PerCpuPages::is_in_use, "pages: empty caches not waited for");
-        self.drain_where(|other| other == slot, wanted)?;
+        self.drain_where(|other| other == number, wanted)?;
         Ok(within())
     }
 }

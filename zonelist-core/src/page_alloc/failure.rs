@@ -14,7 +14,7 @@ pub struct OutOfMemory;
 #[non_exhaustive]
 pub enum Refusal {
     /// The zone would have gone below its watermark and reserve.
-    Mark {
+    Watermark {
         /// The number of free pages.
         free: usize,
         /// The number of free pages with which the zone would have served.
@@ -63,7 +63,7 @@ pub enum Refusal {
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Mark { free, needed } => write!(f, "{free} pages free, {needed} needed"),
+            Self::Watermark { free, needed } => write!(f, "{free} pages free, {needed} needed"),
             Self::NoBlock { free } => write!(f, "{free} pages free, but no block of that order"),
             Self::Isolated { free, isolated } => {
                 write!(f, "{free} pages free, and {isolated} in isolated pageblocks, out of reach")

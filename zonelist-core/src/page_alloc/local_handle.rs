@@ -93,11 +93,11 @@ impl<'a, 'm, S: Scheme, B: Barrier, L: RawLock, const READERS: usize> LocalHandl
     ) -> Self {
         // No zoneref equals an absent entry, so this zone is a placeholder that the first allocation replaces.
         let last_zone = LastZone { entry: None, counters: zone.watermark_counters(), cache };
-        let (freed, failure, attempt) = (cache.stack_ref(Tag::NONE), Failure::none(), Failure::none());
+        let (freed, failure, attempt) = (cache.stack_ref(Tag::FIRST), Failure::none(), Failure::none());
         let local = Self { allocator, reader, caches, last_zone, freed, failure, attempt, defers_low: false };
         // The slot's last handle may have been of another thread, so even this needs the access of `with_cache_access`.
-        with_cache_access(&local.reader, allocator.zones(), caches, |slot, zone, access| {
-            access.set_zone(|tag| allocator.pool.page(zone.span().start, slot, tag), zone.spanned());
+        with_cache_access(&local.reader, allocator.zones(), caches, |number, zone, access| {
+            access.set_zone(|tag| allocator.pool.page(zone.span().start, number, tag), zone.spanned());
         });
         local
     }
@@ -281,9 +281,9 @@ fn with_cache_access<'m, S: Scheme, B: Barrier, L>(
     let mut backoff = Backoff::default();
     loop {
         if let Some(_critical_section) = reader.enter_caches() {
-            for (slot, (zone, cache)) in zones.iter().zip(caches).enumerate() {
+            for (number, (zone, cache)) in zones.iter().zip(caches).enumerate() {
                 // SAFETY: the slot is active and its per-CPU pages are not revoked, so this thread alone accesses them.
-                act(slot, zone, &mut unsafe { CacheAccess::on(cache) });
+                act(number, zone, &mut unsafe { CacheAccess::on(cache) });
             }
             return;
         }
@@ -299,8 +299,8 @@ fn predict_zone<'a, S: Scheme, B: Barrier, L: RawLock, const READERS: usize>(
     caches: &'a [PerCpuPages],
     entry: Zoneref,
 ) -> Option<LastZone<'a>> {
-    let slot = allocator.pool.slot(entry.zone())?;
-    let (counters, cache) = (allocator.pool.zones.get(slot)?.watermark_counters(), caches.get(slot)?);
+    let number = allocator.pool.zone_number(entry.zone())?;
+    let (counters, cache) = (allocator.pool.zones.get(number)?.watermark_counters(), caches.get(number)?);
     Some(LastZone { entry: Some(entry), counters, cache })
 }
 

@@ -79,7 +79,7 @@ use crate::{
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct MovablePages<'m, M, L = Spin> {
-    mover: M,
+    callback: M,
     /// The number of this set of movable pages, which its handles have too.
     number: u32,
     pub(super) entries: Store<'m, MovableEntry>,
@@ -95,31 +95,31 @@ impl<M: Migrate> MovablePages<'_, M> {
     /// Creates room for `pages` movable pages on the heap; at most 2^32 - 1. Ends the process, as `Vec` does, if the
     /// heap has less.
     #[must_use]
-    pub fn boxed(mover: M, pages: usize) -> Self {
+    pub fn boxed(callback: M, pages: usize) -> Self {
         let entries: Vec<MovableEntry> = (0..pages.min(NONE as usize)).map(|_| MovableEntry::new()).collect();
-        Self::with_entries(mover, Store::Owned(entries), Spin::new())
+        Self::with_entries(callback, Store::Owned(entries), Spin::new())
     }
 }
 
 impl<'m, M: Migrate, L: RawLock> MovablePages<'m, M, L> {
     /// Creates room for as many movable pages as there are entries, in memory of the caller.
-    pub fn new(mover: M, entries: &'m mut [MovableEntry], lock: L) -> Self {
+    pub fn new(callback: M, entries: &'m mut [MovableEntry], lock: L) -> Self {
         // The memory may have been another set's, with pages.
         entries.iter_mut().for_each(|entry| *entry = MovableEntry::new());
-        Self::with_entries(mover, Store::Given(entries), lock)
+        Self::with_entries(callback, Store::Given(entries), lock)
     }
 
     /// Links the entries to the free list.
-    fn with_entries(mover: M, entries: Store<'m, MovableEntry>, lock: L) -> Self {
+    fn with_entries(callback: M, entries: Store<'m, MovableEntry>, lock: L) -> Self {
         let count = entries.len().min(NONE as usize) as u32;
         entries.iter().zip((1..count).chain([NONE])).for_each(|(entry, next)| entry.set_next_free(next));
         let first = if count == 0 { NONE } else { 0 };
-        Self { mover, number: NEXT.fetch_add(1, Relaxed), entries, free: Locked::new(lock, first) }
+        Self { callback, number: NEXT.fetch_add(1, Relaxed), entries, free: Locked::new(lock, first) }
     }
 
     /// The callback that moves pages.
-    pub fn mover(&self) -> &M {
-        &self.mover
+    pub fn migrate_callback(&self) -> &M {
+        &self.callback
     }
 
     /// Makes a page movable. From then on the page must be used through the handle alone.
@@ -296,7 +296,7 @@ impl<'m, M: Migrate, L: RawLock> MovablePages<'m, M, L> {
         if or_mutant!(current != from => false, "movables: another page than was inspected") {
             return Ok(());
         }
-        match self.mover.move_page(self.handle(index, state), from, to) {
+        match self.callback.move_page(self.handle(index, state), from, to) {
             Ok(()) => {
                 (attempt.keep, attempt.free) = (to, from);
                 Ok(())

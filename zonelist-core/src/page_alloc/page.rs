@@ -23,10 +23,10 @@ use crate::{
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Page(NonZeroU64);
 
-const SLOT_SHIFT: u32 = PFN_BITS;
-const SLOT_MASK: u64 = 0x1fff;
+const ZONE_SHIFT: u32 = PFN_BITS;
+const ZONE_MASK: u64 = 0x1fff;
 /// The exclusive limit of zone numbers.
-pub(super) const SLOTS: usize = SLOT_MASK as usize + 1;
+pub(super) const ZONE_NUMBERS: usize = ZONE_MASK as usize + 1;
 const TAG_SHIFT: u32 = 57;
 const TAG_MASK: u64 = 0x1f;
 const ONE: u64 = 1 << 63;
@@ -37,7 +37,7 @@ pub(super) struct Tag(u8);
 
 impl Tag {
     /// The tag of unmovable single pages.
-    pub(super) const NONE: Self = Self(0);
+    pub(super) const FIRST: Self = Self(0);
 
     /// The exclusive limit of tags.
     pub(super) const LIMIT: usize = TAG_MASK as usize + 1;
@@ -67,11 +67,11 @@ impl Tag {
 }
 
 impl Page {
-    /// The page of these parts. The frame must be below the limit; the zone's number `slot` has 13 bits.
+    /// The page of these parts. The frame must be below the limit; `zone_number` has 13 bits.
     #[inline(always)]
-    pub(super) fn of(pfn: u64, slot: usize, tag: Tag) -> Self {
+    pub(super) fn of(pfn: u64, zone_number: usize, tag: Tag) -> Self {
         // The masks change no valid part: they keep a wrong one from the bits of others.
-        Self(Self::first(tag).0 | (slot as u64 & SLOT_MASK) << SLOT_SHIFT | pfn & (PFN_LIMIT - 1))
+        Self(Self::first(tag).0 | (zone_number as u64 & ZONE_MASK) << ZONE_SHIFT | pfn & (PFN_LIMIT - 1))
     }
 
     /// The page of a tag at frame 0 of zone number 0.
@@ -139,8 +139,8 @@ impl Page {
 
     /// The number of the zone, as pages carry it.
     #[inline(always)]
-    pub(super) const fn slot(self) -> usize {
-        (self.0.get() >> SLOT_SHIFT & SLOT_MASK) as usize
+    pub(super) const fn zone_number(self) -> usize {
+        (self.0.get() >> ZONE_SHIFT & ZONE_MASK) as usize
     }
 }
 
@@ -156,12 +156,15 @@ mod tests {
 
     #[test]
     fn a_page_returns_the_parts_it_was_made_of() {
-        for (pfn, slot) in [(0, 0), (PFN_LIMIT - 1, 0x1fff), (0x1234_5678, 77)] {
+        for (pfn, zone_number) in [(0, 0), (PFN_LIMIT - 1, 0x1fff), (0x1234_5678, 77)] {
             for order in 0..=crate::MAX_ORDER {
                 for mobility in Mobility::ALL {
                     let pfn = pfn >> order << order;
-                    let page = Page::of(pfn, slot, Tag::new(order, mobility));
-                    assert_eq!((page.pfn(), page.slot(), page.order(), page.mobility()), (pfn, slot, order, mobility));
+                    let page = Page::of(pfn, zone_number, Tag::new(order, mobility));
+                    assert_eq!(
+                        (page.pfn(), page.zone_number(), page.order(), page.mobility()),
+                        (pfn, zone_number, order, mobility)
+                    );
                     assert_eq!(Page::from_word(page.word()), Some(page));
                 }
             }

@@ -118,7 +118,7 @@ const ONE_TAKEN: usize = TOP + 1;
 impl Stack {
     const_fn! {
         const fn new(start: usize) -> Self {
-            let plain = Plain { limit: start as u32, batch: 0, frames: 0, zero: Page::first(Tag::NONE) };
+            let plain = Plain { limit: start as u32, batch: 0, frames: 0, zero: Page::first(Tag::FIRST) };
             Self {
                 state: AtomicUsize::new(start),
                 #[cfg(not(target_pointer_width = "64"))]

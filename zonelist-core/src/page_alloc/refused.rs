@@ -22,7 +22,9 @@ impl<S: Scheme, B: Barrier, L: RawLock, const READERS: usize> LocalHandle<'_, '_
             count(&zone.counters().failures);
             *refusal = match (*refusal, zone.max_order()) {
                 // The walk compared the pages first, but this zone could not serve with any number of them.
-                (Refusal::Mark { .. }, max_order) if request.tag.order() > max_order => Refusal::Order { max_order },
+                (Refusal::Watermark { .. }, max_order) if request.tag.order() > max_order => {
+                    Refusal::Order { max_order }
+                }
                 (refusal, _) => with_isolated(refusal, zone.watermark_counters().isolated(), 1 + request.further),
             };
         }
@@ -56,7 +58,7 @@ fn ruled_out<S: Scheme>(zone: ZoneId, node: NodeId, request: &PreparedRequest<S>
 /// The refusal, or [`Refusal::Isolated`] if isolated pages would make up for the missing ones.
 fn with_isolated(refusal: Refusal, isolated: usize, frames: usize) -> Refusal {
     match refusal {
-        Refusal::Mark { free, needed } if isolated > 0 && free + isolated >= needed => {
+        Refusal::Watermark { free, needed } if isolated > 0 && free + isolated >= needed => {
             Refusal::Isolated { free, isolated }
         }
         Refusal::NoBlock { free } if isolated >= frames => Refusal::Isolated { free, isolated },

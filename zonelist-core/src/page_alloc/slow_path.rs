@@ -56,7 +56,7 @@ pub(super) enum FreeFailure {
 struct Found {
     page: Page,
     /// The number of the zone in the allocator.
-    slot: usize,
+    number: usize,
     /// True if the zone fell below its low watermark.
     fell: bool,
 }
@@ -79,7 +79,7 @@ impl<S: Scheme, B: Barrier, L: RawLock, const READERS: usize> LocalHandle<'_, '_
         request: &PreparedRequest<S>,
         blocking: Blocking,
     ) -> Result<Page, OutOfMemory> {
-        let Some(Found { page, slot, fell }) = self.search(node, request, blocking) else {
+        let Some(Found { page, number, fell }) = self.search(node, request, blocking) else {
             self.refuse(node, request);
             // Reports may be due from requests that could not make them, and this may be the last request for a while.
             if blocking == Blocking::Allowed && !self.defers_low {
@@ -92,7 +92,7 @@ impl<S: Scheme, B: Barrier, L: RawLock, const READERS: usize> LocalHandle<'_, '_
         // reports.
         if blocking == Blocking::Forbidden || self.defers_low {
             if fell {
-                allocator.pool.zones.get(slot).into_iter().for_each(|zone| allocator.defer_low(zone));
+                allocator.pool.zones.get(number).into_iter().for_each(|zone| allocator.defer_low(zone));
             }
             // Under `Blocking::Forbidden` the walk has noted it already, where it could try the zone's lock.
             return if blocking == Blocking::Forbidden { Ok(page) } else { self.note_allocated(page) };
@@ -102,7 +102,7 @@ impl<S: Scheme, B: Barrier, L: RawLock, const READERS: usize> LocalHandle<'_, '_
         let free_page = OnUnwind(|| {
             let _ = self.free_unused(page);
         });
-        if let Some(zone) = allocator.pool.zones.get(slot).filter(|_| fell) {
+        if let Some(zone) = allocator.pool.zones.get(number).filter(|_| fell) {
             allocator.report_low(zone);
         }
         allocator.report_deferred_low();
@@ -196,9 +196,9 @@ impl<S: Scheme, B: Barrier, L: RawLock, const READERS: usize> LocalHandle<'_, '_
         let entered = reader.enter_slot(when_stopped).ok_or(WalkError::Stopped)?;
         // One try: `walk` repeats a torn walk outside the critical section.
         let found = entered.guard.find(node, &request.filter, NonZeroU32::MIN, |zoneref| {
-            let zone = pool.slot(zoneref.zone());
-            let zone = zone.and_then(|slot| Some((slot, pool.zones.get(slot)?, caches.get(slot)?)));
-            let Some((slot, zone, cache)) = zone else {
+            let zone = pool.zone_number(zoneref.zone());
+            let zone = zone.and_then(|number| Some((number, pool.zones.get(number)?, caches.get(number)?)));
+            let Some((number, zone, cache)) = zone else {
                 // The lists are the publisher's, and may name zones that this allocator was not given.
                 attempt.note(zoneref.zone(), Refusal::Unknown);
                 return ControlFlow::Continue(());
@@ -206,13 +206,13 @@ impl<S: Scheme, B: Barrier, L: RawLock, const READERS: usize> LocalHandle<'_, '_
             // SAFETY: the slot is active, and `may_touch` says that its per-CPU pages are not revoked, so this thread
             // alone accesses them until the critical section ends.
             let access = entered.may_touch.then(|| unsafe { CacheAccess::on(cache) });
-            match (ZoneAttempt { pool, zone, slot, request, level, blocking }).alloc(access) {
+            match (ZoneAttempt { pool, zone, number, request, level, blocking }).alloc(access) {
                 Ok((page, fell)) => {
                     // Another zone of this walk refused before.
                     if attempt.zones() > 0 {
                         count(&zone.counters().fallbacks);
                     }
-                    ControlFlow::Break(Found { page, slot, fell })
+                    ControlFlow::Break(Found { page, number, fell })
                 }
                 Err(refusal) => {
                     attempt.note(zone.id(), refusal);
@@ -277,8 +277,8 @@ impl<'a, 'm, S: Scheme, B: Barrier, L: RawLock, const READERS: usize> LocalHandl
     /// and the number of its first frame in the zone.
     pub(super) fn check_page(&self, page: Page) -> Result<(&'a Zone<'m, L>, &'a PerCpuPages, u32), FreeError> {
         let allocator = self.allocator;
-        let (slot, zone) = allocator.pool.slot_of(page).ok_or(FreeError::NoSuchZone)?;
-        let cache = self.caches.get(slot).ok_or(FreeError::NoSuchZone)?;
+        let (number, zone) = allocator.pool.zone_of_page(page).ok_or(FreeError::NoSuchZone)?;
+        let cache = self.caches.get(number).ok_or(FreeError::NoSuchZone)?;
         let frame = zone.number(page.pfn()).ok_or(FreeError::NoSuchFrame)?;
         let (order, max_order) = (page.order(), zone.max_order());
         if order > max_order {

@@ -45,13 +45,13 @@ impl<'m, S: Scheme, B: Barrier, L: RawLock, const READERS: usize> PageAllocator<
     /// The statistics of a zone; `None` if the allocator does not have it. Reads every pageblock.
     #[must_use]
     pub fn stats(&self, zone: ZoneId) -> Option<ZoneStats> {
-        self.pool.slot(zone).and_then(|slot| self.stats_of(slot))
+        self.pool.zone_number(zone).and_then(|number| self.stats_of(number))
     }
 
     /// The statistics of the zone with that number.
-    fn stats_of(&self, slot: usize) -> Option<ZoneStats> {
+    fn stats_of(&self, number: usize) -> Option<ZoneStats> {
         // Each value is read by itself, so a page that moves meanwhile may be counted twice or not at all.
-        let (zone, caches) = (self.pool.zones.get(slot)?, || self.pool.caches_of(slot));
+        let (zone, caches) = (self.pool.zones.get(number)?, || self.pool.caches_of(number));
         let counters = zone.counters();
         Some(ZoneStats {
             zone: zone.id(),
@@ -71,12 +71,12 @@ impl<'m, S: Scheme, B: Barrier, L: RawLock, const READERS: usize> PageAllocator<
 
     /// The free blocks of each zone, by order, in the layout of `/proc/buddyinfo`.
     pub fn buddyinfo(&self) -> impl fmt::Display + '_ {
-        Table { zones: self.pool.zones.len(), stats: |slot| self.stats_of(slot), line: ZoneStats::buddyinfo }
+        Table { zones: self.pool.zones.len(), stats: |number| self.stats_of(number), line: ZoneStats::buddyinfo }
     }
 
     /// The pages, watermarks, reserves and counts of each zone, in the layout of `/proc/zoneinfo`.
     pub fn zoneinfo(&self) -> impl fmt::Display + '_ {
-        Table { zones: self.pool.zones.len(), stats: |slot| self.stats_of(slot), line: ZoneStats::zoneinfo }
+        Table { zones: self.pool.zones.len(), stats: |number| self.stats_of(number), line: ZoneStats::zoneinfo }
     }
 }
 

@@ -18,7 +18,7 @@ pub(super) struct ZoneAttempt<'t, 'm, S: Scheme, L> {
     pub(super) pool: &'t Pool<'m, L>,
     pub(super) zone: &'t Zone<'m, L>,
     /// The number of the zone in the allocator.
-    pub(super) slot: usize,
+    pub(super) number: usize,
     pub(super) request: &'t PreparedRequest<S>,
     pub(super) level: WatermarkLevel,
     pub(super) blocking: Blocking,
@@ -28,12 +28,12 @@ impl<S: Scheme, L: RawLock> ZoneAttempt<'_, '_, S, L> {
     /// Allocates a block through the zone's per-CPU pages, or from the zone if `access` is `None`. Returns the page,
     /// and whether the zone fell below its low watermark.
     pub(super) fn alloc(&self, access: Option<CacheAccess<'_>>) -> Result<(Page, bool), Refusal> {
-        let Self { zone, slot, request, level, .. } = *self;
+        let Self { zone, number, request, level, .. } = *self;
         let (free, floor) = (zone.watermark_counters().free(), zone.watermark_counters().floor(request.highest, level));
         let needed = floor + request.further + 1;
         // Without the lock, so two requests may pass that together go below: watermarks are no exact limit.
         if free < needed {
-            return Err(Refusal::Mark { free, needed });
+            return Err(Refusal::Watermark { free, needed });
         }
         let (tag, order) = (request.tag, request.tag.order());
         let max_order = zone.max_order();
@@ -67,7 +67,7 @@ impl<S: Scheme, L: RawLock> ZoneAttempt<'_, '_, S, L> {
         let refilled = self.refill_one(&mut block).ok_or(Refusal::Locked)?;
         count(&zone.counters().misses);
         if refilled.blocks == 1 {
-            Ok((self.pool.page(zone.span().start + u64::from(block[0]), slot, tag), refilled.fell))
+            Ok((self.pool.page(zone.span().start + u64::from(block[0]), number, tag), refilled.fell))
         } else {
             Err(self.no_block(free))
         }

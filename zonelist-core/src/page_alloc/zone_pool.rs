@@ -13,7 +13,7 @@ use core::{
 };
 
 use super::{
-    page::{Page, SLOTS, Tag},
+    page::{Page, Tag, ZONE_NUMBERS},
     per_cpu_pages::{CacheAccess, PerCpuPages},
 };
 use crate::{PAGEBLOCK_FRAMES, RawLock, UnknownOwner, Zone, ZoneError, ZoneId, sync::unmodelled::AtomicBool};
@@ -100,7 +100,7 @@ pub enum SetupError {
     },
     /// A zone is in an allocator of other zones, so that two zones could manage one frame.
     #[error("zone {zone} is in an allocator of other zones; expected zones of none, or just those of one")]
-    Elsewhere {
+    OtherAllocator {
         /// The zone.
         zone: ZoneId,
     },
@@ -132,7 +132,7 @@ const NONE: u16 = u16::MAX;
 pub(super) struct Pool<'m, L> {
     pub(super) zones: Zones<'m, L>,
     /// The number of a zone in `zones`, by the zone's index.
-    slots: Store<'m, u16>,
+    numbers: Store<'m, u16>,
     /// The per-CPU pages: for each reader slot, those of each zone.
     caches: Store<'m, PerCpuPages>,
     /// The number of the first zone, as pages carry it. Other allocators have other numbers, which tells their pages
@@ -153,10 +153,10 @@ fn allocate_zone_numbers(zones: usize) -> usize {
     /// The end of the numbers of the allocator that was created last.
     static NEXT: AtomicUsize = AtomicUsize::new(0);
     let count = (zones + 1).next_power_of_two();
-    // The numbers are reused after `SLOTS` of them, and a range never wraps around.
+    // The numbers are reused after `ZONE_NUMBERS` of them, and a range never wraps around.
     let start = |next: usize| next.checked_next_multiple_of(count).unwrap_or(0);
     let before = NEXT.fetch_update(Relaxed, Relaxed, |next| Some(start(next).wrapping_add(count)));
-    start(before.unwrap_or_else(|next| next)) % SLOTS
+    start(before.unwrap_or_else(|next| next)) % ZONE_NUMBERS
 }
 
 impl<'m, L: RawLock> Pool<'m, L> {
@@ -164,23 +164,23 @@ impl<'m, L: RawLock> Pool<'m, L> {
     /// no frame in two zones.
     pub(super) fn check(
         zones: &[Zone<'m, L>],
-        slots: &mut [u16],
+        numbers: &mut [u16],
         caches: usize,
         readers: usize,
     ) -> Result<(), SetupError> {
         if zones.is_empty() {
             return Err(SetupError::NoZone);
         }
-        slots.fill(NONE);
-        for (slot, zone) in zones.iter().enumerate() {
-            let (zone, entries) = (zone.id(), slots.len());
+        numbers.fill(NONE);
+        for (number, zone) in zones.iter().enumerate() {
+            let (zone, entries) = (zone.id(), numbers.len());
             let needed = zone.index() + 1;
-            let entry = slots.get_mut(zone.index()).ok_or(SetupError::Index { entries, needed })?;
+            let entry = numbers.get_mut(zone.index()).ok_or(SetupError::Index { entries, needed })?;
             if *entry != NONE {
                 return Err(SetupError::DuplicateZone { zone });
             }
             // No truncation: zones have different names, and there are fewer names than `u16` has values.
-            *entry = slot as u16;
+            *entry = number as u16;
         }
         let needed = readers.saturating_mul(zones.len());
         if caches < needed {
@@ -190,13 +190,13 @@ impl<'m, L: RawLock> Pool<'m, L> {
         // SAFETY: the zones of a set must not move, and must be dropped together. Zones of the caller are borrowed for
         // their own lifetime parameter, which covers every later use, so they are not moved again. Zones on the heap
         // are never moved from there, and are dropped with the allocator, or with this call's error, all together.
-        unsafe { Zone::join_zone_set(zones) }.map_err(|zone| SetupError::Elsewhere { zone })?;
+        unsafe { Zone::join_zone_set(zones) }.map_err(|zone| SetupError::OtherAllocator { zone })?;
         // From here on, no zone adds a frame of another; one may have done so between the check above and the join.
         no_overlap(zones)
     }
 
     /// Creates a pool from parts that [`Pool::check`] has checked.
-    pub(super) fn new(zones: Store<'m, Zone<'m, L>>, slots: Store<'m, u16>, caches: Store<'m, PerCpuPages>) -> Self {
+    pub(super) fn new(zones: Store<'m, Zone<'m, L>>, numbers: Store<'m, u16>, caches: Store<'m, PerCpuPages>) -> Self {
         let on_drop: unsafe fn(*const ()) = match zones {
             // Zones of the caller outlive the pool, and other users may see their free pages.
             Store::Given(_) => Self::empty_caches,
@@ -204,33 +204,33 @@ impl<'m, L: RawLock> Pool<'m, L> {
             Store::Owned(_) => |_| {},
         };
         let (first, zones) = (allocate_zone_numbers(zones.len()), Zones::new(zones));
-        Self { zones, slots, caches, first, on_low: None, low_unreported: AtomicBool::new(false), on_drop }
+        Self { zones, numbers, caches, first, on_low: None, low_unreported: AtomicBool::new(false), on_drop }
     }
 
     /// The number of a zone, which is below the number of zones; `None` if the allocator does not have it.
     #[inline(always)]
-    pub(super) fn slot(&self, zone: ZoneId) -> Option<usize> {
-        match self.slots.get(zone.index()) {
-            Some(&slot) if slot != NONE => Some(usize::from(slot)),
+    pub(super) fn zone_number(&self, zone: ZoneId) -> Option<usize> {
+        match self.numbers.get(zone.index()) {
+            Some(&number) if number != NONE => Some(usize::from(number)),
             _ => None,
         }
     }
 
     /// The zone of that name, if the allocator has it.
     pub(super) fn zone(&self, zone: ZoneId) -> Option<&Zone<'m, L>> {
-        self.zones.get(self.slot(zone)?)
+        self.zones.get(self.zone_number(zone)?)
     }
 
     /// The zone of a page, with its number; `None` for a page of another allocator.
-    pub(super) fn slot_of(&self, page: Page) -> Option<(usize, &Zone<'m, L>)> {
+    pub(super) fn zone_of_page(&self, page: Page) -> Option<(usize, &Zone<'m, L>)> {
         // `first` has none of the low bits, so a zone number of another allocator becomes one that is out of range.
-        let slot = page.slot() ^ self.first;
-        self.zones.get(slot).map(|zone| (slot, zone))
+        let number = page.zone_number() ^ self.first;
+        self.zones.get(number).map(|zone| (number, zone))
     }
 
     /// The page that begins at a frame of the zone with that number.
-    pub(super) fn page(&self, pfn: u64, slot: usize, tag: Tag) -> Page {
-        Page::of(pfn, self.first | slot, tag)
+    pub(super) fn page(&self, pfn: u64, number: usize, tag: Tag) -> Page {
+        Page::of(pfn, self.first | number, tag)
     }
 
     /// The per-CPU pages of a reader slot, one for each zone.
@@ -240,8 +240,8 @@ impl<'m, L: RawLock> Pool<'m, L> {
     }
 
     /// The per-CPU pages of one zone, of all reader slots.
-    pub(super) fn caches_of(&self, slot: usize) -> impl Iterator<Item = &PerCpuPages> {
-        self.caches.iter().skip(slot).step_by(self.zones.len().max(1))
+    pub(super) fn caches_of(&self, number: usize) -> impl Iterator<Item = &PerCpuPages> {
+        self.caches.iter().skip(number).step_by(self.zones.len().max(1))
     }
 
     /// Returns the per-CPU pages that leaked handles have left to the zones, which outlive the allocator.
@@ -252,8 +252,8 @@ impl<'m, L: RawLock> Pool<'m, L> {
         // SAFETY: the caller guarantees a valid pool without another user; types that differ in a lifetime have one
         // layout.
         let pool = unsafe { &*pool.cast::<Self>() };
-        for (slot, zone) in pool.zones.iter().enumerate() {
-            for cache in pool.caches_of(slot) {
+        for (number, zone) in pool.zones.iter().enumerate() {
+            for cache in pool.caches_of(number) {
                 // SAFETY: `drop` alone calls this, and owns the pool: no handle that borrows it is left, nor a drain
                 // that has revoked per-CPU pages.
                 unsafe { CacheAccess::on(cache) }.drain_into(zone);
@@ -302,8 +302,8 @@ impl<L> Drop for Pool<'_, L> {
 
 impl<L> fmt::Debug for Pool<'_, L> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { zones, slots, caches, .. } = self;
+        let Self { zones, numbers, caches, .. } = self;
         let f = &mut f.debug_struct("Pool");
-        f.field("zones", &&**zones).field("slots", slots).field("caches", caches).finish_non_exhaustive()
+        f.field("zones", &&**zones).field("numbers", numbers).field("caches", caches).finish_non_exhaustive()
     }
 }

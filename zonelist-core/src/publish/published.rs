@@ -76,7 +76,7 @@ pub enum PublishError {
     Capacity(#[from] CapacityError),
     /// No place is kept for the zone, since no lists named it so far.
     #[error("no place is kept for zone {zone}; expected a publish of lists that name it")]
-    NoPlace {
+    NoEntry {
         /// The zone.
         zone: ZoneId,
     },
@@ -86,7 +86,7 @@ pub enum PublishError {
         "zone {zone}: no place for it in the {} list of node {node}, which has room for {room} zones; expected a publish \
          of lists that name it", scope_name(*.scope)
     )]
-    PlaceLost {
+    EntryLost {
         /// The zone.
         zone: ZoneId,
         /// The node of the list.
@@ -97,7 +97,7 @@ pub enum PublishError {
         room: usize,
     },
     /// The scheme keeps the places of fewer zones than its tables have room for, or than were published so far.
-    #[error("zone {zone}: one of {zones} zones or more; expected at most {most}, of which alone places are kept")]
+    #[error("zone {zone}: one of {zones} zones or more; expected at most {max}, of which alone places are kept")]
     TooManyZones {
         /// The zone.
         zone: ZoneId,
@@ -105,7 +105,7 @@ pub enum PublishError {
         /// another.
         zones: usize,
         /// Zones whose places are kept.
-        most: usize,
+        max: usize,
     },
     /// Another publish is under way, or walks still go on over what the version would be written over, and the caller
     /// does not wait.
@@ -143,7 +143,7 @@ impl From<WaitError> for PublishError {
 #[error("not retired: {error}")]
 pub struct NotRetired<T> {
     /// What was not retired.
-    pub garbage: T,
+    pub value: T,
     /// Why.
     pub error: WaitError,
 }
@@ -247,8 +247,8 @@ impl<S: Scheme, B: Barrier, const READERS: usize> Published<S, B, READERS> {
     /// others is what it was. If the rules now want another one, or want the zone elsewhere, publish the lists.
     ///
     /// # Errors
-    /// - [`PublishError::NoPlace`]: no lists that were published so far named the zone.
-    /// - [`PublishError::PlaceLost`]: a list can't show the zone again, since publishes in its absence have used its
+    /// - [`PublishError::NoEntry`]: no lists that were published so far named the zone.
+    /// - [`PublishError::EntryLost`]: a list can't show the zone again, since publishes in its absence have used its
     ///   place.
     /// - [`PublishError::TooManyZones`]: the scheme keeps no place for the zone, since there are more zones than
     ///   places.
@@ -284,17 +284,17 @@ impl<S: Scheme, B: Barrier, const READERS: usize> Published<S, B, READERS> {
     ///
     /// # Errors
     /// As for [`Published::synchronize`]; it comes back with the error.
-    pub fn retire<T>(&self, garbage: T) -> Result<(), NotRetired<T>>
+    pub fn retire<T>(&self, value: T) -> Result<(), NotRetired<T>>
     where
         S: Reclaim,
     {
         match self.synchronize() {
             Ok(()) => {
                 // The writer lock is released: `drop` may publish.
-                drop(garbage);
+                drop(value);
                 Ok(())
             }
-            Err(error) => Err(NotRetired { garbage, error }),
+            Err(error) => Err(NotRetired { value, error }),
         }
     }
 

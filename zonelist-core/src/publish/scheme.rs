@@ -173,7 +173,7 @@ pub trait Membership: Scheme {
     /// Where it stands in each list was settled when lists that named it, or another order, were last published.
     ///
     /// # Errors
-    /// One of the lists can't show it: [`PublishError::NoPlace`], [`PublishError::PlaceLost`] or
+    /// One of the lists can't show it: [`PublishError::NoEntry`], [`PublishError::EntryLost`] or
     /// [`PublishError::TooManyZones`]. No list shows it then, and readers go on to see the version before.
     fn set_present(&self, zone: ZoneId, present: bool, writer: &mut Writer<'_>) -> Result<(), PublishError>;
 }

@@ -37,7 +37,7 @@ impl Facts {
     /// What follows from keeping all lists in tables that are allocated once, and readers' state in their slots:
     /// nothing is allocated later, and neither std nor a heap is needed. Every other fact is as in [`Facts::weakest`].
     #[must_use]
-    pub const fn of_tables(scheme: &'static str, package: &'static str, card: &'static str) -> Self {
+    pub const fn for_tables(scheme: &'static str, package: &'static str, card: &'static str) -> Self {
         Self {
             allocates: Allocates::Never,
             below_allocator: true,
@@ -57,7 +57,7 @@ impl Facts {
 ///
 /// ```text
 /// impl Scheme for MyScheme {
-///     const FACTS: Facts = Facts { guarantee: Guarantee::Racy, ..Facts::of_tables("MyScheme", "my-crate", CARD) };
+///     const FACTS: Facts = Facts { guarantee: Guarantee::Racy, ..Facts::for_tables("MyScheme", "my-crate", CARD) };
 ///     const PROTOCOL: ReaderProtocol = ReaderProtocol::None;
 ///     type Pinned<'g> = &'g Self;
 ///     type Walk<'w> = SlotWalk<'w, Slot>;

@@ -57,7 +57,7 @@ impl<T: Storage<Word = Slot> + Sync> Walk for PreemptedWalk<'_, T> {}
 impl<T: Storage<Word = Slot> + Sync> Scheme for StopWorldPreempted<T> {
     const FACTS: Facts = Facts {
         guarantee: Guarantee::Racy,
-        ..Facts::of_tables("StopWorldPreempted", "zonelist-core", include_str!("stop_world_preempted.md"))
+        ..Facts::for_tables("StopWorldPreempted", "zonelist-core", include_str!("stop_world_preempted.md"))
     };
     const PROTOCOL: ReaderProtocol = ReaderProtocol::PerEntry;
     type Pinned<'g>

@@ -5,7 +5,11 @@ use crate::{
     publish::{Forked, PublishError, Walk, Writer},
     sync::{
         Track, const_fn,
-        unmodelled::{self, Ordering::SeqCst},
+        unmodelled::{
+            self,
+            Ordering::{Relaxed, Release},
+            fence,
+        },
     },
 };
 
@@ -35,10 +39,13 @@ impl<T: Storage<Word = Slot>> StoppedTable<T> {
         writer.stop(|| {
             // For loom, which reports a walk that is ordered neither before nor after this.
             self.memory.write();
-            // True from before the first store to the table until after the last, for `forked` in the child of a fork.
-            self.rewriting.store(true, SeqCst);
+            self.rewriting.store(true, Relaxed);
+            // Release: this store is before those to the table. A fork may cut this thread at any point of the order of
+            // its stores, and `forked` must find the flag set if the child has a part of them.
+            fence(Release);
             let rewritten = self.slots.rewrite(next);
-            self.rewriting.store(false, SeqCst);
+            // Release: this store is behind those to the table. It pairs with no load, since the child has one thread.
+            self.rewriting.store(false, Release);
             Ok(rewritten?)
         })?
     }
@@ -47,7 +54,7 @@ impl<T: Storage<Word = Slot>> StoppedTable<T> {
     /// them.
     pub(super) fn forked(&self, fork: Forked) {
         // A table that is half rewritten has lists of no version.
-        if fork.publish && self.rewriting.swap(false, SeqCst) {
+        if fork.publish && self.rewriting.swap(false, Relaxed) {
             let emptied = self.slots.rewrite(ZonelistsRef::EMPTY);
             debug_assert!(emptied.is_ok(), "{emptied:?}");
         }

@@ -29,7 +29,7 @@ impl<T: Storage<Word = Slot> + Sync> Scheme for StopWorld<T> {
     const FACTS: Facts = Facts {
         guarantee: Guarantee::Snapshot,
         retires: true,
-        ..Facts::of_tables("StopWorld", "zonelist-core", include_str!("stop_world.md"))
+        ..Facts::for_tables("StopWorld", "zonelist-core", include_str!("stop_world.md"))
     };
     const PROTOCOL: ReaderProtocol = ReaderProtocol::CriticalSection;
     type Pinned<'g>

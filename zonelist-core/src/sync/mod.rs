@@ -8,7 +8,7 @@
 //! |---|---|---|
 //! | `atomic` | always | [`atomic`]: atomics and fences of `core`, loom or shuttle |
 //! | `backoff` | always | [`Backoff`]: a wait for another thread |
-//! | `cut` | with `alloc` | [`CutSlice`]: a slice that can be emptied after a fork |
+//! | `hideable` | with `alloc` | [`HideableSlice`]: a slice that can be emptied after a fork |
 //! | `hint` | always | hints to the compiler |
 //! | `cell` | always; **checked by loom** | [`UnsafeCell`]: a cell of `core`, whose accesses the models check |
 //! | `version_box` | with `alloc`; **checked by loom** | [`VersionBox`]: memory of a version, which the models check |
@@ -23,7 +23,7 @@ mod cell;
 #[cfg(all(feature = "std", shuttle))]
 pub mod control;
 #[cfg(feature = "alloc")]
-mod cut;
+mod hideable;
 pub(crate) mod hint;
 mod mutant;
 #[cfg(loom)]
@@ -47,7 +47,7 @@ pub use traced::{Mutex, MutexGuard, RwLock, RwLockReadGuard, RwLockWriteGuard};
 pub use backoff::Backoff;
 pub use cell::UnsafeCell;
 #[cfg(feature = "alloc")]
-pub use cut::CutSlice;
+pub use hideable::HideableSlice;
 #[cfg(loom)]
 #[doc(hidden)]
 pub use mutant::is_mutant;

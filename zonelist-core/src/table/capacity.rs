@@ -59,7 +59,7 @@ pub struct CapacityError {
 
 impl Capacity {
     /// Room for every node and zone that has an id.
-    pub const LARGEST: Self = Self { nodes: crate::MAX_NODES, zones: crate::ZoneId::LIMIT };
+    pub const MAX: Self = Self { nodes: crate::MAX_NODES, zones: crate::ZoneId::LIMIT };
 
     /// Room for nodes numbered below `nodes` and fallback lists of up to `zones` entries; `None`
     /// beyond [`MAX_NODES`](crate::MAX_NODES) and [`ZoneId::LIMIT`](crate::ZoneId::LIMIT).

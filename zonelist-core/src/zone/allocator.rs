@@ -143,7 +143,7 @@ impl<'m, L: RawLock> Zone<'m, L> {
         self.max_order
     }
 
-    /// Free frames that are neither isolated nor in a per-CPU cache. Takes no lock.
+    /// Free frames that are neither isolated nor in per-CPU pages. Takes no lock.
     #[must_use]
     #[inline]
     pub fn free_pages(&self) -> usize {

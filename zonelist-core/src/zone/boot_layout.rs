@@ -129,7 +129,7 @@ impl FreeFrames<'_> {
         // Blocks that do not fit are reported before missing bitmaps: more bitmaps would not help them.
         let left = placement.left.iter().enumerate().rev().find(|(_, left)| **left > 0);
         match (left, placement.short) {
-            (Some((order, &missing)), _) => Err(BootLayoutError::NoPlace { order: order as u8, missing }),
+            (Some((order, &missing)), _) => Err(BootLayoutError::NoEntry { order: order as u8, missing }),
             (None, Some(short)) => Err(BootLayoutError::Metadata(RangeError::from(short))),
             (None, None) => Ok(()),
         }

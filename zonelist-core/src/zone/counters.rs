@@ -5,7 +5,7 @@ use crate::sync::{
     unmodelled::AtomicBool,
 };
 
-/// Outcomes of requests to a zone that no per-CPU cache counts.
+/// Outcomes of requests to a zone that no per-CPU pages count.
 ///
 /// All but the last two are statistics: accesses are relaxed, and nothing depends on their values.
 #[derive(Debug)]

@@ -136,7 +136,7 @@ pub enum FreeError {
     /// All or part of the block is free.
     #[error("some of the block is free already; expected one that is handed out")]
     AlreadyFree,
-    /// The block is reserved, in a hole, or in a per-CPU cache.
+    /// The block is reserved, in a hole, or in per-CPU pages.
     #[error("the block was not handed out; expected one that is")]
     NeverHandedOut,
     /// The block was allocated with another order. Detected only with the feature `checked`.
@@ -167,7 +167,7 @@ pub enum BootLayoutError {
     Metadata(RangeError),
     /// The blocks of an order do not all fit beside the larger ones without merging.
     #[error("{missing} of the blocks of order {order} have no place; expected as many as fit without merging")]
-    NoPlace {
+    NoEntry {
         /// The highest order that does not fit.
         order: u8,
         /// The number of its blocks that do not fit.

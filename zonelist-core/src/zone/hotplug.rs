@@ -59,7 +59,7 @@ impl<'m, L: RawLock> Zone<'m, L> {
     }
 
     /// Isolates whole pageblocks. Their free frames, also those freed later, are neither counted nor allocated, nor
-    /// merged with blocks outside. Pages in per-CPU caches are not free yet.
+    /// merged with blocks outside. Pages in the per-CPU pages are not free yet.
     ///
     /// # Errors
     /// The range is not of whole pageblocks within the span, or one of them is isolated already.

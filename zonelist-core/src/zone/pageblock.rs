@@ -11,7 +11,7 @@ use super::{
 /// A snapshot of one pageblock.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Pageblock {
-    /// Its free frames, isolated or not. Frames in per-CPU caches are not free.
+    /// Its free frames, isolated or not. Frames in per-CPU pages are not free.
     pub free: usize,
     /// Its frames that the zone manages.
     pub managed: usize,

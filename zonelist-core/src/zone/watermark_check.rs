@@ -1,7 +1,7 @@
 //! A zone's watermarks and reserves, and the check of a request against them.
 //!
 //! Source: Linux 4.14 to 6.1 `mm/page_alloc.c: __zone_watermark_ok`, without CMA, the reserve for atomic requests of
-//! higher orders, and boosts. Pages in per-CPU caches are not free.
+//! higher orders, and boosts. Pages in the per-CPU pages are not free.
 //!
 //! ```text
 //! floor    = low watermark + reserve[highest kind]                          WatermarkLevel::Low

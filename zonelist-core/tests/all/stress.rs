@@ -4,7 +4,7 @@
 use zonelist_core::publish::Membarrier;
 use zonelist_core::{
     Capacity, Slot, Slots, StopWorld, StopWorldPreempted,
-    conformance::{Load, Sample, Stress, StressError, Tally, stressed},
+    conformance::{Load, Sample, Stress, StressError, Tally, run_stress},
     publish::{Barrier, FullFence, PublishError, Published, ReaderError, Scheme},
 };
 
@@ -28,15 +28,15 @@ fn burst<S: Scheme>(scheme: S, bursts: usize) -> Tally {
 
 #[test]
 fn stop_world_keeps_its_guarantee_under_load() {
-    assert_eq!(stressed(&stop_world::<FullFence>(), 1).violations, 0);
-    assert_eq!(stressed(&stop_world::<FullFence>(), 2).violations, 0);
+    assert_eq!(run_stress(&stop_world::<FullFence>(), 1).violations, 0);
+    assert_eq!(run_stress(&stop_world::<FullFence>(), 2).violations, 0);
 }
 
 #[cfg(target_os = "linux")]
 #[test]
 fn stop_world_keeps_its_guarantee_by_membarrier() {
     if Membarrier::prepare() {
-        assert_eq!(stressed(&stop_world::<Membarrier>(), 1).violations, 0);
+        assert_eq!(run_stress(&stop_world::<Membarrier>(), 1).violations, 0);
     } else {
         println!("skipped: this system has no membarrier");
     }
@@ -45,7 +45,7 @@ fn stop_world_keeps_its_guarantee_by_membarrier() {
 #[test]
 fn stop_world_preempted_keeps_its_guarantee_under_load() {
     let scheme = StopWorldPreempted::new(Slots::boxed(Sample::CAPACITY));
-    assert_eq!(stressed(&Published::<_, FullFence, 2>::new(scheme), 1).violations, 0);
+    assert_eq!(run_stress(&Published::<_, FullFence, 2>::new(scheme), 1).violations, 0);
 }
 
 #[test]

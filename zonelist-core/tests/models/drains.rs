@@ -8,9 +8,10 @@ use std::cell::Cell;
 use zonelist_core::{
     Slot, Slots, StopWorld, StopWorldPreempted,
     conformance::models::{
-        Asks::{Both, Drain, PublishAndDrain},
-        Beside::{Allocates, ChangesOwners, Frees, Reads, Registers},
-        Bound, ROOM, explore_drains,
+        Bound, ROOM,
+        ReaderRole::{Allocates, ChangesOwners, Frees, Reads, Registers},
+        Requesters::{Both, Drain, PublishAndDrain},
+        explore_drains,
     },
     publish::{Barrier, BarrierError, FullFence, Light, Published},
     sync::traced::Log,

@@ -3,7 +3,7 @@
 #[cfg(target_os = "linux")]
 use zonelist_core::publish::Membarrier;
 use zonelist_core::{
-    conformance::{Sample, stressed},
+    conformance::{Sample, run_stress},
     publish::{Barrier, FullFence, Published, Scheme},
 };
 use zonelist_epoch::{ArcSwap, AsymmetricEpoch, EpochSwap, Qsbr};
@@ -13,7 +13,7 @@ use super::mutant::{Fault, Mutant};
 #[test]
 fn epoch_swap_shows_snapshots_under_load() {
     for publishers in [1, 2] {
-        let tally = stressed(&Published::<_, FullFence, 1>::new(EpochSwap::new()), publishers);
+        let tally = run_stress(&Published::<_, FullFence, 1>::new(EpochSwap::new()), publishers);
         assert_eq!((tally.violations, tally.torn), (0, 0));
     }
 }
@@ -21,14 +21,14 @@ fn epoch_swap_shows_snapshots_under_load() {
 #[test]
 fn arc_swap_shows_snapshots_under_load() {
     for publishers in [1, 2] {
-        let tally = stressed(&Published::<_, FullFence, 1>::new(ArcSwap::new()), publishers);
+        let tally = run_stress(&Published::<_, FullFence, 1>::new(ArcSwap::new()), publishers);
         assert_eq!((tally.violations, tally.torn), (0, 0));
     }
 }
 
 #[test]
 fn a_reader_that_holds_no_version_and_an_early_free_are_condemned() {
-    let torn = |fault| stressed(&Published::<_, FullFence, 1>::new(Mutant::new(fault)), 1).torn;
+    let torn = |fault| run_stress(&Published::<_, FullFence, 1>::new(Mutant::new(fault)), 1).torn;
     assert_eq!(torn(Fault::None), 0, "without a fault it passes");
     assert!(torn(Fault::ReaderUnprotected) > 0);
     assert!(torn(Fault::FreedAtOnce) > 0);
@@ -37,7 +37,7 @@ fn a_reader_that_holds_no_version_and_an_early_free_are_condemned() {
 /// One publisher, then two, against two readers, with the barrier pair `B`.
 fn shows_snapshots<S: Scheme, B: Barrier>(scheme: impl Fn() -> S) {
     for publishers in [1, 2] {
-        let tally = stressed(&Published::<_, B, 2>::new(scheme()), publishers);
+        let tally = run_stress(&Published::<_, B, 2>::new(scheme()), publishers);
         assert_eq!((tally.violations, tally.torn), (0, 0));
     }
 }

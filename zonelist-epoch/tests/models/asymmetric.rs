@@ -4,9 +4,10 @@
 use zonelist_core::{
     ZoneKind::Movable,
     conformance::models::{
-        Asks::{Both, Drain},
-        Beside::{Allocates, ChangesOwners, Frees, Registers},
-        Bound, MOVABLE, NORMAL, ROOM, Scenario, asymmetric, explore_drains, explore_retirement, first,
+        Bound, MOVABLE, NORMAL, ROOM,
+        ReaderRole::{Allocates, ChangesOwners, Frees, Registers},
+        Requesters::{Both, Drain},
+        Scenario, asymmetric, explore_drains, explore_retirement, first,
     },
     publish::{Membarrier, Published},
 };

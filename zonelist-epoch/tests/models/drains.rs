@@ -3,9 +3,10 @@
 
 use zonelist_core::{
     conformance::models::{
-        Asks::{Both, BothForAWhile, Drain},
-        Beside::{Allocates, ChangesOwners, Frees, Reads, Registers},
-        Bound, ROOM, explore_drains,
+        Bound, ROOM,
+        ReaderRole::{Allocates, ChangesOwners, Frees, Reads, Registers},
+        Requesters::{Both, BothForAWhile, Drain},
+        explore_drains,
     },
     publish::{FullFence, Published},
 };

@@ -38,9 +38,9 @@ impl Current {
     pub(super) fn placeless(&self, zone: ZoneId, room: usize) -> PublishError {
         if self.by_kind || self.named == OrderEntry::BITS || room > OrderEntry::BITS {
             let zones = room.max(self.needed).max(self.named + 1);
-            return PublishError::TooManyZones { zone, zones, most: OrderEntry::BITS };
+            return PublishError::TooManyZones { zone, zones, max: OrderEntry::BITS };
         }
-        PublishError::NoPlace { zone }
+        PublishError::NoEntry { zone }
     }
 
     /// A list that has no place for the zone of a bit.

@@ -98,7 +98,7 @@ fn a_zone_leaves_all_lists_and_returns_by_one_word() {
     let (Sample { versions, .. }, published) = (Sample::default(), presence(Sample::CAPACITY));
     let zone = |number, kind| ZoneId::new(NodeId::new(number).unwrap(), kind);
     let movable = zone(0, ZoneKind::Movable);
-    assert_eq!(published.set_present(movable, true), Err(PublishError::NoPlace { zone: movable }));
+    assert_eq!(published.set_present(movable, true), Err(PublishError::NoEntry { zone: movable }));
     published.publish(&versions[0]).unwrap();
     let filters = [Scope::Fallback, Scope::ThisNode]
         .map(|scope| published.filter(&Request { scope, ..Request::up_to(ZoneKind::Device) }));
@@ -113,10 +113,10 @@ fn a_zone_leaves_all_lists_and_returns_by_one_word() {
         }
     }
     let unknown = zone(2, ZoneKind::Movable);
-    assert_eq!(published.set_present(unknown, true), Err(PublishError::NoPlace { zone: unknown }));
+    assert_eq!(published.set_present(unknown, true), Err(PublishError::NoEntry { zone: unknown }));
     let wide = presence(WIDE);
     wide.publish(&versions[0]).unwrap();
-    let too_many = PublishError::TooManyZones { zone: movable, zones: WIDE.zones(), most: OrderEntry::BITS };
+    let too_many = PublishError::TooManyZones { zone: movable, zones: WIDE.zones(), max: OrderEntry::BITS };
     assert_eq!(wide.set_present(movable, false), Err(too_many));
 }
 

@@ -53,7 +53,7 @@ fn a_zone_without_its_place_does_not_return() {
     let published = publisher(1, 2);
     published.publish(&lists(&[&[0, 1]])).unwrap();
     published.publish(&lists(&[&[2, 3]])).unwrap();
-    let lost = PublishError::PlaceLost { zone: zone(0), node: node(0), scope: Scope::Fallback, room: 2 };
+    let lost = PublishError::EntryLost { zone: zone(0), node: node(0), scope: Scope::Fallback, room: 2 };
     assert_eq!(published.set_present(zone(0), true), Err(lost));
     assert_eq!(
         lost.to_string(),
@@ -79,7 +79,7 @@ fn one_list_without_a_place_keeps_a_zone_from_all() {
     published.publish(&lists(&[&[0, 1], &[0, 1, 4]])).unwrap();
     published.publish(&lists(&[&[1], &[1, 4, 5]])).unwrap();
     let before = shown(&published, 2);
-    let lost = PublishError::PlaceLost { zone: zone(0), node: node(1), scope: Scope::Fallback, room: 3 };
+    let lost = PublishError::EntryLost { zone: zone(0), node: node(1), scope: Scope::Fallback, room: 3 };
     assert_eq!((published.set_present(zone(0), true), shown(&published, 2)), (Err(lost), before));
 }
 
@@ -91,7 +91,7 @@ fn a_zone_whose_predecessor_left_its_list_has_no_place_there() {
     // Zone 0 is still present, but no longer in the list of node 0.
     published.publish(&lists(&[&[2], &[0]])).unwrap();
     let refused = published.set_present(zone(1), true);
-    let lost = PublishError::PlaceLost { zone: zone(1), node: node(0), scope: Scope::ThisNode, room: ZoneKind::COUNT };
+    let lost = PublishError::EntryLost { zone: zone(1), node: node(0), scope: Scope::ThisNode, room: ZoneKind::COUNT };
     assert_eq!(refused, Err(lost));
 }
 
@@ -101,7 +101,7 @@ fn a_list_first_published_in_the_absence_of_a_zone_has_no_place_for_it() {
     published.publish(&lists(&[&[0, 1], &[]])).unwrap();
     published.set_present(zone(1), false).unwrap();
     published.publish(&lists(&[&[0], &[4, 0]])).unwrap();
-    let lost = PublishError::PlaceLost { zone: zone(1), node: node(1), scope: Scope::Fallback, room: 4 };
+    let lost = PublishError::EntryLost { zone: zone(1), node: node(1), scope: Scope::Fallback, room: 4 };
     assert_eq!(published.set_present(zone(1), true), Err(lost));
     published.set_present(zone(0), false).unwrap();
     published.set_present(zone(0), true).unwrap();
@@ -109,22 +109,22 @@ fn a_list_first_published_in_the_absence_of_a_zone_has_no_place_for_it() {
 
 #[test]
 fn more_zones_than_places_are_reported_with_their_numbers() {
-    let most = OrderEntry::BITS;
-    let too_many = |number, zones| Err(PublishError::TooManyZones { zone: zone(number), zones, most });
+    let max = OrderEntry::BITS;
+    let too_many = |number, zones| Err(PublishError::TooManyZones { zone: zone(number), zones, max });
     // A capacity of more zones than there are bits.
-    let wide = publisher(1, most + 5);
-    assert_eq!(wide.set_present(zone(0), false), too_many(0, most + 5), "before a publish, as after one");
+    let wide = publisher(1, max + 5);
+    assert_eq!(wide.set_present(zone(0), false), too_many(0, max + 5), "before a publish, as after one");
     wide.publish(&lists(&[&[0, 1]])).unwrap();
-    assert_eq!(wide.set_present(zone(0), false), too_many(0, most + 5));
+    assert_eq!(wide.set_present(zone(0), false), too_many(0, max + 5));
     // Few zones at a time, but more than there are bits one after another.
     let narrow = publisher(1, 2);
-    for number in (0..most as u16 - 1).step_by(2) {
+    for number in (0..max as u16 - 1).step_by(2) {
         narrow.publish(&lists(&[&[number, number + 1]])).unwrap();
     }
-    let [last, beyond] = [most as u16 - 1, most as u16];
-    assert_eq!(narrow.set_present(zone(beyond), true), Err(PublishError::NoPlace { zone: zone(beyond) }));
+    let [last, beyond] = [max as u16 - 1, max as u16];
+    assert_eq!(narrow.set_present(zone(beyond), true), Err(PublishError::NoEntry { zone: zone(beyond) }));
     narrow.publish(&lists(&[&[last, beyond]])).unwrap();
-    assert_eq!(narrow.set_present(zone(beyond), false), too_many(beyond, most + 1));
+    assert_eq!(narrow.set_present(zone(beyond), false), too_many(beyond, max + 1));
     assert_eq!(
         narrow.set_present(zone(beyond), false).unwrap_err().to_string(),
         format!("zone {}: one of 56 zones or more; expected at most 55, of which alone places are kept", zone(beyond))
@@ -133,12 +133,12 @@ fn more_zones_than_places_are_reported_with_their_numbers() {
     narrow.publish(&lists(&[&[0, last]])).unwrap();
     narrow.set_present(zone(last), false).unwrap();
     narrow.set_present(zone(last), true).unwrap();
-    assert_eq!(narrow.set_present(zone(beyond), false), too_many(beyond, most + 1));
+    assert_eq!(narrow.set_present(zone(beyond), false), too_many(beyond, max + 1));
     // Places were not kept while zones had the bits of their kinds.
     narrow.publish(&lists(&[&[beyond, 0]])).unwrap();
     narrow.publish(&lists(&[&[last]])).unwrap();
     let refused = narrow.set_present(zone(0), true);
-    assert!(matches!(refused, Err(PublishError::PlaceLost { zone: lost, .. }) if lost == zone(0)), "{refused:?}");
+    assert!(matches!(refused, Err(PublishError::EntryLost { zone: lost, .. }) if lost == zone(0)), "{refused:?}");
 }
 
 /// Random publishes and changes of single zones: every list shows what the result of the call says.
@@ -187,7 +187,7 @@ fn the_result_of_each_change_agrees_with_what_the_lists_show() {
                     }
                     returned += usize::from(present && after != before);
                 }
-                Err(PublishError::PlaceLost { zone: of, node, scope, .. }) => {
+                Err(PublishError::EntryLost { zone: of, node, scope, .. }) => {
                     assert!(present && of == zone(number) && after == before, "seed {seed}");
                     assert!(!before.iter().any(|(.., list)| list.contains(&of)), "seed {seed}: a list shows the zone");
                     let had_one = listed[usize::from(number)].contains(&(node, scope));
@@ -195,7 +195,7 @@ fn the_result_of_each_change_agrees_with_what_the_lists_show() {
                     assert!(had_one || scope == Scope::ThisNode || !list.contains(&of), "seed {seed}");
                     refused += 1;
                 }
-                Err(PublishError::NoPlace { .. }) => {
+                Err(PublishError::NoEntry { .. }) => {
                     assert!(listed[usize::from(number)].is_empty() && after == before, "seed {seed}");
                 }
                 Err(error) => panic!("seed {seed}: {error}"),

@@ -9,7 +9,7 @@
 
 use zonelist_core::{
     ZoneKind::Movable,
-    conformance::models::{Bound, NORMAL, OTHER, Scenario, full, hunt},
+    conformance::models::{Bound, NORMAL, OTHER, Scenario, full, search_failures},
 };
 
 use super::kernel::{Build, Memory, N0, N1, Request, Zonelist, allocate, beside};
@@ -23,9 +23,10 @@ fn empty_while_rebuilt(build: Build) -> Option<String> {
 
 #[test]
 fn a_list_that_is_cleared_first_is_empty_during_the_rebuild() {
-    let found = hunt("museum: cleared first", Bound::Exhaustive, || empty_while_rebuilt(Build::ClearedFirst));
+    let found =
+        search_failures("museum: cleared first", Bound::Exhaustive, || empty_while_rebuilt(Build::ClearedFirst));
     super::exhibited(&found, "cleared_first");
-    super::absent(&hunt("museum: in one pass", Bound::Exhaustive, || empty_while_rebuilt(Build::InOnePass)));
+    super::absent(&search_failures("museum: in one pass", Bound::Exhaustive, || empty_while_rebuilt(Build::InOnePass)));
 
     let ours = Scenario::new("museum: published as it is").before(&[NORMAL, OTHER]).publisher(&[&[NORMAL, OTHER]]);
     let ours = ours.reader(&[full(Movable)]).uniform().explore(super::super::in_place);

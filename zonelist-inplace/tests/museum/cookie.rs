@@ -16,7 +16,7 @@
 
 use zonelist_core::{
     Slot, Slots,
-    conformance::models::{Bound, ROOM, hunt, suite},
+    conformance::models::{Bound, ROOM, search_failures, suite},
     sync::traced::Log,
 };
 use zonelist_seq::SeqRetry;
@@ -70,9 +70,10 @@ fn retries_for_ever(compared_in_the_loop: bool) -> Option<String> {
 
 #[test]
 fn a_retry_never_compares_its_cookie() {
-    let found = hunt("museum: the cookie", Bound::Preemptions(2), || retries_for_ever(false));
+    let found = search_failures("museum: the cookie", Bound::Preemptions(2), || retries_for_ever(false));
     super::exhibited(&found, "cookie");
-    let mended = hunt("museum: the cookie, as mended in 6.15", Bound::Preemptions(2), || retries_for_ever(true));
+    let mended =
+        search_failures("museum: the cookie, as mended in 6.15", Bound::Preemptions(2), || retries_for_ever(true));
     assert_eq!(mended.found, 0, "{:?}", mended.shortest.map(|shortest| shortest.to_string()));
     suite::an_allocation_at_the_tail("museum, SeqRetry", || SeqRetry::new(Slots::<Box<[Slot]>>::boxed(ROOM)));
 }

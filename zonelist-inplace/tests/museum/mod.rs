@@ -16,14 +16,14 @@ mod two_words;
 
 use std::{fs, path::Path};
 
-use zonelist_core::conformance::models::Hunt;
+use zonelist_core::conformance::models::FailureSearch;
 
 /// Asserts that a bug was found, and that its shortest timeline is the one in the exhibit's `.txt`.
 ///
 /// With `ZONELIST_BLESS` in the environment, that file is written first.
-fn exhibited(hunt: &Hunt, exhibit: &str) {
-    assert!(hunt.found > 0, "{exhibit}: the model does not find the bug that Linux had");
-    let timeline = hunt.shortest.as_ref().expect("found").to_string();
+fn exhibited(search: &FailureSearch, exhibit: &str) {
+    assert!(search.found > 0, "{exhibit}: the model does not find the bug that Linux had");
+    let timeline = search.shortest.as_ref().expect("found").to_string();
     let kept = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/museum").join(exhibit).with_extension("txt");
     if std::env::var_os("ZONELIST_BLESS").is_some() {
         fs::write(&kept, &timeline).unwrap();
@@ -33,11 +33,11 @@ fn exhibited(hunt: &Hunt, exhibit: &str) {
 }
 
 /// Asserts that every interleaving was explored, and none has the bug.
-fn absent(hunt: &Hunt) {
+fn absent(search: &FailureSearch) {
     assert_eq!(
-        (hunt.found, hunt.explored.preemptions),
+        (search.found, search.explored.preemptions),
         (0, None),
         "{:?}",
-        hunt.shortest.as_ref().map(ToString::to_string)
+        search.shortest.as_ref().map(ToString::to_string)
     );
 }

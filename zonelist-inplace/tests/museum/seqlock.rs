@@ -14,7 +14,7 @@ use std::sync::{
 
 use zonelist_core::{
     Slot, Slots,
-    conformance::models::{ROOM, hunt_interrupts, suite},
+    conformance::models::{ROOM, search_interrupts, suite},
     publish::{FullFence, Published},
     sync::traced::Log,
 };
@@ -31,7 +31,7 @@ const FOR_EVER: usize = 3;
 
 #[test]
 fn an_interrupt_waits_for_the_rebuild_below_it() {
-    let found = hunt_interrupts("museum: the seqlock", |after| {
+    let found = search_interrupts("museum: the seqlock", |after| {
         let shared = Arc::new(Counted::new(2, &[N0]));
         let hangs = Arc::new(AtomicBool::new(false));
         Log::call("rebuilds, and is interrupted");

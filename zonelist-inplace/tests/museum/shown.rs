@@ -13,7 +13,7 @@ use std::{
 };
 
 use zonelist_core::{
-    conformance::models::{Bound, explore, hunt_interrupts},
+    conformance::models::{Bound, explore, search_interrupts},
     sync::traced::Log,
 };
 
@@ -93,7 +93,7 @@ fn observed(seen: &Seen, change: &Change, request: &Request) -> BTreeSet<usize> 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Rebuild {
     /// By another thread.
-    Beside(Build, Memory),
+    Concurrent(Build, Memory),
     /// Between two steps of the reader, which is stopped there.
     Stopped,
 }
@@ -102,8 +102,8 @@ impl Rebuild {
     /// What Linux ships is explored to the end. Weak memory, or a build that writes more, has ten times the interleavings.
     fn bound(self) -> Bound {
         match self {
-            Self::Beside(Build::InOnePass, Memory::Sequential) | Self::Stopped => Bound::Exhaustive,
-            Self::Beside(..) => Bound::Within(4_000),
+            Self::Concurrent(Build::InOnePass, Memory::Sequential) | Self::Stopped => Bound::Exhaustive,
+            Self::Concurrent(..) => Bound::Within(4_000),
         }
     }
 }
@@ -119,12 +119,12 @@ fn all(rebuild: Rebuild, changes: &'static [Change]) -> BTreeSet<usize> {
         let room = change.before.len().max(change.after.len());
         let list = move |memory| Zonelist::new(memory, room, change.before);
         match rebuild {
-            Rebuild::Beside(build, memory) => drop(explore(&name, rebuild.bound(), move || {
+            Rebuild::Concurrent(build, memory) => drop(explore(&name, rebuild.bound(), move || {
                 let rebuild = move |list: &Zonelist| list.build(build, change.after);
                 let seen = beside(list(memory), rebuild, "allocates", |list| allocate(list, request));
                 into.lock().unwrap().extend(observed(&seen, change, request));
             })),
-            Rebuild::Stopped => drop(hunt_interrupts(&name, move |after| {
+            Rebuild::Stopped => drop(search_interrupts(&name, move |after| {
                 let list = Arc::new(list(Memory::Sequential));
                 let rebuilt = Arc::clone(&list);
                 Log::interrupt(after, move || rebuilt.build(Build::InOnePass, change.after));
@@ -138,10 +138,10 @@ fn all(rebuild: Rebuild, changes: &'static [Change]) -> BTreeSet<usize> {
 }
 
 const WAYS: [(&str, Rebuild); 4] = [
-    ("4.14: in place", Rebuild::Beside(Build::InOnePass, Memory::Sequential)),
-    ("4.14, weak memory", Rebuild::Beside(Build::InOnePass, Memory::Weak)),
+    ("4.14: in place", Rebuild::Concurrent(Build::InOnePass, Memory::Sequential)),
+    ("4.14, weak memory", Rebuild::Concurrent(Build::InOnePass, Memory::Weak)),
     ("4.13: readers stopped", Rebuild::Stopped),
-    ("4.13's build, readers not stopped", Rebuild::Beside(Build::ClearedFirst, Memory::Sequential)),
+    ("4.13's build, readers not stopped", Rebuild::Concurrent(Build::ClearedFirst, Memory::Sequential)),
 ];
 
 #[test]

@@ -9,7 +9,7 @@
 //! Under `SeqRetry` and `Presence` such a walk reports that it is torn. Under the other schemes it does not happen.
 
 use zonelist_core::{
-    conformance::models::{Bound, explore_races, hunt},
+    conformance::models::{Bound, explore_races, search_failures},
     sync::traced::Log,
 };
 
@@ -35,9 +35,11 @@ fn killed_for_lack_of_memory(cookies: bool) -> Option<String> {
 
 #[test]
 fn a_stale_cursor_finds_no_zone() {
-    let found = hunt("museum: a stale cursor", Bound::Exhaustive, || killed_for_lack_of_memory(false));
+    let found = search_failures("museum: a stale cursor", Bound::Exhaustive, || killed_for_lack_of_memory(false));
     super::exhibited(&found, "stale_cursor");
-    let fixed = hunt("museum: a stale cursor, as mended in 6.0", Bound::Exhaustive, || killed_for_lack_of_memory(true));
+    let fixed = search_failures("museum: a stale cursor, as mended in 6.0", Bound::Exhaustive, || {
+        killed_for_lack_of_memory(true)
+    });
     super::absent(&fixed);
 
     for races in [

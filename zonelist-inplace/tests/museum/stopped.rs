@@ -11,7 +11,7 @@ use std::sync::Arc;
 use zonelist_core::{
     Slot, Slots, StopWorld,
     ZoneKind::Movable,
-    conformance::models::{MOVABLE, NORMAL, ROOM, Scenario, full, hunt_interrupts},
+    conformance::models::{MOVABLE, NORMAL, ROOM, Scenario, full, search_interrupts},
     publish::{FullFence, Published},
     sync::traced::Log,
 };
@@ -20,7 +20,7 @@ use super::kernel::{Build, M0, Memory, N0, Request, Zonelist, allocate};
 
 #[test]
 fn a_reader_that_was_stopped_goes_on_over_another_list() {
-    let found = hunt_interrupts("museum: stopped", |after| {
+    let found = search_interrupts("museum: stopped", |after| {
         let list = Arc::new(Zonelist::new(Memory::Sequential, 2, &[M0, N0]));
         Log::call("allocates, and is stopped");
         Log::from_here();

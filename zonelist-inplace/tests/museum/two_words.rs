@@ -10,14 +10,14 @@
 
 use zonelist_core::{
     ZoneKind::Normal,
-    conformance::models::{Bound, MOVABLE, NORMAL, Scenario, full, hunt},
+    conformance::models::{Bound, MOVABLE, NORMAL, Scenario, full, search_failures},
 };
 
 use super::kernel::{Build, M0, Memory, N0, Request, Zonelist, allocate, beside};
 
 #[test]
 fn a_new_zone_is_admitted_by_an_old_index() {
-    let found = hunt("museum: two words", Bound::Exhaustive, || {
+    let found = search_failures("museum: two words", Bound::Exhaustive, || {
         let list = Zonelist::new(Memory::Sequential, 2, &[N0]);
         let rebuild = |list: &Zonelist| list.build(Build::InOnePass, &[M0, N0]);
         let seen = beside(list, rebuild, "allocates for the kernel", |list| allocate(list, &Request::KERNEL));

@@ -135,7 +135,7 @@ impl<S: Buildable, B: Barrier> Fixture<S, B> {
     }
 
     pub(super) fn migrations(&self) -> u64 {
-        self.movables().mover().migrations.load(Relaxed)
+        self.movables().migrate_callback().migrations.load(Relaxed)
     }
 
     /// Pages that are not free after all threads have freed theirs: misdirected frees count, too.

@@ -44,9 +44,9 @@ fn names() -> Option<()> {
 }
 
 fn facts() -> Option<()> {
-    let [weakest, of_tables] =
-        [Facts::weakest, Facts::of_tables].map(|facts| facts(any("scheme"), any("package"), any("card")));
-    holds(!weakest.no_alloc && of_tables.no_alloc && of_tables.scheme.len() == 6)
+    let [weakest, for_tables] =
+        [Facts::weakest, Facts::for_tables].map(|facts| facts(any("scheme"), any("package"), any("card")));
+    holds(!weakest.no_alloc && for_tables.no_alloc && for_tables.scheme.len() == 6)
 }
 
 fn slots(lists: ZonelistsRef<'_>, node: NodeId) -> Option<()> {

@@ -141,7 +141,7 @@ fn movables<S: Scheme>(allocator: &Allocator<'_, S>, node: NodeId) -> Option<()>
     };
     let mut entries = [const { MovableEntry::new() }; 4];
     let movables = MovablePages::new(migrate, any(&mut entries), Spin::new());
-    any(movables.mover());
+    any(movables.migrate_callback());
     let prepared = movables.prepare_fork();
     prepared.parent();
     let prepared = movables.prepare_fork();

@@ -2,7 +2,7 @@
 
 use std::{sync::Mutex, vec, vec::Vec};
 
-use super::Powers;
+use super::OptionalOperations;
 use crate::{
     Capacity, Handle, LocalHandle, MAX_ORDER, Machine, MachineDescription, Memory, MovablePages, MoveError, NodeId,
     Page, PageAllocator, PageRequest, PreparedRequest, Rules, Spin, Tunables, Zone, ZoneId,
@@ -40,7 +40,7 @@ pub(super) const ONLINE: Operation = Operation::Online { block: 3, to: OnlineTo:
 #[derive(Debug)]
 pub struct Fixture<S: Scheme> {
     pub(super) running: RunningMachine<Provider<S>>,
-    pub(super) powers: Powers<S>,
+    pub(super) optional: OptionalOperations<S>,
     pub(super) handle: Handle,
     /// The lists with both zones, and with one zone.
     versions: [Zonelists; 2],
@@ -54,7 +54,7 @@ impl<S: Scheme> Fixture<S> {
     /// # Panics
     /// The machine can't be made.
     #[must_use]
-    pub fn new(make: Make<S>, powers: Powers<S>, on_low: fn(ZoneId, usize)) -> Self {
+    pub fn new(make: Make<S>, optional: OptionalOperations<S>, on_low: fn(ZoneId, usize)) -> Self {
         let state = state();
         let zone = |(id, span)| Zone::without_metadata(id, span, MAX_ORDER, Spin::new()).expect("a span");
         let zones: Vec<_> = state.possible_zones(&[]).map(zone).collect();
@@ -75,7 +75,7 @@ impl<S: Scheme> Fixture<S> {
             local.alloc(NODE, &prepare(allocator, Movable, 0)).expect("a page")
         };
         let handle = running.provider().migration_source().insert(page).expect("room");
-        Self { running, powers, handle, versions, owned: Mutex::default() }
+        Self { running, optional, handle, versions, owned: Mutex::default() }
     }
 
     pub(super) fn allocator(&self) -> &Allocator<S> {

@@ -1,19 +1,19 @@
 //! What waits for what: every operation that may wait, run while something is held, under a scheduler that sees the
 //! waits.
 //!
-//! `fixture` is the machine, `operations` are the operations, `works` are the tasks of threads that are stopped, and
+//! `fixture` is the machine, `operations` are the operations, `tasks` are the tasks of threads that are stopped, and
 //! `scheduled` runs all pairs. In builds without `--cfg shuttle` this module is the page that `benches/verify` makes of
 //! the results.
 
 mod fixture;
 mod operations;
 mod scheduled;
-mod works;
+mod tasks;
 
 pub use fixture::{Fixture, Make};
-pub use operations::{Operation, Watch, operations};
+pub use operations::{Operation, OperationObserver, operations};
 pub use scheduled::cells;
-pub use works::{Work, works};
+pub use tasks::{Task, tasks};
 
 use crate::{
     ZoneId,
@@ -25,21 +25,21 @@ type SetPresentFn<S> = fn(&fixture::PublishedLists<S>, bool) -> Result<(), Publi
 
 /// Operations that only some schemes have.
 #[derive(Debug)]
-pub struct Powers<S: Scheme> {
+pub struct OptionalOperations<S: Scheme> {
     synchronize: Option<WaitFn<S>>,
     retire: Option<WaitFn<S>>,
     set_present: Option<SetPresentFn<S>>,
 }
 
-impl<S: Scheme> Clone for Powers<S> {
+impl<S: Scheme> Clone for OptionalOperations<S> {
     fn clone(&self) -> Self {
         *self
     }
 }
 
-impl<S: Scheme> Copy for Powers<S> {}
+impl<S: Scheme> Copy for OptionalOperations<S> {}
 
-impl<S: Scheme> Powers<S> {
+impl<S: Scheme> OptionalOperations<S> {
     /// A scheme with no operations beyond those that every scheme has.
     #[must_use]
     pub fn none() -> Self {

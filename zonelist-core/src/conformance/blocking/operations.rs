@@ -12,17 +12,17 @@ use crate::{
 };
 
 /// The observer of an operation.
-pub trait Watch {
+pub trait OperationObserver {
     /// The operation is prepared. Returns once something is held.
     fn ready(&mut self);
-    /// The operation begins when this returns. Implies [`Watch::ready`]. Called outside of any call of the library.
+    /// The operation begins when this returns. Implies [`OperationObserver::ready`]. Called outside of any call of the library.
     fn begin(&mut self);
     /// The operation has ended with the outcome `what`: the name of an error, or empty.
     fn end(&mut self, what: &'static str);
 }
 
 /// An operation, with what it needs.
-pub(super) type Op<'g> = Box<dyn FnOnce(&mut dyn Watch) + 'g>;
+pub(super) type Op<'g> = Box<dyn FnOnce(&mut dyn OperationObserver) + 'g>;
 
 /// An operation that may wait.
 #[derive(Debug)]
@@ -43,7 +43,7 @@ impl<S: Scheme> Copy for Operation<S> {}
 
 impl<S: Scheme> Operation<S> {
     /// Prepares the operation, and does it. False if the scheme lacks it.
-    pub fn run(&self, fixture: &Fixture<S>, watch: &mut dyn Watch) -> bool {
+    pub fn run(&self, fixture: &Fixture<S>, watch: &mut dyn OperationObserver) -> bool {
         (self.prepare)(fixture).map(|op| op(watch)).is_some()
     }
 }
@@ -142,18 +142,18 @@ fn of_publishers<S: Scheme>() -> Vec<Operation<S>> {
         "`Published::publish`" => ready(|| twice(fixture, |lists| fixture.lists().publish(lists).map(drop))),
         "`Published::try_publish`" => ready(|| twice(fixture, |lists| fixture.lists().try_publish(lists).map(drop))),
         "`Published::set_present`" => {
-            let set_present = fixture.powers.set_present?;
+            let set_present = fixture.optional.set_present?;
             ready(move || {
                 let outcome = [false, true].into_iter().try_for_each(|present| set_present(fixture.lists(), present));
                 published(outcome)
             })
         },
         "`Published::synchronize`" => {
-            let synchronize = fixture.powers.synchronize?;
+            let synchronize = fixture.optional.synchronize?;
             ready(move || waited(synchronize(fixture.lists())))
         },
         "`Published::retire`" => {
-            let retire = fixture.powers.retire?;
+            let retire = fixture.optional.retire?;
             ready(move || waited(retire(fixture.lists())))
         },
     ]
@@ -175,15 +175,15 @@ fn of_handles<S: Scheme>() -> Vec<Operation<S>> {
                 ""
             })
         },
-        "`LocalHandle::alloc`, of a page at hand" => {
+        "`LocalHandle::alloc`, from per-CPU pages" => {
             let prepared = fixture.prepared(Movable, 0);
             with(fixture.own_with_pages(Movable), move |local| got(local.alloc(NODE, &prepared).is_ok()))
         },
-        "`LocalHandle::alloc`, of a zone's" => {
+        "`LocalHandle::alloc`, from a zone" => {
             let prepared = fixture.prepared(Movable, LARGE);
             with(fixture.own_local(), move |local| got(local.alloc(NODE, &prepared).is_ok()))
         },
-        "`LocalHandle::alloc`, with all caches drained" => {
+        "`LocalHandle::alloc`, with all per-CPU pages drained" => {
             // One half of the zone is one block, which is allocated; pages of the other half are in the per-CPU pages.
             let (other, mut local) = (fixture.own_with_pages(Normal), fixture.own_local());
             let prepared = fixture.prepared(Normal, 9);
@@ -207,7 +207,7 @@ fn of_handles<S: Scheme>() -> Vec<Operation<S>> {
                 Err(TryAllocError::SchemeBlocks { .. }) => "SchemeBlocks",
             })
         },
-        "`LocalHandle::free`, of a page that is kept" => {
+        "`LocalHandle::free`, to per-CPU pages" => {
             let mut local = fixture.own_with_pages(Movable);
             let page = local.alloc(NODE, &fixture.prepared(Movable, 0)).expect("a page");
             with(local, move |local| freed(local.free(page).is_ok()))
@@ -276,7 +276,7 @@ fn of_allocators<S: Scheme>() -> Vec<Operation<S>> {
 fn operated(outcome: Result<Change, HotplugError>) -> &'static str {
     match outcome {
         Ok(_) => "",
-        Err(HotplugError::InProgress) => "Operating",
+        Err(HotplugError::InProgress) => "InProgress",
         Err(HotplugError::Nested) => "Nested",
         Err(HotplugError::Forked | HotplugError::Publish(PublishError::Forked)) => "Forked",
         Err(HotplugError::Provider { .. } | HotplugError::AlreadyOffline { .. }) => "refused",
@@ -286,8 +286,8 @@ fn operated(outcome: Result<Change, HotplugError>) -> &'static str {
 
 fn of_machines<S: Scheme>() -> Vec<Operation<S>> {
     operations![fixture;
-        "`RunningMachine::apply`, a block comes" => ready(|| operated(fixture.running.apply(&ONLINE))),
-        "`RunningMachine::apply`, a block goes" => ready(|| operated(fixture.running.apply(&OFFLINE))),
+        "`RunningMachine::apply`, a block goes online" => ready(|| operated(fixture.running.apply(&ONLINE))),
+        "`RunningMachine::apply`, a block goes offline" => ready(|| operated(fixture.running.apply(&OFFLINE))),
         "`RunningMachine::try_apply`" => ready(|| operated(fixture.running.try_apply(&OFFLINE))),
         "`RunningMachine::state`" => ready(|| {
             drop(fixture.running.state());

@@ -129,7 +129,7 @@ unsafe impl<S: Scheme + 'static, B: Barrier + 'static> Serves for Program<S, B> 
 const THREADS: usize = 100;
 
 /// Serves all allocations of the program by a page allocator over this scheme, while a thread publishes without pause.
-/// Ends the process with [`WELL`](super::WELL), or with the failure as the verdict.
+/// Ends the process with [`PASSED`](super::PASSED), or with the failure as the verdict.
 ///
 /// Each allocation registers a handle, walks, and drops the handle. So all steps of the scheme for a new reader, in a
 /// walk and in a publish, run below the heap, and must not allocate.
@@ -162,7 +162,7 @@ pub fn serves_the_program<S: Scheme + Send + 'static, B: Barrier + 'static>(make
         }
         end.store(true, Relaxed);
         // Ends the process at once: the threads are not joined, since the exit of a process may allocate too.
-        ends(super::WELL);
+        ends(super::PASSED);
     });
 }
 

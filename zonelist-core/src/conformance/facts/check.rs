@@ -4,7 +4,7 @@ use core::fmt::Debug;
 use std::{println, string::ToString};
 
 use super::{
-    WELL, allocation, below_allocator, child,
+    PASSED, allocation, below_allocator, child,
     fork::{self, Child},
     freestanding::{Freestanding, freestanding},
     signals, threads,
@@ -90,7 +90,7 @@ fn alone(test: &str, scheme: &str, ends: impl FnOnce()) -> std::string::String {
 /// If the scheme declares the fact, and the measurement shows otherwise.
 pub fn interrupt_safe<S: Scheme>(test: &str, make: impl Fn() -> S) {
     let verdict = alone(test, S::FACTS.scheme, || signals::walks_in_a_handler::<S, Pair>(make, &Sample::one_node()));
-    may::<S>("interrupt_safe", S::FACTS.interrupt_safe, verdict == WELL, verdict);
+    may::<S>("interrupt_safe", S::FACTS.interrupt_safe, verdict == PASSED, verdict);
 }
 
 /// [`Facts::tls_destructor`](crate::publish::Facts::tls_destructor).
@@ -99,7 +99,7 @@ pub fn interrupt_safe<S: Scheme>(test: &str, make: impl Fn() -> S) {
 /// If the scheme declares the fact, and the measurement shows otherwise.
 pub fn tls_destructor<S: Scheme + Send + 'static>(test: &str, make: impl Fn() -> S) {
     let verdict = alone(test, S::FACTS.scheme, || threads::walks_in_a_destructor::<S, Pair>(make, &Sample::one_node()));
-    may::<S>("tls_destructor", S::FACTS.tls_destructor, verdict == WELL, verdict);
+    may::<S>("tls_destructor", S::FACTS.tls_destructor, verdict == PASSED, verdict);
 }
 
 /// [`Facts::below_allocator`](crate::publish::Facts::below_allocator).
@@ -108,7 +108,7 @@ pub fn tls_destructor<S: Scheme + Send + 'static>(test: &str, make: impl Fn() ->
 /// If the scheme declares the fact, and the measurement shows otherwise.
 pub fn below_allocator<S: Scheme + Send + 'static>(test: &str, make: impl Fn() -> S) {
     let verdict = alone(test, S::FACTS.scheme, || below_allocator::serves_the_program::<S, Pair>(make));
-    may::<S>("below_allocator", S::FACTS.below_allocator, verdict == WELL, verdict);
+    may::<S>("below_allocator", S::FACTS.below_allocator, verdict == PASSED, verdict);
 }
 
 /// [`Facts::no_std`](crate::publish::Facts::no_std) and [`Facts::no_alloc`](crate::publish::Facts::no_alloc), of the

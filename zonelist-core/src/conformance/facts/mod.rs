@@ -21,7 +21,7 @@ use std::{env, thread_local, time::SystemTime};
 pub use heap::Heap;
 
 /// The verdict on a run without a failure.
-pub const WELL: &str = "does well";
+pub const PASSED: &str = "passed";
 
 /// The number of random cases: `long` in the long set, which `ZONELIST_LONG` selects, and a `less`-th of that
 /// otherwise.

@@ -55,7 +55,7 @@ impl Record {
 
     fn verdict(&self) -> String {
         match (self.broken.load(SeqCst), self.trespasses.load(SeqCst)) {
-            (0, 0) => super::WELL.to_string(),
+            (0, 0) => super::PASSED.to_string(),
             (0, trespasses) => format!("uses the heap, {trespasses} times"),
             (broken, _) => format!("breaks its guarantee, {broken} times"),
         }
@@ -142,7 +142,7 @@ impl<'p, S: Scheme, B: Barrier> Handler<'p, S, B> {
 }
 
 /// Walks in a signal handler that has interrupted a publish, or other walks, on its own thread. Then ends the process
-/// with [`WELL`](super::WELL), or with the failure as the verdict.
+/// with [`PASSED`](super::PASSED), or with the failure as the verdict.
 ///
 /// # Panics
 /// If the lists do not fit, or if the heap is not counted.

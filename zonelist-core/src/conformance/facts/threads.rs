@@ -27,7 +27,7 @@ thread_local! {
 }
 
 /// Walks in the destructors of thread-locals, one made before the first walk of its thread and one behind it. Then ends
-/// the process with [`WELL`](super::WELL), or with the failure as the verdict.
+/// the process with [`PASSED`](super::PASSED), or with the failure as the verdict.
 ///
 /// # Panics
 /// If the lists do not fit.
@@ -61,6 +61,6 @@ pub fn walks_in_a_destructor<S: Scheme + 'static, B: Barrier + 'static>(make: im
         let expected = expected.filter(|entry| request.admits(entry.zone())).count();
         let seen: Vec<usize> = seen.iter().collect();
         let well = ended.is_ok() && seen == [expected; 3];
-        ends(if well { super::WELL.to_string() } else { format!("{ended:?}, {seen:?} zones") });
+        ends(if well { super::PASSED.to_string() } else { format!("{ended:?}, {seen:?} zones") });
     });
 }

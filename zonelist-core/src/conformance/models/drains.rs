@@ -25,7 +25,7 @@ use crate::{
 
 /// What the reader does beside a publish and a drain.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Beside {
+pub enum ReaderRole {
     /// A handle walks and accesses its per-CPU pages, as an allocation does.
     Allocates,
     /// A handle accesses only its per-CPU pages, as a free does.
@@ -40,7 +40,7 @@ pub enum Beside {
 
 /// The threads that send requests to the reader.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Asks {
+pub enum Requesters {
     /// A thread that publishes this number of times, and another that drains until the drain succeeds.
     Both(usize),
     /// A thread that publishes this number of times, and another that drains once, and gives the per-CPU pages back.
@@ -74,8 +74,8 @@ const AFTER: &[Zone] = &[];
 pub fn explore_drains<S, B, const READERS: usize>(
     name: &str,
     bound: Bound,
-    beside: Beside,
-    asks: Asks,
+    beside: ReaderRole,
+    asks: Requesters,
     make: impl Fn() -> Published<S, B, READERS> + Copy + Send + Sync + 'static,
 ) -> Explored
 where
@@ -92,7 +92,7 @@ where
         (counts, Arc::new(model), |_: &Arc<[AtomicU64; 2]>| std::string::String::new())
     });
     let [accessed, revoked] = [0, 1].map(|which| accesses[which].load(Counted));
-    if beside != Beside::Reads {
+    if beside != ReaderRole::Reads {
         assert!(accessed > 0 && revoked > 0, "model {name}: the drain never met the handle, or always");
     }
     explored
@@ -102,8 +102,8 @@ where
 /// often they could not be.
 fn beside_requests<S, B, const READERS: usize>(
     published: Published<S, B, READERS>,
-    beside: Beside,
-    asks: Asks,
+    beside: ReaderRole,
+    asks: Requesters,
 ) -> [u64; 2]
 where
     S: Scheme + Send + 'static,
@@ -119,28 +119,28 @@ where
     Log::call("reader");
     // Registered before the others begin, so that the registration is not explored too.
     let registered = match beside {
-        Beside::Allocates | Beside::Frees => Some(shared.published.reader_with_slot().expect("a reader slot")),
-        Beside::Registers | Beside::Reads | Beside::ChangesOwners => None,
+        ReaderRole::Allocates | ReaderRole::Frees => Some(shared.published.reader_with_slot().expect("a reader slot")),
+        ReaderRole::Registers | ReaderRole::Reads | ReaderRole::ChangesOwners => None,
     };
-    let reader = (beside == Beside::ChangesOwners).then(|| shared.published.reader().expect("a reader slot"));
+    let reader = (beside == ReaderRole::ChangesOwners).then(|| shared.published.reader().expect("a reader slot"));
     Log::from_here();
     let others: Vec<_> = match asks {
-        Asks::Both(publishes) => std::vec![shared.publisher(publishes), shared.drain()],
-        Asks::BothForAWhile(publishes) => std::vec![shared.publisher(publishes), shared.drain_once()],
-        Asks::Drain => std::vec![shared.drain()],
-        Asks::PublishAndDrain => std::vec![shared.publisher_and_drain()],
+        Requesters::Both(publishes) => std::vec![shared.publisher(publishes), shared.drain()],
+        Requesters::BothForAWhile(publishes) => std::vec![shared.publisher(publishes), shared.drain_once()],
+        Requesters::Drain => std::vec![shared.drain()],
+        Requesters::PublishAndDrain => std::vec![shared.publisher_and_drain()],
     };
     match (beside, registered) {
-        (Beside::Allocates, Some((mut handle, slot))) => {
+        (ReaderRole::Allocates, Some((mut handle, slot))) => {
             shared.allocate(&mut handle, slot);
             handle.release_own_slot();
         }
-        (Beside::Frees, Some((mut handle, slot))) => {
+        (ReaderRole::Frees, Some((mut handle, slot))) => {
             shared.touch(handle.enter_caches().is_some(), slot);
             handle.release_own_slot();
         }
-        (Beside::Reads, _) => shared.walk(&mut shared.published.reader().expect("a reader slot")),
-        (Beside::ChangesOwners, _) => {
+        (ReaderRole::Reads, _) => shared.walk(&mut shared.published.reader().expect("a reader slot")),
+        (ReaderRole::ChangesOwners, _) => {
             let mut reader = reader.expect("it was registered");
             shared.walk(&mut reader);
             // The only slot is free from here on, so the handle below gets it.

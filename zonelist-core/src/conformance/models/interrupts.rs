@@ -9,7 +9,7 @@ use std::{
     vec::Vec,
 };
 
-use super::{Bound, MOVABLE, NORMAL, OTHER, Zone, explore, hunt_interrupts, locked, node, publish, zoneref};
+use super::{Bound, MOVABLE, NORMAL, OTHER, Zone, explore, locked, node, publish, search_interrupts, zoneref};
 use crate::{
     MAX_ORDER, PageAllocator, PageRequest, Request, Spin, TryAllocError, Zone as Frames, ZoneKind, Zonelists, Zoneref,
     conformance::{History, Published as Record, Span, Walked},
@@ -86,7 +86,7 @@ pub(super) fn a_walk_within_a_publish<S: Scheme + Send + 'static>(
     scheme: &str,
     make: impl Fn() -> Published<S, FullFence, 1> + Copy + Send + Sync + 'static,
 ) {
-    hunt_interrupts(&format!("{scheme}: a walk within a publish"), move |after| {
+    search_interrupts(&format!("{scheme}: a walk within a publish"), move |after| {
         let published = Arc::new(make());
         let before = record(&published, &[NORMAL, OTHER]);
         let walks = Arc::new(Mutex::new(Vec::new()));
@@ -118,7 +118,7 @@ pub(super) fn an_allocation_within_anything<S: Scheme + Send + 'static>(
 ) {
     let [mut served, mut refused] = [0, 0].map(|count| Arc::new(Mutex::new(count)));
     let counts = [Arc::clone(&served), Arc::clone(&refused)];
-    hunt_interrupts(&format!("{scheme}: an allocation within anything"), move |after| {
+    search_interrupts(&format!("{scheme}: an allocation within anything"), move |after| {
         let id = zoneref(NORMAL).zone();
         let frames = Frames::boxed(id, 0..512, MAX_ORDER, Spin::new()).expect("a zone");
         frames.add(0..512).expect("its frames");

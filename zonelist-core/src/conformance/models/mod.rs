@@ -25,8 +25,8 @@ use std::{
 mod diagnose;
 mod drains;
 mod explore;
+mod failure_search;
 mod grace;
-mod hunt;
 mod interrupts;
 mod names;
 mod probe;
@@ -35,10 +35,10 @@ mod run;
 pub mod suite;
 mod timeline;
 
-pub use drains::{Asks, Beside, explore_drains};
+pub use drains::{ReaderRole, Requesters, explore_drains};
 pub use explore::{Bound, Explored, explore};
+pub use failure_search::{FailureSearch, search_failures, search_interrupts};
 pub use grace::explore_retirement;
-pub use hunt::{Hunt, hunt, hunt_interrupts};
 pub use probe::probe;
 pub use races::{Races, Refused, explore_races, explore_refusals};
 pub use run::Found;
@@ -70,7 +70,7 @@ pub const OTHER: Zone = (ZoneKind::Normal, 1);
 
 /// One walk of a reader: its request, and how much of the list it reads.
 #[derive(Clone, Copy, Debug)]
-pub struct Plan {
+pub struct WalkPlan {
     request: Request,
     /// The walk is left after this number of zonerefs.
     leave_after: Option<usize>,
@@ -80,22 +80,22 @@ pub struct Plan {
 
 /// A walk to the end, for a request of all zones up to a kind.
 #[must_use]
-pub const fn full(highest: ZoneKind) -> Plan {
-    Plan { request: Request::up_to(highest), leave_after: None, resumed_after: None }
+pub const fn full(highest: ZoneKind) -> WalkPlan {
+    WalkPlan { request: Request::up_to(highest), leave_after: None, resumed_after: None }
 }
 
 /// A walk that is left after `zonerefs` zonerefs.
 #[must_use]
-pub const fn first(zonerefs: usize, highest: ZoneKind) -> Plan {
-    Plan { leave_after: Some(zonerefs), ..full(highest) }
+pub const fn first(zonerefs: usize, highest: ZoneKind) -> WalkPlan {
+    WalkPlan { leave_after: Some(zonerefs), ..full(highest) }
 }
 
 /// A walk that keeps its cursor after `zonerefs` zonerefs, reads the rest, and reads the rest again from that cursor.
 ///
 /// An allocation does so that found no page, and then reclaimed some.
 #[must_use]
-pub const fn resumed(zonerefs: usize, highest: ZoneKind) -> Plan {
-    Plan { resumed_after: Some(zonerefs), ..full(highest) }
+pub const fn resumed(zonerefs: usize, highest: ZoneKind) -> WalkPlan {
+    WalkPlan { resumed_after: Some(zonerefs), ..full(highest) }
 }
 
 /// What each thread of a model does: some versions are published first, then publishers and readers run at once.
@@ -114,7 +114,7 @@ pub struct Scenario {
 /// The walks of one reader, each under a guard of its own.
 #[derive(Clone, Debug)]
 struct Reader {
-    walks: Vec<Plan>,
+    walks: Vec<WalkPlan>,
     /// True if a reader is registered for each walk anew.
     comes_and_goes: bool,
 }
@@ -150,14 +150,14 @@ impl Scenario {
 
     /// Adds a reader that does these walks, one after another, each under a guard of its own.
     #[must_use]
-    pub fn reader(mut self, walks: &[Plan]) -> Self {
+    pub fn reader(mut self, walks: &[WalkPlan]) -> Self {
         self.readers.push(Reader { walks: walks.to_vec(), comes_and_goes: false });
         self
     }
 
     /// Adds a thread that registers a reader for each of these walks, and drops it behind the walk.
     #[must_use]
-    pub fn visitor(mut self, walks: &[Plan]) -> Self {
+    pub fn visitor(mut self, walks: &[WalkPlan]) -> Self {
         self.readers.push(Reader { walks: walks.to_vec(), comes_and_goes: true });
         self
     }

@@ -11,8 +11,8 @@ use std::{
 };
 
 use super::{
-    Bound, Explored, Plan, Reader, Scenario, Timeline, ZONES, Zone, diagnose, explore::explore_within, locked, node,
-    publish,
+    Bound, Explored, Reader, Scenario, Timeline, WalkPlan, ZONES, Zone, diagnose, explore::explore_within, locked,
+    node, publish,
 };
 use crate::{
     Zonelists, Zoneref,
@@ -112,7 +112,7 @@ struct Records {
 
 #[derive(Debug)]
 struct WalkRecord {
-    plan: Plan,
+    plan: WalkPlan,
     seen: Vec<Zoneref>,
     /// True if the walk went to the end of its list.
     full: bool,
@@ -179,7 +179,7 @@ impl<S: Scheme + Send + 'static, B: Barrier, const READERS: usize> Run<S, B, REA
     }
 
     /// Registers a reader, does these walks, and records them.
-    fn walk(&self, plans: &[Plan]) {
+    fn walk(&self, plans: &[WalkPlan]) {
         let filters: Vec<S::Filter> = plans.iter().map(|plan| self.published.filter(&plan.request)).collect();
         let mut reader = self.published.reader().expect("a reader slot");
         for (plan, filter) in plans.iter().zip(&filters) {

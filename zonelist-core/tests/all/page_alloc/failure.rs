@@ -158,15 +158,19 @@ fn isolated_and_fragmented_pages_are_reported() {
     // Frees into isolated pageblocks, singly and in bulk, are counted as isolated.
     let single = allocator.prepare(&PageRequest::up_to(Normal)).unwrap();
     let pages: Vec<_> = std::iter::from_fn(|| local.alloc(NODE, &single).ok()).collect();
-    assert_eq!(why(&mut local, 0), [(id, Refusal::Mark { free: 0, needed: 1 })]);
+    assert_eq!(why(&mut local, 0), [(id, Refusal::Watermark { free: 0, needed: 1 })]);
     zone.isolate(3584..4096).unwrap();
-    assert_eq!(why(&mut local, 0), [(id, Refusal::Mark { free: 0, needed: 1 })], "no isolated page is free either");
+    assert_eq!(
+        why(&mut local, 0),
+        [(id, Refusal::Watermark { free: 0, needed: 1 })],
+        "no isolated page is free either"
+    );
     let (theirs, ours): (Vec<_>, Vec<_>) = pages.into_iter().partition(|page| page.pfn() >= 3584);
     theirs[..7].iter().for_each(|page| zone.free(page.pfn(), 0).unwrap());
     zone.free_bulk(&theirs[7..10].iter().map(|page| page.pfn()).collect::<Vec<_>>()).unwrap();
     assert_eq!(why(&mut local, 0), [(id, Refusal::Isolated { free: 0, isolated: 10 })]);
     zone.unisolate(3584..4096).unwrap();
-    assert_eq!(why(&mut local, 10), [(id, Refusal::Mark { free: 10, needed: 1024 })]);
+    assert_eq!(why(&mut local, 10), [(id, Refusal::Watermark { free: 10, needed: 1024 })]);
 
     // Every second page, besides those ten: enough pages, in blocks of low orders.
     ours.iter().filter(|page| page.pfn() % 2 == 0).for_each(|page| zone.free(page.pfn(), 0).unwrap());

@@ -118,7 +118,7 @@ fn check(zone: &Zone<'_>, why: Refusal, request: &PageRequest) {
     let enough = floor(zone.id(), request) + (1 << request.order);
     let longest = zone.free_by_order().iter().rposition(|&blocks| blocks > 0);
     match why {
-        Refusal::Mark { free, needed } => {
+        Refusal::Watermark { free, needed } => {
             assert_eq!((free, needed as u64), (zone.free_pages(), enough));
             assert!(free < needed);
         }

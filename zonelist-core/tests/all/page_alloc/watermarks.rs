@@ -57,7 +57,7 @@ fn every_urgency_stops_at_its_page() {
                 let refused: Vec<_> = local.failure().refused().collect();
                 let expected = listed.iter().map(|&zone| {
                     let free = floor(zone, &request) as usize;
-                    (zone, Refusal::Mark { free, needed: free + 1 })
+                    (zone, Refusal::Watermark { free, needed: free + 1 })
                 });
                 assert_eq!(refused, expected.collect::<Vec<_>>());
             });

@@ -81,7 +81,7 @@ fn zones_of_a_dropped_allocator_stay_one_set() {
 fn zones_of_one_allocator_are_no_part_of_another() {
     let zones: &'static [Zone<'static>] = Vec::from(zones()).leak();
     let _both = over(&zones[..2]).unwrap();
-    let elsewhere = |at: usize| Some(SetupError::Elsewhere { zone: ids()[at] });
+    let elsewhere = |at: usize| Some(SetupError::OtherAllocator { zone: ids()[at] });
     assert_eq!(over(zones).err(), elsewhere(0));
     assert_eq!(over(&zones[..1]).err(), elsewhere(0));
     assert_eq!(over(&zones[1..]).err(), elsewhere(1));

@@ -42,10 +42,10 @@ fn a_layout_that_does_not_fit_changes_nothing() {
     let (before, managed) = (pair.zone.free_by_order(), pair.zone.managed());
     let mut counts = [0; 11];
     counts[10] = 2;
-    assert_eq!(pair.zone.set_boot_layout(counts, managed), Err(BootLayoutError::NoPlace { order: 10, missing: 1 }));
+    assert_eq!(pair.zone.set_boot_layout(counts, managed), Err(BootLayoutError::NoEntry { order: 10, missing: 1 }));
     counts[10] = 0;
     counts[9] = 4;
-    assert_eq!(pair.zone.set_boot_layout(counts, managed), Err(BootLayoutError::NoPlace { order: 9, missing: 1 }));
+    assert_eq!(pair.zone.set_boot_layout(counts, managed), Err(BootLayoutError::NoEntry { order: 9, missing: 1 }));
     counts[9] = 3;
     let too_few = pair.zone.set_boot_layout(counts, 1535);
     assert_eq!(too_few, Err(BootLayoutError::Managed { managed: 1535, free: 1536, present: managed }));

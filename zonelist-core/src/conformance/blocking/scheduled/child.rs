@@ -5,7 +5,7 @@
 
 use std::{boxed::Box, format, panic, string::String};
 
-use super::{super::operations::Op, Fixture, Outcome, Watch, await_held, this_thread};
+use super::{super::operations::Op, Fixture, OperationObserver, Outcome, await_held, this_thread};
 use crate::{
     publish::Scheme,
     sync::control::{Control, HOPELESS},
@@ -31,7 +31,7 @@ struct Forking<'g, S: Scheme> {
     pipe: Option<libc::c_int>,
 }
 
-impl<S: Scheme> Watch for Forking<'_, S> {
+impl<S: Scheme> OperationObserver for Forking<'_, S> {
     fn ready(&mut self) {
         await_held();
     }

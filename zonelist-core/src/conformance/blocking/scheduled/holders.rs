@@ -5,9 +5,9 @@ use std::{boxed::Box, cell::RefCell, vec::Vec};
 use shuttle::thread;
 
 use super::super::{
-    Fixture, Work,
+    Fixture, Task,
     fixture::{NODE, OFFLINE},
-    works,
+    tasks::tasks,
 };
 use crate::{
     Mobility, PageRequest, Request, ZoneId,
@@ -25,11 +25,11 @@ pub(super) struct Holder<S: Scheme> {
 /// How it is held.
 pub(super) enum Held<S: Scheme> {
     /// A thread is stopped at one of its steps.
-    Stopped(Work<S>),
+    Stopped(Task<S>),
     /// Another thread holds something until the release.
     ByOther(fn(&Fixture<S>)),
     /// The process forks while a thread is stopped at one of its steps. The operation runs in the child.
-    Forked(Work<S>),
+    Forked(Task<S>),
     /// The thread that does the operation holds something itself.
     BySame(fn(&Fixture<S>, &mut dyn FnMut())),
 }
@@ -58,12 +58,12 @@ pub(super) fn holders<S: Scheme>() -> Vec<Holder<S>> {
         holder("the same, which a publish waits for", Held::BySame(own_guard_that_is_waited_for)),
         holder("another thread's walk", Held::ByOther(walk)),
         holder("a publisher that waits", Held::ByOther(waiting_publisher)),
-        holder("within a low-mark callback", Held::BySame(callback)),
-        holder("an offline under way", Held::ByOther(offline)),
+        holder("within a low-watermark callback", Held::BySame(callback)),
+        holder("an offline in progress", Held::ByOther(offline)),
     ];
-    let stopped = works().map(|work| holder(work.name, Held::Stopped(work)));
+    let stopped = tasks().map(|task| holder(task.name, Held::Stopped(task)));
     // The forks during all tasks share one column.
-    let forked = works().map(|work| holder("a forked child", Held::Forked(work)));
+    let forked = tasks().map(|task| holder("a forked child", Held::Forked(task)));
     held.into_iter().chain(stopped).chain(forked).collect()
 }
 

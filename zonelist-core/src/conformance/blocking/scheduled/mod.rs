@@ -34,7 +34,7 @@ use std::{
 use shuttle::{Config, FailurePersistence, MaxSteps, Runner, thread};
 
 use super::{
-    Fixture, Make, Operation, Powers, Watch, Work,
+    Fixture, Make, Operation, OperationObserver, OptionalOperations, Task,
     operations::{Op, operations},
 };
 use crate::{
@@ -78,11 +78,11 @@ fn requested_stride() -> usize {
 ///
 /// # Panics
 /// An operation does not end after the release.
-pub fn cells<S: Scheme + Send + 'static>(make: Make<S>, powers: Powers<S>) {
+pub fn cells<S: Scheme + Send + 'static>(make: Make<S>, optional: OptionalOperations<S>) {
     silence_hopeless_waits();
     for (number, operation) in operations::<S>().iter().enumerate() {
         for holders in holders::<S>().chunk_by(|one, next| one.name == next.name) {
-            let all = holders.iter().flat_map(|holder| outcomes(make, powers, (number, operation), holder)).collect();
+            let all = holders.iter().flat_map(|holder| outcomes(make, optional, (number, operation), holder)).collect();
             println!("\ncell\t{}\t{}\t{}\t{}", S::FACTS.scheme, operation.name, holders[0].name, word(&all));
         }
     }
@@ -118,7 +118,7 @@ fn word(outcomes: &BTreeSet<Outcome>) -> String {
 /// All outcomes of an operation. None, if the scheme lacks the operation, or the thing can't be held under the scheme.
 fn outcomes<S: Scheme + Send + 'static>(
     make: Make<S>,
-    powers: Powers<S>,
+    optional: OptionalOperations<S>,
     (number, operation): (usize, &Operation<S>),
     holder: &Holder<S>,
 ) -> BTreeSet<Outcome> {
@@ -128,7 +128,7 @@ fn outcomes<S: Scheme + Send + 'static>(
     // A sample has other steps for each operation, and the first step for all.
     let first = (requested_stride() > 1).then_some(0);
     for point in first.into_iter().chain((number % stride..MAX_POINTS).step_by(stride)) {
-        let (outcome, past) = run(make, powers, operation, holder, point);
+        let (outcome, past) = run(make, optional, operation, holder, point);
         outcomes.extend(outcome);
         if past || !matches!(holder.held, Held::Stopped(_) | Held::Forked(_)) {
             return outcomes;
@@ -140,7 +140,7 @@ fn outcomes<S: Scheme + Send + 'static>(
 /// One run: the operation's outcome, and true if there is no further step to stop at.
 fn run<S: Scheme + Send + 'static>(
     make: Make<S>,
-    powers: Powers<S>,
+    optional: OptionalOperations<S>,
     operation: &Operation<S>,
     holder: &Holder<S>,
     point: usize,
@@ -155,7 +155,7 @@ fn run<S: Scheme + Send + 'static>(
     let (operation, holder) = (*operation, *holder);
     Control::with(|control| *control = Control { point, ..Control::default() });
     Runner::new(Stopping::new(point as u64), config).run(move || {
-        let fixture = Fixture::new(make, powers, holders::on_low);
+        let fixture = Fixture::new(make, optional, holders::on_low);
         let op = (operation.prepare)(&fixture);
         *sender.lock().expect("no panic") = op.map(|op| while_held(&fixture, op, &holder));
     });
@@ -167,12 +167,12 @@ fn run<S: Scheme + Send + 'static>(
 /// Runs the operation while the holder holds.
 fn while_held<S: Scheme + Send + 'static>(fixture: &Fixture<S>, op: Op<'_>, holder: &Holder<S>) -> Option<Outcome> {
     match holder.held {
-        Held::Stopped(work) => thread::scope(|scope| {
-            scope.spawn(move || run_victim(fixture, work));
+        Held::Stopped(task) => thread::scope(|scope| {
+            scope.spawn(move || run_victim(fixture, task));
             observed(op)
         }),
-        Held::Forked(work) => thread::scope(|scope| {
-            scope.spawn(move || run_victim(fixture, work));
+        Held::Forked(task) => thread::scope(|scope| {
+            scope.spawn(move || run_victim(fixture, task));
             child::observed(fixture, op)
         }),
         Held::ByOther(hold) => thread::scope(|scope| {
@@ -191,10 +191,10 @@ fn while_held<S: Scheme + Send + 'static>(fixture: &Fixture<S>, op: Op<'_>, hold
 }
 
 /// Runs a task as the thread that the scheduler stops.
-fn run_victim<S: Scheme>(fixture: &Fixture<S>, work: Work<S>) {
-    let mut work = work.prepare(fixture);
+fn run_victim<S: Scheme>(fixture: &Fixture<S>, task: Task<S>) {
+    let mut task = task.prepare(fixture);
     Control::with(|control| control.victim = Some(this_thread()));
-    work();
+    task();
     Control::with(|control| (control.victim, control.past) = (None, !control.held));
 }
 
@@ -224,7 +224,7 @@ struct Observer {
     outcome: Option<Outcome>,
 }
 
-impl Watch for Observer {
+impl OperationObserver for Observer {
     fn ready(&mut self) {
         await_held();
     }

@@ -55,7 +55,7 @@ fn a_grace_period_in_a_child_ends_or_reports_that_it_can_not() {
                     reader.quiescent();
                     match reader.offline(|| published.retire("garbage")) {
                         Ok(()) => (),
-                        Err(NotRetired { garbage: "garbage", error: WaitError::Forked }) => refused += 1,
+                        Err(NotRetired { value: "garbage", error: WaitError::Forked }) => refused += 1,
                         Err(_) => return Err(2),
                     }
                     if reader.enter().walk(NODE, &published.filter(&Request::up_to(Movable))).count() == 0 {

@@ -10,20 +10,20 @@ use super::unmodelled::{AtomicUsize, Ordering::Relaxed};
 /// A lookup is as fast as in a box.
 ///
 /// ```
-/// use zonelist_core::sync::CutSlice;
-/// let slice = CutSlice::from_iter([1, 2, 3]);
-/// assert_eq!((slice.get(2), slice.get(3), slice.all().len()), (Some(&3), None, 3));
-/// slice.cut();
-/// assert_eq!((slice.get(2), slice.all().len()), (None, 3));
+/// use zonelist_core::sync::HideableSlice;
+/// let slice = HideableSlice::from_iter([1, 2, 3]);
+/// assert_eq!((slice.get(2), slice.get(3), slice.as_slice().len()), (Some(&3), None, 3));
+/// slice.hide();
+/// assert_eq!((slice.get(2), slice.as_slice().len()), (None, 3));
 /// ```
 #[derive(Debug)]
-pub struct CutSlice<T> {
+pub struct HideableSlice<T> {
     items: Box<[T]>,
-    /// The number of items, or 0 after the cut.
+    /// The number of items, or 0 after [`hide`](Self::hide).
     shown: AtomicUsize,
 }
 
-impl<T> FromIterator<T> for CutSlice<T> {
+impl<T> FromIterator<T> for HideableSlice<T> {
     fn from_iter<I: IntoIterator<Item = T>>(items: I) -> Self {
         let items: Box<[T]> = items.into_iter().collect();
         let shown = AtomicUsize::new(items.len());
@@ -31,8 +31,8 @@ impl<T> FromIterator<T> for CutSlice<T> {
     }
 }
 
-impl<T> CutSlice<T> {
-    /// The item at this index. `None` beyond the last item, and for every index after [`cut`](Self::cut).
+impl<T> HideableSlice<T> {
+    /// The item at this index. `None` beyond the last item, and for every index after [`hide`](Self::hide).
     #[inline(always)]
     #[must_use]
     pub fn get(&self, index: usize) -> Option<&T> {
@@ -45,14 +45,14 @@ impl<T> CutSlice<T> {
         }
     }
 
-    /// All items, also after the cut.
+    /// All items, also after [`hide`](Self::hide).
     #[must_use]
-    pub fn all(&self) -> &[T] {
+    pub fn as_slice(&self) -> &[T] {
         &self.items
     }
 
     /// Makes every later lookup return `None`. References from earlier lookups stay valid.
-    pub fn cut(&self) {
+    pub fn hide(&self) {
         self.shown.store(0, Relaxed);
     }
 }

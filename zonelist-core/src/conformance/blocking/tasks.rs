@@ -14,21 +14,21 @@ use crate::{
 
 /// A task that a thread may be stopped in.
 #[derive(Debug)]
-pub struct Work<S: Scheme> {
+pub struct Task<S: Scheme> {
     /// The name of the stopped thread, as the page has it.
     pub name: &'static str,
     prepare: for<'g> fn(&'g Fixture<S>) -> Box<dyn FnMut() + 'g>,
 }
 
-impl<S: Scheme> Clone for Work<S> {
+impl<S: Scheme> Clone for Task<S> {
     fn clone(&self) -> Self {
         *self
     }
 }
 
-impl<S: Scheme> Copy for Work<S> {}
+impl<S: Scheme> Copy for Task<S> {}
 
-impl<S: Scheme> Work<S> {
+impl<S: Scheme> Task<S> {
     /// Prepares the task. The result does it, once, and owns all that it needs.
     #[must_use]
     pub fn prepare<'g>(&self, fixture: &'g Fixture<S>) -> Box<dyn FnMut() + 'g> {
@@ -38,14 +38,14 @@ impl<S: Scheme> Work<S> {
 
 /// All tasks.
 #[must_use]
-pub fn works<S: Scheme>() -> [Work<S>; 5] {
-    let work = |name, prepare| Work { name, prepare };
+pub fn tasks<S: Scheme>() -> [Task<S>; 5] {
+    let task = |name, prepare| Task { name, prepare };
     [
-        work("a stalled reader", reads),
-        work("a stalled handle", allocates),
-        work("a stalled publisher", publishes),
-        work("a stalled drain", drains),
-        work("a stalled operation", operates),
+        task("a stalled reader", reads),
+        task("a stalled handle", allocates),
+        task("a stalled publisher", publishes),
+        task("a stalled drain", drains),
+        task("a stalled operation", operates),
     ]
 }
 

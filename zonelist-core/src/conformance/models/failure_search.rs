@@ -14,7 +14,7 @@ use crate::sync::traced::Log;
 
 /// The result of a search for failures.
 #[derive(Clone, Debug)]
-pub struct Hunt {
+pub struct FailureSearch {
     /// How far the model was explored.
     pub explored: Explored,
     /// The number of interleavings that failed.
@@ -42,7 +42,11 @@ impl Failures {
 /// The bound holds in the short set too, since a failure is to be found within it. [`Log::end_here`] ends the timeline.
 ///
 /// [`Log::end_here`]: crate::sync::traced::Log::end_here
-pub fn hunt(name: &str, bound: Bound, model: impl Fn() -> Option<String> + Sync + Send + 'static) -> Hunt {
+pub fn search_failures(
+    name: &str,
+    bound: Bound,
+    model: impl Fn() -> Option<String> + Sync + Send + 'static,
+) -> FailureSearch {
     let model = Arc::new(model);
     let (explored, failures) = explore_within(name, bound, || {
         let failures = Arc::new(Mutex::new(Failures::default()));
@@ -57,7 +61,7 @@ pub fn hunt(name: &str, bound: Bound, model: impl Fn() -> Option<String> + Sync 
         })
     });
     let failures = core::mem::take(&mut *locked(&failures));
-    Hunt { explored, found: failures.found, shortest: failures.shortest }
+    FailureSearch { explored, found: failures.found, shortest: failures.shortest }
 }
 
 /// Explores one thread that is interrupted before its first step, its second, and so on, once each.
@@ -66,7 +70,7 @@ pub fn hunt(name: &str, bound: Bound, model: impl Fn() -> Option<String> + Sync 
 /// failure, if any. The exploration ends with the first number of steps that the thread does not reach.
 ///
 /// [`Log::interrupt`]: crate::sync::traced::Log::interrupt
-pub fn hunt_interrupts(name: &str, model: impl Fn(usize) -> Option<String> + Sync + Send + 'static) -> Hunt {
+pub fn search_interrupts(name: &str, model: impl Fn(usize) -> Option<String> + Sync + Send + 'static) -> FailureSearch {
     let (model, failures) = (Arc::new(model), Arc::new(Mutex::new(Failures::default())));
     let interrupted_at = |after: usize| {
         let interrupted = Arc::new(AtomicBool::new(false));
@@ -88,5 +92,5 @@ pub fn hunt_interrupts(name: &str, model: impl Fn(usize) -> Option<String> + Syn
     let failures = core::mem::take(&mut *locked(&failures));
     std::println!("model {name}: {explored}; an interrupt at each step; it goes wrong in {}", failures.found);
     assert!(interleavings > 1, "model {name} explored nothing");
-    Hunt { explored, found: failures.found, shortest: failures.shortest }
+    FailureSearch { explored, found: failures.found, shortest: failures.shortest }
 }
