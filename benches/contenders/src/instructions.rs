@@ -32,7 +32,7 @@ pub enum Probe {
     FirstZone,
     /// Whole walks of lists of 64.
     Walk64,
-    /// Whole walks of lists of 52, the most zones for which `Presence` has bits in nodes of four.
+    /// Whole walks of lists of 52, the longest of nodes of four zones for which `Presence` has a bit for each zone.
     Walk52,
     /// Whole walks of lists of 52, by requests that admit one zone.
     Sparse52,

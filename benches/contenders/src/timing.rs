@@ -139,11 +139,11 @@ impl Timing {
     }
 }
 
-/// The baseline's place in a track.
+/// The baseline's position in a track.
 const BASELINE: usize = 0;
 
-/// The first scheme's place. Each scheme is followed by its read by hand, or by `None`. Peers follow all schemes, each
-/// after its baseline.
+/// The first scheme's position. Each scheme is followed by its read by hand, or by `None`. Peers follow all schemes,
+/// each after its baseline.
 const SCHEMES: usize = 1;
 
 impl Track<dyn Contender> {

@@ -153,7 +153,7 @@ impl Counts {
         }
     }
 
-    /// Cards: the number that each states is the one counted.
+    /// Cards: each states the number of instructions that was counted.
     fn assert_cards(&self) {
         for scheme in SchemeId::all() {
             let (stated, more) = (stated_by_card(scheme), self.firsts[scheme.name()] - self.raw);

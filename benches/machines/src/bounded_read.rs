@@ -13,7 +13,7 @@ const MAX_TEXT: u64 = 16 << 20;
 /// The content of a file of at most `limit` bytes.
 pub(crate) fn read(path: &Path, limit: u64) -> Result<Vec<u8>, ReadError> {
     let mut content = Vec::new();
-    // One byte more than the limit tells a file of that length from a longer one.
+    // One byte more than the limit distinguishes a file of that length from a longer one.
     let read = File::open(path).and_then(|file| file.take(limit + 1).read_to_end(&mut content));
     match read {
         Ok(len) if len as u64 > limit => Err(Problem::TooLong { limit }.in_file(path)),

@@ -62,7 +62,7 @@ pub enum Problem {
     #[error(transparent)]
     Blocks(#[from] MemoryBlocksError),
     /// The source has no recorded steps, so it can't be replayed.
-    #[error("no record of steps; expected a recorded machine, or a folder of such")]
+    #[error("no record of steps; expected a recorded machine, or a folder of recorded machines")]
     NoRecord,
     /// The name is neither a built-in machine nor a path.
     #[error("no such machine; expected a file, a folder, `live` or one of {}", builtin::names())]

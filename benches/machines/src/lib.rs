@@ -4,7 +4,7 @@
 //! The modules build on each other in this order:
 //!
 //! 1. `record`: machine files. [`MachineFile`] is what the JSON says, [`MachineRecord`] is the same after validation.
-//! 2. `kernel_files`: what a running kernel says of itself in sysfs and procfs.
+//! 2. `kernel_files`: the description of a running kernel in sysfs and procfs.
 //! 3. `source`: what `--machine` names, and how it is loaded.
 //! 4. [`computed`]: fallback orders, watermarks and reserves of a machine.
 //! 5. [`replay`]: the recorded operations, applied to our machine and compared with the recorded outcomes.

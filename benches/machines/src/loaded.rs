@@ -1,10 +1,10 @@
-//! A machine in memory, with what its source says beside it.
+//! A machine in memory, with the other contents of its source.
 
 use zonelist_core::{Machine, VoidDistances};
 
 use crate::record::MachineRecord;
 
-/// A machine and what its source says beside it.
+/// A machine, with the other contents of its source.
 #[derive(Clone, Debug)]
 pub struct Loaded {
     /// The machine.

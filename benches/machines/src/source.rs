@@ -41,10 +41,10 @@ impl MachineSource {
         }
     }
 
-    /// The machine files that it stands for, validated: its own one, or all `.json` files of a folder, sorted by name.
+    /// The machine files of this source, validated: its one file, or all `.json` files of a folder, sorted by name.
     ///
     /// # Errors
-    /// Those of [`MachineSource::load`]; also a source that is no machine file and no folder of such files.
+    /// Those of [`MachineSource::load`]; also a source that is neither a machine file nor a folder of machine files.
     pub fn records(&self) -> Result<Vec<MachineRecord>, ReadError> {
         let folder = match self {
             Self::Path(path) if self.is_folder() => path,
@@ -85,7 +85,7 @@ impl MachineSource {
 }
 
 impl From<OsString> for MachineSource {
-    /// `live` and the names of built-in machines stand for those; everything else is a path.
+    /// `live` is this computer, a name of a built-in machine is that machine, and everything else is a path.
     fn from(name: OsString) -> Self {
         match name.to_str() {
             Some("live") => Self::Live,

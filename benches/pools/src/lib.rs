@@ -13,8 +13,8 @@
 //! and only a quiet machine gives good figures.
 //!
 //! The baseline depends on the machine more than pools do: on caches in (b) and (c), on store-to-load forwarding in (a)
-//! and (d), on the distance between CPUs in (f). Ratios of different machines compare badly for that reason, and ratios
-//! to a peer are reported too.
+//! and (d), on the distance between CPUs in (f). For that reason, ratios of different machines are hard to
+//! compare, and ratios to a peer are reported too.
 
 mod baseline;
 mod clock;

@@ -53,7 +53,7 @@ pub struct Cost {
 }
 
 impl<'c> Rounds<'c> {
-    /// No round yet, of those workloads that need at most as many threads as there are CPUs.
+    /// No rounds yet. Workloads with more threads than there are CPUs are left out.
     #[must_use]
     pub fn new(contenders: &'c [Contender], workloads: &[Workload], frames: usize, seed: u64, cpus: &'c Cpus) -> Self {
         let possible = workloads.iter().filter(|workload| workload.threads <= cpus.count());

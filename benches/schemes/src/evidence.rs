@@ -23,7 +23,7 @@ const ALL: &[&str] = SchemeId::NAMES;
 /// The tests that `zonelist_core::model!` makes for one scheme.
 struct Modelled {
     scheme: &'static str,
-    /// Tests of what walks show. The first also fails if a side waits that must not.
+    /// Tests of what walks show. The first also fails if a reader or writer waits that must not.
     walks: &'static [&'static str],
     /// Tests of walks in interrupts. They show nothing where the facts rule interrupts out.
     interrupt: &'static [&'static str],
@@ -334,7 +334,7 @@ pub struct Card {
     pub sizes: Sizes,
     /// The card: what users of the scheme should know, in words.
     pub card: &'static str,
-    /// The tests that show them.
+    /// The tests that show the facts.
     pub evidence: BTreeMap<&'static str, Vec<&'static str>>,
 }
 

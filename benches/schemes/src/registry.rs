@@ -17,8 +17,8 @@ pub const READERS: usize = 48;
 
 /// A scheme that the commands can set up.
 pub trait Buildable: Scheme + Send + 'static {
-    /// A scheme with room for `capacity`, and nothing published. Where the capacity is part of the type, the type's
-    /// counts, and larger lists are refused when they are published.
+    /// A scheme with room for `capacity`, and nothing published. A capacity that is part of the type has precedence: a
+    /// publish then refuses larger lists.
     fn build(capacity: Capacity) -> Self;
 
     /// Bytes on the heap of a scheme with room for `capacity`; `None` if they depend on what is published.
@@ -214,10 +214,10 @@ impl SchemeId {
     /// Calls the visitor with the scheme's type.
     pub fn visit<V: Visitor>(self, visitor: &mut V) -> V::Output {
         macro_rules! list {
-            ($($scheme:ty,)*) => { [$(send::<V, $scheme>),*] };
+            ($($scheme:ty,)*) => { [$(dispatch::<V, $scheme>),*] };
         }
-        let sends: [fn(&mut V) -> V::Output; Self::FACTS.len()] = with_schemes!(list);
-        sends[self.0](visitor)
+        let dispatchers: [fn(&mut V) -> V::Output; Self::FACTS.len()] = with_schemes!(list);
+        dispatchers[self.0](visitor)
     }
 }
 
@@ -234,8 +234,8 @@ impl FromStr for SchemeId {
     }
 }
 
-/// Calls the visitor with a scheme, and with the barrier pair that [`Visitor::TIMED`] asks for.
-fn send<V: Visitor, S: Buildable>(visitor: &mut V) -> V::Output {
+/// Calls the visitor with a scheme, and with the barrier pair that [`Visitor::TIMED`] selects.
+fn dispatch<V: Visitor, S: Buildable>(visitor: &mut V) -> V::Output {
     // A constant in the condition, so that the other branch is not compiled for the visitor.
     if const { !V::TIMED } {
         return S::accept::<V, SystemBarrier>(visitor);

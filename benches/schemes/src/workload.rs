@@ -1,4 +1,4 @@
-//! The lists, requests and machines that schemes are compared with.
+//! Lists, requests and machines for the comparison of schemes.
 
 use zonelist_core::{
     Capacity, FallbackOrder, Machine, MachineDescription, NodeId, NodeSet, NodeSpan, Request, Rules, ZoneId, ZoneKind,
@@ -26,7 +26,7 @@ pub fn synthetic(zones: usize) -> Zonelists {
     ZonelistsRef::new(&zonerefs, &rows).map(Zonelists::from).unwrap_or_default()
 }
 
-/// Versions of a machine's lists, between which hotplug switches, and the requests meanwhile.
+/// Versions of a machine's lists, between which hotplug switches, and the requests of the readers.
 #[derive(Clone, Debug)]
 pub struct Toggle {
     /// The lists with and without one Movable zone, beginning with the machine's own state.
@@ -38,7 +38,7 @@ pub struct Toggle {
 impl Toggle {
     /// Adds a Movable zone to the last node with memory, or removes the one it has.
     ///
-    /// Where a source gives no zones, every node with memory is taken to have a Normal one.
+    /// Where a source gives no zones, every node with memory is assumed to have a Normal one.
     #[must_use]
     pub fn of(machine: &Machine, rules: Rules) -> Self {
         let zones: Vec<ZoneId> = match machine.memory() {

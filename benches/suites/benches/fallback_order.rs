@@ -1,4 +1,4 @@
-//! Times of the fallback order of all nodes: sorted, against Linux's scan of all nodes for each place.
+//! Times of the fallback order of all nodes: by a sort, and by Linux's scan of all nodes for each position.
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use zonelist_core::{FallbackOrder, FallbackOrderInput, Rules, ZoneId, ZoneKind, Zonelists};

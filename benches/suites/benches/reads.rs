@@ -1,4 +1,4 @@
-//! Times of reads: the first zone through each scheme and by hand, which must not differ.
+//! Times of reads of the first zone, through the trait and by hand. The two must not differ.
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use zonelist_contenders::{

@@ -1,6 +1,6 @@
-//! Spells the words of all sources and documents, with the dictionary of misspellings of the program `typos`.
+//! Checks the spelling of all sources and documents, with the dictionary of misspellings of the program `typos`.
 //!
-//! Exits with 1 if a word is misspelt. A word that is right here and wrong there goes into [`RIGHT`].
+//! Exits with 1 if a word is misspelt. [`RIGHT`] lists words that are correct here.
 
 use std::{borrow::Cow, fs, process::ExitCode};
 
@@ -10,7 +10,7 @@ use typos::{
 };
 use zonelist_verify::{files_below, workspace};
 
-/// Words that the dictionary takes for misspellings of others.
+/// Correct words that the dictionary has as misspellings.
 const RIGHT: &[&str] = &["ba", "thr", "ths", "tru"];
 
 struct Misspellings;
@@ -35,7 +35,7 @@ fn main() -> ExitCode {
     assert_eq!(typos::check_str(concat!("reci", "eve"), &tokenizer, &Misspellings).count(), 1, "no dictionary");
     let (mut misspelt, mut files) = (Vec::new(), 0);
     for file in files_below(workspace()).iter().filter(|file| !file.ends_with("Cargo.lock")) {
-        // Other files are no text.
+        // A file that is not UTF-8 is not text.
         let Ok(text) = fs::read_to_string(file) else { continue };
         files += 1;
         for (number, line) in text.lines().enumerate() {
@@ -47,6 +47,6 @@ fn main() -> ExitCode {
     }
     misspelt.iter().for_each(|line| println!("{line}"));
     println!("{} words misspelt in {files} files", misspelt.len());
-    // A check of nothing is no check.
+    // Fewer files would mean that the search for files is broken.
     if misspelt.is_empty() && files > 300 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

@@ -74,7 +74,7 @@ struct Message {
     fields: Vec<String>,
 }
 
-/// The text up to the bracket that closes the one before the text.
+/// The text up to the bracket that closes the bracket before the text.
 fn enclosed(text: &str) -> &str {
     let (mut depth, mut quoted, mut escaped) = (1, false, false);
     for (at, character) in text.char_indices() {
@@ -131,8 +131,8 @@ fn messages(text: &str) -> Vec<Message> {
 fn names(said: &str, field: &str) -> bool {
     let is_word = |character: char| character.is_alphanumeric() || character == '_';
     said.match_indices(field).any(|(at, _)| {
-        let (before, behind) = (said[..at].chars().next_back(), said[at + field.len()..].chars().next());
-        matches!(before, Some('{' | '.' | '*')) && !behind.is_some_and(is_word)
+        let (before, after) = (said[..at].chars().next_back(), said[at + field.len()..].chars().next());
+        matches!(before, Some('{' | '.' | '*')) && !after.is_some_and(is_word)
     })
 }
 
@@ -160,7 +160,7 @@ fn each_error_says_what_was_wrong_and_what_was_expected() {
     let listed = WITHOUT_VALUES.iter().flat_map(|(_, names)| names.iter().map(|&name| name.to_owned()));
     let listed: BTreeSet<String> = listed.collect();
     wrong.extend(valueless.difference(&listed).map(|name| format!("{name} has no value to say")));
-    wrong.extend(listed.difference(&valueless).map(|name| format!("{name} has values, or is no more")));
+    wrong.extend(listed.difference(&valueless).map(|name| format!("{name} has values, or does not exist")));
     assert!(count > 100, "{count} messages found");
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }

@@ -15,7 +15,7 @@ pub enum Reference {
     Baseline,
     /// The time of this peer in the same round.
     Peer(&'static str),
-    /// The blocks of order 9 that the free frames could be, with a part of the frames allocated at random.
+    /// The blocks of order 9 that the free frames could form, with a part of the frames allocated at random.
     Ideal,
     /// The same, with only the unmovable blocks of these allocated.
     IdealUnmovable,

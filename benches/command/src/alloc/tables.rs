@@ -46,7 +46,7 @@ impl SizeReport {
             writeln!(
                 f,
                 "Blocks of order 9 that could still be allocated after (e), as a share of those that the free frames could \
-                 be.\n"
+                 form.\n"
             )?;
         }
         if self.contenders.iter().any(|contender| !contender.bounds.is_empty()) {

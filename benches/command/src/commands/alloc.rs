@@ -30,7 +30,7 @@ pub struct Args {
     /// Only this contender; may be given more than once.
     #[arg(long, value_name = "NAME", value_parser = PossibleValuesParser::new(pools::all().into_iter().map(|it| it.name)))]
     contender: Vec<String>,
-    /// Seed of orders and victims.
+    /// Seed of all random choices.
     #[arg(long, value_name = "S", default_value_t = 1)]
     seed: u64,
     #[command(flatten)]

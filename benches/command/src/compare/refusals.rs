@@ -8,7 +8,7 @@
 //! watermarks. Every refusal is therefore wrong, and is due to a zone that a walk has missed.
 //!
 //! The zone is too small for per-CPU pages. A request that may wait is not refused at once: the allocator drains the
-//! per-CPU pages and walks again if it found a page in any, so that two walks must miss the zone.
+//! per-CPU pages and walks again if it found a page in any, so that a refusal needs two walks that miss the zone.
 
 use std::{
     ops::{Add, Range},

@@ -58,7 +58,7 @@ impl<S: Buildable, B: Barrier> Fixture<S, B> {
         Ok(Self { allocator, versions, holders: Holders::of(frames), initial })
     }
 
-    /// What is wrong with the zones, after all handles have been dropped and all blocks freed.
+    /// The inconsistencies of the zones, after all handles have been dropped and all blocks freed.
     ///
     /// # Errors
     /// The per-CPU pages can't be drained.

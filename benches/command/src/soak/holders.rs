@@ -1,4 +1,4 @@
-//! The holder of each page frame, recorded apart from the allocator.
+//! The holder of each page frame, recorded independently of the allocator.
 
 use std::sync::{
     OnceLock,
@@ -49,7 +49,7 @@ impl Holders {
             // allocator lacks.
             let held = self.words.get(pfn as usize).map(|word| word.swap(to, Relaxed));
             if held != Some(from) {
-                // SeqCst, with the load in `doubled`: no data depends on it, and only a failed run comes here.
+                // SeqCst, with the load in `doubled`: no data depends on it, and only a failed run reaches it.
                 self.doubled.fetch_add(1, SeqCst);
                 self.first.get_or_init(|| match held {
                     Some(held) => {

@@ -1,8 +1,8 @@
 //! The soak test of the page allocator: threads allocate, hold, pass on and free blocks while another thread drains and
 //! publishes.
 //!
-//! The holder of each page frame is recorded apart from the allocator, in a word that is swapped at every allocation and
-//! free. A page with two holders is therefore noticed at once.
+//! The holder of each page frame is recorded independently of the allocator, in a word that is swapped at every
+//! allocation and free. A page with two holders is therefore noticed at once.
 //!
 //! At the end all handles are dropped and all per-CPU pages are drained. Each zone must then have as many free pages as
 //! it manages, and free blocks of the orders that it began with.

@@ -1,4 +1,4 @@
-//! The outcome of a soak test: counts, and what is wrong with the zones at the end.
+//! The outcome of a soak test: counts, and inconsistencies of the zones at the end.
 
 use std::ops::Add;
 
@@ -43,7 +43,7 @@ pub struct Counts {
     pub publishes: u64,
 }
 
-/// What is wrong with the zones at the end.
+/// Inconsistencies of the zones at the end.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize)]
 pub struct Leftovers {
     /// Managed pages that are not free.
@@ -65,7 +65,7 @@ pub struct Outcome {
     pub counts: Counts,
     /// Page frames whose recorded holder was not the expected one at an allocation or a free.
     pub pages_doubled: u64,
-    /// What is wrong with the zones at the end.
+    /// Inconsistencies of the zones at the end.
     #[serde(flatten)]
     pub left: Leftovers,
     /// A message about the first such page frame.

@@ -40,7 +40,7 @@ pub(super) fn run<S: Buildable, B: Barrier>(
     Ok(counts)
 }
 
-/// Empties per-CPU pages, in one of three ways by turns: keeps a zone out of them, drains all zones, drains one zone.
+/// Empties per-CPU pages, in three ways in turn: keeps a zone out of them, drains all zones, drains one zone.
 fn drain<S: Buildable, B: Barrier>(
     fixture: &Fixture<S, B>,
     round: usize,

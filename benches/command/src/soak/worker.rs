@@ -93,7 +93,7 @@ impl<'g, S: Buildable, B: Barrier> Worker<'g, S, B> {
             self.step(step, &inbox)?;
             step += 1;
         }
-        // Without its senders the inbox of each other worker ends, once all workers have come to this line.
+        // The inbox of each other worker ends once all workers have dropped their senders here.
         self.others.clear();
         while let Some(page) = self.held.pop() {
             self.free(page, self.holder);

@@ -18,7 +18,7 @@ use super::{error::StormError, recorded::Recorded, site::Site};
 /// Pages that remain free in each of the node's other zones, above the high watermark.
 const LEFT: u64 = 4096;
 
-/// One in this many attempts to take the block offline meets a pinned page.
+/// One in this many attempts to take the block offline finds a pinned page.
 const PINNED_EVERY: u64 = 8;
 
 /// Migrates a page by a copy of its bytes, and counts the migrations.

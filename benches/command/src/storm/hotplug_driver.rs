@@ -17,7 +17,7 @@ use super::{error::StormError, fixture::Fixture, outcome::Counts};
 /// The deadline for pages in use.
 const PATIENCE: Duration = Duration::from_millis(50);
 
-/// Time for a worker to pin a page before an attempt that should meet one.
+/// Time for a worker to pin a page before an attempt that should find one.
 const PAUSE: Duration = Duration::from_millis(1);
 
 /// Toggles the block until `stop` is set, and leaves it online.

@@ -111,7 +111,7 @@ impl<'g, S: Buildable, B: Barrier> Worker<'g, S, B> {
             self.commit_fault();
         }
         if self.thread == 0 && step.is_multiple_of(16) {
-            // One worker pins a page of the block whenever the fixture wants the next attempt to meet one.
+            // One worker pins a page of the block whenever the fixture wants the next attempt to find one.
             match (self.pinned, self.fixture.wants_pin()) {
                 (None, true) => self.pin(),
                 (Some(_), false) => self.unpin(),

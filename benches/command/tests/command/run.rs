@@ -43,7 +43,7 @@ pub(crate) fn recorded(name: &str) -> Value {
     serde_json::from_slice(&fs::read(path).unwrap()).unwrap()
 }
 
-/// A lock for tests that load all CPUs: one at a time, or none makes progress.
+/// A lock for tests that load all CPUs: if several ran at a time, none would make progress.
 pub(crate) fn alone() -> MutexGuard<'static, ()> {
     static LOAD: Mutex<()> = Mutex::new(());
     LOAD.lock().unwrap_or_else(PoisonError::into_inner)

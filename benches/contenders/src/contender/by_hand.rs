@@ -85,14 +85,14 @@ struct Presence {
 }
 
 impl Presence {
-    /// Every zone shares the bit of its kind. All zones are present, so no walk depends on the bits.
+    /// All zones of a kind share one bit. All zones are present, so no walk depends on the bits.
     fn of(lists: ZonelistsRef<'_>) -> Self {
         let orders = Box::new(OrderTables::boxed(Capacity::of(lists)));
         for (node, scope) in orders.lists() {
             let place = |&entry: &Zoneref| OrderEntry { entry, bit: OrderEntry::KINDS + entry.kind() as u32 };
             orders.write(zonelist_core::OrderTable::First, node, scope, lists.of(node, scope).iter().map(place));
         }
-        // The first table, and every bit from those of the kinds on.
+        // Selects the first table, and has every bit from the first one of a kind on.
         let all = ZoneMask::of(usize::MAX << OrderEntry::KINDS);
         let filter = OrderFilter::new(&ANY, all, ZoneMask::NONE);
         Self { word: AtomicZoneMask::new(all), begun: AtomicUsize::new(1), orders, filter }
@@ -173,7 +173,7 @@ struct StopWorld<const ASYMMETRIC: bool> {
 }
 
 impl ReaderSlot {
-    /// Sets `active`; true if no writer requests the reader's attention.
+    /// Sets `active`; true if no writer has set `request`.
     #[inline(always)]
     fn enter<const ASYMMETRIC: bool>(&self) -> bool {
         self.active.store(1, Relaxed);

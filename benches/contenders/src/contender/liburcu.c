@@ -94,7 +94,7 @@ RAW(all)
 RCU(first)
 RCU(all)
 
-/* Makes the next read reload whatever the one before had in registers. */
+/* Makes the next read reload the values that the previous read had in registers. */
 #define COMPILER_BARRIER() __asm__ __volatile__("" : : : "memory")
 
 #define LOOPS(how)								\

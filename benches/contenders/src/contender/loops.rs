@@ -53,9 +53,9 @@ impl<L: ReadList> Contender for L {
     }
 }
 
-/// Runs a read after a compiler fence, so that it reloads whatever the read before it had in registers.
+/// Runs a read after a compiler fence, so that it reloads the values that the previous read had in registers.
 ///
-/// In an allocator, too, other code runs between two reads.
+/// In an allocator, other code runs between two reads as well.
 #[inline(always)]
 pub(super) fn after_compiler_fence<R>(read: impl FnOnce() -> R) -> R {
     compiler_fence(SeqCst);

@@ -13,7 +13,7 @@ type Rows = BTreeMap<u16, Vec<u16>>;
 pub struct Report {
     /// As built at boot.
     pub boot: Rows,
-    /// As a rebuild gives it.
+    /// As computed by a rebuild.
     pub rebuilt: Rows,
     /// The nearest node with kernel memory of each node, after a rebuild; empty if no sizes are known.
     #[serde(skip)]

@@ -1,4 +1,4 @@
-//! What follows from a machine: its fallback orders, and its zones with watermarks and reserves.
+//! Values computed from a machine: its fallback orders, and its zones with watermarks and reserves.
 
 pub mod fallback_order;
 pub mod zoneinfo;

@@ -7,7 +7,7 @@ use crate::error::Problem;
 /// Parses a list into its numbers, ascending. An empty text is the empty list.
 ///
 /// # Errors
-/// A part is neither a number nor an ascending range, a number is not below `limit`, or a number comes twice.
+/// A part is neither a number nor an ascending range, a number is not below `limit`, or a number is repeated.
 ///
 /// ```
 /// use zonelist_machines::parse_list;

@@ -32,7 +32,7 @@ pub(super) fn free_blocks(file: &MachineFile) -> Result<(), Problem> {
             let found = format!("zone {}/{}", buddy.node, buddy.kind.0);
             return Err(Problem::value(place, found, "a zone of `zones`, each once"));
         };
-        // `None` stands for a sum that does not fit, which is above every managed size.
+        // `None` is a sum that overflows, which is above every managed size.
         let pages = |(order, &count): (usize, &u64)| count.checked_mul(1u64.checked_shl(order as u32)?);
         let counts = buddy.free_by_order.iter().enumerate().map(pages);
         let free = counts.reduce(|sum, pages| sum?.checked_add(pages?)).unwrap_or(Some(0));
@@ -45,7 +45,7 @@ pub(super) fn free_blocks(file: &MachineFile) -> Result<(), Problem> {
     Ok(())
 }
 
-/// The operation of each step; all operands are there, and chosen zones are of kinds that the machine has.
+/// The operation of each step; no operand is missing, and chosen zones are of kinds that the machine has.
 pub(super) fn operations(file: &MachineFile) -> Result<Vec<RecordedOperation>, Problem> {
     let operation = |(index, step): (usize, &Step)| {
         let operation = step.operation().map_err(|problem| match problem {

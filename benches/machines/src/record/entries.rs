@@ -61,7 +61,7 @@ pub struct ZoneRecord {
     pub protection: Option<Vec<u64>>,
 }
 
-/// Present page frames of a zone, where spans overlap and blocks leave the owner open.
+/// Present page frames of a zone, where spans overlap and blocks do not determine the owner.
 #[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
 pub struct ZoneRange {
     /// The zone's node.
@@ -70,7 +70,7 @@ pub struct ZoneRange {
     pub kind: Kind,
     /// The first page frame.
     pub start_pfn: u64,
-    /// The page frame behind the last.
+    /// The page frame after the last.
     pub end_pfn: u64,
 }
 

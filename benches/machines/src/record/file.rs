@@ -46,7 +46,7 @@ pub struct MachineFile {
     pub settled: Option<bool>,
     /// The populated zones.
     pub zones: Vec<ZoneRecord>,
-    /// Page frames of zones, where spans overlap and blocks leave the owner open.
+    /// Page frames of zones, where spans overlap and blocks do not determine the owner.
     #[serde(default)]
     pub zone_ranges: Vec<ZoneRange>,
     /// The memory blocks.
@@ -67,14 +67,14 @@ impl MachineFile {
     /// Parses the content of a file.
     ///
     /// # Errors
-    /// The content is not JSON, or a key is missing, comes twice or has a value of another type.
+    /// The content is not JSON, or a key is missing, is repeated or has a value of another type.
     pub fn parse(json: &[u8]) -> Result<Self, Problem> {
         let mut deserializer = serde_json::Deserializer::from_slice(json);
         let file: Self = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
             let place = error.path().to_string();
             Problem::Json { place: if place == "." { String::new() } else { place }, error: error.into_inner() }
         })?;
-        // Content behind the object is an error, too.
+        // Content after the object is an error, too.
         deserializer.end().map_err(|error| Problem::Json { place: String::new(), error })?;
         Ok(file)
     }

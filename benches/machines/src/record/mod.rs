@@ -8,8 +8,8 @@
 //!         JSON and types                      values that fit together
 //! ```
 //!
-//! A file is validated once: only [`MachineFile::validate`] makes a [`MachineRecord`], and whatever takes one relies on
-//! it.
+//! A file is validated once: only [`MachineFile::validate`] makes a [`MachineRecord`], and its users rely on the
+//! checks.
 
 mod by_node;
 mod check;

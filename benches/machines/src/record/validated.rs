@@ -1,4 +1,4 @@
-//! A validated machine file, and the only way to one.
+//! Validated machine files, and the validation.
 
 use std::ops::Range;
 
@@ -88,7 +88,7 @@ impl MachineRecord {
     /// The machine as it booted, ready for hotplug.
     ///
     /// # Errors
-    /// Hotplug needs the owner of every page frame in a block, which a valid file may leave open where zones overlap.
+    /// Hotplug needs the owner of every page frame in a block, which a valid file may lack where zones overlap.
     pub fn state(&self, rules: Rules) -> Result<State, Problem> {
         let state = State::booted(self.machine.clone(), self.blocks.clone(), rules)?;
         if self.file.settled != Some(false) {
@@ -193,10 +193,10 @@ fn memory_block(
 /// The blocks that a step takes offline, or would take offline where no outcome is recorded. Pages that boot allocated
 /// never leave, so these blocks hold none of them.
 fn blocks_that_go_offline(file: &MachineFile) -> Vec<u64> {
-    let goes = |step: &&Step| {
+    let goes_offline = |step: &&Step| {
         step.op == "offline" && !step.pinned && step.result.as_deref().is_none_or(|result| result == "ok")
     };
-    file.steps.iter().filter(goes).filter_map(|step| step.block).collect()
+    file.steps.iter().filter(goes_offline).filter_map(|step| step.block).collect()
 }
 
 fn boot_options(file: &MachineFile) -> impl Iterator<Item = &str> {

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! for each scheme:
-//!     boot a running machine with the page allocator behind it
+//!     boot a running machine whose page provider is the page allocator
 //!     for each recorded step:
 //!         allocate and pin a page of the block, if the record says that one was pinned
 //!         apply the operation, and bring its outcome into the form of the record

@@ -4,7 +4,7 @@ use zonelist_core::hotplug::{HotplugError, OnlineTo, Operation, Setting, State};
 
 use crate::record::{Kind, RecordedOperation};
 
-/// The operation that a recorded one stands for on a machine in this state; `None` for a note.
+/// The operation that corresponds to a recorded one on a machine in this state; `None` for a note.
 ///
 /// # Errors
 /// The inner result has the error with which Linux refuses an operand before it does anything.

@@ -21,7 +21,7 @@ pub(super) type PinnedPages = MovablePages<'static, NeverMoves>;
 pub(super) type ReplayedMachine<S, B> =
     RunningMachine<AllocatorProvider<'static, S, B, zonelist_core::Spin, READERS, PinnedPages>>;
 
-/// True if boot allocated pages of the block, so that it can't go offline, whatever its other pages are used for.
+/// True if boot allocated pages of the block, so that it can't go offline, regardless of its other pages.
 pub(super) fn holds_boot_memory<S: Scheme, B: Barrier>(running: &ReplayedMachine<S, B>, block: u64) -> bool {
     let state = running.state();
     let Ok(there) = state.block(block) else { return false };

@@ -26,7 +26,7 @@ impl Replay {
     /// Follows the rules of Linux 6.1, which the records are of.
     ///
     /// # Errors
-    /// The record leaves open what hotplug needs ([`MachineRecord::state`]), or a scheme can't be set up for it.
+    /// The record lacks what hotplug needs ([`MachineRecord::state`]), or a scheme can't be set up for it.
     pub fn of(record: &MachineRecord, schemes: &[SchemeId]) -> Result<Self, ReplayError> {
         let name = record.file().name.clone().unwrap_or_default();
         let state = record.state(Rules::LINUX_6_1).map_err(|problem| ReadError { file: name.clone(), problem })?;
@@ -51,7 +51,7 @@ impl Replay {
                 continue;
             }
             for ((index, ours), (_, first)) in steps.iter().zip(&shown).filter(|(ours, first)| ours != first) {
-                let key = format!("outcome through {}, beside {}", scheme.name(), schemes[0].name());
+                let key = format!("outcome through {}, compared with {}", scheme.name(), schemes[0].name());
                 let [ours, recorded] = [ours, first].map(|step| json!(step));
                 comparison.differences.push(Difference { step: Some(*index), key, ours, recorded });
             }

@@ -1,5 +1,5 @@
-//! Handles in interrupt handlers, and functions for the child of a fork. The program does not fork, so those find
-//! nothing to do.
+//! Handles in interrupt handlers, and functions for the child of a fork. The program does not fork, so those
+//! have no effect.
 
 use zonelist_core::{
     LocalHandle, Mobility, NodeId, Page, PageAllocator, PageRequest, PreparedRequest, Spin, TryAllocError,

@@ -60,7 +60,7 @@ pub(crate) fn check() -> Option<()> {
     let mut zones = Vec::new();
     zones.try_reserve(1).ok()?;
     zones.spare_capacity_mut().first_mut()?.write(boxed(8192).ok()?);
-    // Not by `push`, which has a path to a panic: that of a reservation that fails.
+    // Not by `push`: its reservation may fail, which is a path to a panic.
     // SAFETY: the vector has room for one element, and the line above has initialised it.
     unsafe { zones.set_len(1) };
     let allocator = PageAllocator::boxed(published()?, zones).ok()?;

@@ -58,7 +58,7 @@ pub(crate) fn check<S: Scheme>(scheme: S) -> Option<()> {
     statistics(&allocator, ids[0])
 }
 
-/// A reader beside a handle.
+/// A reader and a handle at the same time.
 fn readers<S: Scheme>(allocator: &Allocator<'_, S>, node: NodeId) -> Option<()> {
     let (first, second) = (allocator.published().reader().ok()?, allocator.local().ok()?);
     let third = allocator.local();

@@ -1,4 +1,4 @@
-//! Faulty: a publish frees the version before, also while a walk is in it.
+//! Faulty: a publish frees the previous version, even while a walk reads it.
 
 use zonelist_core::{
     ZonelistsRef, NodeId, Request, Scope, Zonelists,
@@ -53,7 +53,7 @@ impl Scheme for FreedEarly {
         // Release: pairs with the acquire in `FreedEarly::pin`. Acquire: pairs with the release of the swap before.
         let old = self.current.swap(VersionBox::new(Zonelists::from(next)).into_raw(), AcqRel);
         // SAFETY: not upheld, which is the fault: the pointer comes from `into_raw` and was swapped out once, and a
-        // walk may still be in the version.
+        // walk may still read the version.
         drop(unsafe { VersionBox::from_raw(old) });
         Ok(())
     }

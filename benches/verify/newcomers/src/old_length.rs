@@ -1,4 +1,4 @@
-//! Faulty: a shorter list keeps the length of the list before.
+//! Faulty: a shorter list keeps the length of the previous list.
 
 use zonelist_core::{
     ZonelistsRef, NodeId, Request, Zoneref,

@@ -12,7 +12,7 @@ use zonelist_core::{
 
 use crate::words::{WordWalk, Words};
 
-/// A table behind a sequence number, which is odd while the table is written.
+/// A table under a sequence number, which is odd while the table is written.
 #[derive(Debug, Default)]
 pub struct RelaxedClose {
     sequence: AtomicUsize,

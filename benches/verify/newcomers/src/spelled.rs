@@ -27,7 +27,7 @@ crate::behind_a_lock::behind_a_lock!(
     allocates: Allocates::Publish, readers: Progress::Blocking, writer: Progress::Blocking
 );
 
-/// Uses them; `parking_lot::RwLock` in a comment is not reported.
+/// Uses these names; `parking_lot::RwLock` in a comment is not reported.
 pub fn uses() -> usize {
     let (flag, word, count) = (AtomicBool::new(true), Word::new(1), core::sync::atomic::AtomicUsize::new(1));
     let (unread, byte) = (AtomicU16::new(1), AtomicU8::new(1));

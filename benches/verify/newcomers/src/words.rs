@@ -1,4 +1,4 @@
-//! A table of one list: a word for each zone, and 0 behind the last zone.
+//! A table of one list: a word for each zone, and 0 after the last zone.
 
 use zonelist_core::{
     Request, Zoneref,

@@ -3,7 +3,7 @@
 //!
 //! The short set runs a scheme of each protocol at a sample of steps; the results must not contradict the page. The
 //! long set (`ZONELIST_LONG`) runs all schemes at all steps; the results must be equal to the page. With
-//! `ZONELIST_BLESS` too, the page is written anew.
+//! `ZONELIST_BLESS` as well, the test writes the page.
 
 use std::{collections::BTreeSet, env, fmt::Write as _, fs, process::Command};
 
@@ -33,7 +33,7 @@ impl Cell {
     }
 }
 
-/// The short set tries one step in this number, of those at which a thread may be stopped.
+/// The short set stops a thread at one in this many of the possible steps.
 const STRIDE: &str = "16";
 
 /// Runs a test, and returns its output.
@@ -69,17 +69,16 @@ fn found(schemes: &[SchemeId], long: bool) -> Vec<Cell> {
     said.iter().flat_map(|said| said.lines()).filter_map(Cell::read).collect()
 }
 
-/// The different values of one column of the cells, in the sequence in which they appear.
+/// The distinct values of one column of the cells, in order of first appearance.
 fn each<'c>(cells: &[&'c Cell], kind: impl Fn(&'c Cell) -> &'c String) -> Vec<&'c str> {
     let mut seen = BTreeSet::new();
     cells.iter().map(|cell| kind(cell).as_str()).filter(|&one| seen.insert(one)).collect()
 }
 
-/// Printed by the scheduler for an operation that a scheme lacks, or beside something that is never held under the
-/// scheme.
+/// Printed by the scheduler for an operation that a scheme lacks, and for a state that never occurs under the scheme.
 const NONE: &str = "can't be";
 
-/// Checks that operations which never wait do not, whatever the page says.
+/// Checks an operation that must never wait, independently of the page.
 ///
 /// # Panics
 /// If such an operation waits.
@@ -93,7 +92,7 @@ fn check(cell: &Cell) {
         // A thread may free a page within a guard of its own, also while a publish waits for that guard.
         || operation.contains("free`") && (held.contains("same") || held.contains("publisher"))
         || operation.starts_with("`LocalHandle::") && held.contains("callback");
-    assert!(!(waits && may_not), "{scheme}: {operation} beside {held}: {word}");
+    assert!(!(waits && may_not), "{scheme}: {operation} with {held}: {word}");
 }
 
 /// The command that writes the page.
@@ -118,7 +117,7 @@ fn agrees(cell: &Cell, table: &str) {
     let among = |word: &str| said.split(" or ").any(|one| one == word);
     // "waits" is the outcome at some step; at the sampled steps the operation may end.
     let agrees = said == word || said == "waits" && word != "never ends" || word.split(" or ").all(among);
-    assert!(agrees, "{scheme}: {operation} beside {held}: {word}; {PAGE} says {said}, {BLESS} writes it");
+    assert!(agrees, "{scheme}: {operation} with {held}: {word}; {PAGE} says {said}, {BLESS} writes it");
 }
 
 /// The section of a scheme.
@@ -128,21 +127,21 @@ fn agrees(cell: &Cell, table: &str) {
 fn section(scheme: &str, cells: &[Cell]) -> String {
     let cells: Vec<&Cell> = cells.iter().filter(|cell| cell.scheme == scheme).collect();
     let (operations, held) = (each(&cells, |cell| &cell.operation), each(&cells, |cell| &cell.held));
-    assert!(operations.len() > 30 && held.len() > 10, "{scheme}: {operations:?} beside {held:?}");
+    assert!(operations.len() > 30 && held.len() > 10, "{scheme}: {operations:?} with {held:?}");
     let word = |operation: &str, held: &str| {
         let mut all = cells.iter().filter(|cell| cell.operation == operation && cell.held == held);
-        let cell = all.next().unwrap_or_else(|| panic!("{scheme}: nothing of {operation} beside {held}"));
-        assert!(all.next().is_none(), "{scheme}: {operation} beside {held} twice");
+        let cell = all.next().unwrap_or_else(|| panic!("{scheme}: nothing of {operation} with {held}"));
+        assert!(all.next().is_none(), "{scheme}: {operation} with {held} twice");
         check(cell);
         cell.word.as_str()
     };
     let is_there = |operation: &&str| held.iter().any(|held| word(operation, held) != NONE);
     let (has, lacks): (Vec<&str>, Vec<&str>) = operations.iter().copied().partition(is_there);
     let may_be = |held: &&str| has.iter().any(|operation| word(operation, held) != NONE);
-    let (beside, never): (Vec<&str>, Vec<&str>) = held.iter().copied().partition(may_be);
-    let mut text = format!("\n# {scheme}\n\n| |{}\n|---|{}\n", row(&beside), "---|".repeat(beside.len()));
+    let (possible, never): (Vec<&str>, Vec<&str>) = held.iter().copied().partition(may_be);
+    let mut text = format!("\n# {scheme}\n\n| |{}\n|---|{}\n", row(&possible), "---|".repeat(possible.len()));
     for operation in has {
-        let words: Vec<&str> = beside.iter().map(|held| word(operation, held)).collect();
+        let words: Vec<&str> = possible.iter().map(|held| word(operation, held)).collect();
         assert!(!words.contains(&NONE), "{scheme}: {operation} lacks a cell: {words:?}");
         let bold =
             |word: &&str| if ["waits", "never ends"].contains(word) { format!("**{word}**") } else { (*word).into() };

@@ -1,4 +1,4 @@
-//! Messages of the kit for schemes as a first user may write them: the smallest scheme of the documentation holds, a
+//! Messages of the kit for schemes as a first user may write them. The smallest scheme of the documentation passes. A
 //! lock that loom does not see is named, and so is the fault of each of five faulty schemes. The schemes are in
 //! [`newcomers`](../../newcomers/src/lib.rs), outside the workspace.
 
@@ -101,7 +101,8 @@ fn a_newcomer_s_scheme_holds_or_what_is_wrong_with_it_is_named() {
         ),
         ("wait_free_lock", words(&[" waits, and is said to be wait-free", "is waited for"])),
     ];
-    // The first waits until the kit reports that no thread makes a step, and needs no CPU meanwhile.
+    // The first scheme runs concurrently with the others: it only waits until the kit reports that no thread makes a
+    // step.
     let (waits, others) = named.split_at(1);
     thread::scope(|scope| {
         scope.spawn(|| waits.iter().for_each(fails));
@@ -132,7 +133,7 @@ fn what_loom_does_not_see_is_named_however_it_is_spelled() {
 }
 
 #[test]
-fn a_newcomer_s_facts_are_held_against_the_real_thing() {
+fn a_newcomer_s_facts_are_compared_with_measurements() {
     let facts = ["allocates", "no_alloc", "interrupt_safe", "registers", "retires"].map(|fact| format!("liar::{fact}"));
     let (passes, said, _) = test("facts", &facts.each_ref().map(String::as_str), false);
     assert!(!passes, "{said}");

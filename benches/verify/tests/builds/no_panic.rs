@@ -2,8 +2,8 @@
 //! panic handler that calls an undefined function
 //! ([`freestanding/src/allocator.rs`](../../freestanding/src/allocator.rs)).
 //!
-//! With each scheme that needs no heap, and with a heap that reports when it has no room. Only a release build is so:
-//! overflow checks make each sum a path to a panic. The other tests run with these checks.
+//! This is tested with each scheme that needs no heap, and with a heap that reports when it has no room. It is true of
+//! release builds only: overflow checks make each sum a path to a panic. The other tests run with these checks.
 
 use std::{fs, path::Path};
 

@@ -63,7 +63,7 @@ fn the_facts_of_a_stranger_s_scheme_are_checked_by_one_line() {
 fn a_scheme_that_does_not_keep_its_promise_fails_and_leaves_a_timeline() {
     let (passes, said) = test("piecewise");
     assert!(!passes, "{said}");
-    // Two of its shapes fail, side by side, and outside the short set the first failure ends the run: either may be it.
+    // Two of its shapes fail. They run concurrently, and outside the short set the first failure ends the run.
     assert!(
         ["missed", "repeated"].iter().any(|anomaly| said.contains(&format!("breaks Snapshot: {anomaly}"))),
         "{said}"

@@ -97,8 +97,8 @@ fn of_all(runs: &[Run], long: bool) -> Vec<Result<(), String>> {
     let mutants = Mutants::of(runs);
     if long {
         let (kills, idle) = mutants.by_test();
-        let (fates, alive) = mutants.all();
-        vec![alive, idle, cards_say_what_was_explored(runs), page::says(runs, &fates, &kills)]
+        let (outcomes, alive) = mutants.all();
+        vec![alive, idle, cards_say_what_was_explored(runs), page::says(runs, &outcomes, &kills)]
     } else {
         vec![a_sample_is_killed(&mutants), page::names(runs)]
     }

@@ -1,8 +1,8 @@
 //! Mutation tests of every ordering, fence and named step of the library: some model has to fail with each mutant.
 //!
 //! The models report the places where they execute an atomic operation, a fence or a named fault. A place gives a
-//! mutant for each weaker ordering. A store gives one more, which takes effect a step late; a compiler fence one that
-//! is left out; a named fault one.
+//! mutant for each weaker ordering. A store gives one more, which takes effect a step late. A compiler fence gives one
+//! that is left out, and a named fault gives one.
 //!
 //! ```text
 //!   for each mutant:
@@ -11,8 +11,8 @@
 //!     if none fails: a gap in the models, or an ordering stronger than needed
 //! ```
 //!
-//! Mutants that survive are in [`ALIVE`], each with its reason. Each test has to kill some mutant within the bounds of
-//! the short set, or it shows nothing there. Those that do not are in [`IDLE`].
+//! Mutants that survive are in [`ALIVE`], each with its reason. A test that kills no mutant within the bounds of the
+//! short set shows nothing there; [`IDLE`] lists these tests.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -111,7 +111,7 @@ pub(super) struct Killed {
 }
 
 /// The outcomes of all mutants.
-pub(super) struct Fates {
+pub(super) struct MutantOutcomes {
     pub(super) killed: Vec<Killed>,
     /// Each with the reason why no model kills it.
     pub(super) alive: Vec<(Mutant, &'static str)>,
@@ -164,7 +164,7 @@ impl Mutant {
         }
     }
 
-    fn reason_to_live(&self) -> Option<&'static str> {
+    fn survival_reason(&self) -> Option<&'static str> {
         let is = |(what, file, line, _): &&(&str, &str, &str, &str)| {
             (*what, *file, *line) == (self.what, &self.file, &self.line)
         };
@@ -189,13 +189,13 @@ fn is_mutated(site: &Site) -> bool {
 /// All mutants, and the tests that execute the place of each.
 pub(super) struct Mutants<'r> {
     runs: &'r [Run],
-    /// Those in [`ALIVE`], with the reason.
-    spared: Vec<(Mutant, &'static str)>,
-    hunted: Vec<Hunted<'r>>,
+    /// Mutants in [`ALIVE`], each with the reason.
+    surviving: Vec<(Mutant, &'static str)>,
+    required: Vec<RequiredMutant<'r>>,
 }
 
 /// A mutant that has to be killed, and the tests that execute its place, the smallest first: size, run, name.
-type Hunted<'r> = (Mutant, BTreeSet<(u64, usize, &'r str)>);
+type RequiredMutant<'r> = (Mutant, BTreeSet<(u64, usize, &'r str)>);
 
 impl<'r> Mutants<'r> {
     /// The mutants of all places that the tests executed.
@@ -209,41 +209,45 @@ impl<'r> Mutants<'r> {
                 }
             }
         }
-        let (spared, hunted): (Vec<_>, Vec<_>) =
-            met.into_iter().partition(|(mutant, _)| mutant.reason_to_live().is_some());
-        let spared = spared.into_iter().filter_map(|(mutant, _)| mutant.reason_to_live().map(|why| (mutant, why)));
-        Self { runs, spared: spared.collect(), hunted }
+        let (surviving, required): (Vec<_>, Vec<_>) =
+            met.into_iter().partition(|(mutant, _)| mutant.survival_reason().is_some());
+        let surviving =
+            surviving.into_iter().filter_map(|(mutant, _)| mutant.survival_reason().map(|why| (mutant, why)));
+        Self { runs, surviving: surviving.collect(), required }
     }
 
     /// Runs all mutants. Returns their outcomes, and an error if one survives that is not in [`ALIVE`].
-    pub(super) fn all(self) -> (Fates, Result<(), String>) {
-        let (killed, alive) = self.hunt(&self.hunted);
-        let mut complaints = complaints(&alive);
-        let unmet = ALIVE.iter().filter(|(what, file, line, _)| {
-            !self.spared.iter().any(|(mutant, _)| (mutant.what, &*mutant.file, &*mutant.line) == (*what, *file, *line))
+    pub(super) fn all(self) -> (MutantOutcomes, Result<(), String>) {
+        let (killed, alive) = self.run(&self.required);
+        let mut errors = errors(&alive);
+        let not_executed = ALIVE.iter().filter(|(what, file, line, _)| {
+            !self
+                .surviving
+                .iter()
+                .any(|(mutant, _)| (mutant.what, &*mutant.file, &*mutant.line) == (*what, *file, *line))
         });
-        complaints.extend(unmet.map(|alive| format!("no model executes {alive:?}")));
-        complaints.extend(unreached(self.runs));
-        for (mutant, why) in &self.spared {
-            println!("mutant `{}`, {}: lives: {why}", mutant.line, mutant.wrong());
+        errors.extend(not_executed.map(|alive| format!("no model executes {alive:?}")));
+        errors.extend(unreached(self.runs));
+        for (mutant, why) in &self.surviving {
+            println!("mutant `{}`, {}: survives: {why}", mutant.line, mutant.wrong());
         }
-        let alive = self.spared;
-        (Fates { killed, alive }, if complaints.is_empty() { Ok(()) } else { Err(complaints.join("\n")) })
+        let alive = self.surviving;
+        (MutantOutcomes { killed, alive }, if errors.is_empty() { Ok(()) } else { Err(errors.join("\n")) })
     }
 
     /// Runs `number` random mutants, drawn by a seed.
     pub(super) fn sample(&self, seed: u64, number: usize) -> Result<(), String> {
-        let drawn = fastrand::Rng::with_seed(seed).choose_multiple(&self.hunted, number);
-        let drawn: Vec<Hunted<'_>> = drawn.into_iter().cloned().collect();
-        let complaints = complaints(&self.hunt(&drawn).1);
-        if complaints.is_empty() { Ok(()) } else { Err(complaints.join("\n")) }
+        let drawn = fastrand::Rng::with_seed(seed).choose_multiple(&self.required, number);
+        let drawn: Vec<RequiredMutant<'_>> = drawn.into_iter().cloned().collect();
+        let errors = errors(&self.run(&drawn).1);
+        if errors.is_empty() { Ok(()) } else { Err(errors.join("\n")) }
     }
 
     /// Returns for each test a mutant that it kills within the bounds of the short set, and an error if a test kills
     /// none and is not in [`IDLE`].
     pub(super) fn by_test(&self) -> (Vec<(String, Killed)>, Result<(), String>) {
         let mut tests: BTreeMap<(usize, &str), Vec<&Mutant>> = BTreeMap::new();
-        for (mutant, met) in &self.hunted {
+        for (mutant, met) in &self.required {
             for &(_, run, test) in met {
                 tests.entry((run, test)).or_default().push(mutant);
             }
@@ -252,28 +256,28 @@ impl<'r> Mutants<'r> {
         let found = in_parallel(&tests, |((run, test), mutants)| {
             mutants.iter().find_map(|mutant| kill(&self.runs[*run], test, mutant, true))
         });
-        let (mut kills, mut complaints) = (Vec::new(), Vec::new());
+        let (mut kills, mut errors) = (Vec::new(), Vec::new());
         for (((_, test), _), kill) in tests.iter().zip(found) {
             let may_be_idle = IDLE.iter().any(|(idle, _)| idle == test);
             match kill {
-                Some(_) if may_be_idle => complaints.push(format!("{test} kills a mutant, and is in `IDLE`")),
+                Some(_) if may_be_idle => errors.push(format!("{test} kills a mutant, and is in `IDLE`")),
                 Some(kill) => kills.push(((*test).to_owned(), kill)),
                 None if may_be_idle => (),
-                None => complaints.push(format!("{test} kills no mutant within the bounds of the short set")),
+                None => errors.push(format!("{test} kills no mutant within the bounds of the short set")),
             }
         }
-        (kills, if complaints.is_empty() { Ok(()) } else { Err(complaints.join("\n")) })
+        (kills, if errors.is_empty() { Ok(()) } else { Err(errors.join("\n")) })
     }
 
     /// Runs these mutants. Returns those that were killed, and those that survived.
-    fn hunt<'m>(&self, hunted: &'m [Hunted<'r>]) -> (Vec<Killed>, Vec<&'m Mutant>) {
-        let kills = in_parallel(hunted, |(mutant, tests)| {
+    fn run<'m>(&self, required: &'m [RequiredMutant<'r>]) -> (Vec<Killed>, Vec<&'m Mutant>) {
+        let kills = in_parallel(required, |(mutant, tests)| {
             let tests = || tests.iter().filter(|(_, _, test)| is_not_of_the_museum(test));
             let kill = |short| tests().find_map(|&(_, run, test)| kill(&self.runs[run], test, mutant, short));
             kill(true).or_else(|| kill(false))
         });
         let (mut killed, mut alive) = (Vec::new(), Vec::new());
-        for ((mutant, _), kill) in hunted.iter().zip(kills) {
+        for ((mutant, _), kill) in required.iter().zip(kills) {
             match kill {
                 Some(kill) => killed.push(kill),
                 None => alive.push(mutant),
@@ -287,7 +291,7 @@ impl<'r> Mutants<'r> {
     }
 }
 
-fn complaints(alive: &[&Mutant]) -> Vec<String> {
+fn errors(alive: &[&Mutant]) -> Vec<String> {
     let name = |mutant: &&Mutant| {
         format!("no model kills {}: `{}`: {} ({})", mutant.file, mutant.line, mutant.wrong(), mutant.what)
     };
@@ -319,7 +323,7 @@ fn is_not_of_the_museum(test: &str) -> bool {
 /// Named faults in the sources that no model executes.
 fn unreached(runs: &[Run]) -> Vec<String> {
     let met: BTreeSet<&str> = runs.iter().flat_map(|run| &run.sites).map(|site| site.place.as_str()).collect();
-    let mut complaints = Vec::new();
+    let mut errors = Vec::new();
     for run in runs {
         for file in sources(&workspace().join(run.package).join("src")) {
             let text = fs::read_to_string(&file).expect("a source in UTF-8");
@@ -328,9 +332,8 @@ fn unreached(runs: &[Run]) -> Vec<String> {
             let names: Vec<&str> =
                 code.split("or_mutant!(").skip(1).filter_map(|rest| rest.split('"').nth(1)).collect();
             let missing = names.into_iter().filter(|name| !met.contains(name));
-            complaints
-                .extend(missing.map(|name| format!("no model executes the fault {name:?} of {}", file.display())));
+            errors.extend(missing.map(|name| format!("no model executes the fault {name:?} of {}", file.display())));
         }
     }
-    complaints
+    errors
 }

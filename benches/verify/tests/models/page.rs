@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, env, fmt::Write as _, fs};
 use zonelist_verify::workspace;
 
 use super::{
-    mutants::{Fates, IDLE, Killed, Mutant},
+    mutants::{IDLE, Killed, Mutant, MutantOutcomes},
     runs::{Model, Run},
 };
 
@@ -21,7 +21,7 @@ const MARKERS: [&str; 6] = [
     "<!-- end of tests -->",
 ];
 
-/// Checks that the page names the models of this run, and no others. A short run can check no more.
+/// Checks that the page names the models of this run, and no others: all that a short run can check.
 pub(super) fn names(runs: &[Run]) -> Result<(), String> {
     let page = fs::read_to_string(workspace().join(PAGE)).map_err(|error| format!("{PAGE}: {error}"))?;
     let (_, rest) = page.split_once(MARKERS[0]).ok_or(format!("{PAGE} has no {:?}", MARKERS[0]))?;
@@ -47,11 +47,11 @@ fn escaped(name: &str) -> String {
 }
 
 /// Checks that the page has the numbers of this run. With `ZONELIST_BLESS` writes them to the page.
-pub(super) fn says(runs: &[Run], fates: &Fates, kills: &[(String, Killed)]) -> Result<(), String> {
+pub(super) fn says(runs: &[Run], outcomes: &MutantOutcomes, kills: &[(String, Killed)]) -> Result<(), String> {
     let path = workspace().join(PAGE);
     let page = fs::read_to_string(&path).map_err(|error| format!("{PAGE}: {error}"))?;
     let made = replaced(&page, MARKERS[0], MARKERS[1], &models(runs))?;
-    let made = replaced(&made, MARKERS[2], MARKERS[3], &mutants(fates))?;
+    let made = replaced(&made, MARKERS[2], MARKERS[3], &mutants(outcomes))?;
     let made = replaced(&made, MARKERS[4], MARKERS[5], &tests(kills))?;
     if made == page {
         return Ok(());
@@ -79,7 +79,7 @@ fn models(runs: &[Run]) -> String {
     table + "\n"
 }
 
-fn mutants(Fates { killed, alive }: &Fates) -> String {
+fn mutants(MutantOutcomes { killed, alive }: &MutantOutcomes) -> String {
     let mut table = String::from("\n| place | mutation | killed by | interleavings |\n|---|---|---|---:|\n");
     for Killed { mutant, test, interleavings } in killed {
         writeln!(table, "| {} | {} | `{test}` | {interleavings} |", place(mutant), mutant.wrong()).expect("a string");

@@ -34,7 +34,7 @@ pub(super) fn built(packages: &[&str]) -> Vec<(PathBuf, PathBuf)> {
     messages.lines().filter_map(|line| binary(serde_json::from_str(line).ok()?)).collect()
 }
 
-/// The models of one package, and their reports.
+/// The models of one package, with their reports.
 pub(super) struct Run {
     pub(super) package: &'static str,
     pub(super) binary: PathBuf,

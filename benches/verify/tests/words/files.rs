@@ -4,7 +4,7 @@ use std::fs;
 
 use zonelist_verify::{files_below, workspace};
 
-/// Every text that a reader may meet, but the list of words itself. The scripts of the CI have no ending.
+/// Every text file but the list of words itself. The scripts of the CI have no file extension.
 pub(crate) fn text_files() -> Vec<(String, String)> {
     let endings = [".rs", ".md", ".toml", ".txt", ".sh", ".yml", ".c", ".h"];
     let is_text = |path: &str| path.starts_with(".ci/") || endings.iter().any(|ending| path.ends_with(ending));

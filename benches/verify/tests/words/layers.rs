@@ -1,4 +1,4 @@
-//! The folders of `zonelist-core` depend on those below only.
+//! Each folder of `zonelist-core` depends on lower layers only.
 
 use std::collections::HashMap;
 
@@ -63,7 +63,7 @@ fn exports(root: &str) -> HashMap<&str, &str> {
     exports
 }
 
-/// What a file names behind `crate::`, outside of its tests and comments: in `use` statements every name.
+/// The names after `crate::` in a file, without its tests and comments; of a `use` statement, every name.
 fn used_names(text: &str) -> Vec<String> {
     let code =
         text.split("#[cfg(test)]").next().and_then(|text| text.split("#[cfg(all(test").next()).unwrap_or_default();
@@ -88,7 +88,7 @@ fn used_names(text: &str) -> Vec<String> {
             if !name.is_empty() {
                 names.push(std::mem::take(&mut name));
             }
-            // Of a path, only its first part; of a group, the first part of each of its paths.
+            // Only the first part of a path counts; in a group, the first part of each of its paths.
             if depth == 0 || letter == ';' {
                 break;
             }

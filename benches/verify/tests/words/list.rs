@@ -1,4 +1,4 @@
-//! The checked-in list, and what it finds in a line.
+//! The checked-in list, and the search for its words in a line.
 
 use std::fs;
 
@@ -13,7 +13,7 @@ pub(crate) struct Rule {
     pub(crate) exact: bool,
 }
 
-/// The rules, and the exceptions: the begin of a path, and words that files there may have.
+/// The rules, and the exceptions: the beginning of a path, and words that files there may have.
 #[derive(Debug, Default)]
 pub(crate) struct List {
     rules: Vec<Rule>,
@@ -79,7 +79,7 @@ fn split_words(line: &str) -> String {
     words + " "
 }
 
-/// What of a line is code: all of it, or in prose what stands between backticks or in a path.
+/// The code in a line: the whole line, or in prose the text between backticks and the paths.
 fn code_of(path: &str, line: &str) -> String {
     let is_prose = path.ends_with(".md") || line.trim_start().starts_with("//");
     if !is_prose {
@@ -90,7 +90,7 @@ fn code_of(path: &str, line: &str) -> String {
     quoted.chain(paths).collect::<Vec<_>>().join(" ")
 }
 
-/// True if the identifier stands in the line, and is no part of a longer one.
+/// True if the line has the identifier, and not only as a part of a longer one.
 fn has_identifier(line: &str, identifier: &str) -> bool {
     let is_part = |letter: char| letter.is_alphanumeric() || letter == '_';
     line.match_indices(identifier).any(|(at, _)| {

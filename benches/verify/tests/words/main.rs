@@ -1,5 +1,5 @@
 //! The language of this workspace: no source, document or message has a word of [the list](../../../../docs/forbidden-words.txt),
-//! no source file is longer than a reader takes in, and folders depend downwards only.
+//! no source file exceeds the length limit, and folders depend downwards only.
 
 mod files;
 mod layers;
@@ -27,7 +27,7 @@ fn no_file_has_a_forbidden_word() {
 }
 
 #[test]
-fn every_word_of_the_list_is_found_wherever_it_stands() {
+fn every_listed_word_is_found_at_any_position() {
     let list = List::checked_in();
     let met = |line: &str| list.rules_met("src/lib.rs", line).map(|rule| rule.word.clone()).collect::<Vec<_>>();
     for rule in list.rules() {
@@ -45,7 +45,7 @@ fn every_word_of_the_list_is_found_wherever_it_stands() {
     }
     // In prose, an identifier is a word like any other.
     assert_eq!(met(concat!("// A", "t that point it ends.")), [""; 0]);
-    // Longer words that contain a forbidden one are not it.
+    // A longer word that contains a forbidden one is not forbidden.
     for line in ["fn outdoors() {}", "a sheep, the shepherd, a seating", "let rows = GRACEFUL;", "RowIndex"] {
         assert_eq!(met(line), [""; 0], "in {line:?}");
     }

@@ -194,7 +194,7 @@ fn a_file_that_is_not_json() {
     refused_text("", &["line 1 column 0"], "empty");
     refused_text("[]", &["line 1"], "another type");
     refused_text("7", &["line 1"], "a number");
-    refused_text(format!("{text} x"), &["trailing characters", "line"], "more behind it");
+    refused_text(format!("{text} x"), &["trailing characters", "line"], "more text after it");
     refused_text(text.replacen("10", "1e999", 1), &["number out of range", "line"], "a huge number");
     refused_text(text.replacen("\"thp\"", "\"possible\"", 1), &["possible"], "a key twice");
     refused_text(twice, &["cpus", "node 0 a second time"], "a node's key twice");

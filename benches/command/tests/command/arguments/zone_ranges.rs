@@ -134,8 +134,8 @@ fn more_pages_than_frames_are_no_machine() {
     }
 }
 
-/// A node of four Movable blocks with 7000 unmanaged pages. The page allocator behind the machine lets the same blocks go
-/// offline as Linux does, whatever the record shows for other blocks.
+/// A node of four Movable blocks with 7000 unmanaged pages. The machine's page allocator lets the same blocks go
+/// offline as Linux does, regardless of what the record shows for other blocks.
 #[test]
 fn boot_pages_keep_the_last_block_online_or_with_movable_node_the_first() {
     let zone = |node, kind, start, managed| json!({"node": node, "kind": kind, "start_pfn": start, "spanned": 131_072, "present": 131_072, "managed": managed});
@@ -166,11 +166,11 @@ fn boot_pages_keep_the_last_block_online_or_with_movable_node_the_first() {
                 (0, usize::from(stays)),
                 "boot's pages alone keep it online"
             );
-            // A block that goes offline in the record has no page of boot: these are in another block then.
+            // A block that goes offline in the record has no boot pages: these are in another block then.
             let replay = four(options, json!([{"op": "offline", "block": only, "result": result(!stays)}]));
             assert_eq!(replay.differences.is_empty(), stays, "{options:?} {only}");
         }
-        // Without recorded results, any of the blocks may have pages of boot.
+        // Without recorded results, any of the blocks may have boot pages.
         let all: Vec<Value> = (4..8).map(|block| json!({"op": "offline", "block": block})).collect();
         let expected: Vec<_> =
             (4..8).map(|block| Some(if block == kept { "EBUSY" } else { "ok" }.to_owned())).collect();

@@ -41,9 +41,9 @@ fn every_recorded_outcome_is_ours_through_every_scheme() {
     assert!(counts.zones >= 2000);
 }
 
-/// A block that the kernel could not take offline for a page in use has a page in use here, too. Either boot allocated
-/// it by the rule of [`zonelist_core::hotplug::BootMemory`], or the replay does; without that one the block goes
-/// offline.
+/// A block that the kernel could not take offline because a page was in use has a page in use here, too. That page is
+/// allocated by boot, as [`zonelist_core::hotplug::BootMemory`] describes, or by the replay. Without the page of the
+/// replay, the block goes offline.
 #[test]
 fn an_allocated_page_keeps_a_pinned_block_online() {
     let (mut recorded, mut pinned, mut by_boot, mut differing) = (0, 0, 0, 0);

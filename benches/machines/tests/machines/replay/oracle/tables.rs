@@ -12,7 +12,7 @@ pub(super) const NORMAL: Kind = Kind(ZoneKind::Normal);
 /// The kind of memory that is to be unplugged again.
 pub(super) const MOVABLE: Kind = Kind(ZoneKind::Movable);
 
-/// A first page frame, and the one behind the last.
+/// The first page frame, and the one after the last.
 pub(super) type Span = (u64, u64);
 
 /// A memory block.
@@ -57,7 +57,7 @@ pub(super) struct CpuRow {
     pub(super) online: bool,
 }
 
-/// What a rebuild logs beside the policy zone: the nodes online, and the pages above the high watermarks.
+/// The log of a rebuild without the policy zone: the nodes online, and the pages above the high watermarks.
 pub(super) type Built = (u64, u64);
 
 /// The log of a rebuild, if there was one, or the name of an error.

@@ -158,7 +158,7 @@ fn step_cases(golden: &MachineFile, op: &Op, before: &Outcome, after: &Outcome) 
         ("a block fills a gap", block_write && !offline && span(u64::eq)),
         ("a block keeps its memory map", block_write && !offline && (1..golden.block_pages).contains(&gained)),
         ("a block touches two kernel zones", kernel_zones_touched > 1),
-        ("a zone goes", offline && after.zones.len() < before.zones.len()),
+        ("a zone disappears", offline && after.zones.len() < before.zones.len()),
         ("a row names a node without memory", rows.into_iter().any(names_gone)),
         ("reserved pages are in the block", name(op) == "offline" && after.result == "EBUSY" && !pinned),
         ("min_free_kbytes at its limit", block_write && min_free.1 == 262_144),

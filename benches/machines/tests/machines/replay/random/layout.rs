@@ -39,7 +39,7 @@ pub(super) struct NodePlan {
     pub(super) blocks_free: u64,
     /// True if it begins in the last block of the node before it.
     pub(super) shares_block: bool,
-    /// The count of offline blocks behind its memory.
+    /// The count of offline blocks after its memory.
     pub(super) spare: u64,
     /// True if its blocks are listed.
     pub(super) listed: bool,
@@ -183,7 +183,7 @@ impl MachinePlan {
         (0..nodes).map(|from| (0..nodes).map(|to| distance(from, to)).collect()).collect()
     }
 
-    /// The memory of the zones of all nodes, and the offline blocks behind it with their nodes.
+    /// The memory of the zones of all nodes, and the offline blocks after it with their nodes.
     fn segments(&self, nodes: &[u32], kinds: &[Kind]) -> (Vec<Segment>, BTreeMap<u64, u32>) {
         let block_pages = 1u64 << self.block_order;
         let mut segments: Vec<Segment> = Vec::new();

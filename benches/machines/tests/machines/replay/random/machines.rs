@@ -26,7 +26,7 @@ pub(crate) fn machines() -> impl Strategy<Value = MachineFile> {
     })
 }
 
-/// The order of a memory block, the bytes of a page, the order of a pageblock, and the kinds beside Normal.
+/// The order of a memory block, the bytes of a page, the order of a pageblock, and the kinds other than Normal.
 fn sizes() -> impl Strategy<Value = (u32, u64, u32, [bool; 4])> {
     let page_bytes = prop_oneof![6 => Just(4096), 1 => Just(1024), 1 => Just(16384), 1 => Just(65536)];
     let pageblock_order = prop_oneof![3 => Just(9u32), 1 => 0u32..=10];

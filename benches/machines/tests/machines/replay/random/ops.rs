@@ -21,7 +21,7 @@ const ONLINE: [&str; 3] = ["online", "online_kernel", "online_movable"];
 struct Names {
     nodes: Vec<u32>,
     /// Nodes that memory can be plugged into. Nodes whose own memory has no blocks are left out.
-    with_slots: Vec<u32>,
+    extensible_nodes: Vec<u32>,
     /// CPUs with their nodes.
     cpus: Vec<(u32, u32)>,
     /// Listed blocks with their nodes.
@@ -51,12 +51,13 @@ impl Names {
     fn of(golden: &MachineFile) -> Self {
         let nodes = golden.possible.clone();
         let is_listed = |number: &u64| golden.blocks.iter().any(|block| block.block == *number);
-        // A node has slots if each of its zones begins in a listed block.
+        // Memory can be plugged into a node if each of its zones begins in a listed block.
         let begins_in = |zone: &ZoneRecord| zone.start_pfn / golden.block_pages;
-        let has_slots = |node: &u32| golden.zones.iter().all(|zone| zone.node != *node || is_listed(&begins_in(zone)));
+        let is_extensible =
+            |node: &u32| golden.zones.iter().all(|zone| zone.node != *node || is_listed(&begins_in(zone)));
         let end = golden.blocks.iter().map(|block| block.block + 1).max().unwrap_or(0);
         Self {
-            with_slots: nodes.iter().copied().filter(has_slots).collect(),
+            extensible_nodes: nodes.iter().copied().filter(is_extensible).collect(),
             cpus: golden.cpus.0.iter().flat_map(|(&node, cpus)| cpus.iter().map(move |&cpu| (cpu, node))).collect(),
             blocks: golden.blocks.iter().map(|block| (block.block, block.node)).collect(),
             free: (0..end + 6).filter(|number| !is_listed(number)).collect(),
@@ -91,7 +92,7 @@ impl Names {
         prop_oneof![
             3 => (select(cpus), any::<bool>()).prop_map(|(cpu, online)| Op::Cpu { cpu, online }),
             1 => self.node().prop_map(Op::AddNode),
-            2 => (self.slots(), self.block(), 0u64..=3)
+            2 => (self.extensible_node(), self.block(), 0u64..=3)
                 .prop_map(|(node, first, count)| Op::AddBlocks { node, first, count }),
             2 => (self.block(), 0u64..=2).prop_map(|(first, count)| Op::RemoveBlocks { first, count }),
             1 => self.node().prop_map(Op::RemoveNode),
@@ -104,8 +105,8 @@ impl Names {
     }
 
     /// A node to plug memory into, or one that does not exist.
-    fn slots(&self) -> impl Strategy<Value = u32> + use<> {
-        select(self.with_slots.iter().copied().chain([NO_NODE]).collect::<Vec<u32>>())
+    fn extensible_node(&self) -> impl Strategy<Value = u32> + use<> {
+        select(self.extensible_nodes.iter().copied().chain([NO_NODE]).collect::<Vec<u32>>())
     }
 
     /// A block: a listed one, one that can be plugged in, or one that never exists.
@@ -136,7 +137,7 @@ impl Names {
                 if cpus {
                     ops.extend(names.cpus(node, true));
                 }
-                if names.with_slots.contains(&node) {
+                if names.extensible_nodes.contains(&node) {
                     ops.push(Op::AddBlocks { node, first, count });
                     ops.extend((first..first + count).map(|block| names.write(block, word, false, movable)));
                 }
@@ -157,7 +158,7 @@ impl Names {
         let names = self.clone();
         let places = prop::collection::vec(any::<Index>(), 3..=6);
         let below = prop_oneof![Just(self.free[0]), select(self.free.clone())];
-        (self.slots(), below, places, select(&ONLINE[..])).prop_map(move |(node, below, places, word)| {
+        (self.extensible_node(), below, places, select(&ONLINE[..])).prop_map(move |(node, below, places, word)| {
             let of_node = names.blocks.iter().filter(|row| row.1 == Some(node));
             let blocks: Vec<u64> = of_node.map(|row| row.0).collect();
             let mut ops = Vec::new();
