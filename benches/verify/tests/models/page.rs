@@ -60,7 +60,13 @@ pub(super) fn says(runs: &[Run], outcomes: &MutantOutcomes, kills: &[(String, Ki
         return fs::write(&path, made).map_err(|error| format!("{PAGE}: {error}"));
     }
     let lines: Vec<&str> = made.lines().filter(|line| !page.lines().any(|old| old == *line)).take(20).collect();
-    Err(format!("{PAGE} differs; expected these lines, as {BLESS} writes them:\n{}", lines.join("\n")))
+    // All lines are there, but some are in another place, or too many.
+    let first = made.lines().zip(page.lines()).find(|(new, old)| new != old);
+    Err(format!(
+        "{PAGE} differs; expected these lines, as {BLESS} writes them:\n{}\nthe first that differs, expected and found: \
+         {first:?}",
+        lines.join("\n")
+    ))
 }
 
 fn replaced(page: &str, from: &str, to: &str, table: &str) -> Result<String, String> {
