@@ -157,18 +157,17 @@ impl Drop for RegisteredThread {
 pub struct HeldVersion(Guard<Arc<Version>>);
 
 impl Scheme for ArcSwap {
-    const FACTS: Facts = Facts {
-        guarantee: Guarantee::Snapshot,
+    const FACTS: Facts = Facts::new("ArcSwap", env!("CARGO_PKG_NAME"))
+        .card(include_str!("arc_swap.md"))
+        .guarantee(Guarantee::Snapshot)
         // Its documentation: a load may wait, with at least `usize::MAX / 4` wait-free ones in between.
-        readers: Progress::LockFree,
-        writer: Progress::LockFree,
-        allocates: Allocates::Publish,
-        after_fork: true,
-        tls_destructor: true,
-        retires: true,
-        stalled_reader: StalledReader::Bounded,
-        ..Facts::weakest("ArcSwap", env!("CARGO_PKG_NAME"), include_str!("arc_swap.md"))
-    };
+        .readers(Progress::LockFree)
+        .writer(Progress::LockFree)
+        .allocates(Allocates::Publish)
+        .after_fork()
+        .tls_destructor()
+        .retires()
+        .stalled_reader(StalledReader::Bounded);
     const PROTOCOL: ReaderProtocol = ReaderProtocol::None;
     type Local = RegisteredThread;
     type Filter = SlotFilter;

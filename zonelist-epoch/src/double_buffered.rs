@@ -23,7 +23,8 @@ use core::marker::PhantomData;
 use zonelist_core::{
     Buffer, BufferWalk, Capacity, DoubleBuffer, NodeId, Slot, SlotFilter, ZonelistsRef,
     publish::{
-        Facts, Guarantee, Progress, PublishError, ReadToken, ReaderProtocol, Reclaim, Scheme, WaitError, Writer,
+        Allocates, Facts, Guarantee, Progress, PublishError, ReadToken, ReaderProtocol, Reclaim, Scheme, StalledReader,
+        WaitError, Writer,
     },
     sync::or_mutant,
 };
@@ -71,15 +72,20 @@ impl<P: Protocol> DoubleBuffered<P> {
 }
 
 impl<P: Protocol> Scheme for DoubleBuffered<P> {
-    const FACTS: Facts = Facts {
-        guarantee: Guarantee::Snapshot,
-        readers: Progress::WaitFree,
-        writer: Progress::Blocking,
-        interrupt_safe: true,
-        after_fork: true,
-        retires: true,
-        ..Facts::for_tables(P::SCHEME, env!("CARGO_PKG_NAME"), P::CARD)
-    };
+    const FACTS: Facts = Facts::new(P::SCHEME, env!("CARGO_PKG_NAME"))
+        .card(P::CARD)
+        .guarantee(Guarantee::Snapshot)
+        .readers(Progress::WaitFree)
+        .writer(Progress::Blocking)
+        .allocates(Allocates::Never)
+        .interrupt_safe()
+        .below_allocator()
+        .after_fork()
+        .tls_destructor()
+        .retires()
+        .stalled_reader(StalledReader::Bounded)
+        .no_std()
+        .no_alloc();
     const PROTOCOL: ReaderProtocol = P::PROTOCOL;
     type Pinned<'g> = Buffer<'g>;
     type Walk<'w> = BufferWalk<'w>;

@@ -165,15 +165,14 @@ impl Iterator for EpochWalk<'_> {
 impl Walk for EpochWalk<'_> {}
 
 impl Scheme for EpochSwap {
-    const FACTS: Facts = Facts {
-        guarantee: Guarantee::Snapshot,
-        readers: Progress::LockFree,
-        writer: Progress::LockFree,
-        after_fork: true,
-        tls_destructor: true,
-        retires: true,
-        ..Facts::weakest("EpochSwap", env!("CARGO_PKG_NAME"), include_str!("epoch_swap.md"))
-    };
+    const FACTS: Facts = Facts::new("EpochSwap", env!("CARGO_PKG_NAME"))
+        .card(include_str!("epoch_swap.md"))
+        .guarantee(Guarantee::Snapshot)
+        .readers(Progress::LockFree)
+        .writer(Progress::LockFree)
+        .after_fork()
+        .tls_destructor()
+        .retires();
     const PROTOCOL: ReaderProtocol = ReaderProtocol::None;
     type Local = Participant;
     type Filter = SlotFilter;

@@ -24,7 +24,9 @@
 
 use zonelist_core::{
     NodeId, Slot, SlotFilter, SlotWalk, Slots, Storage, ZonelistsRef,
-    publish::{Facts, Guarantee, Progress, PublishError, ReadToken, ReaderProtocol, Scheme, Writer},
+    publish::{
+        Allocates, Facts, Guarantee, Progress, PublishError, ReadToken, ReaderProtocol, Scheme, StalledReader, Writer,
+    },
 };
 
 /// One table, rewritten in place. Neither readers nor the writer wait.
@@ -52,15 +54,20 @@ impl<T> InPlace<T> {
 }
 
 impl<T: Storage<Word = Slot> + Sync> Scheme for InPlace<T> {
-    const FACTS: Facts = Facts {
-        guarantee: Guarantee::Racy,
-        readers: Progress::WaitFree,
-        writer: Progress::WaitFree,
-        registers: false,
-        interrupt_safe: true,
-        after_fork: true,
-        ..Facts::for_tables("InPlace", env!("CARGO_PKG_NAME"), include_str!("in_place.md"))
-    };
+    const FACTS: Facts = Facts::new("InPlace", env!("CARGO_PKG_NAME"))
+        .card(include_str!("in_place.md"))
+        .guarantee(Guarantee::Racy)
+        .readers(Progress::WaitFree)
+        .writer(Progress::WaitFree)
+        .allocates(Allocates::Never)
+        .no_registration()
+        .interrupt_safe()
+        .below_allocator()
+        .after_fork()
+        .tls_destructor()
+        .stalled_reader(StalledReader::Bounded)
+        .no_std()
+        .no_alloc();
     const PROTOCOL: ReaderProtocol = ReaderProtocol::None;
     type Pinned<'g>
         = &'g Slots<T>

@@ -289,24 +289,20 @@ impl Walk for PresenceWalk<'_> {
 }
 
 impl<T: Storage<Word = Slot> + Sync> Scheme for Presence<T> {
-    const FACTS: Facts = Facts {
-        scheme: "Presence",
-        package: "zonelist-inplace",
-        card: include_str!("presence.md"),
-        guarantee: Guarantee::Detected,
-        readers: Progress::LockFree,
-        writer: Progress::WaitFree,
-        allocates: Allocates::Never,
-        registers: false,
-        interrupt_safe: true,
-        below_allocator: true,
-        after_fork: true,
-        tls_destructor: true,
-        retires: false,
-        stalled_reader: StalledReader::Bounded,
-        no_std: true,
-        no_alloc: true,
-    };
+    const FACTS: Facts = Facts::new("Presence", env!("CARGO_PKG_NAME"))
+        .card(include_str!("presence.md"))
+        .guarantee(Guarantee::Detected)
+        .readers(Progress::LockFree)
+        .writer(Progress::WaitFree)
+        .allocates(Allocates::Never)
+        .no_registration()
+        .interrupt_safe()
+        .below_allocator()
+        .after_fork()
+        .tls_destructor()
+        .stalled_reader(StalledReader::Bounded)
+        .no_std()
+        .no_alloc();
     const PROTOCOL: ReaderProtocol = ReaderProtocol::None;
     type Local = ();
     type Filter = OrderFilter;

@@ -39,7 +39,10 @@ use std::iter::repeat_with;
 use ::seqlock::SeqLock;
 use zonelist_core::{
     Capacity, MAX_NODES, NodeId, Scope, SlotFilter, ZoneId, ZonelistsRef, Zoneref,
-    publish::{Facts, Forked, Guarantee, Progress, PublishError, ReadToken, ReaderProtocol, Scheme, Walk, Writer},
+    publish::{
+        Allocates, Facts, Forked, Guarantee, Progress, PublishError, ReadToken, ReaderProtocol, Scheme, StalledReader,
+        Walk, Writer,
+    },
     sync::HideableSlice,
 };
 
@@ -133,16 +136,17 @@ impl<const ZONES: usize> Iterator for CopyWalk<'_, ZONES> {
 impl<const ZONES: usize> Walk for CopyWalk<'_, ZONES> {}
 
 impl<const ZONES: usize> Scheme for SeqCopy<ZONES> {
-    const FACTS: Facts = Facts {
-        guarantee: Guarantee::Snapshot,
-        readers: Progress::Blocking,
-        writer: Progress::WaitFree,
-        registers: false,
-        // The crate needs std, and the lists are on the heap.
-        no_std: false,
-        no_alloc: false,
-        ..Facts::for_tables("SeqCopy", env!("CARGO_PKG_NAME"), include_str!("seq_copy.md"))
-    };
+    const FACTS: Facts = Facts::new("SeqCopy", env!("CARGO_PKG_NAME"))
+        .card(include_str!("seq_copy.md"))
+        .guarantee(Guarantee::Snapshot)
+        .readers(Progress::Blocking)
+        .writer(Progress::WaitFree)
+        .allocates(Allocates::Never)
+        .no_registration()
+        .below_allocator()
+        .tls_destructor()
+        // Neither `no_std` nor `no_alloc`: the crate needs std, and the lists are on the heap.
+        .stalled_reader(StalledReader::Bounded);
     const PROTOCOL: ReaderProtocol = ReaderProtocol::None;
     type Pinned<'g> = &'g Self;
     type Walk<'w> = CopyWalk<'w, ZONES>;

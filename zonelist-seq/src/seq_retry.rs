@@ -30,7 +30,10 @@ use core::sync::atomic as unmodelled;
 
 use zonelist_core::{
     NodeId, Slot, SlotFilter, SlotWalk, Slots, Storage, ZonelistsRef, Zoneref,
-    publish::{Facts, Forked, Guarantee, Progress, PublishError, ReadToken, ReaderProtocol, Scheme, Walk, Writer},
+    publish::{
+        Allocates, Facts, Forked, Guarantee, Progress, PublishError, ReadToken, ReaderProtocol, Scheme, StalledReader,
+        Walk, Writer,
+    },
     sync::{
         atomic::{
             AtomicUsize,
@@ -103,15 +106,20 @@ impl Walk for SeqWalk<'_> {
 }
 
 impl<T: Storage<Word = Slot> + Sync> Scheme for SeqRetry<T> {
-    const FACTS: Facts = Facts {
-        guarantee: Guarantee::Detected,
+    const FACTS: Facts = Facts::new("SeqRetry", env!("CARGO_PKG_NAME"))
+        .card(include_str!("seq_retry.md"))
+        .guarantee(Guarantee::Detected)
         // A walk is torn for as long as a publish takes.
-        readers: Progress::Blocking,
-        writer: Progress::WaitFree,
-        registers: false,
-        interrupt_safe: true,
-        ..Facts::for_tables("SeqRetry", env!("CARGO_PKG_NAME"), include_str!("seq_retry.md"))
-    };
+        .readers(Progress::Blocking)
+        .writer(Progress::WaitFree)
+        .allocates(Allocates::Never)
+        .no_registration()
+        .interrupt_safe()
+        .below_allocator()
+        .tls_destructor()
+        .stalled_reader(StalledReader::Bounded)
+        .no_std()
+        .no_alloc();
     const PROTOCOL: ReaderProtocol = ReaderProtocol::None;
     type Pinned<'g>
         = &'g Self

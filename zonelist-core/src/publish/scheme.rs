@@ -64,9 +64,13 @@ pub enum ReaderProtocol {
 /// ```
 #[doc = include_str!("smallest.rs")]
 ///
-/// let published: Published<Locked, FullFence, 1> = Published::new(Locked::default());
-/// assert_eq!(published.reader().unwrap().enter().walk(
-///     NodeId::new(0).unwrap(), &published.filter(&Request::up_to(zonelist_core::ZoneKind::Movable))).count(), 0);
+/// use zonelist_core::{conformance::{basics, run_stress}, publish::{FullFence, Published}};
+///
+/// // What every scheme must pass, as a test of its crate:
+/// let new = || Published::<Locked, FullFence, 2>::new(Locked::default());
+/// basics::shows_what_is_published(&new());
+/// basics::concurrent_publishers_lose_no_version(&new());
+/// assert_eq!(run_stress(&new(), 1).violations, 0);
 /// ```
 pub trait Scheme: Sync + Sized {
     /// The claims of the scheme about itself.

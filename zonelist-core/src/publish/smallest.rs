@@ -1,48 +1,35 @@
 use zonelist_core::{
-    ZonelistsRef, NodeId, Request, Zonelists, Zoneref,
-    publish::*,
+    NodeId, SlotWalk, Slots, ZonelistsRef, Zoneref,
+    publish::{Allocates, Facts, Guarantee, PublishError, ReadToken, ReaderProtocol, Scheme, StalledReader, Writer},
     sync::{PoisonError, RwLock, RwLockReadGuard},
 };
 
+type Version = Slots<Box<[Option<Zoneref>]>>;
+
 #[derive(Debug, Default)]
-pub struct Locked(RwLock<Zonelists>);
-
-#[derive(Clone, Debug)]
-pub struct ListWalk<'w> { pub rest: std::slice::Iter<'w, Zoneref>, pub request: &'w Request }
-
-impl Iterator for ListWalk<'_> {
-    type Item = Zoneref;
-    fn next(&mut self) -> Option<Zoneref> {
-        self.rest.find(|entry| self.request.admits(entry.zone())).copied()
-    }
-}
-
-impl Walk for ListWalk<'_> {}
+pub struct Locked(RwLock<Version>);
 
 impl Scheme for Locked {
-    const FACTS: Facts = Facts {
-        scheme: "Locked", package: "example", card: "- **Reader:** takes a lock.", guarantee: Guarantee::Snapshot,
-        readers: Progress::Blocking, writer: Progress::Blocking, allocates: Allocates::Publish,
-        registers: false, interrupt_safe: false, below_allocator: false, after_fork: false,
-        tls_destructor: true, retires: false,
-        stalled_reader: StalledReader::Bounded, no_std: false, no_alloc: false,
-    };
+    const FACTS: Facts = Facts::new("Locked", env!("CARGO_PKG_NAME"))
+        .guarantee(Guarantee::Snapshot)
+        .allocates(Allocates::Publish)
+        .no_registration()
+        .stalled_reader(StalledReader::Bounded);
     const PROTOCOL: ReaderProtocol = ReaderProtocol::None;
-    type Local = ();
-    type Filter = Request;
-    type Pinned<'g> = RwLockReadGuard<'g, Zonelists>;
-    type Walk<'w> = ListWalk<'w>;
+    type Pinned<'g> = RwLockReadGuard<'g, Version>;
+    type Walk<'w> = SlotWalk<'w, Option<Zoneref>>;
+    zonelist_core::slot_readers!();
 
-    fn local(&self) {}
-    fn filter(&self, request: &Request) -> Request { *request }
-    fn pin<'g>(&'g self, _: &'g (), _: ReadToken<'g, Self>) -> RwLockReadGuard<'g, Zonelists> {
+    fn pin<'g>(&'g self, (): &'g (), _: ReadToken<'g, Self>) -> Self::Pinned<'g> {
         self.0.read().unwrap_or_else(PoisonError::into_inner)
     }
-    fn walk<'w, 'g: 'w>(pinned: &'w Self::Pinned<'g>, node: NodeId, filter: &'w Request) -> ListWalk<'w> {
-        ListWalk { rest: pinned.lists().of(node, filter.scope).iter(), request: filter }
+
+    fn walk<'w, 'g: 'w>(version: &'w Self::Pinned<'g>, node: NodeId, filter: &'w Self::Filter) -> Self::Walk<'w> {
+        version.walk(node, filter)
     }
+
     fn publish(&self, next: ZonelistsRef<'_>, _: &mut Writer<'_>) -> Result<(), PublishError> {
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Zonelists::from(next);
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Slots::fixed(next);
         Ok(())
     }
 }

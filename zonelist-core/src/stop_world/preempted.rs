@@ -3,7 +3,10 @@
 use super::{StoppedTable, StoppedWalk};
 use crate::{
     NodeId, Slot, SlotFilter, Slots, Storage, ZonelistsRef, Zoneref,
-    publish::{Facts, Forked, Guarantee, PublishError, ReadToken, ReaderProtocol, Scheme, Walk, Writer},
+    publish::{
+        Allocates, Facts, Forked, Guarantee, PublishError, ReadToken, ReaderProtocol, Scheme, StalledReader, Walk,
+        Writer,
+    },
     sync::const_fn,
 };
 
@@ -55,10 +58,15 @@ impl<T: Storage<Word = Slot> + Sync> Iterator for PreemptedWalk<'_, T> {
 impl<T: Storage<Word = Slot> + Sync> Walk for PreemptedWalk<'_, T> {}
 
 impl<T: Storage<Word = Slot> + Sync> Scheme for StopWorldPreempted<T> {
-    const FACTS: Facts = Facts {
-        guarantee: Guarantee::Racy,
-        ..Facts::for_tables("StopWorldPreempted", "zonelist-core", include_str!("stop_world_preempted.md"))
-    };
+    const FACTS: Facts = Facts::new("StopWorldPreempted", env!("CARGO_PKG_NAME"))
+        .card(include_str!("stop_world_preempted.md"))
+        .guarantee(Guarantee::Racy)
+        .allocates(Allocates::Never)
+        .below_allocator()
+        .tls_destructor()
+        .stalled_reader(StalledReader::Bounded)
+        .no_std()
+        .no_alloc();
     const PROTOCOL: ReaderProtocol = ReaderProtocol::PerEntry;
     type Pinned<'g>
         = (&'g StoppedTable<T>, ReadToken<'g, Self>)

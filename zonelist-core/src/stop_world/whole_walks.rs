@@ -3,7 +3,10 @@
 use super::{StoppedTable, StoppedWalk};
 use crate::{
     NodeId, Slot, SlotFilter, Slots, Storage, ZonelistsRef,
-    publish::{Facts, Forked, Guarantee, PublishError, ReadToken, ReaderProtocol, Reclaim, Scheme, WaitError, Writer},
+    publish::{
+        Allocates, Facts, Forked, Guarantee, PublishError, ReadToken, ReaderProtocol, Reclaim, Scheme, StalledReader,
+        WaitError, Writer,
+    },
     sync::const_fn,
 };
 
@@ -26,11 +29,16 @@ impl<T> StopWorld<T> {
 }
 
 impl<T: Storage<Word = Slot> + Sync> Scheme for StopWorld<T> {
-    const FACTS: Facts = Facts {
-        guarantee: Guarantee::Snapshot,
-        retires: true,
-        ..Facts::for_tables("StopWorld", "zonelist-core", include_str!("stop_world.md"))
-    };
+    const FACTS: Facts = Facts::new("StopWorld", env!("CARGO_PKG_NAME"))
+        .card(include_str!("stop_world.md"))
+        .guarantee(Guarantee::Snapshot)
+        .allocates(Allocates::Never)
+        .below_allocator()
+        .tls_destructor()
+        .retires()
+        .stalled_reader(StalledReader::Bounded)
+        .no_std()
+        .no_alloc();
     const PROTOCOL: ReaderProtocol = ReaderProtocol::CriticalSection;
     type Pinned<'g>
         = &'g StoppedTable<T>

@@ -82,6 +82,14 @@ impl Slots<Box<[Option<Zoneref>]>> {
     }
 }
 
+/// The table without a list.
+#[cfg(feature = "alloc")]
+impl Default for Slots<Box<[Option<Zoneref>]>> {
+    fn default() -> Self {
+        Self::fixed(ZonelistsRef::EMPTY)
+    }
+}
+
 impl<S: Storage> Slots<S> {
     /// The capacity that the table was made with.
     #[must_use]

@@ -62,7 +62,7 @@ pub(crate) enum Pin {
 }
 
 impl Scheme for Mutant {
-    const FACTS: Facts = Facts { scheme: "a mutant of ArcSwap", ..zonelist_epoch::ArcSwap::FACTS };
+    const FACTS: Facts = zonelist_epoch::ArcSwap::FACTS.scheme("a mutant of ArcSwap");
     const PROTOCOL: ReaderProtocol = ReaderProtocol::None;
     type Pinned<'g> = Pin;
     type Walk<'w> = SlotWalk<'w, Slot>;

@@ -59,7 +59,7 @@ impl Iterator for MutantWalk {
 impl Walk for MutantWalk {}
 
 impl Scheme for Mutant {
-    const FACTS: Facts = Facts { scheme: "a mutant of SeqCopy", ..<zonelist_seq::SeqCopy<1> as Scheme>::FACTS };
+    const FACTS: Facts = <zonelist_seq::SeqCopy<1> as Scheme>::FACTS.scheme("a mutant of SeqCopy");
     const PROTOCOL: ReaderProtocol = ReaderProtocol::None;
     type Local = ();
     type Filter = Request;

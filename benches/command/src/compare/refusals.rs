@@ -213,8 +213,7 @@ mod tests {
     impl Walk for Nothing {}
 
     impl Scheme for Blind {
-        const FACTS: Facts =
-            Facts { guarantee: Guarantee::Racy, ..<zonelist_core::StopWorld<Box<[zonelist_core::Slot]>>>::FACTS };
+        const FACTS: Facts = <zonelist_core::StopWorld<Box<[zonelist_core::Slot]>>>::FACTS.guarantee(Guarantee::Racy);
         const PROTOCOL: ReaderProtocol = ReaderProtocol::None;
         type Local = ();
         type Filter = ();

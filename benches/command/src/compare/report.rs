@@ -301,7 +301,7 @@ mod tests {
             publish: PublishCost { ns: 1, p99_ns: 1 },
         };
         let requests = Refusals { requests: 10, failed: failed_allocations, publishes: 1 };
-        let facts = Facts { guarantee, ..*zonelist_schemes::SchemeId::all()[0].facts() };
+        let facts = zonelist_schemes::SchemeId::all()[0].facts().guarantee(guarantee);
         let scheme = SchemeReport::new(&facts, &timed, walks, requests).unwrap();
         let raw = RawReport::new(&timed).unwrap();
         Report { machine: "none".into(), rounds: 1, raw, schemes: vec![scheme], peers: Vec::new() }

@@ -130,7 +130,7 @@ mod tests {
     fn judged(guarantee: Guarantee, change: impl FnOnce(&mut Outcome)) -> Vec<String> {
         let mut outcome = sound();
         change(&mut outcome);
-        let facts = Facts { guarantee, ..*SchemeId::all()[0].facts() };
+        let facts = SchemeId::all()[0].facts().guarantee(guarantee);
         RunReport::new(&facts, 2, outcome).wrong
     }
 

@@ -180,7 +180,7 @@ mod tests {
             Counts { toggles: 9, refused: 9, migrations: 9, allocations: 9, fallbacks: 9, ..Counts::default() };
         let mut outcome = Outcome { counts, walks: Tally { walks: 9, ..Tally::default() } };
         change(&mut outcome);
-        SchemeReport::new(&Facts { guarantee, ..*SchemeId::all()[0].facts() }, &outcome).wrong
+        SchemeReport::new(&SchemeId::all()[0].facts().guarantee(guarantee), &outcome).wrong
     }
 
     #[test]

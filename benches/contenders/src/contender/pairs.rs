@@ -93,24 +93,17 @@ impl<S: Scheme + 'static, B: Barrier> Pairs for ThroughPages<S, B> {
 struct Unprotected(Slots<Box<[Option<Zoneref>]>>);
 
 impl Scheme for Unprotected {
-    const FACTS: Facts = Facts {
-        scheme: "raw",
-        package: "zonelist-bench",
-        card: "",
-        guarantee: Guarantee::Snapshot,
-        readers: Progress::WaitFree,
-        writer: Progress::WaitFree,
-        allocates: Allocates::Never,
-        registers: false,
-        interrupt_safe: true,
-        below_allocator: true,
-        after_fork: true,
-        tls_destructor: true,
-        retires: false,
-        stalled_reader: StalledReader::Bounded,
-        no_std: false,
-        no_alloc: false,
-    };
+    const FACTS: Facts = Facts::new("raw", "zonelist-bench")
+        .guarantee(Guarantee::Snapshot)
+        .readers(Progress::WaitFree)
+        .writer(Progress::WaitFree)
+        .allocates(Allocates::Never)
+        .no_registration()
+        .interrupt_safe()
+        .below_allocator()
+        .after_fork()
+        .tls_destructor()
+        .stalled_reader(StalledReader::Bounded);
     const PROTOCOL: ReaderProtocol = ReaderProtocol::None;
     type Local = ();
     type Filter = SlotFilter;

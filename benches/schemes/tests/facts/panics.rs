@@ -9,8 +9,8 @@ use zonelist_core::{
     Capacity, NodeId, Request, Slot, SlotFilter, SlotWalk, Slots, ZoneKind, ZonelistsRef,
     conformance::Sample,
     publish::{
-        Allocates, Barrier, Facts, FullFence, Guarantee, Progress, PublishError, Published, ReadToken, ReaderProtocol,
-        Scheme, StalledReader, Version, Writer,
+        Allocates, Barrier, Facts, FullFence, Guarantee, PublishError, Published, ReadToken, ReaderProtocol, Scheme,
+        StalledReader, Version, Writer,
     },
 };
 use zonelist_schemes::{Buildable, SchemeId, Visitor};
@@ -65,24 +65,14 @@ struct Panicking(Slots<Box<[Slot]>>);
 static PANICS: AtomicBool = AtomicBool::new(false);
 
 impl Scheme for Panicking {
-    const FACTS: Facts = Facts {
-        scheme: "Panicking",
-        package: "none",
-        card: "",
-        guarantee: Guarantee::Snapshot,
-        readers: Progress::Blocking,
-        writer: Progress::Blocking,
-        allocates: Allocates::Never,
-        registers: true,
-        interrupt_safe: false,
-        below_allocator: true,
-        after_fork: false,
-        tls_destructor: true,
-        retires: false,
-        stalled_reader: StalledReader::Bounded,
-        no_std: true,
-        no_alloc: true,
-    };
+    const FACTS: Facts = Facts::new("Panicking", "none")
+        .guarantee(Guarantee::Snapshot)
+        .allocates(Allocates::Never)
+        .below_allocator()
+        .tls_destructor()
+        .stalled_reader(StalledReader::Bounded)
+        .no_std()
+        .no_alloc();
     const PROTOCOL: ReaderProtocol = ReaderProtocol::CriticalSection;
     type Local = ();
     type Filter = SlotFilter;

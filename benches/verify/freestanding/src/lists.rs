@@ -5,7 +5,7 @@ use core::sync::atomic::Ordering::Relaxed;
 use zonelist_core::{
     AtomicZoneMask, Capacity, DoubleBuffer, Locked, NodeId, NodeSet, NodeSpan, OrderEntry, OrderFilter, OrderTable,
     OrderTables, Request, Scope, Slot, SlotFilter, Slots, Spin, ZoneId, ZoneKind, ZoneMask, ZonelistsRef, Zoneref,
-    publish::Facts,
+    publish::{Allocates, Facts, Guarantee, Progress, StalledReader},
 };
 
 use crate::{any, holds, length};
@@ -44,9 +44,13 @@ fn names() -> Option<()> {
 }
 
 fn facts() -> Option<()> {
-    let [weakest, for_tables] =
-        [Facts::weakest, Facts::for_tables].map(|facts| facts(any("scheme"), any("package"), any("card")));
-    holds(!weakest.no_alloc && for_tables.no_alloc && for_tables.scheme.len() == 6)
+    let least = Facts::new(any("scheme"), any("package"));
+    let named = any(least).scheme(any("name")).card(any("card")).guarantee(any(Guarantee::Snapshot));
+    let progress =
+        named.readers(any(Progress::WaitFree)).writer(any(Progress::LockFree)).allocates(any(Allocates::Never));
+    let called = any(progress).no_registration().interrupt_safe().below_allocator().after_fork().tls_destructor();
+    let most = any(called).retires().stalled_reader(any(StalledReader::Bounded)).no_std().no_alloc();
+    holds(!least.no_alloc && least.registers && most.no_alloc && !most.registers && most.scheme.len() == 4)
 }
 
 fn slots(lists: ZonelistsRef<'_>, node: NodeId) -> Option<()> {

@@ -3,13 +3,13 @@
 /// Defines a scheme: its name, the lock, the lock's guard and methods, and facts that differ from
 /// [`FACTS`](crate::FACTS).
 macro_rules! behind_a_lock {
-    ($name:ident, $lock:ident, $guard:ident, $read:ident, $write:ident, $($fact:ident: $value:expr),*) => {
+    ($name:ident, $lock:ident, $guard:ident, $read:ident, $write:ident, $($fact:ident($($value:expr)?)),*) => {
         /// Zonelists behind a lock.
         #[derive(Debug, Default)]
         pub struct $name($lock<Zonelists>);
 
         impl Scheme for $name {
-            const FACTS: Facts = Facts { scheme: stringify!($name), $($fact: $value,)* ..crate::FACTS };
+            const FACTS: Facts = crate::FACTS.scheme(stringify!($name))$(.$fact($($value)?))*;
             type Pinned<'g> = $guard<'g, Zonelists>;
             type Walk<'w> = ListWalk<'w>;
             crate::plain!();

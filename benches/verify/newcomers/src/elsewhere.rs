@@ -9,11 +9,11 @@ use zonelist_core::{
     sync::atomic::{AtomicUsize, Ordering::SeqCst},
 };
 
-use crate::smallest::ListWalk;
+use crate::list_walk::ListWalk;
 
 crate::behind_a_lock::behind_a_lock!(
     Wrapped, Elsewhere, ElsewhereGuard, lock, lock,
-    allocates: Allocates::Publish, readers: Progress::Blocking, writer: Progress::Blocking
+    allocates(Allocates::Publish), readers(Progress::Blocking), writer(Progress::Blocking)
 );
 
 /// A lock that loom does not see, held around a step that loom sees: an access of a count of publishes.
@@ -24,13 +24,8 @@ pub struct Held {
 }
 
 impl Scheme for Held {
-    const FACTS: Facts = Facts {
-        scheme: "Held",
-        allocates: Allocates::Both,
-        readers: Progress::Blocking,
-        writer: Progress::Blocking,
-        ..crate::FACTS
-    };
+    const FACTS: Facts =
+        crate::FACTS.scheme("Held").allocates(Allocates::Both).readers(Progress::Blocking).writer(Progress::Blocking);
     type Pinned<'g> = Zonelists;
     type Walk<'w> = ListWalk<'w>;
     crate::plain!();

@@ -12,7 +12,7 @@ use zonelist_core::{
     },
 };
 
-use crate::smallest::ListWalk;
+use crate::list_walk::ListWalk;
 
 /// A pointer to the current version, swapped.
 #[derive(Debug)]
@@ -34,7 +34,7 @@ impl Drop for FreedEarly {
 }
 
 impl Scheme for FreedEarly {
-    const FACTS: Facts = Facts { scheme: "FreedEarly", allocates: Allocates::Publish, ..crate::FACTS };
+    const FACTS: Facts = crate::FACTS.scheme("FreedEarly").allocates(Allocates::Publish);
     type Pinned<'g> = VersionRef<'g, Zonelists>;
     type Walk<'w> = ListWalk<'w>;
     crate::plain!();

@@ -7,9 +7,9 @@ use zonelist_core::{
     publish::{Allocates, Facts, Progress, PublishError, ReadToken, Scheme, Writer},
 };
 
-use crate::smallest::ListWalk;
+use crate::list_walk::ListWalk;
 
 crate::behind_a_lock::behind_a_lock!(
     Hidden, Mutex, MutexGuard, lock, lock,
-    allocates: Allocates::Publish, readers: Progress::Blocking, writer: Progress::Blocking
+    allocates(Allocates::Publish), readers(Progress::Blocking), writer(Progress::Blocking)
 );

@@ -7,9 +7,9 @@ use zonelist_core::{
     sync::{PoisonError, RwLock, RwLockReadGuard},
 };
 
-use crate::smallest::ListWalk;
+use crate::list_walk::ListWalk;
 
 crate::behind_a_lock::behind_a_lock!(
     Liar, RwLock, RwLockReadGuard, read, write,
-    interrupt_safe: true, readers: Progress::Blocking, writer: Progress::Blocking
+    interrupt_safe(), readers(Progress::Blocking), writer(Progress::Blocking)
 );

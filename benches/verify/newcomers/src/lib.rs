@@ -6,6 +6,7 @@ pub mod elsewhere;
 pub mod freed_early;
 pub mod hidden;
 pub mod liar;
+pub mod list_walk;
 pub mod old_length;
 pub mod relaxed_close;
 pub mod spelled;
@@ -38,24 +39,18 @@ pub fn list(lists: ZonelistsRef<'_>) -> Result<&[Zoneref], CapacityError> {
 }
 
 /// The facts of most schemes here.
-pub const FACTS: Facts = Facts {
-    scheme: "",
-    package: "newcomers",
-    card: "",
-    guarantee: Guarantee::Snapshot,
-    readers: Progress::WaitFree,
-    writer: Progress::WaitFree,
-    allocates: Allocates::Never,
-    registers: false,
-    interrupt_safe: false,
-    below_allocator: true,
-    after_fork: true,
-    tls_destructor: true,
-    retires: false,
-    stalled_reader: StalledReader::Bounded,
-    no_std: true,
-    no_alloc: true,
-};
+pub const FACTS: Facts = Facts::new("", env!("CARGO_PKG_NAME"))
+    .guarantee(Guarantee::Snapshot)
+    .readers(Progress::WaitFree)
+    .writer(Progress::WaitFree)
+    .allocates(Allocates::Never)
+    .no_registration()
+    .below_allocator()
+    .after_fork()
+    .tls_destructor()
+    .stalled_reader(StalledReader::Bounded)
+    .no_std()
+    .no_alloc();
 
 /// Items that all schemes have in common: no reader slot, and no state for a reader.
 #[macro_export]

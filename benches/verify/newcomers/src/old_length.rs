@@ -37,8 +37,7 @@ impl Iterator for CopyWalk<'_> {
 impl Walk for CopyWalk<'_> {}
 
 impl Scheme for OldLength {
-    const FACTS: Facts =
-        Facts { scheme: "OldLength", readers: Progress::Blocking, writer: Progress::Blocking, ..crate::FACTS };
+    const FACTS: Facts = crate::FACTS.scheme("OldLength").readers(Progress::Blocking).writer(Progress::Blocking);
     type Pinned<'g> = &'g Self;
     type Walk<'w> = CopyWalk<'w>;
     crate::plain!();

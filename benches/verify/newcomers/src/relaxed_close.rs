@@ -44,8 +44,7 @@ impl Walk for CheckedWalk<'_> {
 }
 
 impl Scheme for RelaxedClose {
-    const FACTS: Facts =
-        Facts { scheme: "RelaxedClose", guarantee: Guarantee::Detected, readers: Progress::Blocking, ..crate::FACTS };
+    const FACTS: Facts = crate::FACTS.scheme("RelaxedClose").guarantee(Guarantee::Detected).readers(Progress::Blocking);
     type Pinned<'g> = &'g Self;
     type Walk<'w> = CheckedWalk<'w>;
     crate::plain!();

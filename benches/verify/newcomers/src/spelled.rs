@@ -20,11 +20,11 @@ use zonelist_core::{
     publish::{Allocates, Facts, Progress, PublishError, ReadToken, Scheme, Writer},
 };
 
-use crate::smallest::ListWalk;
+use crate::list_walk::ListWalk;
 
 crate::behind_a_lock::behind_a_lock!(
     Spelled, Mutex, MutexGuard, lock, lock,
-    allocates: Allocates::Publish, readers: Progress::Blocking, writer: Progress::Blocking
+    allocates(Allocates::Publish), readers(Progress::Blocking), writer(Progress::Blocking)
 );
 
 /// Uses these names; `parking_lot::RwLock` in a comment is not reported.

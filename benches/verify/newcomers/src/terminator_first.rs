@@ -15,7 +15,7 @@ pub struct TerminatorFirst(Words);
 impl Walk for WordWalk<'_> {}
 
 impl Scheme for TerminatorFirst {
-    const FACTS: Facts = Facts { scheme: "TerminatorFirst", ..crate::FACTS };
+    const FACTS: Facts = crate::FACTS.scheme("TerminatorFirst");
     type Pinned<'g> = &'g Self;
     type Walk<'w> = WordWalk<'w>;
     crate::plain!();

@@ -6,6 +6,6 @@ use zonelist_core::{
     sync::{PoisonError, RwLock, RwLockReadGuard},
 };
 
-use crate::smallest::ListWalk;
+use crate::list_walk::ListWalk;
 
-crate::behind_a_lock::behind_a_lock!(WaitFreeLock, RwLock, RwLockReadGuard, read, write, allocates: Allocates::Publish);
+crate::behind_a_lock::behind_a_lock!(WaitFreeLock, RwLock, RwLockReadGuard, read, write, allocates(Allocates::Publish));

@@ -5,8 +5,7 @@
 use zonelist_core::{
     Capacity, Locked, NodeId, Request, SlotFilter, Spin, ZonelistsRef, Zoneref,
     publish::{
-        Allocates, Facts, Guarantee, Progress, PublishError, ReadToken, ReaderProtocol, Scheme, StalledReader, Walk,
-        Writer,
+        Allocates, Facts, Guarantee, PublishError, ReadToken, ReaderProtocol, Scheme, StalledReader, Walk, Writer,
     },
 };
 
@@ -53,24 +52,16 @@ impl Iterator for GuardedWalk<'_> {
 impl Walk for GuardedWalk<'_> {}
 
 impl<const WHOLE: bool> Scheme for Guarded<WHOLE> {
-    const FACTS: Facts = Facts {
-        scheme: "Guarded",
-        package: "stranger",
-        card: "- A lock.",
-        guarantee: Guarantee::Snapshot,
-        readers: Progress::Blocking,
-        writer: Progress::Blocking,
-        allocates: Allocates::Never,
-        registers: false,
-        interrupt_safe: false,
-        below_allocator: true,
-        after_fork: false,
-        tls_destructor: true,
-        retires: false,
-        stalled_reader: StalledReader::Bounded,
-        no_std: true,
-        no_alloc: true,
-    };
+    const FACTS: Facts = Facts::new("Guarded", env!("CARGO_PKG_NAME"))
+        .card("- A lock.")
+        .guarantee(Guarantee::Snapshot)
+        .allocates(Allocates::Never)
+        .no_registration()
+        .below_allocator()
+        .tls_destructor()
+        .stalled_reader(StalledReader::Bounded)
+        .no_std()
+        .no_alloc();
     const PROTOCOL: ReaderProtocol = ReaderProtocol::None;
     type Local = ();
     type Filter = SlotFilter;

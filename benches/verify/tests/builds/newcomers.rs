@@ -150,4 +150,8 @@ fn a_newcomer_s_facts_are_compared_with_measurements() {
         let sentence = format!("Liar: its FACTS.{fact} on the left, what was measured on the right");
         assert!(said.contains(&sentence), "{sentence:?} is not in\n{said}");
     }
+    // Those that have to be equal to what is measured, of the scheme in the documentation.
+    let equal = ["allocates", "registers", "retires", "stalled_reader"].map(|fact| format!("smallest::{fact}"));
+    let (passes, said, _) = test("smallest", &equal.each_ref().map(String::as_str), false);
+    assert!(passes && said.contains("4 passed"), "{said}");
 }

@@ -133,24 +133,18 @@ impl Walk for NoProtocolWalk<'_> {
 }
 
 impl Scheme for NoProtocol {
-    const FACTS: Facts = Facts {
-        scheme: "NoProtocol",
-        package: "test",
-        card: "",
-        guarantee: Guarantee::Detected,
-        readers: Progress::WaitFree,
-        writer: Progress::WaitFree,
-        allocates: Allocates::Never,
-        registers: false,
-        interrupt_safe: true,
-        below_allocator: true,
-        after_fork: true,
-        tls_destructor: true,
-        retires: false,
-        stalled_reader: StalledReader::Bounded,
-        no_std: true,
-        no_alloc: false,
-    };
+    const FACTS: Facts = Facts::new("NoProtocol", "test")
+        .guarantee(Guarantee::Detected)
+        .readers(Progress::WaitFree)
+        .writer(Progress::WaitFree)
+        .allocates(Allocates::Never)
+        .no_registration()
+        .interrupt_safe()
+        .below_allocator()
+        .after_fork()
+        .tls_destructor()
+        .stalled_reader(StalledReader::Bounded)
+        .no_std();
     const PROTOCOL: ReaderProtocol = ReaderProtocol::None;
     type Local = ();
     type Filter = SlotFilter;

@@ -12,10 +12,7 @@ use std::{
 
 use zonelist_core::{
     NodeId, Request, Zonelists, ZonelistsRef, Zoneref,
-    publish::{
-        Allocates, Facts, Guarantee, Progress, PublishError, ReadToken, ReaderProtocol, Reclaim, Scheme, StalledReader,
-        WaitError, Walk, Writer,
-    },
+    publish::{Facts, Guarantee, PublishError, ReadToken, ReaderProtocol, Reclaim, Scheme, WaitError, Walk, Writer},
 };
 
 /// The properties of a scheme that are fixed at compile time.
@@ -146,23 +143,11 @@ impl<K> Walk for PuppetWalk<'_, K> {
 }
 
 impl<K: Kind> Scheme for Puppet<K> {
-    const FACTS: Facts = Facts {
-        scheme: "Puppet",
-        package: "zonelist-core",
-        card: "",
-        guarantee: K::GUARANTEE,
-        readers: Progress::Blocking,
-        writer: Progress::Blocking,
-        allocates: Allocates::Both,
-        registers: !matches!(K::PROTOCOL, ReaderProtocol::None),
-        interrupt_safe: false,
-        below_allocator: false,
-        after_fork: false,
-        tls_destructor: false,
-        retires: matches!(K::PROTOCOL, ReaderProtocol::CriticalSection),
-        stalled_reader: StalledReader::Unbounded,
-        no_std: false,
-        no_alloc: false,
+    const FACTS: Facts = {
+        let mut facts = Facts::new("Puppet", "zonelist-core").guarantee(K::GUARANTEE);
+        facts.registers = !matches!(K::PROTOCOL, ReaderProtocol::None);
+        facts.retires = matches!(K::PROTOCOL, ReaderProtocol::CriticalSection);
+        facts
     };
     const PROTOCOL: ReaderProtocol = K::PROTOCOL;
     type Local = ();
