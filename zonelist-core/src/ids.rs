@@ -251,7 +251,7 @@ impl NodeSet {
     /// The nodes of the set, in ascending order.
     ///
     /// ```
-    /// use zonelist_core::{NodeId, NodeSet};
+    /// use zonelist_core::{NodeId, topology::NodeSet};
     /// let set: NodeSet = [5, 1].into_iter().filter_map(NodeId::new).collect();
     /// assert_eq!(set.iter().map(NodeId::number).collect::<Vec<_>>(), [1, 5]);
     /// ```

@@ -1,25 +1,35 @@
 //! Zonelists, their publication to readers, and the machine they describe.
 //!
-//! From the bottom up, each layer uses those before it:
+//! From the bottom up, each module uses those before it:
 //!
-//! - **Ids**: [`NodeId`], [`ZoneKind`], [`ZoneId`], and [`Zoneref`], the entry of a list in one word.
-//! - **The machine** (`alloc`): [`Machine`], a checked description; [`FallbackOrder`], [`Zonelists`], [`watermarks`]
-//!   and [`lowmem_reserve`], as the [`Rules`] of a version of Linux compute them. Pure functions, without atomics.
-//! - **Publication**: the trait [`Scheme`](publish::Scheme) in [`publish`]; [`Slots`], the table in which most schemes
-//!   keep their lists, [`DoubleBuffer`] and [`OrderTables`]; the baselines [`StopWorld`] and [`StopWorldPreempted`].
-//! - **Zones**: [`Zone`], the page frames of one zone under [`ZoneWatermarks`] and reserves.
-//! - **The page allocator**: [`PageAllocator`], zones behind published lists; [`LocalHandle`], the handle of a CPU or
-//!   thread, with its per-CPU pages. Generic over the scheme.
-//! - **Hotplug** (`alloc`): memory, nodes and CPUs that are added and removed on a running machine, in [`hotplug`].
-//! - **Real memory** (`std`, on Linux): [`Arena`], addresses of page frames, with memory behind those that are online.
-//! - **Conformance** (`alloc`): the tests and models that every scheme must pass, in [`conformance`].
+//! | module | content |
+//! |---|---|
+//! | [`sync`] | atomics, locks and cells, which model checkers replace |
+//! | [`topology`] | ids of nodes and zones; [`Machine`](topology::Machine), a checked description; node orders, watermarks and reserves, as the [`Rules`](topology::Rules) of a version of Linux compute them (`alloc`) |
+//! | [`zonelist`] | [`Zonelists`] and what a walk of them asks for |
+//! | [`table`] | the tables in which schemes keep lists: [`Slots`](table::Slots), [`DoubleBuffer`](table::DoubleBuffer), [`OrderTables`](table::OrderTables) |
+//! | [`publish`] | the trait [`Scheme`], and [`Published`], which runs one |
+//! | [`stop_world`] | the baseline schemes: writers stop readers |
+//! | [`zone`] | [`Zone`], the page frames of one zone, under watermarks and reserves |
+//! | [`page_alloc`] | [`PageAllocator`], zones behind published lists; [`LocalHandle`], the handle of a CPU or thread, with its per-CPU pages |
+//! | [`hotplug`] | memory, nodes and CPUs that are added and removed on a running machine (`alloc`); [`Arena`](hotplug::Arena), real memory behind page frames (`std`, on Linux) |
+//! | [`conformance`] | the tests and models that every scheme must pass (`alloc`) |
+//!
+//! The names that most programs use are in the crate's root. [`identity`] says what happens if items of one allocator
+//! or scheme are given to another.
 //!
 //! Without the features `std` and `alloc`, nothing uses a heap or an operating system, and no call panics. With them,
 //! zones, allocators and operations on a running machine report a heap without room. Other functions that return owned
 //! tables end the process then, as `Vec` does.
 //!
 //! ```
-//! use zonelist_core::{*, publish::{FullFence, Published}};
+//! use zonelist_core::{
+//!     Published, Request, ZoneId, ZoneKind, Zonelists,
+//!     publish::FullFence,
+//!     stop_world::StopWorld,
+//!     table::{Capacity, Slots},
+//!     topology::{FallbackOrder, Machine, MachineDescription, Rules},
+//! };
 //!
 //! // Two nodes of one zone each, 20 apart.
 //! let (machine, _) = Machine::new(MachineDescription {
@@ -59,55 +69,28 @@ extern crate alloc;
 #[cfg(any(feature = "std", loom, test))]
 extern crate std;
 
-pub mod identity;
-mod ids;
-mod locking;
-mod page_alloc;
-pub mod publish;
-mod stop_world;
-pub mod sync;
-mod table;
-mod zone;
-mod zonelist;
-
-pub use ids::{MAX_NODES, NodeId, NodeSet, ZoneId, ZoneKind};
-pub use locking::lock::{Locked, RawLock, Spin};
-pub use page_alloc::{
-    Failure, Handle, HandleError, LocalHandle, Migrate, MigrationSource, MigrationTargets, MovableEntry, MovablePages,
-    MoveError, NoRoom, NotFreed, OrderError, OutOfMemory, Page, PageAllocator, PageGuard, PageRequest, PerCpuPages,
-    Pinned, PreparedMovablePagesFork, PreparedRequest, Refusal, SetupError, TryAllocError, TryFreeError, ZoneStats,
-};
-#[cfg(feature = "alloc")]
-pub use page_alloc::{ForkError, PreparedAllocatorFork};
-pub use stop_world::{PreemptedWalk, StopWorld, StopWorldPreempted, StoppedTable, StoppedWalk};
-pub use table::{
-    AtomicZoneMask, Buffer, BufferWalk, Capacity, CapacityError, DoubleBuffer, OrderEntry, OrderFilter, OrderTable,
-    OrderTables, OrderWalk, Slot, SlotFilter, SlotWalk, Slots, Storage, Word, ZoneMask,
-};
-pub use zone::{
-    BootLayoutError, FreeError, MAX_ORDER, Mobility, PAGEBLOCK_FRAMES, PAGEBLOCK_ORDER, Pageblock, RangeError,
-    UnknownOwner, Urgency, WatermarkLevel, Zone, ZoneError, ZoneMetadata, ZoneWatermarks,
-};
-pub use zonelist::{NodeSpan, NodeSpanError, Request, Scope, ZonelistsRef, Zoneref};
-
 #[cfg(feature = "alloc")]
 pub mod conformance;
 #[cfg(feature = "alloc")]
 mod heap;
 #[cfg(feature = "alloc")]
 pub mod hotplug;
-mod topology;
+pub mod identity;
+mod ids;
+mod locking;
+pub mod page_alloc;
+pub mod publish;
+pub mod stop_world;
+pub mod sync;
+pub mod table;
+pub mod topology;
+pub mod zone;
+pub mod zonelist;
 
-#[cfg(feature = "alloc")]
-pub use heap::Shared;
-#[cfg(all(feature = "std", target_os = "linux", not(loom)))]
-pub use hotplug::{Arena, ArenaError};
-#[cfg(feature = "alloc")]
-pub use topology::{
-    Distances, FallbackOrder, FallbackOrderInput, LOCAL_DISTANCE, Machine, MachineDescription, MachineError, Memory,
-    REMOTE_DISTANCE, Tunables, VoidDistances, Watermarks, ZoneSize, groups_by_mobility, lowmem_reserve, policy_zone,
-    size_of, total_pages, watermarks,
-};
-pub use topology::{NodeLoad, Rules};
+pub use ids::{NodeId, ZoneId, ZoneKind};
+pub use page_alloc::{LocalHandle, Page, PageAllocator, PageRequest};
+pub use publish::{Published, Reader, Scheme};
+pub use zone::{Mobility, Zone};
 #[cfg(feature = "alloc")]
 pub use zonelist::Zonelists;
+pub use zonelist::{Request, Zoneref};

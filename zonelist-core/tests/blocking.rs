@@ -2,8 +2,9 @@
 #![cfg(shuttle)]
 
 use zonelist_core::{
-    Capacity, Slot, Slots, StopWorld, StopWorldPreempted,
     conformance::blocking::{OptionalOperations, cells},
+    stop_world::{StopWorld, StopWorldPreempted},
+    table::{Capacity, Slot, Slots},
 };
 
 fn boxed(room: Capacity) -> Slots<Box<[Slot]>> {

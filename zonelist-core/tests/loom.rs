@@ -21,13 +21,15 @@ mod steps;
 use std::sync::Arc;
 
 use zonelist_core::{
-    Locked, Slot, Slots, Spin, StopWorld, StopWorldPreempted,
     ZoneKind::{Movable, Normal},
     conformance::models::{
         Bound, MOVABLE as M, NORMAL as N, OTHER as O, ROOM, Scenario, explore, explore_races, explore_refusals, first,
         full,
     },
     publish::{FullFence, Published},
+    stop_world::{StopWorld, StopWorldPreempted},
+    sync::{Locked, Spin},
+    table::{Slot, Slots},
 };
 
 zonelist_core::model!(retires stop_world: StopWorld<Box<[Slot]>> = StopWorld::new(Slots::boxed(ROOM)));

@@ -9,13 +9,18 @@ use std::{
 };
 
 use zonelist_core::{
-    Machine, MachineDescription, Memory, NodeId, PageAllocator, Rules, SetupError, Shared, Slot, Slots, Spin,
-    StopWorld, Tunables, Zone, ZoneError, ZoneId, ZoneKind, ZoneSize, Zonelists,
+    NodeId, PageAllocator, Zone, ZoneId, ZoneKind, Zonelists,
     hotplug::{
         AllocatorProvider, Errno, HotplugError, MemoryBlock, MemoryBlockState, MemoryBlocks, OnlineTo, Operation,
-        RunningMachine, Setting, State,
+        RunningMachine, Setting, Shared, State,
     },
+    page_alloc::SetupError,
     publish::{FullFence, Published},
+    stop_world::StopWorld,
+    sync::Spin,
+    table::{Slot, Slots},
+    topology::{Machine, MachineDescription, Memory, Rules, Tunables, ZoneSize},
+    zone::ZoneError,
 };
 
 /// The system's heap, with failures for the thread that has set them.

@@ -2,9 +2,11 @@
 #![cfg(shuttle)]
 
 use zonelist_core::{
-    Capacity, Slot, Slots, StopWorld, StopWorldPreempted, ZonelistsRef,
     conformance::progress::all_threads_progress,
     publish::{FullFence, Published},
+    stop_world::{StopWorld, StopWorldPreempted},
+    table::{Capacity, Slot, Slots},
+    zonelist::ZonelistsRef,
 };
 
 const ROOM: Capacity = Capacity::new(1, 4).unwrap();

@@ -56,12 +56,14 @@ use std::{
 
 use ::arc_swap::Guard;
 use zonelist_core::{
-    Locked, NodeId, Request, SlotFilter, SlotWalk, Slots, Spin, ZonelistsRef, Zoneref,
+    NodeId, Request, Zoneref,
     publish::{
         Allocates, Facts, Forked, Guarantee, Progress, PublishError, ReadToken, ReaderProtocol, Reclaim, Scheme,
         StalledReader, WaitError, Writer,
     },
-    sync::Backoff,
+    sync::{Backoff, Locked, Spin},
+    table::{SlotFilter, SlotWalk, Slots},
+    zonelist::ZonelistsRef,
 };
 
 /// A version, never written once it is published.

@@ -34,7 +34,7 @@ use crate::double_buffered::{DoubleBuffered, Protocol, sealed::Sealed};
 #[doc = include_str!("asymmetric_epoch.md")]
 ///
 /// ```
-/// use zonelist_core::{Capacity, ZonelistsRef, publish::{FullFence, PublishError, Published}};
+/// use zonelist_core::{publish::{FullFence, PublishError, Published}, table::Capacity, zonelist::ZonelistsRef};
 /// use zonelist_epoch::AsymmetricEpoch;
 ///
 /// let scheme = AsymmetricEpoch::boxed(Capacity::new(8, 24).unwrap());

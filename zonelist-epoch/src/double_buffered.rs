@@ -21,12 +21,14 @@
 use core::marker::PhantomData;
 
 use zonelist_core::{
-    Buffer, BufferWalk, Capacity, DoubleBuffer, NodeId, Slot, SlotFilter, ZonelistsRef,
+    NodeId,
     publish::{
         Allocates, Facts, Guarantee, Progress, PublishError, ReadToken, ReaderProtocol, Reclaim, Scheme, StalledReader,
         WaitError, Writer,
     },
     sync::or_mutant,
+    table::{Buffer, BufferWalk, Capacity, DoubleBuffer, Slot, SlotFilter},
+    zonelist::ZonelistsRef,
 };
 
 /// What readers do so that the writer knows when their walks have ended.

@@ -31,12 +31,14 @@ use std::{
 
 use crossbeam_epoch::{Atomic, Collector, Guard, LocalHandle, Owned};
 use zonelist_core::{
-    NodeId, Request, SlotFilter, SlotWalk, Slots, ZonelistsRef, Zoneref,
+    NodeId, Request, Zoneref,
     publish::{
         Facts, Forked, Guarantee, Progress, PublishError, ReadToken, ReaderProtocol, Reclaim, Scheme, WaitError, Walk,
         Writer,
     },
     sync::{Backoff, Track, or_mutant},
+    table::{SlotFilter, SlotWalk, Slots},
+    zonelist::ZonelistsRef,
 };
 
 /// One pointer, swapped; crossbeam-epoch frees what it pointed to.

@@ -9,11 +9,13 @@ mod drains;
 use std::sync::Arc;
 
 use zonelist_core::{
-    NodeId, NodeSpan, PageAllocator, PageRequest, Spin, Zone, ZoneId,
+    NodeId, PageAllocator, PageRequest, Zone, ZoneId,
     ZoneKind::{Movable, Normal},
-    ZonelistsRef, Zoneref,
+    Zoneref,
     conformance::models::{Bound, MOVABLE, NODE, NORMAL, ROOM, Scenario, explore, first},
     publish::{FullFence, Published},
+    sync::Spin,
+    zonelist::{NodeSpan, ZonelistsRef},
 };
 use zonelist_epoch::{AsymmetricEpoch, EpochSwap, Qsbr};
 

@@ -1,7 +1,7 @@
 //! Readers and publishers progress under the grace periods of `Writer`.
 #![cfg(shuttle)]
 
-use zonelist_core::{Capacity, conformance::progress::all_threads_progress};
+use zonelist_core::{conformance::progress::all_threads_progress, table::Capacity};
 use zonelist_epoch::{AsymmetricEpoch, Qsbr};
 
 const ROOM: Capacity = Capacity::new(1, 4).unwrap();

@@ -23,10 +23,12 @@
 //! All loads and stores of slots are Relaxed. No ordering between them is relied on, so that there are no pairs to name.
 
 use zonelist_core::{
-    NodeId, Slot, SlotFilter, SlotWalk, Slots, Storage, ZonelistsRef,
+    NodeId,
     publish::{
         Allocates, Facts, Guarantee, Progress, PublishError, ReadToken, ReaderProtocol, Scheme, StalledReader, Writer,
     },
+    table::{Slot, SlotFilter, SlotWalk, Slots, Storage},
+    zonelist::ZonelistsRef,
 };
 
 /// One table, rewritten in place. Neither readers nor the writer wait.
@@ -34,7 +36,7 @@ use zonelist_core::{
 #[doc = include_str!("in_place.md")]
 ///
 /// ```
-/// use zonelist_core::{Capacity, Slot, Slots, publish::{FullFence, Published}};
+/// use zonelist_core::{publish::{FullFence, Published}, table::{Capacity, Slot, Slots}};
 /// use zonelist_inplace::InPlace;
 ///
 /// const CAPACITY: Capacity = Capacity::new(8, 24).unwrap();

@@ -79,13 +79,13 @@ mod order;
 
 use self::current::Current;
 use zonelist_core::{
-    AtomicZoneMask, Locked, NodeId, OrderEntry, OrderFilter, OrderTable, OrderTables, OrderWalk, Request, Scope, Slot,
-    Spin, Storage, ZoneId, ZoneKind, ZoneMask, ZonelistsRef, Zoneref,
+    NodeId, Request, ZoneId, ZoneKind, Zoneref,
     publish::{
         Allocates, Facts, Guarantee, Membership, Progress, PublishError, ReadToken, ReaderProtocol, Scheme,
         StalledReader, Walk, Writer,
     },
     sync::{
+        Locked, Spin,
         atomic::{
             AtomicUsize,
             Ordering::{Acquire, Relaxed, Release},
@@ -93,6 +93,8 @@ use zonelist_core::{
         },
         const_fn, or_mutant,
     },
+    table::{AtomicZoneMask, OrderEntry, OrderFilter, OrderTable, OrderTables, OrderWalk, Slot, Storage, ZoneMask},
+    zonelist::{Scope, ZonelistsRef},
 };
 
 /// Each list as a fixed order, and one word that says which zones are present. Neither readers nor the writer wait, and
@@ -101,7 +103,7 @@ use zonelist_core::{
 #[doc = include_str!("presence.md")]
 ///
 /// ```
-/// use zonelist_core::{Capacity, OrderTables, Slot, publish::{FullFence, Published}};
+/// use zonelist_core::{publish::{FullFence, Published}, table::{Capacity, OrderTables, Slot}};
 /// use zonelist_inplace::Presence;
 ///
 /// const CAPACITY: Capacity = Capacity::new(8, 24).unwrap();

@@ -2,8 +2,8 @@
 #![cfg(shuttle)]
 
 use zonelist_core::{
-    OrderTables, Slots,
     conformance::blocking::{OptionalOperations, cells},
+    table::{OrderTables, Slots},
 };
 use zonelist_inplace::{InPlace, Presence};
 

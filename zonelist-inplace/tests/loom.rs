@@ -5,13 +5,13 @@
 mod museum;
 
 use zonelist_core::{
-    Capacity, OrderEntry, OrderTables, Slot, Slots,
     ZoneKind::{Movable, Normal},
     conformance::models::{
         Bound, MOVABLE as M, NORMAL as N, OTHER as O, ROOM, Refused, Scenario, Zone, explore_races, explore_refusals,
         first, full,
     },
     publish::{FullFence, Published},
+    table::{Capacity, OrderEntry, OrderTables, Slot, Slots},
 };
 use zonelist_inplace::{InPlace, Presence};
 

@@ -1,7 +1,10 @@
 //! Readers and publishers progress under the in-place schemes.
 #![cfg(shuttle)]
 
-use zonelist_core::{Capacity, OrderEntry, OrderTables, Slot, Slots, conformance::progress::all_threads_progress};
+use zonelist_core::{
+    conformance::progress::all_threads_progress,
+    table::{Capacity, OrderEntry, OrderTables, Slot, Slots},
+};
 use zonelist_inplace::{InPlace, Presence};
 
 #[test]

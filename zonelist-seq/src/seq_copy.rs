@@ -38,12 +38,15 @@ use std::iter::repeat_with;
 #[cfg(not(shuttle))]
 use ::seqlock::SeqLock;
 use zonelist_core::{
-    Capacity, MAX_NODES, NodeId, Scope, SlotFilter, ZoneId, ZonelistsRef, Zoneref,
+    NodeId, ZoneId, Zoneref,
     publish::{
         Allocates, Facts, Forked, Guarantee, Progress, PublishError, ReadToken, ReaderProtocol, Scheme, StalledReader,
         Walk, Writer,
     },
     sync::HideableSlice,
+    table::{Capacity, SlotFilter},
+    topology::MAX_NODES,
+    zonelist::{Scope, ZonelistsRef},
 };
 
 #[cfg(shuttle)]

@@ -29,7 +29,7 @@
 use core::sync::atomic as unmodelled;
 
 use zonelist_core::{
-    NodeId, Slot, SlotFilter, SlotWalk, Slots, Storage, ZonelistsRef, Zoneref,
+    NodeId, Zoneref,
     publish::{
         Allocates, Facts, Forked, Guarantee, Progress, PublishError, ReadToken, ReaderProtocol, Scheme, StalledReader,
         Walk, Writer,
@@ -42,6 +42,8 @@ use zonelist_core::{
         },
         const_fn, or_mutant,
     },
+    table::{Slot, SlotFilter, SlotWalk, Slots, Storage},
+    zonelist::ZonelistsRef,
 };
 
 /// One table, rewritten in place between two increments of a sequence number.
@@ -49,7 +51,7 @@ use zonelist_core::{
 #[doc = include_str!("seq_retry.md")]
 ///
 /// ```
-/// use zonelist_core::{Capacity, Slot, Slots, publish::{FullFence, Published}};
+/// use zonelist_core::{publish::{FullFence, Published}, table::{Capacity, Slot, Slots}};
 /// use zonelist_seq::SeqRetry;
 ///
 /// const CAPACITY: Capacity = Capacity::new(8, 24).unwrap();

@@ -2,8 +2,8 @@
 #![cfg(shuttle)]
 
 use zonelist_core::{
-    Slots,
     conformance::blocking::{OptionalOperations, cells},
+    table::Slots,
 };
 use zonelist_seq::{SeqCopy, SeqRetry};
 

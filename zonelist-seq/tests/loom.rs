@@ -2,10 +2,10 @@
 #![cfg(loom)]
 
 use zonelist_core::{
-    Slot, Slots,
     ZoneKind::{Movable, Normal},
     conformance::models::{Bound, MOVABLE, NORMAL, OTHER, ROOM, Scenario, explore_races, first, full},
     publish::{FullFence, Published},
+    table::{Slot, Slots},
 };
 use zonelist_seq::SeqRetry;
 

@@ -1,7 +1,10 @@
 //! Readers and publishers progress under `SeqRetry`.
 #![cfg(shuttle)]
 
-use zonelist_core::{Capacity, Slot, Slots, conformance::progress::all_threads_progress};
+use zonelist_core::{
+    conformance::progress::all_threads_progress,
+    table::{Capacity, Slot, Slots},
+};
 use zonelist_seq::SeqRetry;
 
 #[test]

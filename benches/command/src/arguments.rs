@@ -1,7 +1,7 @@
 //! Arguments that several subcommands share: the machine, the schemes, a duration.
 
 use clap::{Args, ValueEnum};
-use zonelist_core::{Capacity, Rules};
+use zonelist_core::{table::Capacity, topology::Rules};
 use zonelist_machines::{Builtin, Loaded, MachineSource, ReadError};
 use zonelist_schemes::SchemeId;
 

@@ -4,9 +4,10 @@ use std::time::{Duration, Instant};
 
 use hdrhistogram::{CreationError, Histogram};
 use zonelist_core::{
-    Capacity, Zonelists,
+    Zonelists,
     conformance::{Load, Stress, StressError, Tally},
     publish::{Barrier, Published},
+    table::Capacity,
 };
 use zonelist_schemes::{Buildable, READERS, Visitor, workload::Toggle};
 

@@ -11,8 +11,10 @@ use std::{
 };
 
 use zonelist_core::{
-    Capacity, NodeId, Request, Scope, ZoneKind, ZonelistsRef,
+    NodeId, Request, ZoneKind,
     publish::{Barrier, FullFence, Published},
+    table::Capacity,
+    zonelist::{Scope, ZonelistsRef},
 };
 use zonelist_inplace::Presence;
 use zonelist_schemes::{self as schemes, Buildable, READERS, SchemeId, UnknownScheme, Visitor, workload::synthetic};

@@ -6,7 +6,7 @@
 
 use std::{hint::black_box, time::Instant};
 
-use zonelist_core::{Capacity, NodeId, Zonelists, ZonelistsRef, publish::Barrier};
+use zonelist_core::{NodeId, Zonelists, publish::Barrier, table::Capacity, zonelist::ZonelistsRef};
 use zonelist_schemes::{
     self as schemes, Buildable, SchemeId, Visitor,
     measure::{Measure, median},
@@ -80,7 +80,7 @@ impl Timing {
         ];
         for zones in WALKS {
             let lists = synthetic(zones);
-            let all: Vec<NodeId> = zonelist_core::NodeSet::ALL.iter().take(lists.lists().nodes()).collect();
+            let all: Vec<NodeId> = zonelist_core::topology::NodeSet::ALL.iter().take(lists.lists().nodes()).collect();
             let walks = (ZONES_A_LOOP / zones).min(DRAWN);
             let repeats = (ZONES_A_LOOP / zones / walks).max(1);
             tracks.push(Track::reading(chosen, lists.lists(), false, drawn(&all, walks), |c, n| c.full(n), repeats)?);

@@ -1,9 +1,12 @@
 //! The fallback order by Linux's algorithm, in cubic time: a scan of all nodes for each place of each row.
 //!
-//! The tests compare the results of [`FallbackOrder`](zonelist_core::FallbackOrder), which sorts, with this one's; the
+//! The tests compare the results of [`FallbackOrder`](zonelist_core::topology::FallbackOrder), which sorts, with this one's; the
 //! criterion suite compares their times.
 
-use zonelist_core::{FallbackOrderInput, NodeId, NodeLoad, Rules};
+use zonelist_core::{
+    NodeId,
+    topology::{FallbackOrderInput, NodeLoad, Rules},
+};
 
 /// Every node with its row, ascending by node.
 ///

@@ -2,7 +2,7 @@
 
 use std::{fmt, io, path::Path};
 
-use zonelist_core::{MachineError, hotplug::MemoryBlocksError};
+use zonelist_core::{hotplug::MemoryBlocksError, topology::MachineError};
 
 use crate::builtin;
 

@@ -1,6 +1,6 @@
 //! A machine in memory, with the other contents of its source.
 
-use zonelist_core::{Machine, VoidDistances};
+use zonelist_core::topology::{Machine, VoidDistances};
 
 use crate::record::MachineRecord;
 

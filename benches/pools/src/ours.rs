@@ -3,9 +3,13 @@
 use std::error::Error;
 
 use zonelist_core::{
-    Capacity, LocalHandle, MAX_ORDER, Mobility, NodeId, NodeSpan, Page, PageAllocator, PageRequest, PreparedRequest,
-    Slot, Spin, Zone, ZoneId, ZoneKind, ZoneWatermarks, ZonelistsRef, Zoneref,
+    LocalHandle, Mobility, NodeId, Page, PageAllocator, PageRequest, Zone, ZoneId, ZoneKind, Zoneref,
+    page_alloc::PreparedRequest,
     publish::{Barrier, FullFence, Published},
+    sync::Spin,
+    table::{Capacity, Slot},
+    zone::{MAX_ORDER, ZoneWatermarks},
+    zonelist::{NodeSpan, ZonelistsRef},
 };
 use zonelist_inplace::InPlace;
 use zonelist_schemes::{Buildable, SchemeId, Visitor, asymmetric};

@@ -1,10 +1,13 @@
 //! Small page allocators over a scheme, for tests and benches.
 
 use zonelist_core::{
-    FreeError, MAX_ORDER, NodeSpanError, OrderError, OutOfMemory, PageAllocator, RangeError, SetupError, Spin, Zone,
-    ZoneError, ZoneId, ZoneWatermarks,
+    PageAllocator, Zone, ZoneId,
     hotplug::ProviderError,
+    page_alloc::{OrderError, OutOfMemory, SetupError},
     publish::{Barrier, BarrierError, PublishError, Published, ReaderError, Scheme},
+    sync::Spin,
+    zone::{FreeError, MAX_ORDER, RangeError, ZoneError, ZoneWatermarks},
+    zonelist::NodeSpanError,
 };
 
 /// Why an allocator could not be set up or used.

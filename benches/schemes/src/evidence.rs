@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use serde_json::Value;
 use zonelist_core::{
-    Capacity,
     publish::{Barrier, Published, Reader, ReaderProtocol},
+    table::Capacity,
 };
 
 use crate::{Buildable, SchemeId, Visitor};

@@ -4,8 +4,10 @@ use std::str::FromStr;
 
 use seqlock::SeqLock;
 use zonelist_core::{
-    Capacity, OrderTables, Slot, Slots, StopWorld, StopWorldPreempted, Zoneref,
+    Zoneref,
     publish::{Barrier, Facts, FullFence, Scheme, SystemBarrier},
+    stop_world::{StopWorld, StopWorldPreempted},
+    table::{Capacity, OrderTables, Slot, Slots},
 };
 use zonelist_epoch::{ArcSwap, AsymmetricEpoch, EpochSwap, Qsbr};
 use zonelist_inplace::{InPlace, Presence};

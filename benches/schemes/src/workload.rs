@@ -1,8 +1,10 @@
 //! Lists, requests and machines for the comparison of schemes.
 
 use zonelist_core::{
-    Capacity, FallbackOrder, Machine, MachineDescription, NodeId, NodeSet, NodeSpan, Request, Rules, ZoneId, ZoneKind,
-    Zonelists, ZonelistsRef, Zoneref,
+    NodeId, Request, ZoneId, ZoneKind, Zonelists, Zoneref,
+    table::Capacity,
+    topology::{FallbackOrder, Machine, MachineDescription, NodeSet, Rules},
+    zonelist::{NodeSpan, ZonelistsRef},
 };
 
 /// Makes lists of `zones` zones each: every node has a zone of each of four kinds, and its own zones come first in its lists.

@@ -6,9 +6,9 @@
 #![cfg(target_os = "linux")]
 
 use zonelist_core::{
-    Capacity,
     conformance::facts::{Heap, PASSED, below_allocator::serves_the_program},
     publish::Barrier,
+    table::Capacity,
 };
 use zonelist_schemes::{Buildable, SchemeId, Visitor};
 

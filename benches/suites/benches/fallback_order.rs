@@ -1,7 +1,10 @@
 //! Times of the fallback order of all nodes: by a sort, and by Linux's scan of all nodes for each position.
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
-use zonelist_core::{FallbackOrder, FallbackOrderInput, Rules, ZoneId, ZoneKind, Zonelists};
+use zonelist_core::{
+    ZoneId, ZoneKind, Zonelists,
+    topology::{FallbackOrder, FallbackOrderInput, Rules},
+};
 use zonelist_machines::cubic::cubic;
 use zonelist_schemes::workload::scattered;
 

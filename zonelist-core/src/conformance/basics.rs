@@ -15,8 +15,11 @@ use std::{
 pub use super::rolled_back::a_publish_that_is_rolled_back_hides_no_torn_walk;
 use super::{Sample, Unreliable};
 use crate::{
-    Capacity, NodeId, NodeSet, Request, Scope, ZoneKind, Zonelists, ZonelistsRef, Zoneref,
+    NodeId, Request, ZoneKind, Zonelists, Zoneref,
+    ids::NodeSet,
     publish::{Barrier, BarrierError, Guard, NotRetired, PublishError, Published, Reclaim, Scheme, Version, WaitError},
+    table::Capacity,
+    zonelist::{Scope, ZonelistsRef},
 };
 
 /// Yields in which another thread could do what it must not do.
@@ -53,7 +56,7 @@ fn shows<S: Scheme, B: Barrier, const READERS: usize>(
     }) {
         let request = Request { scope, highest, nodes };
         let filter = published.filter(&request);
-        for node in NodeSet::ALL.iter().filter(|node| node.index() < 5 || node.index() + 1 == crate::MAX_NODES) {
+        for node in NodeSet::ALL.iter().filter(|node| node.index() < 5 || node.index() + 1 == crate::ids::MAX_NODES) {
             let list = lists.of(node, scope).iter().copied();
             let expected: Vec<Zoneref> = list.filter(|entry| request.admits(entry.zone())).collect();
             let seen: Vec<Zoneref> = guard.walk(node, &filter).collect();

@@ -3,7 +3,7 @@
 use alloc::{vec, vec::Vec};
 
 use super::Verdict;
-use crate::{NodeId, Request, Zonelists, ZonelistsRef, Zoneref, publish::Version};
+use crate::{NodeId, Request, Zonelists, Zoneref, publish::Version, zonelist::ZonelistsRef};
 
 /// The time from one stamp to another, both included.
 ///
@@ -47,7 +47,12 @@ pub struct Walked<'a> {
 /// All publishes of a run, by which walks are judged.
 ///
 /// ```
-/// use zonelist_core::{conformance::{History, Published, Span, Walked}, publish::Version, *};
+/// use zonelist_core::{
+///     *,
+///     conformance::{History, Published, Span, Walked},
+///     publish::Version,
+///     zonelist::{NodeSpan, ZonelistsRef},
+/// };
 /// let entry = |kind| Zoneref::new(ZoneId::new(NodeId::new(0).unwrap(), kind));
 /// let zonerefs = [entry(ZoneKind::Movable), entry(ZoneKind::Normal)];
 /// let rows = [NodeSpan { start: 0, len: 2, own: 2 }];

@@ -39,7 +39,7 @@ mod unreliable;
 pub use model_macro::{expect_explored, run_models};
 
 /// Room for every list that the macro `model!` publishes.
-pub const ROOM: crate::Capacity = crate::Capacity::new(1, 4).unwrap();
+pub const ROOM: crate::table::Capacity = crate::table::Capacity::new(1, 4).unwrap();
 
 pub use history::{AsLists, History, HistoryError, Published, Span, Walked};
 pub use sample::Sample;

@@ -40,7 +40,7 @@
 /// | in place of | take |
 /// |---|---|
 /// | `core::sync::atomic::*` | [`sync::atomic`](crate::sync::atomic) |
-/// | `std::sync::{Mutex, RwLock}` and their guards | [`sync::{Mutex, RwLock}`](crate::sync), with the same calls; without std [`Locked`](crate::Locked) |
+/// | `std::sync::{Mutex, RwLock}` and their guards | [`sync::{Mutex, RwLock}`](crate::sync), with the same calls; without std [`Locked`](crate::sync::Locked) |
 /// | `core::cell::UnsafeCell` | [`sync::UnsafeCell`](crate::sync::UnsafeCell) |
 /// | a `Box` whose pointer readers share | [`sync::VersionBox`](crate::sync::VersionBox), and a [`VersionRef`](crate::sync::VersionRef) for each walk |
 /// | a loop that spins | [`sync::Backoff`](crate::sync::Backoff) in it |

@@ -12,8 +12,9 @@ use std::{env, println, sync::Arc, vec::Vec};
 use shuttle::{Config, MaxSteps, Runner, scheduler::PctScheduler, scheduler::RandomScheduler, thread};
 
 use crate::{
-    NodeId, NodeSpan, Request, ZoneId, ZoneKind, ZonelistsRef, Zoneref,
+    NodeId, Request, ZoneId, ZoneKind, Zoneref,
     publish::{FullFence, Published, Scheme, Walk},
+    zonelist::{NodeSpan, ZonelistsRef},
 };
 
 /// Concurrent readers and publishers.

@@ -5,9 +5,11 @@ use std::{sync::Arc, vec::Vec};
 
 use super::Sample;
 use crate::{
-    Locked, NodeId, Request, Spin, Zonelists, ZonelistsRef, Zoneref,
+    NodeId, Request, Zonelists, Zoneref,
+    locking::{Locked, Spin},
     publish::{Facts, FullFence, Guarantee, PublishError, Published, ReadToken, ReaderProtocol, Scheme, Walk, Writer},
     sync::unmodelled::{AtomicBool, Ordering::Relaxed},
+    zonelist::ZonelistsRef,
 };
 
 /// Publishes what it is given. If `fails` is set, it then publishes the version before once more, and returns an error.

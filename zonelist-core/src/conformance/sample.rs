@@ -2,7 +2,11 @@
 
 use alloc::{vec, vec::Vec};
 
-use crate::{Capacity, NodeId, NodeSpan, Request, Scope, ZoneId, ZoneKind, Zonelists, ZonelistsRef, Zoneref};
+use crate::{
+    NodeId, Request, ZoneId, ZoneKind, Zonelists, Zoneref,
+    table::Capacity,
+    zonelist::{NodeSpan, Scope, ZonelistsRef},
+};
 
 /// Versions of a small machine's lists, and requests: for a scheme's own tests.
 ///

@@ -58,7 +58,12 @@ pub struct Load<'a> {
 /// A scheme under load, with the verdicts on its walks.
 ///
 /// ```
-/// use zonelist_core::{Slots, StopWorld, conformance::{Load, Sample, Stress}, publish::{FullFence, Published}};
+/// use zonelist_core::{
+///     conformance::{Load, Sample, Stress},
+///     publish::{FullFence, Published},
+///     stop_world::StopWorld,
+///     table::Slots,
+/// };
 /// let Sample { versions, requests } = Sample::default();
 /// let scheme = StopWorld::new(Slots::boxed(Sample::CAPACITY));
 /// let published: Published<_, FullFence, 2> = Published::new(scheme);

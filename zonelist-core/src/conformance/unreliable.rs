@@ -7,7 +7,13 @@ use crate::publish::{Barrier, BarrierError, FullFence, Light};
 /// [`FullFence`] with a heavy half that fails within [`Unreliable::failing`].
 ///
 /// ```
-/// use zonelist_core::{Capacity, ZonelistsRef, Slots, StopWorld, conformance::Unreliable, publish::{PublishError, Published}};
+/// use zonelist_core::{
+///     conformance::Unreliable,
+///     publish::{PublishError, Published},
+///     stop_world::StopWorld,
+///     table::{Capacity, Slots},
+///     zonelist::ZonelistsRef,
+/// };
 /// let table = Slots::boxed(Capacity::new(1, 1).unwrap());
 /// let published: Published<_, Unreliable, 1> = Published::new(StopWorld::new(table));
 /// let (failed, failures) = Unreliable::failing(12, || published.publish(ZonelistsRef::EMPTY));

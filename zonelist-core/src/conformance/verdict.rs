@@ -7,7 +7,7 @@ use alloc::{
 use core::{cmp::Ordering, fmt, iter::Sum, ops::AddAssign};
 
 use super::Walked;
-use crate::{ZonelistsRef, Zoneref, publish::Guarantee};
+use crate::{Zoneref, publish::Guarantee, zonelist::ZonelistsRef};
 
 /// How a walk differs from its candidates: the versions that it may have seen, each after the walk's request.
 ///

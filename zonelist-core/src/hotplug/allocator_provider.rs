@@ -10,11 +10,13 @@ use core::ops::Range;
 
 use super::{backing::Backing, node_metadata::Synchronize, provider_error::ProviderError, state::State};
 use crate::{
-    Locked, MAX_ORDER, MigrationSource, NodeId, PAGEBLOCK_FRAMES, PageAllocator, RawLock, SetupError, Spin, Zone,
-    ZoneError, ZoneMetadata,
+    NodeId, PageAllocator, Zone,
     heap::NoMemory,
+    locking::{Locked, RawLock, Spin},
+    page_alloc::{MigrationSource, SetupError},
     publish::{Barrier, FullFence, Published, Scheme},
     sync::atomic::AtomicUsize,
+    zone::{MAX_ORDER, PAGEBLOCK_FRAMES, ZoneError, ZoneMetadata},
 };
 
 /// A page allocator whose memory a [`RunningMachine`](super::RunningMachine) puts online and offline.
@@ -37,7 +39,16 @@ use crate::{
 /// grace periods ([`AllocatorProvider::reclaiming`]). Otherwise it is kept until the node is added again, as in Linux.
 ///
 /// ```
-/// use zonelist_core::{*, hotplug::*, publish::{FullFence, Published}};
+/// use zonelist_core::{
+///     *,
+///     hotplug::*,
+///     page_alloc::{Handle, MovablePages, MoveError},
+///     publish::{FullFence, Published},
+///     stop_world::StopWorld,
+///     sync::Spin,
+///     table::Slots,
+///     topology::{Machine, MachineDescription, Memory, Rules, Tunables, ZoneSize},
+/// };
 /// # fn state() -> State {
 /// #     let node = NodeId::new(0).unwrap();
 /// #     let zone = |node: u16| ZoneSize {
@@ -118,7 +129,7 @@ impl<'m, S: Scheme, B: Barrier, L: RawLock + Default, const READERS: usize> Allo
     /// yet. Empty ranges are ignored.
     ///
     /// Cost until a block of the node is online, for room of any length: a zone without metadata, and a
-    /// [`PerCpuPages`](crate::PerCpuPages) for each reader slot and zone.
+    /// [`PerCpuPages`](crate::page_alloc::PerCpuPages) for each reader slot and zone.
     ///
     /// # Errors
     /// As for [`AllocatorProvider::new`].

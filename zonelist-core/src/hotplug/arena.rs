@@ -8,7 +8,7 @@ use rustix::{
 };
 
 use super::backing::{Backing, BackingError};
-use crate::{NodeId, PAGEBLOCK_FRAMES, Page, ZoneId, heap::with_room};
+use crate::{NodeId, Page, ZoneId, heap::with_room, zone::PAGEBLOCK_FRAMES};
 
 /// A range of page frames with addresses: one mapping, of which the online parts have memory.
 ///
@@ -18,7 +18,7 @@ use crate::{NodeId, PAGEBLOCK_FRAMES, Page, ZoneId, heap::with_room};
 /// of its length, so that the system can use a huge page.
 ///
 /// ```
-/// use zonelist_core::{Arena, NodeId, Spin, Zone, ZoneId, ZoneKind, Mobility};
+/// use zonelist_core::{Mobility, NodeId, Zone, ZoneId, ZoneKind, hotplug::Arena, sync::Spin};
 /// let node = NodeId::new(0).unwrap();
 /// let arena = Arena::reserve(0..1 << 16, 4096)?; // 256 MiB of addresses
 /// arena.commit(node, 0..1024)?;
@@ -217,12 +217,20 @@ impl Arena {
 /// Returns true if the host accepts it.
 fn bind(start: NonNull<u8>, bytes: usize, node: NodeId) -> bool {
     const WORD: usize = usize::BITS as usize;
-    let mut mask = [0_usize; crate::MAX_NODES / WORD];
+    let mut mask = [0_usize; crate::ids::MAX_NODES / WORD];
     mask[node.index() / WORD] = 1 << (node.index() % WORD);
     // SAFETY: the mask has `MAX_NODES` bits, and the kernel reads one bit less than the count it is passed. A policy
     // changes where memory comes from, and no contents.
     let result = unsafe {
-        libc::syscall(libc::SYS_mbind, start.as_ptr(), bytes, libc::MPOL_BIND, mask.as_ptr(), crate::MAX_NODES + 1, 0)
+        libc::syscall(
+            libc::SYS_mbind,
+            start.as_ptr(),
+            bytes,
+            libc::MPOL_BIND,
+            mask.as_ptr(),
+            crate::ids::MAX_NODES + 1,
+            0,
+        )
     };
     result == 0
 }

@@ -8,7 +8,7 @@ use super::{
     operation::{BlockChange, Change, OnlineTo},
     state_data::StateData,
 };
-use crate::{NodeId, ZoneId, ZoneKind, ZoneSize, heap::NoMemory};
+use crate::{NodeId, ZoneId, ZoneKind, heap::NoMemory, topology::ZoneSize};
 
 impl StateData {
     /// Puts a block into a zone of its node. Source: Linux 6.1 `mm/memory_hotplug.c: online_pages`.

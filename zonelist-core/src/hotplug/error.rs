@@ -3,7 +3,7 @@
 use core::fmt;
 
 use super::{deadline::StopReason, provider_error::ProviderError};
-use crate::{NodeId, RangeError, ZoneId, ZoneKind, heap::NoMemory, publish::PublishError};
+use crate::{NodeId, ZoneId, ZoneKind, heap::NoMemory, publish::PublishError, zone::RangeError};
 
 /// Why an operation was refused. The machine is as it was.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]

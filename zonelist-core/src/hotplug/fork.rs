@@ -2,8 +2,7 @@
 
 use super::{provider::PageProvider, running::RunningMachine};
 use crate::{
-    RawLock,
-    locking::lock::Hold,
+    locking::{RawLock, lock::Hold},
     sync::unmodelled::Ordering::{Relaxed, Release},
 };
 
@@ -38,7 +37,13 @@ impl<F: PageProvider, L: RawLock> RunningMachine<F, L> {
     /// Called before all other preparations: those of movable pages and of the allocator follow.
     ///
     /// ```
-    /// # use zonelist_core::{*, hotplug::*, publish::{FullFence, HandleId}};
+    /// # use zonelist_core::{
+    /// #     *,
+    /// #     hotplug::*,
+    /// #     page_alloc::{ForkError, MigrationSource},
+    /// #     publish::{FullFence, HandleId},
+    /// #     sync::RawLock,
+    /// # };
     /// # use zonelist_core::publish::{Barrier, Scheme};
     /// fn fork<S: Scheme, B: Barrier, L: RawLock, O: MigrationSource, K: Backing, const READERS: usize>(
     ///     running: &RunningMachine<AllocatorProvider<'_, S, B, L, READERS, O, K>>,

@@ -22,7 +22,11 @@ use alloc::{sync::Arc, vec::Vec};
 use core::ops::Range;
 
 use super::memory_block::{MemoryBlock, MemoryBlockState, MemoryBlocks, MemoryBlocksError};
-use crate::{Machine, Memory, UnknownOwner, ZoneId, ZoneSize, topology::FrameSet};
+use crate::{
+    ZoneId,
+    topology::{FrameSet, Machine, Memory, ZoneSize},
+    zone::UnknownOwner,
+};
 
 /// Frames that can't leave their zones, with the zone, ascending for each zone.
 pub(super) type Immovable = Arc<[(ZoneId, Range<u64>)]>;

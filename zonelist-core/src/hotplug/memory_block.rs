@@ -3,7 +3,11 @@
 use alloc::vec::Vec;
 use core::ops::Range;
 
-use crate::{Machine, Memory, NodeId, UnknownOwner, ZoneId, ZoneKind, topology::MAX_PAGES};
+use crate::{
+    NodeId, ZoneId, ZoneKind,
+    topology::{MAX_PAGES, Machine, Memory},
+    zone::UnknownOwner,
+};
 
 /// One memory block. Block `n` has the page frames from `n` times a block's pages on.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -2,8 +2,10 @@
 
 use super::state::State;
 use crate::{
-    LocalHandle, MigrationTargets, Mobility, NodeId, NodeSet, Page, PageAllocator, PageRequest, PreparedRequest,
-    RawLock, Request, ZoneKind,
+    LocalHandle, Mobility, NodeId, Page, PageAllocator, PageRequest, Request, ZoneKind,
+    ids::NodeSet,
+    locking::RawLock,
+    page_alloc::{MigrationTargets, PreparedRequest},
     publish::{Barrier, ReaderError, Scheme},
 };
 

@@ -4,7 +4,10 @@
 //! set_recommended_min_free_kbytes`. Both count the pages above the high watermarks, which themselves follow from the
 //! value. So the value depends on the watermarks before, and thus on history.
 
-use crate::{Memory, ZoneId, total_pages};
+use crate::{
+    ZoneId,
+    topology::{Memory, total_pages},
+};
 
 /// The kernel stores the value in an `int`.
 const MAX_KBYTES: u64 = i32::MAX as u64;
@@ -13,7 +16,7 @@ const MAX_KBYTES: u64 = i32::MAX as u64;
 /// watermarks of the zones that the kernel itself allocates from.
 ///
 /// `high` returns a zone's high watermark before the change, 0 for a new zone. The kernel then clamps the value to the
-/// range from 128 to [`Rules::max_min_free_kbytes`](crate::Rules::max_min_free_kbytes).
+/// range from 128 to [`Rules::max_min_free_kbytes`](crate::topology::Rules::max_min_free_kbytes).
 #[must_use]
 pub fn scaled_min_free_kbytes(memory: &Memory, high: impl Fn(ZoneId) -> u64) -> u64 {
     kernel_pages(memory, high).saturating_mul(memory.page_bytes / 1024).saturating_mul(16).isqrt()

@@ -19,9 +19,9 @@
 //! new zone after it is listed.
 //!
 //! The zone of each frame follows from memory blocks, exact ranges
-//! ([`MachineDescription::zone_ranges`](crate::MachineDescription)) and sizes. Where these leave the zone of a frame
+//! ([`MachineDescription::zone_ranges`](crate::topology::MachineDescription)) and sizes. Where these leave the zone of a frame
 //! open, a state with blocks and an allocator are refused, and the error names two zones that overlap
-//! ([`UnknownOwner`](crate::UnknownOwner)). [`BootMemory`] is the rule for the frames that boot took.
+//! ([`UnknownOwner`](crate::zone::UnknownOwner)). [`BootMemory`] is the rule for the frames that boot took.
 //!
 //! The page provider ([`PageProvider`]) manages the pages: a [`Published`](crate::publish::Published) has none,
 //! [`AllocatorProvider`] is the page allocator. The latter migrates movable pages out of a block that goes offline,
@@ -37,7 +37,14 @@
 //! - the machine: `running`, `fork`.
 //!
 //! ```
-//! use zonelist_core::{*, hotplug::*, publish::Published};
+//! use zonelist_core::{
+//!     *,
+//!     hotplug::*,
+//!     publish::Published,
+//!     stop_world::StopWorld,
+//!     table::Slots,
+//!     topology::{Machine, MachineDescription, Memory, Rules, Tunables, ZoneSize},
+//! };
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let node = NodeId::new(0).unwrap();
 //! let pages = 1 << 18;
@@ -110,6 +117,7 @@ mod state_data;
 mod undo;
 mod zone_frames;
 
+pub use crate::heap::Shared;
 pub use allocator_provider::AllocatorProvider;
 #[cfg(all(feature = "std", target_os = "linux", not(loom)))]
 pub use arena::{Arena, ArenaError};

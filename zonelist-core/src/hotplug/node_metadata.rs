@@ -15,9 +15,12 @@ use core::mem;
 
 use super::{allocator_provider::AllocatorProvider, backing::Backing};
 use crate::{
-    MigrationSource, RawLock, ZoneKind, ZoneMetadata,
+    ZoneKind,
+    locking::RawLock,
+    page_alloc::MigrationSource,
     publish::{Barrier, Published, Reclaim, Scheme, WaitError},
     sync::atomic::Ordering::Relaxed,
+    zone::ZoneMetadata,
 };
 
 /// [`Published::synchronize`], where the scheme has it.

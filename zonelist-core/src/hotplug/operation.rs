@@ -3,7 +3,10 @@
 use core::{ops::Range, str::FromStr};
 
 use super::{error::HotplugError, setting::Setting};
-use crate::{NodeId, Shared, ZoneId, ZoneKind, Zonelists, heap::text};
+use crate::{
+    NodeId, ZoneId, ZoneKind, Zonelists,
+    heap::{Shared, text},
+};
 
 /// An operation on a machine.
 #[derive(Clone, PartialEq, Eq, Debug)]

@@ -4,8 +4,9 @@ use core::fmt;
 
 use super::{backing::BackingError, deadline::StopReason};
 use crate::{
-    RangeError, UnknownOwner, ZoneError, ZoneId,
+    ZoneId,
     publish::{BarrierError, ReaderError},
+    zone::{RangeError, UnknownOwner, ZoneError},
 };
 
 /// Why a page provider could not prepare or isolate frames.

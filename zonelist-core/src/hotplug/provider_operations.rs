@@ -10,9 +10,12 @@ use super::{
     provider::PageProvider, provider_error::ProviderError, state::State, undo::Undo,
 };
 use crate::{
-    MigrationSource, NodeId, PAGEBLOCK_FRAMES, RangeError, RawLock, Zone, ZoneId, ZoneWatermarks, Zonelists,
+    NodeId, Zone, ZoneId, Zonelists,
+    locking::RawLock,
+    page_alloc::MigrationSource,
     publish::{Barrier, PublishError, Scheme},
     sync::{Backoff, atomic::Ordering::Relaxed},
+    zone::{PAGEBLOCK_FRAMES, RangeError, ZoneWatermarks},
 };
 
 impl<'m, S: Scheme, B: Barrier, L: RawLock, const READERS: usize, O: MigrationSource, K: Backing>

@@ -11,7 +11,7 @@ use super::{
     undo::Undo,
 };
 use crate::{
-    Locked, RawLock, Spin,
+    locking::{Locked, RawLock, Spin},
     publish::PublishError,
     sync::{
         or_mutant, this_thread,
@@ -26,7 +26,7 @@ use crate::{
 /// the copy of a pointer. Neither an operation nor `state` is for interrupts: `L` is held while pages migrate, so a
 /// kernel uses a lock that sleeps.
 ///
-/// Code that an operation calls, such as a [`Migrate`](crate::Migrate) callback, may not start another operation, which
+/// Code that an operation calls, such as a [`Migrate`](crate::page_alloc::Migrate) callback, may not start another operation, which
 /// is refused. The callback of [`PageAllocator::on_low`](crate::PageAllocator::on_low) may start one: for allocations
 /// of the operation itself it is called after the operation.
 ///

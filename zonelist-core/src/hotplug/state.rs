@@ -7,8 +7,11 @@ use super::{
     state_data::{StateData, ZoneInfo},
 };
 use crate::{
-    Capacity, FallbackOrder, Machine, Memory, NodeSet, Rules, Shared, Tunables, Watermarks, ZoneId, ZoneKind,
-    Zonelists, heap::or_abort,
+    ZoneId, ZoneKind, Zonelists,
+    heap::{Shared, or_abort},
+    ids::NodeSet,
+    table::Capacity,
+    topology::{FallbackOrder, Machine, Memory, Rules, Tunables, Watermarks},
 };
 
 /// The state of a machine between two operations: the inputs and results of a rebuild.
@@ -24,7 +27,7 @@ impl State {
     ///
     /// # Errors
     /// The machine has no sizes or its blocks contradict them. Or it has blocks, and the description leaves open which
-    /// zone has some of the frames ([`UnknownOwner`](crate::UnknownOwner)).
+    /// zone has some of the frames ([`UnknownOwner`](crate::zone::UnknownOwner)).
     pub fn booted(machine: Machine, blocks: MemoryBlocks, rules: Rules) -> Result<Self, MemoryBlocksError> {
         Ok(Self(or_abort(StateData::booted(machine, blocks, rules)?.and_then(Shared::new))))
     }

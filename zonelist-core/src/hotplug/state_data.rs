@@ -15,12 +15,14 @@ use super::{
     setting::Setting,
 };
 use crate::{
-    FallbackOrder, FallbackOrderInput, Machine, Memory, NodeId, NodeSet, Rules, Shared, Tunables, UnknownOwner,
-    Watermarks, ZoneId, ZoneKind, ZoneSize, Zonelists,
-    heap::{NoMemory, collected, copied, push, with_room},
-    policy_zone,
-    topology::{reserves_of, watermarks_of},
-    total_pages,
+    NodeId, ZoneId, ZoneKind, Zonelists,
+    heap::{NoMemory, Shared, collected, copied, push, with_room},
+    ids::NodeSet,
+    topology::{
+        FallbackOrder, FallbackOrderInput, Machine, Memory, Rules, Tunables, Watermarks, ZoneSize, policy_zone,
+        reserves_of, total_pages, watermarks_of,
+    },
+    zone::UnknownOwner,
 };
 
 /// Size, watermarks and reserve of one zone in one state.

@@ -8,8 +8,9 @@ use super::{
     state::State,
 };
 use crate::{
-    NodeId, UnknownOwner, ZoneId,
+    NodeId, ZoneId,
     heap::{NoMemory, collected, or_abort},
+    zone::UnknownOwner,
 };
 
 impl State {

@@ -55,7 +55,7 @@ use crate::{
 ///
 /// ```
 /// use core::cell::Cell;
-/// use zonelist_core::{Locked, RawLock, Spin};
+/// use zonelist_core::sync::{Locked, RawLock, Spin};
 ///
 /// // As a kernel's lock: masks interrupts before the lock is taken, and restores the mask after the unlock.
 /// thread_local! { static MASKED: Cell<bool> = const { Cell::new(false) }; }

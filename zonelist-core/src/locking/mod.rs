@@ -4,3 +4,5 @@
 
 pub(crate) mod in_use;
 pub(crate) mod lock;
+
+pub use lock::{Locked, RawLock, Spin};

@@ -10,11 +10,13 @@ use super::{
     zone_pool::{Pool, Store},
 };
 #[cfg(feature = "alloc")]
-use crate::ZoneError;
+use crate::zone::ZoneError;
 use crate::{
-    MAX_ORDER, Mobility, RangeError, RawLock, Spin, Zone, ZoneId,
+    Mobility, Zone, ZoneId,
     identity::Identity,
+    locking::{RawLock, Spin},
     publish::{Barrier, FullFence, Published, ReaderError, Scheme},
+    zone::{MAX_ORDER, RangeError},
 };
 
 /// A page allocator over zones, which it finds by the zonelists that a scheme publishes.
@@ -35,7 +37,15 @@ impl<'m, S: Scheme, B: Barrier, L: RawLock, const READERS: usize> PageAllocator<
     /// borrowed, and stay one set: none of them ever adds a frame that another of them manages.
     ///
     /// ```compile_fail,E0505
-    /// # use zonelist_core::{*, publish::{FullFence, Published}};
+    /// # use zonelist_core::{
+    /// #     *,
+    /// #     page_alloc::PerCpuPages,
+    /// #     publish::{FullFence, Published},
+    /// #     stop_world::StopWorld,
+    /// #     sync::Spin,
+    /// #     table::{Capacity, Slots},
+    /// #     zone::MAX_ORDER,
+    /// # };
     /// let (mut words, mut index, mut caches) = ([0; 1000], [0; 8], [const { PerCpuPages::new() }; 4]);
     /// let id = ZoneId::new(NodeId::new(0).unwrap(), ZoneKind::Normal);
     /// let zones = [Zone::new(id, 0..4096, MAX_ORDER, &mut words, Spin::new())?];
@@ -119,7 +129,14 @@ impl<'m, S: Scheme, B: Barrier, L: RawLock, const READERS: usize> PageAllocator<
     /// The errors of [`Zone::add`]; or the allocator does not have the zone. Nothing has changed.
     ///
     /// ```
-    /// # use zonelist_core::{*, publish::{FullFence, Published}};
+    /// # use zonelist_core::{
+    /// #     *,
+    /// #     publish::{FullFence, Published},
+    /// #     stop_world::StopWorld,
+    /// #     sync::Spin,
+    /// #     table::{Capacity, Slots},
+    /// #     zone::{MAX_ORDER, RangeError},
+    /// # };
     /// let ids = [ZoneKind::Normal, ZoneKind::Movable].map(|kind| ZoneId::new(NodeId::new(0).unwrap(), kind));
     /// let zones = ids.map(|id| Zone::boxed(id, 0..4096, MAX_ORDER, Spin::new()).unwrap());
     /// # let published = Published::<_, FullFence, 4>::new(StopWorld::new(Slots::boxed(Capacity::new(1, 2).unwrap())));

@@ -5,7 +5,7 @@ use super::{
     per_cpu_pages::{CacheAccess, depth},
     slow_path::Blocking,
 };
-use crate::{RawLock, Zone, sync::atomic::Ordering::Relaxed};
+use crate::{Zone, locking::RawLock, sync::atomic::Ordering::Relaxed};
 
 /// Returns a batch of a full stack to the zone. If the zone's lock is held, defers that while the stack has depth left.
 pub(super) fn make_room<L: RawLock>(

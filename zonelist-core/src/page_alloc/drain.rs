@@ -11,7 +11,8 @@
 
 use super::{PageAllocator, PerCpuPages, per_cpu_pages::CacheAccess};
 use crate::{
-    RawLock, ZoneId,
+    ZoneId,
+    locking::RawLock,
     publish::{Barrier, BarrierError, Scheme},
     sync::{
         atomic::{AtomicUsize, Ordering::Relaxed},

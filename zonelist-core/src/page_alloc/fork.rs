@@ -9,15 +9,15 @@
 use alloc::vec::Vec;
 
 use super::{PageAllocator, per_cpu_pages::CacheAccess};
-use crate::{
-    RawLock,
-    publish::{Barrier, ForkLosses, HandleId, Scheme},
-};
 #[cfg(feature = "alloc")]
 use crate::{
     heap,
     locking::lock::Hold,
     publish::{BarrierError, PreparedFork},
+};
+use crate::{
+    locking::RawLock,
+    publish::{Barrier, ForkLosses, HandleId, Scheme},
 };
 
 /// Why a fork can't be prepared. Nothing is held.
@@ -93,7 +93,14 @@ impl<S: Scheme, B: Barrier, L: RawLock, const READERS: usize> PageAllocator<'_, 
     /// [`MovablePages::prepare_fork`](super::MovablePages::prepare_fork).
     ///
     /// ```
-    /// # use zonelist_core::{*, publish::{FullFence, Published}};
+    /// # use zonelist_core::{
+    /// #     *,
+    /// #     publish::{FullFence, Published},
+    /// #     stop_world::StopWorld,
+    /// #     sync::Spin,
+    /// #     table::{Capacity, Slots},
+    /// #     zone::MAX_ORDER,
+    /// # };
     /// # let normal = ZoneId::new(NodeId::new(0).unwrap(), ZoneKind::Normal);
     /// # let zone = Zone::boxed(normal, 0..4096, MAX_ORDER, Spin::new())?;
     /// # zone.add(0..4096)?;
@@ -134,7 +141,7 @@ impl<S: Scheme, B: Barrier, L: RawLock, const READERS: usize> PageAllocator<'_, 
     /// Changes that other threads had under way are lost: see [`ForkLosses`]. Calls that need them then fail: a publish
     /// with [`PublishError::Forked`](crate::publish::PublishError::Forked), a request with
     /// [`Refusal::Forked`](super::Refusal::Forked), a free with
-    /// [`FreeError::NoSuchFrame`](crate::FreeError::NoSuchFrame).
+    /// [`FreeError::NoSuchFrame`](crate::zone::FreeError::NoSuchFrame).
     ///
     /// # Safety
     /// This is the child of a fork, and no other thread of it uses the allocator or its lists yet. The calling thread

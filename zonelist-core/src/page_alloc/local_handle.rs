@@ -28,11 +28,11 @@ use super::{
     per_cpu_pages::{CacheAccess, StackRef},
 };
 use crate::{
-    FreeError, NodeId, RawLock, WatermarkLevel, Zone, Zoneref,
+    NodeId, Zone, Zoneref,
+    locking::RawLock,
     publish::{Barrier, HandleId, Reader, Scheme},
-    sync::Backoff,
-    sync::hint::cold_path,
-    zone::WatermarkCounters,
+    sync::{Backoff, hint::cold_path},
+    zone::{FreeError, WatermarkCounters, WatermarkLevel},
 };
 
 /// The handle of one CPU or thread: its reader of the zonelists, and its per-CPU pages.
@@ -125,7 +125,7 @@ impl<'a, 'm, S: Scheme, B: Barrier, L: RawLock, const READERS: usize> LocalHandl
     /// revoked the pages, the call waits for nothing except for a publish that has stopped readers. Otherwise it waits for the zone's lock; before it is refused, also for operations of other handles that have
     /// begun. It never waits for a plain reader's guard.
     ///
-    /// A request of [`Urgency::NON_BLOCKING`](crate::Urgency::NON_BLOCKING) drains nothing. Where it would wait for a
+    /// A request of [`Urgency::NON_BLOCKING`](crate::zone::Urgency::NON_BLOCKING) drains nothing. Where it would wait for a
     /// lock or a publish, it tries up to 64 times; then it passes over the zone, or gives up: [`Failure::would_block`].
     /// Only the walk itself may wait, if the scheme is not [`interrupt_safe`](crate::publish::Facts::interrupt_safe): a
     /// signal handler uses [`LocalHandle::try_alloc`].

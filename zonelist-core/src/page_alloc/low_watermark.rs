@@ -7,7 +7,8 @@ use core::mem;
 
 use super::{PageAllocator, slow_path::OnUnwind};
 use crate::{
-    RawLock, Zone,
+    Zone,
+    locking::RawLock,
     publish::{Barrier, Scheme},
     sync::unmodelled::Ordering::{AcqRel, Acquire, Release},
 };

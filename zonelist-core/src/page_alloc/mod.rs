@@ -17,7 +17,15 @@
 //! the flag is clear or acknowledges the revocation. A handle whose per-CPU pages are revoked goes on without them.
 //!
 //! ```
-//! use zonelist_core::{*, publish::{FullFence, Published}};
+//! use zonelist_core::{
+//!     *,
+//!     publish::{FullFence, Published},
+//!     stop_world::StopWorld,
+//!     sync::Spin,
+//!     table::{Capacity, Slots},
+//!     zone::{MAX_ORDER, ZoneWatermarks},
+//!     zonelist::{NodeSpan, ZonelistsRef},
+//! };
 //!
 //! let normal = ZoneId::new(NodeId::new(0).unwrap(), ZoneKind::Normal);
 //! let zone = Zone::boxed(normal, 0..4096, MAX_ORDER, Spin::new())?;

@@ -4,7 +4,10 @@ use super::{
     Migrate, MovableEntry, MovablePages,
     movable_entry::{GENERATION, MOVING, NONE},
 };
-use crate::{RawLock, locking::lock::Hold, sync::atomic::Ordering::Relaxed};
+use crate::{
+    locking::{RawLock, lock::Hold},
+    sync::atomic::Ordering::Relaxed,
+};
 
 /// A state in which the process may fork: the free list is locked, and complete.
 #[derive(Debug)]
@@ -40,8 +43,8 @@ impl<'m, M: Migrate, L: RawLock> MovablePages<'m, M, L> {
     /// Repairs the movable pages in the child of a fork that was not prepared. Waits for nothing.
     ///
     /// Pages that another thread was moving or removing are lost, and calls on their handles fail with
-    /// [`HandleError::Gone`](crate::HandleError::Gone). Returns the number of these pages. Pages that another thread
-    /// held stay [`HandleError::Held`](crate::HandleError::Held). If another thread was changing the free list, its
+    /// [`HandleError::Gone`](crate::page_alloc::HandleError::Gone). Returns the number of these pages. Pages that another thread
+    /// held stay [`HandleError::Held`](crate::page_alloc::HandleError::Held). If another thread was changing the free list, its
     /// entries are lost too.
     ///
     /// # Safety

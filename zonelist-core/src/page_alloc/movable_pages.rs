@@ -29,7 +29,7 @@ use super::{
     zone_pool::Store,
 };
 use crate::{
-    Locked, RawLock, Spin,
+    locking::{Locked, RawLock, Spin},
     sync::{
         atomic::Ordering::{Relaxed, Release},
         or_mutant,
@@ -48,7 +48,7 @@ use crate::{
 ///
 /// ```
 /// use std::{cell::Cell, ops::Range};
-/// use zonelist_core::{MigrationTargets, Handle, MoveError, MovablePages, MigrationSource, Page};
+/// use zonelist_core::{Page, page_alloc::{Handle, MigrationSource, MigrationTargets, MovablePages, MoveError}};
 /// # fn page(pfn: u64) -> Page { Page::from_word(1 << 63 | pfn).unwrap() }
 ///
 /// // Two frames of memory; the callback copies from one to the other.

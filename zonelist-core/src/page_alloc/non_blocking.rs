@@ -9,8 +9,10 @@ use super::{
     slow_path::{Blocking, FreeFailure},
 };
 use crate::{
-    FreeError, NodeId, RawLock,
+    NodeId,
+    locking::RawLock,
     publish::{Barrier, Scheme},
+    zone::FreeError,
 };
 
 /// Why an allocation that waits for nothing failed.
@@ -60,7 +62,15 @@ impl<S: Scheme, B: Barrier, L: RawLock, const READERS: usize> LocalHandle<'_, '_
     /// within one of its own operations, which debug builds detect: a handler has a handle of its own.
     ///
     /// ```
-    /// # use zonelist_core::{*, publish::{FullFence, Published}};
+    /// # use zonelist_core::{
+    /// #     *,
+    /// #     page_alloc::TryAllocError,
+    /// #     publish::{FullFence, Published},
+    /// #     stop_world::StopWorld,
+    /// #     sync::Spin,
+    /// #     table::{Capacity, Slots},
+    /// #     zone::MAX_ORDER,
+    /// # };
     /// # let normal = ZoneId::new(NodeId::new(0).unwrap(), ZoneKind::Normal);
     /// # let zone = Zone::boxed(normal, 0..4096, MAX_ORDER, Spin::new())?;
     /// # zone.add(0..4096)?;

@@ -3,8 +3,8 @@
 use core::{fmt, num::NonZeroU64};
 
 use crate::{
-    MAX_ORDER, Mobility,
-    zone::{PFN_BITS, PFN_LIMIT},
+    Mobility,
+    zone::{MAX_ORDER, PFN_BITS, PFN_LIMIT},
 };
 
 /// An allocated block of `2^order` page frames.
@@ -157,7 +157,7 @@ mod tests {
     #[test]
     fn a_page_returns_the_parts_it_was_made_of() {
         for (pfn, zone_number) in [(0, 0), (PFN_LIMIT - 1, 0x1fff), (0x1234_5678, 77)] {
-            for order in 0..=crate::MAX_ORDER {
+            for order in 0..=crate::zone::MAX_ORDER {
                 for mobility in Mobility::ALL {
                     let pfn = pfn >> order << order;
                     let page = Page::of(pfn, zone_number, Tag::new(order, mobility));

@@ -16,12 +16,14 @@ use core::cell::UnsafeCell;
 
 use super::page::{Page, Tag};
 use crate::{
-    MAX_ORDER, RawLock, Zone,
+    Zone,
+    locking::RawLock,
     sync::{
         Track,
         atomic::{AtomicUsize, Ordering::Relaxed},
         const_fn,
     },
+    zone::MAX_ORDER,
 };
 
 /// The depth of a stack, in blocks, by order: single pages, small blocks, and huge pages of 512 frames.
@@ -64,7 +66,7 @@ pub(super) const fn depth(tag: Tag) -> usize {
 /// The per-CPU pages of one zone and one handle. The caller provides the memory, or `alloc` does.
 ///
 /// ```
-/// use zonelist_core::PerCpuPages;
+/// use zonelist_core::page_alloc::PerCpuPages;
 /// // Two handles, three zones.
 /// let mut caches = [const { PerCpuPages::new() }; 6];
 /// assert!(size_of_val(&caches[0]) < 12_000);
@@ -109,6 +111,10 @@ struct Plain {
     /// The page of the stack's tag at the first frame of the span: block numbers are differences to it.
     zero: Page,
 }
+
+// SAFETY: as for `PerCpuPages`: `plain` is accessed only through `CacheAccess`, and at most one is in use for these pages
+// at a time. `state` and `taken` are atomic. So a handle, which keeps references to stacks, may go to another thread.
+unsafe impl Sync for Stack {}
 
 /// The bits of the top.
 const TOP: usize = 0xffff;

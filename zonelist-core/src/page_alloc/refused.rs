@@ -4,9 +4,11 @@ use core::mem;
 
 use super::{LocalHandle, PreparedRequest, Refusal};
 use crate::{
-    NodeId, RawLock, Scope, ZoneId,
+    NodeId, ZoneId,
+    locking::RawLock,
     publish::{Barrier, Scheme},
     zone::count,
+    zonelist::Scope,
 };
 
 impl<S: Scheme, B: Barrier, L: RawLock, const READERS: usize> LocalHandle<'_, '_, S, B, L, READERS> {

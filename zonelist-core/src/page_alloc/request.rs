@@ -4,12 +4,16 @@ use core::fmt;
 
 use super::{page::Tag, per_cpu_pages::start, slow_path::Blocking};
 use crate::identity::Mark;
-use crate::{MAX_ORDER, Mobility, Request, Urgency, ZoneKind, publish::Scheme};
+use crate::{
+    Mobility, Request, ZoneKind,
+    publish::Scheme,
+    zone::{MAX_ORDER, Urgency},
+};
 
 /// A request for a block. The node whose list is walked is an argument of each allocation.
 ///
 /// ```
-/// use zonelist_core::{Mobility, PageRequest, Urgency, ZoneKind};
+/// use zonelist_core::{Mobility, PageRequest, ZoneKind, zone::Urgency};
 /// let huge = PageRequest::up_to(ZoneKind::Movable).order(9).mobility(Mobility::Movable);
 /// let in_interrupt = PageRequest::up_to(ZoneKind::Normal).urgency(Urgency::HIGH.and(Urgency::NON_BLOCKING));
 /// assert_eq!((huge.order, in_interrupt.order), (9, 0));

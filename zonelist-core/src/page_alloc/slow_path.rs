@@ -25,10 +25,11 @@ use super::{
     zone_attempt::ZoneAttempt,
 };
 use crate::{
-    FreeError, NodeId, RawLock, WatermarkLevel, Zone,
+    NodeId, Zone,
+    locking::RawLock,
     publish::{Barrier, Scheme, WhenStopped},
     sync::Backoff,
-    zone::count,
+    zone::{FreeError, WatermarkLevel, count},
 };
 
 /// The number of walks after which a request that must not block gives up, if publishes tear or stop each of them.

@@ -4,9 +4,11 @@ use core::{fmt, ops::Range};
 
 use super::{PageAllocator, PerCpuPages};
 use crate::{
-    MAX_ORDER, RawLock, ZoneId, ZoneKind, ZoneWatermarks,
+    ZoneId, ZoneKind,
+    locking::RawLock,
     publish::{Barrier, Scheme},
     sync::atomic::Ordering::Relaxed,
+    zone::{MAX_ORDER, ZoneWatermarks},
 };
 
 /// The statistics of one zone.

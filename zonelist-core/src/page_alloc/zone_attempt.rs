@@ -8,9 +8,10 @@ use super::{
     zone_pool::Pool,
 };
 use crate::{
-    RawLock, WatermarkLevel, Zone,
+    Zone,
+    locking::RawLock,
     publish::Scheme,
-    zone::{Refilled, count},
+    zone::{Refilled, WatermarkLevel, count},
 };
 
 /// An attempt to allocate from one zone of the list.

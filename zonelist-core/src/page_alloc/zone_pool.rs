@@ -16,7 +16,12 @@ use super::{
     page::{Page, Tag, ZONE_NUMBERS},
     per_cpu_pages::{CacheAccess, PerCpuPages},
 };
-use crate::{PAGEBLOCK_FRAMES, RawLock, UnknownOwner, Zone, ZoneError, ZoneId, sync::unmodelled::AtomicBool};
+use crate::{
+    Zone, ZoneId,
+    locking::RawLock,
+    sync::unmodelled::AtomicBool,
+    zone::{PAGEBLOCK_FRAMES, UnknownOwner, ZoneError},
+};
 
 /// Values that are never moved: in memory of the caller, or on the heap.
 #[derive(Debug)]

@@ -207,7 +207,7 @@ impl Facts {
     ///
     /// Shown by the test `interrupt_safe` of `facts!`, by signals that interrupt publishes and walks, and by the shape
     /// `an_interrupt` of `model!`. Where it is false, an allocation that must not wait is refused
-    /// ([`TryAllocError`](crate::TryAllocError)).
+    /// ([`TryAllocError`](crate::page_alloc::TryAllocError)).
     #[must_use]
     pub const fn interrupt_safe(mut self) -> Self {
         self.interrupt_safe = true;

@@ -9,7 +9,7 @@ use super::{
     Barrier, BarrierError, Forked, Published, Reader, ReaderProtocol, Scheme, reader_slot::ReaderSlot,
     revocation::Revoked,
 };
-use crate::{Spin, locking::lock::Hold};
+use crate::locking::{Spin, lock::Hold};
 
 /// Identifies a handle, a [`Reader`] or a [`LocalHandle`](crate::LocalHandle), that the child of a fork keeps.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -99,7 +99,12 @@ impl<S: Scheme, B: Barrier, const READERS: usize> Published<S, B, READERS> {
     /// which does this too.
     ///
     /// ```
-    /// use zonelist_core::{Capacity, ZonelistsRef, Slots, StopWorld, publish::{FullFence, Published}};
+    /// use zonelist_core::{
+    ///     publish::{FullFence, Published},
+    ///     stop_world::StopWorld,
+    ///     table::{Capacity, Slots},
+    ///     zonelist::ZonelistsRef,
+    /// };
     /// let table = Slots::boxed(Capacity::new(1, 1).unwrap());
     /// let published: Published<_, FullFence, 4> = Published::new(StopWorld::new(table));
     /// let reader = published.reader()?;

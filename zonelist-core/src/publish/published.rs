@@ -10,8 +10,11 @@ use super::{
     writer::GracePeriods,
 };
 use crate::{
-    CapacityError, Locked, NodeId, Request, Scope, Spin, ZoneId, ZonelistsRef,
+    NodeId, Request, ZoneId,
+    locking::{Locked, Spin},
     sync::{const_fn, unmodelled::AtomicUsize},
+    table::CapacityError,
+    zonelist::{Scope, ZonelistsRef},
 };
 
 /// Zonelists, published by a scheme to at most `READERS` registered readers at a time.
@@ -350,7 +353,11 @@ impl<S: Scheme, B: Barrier, const READERS: usize> Published<S, B, READERS> {
 #[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
-    use crate::{Capacity, Slots, StopWorld, Zonelists};
+    use crate::{
+        Zonelists,
+        stop_world::StopWorld,
+        table::{Capacity, Slots},
+    };
 
     #[test]
     fn numbers_of_versions_begin_anew() {

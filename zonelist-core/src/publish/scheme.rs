@@ -1,7 +1,11 @@
 //! The trait that every publication scheme implements.
 
 use super::{Facts, PublishError, ReadToken, WaitError, Writer};
-use crate::{BufferWalk, NodeId, Request, SlotWalk, Word, ZoneId, ZonelistsRef, Zoneref};
+use crate::{
+    NodeId, Request, ZoneId, Zoneref,
+    table::{BufferWalk, SlotWalk, Word},
+    zonelist::ZonelistsRef,
+};
 
 /// What a reader has to do around its walks, for the scheme's writer to know of them.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -1,7 +1,7 @@
 //! Parts of a `Scheme` that several schemes share, so that a scheme's file has what is its own.
 
 /// The items of a [`Scheme`](crate::publish::Scheme) whose readers keep nothing of their own, and whose walks filter by
-/// a [`SlotFilter`](crate::SlotFilter): `Local`, `Filter`, `local` and `filter`.
+/// a [`SlotFilter`](crate::table::SlotFilter): `Local`, `Filter`, `local` and `filter`.
 ///
 /// Goes into the `impl` block, beside the items that are the scheme's own:
 ///
@@ -20,12 +20,12 @@
 macro_rules! slot_readers {
     () => {
         type Local = ();
-        type Filter = $crate::SlotFilter;
+        type Filter = $crate::table::SlotFilter;
 
         fn local(&self) {}
 
-        fn filter(&self, request: &$crate::Request) -> $crate::SlotFilter {
-            $crate::SlotFilter::new(request)
+        fn filter(&self, request: &$crate::Request) -> $crate::table::SlotFilter {
+            $crate::table::SlotFilter::new(request)
         }
     };
 }

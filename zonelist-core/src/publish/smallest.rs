@@ -1,7 +1,9 @@
 use zonelist_core::{
-    NodeId, SlotWalk, Slots, ZonelistsRef, Zoneref,
+    NodeId, Zoneref,
     publish::{Allocates, Facts, Guarantee, PublishError, ReadToken, ReaderProtocol, Scheme, StalledReader, Writer},
     sync::{PoisonError, RwLock, RwLockReadGuard},
+    table::{SlotWalk, Slots},
+    zonelist::ZonelistsRef,
 };
 
 type Version = Slots<Box<[Option<Zoneref>]>>;

@@ -2,12 +2,14 @@
 
 use super::{StoppedTable, StoppedWalk};
 use crate::{
-    NodeId, Slot, SlotFilter, Slots, Storage, ZonelistsRef, Zoneref,
+    NodeId, Zoneref,
     publish::{
         Allocates, Facts, Forked, Guarantee, PublishError, ReadToken, ReaderProtocol, Scheme, StalledReader, Walk,
         Writer,
     },
     sync::const_fn,
+    table::{Slot, SlotFilter, Slots, Storage},
+    zonelist::ZonelistsRef,
 };
 
 /// What `stop_machine` guaranteed to the kernel: a walk may be stopped between any two zonerefs.

@@ -1,7 +1,7 @@
 //! The table that both schemes keep their lists in.
 
 use crate::{
-    NodeId, Slot, SlotFilter, SlotWalk, Slots, Storage, ZonelistsRef, Zoneref,
+    NodeId, Zoneref,
     publish::{Forked, PublishError, Walk, Writer},
     sync::{
         Track, const_fn,
@@ -11,6 +11,8 @@ use crate::{
             fence,
         },
     },
+    table::{Slot, SlotFilter, SlotWalk, Slots, Storage},
+    zonelist::ZonelistsRef,
 };
 
 /// A table that active readers walk, and that is written only while all readers are idle.

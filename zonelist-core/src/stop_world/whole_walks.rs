@@ -2,12 +2,14 @@
 
 use super::{StoppedTable, StoppedWalk};
 use crate::{
-    NodeId, Slot, SlotFilter, Slots, Storage, ZonelistsRef,
+    NodeId,
     publish::{
         Allocates, Facts, Forked, Guarantee, PublishError, ReadToken, ReaderProtocol, Reclaim, Scheme, StalledReader,
         WaitError, Writer,
     },
     sync::const_fn,
+    table::{Slot, SlotFilter, Slots, Storage},
+    zonelist::ZonelistsRef,
 };
 
 /// The baseline scheme: one table, which a writer rewrites while all readers are stopped.

@@ -35,7 +35,7 @@ mod version_box;
 /// Results of locks, the same for `std`'s and loom's.
 #[cfg(feature = "std")]
 pub use std::sync::{LockResult, PoisonError, TryLockError, TryLockResult};
-/// Locks: `std`'s, or under the models loom's. Without `std` there is [`Locked`](crate::Locked).
+/// Locks: `std`'s, or under the models loom's. Without `std` there is [`Locked`].
 #[cfg(all(feature = "std", not(any(loom, shuttle))))]
 pub use std::sync::{Mutex, MutexGuard, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
@@ -44,6 +44,7 @@ pub use shuttle::sync::{Mutex, MutexGuard, RwLock, RwLockReadGuard, RwLockWriteG
 #[cfg(loom)]
 pub use traced::{Mutex, MutexGuard, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
+pub use crate::locking::{Locked, RawLock, Spin};
 pub use backoff::Backoff;
 pub use cell::UnsafeCell;
 #[cfg(feature = "alloc")]

@@ -2,7 +2,12 @@
 
 use core::ops::Range;
 
-use crate::{NodeId, OrderEntry, Scope, ZoneKind, ZonelistsRef, Zoneref, sync::hint::cold_path};
+use crate::{
+    NodeId, ZoneKind, Zoneref,
+    sync::hint::cold_path,
+    table::OrderEntry,
+    zonelist::{Scope, ZonelistsRef},
+};
 
 /// The number of nodes and zones that a table has room for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -59,13 +64,13 @@ pub struct CapacityError {
 
 impl Capacity {
     /// Room for every node and zone that has an id.
-    pub const MAX: Self = Self { nodes: crate::MAX_NODES, zones: crate::ZoneId::LIMIT };
+    pub const MAX: Self = Self { nodes: crate::ids::MAX_NODES, zones: crate::ZoneId::LIMIT };
 
     /// Room for nodes numbered below `nodes` and fallback lists of up to `zones` entries; `None`
-    /// beyond [`MAX_NODES`](crate::MAX_NODES) and [`ZoneId::LIMIT`](crate::ZoneId::LIMIT).
+    /// beyond [`MAX_NODES`](crate::topology::MAX_NODES) and [`ZoneId::LIMIT`](crate::ZoneId::LIMIT).
     #[must_use]
     pub const fn new(nodes: usize, zones: usize) -> Option<Self> {
-        if nodes <= crate::MAX_NODES && zones <= crate::ZoneId::LIMIT { Some(Self { nodes, zones }) } else { None }
+        if nodes <= crate::ids::MAX_NODES && zones <= crate::ZoneId::LIMIT { Some(Self { nodes, zones }) } else { None }
     }
 
     /// The number of rows: one more than the number of the highest node that can have lists.
@@ -90,7 +95,7 @@ impl Capacity {
     /// The number of words of a table of this capacity.
     ///
     /// ```
-    /// use zonelist_core::{Capacity, Slot};
+    /// use zonelist_core::table::{Capacity, Slot};
     /// const CAPACITY: Capacity = Capacity::new(8, 24).unwrap();
     /// static TABLE: [Slot; CAPACITY.words()] = [const { Slot::new() }; CAPACITY.words()];
     /// assert_eq!(TABLE.len(), 8 * (24 + 8) + 1);
@@ -101,7 +106,7 @@ impl Capacity {
         self.nodes * self.stride() + 1
     }
 
-    /// The number of words of [`OrderTables`](crate::OrderTables) of this capacity.
+    /// The number of words of [`OrderTables`](crate::table::OrderTables) of this capacity.
     #[must_use]
     pub const fn order_words(self) -> usize {
         self.order_names().end
@@ -153,7 +158,7 @@ impl Capacity {
     #[inline]
     pub(crate) fn segments<'a>(self, lists: ZonelistsRef<'a>) -> impl Iterator<Item = (Range<usize>, &'a [Zoneref])> {
         // Both have the same numbers: the zip makes a node id without a check of each.
-        let rows = (0..self.nodes).zip((0..crate::MAX_NODES as u16).filter_map(NodeId::new));
+        let rows = (0..self.nodes).zip((0..crate::ids::MAX_NODES as u16).filter_map(NodeId::new));
         rows.flat_map(move |(row, node)| {
             let (start, end) = (row * self.stride(), (row + 1) * self.stride());
             let own = start + self.own();

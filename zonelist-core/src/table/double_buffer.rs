@@ -20,7 +20,7 @@ use core::{fmt, ptr::NonNull};
 use alloc::boxed::Box;
 
 use crate::{
-    Capacity, CapacityError, NodeId, Slot, SlotFilter, SlotWalk, Slots, Storage, ZonelistsRef, Zoneref,
+    NodeId, Zoneref,
     sync::{
         Track,
         atomic::{
@@ -29,7 +29,8 @@ use crate::{
         },
         unmodelled::{AtomicUsize, Ordering::Relaxed},
     },
-    table::slot::sealed::Sealed,
+    table::{Capacity, CapacityError, Slot, SlotFilter, SlotWalk, Slots, Storage, slot::sealed::Sealed},
+    zonelist::ZonelistsRef,
 };
 
 /// Words of a table on the heap, or in memory that the caller gave for good. A move of this value does not move them.

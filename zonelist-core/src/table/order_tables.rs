@@ -1,6 +1,6 @@
 //! Tables that keep zones in an order, with a bit number beside each zone that says whether the zone is present.
 //!
-//! An order is a list of [`Slots`](crate::Slots) whose slots also hold the number of a bit. A walk gets a [`ZoneMask`]
+//! An order is a list of [`Slots`](crate::table::Slots) whose slots also hold the number of a bit. A walk gets a [`ZoneMask`]
 //! and passes over every zone whose bit is clear: one test a slot, however much a request rules out. Readers have two
 //! tables, so that one can be rewritten while the other is walked. A third, the shadow copy, is read by the writer
 //! alone:
@@ -22,13 +22,15 @@ use core::{marker::PhantomData, ops::Range};
 use alloc::boxed::Box;
 
 use crate::{
-    Capacity, CapacityError, NodeId, Request, Scope, Slot, Storage, ZoneKind, ZonelistsRef, Zoneref,
+    NodeId, Request, ZoneKind, Zoneref,
     identity::Identity,
     table::{
+        Capacity, CapacityError, Slot, Storage,
         capacity::Layout,
         order_walk::{OrderFilter, OrderWalk},
         zone_mask::ZoneMask,
     },
+    zonelist::{Scope, ZonelistsRef},
 };
 
 /// One entry of an order: a zone, and the bit that says whether the zone is present.

@@ -3,8 +3,11 @@
 use core::marker::PhantomData;
 
 use crate::{
-    OrderEntry, Request, Scope, Slot, ZoneMask, Zoneref, identity::Mark, sync::hint::cold_path,
-    table::zone_mask::bit_of,
+    Request, Zoneref,
+    identity::Mark,
+    sync::hint::cold_path,
+    table::{OrderEntry, Slot, ZoneMask, zone_mask::bit_of},
+    zonelist::Scope,
 };
 
 /// A request in the form that a walk over an order reads fastest: a mask of bits.
@@ -24,7 +27,7 @@ impl OrderFilter {
     /// A filter for walks that show present zones: those whose bit is in `admitted`, and those whose bit is in
     /// `unknown` if the request admits them.
     ///
-    /// A bit stands for different zones in different [`OrderTables`](crate::OrderTables). The caller has to know for
+    /// A bit stands for different zones in different [`OrderTables`](crate::table::OrderTables). The caller has to know for
     /// which tables these masks are right.
     #[must_use]
     pub const fn new(request: &Request, admitted: ZoneMask, unknown: ZoneMask) -> Self {

@@ -2,7 +2,7 @@
 
 use core::marker::PhantomData;
 
-use crate::{NodeSet, Request, Scope, Zoneref, sync::hint::cold_path, table::slot::Word};
+use crate::{Request, Zoneref, ids::NodeSet, sync::hint::cold_path, table::slot::Word, zonelist::Scope};
 
 /// A request in the form that a walk over slots reads fastest.
 ///

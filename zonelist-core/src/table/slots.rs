@@ -18,7 +18,9 @@ use alloc::{boxed::Box, vec::Vec};
 #[cfg(feature = "alloc")]
 use crate::Zoneref;
 use crate::{
-    Capacity, CapacityError, NodeId, Slot, SlotFilter, SlotWalk, Storage, ZonelistsRef, table::capacity::Layout,
+    NodeId,
+    table::{Capacity, CapacityError, Slot, SlotFilter, SlotWalk, Storage, capacity::Layout},
+    zonelist::ZonelistsRef,
 };
 
 /// A table of zonelists. Walks borrow the table; what they show during a rewrite depends on the scheme.
@@ -177,8 +179,11 @@ mod tests {
 
     use super::*;
     use crate::{
-        NodeSet, NodeSpan, Request, Scope, Word, ZoneId,
+        Request, ZoneId,
         ZoneKind::{self, *},
+        ids::NodeSet,
+        table::Word,
+        zonelist::{NodeSpan, Scope},
     };
 
     fn node(number: u16) -> NodeId {

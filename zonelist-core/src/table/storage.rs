@@ -5,9 +5,9 @@ use alloc::boxed::Box;
 
 #[cfg(feature = "alloc")]
 use crate::Zoneref;
-use crate::{
+use crate::table::{
     Slot,
-    table::slot::{Word, sealed},
+    slot::{Word, sealed},
 };
 
 /// Where the words of a table are stored: in the table itself, in a box, or in memory that the caller gave for good.
@@ -15,7 +15,7 @@ use crate::{
 /// Sealed: walks rely on `words` returning the same words every time.
 ///
 /// ```compile_fail,E0277
-/// use zonelist_core::{Slot, Storage};
+/// use zonelist_core::table::{Slot, Storage};
 /// struct Mine(Vec<Slot>);
 /// impl Storage for Mine {
 ///     type Word = Slot;

@@ -72,7 +72,7 @@ pub fn size_of(memory: &Memory, zone: ZoneId) -> Option<&ZoneSize> {
     memory.zones.iter().find(|size| size.zone == zone)
 }
 
-/// A description of a machine, unchecked: [`Machine::new`](crate::Machine::new) validates it.
+/// A description of a machine, unchecked: [`Machine::new`](crate::topology::Machine::new) validates it.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct MachineDescription {
     /// Numbers of the possible nodes.

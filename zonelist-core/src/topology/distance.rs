@@ -18,10 +18,10 @@ pub struct Distances {
 }
 
 impl Distances {
-    /// The matrix with 10 on the diagonal and 20 elsewhere; at most [`MAX_NODES`](crate::MAX_NODES) nodes.
+    /// The matrix with 10 on the diagonal and 20 elsewhere; at most [`MAX_NODES`](crate::topology::MAX_NODES) nodes.
     #[must_use]
     pub fn uniform(nodes: usize) -> Self {
-        let nodes = nodes.min(crate::MAX_NODES);
+        let nodes = nodes.min(crate::ids::MAX_NODES);
         let cell = |i: usize| if i / nodes == i % nodes { LOCAL_DISTANCE } else { REMOTE_DISTANCE };
         Self { nodes, cells: (0..nodes * nodes).map(cell).collect() }
     }
@@ -30,10 +30,10 @@ impl Distances {
     ///
     /// # Errors
     /// The number of rows or the length of a row is not `nodes`, or a distance is outside `10..=255`.
-    /// A matrix that Linux would reject is no error: [`Machine::new`](crate::Machine::new) replaces it.
+    /// A matrix that Linux would reject is no error: [`Machine::new`](crate::topology::Machine::new) replaces it.
     ///
     /// ```
-    /// use zonelist_core::{Distances, MachineError};
+    /// use zonelist_core::topology::{Distances, MachineError};
     /// assert!(Distances::new(2, &[vec![10, 21], vec![17, 10]]).is_ok());
     /// let error = Distances::new(2, &[vec![10, 21], vec![17]]).unwrap_err();
     /// assert_eq!(error, MachineError::DistanceRow { row: 1, len: 1, nodes: 2 });

@@ -1,8 +1,8 @@
 //! Errors of a machine's description.
 
-use crate::{MAX_NODES, NodeId, ZoneId, ZoneKind};
+use crate::{NodeId, ZoneId, ZoneKind, ids::MAX_NODES};
 
-/// The first invalid entry of a [`MachineDescription`](crate::MachineDescription).
+/// The first invalid entry of a [`MachineDescription`](crate::topology::MachineDescription).
 ///
 /// `index` is the position within the named field, from 0.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]

@@ -12,8 +12,9 @@ use super::{
     rules::{NodeLoad, Rules},
 };
 use crate::{
-    NodeId, NodeSet,
+    NodeId,
     heap::{NoMemory, copied, or_abort, with_room},
+    ids::NodeSet,
 };
 
 /// The input of a fallback order.
@@ -41,7 +42,7 @@ impl FallbackOrder {
     /// The order as built at boot, when no node counts as having CPUs yet.
     ///
     /// ```
-    /// # use zonelist_core::{FallbackOrder, Machine, MachineDescription, NodeId, Rules};
+    /// # use zonelist_core::{NodeId, topology::{FallbackOrder, Machine, MachineDescription, Rules}};
     /// let (machine, _) = Machine::new(MachineDescription {
     ///     possible: vec![0, 1, 2],
     ///     distance: vec![vec![10, 30, 20], vec![30, 10, 20], vec![20, 20, 10]],

@@ -9,13 +9,16 @@ use super::{
     error::MachineError,
     frames::{check_capacity, sorted_ranges},
 };
-use crate::{MAX_NODES, NodeId, NodeSet, ZoneId};
+use crate::{
+    NodeId, ZoneId,
+    ids::{MAX_NODES, NodeSet},
+};
 
 /// A validated machine: every id is known and unique, the distance matrix is square, some node has memory, and the
 /// spans of its zones have room for all present frames.
 ///
 /// Spans of zones may overlap. Code that needs the owner of a frame derives it from [`Machine::zone_ranges`], memory
-/// blocks and sizes; where these leave it open, it fails with [`UnknownOwner`](crate::UnknownOwner).
+/// blocks and sizes; where these leave it open, it fails with [`UnknownOwner`](crate::zone::UnknownOwner).
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Machine {
     nodes: Vec<NodeId>,
@@ -37,7 +40,7 @@ impl Machine {
     /// The first invalid entry of the description, and what was expected.
     ///
     /// ```
-    /// use zonelist_core::{Machine, MachineDescription, MachineError};
+    /// use zonelist_core::topology::{Machine, MachineDescription, MachineError};
     /// let description = MachineDescription {
     ///     possible: vec![0, 1],
     ///     distance: vec![vec![10, 20], vec![20, 10]],

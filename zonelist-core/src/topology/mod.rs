@@ -28,6 +28,7 @@ mod totals;
 #[cfg(feature = "alloc")]
 mod watermarks;
 
+pub use crate::ids::{MAX_NODES, NodeId, NodeSet, ZoneId, ZoneKind};
 #[cfg(feature = "alloc")]
 pub(crate) use description::MAX_PAGES;
 #[cfg(feature = "alloc")]

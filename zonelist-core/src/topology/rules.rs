@@ -3,7 +3,7 @@
 /// The version of Linux whose computation is followed, as the behaviour in which versions differ.
 ///
 /// ```
-/// use zonelist_core::Rules;
+/// use zonelist_core::topology::Rules;
 /// assert_eq!(Rules::default(), Rules::LINUX_6_1);
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

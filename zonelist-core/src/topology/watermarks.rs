@@ -9,8 +9,8 @@ use crate::ZoneKind;
 
 /// The watermarks of one zone, as computed from the sizes of a machine, in pages.
 ///
-/// A [`Zone`](crate::Zone) stores [`ZoneWatermarks`](crate::ZoneWatermarks): these three, and its lowmem reserves,
-/// which the topology computes on its own ([`lowmem_reserve`](crate::lowmem_reserve)). That type repeats the three
+/// A [`Zone`](crate::Zone) stores [`ZoneWatermarks`](crate::zone::ZoneWatermarks): these three, and its lowmem reserves,
+/// which the topology computes on its own ([`lowmem_reserve`](crate::topology::lowmem_reserve)). That type repeats the three
 /// fields; its documentation says why.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Watermarks {

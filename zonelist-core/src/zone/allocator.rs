@@ -20,7 +20,11 @@ use super::{
     pageblock::Pageblock,
     watermark_check::{WatermarkCounters, WatermarkLevel, ZoneWatermarks},
 };
-use crate::{Locked, RawLock, Spin, ZoneId, ZoneKind, sync::or_mutant};
+use crate::{
+    ZoneId, ZoneKind,
+    locking::{Locked, RawLock, Spin},
+    sync::or_mutant,
+};
 
 /// The page frames of one zone.
 pub struct Zone<'m, L = Spin> {

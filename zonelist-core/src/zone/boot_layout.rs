@@ -22,7 +22,7 @@ use super::{
     managed::{self, NoBitmap},
     migrate_group::MigrateGroup,
 };
-use crate::RawLock;
+use crate::locking::RawLock;
 
 impl<L: RawLock> Zone<'_, L> {
     /// Reduces a zone whose frames are all free to given free blocks of each order, as on a machine that has booted.
@@ -35,7 +35,7 @@ impl<L: RawLock> Zone<'_, L> {
     /// frames are managed; nothing has changed.
     ///
     /// ```
-    /// use zonelist_core::{NodeId, Spin, Zone, ZoneId, ZoneKind};
+    /// use zonelist_core::{NodeId, Zone, ZoneId, ZoneKind, sync::Spin};
     /// let id = ZoneId::new(NodeId::new(0).unwrap(), ZoneKind::Dma);
     /// let zone = Zone::boxed(id, 1..4096, 10, Spin::new())?;
     /// zone.add(1..0x9f)?;

@@ -1,7 +1,7 @@
 //! Frames of order 0 in bulk.
 
 use super::{allocator::Zone, error::FreeError, migrate_group::Mobility};
-use crate::RawLock;
+use crate::locking::RawLock;
 
 /// The number of frames for which the lock is taken once.
 const BATCH: usize = 256;

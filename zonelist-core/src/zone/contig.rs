@@ -5,7 +5,7 @@ use core::ops::Range;
 use super::{
     allocator::Zone, bitmap, error::FreeError, free_frames::FreeFrames, limits::PAGEBLOCK_FRAMES, pageblock::parts,
 };
-use crate::RawLock;
+use crate::locking::RawLock;
 
 impl<'m, L: RawLock> Zone<'m, L> {
     /// Allocates the lowest free range of a number of frames that starts at a multiple of `align`, a power of two.

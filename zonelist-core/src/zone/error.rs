@@ -188,7 +188,7 @@ pub enum BootLayoutError {
 /// The spans of two zones overlap, and the description leaves open which of them owns the frames in both.
 ///
 /// What determines the owner: exact ranges of one of the zones
-/// ([`MachineDescription::zone_ranges`](crate::MachineDescription::zone_ranges)), memory blocks that lie in one zone
+/// ([`MachineDescription::zone_ranges`](crate::topology::MachineDescription::zone_ranges)), memory blocks that lie in one zone
 /// each, or the size of a zone that needs all frames that no other zone can have.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 #[error(

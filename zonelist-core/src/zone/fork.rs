@@ -1,7 +1,7 @@
 //! A zone in the child of a fork.
 
 use super::{allocator::Zone, free_frames::FreeFrames};
-use crate::RawLock;
+use crate::locking::RawLock;
 #[cfg(feature = "alloc")]
 use crate::locking::lock::Hold;
 

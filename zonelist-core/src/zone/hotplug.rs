@@ -7,7 +7,7 @@ use super::{
 };
 #[cfg(feature = "alloc")]
 use super::{backing::Backing, bitmap::PageblockBitmap};
-use crate::RawLock;
+use crate::locking::RawLock;
 
 impl<'m, L: RawLock> Zone<'m, L> {
     /// Adds frames, which are free from then on. Frames of isolated pageblocks stay isolated.
@@ -104,7 +104,7 @@ impl<'m, L: RawLock> Zone<'m, L> {
     /// Takes the lock, unless the frame is in the longest range of managed frames that is known.
     ///
     /// ```
-    /// use zonelist_core::{NodeId, Spin, Zone, ZoneId, ZoneKind};
+    /// use zonelist_core::{NodeId, Zone, ZoneId, ZoneKind, sync::Spin};
     /// let id = ZoneId::new(NodeId::new(0).unwrap(), ZoneKind::Normal);
     /// let zone = Zone::boxed(id, 0..4096, 10, Spin::new())?;
     /// zone.add(0..700)?;

@@ -5,7 +5,7 @@ use core::ops::Range;
 #[cfg(feature = "alloc")]
 use super::layout::Layout;
 use super::{allocator::Zone, backing::Backing, bitmap::PageblockBitmap, error::ZoneError, free_frames::FreeFrames};
-use crate::{RawLock, ZoneId};
+use crate::{ZoneId, locking::RawLock};
 
 /// The metadata that a zone had: see [`Zone::detach_metadata`]. Freed when dropped, if it is on the heap.
 #[derive(Debug)]
@@ -26,7 +26,7 @@ impl<'m, L: RawLock> Zone<'m, L> {
     /// The span or the order is invalid, as for [`Zone::new`].
     ///
     /// ```
-    /// use zonelist_core::{NodeId, Spin, Zone, ZoneId, ZoneKind};
+    /// use zonelist_core::{NodeId, Zone, ZoneId, ZoneKind, sync::Spin};
     /// let id = ZoneId::new(NodeId::new(1).unwrap(), ZoneKind::Movable);
     /// let zone = Zone::without_metadata(id, 0..1 << 30, 10, Spin::new())?;
     /// assert!(zone.add(0..512).is_err() && !zone.has_metadata());

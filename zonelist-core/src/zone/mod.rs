@@ -33,7 +33,7 @@
 //! - its operations: `bulk`, `contig`, `hotplug`, `zone_set`, `metadata`, `boot_layout`, `refill`, `fork`.
 //!
 //! ```
-//! use zonelist_core::{Mobility, NodeId, Spin, Zone, ZoneId, ZoneKind};
+//! use zonelist_core::{Mobility, NodeId, Zone, ZoneId, ZoneKind, sync::Spin};
 //! let id = ZoneId::new(NodeId::new(0).unwrap(), ZoneKind::Dma32);
 //! let mut words = [0; Zone::<Spin>::words(4096, 8192)];
 //! let zone = Zone::new(id, 4096..8192, 10, &mut words, Spin::new())?;

@@ -14,7 +14,7 @@
 
 use super::{allocator::Zone, counters::Counters, error::FreeError, free_frames::FreeFrames, migrate_group::Mobility};
 use crate::{
-    RawLock,
+    locking::RawLock,
     sync::atomic::{AtomicUsize, Ordering::Relaxed},
 };
 

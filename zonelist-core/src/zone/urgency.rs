@@ -5,7 +5,7 @@ use core::fmt;
 /// The reasons for which a request may allocate below the min watermark. Reasons combine.
 ///
 /// ```
-/// use zonelist_core::Urgency;
+/// use zonelist_core::zone::Urgency;
 /// // As in Linux 4.14 to 6.1: half for high priority, a quarter of the rest for a request that
 /// // cannot wait, half of the rest for the victim of an out-of-memory kill.
 /// let below = |urgency: Urgency| urgency.reduced(8294);

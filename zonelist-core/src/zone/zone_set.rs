@@ -11,7 +11,7 @@ use core::{
 };
 
 use super::allocator::Zone;
-use crate::{RawLock, ZoneId};
+use crate::{ZoneId, locking::RawLock};
 
 impl<L: RawLock> Zone<'_, L> {
     /// Forms a set of zones, unless they are one already.

@@ -1,6 +1,6 @@
 //! One version of all zonelists, borrowed: both lists of every node.
 
-use crate::{NodeId, Scope, ZoneKind, Zoneref};
+use crate::{NodeId, ZoneKind, Zoneref, zonelist::Scope};
 
 /// The zonerefs of one node in a [`ZonelistsRef`], as a range.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
@@ -34,7 +34,7 @@ impl<'a> ZonelistsRef<'a> {
     /// longer than its fallback list or than the number of kinds. Or there are more spans than node ids.
     ///
     /// ```
-    /// use zonelist_core::{ZonelistsRef, NodeId, NodeSpan, Scope, ZoneId, ZoneKind, Zoneref};
+    /// use zonelist_core::{NodeId, ZoneId, ZoneKind, Zoneref, zonelist::{NodeSpan, Scope, ZonelistsRef}};
     /// let node = NodeId::new(0).unwrap();
     /// let zonerefs = [Zoneref::new(ZoneId::new(node, ZoneKind::Normal))];
     /// let rows = [NodeSpan { start: 0, len: 1, own: 1 }];
@@ -49,7 +49,7 @@ impl<'a> ZonelistsRef<'a> {
             // Without an addition, which could overflow.
             let within = zonerefs.len() >= start as usize && zonerefs.len() - start as usize >= len as usize;
             let small = len as usize <= crate::ZoneId::LIMIT && own as usize <= ZoneKind::COUNT;
-            if !within || !small || own > len || node >= crate::MAX_NODES {
+            if !within || !small || own > len || node >= crate::ids::MAX_NODES {
                 return Err(NodeSpanError { node, row: rows[node], zonerefs: zonerefs.len() });
             }
             node += 1;

@@ -3,8 +3,10 @@
 use alloc::vec::Vec;
 
 use crate::{
-    FallbackOrder, Memory, NodeId, NodeSpan, Rules, Scope, ZoneId, ZoneKind, ZonelistsRef, Zoneref,
+    NodeId, ZoneId, ZoneKind, Zoneref,
     heap::{NoMemory, or_abort, push, with_room},
+    topology::{FallbackOrder, Memory, Rules},
+    zonelist::{NodeSpan, Scope, ZonelistsRef},
 };
 
 /// One version of all zonelists, owned. [`Zonelists::lists`] is the form in which a scheme publishes them.
@@ -21,7 +23,11 @@ impl Zonelists {
     /// Ends the process if the heap has no room.
     ///
     /// ```
-    /// # use zonelist_core::{FallbackOrder, Machine, MachineDescription, NodeId, Rules, Scope, ZoneId, ZoneKind, Zonelists};
+    /// # use zonelist_core::{
+    /// #     NodeId, ZoneId, ZoneKind, Zonelists,
+    /// #     topology::{FallbackOrder, Machine, MachineDescription, Rules},
+    /// #     zonelist::Scope,
+    /// # };
     /// let (machine, _) = Machine::new(MachineDescription {
     ///     possible: vec![0, 1],
     ///     distance: vec![vec![10, 20], vec![20, 10]],
@@ -48,7 +54,7 @@ impl Zonelists {
     ) -> Result<Self, NoMemory> {
         let rows = order.rows().map(|(node, _)| node.index() + 1).max().unwrap_or(0);
         // For each node, a bit for each kind that is populated.
-        let mut kinds = [0_u8; crate::MAX_NODES];
+        let mut kinds = [0_u8; crate::ids::MAX_NODES];
         for zone in populated {
             kinds[zone.node().index()] |= 1 << zone.kind().index();
         }
@@ -80,7 +86,7 @@ impl Zonelists {
     pub(crate) fn with_lists_of(&self, node: NodeId, other: &Self) -> Result<Self, NoMemory> {
         let mut lists = Self::default();
         let rows = self.rows.len().max(other.rows.len());
-        for local in crate::NodeSet::ALL.iter().take(rows) {
+        for local in crate::ids::NodeSet::ALL.iter().take(rows) {
             lists.push(if local == node { other.lists() } else { self.lists() }, local)?;
         }
         Ok(lists)
@@ -108,7 +114,7 @@ impl Zonelists {
 impl From<ZonelistsRef<'_>> for Zonelists {
     fn from(lists: ZonelistsRef<'_>) -> Self {
         let mut owned = Self::default();
-        for node in crate::NodeSet::ALL.iter().take(lists.nodes()) {
+        for node in crate::ids::NodeSet::ALL.iter().take(lists.nodes()) {
             or_abort(owned.push(lists, node));
         }
         owned
@@ -124,7 +130,8 @@ impl<'a> From<&'a Zonelists> for ZonelistsRef<'a> {
 impl Memory {
     /// The zones that are listed in zonelists, under these rules.
     pub fn listed(&self, rules: Rules) -> impl Iterator<Item = ZoneId> + '_ {
-        let pages = move |size: &&crate::ZoneSize| if rules.lists_managed_only { size.managed } else { size.present };
+        let pages =
+            move |size: &&crate::topology::ZoneSize| if rules.lists_managed_only { size.managed } else { size.present };
         self.zones.iter().filter(move |size| pages(size) > 0).map(|size| size.zone)
     }
 }

@@ -2,7 +2,7 @@
 
 use core::{fmt, num::NonZeroU32};
 
-use crate::{NodeId, NodeSet, ZoneId, ZoneKind};
+use crate::{NodeId, ZoneId, ZoneKind, ids::NodeSet};
 
 /// One entry of a zonelist, in one word that is stored and loaded whole.
 ///
@@ -122,7 +122,7 @@ impl Request {
     /// A request for any zone up to this kind, on any node.
     ///
     /// ```
-    /// use zonelist_core::{NodeId, Request, Scope, ZoneId, ZoneKind};
+    /// use zonelist_core::{NodeId, Request, ZoneId, ZoneKind, zonelist::Scope};
     /// let zone = |node, kind| ZoneId::new(NodeId::new(node).unwrap(), kind);
     /// let kernel = Request::up_to(ZoneKind::Normal);
     /// assert!(kernel.admits(zone(0, ZoneKind::Dma32)));
@@ -156,6 +156,6 @@ mod tests {
     fn every_word_that_is_an_entry_belongs_to_one_zone() {
         let entries = (0..u32::from(u16::MAX)).flat_map(|zone| (0..9).map(move |kind| kind << KIND_SHIFT | zone));
         assert_eq!(entries.filter_map(Zoneref::from_word).count(), MAX_ZONES);
-        const MAX_ZONES: usize = crate::MAX_NODES * ZoneKind::COUNT;
+        const MAX_ZONES: usize = crate::ids::MAX_NODES * ZoneKind::COUNT;
     }
 }

@@ -3,12 +3,17 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use zonelist_core::{
-    Capacity, HandleError, MAX_ORDER, MigrationSource, MovablePages, MoveError, NodeId, NodeSpan, Page, PageAllocator,
-    PageRequest, Slots, Spin, StopWorld, Urgency, Zone, ZoneId, ZoneKind, ZonelistsRef, Zoneref,
+    NodeId, Page, PageAllocator, PageRequest, Zone, ZoneId, ZoneKind, Zoneref,
+    page_alloc::{HandleError, MigrationSource, MovablePages, MoveError},
     publish::{FullFence, Published},
+    stop_world::StopWorld,
+    sync::Spin,
+    table::{Capacity, Slots},
+    zone::{MAX_ORDER, Urgency},
+    zonelist::{NodeSpan, ZonelistsRef},
 };
 
-type Allocator = PageAllocator<'static, StopWorld<Box<[zonelist_core::Slot]>>, FullFence, Spin, 4>;
+type Allocator = PageAllocator<'static, StopWorld<Box<[zonelist_core::table::Slot]>>, FullFence, Spin, 4>;
 
 const ZONE: ZoneId = ZoneId::new(NodeId::new(0).unwrap(), ZoneKind::Normal);
 
@@ -47,7 +52,7 @@ fn a_prepared_request_of_another_allocator_is_found_in_debug_builds() {
 #[test]
 fn a_page_of_another_allocator_behind_a_handle_is_passed_over() {
     struct Ours<'a>(&'a Allocator);
-    impl zonelist_core::MigrationTargets for Ours<'_> {
+    impl zonelist_core::page_alloc::MigrationTargets for Ours<'_> {
         fn has(&self, page: Page) -> bool {
             self.0.zone_of(page).is_some()
         }

@@ -12,10 +12,14 @@ use std::{
 };
 
 use zonelist_core::{
-    Capacity, Locked, MAX_ORDER, Mobility, NodeId, PageAllocator, RawLock, Slots, Spin, StopWorld, Zone, ZoneId,
+    Mobility, NodeId, PageAllocator, Zone, ZoneId,
     ZoneKind::{Movable, Normal},
-    ZonelistsRef,
     publish::{FullFence, PublishError, Published, Version},
+    stop_world::StopWorld,
+    sync::{Locked, RawLock, Spin},
+    table::{Capacity, Slots},
+    zone::MAX_ORDER,
+    zonelist::ZonelistsRef,
 };
 
 use super::support::{Puppet, Snapshot};
@@ -128,7 +132,7 @@ fn a_lock_that_excludes_no_thread_is_detected() {
     });
 }
 
-type Allocator<L> = PageAllocator<'static, StopWorld<Box<[zonelist_core::Slot]>>, FullFence, L, 2>;
+type Allocator<L> = PageAllocator<'static, StopWorld<Box<[zonelist_core::table::Slot]>>, FullFence, L, 2>;
 
 fn allocator<L: RawLock>(lock: impl Fn() -> L) -> Allocator<L> {
     let zone = |kind| Zone::boxed(ZoneId::new(NodeId::new(0).unwrap(), kind), 0..4096, MAX_ORDER, lock()).unwrap();

@@ -1,6 +1,7 @@
 //! The tests of this package that need no program of their own: a folder for each part of the library.
 #![cfg(not(loom))]
 
+mod auto_traits;
 mod checker;
 mod hostile;
 mod hotplug;

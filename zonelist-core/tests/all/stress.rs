@@ -3,9 +3,10 @@
 #[cfg(target_os = "linux")]
 use zonelist_core::publish::Membarrier;
 use zonelist_core::{
-    Capacity, Slot, Slots, StopWorld, StopWorldPreempted,
     conformance::{Load, Sample, Stress, StressError, Tally, run_stress},
     publish::{Barrier, FullFence, PublishError, Published, ReaderError, Scheme},
+    stop_world::{StopWorld, StopWorldPreempted},
+    table::{Capacity, Slot, Slots},
 };
 
 use super::support::{Detected, Puppet, Racy, Snapshot};

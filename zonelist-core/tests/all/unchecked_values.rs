@@ -3,11 +3,14 @@
 
 use proptest::{collection::vec, prelude::*};
 use zonelist_core::{
-    Distances, FallbackOrder, FallbackOrderInput, LOCAL_DISTANCE, MAX_NODES, Machine, MachineDescription, Memory,
-    NodeId, NodeLoad, NodeSet, NodeSpan, Rules, Scope, Tunables, Watermarks, ZoneId, ZoneKind, ZoneSize, Zonelists,
-    ZonelistsRef, Zoneref, groups_by_mobility,
+    NodeId, ZoneId, ZoneKind, Zonelists, Zoneref,
     hotplug::{MemoryBlocks, State, huge_page_min_free_kbytes, scaled_min_free_kbytes},
-    lowmem_reserve, policy_zone, size_of, total_pages, watermarks,
+    topology::{
+        Distances, FallbackOrder, FallbackOrderInput, LOCAL_DISTANCE, MAX_NODES, Machine, MachineDescription, Memory,
+        NodeLoad, NodeSet, Rules, Tunables, Watermarks, ZoneSize, groups_by_mobility, lowmem_reserve, policy_zone,
+        size_of, total_pages, watermarks,
+    },
+    zonelist::{NodeSpan, Scope, ZonelistsRef},
 };
 
 /// Numbers at both ends of the range, and some between.
@@ -171,7 +174,7 @@ fn node_spans_beyond_the_zonerefs_are_refused() {
 fn an_arena_may_end_at_the_last_page_frame() {
     use std::ptr::NonNull;
 
-    use zonelist_core::{Arena, ArenaError};
+    use zonelist_core::hotplug::{Arena, ArenaError};
     let arena = Arena::reserve(u64::MAX - 4..u64::MAX, 4096).unwrap();
     let first = arena.address(u64::MAX - 4).unwrap();
     assert_eq!(arena.frame_of(first), Some(u64::MAX - 4));

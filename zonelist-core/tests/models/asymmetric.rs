@@ -4,7 +4,6 @@
 use std::cell::Cell;
 
 use zonelist_core::{
-    Slot, Slots, StopWorld, StopWorldPreempted,
     ZoneKind::{Movable, Normal},
     conformance::models::{
         Bound, MOVABLE as M, NORMAL as N, OTHER as O, ROOM,
@@ -13,7 +12,9 @@ use zonelist_core::{
         Scenario, asymmetric, explore_drains, explore_retirement, first, full,
     },
     publish::{Barrier, BarrierError, Light, Membarrier, Published},
+    stop_world::{StopWorld, StopWorldPreempted},
     sync::traced::Log,
+    table::{Slot, Slots},
 };
 
 type World<B, const READERS: usize> = Published<StopWorld<Box<[Slot]>>, B, READERS>;

@@ -6,7 +6,6 @@
 use std::cell::Cell;
 
 use zonelist_core::{
-    Slot, Slots, StopWorld, StopWorldPreempted,
     conformance::models::{
         Bound, ROOM,
         ReaderRole::{Allocates, ChangesOwners, Frees, Reads, Registers},
@@ -14,7 +13,9 @@ use zonelist_core::{
         explore_drains,
     },
     publish::{Barrier, BarrierError, FullFence, Light, Published},
+    stop_world::{StopWorld, StopWorldPreempted},
     sync::traced::Log,
+    table::{Slot, Slots},
 };
 
 /// The lists of a scheme that stops readers for a publish.

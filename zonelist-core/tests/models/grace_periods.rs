@@ -6,12 +6,13 @@
 use std::sync::Arc;
 
 use zonelist_core::{
-    NodeId, Request, Slot, StopWorld, ZonelistsRef, Zoneref,
+    NodeId, Request, Zoneref,
     conformance::models::{Bound, NODE, explore},
     publish::{
         Barrier, Facts, FullFence, PublishError, Published, ReadToken, Reader, ReaderProtocol, Reclaim, Scheme,
         WaitError, Walk, Writer,
     },
+    stop_world::StopWorld,
     sync::{
         Track,
         atomic::{
@@ -19,6 +20,8 @@ use zonelist_core::{
             Ordering::{Acquire, Release},
         },
     },
+    table::Slot,
+    zonelist::ZonelistsRef,
 };
 
 use super::drains::FailsOnce;

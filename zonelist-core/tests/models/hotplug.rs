@@ -6,12 +6,14 @@ use std::sync::{
 };
 
 use zonelist_core::{
-    Machine, MachineDescription, Memory, NodeId, Request, Rules, Slot, Slots, StopWorld, Tunables, ZoneId,
+    NodeId, Request, ZoneId,
     ZoneKind::{Movable, Normal},
-    ZoneSize,
     conformance::models::{Bound, NODE, ROOM, explore},
     hotplug::{MemoryBlock, MemoryBlockState, MemoryBlocks, OnlineTo, Operation, RunningMachine, State},
     publish::{FullFence, Published},
+    stop_world::StopWorld,
+    table::{Slot, Slots},
+    topology::{Machine, MachineDescription, Memory, Rules, Tunables, ZoneSize},
 };
 
 /// A machine whose Movable zone is one memory block.

@@ -6,8 +6,9 @@ use std::sync::{
 };
 
 use zonelist_core::{
-    Handle, HandleError, Migrate, MigrationSource, MigrationTargets, MovablePages, MoveError, Page,
+    Page,
     conformance::models::{Bound, explore},
+    page_alloc::{Handle, HandleError, Migrate, MigrationSource, MigrationTargets, MovablePages, MoveError},
     sync::Track,
 };
 

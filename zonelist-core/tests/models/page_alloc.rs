@@ -4,11 +4,13 @@
 use std::sync::Arc;
 
 use zonelist_core::{
-    Capacity, Mobility, NodeId, NodeSpan, PageAllocator, PageRequest, Slot, Slots, Spin, StopWorld, StopWorldPreempted,
-    Zone, ZoneId, ZoneKind, ZonelistsRef, Zoneref,
+    Mobility, NodeId, PageAllocator, PageRequest, Zone, ZoneId, ZoneKind, Zoneref,
     conformance::models::{Bound, asymmetric, explore},
     publish::{Barrier, FullFence, Membarrier, Published, Scheme},
-    sync::traced::membarrier,
+    stop_world::{StopWorld, StopWorldPreempted},
+    sync::{Spin, traced::membarrier},
+    table::{Capacity, Slot, Slots},
+    zonelist::{NodeSpan, ZonelistsRef},
 };
 
 /// One pageblock, of which a batch is four single pages: that keeps the models small.

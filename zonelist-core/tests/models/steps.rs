@@ -3,10 +3,13 @@
 use std::sync::Arc;
 
 use zonelist_core::{
-    NodeId, Request, Slot, StopWorldPreempted, ZonelistsRef, Zoneref,
+    NodeId, Request, Zoneref,
     conformance::models::{Bound, NODE, explore},
     publish::{Facts, FullFence, PublishError, Published, ReadToken, ReaderProtocol, Scheme, Walk, Writer},
+    stop_world::StopWorldPreempted,
     sync::Track,
+    table::Slot,
+    zonelist::ZonelistsRef,
 };
 
 /// Plain memory that is read within steps, and written while all readers are stopped.

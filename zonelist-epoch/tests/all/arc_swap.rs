@@ -6,9 +6,9 @@ use std::{
 };
 
 use zonelist_core::{
-    ZonelistsRef,
     conformance::{Sample, Unreliable, basics},
     publish::{FullFence, Published, Reader},
+    zonelist::ZonelistsRef,
 };
 use zonelist_epoch::ArcSwap;
 

@@ -7,9 +7,12 @@ use std::{
 };
 
 use zonelist_core::{
-    Capacity, NodeId, NodeSpan, PageAllocator, PageRequest, Slot, Spin, Zone, ZoneId, ZoneKind, ZonelistsRef, Zoneref,
+    NodeId, PageAllocator, PageRequest, Zone, ZoneId, ZoneKind, Zoneref,
     conformance::{Sample, Unreliable, basics},
     publish::{FullFence, PublishError, Published, ReaderError, Scheme, Version},
+    sync::Spin,
+    table::{Capacity, Slot},
+    zonelist::{NodeSpan, ZonelistsRef},
 };
 use zonelist_epoch::{AsymmetricEpoch, Qsbr};
 

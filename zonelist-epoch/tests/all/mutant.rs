@@ -7,8 +7,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::{ArcSwap, Guard};
 use zonelist_core::{
-    Capacity, NodeId, Slot, SlotFilter, SlotWalk, Slots, ZonelistsRef,
+    NodeId,
     publish::{Facts, PublishError, ReadToken, ReaderProtocol, Scheme, Writer},
+    table::{Capacity, Slot, SlotFilter, SlotWalk, Slots},
+    zonelist::ZonelistsRef,
 };
 
 type Table = Slots<Box<[Slot]>>;

@@ -1,6 +1,6 @@
 //! The state that the writer of a `Presence` keeps from one publish to the next.
 
-use zonelist_core::{NodeId, OrderEntry, Scope, ZoneId, publish::PublishError};
+use zonelist_core::{NodeId, ZoneId, publish::PublishError, table::OrderEntry, zonelist::Scope};
 
 /// Copies of the values that the writer stored, so that it never loads an atomic that it stores to.
 #[derive(Debug)]

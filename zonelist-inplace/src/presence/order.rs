@@ -1,6 +1,10 @@
 //! The orders of a `Presence` after a publish that changes them: where absent zones keep their places.
 
-use zonelist_core::{NodeId, OrderEntry, OrderTable, Scope, Slot, Storage, ZonelistsRef, Zoneref};
+use zonelist_core::{
+    NodeId, Zoneref,
+    table::{OrderEntry, OrderTable, Slot, Storage},
+    zonelist::{Scope, ZonelistsRef},
+};
 
 use super::{Current, Presence};
 

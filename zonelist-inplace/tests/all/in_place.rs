@@ -1,9 +1,9 @@
 //! What `InPlace` guarantees in addition to consistency.
 
 use zonelist_core::{
-    Capacity, Slot, Slots,
     conformance::{Sample, Unreliable, basics},
     publish::{FullFence, Published, Walk},
+    table::{Capacity, Slot, Slots},
 };
 use zonelist_inplace::InPlace;
 

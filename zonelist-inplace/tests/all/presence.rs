@@ -1,10 +1,12 @@
 //! What `Presence` guarantees in addition to consistency.
 
 use zonelist_core::{
-    Capacity, NodeId, NodeSet, NodeSpan, OrderEntry, OrderTables, Request, Scope, Slot, ZoneId, ZoneKind, Zonelists,
-    ZonelistsRef, Zoneref,
+    NodeId, Request, ZoneId, ZoneKind, Zonelists, Zoneref,
     conformance::{Sample, Unreliable, basics},
     publish::{FullFence, PublishError, Published, Walk},
+    table::{Capacity, OrderEntry, OrderTables, Slot},
+    topology::NodeSet,
+    zonelist::{NodeSpan, Scope, ZonelistsRef},
 };
 use zonelist_inplace::Presence;
 

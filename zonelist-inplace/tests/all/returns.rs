@@ -1,13 +1,15 @@
 //! The return of a zone by one store: every list that had the zone shows it, or the return is refused with the reason.
 
 use zonelist_core::{
-    Capacity, NodeId, NodeSet, NodeSpan, OrderEntry, OrderTables, Request, Scope, ZoneId, ZoneKind, Zonelists,
-    ZonelistsRef, Zoneref,
+    NodeId, Request, ZoneId, ZoneKind, Zonelists, Zoneref,
     publish::{FullFence, PublishError, Published},
+    table::{Capacity, OrderEntry, OrderTables},
+    topology::NodeSet,
+    zonelist::{NodeSpan, Scope, ZonelistsRef},
 };
 use zonelist_inplace::Presence;
 
-type Publisher = Published<Presence<Box<[zonelist_core::Slot]>>, FullFence, 1>;
+type Publisher = Published<Presence<Box<[zonelist_core::table::Slot]>>, FullFence, 1>;
 
 fn publisher(nodes: usize, zones: usize) -> Publisher {
     Published::new(Presence::new(OrderTables::boxed(Capacity::new(nodes, zones).unwrap())))

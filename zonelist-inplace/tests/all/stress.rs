@@ -1,9 +1,9 @@
 //! The in-place schemes under load, on real threads.
 
 use zonelist_core::{
-    Capacity, OrderEntry, OrderTables, Slots,
     conformance::{Sample, run_stress},
     publish::{FullFence, Published},
+    table::{Capacity, OrderEntry, OrderTables, Slots},
 };
 use zonelist_inplace::{InPlace, Presence};
 

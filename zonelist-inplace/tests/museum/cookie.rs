@@ -15,9 +15,9 @@
 //! allocator.
 
 use zonelist_core::{
-    Slot, Slots,
     conformance::models::{Bound, ROOM, search_failures, suite},
     sync::traced::Log,
+    table::{Slot, Slots},
 };
 use zonelist_seq::SeqRetry;
 

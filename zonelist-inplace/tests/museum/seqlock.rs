@@ -13,10 +13,10 @@ use std::sync::{
 };
 
 use zonelist_core::{
-    Slot, Slots,
     conformance::models::{ROOM, search_interrupts, suite},
     publish::{FullFence, Published},
     sync::traced::Log,
+    table::{Slot, Slots},
 };
 use zonelist_seq::SeqRetry;
 

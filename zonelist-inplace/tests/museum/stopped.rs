@@ -9,11 +9,12 @@
 use std::sync::Arc;
 
 use zonelist_core::{
-    Slot, Slots, StopWorld,
     ZoneKind::Movable,
     conformance::models::{MOVABLE, NORMAL, ROOM, Scenario, full, search_interrupts},
     publish::{FullFence, Published},
+    stop_world::StopWorld,
     sync::traced::Log,
+    table::{Slot, Slots},
 };
 
 use super::kernel::{Build, M0, Memory, N0, Request, Zonelist, allocate};

@@ -9,8 +9,10 @@ use std::{
 
 use seqlock::SeqLock;
 use zonelist_core::{
-    Capacity, NodeId, Request, Scope, ZonelistsRef, Zoneref,
+    NodeId, Request, Zoneref,
     publish::{Facts, PublishError, ReadToken, ReaderProtocol, Scheme, Walk, Writer},
+    table::Capacity,
+    zonelist::{Scope, ZonelistsRef},
 };
 
 type Zone = SeqLock<Option<Zoneref>>;

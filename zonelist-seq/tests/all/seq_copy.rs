@@ -1,9 +1,9 @@
 //! Tests of `SeqCopy` beyond consistency: errors, leaks, cursors and registration.
 
 use zonelist_core::{
-    ZonelistsRef,
     conformance::{Sample, Unreliable, basics},
     publish::{FullFence, Published},
+    zonelist::ZonelistsRef,
 };
 use zonelist_seq::SeqCopy;
 

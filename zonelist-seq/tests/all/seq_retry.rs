@@ -1,9 +1,9 @@
 //! Tests of `SeqRetry` beyond consistency: errors, leaks, cursors and registration.
 
 use zonelist_core::{
-    Capacity, Slot, Slots,
     conformance::{Sample, Unreliable, basics},
     publish::{FullFence, Published, Walk},
+    table::{Capacity, Slot, Slots},
 };
 use zonelist_seq::SeqRetry;
 

@@ -1,9 +1,9 @@
 //! The sequence schemes under load, on real threads.
 
 use zonelist_core::{
-    Slots,
     conformance::{Sample, run_stress},
     publish::{FullFence, Published},
+    table::Slots,
 };
 use zonelist_seq::{SeqCopy, SeqRetry};
 

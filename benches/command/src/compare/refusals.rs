@@ -20,9 +20,12 @@ use std::{
 };
 
 use zonelist_core::{
-    Capacity, NodeId, NodeSpan, NodeSpanError, OutOfMemory, PageRequest, ZoneId, ZoneKind, ZoneWatermarks, Zonelists,
-    ZonelistsRef, Zoneref,
+    NodeId, PageRequest, ZoneId, ZoneKind, Zonelists, Zoneref,
+    page_alloc::OutOfMemory,
     publish::{Barrier, PublishError, Published, Scheme},
+    table::Capacity,
+    zone::ZoneWatermarks,
+    zonelist::{NodeSpan, NodeSpanError, ZonelistsRef},
 };
 use zonelist_schemes::{
     Buildable, READERS, Visitor,
@@ -189,8 +192,9 @@ impl Drop for CountDown<'_> {
 #[cfg(test)]
 mod tests {
     use zonelist_core::{
-        Request, Scope,
+        Request,
         publish::{Facts, FullFence, Guarantee, ReadToken, ReaderProtocol, Walk, Writer},
+        zonelist::Scope,
     };
 
     use super::*;
@@ -213,7 +217,8 @@ mod tests {
     impl Walk for Nothing {}
 
     impl Scheme for Blind {
-        const FACTS: Facts = <zonelist_core::StopWorld<Box<[zonelist_core::Slot]>>>::FACTS.guarantee(Guarantee::Racy);
+        const FACTS: Facts =
+            <zonelist_core::stop_world::StopWorld<Box<[zonelist_core::table::Slot]>>>::FACTS.guarantee(Guarantee::Racy);
         const PROTOCOL: ReaderProtocol = ReaderProtocol::None;
         type Local = ();
         type Filter = ();

@@ -1,10 +1,13 @@
 //! The fixture of a soak test: small zones that run out, a reserved zone that must not, and versions of the lists.
 
 use zonelist_core::{
-    Capacity, MAX_ORDER, NodeId, NodeSpan, NodeSpanError, ZoneId,
+    NodeId, ZoneId,
     ZoneKind::{self, Dma, Dma32, Movable, Normal},
-    ZoneWatermarks, Zonelists, ZonelistsRef, Zoneref,
+    Zonelists, Zoneref,
     publish::{Barrier, Published},
+    table::Capacity,
+    zone::{MAX_ORDER, ZoneWatermarks},
+    zonelist::{NodeSpan, NodeSpanError, ZonelistsRef},
 };
 use zonelist_schemes::{
     Buildable, READERS,
@@ -115,7 +118,7 @@ fn version(without: Option<ZoneId>) -> Result<Zonelists, NodeSpanError> {
 
 #[cfg(test)]
 mod tests {
-    use zonelist_core::{Request, Scope};
+    use zonelist_core::{Request, zonelist::Scope};
 
     use super::*;
 

@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use zonelist_core::{Capacity, publish::Barrier};
+use zonelist_core::{publish::Barrier, table::Capacity};
 use zonelist_schemes::{
     Buildable, READERS, Visitor,
     allocator::AllocatorError,

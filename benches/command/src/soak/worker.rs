@@ -9,9 +9,12 @@ use std::{
 };
 
 use zonelist_core::{
-    LocalHandle, Mobility, NodeId, OrderError, Page, PageRequest, PreparedRequest, Request, Spin, Urgency,
+    LocalHandle, Mobility, NodeId, Page, PageRequest, Request,
     ZoneKind::{Dma, Dma32, Movable, Normal},
+    page_alloc::{OrderError, PreparedRequest},
     publish::Barrier,
+    sync::Spin,
+    zone::Urgency,
 };
 use zonelist_schemes::{Buildable, READERS, allocator::AllocatorError};
 

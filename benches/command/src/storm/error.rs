@@ -1,6 +1,10 @@
 //! The error of a storm.
 
-use zonelist_core::{ArenaError, conformance::HistoryError, hotplug::HotplugError, publish::PublishError};
+use zonelist_core::{
+    conformance::HistoryError,
+    hotplug::{ArenaError, HotplugError},
+    publish::PublishError,
+};
 use zonelist_schemes::allocator::AllocatorError;
 
 /// A storm that failed.

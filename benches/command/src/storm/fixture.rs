@@ -6,10 +6,13 @@ use std::sync::{
 };
 
 use zonelist_core::{
-    Arena, Handle, MAX_ORDER, Migrate, Mobility, MovablePages, MoveError, NodeId, Page, Scope, Spin, ZoneId, ZoneKind,
-    Zonelists,
-    hotplug::{AllocatorProvider, MemoryBlockState, OnlineTo, Operation, RunningMachine},
+    Mobility, NodeId, Page, ZoneId, ZoneKind, Zonelists,
+    hotplug::{AllocatorProvider, Arena, MemoryBlockState, OnlineTo, Operation, RunningMachine},
+    page_alloc::{Handle, Migrate, MovablePages, MoveError},
     publish::{Barrier, Published},
+    sync::Spin,
+    zone::MAX_ORDER,
+    zonelist::Scope,
 };
 use zonelist_schemes::{Buildable, READERS, allocator::AllocatorError};
 

@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use zonelist_core::{Capacity, conformance::Tally, publish::Barrier};
+use zonelist_core::{conformance::Tally, publish::Barrier, table::Capacity};
 use zonelist_schemes::{
     Buildable, READERS, Visitor,
     threads::{Job, run_together},

@@ -6,8 +6,10 @@ use std::{
 };
 
 use zonelist_core::{
-    Failure, Handle, LocalHandle, Mobility, OutOfMemory, Page, PageRequest, PreparedRequest, Request, Spin, ZoneKind,
+    LocalHandle, Mobility, Page, PageRequest, Request, ZoneKind,
+    page_alloc::{Failure, Handle, OutOfMemory, PreparedRequest},
     publish::Barrier,
+    sync::Spin,
 };
 use zonelist_schemes::{Buildable, READERS, allocator::AllocatorError};
 

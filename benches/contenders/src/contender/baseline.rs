@@ -1,6 +1,10 @@
 //! The baseline of all reads: a walk without any protection.
 
-use zonelist_core::{NodeId, SlotFilter, Slots, ZonelistsRef, Zoneref};
+use zonelist_core::{
+    NodeId, Zoneref,
+    table::{SlotFilter, Slots},
+    zonelist::ZonelistsRef,
+};
 
 use super::loops::{ANY, ReadList, sum};
 

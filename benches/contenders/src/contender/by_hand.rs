@@ -11,8 +11,12 @@ use std::sync::atomic::{
 use crossbeam_epoch::{Atomic, Collector, LocalHandle};
 use seqlock::SeqLock;
 use zonelist_core::{
-    AtomicZoneMask, Capacity, DoubleBuffer, NodeId, NodeSet, OrderEntry, OrderFilter, OrderTables, Scope, Slot,
-    SlotFilter, Slots, ZoneMask, ZonelistsRef, Zoneref,
+    NodeId, Zoneref,
+    table::{
+        AtomicZoneMask, Capacity, DoubleBuffer, OrderEntry, OrderFilter, OrderTables, Slot, SlotFilter, Slots, ZoneMask,
+    },
+    topology::NodeSet,
+    zonelist::{Scope, ZonelistsRef},
 };
 
 use super::loops::{ANY, Contender, ReadList, sum};
@@ -90,7 +94,7 @@ impl Presence {
         let orders = Box::new(OrderTables::boxed(Capacity::of(lists)));
         for (node, scope) in orders.lists() {
             let place = |&entry: &Zoneref| OrderEntry { entry, bit: OrderEntry::KINDS + entry.kind() as u32 };
-            orders.write(zonelist_core::OrderTable::First, node, scope, lists.of(node, scope).iter().map(place));
+            orders.write(zonelist_core::table::OrderTable::First, node, scope, lists.of(node, scope).iter().map(place));
         }
         // Selects the first table, and has every bit from the first one of a kind on.
         let all = ZoneMask::of(usize::MAX << OrderEntry::KINDS);

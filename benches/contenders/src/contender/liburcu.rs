@@ -2,7 +2,10 @@
 
 use std::hint::black_box;
 
-use zonelist_core::{NodeId, Scope, ZoneKind, ZonelistsRef};
+use zonelist_core::{
+    NodeId, ZoneKind,
+    zonelist::{Scope, ZonelistsRef},
+};
 
 use super::loops::Contender;
 

@@ -1,12 +1,16 @@
 //! Pairs of an allocation and a free, in the page allocator over a scheme.
 
 use zonelist_core::{
-    Capacity, CapacityError, LocalHandle, NodeId, PageRequest, PreparedRequest, Request, Scope, SlotFilter, SlotWalk,
-    Slots, Spin, ZoneKind, ZoneWatermarks, ZonelistsRef, Zoneref,
+    LocalHandle, NodeId, PageRequest, Request, ZoneKind, Zoneref,
+    page_alloc::PreparedRequest,
     publish::{
         Allocates, Barrier, Facts, FullFence, Guarantee, Progress, PublishError, Published, ReadToken, ReaderProtocol,
         Scheme, StalledReader, Writer,
     },
+    sync::Spin,
+    table::{Capacity, CapacityError, SlotFilter, SlotWalk, Slots},
+    zone::ZoneWatermarks,
+    zonelist::{Scope, ZonelistsRef},
 };
 use zonelist_schemes::{
     allocator::{Allocator, AllocatorError, allocator},

@@ -3,7 +3,7 @@
 #[cfg(feature = "liburcu")]
 use super::liburcu;
 use super::loops::Contender;
-use zonelist_core::ZonelistsRef;
+use zonelist_core::zonelist::ZonelistsRef;
 
 /// Every outside peer, with the baseline of its own language.
 #[must_use]

@@ -1,6 +1,12 @@
 //! Schemes through the trait with [`SystemBarrier`], whose barrier pair is chosen at run time.
 
-use zonelist_core::{Capacity, NodeId, Slot, StopWorld, ZonelistsRef, publish::SystemBarrier};
+use zonelist_core::{
+    NodeId,
+    publish::SystemBarrier,
+    stop_world::StopWorld,
+    table::{Capacity, Slot},
+    zonelist::ZonelistsRef,
+};
 use zonelist_epoch::AsymmetricEpoch;
 use zonelist_schemes::Buildable;
 

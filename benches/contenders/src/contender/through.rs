@@ -1,8 +1,9 @@
 //! Reads of a scheme through the trait `Scheme`.
 
 use zonelist_core::{
-    NodeId, Request, ZonelistsRef, Zoneref,
+    NodeId, Request, Zoneref,
     publish::{Barrier, Published, Reader, Scheme},
+    zonelist::ZonelistsRef,
 };
 use zonelist_schemes::READERS;
 

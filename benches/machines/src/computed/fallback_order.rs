@@ -3,7 +3,10 @@
 use std::{collections::BTreeMap, fmt};
 
 use serde::Serialize;
-use zonelist_core::{FallbackOrder, Machine, NodeId, Rules, Zonelists};
+use zonelist_core::{
+    NodeId, Zonelists,
+    topology::{FallbackOrder, Machine, Rules},
+};
 
 /// The fallback order of every node, by node number.
 type Rows = BTreeMap<u16, Vec<u16>>;

@@ -3,7 +3,10 @@
 use std::fmt;
 
 use serde::Serialize;
-use zonelist_core::{Machine, Memory, NodeSet, Rules, ZoneId, ZoneSize, lowmem_reserve, size_of, watermarks};
+use zonelist_core::{
+    ZoneId,
+    topology::{Machine, Memory, NodeSet, Rules, ZoneSize, lowmem_reserve, size_of, watermarks},
+};
 
 use crate::record::Kind;
 

@@ -6,7 +6,7 @@
 
 use std::{fs, path::Path, str::FromStr};
 
-use zonelist_core::{LOCAL_DISTANCE, Machine, MachineDescription, Memory, Tunables};
+use zonelist_core::topology::{LOCAL_DISTANCE, Machine, MachineDescription, Memory, Tunables};
 
 use super::{node_folder, zoneinfo};
 use crate::{

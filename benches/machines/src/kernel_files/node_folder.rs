@@ -6,7 +6,7 @@
 
 use std::{collections::BTreeMap, path::Path};
 
-use zonelist_core::{LOCAL_DISTANCE, MAX_NODES, Machine, MachineDescription};
+use zonelist_core::topology::{LOCAL_DISTANCE, MAX_NODES, Machine, MachineDescription};
 
 use super::list::parse_list;
 use crate::{

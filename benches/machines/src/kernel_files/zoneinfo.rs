@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use zonelist_core::{NodeId, ZoneId, ZoneKind, ZoneSize};
+use zonelist_core::{NodeId, ZoneId, ZoneKind, topology::ZoneSize};
 
 use crate::error::Problem;
 

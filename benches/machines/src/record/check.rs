@@ -1,4 +1,4 @@
-//! Checks of the tables that a [`Machine`](zonelist_core::Machine) does not hold: holes, free blocks, steps.
+//! Checks of the tables that a [`Machine`](zonelist_core::topology::Machine) does not hold: holes, free blocks, steps.
 
 use std::collections::BTreeSet;
 

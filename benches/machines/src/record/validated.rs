@@ -3,9 +3,11 @@
 use std::ops::Range;
 
 use zonelist_core::{
-    Machine, MachineDescription, MachineError, Memory, NodeId, Rules, Tunables, VoidDistances, Watermarks, ZoneId,
-    ZoneSize,
+    NodeId, ZoneId,
     hotplug::{self, MemoryBlocks, State},
+    topology::{
+        Machine, MachineDescription, MachineError, Memory, Rules, Tunables, VoidDistances, Watermarks, ZoneSize,
+    },
 };
 
 use super::{

@@ -1,8 +1,8 @@
 //! Our outcome of a step, in the form of a record.
 
 use zonelist_core::{
-    FallbackOrder, NodeSet,
     hotplug::{self, Change, HotplugError, Rebuilt, State},
+    topology::{FallbackOrder, NodeSet},
 };
 
 use crate::record::{BlockRecord, ByNode, Kind, MachineFile, MemoryBlockState, Step, Sysctl, ZoneRecord};

@@ -1,9 +1,11 @@
 //! Pages that are allocated and can't be moved, for the steps whose record has a pinned page in the block.
 
 use zonelist_core::{
-    Handle, MAX_ORDER, Migrate, Mobility, MovablePages, MoveError, PAGEBLOCK_FRAMES, Page, ZoneId,
+    Mobility, Page, ZoneId,
     hotplug::{AllocatorProvider, MemoryBlockState, RunningMachine},
+    page_alloc::{Handle, Migrate, MovablePages, MoveError},
     publish::{Barrier, Scheme},
+    zone::{MAX_ORDER, PAGEBLOCK_FRAMES},
 };
 use zonelist_schemes::READERS;
 
@@ -19,7 +21,7 @@ impl Migrate for NeverMoves {
 
 pub(super) type PinnedPages = MovablePages<'static, NeverMoves>;
 pub(super) type ReplayedMachine<S, B> =
-    RunningMachine<AllocatorProvider<'static, S, B, zonelist_core::Spin, READERS, PinnedPages>>;
+    RunningMachine<AllocatorProvider<'static, S, B, zonelist_core::sync::Spin, READERS, PinnedPages>>;
 
 /// True if boot allocated pages of the block, so that it can't go offline, regardless of its other pages.
 pub(super) fn holds_boot_memory<S: Scheme, B: Barrier>(running: &ReplayedMachine<S, B>, block: u64) -> bool {

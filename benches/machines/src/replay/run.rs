@@ -2,9 +2,12 @@
 
 use serde_json::json;
 use zonelist_core::{
-    Capacity, Request, Rules, Scope, ZoneKind, Zoneref,
+    Request, ZoneKind, Zoneref,
     hotplug::{AllocatorProvider, RunningMachine, State},
     publish::{Barrier, Published, Reader},
+    table::Capacity,
+    topology::Rules,
+    zonelist::Scope,
 };
 use zonelist_schemes::{Buildable, SchemeId, Visitor, allocator::AllocatorError};
 

@@ -1,7 +1,10 @@
 //! The sorted fallback order against Linux's scan, on random machines.
 
 use proptest::prelude::*;
-use zonelist_core::{FallbackOrder, FallbackOrderInput, Machine, MachineDescription, NodeId, NodeSet, Rules};
+use zonelist_core::{
+    NodeId,
+    topology::{FallbackOrder, FallbackOrderInput, Machine, MachineDescription, NodeSet, Rules},
+};
 use zonelist_machines::cubic::cubic;
 
 /// Random machines. Few different distances make ties, many make none; a node without CPU and memory is offline.

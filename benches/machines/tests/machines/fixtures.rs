@@ -2,7 +2,7 @@
 
 use std::{collections::HashSet, fs, path::PathBuf};
 
-use zonelist_core::{Machine, Rules};
+use zonelist_core::topology::{Machine, Rules};
 use zonelist_machines::computed::{fallback_order, zoneinfo};
 
 /// Every recorded machine: the name of its file, and the content.

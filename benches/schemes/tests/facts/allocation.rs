@@ -2,7 +2,6 @@
 //! memory that is kept while a reader is stalled.
 
 use zonelist_core::{
-    Capacity,
     conformance::{
         Sample,
         facts::{
@@ -11,6 +10,7 @@ use zonelist_core::{
         },
     },
     publish::{Barrier, Published, StalledReader},
+    table::Capacity,
 };
 use zonelist_schemes::{Buildable, SchemeId, Visitor};
 

@@ -7,9 +7,9 @@ use std::{
 };
 
 use zonelist_core::{
-    Capacity,
     conformance::{Sample, facts::heap},
     publish::{Barrier, Progress, Published, ReaderProtocol, Scheme, StalledReader},
+    table::Capacity,
 };
 use zonelist_schemes::{Buildable, Visitor};
 

@@ -6,12 +6,14 @@ use std::{
 };
 
 use zonelist_core::{
-    Capacity, NodeId, Request, Slot, SlotFilter, SlotWalk, Slots, ZoneKind, ZonelistsRef,
+    NodeId, Request, ZoneKind,
     conformance::Sample,
     publish::{
         Allocates, Barrier, Facts, FullFence, Guarantee, PublishError, Published, ReadToken, ReaderProtocol, Scheme,
         StalledReader, Version, Writer,
     },
+    table::{Capacity, Slot, SlotFilter, SlotWalk, Slots},
+    zonelist::ZonelistsRef,
 };
 use zonelist_schemes::{Buildable, SchemeId, Visitor};
 

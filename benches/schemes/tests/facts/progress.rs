@@ -12,12 +12,13 @@ use std::{
 };
 
 use zonelist_core::{
-    Capacity, NodeId, Request,
+    NodeId, Request,
     conformance::{
         Sample,
         facts::interrupt::{Stop, beside},
     },
     publish::{Barrier, Guarantee, Progress, Published, Walk},
+    table::Capacity,
 };
 use zonelist_schemes::{Buildable, SchemeId, Visitor};
 

@@ -3,13 +3,16 @@
 use std::marker::PhantomData;
 
 use zonelist_core::{
-    Machine, MachineDescription, Memory, NodeId, Rules, Slot, Spin, StopWorld, StopWorldPreempted, Tunables, ZoneId,
-    ZoneKind, ZoneSize,
+    NodeId, ZoneId, ZoneKind,
     hotplug::{
         AllocatorProvider, MemoryBlock, MemoryBlockState, MemoryBlocks, MetadataStatistics, OnlineTo, Operation,
         RunningMachine, State,
     },
     publish::{FullFence, Published, Reclaim, Scheme},
+    stop_world::{StopWorld, StopWorldPreempted},
+    sync::Spin,
+    table::Slot,
+    topology::{Machine, MachineDescription, Memory, Rules, Tunables, ZoneSize},
 };
 use zonelist_epoch::{ArcSwap, AsymmetricEpoch, EpochSwap, Qsbr};
 use zonelist_inplace::{InPlace, Presence};

@@ -7,12 +7,12 @@ use std::{
 };
 
 use zonelist_core::{
-    Capacity,
     conformance::{
         Sample,
         facts::{PASSED, heap, threads::walks_in_a_destructor},
     },
     publish::{Barrier, Published},
+    table::Capacity,
 };
 use zonelist_schemes::{Buildable, SchemeId, Visitor};
 use zonelist_verify::cases;

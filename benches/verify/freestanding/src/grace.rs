@@ -1,8 +1,11 @@
 //! Operations that only some schemes have: `synchronize`, `retire` and `set_present`.
 
 use zonelist_core::{
-    Capacity, NodeId, NodeSpan, OrderTables, Request, Slot, Slots, StopWorld, ZoneId, ZoneKind, ZonelistsRef, Zoneref,
+    NodeId, Request, ZoneId, ZoneKind, Zoneref,
     publish::{FullFence, Published},
+    stop_world::StopWorld,
+    table::{Capacity, OrderTables, Slot, Slots},
+    zonelist::{NodeSpan, ZonelistsRef},
 };
 use zonelist_inplace::Presence;
 

@@ -2,9 +2,11 @@
 //! have no effect.
 
 use zonelist_core::{
-    LocalHandle, Mobility, NodeId, Page, PageAllocator, PageRequest, PreparedRequest, Spin, TryAllocError,
-    TryFreeError, Urgency, ZoneKind,
+    LocalHandle, Mobility, NodeId, Page, PageAllocator, PageRequest, ZoneKind,
+    page_alloc::{PreparedRequest, TryAllocError, TryFreeError},
     publish::{FullFence, Scheme},
+    sync::Spin,
+    zone::Urgency,
 };
 
 use crate::{any, holds, length, pages::READERS};

@@ -10,9 +10,12 @@ use core::{
 };
 
 use zonelist_core::{
-    Capacity, MAX_ORDER, Mobility, NodeId, PageAllocator, PageRequest, Slot, Slots, Spin, StopWorld, Zone, ZoneId,
-    ZoneKind,
+    Mobility, NodeId, PageAllocator, PageRequest, Zone, ZoneId, ZoneKind,
     publish::{FullFence, Published},
+    stop_world::StopWorld,
+    sync::Spin,
+    table::{Capacity, Slot, Slots},
+    zone::MAX_ORDER,
 };
 
 use crate::{any, holds, length};

@@ -3,9 +3,15 @@
 use core::sync::atomic::Ordering::Relaxed;
 
 use zonelist_core::{
-    AtomicZoneMask, Capacity, DoubleBuffer, Locked, NodeId, NodeSet, NodeSpan, OrderEntry, OrderFilter, OrderTable,
-    OrderTables, Request, Scope, Slot, SlotFilter, Slots, Spin, ZoneId, ZoneKind, ZoneMask, ZonelistsRef, Zoneref,
+    NodeId, Request, ZoneId, ZoneKind, Zoneref,
     publish::{Allocates, Facts, Guarantee, Progress, StalledReader},
+    sync::{Locked, Spin},
+    table::{
+        AtomicZoneMask, Capacity, DoubleBuffer, OrderEntry, OrderFilter, OrderTable, OrderTables, Slot, SlotFilter,
+        Slots, ZoneMask,
+    },
+    topology::NodeSet,
+    zonelist::{NodeSpan, Scope, ZonelistsRef},
 };
 
 use crate::{any, holds, length};

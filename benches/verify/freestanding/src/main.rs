@@ -12,8 +12,9 @@ mod with_scheme;
 use core::panic::PanicInfo;
 
 use zonelist_core::{
-    NodeId, NodeSpan, Request, ZoneId, ZoneKind, ZonelistsRef, Zoneref,
+    NodeId, Request, ZoneId, ZoneKind, Zoneref,
     publish::{FullFence, Published, Scheme},
+    zonelist::{NodeSpan, ZonelistsRef},
 };
 
 /// Publishes and walks two lists: of two zones, and of one.

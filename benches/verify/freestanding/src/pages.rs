@@ -7,10 +7,16 @@ use core::{
 };
 
 use zonelist_core::{
-    Capacity, Handle, LocalHandle, MAX_ORDER, MigrationSource, MigrationTargets, Mobility, MovableEntry, MovablePages,
-    MoveError, NodeId, NodeSpan, Page, PageAllocator, PageRequest, PerCpuPages, PreparedRequest, Request, Slot, Slots,
-    Spin, StopWorld, Urgency, Zone, ZoneId, ZoneKind, ZoneWatermarks, ZonelistsRef, Zoneref,
+    LocalHandle, Mobility, NodeId, Page, PageAllocator, PageRequest, Request, Zone, ZoneId, ZoneKind, Zoneref,
+    page_alloc::{
+        Handle, MigrationSource, MigrationTargets, MovableEntry, MovablePages, MoveError, PerCpuPages, PreparedRequest,
+    },
     publish::{FullFence, Published, ReaderProtocol, Scheme},
+    stop_world::StopWorld,
+    sync::Spin,
+    table::{Capacity, Slot, Slots},
+    zone::{MAX_ORDER, Urgency, ZoneWatermarks},
+    zonelist::{NodeSpan, ZonelistsRef},
 };
 
 use crate::{any, holds, length};

@@ -1,6 +1,6 @@
 //! The schemes of the program's features, in memory that needs no heap.
 
-use zonelist_core::{Capacity, Slot, Slots};
+use zonelist_core::table::{Capacity, Slot, Slots};
 
 const CAPACITY: Capacity = Capacity::new(2, 2).unwrap();
 
@@ -35,8 +35,8 @@ macro_rules! each {
 }
 
 each! {
-    "StopWorld": zonelist_core::StopWorld::new(slots()?),
-    "StopWorldPreempted": zonelist_core::StopWorldPreempted::new(slots()?),
+    "StopWorld": zonelist_core::stop_world::StopWorld::new(slots()?),
+    "StopWorldPreempted": zonelist_core::stop_world::StopWorldPreempted::new(slots()?),
     "EpochSwap": zonelist_epoch::EpochSwap::new(),
     "ArcSwap": zonelist_epoch::ArcSwap::new(),
     "AsymmetricEpoch": zonelist_epoch::AsymmetricEpoch::in_place(words!(), core::hint::black_box(CAPACITY))?,
@@ -45,6 +45,6 @@ each! {
     "SeqCopy": zonelist_seq::SeqCopy::<2>::new(2),
     "InPlace": zonelist_inplace::InPlace::new(slots()?),
     "Presence": zonelist_inplace::Presence::new(
-        zonelist_core::OrderTables::<[Slot; CAPACITY.order_words()]>::in_array(CAPACITY)?,
+        zonelist_core::table::OrderTables::<[Slot; CAPACITY.order_words()]>::in_array(CAPACITY)?,
     ),
 }

@@ -3,7 +3,9 @@
 use core::ops::Range;
 
 use zonelist_core::{
-    MAX_ORDER, Mobility, NodeId, Spin, Urgency, WatermarkLevel, Zone, ZoneId, ZoneKind, ZoneWatermarks,
+    Mobility, NodeId, Zone, ZoneId, ZoneKind,
+    sync::Spin,
+    zone::{MAX_ORDER, Urgency, WatermarkLevel, ZoneWatermarks},
 };
 
 use crate::{any, holds, length};

@@ -4,16 +4,23 @@
 use std::sync::{Mutex as Elsewhere, MutexGuard as ElsewhereGuard, PoisonError};
 
 use zonelist_core::{
-    ZonelistsRef, NodeId, Request, Scope, Zonelists,
+    NodeId, Request, Zonelists,
     publish::{Allocates, Facts, Progress, PublishError, ReadToken, Scheme, Writer},
     sync::atomic::{AtomicUsize, Ordering::SeqCst},
+    zonelist::{Scope, ZonelistsRef},
 };
 
 use crate::list_walk::ListWalk;
 
 crate::behind_a_lock::behind_a_lock!(
-    Wrapped, Elsewhere, ElsewhereGuard, lock, lock,
-    allocates(Allocates::Publish), readers(Progress::Blocking), writer(Progress::Blocking)
+    Wrapped,
+    Elsewhere,
+    ElsewhereGuard,
+    lock,
+    lock,
+    allocates(Allocates::Publish),
+    readers(Progress::Blocking),
+    writer(Progress::Blocking)
 );
 
 /// A lock that loom does not see, held around a step that loom sees: an access of a count of publishes.

@@ -1,7 +1,7 @@
 //! Faulty: a publish frees the previous version, even while a walk reads it.
 
 use zonelist_core::{
-    ZonelistsRef, NodeId, Request, Scope, Zonelists,
+    NodeId, Request, Zonelists,
     publish::{Allocates, Facts, PublishError, ReadToken, Scheme, Writer},
     sync::{
         VersionBox, VersionRef,
@@ -10,6 +10,7 @@ use zonelist_core::{
             Ordering::{AcqRel, Acquire, Relaxed},
         },
     },
+    zonelist::{Scope, ZonelistsRef},
 };
 
 use crate::list_walk::ListWalk;

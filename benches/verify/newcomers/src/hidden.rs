@@ -3,13 +3,20 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use zonelist_core::{
-    ZonelistsRef, NodeId, Request, Scope, Zonelists,
+    NodeId, Request, Zonelists,
     publish::{Allocates, Facts, Progress, PublishError, ReadToken, Scheme, Writer},
+    zonelist::{Scope, ZonelistsRef},
 };
 
 use crate::list_walk::ListWalk;
 
 crate::behind_a_lock::behind_a_lock!(
-    Hidden, Mutex, MutexGuard, lock, lock,
-    allocates(Allocates::Publish), readers(Progress::Blocking), writer(Progress::Blocking)
+    Hidden,
+    Mutex,
+    MutexGuard,
+    lock,
+    lock,
+    allocates(Allocates::Publish),
+    readers(Progress::Blocking),
+    writer(Progress::Blocking)
 );

@@ -2,14 +2,21 @@
 //! it needs std.
 
 use zonelist_core::{
-    ZonelistsRef, NodeId, Request, Scope, Zonelists,
+    NodeId, Request, Zonelists,
     publish::{Facts, Progress, PublishError, ReadToken, Scheme, Writer},
     sync::{PoisonError, RwLock, RwLockReadGuard},
+    zonelist::{Scope, ZonelistsRef},
 };
 
 use crate::list_walk::ListWalk;
 
 crate::behind_a_lock::behind_a_lock!(
-    Liar, RwLock, RwLockReadGuard, read, write,
-    interrupt_safe(), readers(Progress::Blocking), writer(Progress::Blocking)
+    Liar,
+    RwLock,
+    RwLockReadGuard,
+    read,
+    write,
+    interrupt_safe(),
+    readers(Progress::Blocking),
+    writer(Progress::Blocking)
 );

@@ -21,8 +21,10 @@ pub mod smallest {
 }
 
 use zonelist_core::{
-    Capacity, CapacityError, ZonelistsRef, NodeId, Scope, Zoneref,
+    NodeId, Zoneref,
     publish::{Allocates, Facts, Guarantee, Progress, StalledReader},
+    table::{Capacity, CapacityError},
+    zonelist::{Scope, ZonelistsRef},
 };
 
 /// The length of the longest list of the models.

@@ -1,9 +1,10 @@
 //! Faulty: a shorter list keeps the length of the previous list.
 
 use zonelist_core::{
-    ZonelistsRef, NodeId, Request, Zoneref,
+    NodeId, Request, Zoneref,
     publish::{Facts, Progress, PublishError, ReadToken, Scheme, Walk, Writer},
     sync::{Mutex, PoisonError},
+    zonelist::ZonelistsRef,
 };
 
 use crate::ZONES;

@@ -1,13 +1,14 @@
 //! Faulty: the store that ends a publish does not release the slots that were written before it.
 
 use zonelist_core::{
-    ZonelistsRef, NodeId, Request, Zoneref,
+    NodeId, Request, Zoneref,
     publish::{Facts, Guarantee, Progress, PublishError, ReadToken, Scheme, Walk, Writer},
     sync::atomic::{
         AtomicUsize,
         Ordering::{Acquire, Relaxed, Release},
         fence,
     },
+    zonelist::ZonelistsRef,
 };
 
 use crate::words::{WordWalk, Words};

@@ -16,15 +16,22 @@ use std::sync::atomic::AtomicU16; // Not explored: a count that no walk reads.
 use zonelist_core::sync::atomic::AtomicU8;
 
 use zonelist_core::{
-    ZonelistsRef, NodeId, Request, Scope, Zonelists,
+    NodeId, Request, Zonelists,
     publish::{Allocates, Facts, Progress, PublishError, ReadToken, Scheme, Writer},
+    zonelist::{Scope, ZonelistsRef},
 };
 
 use crate::list_walk::ListWalk;
 
 crate::behind_a_lock::behind_a_lock!(
-    Spelled, Mutex, MutexGuard, lock, lock,
-    allocates(Allocates::Publish), readers(Progress::Blocking), writer(Progress::Blocking)
+    Spelled,
+    Mutex,
+    MutexGuard,
+    lock,
+    lock,
+    allocates(Allocates::Publish),
+    readers(Progress::Blocking),
+    writer(Progress::Blocking)
 );
 
 /// Uses these names; `parking_lot::RwLock` in a comment is not reported.

@@ -1,9 +1,10 @@
 //! Faulty: a publish stores the end of the list before the zones.
 
 use zonelist_core::{
-    ZonelistsRef, NodeId, Request,
+    NodeId, Request,
     publish::{Facts, PublishError, ReadToken, Scheme, Walk, Writer},
     sync::atomic::Ordering::{Acquire, Release},
+    zonelist::ZonelistsRef,
 };
 
 use crate::words::{WordWalk, Words};

@@ -1,9 +1,10 @@
 //! Faulty: a lock, with facts that declare that nothing waits.
 
 use zonelist_core::{
-    ZonelistsRef, NodeId, Request, Scope, Zonelists,
+    NodeId, Request, Zonelists,
     publish::{Allocates, Facts, PublishError, ReadToken, Scheme, Writer},
     sync::{PoisonError, RwLock, RwLockReadGuard},
+    zonelist::{Scope, ZonelistsRef},
 };
 
 use crate::list_walk::ListWalk;

@@ -3,10 +3,13 @@
 #![no_std]
 
 use zonelist_core::{
-    Capacity, Locked, NodeId, Request, SlotFilter, Spin, ZonelistsRef, Zoneref,
+    NodeId, Request, Zoneref,
     publish::{
         Allocates, Facts, Guarantee, PublishError, ReadToken, ReaderProtocol, Scheme, StalledReader, Walk, Writer,
     },
+    sync::{Locked, Spin},
+    table::{Capacity, SlotFilter},
+    zonelist::ZonelistsRef,
 };
 
 const ZONES: usize = 4;
@@ -88,7 +91,7 @@ impl<const WHOLE: bool> Scheme for Guarded<WHOLE> {
         let Some(node) = NodeId::new(0) else { return Ok(()) };
         self.0.with(|list| {
             *list = [None; ZONES];
-            let entries = next.of(node, zonelist_core::Scope::Fallback);
+            let entries = next.of(node, zonelist_core::zonelist::Scope::Fallback);
             list.iter_mut().zip(entries).for_each(|(slot, &entry)| *slot = Some(entry));
         });
         Ok(())

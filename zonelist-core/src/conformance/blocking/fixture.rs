@@ -4,14 +4,18 @@ use std::{sync::Mutex, vec, vec::Vec};
 
 use super::OptionalOperations;
 use crate::{
-    Capacity, Handle, LocalHandle, MAX_ORDER, Machine, MachineDescription, Memory, MovablePages, MoveError, NodeId,
-    Page, PageAllocator, PageRequest, PreparedRequest, Rules, Spin, Tunables, Zone, ZoneId,
+    LocalHandle, NodeId, Page, PageAllocator, PageRequest, Zone, ZoneId,
     ZoneKind::{self, Movable, Normal},
-    ZoneSize, Zonelists,
+    Zonelists,
     hotplug::{
         AllocatorProvider, MemoryBlock, MemoryBlockState, MemoryBlocks, OnlineTo, Operation, RunningMachine, State,
     },
+    locking::Spin,
+    page_alloc::{Handle, MovablePages, MoveError, PreparedRequest},
     publish::{FullFence, HandleId, Published, Scheme},
+    table::Capacity,
+    topology::{Machine, MachineDescription, Memory, Rules, Tunables, ZoneSize},
+    zone::MAX_ORDER,
 };
 
 /// Makes a scheme with room for a capacity.

@@ -4,11 +4,13 @@ use std::{boxed::Box, vec, vec::Vec};
 
 use super::fixture::{Fixture, MOVABLE, NODE, OFFLINE, ONLINE};
 use crate::{
-    Mobility, PageRequest, Request, TryAllocError, TryFreeError, Urgency,
+    Mobility, PageRequest, Request,
     ZoneKind::{Movable, Normal},
     Zonelists,
     hotplug::{Change, HotplugError},
+    page_alloc::{TryAllocError, TryFreeError},
     publish::{PublishError, Scheme, WaitError, Walk},
+    zone::Urgency,
 };
 
 /// The observer of an operation.

@@ -20,10 +20,14 @@ use super::{
     heap::{self, Serves},
 };
 use crate::{
-    MAX_ORDER, Mobility, NodeId, NodeSpan, PageAllocator, PageRequest, PreparedRequest, Spin, Zone, ZoneId,
+    Mobility, NodeId, PageAllocator, PageRequest, Zone, ZoneId,
     ZoneKind::{Movable, Normal},
-    ZonelistsRef, Zoneref,
+    Zoneref,
+    locking::Spin,
+    page_alloc::PreparedRequest,
     publish::{Barrier, Published, Scheme},
+    zone::MAX_ORDER,
+    zonelist::{NodeSpan, ZonelistsRef},
 };
 
 const PAGE: usize = 4096;

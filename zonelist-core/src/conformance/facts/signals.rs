@@ -21,9 +21,10 @@ use super::{
     random,
 };
 use crate::{
-    NodeId, Request, ZonelistsRef, Zoneref,
+    NodeId, Request, Zoneref,
     conformance::Sample,
     publish::{Barrier, Guarantee, Published, Reader, Scheme, Walk},
+    zonelist::ZonelistsRef,
 };
 
 /// Publishes that are interrupted, and as many walks. A tenth of them in the short set, for a scheme that declares the

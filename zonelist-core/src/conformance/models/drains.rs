@@ -187,7 +187,7 @@ impl<S: Scheme + Send + 'static, B: Barrier, const READERS: usize> Shared<S, B, 
         let shared = Arc::clone(self);
         loom::thread::spawn(move || {
             Log::call("publisher and drain");
-            while shared.published.publish(crate::ZonelistsRef::EMPTY).is_err() {}
+            while shared.published.publish(crate::zonelist::ZonelistsRef::EMPTY).is_err() {}
             while shared.without_caches().is_err() {}
         })
     }

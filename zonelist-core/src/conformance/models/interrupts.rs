@@ -11,10 +11,13 @@ use std::{
 
 use super::{Bound, MOVABLE, NORMAL, OTHER, Zone, explore, locked, node, publish, search_interrupts, zoneref};
 use crate::{
-    MAX_ORDER, PageAllocator, PageRequest, Request, Spin, TryAllocError, Zone as Frames, ZoneKind, Zonelists, Zoneref,
+    PageAllocator, PageRequest, Request, Zone as Frames, ZoneKind, Zonelists, Zoneref,
     conformance::{History, Published as Record, Span, Walked},
+    locking::Spin,
+    page_alloc::TryAllocError,
     publish::{FullFence, Published, Scheme, Walk},
     sync::traced::{Log, membarrier},
+    zone::MAX_ORDER,
 };
 
 /// What a walk to the end showed, and whether it reported that it may be torn.

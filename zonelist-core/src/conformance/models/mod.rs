@@ -45,9 +45,10 @@ pub use run::Found;
 pub use timeline::Timeline;
 
 use crate::{
-    NodeId, NodeSpan, Request, ZoneId, ZoneKind, Zonelists, Zoneref,
+    NodeId, Request, ZoneId, ZoneKind, Zonelists, Zoneref,
     publish::{Barrier, Published, Scheme, Version},
     sync::traced::membarrier,
+    zonelist::NodeSpan,
 };
 
 /// A zone of a model's lists, by kind and node.
@@ -224,7 +225,7 @@ fn publish<S: Scheme, B: Barrier, const READERS: usize>(
     let zonerefs: Vec<Zoneref> = list.iter().copied().map(zoneref).collect();
     // No this-node list: it would double the states, and show nothing more.
     let rows = [NodeSpan { start: 0, len: zonerefs.len() as u32, own: 0 }];
-    let lists = crate::ZonelistsRef::new(&zonerefs, &rows).expect("one list");
+    let lists = crate::zonelist::ZonelistsRef::new(&zonerefs, &rows).expect("one list");
     (published.publish(lists).expect("room for the list"), lists.into())
 }
 

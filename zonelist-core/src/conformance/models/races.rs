@@ -20,7 +20,8 @@ use std::{
 
 use super::{Bound, Found, MOVABLE, NORMAL, Scenario, Zone, explore::explore_anew, full, node, publish, resumed};
 use crate::{
-    PageAllocator, PageRequest, Spin, Zone as Frames, ZoneId, ZoneKind,
+    PageAllocator, PageRequest, Zone as Frames, ZoneId, ZoneKind,
+    locking::Spin,
     publish::{Barrier, Guarantee, Published, Scheme},
     sync::traced::{Log, membarrier},
 };

@@ -9,7 +9,12 @@ use super::{Barrier, BarrierError, FullFence, Light};
 /// chosen at compile time.
 ///
 /// ```
-/// use zonelist_core::{ZonelistsRef, Slots, Capacity, StopWorld, publish::{Barrier, Published, SystemBarrier}};
+/// use zonelist_core::{
+///     publish::{Barrier, Published, SystemBarrier},
+///     stop_world::StopWorld,
+///     table::{Capacity, Slots},
+///     zonelist::ZonelistsRef,
+/// };
 /// let table = Slots::boxed(Capacity::new(1, 1).unwrap());
 /// let published: Published<_, SystemBarrier, 4> = Published::new(StopWorld::new(table));
 /// let reader = published.reader()?;

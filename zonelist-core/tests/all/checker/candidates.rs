@@ -11,14 +11,16 @@ use super::{ANY, history, judge, lists, span, words};
 /// The candidates of a span: each version's list is one letter, and V0 is a dot.
 fn candidates(publishes: &[(u64, u64, &str)], span: Span) -> String {
     let history = history(publishes);
-    let name =
-        |at: zonelist_core::ZonelistsRef<'_>| match publishes.iter().find(|publish| lists(publish.2).lists() == at) {
-            Some(publish) => publish.2,
-            None => {
-                assert_eq!(at, zonelist_core::ZonelistsRef::EMPTY);
-                "."
-            }
-        };
+    let name = |at: zonelist_core::zonelist::ZonelistsRef<'_>| match publishes
+        .iter()
+        .find(|publish| lists(publish.2).lists() == at)
+    {
+        Some(publish) => publish.2,
+        None => {
+            assert_eq!(at, zonelist_core::zonelist::ZonelistsRef::EMPTY);
+            "."
+        }
+    };
     history.candidates(span).map(name).collect()
 }
 

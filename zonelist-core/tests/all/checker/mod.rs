@@ -6,9 +6,10 @@ mod tally;
 mod verdicts;
 
 use zonelist_core::{
-    NodeId, NodeSpan, Request, ZoneId, ZoneKind, Zonelists, ZonelistsRef, Zoneref,
+    NodeId, Request, ZoneId, ZoneKind, Zonelists, Zoneref,
     conformance::{History, Published, Span, Verdict, Walked},
     publish::Version,
+    zonelist::{NodeSpan, ZonelistsRef},
 };
 
 /// The zones by letter. Small letters are Movable zones of nodes 0 and 1, capital letters Normal zones of nodes 0 to 3.

@@ -8,9 +8,11 @@ use proptest::{
     test_runner::{Config, RngAlgorithm, TestRng, TestRunner},
 };
 use zonelist_core::{
-    NodeSet, Request, Scope, ZoneKind, Zonelists, Zoneref,
+    Request, ZoneKind, Zonelists, Zoneref,
     conformance::{History, Published, Span, Tally, Verdict, Walked},
     publish::{Guarantee, Version},
+    topology::NodeSet,
+    zonelist::Scope,
 };
 
 use super::{ZONES, entries, lists, node};

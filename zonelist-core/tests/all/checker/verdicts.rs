@@ -1,6 +1,6 @@
 //! Each verdict, with near misses.
 
-use zonelist_core::{NodeSet, Request, ZoneKind};
+use zonelist_core::{Request, ZoneKind, topology::NodeSet};
 
 use super::{ANY, AT_ONCE, KERNEL, full, full_of, judge, left, node, overlapping, words};
 

@@ -6,9 +6,14 @@ use std::{
 };
 
 use zonelist_core::{
-    Capacity, Handle, HandleError, MAX_ORDER, MovableEntry, MovablePages, MoveError, NodeSpan, Page, PageAllocator,
-    PageRequest, RawLock, Slots, Spin, StopWorld, Zone, ZonelistsRef, Zoneref,
+    Page, PageAllocator, PageRequest, Zone, Zoneref,
+    page_alloc::{Handle, HandleError, MovableEntry, MovablePages, MoveError},
     publish::{FullFence, Published},
+    stop_world::StopWorld,
+    sync::{RawLock, Spin},
+    table::{Capacity, Slots},
+    zone::MAX_ORDER,
+    zonelist::{NodeSpan, ZonelistsRef},
 };
 
 use super::{FRAMES, NODE, ZONES, random};

@@ -8,10 +8,13 @@ use std::{
 };
 
 use zonelist_core::{
-    Handle, MigrationSource, MigrationTargets, Mobility, MovableEntry, MovablePages, MoveError, NoRoom, Page,
-    PageRequest, Pinned, Slot, Slots, Spin, StopWorld, ZoneKind,
+    Mobility, Page, PageRequest, ZoneKind,
     hotplug::{AllocatorProvider, Operation, RunningMachine, StopReason},
+    page_alloc::{Handle, MigrationSource, MigrationTargets, MovableEntry, MovablePages, MoveError, NoRoom, Pinned},
     publish::{FullFence, Published},
+    stop_world::StopWorld,
+    sync::Spin,
+    table::{Slot, Slots},
 };
 
 use super::random;

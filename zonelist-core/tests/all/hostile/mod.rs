@@ -12,9 +12,11 @@ mod walks;
 use std::{cell::Cell, collections::HashSet};
 
 use zonelist_core::{
-    MAX_ORDER, NodeId, Page, PageAllocator, Spin, Zone, ZoneId,
+    NodeId, Page, PageAllocator, Zone, ZoneId,
     ZoneKind::{Movable, Normal},
     publish::{FullFence, Published, Scheme},
+    sync::Spin,
+    zone::MAX_ORDER,
 };
 
 const READERS: usize = 4;

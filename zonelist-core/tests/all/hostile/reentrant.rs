@@ -5,8 +5,9 @@ use std::sync::mpsc;
 use zonelist_core::{
     Page, PageRequest,
     ZoneKind::Movable,
-    ZonelistsRef, Zoneref,
+    Zoneref,
     publish::{PublishError, Scheme},
+    zonelist::ZonelistsRef,
 };
 
 use super::{

@@ -3,8 +3,11 @@
 use std::cell::{Cell, RefCell};
 
 use zonelist_core::{
-    NodeId, Request, Slot, StopWorld, ZonelistsRef, Zoneref,
+    NodeId, Request, Zoneref,
     publish::{Facts, PublishError, ReadToken, ReaderProtocol, Scheme, Walk, Writer},
+    stop_world::StopWorld,
+    table::Slot,
+    zonelist::ZonelistsRef,
 };
 
 /// The callbacks of a scheme.

@@ -6,8 +6,11 @@ use std::{
 };
 
 use zonelist_core::{
-    Capacity, DoubleBuffer, NodeId, NodeSpan, OrderEntry, OrderFilter, OrderTable, OrderTables, Request, Scope, Slot,
-    SlotFilter, Slots, ZoneId, ZoneKind, ZoneMask, ZonelistsRef, Zoneref,
+    NodeId, Request, ZoneId, ZoneKind, Zoneref,
+    table::{
+        Capacity, DoubleBuffer, OrderEntry, OrderFilter, OrderTable, OrderTables, Slot, SlotFilter, Slots, ZoneMask,
+    },
+    zonelist::{NodeSpan, Scope, ZonelistsRef},
 };
 
 use super::random;

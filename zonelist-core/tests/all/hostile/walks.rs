@@ -9,8 +9,9 @@ use std::{
 use zonelist_core::{
     Mobility, NodeId, Page, PageRequest, ZoneId,
     ZoneKind::{self, Movable, Normal},
-    ZonelistsRef, Zoneref,
+    Zoneref,
     publish::Scheme,
+    zonelist::ZonelistsRef,
 };
 
 use super::{

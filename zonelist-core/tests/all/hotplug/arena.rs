@@ -2,7 +2,10 @@
 
 use std::{process::Command, ptr::NonNull};
 
-use zonelist_core::{Arena, ArenaError, NodeId, Page};
+use zonelist_core::{
+    NodeId, Page,
+    hotplug::{Arena, ArenaError},
+};
 
 const NODE: NodeId = NodeId::new(0).unwrap();
 const BYTES: usize = 4096;

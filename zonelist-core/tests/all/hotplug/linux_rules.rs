@@ -1,9 +1,11 @@
 //! Linux' rules in corner cases that no recorded machine has.
 
 use zonelist_core::{
-    FallbackOrder, FallbackOrderInput, Machine, MachineDescription, Memory, Rules, Tunables, Watermarks, ZoneId,
-    ZoneKind, ZoneSize,
+    ZoneId, ZoneKind,
     hotplug::{MemoryBlock, MemoryBlockState, MemoryBlocks, OnlineTo, Operation, Setting, State},
+    topology::{
+        FallbackOrder, FallbackOrderInput, Machine, MachineDescription, Memory, Rules, Tunables, Watermarks, ZoneSize,
+    },
 };
 
 use super::{PAGES, block, node, offline, online, state, zone};
@@ -224,7 +226,12 @@ fn lists_of_4_14_are_those_last_built() {
     let state = state.unwrap();
     let has = |state: &State| {
         let node = node(1);
-        state.lists().lists().of(node, zonelist_core::Scope::Fallback).iter().any(|entry| entry.zone() == movable)
+        state
+            .lists()
+            .lists()
+            .of(node, zonelist_core::zonelist::Scope::Fallback)
+            .iter()
+            .any(|entry| entry.zone() == movable)
     };
     let state = state.after(&online(10, OnlineTo::Movable)).unwrap().0.after(&online(11, OnlineTo::Movable)).unwrap().0;
     let state = state.after(&offline(10)).unwrap().0;

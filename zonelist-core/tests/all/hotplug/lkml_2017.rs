@@ -1,8 +1,9 @@
 //! The zoneinfo table in the mail of 2017 that proposed the racing rebuild: the states its watermarks are of, by 4.14.
 
 use zonelist_core::{
-    Machine, MachineDescription, Memory, Rules, Tunables, Watermarks, ZoneKind, ZoneSize,
+    ZoneKind,
     hotplug::{MemoryBlockState, MemoryBlocks, OnlineTo, State},
+    topology::{Machine, MachineDescription, Memory, Rules, Tunables, Watermarks, ZoneSize},
 };
 
 use super::{PAGES, block, online, zone};

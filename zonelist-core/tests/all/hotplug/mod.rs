@@ -19,12 +19,13 @@ use std::{
 };
 
 use zonelist_core::{
-    Machine, MachineDescription, Memory, NodeId, Rules, Tunables, ZoneId, ZoneKind, ZoneSize, Zonelists,
+    NodeId, ZoneId, ZoneKind, Zonelists,
     hotplug::{
         Deadline, MemoryBlock, MemoryBlockState, MemoryBlocks, Operation, PageProvider, ProviderError, RunningMachine,
         State,
     },
     publish::{FullFence, PublishError, Published},
+    topology::{Machine, MachineDescription, Memory, Rules, Tunables, ZoneSize},
 };
 
 use super::{

@@ -3,8 +3,10 @@
 use std::sync::{Arc, Mutex};
 
 use zonelist_core::{
-    FallbackOrder, FallbackOrderInput, Rules, Scope, ZoneKind, Zoneref,
+    ZoneKind, Zoneref,
     hotplug::{OnlineTo, Operation},
+    topology::{FallbackOrder, FallbackOrderInput, Rules},
+    zonelist::Scope,
 };
 
 use super::{node, offline, online, running, state, support::Puppet, zone};

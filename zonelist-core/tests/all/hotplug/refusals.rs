@@ -3,7 +3,7 @@
 use zonelist_core::hotplug::{
     Errno, HotplugError, MemoryBlockState, MemoryBlocks, MemoryBlocksError, OnlineTo, Operation, Setting, State,
 };
-use zonelist_core::{Rules, ZoneKind};
+use zonelist_core::{ZoneKind, topology::Rules};
 
 use super::{CallLog, PAGES, block, node, offline, online, running, state, support::Puppet};
 
@@ -133,7 +133,7 @@ fn blocks_that_contradict_the_machine_are_refused() {
         assert!(error.to_string().starts_with(message), "{error}");
         assert!(error.to_string().contains("; expected "), "{error}");
     }
-    let (bare, _) = zonelist_core::Machine::new(zonelist_core::MachineDescription {
+    let (bare, _) = zonelist_core::topology::Machine::new(zonelist_core::topology::MachineDescription {
         possible: vec![0],
         distance: vec![vec![10]],
         online: vec![0],

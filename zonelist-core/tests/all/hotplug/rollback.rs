@@ -9,9 +9,11 @@ use std::{
 };
 
 use zonelist_core::{
-    Capacity, Slots, StopWorld, ZoneId, ZoneKind,
+    ZoneId, ZoneKind,
     hotplug::{Errno, OnlineTo, Operation, ProviderError, RunningMachine},
     publish::{FullFence, PublishError, Published},
+    stop_world::StopWorld,
+    table::{Capacity, Slots},
 };
 
 use super::{Call, CallLog, Hook, node, offline, online, running, state, support::Puppet, zone};

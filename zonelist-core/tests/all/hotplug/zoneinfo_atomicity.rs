@@ -14,8 +14,9 @@ use std::{
 };
 
 use zonelist_core::{
-    Locked, Spin, Watermarks, ZoneSize,
     hotplug::{OnlineTo, Operation, State, ZoneInfo},
+    sync::{Locked, Spin},
+    topology::{Watermarks, ZoneSize},
 };
 
 use super::{Running, offline, online, running, state, support::Puppet};

@@ -1,7 +1,11 @@
 //! Concurrent threads: no page is lost, and none is allocated to two threads.
 
 use std::{
-    sync::atomic::{AtomicBool, AtomicU8, Ordering::Relaxed},
+    mem,
+    sync::{
+        Mutex,
+        atomic::{AtomicBool, AtomicU8, Ordering::Relaxed},
+    },
     thread,
 };
 
@@ -13,7 +17,10 @@ use zonelist_core::{
     publish::{Barrier, FullFence, Scheme},
 };
 
-use super::setup::{Allocator, ZONES, no_protocol, preempted, stop_world, versions};
+use super::{
+    oracle::Handle,
+    setup::{Allocator, ZONES, no_protocol, preempted, stop_world, versions},
+};
 
 /// The number of operations of each thread.
 const OPERATIONS: usize = if cfg!(miri) { 400 } else { 20_000 };
@@ -30,15 +37,17 @@ impl Random {
     }
 }
 
-/// Three threads allocate and free, of which one replaces its handle now and then. A fourth drains and publishes.
-fn stress<S: Scheme + Send + Sync, B: Barrier>(allocator: &Allocator<S, B>) {
+/// Three threads allocate and free. One replaces its handle now and then, and the others exchange theirs for a spare one.
+/// A fourth thread drains and publishes.
+fn stress<S: Scheme<Local: Send> + Send + Sync, B: Barrier>(allocator: &Allocator<S, B>) {
+    let spare = Mutex::new(allocator.local().unwrap());
     let owners: Vec<AtomicU8> = (0..12_288).map(|_| AtomicU8::new(0)).collect();
     let done = AtomicBool::new(false);
     thread::scope(|scope| {
         let workers: Vec<_> = (0..3_u64)
             .map(|number| {
-                let owners = &owners;
-                scope.spawn(move || work(allocator, owners, number))
+                let (owners, spare) = (&owners, &spare);
+                scope.spawn(move || work(allocator, owners, spare, number))
             })
             .collect();
         scope.spawn(|| {
@@ -63,6 +72,7 @@ fn stress<S: Scheme + Send + Sync, B: Barrier>(allocator: &Allocator<S, B>) {
         done.store(true, Relaxed);
         outcomes.into_iter().for_each(|outcome| outcome.unwrap());
     });
+    drop(spare);
     allocator.drain().unwrap();
     for (id, _) in ZONES {
         let stats = allocator.stats(id).unwrap();
@@ -70,7 +80,12 @@ fn stress<S: Scheme + Send + Sync, B: Barrier>(allocator: &Allocator<S, B>) {
     }
 }
 
-fn work<S: Scheme, B: Barrier>(allocator: &Allocator<S, B>, owners: &[AtomicU8], number: u64) {
+fn work<'a, S: Scheme, B: Barrier>(
+    allocator: &'a Allocator<S, B>,
+    owners: &[AtomicU8],
+    spare: &Mutex<Handle<'a, S, B>>,
+    number: u64,
+) {
     let request = |order, mobility, highest| {
         allocator.prepare(&PageRequest::up_to(highest).order(order).mobility(mobility)).unwrap()
     };
@@ -100,6 +115,9 @@ fn work<S: Scheme, B: Barrier>(allocator: &Allocator<S, B>, owners: &[AtomicU8],
                 assert_eq!(owner.swap(0, Relaxed), number as u8 + 1, "{page:?} is not allocated to this thread");
             }
             local.free(page).unwrap();
+        }
+        if number > 0 && operation % 100 == 99 {
+            mem::swap(&mut local, &mut spare.lock().unwrap());
         }
         if number == 0 && operation % 1000 == 999 {
             local = {

@@ -9,10 +9,12 @@ use std::{
 };
 
 use zonelist_core::{
-    Page, PageRequest, Slot, StopWorld,
+    Page, PageRequest,
     ZoneKind::{Dma32, Movable, Normal},
     conformance::Unreliable,
     publish::{BarrierError, FullFence, PublishError, Scheme},
+    stop_world::StopWorld,
+    table::Slot,
 };
 
 use super::{
@@ -136,7 +138,7 @@ fn a_failed_drain_moves_no_page_and_lends_all_caches_again() {
     let request = allocator.prepare(&PageRequest::up_to(Movable)).unwrap();
     let page = local.alloc(ZONES[0].0.node(), &request).unwrap();
     local.free(page).unwrap();
-    let sum = |stats: [zonelist_core::ZoneStats; 4]| stats.iter().map(|stats| stats.hits).sum::<usize>();
+    let sum = |stats: [zonelist_core::page_alloc::ZoneStats; 4]| stats.iter().map(|stats| stats.hits).sum::<usize>();
     assert_eq!(sum(stats()), sum(before) + 1);
     local.free_bulk(pages).unwrap();
     drop(local);
@@ -146,7 +148,7 @@ fn a_failed_drain_moves_no_page_and_lends_all_caches_again() {
 /// A failure that a publish could not report is reported by the first drain, which does nothing else.
 #[test]
 fn a_drain_reports_the_failure_of_an_earlier_publish() {
-    use zonelist_core::{NodeId, Request, Slots, ZonelistsRef};
+    use zonelist_core::{NodeId, Request, table::Slots, zonelist::ZonelistsRef};
 
     /// Starts a grace period after its swap.
     #[derive(Debug)]
@@ -156,12 +158,12 @@ fn a_drain_reports_the_failure_of_an_earlier_publish() {
         const PROTOCOL: zonelist_core::publish::ReaderProtocol =
             zonelist_core::publish::ReaderProtocol::CriticalSection;
         type Local = ();
-        type Filter = zonelist_core::SlotFilter;
+        type Filter = zonelist_core::table::SlotFilter;
         type Pinned<'g> = &'g Self;
-        type Walk<'w> = zonelist_core::SlotWalk<'w, Slot>;
+        type Walk<'w> = zonelist_core::table::SlotWalk<'w, Slot>;
         fn local(&self) {}
         fn filter(&self, request: &Request) -> Self::Filter {
-            zonelist_core::SlotFilter::new(request)
+            zonelist_core::table::SlotFilter::new(request)
         }
         fn pin<'g>(&'g self, (): &'g (), _: zonelist_core::publish::ReadToken<'g, Self>) -> &'g Self {
             self

@@ -1,11 +1,17 @@
 //! Reports of refused requests: the reason of each zone, and how long a report stays.
 
 use zonelist_core::{
-    Capacity, Failure, MAX_ORDER, Mobility, NodeId, NodeSet, NodeSpan, PageAllocator, PageRequest, Refusal, Request,
-    Scope, Slots, Spin, StopWorld, Urgency, Zone, ZoneId,
+    Mobility, NodeId, PageAllocator, PageRequest, Request, Zone, ZoneId,
     ZoneKind::{self, Dma, Dma32, Movable, Normal},
-    ZonelistsRef, Zoneref,
+    Zoneref,
+    page_alloc::{Failure, Refusal},
     publish::{FullFence, Published},
+    stop_world::StopWorld,
+    sync::Spin,
+    table::{Capacity, Slots},
+    topology::NodeSet,
+    zone::{MAX_ORDER, Urgency},
+    zonelist::{NodeSpan, Scope, ZonelistsRef},
 };
 
 use super::setup::{Allocator, NoProtocol, ZONES, no_protocol, versions, zone_id};
@@ -21,7 +27,7 @@ fn passed_over(failure: &Failure) -> Vec<(ZoneId, Refusal)> {
 }
 
 /// An allocator of one zone with this number of free frames.
-fn single(frames: u64) -> Allocator<StopWorld<Box<[zonelist_core::Slot]>>, FullFence> {
+fn single(frames: u64) -> Allocator<StopWorld<Box<[zonelist_core::table::Slot]>>, FullFence> {
     let id = zone_id(0, Normal);
     let zone = Zone::boxed(id, 0..frames, MAX_ORDER, Spin::new()).unwrap();
     zone.add(0..frames).unwrap();

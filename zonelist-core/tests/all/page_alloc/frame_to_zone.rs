@@ -1,11 +1,16 @@
 //! The zone of a frame: zones that share pageblocks, overlapping spans, and no frame in two zones.
 
 use zonelist_core::{
-    Capacity, MAX_ORDER, Mobility, NodeId, NodeSpan, Page, PageAllocator, PageRequest, RangeError, SetupError, Slot,
-    Slots, Spin, StopWorld, Zone, ZoneId,
+    Mobility, NodeId, Page, PageAllocator, PageRequest, Zone, ZoneId,
     ZoneKind::{Movable, Normal},
-    ZonelistsRef, Zoneref,
+    Zoneref,
+    page_alloc::SetupError,
     publish::{FullFence, Published},
+    stop_world::StopWorld,
+    sync::Spin,
+    table::{Capacity, Slot, Slots},
+    zone::{MAX_ORDER, RangeError},
+    zonelist::{NodeSpan, ZonelistsRef},
 };
 
 use super::setup::zone_id;

@@ -6,10 +6,14 @@ use std::{
 };
 
 use zonelist_core::{
-    Capacity, MAX_ORDER, NodeId, NodeSpan, PageAllocator, RawLock, Slots, Spin, Zone, ZoneId,
+    NodeId, PageAllocator, Zone, ZoneId,
     ZoneKind::{Movable, Normal},
-    ZonelistsRef, Zoneref,
+    Zoneref,
     publish::{Barrier, Published},
+    sync::{RawLock, Spin},
+    table::{Capacity, Slots},
+    zone::MAX_ORDER,
+    zonelist::{NodeSpan, ZonelistsRef},
 };
 
 use super::setup::NoProtocol;

@@ -2,11 +2,16 @@
 //! the pages of a leaked handle, which are valid.
 
 use zonelist_core::{
-    Capacity, FreeError, HandleError, MAX_ORDER, Mobility, MovablePages, MoveError, NodeId, NodeSpan, NotFreed, Page,
-    PageAllocator, PageRequest, PerCpuPages, Slot, Slots, Spin, StopWorld, Zone,
+    Mobility, NodeId, Page, PageAllocator, PageRequest, Zone,
     ZoneKind::Normal,
-    ZonelistsRef, Zoneref,
+    Zoneref,
+    page_alloc::{HandleError, MovablePages, MoveError, NotFreed, PerCpuPages},
     publish::{FullFence, Published},
+    stop_world::StopWorld,
+    sync::Spin,
+    table::{Capacity, Slot, Slots},
+    zone::{FreeError, MAX_ORDER},
+    zonelist::{NodeSpan, ZonelistsRef},
 };
 
 use super::setup::zone_id;

@@ -8,9 +8,11 @@ use std::{
 };
 
 use zonelist_core::{
-    FreeError, LocalHandle, OutOfMemory, Page, PageRequest, Refusal, TryAllocError, TryFreeError, Urgency,
+    LocalHandle, Page, PageRequest,
     ZoneKind::{Movable, Normal},
+    page_alloc::{OutOfMemory, Refusal, TryAllocError, TryFreeError},
     publish::FullFence,
+    zone::{FreeError, Urgency},
 };
 
 use super::{
@@ -194,7 +196,8 @@ fn a_deferred_low_report_is_made_by_the_next_request_that_may_block() {
 fn a_handle_that_is_used_from_within_an_operation_of_its_own_is_caught() {
     use std::{ptr::NonNull, sync::atomic::AtomicPtr};
 
-    type Raw = LocalHandle<'static, 'static, NoProtocol, FullFence, zonelist_core::Spin, { super::setup::READERS }>;
+    type Raw =
+        LocalHandle<'static, 'static, NoProtocol, FullFence, zonelist_core::sync::Spin, { super::setup::READERS }>;
     static INTERRUPTED: AtomicPtr<Raw> = AtomicPtr::new(std::ptr::null_mut());
     static CAUGHT: AtomicUsize = AtomicUsize::new(0);
     let allocator: &'static _ = Box::leak(Box::new(super::setup::no_protocol::<FullFence>().on_low(|_, _| {

@@ -1,8 +1,11 @@
 //! The oracle: an allocator's pages as a plain list of frames, each allocated or not.
 
 use zonelist_core::{
-    LocalHandle, MAX_ORDER, NodeId, Page, PageRequest, Refusal, Spin, Urgency, Zone, ZoneId, Zonelists,
+    LocalHandle, NodeId, Page, PageRequest, Zone, ZoneId, Zonelists,
+    page_alloc::Refusal,
     publish::{Barrier, Scheme},
+    sync::Spin,
+    zone::{MAX_ORDER, Urgency},
 };
 
 use super::setup::{Allocator, READERS, ZONES, watermarks};

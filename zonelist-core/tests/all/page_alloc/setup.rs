@@ -6,14 +6,18 @@ use std::{
 };
 
 use zonelist_core::{
-    Capacity, MAX_ORDER, NodeId, NodeSpan, PageAllocator, Request, Slot, SlotFilter, SlotWalk, Slots, Spin, StopWorld,
-    StopWorldPreempted, Zone, ZoneId,
+    NodeId, PageAllocator, Request, Zone, ZoneId,
     ZoneKind::{self, Dma32, Movable, Normal},
-    ZoneWatermarks, Zonelists, ZonelistsRef, Zoneref,
+    Zonelists, Zoneref,
     publish::{
         Allocates, Barrier, Facts, Guarantee, Progress, PublishError, Published, ReadToken, ReaderProtocol, Scheme,
         StalledReader, Walk, Writer,
     },
+    stop_world::{StopWorld, StopWorldPreempted},
+    sync::Spin,
+    table::{Capacity, Slot, SlotFilter, SlotWalk, Slots},
+    zone::{MAX_ORDER, ZoneWatermarks},
+    zonelist::{NodeSpan, ZonelistsRef},
 };
 
 pub(crate) const READERS: usize = 8;

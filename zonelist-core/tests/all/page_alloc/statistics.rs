@@ -1,10 +1,13 @@
 //! Statistics of an allocator, and invalid arguments.
 
 use zonelist_core::{
-    Capacity, FreeError, Mobility, NodeId, Page, PageAllocator, PageRequest, PerCpuPages, Refusal, SetupError, Slots,
-    StopWorld, Zone,
+    Mobility, NodeId, Page, PageAllocator, PageRequest, Zone,
     ZoneKind::{Dma, Dma32, Normal},
+    page_alloc::{PerCpuPages, Refusal, SetupError},
     publish::{FullFence, Published, ReaderError},
+    stop_world::StopWorld,
+    table::{Capacity, Slots},
+    zone::FreeError,
 };
 
 use super::setup::{READERS, no_protocol, stop_world, zone_id, zones};

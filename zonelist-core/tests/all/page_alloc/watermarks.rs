@@ -6,9 +6,11 @@ use std::{
 };
 
 use zonelist_core::{
-    NodeId, OutOfMemory, PageRequest, Refusal, Request, Urgency, Zone, ZoneId,
+    NodeId, PageRequest, Request, Zone, ZoneId,
     ZoneKind::{Dma32, Movable, Normal},
+    page_alloc::{OutOfMemory, Refusal},
     publish::FullFence,
+    zone::Urgency,
 };
 
 use super::{

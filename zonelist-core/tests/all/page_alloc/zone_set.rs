@@ -10,11 +10,16 @@ use std::{
 };
 
 use zonelist_core::{
-    LocalHandle, MAX_ORDER, NodeSpan, PageAllocator, PageRequest, PerCpuPages, RangeError, RawLock, SetupError, Slot,
-    Slots, Spin, StopWorld, Zone, ZoneId,
+    LocalHandle, PageAllocator, PageRequest, Zone, ZoneId,
     ZoneKind::{Dma32, Movable, Normal},
-    ZonelistsRef, Zoneref,
+    Zoneref,
+    page_alloc::{PerCpuPages, SetupError},
     publish::{FullFence, Published},
+    stop_world::StopWorld,
+    sync::{RawLock, Spin},
+    table::{Slot, Slots},
+    zone::{MAX_ORDER, RangeError},
+    zonelist::{NodeSpan, ZonelistsRef},
 };
 
 use super::setup::zone_id;
@@ -33,7 +38,7 @@ fn zones() -> [Zone<'static>; 3] {
 }
 
 fn published() -> Published<Scheme, FullFence, 2> {
-    Published::new(StopWorld::new(Slots::boxed(zonelist_core::Capacity::new(1, 3).unwrap())))
+    Published::new(StopWorld::new(Slots::boxed(zonelist_core::table::Capacity::new(1, 3).unwrap())))
 }
 
 /// An allocator over zones that are never dropped.

@@ -9,8 +9,11 @@ use std::{
 };
 
 use zonelist_core::{
-    Capacity, NodeId, Request, Slot, StopWorld, ZonelistsRef, Zoneref,
+    NodeId, Request, Zoneref,
     publish::{Facts, FullFence, PublishError, Published, ReadToken, ReaderProtocol, Scheme, Version, Walk, Writer},
+    stop_world::StopWorld,
+    table::{Capacity, Slot},
+    zonelist::ZonelistsRef,
 };
 
 use super::{YIELDS, node, preempted, stop_world};

@@ -12,9 +12,11 @@ use super::support;
 use std::thread;
 
 use zonelist_core::{
-    Capacity, NodeId, Request, Slot, Slots, StopWorld, StopWorldPreempted, ZoneKind, Zonelists,
+    NodeId, Request, ZoneKind, Zonelists,
     conformance::Sample,
     publish::{FullFence, Published},
+    stop_world::{StopWorld, StopWorldPreempted},
+    table::{Capacity, Slot, Slots},
 };
 
 /// The number of times that another thread gets to run, and could do what it must not.

@@ -7,9 +7,12 @@ use std::{
 };
 
 use zonelist_core::{
-    Capacity, PageAllocator, Slot, Slots, Spin, StopWorld, StopWorldPreempted, Zone, ZoneId, ZoneKind,
+    PageAllocator, Zone, ZoneId, ZoneKind,
     conformance::{Sample, basics},
     publish::{FullFence, Published, ReaderError},
+    stop_world::{StopWorld, StopWorldPreempted},
+    sync::Spin,
+    table::{Capacity, Slot, Slots},
 };
 
 use super::{

@@ -3,9 +3,12 @@
 use std::cell::Cell;
 
 use zonelist_core::{
-    Buffer, BufferWalk, DoubleBuffer, NodeId, Request, Slot, SlotFilter, StopWorld, ZonelistsRef,
+    NodeId, Request,
     conformance::Sample,
     publish::{Facts, FullFence, PublishError, Published, ReadToken, ReaderProtocol, Scheme, Version, Writer},
+    stop_world::StopWorld,
+    table::{Buffer, BufferWalk, DoubleBuffer, Slot, SlotFilter},
+    zonelist::ZonelistsRef,
 };
 
 use super::{ANY, node, versions};

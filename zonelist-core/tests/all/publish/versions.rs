@@ -7,9 +7,10 @@ use std::{
 };
 
 use zonelist_core::{
-    Capacity, Slots, StopWorld, StopWorldPreempted,
     conformance::{Sample, Unreliable, basics},
     publish::{FullFence, PublishError, Published, Version},
+    stop_world::{StopWorld, StopWorldPreempted},
+    table::{Capacity, Slots},
 };
 
 use super::{
@@ -130,7 +131,8 @@ fn a_panic_in_a_publish_releases_the_lock_and_clears_the_stop() {
 
 #[test]
 fn a_version_that_a_scheme_refuses_takes_no_number() {
-    let error = PublishError::Capacity(zonelist_core::CapacityError { needed: Sample::CAPACITY, capacity: SMALL });
+    let error =
+        PublishError::Capacity(zonelist_core::table::CapacityError { needed: Sample::CAPACITY, capacity: SMALL });
     let tries = Mutex::new(0);
     let picky = Puppet::<Snapshot>::on_publish(move |writer| {
         let mut tries = tries.lock().unwrap();

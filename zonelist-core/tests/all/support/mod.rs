@@ -11,8 +11,9 @@ use std::{
 };
 
 use zonelist_core::{
-    NodeId, Request, Zonelists, ZonelistsRef, Zoneref,
+    NodeId, Request, Zonelists, Zoneref,
     publish::{Facts, Guarantee, PublishError, ReadToken, ReaderProtocol, Reclaim, Scheme, WaitError, Walk, Writer},
+    zonelist::ZonelistsRef,
 };
 
 /// The properties of a scheme that are fixed at compile time.

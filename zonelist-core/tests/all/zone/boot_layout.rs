@@ -1,7 +1,7 @@
 //! Boot layouts: a zone is reduced to given free blocks.
 
 use proptest::prelude::*;
-use zonelist_core::{BootLayoutError, Mobility};
+use zonelist_core::{Mobility, zone::BootLayoutError};
 
 use super::oracle::{Pair, SPAN, empty};
 

@@ -1,7 +1,9 @@
 //! Managed frames, to the frame: one that is managed is not added again, and one that is not managed is not freed.
 
 use zonelist_core::{
-    BootLayoutError, FreeError, MAX_ORDER, Mobility, RangeError, Spin, WatermarkLevel, Zone, ZoneKind,
+    Mobility, Zone, ZoneKind,
+    sync::Spin,
+    zone::{BootLayoutError, FreeError, MAX_ORDER, RangeError, WatermarkLevel},
 };
 
 use super::{oracle::empty, refusals::ID};

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, ops::Range};
 
-use zonelist_core::{Mobility, RangeError, Spin, Zone};
+use zonelist_core::{Mobility, Zone, sync::Spin, zone::RangeError};
 
 /// A span that starts and ends within a pageblock.
 pub(crate) const SPAN: Range<u64> = 3 * 1024 + 300..6 * 1024 - 200;

@@ -1,6 +1,10 @@
 //! Invalid arguments are refused, with the reason.
 
-use zonelist_core::{FreeError, Mobility, NodeId, RangeError, Spin, Zone, ZoneError, ZoneId, ZoneKind};
+use zonelist_core::{
+    Mobility, NodeId, Zone, ZoneId, ZoneKind,
+    sync::Spin,
+    zone::{FreeError, RangeError, ZoneError},
+};
 
 use super::oracle::{Pair, SPAN, empty};
 

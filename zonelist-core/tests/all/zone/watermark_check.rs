@@ -1,6 +1,9 @@
 //! Watermark checks: each request stops at the page that the formula gives.
 
-use zonelist_core::{Mobility, Urgency, WatermarkLevel, ZoneKind, ZoneWatermarks};
+use zonelist_core::{
+    Mobility, ZoneKind,
+    zone::{Urgency, WatermarkLevel, ZoneWatermarks},
+};
 
 use super::oracle::{Pair, SPAN, empty};
 

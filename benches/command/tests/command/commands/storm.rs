@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 use zonelist_bench::storm::{Fault, Outcome, SchemeReport, Site, SiteError, Storm};
-use zonelist_core::Rules;
+use zonelist_core::topology::Rules;
 use zonelist_machines::{Builtin, MachineFile, MachineRecord};
 use zonelist_schemes::SchemeId;
 

@@ -3,7 +3,7 @@
 use std::{fs, path::Path};
 
 use proptest::{prelude::*, sample::Index};
-use zonelist_core::Rules;
+use zonelist_core::topology::Rules;
 use zonelist_machines::{computed::zoneinfo, live, parse_list, sysfs};
 use zonelist_verify::cases;
 

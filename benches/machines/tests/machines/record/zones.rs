@@ -1,9 +1,14 @@
 //! Zones of every recorded machine in our page allocator: their free blocks, and the limits of requests.
 
 use zonelist_core::{
-    Capacity, MAX_ORDER, NodeId, NodeSpan, OutOfMemory, PageAllocator, PageRequest, Slots, Spin, StopWorld, Urgency,
-    WatermarkLevel, Zone, ZoneId, ZoneKind, ZoneWatermarks, ZonelistsRef, Zoneref,
+    NodeId, PageAllocator, PageRequest, Zone, ZoneId, ZoneKind, Zoneref,
+    page_alloc::OutOfMemory,
     publish::{FullFence, Published},
+    stop_world::StopWorld,
+    sync::Spin,
+    table::{Capacity, Slots},
+    zone::{MAX_ORDER, Urgency, WatermarkLevel, ZoneWatermarks},
+    zonelist::{NodeSpan, ZonelistsRef},
 };
 use zonelist_machines::{BuddyRecord, MachineFile, ZoneRecord};
 

@@ -1,7 +1,7 @@
 //! Replays of every recorded machine: our outcomes are the recorded ones, at boot and after each step.
 
 use serde_json::{Map, Value};
-use zonelist_core::Rules;
+use zonelist_core::topology::Rules;
 use zonelist_machines::{
     MachineFile, MachineRecord,
     computed::{fallback_order, zoneinfo},

@@ -7,9 +7,12 @@ use std::{
 
 use proptest::{prelude::*, test_runner::TestRunner};
 use zonelist_core::{
-    NodeId, Request, Rules, Scope, Slot, ZoneId, ZoneKind, Zonelists,
+    NodeId, Request, ZoneId, ZoneKind, Zonelists,
     hotplug::{Deadline, HotplugError, Operation, PageProvider, ProviderError, RunningMachine, State},
     publish::{FullFence, PublishError, Published},
+    table::Slot,
+    topology::Rules,
+    zonelist::Scope,
 };
 use zonelist_inplace::InPlace;
 use zonelist_machines::{

@@ -5,9 +5,11 @@ use std::collections::HashSet;
 use fastrand::Rng;
 use proptest::prelude::*;
 use zonelist_core::{
-    Capacity, NodeId, NodeSet, NodeSpan, OrderFilter, Request, Rules, Scope, Slot, ZoneId, ZoneKind, Zonelists,
-    ZonelistsRef, Zoneref,
+    NodeId, Request, ZoneId, ZoneKind, Zonelists, Zoneref,
     publish::{FullFence, Published, Reader},
+    table::{Capacity, OrderFilter, Slot},
+    topology::{NodeSet, Rules},
+    zonelist::{NodeSpan, Scope, ZonelistsRef},
 };
 use zonelist_inplace::Presence;
 use zonelist_machines::{MachineRecord, replay::operation_of};

@@ -1,9 +1,10 @@
 //! Leaked guards: their critical sections end when their readers are dropped, under every scheme.
 
 use zonelist_core::{
-    Capacity, Slot, StopWorld,
     conformance::{Sample, basics},
     publish::{Barrier, FullFence, Published, Reclaim, Scheme},
+    stop_world::StopWorld,
+    table::{Capacity, Slot},
 };
 use zonelist_epoch::{ArcSwap, AsymmetricEpoch, EpochSwap, Qsbr};
 use zonelist_schemes::{Buildable, SchemeId, Visitor};

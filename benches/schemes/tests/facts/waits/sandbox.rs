@@ -12,11 +12,14 @@ use std::{
 };
 
 use zonelist_core::{
-    Capacity, FreeError, Request, Slot, StopWorld,
+    Request,
     ZoneKind::Movable,
     publish::{
         Barrier, BarrierError, FullFence, Membarrier, PublishError, Published, ReaderProtocol, SystemBarrier, Version,
     },
+    stop_world::StopWorld,
+    table::{Capacity, Slot},
+    zone::FreeError,
 };
 use zonelist_schemes::{Buildable, SchemeId, Visitor, asymmetric};
 

@@ -3,14 +3,19 @@
 use std::sync::Arc;
 
 use zonelist_core::{
-    Capacity, Handle as MovableHandle, LocalHandle, Machine, MachineDescription, Memory, MovablePages, MoveError,
-    NodeId, NodeSpan, Page, PageAllocator, PageRequest, PreparedRequest, Rules, Spin, Tunables, Urgency, Zone, ZoneId,
+    LocalHandle, NodeId, Page, PageAllocator, PageRequest, Zone, ZoneId,
     ZoneKind::{self, Movable, Normal},
-    ZoneSize, Zonelists, ZonelistsRef, Zoneref,
+    Zonelists, Zoneref,
     hotplug::{
         AllocatorProvider, MemoryBlock, MemoryBlockState, MemoryBlocks, OnlineTo, Operation, RunningMachine, State,
     },
+    page_alloc::{Handle as MovableHandle, MovablePages, MoveError, PreparedRequest},
     publish::{Barrier, Published},
+    sync::Spin,
+    table::Capacity,
+    topology::{Machine, MachineDescription, Memory, Rules, Tunables, ZoneSize},
+    zone::Urgency,
+    zonelist::{NodeSpan, ZonelistsRef},
 };
 use zonelist_schemes::{Buildable, SchemeId};
 

@@ -12,9 +12,11 @@ use std::{
 };
 
 use zonelist_core::{
-    Capacity, Page, PreparedRequest, TryAllocError, TryFreeError,
+    Page,
     ZoneKind::{Movable, Normal},
+    page_alloc::{PreparedRequest, TryAllocError, TryFreeError},
     publish::Barrier,
+    table::Capacity,
 };
 use zonelist_schemes::{Buildable, Visitor};
 

@@ -4,9 +4,13 @@
 use std::{cell::Cell, sync::Arc};
 
 use zonelist_core::{
-    Arena, Handle, Mobility, MovablePages, MoveError, Page, PageRequest, Slots, Spin, StopWorld, ZoneKind,
-    hotplug::{AllocatorProvider, OnlineTo, Operation, RunningMachine},
+    Mobility, Page, PageRequest, ZoneKind,
+    hotplug::{AllocatorProvider, Arena, OnlineTo, Operation, RunningMachine},
+    page_alloc::{Handle, MovablePages, MoveError},
     publish::{FullFence, Published},
+    stop_world::StopWorld,
+    sync::Spin,
+    table::Slots,
 };
 
 use super::{BLOCKS, PAGES, READERS, node, offline, spare, spare_frames, state};

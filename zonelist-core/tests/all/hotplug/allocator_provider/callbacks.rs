@@ -11,15 +11,19 @@ use std::{
 };
 
 use zonelist_core::{
-    Handle, MAX_ORDER, Mobility, MovablePages, MoveError, Page, PageAllocator, PageRequest, PreparedRequest, Request,
-    Slots, Spin, StopWorld, Zone, ZoneId,
+    Mobility, Page, PageAllocator, PageRequest, Request, Zone, ZoneId,
     ZoneKind::{Movable, Normal},
     conformance::Unreliable,
     hotplug::{
         AllocatorProvider, Backing, BackingError, Deadline, Errno, HotplugError, MemoryBlockState, MetadataStatistics,
         OnlineTo, Operation, ProviderError, RunningMachine, StopReason,
     },
+    page_alloc::{Handle, MovablePages, MoveError, PreparedRequest},
     publish::{Barrier, BarrierError, FullFence, Published},
+    stop_world::StopWorld,
+    sync::Spin,
+    table::Slots,
+    zone::MAX_ORDER,
 };
 
 use super::{BLOCKS, READERS, Scheme, movable, node, state};
@@ -93,7 +97,8 @@ fn listed<B: Barrier>(machine: &Machine<B>) -> [Vec<ZoneId>; 2] {
     let filter = published.filter(&Request::up_to(Movable));
     let seen = published.reader().unwrap().enter().walk(node(1), &filter).map(|entry| entry.zone()).collect();
     let state = machine.state();
-    let in_state = state.lists().lists().of(node(1), zonelist_core::Scope::Fallback).iter().map(|entry| entry.zone());
+    let in_state =
+        state.lists().lists().of(node(1), zonelist_core::zonelist::Scope::Fallback).iter().map(|entry| entry.zone());
     [seen, in_state.collect()]
 }
 

@@ -1,8 +1,9 @@
 //! Migration of pages: its targets, and the handles of their users.
 
 use zonelist_core::{
-    MigrationSource, MigrationTargets, Mobility, MovablePages, NodeId, Page, PageRequest, ZoneKind,
+    Mobility, NodeId, Page, PageRequest, ZoneKind,
     hotplug::{OnlineTo, Operation},
+    page_alloc::{MigrationSource, MigrationTargets, MovablePages},
 };
 
 use super::{Owner, node, offline, page_in_spare, running, spare, spare_frames};
@@ -59,7 +60,7 @@ fn a_block_has_its_pages_each_time_it_comes_online() {
 
 #[test]
 fn handles_that_are_removed_held_or_too_many_are_errors() {
-    use zonelist_core::{HandleError, MoveError};
+    use zonelist_core::page_alloc::{HandleError, MoveError};
     let page = |pfn: u64| Page::from_word(1 << 63 | pfn).unwrap();
     let movables = MovablePages::boxed(|_, _: Page, _: Page| Err(MoveError::Never), 2);
     let first = movables.insert(page(7)).unwrap();
@@ -139,7 +140,7 @@ impl<F: FnMut()> MigrationTargets for Meanwhile<F> {
 #[test]
 fn a_search_for_pages_holds_none() {
     use std::sync::atomic::Ordering::Relaxed;
-    use zonelist_core::MoveError;
+    use zonelist_core::page_alloc::MoveError;
     let page = |pfn: u64| Page::from_word(1 << 63 | pfn).unwrap();
     let movables = MovablePages::boxed(|_, _: Page, _: Page| Ok::<_, MoveError>(()), 2);
     let first = movables.insert(page(0)).unwrap();
@@ -177,7 +178,7 @@ fn a_search_for_pages_holds_none() {
 #[test]
 fn a_page_that_is_being_moved_is_neither_held_nor_gone() {
     use std::cell::{Cell, RefCell};
-    use zonelist_core::{Handle, HandleError, Migrate, MoveError};
+    use zonelist_core::page_alloc::{Handle, HandleError, Migrate, MoveError};
 
     thread_local! {
         static SEEN: RefCell<Vec<Result<Page, HandleError>>> = const { RefCell::new(Vec::new()) };
@@ -215,8 +216,12 @@ fn a_page_that_is_being_moved_is_neither_held_nor_gone() {
 #[test]
 fn a_page_of_another_allocator_keeps_no_block_online() {
     use zonelist_core::{
-        MAX_ORDER, Slots, Spin, StopWorld, Zone, ZoneId,
+        Zone, ZoneId,
         publish::{FullFence, Published},
+        stop_world::StopWorld,
+        sync::Spin,
+        table::Slots,
+        zone::MAX_ORDER,
     };
     let owner = Owner::default();
     let running = running(&owner);

@@ -10,12 +10,16 @@ mod refusals;
 use std::{ops::Range, sync::Mutex};
 
 use zonelist_core::{
-    Handle, LocalHandle, Machine, MachineDescription, Memory, Migrate, Mobility, MovablePages, MoveError, NodeId, Page,
-    PageRequest, Rules, Slot, Slots, Spin, StopWorld, Tunables, ZoneId, ZoneKind, ZoneSize, ZoneStats,
+    LocalHandle, Mobility, NodeId, Page, PageRequest, ZoneId, ZoneKind,
     hotplug::{
         AllocatorProvider, MemoryBlock, MemoryBlockState, MemoryBlocks, OnlineTo, Operation, RunningMachine, State,
     },
+    page_alloc::{Handle, Migrate, MovablePages, MoveError, ZoneStats},
     publish::{FullFence, Published},
+    stop_world::StopWorld,
+    sync::Spin,
+    table::{Slot, Slots},
+    topology::{Machine, MachineDescription, Memory, Rules, Tunables, ZoneSize},
 };
 
 /// Pages of a block.

@@ -1,11 +1,14 @@
 //! Removal of a node: the metadata of its zones is freed or kept.
 
 use zonelist_core::{
-    Slots, Spin, StopWorld, ZoneKind,
+    ZoneKind,
     hotplug::{
         AllocatorProvider, Errno, HotplugError, MetadataStatistics, OnlineTo, Operation, ProviderError, RunningMachine,
     },
     publish::{FullFence, Published},
+    stop_world::StopWorld,
+    sync::Spin,
+    table::Slots,
 };
 
 use super::{BLOCKS, READERS, node, spare, state};

@@ -4,8 +4,9 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use proptest::{collection::vec, prelude::*, sample::Index, test_runner::TestRunner};
 use zonelist_core::{
-    Handle, Mobility, Page, PageRequest, Request, ZoneKind,
+    Mobility, Page, PageRequest, Request, ZoneKind,
     hotplug::{Errno, MemoryBlockState, OnlineTo, Operation},
+    page_alloc::Handle,
 };
 
 use super::{BLOCKS, Behaviour, Handles, Owner, PAGES, Running, node, running};
@@ -127,7 +128,7 @@ impl Machine<'_> {
                 self.operate(&Operation::CpuOnline { cpu: u32::from(*number) });
             }
             Step::SetMoves(moves) => {
-                let not_now = Behaviour::Refuses(zonelist_core::MoveError::NotNow);
+                let not_now = Behaviour::Refuses(zonelist_core::page_alloc::MoveError::NotNow);
                 *self.owner.behaviour.lock().unwrap() = if *moves { Behaviour::Moves } else { not_now };
             }
             Step::Drain => self.local.drain(),

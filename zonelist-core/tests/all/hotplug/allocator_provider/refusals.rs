@@ -7,8 +7,9 @@ use std::{
 };
 
 use zonelist_core::{
-    MoveError, RangeError,
     hotplug::{Errno, HotplugError, OnlineTo, Operation, ProviderError, StopReason, Until, UntilCancelled},
+    page_alloc::MoveError,
+    zone::RangeError,
 };
 
 use super::{
@@ -17,7 +18,12 @@ use super::{
 
 /// Offlines the block with a movable page in it: expects a refusal that changes nothing. After `repair` it expects
 /// success, with the page in another frame.
-fn refused(owner: &Owner, why: ProviderError, errno: Errno, repair: impl FnOnce(&Running<'_>, zonelist_core::Handle)) {
+fn refused(
+    owner: &Owner,
+    why: ProviderError,
+    errno: Errno,
+    repair: impl FnOnce(&Running<'_>, zonelist_core::page_alloc::Handle),
+) {
     let running = running(owner);
     let pages = running.provider().migration_source();
     let mut local = running.provider().allocator().local().unwrap();
@@ -205,9 +211,11 @@ fn migration_needs_a_reader_slot() {
 #[test]
 fn a_failed_commit_leaves_the_block_offline() {
     use zonelist_core::{
-        Slots, StopWorld, ZoneId,
+        ZoneId,
         hotplug::{AllocatorProvider, Backing, BackingError, RunningMachine},
         publish::{FullFence, Published},
+        stop_world::StopWorld,
+        table::Slots,
     };
     /// Fails to commit once the flag is set.
     struct Short(AtomicBool);
@@ -220,7 +228,7 @@ fn a_failed_commit_leaves_the_block_offline() {
     }
     let state = super::state();
     let published: Published<_, FullFence, 2> = Published::new(StopWorld::new(Slots::boxed(state.capacity())));
-    let frames: AllocatorProvider<'_, _, _, zonelist_core::Spin, 2> =
+    let frames: AllocatorProvider<'_, _, _, zonelist_core::sync::Spin, 2> =
         AllocatorProvider::new(published, &state).unwrap();
     let frames = frames.with_backing(Short(AtomicBool::new(false))).boot(&state).unwrap();
     let running = RunningMachine::new(state, frames).unwrap();

@@ -4,9 +4,9 @@
 use std::ops::Range;
 
 use zonelist_core::{
-    RangeError,
     ZoneKind::{Movable, Normal},
     hotplug::{BootMemory, Errno, MemoryBlockState, MemoryBlocks, Operation, State},
+    zone::RangeError,
 };
 
 use super::{all_frames, block, booted, full, machine, ranges_of, running, size, zone};
@@ -136,9 +136,9 @@ fn a_machine_is_not_booted_twice() {
     let running = running(&state).unwrap();
     let frames = running.provider().allocator().add(zone(0, Normal), 0..10);
     assert_eq!(frames, Err(RangeError::Managed { pfn: 0 }));
-    let published = zonelist_core::publish::Published::new(zonelist_core::StopWorld::new(zonelist_core::Slots::boxed(
-        state.capacity(),
-    )));
+    let published = zonelist_core::publish::Published::new(zonelist_core::stop_world::StopWorld::new(
+        zonelist_core::table::Slots::boxed(state.capacity()),
+    ));
     let twice: super::Frames = zonelist_core::hotplug::AllocatorProvider::new(published, &state).unwrap();
     let twice = twice.boot(&state).unwrap().boot(&state).unwrap_err();
     assert_eq!(twice.to_string(), "frame 0 is managed already; expected frames that are new");

@@ -1,10 +1,13 @@
 //! Migration targets: never in a zone of a higher kind than the page's own.
 
 use zonelist_core::{
-    Handle, Mobility, MovablePages, MoveError, Page, PageRequest, Request, Slots, StopWorld,
+    Mobility, Page, PageRequest, Request,
     ZoneKind::{self, Dma32, Movable, Normal},
     hotplug::{AllocatorProvider, Errno, MemoryBlockState, OnlineTo, Operation, RunningMachine, State},
+    page_alloc::{Handle, MovablePages, MoveError},
     publish::{FullFence, Published},
+    stop_world::StopWorld,
+    table::Slots,
 };
 
 use super::{READERS, block, blocks, booted, full, machine, node, zone};
@@ -18,7 +21,7 @@ fn state(kinds: [ZoneKind; 2]) -> State {
 }
 
 type Owner = MovablePages<'static, fn(Handle, Page, Page) -> Result<(), MoveError>>;
-type Frames = AllocatorProvider<'static, super::Scheme, FullFence, zonelist_core::Spin, READERS, Owner>;
+type Frames = AllocatorProvider<'static, super::Scheme, FullFence, zonelist_core::sync::Spin, READERS, Owner>;
 
 fn running(state: &State) -> RunningMachine<Frames> {
     let published = Published::new(StopWorld::new(Slots::boxed(state.capacity())));

@@ -13,12 +13,15 @@ use std::ops::Range;
 use super::{cases, is_long};
 
 use zonelist_core::{
-    Machine, MachineDescription, MachineError, Memory, Mobility, NodeId, Rules, Slot, Slots, Spin, StopWorld, Tunables,
-    ZoneId, ZoneKind, ZoneSize,
+    Mobility, NodeId, ZoneId, ZoneKind,
     hotplug::{
         AllocatorProvider, MemoryBlock, MemoryBlockState, MemoryBlocks, MemoryBlocksError, RunningMachine, State,
     },
     publish::{FullFence, Published},
+    stop_world::StopWorld,
+    sync::Spin,
+    table::{Slot, Slots},
+    topology::{Machine, MachineDescription, MachineError, Memory, Rules, Tunables, ZoneSize},
 };
 
 const READERS: usize = 4;

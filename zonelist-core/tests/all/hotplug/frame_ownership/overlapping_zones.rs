@@ -1,13 +1,18 @@
 //! Machines with zones whose spans overlap: accepted where each frame has one zone, else refused.
 
 use zonelist_core::{
-    MachineError, SetupError, Slots, StopWorld, UnknownOwner, ZoneId,
+    ZoneId,
     ZoneKind::{self, Dma32, Movable, Normal},
     hotplug::{
         AllocatorProvider, Errno, MemoryBlock, MemoryBlockState, MemoryBlocks, MemoryBlocksError, OnlineTo, Operation,
         ProviderError,
     },
+    page_alloc::SetupError,
     publish::{FullFence, Published},
+    stop_world::StopWorld,
+    table::Slots,
+    topology::MachineError,
+    zone::UnknownOwner,
 };
 
 use super::{Frames, READERS, all_frames, block, blocks, booted, full, machine, node, ranges_of, running, size, zone};
@@ -69,7 +74,7 @@ fn exact_ranges_that_contradict_the_sizes_are_refused() {
         assert_eq!(refused, error);
         assert!(refused.to_string().starts_with(message), "{refused}");
     }
-    let nothing = zonelist_core::MachineDescription {
+    let nothing = zonelist_core::topology::MachineDescription {
         possible: vec![0],
         distance: vec![vec![10]],
         online: vec![0],
@@ -77,7 +82,7 @@ fn exact_ranges_that_contradict_the_sizes_are_refused() {
         zone_ranges: vec![(N0(), 0..1)],
         ..Default::default()
     };
-    let refused = zonelist_core::Machine::new(nothing).unwrap_err();
+    let refused = zonelist_core::topology::Machine::new(nothing).unwrap_err();
     assert_eq!(refused, MachineError::ZoneRange { index: 0, zone: N0() }, "there are no sizes");
 }
 
@@ -311,7 +316,7 @@ fn immovable_frames_need_not_be_in_shared_blocks() {
 #[test]
 fn page_structures_are_not_managed() {
     let list = vec![MemoryBlock { memmap_pages: 16, ..online(0, 0, Normal) }, online(1, 0, Normal)];
-    let sizes = |managed| vec![zonelist_core::ZoneSize { managed, ..full(N0(), 0..3 * 1024) }];
+    let sizes = |managed| vec![zonelist_core::topology::ZoneSize { managed, ..full(N0(), 0..3 * 1024) }];
     let booted_with = |managed, ranges| booted(machine(sizes(managed), ranges).unwrap(), blocks(list.clone()));
     for ranges in [vec![], vec![(N0(), 0..3 * 1024)]] {
         let usable = 3 * 1024 - 16;
@@ -329,7 +334,7 @@ fn page_structures_in_a_block_with_holes_are_not_managed() {
     let list = vec![MemoryBlock { memmap_pages: 16, has_holes: true, ..online(0, 0, Normal) }, online(1, 0, Normal)];
     let ranges = vec![(N0(), 0..1000), (N0(), 1024..2048)];
     let booted_with = |managed| {
-        let size = zonelist_core::ZoneSize { managed, ..super::size(N0(), 0..2048, 2024) };
+        let size = zonelist_core::topology::ZoneSize { managed, ..super::size(N0(), 0..2048, 2024) };
         booted(machine(vec![size], ranges.clone()).unwrap(), blocks(list.clone()))
     };
     let refused = booted_with(2009).unwrap_err();

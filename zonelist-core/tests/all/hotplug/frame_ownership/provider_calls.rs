@@ -5,13 +5,17 @@ use std::{cell::RefCell, collections::BTreeMap, ops::Range};
 
 use proptest::{collection::vec, prelude::*};
 use zonelist_core::{
-    MAX_ORDER, Mobility, PageAllocator, Slots, Spin, StopWorld, Zone, ZoneId,
+    Mobility, PageAllocator, Zone, ZoneId,
     ZoneKind::{Movable, Normal},
     hotplug::{
         AllocatorProvider, Backing, BackingError, Errno, HotplugError, MemoryBlockState, MemoryBlocks, OnlineTo,
         Operation, PageProvider as _, ProviderError, RunningMachine, State,
     },
     publish::{FullFence, Published},
+    stop_world::StopWorld,
+    sync::Spin,
+    table::Slots,
+    zone::MAX_ORDER,
 };
 
 use super::{Frames, READERS, Scheme, all_frames, block, booted, cases, full, machine, node, ranges_of, zone};

@@ -3,10 +3,11 @@
 use std::collections::BTreeSet;
 
 use zonelist_core::{
-    Capacity, Page, Request,
+    Page, Request,
     ZoneKind::{Movable, Normal},
     conformance::facts::interrupt::{Stop, beside},
     publish::{Barrier, ForkLosses, HandleId, PublishError, Reader, ReaderError, ReaderProtocol, Walk},
+    table::Capacity,
 };
 use zonelist_schemes::{Buildable, SchemeId, Visitor};
 

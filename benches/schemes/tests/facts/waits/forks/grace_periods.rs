@@ -9,9 +9,11 @@ use std::{
 };
 
 use zonelist_core::{
-    Request, Slot, StopWorld,
+    Request,
     ZoneKind::Movable,
     publish::{FullFence, NotRetired, Published, Reclaim, WaitError},
+    stop_world::StopWorld,
+    table::Slot,
 };
 use zonelist_epoch::{ArcSwap, AsymmetricEpoch, EpochSwap, Qsbr};
 use zonelist_schemes::Buildable;

@@ -6,11 +6,11 @@ use std::{
 };
 
 use zonelist_core::{
-    Capacity,
     ZoneKind::Normal,
     conformance::facts::interrupt::{Stop, beside},
     hotplug::HotplugError,
     publish::Barrier,
+    table::Capacity,
 };
 use zonelist_schemes::{Buildable, Visitor};
 

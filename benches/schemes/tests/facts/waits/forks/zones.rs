@@ -7,8 +7,10 @@ use std::{
 };
 
 use zonelist_core::{
-    Handle, HandleError, MAX_ORDER, MigrationSource, MigrationTargets, Mobility, MovablePages, MoveError, Page, Spin,
-    Zone,
+    Mobility, Page, Zone,
+    page_alloc::{Handle, HandleError, MigrationSource, MigrationTargets, MovablePages, MoveError},
+    sync::Spin,
+    zone::MAX_ORDER,
 };
 
 use super::{super::setup::ZONES, FORKS, FRAMES, forked};

@@ -4,10 +4,10 @@ use std::ops::Range;
 
 use proptest::{collection::vec, option, prelude::*, sample::Index};
 use zonelist_core::{
-    MachineDescription, Memory, Tunables, ZoneId,
+    ZoneId,
     ZoneKind::{self, Dma32, Movable, Normal},
-    ZoneSize,
     hotplug::{BootMemory, MemoryBlock, MemoryBlockState, MemoryBlocks},
+    topology::{MachineDescription, Memory, Tunables, ZoneSize},
 };
 
 use super::super::{KINDS, node, zone};

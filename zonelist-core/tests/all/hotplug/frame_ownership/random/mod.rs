@@ -10,7 +10,11 @@ use proptest::{
     collection::vec,
     test_runner::{Config, RngAlgorithm, TestRng, TestRunner},
 };
-use zonelist_core::{Machine, MachineError, ZoneId, hotplug::MemoryBlocksError};
+use zonelist_core::{
+    ZoneId,
+    hotplug::MemoryBlocksError,
+    topology::{Machine, MachineError},
+};
 
 use self::{
     machine::{RandomMachine, any_machine, zones},

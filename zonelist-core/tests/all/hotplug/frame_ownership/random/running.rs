@@ -8,10 +8,13 @@ use std::{
 
 use proptest::{prelude::*, sample::Index};
 use zonelist_core::{
-    Handle, LocalHandle, Mobility, MovablePages, MoveError, NodeId, Page, PageRequest, Slots, Spin, StopWorld, ZoneId,
-    ZoneKind,
+    LocalHandle, Mobility, NodeId, Page, PageRequest, ZoneId, ZoneKind,
     hotplug::{AllocatorProvider, Errno, HotplugError, OnlineTo, Operation, RunningMachine, State},
+    page_alloc::{Handle, MovablePages, MoveError},
     publish::{FullFence, Published},
+    stop_world::StopWorld,
+    sync::Spin,
+    table::Slots,
 };
 
 use super::{

@@ -1,0 +1,66 @@
+//! Which public types may be sent to another thread, and which may be shared between threads.
+
+use zonelist_core::{
+    LocalHandle, Mobility, NodeId, Page, PageAllocator, PageRequest, Published, Request, Zone, ZoneId, ZoneKind,
+    Zonelists, Zoneref,
+    hotplug::{AllocatorProvider, Arena, Operation, RunningMachine, State},
+    page_alloc::{Failure, Handle, MovablePages, PerCpuPages, PreparedRequest},
+    publish::{FullFence, Guard, Reader},
+    stop_world::StopWorld,
+    sync::{HideableSlice, Locked, Spin, VersionBox},
+    table::{DoubleBuffer, OrderTables, Slot, Slots},
+    topology::Machine,
+};
+
+type Scheme = StopWorld<Box<[Slot]>>;
+type Callback = fn(Handle, Page, Page) -> Result<(), zonelist_core::page_alloc::MoveError>;
+type Provider = AllocatorProvider<'static, Scheme, FullFence, Spin, 4, MovablePages<'static, Callback>>;
+
+fn send<T: Send>() {}
+fn sync<T: Sync>() {}
+
+/// Compiles, or does not.
+#[test]
+fn values_may_be_sent_and_shared() {
+    macro_rules! both {
+        ($($type:ty),* $(,)?) => { $(send::<$type>(); sync::<$type>();)* };
+    }
+    both!(
+        NodeId,
+        ZoneId,
+        ZoneKind,
+        Zoneref,
+        Request,
+        Zonelists,
+        Mobility,
+        Page,
+        PageRequest,
+        PreparedRequest<Scheme>,
+        Failure,
+        Operation,
+        State,
+        Machine,
+        Published<Scheme>,
+        Zone<'static>,
+        PageAllocator<'static, Scheme>,
+        Arena,
+        MovablePages<'static, Callback>,
+        Provider,
+        RunningMachine<Provider>,
+        Locked<u8>,
+        HideableSlice<u8>,
+        VersionBox<u8>,
+        Slots<Box<[Slot]>>,
+        DoubleBuffer,
+        OrderTables<Box<[Slot]>>,
+        PerCpuPages,
+    );
+}
+
+/// A handle may go to the thread that uses it, one at a time.
+#[test]
+fn handles_may_be_sent() {
+    send::<Reader<'static, Scheme, FullFence>>();
+    send::<LocalHandle<'static, 'static, Scheme, FullFence, Spin, 4>>();
+    send::<Guard<'static, Scheme>>();
+}
