@@ -26,7 +26,7 @@
 //!       word = set | spare
 //!     store word                                                      Release
 //!
-//!   set_present(zone, present), with the writer lock held:
+//!   set_present(zone, presence), with the writer lock held:
 //!     fail if some list has no place for the zone
 //!     store the current word with the zone's bit set or cleared       Release
 //!
@@ -82,7 +82,7 @@ use zonelist_core::{
     NodeId, Request, ZoneId, ZoneKind, Zoneref,
     publish::{
         Allocates, Facts, Guarantee, Membership, Progress, PublishError, ReadToken, ReaderProtocol, Scheme,
-        StalledReader, Walk, Writer,
+        StalledReader, Walk, Writer, ZonePresence,
     },
     sync::{
         Locked, Spin,
@@ -372,17 +372,21 @@ impl<T: Storage<Word = Slot> + Sync> Scheme for Presence<T> {
 }
 
 impl<T: Storage<Word = Slot> + Sync> Membership for Presence<T> {
-    fn set_present(&self, zone: ZoneId, present: bool, _: &mut Writer<'_>) -> Result<(), PublishError> {
+    fn set_present(&self, zone: ZoneId, presence: ZonePresence, _: &mut Writer<'_>) -> Result<(), PublishError> {
         let shown = self.current.try_with(|current| {
             let bit = self.orders.bit_of(Zoneref::new(zone), current.named).filter(|_| !current.by_kind);
             // Without a bit of its own, one store can't change the zone.
             let bit = bit.ok_or_else(|| current.placeless(zone, self.orders.room(Scope::Fallback)))?;
             // Some list would not show the zone: refused, so that no list differs from what the caller expects.
-            if let Some((node, scope)) = current.lacking(bit).filter(|_| present) {
+            if let Some((node, scope)) = current.lacking(bit).filter(|_| presence == ZonePresence::Present) {
                 return Err(PublishError::EntryLost { zone, node, scope, room: self.orders.room(scope) });
             }
             let bit = 1 << bit;
-            self.store_word(current, if present { current.word | bit } else { current.word & !bit });
+            let word = match presence {
+                ZonePresence::Present => current.word | bit,
+                ZonePresence::Absent => current.word & !bit,
+            };
+            self.store_word(current, word);
             Ok(())
         });
         shown.ok_or(PublishError::Busy)?

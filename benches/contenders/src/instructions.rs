@@ -12,7 +12,7 @@ use std::{
 
 use zonelist_core::{
     NodeId, Request, ZoneKind,
-    publish::{Barrier, FullFence, Published},
+    publish::{Barrier, FullFence, Published, ZonePresence},
     table::Capacity,
     zonelist::{Scope, ZonelistsRef},
 };
@@ -175,7 +175,7 @@ fn toggle(lists: ZonelistsRef<'_>, readers: usize, loops: usize) -> Result<u32, 
     let zones = NodeId::new(0).map_or(&[][..], |node| lists.of(node, Scope::Fallback));
     let Some(zone) = zones.first().map(|entry| entry.zone()) else { return Ok(0) };
     for nth in 0..loops * READS {
-        published.set_present(zone, nth % 2 == 1)?;
+        published.set_present(zone, [ZonePresence::Absent, ZonePresence::Present][nth % 2])?;
     }
     Ok(readers.len() as u32)
 }

@@ -93,12 +93,14 @@ impl<S: Buildable, B: Barrier> Pool for Ours<S, B> {
     fn alloc(handle: &mut OurHandle<'_, S, B>, order: u8, movable: bool) -> Option<BlockRef> {
         let prepared = &handle.prepared[index(order, movable)];
         let page = handle.local.alloc(NODE, prepared).ok()?;
-        BlockRef::new(page.word())
+        BlockRef::new(page.into_raw())
     }
 
     unsafe fn free(handle: &mut OurHandle<'_, S, B>, block: BlockRef, _: u8) {
-        // A page carries its order. The allocator refuses a block that it has not allocated.
-        if let Some(page) = Page::from_word(block.get()) {
+        // A page carries its order.
+        // SAFETY: the caller guarantees that `alloc` returned the block, and that it was not freed since; `alloc` has
+        // ended the block's page.
+        if let Some(page) = unsafe { Page::from_raw(block.get()) } {
             let _ = handle.local.free(page);
         }
     }

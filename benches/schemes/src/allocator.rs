@@ -3,7 +3,7 @@
 use zonelist_core::{
     PageAllocator, Zone, ZoneId,
     hotplug::ProviderError,
-    page_alloc::{OrderError, OutOfMemory, SetupError},
+    page_alloc::{NotFreed, OrderError, OutOfMemory, SetupError},
     publish::{Barrier, BarrierError, PublishError, Published, ReaderError, Scheme},
     sync::Spin,
     zone::{FreeError, MAX_ORDER, RangeError, ZoneError, ZoneWatermarks},
@@ -31,11 +31,18 @@ pub enum AllocatorError {
     #[error(transparent)]
     OutOfMemory(#[from] OutOfMemory),
     #[error(transparent)]
-    Free(#[from] FreeError),
+    Free(FreeError),
     #[error(transparent)]
     Frames(#[from] ProviderError),
     #[error(transparent)]
     Barrier(#[from] BarrierError),
+}
+
+impl From<NotFreed> for AllocatorError {
+    /// Leaks the page: a bench or test whose free fails has no use for it.
+    fn from(not_freed: NotFreed) -> Self {
+        Self::Free(not_freed.error)
+    }
 }
 
 /// A zone to make: its id, its number of page frames, and its watermarks.

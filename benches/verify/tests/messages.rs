@@ -50,20 +50,21 @@ const WITHOUT_VALUES: &[(&str, &[&str])] = &[
         ],
     ),
     (
-        "the fault is of the one page that the caller passed, and a free returns the error in a register",
+        "the fault is of the one page that the caller passed, which `NotFreed` or `NotSplit` returns with it",
         &[
             "FreeError::AlreadyFree",
             "FreeError::Misaligned",
             "FreeError::NeverHandedOut",
             "FreeError::NoSuchFrame",
             "FreeError::NoSuchZone",
+            "SplitError::Single",
         ],
     ),
     ("`LocalHandle::failure` has the values", &["OutOfMemory", "TryAllocError::OutOfMemory"]),
 ];
 
-/// Messages without 'expected': a warning, and two that end with another error.
-const EXPECT_NOTHING: &[&str] = &["HotplugError::Provider", "NotFreed", "NotRetired", "VoidDistances"];
+/// Messages without 'expected': a warning, and those that end with another error.
+const EXPECT_NOTHING: &[&str] = &["HotplugError::Provider", "NotFreed", "NotRetired", "NotSplit", "VoidDistances"];
 
 /// An error type or variant in a source.
 #[derive(Debug)]

@@ -76,7 +76,7 @@ use crate::{
 /// // Two nodes, and block 3 of node 1, which is offline.
 /// let state = state();
 /// let published: Published<_, FullFence, 8> = Published::new(StopWorld::new(Slots::boxed(state.capacity())));
-/// let copy = |_: Handle, _from: Page, _to: Page| Ok::<_, MoveError>(()); // copies the bytes
+/// let copy = |_: Handle, _from: &Page, _to: &Page| Ok::<_, MoveError>(()); // copies the bytes
 /// let provider: AllocatorProvider<'_, _, _, Spin, 8> = AllocatorProvider::new(published, &state)?;
 /// let provider = provider.with_migration_source(MovablePages::boxed(copy, 1000)).boot(&state)?;
 /// let running = RunningMachine::new(state, provider)?;
@@ -95,7 +95,7 @@ use crate::{
 /// let handle = running.provider().migration_source().insert(page)?;
 /// running.apply(&Operation::Offline { block: 3 })?;
 /// let page = running.provider().migration_source().remove(handle)?;
-/// assert_eq!(allocator.zone_of(page).map(|zone| zone.id().node()), NodeId::new(0));
+/// assert_eq!(allocator.zone_of(&page).map(|zone| zone.id().node()), NodeId::new(0));
 /// local.free(page)?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```

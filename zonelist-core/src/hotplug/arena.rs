@@ -196,8 +196,10 @@ impl Arena {
     }
 
     /// The bytes of a page, `2^order` frames. `None` if a frame is outside the arena.
+    ///
+    /// The [ownership](Page#ownership) of the page is what makes an access through the pointer exclusive.
     #[must_use]
-    pub fn bytes(&self, page: Page) -> Option<NonNull<[u8]>> {
+    pub fn bytes(&self, page: &Page) -> Option<NonNull<[u8]>> {
         let (start, bytes) = self.part(&(page.pfn()..page.pfn() + (1 << page.order()))).ok()?;
         Some(NonNull::slice_from_raw_parts(start, bytes))
     }

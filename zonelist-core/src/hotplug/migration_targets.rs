@@ -65,11 +65,11 @@ impl<'a, 'm, S: Scheme, B: Barrier, L: RawLock, const READERS: usize> TargetAllo
 impl<S: Scheme, B: Barrier, L: RawLock, const READERS: usize> MigrationTargets
     for TargetAllocator<'_, '_, S, B, L, READERS>
 {
-    fn has(&self, page: Page) -> bool {
+    fn has(&self, page: &Page) -> bool {
         self.allocator.zone_of(page).is_some()
     }
 
-    fn alloc_target(&mut self, like: Page) -> Option<Page> {
+    fn alloc_target(&mut self, like: &Page) -> Option<Page> {
         let kind = self.allocator.zone_of(like)?.id().kind();
         // The request's own highest kind is not known, so the zone's kind stands for it.
         let highest = if like.mobility() == Mobility::Movable { kind } else { kind.min(ZoneKind::Normal) };
@@ -82,7 +82,7 @@ impl<S: Scheme, B: Barrier, L: RawLock, const READERS: usize> MigrationTargets
     }
 
     fn free_source(&mut self, page: Page) {
-        // Fails only for a page that this allocator has not allocated, a fault of the page's user: it stays allocated.
+        // Fails only for a page that this allocator has not allocated, a fault of the page's user: it stays as it is.
         let _ = self.local.free(page);
     }
 }

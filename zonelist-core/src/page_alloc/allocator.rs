@@ -153,8 +153,8 @@ impl<'m, S: Scheme, B: Barrier, L: RawLock, const READERS: usize> PageAllocator<
 
     /// The zone of a page; `None` if the page is another allocator's.
     #[must_use]
-    pub fn zone_of(&self, page: Page) -> Option<&Zone<'m, L>> {
-        self.pool.zone_of_page(page).map(|(_, zone)| zone)
+    pub fn zone_of(&self, page: &Page) -> Option<&Zone<'m, L>> {
+        self.pool.zone_of_page(page.word()).map(|(_, zone)| zone)
     }
 
     /// The page that begins at a frame, with the order and mobility of its request: for callers that keep only the
@@ -162,9 +162,41 @@ impl<'m, S: Scheme, B: Barrier, L: RawLock, const READERS: usize> PageAllocator<
     ///
     /// The result is exact to the frame, also where zones share a pageblock. The call takes no lock if the frames are
     /// in the longest range of managed frames of their zone ([`Zone::manages`]); otherwise it takes the lock of each
-    /// zone that spans them. The caller has to know that the page is allocated.
-    #[must_use]
-    pub fn page(&self, pfn: u64, order: u8, mobility: Mobility) -> Option<Page> {
+    /// zone that spans them.
+    ///
+    /// ```
+    /// # use zonelist_core::{
+    /// #     *,
+    /// #     publish::{FullFence, Published},
+    /// #     stop_world::StopWorld,
+    /// #     sync::Spin,
+    /// #     table::{Capacity, Slots},
+    /// #     zone::MAX_ORDER,
+    /// #     zonelist::{NodeSpan, ZonelistsRef},
+    /// # };
+    /// # let normal = ZoneId::new(NodeId::new(0).unwrap(), ZoneKind::Normal);
+    /// # let zone = Zone::boxed(normal, 0..4096, MAX_ORDER, Spin::new())?;
+    /// # zone.add(0..4096)?;
+    /// # let zonerefs = [Zoneref::new(normal)];
+    /// # let lists = ZonelistsRef::new(&zonerefs, &[NodeSpan { start: 0, len: 1, own: 1 }])?;
+    /// # let published = Published::<_, FullFence, 4>::new(StopWorld::new(Slots::boxed(Capacity::of(lists))));
+    /// # published.publish(lists)?;
+    /// # let allocator = PageAllocator::boxed(published, vec![zone])?;
+    /// # let mut local = allocator.local()?;
+    /// let request = allocator.prepare(&PageRequest::up_to(ZoneKind::Normal).order(3))?;
+    /// let page = local.alloc(normal.node(), &request)?;
+    /// let pfn = page.pfn();
+    /// let _ = page.into_raw(); // The caller keeps only the frame.
+    /// // SAFETY: the block was allocated with order 3 above, and its page has ended without a free.
+    /// let page = unsafe { allocator.page(pfn, 3, Mobility::Unmovable) }.unwrap();
+    /// local.free(page)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Safety
+    /// The block is allocated, with that order, and no other [`Page`] has one of its frames.
+    /// [What that protects](Page#safety).
+    pub unsafe fn page(&self, pfn: u64, order: u8, mobility: Mobility) -> Option<Page> {
         if order > MAX_ORDER || pfn % (1 << order) != 0 {
             return None;
         }
@@ -181,7 +213,7 @@ impl<'m, S: Scheme, B: Barrier, L: RawLock, const READERS: usize> PageAllocator<
         let unlocked = spanning().find(|(_, zone, frames)| zone.watermark_counters().surely_manages(frames));
         let (number, ..) =
             unlocked.or_else(|| spanning().find(|(_, zone, frames)| zone.manages_all(frames.clone())))?;
-        Some(self.pool.page(pfn, number, Tag::new(order, mobility)))
+        Some(Page::new(self.pool.page(pfn, number, Tag::new(order, mobility))))
     }
 
     /// Prepares a request for allocations. The result serves any number of allocations.

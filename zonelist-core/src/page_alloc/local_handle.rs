@@ -24,7 +24,7 @@ use core::fmt;
 use super::slow_path::Blocking;
 use super::{
     Failure, OutOfMemory, Page, PageAllocator, PerCpuPages, PreparedRequest,
-    page::Tag,
+    page::{PageWord, Tag},
     per_cpu_pages::{CacheAccess, StackRef},
 };
 use crate::{
@@ -65,8 +65,8 @@ pub struct LocalHandle<'a, 'm, S: Scheme, B: Barrier, L: RawLock, const READERS:
     pub(super) defers_low: bool,
 }
 
-/// A page that [`LocalHandle::free_bulk`] did not free, with the reason.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+/// A page that was not freed, with the reason. The page is the caller's again.
+#[derive(PartialEq, Eq, Debug, thiserror::Error)]
 #[error("{page:?}: {error}")]
 pub struct NotFreed {
     /// The page.
@@ -178,18 +178,52 @@ impl<'a, 'm, S: Scheme, B: Barrier, L: RawLock, const READERS: usize> LocalHandl
     ///
     /// # Errors
     /// The page is another allocator's ([`Page`]), of no zone, or of frames or an order that its zone cannot have.
-    /// Nothing has changed.
+    /// Nothing has changed, and the error has the page.
     ///
-    /// The caller promises that the page is allocated. A free to the per-CPU pages is checked only later. A page may be
-    /// freed twice, freed with another order, or made up from a word ([`Page::from_word`]). It may then be allocated
-    /// twice before the zone detects it and counts a [misdirected free](super::ZoneStats::misdirected). With the feature
-    /// `checked` each of these is an error here.
+    /// # Panics
+    /// If the lock of the zone does. The page is leaked then.
+    ///
+    /// A page that unsafe code made against [its contract](Page#safety) may be freed twice, freed with another order, or
+    /// not be allocated. A free to the per-CPU pages is checked only later, so the block may be allocated twice before
+    /// the zone detects it and counts a [misdirected free](super::ZoneStats::misdirected). With the feature `checked`
+    /// each of these is an error here. The allocator itself accesses no frame and stays consistent.
+    ///
+    /// ```
+    /// # use zonelist_core::{
+    /// #     *,
+    /// #     page_alloc::NotFreed,
+    /// #     publish::{FullFence, Published},
+    /// #     stop_world::StopWorld,
+    /// #     sync::Spin,
+    /// #     table::{Capacity, Slots},
+    /// #     zone::{FreeError, MAX_ORDER},
+    /// #     zonelist::{NodeSpan, ZonelistsRef},
+    /// # };
+    /// # let normal = ZoneId::new(NodeId::new(0).unwrap(), ZoneKind::Normal);
+    /// # let zonerefs = [Zoneref::new(normal)];
+    /// # let lists = ZonelistsRef::new(&zonerefs, &[NodeSpan { start: 0, len: 1, own: 1 }])?;
+    /// # let allocator = || {
+    /// #     let zone = Zone::boxed(normal, 0..4096, MAX_ORDER, Spin::new()).unwrap();
+    /// #     zone.add(0..4096).unwrap();
+    /// #     let published = Published::<_, FullFence, 4>::new(StopWorld::new(Slots::boxed(Capacity::of(lists))));
+    /// #     published.publish(lists).unwrap();
+    /// #     PageAllocator::boxed(published, vec![zone]).unwrap()
+    /// # };
+    /// let (ours, theirs) = (allocator(), allocator());
+    /// let (mut local, mut other) = (ours.local()?, theirs.local()?);
+    /// let page = local.alloc(normal.node(), &ours.prepare(&PageRequest::up_to(ZoneKind::Normal))?)?;
+    /// // The wrong allocator: the page comes back.
+    /// let NotFreed { page, error } = other.free(page).unwrap_err();
+    /// assert_eq!(error, FreeError::NoSuchZone);
+    /// local.free(page)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[inline(always)]
-    pub fn free(&mut self, page: Page) -> Result<(), FreeError> {
+    pub fn free(&mut self, page: Page) -> Result<(), NotFreed> {
         let _in_use = self.reader.in_use();
         #[cfg(feature = "checked")]
-        self.note_freed(page)?;
-        if self.free_to_cache(page) {
+        let page = self.note_freed(page)?;
+        if self.free_to_cache(page.word()) {
             return Ok(());
         }
         self.free_waiting(page)
@@ -197,7 +231,7 @@ impl<'a, 'm, S: Scheme, B: Barrier, L: RawLock, const READERS: usize> LocalHandl
 
     /// Pushes a block to the stack of the last free, or to another stack of the same zone.
     #[inline(always)]
-    pub(super) fn free_to_cache(&mut self, page: Page) -> bool {
+    pub(super) fn free_to_cache(&mut self, page: PageWord) -> bool {
         let Some(_critical_section) = self.reader.try_enter_caches() else { return false };
         // The stack checks whether the page is its own. So the page's zone need not be looked up.
         // SAFETY: the slot is active and its per-CPU pages are not revoked, so this thread alone accesses them.
@@ -213,12 +247,46 @@ impl<'a, 'm, S: Scheme, B: Barrier, L: RawLock, const READERS: usize> LocalHandl
 
     /// Notes in the zone that a block is freed, and checks that it was allocated. Waits for the zone's lock.
     #[cfg(feature = "checked")]
-    pub(super) fn note_freed(&self, page: Page) -> Result<(), FreeError> {
-        let zone = self.allocator.zone_of(page).ok_or(FreeError::NoSuchZone)?;
-        zone.note_freed(zone.number(page.pfn()).ok_or(FreeError::NoSuchFrame)?, page.order())
+    pub(super) fn note_freed(&self, page: Page) -> Result<Page, NotFreed> {
+        let zone = self.allocator.zone_of(&page).ok_or(FreeError::NoSuchZone);
+        let frame = zone.and_then(|zone| Ok((zone, zone.number(page.pfn()).ok_or(FreeError::NoSuchFrame)?)));
+        match frame.and_then(|(zone, frame)| zone.note_freed(frame, page.order())) {
+            Ok(()) => Ok(page),
+            Err(error) => Err(NotFreed { page, error }),
+        }
     }
 
-    /// Allocates blocks until all of `pages` are filled or a request is refused. Returns the number of blocks.
+    /// Allocates blocks until all of `pages` are filled or a request is refused. Returns the number of blocks that it
+    /// has allocated. An entry that has a page keeps it.
+    ///
+    /// ```
+    /// # use zonelist_core::{
+    /// #     *,
+    /// #     publish::{FullFence, Published},
+    /// #     stop_world::StopWorld,
+    /// #     sync::Spin,
+    /// #     table::{Capacity, Slots},
+    /// #     zone::MAX_ORDER,
+    /// #     zonelist::{NodeSpan, ZonelistsRef},
+    /// # };
+    /// # let normal = ZoneId::new(NodeId::new(0).unwrap(), ZoneKind::Normal);
+    /// # let zone = Zone::boxed(normal, 0..4096, MAX_ORDER, Spin::new())?;
+    /// # zone.add(0..4096)?;
+    /// # let zonerefs = [Zoneref::new(normal)];
+    /// # let lists = ZonelistsRef::new(&zonerefs, &[NodeSpan { start: 0, len: 1, own: 1 }])?;
+    /// # let published = Published::<_, FullFence, 4>::new(StopWorld::new(Slots::boxed(Capacity::of(lists))));
+    /// # published.publish(lists)?;
+    /// # let allocator = PageAllocator::boxed(published, vec![zone])?;
+    /// let request = allocator.prepare(&PageRequest::up_to(ZoneKind::Normal))?;
+    /// let mut local = allocator.local()?;
+    /// let mut pages = [const { None }; 3];
+    /// pages[1] = Some(local.alloc(normal.node(), &request)?);
+    /// assert_eq!(local.alloc_bulk(normal.node(), &request, &mut pages), Ok(2));
+    /// local.free_bulk(pages.into_iter().flatten())?;
+    /// drop(local);
+    /// assert_eq!(allocator.zones()[0].free_pages(), 4096);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// The first request was refused.
@@ -228,28 +296,61 @@ impl<'a, 'm, S: Scheme, B: Barrier, L: RawLock, const READERS: usize> LocalHandl
         request: &PreparedRequest<S>,
         pages: &mut [Option<Page>],
     ) -> Result<usize, OutOfMemory> {
-        for (count, entry) in pages.iter_mut().enumerate() {
+        let mut count = 0;
+        // An overwritten page would leak.
+        for entry in pages.iter_mut().filter(|entry| entry.is_none()) {
             match self.alloc(node, request) {
                 Ok(page) => *entry = Some(page),
                 // A part is a success: the caller has to see those blocks, or they leak.
                 Err(error) => return if count == 0 { Err(error) } else { Ok(count) },
             }
+            count += 1;
         }
-        Ok(pages.len())
+        Ok(count)
     }
 
-    /// Frees blocks.
+    /// Frees blocks, up to the first that is not freed.
     ///
     /// # Errors
-    /// The first block that cannot have been allocated, with the reason. Such blocks are not changed; all others are
-    /// free.
+    /// The first block that [`LocalHandle::free`] refuses, with the reason. The iterator still has the blocks after it:
+    /// a caller that passes `&mut` an iterator loses none.
+    ///
+    /// ```
+    /// # use zonelist_core::{
+    /// #     *,
+    /// #     page_alloc::NotFreed,
+    /// #     publish::{FullFence, Published},
+    /// #     stop_world::StopWorld,
+    /// #     sync::Spin,
+    /// #     table::{Capacity, Slots},
+    /// #     zone::{FreeError, MAX_ORDER},
+    /// #     zonelist::{NodeSpan, ZonelistsRef},
+    /// # };
+    /// # let normal = ZoneId::new(NodeId::new(0).unwrap(), ZoneKind::Normal);
+    /// # let zonerefs = [Zoneref::new(normal)];
+    /// # let lists = ZonelistsRef::new(&zonerefs, &[NodeSpan { start: 0, len: 1, own: 1 }])?;
+    /// # let allocator = || {
+    /// #     let zone = Zone::boxed(normal, 0..4096, MAX_ORDER, Spin::new()).unwrap();
+    /// #     zone.add(0..4096).unwrap();
+    /// #     let published = Published::<_, FullFence, 4>::new(StopWorld::new(Slots::boxed(Capacity::of(lists))));
+    /// #     published.publish(lists).unwrap();
+    /// #     PageAllocator::boxed(published, vec![zone]).unwrap()
+    /// # };
+    /// let (ours, theirs) = (allocator(), allocator());
+    /// let request = ours.prepare(&PageRequest::up_to(ZoneKind::Normal))?;
+    /// let (mut local, mut other) = (ours.local()?, theirs.local()?);
+    /// let theirs = other.alloc(normal.node(), &theirs.prepare(&PageRequest::up_to(ZoneKind::Normal))?)?;
+    /// let pages = [local.alloc(normal.node(), &request)?, theirs, local.alloc(normal.node(), &request)?];
+    ///
+    /// let mut pages = pages.into_iter();
+    /// let NotFreed { page, error } = local.free_bulk(&mut pages).unwrap_err();
+    /// assert_eq!(error, FreeError::NoSuchZone);
+    /// other.free(page)?;
+    /// local.free_bulk(pages)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn free_bulk(&mut self, pages: impl IntoIterator<Item = Page>) -> Result<(), NotFreed> {
-        let mut outcome = Ok(());
-        for page in pages {
-            // `and` keeps the first error; its argument is evaluated all the same, so every page is freed.
-            outcome = outcome.and(self.free(page).map_err(|error| NotFreed { page, error }));
-        }
-        outcome
+        pages.into_iter().try_for_each(|page| self.free(page))
     }
 
     /// Returns the per-CPU pages of this handle to their zones. Waits for a drain that has revoked them, and for the

@@ -9,8 +9,8 @@ use super::{Handle, Page};
 /// A closure implements it: see [`MovablePages`](super::MovablePages).
 ///
 /// A safe trait: the library accesses no page, and only takes from the result which of the two pages the handle has
-/// from then on. An implementation that returns `Ok` without a copy loses its user's data. One that frees either page
-/// causes a double free ([`LocalHandle::free`](super::LocalHandle::free)).
+/// from then on. An implementation that returns `Ok` without a copy loses its user's data. The pages are lent: an
+/// implementation can free neither.
 pub trait Migrate {
     /// Copies the content of `from` to `to`, which has the same order. From then on the handle means `to`.
     ///
@@ -21,11 +21,11 @@ pub trait Migrate {
     ///
     /// # Errors
     /// The page was not moved, and `from` is unchanged. The same holds after a panic.
-    fn move_page(&self, handle: Handle, from: Page, to: Page) -> Result<(), MoveError>;
+    fn move_page(&self, handle: Handle, from: &Page, to: &Page) -> Result<(), MoveError>;
 }
 
-impl<F: Fn(Handle, Page, Page) -> Result<(), MoveError>> Migrate for F {
-    fn move_page(&self, handle: Handle, from: Page, to: Page) -> Result<(), MoveError> {
+impl<F: Fn(Handle, &Page, &Page) -> Result<(), MoveError>> Migrate for F {
+    fn move_page(&self, handle: Handle, from: &Page, to: &Page) -> Result<(), MoveError> {
         self(handle, from, to)
     }
 }
@@ -59,11 +59,14 @@ pub trait MigrationSource {
 
 /// Allocates migration targets and frees sources.
 ///
+/// A target is owned, by the handle that gets it. A page that a source lends is behind a handle, and may be moved or
+/// freed by other threads meanwhile: its zone, frame, order and mobility are to be read, and not its content.
+///
 /// A safe trait: [`MovablePages`](super::MovablePages) makes any page that it gets the page of its handle.
 pub trait MigrationTargets {
     /// Whether a page is of the memory that goes offline, and not another allocator's with the same frame number. Other
     /// pages are not moved, and a pin of them is no error.
-    fn has(&self, page: Page) -> bool {
+    fn has(&self, page: &Page) -> bool {
         // For implementations with one allocator, whose frame numbers are unique.
         let _ = page;
         true
@@ -71,9 +74,9 @@ pub trait MigrationTargets {
 
     /// Allocates a page of the order and mobility of `like`, outside the memory that goes offline. `None` if no zone
     /// has one to spare.
-    fn alloc_target(&mut self, like: Page) -> Option<Page>;
+    fn alloc_target(&mut self, like: &Page) -> Option<Page>;
 
-    /// Frees a page: the source of a move, or a target that was not used.
+    /// Takes a page back, to free it: the source of a move, or a target that was not used.
     fn free_source(&mut self, page: Page);
 }
 

@@ -5,6 +5,10 @@
 //! scheme shows it. The first walk compares each zone's free pages with its low watermark, the second with its min
 //! watermark, reduced by the urgency of the request.
 //!
+//! **Pages.** A [`Page`] owns its block and is one word. A free consumes the page, and returns it if the free fails
+//! ([`NotFreed`]). A page is split into halves that are freed by themselves ([`PageAllocator::split`]). A page that code
+//! keeps as a word or a frame number is made again by unsafe functions, with [one contract](Page#safety).
+//!
 //! **Per-CPU pages.** A handle keeps a stack for each zone and mobility, and for each of these sizes: single pages,
 //! blocks of 2, 4 and 8, and huge pages of 512. Stacks are refilled and emptied by batches, each under one lock of the
 //! zone. Batches grow with use, and shrink while a zone is low. Per-CPU pages are not free pages: watermarks count the
@@ -42,7 +46,7 @@
 //! let request = allocator.prepare(&PageRequest::up_to(ZoneKind::Normal))?;
 //! let mut local = allocator.local()?;
 //! let page = local.alloc(normal.node(), &request)?;
-//! assert_eq!((page.order(), allocator.zone_of(page).map(Zone::id)), (0, Some(normal)));
+//! assert_eq!((page.order(), allocator.zone_of(&page).map(Zone::id)), (0, Some(normal)));
 //! local.free(page)?;
 //!
 //! let large = allocator.prepare(&PageRequest::up_to(ZoneKind::Normal).order(10))?;
@@ -69,6 +73,7 @@ mod per_cpu_pages;
 mod refused;
 mod request;
 mod slow_path;
+mod split;
 mod statistics;
 mod zone_attempt;
 mod zone_pool;
@@ -87,5 +92,6 @@ pub use non_blocking::{TryAllocError, TryFreeError};
 pub use page::Page;
 pub use per_cpu_pages::PerCpuPages;
 pub use request::{OrderError, PageRequest, PreparedRequest};
+pub use split::{NotSplit, SplitError};
 pub use statistics::ZoneStats;
 pub use zone_pool::SetupError;

@@ -9,7 +9,7 @@
 //! and the page of the entry, change under a claim only. A move first searches for pages by [`MovableEntry::inspect`],
 //! which does not change the state, so that it can't be mistaken for a holder.
 
-use super::{HandleError, Page, slow_path::Blocking};
+use super::{HandleError, page::PageWord, slow_path::Blocking};
 use crate::sync::{
     Backoff, Track,
     atomic::{
@@ -59,10 +59,10 @@ impl MovableEntry {
         }
     }
 
-    /// The page, for a thread that holds it or has claimed the entry; `None` if the entry has none.
-    pub(super) fn page(&self) -> Option<Page> {
+    /// The word of the page, for a thread that holds it or has claimed the entry; `None` if the entry has none.
+    pub(super) fn page(&self) -> Option<PageWord> {
         self.track.read();
-        Page::from_word(self.word())
+        PageWord::from_raw(self.word())
     }
 
     /// The next free entry, for a thread that has the lock of the free list.
@@ -71,9 +71,9 @@ impl MovableEntry {
         u32::try_from(self.word()).ok()
     }
 
-    /// Sets the page, for a thread that has claimed the entry, or has just taken it from the free list.
-    pub(super) fn set_page(&self, page: Page) {
-        self.set_word(page.word());
+    /// Sets the page, which the entry owns from then on, for a thread that has claimed the entry, or has just taken it from the free list.
+    pub(super) fn set_page(&self, page: PageWord) {
+        self.set_word(page.get());
     }
 
     /// Sets the next free entry, for a thread that has an entry which is not in use.
@@ -105,7 +105,7 @@ impl MovableEntry {
     /// The page was the entry's in that state or later. If the state is pinned, the page was the entry's in that very
     /// generation. Where a page takes two words, they may be of two pages of the entry; a frame below 2^32 is in the
     /// lower one.
-    pub(super) fn inspect(&self) -> Option<(usize, Page)> {
+    pub(super) fn inspect(&self) -> Option<(usize, PageWord)> {
         loop {
             // Acquire: pairs with the releases in `MovablePages::insert` and `release_claim`, so that the page is not
             // older than the state.
@@ -113,7 +113,7 @@ impl MovableEntry {
             if state & USED == 0 || state & MOVING != 0 {
                 return None;
             }
-            let page = Page::from_word(self.word());
+            let page = PageWord::from_raw(self.word());
             // After the load of the page, by the acquire in `word`: it sees at least the state in which the page was
             // written. So if only holders have changed, the page is of this generation. It may still be newer than the
             // state: a move that ends restores the state, and `move_one` compares the page under its claim.

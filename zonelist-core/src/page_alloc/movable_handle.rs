@@ -59,8 +59,8 @@ pub enum HandleError {
     Busy,
 }
 
-/// There is no free entry. The error returns the page.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+/// There is no free entry. The page is the caller's again.
+#[derive(PartialEq, Eq, Debug, thiserror::Error)]
 #[error("no free entry for {page:?}; expected at most {entries} movable pages at a time")]
 pub struct NoRoom {
     /// The page.

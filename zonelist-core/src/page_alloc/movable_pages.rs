@@ -25,6 +25,7 @@ use alloc::vec::Vec;
 use super::{
     Handle, HandleError, Migrate, MigrationSource, MigrationTargets, MovableEntry, MoveError, NoRoom, Page, Pinned,
     movable_entry::{GENERATION, HOLDERS, MOVING, NONE, PINNED, USED},
+    page::PageWord,
     slow_path::{Blocking, OnUnwind},
     zone_pool::Store,
 };
@@ -49,11 +50,12 @@ use crate::{
 /// ```
 /// use std::{cell::Cell, ops::Range};
 /// use zonelist_core::{Page, page_alloc::{Handle, MigrationSource, MigrationTargets, MovablePages, MoveError}};
-/// # fn page(pfn: u64) -> Page { Page::from_word(1 << 63 | pfn).unwrap() }
+/// # // SAFETY: each frame is made a page once, and no code relies on its ownership.
+/// # fn page(pfn: u64) -> Page { unsafe { Page::from_raw(1 << 63 | pfn) }.unwrap() }
 ///
 /// // Two frames of memory; the callback copies from one to the other.
 /// let memory = [const { Cell::new(0) }; 2];
-/// let copy = |_: Handle, from: Page, to: Page| {
+/// let copy = |_: Handle, from: &Page, to: &Page| {
 ///     memory[to.pfn() as usize].set(memory[from.pfn() as usize].get());
 ///     Ok::<_, MoveError>(())
 /// };
@@ -64,17 +66,18 @@ use crate::{
 /// // What an allocator does when frame 0 goes offline.
 /// struct Targets(Vec<Page>);
 /// impl MigrationTargets for Targets {
-///     fn alloc_target(&mut self, _: Page) -> Option<Page> { Some(page(1)) }
+///     fn alloc_target(&mut self, _: &Page) -> Option<Page> { Some(page(1)) }
 ///     fn free_source(&mut self, page: Page) { self.0.push(page) }
 /// }
 /// let mut targets = Targets(vec![]);
 /// assert_eq!(pages.move_away(&(0..1), &mut targets), Ok(()));
-/// assert_eq!(targets.0, [page(0)]);
+/// assert_eq!(targets.0[0].pfn(), 0);
 ///
 /// let held = pages.hold(handle)?;
-/// assert_eq!((held.page(), memory[held.page().pfn() as usize].get()), (page(1), 42));
+/// assert_eq!((held.page().pfn(), memory[held.page().pfn() as usize].get()), (1, 42));
 /// drop(held);
-/// assert_eq!(pages.remove(handle)?, page(1));
+/// let page = pages.remove(handle)?;
+/// assert_eq!(page.pfn(), 1);
 /// assert!(pages.hold(handle).is_err(), "the handle has ended");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -122,24 +125,23 @@ impl<'m, M: Migrate, L: RawLock> MovablePages<'m, M, L> {
         &self.callback
     }
 
-    /// Makes a page movable. From then on the page must be used through the handle alone.
-    ///
-    /// The caller promises that the page is allocated and has no other handle. Of two handles of one page, each is
-    /// moved and freed as if it were the only one.
+    /// Makes a page movable. From then on the handle has the page, and [`MovablePages::remove`] returns it. Pages that
+    /// are still behind handles when these movable pages are dropped are leaked.
     ///
     /// # Errors
-    /// There is no free entry. The error returns the page.
+    /// There is no free entry. The error has the page.
     pub fn insert(&self, page: Page) -> Result<Handle, NoRoom> {
         let index = self.free.with(|first| {
             let index = *first;
             *first = self.entries.get(index as usize)?.next_free()?;
             Some(index)
         });
-        let no_room = NoRoom { page, entries: self.entries.len().min(NONE as usize) };
-        let index = index.ok_or(no_room)?;
-        let entry = self.entries.get(index as usize).ok_or(no_room)?;
+        let entry = index.and_then(|index| Some((index, self.entries.get(index as usize)?)));
+        let Some((index, entry)) = entry else {
+            return Err(NoRoom { page, entries: self.entries.len().min(NONE as usize) });
+        };
         // Off the free list, the entry is this thread's alone until it is marked as used.
-        entry.set_page(page);
+        entry.set_page(page.word());
         let state = entry.state.load(Relaxed);
         // Release: pairs with the acquire in `MovableEntry::change` and `MovableEntry::inspect`, which then read the
         // page.
@@ -198,7 +200,8 @@ impl<'m, M: Migrate, L: RawLock> MovablePages<'m, M, L> {
         entry.state.store(handle.generation.wrapping_add(1) << GENERATION, Relaxed);
         entry.set_next_free(*first);
         *first = handle.index;
-        Ok(page)
+        // The entry had the page, and has none now.
+        Ok(Page::new(page))
     }
 
     /// Keeps a page from being moved until the guard is dropped. Waits while the page is being moved.
@@ -228,7 +231,8 @@ impl<'m, M: Migrate, L: RawLock> MovablePages<'m, M, L> {
         })?;
         // Read under the hold, which keeps the page from changing.
         match entry.page() {
-            Some(page) => Ok(PageGuard { entry, page }),
+            // Lent by the guard: the entry keeps it.
+            Some(page) => Ok(PageGuard { entry, page: Page::new(page) }),
             None => {
                 entry.release_hold();
                 Err(HandleError::Gone)
@@ -271,7 +275,7 @@ impl<'m, M: Migrate, L: RawLock> MovablePages<'m, M, L> {
         let Some((state, from)) = entry.inspect() else { return Ok(()) };
         let pfn = from.pfn();
         // A large page may begin before the frames and reach into them.
-        if pfn >= frames.end || pfn + (1 << from.order()) <= frames.start || !targets.has(from) {
+        if pfn >= frames.end || pfn + (1 << from.order()) <= frames.start || !targets.has(&Page::new(from)) {
             return Ok(());
         }
         // An error rather than a skip: the caller would otherwise retry a page that will not move.
@@ -282,7 +286,7 @@ impl<'m, M: Migrate, L: RawLock> MovablePages<'m, M, L> {
         if or_mutant!(state & HOLDERS != 0 => false, "movables: holders unseen") {
             return Ok(());
         }
-        let Some(to) = targets.alloc_target(from) else { return Ok(()) };
+        let Some(to) = targets.alloc_target(&Page::new(from)) else { return Ok(()) };
         // The state may have changed since: a new holder, a pin, a removal.
         if !entry.try_claim(state) {
             targets.free_source(to);
@@ -292,11 +296,13 @@ impl<'m, M: Migrate, L: RawLock> MovablePages<'m, M, L> {
         // state.
         let current = entry.page().unwrap_or(from);
         // Ends the claim on every path, and after a panic of the callback too.
+        let to = to.word();
         let mut attempt = MoveAttempt { entry, targets, keep: current, free: to };
         if or_mutant!(current != from => false, "movables: another page than was inspected") {
             return Ok(());
         }
-        match self.callback.move_page(self.handle(index, state), from, to) {
+        // Both pages are the attempt's, and lent to the callback.
+        match self.callback.move_page(self.handle(index, state), &Page::new(from), &Page::new(to)) {
             Ok(()) => {
                 (attempt.keep, attempt.free) = (to, from);
                 Ok(())
@@ -329,9 +335,8 @@ pub struct PageGuard<'h> {
 
 impl PageGuard<'_> {
     /// The page. It is the handle's page for as long as the guard exists.
-    #[must_use]
-    pub fn page(&self) -> Page {
-        self.page
+    pub fn page(&self) -> &Page {
+        &self.page
     }
 }
 
@@ -341,14 +346,14 @@ impl Drop for PageGuard<'_> {
     }
 }
 
-/// A move under a claim. Its drop, also by a panic, sets the page to keep, ends the claim, and frees the other page.
+/// A move under a claim, which has both pages. Its drop, also by a panic, sets the page to keep, ends the claim, and frees the other page.
 struct MoveAttempt<'a> {
     entry: &'a MovableEntry,
     targets: &'a mut dyn MigrationTargets,
     /// The page that the handle has from then on.
-    keep: Page,
+    keep: PageWord,
     /// The page that is freed.
-    free: Page,
+    free: PageWord,
 }
 
 impl Drop for MoveAttempt<'_> {
@@ -356,6 +361,6 @@ impl Drop for MoveAttempt<'_> {
         self.entry.set_page(self.keep);
         self.entry.release_claim();
         // Last, since `free_source` is the caller's code and may panic.
-        self.targets.free_source(self.free);
+        self.targets.free_source(Page::new(self.free));
     }
 }

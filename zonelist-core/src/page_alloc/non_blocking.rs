@@ -5,14 +5,13 @@
 //! times; revoked per-CPU pages are done without; a walk does not begin while a publish has stopped walks.
 
 use super::{
-    LocalHandle, Page, PreparedRequest,
+    LocalHandle, NotFreed, Page, PreparedRequest,
     slow_path::{Blocking, FreeFailure},
 };
 use crate::{
     NodeId,
     locking::RawLock,
     publish::{Barrier, Scheme},
-    zone::FreeError,
 };
 
 /// Why an allocation that waits for nothing failed.
@@ -34,8 +33,8 @@ pub enum TryAllocError {
     },
 }
 
-/// Why a free that waits for nothing failed. The page is still the caller's.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+/// Why a free that waits for nothing failed. The page is the caller's again.
+#[derive(PartialEq, Eq, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum TryFreeError {
     /// The free would have had to wait: the handle's per-CPU pages were full or revoked, and the zone's lock was held.
@@ -49,7 +48,29 @@ pub enum TryFreeError {
     },
     /// The page cannot have been allocated.
     #[error(transparent)]
-    Free(#[from] FreeError),
+    Free(#[from] NotFreed),
+}
+
+impl TryFreeError {
+    /// The page, which was not freed: for a later try.
+    ///
+    /// ```
+    /// # use zonelist_core::{Page, page_alloc::TryFreeError};
+    /// /// Keeps a page that can't be freed now.
+    /// fn later(freed: Result<(), TryFreeError>, kept: &mut Vec<Page>) {
+    ///     kept.extend(freed.err().map(TryFreeError::into_page));
+    /// }
+    /// # let mut kept = Vec::new();
+    /// # // SAFETY: the page is of no allocator, and no code relies on its ownership.
+    /// # let page = unsafe { Page::from_raw(1 << 63) }.unwrap();
+    /// # later(Err(TryFreeError::Busy { page }), &mut kept);
+    /// # assert_eq!(kept.len(), 1);
+    /// ```
+    pub fn into_page(self) -> Page {
+        match self {
+            Self::Busy { page } | Self::Free(NotFreed { page, .. }) => page,
+        }
+    }
 }
 
 impl<S: Scheme, B: Barrier, L: RawLock, const READERS: usize> LocalHandle<'_, '_, S, B, L, READERS> {
@@ -111,22 +132,23 @@ impl<S: Scheme, B: Barrier, L: RawLock, const READERS: usize> LocalHandle<'_, '_
     /// The block goes to this handle's per-CPU pages if there is room, or to its zone if the zone's lock is free.
     ///
     /// # Errors
-    /// Neither is possible now, and the page is still the caller's. Or the page cannot have been allocated.
+    /// Neither is possible now, or the page cannot have been allocated. The error has the page.
     pub fn try_free(&mut self, page: Page) -> Result<(), TryFreeError> {
         let _in_use = self.reader.in_use();
         #[cfg(feature = "checked")]
-        let freed = self.try_free_noted(page);
+        let freed = self.try_free_noted(page.word());
         #[cfg(not(feature = "checked"))]
-        let freed = if self.free_to_cache(page) { Ok(()) } else { self.free_slow(page, Blocking::Forbidden) };
+        let freed =
+            if self.free_to_cache(page.word()) { Ok(()) } else { self.free_slow(page.word(), Blocking::Forbidden) };
         freed.map_err(|failure| match failure {
-            FreeFailure::Invalid(error) => TryFreeError::Free(error),
+            FreeFailure::Invalid(error) => TryFreeError::Free(NotFreed { page, error }),
             FreeFailure::Busy => TryFreeError::Busy { page },
         })
     }
 
     /// Frees a block with the feature `checked`: the zone's note and the block change together, or neither does.
     #[cfg(feature = "checked")]
-    fn try_free_noted(&mut self, page: Page) -> Result<(), FreeFailure> {
+    fn try_free_noted(&mut self, page: super::page::PageWord) -> Result<(), FreeFailure> {
         let (zone, cache, frame) = self.check_page(page).map_err(FreeFailure::Invalid)?;
         self.freed = cache.stack_ref(page.tag());
         if let Some(_critical_section) = self.reader.enter_caches() {

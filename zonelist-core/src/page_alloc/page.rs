@@ -7,10 +7,9 @@ use crate::{
     zone::{MAX_ORDER, PFN_BITS, PFN_LIMIT},
 };
 
-/// An allocated block of `2^order` page frames.
+/// An allocated block of `2^order` page frames, which this value owns.
 ///
-/// It is one word: returned in a register, stored in a table of words, and `Option<Page>` is no larger. A copy does not
-/// keep the block allocated: the block may be freed through any copy, once. The order is one that a zone can have, and
+/// It is one word: returned in a register, and `Option<Page>` is no larger. The order is one that a zone can have, and
 /// the frame is a multiple of the block's length.
 ///
 /// ```text
@@ -20,8 +19,58 @@ use crate::{
 /// An allocator numbers its zones after those of the last allocator that was created, so that no allocator takes
 /// another's page for its own. There are 8192 numbers. A number is reused only after that many zones have been created
 /// since.
+///
+/// # Ownership
+///
+/// No other `Page` has one of the frames, and the allocator gives none of them to another request. A page ends with the
+/// call that frees it, so it is not freed twice:
+///
+/// ```compile_fail,E0382
+/// # use zonelist_core::{*, publish::{Barrier, Scheme}, sync::Spin};
+/// fn twice<S: Scheme, B: Barrier>(local: &mut LocalHandle<'_, '_, S, B, Spin, 4>, page: Page) {
+///     let _ = local.free(page);
+///     let _ = local.free(page);
+/// }
+/// ```
+///
+/// Nor can it be copied, or made up from a word:
+///
+/// ```compile_fail,E0277
+/// fn copy(page: &zonelist_core::Page) -> zonelist_core::Page {
+///     zonelist_core::Page::clone(page)
+/// }
+/// ```
+///
+/// ```compile_fail,E0133
+/// let page = zonelist_core::Page::from_raw(1 << 63);
+/// ```
+///
+/// A dropped page is leaked: its block stays allocated. There is no `Drop`, since a page does not refer to its
+/// allocator.
+///
+/// # Safety
+///
+/// The library accesses no frame, so no page that it gets makes *it* access memory. What the unsafe functions that make
+/// a page protect is other code: code that accesses the memory behind its pages (an [`Arena`](crate::hotplug::Arena), a direct
+/// map) may rely on the ownership above. [`Page::from_raw`] and
+/// [`PageAllocator::page`](super::PageAllocator::page) have one contract: **the block is allocated, with that order, and
+/// no other `Page` has one of its frames.**
+///
+/// A call that breaks this contract is undefined behaviour of the code that relies on it, and of nothing else. For the
+/// allocator, the outcome of a free of such a page is defined: [`LocalHandle::free`](super::LocalHandle::free).
+///
+/// Two things are outside of what types can show, and are the duty of code that relies on ownership. It lets no other
+/// code free by number ([`Zone::free`](crate::Zone::free) and its kin) frames which a page has. And it keeps no page for
+/// as long as 8192 more zones are created.
+#[must_use = "a page that is dropped is leaked: its block stays allocated"]
+#[derive(PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Page(PageWord);
+
+/// The word of a page, which names a block and does not own it.
+///
+/// Per-CPU pages and movable entries keep words of the blocks that they own; a free is checked by the word.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Page(NonZeroU64);
+pub(super) struct PageWord(NonZeroU64);
 
 const ZONE_SHIFT: u32 = PFN_BITS;
 const ZONE_MASK: u64 = 0x1fff;
@@ -67,19 +116,123 @@ impl Tag {
 }
 
 impl Page {
-    /// The page of these parts. The frame must be below the limit; `zone_number` has 13 bits.
+    /// The page of a word. The caller has the block, or lends the page by reference only.
+    #[inline(always)]
+    pub(super) const fn new(word: PageWord) -> Self {
+        Self(word)
+    }
+
+    /// The word of the page, by which the page is named and not owned.
+    #[inline(always)]
+    pub(super) const fn word(&self) -> PageWord {
+        self.0
+    }
+
+    /// Ends the page without a free, and returns its word, with which [`Page::from_raw`] makes it again: for tables of
+    /// words, foreign code, and allocators that return addresses.
+    ///
+    /// ```
+    /// # use zonelist_core::{
+    /// #     *,
+    /// #     publish::{FullFence, Published},
+    /// #     stop_world::StopWorld,
+    /// #     sync::Spin,
+    /// #     table::{Capacity, Slots},
+    /// #     zone::MAX_ORDER,
+    /// #     zonelist::{NodeSpan, ZonelistsRef},
+    /// # };
+    /// # let normal = ZoneId::new(NodeId::new(0).unwrap(), ZoneKind::Normal);
+    /// # let zone = Zone::boxed(normal, 0..4096, MAX_ORDER, Spin::new())?;
+    /// # zone.add(0..4096)?;
+    /// # let zonerefs = [Zoneref::new(normal)];
+    /// # let lists = ZonelistsRef::new(&zonerefs, &[NodeSpan { start: 0, len: 1, own: 1 }])?;
+    /// # let published = Published::<_, FullFence, 4>::new(StopWorld::new(Slots::boxed(Capacity::of(lists))));
+    /// # published.publish(lists)?;
+    /// # let allocator = PageAllocator::boxed(published, vec![zone])?;
+    /// # let request = allocator.prepare(&PageRequest::up_to(ZoneKind::Normal))?;
+    /// # let mut local = allocator.local()?;
+    /// let page = local.alloc(normal.node(), &request)?;
+    /// let pfn = page.pfn();
+    /// let word = page.as_raw();
+    /// let raw: u64 = page.into_raw();
+    /// assert_eq!(raw, word);
+    /// // SAFETY: the word is of `into_raw`, and is used once.
+    /// let page = unsafe { Page::from_raw(raw) }.unwrap();
+    /// assert_eq!(page.pfn(), pfn);
+    /// local.free(page)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use = "a page whose word is lost is leaked: its block stays allocated"]
+    #[inline]
+    pub const fn into_raw(self) -> u64 {
+        self.as_raw()
+    }
+
+    /// The page of a word of [`Page::into_raw`]; `None` if the word is of no page, as 0 is. [An example](Page::into_raw).
+    ///
+    /// # Safety
+    /// The word is of `into_raw`, and its page was not made since. In general: the block is allocated, with that order,
+    /// and no other `Page` has one of its frames. [What that protects](Page#safety).
+    #[inline]
+    pub const unsafe fn from_raw(raw: u64) -> Option<Self> {
+        match PageWord::from_raw(raw) {
+            Some(word) => Some(Self(word)),
+            None => None,
+        }
+    }
+
+    /// The word of the page, to name the page in a log or a table. The page stays the caller's.
+    #[must_use]
+    #[inline]
+    pub const fn as_raw(&self) -> u64 {
+        self.0.get()
+    }
+
+    /// The first page frame of the block.
+    #[must_use]
+    #[inline(always)]
+    pub const fn pfn(&self) -> u64 {
+        self.0.pfn()
+    }
+
+    /// The order of the block, which has `2^order` page frames.
+    #[must_use]
+    #[inline]
+    pub const fn order(&self) -> u8 {
+        self.0.tag().order()
+    }
+
+    /// The mobility of the request.
+    #[must_use]
+    pub const fn mobility(&self) -> Mobility {
+        self.0.tag().mobility()
+    }
+}
+
+impl PageWord {
+    /// The word of these parts. The frame must be below the limit; `zone_number` has 13 bits.
     #[inline(always)]
     pub(super) fn of(pfn: u64, zone_number: usize, tag: Tag) -> Self {
         // The masks change no valid part: they keep a wrong one from the bits of others.
         Self(Self::first(tag).0 | (zone_number as u64 & ZONE_MASK) << ZONE_SHIFT | pfn & (PFN_LIMIT - 1))
     }
 
-    /// The page of a tag at frame 0 of zone number 0.
+    /// The word of a tag at frame 0 of zone number 0.
     pub(super) const fn first(tag: Tag) -> Self {
         Self(NonZeroU64::new(ONE | (tag.0 as u64) << TAG_SHIFT).unwrap())
     }
 
-    /// The page of the same zone and tag that is `frames` frames higher.
+    /// The word that has this value; `None` if it is of no page.
+    pub(super) const fn from_raw(raw: u64) -> Option<Self> {
+        let Some(word) = NonZeroU64::new(raw) else { return None };
+        let word = Self(word);
+        let order = word.order();
+        // A page is aligned to its length, and the bit below the highest is unused.
+        let is_page = raw >> 62 == ONE >> 62 && order <= MAX_ORDER;
+        if is_page && word.pfn() % (1 << order) == 0 { Some(word) } else { None }
+    }
+
+    /// The word of the same zone and tag that is `frames` frames higher.
     #[inline(always)]
     pub(super) const fn plus(self, frames: u32) -> Self {
         // SAFETY: the highest bit of a page is set and the next one is clear, so no sum with 32 bits carries out to 0.
@@ -92,43 +245,29 @@ impl Page {
         self.0.get().wrapping_sub(other.0.get())
     }
 
-    /// The page of a word of [`Page::word`]; `None` if the word is no page.
-    ///
-    /// The page need not be allocated: [`LocalHandle::free`](super::LocalHandle::free) documents what a free does then.
-    #[must_use]
-    pub const fn from_word(word: u64) -> Option<Self> {
-        let Some(page) = NonZeroU64::new(word) else { return None };
-        let page = Self(page);
-        // A page is aligned to its length, and the bit below the highest is unused.
-        let is_page = word >> 62 == ONE >> 62 && page.order() <= MAX_ORDER;
-        if is_page && page.pfn() % (1 << page.order()) == 0 { Some(page) } else { None }
+    /// The words of the two halves; `None` of a single frame.
+    pub(super) fn halves(self) -> Option<[Self; 2]> {
+        let order = self.order().checked_sub(1)?;
+        let lower = Self::of(self.pfn(), self.zone_number(), Tag::new(order, self.tag().mobility()));
+        Some([lower, lower.plus(1 << order)])
     }
 
-    /// The word of the page.
-    #[must_use]
-    #[inline]
-    pub const fn word(self) -> u64 {
+    /// The number of the word, for tables of words.
+    #[inline(always)]
+    pub(super) const fn get(self) -> u64 {
         self.0.get()
     }
 
     /// The first page frame of the block.
-    #[must_use]
     #[inline(always)]
-    pub const fn pfn(self) -> u64 {
+    pub(super) const fn pfn(self) -> u64 {
         self.0.get() & (PFN_LIMIT - 1)
     }
 
-    /// The order of the block, which has `2^order` page frames.
-    #[must_use]
-    #[inline]
-    pub const fn order(self) -> u8 {
+    /// The order of the block.
+    #[inline(always)]
+    pub(super) const fn order(self) -> u8 {
         self.tag().order()
-    }
-
-    /// The mobility of the request.
-    #[must_use]
-    pub const fn mobility(self) -> Mobility {
-        self.tag().mobility()
     }
 
     /// The order and mobility.
@@ -146,6 +285,12 @@ impl Page {
 
 impl fmt::Debug for Page {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl fmt::Debug for PageWord {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "page {:#x} of order {}", self.pfn(), self.order())
     }
 }
@@ -160,16 +305,19 @@ mod tests {
             for order in 0..=crate::zone::MAX_ORDER {
                 for mobility in Mobility::ALL {
                     let pfn = pfn >> order << order;
-                    let page = Page::of(pfn, zone_number, Tag::new(order, mobility));
+                    let word = PageWord::of(pfn, zone_number, Tag::new(order, mobility));
+                    let page = Page::new(word);
                     assert_eq!(
-                        (page.pfn(), page.zone_number(), page.order(), page.mobility()),
+                        (page.pfn(), word.zone_number(), page.order(), page.mobility()),
                         (pfn, zone_number, order, mobility)
                     );
-                    assert_eq!(Page::from_word(page.word()), Some(page));
+                    assert_eq!(page.as_raw(), word.get());
+                    assert_eq!(PageWord::from_raw(page.into_raw()), Some(word));
                 }
             }
         }
-        assert_eq!((Page::from_word(0), Page::from_word(5), Page::from_word(3 << 62)), (None, None, None));
+        assert_eq!((PageWord::from_raw(0), PageWord::from_raw(5), PageWord::from_raw(3 << 62)), (None, None, None));
+        assert_eq!((size_of::<Page>(), size_of::<Option<Page>>()), (8, 8));
     }
 
     #[test]
@@ -178,7 +326,25 @@ mod tests {
         for order in 0..16 {
             for pfn in [0, 1, 512, 1024, 1 << 20, PFN_LIMIT - 1024, PFN_LIMIT - 1] {
                 let is_page = order <= 10 && pfn % (1 << order) == 0;
-                assert_eq!(Page::from_word(word(order, pfn)).is_some(), is_page, "order {order} at {pfn}");
+                assert_eq!(PageWord::from_raw(word(order, pfn)).is_some(), is_page, "order {order} at {pfn}");
+            }
+        }
+    }
+
+    #[test]
+    fn halves_have_the_frames_of_the_block() {
+        for order in 0..=MAX_ORDER {
+            for mobility in Mobility::ALL {
+                let word = PageWord::of(PFN_LIMIT - (1 << order), 0x1fff, Tag::new(order, mobility));
+                let Some([lower, upper]) = word.halves() else {
+                    assert_eq!(order, 0);
+                    continue;
+                };
+                assert_eq!((lower.pfn(), upper.pfn()), (word.pfn(), word.pfn() + (1 << (order - 1))));
+                for half in [lower, upper] {
+                    assert_eq!((half.zone_number(), half.tag()), (0x1fff, Tag::new(order - 1, mobility)));
+                    assert_eq!(PageWord::from_raw(half.get()), Some(half));
+                }
             }
         }
     }

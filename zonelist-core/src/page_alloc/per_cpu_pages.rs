@@ -14,7 +14,7 @@
 
 use core::cell::UnsafeCell;
 
-use super::page::{Page, Tag};
+use super::page::{Page, PageWord, Tag};
 use crate::{
     Zone,
     locking::RawLock,
@@ -109,7 +109,7 @@ struct Plain {
     /// The exclusive limit of a block's number, relative to the first frame of the zone's span.
     frames: u64,
     /// The page of the stack's tag at the first frame of the span: block numbers are differences to it.
-    zero: Page,
+    zero: PageWord,
 }
 
 // SAFETY: as for `PerCpuPages`: `plain` is accessed only through `CacheAccess`, and at most one is in use for these pages
@@ -124,7 +124,7 @@ const ONE_TAKEN: usize = TOP + 1;
 impl Stack {
     const_fn! {
         const fn new(start: usize) -> Self {
-            let plain = Plain { limit: start as u32, batch: 0, frames: 0, zero: Page::first(Tag::FIRST) };
+            let plain = Plain { limit: start as u32, batch: 0, frames: 0, zero: PageWord::first(Tag::FIRST) };
             Self {
                 state: AtomicUsize::new(start),
                 #[cfg(not(target_pointer_width = "64"))]
@@ -214,12 +214,12 @@ pub(super) struct StackRef<'c> {
 }
 
 impl StackRef<'_> {
-    /// Pushes a block. Fails if the stack is at its limit, or the block is of another zone, order or mobility.
+    /// Pushes a block, which the stack owns then. Fails if the stack is at its limit, or the block is of another zone, order or mobility.
     ///
     /// # Safety
     /// The contract of [`CacheAccess::on`] for these pages.
     #[inline(always)]
-    pub(super) unsafe fn push(self, page: Page) -> bool {
+    pub(super) unsafe fn push(self, page: PageWord) -> bool {
         // SAFETY: the caller guarantees exclusive access to these per-CPU pages, which is the contract of `on`.
         unsafe { CacheAccess::on(self.cache) }.push_to(self.stack, page)
     }
@@ -279,7 +279,8 @@ impl<'c> CacheAccess<'c> {
         let place = self.place((state & TOP) - 1);
         // SAFETY: `place` is within the frames, and this access is exclusive.
         let frame = unsafe { place.read() };
-        Some(Self::plain(stack).zero.plus(frame))
+        // The block was the stack's, and is the caller's now.
+        Some(Page::new(Self::plain(stack).zero.plus(frame)))
     }
 
     /// Pops a block for the request that refilled the stack: not counted, since it is no hit.
@@ -292,15 +293,15 @@ impl<'c> CacheAccess<'c> {
         Some(page)
     }
 
-    /// Pushes a block to the stack of its tag. Fails if the stack is at its limit, or the block is of another zone.
+    /// Pushes a block to the stack of its tag, which owns it then. Fails if the stack is at its limit, or the block is of another zone.
     #[inline(always)]
-    pub(super) fn push(&mut self, page: Page) -> bool {
+    pub(super) fn push(&mut self, page: PageWord) -> bool {
         self.push_to(self.stack(page.tag()), page)
     }
 
     /// Pushes a block to this stack. Fails if the stack is at its limit, or the block is of another zone or tag.
     #[inline(always)]
-    fn push_to(&mut self, stack: &Stack, page: Page) -> bool {
+    fn push_to(&mut self, stack: &Stack, page: PageWord) -> bool {
         let (state, plain) = (stack.state.load(Relaxed), Self::plain(stack));
         let (top, frame) = (state & TOP, page.minus(plain.zero));
         // `minus` is very large for a page of another zone or tag, whose high bits differ: one compare checks all.
@@ -316,7 +317,7 @@ impl<'c> CacheAccess<'c> {
     }
 
     /// Sets the zone: `zero` gives the page of a tag at the first frame of the span, which has `spanned` frames.
-    pub(super) fn set_zone(&mut self, zero: impl Fn(Tag) -> Page, spanned: u32) {
+    pub(super) fn set_zone(&mut self, zero: impl Fn(Tag) -> PageWord, spanned: u32) {
         for tag in Tag::all() {
             // A block that begins in the last frames would end after the span.
             let frames = u64::from(spanned).saturating_sub((1 << tag.order()) - 1);
@@ -326,7 +327,7 @@ impl<'c> CacheAccess<'c> {
 
     /// Whether `push` would succeed.
     #[cfg(feature = "checked")]
-    pub(super) fn has_room_for(&self, page: Page) -> bool {
+    pub(super) fn has_room_for(&self, page: PageWord) -> bool {
         let plain = Self::plain(self.stack(page.tag()));
         !self.is_full(page.tag()) && page.minus(plain.zero) < plain.frames
     }

@@ -19,8 +19,9 @@
 use core::{mem, num::NonZeroU32, ops::ControlFlow};
 
 use super::{
-    LocalHandle, OutOfMemory, Page, PerCpuPages, PreparedRequest, Refusal,
+    LocalHandle, NotFreed, OutOfMemory, Page, PerCpuPages, PreparedRequest, Refusal,
     batch::{Trend, make_room, next_batch},
+    page::PageWord,
     per_cpu_pages::CacheAccess,
     zone_attempt::ZoneAttempt,
 };
@@ -100,8 +101,9 @@ impl<S: Scheme, B: Barrier, L: RawLock, const READERS: usize> LocalHandle<'_, '_
         }
         let page = self.note_allocated(page)?;
         // The calls may panic, and the page would leak: only this frame has it.
+        let unused = page.word();
         let free_page = OnUnwind(|| {
-            let _ = self.free_unused(page);
+            let _ = self.free_unused(Page::new(unused));
         });
         if let Some(zone) = allocator.pool.zones.get(number).filter(|_| fell) {
             allocator.report_low(zone);
@@ -138,7 +140,7 @@ impl<S: Scheme, B: Barrier, L: RawLock, const READERS: usize> LocalHandle<'_, '_
     #[inline(always)]
     pub(super) fn note_allocated(&self, page: Page) -> Result<Page, OutOfMemory> {
         #[cfg(feature = "checked")]
-        if let Some(zone) = self.allocator.zone_of(page) {
+        if let Some(zone) = self.allocator.zone_of(&page) {
             zone.number(page.pfn()).into_iter().for_each(|frame| zone.note_allocated(frame, page.order()));
         }
         Ok(page)
@@ -227,24 +229,24 @@ impl<S: Scheme, B: Barrier, L: RawLock, const READERS: usize> LocalHandle<'_, '_
 
     /// Frees a block that the fast path did not take. Waits for the zone's lock.
     #[inline(never)]
-    pub(super) fn free_waiting(&mut self, page: Page) -> Result<(), FreeError> {
-        match self.free_slow(page, Blocking::Allowed) {
-            Err(FreeFailure::Invalid(error)) => Err(error),
+    pub(super) fn free_waiting(&mut self, page: Page) -> Result<(), NotFreed> {
+        match self.free_slow(page.word(), Blocking::Allowed) {
+            Err(FreeFailure::Invalid(error)) => Err(NotFreed { page, error }),
             // Not `Busy`: a free that may wait has waited.
             Ok(()) | Err(FreeFailure::Busy) => Ok(()),
         }
     }
 
     /// Frees a block that was noted as allocated but not returned to a caller.
-    fn free_unused(&mut self, page: Page) -> Result<(), FreeError> {
+    fn free_unused(&mut self, page: Page) -> Result<(), NotFreed> {
         #[cfg(feature = "checked")]
-        self.note_freed(page)?;
+        let page = self.note_freed(page)?;
         self.free_waiting(page)
     }
 
     /// Frees a block to the stack of its zone, after a batch made room there, or else to the zone.
     #[cold]
-    pub(super) fn free_slow(&mut self, page: Page, blocking: Blocking) -> Result<(), FreeFailure> {
+    pub(super) fn free_slow(&mut self, page: PageWord, blocking: Blocking) -> Result<(), FreeFailure> {
         let (zone, cache, frame) = self.check_page(page).map_err(FreeFailure::Invalid)?;
         let tag = page.tag();
         // The prediction of the next free, as the last free's was wrong or its stack is full.
@@ -276,7 +278,7 @@ impl<S: Scheme, B: Barrier, L: RawLock, const READERS: usize> LocalHandle<'_, '_
 impl<'a, 'm, S: Scheme, B: Barrier, L: RawLock, const READERS: usize> LocalHandle<'a, 'm, S, B, L, READERS> {
     /// Checks that a page can be one of this allocator's. Returns its zone, this handle's per-CPU pages of the zone,
     /// and the number of its first frame in the zone.
-    pub(super) fn check_page(&self, page: Page) -> Result<(&'a Zone<'m, L>, &'a PerCpuPages, u32), FreeError> {
+    pub(super) fn check_page(&self, page: PageWord) -> Result<(&'a Zone<'m, L>, &'a PerCpuPages, u32), FreeError> {
         let allocator = self.allocator;
         let (number, zone) = allocator.pool.zone_of_page(page).ok_or(FreeError::NoSuchZone)?;
         let cache = self.caches.get(number).ok_or(FreeError::NoSuchZone)?;

@@ -68,7 +68,8 @@ impl<S: Scheme, L: RawLock> ZoneAttempt<'_, '_, S, L> {
         let refilled = self.refill_one(&mut block).ok_or(Refusal::Locked)?;
         count(&zone.counters().misses);
         if refilled.blocks == 1 {
-            Ok((self.pool.page(zone.span().start + u64::from(block[0]), number, tag), refilled.fell))
+            let page = Page::new(self.pool.page(zone.span().start + u64::from(block[0]), number, tag));
+            Ok((page, refilled.fell))
         } else {
             Err(self.no_block(free))
         }
@@ -108,7 +109,7 @@ impl<S: Scheme, L: RawLock> ZoneAttempt<'_, '_, S, L> {
             let frame = self.zone.number(page.pfn());
             if frame.is_some_and(|frame| !self.zone.try_note_allocated(frame, page.order())) {
                 // There is room: the block was just popped from there.
-                access.push(page);
+                access.push(page.word());
                 return Err(Refusal::Locked);
             }
         }

@@ -13,7 +13,7 @@ use core::{
 };
 
 use super::{
-    page::{Page, Tag, ZONE_NUMBERS},
+    page::{PageWord, Tag, ZONE_NUMBERS},
     per_cpu_pages::{CacheAccess, PerCpuPages},
 };
 use crate::{
@@ -227,15 +227,15 @@ impl<'m, L: RawLock> Pool<'m, L> {
     }
 
     /// The zone of a page, with its number; `None` for a page of another allocator.
-    pub(super) fn zone_of_page(&self, page: Page) -> Option<(usize, &Zone<'m, L>)> {
+    pub(super) fn zone_of_page(&self, page: PageWord) -> Option<(usize, &Zone<'m, L>)> {
         // `first` has none of the low bits, so a zone number of another allocator becomes one that is out of range.
         let number = page.zone_number() ^ self.first;
         self.zones.get(number).map(|zone| (number, zone))
     }
 
-    /// The page that begins at a frame of the zone with that number.
-    pub(super) fn page(&self, pfn: u64, number: usize, tag: Tag) -> Page {
-        Page::of(pfn, self.first | number, tag)
+    /// The word of the page that begins at a frame of the zone with that number.
+    pub(super) fn page(&self, pfn: u64, number: usize, tag: Tag) -> PageWord {
+        PageWord::of(pfn, self.first | number, tag)
     }
 
     /// The per-CPU pages of a reader slot, one for each zone.

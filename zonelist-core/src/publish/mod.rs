@@ -32,5 +32,5 @@ pub(crate) use handshake::WhenStopped;
 pub use published::{NotRetired, PublishError, Published, Version};
 pub use read_token::ReadToken;
 pub use reader::{Guard, Reader, ReaderError, Torn};
-pub use scheme::{Forked, Membership, ReaderProtocol, Reclaim, Scheme, Walk};
+pub use scheme::{Forked, Membership, ReaderProtocol, Reclaim, Scheme, Walk, ZonePresence};
 pub use writer::{WaitError, Writer};

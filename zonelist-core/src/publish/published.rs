@@ -4,7 +4,7 @@ use core::{fmt, marker::PhantomData};
 
 use super::{
     Barrier, BarrierError, FullFence, Membership, Reader, ReaderError, ReaderProtocol, Reclaim, Scheme, WaitError,
-    Writer,
+    Writer, ZonePresence,
     reader_slot::{Claim, Claimed, ReaderSlot},
     sticky_error::StickyError,
     writer::GracePeriods,
@@ -259,12 +259,12 @@ impl<S: Scheme, B: Barrier, const READERS: usize> Published<S, B, READERS> {
     ///
     /// Each of them leaves readers with the version before, and is gone with a publish of lists that name the zone; but
     /// for `TooManyZones`, which is gone once tables and lists have fewer.
-    pub fn set_present(&self, zone: ZoneId, present: bool) -> Result<Version, PublishError>
+    pub fn set_present(&self, zone: ZoneId, presence: ZonePresence) -> Result<Version, PublishError>
     where
         S: Membership,
     {
         self.sticky_error.report()?;
-        self.ledger.with(|ledger| self.number(ledger, true, |next| self.scheme.set_present(zone, present, next)))
+        self.ledger.with(|ledger| self.number(ledger, true, |next| self.scheme.set_present(zone, presence, next)))
     }
 
     /// Returns once every walk that began before the call has ended. Waits for other publishes, too.

@@ -173,6 +173,15 @@ impl<W: Word> Walk for SlotWalk<'_, W> {}
 
 impl Walk for BufferWalk<'_> {}
 
+/// Whether the lists show a zone: what [`Published::set_present`](super::Published::set_present) sets.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ZonePresence {
+    /// Each list that the zone was last published in shows it.
+    Present,
+    /// No list shows the zone.
+    Absent,
+}
+
 /// A scheme that can take a zone off all lists, and put it back, without being given lists.
 pub trait Membership: Scheme {
     /// Takes a zone off all lists, or puts it back in each list that it was last published in, with the writer lock
@@ -183,7 +192,7 @@ pub trait Membership: Scheme {
     /// # Errors
     /// One of the lists can't show it: [`PublishError::NoEntry`], [`PublishError::EntryLost`] or
     /// [`PublishError::TooManyZones`]. No list shows it then, and readers go on to see the version before.
-    fn set_present(&self, zone: ZoneId, present: bool, writer: &mut Writer<'_>) -> Result<(), PublishError>;
+    fn set_present(&self, zone: ZoneId, presence: ZonePresence, writer: &mut Writer<'_>) -> Result<(), PublishError>;
 }
 
 /// A scheme that can wait until all walks over older versions have ended.

@@ -210,7 +210,11 @@ impl<'m, L: RawLock> Zone<'m, L> {
         self.with_frames(alloc).map(|frame| self.pfn(frame))
     }
 
-    /// Frees a block.
+    /// Frees a block of [`Zone::alloc`].
+    ///
+    /// A block that a [`Page`](crate::Page) has is its owner's, to be freed by a handle. A zone can't tell such blocks
+    /// from its own: code that relies on the [ownership of its pages](crate::Page#safety) lets no other code make this
+    /// call for them.
     ///
     /// # Errors
     /// The block is not an allocated one; nothing has changed. Without the feature `checked`, a block that was

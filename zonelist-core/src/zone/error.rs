@@ -115,7 +115,8 @@ pub enum RangeError {
 
 /// Why a block was not freed. Nothing has changed.
 ///
-/// Small enough that each free returns it in a register: it has no page frame number.
+/// Small: a free of a page returns it beside the page ([`NotFreed`](crate::page_alloc::NotFreed)), both in registers. So it has no
+/// page frame number.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum FreeError {

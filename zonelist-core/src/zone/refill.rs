@@ -166,6 +166,17 @@ impl<'m, L: RawLock> Zone<'m, L> {
         Some(self.number_from_span(refilled, block))
     }
 
+    /// Notes that a block, of order 1 or higher, is two from now on.
+    #[cfg(feature = "checked")]
+    pub(crate) fn note_split(&self, frame: u32, order: u8) -> Result<(), FreeError> {
+        self.frames.with(|frames| {
+            frames.handed_out.check(frame, order)?;
+            let half = order - 1;
+            [frame, frame + (1 << half)].into_iter().for_each(|frame| frames.handed_out.note(frame, half));
+            Ok(())
+        })
+    }
+
     /// Notes that a block goes from its user to a cache.
     #[cfg(feature = "checked")]
     pub(crate) fn note_freed(&self, frame: u32, order: u8) -> Result<(), FreeError> {

@@ -2,6 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use crate::made_up;
 use zonelist_core::{
     NodeId, Page, PageAllocator, PageRequest, Zone, ZoneId, ZoneKind, Zoneref,
     page_alloc::{HandleError, MigrationSource, MovablePages, MoveError},
@@ -44,7 +45,7 @@ fn a_prepared_request_of_another_allocator_is_found_in_debug_builds() {
             assert!(tried.unwrap());
         }
         // The handle still works.
-        local.alloc(ZONE.node(), &prepared).unwrap();
+        let _ = local.alloc(ZONE.node(), &prepared).unwrap();
     }
 }
 
@@ -53,16 +54,17 @@ fn a_prepared_request_of_another_allocator_is_found_in_debug_builds() {
 fn a_page_of_another_allocator_behind_a_handle_is_passed_over() {
     struct Ours<'a>(&'a Allocator);
     impl zonelist_core::page_alloc::MigrationTargets for Ours<'_> {
-        fn has(&self, page: Page) -> bool {
+        fn has(&self, page: &Page) -> bool {
             self.0.zone_of(page).is_some()
         }
-        fn alloc_target(&mut self, page: Page) -> Option<Page> {
+        fn alloc_target(&mut self, page: &Page) -> Option<Page> {
             panic!("a target was requested for {page:?}")
         }
         fn free_source(&mut self, _: Page) {}
     }
     let (ours, theirs) = (allocator(), allocator());
-    let movables = MovablePages::boxed(|_, _: Page, _: Page| Err(MoveError::Never), 2);
+    let movables =
+        MovablePages::boxed(|_: zonelist_core::page_alloc::Handle, _: &Page, _: &Page| Err(MoveError::Never), 2);
     let prepared = theirs.prepare(&PageRequest::up_to(ZoneKind::Normal)).unwrap();
     let mut local = theirs.local().unwrap();
     let handles = [false, true].map(|pinned| {
@@ -81,17 +83,23 @@ fn a_page_of_another_allocator_behind_a_handle_is_passed_over() {
 /// Handles of 50 instances, which differ in nothing but the instance.
 #[test]
 fn a_handle_belongs_to_one_instance() {
-    let all: Vec<_> = (0..50).map(|_| MovablePages::boxed(|_, _: Page, _: Page| Err(MoveError::Never), 1)).collect();
-    let page = Page::from_word(1 << 63).unwrap();
-    let handles: Vec<_> = all.iter().map(|movables| movables.insert(page).unwrap()).collect();
+    let all: Vec<_> = (0..50)
+        .map(|_| {
+            MovablePages::boxed(|_: zonelist_core::page_alloc::Handle, _: &Page, _: &Page| Err(MoveError::Never), 1)
+        })
+        .collect();
+    let handles: Vec<_> = all.iter().map(|movables| movables.insert(made_up::page(0)).unwrap()).collect();
     for (at, movables) in all.iter().enumerate() {
         for (of, &handle) in handles.iter().enumerate() {
-            let outcome = movables.hold(handle).map(|held| held.page());
-            assert_eq!(outcome, if at == of { Ok(page) } else { Err(HandleError::Foreign) });
+            let outcome = movables.hold(handle).map(|held| held.page().pfn());
+            assert_eq!(outcome, if at == of { Ok(0) } else { Err(HandleError::Foreign) });
             if at != of {
                 let tried = [movables.try_hold(handle).map(drop), movables.pin(handle), movables.unpin(handle)];
                 assert_eq!(tried, [Err(HandleError::Foreign); 3]);
-                assert_eq!([movables.remove(handle), movables.try_remove(handle)], [Err(HandleError::Foreign); 2]);
+                assert_eq!(
+                    [movables.remove(handle), movables.try_remove(handle)],
+                    [const { Err(HandleError::Foreign) }; 2]
+                );
             }
         }
     }

@@ -7,6 +7,7 @@ mod hostile;
 mod hotplug;
 mod identity;
 mod locking;
+mod made_up;
 mod page_alloc;
 mod publish;
 mod stress;

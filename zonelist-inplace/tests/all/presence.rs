@@ -3,7 +3,7 @@
 use zonelist_core::{
     NodeId, Request, ZoneId, ZoneKind, Zonelists, Zoneref,
     conformance::{Sample, Unreliable, basics},
-    publish::{FullFence, PublishError, Published, Walk},
+    publish::{FullFence, PublishError, Published, Walk, ZonePresence},
     table::{Capacity, OrderEntry, OrderTables, Slot},
     topology::NodeSet,
     zonelist::{NodeSpan, Scope, ZonelistsRef},
@@ -100,13 +100,14 @@ fn a_zone_leaves_all_lists_and_returns_by_one_word() {
     let (Sample { versions, .. }, published) = (Sample::default(), presence(Sample::CAPACITY));
     let zone = |number, kind| ZoneId::new(NodeId::new(number).unwrap(), kind);
     let movable = zone(0, ZoneKind::Movable);
-    assert_eq!(published.set_present(movable, true), Err(PublishError::NoEntry { zone: movable }));
+    assert_eq!(published.set_present(movable, ZonePresence::Present), Err(PublishError::NoEntry { zone: movable }));
     published.publish(&versions[0]).unwrap();
     let filters = [Scope::Fallback, Scope::ThisNode]
         .map(|scope| published.filter(&Request { scope, ..Request::up_to(ZoneKind::Device) }));
     let mut reader = published.reader().unwrap();
-    for (present, version) in [(false, &versions[1]), (false, &versions[1]), (true, &versions[0])] {
-        published.set_present(movable, present).unwrap();
+    use ZonePresence::{Absent, Present};
+    for (presence, version) in [(Absent, &versions[1]), (Absent, &versions[1]), (Present, &versions[0])] {
+        published.set_present(movable, presence).unwrap();
         let guard = reader.enter();
         for node in NodeSet::ALL.iter().take(3) {
             for (filter, scope) in filters.iter().zip([Scope::Fallback, Scope::ThisNode]) {
@@ -115,11 +116,11 @@ fn a_zone_leaves_all_lists_and_returns_by_one_word() {
         }
     }
     let unknown = zone(2, ZoneKind::Movable);
-    assert_eq!(published.set_present(unknown, true), Err(PublishError::NoEntry { zone: unknown }));
+    assert_eq!(published.set_present(unknown, ZonePresence::Present), Err(PublishError::NoEntry { zone: unknown }));
     let wide = presence(WIDE);
     wide.publish(&versions[0]).unwrap();
     let too_many = PublishError::TooManyZones { zone: movable, zones: WIDE.zones(), max: OrderEntry::BITS };
-    assert_eq!(wide.set_present(movable, false), Err(too_many));
+    assert_eq!(wide.set_present(movable, ZonePresence::Absent), Err(too_many));
 }
 
 /// The fallback list of one node, with the zones of these numbers.

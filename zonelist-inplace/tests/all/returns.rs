@@ -2,7 +2,7 @@
 
 use zonelist_core::{
     NodeId, Request, ZoneId, ZoneKind, Zonelists, Zoneref,
-    publish::{FullFence, PublishError, Published},
+    publish::{FullFence, PublishError, Published, ZonePresence},
     table::{Capacity, OrderEntry, OrderTables},
     topology::NodeSet,
     zonelist::{NodeSpan, Scope, ZonelistsRef},
@@ -56,7 +56,7 @@ fn a_zone_without_its_place_does_not_return() {
     published.publish(&lists(&[&[0, 1]])).unwrap();
     published.publish(&lists(&[&[2, 3]])).unwrap();
     let lost = PublishError::EntryLost { zone: zone(0), node: node(0), scope: Scope::Fallback, room: 2 };
-    assert_eq!(published.set_present(zone(0), true), Err(lost));
+    assert_eq!(published.set_present(zone(0), ZonePresence::Present), Err(lost));
     assert_eq!(
         lost.to_string(),
         format!(
@@ -67,10 +67,10 @@ fn a_zone_without_its_place_does_not_return() {
     );
     assert_eq!(shown(&published, 1)[0].2, [zone(2), zone(3)], "readers still see the version before");
     // The zone is on no list: its removal can be repeated.
-    published.set_present(zone(0), false).unwrap();
+    published.set_present(zone(0), ZonePresence::Absent).unwrap();
     published.publish(&lists(&[&[0, 3]])).unwrap();
-    published.set_present(zone(0), false).unwrap();
-    published.set_present(zone(0), true).unwrap();
+    published.set_present(zone(0), ZonePresence::Absent).unwrap();
+    published.set_present(zone(0), ZonePresence::Present).unwrap();
     assert_eq!(shown(&published, 1)[0].2, [zone(0), zone(3)]);
 }
 
@@ -82,17 +82,17 @@ fn one_list_without_a_place_keeps_a_zone_from_all() {
     published.publish(&lists(&[&[1], &[1, 4, 5]])).unwrap();
     let before = shown(&published, 2);
     let lost = PublishError::EntryLost { zone: zone(0), node: node(1), scope: Scope::Fallback, room: 3 };
-    assert_eq!((published.set_present(zone(0), true), shown(&published, 2)), (Err(lost), before));
+    assert_eq!((published.set_present(zone(0), ZonePresence::Present), shown(&published, 2)), (Err(lost), before));
 }
 
 #[test]
 fn a_zone_whose_predecessor_left_its_list_has_no_place_there() {
     let published = publisher(2, 4);
     published.publish(&lists(&[&[0, 1], &[0, 1]])).unwrap();
-    published.set_present(zone(1), false).unwrap();
+    published.set_present(zone(1), ZonePresence::Absent).unwrap();
     // Zone 0 is still present, but no longer in the list of node 0.
     published.publish(&lists(&[&[2], &[0]])).unwrap();
-    let refused = published.set_present(zone(1), true);
+    let refused = published.set_present(zone(1), ZonePresence::Present);
     let lost = PublishError::EntryLost { zone: zone(1), node: node(0), scope: Scope::ThisNode, room: ZoneKind::COUNT };
     assert_eq!(refused, Err(lost));
 }
@@ -101,12 +101,12 @@ fn a_zone_whose_predecessor_left_its_list_has_no_place_there() {
 fn a_list_first_published_in_the_absence_of_a_zone_has_no_place_for_it() {
     let published = publisher(2, 4);
     published.publish(&lists(&[&[0, 1], &[]])).unwrap();
-    published.set_present(zone(1), false).unwrap();
+    published.set_present(zone(1), ZonePresence::Absent).unwrap();
     published.publish(&lists(&[&[0], &[4, 0]])).unwrap();
     let lost = PublishError::EntryLost { zone: zone(1), node: node(1), scope: Scope::Fallback, room: 4 };
-    assert_eq!(published.set_present(zone(1), true), Err(lost));
-    published.set_present(zone(0), false).unwrap();
-    published.set_present(zone(0), true).unwrap();
+    assert_eq!(published.set_present(zone(1), ZonePresence::Present), Err(lost));
+    published.set_present(zone(0), ZonePresence::Absent).unwrap();
+    published.set_present(zone(0), ZonePresence::Present).unwrap();
 }
 
 #[test]
@@ -115,31 +115,34 @@ fn more_zones_than_places_are_reported_with_their_numbers() {
     let too_many = |number, zones| Err(PublishError::TooManyZones { zone: zone(number), zones, max });
     // A capacity of more zones than there are bits.
     let wide = publisher(1, max + 5);
-    assert_eq!(wide.set_present(zone(0), false), too_many(0, max + 5), "before a publish, as after one");
+    assert_eq!(wide.set_present(zone(0), ZonePresence::Absent), too_many(0, max + 5), "before a publish, as after one");
     wide.publish(&lists(&[&[0, 1]])).unwrap();
-    assert_eq!(wide.set_present(zone(0), false), too_many(0, max + 5));
+    assert_eq!(wide.set_present(zone(0), ZonePresence::Absent), too_many(0, max + 5));
     // Few zones at a time, but more than there are bits one after another.
     let narrow = publisher(1, 2);
     for number in (0..max as u16 - 1).step_by(2) {
         narrow.publish(&lists(&[&[number, number + 1]])).unwrap();
     }
     let [last, beyond] = [max as u16 - 1, max as u16];
-    assert_eq!(narrow.set_present(zone(beyond), true), Err(PublishError::NoEntry { zone: zone(beyond) }));
-    narrow.publish(&lists(&[&[last, beyond]])).unwrap();
-    assert_eq!(narrow.set_present(zone(beyond), false), too_many(beyond, max + 1));
     assert_eq!(
-        narrow.set_present(zone(beyond), false).unwrap_err().to_string(),
+        narrow.set_present(zone(beyond), ZonePresence::Present),
+        Err(PublishError::NoEntry { zone: zone(beyond) })
+    );
+    narrow.publish(&lists(&[&[last, beyond]])).unwrap();
+    assert_eq!(narrow.set_present(zone(beyond), ZonePresence::Absent), too_many(beyond, max + 1));
+    assert_eq!(
+        narrow.set_present(zone(beyond), ZonePresence::Absent).unwrap_err().to_string(),
         format!("zone {}: one of 56 zones or more; expected at most 55, of which alone places are kept", zone(beyond))
     );
     // Fewer zones again. The last zone gets the last bit, so that no other zone gets one.
     narrow.publish(&lists(&[&[0, last]])).unwrap();
-    narrow.set_present(zone(last), false).unwrap();
-    narrow.set_present(zone(last), true).unwrap();
-    assert_eq!(narrow.set_present(zone(beyond), false), too_many(beyond, max + 1));
+    narrow.set_present(zone(last), ZonePresence::Absent).unwrap();
+    narrow.set_present(zone(last), ZonePresence::Present).unwrap();
+    assert_eq!(narrow.set_present(zone(beyond), ZonePresence::Absent), too_many(beyond, max + 1));
     // Places were not kept while zones had the bits of their kinds.
     narrow.publish(&lists(&[&[beyond, 0]])).unwrap();
     narrow.publish(&lists(&[&[last]])).unwrap();
-    let refused = narrow.set_present(zone(0), true);
+    let refused = narrow.set_present(zone(0), ZonePresence::Present);
     assert!(matches!(refused, Err(PublishError::EntryLost { zone: lost, .. }) if lost == zone(0)), "{refused:?}");
 }
 
@@ -178,7 +181,8 @@ fn the_result_of_each_change_agrees_with_what_the_lists_show() {
                 continue;
             }
             let (number, present, before) = (draw.u16(..16), draw.bool(), shown(&published, NODES));
-            let outcome = published.set_present(zone(number), present);
+            let outcome =
+                published.set_present(zone(number), if present { ZonePresence::Present } else { ZonePresence::Absent });
             let after = shown(&published, NODES);
             match outcome {
                 Ok(_) => {

@@ -34,16 +34,16 @@ impl Holders {
     }
 
     /// Records the holder of an allocated block. None of its frames may have a holder.
-    pub(super) fn claim(&self, page: Page, holder: Holder) {
+    pub(super) fn claim(&self, page: &Page, holder: Holder) {
         self.change(page, FREE, holder);
     }
 
     /// Records that a block will be freed. All of its frames must have this holder.
-    pub(super) fn release(&self, page: Page, holder: Holder) {
+    pub(super) fn release(&self, page: &Page, holder: Holder) {
         self.change(page, holder, FREE);
     }
 
-    fn change(&self, page: Page, from: Holder, to: Holder) {
+    fn change(&self, page: &Page, from: Holder, to: Holder) {
         for pfn in page.pfn()..page.pfn() + (1 << page.order()) {
             // Relaxed: swaps of one word are totally ordered by themselves, and must not add an order that the
             // allocator lacks.
@@ -84,17 +84,18 @@ mod tests {
 
     #[test]
     fn a_frame_has_one_holder() {
-        let page = |pfn: u64, order: u64| Page::from_word(1 << 63 | order << 58 | pfn).unwrap();
+        // SAFETY: the frames have no memory, and no code relies on the ownership of such a page.
+        let page = |pfn: u64, order: u64| unsafe { Page::from_raw(1 << 63 | order << 58 | pfn) }.unwrap();
         let holders = Holders::of(8);
-        holders.claim(page(0, 2), 1);
-        holders.claim(page(4, 0), 2);
-        holders.release(page(0, 2), 1);
-        holders.claim(page(3, 0), 2);
+        holders.claim(&page(0, 2), 1);
+        holders.claim(&page(4, 0), 2);
+        holders.release(&page(0, 2), 1);
+        holders.claim(&page(3, 0), 2);
         assert!(!holders.is_damaged());
-        holders.claim(page(2, 1), 1);
+        holders.claim(&page(2, 1), 1);
         assert_eq!(holders.doubled(), 1, "frame 3 has another holder");
-        holders.release(page(4, 0), 1);
-        holders.claim(page(8, 0), 1);
+        holders.release(&page(4, 0), 1);
+        holders.claim(&page(8, 0), 1);
         assert_eq!(holders.doubled(), 3, "frame 4 has another holder, and there is no frame 8");
         let first = holders.first_doubled().unwrap();
         assert!(first.starts_with("frame 3 of") && first.contains("held by 2, not by 0"), "{first}");

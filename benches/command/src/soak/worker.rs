@@ -150,7 +150,7 @@ impl<'g, S: Buildable, B: Barrier> Worker<'g, S, B> {
     }
 
     fn allocate_bulk(&mut self) {
-        let (mut pages, (node, request)) = ([None; BULK], self.random_request());
+        let (mut pages, (node, request)) = ([const { None }; BULK], self.random_request());
         let count = self.rng.usize(1..=BULK);
         if self.local.alloc_bulk(node, &self.requests[request], &mut pages[..count]).is_err() {
             self.counts.refused += 1;
@@ -164,7 +164,7 @@ impl<'g, S: Buildable, B: Barrier> Worker<'g, S, B> {
         match self.local.alloc(*node, request) {
             Ok(page) => {
                 self.counts.allocations += 1;
-                self.fixture.holders.claim(page, self.holder);
+                self.fixture.holders.claim(&page, self.holder);
                 self.free(page, self.holder);
             }
             Err(_) => self.counts.wrongful_failures += 1,
@@ -174,7 +174,7 @@ impl<'g, S: Buildable, B: Barrier> Worker<'g, S, B> {
     /// Records an allocated block, and holds it.
     fn hold(&mut self, page: Page) {
         self.counts.allocations += 1;
-        self.fixture.holders.claim(page, self.holder);
+        self.fixture.holders.claim(&page, self.holder);
         self.held.push(page);
     }
 
@@ -191,13 +191,13 @@ impl<'g, S: Buildable, B: Barrier> Worker<'g, S, B> {
 
     fn free(&mut self, page: Page, holder: Holder) {
         // Recorded before the free: afterwards another thread may already hold the block.
-        self.fixture.holders.release(page, holder);
+        self.fixture.holders.release(&page, holder);
         self.counts.frees_refused += u64::from(self.local.free(page).is_err());
     }
 
     fn free_bulk(&mut self) {
         let pages: Vec<Page> = (0..self.rng.usize(..BULK)).map_while(|_| self.remove_any()).collect();
-        pages.iter().for_each(|&page| self.fixture.holders.release(page, self.holder));
+        pages.iter().for_each(|page| self.fixture.holders.release(page, self.holder));
         self.counts.frees_refused += u64::from(self.local.free_bulk(pages).is_err());
     }
 
@@ -226,12 +226,17 @@ impl<'g, S: Buildable, B: Barrier> Worker<'g, S, B> {
 
     /// Frees or loses a held page, as the deliberate fault says.
     fn commit_fault(&mut self, fault: Fault) {
-        let Some(&page) = self.held.last() else { return };
         match fault {
-            Fault::Doubled => drop(self.local.free(page)),
+            Fault::Doubled => {
+                let Some(page) = self.held.last() else { return };
+                // SAFETY: a second page of the block breaks the contract. That is the fault to detect: workers access no
+                // memory behind their pages, and the outcome of its free is defined.
+                let second = unsafe { Page::from_raw(page.as_raw()) };
+                second.into_iter().for_each(|page| drop(self.local.free(page)));
+            }
             Fault::Lost => {
-                self.fixture.holders.release(page, self.holder);
-                self.held.pop();
+                let Some(page) = self.held.pop() else { return };
+                self.fixture.holders.release(&page, self.holder);
             }
         }
     }

@@ -32,7 +32,7 @@ pub(super) struct Copier {
 }
 
 impl Migrate for Copier {
-    fn move_page(&self, _: Handle, from: Page, to: Page) -> Result<(), MoveError> {
+    fn move_page(&self, _: Handle, from: &Page, to: &Page) -> Result<(), MoveError> {
         let (from, to) = self.arena.bytes(from).zip(self.arena.bytes(to)).ok_or(MoveError::Never)?;
         // SAFETY: both pages are allocated and of the same length. Workers access a page only while it has no handle, and
         // a page that migrates has one. No other thread knows the target yet, so no access overlaps the copy.

@@ -166,11 +166,11 @@ impl<'g, S: Buildable, B: Barrier> Worker<'g, S, B> {
         let request = self.rng.usize(..self.requests.len());
         let Some(page) = self.request(Some(request)) else { return Ok(()) };
         self.counts.allocations += 1;
-        let node = self.fixture.allocator().zone_of(page).map(|zone| zone.id().node());
+        let node = self.fixture.allocator().zone_of(&page).map(|zone| zone.id().node());
         self.counts.fallbacks += u64::from(node != Some(self.fixture.node));
         self.next_pattern += 1;
         let pattern = self.next_pattern;
-        self.words(page).into_iter().flatten().enumerate().for_each(|(index, word)| {
+        self.words(&page).into_iter().flatten().enumerate().for_each(|(index, word)| {
             // SAFETY: `words` yields aligned words of the page's committed memory, and this thread has just allocated
             // the page: it has no handle yet, so no migration reads it.
             unsafe { word.write(pattern_word(pattern, index)) };
@@ -180,7 +180,7 @@ impl<'g, S: Buildable, B: Barrier> Worker<'g, S, B> {
             match self.fixture.movables().insert(page) {
                 Ok(handle) => HeldPage::Movable(handle, pattern),
                 // The table of handles is full: the page stays in place.
-                Err(_) => HeldPage::Fixed(page, pattern),
+                Err(full) => HeldPage::Fixed(full.page, pattern),
             }
         } else {
             HeldPage::Fixed(page, pattern)
@@ -207,13 +207,13 @@ impl<'g, S: Buildable, B: Barrier> Worker<'g, S, B> {
             }
             HeldPage::Fixed(page, pattern) => (page, pattern),
         };
-        self.counts.patterns_damaged += u64::from(!self.is_intact(page, pattern));
+        self.counts.patterns_damaged += u64::from(!self.is_intact(&page, pattern));
         self.pages -= 1 << page.order();
         Ok(self.local.free(page).map_err(AllocatorError::from)?)
     }
 
     /// True if the page still has its pattern.
-    fn is_intact(&self, page: Page, pattern: u64) -> bool {
+    fn is_intact(&self, page: &Page, pattern: u64) -> bool {
         self.words(page).into_iter().flatten().enumerate().all(|(index, word)| {
             // SAFETY: `words` yields aligned words of the page's committed memory. The page has no handle any more, so
             // no other thread accesses it.
@@ -223,7 +223,7 @@ impl<'g, S: Buildable, B: Barrier> Worker<'g, S, B> {
     }
 
     /// The words of a page's memory; `None` if the page is not in the arena.
-    fn words(&self, page: Page) -> Option<impl Iterator<Item = NonNull<u64>> + use<S, B>> {
+    fn words(&self, page: &Page) -> Option<impl Iterator<Item = NonNull<u64>> + use<S, B>> {
         let bytes = self.fixture.arena.bytes(page)?;
         let count = bytes.len() / size_of::<u64>();
         let first = bytes.cast::<u64>();
@@ -258,7 +258,7 @@ impl<'g, S: Buildable, B: Barrier> Worker<'g, S, B> {
     fn commit_fault(&mut self) {
         let Some(index) = self.held.iter().position(|held| matches!(held, HeldPage::Fixed(..))) else { return };
         match (self.fault, &self.held[index]) {
-            (Some(Fault::Damaged), &HeldPage::Fixed(page, _)) => {
+            (Some(Fault::Damaged), HeldPage::Fixed(page, _)) => {
                 if let Some(word) = self.words(page).and_then(|mut words| words.nth(7)) {
                     // No pattern has this word at this index.
                     // SAFETY: `words` yields aligned words of the page's committed memory. The page has no handle,

@@ -14,7 +14,7 @@ use zonelist_schemes::READERS;
 pub(super) struct NeverMoves;
 
 impl Migrate for NeverMoves {
-    fn move_page(&self, _: Handle, _: Page, _: Page) -> Result<(), MoveError> {
+    fn move_page(&self, _: Handle, _: &Page, _: &Page) -> Result<(), MoveError> {
         Err(MoveError::Never)
     }
 }
@@ -65,7 +65,9 @@ impl<'m, S: Scheme, B: Barrier> PinnedPage<'m, S, B> {
         }
         let (pfn, order) = found?;
         let pins = running.provider().migration_source();
-        let handle = pins.insert(allocator.page(pfn, order, Mobility::Movable)?).ok()?;
+        // SAFETY: the zone has allocated the block above, as a frame number and not as a page.
+        let page = unsafe { allocator.page(pfn, order, Mobility::Movable) }?;
+        let handle = pins.insert(page).ok()?;
         pins.pin(handle).ok()?;
         Some(Self { running, handle })
     }
@@ -75,7 +77,7 @@ impl<S: Scheme, B: Barrier> Drop for PinnedPage<'_, S, B> {
     fn drop(&mut self) {
         let frames = self.running.provider();
         if let Ok(page) = frames.migration_source().remove(self.handle)
-            && let Some(zone) = frames.allocator().zone_of(page)
+            && let Some(zone) = frames.allocator().zone_of(&page)
         {
             let _ = zone.free(page.pfn(), page.order());
         }

@@ -2,7 +2,7 @@
 
 use zonelist_core::{
     NodeId, Request, ZoneId, ZoneKind, Zoneref,
-    publish::{FullFence, Published},
+    publish::{FullFence, Published, ZonePresence},
     stop_world::StopWorld,
     table::{Capacity, OrderTables, Slot, Slots},
     zonelist::{NodeSpan, ZonelistsRef},
@@ -27,9 +27,9 @@ pub(crate) fn check() -> Option<()> {
 
     let orders = OrderTables::<[Slot; CAPACITY.order_words()]>::in_array(CAPACITY)?;
     let presence = Published::<_, FullFence, 2>::new(Presence::new(orders));
-    holds(presence.set_present(any(zone), false).is_err_and(|error| length(error) > 0))?;
+    holds(presence.set_present(any(zone), ZonePresence::Absent).is_err_and(|error| length(error) > 0))?;
     presence.publish(lists).ok()?;
-    presence.set_present(any(zone), any(false)).ok()?;
+    presence.set_present(any(zone), any(ZonePresence::Absent)).ok()?;
     let mut reader = presence.reader().ok()?;
     let filter = presence.filter(&Request::up_to(any(ZoneKind::Movable)));
     let walked = reader.enter().walk(any(node), &filter).count();

@@ -51,6 +51,8 @@ fn interrupted<S: Scheme>(
         Err(_) => return None,
     }
     holds(!local.failure().would_block() && local.failure().undrained().is_none())?;
-    let error = local.try_free(Page::from_word(any(1 << 63))?).err()?;
-    holds(length(error) > 0 && matches!(error, TryFreeError::Free(_)))
+    // SAFETY: the page is of no allocator, and no code relies on its ownership.
+    let foreign = unsafe { Page::from_raw(any(1 << 63)) }?;
+    let error = local.try_free(foreign).err()?;
+    holds(length(&error) > 0 && matches!(error, TryFreeError::Free(_)) && error.into_page().pfn() == 0)
 }

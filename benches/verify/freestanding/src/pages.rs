@@ -9,7 +9,8 @@ use core::{
 use zonelist_core::{
     LocalHandle, Mobility, NodeId, Page, PageAllocator, PageRequest, Request, Zone, ZoneId, ZoneKind, Zoneref,
     page_alloc::{
-        Handle, MigrationSource, MigrationTargets, MovableEntry, MovablePages, MoveError, PerCpuPages, PreparedRequest,
+        Handle, MigrationSource, MigrationTargets, MovableEntry, MovablePages, MoveError, NotSplit, PerCpuPages,
+        PreparedRequest,
     },
     publish::{FullFence, Published, ReaderProtocol, Scheme},
     stop_world::StopWorld,
@@ -87,12 +88,25 @@ fn allocations<S: Scheme>(allocator: &Allocator<'_, S>, node: NodeId) -> Option<
     for order in 0..any(u8::MAX) {
         let Ok(request) = allocator.prepare(&single.order(order).urgency(any(Urgency::HIGH))) else { break };
         let page = local.alloc(any(node), &request).ok()?;
-        holds(allocator.page(page.pfn(), any(order), any(Mobility::Movable)) == Some(page))?;
-        holds(Page::from_word(any(page.word())) == Some(page) && allocator.zone_of(page).is_some())?;
-        local.free(page).ok()?;
+        // SAFETY: the page is compared, and not used.
+        let found = unsafe { allocator.page(page.pfn(), any(order), any(Mobility::Movable)) };
+        holds(found.as_ref() == Some(&page) && allocator.zone_of(&page).is_some())?;
+        let word = any(page.as_raw());
+        // SAFETY: the word is of the page that ends here.
+        let page = unsafe { Page::from_raw(any(page.into_raw())) }?;
+        holds(page.as_raw() == word)?;
+        match allocator.split(page) {
+            Ok(halves) => local.free_bulk(halves).ok()?,
+            Err(NotSplit { page, error }) => {
+                holds(order == 0 && length(error) > 0)?;
+                local.free(page).ok()?;
+            }
+        }
     }
     exhaust(allocator, &mut local, node)?;
-    holds(local.free(Page::from_word(any(1 << 63))?).is_err_and(|error| length(error) > 0))
+    // SAFETY: the page is of no allocator, and no code relies on its ownership.
+    let foreign = unsafe { Page::from_raw(any(1 << 63)) }?;
+    holds(local.free(foreign).is_err_and(|error| length(error) > 0))
 }
 
 /// Allocates all pages, and frees them.
@@ -102,13 +116,13 @@ fn exhaust<S: Scheme>(
     node: NodeId,
 ) -> Option<()> {
     let request = allocator.prepare(&PageRequest::up_to(any(ZoneKind::Movable)).order(any(2))).ok()?;
-    let mut pages = [None; 3000];
+    let mut pages = [const { None }; 3000];
     let taken = local.alloc_bulk(any(node), &request, &mut pages).ok()?;
     holds(taken > 2000 && local.alloc(node, &request).is_err_and(|error| length(error) > 0))?;
     holds(local.failure().zones() == 2 && local.failure().refused().count() == 2)?;
     holds(length(local.failure()) > 0 && !local.failure().was_torn())?;
     holds(local.failure().zones_passed_over() == local.failure().passed_over().count())?;
-    local.free_bulk(pages.iter().copied().flatten()).ok()?;
+    local.free_bulk(pages.into_iter().flatten()).ok()?;
     holds(allocator.drain().ok()? > 0)?;
     local.drain();
     Some(())
@@ -122,7 +136,7 @@ struct HandleTargets<'l, 'a, 'm, S: Scheme> {
 }
 
 impl<S: Scheme> MigrationTargets for HandleTargets<'_, '_, '_, S> {
-    fn alloc_target(&mut self, _: Page) -> Option<Page> {
+    fn alloc_target(&mut self, _: &Page) -> Option<Page> {
         self.local.alloc(self.node, self.request).ok()
     }
 
@@ -141,7 +155,7 @@ fn movables<S: Scheme>(allocator: &Allocator<'_, S>, node: NodeId) -> Option<()>
     let request = PageRequest::up_to(any(ZoneKind::Movable)).mobility(any(Mobility::Movable));
     let request = allocator.prepare(&request).ok()?;
     let moves = Cell::new(0);
-    let migrate = |_: Handle, _: Page, _: Page| {
+    let migrate = |_: Handle, _: &Page, _: &Page| {
         moves.set(moves.get() + 1);
         any(Ok::<_, MoveError>(()))
     };
@@ -156,15 +170,16 @@ fn movables<S: Scheme>(allocator: &Allocator<'_, S>, node: NodeId) -> Option<()>
     // SAFETY: the process has one thread, as the child of a fork has.
     holds(moving == 0 && unsafe { movables.after_fork() } == 0)?;
     let page = local.alloc(any(node), &request).ok()?;
+    let pfn = page.pfn();
     let handle = movables.insert(page).ok()?;
     movables.pin(handle).ok()?;
-    let frames = any(page.pfn()..page.pfn() + 1);
+    let frames = any(pfn..pfn + 1);
     let targets = &mut HandleTargets { local: &mut local, request: &request, node };
     // A pinned page does not move.
     holds(movables.move_away(&frames, targets).is_err_and(|error| length(error) > 0))?;
     movables.unpin(handle).ok()?;
     movables.move_away(&frames, targets).ok()?;
-    holds(moves.get() == 1 && movables.hold(handle).ok()?.page() != page)?;
+    holds(moves.get() == 1 && movables.hold(handle).ok()?.page().pfn() != pfn)?;
     holds(movables.try_hold(handle).ok()?.page() == movables.hold(handle).ok()?.page())?;
     let other = movables.insert(local.alloc(node, &request).ok()?).ok()?;
     local.free(movables.try_remove(other).ok()?).ok()?;

@@ -26,7 +26,7 @@ const SLOTS: usize = 10;
 pub(super) type PublishedLists<S> = Published<S, FullFence, SLOTS>;
 pub(super) type Allocator<S> = PageAllocator<'static, S, FullFence, Spin, SLOTS>;
 pub(super) type Pages<'g, S> = LocalHandle<'g, 'static, S, FullFence, Spin, SLOTS>;
-type Copies = fn(Handle, Page, Page) -> Result<(), MoveError>;
+type Copies = fn(Handle, &Page, &Page) -> Result<(), MoveError>;
 type Provider<S> = AllocatorProvider<'static, S, FullFence, Spin, SLOTS, MovablePages<'static, Copies>>;
 
 pub(super) const NODE: NodeId = NodeId::new(0).unwrap();

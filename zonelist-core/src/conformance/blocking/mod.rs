@@ -17,11 +17,11 @@ pub use tasks::{Task, tasks};
 
 use crate::{
     ZoneId,
-    publish::{Membership, PublishError, Published, Reclaim, Scheme, WaitError},
+    publish::{Membership, PublishError, Published, Reclaim, Scheme, WaitError, ZonePresence},
 };
 
 type WaitFn<S> = fn(&fixture::PublishedLists<S>) -> Result<(), WaitError>;
-type SetPresentFn<S> = fn(&fixture::PublishedLists<S>, bool) -> Result<(), PublishError>;
+type SetPresentFn<S> = fn(&fixture::PublishedLists<S>, ZonePresence) -> Result<(), PublishError>;
 
 /// Operations that only some schemes have.
 #[derive(Debug)]
@@ -63,8 +63,7 @@ impl<S: Scheme> OptionalOperations<S> {
         S: Membership,
     {
         const ZONE: ZoneId = fixture::MOVABLE;
-        let set_present =
-            |lists: &fixture::PublishedLists<S>, present: bool| lists.set_present(ZONE, present).map(drop);
+        let set_present = |lists: &fixture::PublishedLists<S>, presence| lists.set_present(ZONE, presence).map(drop);
         Self { set_present: Some(set_present), ..self }
     }
 }

@@ -9,7 +9,7 @@ use crate::{
     Zonelists,
     hotplug::{Change, HotplugError},
     page_alloc::{TryAllocError, TryFreeError},
-    publish::{PublishError, Scheme, WaitError, Walk},
+    publish::{PublishError, Scheme, WaitError, Walk, ZonePresence},
     zone::Urgency,
 };
 
@@ -146,7 +146,8 @@ fn of_publishers<S: Scheme>() -> Vec<Operation<S>> {
         "`Published::set_present`" => {
             let set_present = fixture.optional.set_present?;
             ready(move || {
-                let outcome = [false, true].into_iter().try_for_each(|present| set_present(fixture.lists(), present));
+                let mut presences = [ZonePresence::Absent, ZonePresence::Present].into_iter();
+                let outcome = presences.try_for_each(|presence| set_present(fixture.lists(), presence));
                 published(outcome)
             })
         },

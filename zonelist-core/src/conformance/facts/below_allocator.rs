@@ -123,7 +123,10 @@ unsafe impl<S: Scheme + 'static, B: Barrier + 'static> Serves for Program<S, B> 
     fn free(&self, at: *mut u8, layout: Layout) -> bool {
         let offset = at.addr().wrapping_sub(self.memory.addr());
         let Some(order) = order_of(layout).filter(|_| offset < 2 * FRAMES as usize * PAGE) else { return false };
-        let page = self.allocator.page((offset / PAGE) as u64, order, Mobility::Unmovable).expect("a frame of a zone");
+        // SAFETY: the program frees what it has allocated, with the layout of then. `alloc` has given up the page for its
+        // address, and has kept no other page of the block.
+        let page = unsafe { self.allocator.page((offset / PAGE) as u64, order, Mobility::Unmovable) };
+        let page = page.expect("a frame of a zone");
         self.allocator.local().expect("a reader slot").free(page).expect("the page is allocated");
         true
     }

@@ -151,11 +151,11 @@ pub(super) fn an_allocation_within_anything<S: Scheme + Send + 'static>(
             Log::say("goes on");
         });
         let request = prepare();
-        let pages = [(); 2].map(|()| local.alloc(node(), &request).expect("a page"));
-        local.free(pages[0]).expect("the page is allocated");
+        let [first, second] = [(); 2].map(|()| local.alloc(node(), &request).expect("a page"));
+        local.free(first).expect("the page is allocated");
         allocator.drain().expect("a barrier pair that works");
         record(allocator.published(), &[NORMAL, OTHER]);
-        local.free(pages[1]).expect("the page is allocated");
+        local.free(second).expect("the page is allocated");
         None
     });
     let [served, refused] = [&mut served, &mut refused].map(|count| *locked(count));

@@ -133,12 +133,13 @@ where
         }
     });
     let page = local.alloc(node(), &request);
-    Log::say(if page.is_ok() { "has a page" } else { "is refused" });
+    let served = page.is_ok();
+    Log::say(if served { "has a page" } else { "is refused" });
     membarrier::join(publisher);
     page.into_iter().for_each(|page| local.free(page).expect("the page is allocated"));
     // Its per-CPU pages go back to the zone with it.
     drop(local);
     let normal = ZoneId::new(node(), ZoneKind::Normal);
     assert_eq!(pages.zone(normal).map(Frames::free_pages), Some(FRAMES as usize), "a page was lost");
-    page.is_ok()
+    served
 }

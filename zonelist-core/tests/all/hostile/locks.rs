@@ -17,6 +17,7 @@ use zonelist_core::{
 };
 
 use super::{FRAMES, NODE, ZONES, random};
+use crate::made_up;
 
 thread_local! {
     /// One call in this number of calls panics; 0 for none.
@@ -64,16 +65,15 @@ fn with_panics<R>(one_in: u64, call: impl FnOnce() -> R) -> Option<R> {
 #[test]
 fn a_page_whose_remove_panics_stays_behind_its_handle() {
     let mut entries = [const { MovableEntry::new() }; 1];
-    let mover = |_: Handle, _: Page, _: Page| Ok::<_, MoveError>(());
+    let mover = |_: Handle, _: &Page, _: &Page| Ok::<_, MoveError>(());
     let movables = MovablePages::new(mover, &mut entries, Panics::default());
-    let page = Page::from_word(1 << 63).unwrap();
-    let handle = movables.insert(page).unwrap();
+    let handle = movables.insert(made_up::page(0)).unwrap();
     assert_eq!(with_panics(1, || movables.remove(handle)), None);
-    assert_eq!(movables.try_hold(handle).map(|held| held.page()), Ok(page), "the failed removal is undone");
+    assert_eq!(movables.try_hold(handle).map(|held| held.page().pfn()), Ok(0), "the failed removal is undone");
     assert_eq!(with_panics(1, || movables.try_remove(handle)), None);
-    assert_eq!(movables.try_remove(handle), Ok(page));
+    assert_eq!(movables.try_remove(handle).map(|page| page.pfn()), Ok(0));
     assert_eq!(movables.try_hold(handle).map(drop), Err(HandleError::Gone));
-    assert!(movables.insert(page).is_ok(), "the entry is free");
+    assert!(movables.insert(made_up::page(0)).is_ok(), "the entry is free");
 }
 
 #[test]
@@ -99,7 +99,14 @@ fn zones_whose_locks_panic_lose_no_frame() {
             }
             10..19 if !pages.is_empty() => {
                 let at = random() as usize % pages.len();
-                with_panics(4, || local.free(pages[at]).unwrap()).map(|()| _ = pages.swap_remove(at))
+                let page = pages.swap_remove(at);
+                let raw = page.as_raw();
+                let done = with_panics(4, || local.free(page).unwrap());
+                if done.is_none() {
+                    // A free that panics leaks its page, whose block stays allocated.
+                    pages.extend(made_up::page_of_word(raw));
+                }
+                done
             }
             _ if random() % 50 == 0 => with_panics(4, || local.drain()),
             _ => Some(()),

@@ -18,6 +18,7 @@ use zonelist_core::{
 };
 
 use super::random;
+use crate::made_up;
 
 const READERS: usize = 4;
 
@@ -29,8 +30,8 @@ struct Liar {
 
 impl MigrationSource for Liar {
     fn move_away(&self, frames: &Range<u64>, exchange: &mut dyn MigrationTargets) -> Result<(), Pinned> {
-        let made_up = || loop {
-            if let Some(page) = Page::from_word(1 << 63 | random() >> 2) {
+        let any_page = || loop {
+            if let Some(page) = made_up::page_of_word(1 << 63 | random() >> 2) {
                 return page;
             }
         };
@@ -38,10 +39,10 @@ impl MigrationSource for Liar {
         for _ in 0..20 {
             // A page of no zone of this allocator, most often with an order or a frame that the allocator does not
             // have.
-            exchange.free_source(made_up());
-            kept.extend(exchange.alloc_target(made_up()));
-            let like = kept.last().copied();
-            kept.extend(like.and_then(|like| exchange.alloc_target(like)));
+            exchange.free_source(any_page());
+            kept.extend(exchange.alloc_target(&any_page()));
+            let like = kept.last().and_then(|like| exchange.alloc_target(like));
+            kept.extend(like);
         }
         match random() % 4 {
             0 => Err(Pinned { pfn: random() }),
@@ -88,7 +89,7 @@ fn a_lying_migration_source_leaves_its_block_online_and_each_frame_one_user() {
     );
     let mut frames = std::collections::HashSet::new();
     for page in &pages {
-        let zone = allocator.zone_of(*page).expect("a page of this allocator");
+        let zone = allocator.zone_of(page).expect("a page of this allocator");
         assert!(
             (page.pfn()..page.pfn() + (1 << page.order())).all(|pfn| zone.manages(pfn) && frames.insert(pfn)),
             "{page:?}"
@@ -106,26 +107,26 @@ thread_local! {
     static INSERTED: RefCell<Vec<Handle>> = const { RefCell::new(Vec::new()) };
 }
 
-type Migrate = fn(Handle, Page, Page) -> Result<(), MoveError>;
+type Migrate = fn(Handle, &Page, &Page) -> Result<(), MoveError>;
 
 /// An endless supply of migration targets, some of which are the source itself.
 struct Any(u64);
 
 impl MigrationTargets for Any {
-    fn alloc_target(&mut self, like: Page) -> Option<Page> {
+    fn alloc_target(&mut self, like: &Page) -> Option<Page> {
         self.0 += 1;
-        if self.0 % 3 == 0 { Some(like) } else { Page::from_word(1 << 63 | self.0) }
+        Some(if self.0 % 3 == 0 { made_up::again(like) } else { made_up::page(self.0) })
     }
 
     fn free_source(&mut self, _: Page) {}
 }
 
 /// A `Migrate` callback that calls the library again for every page but its own, and fails in every way.
-fn reenters(_: Handle, from: Page, _: Page) -> Result<(), MoveError> {
+fn reenters(_: Handle, from: &Page, _: &Page) -> Result<(), MoveError> {
     let movables = MOVABLES.get().unwrap();
-    match movables.insert(from) {
+    match movables.insert(made_up::again(from)) {
         Ok(handle) => INSERTED.with_borrow_mut(|all| all.push(handle)),
-        Err(NoRoom { page, .. }) => assert_eq!(page, from),
+        Err(NoRoom { page, .. }) => assert_eq!(page, *from),
     }
     let other = INSERTED.with_borrow_mut(|all| if random() % 2 == 0 { all.pop() } else { None });
     if let Some(other) = other {
@@ -147,8 +148,7 @@ fn reentrant_migrate_callbacks_leave_every_handle_its_page() {
     let entries = Vec::from_iter((0..16).map(|_| MovableEntry::new())).leak();
     let movables = Box::leak(Box::new(MovablePages::new(reenters as Migrate, entries, Spin::new())));
     MOVABLES.set(Some(movables));
-    let page = |pfn: u64| Page::from_word(1 << 63 | pfn).unwrap();
-    let handles: Vec<Handle> = (0..8).map(|pfn| movables.insert(page(pfn)).unwrap()).collect();
+    let handles: Vec<Handle> = (0..8).map(|pfn| movables.insert(made_up::page(pfn)).unwrap()).collect();
     for _ in 0..500 {
         let _ = catch_unwind(AssertUnwindSafe(|| movables.move_away(&(0..1 << 20), &mut Any(100))));
         for &handle in &handles {
@@ -158,5 +158,5 @@ fn reentrant_migrate_callbacks_leave_every_handle_its_page() {
     for handle in handles.into_iter().chain(INSERTED.take()) {
         assert!(movables.remove(handle).is_ok() && movables.hold(handle).is_err());
     }
-    assert!((0..16).all(|pfn| movables.insert(page(pfn)).is_ok()), "all entries are free again");
+    assert!((0..16).all(|pfn| movables.insert(made_up::page(pfn)).is_ok()), "all entries are free again");
 }

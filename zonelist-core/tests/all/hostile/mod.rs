@@ -40,7 +40,7 @@ fn allocator<S: Scheme>(scheme: S) -> Allocator<S> {
 fn are_apart<S: Scheme>(allocator: &Allocator<S>, pages: &[Page]) {
     let mut frames = HashSet::new();
     for page in pages {
-        let zone = allocator.zone_of(*page).expect("a page of this allocator");
+        let zone = allocator.zone_of(page).expect("a page of this allocator");
         for pfn in page.pfn()..page.pfn() + (1 << page.order()) {
             assert!(zone.manages(pfn), "{page:?} is not of {}", zone.id());
             assert!(frames.insert(pfn), "frame {pfn} is allocated twice");

@@ -2,8 +2,9 @@
 
 use std::{process::Command, ptr::NonNull};
 
+use crate::made_up;
 use zonelist_core::{
-    NodeId, Page,
+    NodeId,
     hotplug::{Arena, ArenaError},
 };
 
@@ -72,9 +73,9 @@ fn frames_and_addresses_are_inverse() {
     for outside in [last + BYTES, arena.address(700).unwrap().addr().get() - 1, 1] {
         assert_eq!(arena.frame_of(NonNull::new(std::ptr::without_provenance_mut(outside)).unwrap()), None);
     }
-    let page = |pfn: u64, order: u64| Page::from_word(1 << 63 | order << 58 | pfn).unwrap();
-    assert_eq!(arena.bytes(page(1024, 3)).unwrap().len(), 8 * BYTES);
-    assert!(arena.bytes(page(4992, 4)).is_none());
+    let page = |pfn: u64, order: u64| made_up::page_of_word(1 << 63 | order << 58 | pfn).unwrap();
+    assert_eq!(arena.bytes(&page(1024, 3)).unwrap().len(), 8 * BYTES);
+    assert!(arena.bytes(&page(4992, 4)).is_none());
 }
 
 #[test]

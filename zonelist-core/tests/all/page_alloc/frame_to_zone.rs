@@ -51,20 +51,21 @@ fn a_page_found_by_its_frame_is_of_the_zone_that_manages_it() {
         for order in 0..=MAX_ORDER {
             let frames = pfn..pfn + (1 << order);
             let one_zones = frames.end <= FRAMES && frames.clone().all(|other| is_normal(other) == is_normal(pfn));
-            let page = allocator.page(pfn, order, Mobility::Movable);
+            // SAFETY: the page is not used.
+            let page = unsafe { allocator.page(pfn, order, Mobility::Movable) };
             assert_eq!(page.is_some(), pfn % (1 << order) == 0 && one_zones, "frame {pfn} of order {order}");
             if let Some(page) = page {
                 let kind = if is_normal(pfn) { Normal } else { Movable };
                 assert_eq!((page.pfn(), page.order()), (pfn, order));
-                assert_eq!(allocator.zone_of(page).unwrap().id().kind(), kind, "frame {pfn} of order {order}");
+                assert_eq!(allocator.zone_of(&page).unwrap().id().kind(), kind, "frame {pfn} of order {order}");
             }
         }
     }
-    for order in MAX_ORDER + 1..=u8::MAX {
-        assert_eq!(allocator.page(0, order, Mobility::Movable), None);
+    let invalid = (MAX_ORDER + 1..=u8::MAX).map(|order| (0, order));
+    for (pfn, order) in invalid.chain([(u64::MAX, 0), (u64::MAX - 1023, 10)]) {
+        // SAFETY: the page is not used.
+        assert_eq!(unsafe { allocator.page(pfn, order, Mobility::Movable) }, None);
     }
-    assert_eq!(allocator.page(u64::MAX, 0, Mobility::Movable), None);
-    assert_eq!(allocator.page(u64::MAX - 1023, 10, Mobility::Movable), None);
 }
 
 #[test]
@@ -79,7 +80,9 @@ fn a_free_by_frame_moves_no_frame_to_another_zone() {
             std::iter::repeat_with(|| local.alloc(NODE, &any)).map_while(|page| Some(page.ok()?.pfn())).collect();
         assert_eq!(pfns.len() as u64, FRAMES);
         for &pfn in &pfns {
-            local.free(allocator.page(pfn, 0, Mobility::Movable).unwrap()).unwrap();
+            // SAFETY: the frame was allocated above, and its page given up.
+            let page = unsafe { allocator.page(pfn, 0, Mobility::Movable) };
+            local.free(page.unwrap()).unwrap();
         }
         let mut kept: Vec<Page> = std::iter::repeat_with(|| local.alloc(NODE, &normal)).map_while(Result::ok).collect();
         assert!(kept.iter().all(|page| is_normal(page.pfn())), "requests up to Normal get pages of Normal");

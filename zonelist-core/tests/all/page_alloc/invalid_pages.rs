@@ -5,7 +5,7 @@ use zonelist_core::{
     Mobility, NodeId, Page, PageAllocator, PageRequest, Zone,
     ZoneKind::Normal,
     Zoneref,
-    page_alloc::{HandleError, MovablePages, MoveError, NotFreed, PerCpuPages},
+    page_alloc::{HandleError, MovablePages, MoveError, NotFreed, NotSplit, PerCpuPages, SplitError},
     publish::{FullFence, Published},
     stop_world::StopWorld,
     sync::Spin,
@@ -15,6 +15,7 @@ use zonelist_core::{
 };
 
 use super::setup::zone_id;
+use crate::made_up;
 
 type Allocator = PageAllocator<'static, StopWorld<Box<[Slot]>>, FullFence, Spin, 4>;
 
@@ -53,13 +54,25 @@ fn a_page_of_another_allocator_is_refused() {
     for order in ORDERS {
         let (mine, other) = (alloc(&ours, order), alloc(&theirs, order));
         assert_eq!(mine.pfn(), other.pfn(), "the allocators are alike");
-        assert_eq!(ours.zone_of(other).map(Zone::id), None);
+        assert_eq!(ours.zone_of(&other).map(Zone::id), None);
         let mut local = ours.local().unwrap();
         // Also if the per-CPU pages have room for such a page.
         local.free(mine).unwrap();
-        assert_eq!(local.free(other), Err(FreeError::NoSuchZone), "order {order}");
-        let error = FreeError::NoSuchZone;
-        assert_eq!(local.free_bulk([other]), Err(NotFreed { page: other, error }));
+        let pfn = other.pfn();
+        let NotFreed { page: other, error } = local.free(other).unwrap_err();
+        assert_eq!((other.pfn(), error), (pfn, FreeError::NoSuchZone), "order {order}");
+        let mut some =
+            [local.alloc(NODE, &ours.prepare(&PageRequest::up_to(Normal)).unwrap()).unwrap(), other].into_iter();
+        let NotFreed { page: other, error } = local.free_bulk(&mut some).unwrap_err();
+        assert_eq!((other.pfn(), error), (pfn, FreeError::NoSuchZone));
+        let other = match ours.split(other) {
+            Err(NotSplit { page, error }) => {
+                let foreign = SplitError::Invalid(FreeError::NoSuchZone);
+                assert_eq!(error, if order == 0 { SplitError::Single } else { foreign });
+                page
+            }
+            Ok(halves) => panic!("{halves:?}"),
+        };
         drop(local);
         theirs.local().unwrap().free(other).unwrap();
     }
@@ -76,7 +89,7 @@ fn pages_of_a_thousand_allocators_are_distinguished() {
     let allocators: Vec<Allocator> = (0..1000).map(|_| allocator()).collect();
     let pages: Vec<Page> = allocators.iter().map(|allocator| alloc(allocator, 0)).collect();
     for (at, allocator) in allocators.iter().enumerate() {
-        let known: Vec<usize> = (0..pages.len()).filter(|&of| allocator.zone_of(pages[of]).is_some()).collect();
+        let known: Vec<usize> = (0..pages.len()).filter(|&of| allocator.zone_of(&pages[of]).is_some()).collect();
         assert_eq!(known, [at]);
     }
 }
@@ -90,35 +103,39 @@ fn frames_out_of_the_span_are_refused() {
         // Now the per-CPU pages have room.
         let request = allocator.prepare(&PageRequest::up_to(Normal).order(order)).unwrap();
         let page = local.alloc(NODE, &request).unwrap();
+        let zero = page.as_raw() - page.pfn();
         local.free(page).unwrap();
-        let at = |pfn: u64| Page::from_word(page.word() - page.pfn() + (pfn >> order << order)).unwrap();
+        let at = |pfn: u64| made_up::page_of_word(zero + (pfn >> order << order)).unwrap();
         let length = 1 << order;
         for pfn in [0, SPAN.start - 1, SPAN.end, SPAN.end - 1, SPAN.end + 5000, (1 << 44) - 1] {
             let made_up = at(pfn);
             if SPAN.contains(&made_up.pfn()) && SPAN.contains(&(made_up.pfn() + length - 1)) {
                 continue;
             }
-            assert!(local.free(made_up).is_err(), "{made_up:?}");
+            let NotFreed { page, error } = local.free(made_up).unwrap_err();
             if !cfg!(feature = "checked") {
-                assert_eq!(local.free(made_up), Err(FreeError::NoSuchFrame), "{made_up:?}");
+                assert_eq!(error, FreeError::NoSuchFrame, "{page:?}");
             }
         }
-        assert_eq!(allocator.page(SPAN.start / length * length, order, Mobility::Unmovable).is_some(), length <= 4);
+        // SAFETY: the page is not used.
+        let page = unsafe { allocator.page(SPAN.start / length * length, order, Mobility::Unmovable) };
+        assert_eq!(page.is_some(), length <= 4);
     }
     local.drain();
     let zone = &allocator.zones()[0];
     assert_eq!((zone.free_pages(), allocator.stats(zone.id()).unwrap().misdirected), (7423, 0));
 }
 
-/// The caller promises that a page is allocated. If that is wrong, the page may be allocated twice, and the zone counts
-/// a misdirected free. With the feature `checked` the free is an error.
+/// Safe code frees a page once. A page that unsafe code has made again may be freed, and allocated, twice: the zone
+/// counts a misdirected free and is otherwise as before. With the feature `checked` the free is an error.
 #[test]
 fn a_double_free_is_an_error_or_counted() {
     let allocator = allocator();
     let mut local = allocator.local().unwrap();
     let page = alloc(&allocator, 0);
+    let second = made_up::again(&page);
     local.free(page).unwrap();
-    let again = local.free(page);
+    let again = local.free(second).map_err(|not_freed| not_freed.error);
     if cfg!(feature = "checked") {
         assert_eq!(again, Err(FreeError::NeverHandedOut));
     } else {
@@ -132,9 +149,11 @@ fn a_double_free_is_an_error_or_counted() {
 
 #[test]
 fn a_handle_of_other_movable_pages_is_refused() {
-    let pages = || MovablePages::boxed(|_, _: Page, _: Page| Err(MoveError::Never), 2);
+    let pages =
+        || MovablePages::boxed(|_: zonelist_core::page_alloc::Handle, _: &Page, _: &Page| Err(MoveError::Never), 2);
     let (ours, theirs, allocator) = (pages(), pages(), allocator());
     let (mine, other) = (alloc(&allocator, 0), alloc(&allocator, 0));
+    let pfns = (mine.pfn(), other.pfn());
     let (handle, foreign) = (ours.insert(mine).unwrap(), theirs.insert(other).unwrap());
     assert_eq!(handle.index(), foreign.index());
     assert_ne!(handle, foreign);
@@ -142,7 +161,7 @@ fn a_handle_of_other_movable_pages_is_refused() {
     assert_eq!(ours.pin(foreign), Err(HandleError::Foreign));
     assert_eq!(ours.unpin(foreign), Err(HandleError::Foreign));
     assert_eq!(ours.remove(foreign), Err(HandleError::Foreign));
-    assert_eq!((ours.remove(handle), theirs.remove(foreign)), (Ok(mine), Ok(other)));
+    assert_eq!((ours.remove(handle).unwrap().pfn(), theirs.remove(foreign).unwrap().pfn()), pfns);
 }
 
 /// An allocator over zones that outlive it: its drop returns the per-CPU pages of leaked handles to the zones.
@@ -155,9 +174,9 @@ fn pages_of_a_leaked_handle_are_not_lost_with_the_allocator() {
     for order in ORDERS {
         let request = allocator.prepare(&PageRequest::up_to(Normal).order(order)).unwrap();
         let mut local = allocator.local().unwrap();
-        let pages = [(); 2].map(|()| local.alloc(NODE, &request).unwrap());
-        local.free(pages[0]).unwrap();
-        kept.push((pages[1].pfn(), order));
+        let [freed, page] = [(); 2].map(|()| local.alloc(NODE, &request).unwrap());
+        local.free(freed).unwrap();
+        kept.push((page.pfn(), order));
         if kept.len() <= 4 {
             std::mem::forget(local);
         }

@@ -9,6 +9,7 @@ mod invalid_pages;
 mod non_blocking;
 mod oracle;
 mod setup;
+mod split;
 mod statistics;
 mod watermarks;
 mod zone_set;

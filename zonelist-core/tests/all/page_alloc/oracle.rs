@@ -36,7 +36,7 @@ impl Oracle {
         match local.alloc(node, &prepared) {
             Ok(page) => {
                 assert_eq!((page.order(), page.mobility()), (request.order, request.mobility));
-                let zone = allocator.zone_of(page).unwrap();
+                let zone = allocator.zone_of(&page).unwrap();
                 assert!(self.admitted(node, request).contains(&zone.id()), "{page:?} of {}", zone.id());
                 assert!(zone.free_pages() as u64 >= floor(zone.id(), request), "{} is below its watermark", zone.id());
                 self.note_allocated(page);
@@ -72,8 +72,8 @@ impl Oracle {
     pub(crate) fn free<S: Scheme, B: Barrier>(&mut self, local: &mut Handle<'_, S, B>, at: usize) {
         if !self.live.is_empty() {
             let page = self.live.swap_remove(at % self.live.len());
-            local.free(page).unwrap();
             self.used[page.pfn() as usize..][..1 << page.order()].fill(false);
+            local.free(page).unwrap();
         }
     }
 

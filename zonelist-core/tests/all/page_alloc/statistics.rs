@@ -3,12 +3,14 @@
 use zonelist_core::{
     Mobility, NodeId, Page, PageAllocator, PageRequest, Zone,
     ZoneKind::{Dma, Dma32, Normal},
-    page_alloc::{PerCpuPages, Refusal, SetupError},
+    page_alloc::{NotFreed, PerCpuPages, Refusal, SetupError},
     publish::{FullFence, Published, ReaderError},
     stop_world::StopWorld,
     table::{Capacity, Slots},
     zone::FreeError,
 };
+
+use crate::made_up;
 
 use super::setup::{READERS, no_protocol, stop_world, zone_id, zones};
 
@@ -61,18 +63,22 @@ fn a_page_that_is_not_allocated_is_refused() {
     let mut local = allocator.local().unwrap();
     let (node, request) = (NodeId::new(0).unwrap(), allocator.prepare(&PageRequest::up_to(Normal).order(2)).unwrap());
     let page = local.alloc(node, &request).unwrap();
-    assert_eq!(allocator.page(page.pfn(), 2, Mobility::Unmovable), Some(page));
-    assert_eq!(allocator.page(50_000, 0, Mobility::Unmovable), None);
-    assert_eq!(allocator.page(page.pfn(), 11, Mobility::Unmovable), None);
-    let without_zone = Page::from_word(page.word() | 0xff << 44).unwrap();
-    assert_eq!(local.free(without_zone), Err(FreeError::NoSuchZone));
-    assert!(allocator.zone_of(without_zone).is_none());
-    let elsewhere = Page::from_word(page.word() + (1 << 20)).unwrap();
-    assert_eq!(local.free(elsewhere), Err(FreeError::NoSuchFrame));
-    let order = Page::from_word(page.word() & !(0xf << 58) | 5 << 58).unwrap();
-    assert!(local.free(order).is_err(), "blocks of order 5 are not cached");
+    // SAFETY: the pages are compared, and not used.
+    let found = |pfn, order| unsafe { allocator.page(pfn, order, Mobility::Unmovable) };
+    assert_eq!(
+        (found(page.pfn(), 2), found(50_000, 0), found(page.pfn(), 11)),
+        (Some(made_up::again(&page)), None, None)
+    );
+    let mut refused = |word| local.free(made_up::page_of_word(word).unwrap()).unwrap_err();
+    let NotFreed { page: without_zone, error } = refused(page.as_raw() | 0xff << 44);
+    assert_eq!(error, FreeError::NoSuchZone);
+    assert!(allocator.zone_of(&without_zone).is_none());
+    assert_eq!(refused(page.as_raw() + (1 << 20)).error, FreeError::NoSuchFrame);
+    // Blocks of order 5 are not cached.
+    let _ = refused(page.as_raw() & !(0xf << 58) | 5 << 58);
+    let second = made_up::again(&page);
     local.free(page).unwrap();
-    let twice = local.free(page);
+    let twice = local.free(second).map_err(|not_freed| not_freed.error);
     assert_eq!(twice, if cfg!(feature = "checked") { Err(FreeError::NeverHandedOut) } else { Ok(()) });
     allocator.drain().unwrap();
     let stats = allocator.stats(zone_id(0, Normal)).unwrap();
@@ -103,8 +109,10 @@ fn invalid_parts_of_an_allocator_are_refused() {
     assert!(local.alloc(NodeId::new(0).unwrap(), &request).is_err(), "no lists are published yet");
     assert_eq!((local.failure().zones(), local.failure().zones_passed_over()), (0, 4));
     assert!(local.failure().passed_over().take(3).all(|(_, why)| why == Refusal::NotListed), "{}", local.failure());
-    let page = in_callers_memory.page(zones[1].alloc(0, Mobility::Movable).unwrap(), 0, Mobility::Movable).unwrap();
-    local.free(page).unwrap();
+    let pfn = zones[1].alloc(0, Mobility::Movable).unwrap();
+    // SAFETY: the zone has just allocated the block.
+    let page = unsafe { in_callers_memory.page(pfn, 0, Mobility::Movable) };
+    local.free(page.unwrap()).unwrap();
     assert_eq!(in_callers_memory.drain(), Ok(1));
     let allocator = no_protocol::<FullFence>();
     assert!(allocator.prepare(&PageRequest::up_to(Normal).order(11)).is_err());

@@ -52,7 +52,7 @@ fn every_urgency_stops_at_its_page() {
                 for (zone, stop) in plan {
                     while allocator.zone(zone).unwrap().free_pages() as u64 > stop {
                         let page = local.alloc(node, &prepared).unwrap();
-                        assert_eq!(allocator.zone_of(page).unwrap().id(), zone, "{highest} {urgency:?}");
+                        assert_eq!(allocator.zone_of(&page).unwrap().id(), zone, "{highest} {urgency:?}");
                     }
                 }
                 assert_eq!(local.alloc(node, &prepared), Err(OutOfMemory));
@@ -141,7 +141,7 @@ fn an_urgent_request_does_not_drain_other_handles() {
     }
     assert_eq!((taken, allocator.stats(zone_id(0, Dma32)).unwrap().cached), (9, 50));
     let page = local.alloc(node, &prepared(Urgency::NONE)).unwrap();
-    assert_eq!(allocator.zone_of(page).unwrap().id(), zone_id(0, Dma32), "the other handle's pages are drained");
+    assert_eq!(allocator.zone_of(&page).unwrap().id(), zone_id(0, Dma32), "the other handle's pages are drained");
     assert_eq!(allocator.drain(), Ok(0));
 }
 
@@ -161,7 +161,7 @@ fn a_request_repeats_torn_walks_unless_it_must_not_wait() {
         "0 zones tried; every walk was torn by a publish; 1 not tried; 1/Movable: of a higher kind than Normal"
     );
     let page = local.alloc(node, &waits).unwrap();
-    assert_eq!(allocator.zone_of(page).unwrap().id(), zone_id(0, Normal));
+    assert_eq!(allocator.zone_of(&page).unwrap().id(), zone_id(0, Normal));
     local.free(page).unwrap();
     assert!(local.alloc(node, &never).is_ok(), "no more walks are torn");
 }

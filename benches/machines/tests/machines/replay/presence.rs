@@ -6,7 +6,7 @@ use fastrand::Rng;
 use proptest::prelude::*;
 use zonelist_core::{
     NodeId, Request, ZoneId, ZoneKind, Zonelists, Zoneref,
-    publish::{FullFence, Published, Reader},
+    publish::{FullFence, Published, Reader, ZonePresence},
     table::{Capacity, OrderFilter, Slot},
     topology::{NodeSet, Rules},
     zonelist::{NodeSpan, Scope, ZonelistsRef},
@@ -242,9 +242,9 @@ proptest! {
         let shown = (0..nodes).map(|node| NodeId::new(node).unwrap()).collect();
         let mut checker = Checker::new(&published, shown);
         let gone = all[draw.usize(..all.len())];
-        published.set_present(gone, false).unwrap();
+        published.set_present(gone, ZonePresence::Absent).unwrap();
         checker.check(without(whole.lists(), gone).lists());
-        published.set_present(gone, true).unwrap();
+        published.set_present(gone, ZonePresence::Present).unwrap();
         checker.check(whole.lists());
         assert_eq!(checker.order_tables(), 1);
     }

@@ -14,12 +14,12 @@ use std::{
 use zonelist_core::{
     Request,
     ZoneKind::Movable,
+    page_alloc::NotFreed,
     publish::{
         Barrier, BarrierError, FullFence, Membarrier, PublishError, Published, ReaderProtocol, SystemBarrier, Version,
     },
     stop_world::StopWorld,
     table::{Capacity, Slot},
-    zone::FreeError,
 };
 use zonelist_schemes::{Buildable, SchemeId, Visitor, asymmetric};
 
@@ -63,7 +63,7 @@ impl Visitor for Denied {
     fn visit<S: Buildable, B: Barrier>(&mut self) -> String {
         let allocator = allocator::<S, B>(&ZONES, FRAMES);
         let owned: Vec<AtomicU8> = (0..2 * FRAMES).map(|_| AtomicU8::new(0)).collect();
-        let (over, twice, unfreed) = (AtomicBool::new(false), AtomicUsize::new(0), Mutex::new(None::<FreeError>));
+        let (over, twice, unfreed) = (AtomicBool::new(false), AtomicUsize::new(0), Mutex::new(None::<NotFreed>));
         let (mut drains, mut publishes, mut wrong) = ([0; 2], [0; 2], 0);
         thread::scope(|scope| {
             scope.spawn(|| {

@@ -72,7 +72,7 @@ pub(crate) fn all<S: Buildable, B: Barrier>(handle: &mut Handle<'_, S, B>, prepa
 }
 
 /// The callback that migrates a page.
-pub(crate) type Migrate = fn(MovableHandle, Page, Page) -> Result<(), MoveError>;
+pub(crate) type Migrate = fn(MovableHandle, &Page, &Page) -> Result<(), MoveError>;
 pub(crate) type Provider<S, B> = AllocatorProvider<'static, S, B, Spin, READERS, MovablePages<'static, Migrate>>;
 pub(crate) type Running<S, B> = RunningMachine<Provider<S, B>>;
 

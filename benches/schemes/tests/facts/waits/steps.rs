@@ -104,7 +104,7 @@ struct Interrupt<'a, S: Buildable, B: Barrier> {
 impl<'a, S: Buildable, B: Barrier> Interrupt<'a, S, B> {
     fn new(allocator: &'a Allocator<S, B>) -> Self {
         let (request, urgent) = (prepared(allocator, Movable, 0), urgent(allocator, Movable));
-        Self { handle: allocator.local().unwrap(), request, urgent, held: [None; HELD], runs: 0 }
+        Self { handle: allocator.local().unwrap(), request, urgent, held: [const { None }; HELD], runs: 0 }
     }
 
     /// Interrupts `work` after each of its instructions.
@@ -143,7 +143,7 @@ impl<'a, S: Buildable, B: Barrier> Interrupt<'a, S, B> {
         match page {
             Ok(page) => {
                 tally.got.fetch_add(1, Relaxed);
-                let same = |held: &Option<Page>| held.is_some_and(|held| held.pfn() == page.pfn());
+                let same = |held: &Option<Page>| held.as_ref().is_some_and(|held| held.pfn() == page.pfn());
                 tally.twice.fetch_add(self.held.iter().filter(|held| same(held)).count(), Relaxed);
                 self.held[index] = Some(page);
             }

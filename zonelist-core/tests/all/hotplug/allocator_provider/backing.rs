@@ -21,7 +21,7 @@ fn an_offline_block_has_no_memory_and_migrated_pages_keep_their_contents() {
     let arena = Arc::new(Arena::reserve(0..2 * (BLOCKS + 1) * PAGES, 4096).unwrap());
     let published: Published<_, FullFence, READERS> = Published::new(StopWorld::new(Slots::boxed(state.capacity())));
     let (memory, copied) = (Arc::clone(&arena), Cell::new(0));
-    let migrate = move |_: Handle, from: Page, to: Page| {
+    let migrate = move |_: Handle, from: &Page, to: &Page| {
         let (from, to) = memory.bytes(from).zip(memory.bytes(to)).ok_or(MoveError::Never)?;
         // SAFETY: both pages are allocated, of one length, and used by this thread only.
         unsafe { to.cast::<u8>().copy_from_nonoverlapping(from.cast(), from.len()) };
@@ -40,7 +40,7 @@ fn an_offline_block_has_no_memory_and_migrated_pages_keep_their_contents() {
         running.apply(&Operation::Online { block: spare(1), to: OnlineTo::Movable }).unwrap();
         let page = local.alloc(node(1), &prepared).unwrap();
         assert!(spare_frames().contains(&page.pfn()));
-        let bytes = arena.bytes(page).unwrap();
+        let bytes = arena.bytes(&page).unwrap();
         // SAFETY: the page is committed, and allocated by this thread.
         unsafe { bytes.cast::<u8>().write_bytes(round, bytes.len()) };
         assert_eq!(arena.resident(spare_frames()).unwrap(), bytes.len() as u64);
@@ -50,7 +50,7 @@ fn an_offline_block_has_no_memory_and_migrated_pages_keep_their_contents() {
         let moved = frames.migration_source().remove(handle).unwrap();
         assert!(!spare_frames().contains(&moved.pfn()));
         // SAFETY: the page is committed, and no thread writes to it.
-        assert!(unsafe { arena.bytes(moved).unwrap().as_ref() }.iter().all(|&byte| byte == round));
+        assert!(unsafe { arena.bytes(&moved).unwrap().as_ref() }.iter().all(|&byte| byte == round));
         local.free(moved).unwrap();
     }
 }

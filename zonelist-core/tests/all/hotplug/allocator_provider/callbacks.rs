@@ -28,7 +28,7 @@ use zonelist_core::{
 
 use super::{BLOCKS, READERS, Scheme, movable, node, state};
 
-type Migrate = fn(Handle, Page, Page) -> Result<(), MoveError>;
+type Migrate = fn(Handle, &Page, &Page) -> Result<(), MoveError>;
 type Frames<B> = AllocatorProvider<'static, Scheme, B, Spin, READERS, MovablePages<'static, Migrate>, Memory>;
 type Machine<B> = RunningMachine<Frames<B>>;
 
@@ -82,7 +82,7 @@ fn machine<B: Barrier>(migrate: Migrate, on_low: fn(ZoneId, usize)) -> Machine<B
 
 fn quiet(_: ZoneId, _: usize) {}
 
-fn moves(_: Handle, _: Page, _: Page) -> Result<(), MoveError> {
+fn moves(_: Handle, _: &Page, _: &Page) -> Result<(), MoveError> {
     Ok(())
 }
 
@@ -121,7 +121,7 @@ fn a_low_zone_is_reported_after_the_operation_that_caused_it() {
     let mut local = allocator.local().unwrap();
     let handles: Vec<Handle> = (0..60)
         .map(|_| local.alloc(node(1), &movable_pages).unwrap())
-        .filter(|page| allocator.zone_of(*page).unwrap().id() == movable(1))
+        .filter(|page| allocator.zone_of(page).unwrap().id() == movable(1))
         .map(|page| running.provider().migration_source().insert(page).unwrap())
         .collect();
     let zone = allocator.zone(ZoneId::new(node(0), Normal)).unwrap();

@@ -6,6 +6,8 @@ use zonelist_core::{
     page_alloc::{MigrationSource, MigrationTargets, MovablePages},
 };
 
+use crate::made_up::page;
+
 use super::{Owner, node, offline, page_in_spare, running, spare, spare_frames};
 
 #[test]
@@ -24,7 +26,7 @@ fn pages_of_every_order_migrate_to_another_node_with_memory() {
     assert_eq!(owner.moves.lock().unwrap().len(), handles.len());
     for handle in handles {
         let page = frames.migration_source().remove(handle).unwrap();
-        assert_eq!(frames.allocator().zone_of(page).unwrap().id().node(), node(0));
+        assert_eq!(frames.allocator().zone_of(&page).unwrap().id().node(), node(0));
         local.free(page).unwrap();
     }
 }
@@ -40,7 +42,7 @@ fn pages_stay_on_their_node_if_no_other_has_memory() {
     let handle = running.provider().migration_source().insert(page).unwrap();
     running.apply(&offline()).unwrap();
     let page = running.provider().migration_source().remove(handle).unwrap();
-    assert_eq!(running.provider().allocator().zone_of(page).unwrap().id().node(), node(1));
+    assert_eq!(running.provider().allocator().zone_of(&page).unwrap().id().node(), node(1));
     local.free(page).unwrap();
 }
 
@@ -61,24 +63,25 @@ fn a_block_has_its_pages_each_time_it_comes_online() {
 #[test]
 fn handles_that_are_removed_held_or_too_many_are_errors() {
     use zonelist_core::page_alloc::{HandleError, MoveError};
-    let page = |pfn: u64| Page::from_word(1 << 63 | pfn).unwrap();
-    let movables = MovablePages::boxed(|_, _: Page, _: Page| Err(MoveError::Never), 2);
+    let movables =
+        MovablePages::boxed(|_: zonelist_core::page_alloc::Handle, _: &Page, _: &Page| Err(MoveError::Never), 2);
     let first = movables.insert(page(7)).unwrap();
     let second = movables.insert(page(8)).unwrap();
-    assert_eq!(movables.insert(page(9)).unwrap_err().page, page(9));
+    assert_eq!(movables.insert(page(9)).unwrap_err().page.pfn(), 9);
 
     let held = movables.hold(first).unwrap();
-    assert_eq!((held.page(), movables.remove(first)), (page(7), Err(HandleError::Held)));
+    assert_eq!((held.page().pfn(), movables.remove(first)), (7, Err(HandleError::Held)));
     let all: Vec<_> = std::iter::repeat_with(|| movables.hold(first)).map_while(Result::ok).collect();
     assert_eq!((all.len(), movables.hold(first).unwrap_err()), ((1 << 12) - 2, HandleError::TooMany));
     drop((all, held));
-    assert_eq!(movables.remove(first), Ok(page(7)));
+    assert_eq!(movables.remove(first).map(|page| page.pfn()), Ok(7));
     for outcome in [movables.pin(first), movables.unpin(first), movables.hold(first).map(drop)] {
         assert_eq!(outcome, Err(HandleError::Gone));
     }
     let third = movables.insert(page(9)).unwrap();
     assert_eq!((third.index(), movables.remove(first)), (first.index(), Err(HandleError::Gone)));
-    assert_eq!((movables.remove(third), movables.remove(second)), (Ok(page(9)), Ok(page(8))));
+    let pfns = [third, second].map(|handle| movables.remove(handle).unwrap().pfn());
+    assert_eq!(pfns, [9, 8]);
 }
 
 /// Allocates a target for each page, and logs the sources.
@@ -88,9 +91,9 @@ struct Spare {
 }
 
 impl MigrationTargets for Spare {
-    fn alloc_target(&mut self, _: Page) -> Option<Page> {
+    fn alloc_target(&mut self, _: &Page) -> Option<Page> {
         self.next += 1;
-        Page::from_word(1 << 63 | self.next)
+        Some(page(self.next))
     }
 
     fn free_source(&mut self, page: Page) {
@@ -101,8 +104,7 @@ impl MigrationTargets for Spare {
 #[test]
 fn a_range_may_have_all_page_frames() {
     const MOST: u64 = 1 << 44;
-    let page = |pfn: u64| Page::from_word(1 << 63 | pfn).unwrap();
-    let pages = [0, 511, 1 << 31, 1 << 41, (1 << 41) + 512, MOST - 1].map(page);
+    let pages = [0, 511, 1 << 31, 1 << 41, (1 << 41) + 512, MOST - 1];
     for (frames, expected) in [
         (0..u64::MAX, &pages[..]),
         (0..MOST, &pages),
@@ -111,13 +113,14 @@ fn a_range_may_have_all_page_frames() {
         (MOST - 1..MOST, &pages[5..]),
         (MOST..u64::MAX, &[]),
     ] {
-        let movables = MovablePages::boxed(|_, _: Page, _: Page| Ok(()), pages.len());
-        for page in pages {
-            movables.insert(page).unwrap();
+        let movables =
+            MovablePages::boxed(|_: zonelist_core::page_alloc::Handle, _: &Page, _: &Page| Ok(()), pages.len());
+        for pfn in pages {
+            movables.insert(page(pfn)).unwrap();
         }
         let mut spare = Spare { next: 1 << 20, back: Vec::new() };
         movables.move_away(&frames, &mut spare).unwrap();
-        assert_eq!(spare.back, expected, "{frames:?}");
+        assert_eq!(Vec::from_iter(spare.back.iter().map(Page::pfn)), expected, "{frames:?}");
     }
 }
 
@@ -125,9 +128,9 @@ fn a_range_may_have_all_page_frames() {
 struct Meanwhile<F>(F, Vec<Page>);
 
 impl<F: FnMut()> MigrationTargets for Meanwhile<F> {
-    fn alloc_target(&mut self, _: Page) -> Option<Page> {
+    fn alloc_target(&mut self, _: &Page) -> Option<Page> {
         (self.0)();
-        Page::from_word(1 << 63 | 700)
+        Some(page(700))
     }
 
     fn free_source(&mut self, page: Page) {
@@ -141,21 +144,23 @@ impl<F: FnMut()> MigrationTargets for Meanwhile<F> {
 fn a_search_for_pages_holds_none() {
     use std::sync::atomic::Ordering::Relaxed;
     use zonelist_core::page_alloc::MoveError;
-    let page = |pfn: u64| Page::from_word(1 << 63 | pfn).unwrap();
-    let movables = MovablePages::boxed(|_, _: Page, _: Page| Ok::<_, MoveError>(()), 2);
+    let movables =
+        MovablePages::boxed(|_: zonelist_core::page_alloc::Handle, _: &Page, _: &Page| Ok::<_, MoveError>(()), 2);
     let first = movables.insert(page(0)).unwrap();
+    let removed_pfn = |handle| movables.remove(handle).map(|page| page.pfn());
+    let pfns = |pages: &[Page]| Vec::from_iter(pages.iter().map(Page::pfn));
     let mut removed = None;
-    let mut exchange = Meanwhile(|| removed = Some(movables.remove(first)), Vec::new());
+    let mut exchange = Meanwhile(|| removed = Some(removed_pfn(first)), Vec::new());
     movables.move_away(&(0..1), &mut exchange).unwrap();
-    assert_eq!(exchange.1, [page(700)], "the unused target is freed");
-    assert_eq!(removed, Some(Ok(page(0))), "nothing holds it");
+    assert_eq!(pfns(&exchange.1), [700], "the unused target is freed");
+    assert_eq!(removed, Some(Ok(0)), "nothing holds it");
 
     let second = movables.insert(page(0)).unwrap();
     let mut other = Spare { next: 1 << 20, back: Vec::new() };
     let mut exchange = Meanwhile(|| movables.move_away(&(0..1), &mut other).unwrap(), Vec::new());
     movables.move_away(&(0..1), &mut exchange).unwrap();
-    assert_eq!((exchange.1, other.back), (vec![page(700)], vec![page(0)]), "the other migration has moved it");
-    assert_eq!(movables.remove(second), Ok(page((1 << 20) + 1)));
+    assert_eq!((pfns(&exchange.1), pfns(&other.back)), (vec![700], vec![0]), "the other migration has moved it");
+    assert_eq!(removed_pfn(second), Ok((1 << 20) + 1));
 
     // With threads: only the user ends the handle.
     let stop = std::sync::atomic::AtomicBool::new(false);
@@ -167,8 +172,8 @@ fn a_search_for_pages_holds_none() {
         });
         for _ in 0..50_000 {
             let handle = movables.insert(page(0)).unwrap();
-            let removed = movables.remove(handle);
-            assert!(removed == Ok(page(0)) || removed == Ok(page(700)), "{removed:?}");
+            let removed = removed_pfn(handle);
+            assert!(removed == Ok(0) || removed == Ok(700), "{removed:?}");
         }
         stop.store(true, Relaxed);
     });
@@ -181,20 +186,19 @@ fn a_page_that_is_being_moved_is_neither_held_nor_gone() {
     use zonelist_core::page_alloc::{Handle, HandleError, Migrate, MoveError};
 
     thread_local! {
-        static SEEN: RefCell<Vec<Result<Page, HandleError>>> = const { RefCell::new(Vec::new()) };
+        static SEEN: RefCell<Vec<Result<(), HandleError>>> = const { RefCell::new(Vec::new()) };
         static MOVABLES: Cell<Option<&'static MovablePages<'static, Tries>>> = const { Cell::new(None) };
     }
     struct Tries;
     impl Migrate for Tries {
-        fn move_page(&self, handle: Handle, _: Page, _: Page) -> Result<(), MoveError> {
+        fn move_page(&self, handle: Handle, _: &Page, _: &Page) -> Result<(), MoveError> {
             let movables = MOVABLES.get().unwrap();
-            let tried = [movables.try_hold(handle).map(|held| held.page()), movables.try_remove(handle)];
+            let tried = [movables.try_hold(handle).map(drop), movables.try_remove(handle).map(drop)];
             SEEN.with_borrow_mut(|seen| seen.extend(tried));
             Ok(())
         }
     }
 
-    let page = |pfn: u64| Page::from_word(1 << 63 | pfn).unwrap();
     let movables: &'static _ = Box::leak(Box::new(MovablePages::boxed(Tries, 1)));
     MOVABLES.set(Some(movables));
     let handle = movables.insert(page(0)).unwrap();
@@ -202,12 +206,12 @@ fn a_page_that_is_being_moved_is_neither_held_nor_gone() {
     assert_eq!(SEEN.take(), [Err(HandleError::Moving); 2]);
 
     let held = movables.try_hold(handle).unwrap();
-    assert_eq!((held.page(), movables.try_remove(handle)), (page(601), Err(HandleError::Held)));
+    assert_eq!((held.page().pfn(), movables.try_remove(handle)), (601, Err(HandleError::Held)));
     drop(held);
     let prepared = movables.prepare_fork();
     assert_eq!(movables.try_remove(handle), Err(HandleError::Busy), "the prepared fork holds the list of free entries");
     prepared.parent();
-    assert_eq!(movables.try_remove(handle), Ok(page(601)));
+    assert_eq!(movables.try_remove(handle).map(|page| page.pfn()), Ok(601));
     assert_eq!(movables.try_remove(handle), Err(HandleError::Gone));
     assert_eq!(movables.insert(page(1)).and_then(|_| movables.insert(page(2))).unwrap_err().entries, 1);
 }
@@ -231,7 +235,8 @@ fn a_page_of_another_allocator_keeps_no_block_online() {
     let published: Published<_, FullFence, 4> =
         Published::new(StopWorld::new(Slots::boxed(running.state().capacity())));
     let other = zonelist_core::PageAllocator::boxed(published, vec![zone]).unwrap();
-    let page = other.page(pfn, 0, Mobility::Movable).unwrap();
+    // SAFETY: the zone has just allocated the block.
+    let page = unsafe { other.page(pfn, 0, Mobility::Movable) }.unwrap();
     let movables = running.provider().migration_source();
     let handle = movables.insert(page).unwrap();
     movables.pin(handle).unwrap();
@@ -239,5 +244,5 @@ fn a_page_of_another_allocator_keeps_no_block_online() {
     movables.unpin(handle).unwrap();
     running.apply(&Operation::Online { block: spare(1), to: OnlineTo::Movable }).unwrap();
     running.apply(&offline()).unwrap();
-    assert_eq!(movables.remove(handle), Ok(page));
+    assert_eq!(movables.remove(handle).map(|page| page.pfn()), Ok(pfn));
 }

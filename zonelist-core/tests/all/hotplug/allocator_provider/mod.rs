@@ -100,7 +100,7 @@ enum Behaviour {
 }
 
 impl Migrate for &Owner {
-    fn move_page(&self, _: Handle, from: Page, to: Page) -> Result<(), MoveError> {
+    fn move_page(&self, _: Handle, from: &Page, to: &Page) -> Result<(), MoveError> {
         let behaviour = *self.behaviour.lock().unwrap();
         match behaviour {
             Behaviour::Moves => {

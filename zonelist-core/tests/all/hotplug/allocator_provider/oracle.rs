@@ -81,7 +81,7 @@ impl Machine<'_> {
         let request = PageRequest { zones: Request::up_to(highest), ..PageRequest::up_to(highest) };
         let prepared = self.running.provider().allocator().prepare(&request.order(order).mobility(mobility)).unwrap();
         let page = self.local.alloc(node(local), &prepared).ok()?;
-        let zone = self.running.provider().allocator().zone_of(page).unwrap().id();
+        let zone = self.running.provider().allocator().zone_of(&page).unwrap().id();
         assert!(request.zones.admits(zone), "{page:?} of {zone}");
         Some(page)
     }
@@ -153,7 +153,7 @@ impl Machine<'_> {
         let inside = |page: &Page| page.pfn() < frames.end && page.pfn() + (1 << page.order()) > frames.start;
         let moves = *self.owner.behaviour.lock().unwrap() == Behaviour::Moves;
         let pages = self.running.provider().migration_source();
-        let is_inside = |handle: &&Handle| inside(&pages.hold(**handle).unwrap().page());
+        let is_inside = |handle: &&Handle| inside(pages.hold(**handle).unwrap().page());
         let (pinned, stays) =
             (self.oracle.pinned.iter().any(|it| is_inside(&it)), self.oracle.pages.iter().any(inside));
         let movable = self.oracle.handles.iter().filter(is_inside).count();
@@ -192,15 +192,15 @@ impl Machine<'_> {
         self.local.drain();
         let (allocator, state) = (self.running.provider().allocator(), self.running.state());
         let pages = self.running.provider().migration_source();
-        let behind = self.oracle.handles.iter().map(|&handle| pages.hold(handle).unwrap().page());
-        let mut in_use: Vec<Page> = self.oracle.pages.iter().copied().chain(behind).collect();
+        let held: Vec<_> = self.oracle.handles.iter().map(|&handle| pages.hold(handle).unwrap()).collect();
+        let mut in_use: Vec<&Page> = self.oracle.pages.iter().chain(held.iter().map(|held| held.page())).collect();
         in_use.sort_unstable_by_key(|page| page.pfn());
         for pair in in_use.windows(2) {
             assert!(pair[0].pfn() + (1 << pair[0].order()) <= pair[1].pfn(), "{pair:?} overlap");
         }
         for zone in allocator.zones() {
             let managed = state.zones().find(|info| info.size.zone == zone.id()).map_or(0, |info| info.size.managed);
-            let mine = in_use.iter().filter(|&&page| allocator.zone_of(page).unwrap().id() == zone.id());
+            let mine = in_use.iter().filter(|page| allocator.zone_of(page).unwrap().id() == zone.id());
             let used: u64 = mine.map(|page| 1 << page.order()).sum();
             assert_eq!((zone.managed() as u64, zone.free_pages() as u64), (managed, managed - used), "{zone:?}");
             assert_eq!(allocator.stats(zone.id()).unwrap().misdirected, 0);

@@ -28,6 +28,7 @@ fn refused(
     let pages = running.provider().migration_source();
     let mut local = running.provider().allocator().local().unwrap();
     let page = page_in_spare(&running, &mut local);
+    let pfn = page.pfn();
     let handle = pages.insert(page).unwrap();
     if matches!(why, ProviderError::Pinned { .. }) && *owner.behaviour.lock().unwrap() == Behaviour::Moves {
         pages.pin(handle).unwrap();
@@ -35,13 +36,13 @@ fn refused(
     let before = observed(&running);
     let error = running.apply(&offline()).unwrap_err();
     let expected = match why {
-        ProviderError::Pinned { .. } => ProviderError::Pinned { pfn: page.pfn() },
-        ProviderError::InUse { why, .. } => ProviderError::InUse { pfn: page.pfn(), why },
+        ProviderError::Pinned { .. } => ProviderError::Pinned { pfn },
+        ProviderError::InUse { why, .. } => ProviderError::InUse { pfn, why },
         other => other,
     };
     assert_eq!(error, HotplugError::Provider { block: spare(1), error: expected });
     assert_eq!((error.errno(), observed(&running)), (errno, before), "{error}");
-    assert_eq!(pages.hold(handle).unwrap().page(), page);
+    assert_eq!(pages.hold(handle).unwrap().page().pfn(), pfn);
 
     repair(&running, handle);
     running.apply(&offline()).unwrap();
@@ -89,11 +90,12 @@ fn a_panic_of_the_migrate_callback_loses_neither_page() {
     let pages = running.provider().migration_source();
     let mut local = running.provider().allocator().local().unwrap();
     let page = page_in_spare(&running, &mut local);
+    let pfn = page.pfn();
     let handle = pages.insert(page).unwrap();
     let before = observed(&running);
     assert!(catch_unwind(AssertUnwindSafe(|| running.apply(&offline()))).is_err());
     assert_eq!(observed(&running), before);
-    assert_eq!(pages.hold(handle).unwrap().page(), page);
+    assert_eq!(pages.hold(handle).unwrap().page().pfn(), pfn);
 
     *owner.behaviour.lock().unwrap() = Behaviour::Moves;
     running.apply(&offline()).unwrap();
@@ -108,13 +110,13 @@ fn held_and_unmovable_pages_are_waited_for_until_the_deadline() {
     let pages = running.provider().migration_source();
     let mut local = running.provider().allocator().local().unwrap();
     let (one, other) = (page_in_spare(&running, &mut local), page_in_spare(&running, &mut local));
+    let pfn = one.pfn().min(other.pfn());
     let handle = pages.insert(one).unwrap();
     let held = pages.hold(handle).unwrap();
     let before = observed(&running);
 
     let refused = |why, deadline: &mut dyn zonelist_core::hotplug::Deadline| {
         let error = running.apply_within(&offline(), deadline).unwrap_err();
-        let pfn = one.pfn().min(other.pfn());
         assert_eq!(error, HotplugError::Provider { block: spare(1), error: ProviderError::InUse { pfn, why } });
         assert_eq!(observed(&running), before);
         error.errno()

@@ -20,13 +20,13 @@ fn state(kinds: [ZoneKind; 2]) -> State {
     booted(machine(vec![size(0), size(1)], vec![]).unwrap(), blocks(list.into())).unwrap()
 }
 
-type Owner = MovablePages<'static, fn(Handle, Page, Page) -> Result<(), MoveError>>;
+type Owner = MovablePages<'static, fn(Handle, &Page, &Page) -> Result<(), MoveError>>;
 type Frames = AllocatorProvider<'static, super::Scheme, FullFence, zonelist_core::sync::Spin, READERS, Owner>;
 
 fn running(state: &State) -> RunningMachine<Frames> {
     let published = Published::new(StopWorld::new(Slots::boxed(state.capacity())));
     let frames: AllocatorProvider<'_, _, _, _, READERS> = AllocatorProvider::new(published, state).unwrap();
-    let moves: fn(Handle, Page, Page) -> Result<(), MoveError> = |_, _, _| Ok(());
+    let moves: fn(Handle, &Page, &Page) -> Result<(), MoveError> = |_, _, _| Ok(());
     RunningMachine::new(
         state.clone(),
         frames.with_migration_source(MovablePages::boxed(moves, 4096)).boot(state).unwrap(),
@@ -57,9 +57,9 @@ fn handles(
 }
 
 fn kinds(running: &RunningMachine<Frames>, handles: &[Handle]) -> Vec<ZoneKind> {
-    let page = |&handle: &Handle| running.provider().migration_source().hold(handle).unwrap().page();
+    let hold = |&handle: &Handle| running.provider().migration_source().hold(handle).unwrap();
     let allocator = running.provider().allocator();
-    handles.iter().map(|handle| allocator.zone_of(page(handle)).unwrap().id().kind()).collect()
+    handles.iter().map(|handle| allocator.zone_of(hold(handle).page()).unwrap().id().kind()).collect()
 }
 
 #[test]

@@ -20,12 +20,13 @@ fn a_zone_and_movable_pages_report_their_own_losses() {
     let zone: &'static Zone<'static, Spin> =
         Box::leak(Box::new(Zone::boxed(ZONES[0], 0..FRAMES, MAX_ORDER, Spin::new()).unwrap()));
     zone.add(0..FRAMES).unwrap();
-    let migrate = |_: Handle, _: Page, _: Page| {
+    let migrate = |_: Handle, _: &Page, _: &Page| {
         thread::sleep(Duration::from_micros(200));
         Ok::<_, MoveError>(())
     };
     let movable_pages: &'static MovablePages<'static, _> = Box::leak(Box::new(MovablePages::boxed(migrate, 8)));
-    let page = |pfn: u64| Page::from_word(1 << 63 | pfn).unwrap();
+    // SAFETY: the frames have no memory, and no code relies on the ownership of such a page.
+    let page = |pfn: u64| unsafe { Page::from_raw(1 << 63 | pfn) }.unwrap();
     let (moved, handle) = (movable_pages.insert(page(0)).unwrap(), movable_pages.insert(page(512)).unwrap());
     let over = AtomicBool::new(false);
     thread::scope(|scope| {
@@ -38,8 +39,9 @@ fn a_zone_and_movable_pages_report_their_own_losses() {
         scope.spawn(|| {
             struct Swaps;
             impl MigrationTargets for Swaps {
-                fn alloc_target(&mut self, like: Page) -> Option<Page> {
-                    Page::from_word(like.word() ^ 1)
+                fn alloc_target(&mut self, like: &Page) -> Option<Page> {
+                    // SAFETY: the frames have no memory, and no code relies on the ownership of such a page.
+                    unsafe { Page::from_raw(like.as_raw() ^ 1) }
                 }
                 fn free_source(&mut self, _: Page) {}
             }
@@ -61,7 +63,7 @@ fn a_zone_and_movable_pages_report_their_own_losses() {
                 if held.is_ok() == (gone == 1) || gone == 1 && held.err() != Some(HandleError::Gone) {
                     return Err(2);
                 }
-                if movable_pages.hold(handle).map(|held| held.page()) != Ok(page(512)) {
+                if movable_pages.hold(handle).map(|held| held.page().pfn()) != Ok(512) {
                     return Err(3);
                 }
                 Ok([usize::from(lost), gone, 0])

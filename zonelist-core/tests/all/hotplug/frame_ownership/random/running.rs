@@ -57,7 +57,7 @@ struct Contents {
 
 impl Contents {
     /// Writes to a page, whose frames must be in no other page in use.
-    fn write(&mut self, page: Page, value: usize) {
+    fn write(&mut self, page: &Page, value: usize) {
         let (pfn, end) = (page.pfn(), page.pfn() + (1 << page.order()));
         let before = self.blocks.range(..end).next_back();
         let is_free = before.is_none_or(|(&start, (order, _))| start + (1 << order) <= pfn);
@@ -65,7 +65,7 @@ impl Contents {
         self.blocks.insert(pfn, (page.order(), value));
     }
 
-    fn erase(&mut self, page: Page) -> usize {
+    fn erase(&mut self, page: &Page) -> usize {
         let (order, value) = self.blocks.remove(&page.pfn()).expect("in use");
         assert_eq!(order, page.order());
         value
@@ -78,7 +78,7 @@ enum InUse {
     Handle(Handle, usize),
 }
 
-type Migrate = Box<dyn Fn(Handle, Page, Page) -> Result<(), MoveError>>;
+type Migrate = Box<dyn Fn(Handle, &Page, &Page) -> Result<(), MoveError>>;
 type Frames = AllocatorProvider<'static, Scheme, FullFence, Spin, READERS, MovablePages<'static, Migrate>>;
 
 /// A running random machine.
@@ -200,18 +200,22 @@ impl User<'_> {
         let request = PageRequest::up_to(kind).order(order).mobility(mobility);
         let prepared = allocator.prepare(&request).expect("a valid order");
         let Ok(page) = local.alloc(from, &prepared) else { return };
-        let of = allocator.zone_of(page).expect("a zone").id();
+        let of = allocator.zone_of(&page).expect("a zone").id();
         assert!(request.zones.admits(of), "{page:?} of {of}");
         for pfn in page.pfn()..page.pfn() + (1 << order) {
             assert_eq!(self.owners.get(&pfn), Some(&of), "frame {pfn}");
         }
-        assert_eq!(allocator.page(page.pfn(), order, mobility), Some(page));
+        // SAFETY: the page is compared, and not used.
+        assert_eq!(unsafe { allocator.page(page.pfn(), order, mobility) }.as_ref(), Some(&page));
         self.next += 1;
         self.counts.allocated += 1;
-        self.system.contents.lock().expect("no panic").write(page, self.next);
-        let handle =
-            (movable && handle).then(|| self.system.running.provider().migration_source().insert(page).ok()).flatten();
-        self.in_use.push(handle.map_or(InUse::Page(page, self.next), |handle| InUse::Handle(handle, self.next)));
+        self.system.contents.lock().expect("no panic").write(&page, self.next);
+        let movable_pages = self.system.running.provider().migration_source();
+        let inserted = if movable && handle { movable_pages.insert(page).map_err(|full| full.page) } else { Err(page) };
+        self.in_use.push(match inserted {
+            Ok(handle) => InUse::Handle(handle, self.next),
+            Err(page) => InUse::Page(page, self.next),
+        });
     }
 
     /// Frees the page in use of that index. Returns false if there is none.
@@ -225,7 +229,7 @@ impl User<'_> {
                 (self.system.running.provider().migration_source().remove(handle).expect("a valid handle"), value)
             }
         };
-        assert_eq!(self.system.contents.lock().expect("no panic").erase(page), value, "{page:?}");
+        assert_eq!(self.system.contents.lock().expect("no panic").erase(&page), value, "{page:?}");
         local.free(page).expect("an allocated page");
         true
     }
@@ -271,12 +275,13 @@ impl User<'_> {
         assert_eq!(self.system.owners(), self.owners);
         let contents = self.system.contents.lock().expect("no panic");
         for in_use in &self.in_use {
+            let guard;
             let (page, value) = match in_use {
-                InUse::Page(page, value) => (*page, *value),
-                InUse::Handle(handle, value) => (
-                    self.system.running.provider().migration_source().hold(*handle).expect("a valid handle").page(),
-                    *value,
-                ),
+                InUse::Page(page, value) => (page, *value),
+                InUse::Handle(handle, value) => {
+                    guard = self.system.running.provider().migration_source().hold(*handle).expect("a valid handle");
+                    (guard.page(), *value)
+                }
             };
             assert_eq!(contents.blocks.get(&page.pfn()), Some(&(page.order(), value)), "{page:?}");
         }
