@@ -25,7 +25,7 @@
 //! ```
 //! use zonelist_core::{
 //!     Published, Request, ZoneId, ZoneKind, Zonelists,
-//!     publish::FullFence,
+//!     
 //!     stop_world::StopWorld,
 //!     table::{Capacity, Slots},
 //!     topology::{FallbackOrder, Machine, MachineDescription, Rules},
@@ -43,7 +43,7 @@
 //! let lists = Zonelists::assemble(&FallbackOrder::rebuilt(&machine, Rules::LINUX_6_1), zones);
 //!
 //! let table = Slots::boxed(Capacity::of(lists.lists()));
-//! let published: Published<_, FullFence> = Published::new(StopWorld::new(table));
+//! let published = Published::new(StopWorld::new(table));
 //! published.publish(&lists)?;
 //!
 //! let mut reader = published.reader()?;
@@ -69,6 +69,7 @@ extern crate alloc;
 #[cfg(any(feature = "std", loom, test))]
 extern crate std;
 
+mod chunks;
 #[cfg(feature = "alloc")]
 pub mod conformance;
 #[cfg(feature = "alloc")]

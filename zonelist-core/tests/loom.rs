@@ -26,7 +26,7 @@ use zonelist_core::{
         Bound, MOVABLE as M, NORMAL as N, OTHER as O, ROOM, Scenario, explore, explore_races, explore_refusals, first,
         full,
     },
-    publish::{FullFence, Published},
+    publish::{Published, ReaderSlots},
     stop_world::{StopWorld, StopWorldPreempted},
     sync::{Locked, Spin},
     table::{Slot, Slots},
@@ -35,8 +35,8 @@ use zonelist_core::{
 zonelist_core::model!(retires stop_world: StopWorld<Box<[Slot]>> = StopWorld::new(Slots::boxed(ROOM)));
 zonelist_core::model!(stop_world_preempted: StopWorldPreempted<Box<[Slot]>> = StopWorldPreempted::new(Slots::boxed(ROOM)));
 
-fn preempted() -> Published<StopWorldPreempted<Box<[Slot]>>, FullFence, 1> {
-    Published::new(StopWorldPreempted::new(Slots::boxed(ROOM)))
+fn preempted() -> Published<StopWorldPreempted<Box<[Slot]>>> {
+    Published::with_slots(StopWorldPreempted::new(Slots::boxed(ROOM)), ReaderSlots::boxed(1))
 }
 
 /// The second walk is for another request, and is left early.
@@ -44,7 +44,8 @@ fn preempted() -> Published<StopWorldPreempted<Box<[Slot]>>, FullFence, 1> {
 fn a_second_walk_under_stop_world_is_a_snapshot() {
     let scenario = Scenario::new("stop-world: one reader, shrinking, twice").before(&[M, N, O]).publisher(&[&[N, O]]);
     let scenario = scenario.reader(&[full(Movable), first(1, Normal)]).preemptions(3);
-    scenario.explore(|| Published::<_, FullFence, 1>::new(StopWorld::new(Slots::<Box<[Slot]>>::boxed(ROOM))));
+    scenario
+        .explore(|| Published::with_slots(StopWorld::new(Slots::<Box<[Slot]>>::boxed(ROOM)), ReaderSlots::boxed(1)));
 }
 
 #[test]

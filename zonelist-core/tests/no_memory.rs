@@ -15,7 +15,7 @@ use zonelist_core::{
         RunningMachine, Setting, Shared, State,
     },
     page_alloc::SetupError,
-    publish::{FullFence, Published},
+    publish::{Published, ReaderSlots},
     stop_world::StopWorld,
     sync::Spin,
     table::{Slot, Slots},
@@ -116,7 +116,7 @@ fn state() -> State {
     State::booted(machine, blocks, Rules::LINUX_6_1).unwrap()
 }
 
-type Running = RunningMachine<AllocatorProvider<'static, StopWorld<Box<[Slot]>>, FullFence, Spin, 2>>;
+type Running = RunningMachine<AllocatorProvider<'static, StopWorld<Box<[Slot]>>>>;
 
 fn running() -> Running {
     let state = state();
@@ -243,7 +243,7 @@ fn zones_and_allocators_report_a_heap_without_room() {
     assert_eq!((bare.managed(), bare.free_pages()), (4095, 4095));
     bare.remove(20..21).unwrap();
 
-    let published = || Published::<_, FullFence, 2>::new(StopWorld::new(Slots::boxed(state().capacity())));
+    let published = || Published::with_slots(StopWorld::new(Slots::boxed(state().capacity())), ReaderSlots::boxed(2));
     for number in 0..2 {
         let (published, zones) = (published(), vec![zone().unwrap()]);
         let (made, _) = failing(number, true, || PageAllocator::boxed(published, zones).map(drop));
@@ -255,8 +255,8 @@ fn zones_and_allocators_report_a_heap_without_room() {
 #[test]
 fn a_boot_reports_a_heap_without_room() {
     let state = state();
-    let published = || Published::<_, FullFence, 2>::new(StopWorld::new(Slots::boxed(state.capacity())));
-    let frames = |published| AllocatorProvider::<_, _, Spin, 2>::new(published, &state);
+    let published = || Published::with_slots(StopWorld::new(Slots::boxed(state.capacity())), ReaderSlots::boxed(2));
+    let frames = |published| AllocatorProvider::<_, _>::new(published, &state);
     for for_good in [true, false] {
         for number in 0.. {
             let published = published();

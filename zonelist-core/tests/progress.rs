@@ -3,7 +3,7 @@
 
 use zonelist_core::{
     conformance::progress::all_threads_progress,
-    publish::{FullFence, Published},
+    publish::{Published, ReaderSlots},
     stop_world::{StopWorld, StopWorldPreempted},
     table::{Capacity, Slot, Slots},
     zonelist::ZonelistsRef,
@@ -30,7 +30,7 @@ fn a_publisher_that_waits_for_ever_is_reported() {
     let scheduler = shuttle::scheduler::RandomScheduler::new_from_seed(0, 1);
     shuttle::Runner::new(scheduler, config).run(|| {
         let scheme = StopWorld::new(Slots::<Box<[Slot]>>::boxed(ROOM));
-        let published: Published<_, FullFence, 1> = Published::new(scheme);
+        let published: Published<_> = Published::with_slots(scheme, ReaderSlots::boxed(1));
         let mut reader = published.reader().unwrap();
         std::mem::forget(reader.enter());
         published.publish(ZonelistsRef::EMPTY).unwrap();

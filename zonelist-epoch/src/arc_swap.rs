@@ -76,10 +76,10 @@ type Version = Slots<Box<[Option<Zoneref>]>>;
 /// A reader's handle stays on the thread that registered it, since it relies on the debt slots of that thread:
 ///
 /// ```compile_fail,E0277
-/// use zonelist_core::publish::{FullFence, Published};
+/// use zonelist_core::publish::Published;
 /// use zonelist_epoch::ArcSwap;
 ///
-/// let published: Published<_, FullFence, 1> = Published::new(ArcSwap::new());
+/// let published = Published::new(ArcSwap::new());
 /// let mut reader = published.reader().unwrap();
 /// std::thread::scope(|scope| {
 ///     scope.spawn(move || drop(reader.enter()));

@@ -34,11 +34,11 @@ use crate::double_buffered::{DoubleBuffered, Protocol, sealed::Sealed};
 #[doc = include_str!("asymmetric_epoch.md")]
 ///
 /// ```
-/// use zonelist_core::{publish::{FullFence, PublishError, Published}, table::Capacity, zonelist::ZonelistsRef};
+/// use zonelist_core::{publish::{PublishError, Published}, table::Capacity, zonelist::ZonelistsRef};
 /// use zonelist_epoch::AsymmetricEpoch;
 ///
 /// let scheme = AsymmetricEpoch::boxed(Capacity::new(8, 24).unwrap());
-/// let published: Published<_, FullFence, 64> = Published::new(scheme);
+/// let published = Published::new(scheme);
 /// let mut reader = published.reader()?;
 /// let guard = reader.enter();
 /// published.publish(ZonelistsRef::EMPTY)?;

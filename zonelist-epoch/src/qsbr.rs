@@ -35,10 +35,10 @@ use crate::double_buffered::{DoubleBuffered, Protocol, sealed::Sealed};
 #[doc = include_str!("qsbr.md")]
 ///
 /// ```
-/// use zonelist_core::{publish::{FullFence, PublishError, Published}, table::Capacity, zonelist::ZonelistsRef};
+/// use zonelist_core::{publish::{PublishError, Published}, table::Capacity, zonelist::ZonelistsRef};
 /// use zonelist_epoch::Qsbr;
 ///
-/// let published: Published<_, FullFence, 64> = Published::new(Qsbr::boxed(Capacity::new(8, 24).unwrap()));
+/// let published = Published::new(Qsbr::boxed(Capacity::new(8, 24).unwrap()));
 /// let mut reader = published.reader()?;
 /// published.publish(ZonelistsRef::EMPTY)?;
 /// drop(reader.enter());

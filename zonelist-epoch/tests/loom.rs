@@ -13,7 +13,7 @@ use zonelist_core::{
     ZoneKind::{Movable, Normal},
     Zoneref,
     conformance::models::{Bound, MOVABLE, NODE, NORMAL, ROOM, Scenario, explore, first},
-    publish::{FullFence, Published},
+    publish::{Published, ReaderSlots},
     sync::Spin,
     zonelist::{NodeSpan, ZonelistsRef},
 };
@@ -23,12 +23,12 @@ zonelist_core::model!(retires epoch_swap: EpochSwap = EpochSwap::new());
 zonelist_core::model!(retires asymmetric_epoch: AsymmetricEpoch = AsymmetricEpoch::boxed(ROOM));
 zonelist_core::model!(retires qsbr: Qsbr = Qsbr::boxed(ROOM));
 
-fn asymmetric_epoch() -> Published<AsymmetricEpoch, FullFence, 1> {
-    Published::new(AsymmetricEpoch::boxed(ROOM))
+fn asymmetric_epoch() -> Published<AsymmetricEpoch> {
+    Published::with_slots(AsymmetricEpoch::boxed(ROOM), ReaderSlots::boxed(1))
 }
 
-fn qsbr() -> Published<Qsbr, FullFence, 1> {
-    Published::new(Qsbr::boxed(ROOM))
+fn qsbr() -> Published<Qsbr> {
+    Published::with_slots(Qsbr::boxed(ROOM), ReaderSlots::boxed(1))
 }
 
 /// A walk of the first version, while the second is published and the third is written over the first.
@@ -76,7 +76,7 @@ fn a_publish_under_qsbr_waits_for_handles_of_an_allocator() {
         let zone = Zone::boxed(id, 0..512, 9, Spin::new()).unwrap();
         zone.add(0..512).unwrap();
         let allocator = Arc::new(PageAllocator::boxed(qsbr(), vec![zone]).unwrap());
-        let publish = move |allocator: &PageAllocator<'_, Qsbr, FullFence, Spin, 1>| {
+        let publish = move |allocator: &PageAllocator<'_, Qsbr>| {
             let rows = [NodeSpan { start: 0, len: 1, own: 1 }];
             allocator.published().publish(ZonelistsRef::new(&[Zoneref::new(id)], &rows).unwrap()).unwrap();
         };

@@ -103,12 +103,15 @@ use zonelist_core::{
 #[doc = include_str!("presence.md")]
 ///
 /// ```
-/// use zonelist_core::{publish::{FullFence, Published}, table::{Capacity, OrderTables, Slot}};
+/// use zonelist_core::{publish::Published, table::{Capacity, OrderTables, Slot}};
 /// use zonelist_inplace::Presence;
 ///
 /// const CAPACITY: Capacity = Capacity::new(8, 24).unwrap();
-/// static LISTS: Published<Presence<[Slot; CAPACITY.order_words()]>, FullFence, 1> =
-///     Published::new(Presence::new(OrderTables::in_array(CAPACITY).unwrap()));
+/// static LISTS: Published<Presence<[Slot; CAPACITY.order_words()]>> = Published::with_slots(
+///     Presence::new(OrderTables::in_array(CAPACITY).unwrap()),
+///     // SAFETY: the initializer of a static is evaluated once.
+///     unsafe { zonelist_core::static_reader_slots!(64) },
+/// );
 /// assert!(LISTS.reader().is_ok());
 /// ```
 #[derive(Debug)]

@@ -10,7 +10,7 @@ use zonelist_core::{
         Bound, MOVABLE as M, NORMAL as N, OTHER as O, ROOM, Refused, Scenario, Zone, explore_races, explore_refusals,
         first, full,
     },
-    publish::{FullFence, Published},
+    publish::{Published, ReaderSlots},
     table::{Capacity, OrderEntry, OrderTables, Slot, Slots},
 };
 use zonelist_inplace::{InPlace, Presence};
@@ -24,8 +24,8 @@ zonelist_core::model!(
 /// The Normal zone of a third node.
 const P: Zone = (Normal, 2);
 
-fn in_place() -> Published<InPlace<Box<[Slot]>>, FullFence, 1> {
-    Published::new(InPlace::new(Slots::boxed(ROOM)))
+fn in_place() -> Published<InPlace<Box<[Slot]>>> {
+    Published::with_slots(InPlace::new(Slots::boxed(ROOM)), ReaderSlots::boxed(1))
 }
 
 #[test]
@@ -75,13 +75,16 @@ fn the_races_of_2022_are_found_in_place() {
     assert!(shrinking > 0 && growing > 0, "{shrinking}, {growing}");
 }
 
-fn presence() -> Published<Presence<Box<[Slot]>>, FullFence, 1> {
-    Published::new(Presence::new(OrderTables::boxed(ROOM)))
+fn presence() -> Published<Presence<Box<[Slot]>>> {
+    Published::with_slots(Presence::new(OrderTables::boxed(ROOM)), ReaderSlots::boxed(1))
 }
 
 /// A `Presence` with a capacity of more zones than bits.
-fn wide_presence() -> Published<Presence<Box<[Slot]>>, FullFence, 1> {
-    Published::new(Presence::new(OrderTables::boxed(Capacity::new(1, OrderEntry::BITS + 1).unwrap())))
+fn wide_presence() -> Published<Presence<Box<[Slot]>>> {
+    Published::with_slots(
+        Presence::new(OrderTables::boxed(Capacity::new(1, OrderEntry::BITS + 1).unwrap())),
+        ReaderSlots::boxed(1),
+    )
 }
 
 #[test]

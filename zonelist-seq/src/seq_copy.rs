@@ -57,11 +57,11 @@ use crate::scheduled::SeqLock;
 #[doc = include_str!("seq_copy.md")]
 ///
 /// ```
-/// use zonelist_core::publish::{FullFence, Published};
+/// use zonelist_core::publish::Published;
 /// use zonelist_seq::SeqCopy;
 ///
 /// // Two nodes, and lists of up to eight zones.
-/// let published: Published<_, FullFence, 1> = Published::new(SeqCopy::<8>::new(2));
+/// let published = Published::new(SeqCopy::<8>::new(2));
 /// assert!(published.reader().is_ok());
 /// ```
 #[derive(Debug)]

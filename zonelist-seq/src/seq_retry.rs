@@ -51,12 +51,15 @@ use zonelist_core::{
 #[doc = include_str!("seq_retry.md")]
 ///
 /// ```
-/// use zonelist_core::{publish::{FullFence, Published}, table::{Capacity, Slot, Slots}};
+/// use zonelist_core::{publish::Published, table::{Capacity, Slot, Slots}};
 /// use zonelist_seq::SeqRetry;
 ///
 /// const CAPACITY: Capacity = Capacity::new(8, 24).unwrap();
-/// static LISTS: Published<SeqRetry<[Slot; CAPACITY.words()]>, FullFence, 1> =
-///     Published::new(SeqRetry::new(Slots::in_array(CAPACITY).unwrap()));
+/// static LISTS: Published<SeqRetry<[Slot; CAPACITY.words()]>> = Published::with_slots(
+///     SeqRetry::new(Slots::in_array(CAPACITY).unwrap()),
+///     // SAFETY: the initializer of a static is evaluated once.
+///     unsafe { zonelist_core::static_reader_slots!(64) },
+/// );
 /// assert!(LISTS.reader().is_ok());
 /// ```
 #[derive(Debug)]

@@ -4,15 +4,15 @@
 use zonelist_core::{
     ZoneKind::{Movable, Normal},
     conformance::models::{Bound, MOVABLE, NORMAL, OTHER, ROOM, Scenario, explore_races, first, full},
-    publish::{FullFence, Published},
+    publish::{Published, ReaderSlots},
     table::{Slot, Slots},
 };
 use zonelist_seq::SeqRetry;
 
 zonelist_core::model!(seq_retry: SeqRetry<Box<[Slot]>> = SeqRetry::new(Slots::boxed(ROOM)));
 
-fn seq_retry() -> Published<SeqRetry<Box<[Slot]>>, FullFence, 1> {
-    Published::new(SeqRetry::new(Slots::boxed(ROOM)))
+fn seq_retry() -> Published<SeqRetry<Box<[Slot]>>> {
+    Published::with_slots(SeqRetry::new(Slots::boxed(ROOM)), ReaderSlots::boxed(1))
 }
 
 #[test]

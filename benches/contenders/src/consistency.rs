@@ -3,10 +3,11 @@
 use std::time::{Duration, Instant};
 
 use hdrhistogram::{CreationError, Histogram};
+use zonelist_core::sync::Spin;
 use zonelist_core::{
     Zonelists,
     conformance::{Load, Stress, StressError, Tally},
-    publish::{Barrier, Published},
+    publish::{Platform, Published, ReaderSlots},
     table::Capacity,
 };
 use zonelist_schemes::{Buildable, READERS, Visitor, workload::Toggle};
@@ -72,8 +73,9 @@ impl Visitor for Pressure<'_> {
         self.toggle.capacity()
     }
 
-    fn visit<S: Buildable, B: Barrier>(&mut self) -> Self::Output {
-        let published: Published<S, B, READERS> = Published::new(S::build(self.capacity()));
+    fn visit<S: Buildable, P: Platform<Lock = Spin>>(&mut self) -> Self::Output {
+        let published: Published<S, P> =
+            Published::with_platform(S::build(self.capacity()), ReaderSlots::boxed(READERS));
         let versions: &[Zonelists] = &self.toggle.versions;
         let (readers, walks) = (self.readers, self.burst());
         let load = Load { readers, publishers: 1, walks, versions, requests: &self.toggle.walks };

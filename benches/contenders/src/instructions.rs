@@ -10,9 +10,10 @@ use std::{
     str::FromStr,
 };
 
+use zonelist_core::sync::Spin;
 use zonelist_core::{
     NodeId, Request, ZoneKind,
-    publish::{Barrier, FullFence, Published, ZonePresence},
+    publish::{Platform, Published, ReaderSlots, ZonePresence},
     table::Capacity,
     zonelist::{Scope, ZonelistsRef},
 };
@@ -128,11 +129,11 @@ impl Visitor for Sparse<'_> {
         Capacity::of(self.lists)
     }
 
-    fn visit<S: Buildable, B: Barrier>(&mut self) -> Self::Output {
+    fn visit<S: Buildable, P: Platform<Lock = Spin>>(&mut self) -> Self::Output {
         let middle = NodeId::new(self.lists.nodes() as u16 / 2).into_iter().collect();
         let request = Request { nodes: Some(middle), ..Request::up_to(ZoneKind::Dma) };
         let scheme = S::build(Capacity::of(self.lists));
-        Ok(Box::new(Through::<S, B>::with_request(scheme, self.lists, &request)?))
+        Ok(Box::new(Through::<S, P>::with_request(scheme, self.lists, &request)?))
     }
 }
 
@@ -161,15 +162,15 @@ impl Visitor for InPairs<'_> {
         Capacity::of(self.lists)
     }
 
-    fn visit<S: Buildable, B: Barrier>(&mut self) -> Self::Output {
-        Ok(Box::new(ThroughPages::<S, B>::new(S::build(self.capacity()), self.lists, self.node)?))
+    fn visit<S: Buildable, P: Platform<Lock = Spin>>(&mut self) -> Self::Output {
+        Ok(Box::new(ThroughPages::<S, P>::new(S::build(self.capacity()), self.lists, self.node)?))
     }
 }
 
 /// Removes the first zone from all lists or adds it again, [`READS`] times a loop.
 fn toggle(lists: ZonelistsRef<'_>, readers: usize, loops: usize) -> Result<u32, ContenderError> {
     let scheme = Presence::build(Capacity::of(lists));
-    let published: Published<_, FullFence, READERS> = Published::new(scheme);
+    let published: Published<_> = Published::with_slots(scheme, ReaderSlots::boxed(READERS));
     published.publish(lists)?;
     let readers = (0..readers).map(|_| published.reader()).collect::<Result<Vec<_>, _>>()?;
     let zones = NodeId::new(0).map_or(&[][..], |node| lists.of(node, Scope::Fallback));
@@ -196,8 +197,9 @@ impl Visitor for Publishes<'_> {
         Capacity::of(self.versions[0])
     }
 
-    fn visit<S: Buildable, B: Barrier>(&mut self) -> Self::Output {
-        let published: Published<S, B, READERS> = Published::new(S::build(self.capacity()));
+    fn visit<S: Buildable, P: Platform<Lock = Spin>>(&mut self) -> Self::Output {
+        let published: Published<S, P> =
+            Published::with_platform(S::build(self.capacity()), ReaderSlots::boxed(READERS));
         published.publish(self.versions[0])?;
         let mut reader = published.reader()?;
         for nth in 0..self.loops * READS {

@@ -6,7 +6,8 @@
 
 use std::{hint::black_box, time::Instant};
 
-use zonelist_core::{NodeId, Zonelists, publish::Barrier, table::Capacity, zonelist::ZonelistsRef};
+use zonelist_core::sync::Spin;
+use zonelist_core::{NodeId, Zonelists, publish::Platform, table::Capacity, zonelist::ZonelistsRef};
 use zonelist_schemes::{
     self as schemes, Buildable, SchemeId, Visitor,
     measure::{Measure, median},
@@ -229,8 +230,8 @@ impl Visitor for SetUp<'_> {
         Capacity::of(self.lists)
     }
 
-    fn visit<S: Buildable, B: Barrier>(&mut self) -> Self::Output {
-        Ok(Box::new(Through::<S, B>::new(S::build(self.capacity()), self.lists)?))
+    fn visit<S: Buildable, P: Platform<Lock = Spin>>(&mut self) -> Self::Output {
+        Ok(Box::new(Through::<S, P>::new(S::build(self.capacity()), self.lists)?))
     }
 }
 
@@ -250,7 +251,7 @@ impl Visitor for SetUpPairs<'_> {
         Capacity::of(self.lists)
     }
 
-    fn visit<S: Buildable, B: Barrier>(&mut self) -> Self::Output {
-        Ok(Box::new(ThroughPages::<S, B>::new(S::build(self.capacity()), self.lists, self.node)?))
+    fn visit<S: Buildable, P: Platform<Lock = Spin>>(&mut self) -> Self::Output {
+        Ok(Box::new(ThroughPages::<S, P>::new(S::build(self.capacity()), self.lists, self.node)?))
     }
 }

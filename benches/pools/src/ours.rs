@@ -5,7 +5,7 @@ use std::error::Error;
 use zonelist_core::{
     LocalHandle, Mobility, NodeId, Page, PageAllocator, PageRequest, Zone, ZoneId, ZoneKind, Zoneref,
     page_alloc::PreparedRequest,
-    publish::{Barrier, FullFence, Published},
+    publish::{Parts, Platform, Published, ReaderSlots, Standard},
     sync::Spin,
     table::{Capacity, Slot},
     zone::{MAX_ORDER, ZoneWatermarks},
@@ -24,13 +24,13 @@ use super::{
 const HANDLES: usize = 4;
 
 /// Our allocator over a scheme and a barrier pair.
-pub(super) struct Ours<S: Buildable, B: Barrier> {
-    allocator: PageAllocator<'static, S, B, Spin, HANDLES>,
+pub(super) struct Ours<S: Buildable, P: Platform<Lock = Spin>> {
+    allocator: PageAllocator<'static, S, P>,
 }
 
 /// A handle of our allocator, with a prepared request for each order and mobility.
-pub(super) struct OurHandle<'p, S: Buildable, B: Barrier> {
-    local: LocalHandle<'p, 'static, S, B, Spin, HANDLES>,
+pub(super) struct OurHandle<'p, S: Buildable, P: Platform<Lock = Spin>> {
+    local: LocalHandle<'p, 'static, S, P>,
     /// By [`index`]; entries above the largest order have order 0.
     prepared: Box<[PreparedRequest<S>; PREPARED]>,
 }
@@ -61,9 +61,9 @@ fn watermarks(frames: u64) -> ZoneWatermarks {
     ZoneWatermarks { min, low: min + gap, high: min + 2 * gap, ..ZoneWatermarks::default() }
 }
 
-impl<S: Buildable, B: Barrier> Pool for Ours<S, B> {
+impl<S: Buildable, P: Platform<Lock = Spin>> Pool for Ours<S, P> {
     type Handle<'p>
-        = OurHandle<'p, S, B>
+        = OurHandle<'p, S, P>
     where
         Self: 'p;
 
@@ -72,7 +72,7 @@ impl<S: Buildable, B: Barrier> Pool for Ours<S, B> {
             let zone = ZoneId::new(NODE, ZoneKind::Normal);
             let (zonerefs, rows) = ([Zoneref::new(zone)], [NodeSpan { start: 0, len: 1, own: 1 }]);
             let lists = ZonelistsRef::new(&zonerefs, &rows)?;
-            let published = Published::new(S::build(Capacity::of(lists)));
+            let published = Published::with_platform(S::build(Capacity::of(lists)), ReaderSlots::boxed(HANDLES));
             published.publish(lists)?;
             let frames = 0..frames as u64;
             let zone = Zone::boxed(zone, frames.clone(), MAX_ORDER, Spin::new())?;
@@ -86,17 +86,17 @@ impl<S: Buildable, B: Barrier> Pool for Ours<S, B> {
         made().map_err(|error| PoolError::Refused { pool: S::FACTS.scheme, reason: error.to_string() })
     }
 
-    fn handle(&self, _: usize) -> OurHandle<'_, S, B> {
+    fn handle(&self, _: usize) -> OurHandle<'_, S, P> {
         OurHandle::new(&self.allocator).unwrap_or_else(|error| unreachable!("no handle for this thread: {error}"))
     }
 
-    fn alloc(handle: &mut OurHandle<'_, S, B>, order: u8, movable: bool) -> Option<BlockRef> {
+    fn alloc(handle: &mut OurHandle<'_, S, P>, order: u8, movable: bool) -> Option<BlockRef> {
         let prepared = &handle.prepared[index(order, movable)];
         let page = handle.local.alloc(NODE, prepared).ok()?;
         BlockRef::new(page.into_raw())
     }
 
-    unsafe fn free(handle: &mut OurHandle<'_, S, B>, block: BlockRef, _: u8) {
+    unsafe fn free(handle: &mut OurHandle<'_, S, P>, block: BlockRef, _: u8) {
         // A page carries its order.
         // SAFETY: the caller guarantees that `alloc` returned the block, and that it was not freed since; `alloc` has
         // ended the block's page.
@@ -106,8 +106,8 @@ impl<S: Buildable, B: Barrier> Pool for Ours<S, B> {
     }
 }
 
-impl<'p, S: Buildable, B: Barrier> OurHandle<'p, S, B> {
-    fn new(allocator: &'p PageAllocator<'static, S, B, Spin, HANDLES>) -> Result<Self, Box<dyn Error>> {
+impl<'p, S: Buildable, P: Platform<Lock = Spin>> OurHandle<'p, S, P> {
+    fn new(allocator: &'p PageAllocator<'static, S, P>) -> Result<Self, Box<dyn Error>> {
         let prepare = |index: usize| {
             let order = Some((index >> 1) as u8).filter(|&order| order <= MAX_ORDER).unwrap_or(0);
             allocator.prepare(&request(order, Mobility::ALL[index % 2]))
@@ -123,9 +123,9 @@ pub(super) fn run_bounded(workload: Workload, config: &RunConfig<'_>) -> Result<
     type Bounded = InPlace<Box<[Slot]>>;
     #[cfg(target_os = "linux")]
     if asymmetric() {
-        return workload.run::<Ours<Bounded, zonelist_core::publish::Membarrier>>(config);
+        return workload.run::<Ours<Bounded, Parts<zonelist_core::publish::Membarrier>>>(config);
     }
-    workload.run::<Ours<Bounded, FullFence>>(config)
+    workload.run::<Ours<Bounded, Standard>>(config)
 }
 
 /// Runs pairs of an allocation and a free of order 0 through our allocator, over any scheme.
@@ -146,8 +146,8 @@ pub(super) fn run_pairs(
             CAPACITY
         }
 
-        fn visit<S: Buildable, B: Barrier>(&mut self) -> Self::Output {
-            pairs::run::<Ours<S, B>>(&self.0, 0)
+        fn visit<S: Buildable, P: Platform<Lock = Spin>>(&mut self) -> Self::Output {
+            pairs::run::<Ours<S, P>>(&self.0, 0)
         }
     }
 

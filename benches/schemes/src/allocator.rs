@@ -4,7 +4,7 @@ use zonelist_core::{
     PageAllocator, Zone, ZoneId,
     hotplug::ProviderError,
     page_alloc::{NotFreed, OrderError, OutOfMemory, SetupError},
-    publish::{Barrier, BarrierError, PublishError, Published, ReaderError, Scheme},
+    publish::{BarrierError, Platform, PublishError, Published, ReaderError, Scheme},
     sync::Spin,
     zone::{FreeError, MAX_ORDER, RangeError, ZoneError, ZoneWatermarks},
     zonelist::NodeSpanError,
@@ -49,16 +49,16 @@ impl From<NotFreed> for AllocatorError {
 pub type ZonePlan = (ZoneId, u64, ZoneWatermarks);
 
 /// A page allocator as this package makes it: its zones are on the heap.
-pub type Allocator<S, B, const READERS: usize> = PageAllocator<'static, S, B, Spin, READERS>;
+pub type Allocator<S, P> = PageAllocator<'static, S, P>;
 
 /// An allocator over these zones, whose page frames follow one another from frame 0 on.
 ///
 /// # Errors
 /// There is no zone, or some zone is given twice or has no page frame.
-pub fn allocator<S: Scheme, B: Barrier, const READERS: usize>(
-    published: Published<S, B, READERS>,
+pub fn allocator<S: Scheme, P: Platform<Lock = Spin>>(
+    published: Published<S, P>,
     plans: &[ZonePlan],
-) -> Result<Allocator<S, B, READERS>, AllocatorError> {
+) -> Result<Allocator<S, P>, AllocatorError> {
     let mut start = 0;
     let zone = |&(id, frames, ref watermarks): &ZonePlan| -> Result<_, AllocatorError> {
         let frames = start..start + frames;

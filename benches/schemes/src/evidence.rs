@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 use serde_json::Value;
+use zonelist_core::sync::Spin;
 use zonelist_core::{
-    publish::{Barrier, Published, Reader, ReaderProtocol},
+    publish::{Platform, Reader, ReaderProtocol, ReaderSlot},
     table::Capacity,
 };
 
@@ -370,11 +371,10 @@ impl Visitor for SizeVisitor {
         Sizes::ROOM
     }
 
-    fn visit<S: Buildable, B: Barrier>(&mut self) -> Sizes {
-        let slot = size_of::<Published<S, B, 2>>() - size_of::<Published<S, B, 1>>();
-        let slot = if S::PROTOCOL == ReaderProtocol::None { 0 } else { slot };
+    fn visit<S: Buildable, P: Platform<Lock = Spin>>(&mut self) -> Sizes {
+        let slot = if S::PROTOCOL == ReaderProtocol::None { 0 } else { size_of::<ReaderSlot>() };
         Sizes {
-            reader_bytes: size_of::<Reader<'static, S, B>>() + slot,
+            reader_bytes: size_of::<Reader<'static, S, P>>() + slot,
             scheme_bytes: S::heap_bytes(Sizes::ROOM).map(|heap| size_of::<S>() + heap),
         }
     }

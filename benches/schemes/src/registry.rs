@@ -3,9 +3,10 @@
 use std::str::FromStr;
 
 use seqlock::SeqLock;
+use zonelist_core::sync::Spin;
 use zonelist_core::{
     Zoneref,
-    publish::{Barrier, Facts, FullFence, Scheme, SystemBarrier},
+    publish::{Facts, Parts, Platform, Scheme, Standard, SystemBarrier},
     stop_world::{StopWorld, StopWorldPreempted},
     table::{Capacity, OrderTables, Slot, Slots},
 };
@@ -30,8 +31,8 @@ pub trait Buildable: Scheme + Send + 'static {
     const MAX_ZONES: usize = usize::MAX;
 
     /// Calls the visitor with the type of this scheme that suits the visitor's lists: for most schemes, `Self`.
-    fn accept<V: Visitor, B: Barrier>(visitor: &mut V) -> V::Output {
-        visitor.visit::<Self, B>()
+    fn accept<V: Visitor, P: Platform<Lock = Spin>>(visitor: &mut V) -> V::Output {
+        visitor.visit::<Self, P>()
     }
 }
 
@@ -105,15 +106,15 @@ impl<const ZONES: usize> Buildable for SeqCopy<ZONES> {
 
     /// Calls the visitor with the smallest of a few sizes that has room for its lists, since a walk copies that size. A
     /// publish refuses lists that are longer than the largest size.
-    fn accept<V: Visitor, B: Barrier>(visitor: &mut V) -> V::Output {
+    fn accept<V: Visitor, P: Platform<Lock = Spin>>(visitor: &mut V) -> V::Output {
         // A constant in each condition, so that a size that the visitor never needs is not compiled for it.
         let zones = visitor.capacity().zones();
         if const { V::MAX_ZONES <= 8 } || zones <= 8 {
-            visitor.visit::<SeqCopy<8>, B>()
+            visitor.visit::<SeqCopy<8>, P>()
         } else if const { V::MAX_ZONES <= 64 } || zones <= 64 {
-            visitor.visit::<SeqCopy<64>, B>()
+            visitor.visit::<SeqCopy<64>, P>()
         } else {
-            visitor.visit::<SeqCopy<1024>, B>()
+            visitor.visit::<SeqCopy<1024>, P>()
         }
     }
 }
@@ -134,7 +135,7 @@ pub trait Visitor {
     fn capacity(&self) -> Capacity;
 
     /// Runs with one scheme, and with the best barrier pair that the system grants.
-    fn visit<S: Buildable, B: Barrier>(&mut self) -> Self::Output;
+    fn visit<S: Buildable, P: Platform<Lock = Spin>>(&mut self) -> Self::Output;
 }
 
 /// Calls a macro with the types of all schemes, the baseline first.
@@ -240,20 +241,20 @@ impl FromStr for SchemeId {
 fn dispatch<V: Visitor, S: Buildable>(visitor: &mut V) -> V::Output {
     // A constant in the condition, so that the other branch is not compiled for the visitor.
     if const { !V::TIMED } {
-        return S::accept::<V, SystemBarrier>(visitor);
+        return S::accept::<V, Parts<SystemBarrier>>(visitor);
     }
     #[cfg(all(target_os = "linux", not(loom)))]
     if asymmetric() {
-        return S::accept::<V, zonelist_core::publish::Membarrier>(visitor);
+        return S::accept::<V, Parts<zonelist_core::publish::Membarrier>>(visitor);
     }
-    S::accept::<V, FullFence>(visitor)
+    S::accept::<V, Standard>(visitor)
 }
 
 /// True if writers can run a barrier on the readers' CPUs by membarrier(2), so that readers need no fence.
 #[must_use]
 pub fn asymmetric() -> bool {
     #[cfg(all(target_os = "linux", not(loom)))]
-    return zonelist_core::publish::Membarrier::prepare();
+    return <zonelist_core::publish::Membarrier as zonelist_core::publish::Barrier>::prepare();
     #[cfg(not(all(target_os = "linux", not(loom))))]
     false
 }
@@ -263,9 +264,9 @@ pub fn asymmetric() -> bool {
 pub fn barrier() -> &'static str {
     #[cfg(all(target_os = "linux", not(loom)))]
     if asymmetric() {
-        return zonelist_core::publish::Membarrier::name();
+        return <zonelist_core::publish::Membarrier as zonelist_core::publish::Barrier>::name();
     }
-    FullFence::name()
+    <zonelist_core::publish::FullFence as zonelist_core::publish::Barrier>::name()
 }
 
 #[cfg(test)]

@@ -5,9 +5,10 @@
 
 #![cfg(target_os = "linux")]
 
+use zonelist_core::sync::Spin;
 use zonelist_core::{
     conformance::facts::{Heap, PASSED, below_allocator::serves_the_program},
-    publish::Barrier,
+    publish::Platform,
     table::Capacity,
 };
 use zonelist_schemes::{Buildable, SchemeId, Visitor};
@@ -28,8 +29,8 @@ impl Visitor for Program {
         Capacity::new(1, 2).unwrap()
     }
 
-    fn visit<S: Buildable, B: Barrier>(&mut self) {
-        serves_the_program::<S, B>(|| S::build(self.capacity()));
+    fn visit<S: Buildable, P: Platform<Lock = Spin>>(&mut self) {
+        serves_the_program::<S, P>(|| S::build(self.capacity()));
     }
 }
 

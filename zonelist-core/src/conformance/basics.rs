@@ -17,7 +17,9 @@ use super::{Sample, Unreliable};
 use crate::{
     NodeId, Request, ZoneKind, Zonelists, Zoneref,
     ids::NodeSet,
-    publish::{Barrier, BarrierError, Guard, NotRetired, PublishError, Published, Reclaim, Scheme, Version, WaitError},
+    publish::{
+        BarrierError, Guard, NotRetired, Parts, Platform, PublishError, Published, Reclaim, Scheme, Version, WaitError,
+    },
     table::Capacity,
     zonelist::{Scope, ZonelistsRef},
 };
@@ -30,7 +32,7 @@ const YIELDS: usize = 2000;
 ///
 /// # Panics
 /// A walk shows anything else, or a version has another number.
-pub fn shows_what_is_published<S: Scheme, B: Barrier, const READERS: usize>(published: &Published<S, B, READERS>) {
+pub fn shows_what_is_published<S: Scheme, P: Platform>(published: &Published<S, P>) {
     let mut reader = published.reader().expect("a reader slot");
     shows(published, &reader.enter(), ZonelistsRef::EMPTY);
     let versions = Sample::default().versions;
@@ -44,11 +46,7 @@ pub fn shows_what_is_published<S: Scheme, B: Barrier, const READERS: usize>(publ
 }
 
 /// Asserts that walks of every list, by requests of every kind, show these lists.
-fn shows<S: Scheme, B: Barrier, const READERS: usize>(
-    published: &Published<S, B, READERS>,
-    guard: &Guard<'_, S>,
-    lists: ZonelistsRef<'_>,
-) {
+fn shows<S: Scheme, P: Platform>(published: &Published<S, P>, guard: &Guard<'_, S>, lists: ZonelistsRef<'_>) {
     let masks = [None, Some(NodeSet::EMPTY), Some(NodeSet::ALL.iter().skip(1).take(1).collect())];
     for (highest, scope, nodes) in ZoneKind::ALL.into_iter().flat_map(|kind| {
         let scopes = [Scope::Fallback, Scope::ThisNode];
@@ -69,9 +67,7 @@ fn shows<S: Scheme, B: Barrier, const READERS: usize>(
 ///
 /// # Panics
 /// A number is lost or given twice, or an older version is current.
-pub fn concurrent_publishers_lose_no_version<S: Scheme, B: Barrier, const READERS: usize>(
-    published: &Published<S, B, READERS>,
-) {
+pub fn concurrent_publishers_lose_no_version<S: Scheme, P: Platform>(published: &Published<S, P>) {
     let versions = Sample::default().versions;
     let given = Mutex::new(Vec::new());
     thread::scope(|scope| {
@@ -98,9 +94,7 @@ pub fn concurrent_publishers_lose_no_version<S: Scheme, B: Barrier, const READER
 ///
 /// # Panics
 /// The version is published, or changes anything.
-pub fn what_does_not_fit_is_not_published<S: Scheme, B: Barrier, const READERS: usize>(
-    published: &Published<S, B, READERS>,
-) {
+pub fn what_does_not_fit_is_not_published<S: Scheme, P: Platform>(published: &Published<S, P>) {
     let [larger, fits, other] = <[Zonelists; 3]>::try_from(Sample::default().versions).expect("three versions");
     let mut reader = published.reader().expect("a reader slot");
     for number in [1, 2] {
@@ -127,9 +121,7 @@ pub fn what_does_not_fit_is_not_published<S: Scheme, B: Barrier, const READERS: 
 ///
 /// # Panics
 /// A failure is silent, a refused version is visible, or readers or publishers stay blocked.
-pub fn a_failed_barrier_is_reported<S: Scheme, const READERS: usize>(
-    published: &Published<S, Unreliable, READERS>,
-) -> usize {
+pub fn a_failed_barrier_is_reported<S: Scheme>(published: &Published<S, Parts<Unreliable>>) -> usize {
     const ERRNO: i32 = 12;
     let failed = PublishError::Barrier(BarrierError { errno: ERRNO });
     let versions = Sample::default().versions;
@@ -168,13 +160,11 @@ pub fn a_failed_barrier_is_reported<S: Scheme, const READERS: usize>(
 ///
 /// # Panics
 /// A publish would still wait for the guard, or the reader slot is lost.
-pub fn a_leaked_guard_goes_with_its_reader<S: Scheme, B: Barrier, const READERS: usize>(
-    published: &Published<S, B, READERS>,
-) {
+pub fn a_leaked_guard_goes_with_its_reader<S: Scheme, P: Platform>(published: &Published<S, P>) {
     let Sample { versions, requests } = Sample::default();
     published.publish(&versions[0]).expect("room");
     let filter = published.filter(&requests[0].1);
-    for _ in 0..2 * READERS {
+    for _ in 0..2 * published.slots() {
         let mut reader = published.reader().expect("a reader slot");
         for _ in 0..2 {
             let guard = reader.enter();
@@ -193,9 +183,7 @@ pub fn a_leaked_guard_goes_with_its_reader<S: Scheme, B: Barrier, const READERS:
 ///
 /// # Panics
 /// A grace period waits for the guard, or does not wait for a walk any more.
-pub fn a_leaked_guard_holds_up_no_grace_period<S: Reclaim, B: Barrier, const READERS: usize>(
-    published: &Published<S, B, READERS>,
-) {
+pub fn a_leaked_guard_holds_up_no_grace_period<S: Reclaim, P: Platform>(published: &Published<S, P>) {
     let Sample { versions, requests } = Sample::default();
     let filter = published.filter(&requests[0].1);
     let leak = || {
@@ -225,9 +213,7 @@ pub fn a_leaked_guard_holds_up_no_grace_period<S: Reclaim, B: Barrier, const REA
 ///
 /// # Panics
 /// The garbage is dropped, or a grace period fails though the pair works.
-pub fn a_failed_barrier_retires_nothing<S: Reclaim, const READERS: usize>(
-    published: &Published<S, Unreliable, READERS>,
-) {
+pub fn a_failed_barrier_retires_nothing<S: Reclaim>(published: &Published<S, Parts<Unreliable>>) {
     published.publish(&Sample::default().versions[0]).expect("room");
     for errno in [1, 12] {
         let (outcome, failures) = Unreliable::failing(errno, || (published.synchronize(), published.retire("garbage")));
@@ -246,9 +232,7 @@ pub fn a_failed_barrier_retires_nothing<S: Reclaim, const READERS: usize>(
 ///
 /// # Panics
 /// A clone starts again, skips a zone, or advances the walk that it was cloned from.
-pub fn a_cursor_goes_on_from_where_it_stood<S: Scheme, B: Barrier, const READERS: usize>(
-    published: &Published<S, B, READERS>,
-) {
+pub fn a_cursor_goes_on_from_where_it_stood<S: Scheme, P: Platform>(published: &Published<S, P>) {
     let Sample { versions, requests } = Sample::default();
     let (node, request): (NodeId, Request) = requests[0];
     published.publish(&versions[0]).expect("room");
@@ -271,9 +255,7 @@ pub fn a_cursor_goes_on_from_where_it_stood<S: Scheme, B: Barrier, const READERS
 ///
 /// # Panics
 /// A reader finds no slot, or sees another version.
-pub fn short_lived_readers_find_their_slots<S: Scheme, B: Barrier, const READERS: usize>(
-    published: &Published<S, B, READERS>,
-) {
+pub fn short_lived_readers_find_their_slots<S: Scheme, P: Platform>(published: &Published<S, P>) {
     let Sample { versions, requests } = Sample::default();
     published.publish(&versions[0]).expect("room");
     let (node, filter) = (requests[0].0, published.filter(&requests[0].1));
@@ -289,9 +271,7 @@ pub fn short_lived_readers_find_their_slots<S: Scheme, B: Barrier, const READERS
 ///
 /// # Panics
 /// The garbage is dropped, or `synchronize` returns, too early.
-pub fn retiring_waits_for_walks_that_began_before<S: Reclaim, B: Barrier, const READERS: usize>(
-    published: &Published<S, B, READERS>,
-) {
+pub fn retiring_waits_for_walks_that_began_before<S: Reclaim, P: Platform>(published: &Published<S, P>) {
     #[derive(Debug)]
     struct Garbage<'a>(&'a AtomicBool);
     impl Drop for Garbage<'_> {

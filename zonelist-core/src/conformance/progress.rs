@@ -13,7 +13,7 @@ use shuttle::{Config, MaxSteps, Runner, scheduler::PctScheduler, scheduler::Rand
 
 use crate::{
     NodeId, Request, ZoneId, ZoneKind, Zoneref,
-    publish::{FullFence, Published, Scheme, Walk},
+    publish::{Published, ReaderSlots, Scheme, Walk},
     zonelist::{NodeSpan, ZonelistsRef},
 };
 
@@ -29,7 +29,7 @@ const PREEMPTIONS: usize = 3;
 /// Steps after which a run counts as stuck: more than ten times those that a run needs.
 const STUCK: usize = 20_000;
 
-type Shared<S> = Published<S, FullFence, { READERS + 1 }>;
+type Shared<S> = Published<S>;
 
 /// Checks that all walks and publishes end within a bound of steps, in every schedule that is drawn.
 ///
@@ -58,7 +58,7 @@ pub fn all_threads_progress<S: Scheme + Send + 'static>(make: impl Fn() -> S + S
 }
 
 fn all<S: Scheme + Send + 'static>(make: impl Fn() -> S) {
-    let published: Arc<Shared<S>> = Arc::new(Published::new(make()));
+    let published: Arc<Shared<S>> = Arc::new(Published::with_slots(make(), ReaderSlots::boxed(READERS + 1)));
     let publishers = (0..PUBLISHERS).map(|first| {
         let published = Arc::clone(&published);
         thread::spawn(move || (0..PUBLISHES).for_each(|nth| publish(&published, (first + nth) % 2 == 0)))

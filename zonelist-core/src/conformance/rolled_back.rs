@@ -7,7 +7,9 @@ use super::Sample;
 use crate::{
     NodeId, Request, Zonelists, Zoneref,
     locking::{Locked, Spin},
-    publish::{Facts, FullFence, Guarantee, PublishError, Published, ReadToken, ReaderProtocol, Scheme, Walk, Writer},
+    publish::{
+        Facts, Guarantee, PublishError, Published, ReadToken, ReaderProtocol, ReaderSlots, Scheme, Walk, Writer,
+    },
     sync::unmodelled::{AtomicBool, Ordering::Relaxed},
     zonelist::ZonelistsRef,
 };
@@ -78,8 +80,8 @@ where
     assert!(S::FACTS.guarantee > Guarantee::Racy, "its walks may be torn and not report so");
     let (fails, Sample { versions, requests }) = (Arc::new(AtomicBool::new(false)), Sample::default());
     let before = Locked::new(Spin::new(), Zonelists::default());
-    let published: Published<_, FullFence, 1> =
-        Published::new(RollsBack { inner: scheme, before, fails: Arc::clone(&fails) });
+    let published: Published<_> =
+        Published::with_slots(RollsBack { inner: scheme, before, fails: Arc::clone(&fails) }, ReaderSlots::boxed(1));
     let (node, request) = &requests[0];
     let mut reader = published.reader().expect("a reader slot");
     let cases = (0..2 * versions.len())

@@ -33,7 +33,7 @@ use std::{
 use super::{History, HistoryError, Published as Record, Sample, Span, Tally, Walked};
 use crate::{
     NodeId, Request, Zonelists, Zoneref,
-    publish::{Barrier, Guarantee, PublishError, Published, ReaderError, Scheme, Version, Walk},
+    publish::{Guarantee, Platform, PublishError, Published, ReaderError, Scheme, Version, Walk},
 };
 
 /// Every 61st walk yields in its middle, and a publisher after every 61st publish. A prime number, so that walks of
@@ -60,13 +60,13 @@ pub struct Load<'a> {
 /// ```
 /// use zonelist_core::{
 ///     conformance::{Load, Sample, Stress},
-///     publish::{FullFence, Published},
+///     publish::Published,
 ///     stop_world::StopWorld,
 ///     table::Slots,
 /// };
 /// let Sample { versions, requests } = Sample::default();
 /// let scheme = StopWorld::new(Slots::boxed(Sample::CAPACITY));
-/// let published: Published<_, FullFence, 2> = Published::new(scheme);
+/// let published = Published::new(scheme);
 /// let load = Load { readers: 2, publishers: 1, walks: 100, versions: &versions, requests: &requests };
 /// let mut stress = Stress::new(&published, load).unwrap();
 /// for _ in 0..3 {
@@ -75,8 +75,8 @@ pub struct Load<'a> {
 /// assert_eq!((stress.tally().walks, stress.tally().violations), (600, 0));
 /// ```
 #[derive(Debug)]
-pub struct Stress<'a, S, B, const READERS: usize> {
-    published: &'a Published<S, B, READERS>,
+pub struct Stress<'a, S, P> {
+    published: &'a Published<S, P>,
     load: Load<'a>,
     /// The number of entries of the longest list of any version: no guarantee allows a walk to show more.
     longest: usize,
@@ -106,12 +106,12 @@ pub enum StressError {
     History(#[from] HistoryError),
 }
 
-impl<'a, S: Scheme, B: Barrier, const READERS: usize> Stress<'a, S, B, READERS> {
+impl<'a, S: Scheme, P: Platform> Stress<'a, S, P> {
     /// Allocates the memory of a burst's records, and publishes the first version.
     ///
     /// # Errors
     /// The load has no version or no request, or the version does not fit.
-    pub fn new(published: &'a Published<S, B, READERS>, load: Load<'a>) -> Result<Self, StressError> {
+    pub fn new(published: &'a Published<S, P>, load: Load<'a>) -> Result<Self, StressError> {
         let [first, ..] = load.versions else { return Err(StressError::Idle) };
         if load.requests.is_empty() {
             return Err(StressError::Idle);
@@ -194,10 +194,7 @@ impl<'a, S: Scheme, B: Barrier, const READERS: usize> Stress<'a, S, B, READERS> 
 ///
 /// # Panics
 /// The scheme has no reader slots for two readers, no room for the lists, or numbers versions wrongly.
-pub fn run_stress<S: Scheme, B: Barrier, const READERS: usize>(
-    published: &Published<S, B, READERS>,
-    publishers: usize,
-) -> Tally {
+pub fn run_stress<S: Scheme, P: Platform>(published: &Published<S, P>, publishers: usize) -> Tally {
     let Sample { versions, requests } = Sample::default();
     // Miri is a thousand times slower and checks each access, so a few bursts suffice.
     let (walks, least) = if cfg!(miri) { (20, (200, 20)) } else { (1000, (20_000, 2_000)) };
@@ -211,8 +208,8 @@ pub fn run_stress<S: Scheme, B: Barrier, const READERS: usize>(
 }
 
 /// The state that the threads of a burst share.
-struct Burst<'a, 'b, S, B, const READERS: usize> {
-    published: &'a Published<S, B, READERS>,
+struct Burst<'a, 'b, S, P> {
+    published: &'a Published<S, P>,
     load: Load<'a>,
     longest: usize,
     clock: &'b Clock,
@@ -292,10 +289,7 @@ impl Walker {
         Self { count: first, walks: Vec::with_capacity(walks), seen: Vec::with_capacity(walks * (longest + 1)) }
     }
 
-    fn run<S: Scheme, B: Barrier, const READERS: usize>(
-        &mut self,
-        burst: &Burst<'_, '_, S, B, READERS>,
-    ) -> Result<(), StressError> {
+    fn run<S: Scheme, P: Platform>(&mut self, burst: &Burst<'_, '_, S, P>) -> Result<(), StressError> {
         let &Burst { published, load, longest, clock, ref start, ref walking } = burst;
         let _done = Done(walking);
         self.walks.clear();
@@ -380,10 +374,7 @@ impl<'a> Publisher<'a> {
         Self { count: first, records: Vec::with_capacity(room), took: Vec::with_capacity(room) }
     }
 
-    fn run<S: Scheme, B: Barrier, const READERS: usize>(
-        &mut self,
-        burst: &Burst<'a, '_, S, B, READERS>,
-    ) -> Result<(), StressError> {
+    fn run<S: Scheme, P: Platform>(&mut self, burst: &Burst<'a, '_, S, P>) -> Result<(), StressError> {
         let Burst { published, load: Load { versions, .. }, clock, start, walking, .. } = burst;
         self.records.clear();
         self.took.clear();

@@ -9,13 +9,14 @@ use crate::publish::{Barrier, BarrierError, FullFence, Light};
 /// ```
 /// use zonelist_core::{
 ///     conformance::Unreliable,
-///     publish::{PublishError, Published},
+///     publish::{Parts, PublishError, Published, ReaderSlots},
 ///     stop_world::StopWorld,
 ///     table::{Capacity, Slots},
 ///     zonelist::ZonelistsRef,
 /// };
 /// let table = Slots::boxed(Capacity::new(1, 1).unwrap());
-/// let published: Published<_, Unreliable, 1> = Published::new(StopWorld::new(table));
+/// let published: Published<_, Parts<Unreliable>> =
+///     Published::with_platform(StopWorld::new(table), ReaderSlots::boxed(1));
 /// let (failed, failures) = Unreliable::failing(12, || published.publish(ZonelistsRef::EMPTY));
 /// assert_eq!((failed.map_err(|error| matches!(error, PublishError::Barrier(_))), failures), (Err(true), 1));
 /// assert!(published.publish(ZonelistsRef::EMPTY).is_ok());

@@ -6,18 +6,33 @@
 //! `oracle.rs` beside it compares random histories with a second implementation.
 
 use alloc::vec::Vec;
-use core::ops::Range;
+use core::{fmt, ops::Range};
 
 use super::{backing::Backing, node_metadata::Synchronize, provider_error::ProviderError, state::State};
 use crate::{
     NodeId, PageAllocator, Zone,
     heap::NoMemory,
-    locking::{Locked, RawLock, Spin},
+    locking::{Locked, Spin},
     page_alloc::{MigrationSource, SetupError},
-    publish::{Barrier, FullFence, Published, Scheme},
+    publish::{Platform, Published, Scheme, Standard},
     sync::atomic::AtomicUsize,
     zone::{MAX_ORDER, PAGEBLOCK_FRAMES, ZoneError, ZoneMetadata},
 };
+
+/// What is attached to the frames of an [`AllocatorProvider`]: a source of movable pages, and the memory behind them.
+///
+/// A pair of both is one; `()` stands for none of a part.
+pub trait Attachments {
+    /// Moves pages out of frames that go offline: see [`AllocatorProvider::with_migration_source`].
+    type Source: MigrationSource;
+    /// The memory behind frames: see [`AllocatorProvider::with_backing`].
+    type Backing: Backing;
+}
+
+impl<O: MigrationSource, K: Backing> Attachments for (O, K) {
+    type Source = O;
+    type Backing = K;
+}
 
 /// A page allocator whose memory a [`RunningMachine`](super::RunningMachine) puts online and offline.
 ///
@@ -33,7 +48,7 @@ use crate::{
 ///     if the deadline stops the wait: undo all but the migrations, and fail
 /// ```
 ///
-/// `O` is the source of movable pages, `K` the memory behind the frames.
+/// `A` is the source of movable pages and the memory behind the frames.
 ///
 /// The metadata of a removed node's zones, about 0.15 bytes a frame, is freed after a grace period where the scheme has
 /// grace periods ([`AllocatorProvider::reclaiming`]). Otherwise it is kept until the node is added again, as in Linux.
@@ -43,7 +58,6 @@ use crate::{
 ///     *,
 ///     hotplug::*,
 ///     page_alloc::{Handle, MovablePages, MoveError},
-///     publish::{FullFence, Published},
 ///     stop_world::StopWorld,
 ///     sync::Spin,
 ///     table::Slots,
@@ -75,9 +89,9 @@ use crate::{
 /// # }
 /// // Two nodes, and block 3 of node 1, which is offline.
 /// let state = state();
-/// let published: Published<_, FullFence, 8> = Published::new(StopWorld::new(Slots::boxed(state.capacity())));
+/// let published = Published::new(StopWorld::new(Slots::boxed(state.capacity())));
 /// let copy = |_: Handle, _from: &Page, _to: &Page| Ok::<_, MoveError>(()); // copies the bytes
-/// let provider: AllocatorProvider<'_, _, _, Spin, 8> = AllocatorProvider::new(published, &state)?;
+/// let provider = AllocatorProvider::new(published, &state)?;
 /// let provider = provider.with_migration_source(MovablePages::boxed(copy, 1000)).boot(&state)?;
 /// let running = RunningMachine::new(state, provider)?;
 /// running.apply(&Operation::Online { block: 3, to: OnlineTo::Movable })?;
@@ -99,13 +113,12 @@ use crate::{
 /// local.free(page)?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Debug)]
-pub struct AllocatorProvider<'m, S, B = FullFence, L = Spin, const READERS: usize = 64, O = (), K = ()> {
-    pub(super) allocator: PageAllocator<'m, S, B, L, READERS>,
-    pub(super) source: O,
-    pub(super) backing: K,
+pub struct AllocatorProvider<'m, S, P: Platform = Standard, A: Attachments = ((), ())> {
+    pub(super) allocator: PageAllocator<'m, S, P>,
+    pub(super) source: A::Source,
+    pub(super) backing: A::Backing,
     /// Waits for a grace period; `None` if metadata is kept.
-    pub(super) synchronize: Option<Synchronize<S, B, READERS>>,
+    pub(super) synchronize: Option<Synchronize<S, P>>,
     /// How often the metadata of a removed node's zone was freed, and how often kept.
     pub(super) metadata_counts: [AtomicUsize; 2],
     /// Metadata to be freed after the next grace period that succeeds. The allocator has the lifetime `'m` of the
@@ -113,7 +126,7 @@ pub struct AllocatorProvider<'m, S, B = FullFence, L = Spin, const READERS: usiz
     pub(super) deferred: Locked<Vec<ZoneMetadata<'static>>>,
 }
 
-impl<'m, S: Scheme, B: Barrier, L: RawLock + Default, const READERS: usize> AllocatorProvider<'m, S, B, L, READERS> {
+impl<'m, S: Scheme, P: Platform<Lock: Default>> AllocatorProvider<'m, S, P> {
     /// An allocator with every zone that the machine can have, without frames until [`AllocatorProvider::boot`].
     ///
     /// A block that is added later must lie within the span of its node's blocks: see [`AllocatorProvider::with_room`].
@@ -121,7 +134,7 @@ impl<'m, S: Scheme, B: Barrier, L: RawLock + Default, const READERS: usize> Allo
     /// # Errors
     /// There is no zone, or a zone can't be created. The description leaves open which zone has some of the frames.
     /// Blocks are smaller than a pageblock, the unit of isolation (Linux has no such blocks). Or the heap has no room.
-    pub fn new(published: Published<S, B, READERS>, state: &State) -> Result<Self, SetupError> {
+    pub fn new(published: Published<S, P>, state: &State) -> Result<Self, SetupError> {
         Self::with_room(published, state, &[])
     }
 
@@ -134,7 +147,7 @@ impl<'m, S: Scheme, B: Barrier, L: RawLock + Default, const READERS: usize> Allo
     /// # Errors
     /// As for [`AllocatorProvider::new`].
     pub fn with_room(
-        published: Published<S, B, READERS>,
+        published: Published<S, P>,
         state: &State,
         to_come: &[(NodeId, Range<u64>)],
     ) -> Result<Self, SetupError> {
@@ -146,34 +159,32 @@ impl<'m, S: Scheme, B: Barrier, L: RawLock + Default, const READERS: usize> Allo
         // Zones without metadata: until a node is online its zones cost no memory for frames.
         let mut zones = Vec::new();
         for (id, span) in state.possible_zones(to_come) {
-            let bytes = size_of::<Zone<'m, L>>();
+            let bytes = size_of::<Zone<'m, P::Lock>>();
             zones.try_reserve(1).map_err(|_| ZoneError::Heap { bytes })?;
-            zones.push(Zone::without_metadata(id, span, MAX_ORDER, L::default())?);
+            zones.push(Zone::without_metadata(id, span, MAX_ORDER, P::Lock::default())?);
         }
         Ok(Self::from_allocator(PageAllocator::boxed(published, zones)?))
     }
 }
 
-impl<'m, S: Scheme, B: Barrier, L: RawLock, const READERS: usize> AllocatorProvider<'m, S, B, L, READERS> {
+impl<'m, S: Scheme, P: Platform> AllocatorProvider<'m, S, P> {
     /// An allocator whose zones the caller has created and has added frames to.
-    pub fn from_allocator(allocator: PageAllocator<'m, S, B, L, READERS>) -> Self {
+    pub fn from_allocator(allocator: PageAllocator<'m, S, P>) -> Self {
         let metadata_counts = [AtomicUsize::new(0), AtomicUsize::new(0)];
         let deferred = Locked::new(Spin::new(), Vec::new());
         Self { allocator, source: (), backing: (), synchronize: None, metadata_counts, deferred }
     }
 }
 
-impl<'m, S: Scheme, B: Barrier, L: RawLock, const READERS: usize, O: MigrationSource, K: Backing>
-    AllocatorProvider<'m, S, B, L, READERS, O, K>
-{
+impl<'m, S: Scheme, P: Platform, A: Attachments> AllocatorProvider<'m, S, P, A> {
     /// The same, with a source of movable pages.
-    pub fn with_migration_source<P: MigrationSource>(self, source: P) -> AllocatorProvider<'m, S, B, L, READERS, P, K> {
+    pub fn with_migration_source<N: MigrationSource>(self, source: N) -> AllocatorProvider<'m, S, P, (N, A::Backing)> {
         let Self { allocator, backing, synchronize, metadata_counts, deferred, .. } = self;
         AllocatorProvider { allocator, source, backing, synchronize, metadata_counts, deferred }
     }
 
     /// The same, with memory behind its frames.
-    pub fn with_backing<J: Backing>(self, backing: J) -> AllocatorProvider<'m, S, B, L, READERS, O, J> {
+    pub fn with_backing<J: Backing>(self, backing: J) -> AllocatorProvider<'m, S, P, (A::Source, J)> {
         let Self { allocator, source, synchronize, metadata_counts, deferred, .. } = self;
         AllocatorProvider { allocator, source, backing, synchronize, metadata_counts, deferred }
     }
@@ -196,19 +207,29 @@ impl<'m, S: Scheme, B: Barrier, L: RawLock, const READERS: usize, O: MigrationSo
 
     /// The allocator.
     #[must_use]
-    pub fn allocator(&self) -> &PageAllocator<'m, S, B, L, READERS> {
+    pub fn allocator(&self) -> &PageAllocator<'m, S, P> {
         &self.allocator
     }
 
     /// The source of movable pages.
     #[must_use]
-    pub fn migration_source(&self) -> &O {
+    pub fn migration_source(&self) -> &A::Source {
         &self.source
     }
 
     /// The memory behind the frames.
     #[must_use]
-    pub fn backing(&self) -> &K {
+    pub fn backing(&self) -> &A::Backing {
         &self.backing
+    }
+}
+
+impl<S: fmt::Debug, P: Platform, A: Attachments<Source: fmt::Debug, Backing: fmt::Debug>> fmt::Debug
+    for AllocatorProvider<'_, S, P, A>
+{
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { allocator, source, backing, .. } = self;
+        let f = &mut f.debug_struct("AllocatorProvider");
+        f.field("allocator", allocator).field("source", source).field("backing", backing).finish_non_exhaustive()
     }
 }

@@ -40,13 +40,11 @@ impl<F: PageProvider, L: RawLock> RunningMachine<F, L> {
     /// # use zonelist_core::{
     /// #     *,
     /// #     hotplug::*,
-    /// #     page_alloc::{ForkError, MigrationSource},
-    /// #     publish::{FullFence, HandleId},
-    /// #     sync::RawLock,
+    /// #     page_alloc::ForkError,
+    /// #     publish::{HandleId, Platform},
     /// # };
-    /// # use zonelist_core::publish::{Barrier, Scheme};
-    /// fn fork<S: Scheme, B: Barrier, L: RawLock, O: MigrationSource, K: Backing, const READERS: usize>(
-    ///     running: &RunningMachine<AllocatorProvider<'_, S, B, L, READERS, O, K>>,
+    /// fn fork<S: Scheme, P: Platform, A: Attachments>(
+    ///     running: &RunningMachine<AllocatorProvider<'_, S, P, A>>,
     ///     keep: &[HandleId],
     ///     fork: impl FnOnce() -> bool,
     /// ) -> Result<bool, ForkError> {

@@ -4,9 +4,8 @@ use super::state::State;
 use crate::{
     LocalHandle, Mobility, NodeId, Page, PageAllocator, PageRequest, Request, ZoneKind,
     ids::NodeSet,
-    locking::RawLock,
     page_alloc::{MigrationTargets, PreparedRequest},
-    publish::{Barrier, ReaderError, Scheme},
+    publish::{Platform, ReaderError, Scheme},
 };
 
 /// Allocates migration targets on other nodes, or on the same node if no other has memory of a suitable kind.
@@ -17,9 +16,9 @@ use crate::{
 ///
 /// Linux uses the page's zone as well (`mm/migrate.c: alloc_migration_target`), and lets pages of zones below Normal
 /// migrate as high as Normal.
-pub(super) struct TargetAllocator<'a, 'm, S: Scheme, B: Barrier, L: RawLock, const READERS: usize> {
-    allocator: &'a PageAllocator<'m, S, B, L, READERS>,
-    local: LocalHandle<'a, 'm, S, B, L, READERS>,
+pub(super) struct TargetAllocator<'a, 'm, S: Scheme, P: Platform> {
+    allocator: &'a PageAllocator<'m, S, P>,
+    local: LocalHandle<'a, 'm, S, P>,
     node: NodeId,
     /// The other nodes that have memory of a kind, by [`ZoneKind::index`].
     nodes: [NodeSet; ZoneKind::COUNT],
@@ -35,9 +34,9 @@ struct TargetKey {
     highest: ZoneKind,
 }
 
-impl<'a, 'm, S: Scheme, B: Barrier, L: RawLock, const READERS: usize> TargetAllocator<'a, 'm, S, B, L, READERS> {
+impl<'a, 'm, S: Scheme, P: Platform> TargetAllocator<'a, 'm, S, P> {
     pub(super) fn new(
-        allocator: &'a PageAllocator<'m, S, B, L, READERS>,
+        allocator: &'a PageAllocator<'m, S, P>,
         state: &State,
         node: NodeId,
     ) -> Result<Self, ReaderError> {
@@ -62,9 +61,7 @@ impl<'a, 'm, S: Scheme, B: Barrier, L: RawLock, const READERS: usize> TargetAllo
     }
 }
 
-impl<S: Scheme, B: Barrier, L: RawLock, const READERS: usize> MigrationTargets
-    for TargetAllocator<'_, '_, S, B, L, READERS>
-{
+impl<S: Scheme, P: Platform> MigrationTargets for TargetAllocator<'_, '_, S, P> {
     fn has(&self, page: &Page) -> bool {
         self.allocator.zone_of(page).is_some()
     }

@@ -40,7 +40,6 @@
 //! use zonelist_core::{
 //!     *,
 //!     hotplug::*,
-//!     publish::Published,
 //!     stop_world::StopWorld,
 //!     table::Slots,
 //!     topology::{Machine, MachineDescription, Memory, Rules, Tunables, ZoneSize},
@@ -76,7 +75,7 @@
 //! let state = State::booted(machine, blocks, Rules::LINUX_6_1)?;
 //!
 //! let table = Slots::boxed(state.capacity());
-//! let published: Published<_> = Published::new(StopWorld::new(table));
+//! let published = Published::new(StopWorld::new(table));
 //! let running = RunningMachine::new(state, published)?;
 //! let change = running.apply(&Operation::Online { block: 8, to: OnlineTo::Movable })?;
 //! assert!(change.rebuilt.is_some(), "the zone has got its first page");
@@ -118,7 +117,7 @@ mod undo;
 mod zone_frames;
 
 pub use crate::heap::Shared;
-pub use allocator_provider::AllocatorProvider;
+pub use allocator_provider::{AllocatorProvider, Attachments};
 #[cfg(all(feature = "std", target_os = "linux", not(loom)))]
 pub use arena::{Arena, ArenaError};
 pub use backing::{Backing, BackingError};

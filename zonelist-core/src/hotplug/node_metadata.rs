@@ -13,18 +13,16 @@
 
 use core::mem;
 
-use super::{allocator_provider::AllocatorProvider, backing::Backing};
+use super::allocator_provider::{AllocatorProvider, Attachments};
 use crate::{
     ZoneKind,
-    locking::RawLock,
-    page_alloc::MigrationSource,
-    publish::{Barrier, Published, Reclaim, Scheme, WaitError},
+    publish::{Platform, Published, Reclaim, Scheme, WaitError},
     sync::atomic::Ordering::Relaxed,
     zone::ZoneMetadata,
 };
 
 /// [`Published::synchronize`], where the scheme has it.
-pub(super) type Synchronize<S, B, const READERS: usize> = fn(&Published<S, B, READERS>) -> Result<(), WaitError>;
+pub(super) type Synchronize<S, P> = fn(&Published<S, P>) -> Result<(), WaitError>;
 
 /// Counts the metadata of zones whose nodes were removed, by what became of it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -37,9 +35,7 @@ pub struct MetadataStatistics {
     pub deferred: usize,
 }
 
-impl<'m, S: Scheme, B: Barrier, L: RawLock, const READERS: usize, O: MigrationSource, K: Backing>
-    AllocatorProvider<'m, S, B, L, READERS, O, K>
-{
+impl<'m, S: Scheme, P: Platform, A: Attachments> AllocatorProvider<'m, S, P, A> {
     /// The same, except that the metadata of a removed node's zones is freed after a grace period.
     #[must_use]
     pub fn reclaiming(mut self) -> Self
@@ -62,7 +58,7 @@ impl<'m, S: Scheme, B: Barrier, L: RawLock, const READERS: usize, O: MigrationSo
     /// defers the metadata.
     pub(super) fn free_after_grace_period(
         &self,
-        synchronize: Synchronize<S, B, READERS>,
+        synchronize: Synchronize<S, P>,
         metadata: [Option<ZoneMetadata<'m>>; ZoneKind::COUNT],
     ) {
         let [freed, kept] = &self.metadata_counts;

@@ -5,7 +5,7 @@ use core::ops::Range;
 use super::{deadline::Deadline, provider_error::ProviderError, state::State};
 use crate::{
     NodeId, ZoneId, Zonelists,
-    publish::{Barrier, PublishError, Published, Scheme},
+    publish::{Platform, PublishError, Published, Scheme},
 };
 
 /// Publishes a machine's lists, and manages the pages that they lead to.
@@ -82,7 +82,7 @@ pub trait PageProvider {
     fn remove_node(&self, _node: NodeId) {}
 }
 
-impl<S: Scheme, B: Barrier, const READERS: usize> PageProvider for Published<S, B, READERS> {
+impl<S: Scheme, P: Platform> PageProvider for Published<S, P> {
     fn publish(&self, lists: &Zonelists) -> Result<(), PublishError> {
         Self::publish(self, lists).map(drop)
     }

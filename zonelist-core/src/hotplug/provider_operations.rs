@@ -6,22 +6,26 @@
 use core::{array, ops::Range};
 
 use super::{
-    allocator_provider::AllocatorProvider, backing::Backing, deadline::Deadline, migration_targets::TargetAllocator,
-    provider::PageProvider, provider_error::ProviderError, state::State, undo::Undo,
+    allocator_provider::{AllocatorProvider, Attachments},
+    backing::Backing,
+    deadline::Deadline,
+    migration_targets::TargetAllocator,
+    provider::PageProvider,
+    provider_error::ProviderError,
+    state::State,
+    undo::Undo,
 };
 use crate::{
     NodeId, Zone, ZoneId, Zonelists,
     locking::RawLock,
     page_alloc::MigrationSource,
-    publish::{Barrier, PublishError, Scheme},
+    publish::{Platform, PublishError, Scheme},
     sync::{Backoff, atomic::Ordering::Relaxed},
     zone::{PAGEBLOCK_FRAMES, RangeError, ZoneWatermarks},
 };
 
-impl<'m, S: Scheme, B: Barrier, L: RawLock, const READERS: usize, O: MigrationSource, K: Backing>
-    AllocatorProvider<'m, S, B, L, READERS, O, K>
-{
-    pub(super) fn zone(&self, zone: ZoneId) -> Result<&Zone<'m, L>, ProviderError> {
+impl<'m, S: Scheme, P: Platform, A: Attachments> AllocatorProvider<'m, S, P, A> {
+    pub(super) fn zone(&self, zone: ZoneId) -> Result<&Zone<'m, P::Lock>, ProviderError> {
         self.allocator.zone(zone).ok_or(ProviderError::NoZone { zone })
     }
 
@@ -43,7 +47,7 @@ impl<'m, S: Scheme, B: Barrier, L: RawLock, const READERS: usize, O: MigrationSo
     fn wait_until_free(
         &self,
         state: &State,
-        zone: &Zone<'m, L>,
+        zone: &Zone<'m, P::Lock>,
         frames: &Range<u64>,
         deadline: &mut dyn Deadline,
     ) -> Result<(), ProviderError> {
@@ -61,9 +65,7 @@ impl<'m, S: Scheme, B: Barrier, L: RawLock, const READERS: usize, O: MigrationSo
     }
 }
 
-impl<S: Scheme, B: Barrier, L: RawLock, const READERS: usize, O: MigrationSource, K: Backing> PageProvider
-    for AllocatorProvider<'_, S, B, L, READERS, O, K>
-{
+impl<S: Scheme, P: Platform, A: Attachments> PageProvider for AllocatorProvider<'_, S, P, A> {
     fn publish(&self, lists: &Zonelists) -> Result<(), PublishError> {
         self.allocator.published().publish(lists).map(drop)
     }

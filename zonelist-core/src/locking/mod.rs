@@ -4,5 +4,9 @@
 
 pub(crate) mod in_use;
 pub(crate) mod lock;
+#[cfg(feature = "lock_api")]
+mod lock_api;
 
 pub use lock::{Locked, RawLock, Spin};
+#[cfg(feature = "lock_api")]
+pub use lock_api::LockApi;

@@ -2,7 +2,7 @@
 
 #[cfg(feature = "alloc")]
 use alloc::vec::Vec;
-use core::ops::Range;
+use core::{fmt, ops::Range};
 
 use super::{
     LocalHandle, OrderError, Page, PageRequest, PerCpuPages, PreparedRequest, SetupError,
@@ -13,23 +13,23 @@ use super::{
 use crate::zone::ZoneError;
 use crate::{
     Mobility, Zone, ZoneId,
+    chunks::Chunk,
     identity::Identity,
-    locking::{RawLock, Spin},
-    publish::{Barrier, FullFence, Published, ReaderError, Scheme},
+    publish::{Platform, Published, ReaderError, ReaderSlots, Scheme, Standard},
     zone::{MAX_ORDER, RangeError},
 };
 
 /// A page allocator over zones, which it finds by the zonelists that a scheme publishes.
 ///
-/// `READERS` is the number of reader slots: the maximum of handles and plain readers of the lists at a time.
-#[derive(Debug)]
-pub struct PageAllocator<'m, S, B = FullFence, L = Spin, const READERS: usize = 64> {
-    published: Published<S, B, READERS>,
-    pub(super) pool: Pool<'m, L>,
+/// The reader slots of the lists ([`ReaderSlots`](crate::publish::ReaderSlots)) are the maximum of handles and plain
+/// readers at a time; [`add_handles`](Self::add_handles) adds more.
+pub struct PageAllocator<'m, S, P: Platform = Standard> {
+    published: Published<S, P>,
+    pub(super) pool: Pool<'m, P::Lock>,
     identity: Identity,
 }
 
-impl<'m, S: Scheme, B: Barrier, L: RawLock, const READERS: usize> PageAllocator<'m, S, B, L, READERS> {
+impl<'m, S: Scheme, P: Platform> PageAllocator<'m, S, P> {
     /// Creates an allocator over zones, in memory of the caller: an `index` with an entry for each [`ZoneId::index`] up
     /// to the highest, and in `caches` the per-CPU pages of each reader slot and zone.
     ///
@@ -40,7 +40,6 @@ impl<'m, S: Scheme, B: Barrier, L: RawLock, const READERS: usize> PageAllocator<
     /// # use zonelist_core::{
     /// #     *,
     /// #     page_alloc::PerCpuPages,
-    /// #     publish::{FullFence, Published},
     /// #     stop_world::StopWorld,
     /// #     sync::Spin,
     /// #     table::{Capacity, Slots},
@@ -49,7 +48,7 @@ impl<'m, S: Scheme, B: Barrier, L: RawLock, const READERS: usize> PageAllocator<
     /// let (mut words, mut index, mut caches) = ([0; 1000], [0; 8], [const { PerCpuPages::new() }; 4]);
     /// let id = ZoneId::new(NodeId::new(0).unwrap(), ZoneKind::Normal);
     /// let zones = [Zone::new(id, 0..4096, MAX_ORDER, &mut words, Spin::new())?];
-    /// # let published = Published::<_, FullFence, 4>::new(StopWorld::new(Slots::boxed(Capacity::new(1, 1).unwrap())));
+    /// # let published = Published::new(StopWorld::new(Slots::boxed(Capacity::new(1, 1).unwrap())));
     /// let allocator = PageAllocator::new(published, &zones, &mut index, &mut caches)?;
     /// drop(allocator);
     /// drop(zones);
@@ -60,15 +59,16 @@ impl<'m, S: Scheme, B: Barrier, L: RawLock, const READERS: usize> PageAllocator<
     /// There is no zone, a zone occurs twice, two zones manage one frame, a zone is in an allocator of other zones, or
     /// there is too little memory.
     pub fn new(
-        published: Published<S, B, READERS>,
-        zones: &'m [Zone<'m, L>],
+        published: Published<S, P>,
+        zones: &'m [Zone<'m, P::Lock>],
         index: &'m mut [u16],
         caches: &'m mut [PerCpuPages],
     ) -> Result<Self, SetupError> {
-        Pool::check(zones, index, caches.len(), READERS)?;
+        let needed = Pool::check(zones, index, caches.len(), published.slots())?;
+        let caches = caches.get_mut(..needed).unwrap_or_default();
         // The memory may be another allocator's of before, with pages and counts of other zones.
         caches.iter_mut().for_each(|cache| *cache = PerCpuPages::new());
-        let pool = Pool::new(Store::Given(zones), Store::Given(index), Store::Given(caches));
+        let pool = Pool::new(Store::Given(zones), Store::Given(index), Chunk::given(caches));
         Ok(Self { published, pool, identity: Identity::new() })
     }
 
@@ -77,13 +77,13 @@ impl<'m, S: Scheme, B: Barrier, L: RawLock, const READERS: usize> PageAllocator<
     /// # Errors
     /// There is no zone, a zone occurs twice, two zones manage one frame, or the heap has no room.
     #[cfg(feature = "alloc")]
-    pub fn boxed(published: Published<S, B, READERS>, zones: Vec<Zone<'m, L>>) -> Result<Self, SetupError> {
+    pub fn boxed(published: Published<S, P>, zones: Vec<Zone<'m, P::Lock>>) -> Result<Self, SetupError> {
         // Without zones the index is empty, and `Pool::check` refuses them.
         let entries = zones.iter().map(|zone| zone.id().index() + 1).max().unwrap_or(0);
         let mut index = filled(entries, || 0)?;
-        let caches = filled(READERS.saturating_mul(zones.len()), PerCpuPages::new)?;
-        Pool::check(&zones, &mut index, caches.len(), READERS)?;
-        let pool = Pool::new(Store::Owned(zones), Store::Owned(index), Store::Owned(caches));
+        let caches = filled(published.slots().saturating_mul(zones.len()), PerCpuPages::new)?;
+        Pool::check(&zones, &mut index, caches.len(), published.slots())?;
+        let pool = Pool::new(Store::Owned(zones), Store::Owned(index), Chunk::owned(caches));
         Ok(Self { published, pool, identity: Identity::new() })
     }
 
@@ -106,19 +106,19 @@ impl<'m, S: Scheme, B: Barrier, L: RawLock, const READERS: usize> PageAllocator<
 
     /// The published zonelists, for readers and for publishes.
     #[must_use]
-    pub fn published(&self) -> &Published<S, B, READERS> {
+    pub fn published(&self) -> &Published<S, P> {
         &self.published
     }
 
     /// The zones, in the order in which the caller passed them.
     #[must_use]
-    pub fn zones(&self) -> &[Zone<'m, L>] {
+    pub fn zones(&self) -> &[Zone<'m, P::Lock>] {
         &self.pool.zones
     }
 
     /// The zone of that name, if the allocator has it.
     #[must_use]
-    pub fn zone(&self, zone: ZoneId) -> Option<&Zone<'m, L>> {
+    pub fn zone(&self, zone: ZoneId) -> Option<&Zone<'m, P::Lock>> {
         self.pool.zone(zone)
     }
 
@@ -131,7 +131,6 @@ impl<'m, S: Scheme, B: Barrier, L: RawLock, const READERS: usize> PageAllocator<
     /// ```
     /// # use zonelist_core::{
     /// #     *,
-    /// #     publish::{FullFence, Published},
     /// #     stop_world::StopWorld,
     /// #     sync::Spin,
     /// #     table::{Capacity, Slots},
@@ -139,7 +138,7 @@ impl<'m, S: Scheme, B: Barrier, L: RawLock, const READERS: usize> PageAllocator<
     /// # };
     /// let ids = [ZoneKind::Normal, ZoneKind::Movable].map(|kind| ZoneId::new(NodeId::new(0).unwrap(), kind));
     /// let zones = ids.map(|id| Zone::boxed(id, 0..4096, MAX_ORDER, Spin::new()).unwrap());
-    /// # let published = Published::<_, FullFence, 4>::new(StopWorld::new(Slots::boxed(Capacity::new(1, 2).unwrap())));
+    /// # let published = Published::new(StopWorld::new(Slots::boxed(Capacity::new(1, 2).unwrap())));
     /// let allocator = PageAllocator::boxed(published, zones.into())?;
     /// allocator.add(ids[0], 0..700)?;
     /// let added = allocator.add(ids[1], 512..4096);
@@ -153,7 +152,7 @@ impl<'m, S: Scheme, B: Barrier, L: RawLock, const READERS: usize> PageAllocator<
 
     /// The zone of a page; `None` if the page is another allocator's.
     #[must_use]
-    pub fn zone_of(&self, page: &Page) -> Option<&Zone<'m, L>> {
+    pub fn zone_of(&self, page: &Page) -> Option<&Zone<'m, P::Lock>> {
         self.pool.zone_of_page(page.word()).map(|(_, zone)| zone)
     }
 
@@ -167,7 +166,6 @@ impl<'m, S: Scheme, B: Barrier, L: RawLock, const READERS: usize> PageAllocator<
     /// ```
     /// # use zonelist_core::{
     /// #     *,
-    /// #     publish::{FullFence, Published},
     /// #     stop_world::StopWorld,
     /// #     sync::Spin,
     /// #     table::{Capacity, Slots},
@@ -179,7 +177,7 @@ impl<'m, S: Scheme, B: Barrier, L: RawLock, const READERS: usize> PageAllocator<
     /// # zone.add(0..4096)?;
     /// # let zonerefs = [Zoneref::new(normal)];
     /// # let lists = ZonelistsRef::new(&zonerefs, &[NodeSpan { start: 0, len: 1, own: 1 }])?;
-    /// # let published = Published::<_, FullFence, 4>::new(StopWorld::new(Slots::boxed(Capacity::of(lists))));
+    /// # let published = Published::new(StopWorld::new(Slots::boxed(Capacity::of(lists))));
     /// # published.publish(lists)?;
     /// # let allocator = PageAllocator::boxed(published, vec![zone])?;
     /// # let mut local = allocator.local()?;
@@ -235,19 +233,80 @@ impl<'m, S: Scheme, B: Barrier, L: RawLock, const READERS: usize> PageAllocator<
         self.identity.check(request.mark, "a prepared request");
     }
 
+    /// Adds handles, with a reader slot and per-CPU pages each, while others go on. Waits for publishes and drains.
+    ///
+    /// # Errors
+    /// [`SetupError::Caches`]: there are not enough `caches`, one for each new slot and zone. Nothing has changed.
+    pub fn add_handles(&self, slots: ReaderSlots, caches: &'m mut [PerCpuPages]) -> Result<(), SetupError> {
+        let (count, needed) = (caches.len(), slots.len().saturating_mul(self.pool.zones.len()));
+        let caches = caches.get_mut(..needed).ok_or(SetupError::Caches { caches: count, needed })?;
+        // The memory may be another allocator's of before, with pages and counts of other zones.
+        caches.iter_mut().for_each(|cache| *cache = PerCpuPages::new());
+        self.add_chunks(slots, Chunk::given(caches));
+        Ok(())
+    }
+
+    /// The same, with `handles` slots and their per-CPU pages on the heap.
+    ///
+    /// # Errors
+    /// The heap has no room. Nothing has changed.
+    ///
+    /// ```
+    /// # use zonelist_core::{
+    /// #     *,
+    /// #     publish::ReaderSlots,
+    /// #     stop_world::StopWorld,
+    /// #     sync::Spin,
+    /// #     table::{Capacity, Slots},
+    /// #     zone::MAX_ORDER,
+    /// # };
+    /// # let id = ZoneId::new(NodeId::new(0).unwrap(), ZoneKind::Normal);
+    /// # let zone = Zone::boxed(id, 0..4096, MAX_ORDER, Spin::new())?;
+    /// # let table = StopWorld::new(Slots::boxed(Capacity::new(1, 1).unwrap()));
+    /// let allocator = PageAllocator::boxed(Published::with_slots(table, ReaderSlots::boxed(1)), vec![zone])?;
+    /// let first = allocator.local()?;
+    /// assert!(allocator.local().is_err());
+    /// allocator.add_boxed_handles(100)?;
+    /// let second = allocator.local()?;
+    /// # drop((first, second));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[cfg(feature = "alloc")]
+    pub fn add_boxed_handles(&self, handles: usize) -> Result<(), SetupError> {
+        let heap = || {
+            SetupError::from(ZoneError::Heap { bytes: handles.saturating_mul(size_of::<crate::publish::ReaderSlot>()) })
+        };
+        let slots = ReaderSlots::try_boxed(handles).ok_or_else(heap)?;
+        let caches = filled(handles.saturating_mul(self.pool.zones.len()), PerCpuPages::new)?;
+        self.add_chunks(slots, Chunk::owned(caches));
+        Ok(())
+    }
+
+    fn add_chunks(&self, slots: ReaderSlots, caches: Chunk<'m, PerCpuPages>) {
+        // The per-CPU pages first: from the moment that a handle can claim a new slot, they are there.
+        self.published.add_slots_after(slots, || self.pool.add_caches(caches));
+    }
+
     /// Creates a handle for a thread or CPU, with its reader and its per-CPU pages.
     ///
     /// # Errors
     /// All reader slots are taken, or the barrier pair does not work on this system.
-    pub fn local(&self) -> Result<LocalHandle<'_, 'm, S, B, L, READERS>, ReaderError> {
+    pub fn local(&self) -> Result<LocalHandle<'_, 'm, S, P>, ReaderError> {
         let (mut reader, reader_slot) = self.published.reader_with_slot()?;
         let caches = self.pool.caches(reader_slot);
         let Some((zone, cache)) = self.pool.zones.first().zip(caches.first()) else {
-            // Unreachable: `Pool::check` has found a zone, and per-CPU pages of it for each reader slot.
+            // The slot was added without per-CPU pages, by `Published::add_slots`: it is for plain readers.
             reader.release_own_slot();
-            return Err(ReaderError::NoSlot { slots: 0 });
+            return Err(ReaderError::NoSlot { slots: self.pool.slots() });
         };
         Ok(LocalHandle::new(self, reader, caches, zone, cache))
+    }
+}
+
+impl<S: fmt::Debug, P: Platform> fmt::Debug for PageAllocator<'_, S, P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { published, pool, .. } = self;
+        f.debug_struct("PageAllocator").field("published", published).field("pool", pool).finish_non_exhaustive()
     }
 }
 

@@ -12,15 +12,14 @@
 use super::{PageAllocator, PerCpuPages, per_cpu_pages::CacheAccess};
 use crate::{
     ZoneId,
-    locking::RawLock,
-    publish::{Barrier, BarrierError, Scheme},
+    publish::{BarrierError, Platform, Scheme},
     sync::{
         atomic::{AtomicUsize, Ordering::Relaxed},
         or_mutant,
     },
 };
 
-impl<S: Scheme, B: Barrier, L: RawLock, const READERS: usize> PageAllocator<'_, S, B, L, READERS> {
+impl<S: Scheme, P: Platform> PageAllocator<'_, S, P> {
     /// Returns the per-CPU pages of all handles to their zones. Returns the number of pages.
     ///
     /// The handles go on meanwhile, without their per-CPU pages. The call waits for operations of handles that have

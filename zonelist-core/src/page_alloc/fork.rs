@@ -9,15 +9,13 @@
 use alloc::vec::Vec;
 
 use super::{PageAllocator, per_cpu_pages::CacheAccess};
+use crate::publish::{ForkLosses, HandleId, Platform, Scheme};
 #[cfg(feature = "alloc")]
 use crate::{
     heap,
+    locking::RawLock,
     locking::lock::Hold,
     publish::{BarrierError, PreparedFork},
-};
-use crate::{
-    locking::RawLock,
-    publish::{Barrier, ForkLosses, HandleId, Scheme},
 };
 
 /// Why a fork can't be prepared. Nothing is held.
@@ -41,10 +39,10 @@ pub enum ForkError {
 #[cfg(feature = "alloc")]
 #[derive(Debug)]
 #[must_use = "readers, publishers and allocations wait for as long as it lives"]
-pub struct PreparedAllocatorFork<'p, S: Scheme, B: Barrier, L: RawLock, const READERS: usize> {
+pub struct PreparedAllocatorFork<'p, S: Scheme, P: Platform> {
     // Fields are dropped in order: the zones are unlocked first, in the reverse order of the preparation.
-    _zones: Zones<'p, L>,
-    published: PreparedFork<'p, S, B, READERS>,
+    _zones: Zones<'p, P::Lock>,
+    published: PreparedFork<'p, S, P>,
 }
 
 /// Zones whose locks are held. The last lock is released first: each release of a lock that masks interrupts restores
@@ -61,7 +59,7 @@ impl<L: RawLock> Drop for Zones<'_, L> {
 }
 
 #[cfg(feature = "alloc")]
-impl<S: Scheme, B: Barrier, L: RawLock, const READERS: usize> PreparedAllocatorFork<'_, S, B, L, READERS> {
+impl<S: Scheme, P: Platform> PreparedAllocatorFork<'_, S, P> {
     /// Ends the state in the parent, or if there was no fork.
     pub fn parent(self) {}
 
@@ -80,7 +78,7 @@ impl<S: Scheme, B: Barrier, L: RawLock, const READERS: usize> PreparedAllocatorF
     }
 }
 
-impl<S: Scheme, B: Barrier, L: RawLock, const READERS: usize> PageAllocator<'_, S, B, L, READERS> {
+impl<S: Scheme, P: Platform> PageAllocator<'_, S, P> {
     /// Prepares a fork: waits until no publish, no drain, and no change of a zone or of per-CPU pages is under way, and
     /// prevents new ones.
     ///
@@ -95,7 +93,6 @@ impl<S: Scheme, B: Barrier, L: RawLock, const READERS: usize> PageAllocator<'_, 
     /// ```
     /// # use zonelist_core::{
     /// #     *,
-    /// #     publish::{FullFence, Published},
     /// #     stop_world::StopWorld,
     /// #     sync::Spin,
     /// #     table::{Capacity, Slots},
@@ -104,7 +101,7 @@ impl<S: Scheme, B: Barrier, L: RawLock, const READERS: usize> PageAllocator<'_, 
     /// # let normal = ZoneId::new(NodeId::new(0).unwrap(), ZoneKind::Normal);
     /// # let zone = Zone::boxed(normal, 0..4096, MAX_ORDER, Spin::new())?;
     /// # zone.add(0..4096)?;
-    /// # let published = Published::<_, FullFence, 4>::new(StopWorld::new(Slots::boxed(Capacity::new(1, 1).unwrap())));
+    /// # let published = Published::new(StopWorld::new(Slots::boxed(Capacity::new(1, 1).unwrap())));
     /// let allocator = PageAllocator::boxed(published, vec![zone])?;
     /// let local = allocator.local()?;
     /// let prepared = allocator.prepare_fork()?;
@@ -123,7 +120,7 @@ impl<S: Scheme, B: Barrier, L: RawLock, const READERS: usize> PageAllocator<'_, 
     /// # Errors
     /// The barrier pair failed, or the heap has no room for a list of the locks. Nothing is held then.
     #[cfg(feature = "alloc")]
-    pub fn prepare_fork(&self) -> Result<PreparedAllocatorFork<'_, S, B, L, READERS>, ForkError> {
+    pub fn prepare_fork(&self) -> Result<PreparedAllocatorFork<'_, S, P>, ForkError> {
         // Before any lock, since the heap may be this allocator's.
         let mut zones = Zones(Vec::new());
         zones.0.try_reserve_exact(self.zones().len()).map_err(|_| ForkError::NoMemory)?;

@@ -29,8 +29,7 @@ use super::{
 };
 use crate::{
     NodeId, Zone, Zoneref,
-    locking::RawLock,
-    publish::{Barrier, HandleId, Reader, Scheme},
+    publish::{HandleId, Platform, Reader, Scheme},
     sync::{Backoff, hint::cold_path},
     zone::{FreeError, WatermarkCounters, WatermarkLevel},
 };
@@ -48,13 +47,13 @@ use crate::{
 /// A signal handler or interrupt needs a handle of its own, [`LocalHandle::try_alloc`] and [`LocalHandle::try_free`].
 /// Debug builds panic if a handle is used from within one of its own operations.
 #[repr(C)] // The fields of the fast path come first, where short instructions reach them.
-pub struct LocalHandle<'a, 'm, S: Scheme, B: Barrier, L: RawLock, const READERS: usize> {
+pub struct LocalHandle<'a, 'm, S: Scheme, P: Platform> {
     /// The first zone of the last allocation's walk: the prediction for the next allocation.
     last_zone: LastZone<'a>,
     /// The stack of the last free: the prediction for the next free.
     pub(super) freed: StackRef<'a>,
-    pub(super) reader: Reader<'a, S, B>,
-    pub(super) allocator: &'a PageAllocator<'m, S, B, L, READERS>,
+    pub(super) reader: Reader<'a, S, P>,
+    pub(super) allocator: &'a PageAllocator<'m, S, P>,
     /// The per-CPU pages of this handle, by the number of the zone in the allocator.
     pub(super) caches: &'a [PerCpuPages],
     /// The report of the last request that was refused.
@@ -83,12 +82,12 @@ struct LastZone<'a> {
     cache: &'a PerCpuPages,
 }
 
-impl<'a, 'm, S: Scheme, B: Barrier, L: RawLock, const READERS: usize> LocalHandle<'a, 'm, S, B, L, READERS> {
+impl<'a, 'm, S: Scheme, P: Platform> LocalHandle<'a, 'm, S, P> {
     pub(super) fn new(
-        allocator: &'a PageAllocator<'m, S, B, L, READERS>,
-        reader: Reader<'a, S, B>,
+        allocator: &'a PageAllocator<'m, S, P>,
+        reader: Reader<'a, S, P>,
         caches: &'a [PerCpuPages],
-        zone: &'a Zone<'m, L>,
+        zone: &'a Zone<'m, P::Lock>,
         cache: &'a PerCpuPages,
     ) -> Self {
         // No zoneref equals an absent entry, so this zone is a placeholder that the first allocation replaces.
@@ -192,7 +191,6 @@ impl<'a, 'm, S: Scheme, B: Barrier, L: RawLock, const READERS: usize> LocalHandl
     /// # use zonelist_core::{
     /// #     *,
     /// #     page_alloc::NotFreed,
-    /// #     publish::{FullFence, Published},
     /// #     stop_world::StopWorld,
     /// #     sync::Spin,
     /// #     table::{Capacity, Slots},
@@ -205,7 +203,7 @@ impl<'a, 'm, S: Scheme, B: Barrier, L: RawLock, const READERS: usize> LocalHandl
     /// # let allocator = || {
     /// #     let zone = Zone::boxed(normal, 0..4096, MAX_ORDER, Spin::new()).unwrap();
     /// #     zone.add(0..4096).unwrap();
-    /// #     let published = Published::<_, FullFence, 4>::new(StopWorld::new(Slots::boxed(Capacity::of(lists))));
+    /// #     let published = Published::new(StopWorld::new(Slots::boxed(Capacity::of(lists))));
     /// #     published.publish(lists).unwrap();
     /// #     PageAllocator::boxed(published, vec![zone]).unwrap()
     /// # };
@@ -262,7 +260,6 @@ impl<'a, 'm, S: Scheme, B: Barrier, L: RawLock, const READERS: usize> LocalHandl
     /// ```
     /// # use zonelist_core::{
     /// #     *,
-    /// #     publish::{FullFence, Published},
     /// #     stop_world::StopWorld,
     /// #     sync::Spin,
     /// #     table::{Capacity, Slots},
@@ -274,7 +271,7 @@ impl<'a, 'm, S: Scheme, B: Barrier, L: RawLock, const READERS: usize> LocalHandl
     /// # zone.add(0..4096)?;
     /// # let zonerefs = [Zoneref::new(normal)];
     /// # let lists = ZonelistsRef::new(&zonerefs, &[NodeSpan { start: 0, len: 1, own: 1 }])?;
-    /// # let published = Published::<_, FullFence, 4>::new(StopWorld::new(Slots::boxed(Capacity::of(lists))));
+    /// # let published = Published::new(StopWorld::new(Slots::boxed(Capacity::of(lists))));
     /// # published.publish(lists)?;
     /// # let allocator = PageAllocator::boxed(published, vec![zone])?;
     /// let request = allocator.prepare(&PageRequest::up_to(ZoneKind::Normal))?;
@@ -319,7 +316,6 @@ impl<'a, 'm, S: Scheme, B: Barrier, L: RawLock, const READERS: usize> LocalHandl
     /// # use zonelist_core::{
     /// #     *,
     /// #     page_alloc::NotFreed,
-    /// #     publish::{FullFence, Published},
     /// #     stop_world::StopWorld,
     /// #     sync::Spin,
     /// #     table::{Capacity, Slots},
@@ -332,7 +328,7 @@ impl<'a, 'm, S: Scheme, B: Barrier, L: RawLock, const READERS: usize> LocalHandl
     /// # let allocator = || {
     /// #     let zone = Zone::boxed(normal, 0..4096, MAX_ORDER, Spin::new()).unwrap();
     /// #     zone.add(0..4096).unwrap();
-    /// #     let published = Published::<_, FullFence, 4>::new(StopWorld::new(Slots::boxed(Capacity::of(lists))));
+    /// #     let published = Published::new(StopWorld::new(Slots::boxed(Capacity::of(lists))));
     /// #     published.publish(lists).unwrap();
     /// #     PageAllocator::boxed(published, vec![zone]).unwrap()
     /// # };
@@ -373,11 +369,11 @@ impl<'a, 'm, S: Scheme, B: Barrier, L: RawLock, const READERS: usize> LocalHandl
 }
 
 /// Calls `act` with the per-CPU pages of each zone. Waits while a drain has them revoked.
-fn with_cache_access<'m, S: Scheme, B: Barrier, L>(
-    reader: &Reader<'_, S, B>,
-    zones: &[Zone<'m, L>],
+fn with_cache_access<'m, S: Scheme, P: Platform>(
+    reader: &Reader<'_, S, P>,
+    zones: &[Zone<'m, P::Lock>],
     caches: &[PerCpuPages],
-    mut act: impl FnMut(usize, &Zone<'m, L>, &mut CacheAccess<'_>),
+    mut act: impl FnMut(usize, &Zone<'m, P::Lock>, &mut CacheAccess<'_>),
 ) {
     let mut backoff = Backoff::default();
     loop {
@@ -395,8 +391,8 @@ fn with_cache_access<'m, S: Scheme, B: Barrier, L>(
 
 /// Looks up the zone of a zoneref; `None` if the allocator does not have it.
 #[inline]
-fn predict_zone<'a, S: Scheme, B: Barrier, L: RawLock, const READERS: usize>(
-    allocator: &'a PageAllocator<'_, S, B, L, READERS>,
+fn predict_zone<'a, S: Scheme, P: Platform>(
+    allocator: &'a PageAllocator<'_, S, P>,
     caches: &'a [PerCpuPages],
     entry: Zoneref,
 ) -> Option<LastZone<'a>> {
@@ -405,12 +401,12 @@ fn predict_zone<'a, S: Scheme, B: Barrier, L: RawLock, const READERS: usize>(
     Some(LastZone { entry: Some(entry), counters, cache })
 }
 
-impl<S: Scheme, B: Barrier, L: RawLock, const READERS: usize> Drop for LocalHandle<'_, '_, S, B, L, READERS> {
+impl<S: Scheme, P: Platform> Drop for LocalHandle<'_, '_, S, P> {
     fn drop(&mut self) {
         /// Frees a slot that the drop of the reader does not free, also if a zone's lock panics. Pages that remain are
         /// then left to the next drain.
-        struct FreeSlot<'l, 'a, S: Scheme, B: Barrier>(&'l mut Reader<'a, S, B>);
-        impl<S: Scheme, B: Barrier> Drop for FreeSlot<'_, '_, S, B> {
+        struct FreeSlot<'l, 'a, S: Scheme, P: Platform>(&'l mut Reader<'a, S, P>);
+        impl<S: Scheme, P: Platform> Drop for FreeSlot<'_, '_, S, P> {
             fn drop(&mut self) {
                 self.0.release_own_slot();
             }
@@ -424,7 +420,7 @@ impl<S: Scheme, B: Barrier, L: RawLock, const READERS: usize> Drop for LocalHand
     }
 }
 
-impl<S: Scheme, B: Barrier, L: RawLock, const READERS: usize> fmt::Debug for LocalHandle<'_, '_, S, B, L, READERS> {
+impl<S: Scheme, P: Platform> fmt::Debug for LocalHandle<'_, '_, S, P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let cached: usize = self.caches.iter().map(PerCpuPages::pages).sum();
         f.debug_struct("LocalHandle").field("cached", &cached).finish_non_exhaustive()

@@ -8,14 +8,13 @@ use core::mem;
 use super::{PageAllocator, slow_path::OnUnwind};
 use crate::{
     Zone,
-    locking::RawLock,
-    publish::{Barrier, Scheme},
+    publish::{Platform, Scheme},
     sync::unmodelled::Ordering::{AcqRel, Acquire, Release},
 };
 
-impl<S: Scheme, B: Barrier, L: RawLock, const READERS: usize> PageAllocator<'_, S, B, L, READERS> {
+impl<S: Scheme, P: Platform> PageAllocator<'_, S, P> {
     /// Calls `on_low` for a zone that has just fallen below its low watermark.
-    pub(super) fn report_low(&self, zone: &Zone<'_, L>) {
+    pub(super) fn report_low(&self, zone: &Zone<'_, P::Lock>) {
         if let Some(call) = self.pool.on_low {
             // This report includes a deferred one. Before the call, in which the zone may fall below again. Release:
             // pairs with the acquire of the zone's swap in `report_deferred_low`.
@@ -25,7 +24,7 @@ impl<S: Scheme, B: Barrier, L: RawLock, const READERS: usize> PageAllocator<'_, 
     }
 
     /// Defers the report of a zone to a request that may make the call.
-    pub(super) fn defer_low(&self, zone: &Zone<'_, L>) {
+    pub(super) fn defer_low(&self, zone: &Zone<'_, P::Lock>) {
         if self.pool.on_low.is_some() {
             // Release: pairs with the acquire of the zone's swap in `report_deferred_low`.
             zone.counters().low_unreported.store(true, Release);

@@ -23,7 +23,6 @@
 //! ```
 //! use zonelist_core::{
 //!     *,
-//!     publish::{FullFence, Published},
 //!     stop_world::StopWorld,
 //!     sync::Spin,
 //!     table::{Capacity, Slots},
@@ -39,7 +38,7 @@
 //! let zonerefs = [Zoneref::new(normal)];
 //! let rows = [NodeSpan { start: 0, len: 1, own: 1 }];
 //! let lists = ZonelistsRef::new(&zonerefs, &rows)?;
-//! let published = Published::<_, FullFence, 4>::new(StopWorld::new(Slots::boxed(Capacity::of(lists))));
+//! let published = Published::new(StopWorld::new(Slots::boxed(Capacity::of(lists))));
 //! published.publish(lists)?;
 //!
 //! let allocator = PageAllocator::boxed(published, vec![zone])?;

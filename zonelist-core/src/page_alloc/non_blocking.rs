@@ -10,8 +10,7 @@ use super::{
 };
 use crate::{
     NodeId,
-    locking::RawLock,
-    publish::{Barrier, Scheme},
+    publish::{Platform, Scheme},
 };
 
 /// Why an allocation that waits for nothing failed.
@@ -73,7 +72,7 @@ impl TryFreeError {
     }
 }
 
-impl<S: Scheme, B: Barrier, L: RawLock, const READERS: usize> LocalHandle<'_, '_, S, B, L, READERS> {
+impl<S: Scheme, P: Platform> LocalHandle<'_, '_, S, P> {
     /// Allocates a block as [`LocalHandle::alloc`] does, but waits for nothing: for signal handlers and interrupts.
     ///
     /// A handler may have interrupted any operation of another handle, a drain, a publish, or a hotplug operation.
@@ -86,7 +85,6 @@ impl<S: Scheme, B: Barrier, L: RawLock, const READERS: usize> LocalHandle<'_, '_
     /// # use zonelist_core::{
     /// #     *,
     /// #     page_alloc::TryAllocError,
-    /// #     publish::{FullFence, Published},
     /// #     stop_world::StopWorld,
     /// #     sync::Spin,
     /// #     table::{Capacity, Slots},
@@ -95,7 +93,7 @@ impl<S: Scheme, B: Barrier, L: RawLock, const READERS: usize> LocalHandle<'_, '_
     /// # let normal = ZoneId::new(NodeId::new(0).unwrap(), ZoneKind::Normal);
     /// # let zone = Zone::boxed(normal, 0..4096, MAX_ORDER, Spin::new())?;
     /// # zone.add(0..4096)?;
-    /// # let published = Published::<_, FullFence, 4>::new(StopWorld::new(Slots::boxed(Capacity::new(1, 1).unwrap())));
+    /// # let published = Published::new(StopWorld::new(Slots::boxed(Capacity::new(1, 1).unwrap())));
     /// # let allocator = PageAllocator::boxed(published, vec![zone])?;
     /// let request = allocator.prepare(&PageRequest::up_to(ZoneKind::Normal))?;
     /// let mut for_handler = allocator.local()?;

@@ -26,8 +26,8 @@ use crate::{
 /// call that frees it, so it is not freed twice:
 ///
 /// ```compile_fail,E0382
-/// # use zonelist_core::{*, publish::{Barrier, Scheme}, sync::Spin};
-/// fn twice<S: Scheme, B: Barrier>(local: &mut LocalHandle<'_, '_, S, B, Spin, 4>, page: Page) {
+/// # use zonelist_core::{*, publish::{Platform, Scheme}, sync::Spin};
+/// fn twice<S: Scheme, P: Platform>(local: &mut LocalHandle<'_, '_, S, P>, page: Page) {
 ///     let _ = local.free(page);
 ///     let _ = local.free(page);
 /// }
@@ -134,7 +134,6 @@ impl Page {
     /// ```
     /// # use zonelist_core::{
     /// #     *,
-    /// #     publish::{FullFence, Published},
     /// #     stop_world::StopWorld,
     /// #     sync::Spin,
     /// #     table::{Capacity, Slots},
@@ -146,7 +145,7 @@ impl Page {
     /// # zone.add(0..4096)?;
     /// # let zonerefs = [Zoneref::new(normal)];
     /// # let lists = ZonelistsRef::new(&zonerefs, &[NodeSpan { start: 0, len: 1, own: 1 }])?;
-    /// # let published = Published::<_, FullFence, 4>::new(StopWorld::new(Slots::boxed(Capacity::of(lists))));
+    /// # let published = Published::new(StopWorld::new(Slots::boxed(Capacity::of(lists))));
     /// # published.publish(lists)?;
     /// # let allocator = PageAllocator::boxed(published, vec![zone])?;
     /// # let request = allocator.prepare(&PageRequest::up_to(ZoneKind::Normal))?;

@@ -17,6 +17,7 @@ use core::cell::UnsafeCell;
 use super::page::{Page, PageWord, Tag};
 use crate::{
     Zone,
+    chunks::{Chunked, Link},
     locking::RawLock,
     sync::{
         Track,
@@ -78,6 +79,14 @@ pub struct PerCpuPages {
     track: Track,
     /// The first frame of each block, relative to the first frame of the zone's span.
     frames: UnsafeCell<[u32; FRAMES]>,
+    /// In the first of a chunk: the next chunk.
+    next: Link<Self>,
+}
+
+impl Chunked for PerCpuPages {
+    fn next(&self) -> &Link<Self> {
+        &self.next
+    }
 }
 
 // SAFETY: `frames` and the `plain` part of each stack are accessed only through `CacheAccess`, and at most one of it is
@@ -172,7 +181,7 @@ impl PerCpuPages {
             #[cfg(loom)]
             // Loom's atomics are not const.
             let stacks = core::array::from_fn(|tag| Stack::new(START[tag]));
-            Self { stacks, track: Track::new(), frames: UnsafeCell::new([0; FRAMES]) }
+            Self { stacks, track: Track::new(), frames: UnsafeCell::new([0; FRAMES]), next: Link::new() }
         }
     }
 

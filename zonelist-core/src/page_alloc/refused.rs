@@ -5,13 +5,12 @@ use core::mem;
 use super::{LocalHandle, PreparedRequest, Refusal};
 use crate::{
     NodeId, ZoneId,
-    locking::RawLock,
-    publish::{Barrier, Scheme},
+    publish::{Platform, Scheme},
     zone::count,
     zonelist::Scope,
 };
 
-impl<S: Scheme, B: Barrier, L: RawLock, const READERS: usize> LocalHandle<'_, '_, S, B, L, READERS> {
+impl<S: Scheme, P: Platform> LocalHandle<'_, '_, S, P> {
     /// Completes the report of the last walk and makes it the handle's [`failure`](LocalHandle::failure). Waits for
     /// nothing.
     #[cold]

@@ -27,8 +27,7 @@ use super::{
 };
 use crate::{
     NodeId, Zone,
-    locking::RawLock,
-    publish::{Barrier, Scheme, WhenStopped},
+    publish::{Platform, Scheme, WhenStopped},
     sync::Backoff,
     zone::{FreeError, WatermarkLevel, count},
 };
@@ -71,7 +70,7 @@ enum WalkError {
     Stopped,
 }
 
-impl<S: Scheme, B: Barrier, L: RawLock, const READERS: usize> LocalHandle<'_, '_, S, B, L, READERS> {
+impl<S: Scheme, P: Platform> LocalHandle<'_, '_, S, P> {
     /// Allocates a block after the fast path got none, and reports zones that fell below their low watermarks.
     #[cold]
     #[inline(never)]
@@ -275,10 +274,13 @@ impl<S: Scheme, B: Barrier, L: RawLock, const READERS: usize> LocalHandle<'_, '_
     }
 }
 
-impl<'a, 'm, S: Scheme, B: Barrier, L: RawLock, const READERS: usize> LocalHandle<'a, 'm, S, B, L, READERS> {
+impl<'a, 'm, S: Scheme, P: Platform> LocalHandle<'a, 'm, S, P> {
     /// Checks that a page can be one of this allocator's. Returns its zone, this handle's per-CPU pages of the zone,
     /// and the number of its first frame in the zone.
-    pub(super) fn check_page(&self, page: PageWord) -> Result<(&'a Zone<'m, L>, &'a PerCpuPages, u32), FreeError> {
+    pub(super) fn check_page(
+        &self,
+        page: PageWord,
+    ) -> Result<(&'a Zone<'m, P::Lock>, &'a PerCpuPages, u32), FreeError> {
         let allocator = self.allocator;
         let (number, zone) = allocator.pool.zone_of_page(page).ok_or(FreeError::NoSuchZone)?;
         let cache = self.caches.get(number).ok_or(FreeError::NoSuchZone)?;

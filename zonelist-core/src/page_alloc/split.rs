@@ -6,8 +6,7 @@
 
 use super::{Page, PageAllocator};
 use crate::{
-    locking::RawLock,
-    publish::{Barrier, Scheme},
+    publish::{Platform, Scheme},
     zone::FreeError,
 };
 
@@ -33,7 +32,7 @@ pub enum SplitError {
     Invalid(#[from] FreeError),
 }
 
-impl<S: Scheme, B: Barrier, L: RawLock, const READERS: usize> PageAllocator<'_, S, B, L, READERS> {
+impl<S: Scheme, P: Platform> PageAllocator<'_, S, P> {
     /// Splits a block into its two halves, the lower one first. Each has the mobility of the block, and is freed, split,
     /// made movable or kept by itself. To free a part of a block, split it and free the half.
     ///
@@ -42,7 +41,6 @@ impl<S: Scheme, B: Barrier, L: RawLock, const READERS: usize> PageAllocator<'_, 
     /// ```
     /// # use zonelist_core::{
     /// #     *,
-    /// #     publish::{FullFence, Published},
     /// #     stop_world::StopWorld,
     /// #     sync::Spin,
     /// #     table::{Capacity, Slots},
@@ -54,7 +52,7 @@ impl<S: Scheme, B: Barrier, L: RawLock, const READERS: usize> PageAllocator<'_, 
     /// # zone.add(0..4096)?;
     /// # let zonerefs = [Zoneref::new(normal)];
     /// # let lists = ZonelistsRef::new(&zonerefs, &[NodeSpan { start: 0, len: 1, own: 1 }])?;
-    /// # let published = Published::<_, FullFence, 4>::new(StopWorld::new(Slots::boxed(Capacity::of(lists))));
+    /// # let published = Published::new(StopWorld::new(Slots::boxed(Capacity::of(lists))));
     /// # published.publish(lists)?;
     /// # let allocator = PageAllocator::boxed(published, vec![zone])?;
     /// # let mut local = allocator.local()?;

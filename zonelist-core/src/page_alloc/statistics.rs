@@ -5,8 +5,7 @@ use core::{fmt, ops::Range};
 use super::{PageAllocator, PerCpuPages};
 use crate::{
     ZoneId, ZoneKind,
-    locking::RawLock,
-    publish::{Barrier, Scheme},
+    publish::{Platform, Scheme},
     sync::atomic::Ordering::Relaxed,
     zone::{MAX_ORDER, ZoneWatermarks},
 };
@@ -43,7 +42,7 @@ pub struct ZoneStats {
     pub watermarks: ZoneWatermarks,
 }
 
-impl<'m, S: Scheme, B: Barrier, L: RawLock, const READERS: usize> PageAllocator<'m, S, B, L, READERS> {
+impl<'m, S: Scheme, P: Platform> PageAllocator<'m, S, P> {
     /// The statistics of a zone; `None` if the allocator does not have it. Reads every pageblock.
     #[must_use]
     pub fn stats(&self, zone: ZoneId) -> Option<ZoneStats> {

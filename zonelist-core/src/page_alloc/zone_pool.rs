@@ -18,6 +18,7 @@ use super::{
 };
 use crate::{
     Zone, ZoneId,
+    chunks::{Chunk, Chunks},
     locking::RawLock,
     sync::unmodelled::AtomicBool,
     zone::{PAGEBLOCK_FRAMES, UnknownOwner, ZoneError},
@@ -139,7 +140,7 @@ pub(super) struct Pool<'m, L> {
     /// The number of a zone in `zones`, by the zone's index.
     numbers: Store<'m, u16>,
     /// The per-CPU pages: for each reader slot, those of each zone.
-    caches: Store<'m, PerCpuPages>,
+    caches: Chunks<'m, PerCpuPages>,
     /// The number of the first zone, as pages carry it. Other allocators have other numbers, which tells their pages
     /// apart.
     first: usize,
@@ -165,14 +166,14 @@ fn allocate_zone_numbers(zones: usize) -> usize {
 }
 
 impl<'m, L: RawLock> Pool<'m, L> {
-    /// Fills the index and checks the parts: an entry for each zone, per-CPU pages for each zone and reader slot, and
+    /// Returns the number of per-CPU pages that are needed. Fills the index and checks the parts: an entry for each zone, per-CPU pages for each zone and reader slot, and
     /// no frame in two zones.
     pub(super) fn check(
         zones: &[Zone<'m, L>],
         numbers: &mut [u16],
         caches: usize,
         readers: usize,
-    ) -> Result<(), SetupError> {
+    ) -> Result<usize, SetupError> {
         if zones.is_empty() {
             return Err(SetupError::NoZone);
         }
@@ -197,18 +198,19 @@ impl<'m, L: RawLock> Pool<'m, L> {
         // are never moved from there, and are dropped with the allocator, or with this call's error, all together.
         unsafe { Zone::join_zone_set(zones) }.map_err(|zone| SetupError::OtherAllocator { zone })?;
         // From here on, no zone adds a frame of another; one may have done so between the check above and the join.
-        no_overlap(zones)
+        no_overlap(zones)?;
+        Ok(needed)
     }
 
     /// Creates a pool from parts that [`Pool::check`] has checked.
-    pub(super) fn new(zones: Store<'m, Zone<'m, L>>, numbers: Store<'m, u16>, caches: Store<'m, PerCpuPages>) -> Self {
+    pub(super) fn new(zones: Store<'m, Zone<'m, L>>, numbers: Store<'m, u16>, caches: Chunk<'m, PerCpuPages>) -> Self {
         let on_drop: unsafe fn(*const ()) = match zones {
             // Zones of the caller outlive the pool, and other users may see their free pages.
             Store::Given(_) => Self::empty_caches,
             #[cfg(feature = "alloc")]
             Store::Owned(_) => |_| {},
         };
-        let (first, zones) = (allocate_zone_numbers(zones.len()), Zones::new(zones));
+        let (first, zones, caches) = (allocate_zone_numbers(zones.len()), Zones::new(zones), Chunks::new(caches));
         Self { zones, numbers, caches, first, on_low: None, low_unreported: AtomicBool::new(false), on_drop }
     }
 
@@ -241,12 +243,23 @@ impl<'m, L: RawLock> Pool<'m, L> {
     /// The per-CPU pages of a reader slot, one for each zone.
     pub(super) fn caches(&self, reader: usize) -> &[PerCpuPages] {
         let zones = self.zones.len();
-        self.caches.get(reader * zones..).and_then(|caches| caches.get(..zones)).unwrap_or_default()
+        self.caches.range(reader.saturating_mul(zones), zones)
+    }
+
+    /// Adds per-CPU pages for new reader slots. The caller holds the drain lock, and the writer lock, so that the chunks of
+    /// slots and of per-CPU pages come in the same sequence.
+    pub(super) fn add_caches(&self, caches: Chunk<'m, PerCpuPages>) {
+        self.caches.append(caches);
+    }
+
+    /// The number of reader slots that have per-CPU pages.
+    pub(super) fn slots(&self) -> usize {
+        self.caches.len() / self.zones.len().max(1)
     }
 
     /// The per-CPU pages of one zone, of all reader slots.
     pub(super) fn caches_of(&self, number: usize) -> impl Iterator<Item = &PerCpuPages> {
-        self.caches.iter().skip(number).step_by(self.zones.len().max(1))
+        self.caches.chunks().flat_map(move |caches| caches.iter().skip(number).step_by(self.zones.len().max(1)))
     }
 
     /// Returns the per-CPU pages that leaked handles have left to the zones, which outlive the allocator.

@@ -6,7 +6,7 @@
 //! [`Published::after_fork`] in the child cleans up, and returns what was lost.
 
 use super::{
-    Barrier, BarrierError, Forked, Published, Reader, ReaderProtocol, Scheme, reader_slot::ReaderSlot,
+    BarrierError, Forked, Platform, Published, Reader, ReaderProtocol, Scheme, reader_slot::ReaderSlot,
     revocation::Revoked,
 };
 use crate::locking::{Spin, lock::Hold};
@@ -38,7 +38,7 @@ pub struct ForkLosses {
     pub caches: usize,
 }
 
-impl<S: Scheme, B: Barrier> Reader<'_, S, B> {
+impl<S: Scheme, P: Platform> Reader<'_, S, P> {
     /// The identity of the handle, for [`Published::after_fork`].
     #[must_use]
     pub fn id(&self) -> HandleId {
@@ -58,22 +58,22 @@ impl<S: Scheme, B: Barrier> Reader<'_, S, B> {
 /// what `parent` does. It stays on its thread, which has the locks:
 ///
 /// ```compile_fail,E0277
-/// # use zonelist_core::publish::{Barrier, Published, Scheme};
-/// fn sent<S: Scheme, B: Barrier>(published: &Published<S, B, 1>) {
+/// # use zonelist_core::publish::{Platform, Published, Scheme};
+/// fn sent<S: Scheme, P: Platform>(published: &Published<S, P>) {
 ///     let prepared = published.prepare_fork().unwrap();
 ///     std::thread::scope(|scope| _ = scope.spawn(|| prepared.parent()));
 /// }
 /// ```
 #[derive(Debug)]
 #[must_use = "readers and publishers wait for as long as it lives"]
-pub struct PreparedFork<'p, S: Scheme, B: Barrier, const READERS: usize> {
+pub struct PreparedFork<'p, S: Scheme, P: Platform> {
     // Fields are dropped in order: per-CPU pages are lent before another drain can begin.
-    revoked: Revoked<'p, S, B, READERS>,
+    revoked: Revoked<'p, S, P>,
     _drains: Hold<'p, Spin>,
     _writer: Hold<'p, Spin>,
 }
 
-impl<S: Scheme, B: Barrier, const READERS: usize> PreparedFork<'_, S, B, READERS> {
+impl<S: Scheme, P: Platform> PreparedFork<'_, S, P> {
     /// For the parent, or if there was no fork: publishes and drains go on.
     pub fn parent(self) {}
 
@@ -90,7 +90,7 @@ impl<S: Scheme, B: Barrier, const READERS: usize> PreparedFork<'_, S, B, READERS
     }
 }
 
-impl<S: Scheme, B: Barrier, const READERS: usize> Published<S, B, READERS> {
+impl<S: Scheme, P: Platform> Published<S, P> {
     /// Waits until no thread publishes and no handle of an allocator uses its per-CPU pages, and keeps it so.
     ///
     /// Holds the writer lock and the drain lock, with all per-CPU pages revoked. A plain reader may be within a walk,
@@ -100,13 +100,13 @@ impl<S: Scheme, B: Barrier, const READERS: usize> Published<S, B, READERS> {
     ///
     /// ```
     /// use zonelist_core::{
-    ///     publish::{FullFence, Published},
+    ///     publish::Published,
     ///     stop_world::StopWorld,
     ///     table::{Capacity, Slots},
     ///     zonelist::ZonelistsRef,
     /// };
     /// let table = Slots::boxed(Capacity::new(1, 1).unwrap());
-    /// let published: Published<_, FullFence, 4> = Published::new(StopWorld::new(table));
+    /// let published = Published::new(StopWorld::new(table));
     /// let reader = published.reader()?;
     /// let prepared = published.prepare_fork()?;
     /// // let child = libc::fork() == 0;
@@ -123,7 +123,7 @@ impl<S: Scheme, B: Barrier, const READERS: usize> Published<S, B, READERS> {
     ///
     /// # Errors
     /// The barrier pair failed: some handle may use its per-CPU pages. No lock is held.
-    pub fn prepare_fork(&self) -> Result<PreparedFork<'_, S, B, READERS>, BarrierError> {
+    pub fn prepare_fork(&self) -> Result<PreparedFork<'_, S, P>, BarrierError> {
         // The writer lock before the drain lock: no code takes them in the other order.
         let _writer = self.ledger.hold();
         let _drains = self.drains.hold();
@@ -158,7 +158,7 @@ impl<S: Scheme, B: Barrier, const READERS: usize> Published<S, B, READERS> {
             torn(number);
         };
         self.free_slots_but(keep, &mut count);
-        self.slots().iter().for_each(ReaderSlot::clear_requests);
+        self.slots.iter().for_each(ReaderSlot::clear_requests);
         // SAFETY: there is no other thread, and one that drained is gone. The lock protects no data.
         if unsafe { self.drains.abandon(|| None) } {
             self.take_emptying().into_iter().for_each(&mut count);
@@ -176,7 +176,7 @@ impl<S: Scheme, B: Barrier, const READERS: usize> Published<S, B, READERS> {
     /// Frees the slots of all handles but these. Calls `torn` with those whose per-CPU pages a thread was amid an
     /// access to.
     fn free_slots_but(&self, keep: &[HandleId], mut torn: impl FnMut(usize)) {
-        for (number, slot) in self.slots().iter().enumerate() {
+        for (number, slot) in self.slots.iter().enumerate() {
             if !keep.iter().any(|id| id.is_at(slot)) && slot.is_claimed() {
                 if slot.may_have_torn_caches(S::PROTOCOL) {
                     torn(number);

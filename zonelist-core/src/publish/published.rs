@@ -3,30 +3,31 @@
 use core::{fmt, marker::PhantomData};
 
 use super::{
-    Barrier, BarrierError, FullFence, Membership, Reader, ReaderError, ReaderProtocol, Reclaim, Scheme, WaitError,
-    Writer, ZonePresence,
-    reader_slot::{Claim, Claimed, ReaderSlot},
+    Barrier, BarrierError, Membership, Platform, Reader, ReaderError, ReaderProtocol, ReaderSlot, ReaderSlots, Reclaim,
+    Scheme, Standard, WaitError, Writer, ZonePresence,
+    reader_slot::{Claim, Claimed},
     sticky_error::StickyError,
     writer::GracePeriods,
 };
 use crate::{
     NodeId, Request, ZoneId,
+    chunks::Chunks,
     locking::{Locked, Spin},
     sync::{const_fn, unmodelled::AtomicUsize},
     table::CapacityError,
     zonelist::{Scope, ZonelistsRef},
 };
 
-/// Zonelists, published by a scheme to at most `READERS` registered readers at a time.
-///
-/// `B` is the barrier pair between readers and writers. Only schemes whose readers have slots use it.
+/// Zonelists, published by a scheme to registered readers, of which each has one of the [`ReaderSlots`].
 ///
 /// Two locks: publishes (and [`synchronize`](Self::synchronize)) exclude each other by the writer lock, and drains of
 /// per-CPU pages by the drain lock. Neither waits for the other.
 #[derive(Debug)]
-pub struct Published<S, B = FullFence, const READERS: usize = 64> {
+pub struct Published<S, P = Standard> {
     pub(super) scheme: S,
-    pub(super) slots: [ReaderSlot; READERS],
+    pub(super) slots: Chunks<'static, ReaderSlot>,
+    /// The slot that readers refer to, and never write to, if the scheme needs none.
+    unused: ReaderSlot,
     /// Behind the writer lock.
     pub(super) ledger: Locked<Ledger>,
     /// The drain lock.
@@ -34,7 +35,7 @@ pub struct Published<S, B = FullFence, const READERS: usize = 64> {
     /// The number and 1 of the slot whose per-CPU pages a drain is moving; 0 for none.
     pub(super) emptying: AtomicUsize,
     pub(super) sticky_error: StickyError,
-    barrier: PhantomData<fn(B)>,
+    platform: PhantomData<fn(P)>,
 }
 
 /// The state that one writer passes to the next.
@@ -42,7 +43,7 @@ pub struct Published<S, B = FullFence, const READERS: usize = 64> {
 pub(super) struct Ledger {
     /// The current version.
     version: Version,
-    grace_periods: GracePeriods,
+    pub(super) grace_periods: GracePeriods,
 }
 
 /// The number of a published version: 1 for the first, one more for each next. A publish that fails takes none. Behind
@@ -151,19 +152,54 @@ pub struct NotRetired<T> {
     pub error: WaitError,
 }
 
-impl<S: Scheme, B: Barrier, const READERS: usize> Published<S, B, READERS> {
+impl<S: Scheme> Published<S> {
+    /// Publishes by this scheme, to at most 64 readers at a time. There is no version yet: every list is empty.
+    ///
+    /// The reader slots are on the heap; [`add_slots`](Self::add_slots) adds others. For another platform there is
+    /// [`with_platform`](Self::with_platform).
+    #[cfg(feature = "alloc")]
+    #[must_use]
+    pub fn new(scheme: S) -> Self {
+        Self::with_platform(scheme, ReaderSlots::usual())
+    }
+
     const_fn! {
-        /// Publishes by this scheme. There is no version yet: every list is empty.
+        /// As [`new`](Self::new), with these reader slots.
         #[must_use]
-        pub const fn new(scheme: S) -> Self {
-            const { assert!(READERS > 0, "without a slot there can be no reader") };
-            #[cfg(not(loom))]
-            let slots = [const { ReaderSlot::new() }; READERS];
-            #[cfg(loom)]
-            let slots = core::array::from_fn(|_| ReaderSlot::new());
+        pub const fn with_slots(scheme: S, slots: ReaderSlots) -> Self {
+            Self::with_platform(scheme, slots)
+        }
+    }
+}
+
+impl<S: Scheme, P: Platform> Published<S, P> {
+    const_fn! {
+        /// Publishes by this scheme, on a platform, with these reader slots. There is no version yet: every list is
+        /// empty.
+        ///
+        /// ```
+        /// # #[cfg(target_os = "linux")] {
+        /// use zonelist_core::{
+        ///     Published,
+        ///     publish::{Membarrier, Parts, ReaderSlots},
+        ///     stop_world::StopWorld,
+        ///     table::{Capacity, Slots},
+        /// };
+        ///
+        /// let table = Slots::boxed(Capacity::new(1, 1).unwrap());
+        /// let published: Published<_, Parts<Membarrier>> =
+        ///     Published::with_platform(StopWorld::new(table), ReaderSlots::boxed(4));
+        /// # let _ = published;
+        /// # }
+        /// ```
+        #[must_use]
+        pub const fn with_platform(scheme: S, slots: ReaderSlots) -> Self {
+            let slots = Chunks::new(slots.into_chunk());
+            let unused = ReaderSlot::new();
             let ledger = Locked::new(Spin::new(), Ledger { version: Version(0), grace_periods: GracePeriods::new() });
             let (drains, emptying) = (Locked::new(Spin::new(), ()), AtomicUsize::new(0));
-            Self { scheme, slots, ledger, drains, emptying, sticky_error: StickyError::new(), barrier: PhantomData }
+            let (sticky_error, platform) = (StickyError::new(), PhantomData);
+            Self { scheme, slots, unused, ledger, drains, emptying, sticky_error, platform }
         }
     }
 
@@ -173,15 +209,14 @@ impl<S: Scheme, B: Barrier, const READERS: usize> Published<S, B, READERS> {
     ///
     /// # Errors
     /// All reader slots are taken, or the barrier pair does not work on this system.
-    pub fn reader(&self) -> Result<Reader<'_, S, B>, ReaderError> {
+    pub fn reader(&self) -> Result<Reader<'_, S, P>, ReaderError> {
         let claimed = match S::PROTOCOL {
             ReaderProtocol::None => None,
             ReaderProtocol::PerEntry | ReaderProtocol::CriticalSection | ReaderProtocol::Quiescent => {
                 Some(self.claim(Claim::Reader)?.1)
             }
         };
-        // A reader that needs no slot refers to the first, and never writes to it.
-        let slot = claimed.as_ref().map_or(&self.slots[0], Claimed::slot);
+        let slot = claimed.as_ref().map_or(&self.unused, Claimed::slot);
         let reader = Reader::new(&self.scheme, slot, claimed);
         // Last: from now on publishes wait for this reader. A panic of the scheme's `local` leaves no reader online.
         reader.online();
@@ -192,18 +227,18 @@ impl<S: Scheme, B: Barrier, const READERS: usize> Published<S, B, READERS> {
     /// the slot's number.
     ///
     /// It enters its slot for each walk. If the scheme needs no slot, [`Reader::release_own_slot`] frees it.
-    pub(crate) fn reader_with_slot(&self) -> Result<(Reader<'_, S, B>, usize), ReaderError> {
+    pub(crate) fn reader_with_slot(&self) -> Result<(Reader<'_, S, P>, usize), ReaderError> {
         let (number, claimed) = self.claim(Claim::Handle)?;
         Ok((Reader::new(&self.scheme, claimed.slot(), Some(claimed)), number))
     }
 
     fn claim(&self, claim: Claim) -> Result<(usize, Claimed<'_>), ReaderError> {
-        if !B::prepare() {
+        if !P::Barrier::prepare() {
             return Err(ReaderError::NoBarrier);
         }
         // The first free slot. Of two threads that find the same one, one claims it, and the other goes on to the next.
         let free = self.slots.iter().enumerate().find_map(|(number, slot)| Some((number, Claimed::new(slot, claim)?)));
-        free.ok_or(ReaderError::NoSlot { slots: READERS })
+        free.ok_or_else(|| ReaderError::NoSlot { slots: self.slots.len() })
     }
 
     /// A request in the scheme's form. Make it once for a class of requests.
@@ -335,7 +370,7 @@ impl<S: Scheme, B: Barrier, const READERS: usize> Published<S, B, READERS> {
         let mut writer = Writer {
             slots: &self.slots,
             protocol: S::PROTOCOL,
-            heavy: B::heavy,
+            heavy: P::Barrier::heavy,
             version,
             grace_periods: &mut ledger.grace_periods,
             may_block,
@@ -362,7 +397,7 @@ mod tests {
     #[test]
     fn numbers_of_versions_begin_anew() {
         let table = Slots::boxed(Capacity::new(1, 1).unwrap());
-        let published: Published<_, FullFence, 1> = Published::new(StopWorld::new(table));
+        let published: Published<_> = Published::with_slots(StopWorld::new(table), ReaderSlots::boxed(1));
         published.ledger.with(|ledger| ledger.version = Version::of(usize::MAX - 1));
         let publish = || published.publish(&Zonelists::default()).map(Version::number);
         assert_eq!([publish(), publish(), publish()], [Ok(usize::MAX), Ok(0), Ok(1)]);

@@ -57,9 +57,9 @@ use crate::sync::{or_mutant, unmodelled::Ordering::Relaxed};
 /// Nor is a walk of such a scheme sent to another thread, or its guard:
 ///
 /// ```compile_fail,E0277
-/// use zonelist_core::{publish::{FullFence, Published}, stop_world::StopWorldPreempted, table::{Capacity, Slots}};
+/// use zonelist_core::{publish::Published, stop_world::StopWorldPreempted, table::{Capacity, Slots}};
 /// let table = Slots::boxed(Capacity::new(1, 1).unwrap());
-/// let published: Published<_, FullFence, 1> = Published::new(StopWorldPreempted::new(table));
+/// let published = Published::new(StopWorldPreempted::new(table));
 /// let mut reader = published.reader().unwrap();
 /// let guard = reader.enter();
 /// std::thread::scope(|scope| _ = scope.spawn(|| drop(guard)));

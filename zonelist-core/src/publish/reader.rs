@@ -3,7 +3,7 @@
 use core::{num::NonZeroU32, ops::ControlFlow};
 
 use super::{
-    Barrier, Light, ReadToken, ReaderProtocol, Scheme, Walk,
+    Barrier, Light, Platform, ReadToken, ReaderProtocol, Scheme, Walk,
     handshake::WhenStopped,
     reader_slot::{Claimed, CriticalSection, ReaderSlot},
 };
@@ -14,8 +14,8 @@ use crate::{NodeId, Zoneref, locking::in_use::InUse};
 /// Entering borrows it mutably, so that a guard within a guard does not compile:
 ///
 /// ```compile_fail,E0499
-/// # use zonelist_core::publish::{Barrier, Reader, Scheme};
-/// fn nested<S: Scheme, B: Barrier>(mut reader: Reader<'_, S, B>) {
+/// # use zonelist_core::publish::{Platform, Reader, Scheme};
+/// fn nested<S: Scheme, P: Platform>(mut reader: Reader<'_, S, P>) {
 ///     let outer = reader.enter();
 ///     let inner = reader.enter();
 ///     drop((outer, inner));
@@ -25,8 +25,8 @@ use crate::{NodeId, Zoneref, locking::in_use::InUse};
 /// And so that no walk goes on across a quiescent state, or while the reader is offline:
 ///
 /// ```compile_fail,E0499
-/// # use zonelist_core::{NodeId, publish::{Barrier, Reader, Scheme}};
-/// fn across<S: Scheme, B: Barrier>(mut reader: Reader<'_, S, B>, node: NodeId, filter: &S::Filter) {
+/// # use zonelist_core::{NodeId, publish::{Platform, Reader, Scheme}};
+/// fn across<S: Scheme, P: Platform>(mut reader: Reader<'_, S, P>, node: NodeId, filter: &S::Filter) {
 ///     let guard = reader.enter();
 ///     let mut walk = guard.walk(node, filter);
 ///     walk.next();
@@ -36,19 +36,19 @@ use crate::{NodeId, Zoneref, locking::in_use::InUse};
 /// ```
 ///
 /// ```compile_fail,E0499
-/// # use zonelist_core::publish::{Barrier, Reader, Scheme};
-/// fn offline<S: Scheme, B: Barrier>(mut reader: Reader<'_, S, B>) {
+/// # use zonelist_core::publish::{Platform, Reader, Scheme};
+/// fn offline<S: Scheme, P: Platform>(mut reader: Reader<'_, S, P>) {
 ///     let guard = reader.enter();
 ///     reader.offline(|| drop(guard));
 /// }
 /// ```
 #[derive(Debug)]
-pub struct Reader<'p, S: Scheme, B: Barrier> {
+pub struct Reader<'p, S: Scheme, P: Platform> {
     scheme: &'p S,
     slot: &'p ReaderSlot,
     local: S::Local,
     /// What the handle keeps of the barrier pair: nothing where the light half is known at compile time.
-    kept: B::Kept,
+    kept: <P::Barrier as Barrier>::Kept,
 }
 
 /// Why there is no handle for another reader.
@@ -56,7 +56,7 @@ pub struct Reader<'p, S: Scheme, B: Barrier> {
 #[non_exhaustive]
 pub enum ReaderError {
     /// All reader slots are taken.
-    #[error("all {slots} reader slots are taken; expected fewer readers at a time, or more `READERS`")]
+    #[error("all {slots} reader slots are taken; expected fewer readers at a time, or more slots")]
     NoSlot {
         /// The number of slots.
         slots: usize,
@@ -74,10 +74,10 @@ pub struct Torn {
     pub tries: NonZeroU32,
 }
 
-impl<'p, S: Scheme, B: Barrier> Reader<'p, S, B> {
+impl<'p, S: Scheme, P: Platform> Reader<'p, S, P> {
     /// A reader at a slot that was claimed for it, or that it only refers to, if the scheme's readers need none.
     pub(super) fn new(scheme: &'p S, slot: &'p ReaderSlot, claimed: Option<Claimed<'p>>) -> Self {
-        let reader = Self { scheme, slot, local: scheme.local(), kept: B::kept() };
+        let reader = Self { scheme, slot, local: scheme.local(), kept: P::Barrier::kept() };
         // Behind `local`, which may panic: until here `claimed` frees the slot.
         claimed.into_iter().for_each(Claimed::keep);
         reader
@@ -85,7 +85,7 @@ impl<'p, S: Scheme, B: Barrier> Reader<'p, S, B> {
 
     #[inline(always)]
     fn light(&self) -> Light {
-        B::light(self.kept)
+        P::Barrier::light(self.kept)
     }
 
     /// Enters, for one or more walks. Where the scheme pins a version, all of them see the same one.
@@ -115,8 +115,8 @@ impl<'p, S: Scheme, B: Barrier> Reader<'p, S, B> {
     /// anyway.
     pub fn offline<R>(&mut self, meanwhile: impl FnOnce() -> R) -> R {
         /// Online again, also out of a panic.
-        struct Back<'r, 'p, S: Scheme, B: Barrier>(&'r Reader<'p, S, B>);
-        impl<S: Scheme, B: Barrier> Drop for Back<'_, '_, S, B> {
+        struct Back<'r, 'p, S: Scheme, P: Platform>(&'r Reader<'p, S, P>);
+        impl<S: Scheme, P: Platform> Drop for Back<'_, '_, S, P> {
             fn drop(&mut self) {
                 self.0.online();
             }
@@ -208,7 +208,7 @@ impl<'p, S: Scheme, B: Barrier> Reader<'p, S, B> {
     }
 }
 
-impl<S: Scheme, B: Barrier> Drop for Reader<'_, S, B> {
+impl<S: Scheme, P: Platform> Drop for Reader<'_, S, P> {
     fn drop(&mut self) {
         match S::PROTOCOL {
             // A leaked guard leaves the reader active, and publishes would wait for it. No guard outlives its reader.

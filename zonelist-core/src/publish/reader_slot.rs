@@ -6,6 +6,7 @@ use super::{
     quiescent_state::QuiescentState,
 };
 use crate::{
+    chunks::{Chunked, Link},
     locking::in_use::{Busy, InUse},
     sync::{
         Backoff,
@@ -17,10 +18,13 @@ use crate::{
     },
 };
 
-/// A reader's slot, on cache lines of its own: 128 bytes, since CPUs fetch lines in pairs.
+/// The memory of a reader slot: the words by which one registered reader and the writers communicate.
+///
+/// On cache lines of its own: 128 bytes, since CPUs fetch lines in pairs. See
+/// [`ReaderSlots::borrowed`](super::ReaderSlots::borrowed).
 #[repr(align(128))]
 #[derive(Debug)]
-pub(crate) struct ReaderSlot {
+pub struct ReaderSlot {
     /// Excludes the reader and the scheme's writers.
     handshake: Handshake,
     /// Excludes the owner and drains of its per-CPU pages under [`ReaderProtocol::PerEntry`], where the reader is not
@@ -34,6 +38,22 @@ pub(crate) struct ReaderSlot {
     steps: unmodelled::AtomicUsize,
     /// True while an operation of the slot's handle is under way.
     busy: Busy,
+    /// True while a drain has revoked the slot's per-CPU pages. Accessed under the drain lock only, and not modelled.
+    revoked: unmodelled::AtomicBool,
+    /// In the first slot of a chunk: the next chunk.
+    next: Link<Self>,
+}
+
+impl Chunked for ReaderSlot {
+    fn next(&self) -> &Link<Self> {
+        &self.next
+    }
+}
+
+impl Default for ReaderSlot {
+    fn default() -> Self {
+        Self::new()
+    }
 }
 
 /// The slot has no owner.
@@ -55,12 +75,15 @@ pub(crate) enum Claim {
 
 impl ReaderSlot {
     const_fn! {
-        pub(crate) const fn new() -> Self {
+        /// A slot without an owner.
+        #[must_use]
+        pub const fn new() -> Self {
             let (handshake, cache_handshake) = (Handshake::new(), Handshake::new());
             let quiescent_state = QuiescentState::new();
             let steps = unmodelled::AtomicUsize::new(0);
             let claimed = AtomicU32::new(FREE);
-            Self { handshake, cache_handshake, quiescent_state, claimed, steps, busy: Busy::new() }
+            let (busy, revoked, next) = (Busy::new(), unmodelled::AtomicBool::new(false), Link::new());
+            Self { handshake, cache_handshake, quiescent_state, claimed, steps, busy, revoked, next }
         }
     }
 
@@ -115,6 +138,24 @@ impl ReaderSlot {
         &self.quiescent_state
     }
 
+    /// Takes the use of the slot's per-CPU pages from its owner, under the drain lock.
+    pub(super) fn revoke(&self, protocol: ReaderProtocol) {
+        self.revoked.store(true, Relaxed);
+        self.cache_handshake(protocol).revoke();
+    }
+
+    /// True if a drain has revoked the slot's per-CPU pages. For the holder of the drain lock.
+    pub(super) fn is_revoked(&self) -> bool {
+        self.revoked.load(Relaxed)
+    }
+
+    /// Gives the use of the slot's per-CPU pages back to its owner, if a drain has revoked it. Under the drain lock.
+    pub(super) fn lend(&self, protocol: ReaderProtocol) {
+        if self.revoked.swap(false, Relaxed) {
+            self.cache_handshake(protocol).lend();
+        }
+    }
+
     /// Waits until no handle touches the slot's per-CPU pages. To be called after `revoke` and the heavy half.
     ///
     /// A plain reader is not waited for, however long its guard lives: it has no pages. The kind of owner is loaded
@@ -142,6 +183,7 @@ impl ReaderSlot {
 
     /// Clears all requests to the reader: for a child of a fork.
     pub(super) fn clear_requests(&self) {
+        self.revoked.store(false, Relaxed);
         self.handshake.clear();
         self.cache_handshake.clear();
     }

@@ -19,7 +19,7 @@
 //! seen active by the drain, which waits for it; and an owner that the drain does not see active loads REVOKED, and
 //! leaves the pages alone. Which pages a drain has moved is seen by the owner through the release that clears REVOKED.
 
-use super::{Barrier, BarrierError, Published, Scheme, reader_slot::ReaderSlot};
+use super::{Barrier, BarrierError, Platform, Published, Scheme};
 use crate::sync::{
     or_mutant,
     unmodelled::{
@@ -29,7 +29,7 @@ use crate::sync::{
     },
 };
 
-impl<S: Scheme, B: Barrier, const READERS: usize> Published<S, B, READERS> {
+impl<S: Scheme, P: Platform> Published<S, P> {
     /// Calls `use_caches` with the number of each wanted slot, while the slot's owner does not use its per-CPU pages.
     /// The owner goes on without them.
     ///
@@ -40,21 +40,25 @@ impl<S: Scheme, B: Barrier, const READERS: usize> Published<S, B, READERS> {
         wanted: impl Fn(usize) -> bool,
         mut use_caches: impl FnMut(usize),
     ) -> Result<(), BarrierError> {
-        if !(0..READERS).any(&wanted) {
+        let slots = self.slots.len();
+        // Without a slot, the drain lock is needed all the same: a slot that is added behind it is of a handle that sees
+        // what this caller did before.
+        if or_mutant!(slots > 0 => true, "caches: a new slot comes unseen") && !(0..slots).any(&wanted) {
             return Ok(());
         }
         self.drains.with(|()| {
-            let mut revoked = Revoked::revoke(self, wanted)?;
-            for number in 0..READERS {
-                if revoked.set[number] {
-                    self.slots[number].wait_caches_released(S::PROTOCOL);
+            let revoked = Revoked::revoke(self, wanted)?;
+            for (number, slot) in self.slots.iter().enumerate() {
+                if slot.is_revoked() {
+                    slot.wait_caches_released(S::PROTOCOL);
                     let marked = Emptying::new(&self.emptying, number);
                     use_caches(number);
                     drop(marked);
                     // Each slot is lent at once: its owner need not wait for the drain of all others.
-                    revoked.lend(number);
+                    slot.lend(S::PROTOCOL);
                 }
             }
+            drop(revoked);
             Ok(())
         })
     }
@@ -72,67 +76,52 @@ impl<S: Scheme, B: Barrier, const READERS: usize> Published<S, B, READERS> {
         }
     }
 
-    pub(super) fn slots(&self) -> &[ReaderSlot; READERS] {
-        &self.slots
-    }
-
     /// The slot whose per-CPU pages a drain was moving, which is forgotten.
     pub(super) fn take_emptying(&self) -> Option<usize> {
         self.emptying.swap(0, Relaxed).checked_sub(1)
     }
 }
 
-/// Slots whose per-CPU pages are revoked. They are lent again when this is dropped: also after a heavy half that
-/// failed, and out of a panic.
+/// Slots whose per-CPU pages are revoked, as each slot notes. They are lent again when this is dropped: also after a heavy
+/// half that failed, and out of a panic.
 #[derive(Debug)]
-pub(super) struct Revoked<'p, S: Scheme, B: Barrier, const READERS: usize> {
-    published: &'p Published<S, B, READERS>,
-    set: [bool; READERS],
-}
+pub(super) struct Revoked<'p, S: Scheme, P: Platform>(&'p Published<S, P>);
 
-impl<'p, S: Scheme, B: Barrier, const READERS: usize> Revoked<'p, S, B, READERS> {
+impl<'p, S: Scheme, P: Platform> Revoked<'p, S, P> {
     /// Revokes the per-CPU pages of the wanted slots. Their owners may still use them, and have to be waited for. The
     /// caller holds the drain lock.
-    fn revoke(published: &'p Published<S, B, READERS>, wanted: impl Fn(usize) -> bool) -> Result<Self, BarrierError> {
-        let mut revoked = Self { published, set: [false; READERS] };
+    fn revoke(published: &'p Published<S, P>, wanted: impl Fn(usize) -> bool) -> Result<Self, BarrierError> {
+        let revoked = Self(published);
         // `wanted` is called once a slot, since its answer may change. Free slots and those of plain readers are
         // revoked like all others: a handle may claim them before the drain ends.
-        for number in (0..READERS).filter(|&number| wanted(number)) {
-            if or_mutant!(false => !published.slots[number].is_handle(), "caches: a plain reader's slot not revoked") {
+        for (_, slot) in published.slots.iter().enumerate().filter(|&(number, _)| wanted(number)) {
+            if or_mutant!(false => !slot.is_handle(), "caches: a plain reader's slot not revoked") {
                 continue;
             }
-            revoked.set[number] = true;
-            published.slots[number].cache_handshake(S::PROTOCOL).revoke();
+            slot.revoke(S::PROTOCOL);
         }
         // Pairs with the light half in `Handshake::try_enter_for_caches` and `Handshake::enter_for_caches`: behind it
         // an owner loads REVOKED, or we load that it is active.
-        let ordered = or_mutant!(B::heavy() => Ok(()), "caches: no barrier");
+        let ordered = or_mutant!(P::Barrier::heavy() => Ok(()), "caches: no barrier");
         or_mutant!(ordered? => (), "caches: a failed barrier passes");
         Ok(revoked)
     }
 
     /// Revokes all per-CPU pages, and waits until no owner uses them. The caller holds the drain lock.
-    pub(super) fn all(published: &'p Published<S, B, READERS>) -> Result<Self, BarrierError> {
+    pub(super) fn all(published: &'p Published<S, P>) -> Result<Self, BarrierError> {
         let revoked = Self::revoke(published, |_| true)?;
         published.slots.iter().for_each(|slot| slot.wait_caches_released(S::PROTOCOL));
         Ok(revoked)
     }
 
-    fn lend(&mut self, number: usize) {
-        self.set[number] = false;
-        self.published.slots[number].cache_handshake(S::PROTOCOL).lend();
-    }
-
-    pub(super) fn published(&self) -> &'p Published<S, B, READERS> {
-        self.published
+    pub(super) fn published(&self) -> &'p Published<S, P> {
+        self.0
     }
 }
 
-impl<S: Scheme, B: Barrier, const READERS: usize> Drop for Revoked<'_, S, B, READERS> {
+impl<S: Scheme, P: Platform> Drop for Revoked<'_, S, P> {
     fn drop(&mut self) {
-        (0..READERS).filter(|&number| self.set[number]).for_each(|number| {
-            self.published.slots[number].cache_handshake(S::PROTOCOL).lend();
-        });
+        self.0.slots.iter().for_each(|slot| slot.lend(S::PROTOCOL));
     }
 }
 

@@ -68,10 +68,10 @@ pub enum ReaderProtocol {
 /// ```
 #[doc = include_str!("smallest.rs")]
 ///
-/// use zonelist_core::{conformance::{basics, run_stress}, publish::{FullFence, Published}};
+/// use zonelist_core::{conformance::{basics, run_stress}, publish::{ReaderSlots, Published}};
 ///
 /// // What every scheme must pass, as a test of its crate:
-/// let new = || Published::<Locked, FullFence, 2>::new(Locked::default());
+/// let new = || Published::<Locked>::with_slots(Locked::default(), ReaderSlots::boxed(2));
 /// basics::shows_what_is_published(&new());
 /// basics::concurrent_publishers_lose_no_version(&new());
 /// assert_eq!(run_stress(&new(), 1).violations, 0);

@@ -29,12 +29,15 @@
 //! ```
 
 use super::{BarrierError, ReaderProtocol, Version, handshake::Phase, reader_slot::ReaderSlot};
-use crate::sync::{Backoff, or_mutant};
+use crate::{
+    chunks::Chunks,
+    sync::{Backoff, or_mutant},
+};
 
 /// What a scheme can do to readers, given to one publish at a time.
 #[derive(Debug)]
 pub struct Writer<'p> {
-    pub(super) slots: &'p [ReaderSlot],
+    pub(super) slots: &'p Chunks<'static, ReaderSlot>,
     pub(super) protocol: ReaderProtocol,
     pub(super) heavy: fn() -> Result<(), BarrierError>,
     pub(super) version: Version,
@@ -67,6 +70,14 @@ enum Owed {
 impl GracePeriods {
     pub(super) const fn new() -> Self {
         Self { phase: Phase::FIRST, owed: Owed::Nothing }
+    }
+
+    /// Requests of a new slot what every other slot is requested of: an acknowledgement of the grace period that is
+    /// owed.
+    pub(super) fn join(&self, slot: &ReaderSlot) {
+        if self.owed != Owed::Nothing {
+            slot.quiescent_state().request_grace_period(self.phase);
+        }
     }
 }
 
@@ -114,7 +125,7 @@ impl Writer<'_> {
         // Pairs with the light half in `enter`, `try_enter_for_caches`, `enter_for_caches` and `wait_outside`: behind
         // it a reader loads the stop, or we load that it is active.
         or_mutant!(self.heavy()? => (), "stop: no barrier");
-        for slot in self.slots {
+        for slot in self.slots.iter() {
             self.wait(|| slot.handshake().has_left())?;
         }
         Ok(alone())
@@ -203,7 +214,7 @@ impl Writer<'_> {
         let phase = self.grace_periods.phase;
         let quiescent = self.protocol == ReaderProtocol::Quiescent;
         let clear = ClearRequests(self.slots);
-        for slot in self.slots {
+        for slot in self.slots.iter() {
             if quiescent {
                 slot.quiescent_state().request_grace_period(phase);
             }
@@ -220,7 +231,7 @@ impl Writer<'_> {
                 "grace period: not waited for"
             )
         };
-        for slot in self.slots {
+        for slot in self.slots.iter() {
             wait(may_block, || acknowledged(slot))?;
         }
         drop(clear);
@@ -257,7 +268,7 @@ fn wait(may_block: bool, done: impl Fn() -> bool) -> Result<(), WaitError> {
 }
 
 /// Clears a publish's requests at all slots when it is dropped, also out of a panic.
-struct ClearRequests<'p>(&'p [ReaderSlot]);
+struct ClearRequests<'p>(&'p Chunks<'static, ReaderSlot>);
 
 impl Drop for ClearRequests<'_> {
     #[inline]

@@ -44,6 +44,8 @@ pub use shuttle::sync::{Mutex, MutexGuard, RwLock, RwLockReadGuard, RwLockWriteG
 #[cfg(loom)]
 pub use traced::{Mutex, MutexGuard, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
+#[cfg(feature = "lock_api")]
+pub use crate::locking::LockApi;
 pub use crate::locking::{Locked, RawLock, Spin};
 pub use backoff::Backoff;
 pub use cell::UnsafeCell;

@@ -5,16 +5,16 @@ use zonelist_core::{
     Zonelists, Zoneref,
     hotplug::{AllocatorProvider, Arena, Operation, RunningMachine, State},
     page_alloc::{Failure, Handle, MovablePages, PerCpuPages, PreparedRequest},
-    publish::{FullFence, Guard, Reader},
+    publish::{Guard, Reader, Standard},
     stop_world::StopWorld,
-    sync::{HideableSlice, Locked, Spin, VersionBox},
+    sync::{HideableSlice, Locked, VersionBox},
     table::{DoubleBuffer, OrderTables, Slot, Slots},
     topology::Machine,
 };
 
 type Scheme = StopWorld<Box<[Slot]>>;
-type Callback = fn(Handle, Page, Page) -> Result<(), zonelist_core::page_alloc::MoveError>;
-type Provider = AllocatorProvider<'static, Scheme, FullFence, Spin, 4, MovablePages<'static, Callback>>;
+type Callback = fn(Handle, &Page, &Page) -> Result<(), zonelist_core::page_alloc::MoveError>;
+type Provider = AllocatorProvider<'static, Scheme, Standard, (MovablePages<'static, Callback>, ())>;
 
 fn send<T: Send>() {}
 fn sync<T: Sync>() {}
@@ -60,7 +60,7 @@ fn values_may_be_sent_and_shared() {
 /// A handle may go to the thread that uses it, one at a time.
 #[test]
 fn handles_may_be_sent() {
-    send::<Reader<'static, Scheme, FullFence>>();
-    send::<LocalHandle<'static, 'static, Scheme, FullFence, Spin, 4>>();
+    send::<Reader<'static, Scheme, Standard>>();
+    send::<LocalHandle<'static, 'static, Scheme, Standard>>();
     send::<Guard<'static, Scheme>>();
 }

@@ -6,7 +6,7 @@ use crate::made_up;
 use zonelist_core::{
     NodeId, Page, PageAllocator, PageRequest, Zone, ZoneId, ZoneKind, Zoneref,
     page_alloc::{HandleError, MigrationSource, MovablePages, MoveError},
-    publish::{FullFence, Published},
+    publish::Published,
     stop_world::StopWorld,
     sync::Spin,
     table::{Capacity, Slots},
@@ -14,7 +14,7 @@ use zonelist_core::{
     zonelist::{NodeSpan, ZonelistsRef},
 };
 
-type Allocator = PageAllocator<'static, StopWorld<Box<[zonelist_core::table::Slot]>>, FullFence, Spin, 4>;
+type Allocator = PageAllocator<'static, StopWorld<Box<[zonelist_core::table::Slot]>>>;
 
 const ZONE: ZoneId = ZoneId::new(NodeId::new(0).unwrap(), ZoneKind::Normal);
 

@@ -14,7 +14,7 @@ use std::{
 use zonelist_core::{
     Mobility, NodeId, PageAllocator, Zone, ZoneId,
     ZoneKind::{Movable, Normal},
-    publish::{FullFence, PublishError, Published, Version},
+    publish::{FullFence, Parts, PublishError, Published, ReaderSlots, Version},
     stop_world::StopWorld,
     sync::{Locked, RawLock, Spin},
     table::{Capacity, Slots},
@@ -132,11 +132,12 @@ fn a_lock_that_excludes_no_thread_is_detected() {
     });
 }
 
-type Allocator<L> = PageAllocator<'static, StopWorld<Box<[zonelist_core::table::Slot]>>, FullFence, L, 2>;
+type Allocator<L> = PageAllocator<'static, StopWorld<Box<[zonelist_core::table::Slot]>>, Parts<FullFence, L>>;
 
-fn allocator<L: RawLock>(lock: impl Fn() -> L) -> Allocator<L> {
+fn allocator<L: RawLock + 'static>(lock: impl Fn() -> L) -> Allocator<L> {
     let zone = |kind| Zone::boxed(ZoneId::new(NodeId::new(0).unwrap(), kind), 0..4096, MAX_ORDER, lock()).unwrap();
-    let published = Published::new(StopWorld::new(Slots::boxed(Capacity::new(1, 2).unwrap())));
+    let table = StopWorld::new(Slots::boxed(Capacity::new(1, 2).unwrap()));
+    let published = Published::with_platform(table, ReaderSlots::boxed(4));
     PageAllocator::boxed(published, [Normal, Movable].map(zone).into()).unwrap()
 }
 
@@ -207,7 +208,7 @@ fn of_several_locks_the_last_one_taken_is_unlocked_first() {
 #[cfg(debug_assertions)]
 #[test]
 fn a_wait_for_a_lock_of_the_same_thread_is_detected() {
-    static PUBLISHED: OnceLock<Published<Puppet<Snapshot>, FullFence, 1>> = OnceLock::new();
+    static PUBLISHED: OnceLock<Published<Puppet<Snapshot>>> = OnceLock::new();
     let within = || {
         let published = PUBLISHED.get().unwrap();
         let panics = [panic_of(|| published.publish(ZonelistsRef::EMPTY)), panic_of(|| published.prepare_fork())];

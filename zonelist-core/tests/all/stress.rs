@@ -4,21 +4,21 @@
 use zonelist_core::publish::Membarrier;
 use zonelist_core::{
     conformance::{Load, Sample, Stress, StressError, Tally, run_stress},
-    publish::{Barrier, FullFence, PublishError, Published, ReaderError, Scheme},
+    publish::{Barrier, Parts, Platform, PublishError, Published, ReaderError, ReaderSlots, Scheme, Standard},
     stop_world::{StopWorld, StopWorldPreempted},
     table::{Capacity, Slot, Slots},
 };
 
 use super::support::{Detected, Puppet, Racy, Snapshot};
 
-fn stop_world<B: Barrier>() -> Published<StopWorld<Box<[Slot]>>, B, 2> {
-    Published::new(StopWorld::new(Slots::boxed(Sample::CAPACITY)))
+fn stop_world<P: Platform>() -> Published<StopWorld<Box<[Slot]>>, P> {
+    Published::with_platform(StopWorld::new(Slots::boxed(Sample::CAPACITY)), ReaderSlots::boxed(2))
 }
 
 /// Bursts of ten walks by one reader and of publishes by one publisher, until there were `bursts` publishes.
 fn burst<S: Scheme>(scheme: S, bursts: usize) -> Tally {
     let Sample { versions, requests } = Sample::default();
-    let published: Published<S, FullFence, 1> = Published::new(scheme);
+    let published: Published<S> = Published::with_slots(scheme, ReaderSlots::boxed(1));
     let load = Load { readers: 1, publishers: 1, walks: 10, versions: &versions, requests: &requests };
     let mut stress = Stress::new(&published, load).unwrap();
     while stress.publishes() < bursts as u64 {
@@ -29,15 +29,15 @@ fn burst<S: Scheme>(scheme: S, bursts: usize) -> Tally {
 
 #[test]
 fn stop_world_keeps_its_guarantee_under_load() {
-    assert_eq!(run_stress(&stop_world::<FullFence>(), 1).violations, 0);
-    assert_eq!(run_stress(&stop_world::<FullFence>(), 2).violations, 0);
+    assert_eq!(run_stress(&stop_world::<Standard>(), 1).violations, 0);
+    assert_eq!(run_stress(&stop_world::<Standard>(), 2).violations, 0);
 }
 
 #[cfg(target_os = "linux")]
 #[test]
 fn stop_world_keeps_its_guarantee_by_membarrier() {
-    if Membarrier::prepare() {
-        assert_eq!(run_stress(&stop_world::<Membarrier>(), 1).violations, 0);
+    if <Membarrier as Barrier>::prepare() {
+        assert_eq!(run_stress(&stop_world::<Parts<Membarrier>>(), 1).violations, 0);
     } else {
         println!("skipped: this system has no membarrier");
     }
@@ -46,7 +46,7 @@ fn stop_world_keeps_its_guarantee_by_membarrier() {
 #[test]
 fn stop_world_preempted_keeps_its_guarantee_under_load() {
     let scheme = StopWorldPreempted::new(Slots::boxed(Sample::CAPACITY));
-    assert_eq!(run_stress(&Published::<_, FullFence, 2>::new(scheme), 1).violations, 0);
+    assert_eq!(run_stress(&Published::with_slots(scheme, ReaderSlots::boxed(2)), 1).violations, 0);
 }
 
 #[test]
@@ -91,11 +91,12 @@ fn a_burst_reports_why_it_failed() {
     let Sample { versions, requests } = Sample::default();
     let load = Load { readers: 2, publishers: 1, walks: 10, versions: &versions, requests: &requests };
 
-    let published = stop_world::<FullFence>();
+    let published = stop_world::<Standard>();
     for idle in [Load { versions: &[], ..load }, Load { requests: &[], ..load }] {
         assert!(matches!(Stress::new(&published, idle), Err(StressError::Idle)));
     }
-    let small: Published<_, FullFence, 2> = Published::new(StopWorld::new(Slots::boxed(Capacity::new(3, 3).unwrap())));
+    let small: Published<_> =
+        Published::with_slots(StopWorld::new(Slots::boxed(Capacity::new(3, 3).unwrap())), ReaderSlots::boxed(2));
     assert!(matches!(Stress::new(&small, load), Err(StressError::Publish(PublishError::Capacity(_)))));
 
     let readers = [published.reader().unwrap(), published.reader().unwrap()];

@@ -9,8 +9,8 @@ use zonelist_core::{
     NodeId, Request, Zoneref,
     conformance::models::{Bound, NODE, explore},
     publish::{
-        Barrier, Facts, FullFence, PublishError, Published, ReadToken, Reader, ReaderProtocol, Reclaim, Scheme,
-        WaitError, Walk, Writer,
+        Facts, Parts, Platform, PublishError, Published, ReadToken, Reader, ReaderProtocol, ReaderSlots, Reclaim,
+        Scheme, Standard, WaitError, Walk, Writer,
     },
     stop_world::StopWorld,
     sync::{
@@ -98,13 +98,13 @@ impl<const QUIESCENT: bool> Reclaim for Buffers<QUIESCENT> {
     }
 }
 
-fn published<const QUIESCENT: bool, B: Barrier>(plan: [(usize, bool); 3]) -> Arc<Published<Buffers<QUIESCENT>, B, 1>> {
+fn published<const QUIESCENT: bool, P: Platform>(plan: [(usize, bool); 3]) -> Arc<Published<Buffers<QUIESCENT>, P>> {
     let (memory, current) = (core::array::from_fn(|_| Track::new()), AtomicUsize::new(0));
-    Arc::new(Published::new(Buffers { memory, current, plan }))
+    Arc::new(Published::with_platform(Buffers { memory, current, plan }, ReaderSlots::boxed(1)))
 }
 
 /// A walk of two reads, and a quiescent state behind it.
-fn walks<const QUIESCENT: bool, B: Barrier>(reader: &mut Reader<'_, Buffers<QUIESCENT>, B>) {
+fn walks<const QUIESCENT: bool, P: Platform>(reader: &mut Reader<'_, Buffers<QUIESCENT>, P>) {
     let guard = reader.enter();
     let mut walk = guard.walk(NodeId::new(NODE).unwrap(), &());
     assert_eq!((walk.next(), walk.next()), (None, None));
@@ -114,8 +114,8 @@ fn walks<const QUIESCENT: bool, B: Barrier>(reader: &mut Reader<'_, Buffers<QUIE
 
 /// Two walks of a reader, beside three publishes. The last is tried without waiting first, and each is repeated until
 /// it succeeds.
-fn beside_three_publishes<const QUIESCENT: bool, B: Barrier>() {
-    let published = published::<QUIESCENT, B>(TWO_GRACE_PERIODS);
+fn beside_three_publishes<const QUIESCENT: bool, P: Platform>() {
+    let published = published::<QUIESCENT, P>(TWO_GRACE_PERIODS);
     let mut reader = published.reader().expect("a slot");
     let publisher = loom::thread::spawn({
         let published = Arc::clone(&published);
@@ -136,27 +136,27 @@ fn beside_three_publishes<const QUIESCENT: bool, B: Barrier>() {
 
 #[test]
 fn an_old_acknowledgement_of_a_critical_section_is_none_of_the_next_grace_period() {
-    explore("two grace periods: critical section", Bound::Preemptions(2), beside_three_publishes::<false, FullFence>);
+    explore("two grace periods: critical section", Bound::Preemptions(2), beside_three_publishes::<false, Standard>);
 }
 
 #[test]
 fn an_old_quiescent_state_is_no_acknowledgement_of_the_next_grace_period() {
-    explore("two grace periods: quiescent", Bound::Preemptions(2), beside_three_publishes::<true, FullFence>);
+    explore("two grace periods: quiescent", Bound::Preemptions(2), beside_three_publishes::<true, Standard>);
 }
 
 /// A grace period whose heavy half failed is started again, and waited for.
 #[test]
 fn a_grace_period_that_failed_is_started_again() {
     let name = "two grace periods: critical section, failing";
-    explore(name, Bound::Preemptions(2), beside_three_publishes::<false, FailsOnce>);
+    explore(name, Bound::Preemptions(2), beside_three_publishes::<false, Parts<FailsOnce>>);
     let name = "two grace periods: quiescent, failing";
-    explore(name, Bound::Preemptions(2), beside_three_publishes::<true, FailsOnce>);
+    explore(name, Bound::Preemptions(2), beside_three_publishes::<true, Parts<FailsOnce>>);
 }
 
 /// A walk beside a `synchronize` that fails and two publishes, the second of which is written over the memory of the
 /// walk. The reader may have acknowledged the grace period of the `synchronize` before its walk.
 fn beside_a_synchronize_that_fails<const QUIESCENT: bool>() {
-    let published = published::<QUIESCENT, FailsOnce>(ONE_GRACE_PERIOD);
+    let published = published::<QUIESCENT, Parts<FailsOnce>>(ONE_GRACE_PERIOD);
     let mut reader = published.reader().expect("a slot");
     let publisher = loom::thread::spawn({
         let published = Arc::clone(&published);

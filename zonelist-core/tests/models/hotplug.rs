@@ -10,14 +10,14 @@ use zonelist_core::{
     ZoneKind::{Movable, Normal},
     conformance::models::{Bound, NODE, ROOM, explore},
     hotplug::{MemoryBlock, MemoryBlockState, MemoryBlocks, OnlineTo, Operation, RunningMachine, State},
-    publish::{FullFence, Published},
+    publish::{Published, ReaderSlots},
     stop_world::StopWorld,
     table::{Slot, Slots},
     topology::{Machine, MachineDescription, Memory, Rules, Tunables, ZoneSize},
 };
 
 /// A machine whose Movable zone is one memory block.
-fn machine(online: bool) -> RunningMachine<Published<StopWorld<Box<[Slot]>>, FullFence, 1>> {
+fn machine(online: bool) -> RunningMachine<Published<StopWorld<Box<[Slot]>>>> {
     const PAGES: u64 = 1 << 12;
     let node = NodeId::new(NODE).unwrap();
     let size = |kind, start_pfn| ZoneSize {
@@ -47,7 +47,8 @@ fn machine(online: bool) -> RunningMachine<Published<StopWorld<Box<[Slot]>>, Ful
     let block = MemoryBlock { number: 1, node: Some(node), state, has_holes: false, memmap_pages: 0 };
     let blocks = MemoryBlocks { pages: PAGES, list: vec![block], ..MemoryBlocks::default() };
     let state = State::booted(Machine::new(description).unwrap().0, blocks, Rules::LINUX_6_1).unwrap();
-    RunningMachine::new(state, Published::new(StopWorld::new(Slots::boxed(ROOM)))).unwrap()
+    RunningMachine::new(state, Published::with_slots(StopWorld::new(Slots::boxed(ROOM)), ReaderSlots::boxed(1)))
+        .unwrap()
 }
 
 /// Explores an operation on the block beside a reader of the lists and the watermarks.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use zonelist_core::{
     Mobility, NodeId, PageAllocator, PageRequest, Zone, ZoneId, ZoneKind, Zoneref,
     conformance::models::{Bound, asymmetric, explore},
-    publish::{Barrier, FullFence, Membarrier, Published, Scheme},
+    publish::{Membarrier, Parts, Platform, Published, ReaderSlots, Scheme, Standard},
     stop_world::{StopWorld, StopWorldPreempted},
     sync::{Spin, traced::membarrier},
     table::{Capacity, Slot, Slots},
@@ -18,7 +18,7 @@ const FRAMES: u64 = 512;
 const NODE: NodeId = NodeId::new(0).unwrap();
 const ZONE: ZoneId = ZoneId::new(NODE, ZoneKind::Normal);
 
-type Allocator<S, B = FullFence> = PageAllocator<'static, S, B, Spin, 1>;
+type Allocator<S, P = Standard> = PageAllocator<'static, S, P>;
 
 fn zone() -> Zone<'static> {
     let zone = Zone::boxed(ZONE, 0..FRAMES, 9, Spin::new()).unwrap();
@@ -27,29 +27,30 @@ fn zone() -> Zone<'static> {
 }
 
 fn allocator<S: Scheme>(scheme: impl FnOnce(Slots<Box<[Slot]>>) -> S) -> Allocator<S> {
-    with_lists(Published::new(scheme(Slots::boxed(Capacity::new(1, 1).unwrap()))))
+    let table = Slots::boxed(Capacity::new(1, 1).unwrap());
+    with_lists(Published::with_slots(scheme(table), ReaderSlots::boxed(1)))
 }
 
-fn with_lists<S: Scheme, B: Barrier>(published: Published<S, B, 1>) -> Allocator<S, B> {
+fn with_lists<S: Scheme, P: Platform<Lock = Spin>>(published: Published<S, P>) -> Allocator<S, P> {
     publish(&published);
     PageAllocator::boxed(published, vec![zone()]).unwrap()
 }
 
-fn publish<S: Scheme, B: Barrier>(published: &Published<S, B, 1>) {
+fn publish<S: Scheme, P: Platform>(published: &Published<S, P>) {
     let rows = [NodeSpan { start: 0, len: 1, own: 1 }];
     published.publish(ZonelistsRef::new(&[Zoneref::new(ZONE)], &rows).unwrap()).unwrap();
 }
 
-fn drain<S: Scheme, B: Barrier>(allocator: &Allocator<S, B>) {
+fn drain<S: Scheme, P: Platform>(allocator: &Allocator<S, P>) {
     allocator.drain().unwrap();
 }
 
 /// A handle with per-CPU pages allocates a page and frees one, while `meanwhile` runs in another thread.
-fn drained_under_its_owner<S: Scheme + Send + Sync + 'static, B: Barrier>(
+fn drained_under_its_owner<S: Scheme + Send + Sync + 'static, P: Platform>(
     name: &str,
     preemptions: usize,
-    make: impl Fn() -> Allocator<S, B> + Sync + Send + 'static,
-    meanwhile: fn(&Allocator<S, B>),
+    make: impl Fn() -> Allocator<S, P> + Sync + Send + 'static,
+    meanwhile: fn(&Allocator<S, P>),
 ) {
     explore(name, Bound::Preemptions(preemptions), move || {
         let allocator = Arc::new(make());
@@ -82,8 +83,8 @@ fn a_cache_is_drained_under_its_owner() {
 /// The handle runs no fences, and the drain makes it run one.
 #[test]
 fn a_cache_is_drained_by_membarrier_under_its_owner() {
-    let make = || with_lists(asymmetric(StopWorld::<Box<[Slot]>>::new(Slots::boxed(Capacity::new(1, 1).unwrap()))));
-    drained_under_its_owner("pages: drained by membarrier", 2, make, drain::<_, Membarrier>);
+    let make = || with_lists(asymmetric(StopWorld::<Box<[Slot]>>::new(Slots::boxed(Capacity::new(1, 1).unwrap())), 1));
+    drained_under_its_owner("pages: drained by membarrier", 2, make, drain::<_, Parts<Membarrier>>);
 }
 
 #[test]

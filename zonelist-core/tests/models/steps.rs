@@ -5,7 +5,7 @@ use std::sync::Arc;
 use zonelist_core::{
     NodeId, Request, Zoneref,
     conformance::models::{Bound, NODE, explore},
-    publish::{Facts, FullFence, PublishError, Published, ReadToken, ReaderProtocol, Scheme, Walk, Writer},
+    publish::{Facts, PublishError, Published, ReadToken, ReaderProtocol, ReaderSlots, Scheme, Walk, Writer},
     stop_world::StopWorldPreempted,
     sync::Track,
     table::Slot,
@@ -63,7 +63,7 @@ impl Scheme for Nests {
 #[test]
 fn a_step_within_a_step_leaves_the_reader_active() {
     explore("steps: one within another", Bound::Exhaustive, || {
-        let published = Arc::new(Published::<_, FullFence, 1>::new(Nests::default()));
+        let published = Arc::new(Published::with_slots(Nests::default(), ReaderSlots::boxed(1)));
         let publisher = loom::thread::spawn({
             let published = Arc::clone(&published);
             move || published.publish(ZonelistsRef::EMPTY).expect("full fences do not fail")

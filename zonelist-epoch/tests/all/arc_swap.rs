@@ -7,15 +7,15 @@ use std::{
 
 use zonelist_core::{
     conformance::{Sample, Unreliable, basics},
-    publish::{FullFence, Published, Reader},
+    publish::{Parts, Published, Reader, ReaderSlots},
     zonelist::ZonelistsRef,
 };
 use zonelist_epoch::ArcSwap;
 
 use super::versions;
 
-fn arc_swap() -> Published<ArcSwap, FullFence, 1> {
-    Published::new(ArcSwap::new())
+fn arc_swap() -> Published<ArcSwap> {
+    Published::with_slots(ArcSwap::new(), ReaderSlots::boxed(1))
 }
 
 #[test]
@@ -30,7 +30,7 @@ fn concurrent_publishers_of_arc_swap_lose_no_version() {
 
 #[test]
 fn arc_swap_never_uses_the_barrier_pair() {
-    let published: Published<_, Unreliable, 1> = Published::new(ArcSwap::new());
+    let published: Published<_, Parts<Unreliable>> = Published::with_platform(ArcSwap::new(), ReaderSlots::boxed(1));
     assert_eq!(basics::a_failed_barrier_is_reported(&published), 0);
     basics::a_failed_barrier_retires_nothing(&published);
 }

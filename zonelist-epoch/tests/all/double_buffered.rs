@@ -9,19 +9,19 @@ use std::{
 use zonelist_core::{
     NodeId, PageAllocator, PageRequest, Zone, ZoneId, ZoneKind, Zoneref,
     conformance::{Sample, Unreliable, basics},
-    publish::{FullFence, PublishError, Published, ReaderError, Scheme, Version},
+    publish::{Parts, PublishError, Published, ReaderError, ReaderSlots, Scheme, Version},
     sync::Spin,
     table::{Capacity, Slot},
     zonelist::{NodeSpan, ZonelistsRef},
 };
 use zonelist_epoch::{AsymmetricEpoch, Qsbr};
 
-fn asymmetric<const READERS: usize>(capacity: Capacity) -> Published<AsymmetricEpoch, FullFence, READERS> {
-    Published::new(AsymmetricEpoch::boxed(capacity))
+fn asymmetric<const READERS: usize>(capacity: Capacity) -> Published<AsymmetricEpoch> {
+    Published::with_slots(AsymmetricEpoch::boxed(capacity), ReaderSlots::boxed(READERS))
 }
 
-fn qsbr<const READERS: usize>(capacity: Capacity) -> Published<Qsbr, FullFence, READERS> {
-    Published::new(Qsbr::boxed(capacity))
+fn qsbr<const READERS: usize>(capacity: Capacity) -> Published<Qsbr> {
+    Published::with_slots(Qsbr::boxed(capacity), ReaderSlots::boxed(READERS))
 }
 
 #[test]
@@ -34,10 +34,13 @@ fn readers_see_what_is_published() {
 fn tables_can_be_in_memory_of_the_caller() {
     let words = |count: usize| Vec::from_iter((0..count).map(|_| Slot::new())).leak();
     let twice = 2 * Sample::CAPACITY.words();
-    let published: Published<_, FullFence, 1> =
-        Published::new(AsymmetricEpoch::in_place(words(twice), Sample::CAPACITY).unwrap());
+    let published: Published<_> = Published::with_slots(
+        AsymmetricEpoch::in_place(words(twice), Sample::CAPACITY).unwrap(),
+        ReaderSlots::boxed(1),
+    );
     basics::shows_what_is_published(&published);
-    let published: Published<_, FullFence, 1> = Published::new(Qsbr::in_place(words(twice), Sample::CAPACITY).unwrap());
+    let published: Published<_> =
+        Published::with_slots(Qsbr::in_place(words(twice), Sample::CAPACITY).unwrap(), ReaderSlots::boxed(1));
     basics::shows_what_is_published(&published);
     for wrong in [0, Sample::CAPACITY.words(), twice - 1, twice + 1] {
         assert!(AsymmetricEpoch::in_place(words(wrong), Sample::CAPACITY).is_none());
@@ -62,9 +65,11 @@ fn lists_that_do_not_fit_are_refused_without_a_wait() {
 /// runs one only when the next version is to be written.
 #[test]
 fn a_failed_barrier_is_reported() {
-    let published: Published<_, Unreliable, 2> = Published::new(AsymmetricEpoch::boxed(Sample::CAPACITY));
+    let published: Published<_, Parts<Unreliable>> =
+        Published::with_platform(AsymmetricEpoch::boxed(Sample::CAPACITY), ReaderSlots::boxed(2));
     assert_eq!(basics::a_failed_barrier_is_reported(&published), 24, "one a publish");
-    let published: Published<_, Unreliable, 2> = Published::new(Qsbr::boxed(Sample::CAPACITY));
+    let published: Published<_, Parts<Unreliable>> =
+        Published::with_platform(Qsbr::boxed(Sample::CAPACITY), ReaderSlots::boxed(2));
     assert_eq!(basics::a_failed_barrier_is_reported(&published), 23, "one a publish but the first");
 }
 
@@ -76,9 +81,11 @@ fn a_leaked_guard_goes_with_its_reader() {
 
 #[test]
 fn a_failed_barrier_retires_nothing() {
-    let published: Published<_, Unreliable, 1> = Published::new(AsymmetricEpoch::boxed(Sample::CAPACITY));
+    let published: Published<_, Parts<Unreliable>> =
+        Published::with_platform(AsymmetricEpoch::boxed(Sample::CAPACITY), ReaderSlots::boxed(1));
     basics::a_failed_barrier_retires_nothing(&published);
-    let published: Published<_, Unreliable, 1> = Published::new(Qsbr::boxed(Sample::CAPACITY));
+    let published: Published<_, Parts<Unreliable>> =
+        Published::with_platform(Qsbr::boxed(Sample::CAPACITY), ReaderSlots::boxed(1));
     basics::a_failed_barrier_retires_nothing(&published);
 }
 
@@ -105,7 +112,7 @@ fn qsbr_retires_when_walks_that_began_before_have_ended() {
 }
 
 /// With a reader within a walk, the next publish returns, and the one after it has no table to write.
-fn a_stalled_walk_holds_up_the_publish_after_the_next<S: Scheme>(published: &Published<S, FullFence, 2>) {
+fn a_stalled_walk_holds_up_the_publish_after_the_next<S: Scheme>(published: &Published<S>) {
     let Sample { versions, requests } = Sample::default();
     let (node, request) = requests[0];
     published.publish(&versions[0]).unwrap();
@@ -141,12 +148,12 @@ fn a_stalled_walk_holds_up_the_publish_after_the_next<S: Scheme>(published: &Pub
 
 #[test]
 fn a_stalled_walk_under_asymmetric_epoch_holds_up_the_publish_after_the_next() {
-    a_stalled_walk_holds_up_the_publish_after_the_next(&asymmetric(Sample::CAPACITY));
+    a_stalled_walk_holds_up_the_publish_after_the_next(&asymmetric::<1>(Sample::CAPACITY));
 }
 
 #[test]
 fn a_stalled_walk_under_qsbr_holds_up_the_publish_after_the_next() {
-    a_stalled_walk_holds_up_the_publish_after_the_next(&qsbr(Sample::CAPACITY));
+    a_stalled_walk_holds_up_the_publish_after_the_next(&qsbr::<1>(Sample::CAPACITY));
 }
 
 #[test]

@@ -2,14 +2,14 @@
 
 use zonelist_core::{
     conformance::{Unreliable, basics},
-    publish::{FullFence, Published},
+    publish::{Parts, Published, ReaderSlots},
 };
 use zonelist_epoch::EpochSwap;
 
 use super::versions;
 
-fn epoch_swap() -> Published<EpochSwap, FullFence, 1> {
-    Published::new(EpochSwap::new())
+fn epoch_swap() -> Published<EpochSwap> {
+    Published::with_slots(EpochSwap::new(), ReaderSlots::boxed(1))
 }
 
 #[test]
@@ -24,7 +24,7 @@ fn concurrent_publishers_of_epoch_swap_lose_no_version() {
 
 #[test]
 fn epoch_swap_never_uses_the_barrier_pair() {
-    let published: Published<_, Unreliable, 1> = Published::new(EpochSwap::new());
+    let published: Published<_, Parts<Unreliable>> = Published::with_platform(EpochSwap::new(), ReaderSlots::boxed(1));
     assert_eq!(basics::a_failed_barrier_is_reported(&published), 0);
     basics::a_failed_barrier_retires_nothing(&published);
 }

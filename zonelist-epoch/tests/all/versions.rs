@@ -2,11 +2,11 @@
 
 use zonelist_core::{
     conformance::Sample,
-    publish::{FullFence, Published, Scheme},
+    publish::{Published, Scheme},
 };
 
 /// A guard shows the version that was current when it was entered, while hundreds of later ones are published.
-pub(crate) fn a_guard_holds_its_version_while_others_are_published<S: Scheme>(published: &Published<S, FullFence, 1>) {
+pub(crate) fn a_guard_holds_its_version_while_others_are_published<S: Scheme>(published: &Published<S>) {
     let Sample { versions, requests } = Sample::default();
     let (node, request) = requests[0];
     published.publish(&versions[0]).unwrap();

@@ -9,16 +9,16 @@ use zonelist_core::{
         Requesters::{Both, Drain},
         Scenario, asymmetric, explore_drains, explore_retirement, first,
     },
-    publish::{Membarrier, Published},
+    publish::{Membarrier, Parts, Published},
 };
 use zonelist_epoch::{AsymmetricEpoch, Qsbr};
 
-fn epoch<const READERS: usize>() -> Published<AsymmetricEpoch, Membarrier, READERS> {
-    asymmetric(AsymmetricEpoch::boxed(ROOM))
+fn epoch<const READERS: usize>() -> Published<AsymmetricEpoch, Parts<Membarrier>> {
+    asymmetric(AsymmetricEpoch::boxed(ROOM), READERS)
 }
 
-fn qsbr<const READERS: usize>() -> Published<Qsbr, Membarrier, READERS> {
-    asymmetric(Qsbr::boxed(ROOM))
+fn qsbr<const READERS: usize>() -> Published<Qsbr, Parts<Membarrier>> {
+    asymmetric(Qsbr::boxed(ROOM), READERS)
 }
 
 /// The second publish is written over the version that the walk may read.

@@ -4,20 +4,20 @@
 use zonelist_core::{
     conformance::models::{
         Bound, ROOM,
-        ReaderRole::{Allocates, ChangesOwners, Frees, Reads, Registers},
+        ReaderRole::{Allocates, ChangesOwners, Frees, Reads, Registers, RegistersInNewSlot},
         Requesters::{Both, BothForAWhile, Drain},
         explore_drains,
     },
-    publish::{FullFence, Published},
+    publish::{Published, ReaderSlots},
 };
 use zonelist_epoch::{AsymmetricEpoch, Qsbr};
 
-fn asymmetric() -> Published<AsymmetricEpoch, FullFence, 1> {
-    Published::new(AsymmetricEpoch::boxed(ROOM))
+fn asymmetric() -> Published<AsymmetricEpoch> {
+    Published::with_slots(AsymmetricEpoch::boxed(ROOM), ReaderSlots::boxed(1))
 }
 
-fn qsbr() -> Published<Qsbr, FullFence, 1> {
-    Published::new(Qsbr::boxed(ROOM))
+fn qsbr() -> Published<Qsbr> {
+    Published::with_slots(Qsbr::boxed(ROOM), ReaderSlots::boxed(1))
 }
 
 /// The second publish is written over the version that the allocation may walk.
@@ -36,6 +36,16 @@ fn a_free_beside_a_grace_period_and_a_drain() {
 #[test]
 fn a_handle_is_registered_beside_a_grace_period_and_a_drain() {
     explore_drains("drains: registers, grace", Bound::Preemptions(2), Registers, Both(2), asymmetric);
+}
+
+/// The new slot joins the grace period that is owed, and is not in the way of its end.
+#[test]
+fn a_handle_is_registered_in_a_new_slot_beside_a_grace_period_and_a_drain() {
+    let asymmetric = || Published::with_slots(AsymmetricEpoch::boxed(ROOM), ReaderSlots::boxed(0));
+    let qsbr = || Published::with_slots(Qsbr::boxed(ROOM), ReaderSlots::boxed(0));
+    let bound = Bound::Preemptions(1);
+    explore_drains("drains: registers in a new slot, grace", bound, RegistersInNewSlot, Both(2), asymmetric);
+    explore_drains("drains: registers in a new slot, grace of qsbr", bound, RegistersInNewSlot, Both(2), qsbr);
 }
 
 #[test]

@@ -3,15 +3,15 @@
 use zonelist_core::{
     NodeId, Request, ZoneId, ZoneKind, Zonelists, Zoneref,
     conformance::{Sample, Unreliable, basics},
-    publish::{FullFence, PublishError, Published, Walk, ZonePresence},
+    publish::{Parts, PublishError, Published, ReaderSlots, Walk, ZonePresence},
     table::{Capacity, OrderEntry, OrderTables, Slot},
     topology::NodeSet,
     zonelist::{NodeSpan, Scope, ZonelistsRef},
 };
 use zonelist_inplace::Presence;
 
-fn presence(capacity: Capacity) -> Published<Presence<Box<[Slot]>>, FullFence, 1> {
-    Published::new(Presence::new(OrderTables::boxed(capacity)))
+fn presence(capacity: Capacity) -> Published<Presence<Box<[Slot]>>> {
+    Published::with_slots(Presence::new(OrderTables::boxed(capacity)), ReaderSlots::boxed(1))
 }
 
 /// A capacity for more zones than there are bits.
@@ -41,8 +41,10 @@ fn lists_that_do_not_fit_presence_are_refused() {
 
 #[test]
 fn presence_uses_no_barrier_pair_and_no_leaked_guard_matters() {
-    let published: Published<_, Unreliable, 1> =
-        Published::new(Presence::new(OrderTables::<Box<[Slot]>>::boxed(Sample::CAPACITY)));
+    let published: Published<_, Parts<Unreliable>> = Published::with_platform(
+        Presence::new(OrderTables::<Box<[Slot]>>::boxed(Sample::CAPACITY)),
+        ReaderSlots::boxed(1),
+    );
     assert_eq!(basics::a_failed_barrier_is_reported(&published), 0);
     basics::a_leaked_guard_goes_with_its_reader(&published);
 }
@@ -63,8 +65,11 @@ fn short_lived_readers_of_presence_need_no_slot() {
 
 #[test]
 fn presence_can_be_a_static() {
-    static PUBLISHED: Published<Presence<[Slot; Sample::CAPACITY.order_words()]>, FullFence, 1> =
-        Published::new(Presence::new(OrderTables::in_array(Sample::CAPACITY).unwrap()));
+    static PUBLISHED: Published<Presence<[Slot; Sample::CAPACITY.order_words()]>> = Published::with_slots(
+        Presence::new(OrderTables::in_array(Sample::CAPACITY).unwrap()),
+        // SAFETY: the initializer of a static is evaluated once.
+        unsafe { zonelist_core::static_reader_slots!(64) },
+    );
     basics::shows_what_is_published(&PUBLISHED);
 }
 

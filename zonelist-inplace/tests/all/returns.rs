@@ -2,14 +2,14 @@
 
 use zonelist_core::{
     NodeId, Request, ZoneId, ZoneKind, Zonelists, Zoneref,
-    publish::{FullFence, PublishError, Published, ZonePresence},
+    publish::{PublishError, Published, ZonePresence},
     table::{Capacity, OrderEntry, OrderTables},
     topology::NodeSet,
     zonelist::{NodeSpan, Scope, ZonelistsRef},
 };
 use zonelist_inplace::Presence;
 
-type Publisher = Published<Presence<Box<[zonelist_core::table::Slot]>>, FullFence, 1>;
+type Publisher = Published<Presence<Box<[zonelist_core::table::Slot]>>>;
 
 fn publisher(nodes: usize, zones: usize) -> Publisher {
     Published::new(Presence::new(OrderTables::boxed(Capacity::new(nodes, zones).unwrap())))

@@ -2,7 +2,7 @@
 
 use zonelist_core::{
     conformance::{Sample, run_stress},
-    publish::{FullFence, Published},
+    publish::{Published, ReaderSlots},
     table::{Capacity, OrderEntry, OrderTables, Slots},
 };
 use zonelist_inplace::{InPlace, Presence};
@@ -11,7 +11,7 @@ use zonelist_inplace::{InPlace, Presence};
 fn in_place_shows_no_phantom_under_load() {
     for publishers in [1, 2] {
         let scheme = InPlace::new(Slots::boxed(Sample::CAPACITY));
-        let tally = run_stress(&Published::<_, FullFence, 1>::new(scheme), publishers);
+        let tally = run_stress(&Published::with_slots(scheme, ReaderSlots::boxed(1)), publishers);
         assert_eq!((tally.violations, tally.phantom), (0, 0));
     }
 }
@@ -22,7 +22,7 @@ fn presence_reports_every_torn_walk() {
     for capacity in [Sample::CAPACITY, Capacity::new(3, OrderEntry::BITS + 1).unwrap()] {
         for publishers in [1, 2] {
             let scheme = Presence::new(OrderTables::boxed(capacity));
-            let tally = run_stress(&Published::<_, FullFence, 1>::new(scheme), publishers);
+            let tally = run_stress(&Published::with_slots(scheme, ReaderSlots::boxed(1)), publishers);
             assert_eq!((tally.violations, tally.unreported), (0, 0));
         }
     }

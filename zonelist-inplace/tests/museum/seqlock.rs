@@ -14,7 +14,7 @@ use std::sync::{
 
 use zonelist_core::{
     conformance::models::{ROOM, search_interrupts, suite},
-    publish::{FullFence, Published},
+    publish::{Published, ReaderSlots},
     sync::traced::Log,
     table::{Slot, Slots},
 };
@@ -22,8 +22,8 @@ use zonelist_seq::SeqRetry;
 
 use super::kernel::{Counted, M0, N0, Request, allocate};
 
-pub(super) fn seq_retry() -> Published<SeqRetry<Box<[Slot]>>, FullFence, 1> {
-    Published::new(SeqRetry::new(Slots::boxed(ROOM)))
+pub(super) fn seq_retry() -> Published<SeqRetry<Box<[Slot]>>> {
+    Published::with_slots(SeqRetry::new(Slots::boxed(ROOM)), ReaderSlots::boxed(1))
 }
 
 /// Loads of an odd number by `read_seqbegin` that count as a wait without end.

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use zonelist_core::{
     ZoneKind::Movable,
     conformance::models::{MOVABLE, NORMAL, ROOM, Scenario, full, search_interrupts},
-    publish::{FullFence, Published},
+    publish::{Published, ReaderSlots},
     stop_world::StopWorld,
     sync::traced::Log,
     table::{Slot, Slots},
@@ -39,7 +39,7 @@ fn a_reader_that_was_stopped_goes_on_over_another_list() {
     let ours = Scenario::new("museum: walks are waited for").before(&[MOVABLE, NORMAL]).publisher(&[&[NORMAL]]);
     let ours = ours.reader(&[full(Movable)]).explore(|| {
         let scheme: StopWorld<Box<[Slot]>> = StopWorld::new(Slots::boxed(ROOM));
-        Published::<_, FullFence, 1>::new(scheme)
+        Published::with_slots(scheme, ReaderSlots::boxed(1))
     });
     assert_eq!(ours.tally.torn, 0);
 }

@@ -2,19 +2,19 @@
 
 use zonelist_core::{
     conformance::{Sample, Unreliable, basics},
-    publish::{FullFence, Published},
+    publish::{Parts, Published, ReaderSlots},
     zonelist::ZonelistsRef,
 };
 use zonelist_seq::SeqCopy;
 
-fn seq_copy() -> Published<SeqCopy<4>, FullFence, 1> {
-    Published::new(SeqCopy::new(3))
+fn seq_copy() -> Published<SeqCopy<4>> {
+    Published::with_slots(SeqCopy::new(3), ReaderSlots::boxed(1))
 }
 
 #[test]
 fn readers_of_seq_copy_see_what_is_published() {
     basics::shows_what_is_published(&seq_copy());
-    basics::shows_what_is_published(&Published::<SeqCopy<64>, FullFence, 1>::new(SeqCopy::new(5)));
+    basics::shows_what_is_published(&Published::<SeqCopy<64>>::with_slots(SeqCopy::new(5), ReaderSlots::boxed(1)));
 }
 
 #[test]
@@ -24,12 +24,13 @@ fn concurrent_publishers_of_seq_copy_lose_no_version() {
 
 #[test]
 fn lists_that_do_not_fit_seq_copy_are_refused() {
-    basics::what_does_not_fit_is_not_published(&Published::<_, FullFence, 1>::new(SeqCopy::<3>::new(3)));
+    basics::what_does_not_fit_is_not_published(&Published::with_slots(SeqCopy::<3>::new(3), ReaderSlots::boxed(1)));
 }
 
 #[test]
 fn seq_copy_uses_no_barrier_pair_and_no_leaked_guard_matters() {
-    let published: Published<_, Unreliable, 1> = Published::new(SeqCopy::<4>::new(Sample::CAPACITY.nodes()));
+    let published: Published<_, Parts<Unreliable>> =
+        Published::with_platform(SeqCopy::<4>::new(Sample::CAPACITY.nodes()), ReaderSlots::boxed(1));
     assert_eq!(basics::a_failed_barrier_is_reported(&published), 0);
     basics::a_leaked_guard_goes_with_its_reader(&published);
 }
@@ -51,7 +52,7 @@ fn short_lived_readers_of_seq_copy_need_no_slot() {
 fn seq_copy_has_room_for_every_node_and_no_more() {
     let largest = SeqCopy::<1>::new(usize::MAX).capacity();
     assert_eq!((largest.nodes(), largest.zones()), (1024, 1));
-    let none: Published<_, FullFence, 1> = Published::new(SeqCopy::<0>::new(0));
+    let none: Published<_> = Published::with_slots(SeqCopy::<0>::new(0), ReaderSlots::boxed(1));
     assert!(none.publish(ZonelistsRef::EMPTY).is_ok());
     assert!(none.publish(&Sample::default().versions[0]).is_err());
 }

@@ -2,13 +2,13 @@
 
 use zonelist_core::{
     conformance::{Sample, Unreliable, basics},
-    publish::{FullFence, Published, Walk},
+    publish::{Parts, Published, ReaderSlots, Walk},
     table::{Capacity, Slot, Slots},
 };
 use zonelist_seq::SeqRetry;
 
-fn seq_retry(capacity: Capacity) -> Published<SeqRetry<Box<[Slot]>>, FullFence, 1> {
-    Published::new(SeqRetry::new(Slots::boxed(capacity)))
+fn seq_retry(capacity: Capacity) -> Published<SeqRetry<Box<[Slot]>>> {
+    Published::with_slots(SeqRetry::new(Slots::boxed(capacity)), ReaderSlots::boxed(1))
 }
 
 #[test]
@@ -28,8 +28,8 @@ fn lists_that_do_not_fit_seq_retry_are_refused() {
 
 #[test]
 fn seq_retry_uses_no_barrier_pair_and_no_leaked_guard_matters() {
-    let published: Published<_, Unreliable, 1> =
-        Published::new(SeqRetry::new(Slots::<Box<[Slot]>>::boxed(Sample::CAPACITY)));
+    let published: Published<_, Parts<Unreliable>> =
+        Published::with_platform(SeqRetry::new(Slots::<Box<[Slot]>>::boxed(Sample::CAPACITY)), ReaderSlots::boxed(1));
     assert_eq!(basics::a_failed_barrier_is_reported(&published), 0);
     basics::a_leaked_guard_goes_with_its_reader(&published);
 }
@@ -55,8 +55,11 @@ fn a_publish_of_seq_retry_that_is_rolled_back_hides_no_torn_walk() {
 
 #[test]
 fn seq_retry_can_be_a_static() {
-    static PUBLISHED: Published<SeqRetry<[Slot; Sample::CAPACITY.words()]>, FullFence, 1> =
-        Published::new(SeqRetry::new(Slots::in_array(Sample::CAPACITY).unwrap()));
+    static PUBLISHED: Published<SeqRetry<[Slot; Sample::CAPACITY.words()]>> = Published::with_slots(
+        SeqRetry::new(Slots::in_array(Sample::CAPACITY).unwrap()),
+        // SAFETY: the initializer of a static is evaluated once.
+        unsafe { zonelist_core::static_reader_slots!(64) },
+    );
     basics::shows_what_is_published(&PUBLISHED);
 }
 

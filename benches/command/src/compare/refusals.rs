@@ -19,10 +19,11 @@ use std::{
     time::{Duration, Instant},
 };
 
+use zonelist_core::sync::Spin;
 use zonelist_core::{
     NodeId, PageRequest, ZoneId, ZoneKind, Zonelists, Zoneref,
     page_alloc::OutOfMemory,
-    publish::{Barrier, PublishError, Published, Scheme},
+    publish::{Platform, PublishError, Published, ReaderSlots, Scheme},
     table::Capacity,
     zone::ZoneWatermarks,
     zonelist::{NodeSpan, NodeSpanError, ZonelistsRef},
@@ -99,12 +100,12 @@ impl Visitor for Requests<'_> {
         CAPACITY
     }
 
-    fn visit<S: Buildable, B: Barrier>(&mut self) -> Self::Output {
+    fn visit<S: Buildable, P: Platform<Lock = Spin>>(&mut self) -> Self::Output {
         let versions = versions()?;
-        let published = Published::new(S::build(CAPACITY));
+        let published = Published::with_platform(S::build(CAPACITY), ReaderSlots::boxed(READERS));
         published.publish(&versions[0])?;
         let watermarks = ZoneWatermarks { min: 16, low: 20, high: 24, ..ZoneWatermarks::default() };
-        let allocator: Allocator<S, B, READERS> = allocator(published, &[(NORMAL, FRAMES, watermarks)])?;
+        let allocator: Allocator<S, P> = allocator(published, &[(NORMAL, FRAMES, watermarks)])?;
         let (begin, time) = (Instant::now(), self.time);
         // Requests and publishes begin together, so that every burst races with publishes.
         let (start, running) = (ThreadBarrier::new(self.threads + 1), AtomicUsize::new(self.threads));
@@ -126,9 +127,9 @@ impl Visitor for Requests<'_> {
 
 impl Requests<'_> {
     /// Publishes until all requesting threads have ended, and returns the number of publishes.
-    fn publish<S: Scheme, B: Barrier>(
+    fn publish<S: Scheme, P: Platform<Lock = Spin>>(
         &mut self,
-        published: &Published<S, B, READERS>,
+        published: &Published<S, P>,
         versions: &[Zonelists; 2],
         running: &AtomicUsize,
         begin: Instant,
@@ -150,8 +151,8 @@ impl Requests<'_> {
 }
 
 /// Requests pages in bursts while there is time, at least one burst, and frees each page at once.
-fn request_in_bursts<S: Scheme, B: Barrier>(
-    allocator: &Allocator<S, B, READERS>,
+fn request_in_bursts<S: Scheme, P: Platform<Lock = Spin>>(
+    allocator: &Allocator<S, P>,
     time: impl Fn() -> bool,
 ) -> Result<Refusals, AllocatorError> {
     let prepared = allocator.prepare(&PageRequest::up_to(ZoneKind::Normal))?;
@@ -193,7 +194,7 @@ impl Drop for CountDown<'_> {
 mod tests {
     use zonelist_core::{
         Request,
-        publish::{Facts, FullFence, Guarantee, ReadToken, ReaderProtocol, Walk, Writer},
+        publish::{Facts, Guarantee, ReadToken, ReaderProtocol, Walk, Writer},
         zonelist::Scope,
     };
 
@@ -253,7 +254,7 @@ mod tests {
     #[test]
     fn every_refusal_counts() {
         let mut requests = Requests { threads: 2, time: Duration::ZERO, tick: &mut |_| () };
-        let Refusals { requests, failed, .. } = requests.visit::<Blind, FullFence>().unwrap();
+        let Refusals { requests, failed, .. } = requests.visit::<Blind, zonelist_core::publish::Standard>().unwrap();
         assert_eq!((requests, failed), (2 * BURST as u64, 2 * BURST as u64));
     }
 

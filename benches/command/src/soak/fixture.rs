@@ -1,10 +1,11 @@
 //! The fixture of a soak test: small zones that run out, a reserved zone that must not, and versions of the lists.
 
+use zonelist_core::sync::Spin;
 use zonelist_core::{
     NodeId, ZoneId,
     ZoneKind::{self, Dma, Dma32, Movable, Normal},
     Zonelists, Zoneref,
-    publish::{Barrier, Published},
+    publish::{Platform, Published, ReaderSlots},
     table::Capacity,
     zone::{MAX_ORDER, ZoneWatermarks},
     zonelist::{NodeSpan, NodeSpanError, ZonelistsRef},
@@ -38,8 +39,8 @@ const SMALL: [(ZoneId, u64); 4] = [
 pub(super) const CAPACITY: Capacity = Capacity::new(NODES.len(), SMALL.len() + 1).unwrap();
 
 /// The state that all threads of a soak test share.
-pub(super) struct Fixture<S: Buildable, B: Barrier> {
-    pub(super) allocator: Allocator<S, B, READERS>,
+pub(super) struct Fixture<S: Buildable, P: Platform<Lock = Spin>> {
+    pub(super) allocator: Allocator<S, P>,
     /// The lists with all zones, and those without each of the small zones.
     pub(super) versions: Vec<Zonelists>,
     pub(super) holders: Holders,
@@ -47,11 +48,11 @@ pub(super) struct Fixture<S: Buildable, B: Barrier> {
     initial: Vec<[usize; MAX_ORDER as usize + 1]>,
 }
 
-impl<S: Buildable, B: Barrier> Fixture<S, B> {
+impl<S: Buildable, P: Platform<Lock = Spin>> Fixture<S, P> {
     pub(super) fn new(threads: usize) -> Result<Self, AllocatorError> {
         let without = [None].into_iter().chain(SMALL.map(|(zone, _)| Some(zone)));
         let versions = without.map(version).collect::<Result<Vec<_>, NodeSpanError>>()?;
-        let published = Published::new(S::build(CAPACITY));
+        let published = Published::with_platform(S::build(CAPACITY), ReaderSlots::boxed(READERS));
         published.publish(&versions[0])?;
         let plans: Vec<ZonePlan> =
             SMALL.map(|(zone, frames)| small(zone, frames * threads as u64)).into_iter().chain([reserve()]).collect();

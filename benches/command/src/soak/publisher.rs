@@ -6,7 +6,8 @@ use std::{
     time::Duration,
 };
 
-use zonelist_core::publish::{Barrier, BarrierError};
+use zonelist_core::publish::{BarrierError, Platform};
+use zonelist_core::sync::Spin;
 use zonelist_schemes::{Buildable, allocator::AllocatorError};
 
 use super::{fixture::Fixture, outcome::Counts};
@@ -18,8 +19,8 @@ const PUBLISHES: usize = 16;
 const PAUSE: Duration = Duration::from_micros(50);
 
 /// Publishes and drains until `stop` is set.
-pub(super) fn run<S: Buildable, B: Barrier>(
-    fixture: &Fixture<S, B>,
+pub(super) fn run<S: Buildable, P: Platform<Lock = Spin>>(
+    fixture: &Fixture<S, P>,
     mut rng: fastrand::Rng,
     stop: &AtomicBool,
 ) -> Result<Counts, AllocatorError> {
@@ -41,8 +42,8 @@ pub(super) fn run<S: Buildable, B: Barrier>(
 }
 
 /// Empties per-CPU pages, in three ways in turn: keeps a zone out of them, drains all zones, drains one zone.
-fn drain<S: Buildable, B: Barrier>(
-    fixture: &Fixture<S, B>,
+fn drain<S: Buildable, P: Platform<Lock = Spin>>(
+    fixture: &Fixture<S, P>,
     round: usize,
     rng: &mut fastrand::Rng,
     counts: &mut Counts,

@@ -8,7 +8,8 @@ use std::{
     time::Duration,
 };
 
-use zonelist_core::{publish::Barrier, table::Capacity};
+use zonelist_core::sync::Spin;
+use zonelist_core::{publish::Platform, table::Capacity};
 use zonelist_schemes::{
     Buildable, READERS, Visitor,
     allocator::AllocatorError,
@@ -54,8 +55,8 @@ impl Visitor for Soak<'_> {
         CAPACITY
     }
 
-    fn visit<S: Buildable, B: Barrier>(&mut self) -> Self::Output {
-        let fixture = Fixture::<S, B>::new(self.threads)?;
+    fn visit<S: Buildable, P: Platform<Lock = Spin>>(&mut self) -> Self::Output {
+        let fixture = Fixture::<S, P>::new(self.threads)?;
         // A run of no time does nothing: the threads may start before this one could set the flag.
         let stop = AtomicBool::new(self.time.is_zero());
         let mut jobs = Vec::<Job<'_, Result<Counts, AllocatorError>>>::new();

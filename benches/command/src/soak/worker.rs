@@ -12,11 +12,11 @@ use zonelist_core::{
     LocalHandle, Mobility, NodeId, Page, PageRequest, Request,
     ZoneKind::{Dma, Dma32, Movable, Normal},
     page_alloc::{OrderError, PreparedRequest},
-    publish::Barrier,
+    publish::Platform,
     sync::Spin,
     zone::Urgency,
 };
-use zonelist_schemes::{Buildable, READERS, allocator::AllocatorError};
+use zonelist_schemes::{Buildable, allocator::AllocatorError};
 
 use super::{
     fixture::{Fixture, NODES, RESERVE},
@@ -50,11 +50,11 @@ pub(super) struct Sent {
 }
 
 /// The state of a worker.
-pub(super) struct Worker<'g, S: Buildable, B: Barrier> {
-    fixture: &'g Fixture<S, B>,
+pub(super) struct Worker<'g, S: Buildable, P: Platform<Lock = Spin>> {
+    fixture: &'g Fixture<S, P>,
     holder: Holder,
     rng: fastrand::Rng,
-    local: LocalHandle<'g, 'static, S, B, Spin, READERS>,
+    local: LocalHandle<'g, 'static, S, P>,
     requests: Vec<PreparedRequest<S>>,
     /// Requests that only the reserved zone can serve.
     reserved: Vec<(NodeId, PreparedRequest<S>)>,
@@ -64,9 +64,9 @@ pub(super) struct Worker<'g, S: Buildable, B: Barrier> {
     counts: Counts,
 }
 
-impl<'g, S: Buildable, B: Barrier> Worker<'g, S, B> {
+impl<'g, S: Buildable, P: Platform<Lock = Spin>> Worker<'g, S, P> {
     pub(super) fn new(
-        fixture: &'g Fixture<S, B>,
+        fixture: &'g Fixture<S, P>,
         thread: usize,
         mut rng: fastrand::Rng,
         others: Vec<Sender<Sent>>,
@@ -220,7 +220,7 @@ impl<'g, S: Buildable, B: Barrier> Worker<'g, S, B> {
     }
 
     /// Replaces the handle, and returns the old one.
-    fn replace_handle(&mut self) -> Result<LocalHandle<'g, 'static, S, B, Spin, READERS>, AllocatorError> {
+    fn replace_handle(&mut self) -> Result<LocalHandle<'g, 'static, S, P>, AllocatorError> {
         Ok(mem::replace(&mut self.local, self.fixture.allocator.local()?))
     }
 

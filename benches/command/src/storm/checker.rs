@@ -2,10 +2,11 @@
 
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
+use zonelist_core::sync::Spin;
 use zonelist_core::{
     Request, ZoneKind, Zonelists, Zoneref,
     conformance::{History, Span, Tally, Walked},
-    publish::{Barrier, Version, Walk},
+    publish::{Platform, Version, Walk},
 };
 use zonelist_schemes::{Buildable, allocator::AllocatorError};
 
@@ -20,8 +21,8 @@ const YIELD_EVERY: usize = 61;
 /// The requests of the walks: for movable memory and for kernel memory.
 const REQUESTS: [Request; 2] = [Request::up_to(ZoneKind::Movable), Request::up_to(ZoneKind::Normal)];
 
-pub(super) struct Checker<'g, S: Buildable, B: Barrier> {
-    fixture: &'g Fixture<S, B>,
+pub(super) struct Checker<'g, S: Buildable, P: Platform<Lock = Spin>> {
+    fixture: &'g Fixture<S, P>,
     walks: Vec<Record>,
     /// The entries of all walks, one walk after the other.
     seen: Vec<Zoneref>,
@@ -43,8 +44,8 @@ struct Record {
     reported: bool,
 }
 
-impl<'g, S: Buildable, B: Barrier> Checker<'g, S, B> {
-    pub(super) fn new(fixture: &'g Fixture<S, B>) -> Self {
+impl<'g, S: Buildable, P: Platform<Lock = Spin>> Checker<'g, S, P> {
+    pub(super) fn new(fixture: &'g Fixture<S, P>) -> Self {
         Self { fixture, walks: Vec::new(), seen: Vec::new(), base: None, tally: Tally::default() }
     }
 

@@ -9,7 +9,7 @@ use zonelist_core::{
     Mobility, NodeId, Page, ZoneId, ZoneKind, Zonelists,
     hotplug::{AllocatorProvider, Arena, MemoryBlockState, OnlineTo, Operation, RunningMachine},
     page_alloc::{Handle, Migrate, MovablePages, MoveError},
-    publish::{Barrier, Published},
+    publish::{Platform, Published, ReaderSlots},
     sync::Spin,
     zone::MAX_ORDER,
     zonelist::Scope,
@@ -42,14 +42,14 @@ impl Migrate for Copier {
     }
 }
 
-type Pages<S, B> = AllocatorProvider<'static, S, B, Spin, READERS, MovablePages<'static, Copier>, Arc<Arena>>;
+type Pages<S, P> = AllocatorProvider<'static, S, P, (MovablePages<'static, Copier>, Arc<Arena>)>;
 
 /// The page allocator of the fixture.
-pub(super) type Allocator<S, B> = zonelist_core::PageAllocator<'static, S, B, Spin, READERS>;
+pub(super) type Allocator<S, P> = zonelist_core::PageAllocator<'static, S, P>;
 
 /// The state that all threads of a storm share.
-pub(super) struct Fixture<S: Buildable, B: Barrier> {
-    pub(super) running: RunningMachine<Recorded<Pages<S, B>>>,
+pub(super) struct Fixture<S: Buildable, P: Platform<Lock = Spin>> {
+    pub(super) running: RunningMachine<Recorded<Pages<S, P>>>,
     pub(super) arena: Arc<Arena>,
     pub(super) block: u64,
     pub(super) node: NodeId,
@@ -63,7 +63,7 @@ pub(super) struct Fixture<S: Buildable, B: Barrier> {
     pub(super) attempts: AtomicU64,
 }
 
-impl<S: Buildable, B: Barrier> Fixture<S, B> {
+impl<S: Buildable, P: Platform<Lock = Spin>> Fixture<S, P> {
     pub(super) fn new(site: &Site, threads: usize) -> Result<Self, StormError> {
         let Site { state, block, node } = site;
         let spans = state.possible_zones(&[]).map(|(_, span)| span);
@@ -75,7 +75,7 @@ impl<S: Buildable, B: Barrier> Fixture<S, B> {
         let wanted = (block_pages.end - block_pages.start + LEFT) * 9 / 8;
         let max_pages = wanted as usize / threads.max(1);
         let copier = Copier { arena: Arc::clone(&arena), migrations: AtomicU64::new(0) };
-        let published = Published::new(S::build(state.capacity()));
+        let published = Published::with_platform(S::build(state.capacity()), ReaderSlots::boxed(READERS));
         let pages = AllocatorProvider::new(published, state).map_err(AllocatorError::from)?;
         let pages = pages
             .with_migration_source(MovablePages::boxed(copier, (max_pages + 1) * threads))
@@ -123,7 +123,7 @@ impl<S: Buildable, B: Barrier> Fixture<S, B> {
         }
     }
 
-    pub(super) fn allocator(&self) -> &Allocator<S, B> {
+    pub(super) fn allocator(&self) -> &Allocator<S, P> {
         self.running.provider().frames.allocator()
     }
 

@@ -6,9 +6,10 @@ use std::{
     time::Duration,
 };
 
+use zonelist_core::sync::Spin;
 use zonelist_core::{
     hotplug::{Deadline, HotplugError, OnlineTo, Operation, ProviderError, StopReason, Until},
-    publish::Barrier,
+    publish::Platform,
 };
 use zonelist_schemes::Buildable;
 
@@ -21,7 +22,10 @@ const PATIENCE: Duration = Duration::from_millis(50);
 const PAUSE: Duration = Duration::from_millis(1);
 
 /// Toggles the block until `stop` is set, and leaves it online.
-pub(super) fn run<S: Buildable, B: Barrier>(fixture: &Fixture<S, B>, stop: &AtomicBool) -> Result<Counts, StormError> {
+pub(super) fn run<S: Buildable, P: Platform<Lock = Spin>>(
+    fixture: &Fixture<S, P>,
+    stop: &AtomicBool,
+) -> Result<Counts, StormError> {
     let mut counts = Counts::default();
     let block = fixture.block;
     // Relaxed, with the store in `Storm::run_jobs`.

@@ -5,7 +5,8 @@ use std::{
     time::Duration,
 };
 
-use zonelist_core::{conformance::Tally, publish::Barrier, table::Capacity};
+use zonelist_core::sync::Spin;
+use zonelist_core::{conformance::Tally, publish::Platform, table::Capacity};
 use zonelist_schemes::{
     Buildable, READERS, Visitor,
     threads::{Job, run_together},
@@ -50,8 +51,8 @@ impl Visitor for Storm<'_> {
         self.site.state.capacity()
     }
 
-    fn visit<S: Buildable, B: Barrier>(&mut self) -> Self::Output {
-        let fixture = Fixture::<S, B>::new(self.site, self.threads)?;
+    fn visit<S: Buildable, P: Platform<Lock = Spin>>(&mut self) -> Self::Output {
+        let fixture = Fixture::<S, P>::new(self.site, self.threads)?;
         // A run of no time does nothing: the threads may start before this one could set the flag.
         let stop = AtomicBool::new(self.time.is_zero());
         let mut jobs = Vec::<Job<'_, Result<(Counts, Tally), StormError>>>::new();

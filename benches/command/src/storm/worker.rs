@@ -8,10 +8,10 @@ use std::{
 use zonelist_core::{
     LocalHandle, Mobility, Page, PageRequest, Request, ZoneKind,
     page_alloc::{Failure, Handle, OutOfMemory, PreparedRequest},
-    publish::Barrier,
+    publish::Platform,
     sync::Spin,
 };
-use zonelist_schemes::{Buildable, READERS, allocator::AllocatorError};
+use zonelist_schemes::{Buildable, allocator::AllocatorError};
 
 use super::{
     error::StormError,
@@ -23,9 +23,9 @@ use super::{
 const FAULT_EVERY: u64 = 500;
 
 /// The state of a worker.
-pub(super) struct Worker<'g, S: Buildable, B: Barrier> {
-    fixture: &'g Fixture<S, B>,
-    local: LocalHandle<'g, 'static, S, B, Spin, READERS>,
+pub(super) struct Worker<'g, S: Buildable, P: Platform<Lock = Spin>> {
+    fixture: &'g Fixture<S, P>,
+    local: LocalHandle<'g, 'static, S, P>,
     rng: fastrand::Rng,
     /// Prepared requests for movable and for kernel memory, of a few orders.
     requests: Vec<(PreparedRequest<S>, Request)>,
@@ -50,9 +50,9 @@ enum HeldPage {
     Fixed(Page, u64),
 }
 
-impl<'g, S: Buildable, B: Barrier> Worker<'g, S, B> {
+impl<'g, S: Buildable, P: Platform<Lock = Spin>> Worker<'g, S, P> {
     pub(super) fn new(
-        fixture: &'g Fixture<S, B>,
+        fixture: &'g Fixture<S, P>,
         thread: usize,
         rng: fastrand::Rng,
         fault: Option<Fault>,
@@ -223,7 +223,7 @@ impl<'g, S: Buildable, B: Barrier> Worker<'g, S, B> {
     }
 
     /// The words of a page's memory; `None` if the page is not in the arena.
-    fn words(&self, page: &Page) -> Option<impl Iterator<Item = NonNull<u64>> + use<S, B>> {
+    fn words(&self, page: &Page) -> Option<impl Iterator<Item = NonNull<u64>> + use<S, P>> {
         let bytes = self.fixture.arena.bytes(page)?;
         let count = bytes.len() / size_of::<u64>();
         let first = bytes.cast::<u64>();

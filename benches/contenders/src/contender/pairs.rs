@@ -4,8 +4,8 @@ use zonelist_core::{
     LocalHandle, NodeId, PageRequest, Request, ZoneKind, Zoneref,
     page_alloc::PreparedRequest,
     publish::{
-        Allocates, Barrier, Facts, FullFence, Guarantee, Progress, PublishError, Published, ReadToken, ReaderProtocol,
-        Scheme, StalledReader, Writer,
+        Allocates, Facts, Guarantee, Parts, Platform, Progress, PublishError, Published, ReadToken, ReaderProtocol,
+        ReaderSlots, Scheme, StalledReader, Standard, Writer,
     },
     sync::Spin,
     table::{Capacity, CapacityError, SlotFilter, SlotWalk, Slots},
@@ -34,32 +34,28 @@ const FRAMES: u64 = 1 << 16;
 
 /// A handle of a page allocator over a scheme, with pages in its per-CPU pages.
 #[expect(missing_debug_implementations, reason = "the parts of a scheme may lack it")]
-pub struct ThroughPages<S: Scheme + 'static, B: Barrier + 'static> {
-    local: LocalHandle<'static, 'static, S, B, Spin, HANDLES>,
+pub struct ThroughPages<S: Scheme + 'static, P: Platform<Lock = Spin> + 'static> {
+    local: LocalHandle<'static, 'static, S, P>,
     class: PreparedRequest<S>,
 }
 
-impl<S: Scheme + 'static, B: Barrier + 'static> ThroughPages<S, B> {
+impl<S: Scheme + 'static, P: Platform<Lock = Spin> + 'static> ThroughPages<S, P> {
     /// Publishes the lists; the first zone of this node's list has all pages. The allocator lives until the process
     /// ends.
     ///
     /// # Errors
     /// The lists do not fit, the node's list is empty, or no handle can be registered.
     pub fn new(scheme: S, lists: ZonelistsRef<'_>, node: NodeId) -> Result<Self, AllocatorError> {
-        let published = Published::new(scheme);
+        let published = Published::with_platform(scheme, ReaderSlots::boxed(HANDLES));
         published.publish(lists)?;
         Self::over(published, lists, node)
     }
 
-    fn over(
-        published: Published<S, B, HANDLES>,
-        lists: ZonelistsRef<'_>,
-        node: NodeId,
-    ) -> Result<Self, AllocatorError> {
+    fn over(published: Published<S, P>, lists: ZonelistsRef<'_>, node: NodeId) -> Result<Self, AllocatorError> {
         let watermarks = ZoneWatermarks { min: 64, low: 80, high: 96, ..ZoneWatermarks::default() };
         let first = lists.of(node, Scope::Fallback).first();
         let plans: Vec<_> = first.map(|first| (first.zone(), FRAMES, watermarks)).into_iter().collect();
-        let allocator: &'static Allocator<S, B, HANDLES> = Box::leak(Box::new(allocator(published, &plans)?));
+        let allocator: &'static Allocator<S, P> = Box::leak(Box::new(allocator(published, &plans)?));
         let class = allocator.prepare(&PageRequest::up_to(ZoneKind::Device))?;
         let mut pairs = Self { local: allocator.local()?, class };
         // A first pair fails here if anything is wrong, and fills the per-CPU pages.
@@ -78,12 +74,20 @@ pub fn baseline_pairs(lists: ZonelistsRef<'_>, node: NodeId) -> Result<Box<dyn P
     #[cfg(target_os = "linux")]
     if asymmetric() {
         use zonelist_core::publish::Membarrier;
-        return Ok(Box::new(ThroughPages::<_, Membarrier>::over(Published::new(baseline), lists, node)?));
+        return Ok(Box::new(ThroughPages::<_, Parts<Membarrier>>::over(
+            Published::with_platform(baseline, ReaderSlots::boxed(HANDLES)),
+            lists,
+            node,
+        )?));
     }
-    Ok(Box::new(ThroughPages::<_, FullFence>::over(Published::new(baseline), lists, node)?))
+    Ok(Box::new(ThroughPages::<_, Standard>::over(
+        Published::with_platform(baseline, ReaderSlots::boxed(HANDLES)),
+        lists,
+        node,
+    )?))
 }
 
-impl<S: Scheme + 'static, B: Barrier> Pairs for ThroughPages<S, B> {
+impl<S: Scheme + 'static, P: Platform<Lock = Spin>> Pairs for ThroughPages<S, P> {
     #[inline(never)]
     fn pairs(&mut self, nodes: &[NodeId]) -> u32 {
         nodes.iter().fold(0, |sum, &node| {
@@ -154,7 +158,8 @@ mod tests {
     #[test]
     fn the_baseline_refuses_a_publish() {
         let lists = synthetic(8);
-        let baseline: Published<_, FullFence, 1> = Published::new(Unprotected(Slots::fixed(lists.lists())));
+        let baseline: Published<_> =
+            Published::with_slots(Unprotected(Slots::fixed(lists.lists())), ReaderSlots::boxed(1));
         assert!(matches!(baseline.publish(lists.lists()), Err(PublishError::Capacity(_))));
         let filter = baseline.filter(&Request::up_to(ZoneKind::Device));
         let walked = baseline.reader().unwrap().enter().walk(NodeId::new(0).unwrap(), &filter).count();

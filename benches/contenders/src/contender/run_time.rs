@@ -2,7 +2,7 @@
 
 use zonelist_core::{
     NodeId,
-    publish::SystemBarrier,
+    publish::{Parts, SystemBarrier},
     stop_world::StopWorld,
     table::{Capacity, Slot},
     zonelist::ZonelistsRef,
@@ -27,7 +27,7 @@ pub const AT_RUN_TIME: &str = " at run time";
 /// The lists do not fit, or no reader can be registered.
 pub fn at_run_time(name: &str, lists: ZonelistsRef<'_>) -> Result<Option<Box<dyn Contender>>, ContenderError> {
     fn through<S: Buildable>(lists: ZonelistsRef<'_>) -> Result<Option<Box<dyn Contender>>, ContenderError> {
-        Ok(Some(Box::new(Through::<S, SystemBarrier>::new(S::build(Capacity::of(lists)), lists)?)))
+        Ok(Some(Box::new(Through::<S, Parts<SystemBarrier>>::new(S::build(Capacity::of(lists)), lists)?)))
     }
     match name.strip_suffix(AT_RUN_TIME) {
         Some("StopWorld") => through::<StopWorld<Box<[Slot]>>>(lists),
@@ -47,7 +47,7 @@ pub fn pairs_at_run_time(
 ) -> Result<Option<Box<dyn Pairs>>, ContenderError> {
     fn through<S: Buildable>(lists: ZonelistsRef<'_>, node: NodeId) -> Result<Option<Box<dyn Pairs>>, ContenderError> {
         let scheme = S::build(Capacity::of(lists));
-        Ok(Some(Box::new(ThroughPages::<S, SystemBarrier>::new(scheme, lists, node)?)))
+        Ok(Some(Box::new(ThroughPages::<S, Parts<SystemBarrier>>::new(scheme, lists, node)?)))
     }
     match name.strip_suffix(AT_RUN_TIME) {
         Some("StopWorld") => through::<StopWorld<Box<[Slot]>>>(lists, node),

@@ -1,8 +1,9 @@
 //! Reads of a scheme through the trait `Scheme`.
 
+use zonelist_core::sync::Spin;
 use zonelist_core::{
     NodeId, Request, Zoneref,
-    publish::{Barrier, Published, Reader, Scheme},
+    publish::{Platform, Published, Reader, ReaderSlots, Scheme},
     zonelist::ZonelistsRef,
 };
 use zonelist_schemes::READERS;
@@ -14,12 +15,12 @@ use super::{
 
 /// A registered reader of a scheme with published lists.
 #[expect(missing_debug_implementations, reason = "the parts of a scheme may lack it")]
-pub struct Through<S: Scheme + 'static, B: Barrier> {
-    reader: Reader<'static, S, B>,
+pub struct Through<S: Scheme + 'static, P: Platform<Lock = Spin>> {
+    reader: Reader<'static, S, P>,
     filter: S::Filter,
 }
 
-impl<S: Scheme + 'static, B: Barrier> Through<S, B> {
+impl<S: Scheme + 'static, P: Platform<Lock = Spin>> Through<S, P> {
     /// Publishes the lists through a scheme, which lives until the process ends.
     ///
     /// # Errors
@@ -33,13 +34,14 @@ impl<S: Scheme + 'static, B: Barrier> Through<S, B> {
     /// # Errors
     /// Those of [`Through::new`].
     pub fn with_request(scheme: S, lists: ZonelistsRef<'_>, request: &Request) -> Result<Self, ContenderError> {
-        let published: &'static Published<S, B, READERS> = Box::leak(Box::new(Published::new(scheme)));
+        let published: &'static Published<S, P> =
+            Box::leak(Box::new(Published::with_platform(scheme, ReaderSlots::boxed(READERS))));
         published.publish(lists)?;
         Ok(Self { reader: published.reader()?, filter: published.filter(request) })
     }
 }
 
-impl<S: Scheme + 'static, B: Barrier> ReadList for Through<S, B> {
+impl<S: Scheme + 'static, P: Platform<Lock = Spin>> ReadList for Through<S, P> {
     #[inline(always)]
     fn first(&mut self, node: NodeId) -> Option<Zoneref> {
         self.reader.enter().walk(node, &self.filter).next()

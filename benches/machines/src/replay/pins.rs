@@ -1,13 +1,13 @@
 //! Pages that are allocated and can't be moved, for the steps whose record has a pinned page in the block.
 
+use zonelist_core::sync::Spin;
 use zonelist_core::{
     Mobility, Page, ZoneId,
     hotplug::{AllocatorProvider, MemoryBlockState, RunningMachine},
     page_alloc::{Handle, Migrate, MovablePages, MoveError},
-    publish::{Barrier, Scheme},
+    publish::{Platform, Scheme},
     zone::{MAX_ORDER, PAGEBLOCK_FRAMES},
 };
-use zonelist_schemes::READERS;
 
 /// Refuses to migrate every page.
 #[derive(Debug)]
@@ -20,11 +20,13 @@ impl Migrate for NeverMoves {
 }
 
 pub(super) type PinnedPages = MovablePages<'static, NeverMoves>;
-pub(super) type ReplayedMachine<S, B> =
-    RunningMachine<AllocatorProvider<'static, S, B, zonelist_core::sync::Spin, READERS, PinnedPages>>;
+pub(super) type ReplayedMachine<S, P> = RunningMachine<AllocatorProvider<'static, S, P, (PinnedPages, ())>>;
 
 /// True if boot allocated pages of the block, so that it can't go offline, regardless of its other pages.
-pub(super) fn holds_boot_memory<S: Scheme, B: Barrier>(running: &ReplayedMachine<S, B>, block: u64) -> bool {
+pub(super) fn holds_boot_memory<S: Scheme, P: Platform<Lock = Spin>>(
+    running: &ReplayedMachine<S, P>,
+    block: u64,
+) -> bool {
     let state = running.state();
     let Ok(there) = state.block(block) else { return false };
     let (MemoryBlockState::Online(kind), Some(node)) = (there.state, there.node) else { return false };
@@ -36,14 +38,14 @@ pub(super) fn holds_boot_memory<S: Scheme, B: Barrier>(running: &ReplayedMachine
 }
 
 /// An allocated page of a block, pinned until the drop.
-pub(super) struct PinnedPage<'m, S: Scheme, B: Barrier> {
-    running: &'m ReplayedMachine<S, B>,
+pub(super) struct PinnedPage<'m, S: Scheme, P: Platform<Lock = Spin>> {
+    running: &'m ReplayedMachine<S, P>,
     handle: Handle,
 }
 
-impl<'m, S: Scheme, B: Barrier> PinnedPage<'m, S, B> {
+impl<'m, S: Scheme, P: Platform<Lock = Spin>> PinnedPage<'m, S, P> {
     /// Allocates a page of a block and pins it; `None` if the block has no free page.
-    pub(super) fn allocate(running: &'m ReplayedMachine<S, B>, block: u64) -> Option<Self> {
+    pub(super) fn allocate(running: &'m ReplayedMachine<S, P>, block: u64) -> Option<Self> {
         let state = running.state();
         let there = state.block(block).ok()?;
         let (MemoryBlockState::Online(kind), Some(node)) = (there.state, there.node) else { return None };
@@ -73,7 +75,7 @@ impl<'m, S: Scheme, B: Barrier> PinnedPage<'m, S, B> {
     }
 }
 
-impl<S: Scheme, B: Barrier> Drop for PinnedPage<'_, S, B> {
+impl<S: Scheme, P: Platform<Lock = Spin>> Drop for PinnedPage<'_, S, P> {
     fn drop(&mut self) {
         let frames = self.running.provider();
         if let Ok(page) = frames.migration_source().remove(self.handle)

@@ -1,10 +1,11 @@
 //! The run of a replay: the recorded operations, applied to a running machine once for each scheme.
 
 use serde_json::json;
+use zonelist_core::sync::Spin;
 use zonelist_core::{
     Request, ZoneKind, Zoneref,
     hotplug::{AllocatorProvider, RunningMachine, State},
-    publish::{Barrier, Published, Reader},
+    publish::{Platform, Published, Reader, ReaderSlots},
     table::Capacity,
     topology::Rules,
     zonelist::Scope,
@@ -83,10 +84,13 @@ impl Visitor for Run<'_> {
         self.state.capacity()
     }
 
-    fn visit<S: Buildable, B: Barrier>(&mut self) -> Self::Output {
-        let frames = AllocatorProvider::new(Published::new(S::build(self.capacity())), &self.state)?;
+    fn visit<S: Buildable, P: Platform<Lock = Spin>>(&mut self) -> Self::Output {
+        let frames = AllocatorProvider::new(
+            Published::with_platform(S::build(self.capacity()), ReaderSlots::boxed(zonelist_schemes::READERS)),
+            &self.state,
+        )?;
         let frames = frames.with_migration_source(PinnedPages::boxed(NeverMoves, 1)).boot(&self.state)?;
-        let running: ReplayedMachine<S, B> = RunningMachine::new(self.state.clone(), frames)?;
+        let running: ReplayedMachine<S, P> = RunningMachine::new(self.state.clone(), frames)?;
         let mut reader = running.provider().allocator().published().reader()?;
         self.compare(None, &running, &mut reader);
         let mut steps = Vec::new();
@@ -109,18 +113,22 @@ impl Visitor for Run<'_> {
 }
 
 impl Run<'_> {
-    fn compare<S: Buildable, B: Barrier>(
+    fn compare<S: Buildable, P: Platform<Lock = Spin>>(
         &mut self,
         step: Option<usize>,
-        running: &ReplayedMachine<S, B>,
-        reader: &mut Reader<'_, S, B>,
+        running: &ReplayedMachine<S, P>,
+        reader: &mut Reader<'_, S, P>,
     ) {
         self.compare_lists(step, running, reader);
         self.compare_zones(step, running);
     }
 
     /// Compares managed pages and watermarks of the allocator's zones with the machine's state.
-    fn compare_zones<S: Buildable, B: Barrier>(&mut self, step: Option<usize>, running: &ReplayedMachine<S, B>) {
+    fn compare_zones<S: Buildable, P: Platform<Lock = Spin>>(
+        &mut self,
+        step: Option<usize>,
+        running: &ReplayedMachine<S, P>,
+    ) {
         let state = running.state();
         for zone in running.provider().allocator().zones() {
             let info = state.zones().find(|info| info.size.zone == zone.id());
@@ -141,11 +149,11 @@ impl Run<'_> {
     }
 
     /// Compares the walks of a reader with the lists of the machine's state.
-    fn compare_lists<S: Buildable, B: Barrier>(
+    fn compare_lists<S: Buildable, P: Platform<Lock = Spin>>(
         &mut self,
         step: Option<usize>,
-        running: &ReplayedMachine<S, B>,
-        reader: &mut Reader<'_, S, B>,
+        running: &ReplayedMachine<S, P>,
+        reader: &mut Reader<'_, S, P>,
     ) {
         let state = running.state();
         let lists = state.lists();

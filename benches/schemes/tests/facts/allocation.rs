@@ -1,6 +1,7 @@
 //! Each scheme's use of the heap, counted by the allocator: calls by walks and publishes, memory of a reader, and
 //! memory that is kept while a reader is stalled.
 
+use zonelist_core::sync::Spin;
 use zonelist_core::{
     conformance::{
         Sample,
@@ -9,7 +10,7 @@ use zonelist_core::{
             heap,
         },
     },
-    publish::{Barrier, Published, StalledReader},
+    publish::{Platform, Published, ReaderSlots, StalledReader},
     table::Capacity,
 };
 use zonelist_schemes::{Buildable, SchemeId, Visitor};
@@ -24,8 +25,8 @@ impl Visitor for Use {
         Sample::CAPACITY
     }
 
-    fn visit<S: Buildable, B: Barrier>(&mut self) -> Reached {
-        allocation::reached::<S, B>(|| S::build(self.capacity()), &Sample::default())
+    fn visit<S: Buildable, P: Platform<Lock = Spin>>(&mut self) -> Reached {
+        allocation::reached::<S, P>(|| S::build(self.capacity()), &Sample::default())
     }
 }
 
@@ -48,8 +49,8 @@ impl Visitor for Needs {
         Sample::CAPACITY
     }
 
-    fn visit<S: Buildable, B: Barrier>(&mut self) -> bool {
-        allocation::needs_a_heap::<S, B>(|| S::build(self.capacity()), &Sample::default())
+    fn visit<S: Buildable, P: Platform<Lock = Spin>>(&mut self) -> bool {
+        allocation::needs_a_heap::<S, P>(|| S::build(self.capacity()), &Sample::default())
     }
 }
 
@@ -71,8 +72,8 @@ impl Visitor for Register {
         Sample::CAPACITY
     }
 
-    fn visit<S: Buildable, B: Barrier>(&mut self) -> bool {
-        allocation::registers::<S, B>(|| S::build(self.capacity()))
+    fn visit<S: Buildable, P: Platform<Lock = Spin>>(&mut self) -> bool {
+        allocation::registers::<S, P>(|| S::build(self.capacity()))
     }
 }
 
@@ -93,8 +94,8 @@ impl Visitor for Stall {
         Sample::CAPACITY
     }
 
-    fn visit<S: Buildable, B: Barrier>(&mut self) -> (StalledReader, [(usize, i64); 2]) {
-        allocation::stalled_reader::<S, B>(|| S::build(self.capacity()), &Sample::default())
+    fn visit<S: Buildable, P: Platform<Lock = Spin>>(&mut self) -> (StalledReader, [(usize, i64); 2]) {
+        allocation::stalled_reader::<S, P>(|| S::build(self.capacity()), &Sample::default())
     }
 }
 
@@ -117,10 +118,10 @@ impl Visitor for Weigh {
         self.0
     }
 
-    fn visit<S: Buildable, B: Barrier>(&mut self) -> Option<[i64; 3]> {
+    fn visit<S: Buildable, P: Platform<Lock = Spin>>(&mut self) -> Option<[i64; 3]> {
         let versions = Sample::default().versions;
         let before = heap::kept();
-        let published: Published<S, B, 1> = Published::new(S::build(self.capacity()));
+        let published: Published<S, P> = Published::with_platform(S::build(self.capacity()), ReaderSlots::boxed(1));
         let built = heap::kept() - before;
         versions.iter().cycle().take(100).for_each(|version| assert!(published.publish(version).is_ok()));
         S::heap_bytes(self.capacity()).map(|claimed| [claimed as i64, built, heap::kept() - before])

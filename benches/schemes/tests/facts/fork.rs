@@ -1,11 +1,12 @@
 //! A walk in the child of a fork that is made while a publisher is stopped within a publish.
 
+use zonelist_core::sync::Spin;
 use zonelist_core::{
     conformance::{
         Sample,
         facts::fork::{Child, after_fork},
     },
-    publish::Barrier,
+    publish::Platform,
     table::Capacity,
 };
 use zonelist_schemes::{Buildable, SchemeId, Visitor};
@@ -19,8 +20,8 @@ impl Visitor for Forks {
         Sample::CAPACITY
     }
 
-    fn visit<S: Buildable, B: Barrier>(&mut self) -> Child {
-        after_fork::<S, B>(|| S::build(self.capacity()), &Sample::default())
+    fn visit<S: Buildable, P: Platform<Lock = Spin>>(&mut self) -> Child {
+        after_fork::<S, P>(|| S::build(self.capacity()), &Sample::default())
     }
 }
 

@@ -6,9 +6,10 @@ use std::{
     thread,
 };
 
+use zonelist_core::sync::Spin;
 use zonelist_core::{
     conformance::{Sample, facts::heap},
-    publish::{Barrier, Progress, Published, ReaderProtocol, Scheme, StalledReader},
+    publish::{Platform, Progress, Published, ReaderProtocol, ReaderSlots, Scheme, StalledReader},
     table::Capacity,
 };
 use zonelist_schemes::{Buildable, Visitor};
@@ -40,9 +41,9 @@ impl Visitor for Leak {
         Sample::CAPACITY
     }
 
-    fn visit<S: Buildable, B: Barrier>(&mut self) {
+    fn visit<S: Buildable, P: Platform<Lock = Spin>>(&mut self) {
         let Sample { versions, requests } = Sample::default();
-        let published: Published<S, B, 2> = Published::new(S::build(self.capacity()));
+        let published: Published<S, P> = Published::with_platform(S::build(self.capacity()), ReaderSlots::boxed(2));
         published.publish(&versions[0]).unwrap();
         thread::scope(|scope| {
             scope.spawn(|| {

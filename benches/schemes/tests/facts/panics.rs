@@ -5,11 +5,12 @@ use std::{
     sync::atomic::{AtomicBool, Ordering::SeqCst},
 };
 
+use zonelist_core::sync::Spin;
 use zonelist_core::{
     NodeId, Request, ZoneKind,
     conformance::Sample,
     publish::{
-        Allocates, Barrier, Facts, FullFence, Guarantee, PublishError, Published, ReadToken, ReaderProtocol, Scheme,
+        Allocates, Facts, Guarantee, Platform, PublishError, Published, ReadToken, ReaderProtocol, ReaderSlots, Scheme,
         StalledReader, Version, Writer,
     },
     table::{Capacity, Slot, SlotFilter, SlotWalk, Slots},
@@ -27,9 +28,9 @@ impl Visitor for InAWalk {
         Sample::CAPACITY
     }
 
-    fn visit<S: Buildable, B: Barrier>(&mut self) {
+    fn visit<S: Buildable, P: Platform<Lock = Spin>>(&mut self) {
         let Sample { versions, requests } = Sample::default();
-        let published: Published<S, B, 1> = Published::new(S::build(self.capacity()));
+        let published: Published<S, P> = Published::with_platform(S::build(self.capacity()), ReaderSlots::boxed(1));
         let (node, request) = requests[0];
         let mut reader = published.reader().unwrap();
         for version in versions.iter().cycle().take(30) {
@@ -106,7 +107,8 @@ impl Scheme for Panicking {
 #[test]
 fn a_panic_in_a_publish_lets_readers_continue_and_releases_the_lock() {
     let Sample { versions, requests } = Sample::default();
-    let published: Published<_, FullFence, 1> = Published::new(Panicking(Slots::boxed(Sample::CAPACITY)));
+    let published: Published<_> =
+        Published::with_slots(Panicking(Slots::boxed(Sample::CAPACITY)), ReaderSlots::boxed(1));
     let mut reader = published.reader().unwrap();
     let filter = published.filter(&Request::up_to(ZoneKind::Movable));
     let mut count = || reader.enter().walk(requests[0].0, &filter).count();

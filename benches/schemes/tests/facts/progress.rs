@@ -11,13 +11,14 @@ use std::{
     time::{Duration, Instant},
 };
 
+use zonelist_core::sync::Spin;
 use zonelist_core::{
     NodeId, Request,
     conformance::{
         Sample,
         facts::interrupt::{Stop, beside},
     },
-    publish::{Barrier, Guarantee, Progress, Published, Walk},
+    publish::{Guarantee, Platform, Progress, Published, ReaderSlots, Walk},
     table::Capacity,
 };
 use zonelist_schemes::{Buildable, SchemeId, Visitor};
@@ -110,9 +111,9 @@ impl Visitor for Readers {
         Sample::CAPACITY
     }
 
-    fn visit<S: Buildable, B: Barrier>(&mut self) -> bool {
+    fn visit<S: Buildable, P: Platform<Lock = Spin>>(&mut self) -> bool {
         let Sample { versions, requests } = Sample::default();
-        let published: Published<S, B, 1> = Published::new(S::build(self.capacity()));
+        let published: Published<S, P> = Published::with_platform(S::build(self.capacity()), ReaderSlots::boxed(1));
         published.publish(&versions[0]).unwrap();
         let reads = |rounds: &Rounds| {
             let (mut reader, filter) = (published.reader().unwrap(), published.filter(&requests[0].1));
@@ -147,9 +148,9 @@ impl Visitor for Writer {
         Sample::CAPACITY
     }
 
-    fn visit<S: Buildable, B: Barrier>(&mut self) -> bool {
+    fn visit<S: Buildable, P: Platform<Lock = Spin>>(&mut self) -> bool {
         let Sample { versions, requests } = Sample::default();
-        let published: Published<S, B, 1> = Published::new(S::build(self.capacity()));
+        let published: Published<S, P> = Published::with_platform(S::build(self.capacity()), ReaderSlots::boxed(1));
         published.publish(&versions[0]).unwrap();
         let publishes = |rounds: &Rounds| {
             while let Some(round) = rounds.next() {
@@ -186,9 +187,9 @@ impl Visitor for TornWalks {
         Sample::CAPACITY
     }
 
-    fn visit<S: Buildable, B: Barrier>(&mut self) -> usize {
+    fn visit<S: Buildable, P: Platform<Lock = Spin>>(&mut self) -> usize {
         let Sample { versions, requests } = Sample::default();
-        let published: Published<S, B, 1> = Published::new(S::build(self.capacity()));
+        let published: Published<S, P> = Published::with_platform(S::build(self.capacity()), ReaderSlots::boxed(1));
         let mut reader = published.reader().unwrap();
         let mut torn_walks = |(node, request): &(NodeId, Request)| {
             let filter = published.filter(request);

@@ -8,9 +8,8 @@ use zonelist_core::{
         AllocatorProvider, MemoryBlock, MemoryBlockState, MemoryBlocks, MetadataStatistics, OnlineTo, Operation,
         RunningMachine, State,
     },
-    publish::{FullFence, Published, Reclaim, Scheme},
+    publish::{Published, ReaderSlots, Reclaim, Scheme},
     stop_world::{StopWorld, StopWorldPreempted},
-    sync::Spin,
     table::Slot,
     topology::{Machine, MachineDescription, Memory, Rules, Tunables, ZoneSize},
 };
@@ -42,7 +41,7 @@ trait Otherwise<S> {
 impl<S> Otherwise<S> for Ask<S> {}
 
 /// The page provider of an allocator.
-type Provider<S> = AllocatorProvider<'static, S, FullFence, Spin, 4>;
+type Provider<S> = AllocatorProvider<'static, S>;
 
 /// Applies the macro `$of` to each scheme.
 macro_rules! each {
@@ -117,7 +116,10 @@ fn state() -> State {
 /// metadata.
 fn removed<S: Buildable>(reclaiming: impl FnOnce(Provider<S>) -> Provider<S>) -> MetadataStatistics {
     let (state, node) = (state(), NodeId::new(1).unwrap());
-    let provider = reclaiming(AllocatorProvider::new(Published::new(S::build(state.capacity())), &state).unwrap());
+    let provider = reclaiming(
+        AllocatorProvider::new(Published::with_platform(S::build(state.capacity()), ReaderSlots::boxed(4)), &state)
+            .unwrap(),
+    );
     let running = RunningMachine::new(state.clone(), provider.boot(&state).unwrap()).unwrap();
     for operation in [
         Operation::Online { block: 1, to: OnlineTo::Movable },

@@ -1,11 +1,12 @@
 //! A walk in a signal handler that interrupted a publish, or another walk, on its own thread.
 
+use zonelist_core::sync::Spin;
 use zonelist_core::{
     conformance::{
         Sample,
         facts::{PASSED, signals::walks_in_a_handler},
     },
-    publish::Barrier,
+    publish::Platform,
     table::Capacity,
 };
 use zonelist_schemes::{Buildable, SchemeId, Visitor};
@@ -21,8 +22,8 @@ impl Visitor for Interrupted {
         Sample::CAPACITY
     }
 
-    fn visit<S: Buildable, B: Barrier>(&mut self) {
-        walks_in_a_handler::<S, B>(|| S::build(self.capacity()), &Sample::default());
+    fn visit<S: Buildable, P: Platform<Lock = Spin>>(&mut self) {
+        walks_in_a_handler::<S, P>(|| S::build(self.capacity()), &Sample::default());
     }
 }
 

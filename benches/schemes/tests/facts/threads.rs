@@ -6,12 +6,13 @@ use std::{
     thread,
 };
 
+use zonelist_core::sync::Spin;
 use zonelist_core::{
     conformance::{
         Sample,
         facts::{PASSED, heap, threads::walks_in_a_destructor},
     },
-    publish::{Barrier, Published},
+    publish::{Platform, Published, ReaderSlots},
     table::Capacity,
 };
 use zonelist_schemes::{Buildable, SchemeId, Visitor};
@@ -34,10 +35,11 @@ impl Visitor for ShortLived {
         Sample::CAPACITY
     }
 
-    fn visit<S: Buildable, B: Barrier>(&mut self) -> Life {
+    fn visit<S: Buildable, P: Platform<Lock = Spin>>(&mut self) -> Life {
         let Sample { versions, requests } = Sample::default();
         // Only as many reader slots as there are readers at a time.
-        let published: &'static Published<S, B, 2> = Box::leak(Box::new(Published::new(S::build(self.capacity()))));
+        let published: &'static Published<S, P> =
+            Box::leak(Box::new(Published::with_platform(S::build(self.capacity()), ReaderSlots::boxed(2))));
         let reads = move || {
             let (mut reader, filter) = (published.reader().expect("a reader slot"), published.filter(&requests[0].1));
             black_box(reader.enter().walk(requests[0].0, &filter).count());
@@ -90,8 +92,8 @@ impl Visitor for Destructor {
         Sample::CAPACITY
     }
 
-    fn visit<S: Buildable, B: Barrier>(&mut self) {
-        walks_in_a_destructor::<S, B>(|| S::build(self.capacity()), &Sample::default());
+    fn visit<S: Buildable, P: Platform<Lock = Spin>>(&mut self) {
+        walks_in_a_destructor::<S, P>(|| S::build(self.capacity()), &Sample::default());
     }
 }
 

@@ -2,7 +2,7 @@
 
 use zonelist_core::{
     NodeId, Request, ZoneId, ZoneKind, Zoneref,
-    publish::{FullFence, Published, ZonePresence},
+    publish::{Published, ZonePresence},
     stop_world::StopWorld,
     table::{Capacity, OrderTables, Slot, Slots},
     zonelist::{NodeSpan, ZonelistsRef},
@@ -20,13 +20,15 @@ pub(crate) fn check() -> Option<()> {
     let lists = ZonelistsRef::new(&zones, &rows).ok()?;
 
     let reclaims =
-        Published::<_, FullFence, 2>::new(StopWorld::new(Slots::<[Slot; CAPACITY.words()]>::in_array(CAPACITY)?));
+        // SAFETY: evaluated once: the program makes this call once.
+        Published::with_slots(StopWorld::new(Slots::<[Slot; CAPACITY.words()]>::in_array(CAPACITY)?), unsafe { zonelist_core::static_reader_slots!(2) });
     reclaims.publish(lists).ok()?;
     reclaims.synchronize().ok()?;
     reclaims.retire(any(zone)).ok()?;
 
     let orders = OrderTables::<[Slot; CAPACITY.order_words()]>::in_array(CAPACITY)?;
-    let presence = Published::<_, FullFence, 2>::new(Presence::new(orders));
+    // SAFETY: evaluated once: the program makes this call once.
+    let presence = Published::with_slots(Presence::new(orders), unsafe { zonelist_core::static_reader_slots!(2) });
     holds(presence.set_present(any(zone), ZonePresence::Absent).is_err_and(|error| length(error) > 0))?;
     presence.publish(lists).ok()?;
     presence.set_present(any(zone), any(ZonePresence::Absent)).ok()?;

@@ -4,14 +4,13 @@
 use zonelist_core::{
     LocalHandle, Mobility, NodeId, Page, PageAllocator, PageRequest, ZoneKind,
     page_alloc::{PreparedRequest, TryAllocError, TryFreeError},
-    publish::{FullFence, Scheme},
-    sync::Spin,
+    publish::{Scheme, Standard},
     zone::Urgency,
 };
 
-use crate::{any, holds, length, pages::READERS};
+use crate::{any, holds, length};
 
-pub(crate) fn check<S: Scheme>(allocator: &PageAllocator<'_, S, FullFence, Spin, READERS>, node: NodeId) -> Option<()> {
+pub(crate) fn check<S: Scheme>(allocator: &PageAllocator<'_, S>, node: NodeId) -> Option<()> {
     let mut local = allocator.local().ok()?;
     let request = PageRequest::up_to(any(ZoneKind::Movable)).mobility(any(Mobility::Movable));
     let request = allocator.prepare(&request.urgency(any(Urgency::NON_BLOCKING))).ok()?;
@@ -41,7 +40,7 @@ pub(crate) fn check<S: Scheme>(allocator: &PageAllocator<'_, S, FullFence, Spin,
 
 /// The calls that an interrupt handler may make: none of them waits.
 fn interrupted<S: Scheme>(
-    local: &mut LocalHandle<'_, '_, S, FullFence, Spin, READERS>,
+    local: &mut LocalHandle<'_, '_, S, Standard>,
     request: &PreparedRequest<S>,
     node: NodeId,
 ) -> Option<()> {

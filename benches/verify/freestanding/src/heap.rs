@@ -11,7 +11,7 @@ use core::{
 
 use zonelist_core::{
     Mobility, NodeId, PageAllocator, PageRequest, Zone, ZoneId, ZoneKind,
-    publish::{FullFence, Published},
+    publish::{Published, ReaderSlots},
     stop_world::StopWorld,
     sync::Spin,
     table::{Capacity, Slot, Slots},
@@ -57,7 +57,7 @@ pub(crate) fn check() -> Option<()> {
     holds(zone.attach_metadata().is_ok() && zone.add(any(0..4096)).is_ok())?;
     let published = || {
         let slots = Slots::<[Slot; CAPACITY.words()]>::in_array(CAPACITY)?;
-        Some(Published::<_, FullFence, 2>::new(StopWorld::new(slots)))
+        Some(Published::with_slots(StopWorld::new(slots), ReaderSlots::try_boxed(2)?))
     };
     holds(PageAllocator::boxed(published()?, Vec::<Zone<'_>>::new()).is_err())?;
     let mut zones = Vec::new();
@@ -76,6 +76,7 @@ pub(crate) fn check() -> Option<()> {
     }
     let request = PageRequest::up_to(any(ZoneKind::Normal)).mobility(any(Mobility::Movable));
     let request = allocator.prepare(&request).ok()?;
+    allocator.add_boxed_handles(any(2)).ok()?;
     // Nothing was published, so that a request finds no zone.
     holds(allocator.zone(id)?.managed() == 16 * 40 * 2 && allocator.local().ok()?.alloc(id.node(), &request).is_err())
 }

@@ -13,13 +13,14 @@ use core::panic::PanicInfo;
 
 use zonelist_core::{
     NodeId, Request, ZoneId, ZoneKind, Zoneref,
-    publish::{FullFence, Published, Scheme},
+    publish::{Published, Scheme},
     zonelist::{NodeSpan, ZonelistsRef},
 };
 
 /// Publishes and walks two lists: of two zones, and of one.
 fn check<S: Scheme>(scheme: S) -> Option<()> {
-    let published: Published<S, FullFence, 2> = Published::new(scheme);
+    // SAFETY: evaluated once: the program makes this call once.
+    let published: Published<S> = Published::with_platform(scheme, unsafe { zonelist_core::static_reader_slots!(2) });
     let node = NodeId::new(1).unwrap();
     let zones = [ZoneKind::Movable, ZoneKind::Normal].map(|kind| Zoneref::new(ZoneId::new(node, kind)));
     let row = NodeSpan { start: 0, len: 2, own: 2 };

@@ -12,7 +12,7 @@ use zonelist_core::{
         Handle, MigrationSource, MigrationTargets, MovableEntry, MovablePages, MoveError, NotSplit, PerCpuPages,
         PreparedRequest,
     },
-    publish::{FullFence, Published, ReaderProtocol, Scheme},
+    publish::{Published, ReaderProtocol, Scheme, Standard},
     stop_world::StopWorld,
     sync::Spin,
     table::{Capacity, Slot, Slots},
@@ -27,14 +27,15 @@ const SPANS: [Range<u64>; 2] = [3000..9000, 0..3500];
 const WORDS: usize = 1000;
 pub(crate) const READERS: usize = 2;
 
-type Allocator<'m, S> = PageAllocator<'m, S, FullFence, Spin, READERS>;
+type Allocator<'m, S> = PageAllocator<'m, S>;
 
 pub(crate) fn check<S: Scheme>(scheme: S) -> Option<()> {
     let node = NodeId::new(any(1))?;
     let ids = [ZoneKind::Movable, ZoneKind::Normal].map(|kind| ZoneId::new(node, any(kind)));
     let zonerefs = ids.map(Zoneref::new);
     let row = NodeSpan { start: 0, len: any(2), own: any(2) };
-    let published = Published::<S, FullFence, READERS>::new(scheme);
+    // SAFETY: evaluated once: the program makes this call once.
+    let published = Published::<S>::with_slots(scheme, unsafe { zonelist_core::static_reader_slots!(READERS) });
     let rows = [row, row];
     let lists = ZonelistsRef::new(&zonerefs, &rows).ok()?;
     let version = published.publish(lists).ok()?;
@@ -47,9 +48,16 @@ pub(crate) fn check<S: Scheme>(scheme: S) -> Option<()> {
         Zone::new(ids[0], any(movable), any(MAX_ORDER), &mut some, Spin::new()).ok()?,
         Zone::new(ids[1], any(normal), any(MAX_ORDER), &mut others, Spin::new()).ok()?,
     ];
-    let refused = PageAllocator::new(Published::<_, FullFence, READERS>::new(nothing()?), &zones, &mut [], &mut []);
+    // SAFETY: evaluated once: the program makes this call once.
+    let refused = PageAllocator::new(
+        Published::with_slots(nothing()?, unsafe { zonelist_core::static_reader_slots!(READERS) }),
+        &zones,
+        &mut [],
+        &mut [],
+    );
     holds(refused.is_err_and(|error| length(error) > 0))?;
     let (mut index, mut caches) = ([0; 64], [const { PerCpuPages::new() }; 2 * READERS]);
+    let mut more_caches = [const { PerCpuPages::new() }; 2 * READERS];
     let allocator: Allocator<'_, S> = PageAllocator::new(published, &zones, &mut index, &mut caches).ok()?;
     let allocator = allocator.on_low(|_, _| ());
     allocator.add(ids[1], any(16..3333)).ok()?;
@@ -62,7 +70,17 @@ pub(crate) fn check<S: Scheme>(scheme: S) -> Option<()> {
     readers(&allocator, node)?;
     movables(&allocator, node)?;
     crate::handlers::check(&allocator, node)?;
-    statistics(&allocator, ids[0])
+    statistics(&allocator, ids[0])?;
+    // SAFETY: evaluated once: the program makes this call once.
+    let more = unsafe { zonelist_core::static_reader_slots!(READERS) };
+    holds(!more.is_empty() && more.len() == READERS)?;
+    holds(allocator.add_handles(more, &mut []).is_err_and(|error| length(error) > 0))?;
+    // SAFETY: evaluated once: the program makes this call once.
+    let more = unsafe { zonelist_core::static_reader_slots!(READERS) };
+    allocator.add_handles(more, &mut more_caches).ok()?;
+    // SAFETY: evaluated once: the program makes this call once.
+    allocator.published().add_slots(unsafe { zonelist_core::static_reader_slots!(READERS) });
+    holds(allocator.published().slots() == 3 * READERS && allocator.local().is_ok())
 }
 
 /// A reader and a handle at the same time.
@@ -112,7 +130,7 @@ fn allocations<S: Scheme>(allocator: &Allocator<'_, S>, node: NodeId) -> Option<
 /// Allocates all pages, and frees them.
 fn exhaust<S: Scheme>(
     allocator: &Allocator<'_, S>,
-    local: &mut LocalHandle<'_, '_, S, FullFence, Spin, READERS>,
+    local: &mut LocalHandle<'_, '_, S, Standard>,
     node: NodeId,
 ) -> Option<()> {
     let request = allocator.prepare(&PageRequest::up_to(any(ZoneKind::Movable)).order(any(2))).ok()?;
@@ -130,7 +148,7 @@ fn exhaust<S: Scheme>(
 
 /// Migration targets from a handle, one page after the other.
 struct HandleTargets<'l, 'a, 'm, S: Scheme> {
-    local: &'l mut LocalHandle<'a, 'm, S, FullFence, Spin, READERS>,
+    local: &'l mut LocalHandle<'a, 'm, S, Standard>,
     request: &'l PreparedRequest<S>,
     node: NodeId,
 }

@@ -28,6 +28,12 @@ use super::runs::{Run, Site, command};
 const ALIVE: &[(&str, &str, &str, &str)] = &[
     ("late", HANDSHAKE, "self.active.store(acknowledged, Release);", WAITED_FOR_LONGER),
     ("late", QUIESCENT, "self.acknowledged.store(OFFLINE, Release);", WAITED_FOR_LONGER),
+    (
+        "late",
+        CHUNKS,
+        "self.items.store(chunk.items.as_ptr(), Release);",
+        "a registration finds the slot a step later, and the locks of writers and drains are still held then",
+    ),
     ("late", QUIESCENT, "self.requested.store(phase.0, Release);", WAITED_FOR_LONGER),
     ("late", CACHE, "stack.state.store(state & !TOP | (start(tag) + blocks), Relaxed);", OWN),
     ("late", CACHE, "stack.state.store(state - out, Relaxed);", OWN),
@@ -52,6 +58,7 @@ const ALIVE: &[(&str, &str, &str, &str)] = &[
 
 const HANDSHAKE: &str = "zonelist-core/src/publish/handshake.rs";
 const QUIESCENT: &str = "zonelist-core/src/publish/quiescent_state.rs";
+const CHUNKS: &str = "zonelist-core/src/chunks.rs";
 const STICKY: &str = "zonelist-core/src/publish/sticky_error.rs";
 const CACHE: &str = "zonelist-core/src/page_alloc/per_cpu_pages.rs";
 const WATERMARKS: &str = "zonelist-core/src/zone/watermark_check.rs";

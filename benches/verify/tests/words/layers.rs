@@ -7,8 +7,9 @@ use zonelist_verify::workspace;
 use crate::files::source_files;
 
 /// The folders from the bottom up. A folder may use those before it.
-const LAYERS: [&str; 14] = [
+const LAYERS: [&str; 15] = [
     "sync",
+    "chunks",
     "locking",
     "ids",
     "identity",

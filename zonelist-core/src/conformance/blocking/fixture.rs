@@ -12,7 +12,7 @@ use crate::{
     },
     locking::Spin,
     page_alloc::{Handle, MovablePages, MoveError, PreparedRequest},
-    publish::{FullFence, HandleId, Published, Scheme},
+    publish::{HandleId, Published, ReaderSlots, Scheme, Standard},
     table::Capacity,
     topology::{Machine, MachineDescription, Memory, Rules, Tunables, ZoneSize},
     zone::MAX_ORDER,
@@ -23,11 +23,11 @@ pub type Make<S> = fn(Capacity) -> S;
 
 /// Reader slots: more than any run needs.
 const SLOTS: usize = 10;
-pub(super) type PublishedLists<S> = Published<S, FullFence, SLOTS>;
-pub(super) type Allocator<S> = PageAllocator<'static, S, FullFence, Spin, SLOTS>;
-pub(super) type Pages<'g, S> = LocalHandle<'g, 'static, S, FullFence, Spin, SLOTS>;
+pub(super) type PublishedLists<S> = Published<S>;
+pub(super) type Allocator<S> = PageAllocator<'static, S>;
+pub(super) type Pages<'g, S> = LocalHandle<'g, 'static, S, Standard>;
 type Copies = fn(Handle, &Page, &Page) -> Result<(), MoveError>;
-type Provider<S> = AllocatorProvider<'static, S, FullFence, Spin, SLOTS, MovablePages<'static, Copies>>;
+type Provider<S> = AllocatorProvider<'static, S, Standard, (MovablePages<'static, Copies>, ())>;
 
 pub(super) const NODE: NodeId = NodeId::new(0).unwrap();
 pub(super) const MOVABLE: ZoneId = ZoneId::new(NODE, Movable);
@@ -62,7 +62,7 @@ impl<S: Scheme> Fixture<S> {
         let state = state();
         let zone = |(id, span)| Zone::without_metadata(id, span, MAX_ORDER, Spin::new()).expect("a span");
         let zones: Vec<_> = state.possible_zones(&[]).map(zone).collect();
-        let published = Published::new(make(state.capacity()));
+        let published = Published::with_slots(make(state.capacity()), ReaderSlots::boxed(SLOTS));
         let allocator = PageAllocator::boxed(published, zones).expect("zones").on_low(on_low);
         let copies: Copies = |_, _, _| {
             super::step();

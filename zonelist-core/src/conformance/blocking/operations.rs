@@ -9,7 +9,7 @@ use crate::{
     Zonelists,
     hotplug::{Change, HotplugError},
     page_alloc::{TryAllocError, TryFreeError},
-    publish::{PublishError, Scheme, WaitError, Walk, ZonePresence},
+    publish::{PublishError, Scheme, Standard, WaitError, Walk, ZonePresence},
     zone::Urgency,
 };
 
@@ -88,7 +88,7 @@ fn with<'g, T: 'g>(mut own: T, op: impl FnOnce(&mut T) -> &'static str + 'g) -> 
 fn of_readers<S: Scheme>() -> Vec<Operation<S>> {
     fn reader<'g, S: Scheme>(
         fixture: &'g Fixture<S>,
-        op: impl FnOnce(&mut crate::publish::Reader<'g, S, crate::publish::FullFence>) + 'g,
+        op: impl FnOnce(&mut crate::publish::Reader<'g, S, Standard>) + 'g,
     ) -> Option<Op<'g>> {
         let mut reader = fixture.lists().reader().expect("a reader slot");
         fixture.own(reader.id());

@@ -15,7 +15,7 @@ use super::{
 use crate::{
     NodeId, Request,
     conformance::Sample,
-    publish::{Allocates, Barrier, Progress, Published, ReaderError, Scheme, StalledReader},
+    publish::{Allocates, Platform, Progress, Published, ReaderError, ReaderSlots, Scheme, StalledReader},
 };
 
 /// The number of heap operations of publishes and of walks, [`TIMES`](Self::TIMES) of each twice.
@@ -47,10 +47,10 @@ impl Reached {
 ///
 /// # Panics
 /// If the lists do not fit, or if the heap is not counted.
-pub fn reached<S: Scheme, B: Barrier>(make: impl Fn() -> S, sample: &Sample) -> Reached {
+pub fn reached<S: Scheme, P: Platform>(make: impl Fn() -> S, sample: &Sample) -> Reached {
     heap::expect_counting();
     let Sample { versions, requests } = sample;
-    let published: Published<S, B, 1> = Published::new(make());
+    let published: Published<S, P> = Published::with_platform(make(), ReaderSlots::boxed(1));
     let publish = |turn: usize| {
         let version = &versions[turn % versions.len()];
         touches(|| published.publish(version).expect("room")).0
@@ -71,8 +71,8 @@ pub fn reached<S: Scheme, B: Barrier>(make: impl Fn() -> S, sample: &Sample) -> 
 }
 
 /// Counts the heap operations of walks. Calls `before` before each walk.
-fn walks<S: Scheme, B: Barrier>(
-    published: &Published<S, B, 1>,
+fn walks<S: Scheme, P: Platform>(
+    published: &Published<S, P>,
     requests: &[(NodeId, Request)],
     mut before: impl FnMut(usize),
 ) -> u64 {
@@ -92,11 +92,11 @@ fn walks<S: Scheme, B: Barrier>(
 ///
 /// # Panics
 /// If the lists do not fit, or if the heap is not counted.
-pub fn needs_a_heap<S: Scheme, B: Barrier>(make: impl Fn() -> S, sample: &Sample) -> bool {
+pub fn needs_a_heap<S: Scheme, P: Platform>(make: impl Fn() -> S, sample: &Sample) -> bool {
     heap::expect_counting();
     let Sample { versions, requests } = sample;
     let all = || {
-        let published: Published<S, B, 1> = Published::new(make());
+        let published: Published<S, P> = Published::with_platform(make(), ReaderSlots::boxed(1));
         for version in versions {
             published.publish(version).expect("room");
             let (mut reader, filter) = (published.reader().expect("a reader slot"), published.filter(&requests[0].1));
@@ -116,9 +116,9 @@ const THREADS: usize = 64;
 ///
 /// # Panics
 /// If a reader is refused for another reason, or if the heap is not counted.
-pub fn registers<S: Scheme, B: Barrier>(make: impl Fn() -> S) -> bool {
+pub fn registers<S: Scheme, P: Platform>(make: impl Fn() -> S) -> bool {
     heap::expect_counting();
-    let published: Published<S, B, 2> = Published::new(make());
+    let published: Published<S, P> = Published::with_platform(make(), ReaderSlots::boxed(2));
     let all_are_registered = Meeting::new(THREADS);
     let register = || {
         let (made, reader) = touches(|| published.reader());
@@ -140,10 +140,10 @@ pub fn registers<S: Scheme, B: Barrier>(make: impl Fn() -> S) -> bool {
 ///
 /// # Panics
 /// If the lists do not fit, or if the heap is not counted.
-pub fn kept_by<S: Scheme, B: Barrier>(publishes: usize, make: impl Fn() -> S, sample: &Sample) -> i64 {
+pub fn kept_by<S: Scheme, P: Platform>(publishes: usize, make: impl Fn() -> S, sample: &Sample) -> i64 {
     heap::expect_counting();
     let Sample { versions, requests } = sample;
-    let published: Published<S, B, 1> = Published::new(make());
+    let published: Published<S, P> = Published::with_platform(make(), ReaderSlots::boxed(1));
     published.publish(&versions[0]).expect("room");
     let filter = published.filter(&requests[0].1);
     let (kept, done) = (AtomicI64::new(0), AtomicBool::new(false));
@@ -179,14 +179,14 @@ pub fn kept_by<S: Scheme, B: Barrier>(publishes: usize, make: impl Fn() -> S, sa
 ///
 /// # Panics
 /// If the lists do not fit, or if the heap is not counted.
-pub fn stalled_reader<S: Scheme, B: Barrier>(
+pub fn stalled_reader<S: Scheme, P: Platform>(
     make: impl Fn() -> S,
     sample: &Sample,
 ) -> (StalledReader, [(usize, i64); 2]) {
     // A scheme without a bound gets fewer publishes, which already show it, since its memory grows with each.
     let bounded = S::FACTS.stalled_reader == StalledReader::Bounded;
     let most = if bounded { cases(1_000_000, 20) as usize } else { 20_000 };
-    let kept = [100, most].map(|publishes| (publishes, kept_by::<S, B>(publishes, &make, sample)));
+    let kept = [100, most].map(|publishes| (publishes, kept_by::<S, P>(publishes, &make, sample)));
     let [(_, few), (_, many)] = kept;
     let measured = if many > 10 * few.max(1) { StalledReader::Unbounded } else { StalledReader::Bounded };
     (measured, kept)

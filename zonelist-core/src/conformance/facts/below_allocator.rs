@@ -25,7 +25,7 @@ use crate::{
     Zoneref,
     locking::Spin,
     page_alloc::PreparedRequest,
-    publish::{Barrier, Published, Scheme},
+    publish::{Platform, Published, ReaderSlots, Scheme},
     zone::MAX_ORDER,
     zonelist::{NodeSpan, ZonelistsRef},
 };
@@ -45,8 +45,8 @@ fn order_of(layout: Layout) -> Option<u8> {
 }
 
 /// A page allocator, and the memory whose page frames it allocates.
-struct Program<S: Scheme + 'static, B: Barrier + 'static> {
-    allocator: PageAllocator<'static, S, B, Spin, HANDLES>,
+struct Program<S: Scheme + 'static, P: Platform<Lock = Spin>> {
+    allocator: PageAllocator<'static, S, P>,
     /// By order.
     requests: Vec<PreparedRequest<S>>,
     memory: *mut u8,
@@ -54,11 +54,11 @@ struct Program<S: Scheme + 'static, B: Barrier + 'static> {
 
 // SAFETY: the allocator gives each block of `memory` to one caller at a time. Prepared requests are only read, and a
 // filter may be read by several threads.
-unsafe impl<S: Scheme + 'static, B: Barrier + 'static> Sync for Program<S, B> {}
+unsafe impl<S: Scheme + 'static, P: Platform<Lock = Spin>> Sync for Program<S, P> {}
 
 const NODE: NodeId = NodeId::new(0).unwrap();
 
-impl<S: Scheme + 'static, B: Barrier + 'static> Program<S, B> {
+impl<S: Scheme + 'static, P: Platform<Lock = Spin>> Program<S, P> {
     /// Two zones side by side, over memory from the system.
     fn new(scheme: S) -> Self {
         let zone = |kind, number: u64| {
@@ -68,7 +68,7 @@ impl<S: Scheme + 'static, B: Barrier + 'static> Program<S, B> {
             zone.add(number * FRAMES..(number + 1) * FRAMES).unwrap();
             zone
         };
-        let published = Published::new(scheme);
+        let published = Published::with_platform(scheme, ReaderSlots::boxed(HANDLES));
         let allocator = PageAllocator::boxed(published, vec![zone(Normal, 0), zone(Movable, 1)]).unwrap();
         let largest = PAGE << MAX_ORDER;
         let access =
@@ -104,7 +104,7 @@ thread_local! {
 const ENDLESS: u32 = 16;
 
 // SAFETY: a block is aligned to its size, and allocated to one caller at a time.
-unsafe impl<S: Scheme + 'static, B: Barrier + 'static> Serves for Program<S, B> {
+unsafe impl<S: Scheme + 'static, P: Platform<Lock = Spin>> Serves for Program<S, P> {
     fn alloc(&self, layout: Layout) -> Option<*mut u8> {
         let order = order_of(layout).filter(|&order| order <= MAX_ORDER)?;
         DEPTH.set(DEPTH.get() + 1);
@@ -143,9 +143,9 @@ const THREADS: usize = 100;
 ///
 /// # Panics
 /// If the lists of a node and two zones do not fit.
-pub fn serves_the_program<S: Scheme + Send + 'static, B: Barrier + 'static>(make: impl Fn() -> S) {
+pub fn serves_the_program<S: Scheme + Send + 'static, P: Platform<Lock = Spin>>(make: impl Fn() -> S) {
     heap::expect_counting();
-    let program: &'static Program<S, B> = Box::leak(Box::new(Program::new(make())));
+    let program: &'static Program<S, P> = Box::leak(Box::new(Program::new(make())));
     let (done, end) = (AtomicUsize::new(0), AtomicBool::new(false));
     let (ready, watched) = mpsc::channel();
     thread::scope(|scope| {

@@ -11,11 +11,11 @@ use super::{
 };
 use crate::{
     conformance::Sample,
-    publish::{Scheme, SystemBarrier},
+    publish::{Parts, Scheme, SystemBarrier},
 };
 
 /// The barrier pair of the measurements: the fastest of this system.
-type Pair = SystemBarrier;
+type Pair = Parts<SystemBarrier>;
 
 /// Compares a fact with a measurement.
 fn is<S: Scheme, T: PartialEq + Debug>(fact: &str, declared: T, measured: T, how: impl Debug) {

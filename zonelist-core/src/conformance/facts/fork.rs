@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     conformance::Sample,
-    publish::{Barrier, Published, Scheme, Walk},
+    publish::{Platform, Published, ReaderSlots, Scheme, Walk},
 };
 
 /// Forks, each at another point of a publish. A sixth of them in the short set, for a scheme that declares the fact.
@@ -77,9 +77,9 @@ fn forked(child: impl FnOnce() -> bool, limit: Duration) -> Child {
 ///
 /// # Panics
 /// If the lists do not fit, or if the system does not fork.
-pub fn after_fork<S: Scheme, B: Barrier>(make: impl Fn() -> S, sample: &Sample) -> Child {
+pub fn after_fork<S: Scheme, P: Platform>(make: impl Fn() -> S, sample: &Sample) -> Child {
     let Sample { versions, requests } = sample;
-    let published: Published<S, B, 1> = Published::new(make());
+    let published: Published<S, P> = Published::with_platform(make(), ReaderSlots::boxed(1));
     published.publish(&versions[0]).expect("room");
     let (mut reader, filter) = (published.reader().expect("a reader slot"), published.filter(&requests[0].1));
     // A child of a scheme that does not declare the fact is likely to hang.

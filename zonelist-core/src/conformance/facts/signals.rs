@@ -23,7 +23,7 @@ use super::{
 use crate::{
     NodeId, Request, Zoneref,
     conformance::Sample,
-    publish::{Barrier, Guarantee, Published, Reader, Scheme, Walk},
+    publish::{Guarantee, Platform, Published, Reader, ReaderSlots, Scheme, Walk},
     zonelist::ZonelistsRef,
 };
 
@@ -64,8 +64,8 @@ impl Record {
 }
 
 /// The handler of a thread: its reader, and the lists that a walk may show.
-struct Handler<'p, S: Scheme, B: Barrier> {
-    reader: RefCell<Reader<'p, S, B>>,
+struct Handler<'p, S: Scheme, P: Platform> {
+    reader: RefCell<Reader<'p, S, P>>,
     filters: Vec<(NodeId, S::Filter)>,
     /// For each filter, and each version, the zonerefs that the filter admits.
     lists: Vec<Vec<Vec<Zoneref>>>,
@@ -75,11 +75,8 @@ struct Handler<'p, S: Scheme, B: Barrier> {
     may_interrupt: Cell<bool>,
 }
 
-impl<'p, S: Scheme, B: Barrier> Handler<'p, S, B> {
-    fn new<const READERS: usize>(
-        published: &'p Published<S, B, READERS>,
-        Sample { versions, requests }: &Sample,
-    ) -> Self {
+impl<'p, S: Scheme, P: Platform> Handler<'p, S, P> {
+    fn new(published: &'p Published<S, P>, Sample { versions, requests }: &Sample) -> Self {
         let admitted = |(node, request): &(NodeId, Request), lists: ZonelistsRef<'_>| {
             let list = lists.of(*node, request.scope).iter().copied();
             list.filter(|entry| request.admits(entry.zone())).collect::<Vec<_>>()
@@ -147,9 +144,9 @@ impl<'p, S: Scheme, B: Barrier> Handler<'p, S, B> {
 ///
 /// # Panics
 /// If the lists do not fit, or if the heap is not counted.
-pub fn walks_in_a_handler<S: Scheme, B: Barrier>(make: impl Fn() -> S, sample: &Sample) {
+pub fn walks_in_a_handler<S: Scheme, P: Platform>(make: impl Fn() -> S, sample: &Sample) {
     heap::expect_counting();
-    let published: Published<S, B, { UNDER_WAY + 2 }> = Published::new(make());
+    let published: Published<S, P> = Published::with_platform(make(), ReaderSlots::boxed(UNDER_WAY + 2));
     published.publish(&sample.versions[0]).expect("room");
     let (handler, record) = (Handler::new(&published, sample), Record::default());
     let tenth = if S::FACTS.interrupt_safe { 10 } else { 1 };

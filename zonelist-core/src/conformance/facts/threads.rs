@@ -9,7 +9,7 @@ use std::{boxed::Box, format, string::ToString, sync::mpsc, thread, thread_local
 use super::child::{ends, watch};
 use crate::{
     conformance::Sample,
-    publish::{Barrier, Published, Scheme},
+    publish::{Platform, Published, ReaderSlots, Scheme},
 };
 
 /// Calls a function when it is dropped.
@@ -31,10 +31,11 @@ thread_local! {
 ///
 /// # Panics
 /// If the lists do not fit.
-pub fn walks_in_a_destructor<S: Scheme + 'static, B: Barrier + 'static>(make: impl Fn() -> S, sample: &Sample) {
+pub fn walks_in_a_destructor<S: Scheme + 'static, P: Platform + 'static>(make: impl Fn() -> S, sample: &Sample) {
     let Sample { versions, requests } = sample;
     // Leaked, since the thread is not scoped.
-    let published: &'static Published<S, B, 2> = Box::leak(Box::new(Published::new(make())));
+    let published: &'static Published<S, P> =
+        Box::leak(Box::new(Published::with_platform(make(), ReaderSlots::boxed(2))));
     published.publish(&versions[0]).expect("room");
     let (node, request) = requests[0];
     let (send, seen) = mpsc::channel();

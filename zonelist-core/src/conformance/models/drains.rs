@@ -15,7 +15,7 @@ use std::{
 use super::{Bound, Explored, NORMAL, Zone, explore::explore_anew, node, publish, zoneref};
 use crate::{
     Request, ZoneKind, Zoneref,
-    publish::{Barrier, Published, Reader, Scheme, WhenStopped},
+    publish::{Platform, Published, Reader, ReaderSlots, Scheme, WhenStopped},
     sync::{
         Track,
         atomic::{AtomicUsize, Ordering::Relaxed},
@@ -32,6 +32,8 @@ pub enum ReaderRole {
     Frees,
     /// A handle is registered, and allocates.
     Registers,
+    /// A slot is added. A handle is registered in it, and allocates. The lists have no slot before.
+    RegistersInNewSlot,
     /// A plain reader is registered, and walks.
     Reads,
     /// A plain reader walks and is dropped. Then a handle is registered in its slot, and allocates.
@@ -53,10 +55,10 @@ pub enum Requesters {
 
 /// A scheme, the per-CPU pages of each slot, and a word that keeps pages out of them: see
 /// [`PageAllocator::without_caches`](crate::PageAllocator::without_caches).
-struct Shared<S, B, const READERS: usize> {
-    published: Published<S, B, READERS>,
+struct Shared<S, P> {
+    published: Published<S, P>,
     /// By slot. loom takes each for plain memory, and reports accesses of two threads at once.
-    caches: [Track; READERS],
+    caches: Vec<Track>,
     /// 1 if no page may be in the per-CPU pages.
     uncached: AtomicUsize,
     /// The number of operations that accessed the per-CPU pages, and of those that could not.
@@ -71,16 +73,16 @@ const AFTER: &[Zone] = &[];
 /// # Panics
 /// If a walk shows neither version, or if two threads access the per-CPU pages of a slot at once. Also if the
 /// per-CPU pages were accessible in every interleaving, or in none.
-pub fn explore_drains<S, B, const READERS: usize>(
+pub fn explore_drains<S, P>(
     name: &str,
     bound: Bound,
     beside: ReaderRole,
     asks: Requesters,
-    make: impl Fn() -> Published<S, B, READERS> + Copy + Send + Sync + 'static,
+    make: impl Fn() -> Published<S, P> + Copy + Send + Sync + 'static,
 ) -> Explored
 where
     S: Scheme + Send + 'static,
-    B: Barrier,
+    P: Platform,
 {
     let (explored, accesses) = explore_anew(name, bound, || {
         let counts = Arc::new([AtomicU64::new(0), AtomicU64::new(0)]);
@@ -100,19 +102,17 @@ where
 
 /// Runs the reader beside the threads that send requests. Returns how often the per-CPU pages were accessed, and how
 /// often they could not be.
-fn beside_requests<S, B, const READERS: usize>(
-    published: Published<S, B, READERS>,
-    beside: ReaderRole,
-    asks: Requesters,
-) -> [u64; 2]
+fn beside_requests<S, P>(published: Published<S, P>, beside: ReaderRole, asks: Requesters) -> [u64; 2]
 where
     S: Scheme + Send + 'static,
-    B: Barrier,
+    P: Platform,
 {
     publish(&published, BEFORE);
+    let added = usize::from(beside == ReaderRole::RegistersInNewSlot);
+    let caches = (0..published.slots() + added).map(|_| Track::new()).collect();
     let shared = Arc::new(Shared {
         published,
-        caches: core::array::from_fn(|_| Track::new()),
+        caches,
         uncached: AtomicUsize::new(0),
         accesses: [AtomicU64::new(0), AtomicU64::new(0)],
     });
@@ -120,7 +120,7 @@ where
     // Registered before the others begin, so that the registration is not explored too.
     let registered = match beside {
         ReaderRole::Allocates | ReaderRole::Frees => Some(shared.published.reader_with_slot().expect("a reader slot")),
-        ReaderRole::Registers | ReaderRole::Reads | ReaderRole::ChangesOwners => None,
+        ReaderRole::Registers | ReaderRole::RegistersInNewSlot | ReaderRole::Reads | ReaderRole::ChangesOwners => None,
     };
     let reader = (beside == ReaderRole::ChangesOwners).then(|| shared.published.reader().expect("a reader slot"));
     Log::from_here();
@@ -147,13 +147,17 @@ where
             drop(reader);
             shared.registers();
         }
+        (ReaderRole::RegistersInNewSlot, _) => {
+            shared.published.add_slots(ReaderSlots::boxed(1));
+            shared.registers();
+        }
         (_, _) => shared.registers(),
     }
     others.into_iter().for_each(membarrier::join);
     [0, 1].map(|which| shared.accesses[which].load(Counted))
 }
 
-impl<S: Scheme + Send + 'static, B: Barrier, const READERS: usize> Shared<S, B, READERS> {
+impl<S: Scheme + Send + 'static, P: Platform> Shared<S, P> {
     /// Publishes by turns the list of [`AFTER`] and of [`BEFORE`].
     fn publisher(self: &Arc<Self>, publishes: usize) -> loom::thread::JoinHandle<()> {
         let shared = Arc::clone(self);
@@ -213,7 +217,7 @@ impl<S: Scheme + Send + 'static, B: Barrier, const READERS: usize> Shared<S, B, 
         handle.release_own_slot();
     }
 
-    fn allocate(&self, handle: &mut Reader<'_, S, B>, slot: usize) {
+    fn allocate(&self, handle: &mut Reader<'_, S, P>, slot: usize) {
         let filter = self.published.filter(&Request::up_to(ZoneKind::Movable));
         let entered = handle.enter_slot(WhenStopped::Wait).expect("it waits");
         self.touch(entered.may_touch, slot);
@@ -221,7 +225,7 @@ impl<S: Scheme + Send + 'static, B: Barrier, const READERS: usize> Shared<S, B, 
         self.judge(walk.collect());
     }
 
-    fn walk(&self, reader: &mut Reader<'_, S, B>) {
+    fn walk(&self, reader: &mut Reader<'_, S, P>) {
         let filter = self.published.filter(&Request::up_to(ZoneKind::Movable));
         let guard = reader.enter();
         let walk = guard.walk(node(), &filter);

@@ -11,7 +11,7 @@ use std::{
 use super::{Bound, Explored, NORMAL, explore::explore_anew, node, publish};
 use crate::{
     Request, ZoneKind,
-    publish::{Barrier, Published, Reclaim},
+    publish::{Platform, Published, Reclaim},
     sync::{
         Track,
         traced::{Log, membarrier},
@@ -25,14 +25,14 @@ use crate::{
 ///
 /// # Panics
 /// If nothing orders such a read before that write. Also if the walk met the zone in every interleaving, or in none.
-pub fn explore_retirement<S, B, const READERS: usize>(
+pub fn explore_retirement<S, P>(
     name: &str,
     bound: Bound,
-    make: impl Fn() -> Published<S, B, READERS> + Copy + Sync + Send + 'static,
+    make: impl Fn() -> Published<S, P> + Copy + Sync + Send + 'static,
 ) -> Explored
 where
     S: Reclaim + Send + 'static,
-    B: Barrier,
+    P: Platform,
 {
     let (explored, (seen, unseen)) = explore_anew(name, bound, || {
         let (seen, unseen) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
@@ -54,10 +54,10 @@ where
 }
 
 /// Walks while another thread retires the only zone. True if the walk meets that zone.
-fn met_beside_a_retirement<S, B, const READERS: usize>(published: Published<S, B, READERS>) -> bool
+fn met_beside_a_retirement<S, P>(published: Published<S, P>) -> bool
 where
     S: Reclaim + Send + 'static,
-    B: Barrier,
+    P: Platform,
 {
     let shared = Arc::new((published, Track::default()));
     publish(&shared.0, &[NORMAL]);

@@ -15,7 +15,7 @@ use crate::{
     conformance::{History, Published as Record, Span, Walked},
     locking::Spin,
     page_alloc::TryAllocError,
-    publish::{FullFence, Published, Scheme, Walk},
+    publish::{Published, Scheme, Walk},
     sync::traced::{Log, membarrier},
     zone::MAX_ORDER,
 };
@@ -26,10 +26,7 @@ type Seen = (Vec<Zoneref>, bool);
 /// The stamp of all publishes and walks: a walk may have seen any version.
 const AT_ONCE: Span = Span { begin: 0, end: 0 };
 
-fn record<S: Scheme, const READERS: usize>(
-    published: &Published<S, FullFence, READERS>,
-    list: &[Zone],
-) -> Record<Zonelists> {
+fn record<S: Scheme>(published: &Published<S>, list: &[Zone]) -> Record<Zonelists> {
     let (version, lists) = publish(published, list);
     Record { version, span: AT_ONCE, lists }
 }
@@ -37,7 +34,7 @@ fn record<S: Scheme, const READERS: usize>(
 /// An interrupt handler walks between the first zoneref of a walk and the second, while another thread publishes.
 pub(super) fn a_walk_within_a_walk<S: Scheme + Send + 'static>(
     scheme: &str,
-    make: impl Fn() -> Published<S, FullFence, 2> + Copy + Send + Sync + 'static,
+    make: impl Fn() -> Published<S> + Copy + Send + Sync + 'static,
 ) {
     explore(&format!("{scheme}: a walk within a walk"), Bound::SUITE, move || {
         let published = Arc::new(make());
@@ -59,7 +56,7 @@ pub(super) fn a_walk_within_a_walk<S: Scheme + Send + 'static>(
 
 /// Walks with one reader, and with a second one behind the first zoneref. Returns what the outer and the inner walk
 /// saw.
-fn walk_within_walk<S: Scheme, const READERS: usize>(published: &Published<S, FullFence, READERS>) -> [Seen; 2] {
+fn walk_within_walk<S: Scheme>(published: &Published<S>) -> [Seen; 2] {
     let filter = published.filter(&Request::up_to(ZoneKind::Movable));
     let (mut outer, mut inner) =
         (published.reader().expect("a reader slot"), published.reader().expect("a reader slot"));
@@ -87,7 +84,7 @@ fn to_the_end<S: Scheme>(mut walk: S::Walk<'_>) -> Seen {
 /// The publish goes on only behind the handler, so a walk that waited for it would never end.
 pub(super) fn a_walk_within_a_publish<S: Scheme + Send + 'static>(
     scheme: &str,
-    make: impl Fn() -> Published<S, FullFence, 1> + Copy + Send + Sync + 'static,
+    make: impl Fn() -> Published<S> + Copy + Send + Sync + 'static,
 ) {
     search_interrupts(&format!("{scheme}: a walk within a publish"), move |after| {
         let published = Arc::new(make());
@@ -117,7 +114,7 @@ pub(super) fn a_walk_within_a_publish<S: Scheme + Send + 'static>(
 /// The handler runs on the CPU of the operation, through a handle of its own, and waits for nothing.
 pub(super) fn an_allocation_within_anything<S: Scheme + Send + 'static>(
     scheme: &str,
-    make: impl Fn() -> Published<S, FullFence, 2> + Copy + Send + Sync + 'static,
+    make: impl Fn() -> Published<S> + Copy + Send + Sync + 'static,
 ) {
     let [mut served, mut refused] = [0, 0].map(|count| Arc::new(Mutex::new(count)));
     let counts = [Arc::clone(&served), Arc::clone(&refused)];

@@ -46,7 +46,7 @@ pub use timeline::Timeline;
 
 use crate::{
     NodeId, Request, ZoneId, ZoneKind, Zonelists, Zoneref,
-    publish::{Barrier, Published, Scheme, Version},
+    publish::{Platform, Published, ReaderSlots, Scheme, Version},
     sync::traced::membarrier,
     zonelist::NodeSpan,
 };
@@ -194,13 +194,10 @@ impl Scenario {
     /// If a walk breaks the scheme's guarantee, or if a reader or writer waits where the facts declare that none does.
     /// Also if the exploration is empty: fewer than two interleavings, or walks that all showed the same although
     /// the scenario is not [`uniform`](Self::uniform).
-    pub fn explore<S, B, const READERS: usize>(
-        self,
-        make: impl Fn() -> Published<S, B, READERS> + Sync + Send + 'static,
-    ) -> Found
+    pub fn explore<S, P>(self, make: impl Fn() -> Published<S, P> + Sync + Send + 'static) -> Found
     where
         S: Scheme + Send + 'static,
-        B: Barrier,
+        P: Platform,
     {
         run::all(self, make)
     }
@@ -208,20 +205,17 @@ impl Scenario {
 
 /// Makes a `Published` with the barrier pair of membarrier(2), and models the system call from here on.
 ///
-/// It has to be the first call in an execution. `B` is [`Membarrier`](crate::publish::Membarrier), or a pair whose
-/// heavy half calls that of `Membarrier`. A heavy half waits for every thread of the model that is not blocked in
+/// It has to be the first call in an execution. The pair of `P` is [`Membarrier`](crate::publish::Membarrier), or one
+/// whose heavy half calls that of `Membarrier`. A heavy half waits for every thread of the model that is not blocked in
 /// [`join`](membarrier::join) or [`while_blocked`](membarrier::while_blocked). So a model has to wait for its threads
 /// by these functions.
 #[must_use]
-pub fn asymmetric<S: Scheme, B: Barrier, const READERS: usize>(scheme: S) -> Published<S, B, READERS> {
+pub fn asymmetric<S: Scheme, P: Platform>(scheme: S, readers: usize) -> Published<S, P> {
     membarrier::begin();
-    Published::new(scheme)
+    Published::with_platform(scheme, ReaderSlots::boxed(readers))
 }
 
-fn publish<S: Scheme, B: Barrier, const READERS: usize>(
-    published: &Published<S, B, READERS>,
-    list: &[Zone],
-) -> (Version, Zonelists) {
+fn publish<S: Scheme, P: Platform>(published: &Published<S, P>, list: &[Zone]) -> (Version, Zonelists) {
     let zonerefs: Vec<Zoneref> = list.iter().copied().map(zoneref).collect();
     // No this-node list: it would double the states, and show nothing more.
     let rows = [NodeSpan { start: 0, len: zonerefs.len() as u32, own: 0 }];

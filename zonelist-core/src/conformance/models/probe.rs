@@ -28,7 +28,7 @@ use super::{MOVABLE, NORMAL, OTHER, Zone, explore::quietly, locked, node, publis
 use crate::{
     Request, ZoneKind, Zoneref,
     conformance::sources::unseen,
-    publish::{FullFence, Published, ReaderProtocol, Scheme, Walk},
+    publish::{Published, ReaderProtocol, ReaderSlots, Scheme, Walk},
     sync::traced::{Log, Step},
 };
 
@@ -115,7 +115,7 @@ fn alone<S: Scheme + Send + 'static>(model: &str, make: impl Fn() -> S + Copy + 
     quietly(&format!("{model}: a probe"), Some(0), 2, move || {
         let scheme = make();
         let first = objects();
-        let published: Published<S, FullFence, 1> = Published::new(scheme);
+        let published: Published<S> = Published::with_slots(scheme, ReaderSlots::boxed(1));
         // The objects made between the two are those of `Published`, and not the scheme's.
         let others = first..objects();
         let mut into = locked(&into);
@@ -143,7 +143,7 @@ fn alone<S: Scheme + Send + 'static>(model: &str, make: impl Fn() -> S + Copy + 
 }
 
 /// What a walk shows, cut behind the longest list, and whether it reports that it may be torn.
-fn walked<S: Scheme>(published: &Published<S, FullFence, 1>) -> (Vec<Zoneref>, bool) {
+fn walked<S: Scheme>(published: &Published<S>) -> (Vec<Zoneref>, bool) {
     let filter = published.filter(&Request::up_to(ZoneKind::Movable));
     let mut reader = published.reader().expect("a reader slot");
     let guard = reader.enter();
@@ -214,6 +214,6 @@ fn is_interleaved<S: Scheme + Send + 'static>(
     met.load(SeqCst)
 }
 
-fn make_published<S: Scheme>(make: impl Fn() -> S) -> Published<S, FullFence, 1> {
-    Published::new(make())
+fn make_published<S: Scheme>(make: impl Fn() -> S) -> Published<S> {
+    Published::with_slots(make(), ReaderSlots::boxed(1))
 }

@@ -22,7 +22,7 @@ use super::{Bound, Found, MOVABLE, NORMAL, Scenario, Zone, explore::explore_anew
 use crate::{
     PageAllocator, PageRequest, Zone as Frames, ZoneId, ZoneKind,
     locking::Spin,
-    publish::{Barrier, Guarantee, Published, Scheme},
+    publish::{Guarantee, Platform, Published, Scheme},
     sync::traced::{Log, membarrier},
 };
 
@@ -39,14 +39,14 @@ pub struct Races {
 ///
 /// # Panics
 /// If a walk breaks the guarantee.
-pub fn explore_races<S, B, const READERS: usize>(
+pub fn explore_races<S, P>(
     scheme: &str,
     bound: Bound,
-    make: impl Fn() -> Published<S, B, READERS> + Copy + Sync + Send + 'static,
+    make: impl Fn() -> Published<S, P> + Copy + Sync + Send + 'static,
 ) -> Races
 where
     S: Scheme + Send + 'static,
-    B: Barrier,
+    P: Platform<Lock = Spin>,
 {
     let named = |race| Scenario::new(format!("{scheme}: {race}")).bound(bound);
     let cursor = named("the stale cursor of 2022").before(&[MOVABLE, NORMAL]).publisher(&[&[NORMAL]]);
@@ -70,14 +70,14 @@ pub struct Refused {
 ///
 /// # Panics
 /// If an allocation is refused under another guarantee than [`Guarantee::Racy`], or if a page is lost.
-pub fn explore_refusals<S, B>(
+pub fn explore_refusals<S, P>(
     scheme: &str,
     bound: Bound,
-    make: impl Fn() -> Published<S, B, 1> + Copy + Sync + Send + 'static,
+    make: impl Fn() -> Published<S, P> + Copy + Sync + Send + 'static,
 ) -> Refused
 where
     S: Scheme + Send + 'static,
-    B: Barrier,
+    P: Platform<Lock = Spin>,
 {
     let explore = |beside: &str, before: &'static [Zone], after: &'static [Zone], highest| {
         let name = format!("{scheme}: an allocation beside {beside}");
@@ -103,15 +103,10 @@ where
 }
 
 /// Allocates a page while another list is published. True if the allocation got a page.
-fn allocate_beside<S, B>(
-    published: Published<S, B, 1>,
-    before: &[Zone],
-    after: &'static [Zone],
-    highest: ZoneKind,
-) -> bool
+fn allocate_beside<S, P>(published: Published<S, P>, before: &[Zone], after: &'static [Zone], highest: ZoneKind) -> bool
 where
     S: Scheme + Send + 'static,
-    B: Barrier,
+    P: Platform<Lock = Spin>,
 {
     const FRAMES: u64 = 512;
     let zone = |kind| Frames::boxed(ZoneId::new(node(), kind), 0..FRAMES, 9, Spin::new()).expect("a zone");
@@ -119,7 +114,7 @@ where
     normal.add(0..FRAMES).expect("frames");
     publish(&published, before);
     let zones = vec![zone(ZoneKind::Movable), normal];
-    let pages: PageAllocator<'static, S, B, Spin, 1> = PageAllocator::boxed(published, zones).expect("an allocator");
+    let pages: PageAllocator<'static, S, P> = PageAllocator::boxed(published, zones).expect("an allocator");
     let pages = Arc::new(pages);
     let request = pages.prepare(&PageRequest::up_to(highest)).expect("order 0");
     let mut local = pages.local().expect("a reader slot");

@@ -17,7 +17,7 @@ use super::{
 use crate::{
     Zonelists, Zoneref,
     conformance::{History, Published as Record, Span, Tally, Verdict, Walked},
-    publish::{Barrier, Facts, Progress, Published, Scheme, Walk},
+    publish::{Facts, Platform, Progress, Published, Scheme, Walk},
     sync::traced::{Log, membarrier},
 };
 
@@ -31,13 +31,10 @@ pub struct Found {
 }
 
 /// Explores a scenario, and fails with the reason if a walk or a wait breaks the facts.
-pub(super) fn all<S, B, const READERS: usize>(
-    scenario: Scenario,
-    make: impl Fn() -> Published<S, B, READERS> + Sync + Send + 'static,
-) -> Found
+pub(super) fn all<S, P>(scenario: Scenario, make: impl Fn() -> Published<S, P> + Sync + Send + 'static) -> Found
 where
     S: Scheme + Send + 'static,
-    B: Barrier,
+    P: Platform,
 {
     let (make, scenario) = (Arc::new(make), Arc::new(scenario));
     let bound = scenario.bound.asked(scenario.short);
@@ -54,14 +51,14 @@ where
 }
 
 /// Runs the interleavings of a scenario within a bound, and collects the results.
-fn gathered<S, B, const READERS: usize>(
+fn gathered<S, P>(
     scenario: &Arc<Scenario>,
-    make: &Arc<impl Fn() -> Published<S, B, READERS> + Sync + Send + 'static>,
+    make: &Arc<impl Fn() -> Published<S, P> + Sync + Send + 'static>,
     bound: Bound,
 ) -> (Explored, Gathered)
 where
     S: Scheme + Send + 'static,
-    B: Barrier,
+    P: Platform,
 {
     let (explored, gathered) = explore_within(&scenario.name, bound, || {
         let gathered = Arc::new(Mutex::new(Gathered::default()));
@@ -96,9 +93,9 @@ fn shape(Scenario { before, publishers, readers, .. }: &Scenario) -> String {
 const AT_ONCE: Span = Span { begin: 1000, end: 1000 };
 
 /// One interleaving.
-struct Run<S, B, const READERS: usize> {
+struct Run<S, P> {
     scenario: Arc<Scenario>,
-    published: Published<S, B, READERS>,
+    published: Published<S, P>,
     records: Mutex<Records>,
 }
 
@@ -122,7 +119,7 @@ struct WalkRecord {
     steps: usize,
 }
 
-impl<S: Scheme + Send + 'static, B: Barrier, const READERS: usize> Run<S, B, READERS> {
+impl<S: Scheme + Send + 'static, P: Platform> Run<S, P> {
     fn records(&self) -> MutexGuard<'_, Records> {
         locked(&self.records)
     }

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     ZoneKind::{Movable, Normal},
-    publish::{FullFence, Guarantee, Published, Reclaim, Scheme},
+    publish::{Guarantee, Published, ReaderSlots, Reclaim, Scheme},
 };
 
 /// Makes a scheme, anew for each interleaving. Its table has room for [`ROOM`](super::ROOM).
@@ -22,8 +22,8 @@ impl<S, F: Fn() -> S + Copy + Send + Sync + 'static> Make<S> for F {}
 
 fn published<S: Scheme, const READERS: usize>(
     make: impl Make<S>,
-) -> impl Fn() -> Published<S, FullFence, READERS> + Copy + Send + Sync + 'static {
-    move || Published::new(make())
+) -> impl Fn() -> Published<S> + Copy + Send + Sync + 'static {
+    move || Published::with_slots(make(), ReaderSlots::boxed(READERS))
 }
 
 fn named(scheme: &str, shape: &str) -> Scenario {

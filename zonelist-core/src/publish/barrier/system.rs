@@ -10,13 +10,14 @@ use super::{Barrier, BarrierError, FullFence, Light};
 ///
 /// ```
 /// use zonelist_core::{
-///     publish::{Barrier, Published, SystemBarrier},
+///     publish::{Barrier, Parts, Published, ReaderSlots, SystemBarrier},
 ///     stop_world::StopWorld,
 ///     table::{Capacity, Slots},
 ///     zonelist::ZonelistsRef,
 /// };
 /// let table = Slots::boxed(Capacity::new(1, 1).unwrap());
-/// let published: Published<_, SystemBarrier, 4> = Published::new(StopWorld::new(table));
+/// let published: Published<_, Parts<SystemBarrier>> =
+///     Published::with_platform(StopWorld::new(table), ReaderSlots::boxed(4));
 /// let reader = published.reader()?;
 /// published.publish(ZonelistsRef::EMPTY)?;
 /// assert!(["membarrier", "full fences"].contains(&SystemBarrier::name()));

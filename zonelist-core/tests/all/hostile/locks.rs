@@ -8,7 +8,7 @@ use std::{
 use zonelist_core::{
     Page, PageAllocator, PageRequest, Zone, Zoneref,
     page_alloc::{Handle, HandleError, MovableEntry, MovablePages, MoveError},
-    publish::{FullFence, Published},
+    publish::{FullFence, Parts, Published, ReaderSlots},
     stop_world::StopWorld,
     sync::{RawLock, Spin},
     table::{Capacity, Slots},
@@ -81,8 +81,8 @@ fn zones_whose_locks_panic_lose_no_frame() {
     let [id, _] = ZONES;
     let zone = Zone::boxed(id, 0..FRAMES, MAX_ORDER, Panics::default()).unwrap();
     zone.add(0..FRAMES).unwrap();
-    let published: Published<_, FullFence, 2> =
-        Published::new(StopWorld::new(Slots::boxed(Capacity::new(1, 1).unwrap())));
+    let published: Published<_, Parts<FullFence, Panics>> =
+        Published::with_platform(StopWorld::new(Slots::boxed(Capacity::new(1, 1).unwrap())), ReaderSlots::boxed(2));
     published
         .publish(ZonelistsRef::new(&[Zoneref::new(id)], &[NodeSpan { start: 0, len: 1, own: 1 }]).unwrap())
         .unwrap();

@@ -11,7 +11,7 @@ use zonelist_core::{
     Mobility, Page, PageRequest, ZoneKind,
     hotplug::{AllocatorProvider, Operation, RunningMachine, StopReason},
     page_alloc::{Handle, MigrationSource, MigrationTargets, MovableEntry, MovablePages, MoveError, NoRoom, Pinned},
-    publish::{FullFence, Published},
+    publish::{Published, ReaderSlots, Standard},
     stop_world::StopWorld,
     sync::Spin,
     table::{Slot, Slots},
@@ -53,12 +53,13 @@ impl MigrationSource for Liar {
     }
 }
 
-type Running = RunningMachine<AllocatorProvider<'static, StopWorld<Box<[Slot]>>, FullFence, Spin, READERS, Liar>>;
+type Running = RunningMachine<AllocatorProvider<'static, StopWorld<Box<[Slot]>>, Standard, (Liar, ())>>;
 
 #[test]
 fn a_lying_migration_source_leaves_its_block_online_and_each_frame_one_user() {
     let state = crate::hotplug::allocator_provider::state();
-    let published: Published<_, FullFence, READERS> = Published::new(StopWorld::new(Slots::boxed(state.capacity())));
+    let published: Published<_> =
+        Published::with_slots(StopWorld::new(Slots::boxed(state.capacity())), ReaderSlots::boxed(READERS));
     let frames =
         AllocatorProvider::new(published, &state).unwrap().with_migration_source(Liar::default()).boot(&state).unwrap();
     let running: Running = RunningMachine::new(state, frames).unwrap();

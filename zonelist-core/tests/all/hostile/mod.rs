@@ -14,7 +14,7 @@ use std::{cell::Cell, collections::HashSet};
 use zonelist_core::{
     NodeId, Page, PageAllocator, Zone, ZoneId,
     ZoneKind::{Movable, Normal},
-    publish::{FullFence, Published, Scheme},
+    publish::{Published, Scheme},
     sync::Spin,
     zone::MAX_ORDER,
 };
@@ -24,7 +24,7 @@ const FRAMES: u64 = 4096;
 const NODE: NodeId = NodeId::new(0).unwrap();
 const ZONES: [ZoneId; 2] = [ZoneId::new(NODE, Movable), ZoneId::new(NODE, Normal)];
 
-type Allocator<S> = PageAllocator<'static, S, FullFence, Spin, READERS>;
+type Allocator<S> = PageAllocator<'static, S>;
 
 /// Two zones of [`FRAMES`] each.
 fn allocator<S: Scheme>(scheme: S) -> Allocator<S> {

@@ -24,7 +24,7 @@ use zonelist_core::{
         Deadline, MemoryBlock, MemoryBlockState, MemoryBlocks, Operation, PageProvider, ProviderError, RunningMachine,
         State,
     },
-    publish::{FullFence, PublishError, Published},
+    publish::{PublishError, Published},
     topology::{Machine, MachineDescription, Memory, Rules, Tunables, ZoneSize},
 };
 
@@ -117,7 +117,7 @@ impl Hook for () {}
 
 /// A page provider that publishes, and calls a hook for pages.
 struct Hooked<H> {
-    published: Published<Puppet<Snapshot>, FullFence, 4>,
+    published: Published<Puppet<Snapshot>>,
     hook: H,
 }
 

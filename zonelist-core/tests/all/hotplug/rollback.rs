@@ -11,7 +11,7 @@ use std::{
 use zonelist_core::{
     ZoneId, ZoneKind,
     hotplug::{Errno, OnlineTo, Operation, ProviderError, RunningMachine},
-    publish::{FullFence, PublishError, Published},
+    publish::{PublishError, Published, ReaderSlots},
     stop_world::StopWorld,
     table::{Capacity, Slots},
 };
@@ -89,13 +89,14 @@ fn a_panic_of_the_allocator_leaves_the_machine_unchanged() {
 #[test]
 fn lists_beyond_the_capacity_are_enomem() {
     let room = Capacity::of(state().lists().lists());
-    let published: Published<_, FullFence, 1> = Published::new(StopWorld::new(Slots::boxed(room)));
+    let published: Published<_> = Published::with_slots(StopWorld::new(Slots::boxed(room)), ReaderSlots::boxed(1));
     let running = RunningMachine::new(state(), published).unwrap();
     let before = running.state();
     let error = running.apply(&online(10, OnlineTo::Movable)).unwrap_err();
     assert_eq!((error.errno(), running.state()), (Errno::Nomem, before), "{error}");
 
-    let small: Published<_, FullFence, 1> = Published::new(StopWorld::new(Slots::boxed(Capacity::new(1, 1).unwrap())));
+    let small: Published<_> =
+        Published::with_slots(StopWorld::new(Slots::boxed(Capacity::new(1, 1).unwrap())), ReaderSlots::boxed(1));
     assert!(matches!(RunningMachine::new(state(), small), Err(PublishError::Capacity(_))));
     assert!((state().capacity().zones(), state().capacity().nodes()) == (16, 4));
 }

@@ -9,12 +9,13 @@ use std::{
     thread,
 };
 
-#[cfg(target_os = "linux")]
 use zonelist_core::publish::Membarrier;
+#[cfg(target_os = "linux")]
+use zonelist_core::sync::Spin;
 use zonelist_core::{
     Mobility, NodeId, PageRequest,
     ZoneKind::{Movable, Normal},
-    publish::{Barrier, FullFence, Scheme},
+    publish::{Barrier, Parts, Platform, Scheme, Standard},
 };
 
 use super::{
@@ -39,7 +40,7 @@ impl Random {
 
 /// Three threads allocate and free. One replaces its handle now and then, and the others exchange theirs for a spare one.
 /// A fourth thread drains and publishes.
-fn stress<S: Scheme<Local: Send> + Send + Sync, B: Barrier>(allocator: &Allocator<S, B>) {
+fn stress<S: Scheme<Local: Send> + Send + Sync, P: Platform<Lock = Spin>>(allocator: &Allocator<S, P>) {
     let spare = Mutex::new(allocator.local().unwrap());
     let owners: Vec<AtomicU8> = (0..12_288).map(|_| AtomicU8::new(0)).collect();
     let done = AtomicBool::new(false);
@@ -80,10 +81,10 @@ fn stress<S: Scheme<Local: Send> + Send + Sync, B: Barrier>(allocator: &Allocato
     }
 }
 
-fn work<'a, S: Scheme, B: Barrier>(
-    allocator: &'a Allocator<S, B>,
+fn work<'a, S: Scheme, P: Platform<Lock = Spin>>(
+    allocator: &'a Allocator<S, P>,
     owners: &[AtomicU8],
-    spare: &Mutex<Handle<'a, S, B>>,
+    spare: &Mutex<Handle<'a, S, P>>,
     number: u64,
 ) {
     let request = |order, mobility, highest| {
@@ -134,24 +135,24 @@ fn work<'a, S: Scheme, B: Barrier>(
 
 #[test]
 fn threads_share_pages_under_stop_world() {
-    stress(&stop_world::<FullFence>());
+    stress(&stop_world::<Standard>());
 }
 
 #[test]
 fn threads_share_pages_without_a_reader_protocol() {
-    stress(&no_protocol::<FullFence>());
+    stress(&no_protocol::<Standard>());
 }
 
 #[test]
 fn threads_share_pages_with_a_per_entry_protocol() {
-    stress(&preempted::<FullFence>());
+    stress(&preempted::<Standard>());
 }
 
 #[cfg(target_os = "linux")]
 #[test]
 fn threads_share_pages_under_membarrier() {
-    if Membarrier::prepare() {
-        stress(&stop_world::<Membarrier>());
-        stress(&no_protocol::<Membarrier>());
+    if <Membarrier as Barrier>::prepare() {
+        stress(&stop_world::<Parts<Membarrier>>());
+        stress(&no_protocol::<Parts<Membarrier>>());
     }
 }

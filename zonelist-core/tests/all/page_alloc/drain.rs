@@ -12,7 +12,7 @@ use zonelist_core::{
     Page, PageRequest,
     ZoneKind::{Dma32, Movable, Normal},
     conformance::Unreliable,
-    publish::{BarrierError, FullFence, PublishError, Scheme},
+    publish::{BarrierError, Parts, PublishError, Scheme, Standard},
     stop_world::StopWorld,
     table::Slot,
 };
@@ -48,7 +48,7 @@ macro_rules! caching_handle {
 }
 
 /// Drains while this thread is within a guard of a plain reader.
-fn drained_within_a_guard<S: Scheme>(allocator: &Allocator<S, FullFence>) {
+fn drained_within_a_guard<S: Scheme>(allocator: &Allocator<S, Standard>) {
     let (mut local, mut pages) = caching_handle!(allocator);
     let mut reader = allocator.published().reader().unwrap();
     let guard = reader.enter();
@@ -72,7 +72,7 @@ fn a_drain_does_not_wait_for_guards() {
 #[test]
 fn pages_and_handles_are_freed_within_a_guard_that_a_publish_waits_for() {
     ends(|| {
-        let allocator = stop_world::<FullFence>();
+        let allocator = stop_world::<Standard>();
         let (mut local, mut pages) = caching_handle!(allocator);
         let (other, _) = caching_handle!(allocator);
         let mut reader = allocator.published().reader().unwrap();
@@ -100,7 +100,7 @@ fn pages_and_handles_are_freed_within_a_guard_that_a_publish_waits_for() {
 /// The barrier pair fails here, so that a run of the heavy half is detected.
 #[test]
 fn a_drain_of_nothing_runs_no_heavy_barrier() {
-    let allocator = no_protocol::<Unreliable>();
+    let allocator = no_protocol::<Parts<Unreliable>>();
     let request = allocator.prepare(&PageRequest::up_to(Dma32).order(10)).unwrap();
     let mut local = allocator.local().unwrap();
     while local.alloc(ZONES[0].0.node(), &request).is_ok() {}
@@ -122,7 +122,7 @@ fn a_drain_of_nothing_runs_no_heavy_barrier() {
 
 #[test]
 fn a_failed_drain_moves_no_page_and_lends_all_caches_again() {
-    let allocator = stop_world::<Unreliable>();
+    let allocator = stop_world::<Parts<Unreliable>>();
     let (mut local, pages) = caching_handle!(allocator);
     let stats = || ZONES.map(|zone| allocator.stats(zone.0).unwrap());
     let before = stats();
@@ -182,7 +182,7 @@ fn a_drain_reports_the_failure_of_an_earlier_publish() {
         }
     }
 
-    let allocator = super::setup::allocator::<_, Unreliable>(StartsGracePeriod);
+    let allocator = super::setup::allocator::<_, Parts<Unreliable>>(StartsGracePeriod);
     let _caching_handle = caching_handle!(allocator);
     let publish = || Unreliable::failing(5, || allocator.published().publish(&versions()[1])).0.unwrap();
     let (zone, error) = (zone_id(1, Movable), BarrierError { errno: 5 });
@@ -208,9 +208,9 @@ fn a_drain_reports_the_failure_of_an_earlier_publish() {
 /// A zone's lock, which is the caller's code, panics during a drain.
 #[test]
 fn a_panic_in_a_drain_leaves_no_cache_revoked_and_no_page_lost() {
-    let allocator = hooked_lock::allocator::<FullFence>();
+    let allocator = hooked_lock::allocator::<zonelist_core::publish::FullFence>();
     let request = allocator.prepare(&PageRequest::up_to(Movable)).unwrap();
-    let fill = |local: &mut zonelist_core::LocalHandle<'_, '_, _, _, _, 4>| {
+    let fill = |local: &mut zonelist_core::LocalHandle<'_, '_, _, _>| {
         let pages: Vec<Page> = (0..20).map(|_| local.alloc(hooked_lock::NODE, &request).unwrap()).collect();
         local.free_bulk(pages).unwrap();
     };

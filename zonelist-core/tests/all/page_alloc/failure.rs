@@ -5,7 +5,7 @@ use zonelist_core::{
     ZoneKind::{self, Dma, Dma32, Movable, Normal},
     Zoneref,
     page_alloc::{Failure, Refusal},
-    publish::{FullFence, Published},
+    publish::{Published, ReaderSlots, Standard},
     stop_world::StopWorld,
     sync::Spin,
     table::{Capacity, Slots},
@@ -27,7 +27,7 @@ fn passed_over(failure: &Failure) -> Vec<(ZoneId, Refusal)> {
 }
 
 /// An allocator of one zone with this number of free frames.
-fn single(frames: u64) -> Allocator<StopWorld<Box<[zonelist_core::table::Slot]>>, FullFence> {
+fn single(frames: u64) -> Allocator<StopWorld<Box<[zonelist_core::table::Slot]>>, Standard> {
     let id = zone_id(0, Normal);
     let zone = Zone::boxed(id, 0..frames, MAX_ORDER, Spin::new()).unwrap();
     zone.add(0..frames).unwrap();
@@ -61,7 +61,7 @@ fn a_report_stays_until_another_request_is_refused() {
 
 #[test]
 fn a_first_walk_that_fails_is_not_reported_if_the_second_succeeds() {
-    let allocator = no_protocol::<FullFence>();
+    let allocator = no_protocol::<Standard>();
     let mut local = allocator.local().unwrap();
     let (low, any) = (PageRequest::up_to(Dma32), PageRequest::up_to(Dma32).order(10));
     let (low, any) = (allocator.prepare(&low).unwrap(), allocator.prepare(&any).unwrap());
@@ -93,7 +93,7 @@ fn expected(zone: ZoneId, request: &Request, listed: &[ZoneId]) -> Option<Refusa
 
 #[test]
 fn every_zone_is_reported_with_its_reason() {
-    let allocator: Allocator<NoProtocol, FullFence> = no_protocol();
+    let allocator: Allocator<NoProtocol, Standard> = no_protocol();
     let nodes = |numbers: &[u16]| numbers.iter().map(|&number| NodeId::new(number).unwrap()).collect::<NodeSet>();
     let masks = [None, Some(nodes(&[])), Some(nodes(&[0])), Some(nodes(&[1])), Some(nodes(&[0, 1])), Some(nodes(&[5]))];
     let mut seen = [0; 4];
@@ -190,8 +190,8 @@ fn an_order_above_the_highest_of_the_zone_is_reported() {
     let id = zone_id(0, Normal);
     let zone = Zone::boxed(id, 0..4096, 4, Spin::new()).unwrap();
     zone.add(0..4096).unwrap();
-    let published: Published<_, FullFence, 2> =
-        Published::new(StopWorld::new(Slots::boxed(Capacity::new(1, 2).unwrap())));
+    let published: Published<_> =
+        Published::with_slots(StopWorld::new(Slots::boxed(Capacity::new(1, 2).unwrap())), ReaderSlots::boxed(2));
     let entries = [zone_id(0, Normal), zone_id(0, Dma)].map(Zoneref::new);
     published.publish(ZonelistsRef::new(&entries, &[NodeSpan { start: 0, len: 2, own: 2 }]).unwrap()).unwrap();
     let allocator = PageAllocator::boxed(published, vec![zone]).unwrap();
@@ -216,8 +216,8 @@ fn of_many_zones_those_that_were_tried_are_reported_first() {
         zone.add(at * 1024..at * 1024 + 512).unwrap();
         zone
     });
-    let published: Published<_, FullFence, 2> =
-        Published::new(StopWorld::new(Slots::boxed(Capacity::new(1, 60).unwrap())));
+    let published: Published<_> =
+        Published::with_slots(StopWorld::new(Slots::boxed(Capacity::new(1, 60).unwrap())), ReaderSlots::boxed(2));
     let entries: Vec<Zoneref> = ids(Normal).map(Zoneref::new).collect();
     let rows = [NodeSpan { start: 0, len: 30, own: 1 }];
     published.publish(ZonelistsRef::new(&entries, &rows).unwrap()).unwrap();
@@ -237,8 +237,8 @@ fn a_low_max_order_is_reported_also_if_pages_are_short() {
     let id = zone_id(0, Normal);
     let zone = Zone::boxed(id, 0..4096, 4, Spin::new()).unwrap();
     zone.add(0..64).unwrap();
-    let published: Published<_, FullFence, 2> =
-        Published::new(StopWorld::new(Slots::boxed(Capacity::new(1, 1).unwrap())));
+    let published: Published<_> =
+        Published::with_slots(StopWorld::new(Slots::boxed(Capacity::new(1, 1).unwrap())), ReaderSlots::boxed(2));
     published
         .publish(ZonelistsRef::new(&[Zoneref::new(id)], &[NodeSpan { start: 0, len: 1, own: 1 }]).unwrap())
         .unwrap();

@@ -5,7 +5,7 @@ use zonelist_core::{
     ZoneKind::{Movable, Normal},
     Zoneref,
     page_alloc::SetupError,
-    publish::{FullFence, Published},
+    publish::{Published, ReaderSlots},
     stop_world::StopWorld,
     sync::Spin,
     table::{Capacity, Slot, Slots},
@@ -15,14 +15,15 @@ use zonelist_core::{
 
 use super::setup::zone_id;
 
-type Allocator = PageAllocator<'static, StopWorld<Box<[Slot]>>, FullFence, Spin, 4>;
+type Allocator = PageAllocator<'static, StopWorld<Box<[Slot]>>>;
 
 const NODE: NodeId = NodeId::new(0).unwrap();
 const FRAMES: u64 = 4096;
 
-fn published() -> Published<StopWorld<Box<[Slot]>>, FullFence, 4> {
+fn published() -> Published<StopWorld<Box<[Slot]>>> {
     let zonerefs = [Movable, Normal].map(|kind| Zoneref::new(zone_id(0, kind)));
-    let published = Published::new(StopWorld::new(Slots::boxed(Capacity::new(1, 2).unwrap())));
+    let published =
+        Published::with_slots(StopWorld::new(Slots::boxed(Capacity::new(1, 2).unwrap())), ReaderSlots::boxed(4));
     published.publish(ZonelistsRef::new(&zonerefs, &[NodeSpan { start: 0, len: 2, own: 2 }]).unwrap()).unwrap();
     published
 }
@@ -100,7 +101,7 @@ fn a_free_by_frame_moves_no_frame_to_another_zone() {
 fn zones_that_manage_one_frame_are_refused() {
     let made = |normal: std::ops::Range<u64>, movable: std::ops::Range<u64>| {
         let zones = vec![zone(zone_id(0, Normal), &[normal]), zone(zone_id(0, Movable), &[movable])];
-        PageAllocator::<_, _, _, 4>::boxed(published(), zones).map(drop)
+        PageAllocator::<_, _>::boxed(published(), zones).map(drop)
     };
     let both = (zone_id(0, Normal), zone_id(0, Movable));
     let overlap = |pfn| Err(SetupError::Overlap { zones: both, pfn });
@@ -117,18 +118,17 @@ fn zones_that_manage_one_frame_are_refused() {
         zone
     };
     let zones = || vec![striped(zone_id(0, Normal), 0), striped(zone_id(0, Movable), 1)];
-    assert!(PageAllocator::<_, _, _, 4>::boxed(published(), zones()).is_ok());
+    assert!(PageAllocator::<_, _>::boxed(published(), zones()).is_ok());
     let zones = zones();
     zones[0].add(FRAMES - 1..FRAMES).unwrap();
-    let error = PageAllocator::<_, _, _, 4>::boxed(published(), zones).map(drop);
+    let error = PageAllocator::<_, _>::boxed(published(), zones).map(drop);
     assert_eq!(error, overlap(FRAMES - 1));
 }
 
 #[test]
 fn a_frame_of_another_zone_is_not_added() {
     let (normal, movable, nowhere) = (zone_id(0, Normal), zone_id(0, Movable), zone_id(1, Normal));
-    let allocator =
-        PageAllocator::<_, _, _, 4>::boxed(published(), vec![zone(normal, &[]), zone(movable, &[])]).unwrap();
+    let allocator = PageAllocator::<_, _>::boxed(published(), vec![zone(normal, &[]), zone(movable, &[])]).unwrap();
     allocator.add(normal, 0..700).unwrap();
     let owned = |pfn| Err(RangeError::Owned { pfn, zone: normal });
     assert_eq!(allocator.add(movable, 600..FRAMES), owned(600));

@@ -9,7 +9,7 @@ use zonelist_core::{
     NodeId, PageAllocator, Zone, ZoneId,
     ZoneKind::{Movable, Normal},
     Zoneref,
-    publish::{Barrier, Published},
+    publish::{Barrier, Parts, Published, ReaderSlots},
     sync::{RawLock, Spin},
     table::{Capacity, Slots},
     zone::MAX_ORDER,
@@ -78,7 +78,7 @@ pub(crate) const ZONES: [ZoneId; 2] = [ZoneId::new(NODE, Movable), ZoneId::new(N
 /// The number of frames of each zone.
 pub(crate) const FRAMES: u64 = 4096;
 
-pub(crate) type Allocator<B> = PageAllocator<'static, NoProtocol, B, Hooked, 4>;
+pub(crate) type Allocator<B> = PageAllocator<'static, NoProtocol, Parts<B, Hooked>>;
 
 /// An allocator of two zones with such locks, and one list.
 pub(crate) fn allocator<B: Barrier>() -> Allocator<B> {
@@ -87,7 +87,8 @@ pub(crate) fn allocator<B: Barrier>() -> Allocator<B> {
         zone.add(start..start + FRAMES).unwrap();
         zone
     };
-    let published = Published::new(NoProtocol::new(Slots::boxed(Capacity::new(1, 2).unwrap())));
+    let published =
+        Published::with_platform(NoProtocol::new(Slots::boxed(Capacity::new(1, 2).unwrap())), ReaderSlots::boxed(4));
     published
         .publish(ZonelistsRef::new(&ZONES.map(Zoneref::new), &[NodeSpan { start: 0, len: 2, own: 2 }]).unwrap())
         .unwrap();

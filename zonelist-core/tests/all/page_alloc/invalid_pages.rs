@@ -6,7 +6,7 @@ use zonelist_core::{
     ZoneKind::Normal,
     Zoneref,
     page_alloc::{HandleError, MovablePages, MoveError, NotFreed, NotSplit, PerCpuPages, SplitError},
-    publish::{FullFence, Published},
+    publish::{Published, ReaderSlots},
     stop_world::StopWorld,
     sync::Spin,
     table::{Capacity, Slot, Slots},
@@ -17,15 +17,16 @@ use zonelist_core::{
 use super::setup::zone_id;
 use crate::made_up;
 
-type Allocator = PageAllocator<'static, StopWorld<Box<[Slot]>>, FullFence, Spin, 4>;
+type Allocator = PageAllocator<'static, StopWorld<Box<[Slot]>>>;
 
 const NODE: NodeId = NodeId::new(0).unwrap();
 /// A span that begins and ends within a pageblock.
 const SPAN: std::ops::Range<u64> = 700..8123;
 
-fn published() -> Published<StopWorld<Box<[Slot]>>, FullFence, 4> {
+fn published() -> Published<StopWorld<Box<[Slot]>>> {
     let zonerefs = [Zoneref::new(zone_id(0, Normal))];
-    let published = Published::new(StopWorld::new(Slots::boxed(Capacity::new(1, 1).unwrap())));
+    let published =
+        Published::with_slots(StopWorld::new(Slots::boxed(Capacity::new(1, 1).unwrap())), ReaderSlots::boxed(4));
     published.publish(ZonelistsRef::new(&zonerefs, &[NodeSpan { start: 0, len: 1, own: 1 }]).unwrap()).unwrap();
     published
 }
@@ -169,7 +170,7 @@ fn a_handle_of_other_movable_pages_is_refused() {
 fn pages_of_a_leaked_handle_are_not_lost_with_the_allocator() {
     let zones: &'static [Zone<'static>] = vec![zone()].leak();
     let caches: Vec<PerCpuPages> = (0..4).map(|_| PerCpuPages::new()).collect();
-    let allocator = PageAllocator::<_, _, _, 4>::new(published(), zones, vec![0; 3].leak(), caches.leak()).unwrap();
+    let allocator = PageAllocator::<_, _>::new(published(), zones, vec![0; 3].leak(), caches.leak()).unwrap();
     let mut kept = Vec::new();
     for order in ORDERS {
         let request = allocator.prepare(&PageRequest::up_to(Normal).order(order)).unwrap();

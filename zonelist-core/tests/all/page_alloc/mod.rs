@@ -8,7 +8,7 @@ mod hooked_lock;
 mod invalid_pages;
 mod non_blocking;
 mod oracle;
-mod setup;
+pub(crate) mod setup;
 mod split;
 mod statistics;
 mod watermarks;
@@ -17,10 +17,11 @@ mod zone_set;
 use oracle::{Handle, Oracle, URGENCIES};
 use proptest::prelude::*;
 use setup::{Allocator, ZONES, versions};
+use zonelist_core::sync::Spin;
 use zonelist_core::{
     Mobility, NodeId, PageRequest, Request,
     ZoneKind::{self, Dma32, Movable, Normal},
-    publish::{Barrier, FullFence, Scheme},
+    publish::{Platform, Scheme, Standard},
 };
 
 /// One operation of a random test.
@@ -66,10 +67,10 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-fn run<S: Scheme, B: Barrier>(allocator: &Allocator<S, B>, steps: &[Step]) {
+fn run<S: Scheme, P: Platform<Lock = Spin>>(allocator: &Allocator<S, P>, steps: &[Step]) {
     let versions = versions();
     let mut oracle = Oracle::new(versions[0].clone());
-    let mut locals: Vec<Handle<'_, S, B>> = (0..3).map(|_| allocator.local().unwrap()).collect();
+    let mut locals: Vec<Handle<'_, S, P>> = (0..3).map(|_| allocator.local().unwrap()).collect();
     let mut leaks = 0;
     for step in steps {
         match *step {
@@ -130,16 +131,16 @@ proptest! {
 
     #[test]
     fn no_page_is_lost_or_handed_out_twice(steps in steps()) {
-        run(&setup::stop_world::<FullFence>(), &steps);
+        run(&setup::stop_world::<Standard>(), &steps);
     }
 
     #[test]
     fn no_page_is_lost_or_handed_out_twice_without_a_reader_protocol(steps in steps()) {
-        run(&setup::no_protocol::<FullFence>(), &steps);
+        run(&setup::no_protocol::<Standard>(), &steps);
     }
 
     #[test]
     fn no_page_is_lost_or_handed_out_twice_with_a_per_entry_protocol(steps in steps()) {
-        run(&setup::preempted::<FullFence>(), &steps);
+        run(&setup::preempted::<Standard>(), &steps);
     }
 }

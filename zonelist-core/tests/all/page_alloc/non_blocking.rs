@@ -11,7 +11,7 @@ use zonelist_core::{
     LocalHandle, Page, PageRequest,
     ZoneKind::{Movable, Normal},
     page_alloc::{NotFreed, OutOfMemory, Refusal, TryAllocError, TryFreeError},
-    publish::FullFence,
+    publish::{FullFence, Parts, Standard},
     zone::{FreeError, Urgency},
 };
 
@@ -21,7 +21,7 @@ use super::{
 };
 use crate::made_up;
 
-type Handle = LocalHandle<'static, 'static, NoProtocol, FullFence, Hooked, 4>;
+type Handle = LocalHandle<'static, 'static, NoProtocol, Parts<FullFence, Hooked>>;
 
 /// An allocator that is never dropped, so that its handles are `'static`.
 fn leaked() -> &'static super::hooked_lock::Allocator<FullFence> {
@@ -40,8 +40,8 @@ fn try_alloc_fails_and_try_free_works_if_walks_may_wait() {
             local.try_free(page).unwrap();
         };
     }
-    check_scheme!(stop_world::<FullFence>(), "StopWorld");
-    check_scheme!(preempted::<FullFence>(), "StopWorldPreempted");
+    check_scheme!(stop_world::<Standard>(), "StopWorld");
+    check_scheme!(preempted::<Standard>(), "StopWorldPreempted");
 }
 
 #[test]
@@ -171,7 +171,7 @@ fn a_handler_progresses_whatever_it_has_interrupted() {
 #[test]
 fn a_deferred_low_report_is_made_by_the_next_request_that_may_block() {
     static REPORTS: AtomicUsize = AtomicUsize::new(0);
-    let allocator = super::setup::no_protocol::<FullFence>().on_low(|zone, _| {
+    let allocator = super::setup::no_protocol::<Standard>().on_low(|zone, _| {
         assert_eq!(zone, zone_id(0, Normal));
         REPORTS.fetch_add(1, Relaxed);
     });
@@ -198,11 +198,10 @@ fn a_deferred_low_report_is_made_by_the_next_request_that_may_block() {
 fn a_handle_that_is_used_from_within_an_operation_of_its_own_is_caught() {
     use std::{ptr::NonNull, sync::atomic::AtomicPtr};
 
-    type Raw =
-        LocalHandle<'static, 'static, NoProtocol, FullFence, zonelist_core::sync::Spin, { super::setup::READERS }>;
+    type Raw = LocalHandle<'static, 'static, NoProtocol, Standard>;
     static INTERRUPTED: AtomicPtr<Raw> = AtomicPtr::new(std::ptr::null_mut());
     static CAUGHT: AtomicUsize = AtomicUsize::new(0);
-    let allocator: &'static _ = Box::leak(Box::new(super::setup::no_protocol::<FullFence>().on_low(|_, _| {
+    let allocator: &'static _ = Box::leak(Box::new(super::setup::no_protocol::<Standard>().on_low(|_, _| {
         for operation in [
             |local: &mut Raw| _ = local.try_free(made_up::page(0)),
             |local: &mut Raw| _ = local.free(made_up::page(0)),

@@ -3,14 +3,14 @@
 use zonelist_core::{
     LocalHandle, NodeId, Page, PageRequest, Zone, ZoneId, Zonelists,
     page_alloc::Refusal,
-    publish::{Barrier, Scheme},
+    publish::{Platform, Scheme},
     sync::Spin,
     zone::{MAX_ORDER, Urgency},
 };
 
-use super::setup::{Allocator, READERS, ZONES, watermarks};
+use super::setup::{Allocator, ZONES, watermarks};
 
-pub(crate) type Handle<'a, S, B> = LocalHandle<'a, 'static, S, B, Spin, READERS>;
+pub(crate) type Handle<'a, S, P> = LocalHandle<'a, 'static, S, P>;
 
 /// The expected state of an allocator.
 pub(crate) struct Oracle {
@@ -25,10 +25,10 @@ impl Oracle {
     }
 
     /// Makes one request, and checks its result.
-    pub(crate) fn alloc<S: Scheme, B: Barrier>(
+    pub(crate) fn alloc<S: Scheme, P: Platform<Lock = Spin>>(
         &mut self,
-        allocator: &Allocator<S, B>,
-        local: &mut Handle<'_, S, B>,
+        allocator: &Allocator<S, P>,
+        local: &mut Handle<'_, S, P>,
         node: NodeId,
         request: &PageRequest,
     ) {
@@ -69,7 +69,7 @@ impl Oracle {
     }
 
     /// Frees one of the live pages.
-    pub(crate) fn free<S: Scheme, B: Barrier>(&mut self, local: &mut Handle<'_, S, B>, at: usize) {
+    pub(crate) fn free<S: Scheme, P: Platform<Lock = Spin>>(&mut self, local: &mut Handle<'_, S, P>, at: usize) {
         if !self.live.is_empty() {
             let page = self.live.swap_remove(at % self.live.len());
             self.used[page.pfn() as usize..][..1 << page.order()].fill(false);
@@ -78,7 +78,7 @@ impl Oracle {
     }
 
     /// Checks that no page is lost: each is free, in per-CPU pages, or allocated.
-    pub(crate) fn check_counts<S: Scheme, B: Barrier>(&self, allocator: &Allocator<S, B>) {
+    pub(crate) fn check_counts<S: Scheme, P: Platform<Lock = Spin>>(&self, allocator: &Allocator<S, P>) {
         for (id, ranges) in ZONES {
             let stats = allocator.stats(id).unwrap();
             let used: usize = ranges
@@ -92,7 +92,7 @@ impl Oracle {
     }
 
     /// Checks that free pages are in blocks of the highest possible orders, while no page is in per-CPU pages.
-    pub(crate) fn check_merged<S: Scheme, B: Barrier>(&self, allocator: &Allocator<S, B>) {
+    pub(crate) fn check_merged<S: Scheme, P: Platform<Lock = Spin>>(&self, allocator: &Allocator<S, P>) {
         for (id, ranges) in ZONES {
             let stats = allocator.stats(id).unwrap();
             assert_eq!(stats.cached, 0);

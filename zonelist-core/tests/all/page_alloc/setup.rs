@@ -10,8 +10,8 @@ use zonelist_core::{
     ZoneKind::{self, Dma32, Movable, Normal},
     Zonelists, Zoneref,
     publish::{
-        Allocates, Barrier, Facts, Guarantee, Progress, PublishError, Published, ReadToken, ReaderProtocol, Scheme,
-        StalledReader, Walk, Writer,
+        Allocates, Facts, Guarantee, Platform, Progress, PublishError, Published, ReadToken, ReaderProtocol,
+        ReaderSlots, Scheme, StalledReader, Walk, Writer,
     },
     stop_world::{StopWorld, StopWorldPreempted},
     sync::Spin,
@@ -22,7 +22,7 @@ use zonelist_core::{
 
 pub(crate) const READERS: usize = 8;
 
-pub(crate) type Allocator<S, B> = PageAllocator<'static, S, B, Spin, READERS>;
+pub(crate) type Allocator<S, P> = PageAllocator<'static, S, P>;
 
 pub(crate) const fn zone_id(node: u16, kind: ZoneKind) -> ZoneId {
     ZoneId::new(NodeId::new(node).unwrap(), kind)
@@ -79,26 +79,29 @@ pub(crate) fn versions() -> Vec<Zonelists> {
     without.into_iter().map(version).collect()
 }
 
-pub(crate) fn allocator<S: Scheme, B: Barrier>(scheme: impl FnOnce(Slots<Box<[Slot]>>) -> S) -> Allocator<S, B> {
-    let published = Published::new(scheme(Slots::boxed(Capacity::new(2, 4).unwrap())));
+pub(crate) fn allocator<S: Scheme, P: Platform<Lock = Spin>>(
+    scheme: impl FnOnce(Slots<Box<[Slot]>>) -> S,
+) -> Allocator<S, P> {
+    let published =
+        Published::with_platform(scheme(Slots::boxed(Capacity::new(2, 4).unwrap())), ReaderSlots::boxed(READERS));
     published.publish(&versions()[0]).unwrap();
     PageAllocator::boxed(published, zones()).unwrap()
 }
 
-pub(crate) fn stop_world<B: Barrier>() -> Allocator<StopWorld<Box<[Slot]>>, B> {
+pub(crate) fn stop_world<P: Platform<Lock = Spin>>() -> Allocator<StopWorld<Box<[Slot]>>, P> {
     allocator(StopWorld::new)
 }
 
-pub(crate) fn preempted<B: Barrier>() -> Allocator<StopWorldPreempted<Box<[Slot]>>, B> {
+pub(crate) fn preempted<P: Platform<Lock = Spin>>() -> Allocator<StopWorldPreempted<Box<[Slot]>>, P> {
     allocator(StopWorldPreempted::new)
 }
 
-pub(crate) fn no_protocol<B: Barrier>() -> Allocator<NoProtocol, B> {
+pub(crate) fn no_protocol<P: Platform<Lock = Spin>>() -> Allocator<NoProtocol, P> {
     torn(0)
 }
 
 /// An allocator under a scheme that reports its first `walks` walks as torn.
-pub(crate) fn torn<B: Barrier>(walks: usize) -> Allocator<NoProtocol, B> {
+pub(crate) fn torn<P: Platform<Lock = Spin>>(walks: usize) -> Allocator<NoProtocol, P> {
     allocator(|table| NoProtocol { table, torn: AtomicUsize::new(walks) })
 }
 

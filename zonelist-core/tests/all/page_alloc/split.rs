@@ -4,7 +4,7 @@ use zonelist_core::{
     Mobility, NodeId, Page, PageRequest,
     ZoneKind::Normal,
     page_alloc::{NotSplit, SplitError},
-    publish::{FullFence, Scheme},
+    publish::{Scheme, Standard},
     zone::{FreeError, MAX_ORDER},
 };
 
@@ -28,7 +28,7 @@ impl Random {
 
 /// Splits a page, and each of its halves, as long as `splits` says so.
 fn parts<S: Scheme>(
-    allocator: &Allocator<S, FullFence>,
+    allocator: &Allocator<S, Standard>,
     page: Page,
     splits: &mut dyn FnMut(&Page) -> bool,
     out: &mut Vec<Page>,
@@ -47,7 +47,7 @@ fn parts<S: Scheme>(
 
 #[test]
 fn parts_are_freed_in_any_sequence_and_merge_again() {
-    let allocator = no_protocol::<FullFence>();
+    let allocator = no_protocol::<Standard>();
     let zone = allocator.zone(zone_id(1, Normal)).unwrap();
     let before = zone.free_by_order();
     let mut random = Random(7);
@@ -85,7 +85,7 @@ fn parts_are_freed_in_any_sequence_and_merge_again() {
 
 #[test]
 fn a_part_is_kept_while_the_rest_is_allocated_again() {
-    let allocator = no_protocol::<FullFence>();
+    let allocator = no_protocol::<Standard>();
     let request = |order| allocator.prepare(&PageRequest::up_to(Normal).order(order)).unwrap();
     let mut local = allocator.local().unwrap();
     let page = local.alloc(NODE, &request(9)).unwrap();
@@ -102,7 +102,7 @@ fn a_part_is_kept_while_the_rest_is_allocated_again() {
 
 #[test]
 fn a_page_that_is_not_split_is_returned() {
-    let (allocator, other) = (no_protocol::<FullFence>(), no_protocol::<FullFence>());
+    let (allocator, other) = (no_protocol::<Standard>(), no_protocol::<Standard>());
     let request = |order| allocator.prepare(&PageRequest::up_to(Normal).order(order)).unwrap();
     let mut local = allocator.local().unwrap();
     let single = local.alloc(NODE, &request(0)).unwrap();
@@ -120,7 +120,7 @@ fn a_page_that_is_not_split_is_returned() {
 #[cfg(feature = "checked")]
 #[test]
 fn a_block_is_freed_as_it_was_split() {
-    let allocator = no_protocol::<FullFence>();
+    let allocator = no_protocol::<Standard>();
     let request = allocator.prepare(&PageRequest::up_to(Normal).order(2)).unwrap();
     let mut local = allocator.local().unwrap();
     let page = local.alloc(NODE, &request).unwrap();
@@ -138,7 +138,7 @@ fn a_block_is_freed_as_it_was_split() {
 #[cfg(not(feature = "checked"))]
 #[test]
 fn a_split_is_not_recorded_in_the_zone() {
-    let allocator = no_protocol::<FullFence>();
+    let allocator = no_protocol::<Standard>();
     let request = allocator.prepare(&PageRequest::up_to(Normal).order(5)).unwrap();
     let mut local = allocator.local().unwrap();
     let page = local.alloc(NODE, &request).unwrap();

@@ -4,7 +4,7 @@ use zonelist_core::{
     Mobility, NodeId, Page, PageAllocator, PageRequest, Zone,
     ZoneKind::{Dma, Dma32, Normal},
     page_alloc::{NotFreed, PerCpuPages, Refusal, SetupError},
-    publish::{FullFence, Published, ReaderError},
+    publish::{Published, ReaderError, ReaderSlots, Standard},
     stop_world::StopWorld,
     table::{Capacity, Slots},
     zone::FreeError,
@@ -16,7 +16,7 @@ use super::setup::{READERS, no_protocol, stop_world, zone_id, zones};
 
 #[test]
 fn tables_are_in_the_layout_of_linux() {
-    let allocator = no_protocol::<FullFence>();
+    let allocator = no_protocol::<Standard>();
     let (node, request) = (NodeId::new(1).unwrap(), allocator.prepare(&PageRequest::up_to(Normal)).unwrap());
     let mut local = allocator.local().unwrap();
     let pages: Vec<Page> = (0..5).map(|_| local.alloc(node, &request).unwrap()).collect();
@@ -44,7 +44,7 @@ fn tables_are_in_the_layout_of_linux() {
 
 #[test]
 fn hits_are_counted_beyond_sixteen_bits() {
-    let allocator = no_protocol::<FullFence>();
+    let allocator = no_protocol::<Standard>();
     let (node, request) = (NodeId::new(1).unwrap(), allocator.prepare(&PageRequest::up_to(Normal)).unwrap());
     let mut local = allocator.local().unwrap();
     let mut page = local.alloc(node, &request).unwrap();
@@ -59,7 +59,7 @@ fn hits_are_counted_beyond_sixteen_bits() {
 
 #[test]
 fn a_page_that_is_not_allocated_is_refused() {
-    let allocator = no_protocol::<FullFence>();
+    let allocator = no_protocol::<Standard>();
     let mut local = allocator.local().unwrap();
     let (node, request) = (NodeId::new(0).unwrap(), allocator.prepare(&PageRequest::up_to(Normal).order(2)).unwrap());
     let page = local.alloc(node, &request).unwrap();
@@ -87,7 +87,8 @@ fn a_page_that_is_not_allocated_is_refused() {
 
 #[test]
 fn invalid_parts_of_an_allocator_are_refused() {
-    let published = || Published::<_, FullFence, 1>::new(StopWorld::new(Slots::boxed(Capacity::new(1, 1).unwrap())));
+    let published =
+        || Published::with_slots(StopWorld::new(Slots::boxed(Capacity::new(1, 1).unwrap())), ReaderSlots::boxed(1));
     let twice = || {
         let mut zones = zones();
         zones.extend(self::zones().drain(..1));
@@ -114,7 +115,7 @@ fn invalid_parts_of_an_allocator_are_refused() {
     let page = unsafe { in_callers_memory.page(pfn, 0, Mobility::Movable) };
     local.free(page.unwrap()).unwrap();
     assert_eq!(in_callers_memory.drain(), Ok(1));
-    let allocator = no_protocol::<FullFence>();
+    let allocator = no_protocol::<Standard>();
     assert!(allocator.prepare(&PageRequest::up_to(Normal).order(11)).is_err());
     assert!(allocator.zone(zone_id(0, Dma)).is_none() && allocator.stats(zone_id(7, Normal)).is_none());
     let unknown = zone_id(7, Normal);
@@ -123,7 +124,7 @@ fn invalid_parts_of_an_allocator_are_refused() {
 
 #[test]
 fn there_are_as_many_handles_as_reader_slots() {
-    fn all<S: zonelist_core::publish::Scheme>(allocator: &super::Allocator<S, FullFence>) {
+    fn all<S: zonelist_core::publish::Scheme>(allocator: &super::Allocator<S, Standard>) {
         for _ in 0..3 {
             let handles: Vec<_> = (0..READERS).map(|_| allocator.local().unwrap()).collect();
             assert_eq!(allocator.local().map(drop), Err(ReaderError::NoSlot { slots: READERS }));

@@ -9,7 +9,7 @@ use zonelist_core::{
     NodeId, PageRequest, Request, Zone, ZoneId,
     ZoneKind::{Dma32, Movable, Normal},
     page_alloc::{OutOfMemory, Refusal},
-    publish::FullFence,
+    publish::Standard,
     zone::Urgency,
 };
 
@@ -19,8 +19,8 @@ use super::{
 };
 
 /// Calls `within` while no page is in per-CPU pages.
-fn without_caches(allocator: &Allocator<NoProtocol, FullFence>, within: &mut dyn FnMut()) {
-    fn nested(allocator: &Allocator<NoProtocol, FullFence>, zones: &[ZoneId], within: &mut dyn FnMut()) {
+fn without_caches(allocator: &Allocator<NoProtocol, Standard>, within: &mut dyn FnMut()) {
+    fn nested(allocator: &Allocator<NoProtocol, Standard>, zones: &[ZoneId], within: &mut dyn FnMut()) {
         match zones.split_first() {
             Some((&zone, rest)) => allocator.without_caches(zone, || nested(allocator, rest, within)).unwrap(),
             None => within(),
@@ -35,7 +35,7 @@ fn every_urgency_stops_at_its_page() {
     let node = NodeId::new(0).unwrap();
     for highest in [Dma32, Normal, Movable] {
         for urgency in URGENCIES {
-            let allocator = no_protocol::<FullFence>();
+            let allocator = no_protocol::<Standard>();
             let request = PageRequest::up_to(highest).urgency(urgency);
             let (prepared, mut local) = (allocator.prepare(&request).unwrap(), allocator.local().unwrap());
             without_caches(&allocator, &mut || {
@@ -71,7 +71,7 @@ fn every_urgency_stops_at_its_page() {
 fn a_fall_below_the_low_watermark_is_reported_once() {
     static REPORTS: AtomicUsize = AtomicUsize::new(0);
     static FREE: AtomicUsize = AtomicUsize::new(0);
-    let allocator = no_protocol::<FullFence>().on_low(|zone, free| {
+    let allocator = no_protocol::<Standard>().on_low(|zone, free| {
         assert_eq!(zone, zone_id(0, Normal));
         REPORTS.fetch_add(1, Relaxed);
         FREE.store(free, Relaxed);
@@ -97,7 +97,7 @@ fn a_fall_below_the_low_watermark_is_reported_once() {
 
 #[test]
 fn a_page_is_not_lost_if_the_report_panics() {
-    let allocator = no_protocol::<FullFence>().on_low(|_, _| panic!("in the caller's code"));
+    let allocator = no_protocol::<Standard>().on_low(|_, _| panic!("in the caller's code"));
     let node = NodeId::new(0).unwrap();
     let prepared = allocator.prepare(&PageRequest::up_to(Normal)).unwrap();
     let free = || allocator.zones().iter().map(Zone::free_pages).sum::<usize>();
@@ -118,7 +118,7 @@ fn a_page_is_not_lost_if_the_report_panics() {
 
 #[test]
 fn an_urgent_request_does_not_drain_other_handles() {
-    let allocator = no_protocol::<FullFence>();
+    let allocator = no_protocol::<Standard>();
     let node = NodeId::new(0).unwrap();
     let prepared = |urgency| allocator.prepare(&PageRequest::up_to(Dma32).urgency(urgency)).unwrap();
     let (mut caching, mut local) = (allocator.local().unwrap(), allocator.local().unwrap());
@@ -148,7 +148,7 @@ fn an_urgent_request_does_not_drain_other_handles() {
 #[test]
 fn a_request_repeats_torn_walks_unless_it_must_not_wait() {
     let node = NodeId::new(0).unwrap();
-    let allocator = torn::<FullFence>(1000);
+    let allocator = torn::<Standard>(1000);
     let mut local = allocator.local().unwrap();
     let waits = allocator.prepare(&PageRequest::up_to(Normal)).unwrap();
     let never = allocator.prepare(&PageRequest::up_to(Normal).urgency(Urgency::NON_BLOCKING)).unwrap();

@@ -14,7 +14,7 @@ use zonelist_core::{
     ZoneKind::{Dma32, Movable, Normal},
     Zoneref,
     page_alloc::{PerCpuPages, SetupError},
-    publish::{FullFence, Published},
+    publish::{FullFence, Parts, Published, ReaderSlots, Standard},
     stop_world::StopWorld,
     sync::{RawLock, Spin},
     table::{Slot, Slots},
@@ -25,7 +25,7 @@ use zonelist_core::{
 use super::setup::zone_id;
 
 type Scheme = StopWorld<Box<[Slot]>>;
-type Allocator = PageAllocator<'static, Scheme, FullFence, Spin, 2>;
+type Allocator = PageAllocator<'static, Scheme>;
 
 const FRAMES: u64 = 8192;
 
@@ -37,8 +37,11 @@ fn zones() -> [Zone<'static>; 3] {
     ids().map(|id| Zone::boxed(id, 0..FRAMES, MAX_ORDER, Spin::new()).unwrap())
 }
 
-fn published() -> Published<Scheme, FullFence, 2> {
-    Published::new(StopWorld::new(Slots::boxed(zonelist_core::table::Capacity::new(1, 3).unwrap())))
+fn published() -> Published<Scheme> {
+    Published::with_slots(
+        StopWorld::new(Slots::boxed(zonelist_core::table::Capacity::new(1, 3).unwrap())),
+        ReaderSlots::boxed(2),
+    )
 }
 
 /// An allocator over zones that are never dropped.
@@ -153,7 +156,9 @@ fn no_zone_adds_frames_while_another_of_its_allocator_does() {
         let zones = ids().map(|id| Zone::boxed(id, 0..FRAMES, MAX_ORDER, Delayed(Spin::new())).unwrap());
         let zones: &'static [Zone<'static, Delayed>] = Vec::from(zones).leak();
         let caches = Vec::from_iter((0..6).map(|_| PerCpuPages::new())).leak();
-        let _allocator = PageAllocator::new(published(), zones, vec![0; 64].leak(), caches).unwrap();
+        let table = StopWorld::new(Slots::boxed(zonelist_core::table::Capacity::new(1, 3).unwrap()));
+        let lists: Published<_, Parts<FullFence, Delayed>> = Published::with_platform(table, ReaderSlots::boxed(2));
+        let _allocator = PageAllocator::new(lists, zones, vec![0; 64].leak(), caches).unwrap();
         let (done, other) = (mpsc::channel(), Arc::new(Mutex::new(None)));
         let handle = Arc::clone(&other);
         MEANWHILE.set(Some(Box::new(move || {
@@ -180,8 +185,8 @@ fn no_zone_adds_frames_while_another_of_its_allocator_does() {
 
 /// A user of an allocator that is borrowed for as long as its zones.
 struct User<'a> {
-    allocator: &'a PageAllocator<'a, Scheme, FullFence, Spin, 2>,
-    local: LocalHandle<'a, 'a, Scheme, FullFence, Spin, 2>,
+    allocator: &'a PageAllocator<'a, Scheme>,
+    local: LocalHandle<'a, 'a, Scheme, Standard>,
 }
 
 /// The drop of an allocator uses its zones. The borrow checker allows loans of the allocator until then all the same.

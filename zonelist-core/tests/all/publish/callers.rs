@@ -10,7 +10,7 @@ use std::{
 
 use zonelist_core::{
     NodeId, Request, Zoneref,
-    publish::{Facts, FullFence, PublishError, Published, ReadToken, ReaderProtocol, Scheme, Version, Walk, Writer},
+    publish::{Facts, PublishError, Published, ReadToken, ReaderProtocol, ReaderSlots, Scheme, Version, Walk, Writer},
     stop_world::StopWorld,
     table::{Capacity, Slot},
     zonelist::ZonelistsRef,
@@ -31,7 +31,7 @@ impl<F: FnOnce()> From<Converts<F>> for ZonelistsRef<'static> {
 /// No lock is held while a caller's type is converted into lists: the conversion may publish, walk, and panic.
 #[test]
 fn a_conversion_into_lists_may_publish_walk_and_panic() {
-    fn anything<S: Scheme>(published: &Published<S, FullFence, 2>) {
+    fn anything<S: Scheme>(published: &Published<S>) {
         let again = |number: usize| {
             let filter = published.filter(&Request::up_to(zonelist_core::ZoneKind::Movable));
             assert_eq!(published.reader().unwrap().enter().walk(node(), &filter).count(), 0);
@@ -118,7 +118,7 @@ fn a_step_within_a_step_does_not_end_the_outer_one() {
     let (enters, is_within) = mpsc::sync_channel(1);
     let (within, goes_on) = (AtomicBool::new(false), AtomicBool::new(false));
     let seen: &Seen = Box::leak(Box::new(Seen { within, beside: AtomicUsize::new(0), enters, goes_on }));
-    let published = &Published::<_, FullFence, 2>::new(Nests(seen));
+    let published = &Published::with_slots(Nests(seen), ReaderSlots::boxed(2));
     thread::scope(|scope| {
         scope.spawn(|| {
             let mut reader = published.reader().unwrap();

@@ -9,7 +9,7 @@ use std::{
 use zonelist_core::{
     ZoneKind, Zoneref,
     conformance::{Sample, basics},
-    publish::{FullFence, Published, Torn},
+    publish::{Published, ReaderSlots, Torn},
 };
 
 use super::{
@@ -22,7 +22,7 @@ use super::{
 fn find(torn: usize, tries: u32, wanted: Option<ZoneKind>) -> (Result<Option<Zoneref>, Torn>, usize, usize) {
     let puppet = Puppet::<Detected> { torn, ..Puppet::new() };
     let checks = Arc::clone(&puppet.asked);
-    let published: Published<_, FullFence, 1> = Published::new(puppet);
+    let published: Published<_> = Published::with_slots(puppet, ReaderSlots::boxed(1));
     published.publish(&versions()[0]).unwrap();
     let filter = published.filter(&ANY);
     let mut visited = 0;

@@ -2,7 +2,7 @@
 
 use zonelist_core::{
     conformance::Unreliable,
-    publish::{BarrierError, FullFence, PublishError, Published, Version, WaitError, Writer},
+    publish::{BarrierError, Parts, PublishError, Published, ReaderSlots, Version, WaitError, Writer},
 };
 
 use super::{
@@ -25,7 +25,7 @@ fn starts_and_waits<K: Kind>(waits: &'static [usize]) -> Puppet<K> {
 /// A reader that has acknowledged one grace period walks again. Its acknowledgement does not count for the next one.
 #[test]
 fn a_walk_from_before_the_last_start_is_waited_for() {
-    let published: Published<_, FullFence, 1> = Published::new(starts_and_waits::<Quiescing>(&[3, 4]));
+    let published: Published<_> = Published::with_slots(starts_and_waits::<Quiescing>(&[3, 4]), ReaderSlots::boxed(1));
     let (lists, filter) = (versions(), published.filter(&ANY));
     let publish = || published.try_publish(&lists[0]);
     let mut reader = published.reader().unwrap();
@@ -48,7 +48,7 @@ fn a_walk_from_before_the_last_start_is_waited_for() {
 /// However many grace periods were started, two rounds of acknowledgements are enough.
 #[test]
 fn many_starts_need_two_acknowledgements() {
-    let published: Published<_, FullFence, 1> = Published::new(starts_and_waits::<Quiescing>(&[6]));
+    let published: Published<_> = Published::with_slots(starts_and_waits::<Quiescing>(&[6]), ReaderSlots::boxed(1));
     let publish = || published.try_publish(&versions()[0]);
     let mut reader = published.reader().unwrap();
     for number in 1..6 {
@@ -64,7 +64,7 @@ fn many_starts_need_two_acknowledgements() {
 /// Every grace period that starts while a reader stays active waits for that reader.
 #[test]
 fn a_reader_that_stays_active_is_waited_for_after_every_start() {
-    let published: Published<_, FullFence, 2> = Published::new(starts_and_waits::<Sectioned>(&[4]));
+    let published: Published<_> = Published::with_slots(starts_and_waits::<Sectioned>(&[4]), ReaderSlots::boxed(2));
     let publish = || published.try_publish(&versions()[0]);
     let mut reader = published.reader().unwrap();
     let guard = reader.enter();
@@ -85,7 +85,8 @@ fn a_start_that_fails_is_reported_and_owed_whatever_the_publish_returns() {
         writer.start_grace_period();
         if writer.version() == Version::of(1) { Err(PublishError::Busy) } else { Ok(()) }
     };
-    let published: Published<_, Unreliable, 1> = Published::new(Puppet::<Sectioned>::on_publish(refuses));
+    let published: Published<_, Parts<Unreliable>> =
+        Published::with_platform(Puppet::<Sectioned>::on_publish(refuses), ReaderSlots::boxed(1));
     let lists = versions();
     assert_eq!(Unreliable::failing(5, || published.publish(&lists[0])), (Err(PublishError::Busy), 1));
     assert_eq!(published.publish(&lists[0]), Err(PublishError::Barrier(ERROR)));
@@ -98,7 +99,8 @@ fn a_start_that_fails_is_reported_and_owed_whatever_the_publish_returns() {
 #[test]
 fn an_acknowledgement_of_a_failed_round_does_not_count_for_the_next() {
     for failures in 1..3 {
-        let published: Published<_, Unreliable, 1> = Published::new(starts_and_waits::<Quiescing>(&[2]));
+        let published: Published<_, Parts<Unreliable>> =
+            Published::with_platform(starts_and_waits::<Quiescing>(&[2]), ReaderSlots::boxed(1));
         let publish = || published.try_publish(&versions()[0]);
         let mut reader = published.reader().unwrap();
         for _ in 0..failures {

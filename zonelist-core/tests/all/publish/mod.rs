@@ -3,6 +3,7 @@
 mod callers;
 mod find;
 mod grace_periods;
+mod growth;
 mod readers;
 mod rolled_back;
 mod versions;
@@ -14,7 +15,7 @@ use std::thread;
 use zonelist_core::{
     NodeId, Request, ZoneKind, Zonelists,
     conformance::Sample,
-    publish::{FullFence, Published},
+    publish::{Published, ReaderSlots},
     stop_world::{StopWorld, StopWorldPreempted},
     table::{Capacity, Slot, Slots},
 };
@@ -22,14 +23,12 @@ use zonelist_core::{
 /// The number of times that another thread gets to run, and could do what it must not.
 const YIELDS: usize = 2000;
 
-fn stop_world<const READERS: usize>(capacity: Capacity) -> Published<StopWorld<Box<[Slot]>>, FullFence, READERS> {
-    Published::new(StopWorld::new(Slots::boxed(capacity)))
+fn stop_world<const READERS: usize>(capacity: Capacity) -> Published<StopWorld<Box<[Slot]>>> {
+    Published::with_slots(StopWorld::new(Slots::boxed(capacity)), ReaderSlots::boxed(READERS))
 }
 
-fn preempted<const READERS: usize>(
-    capacity: Capacity,
-) -> Published<StopWorldPreempted<Box<[Slot]>>, FullFence, READERS> {
-    Published::new(StopWorldPreempted::new(Slots::boxed(capacity)))
+fn preempted<const READERS: usize>(capacity: Capacity) -> Published<StopWorldPreempted<Box<[Slot]>>> {
+    Published::with_slots(StopWorldPreempted::new(Slots::boxed(capacity)), ReaderSlots::boxed(READERS))
 }
 
 /// Four zones in the first version, three in the next two.

@@ -9,7 +9,8 @@ use std::{
 use zonelist_core::{
     PageAllocator, Zone, ZoneId, ZoneKind,
     conformance::{Sample, basics},
-    publish::{FullFence, Published, ReaderError},
+    publish::{Published, ReaderError, ReaderSlots},
+    static_reader_slots,
     stop_world::{StopWorld, StopWorldPreempted},
     sync::Spin,
     table::{Capacity, Slot, Slots},
@@ -41,7 +42,7 @@ fn a_reader_without_a_slot_gets_an_error_until_one_is_free() {
 
 #[test]
 fn readers_that_no_writer_waits_for_need_no_slot() {
-    let published: Published<_, FullFence, 1> = Published::new(Puppet::<Snapshot>::new());
+    let published: Published<_> = Published::with_slots(Puppet::<Snapshot>::new(), ReaderSlots::boxed(1));
     published.publish(&versions()[0]).unwrap();
     let filter = published.filter(&ANY);
     let mut readers: Vec<_> = (0..100).map(|_| published.reader().unwrap()).collect();
@@ -101,7 +102,7 @@ fn a_slot_is_not_lost_when_a_scheme_panics_for_a_reader() {
     static PANICS: AtomicBool = AtomicBool::new(true);
     let active =
         Puppet::<Sectioned> { on_local: Box::new(|| assert!(!PANICS.load(SeqCst), "no room")), ..Puppet::new() };
-    let published: Published<_, FullFence, 1> = Published::new(active);
+    let published: Published<_> = Published::with_slots(active, ReaderSlots::boxed(1));
     for _ in 0..3 {
         assert!(catch_unwind(AssertUnwindSafe(|| published.reader().map(drop))).is_err());
     }
@@ -122,10 +123,16 @@ const WORDS: usize = Sample::CAPACITY.words();
 
 #[test]
 fn the_baseline_can_be_a_static() {
-    static STOP_WORLD: Published<StopWorld<[Slot; WORDS]>, FullFence, 2> =
-        Published::new(StopWorld::new(Slots::in_array(Sample::CAPACITY).unwrap()));
-    static PREEMPTED: Published<StopWorldPreempted<[Slot; WORDS]>, FullFence, 2> =
-        Published::new(StopWorldPreempted::new(Slots::in_array(Sample::CAPACITY).unwrap()));
+    static STOP_WORLD: Published<StopWorld<[Slot; WORDS]>> = Published::with_slots(
+        StopWorld::new(Slots::in_array(Sample::CAPACITY).unwrap()),
+        // SAFETY: the initializer of a static is evaluated once.
+        unsafe { static_reader_slots!(2) },
+    );
+    static PREEMPTED: Published<StopWorldPreempted<[Slot; WORDS]>> = Published::with_slots(
+        StopWorldPreempted::new(Slots::in_array(Sample::CAPACITY).unwrap()),
+        // SAFETY: the initializer of a static is evaluated once.
+        unsafe { static_reader_slots!(2) },
+    );
     basics::shows_what_is_published(&STOP_WORLD);
     basics::shows_what_is_published(&PREEMPTED);
     // A reader of a static is `'static`: it can be sent to any thread, and dropped there.
@@ -138,5 +145,5 @@ fn the_baseline_works_in_memory_given_to_it() {
     let capacity = Capacity::new(3, 4).unwrap();
     let words = Vec::leak((0..capacity.words()).map(|_| Slot::new()).collect());
     let table = Slots::in_place(words, capacity).unwrap();
-    basics::shows_what_is_published(&Published::<_, FullFence, 1>::new(StopWorld::new(table)));
+    basics::shows_what_is_published(&Published::with_slots(StopWorld::new(table), ReaderSlots::boxed(1)));
 }

@@ -5,7 +5,7 @@ use std::cell::Cell;
 use zonelist_core::{
     NodeId, Request,
     conformance::Sample,
-    publish::{Facts, FullFence, PublishError, Published, ReadToken, ReaderProtocol, Scheme, Version, Writer},
+    publish::{Facts, PublishError, Published, ReadToken, ReaderProtocol, ReaderSlots, Scheme, Version, Writer},
     stop_world::StopWorld,
     table::{Buffer, BufferWalk, DoubleBuffer, Slot, SlotFilter},
     zonelist::ZonelistsRef,
@@ -59,7 +59,8 @@ impl Scheme for FailsLate {
 #[test]
 fn the_table_of_a_failed_publish_is_not_written_over_under_a_walk() {
     for failures in 0..4 {
-        let published: Published<_, FullFence, 1> = Published::new(FailsLate(DoubleBuffer::boxed(Sample::CAPACITY)));
+        let published: Published<_> =
+            Published::with_slots(FailsLate(DoubleBuffer::boxed(Sample::CAPACITY)), ReaderSlots::boxed(1));
         let (lists, filter) = (versions(), published.filter(&ANY));
         FAILURES.set(failures);
         (0..failures).for_each(|_| assert_eq!(published.publish(&lists[0]), Err(PublishError::Busy)));

@@ -8,7 +8,7 @@ use std::{
 
 use zonelist_core::{
     conformance::{Sample, Unreliable, basics},
-    publish::{FullFence, PublishError, Published, Version},
+    publish::{Parts, PublishError, Published, ReaderSlots, Version},
     stop_world::{StopWorld, StopWorldPreempted},
     table::{Capacity, Slots},
 };
@@ -30,9 +30,15 @@ fn readers_of_the_baseline_see_what_is_published() {
 
 #[test]
 fn a_scheme_behind_a_lock_is_a_scheme() {
-    basics::shows_what_is_published(&Published::<_, FullFence, 1>::new(Puppet::<Snapshot>::new()));
-    basics::concurrent_publishers_lose_no_version(&Published::<_, FullFence, 1>::new(Puppet::<Snapshot>::new()));
-    basics::a_cursor_goes_on_from_where_it_stood(&Published::<_, FullFence, 1>::new(Puppet::<Snapshot>::new()));
+    basics::shows_what_is_published(&Published::with_slots(Puppet::<Snapshot>::new(), ReaderSlots::boxed(1)));
+    basics::concurrent_publishers_lose_no_version(&Published::with_slots(
+        Puppet::<Snapshot>::new(),
+        ReaderSlots::boxed(1),
+    ));
+    basics::a_cursor_goes_on_from_where_it_stood(&Published::with_slots(
+        Puppet::<Snapshot>::new(),
+        ReaderSlots::boxed(1),
+    ));
 }
 
 #[test]
@@ -51,13 +57,15 @@ fn what_does_not_fit_the_baseline_is_not_published() {
 fn a_failed_barrier_under_the_baseline_is_reported() {
     macro_rules! reported {
         ($scheme:ident) => {
-            let published: Published<_, Unreliable, 2> = Published::new($scheme::new(Slots::boxed(Sample::CAPACITY)));
+            let published: Published<_, Parts<Unreliable>> =
+                Published::with_platform($scheme::new(Slots::boxed(Sample::CAPACITY)), ReaderSlots::boxed(2));
             assert_eq!(basics::a_failed_barrier_is_reported(&published), 24, "one a publish");
         };
     }
     reported!(StopWorld);
     reported!(StopWorldPreempted);
-    let published: Published<_, Unreliable, 1> = Published::new(StopWorld::new(Slots::boxed(Sample::CAPACITY)));
+    let published: Published<_, Parts<Unreliable>> =
+        Published::with_platform(StopWorld::new(Slots::boxed(Sample::CAPACITY)), ReaderSlots::boxed(1));
     basics::a_failed_barrier_retires_nothing(&published);
 }
 
@@ -73,7 +81,7 @@ fn a_publish_that_does_not_wait_for_another_returns_busy() {
         }
         Ok(())
     });
-    let published: Published<_, FullFence, 1> = Published::new(held_up);
+    let published: Published<_> = Published::with_slots(held_up, ReaderSlots::boxed(1));
     let lists = versions();
     thread::scope(|scope| {
         let first = scope.spawn(|| published.publish(&lists[0]));
@@ -89,10 +97,13 @@ fn a_publish_that_does_not_wait_for_another_returns_busy() {
 #[test]
 fn a_publish_that_waits_for_a_reader_keeps_others_busy() {
     let (entered, has_entered) = sync_channel(1);
-    let published: Published<_, FullFence, 1> = Published::new(Puppet::<Sectioned>::on_publish(move |writer| {
-        entered.send(()).unwrap();
-        Ok(writer.stop(|| ())?)
-    }));
+    let published: Published<_> = Published::with_slots(
+        Puppet::<Sectioned>::on_publish(move |writer| {
+            entered.send(()).unwrap();
+            Ok(writer.stop(|| ())?)
+        }),
+        ReaderSlots::boxed(1),
+    );
     let lists = versions();
     let mut reader = published.reader().unwrap();
     thread::scope(|scope| {
@@ -108,14 +119,14 @@ fn a_publish_that_waits_for_a_reader_keeps_others_busy() {
 #[test]
 fn a_panic_in_a_publish_releases_the_lock_and_clears_the_stop() {
     for within_stop in [false, true] {
-        let published: Published<_, FullFence, 1> =
-            Published::new(Puppet::<Sectioned>::on_publish(move |writer| {
-                match (writer.version().number(), within_stop) {
-                    (2, true) => writer.stop(|| panic!("within a publish"))?,
-                    (2, false) => panic!("within a publish"),
-                    _ => Ok(()),
-                }
-            }));
+        let published: Published<_> = Published::with_slots(
+            Puppet::<Sectioned>::on_publish(move |writer| match (writer.version().number(), within_stop) {
+                (2, true) => writer.stop(|| panic!("within a publish"))?,
+                (2, false) => panic!("within a publish"),
+                _ => Ok(()),
+            }),
+            ReaderSlots::boxed(1),
+        );
         let lists = versions();
         let mut reader = published.reader().unwrap();
         let filter = published.filter(&ANY);
@@ -143,7 +154,7 @@ fn a_version_that_a_scheme_refuses_takes_no_number() {
         assert_eq!(writer.version().number(), *tries / 2);
         Ok(())
     });
-    let published: Published<_, FullFence, 1> = Published::new(picky);
+    let published: Published<_> = Published::with_slots(picky, ReaderSlots::boxed(1));
     for number in 1..5 {
         assert_eq!(published.publish(&versions()[0]), Err(error));
         assert_eq!(published.publish(&versions()[0]), Ok(Version::of(number)));

@@ -12,7 +12,7 @@ use std::{
 
 use zonelist_core::{
     conformance::{Sample, basics},
-    publish::{FullFence, Published},
+    publish::{Published, ReaderSlots},
 };
 
 use super::{
@@ -68,13 +68,16 @@ fn readers_wait_while_walks_are_stopped() {
     let (stopped, has_stopped) = sync_channel(0);
     let (resume, may_resume) = sync_channel(0);
     let may_resume = Mutex::new(may_resume);
-    let published: Published<_, FullFence, 2> = Published::new(Puppet::<Sectioned>::on_publish(move |writer| {
-        writer.stop(|| {
-            stopped.send(()).unwrap();
-            may_resume.lock().unwrap().recv().unwrap();
-        })?;
-        Ok(())
-    }));
+    let published: Published<_> = Published::with_slots(
+        Puppet::<Sectioned>::on_publish(move |writer| {
+            writer.stop(|| {
+                stopped.send(()).unwrap();
+                may_resume.lock().unwrap().recv().unwrap();
+            })?;
+            Ok(())
+        }),
+        ReaderSlots::boxed(2),
+    );
     // One reader is registered before the stop, the other during it.
     let registered = published.reader().unwrap();
     let active = [const { AtomicBool::new(false) }; 2];
@@ -101,9 +104,12 @@ fn readers_wait_while_walks_are_stopped() {
 fn no_reader_is_active_while_the_world_is_stopped() {
     let active = std::sync::Arc::new([const { AtomicBool::new(false) }; 2]);
     let seen = std::sync::Arc::clone(&active);
-    let published: Published<_, FullFence, 2> = Published::new(Puppet::<Sectioned>::on_publish(move |writer| {
-        Ok(writer.stop(|| assert!(seen.iter().all(|active| !active.load(SeqCst)), "a reader is active"))?)
-    }));
+    let published: Published<_> = Published::with_slots(
+        Puppet::<Sectioned>::on_publish(move |writer| {
+            Ok(writer.stop(|| assert!(seen.iter().all(|active| !active.load(SeqCst)), "a reader is active"))?)
+        }),
+        ReaderSlots::boxed(2),
+    );
     let over = AtomicBool::new(false);
     thread::scope(|scope| {
         for active in active.iter() {

@@ -3,7 +3,7 @@
 use zonelist_core::{
     NodeId, PageAllocator, PageRequest, Zone, ZoneId, ZoneKind, Zoneref,
     page_alloc::OutOfMemory,
-    publish::{FullFence, Published},
+    publish::{Published, ReaderSlots},
     stop_world::StopWorld,
     sync::Spin,
     table::{Capacity, Slots},
@@ -105,7 +105,7 @@ fn assert_limit(
     let (zonerefs, rows) =
         ([Zoneref::new(zone_id)], vec![NodeSpan { start: 0, len: 1, own: 1 }; zone_id.node().index() + 1]);
     let lists = ZonelistsRef::new(&zonerefs, &rows).unwrap();
-    let published = Published::<_, FullFence, 1>::new(StopWorld::new(Slots::boxed(Capacity::of(lists))));
+    let published = Published::with_slots(StopWorld::new(Slots::boxed(Capacity::of(lists))), ReaderSlots::boxed(1));
     published.publish(lists).unwrap();
     let allocator = PageAllocator::boxed(published, vec![zone]).unwrap();
     let class = allocator.prepare(&PageRequest::up_to(highest).urgency(urgency)).unwrap();

@@ -9,7 +9,7 @@ use proptest::{prelude::*, test_runner::TestRunner};
 use zonelist_core::{
     NodeId, Request, ZoneId, ZoneKind, Zonelists,
     hotplug::{Deadline, HotplugError, Operation, PageProvider, ProviderError, RunningMachine, State},
-    publish::{FullFence, PublishError, Published},
+    publish::{PublishError, Published},
     table::Slot,
     topology::Rules,
     zonelist::Scope,
@@ -30,7 +30,7 @@ use super::{
 /// Counts the pages that go online and offline, and refuses the latter while `pinned`.
 #[derive(Debug)]
 struct CountingPages {
-    published: Published<InPlace<Box<[Slot]>>, FullFence, 1>,
+    published: Published<InPlace<Box<[Slot]>>>,
     pinned: AtomicBool,
     onlined: AtomicU64,
     offlined: AtomicU64,

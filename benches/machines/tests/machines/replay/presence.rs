@@ -6,7 +6,7 @@ use fastrand::Rng;
 use proptest::prelude::*;
 use zonelist_core::{
     NodeId, Request, ZoneId, ZoneKind, Zonelists, Zoneref,
-    publish::{FullFence, Published, Reader, ZonePresence},
+    publish::{Published, Reader, Standard, ZonePresence},
     table::{Capacity, OrderFilter, Slot},
     topology::{NodeSet, Rules},
     zonelist::{NodeSpan, Scope, ZonelistsRef},
@@ -31,14 +31,14 @@ fn requests(nodes: &[NodeId]) -> Vec<Request> {
 
 /// A reader, and a filter for each request that was made before the first publish.
 struct Checker<'p> {
-    published: &'p Published<Scheme, FullFence, 1>,
-    reader: Reader<'p, Scheme, FullFence>,
+    published: &'p Published<Scheme>,
+    reader: Reader<'p, Scheme, Standard>,
     nodes: Vec<NodeId>,
     filters: Vec<(Request, OrderFilter)>,
 }
 
 impl<'p> Checker<'p> {
-    fn new(published: &'p Published<Scheme, FullFence, 1>, nodes: Vec<NodeId>) -> Self {
+    fn new(published: &'p Published<Scheme>, nodes: Vec<NodeId>) -> Self {
         let filters = requests(&nodes).into_iter().map(|request| (request, published.filter(&request))).collect();
         Self { published, reader: published.reader().unwrap(), nodes, filters }
     }

@@ -1,8 +1,9 @@
 //! Leaked guards: their critical sections end when their readers are dropped, under every scheme.
 
+use zonelist_core::sync::Spin;
 use zonelist_core::{
     conformance::{Sample, basics},
-    publish::{Barrier, FullFence, Published, Reclaim, Scheme},
+    publish::{Platform, Published, ReaderSlots, Reclaim, Scheme},
     stop_world::StopWorld,
     table::{Capacity, Slot},
 };
@@ -19,15 +20,21 @@ impl Visitor for Publishes {
         Sample::CAPACITY
     }
 
-    fn visit<S: Buildable, B: Barrier>(&mut self) -> bool {
-        basics::a_leaked_guard_goes_with_its_reader(&Published::<S, B, 2>::new(S::build(Sample::CAPACITY)));
+    fn visit<S: Buildable, P: Platform<Lock = Spin>>(&mut self) -> bool {
+        basics::a_leaked_guard_goes_with_its_reader(&Published::<S, P>::with_platform(
+            S::build(Sample::CAPACITY),
+            ReaderSlots::boxed(2),
+        ));
         S::FACTS.retires
     }
 }
 
 /// After a leak, grace periods proceed. Returns the scheme's name.
 fn reclaims<S: Buildable + Reclaim>() -> &'static str {
-    basics::a_leaked_guard_holds_up_no_grace_period(&Published::<S, FullFence, 2>::new(S::build(Sample::CAPACITY)));
+    basics::a_leaked_guard_holds_up_no_grace_period(&Published::<S>::with_slots(
+        S::build(Sample::CAPACITY),
+        ReaderSlots::boxed(2),
+    ));
     <S as Scheme>::FACTS.scheme
 }
 

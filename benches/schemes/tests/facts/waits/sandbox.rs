@@ -11,12 +11,14 @@ use std::{
     time::{Duration, Instant},
 };
 
+use zonelist_core::sync::Spin;
 use zonelist_core::{
     Request,
     ZoneKind::Movable,
     page_alloc::NotFreed,
     publish::{
-        Barrier, BarrierError, FullFence, Membarrier, PublishError, Published, ReaderProtocol, SystemBarrier, Version,
+        Barrier, BarrierError, FullFence, Membarrier, Parts, Platform, PublishError, Published, ReaderProtocol,
+        ReaderSlots, SystemBarrier, Version,
     },
     stop_world::StopWorld,
     table::{Capacity, Slot},
@@ -60,8 +62,8 @@ impl Visitor for Denied {
         CAPACITY
     }
 
-    fn visit<S: Buildable, B: Barrier>(&mut self) -> String {
-        let allocator = allocator::<S, B>(&ZONES, FRAMES);
+    fn visit<S: Buildable, P: Platform<Lock = Spin>>(&mut self) -> String {
+        let allocator = allocator::<S, P>(&ZONES, FRAMES);
         let owned: Vec<AtomicU8> = (0..2 * FRAMES).map(|_| AtomicU8::new(0)).collect();
         let (over, twice, unfreed) = (AtomicBool::new(false), AtomicUsize::new(0), Mutex::new(None::<NotFreed>));
         let (mut drains, mut publishes, mut wrong) = ([0; 2], [0; 2], 0);
@@ -129,7 +131,8 @@ fn a_barrier_that_is_denied_later_is_reported_and_no_frame_is_allocated_twice() 
 
 /// Does a publish, a walk and a grace period, under a pair that is chosen at run time.
 fn works() -> Result<Version, PublishError> {
-    let published: Published<_, SystemBarrier, 2> = Published::new(StopWorld::<Box<[Slot]>>::build(CAPACITY));
+    let published: Published<_, Parts<SystemBarrier>> =
+        Published::with_platform(StopWorld::<Box<[Slot]>>::build(CAPACITY), ReaderSlots::boxed(2));
     let mut reader = published.reader().unwrap();
     let filter = published.filter(&Request::up_to(Movable));
     let version = published.publish(&lists(true))?;
@@ -161,7 +164,8 @@ fn a_pair_that_is_chosen_at_run_time_is_what_the_system_grants_when_it_is_chosen
         }
         Ok("after") => {
             // The registration of the first reader makes the choice.
-            let published: Published<_, SystemBarrier, 2> = Published::new(StopWorld::<Box<[Slot]>>::build(CAPACITY));
+            let published: Published<_, Parts<SystemBarrier>> =
+                Published::with_platform(StopWorld::<Box<[Slot]>>::build(CAPACITY), ReaderSlots::boxed(2));
             let _reader = published.reader().unwrap();
             sandbox();
             ends(format!("{} {:?} {:?}", SystemBarrier::name(), works(), Membarrier::heavy()));

@@ -10,7 +10,7 @@ use zonelist_core::{
         AllocatorProvider, MemoryBlock, MemoryBlockState, MemoryBlocks, OnlineTo, Operation, RunningMachine, State,
     },
     page_alloc::{Handle as MovableHandle, MovablePages, MoveError, PreparedRequest},
-    publish::{Barrier, Published},
+    publish::{Platform, Published, ReaderSlots},
     sync::Spin,
     table::Capacity,
     topology::{Machine, MachineDescription, Memory, Rules, Tunables, ZoneSize},
@@ -24,8 +24,8 @@ pub(crate) const ZONES: [ZoneId; 2] = [ZoneId::new(NODE, Movable), ZoneId::new(N
 pub(crate) const CAPACITY: Capacity = Capacity::new(1, 2).unwrap();
 pub(crate) const READERS: usize = 4;
 
-pub(crate) type Allocator<S, B> = PageAllocator<'static, S, B, Spin, READERS>;
-pub(crate) type Handle<'a, S, B> = LocalHandle<'a, 'static, S, B, Spin, READERS>;
+pub(crate) type Allocator<S, P> = PageAllocator<'static, S, P>;
+pub(crate) type Handle<'a, S, P> = LocalHandle<'a, 'static, S, P>;
 
 /// One scheme of each protocol between readers and writers; in the long set, all.
 pub(crate) fn chosen() -> Vec<SchemeId> {
@@ -40,21 +40,24 @@ pub(crate) fn lists(both: bool) -> Zonelists {
 }
 
 /// An allocator over these zones with `frames` page frames each. It is leaked.
-pub(crate) fn allocator<S: Buildable, B: Barrier>(zones: &[ZoneId], frames: u64) -> &'static Allocator<S, B> {
+pub(crate) fn allocator<S: Buildable, P: Platform<Lock = Spin>>(
+    zones: &[ZoneId],
+    frames: u64,
+) -> &'static Allocator<S, P> {
     let zone = |(number, &id): (u64, &ZoneId)| {
         let span = number * frames..(number + 1) * frames;
         let zone = Zone::boxed(id, span.clone(), 9, Spin::new()).unwrap();
         zone.add(span).unwrap();
         zone
     };
-    let published = Published::new(S::build(CAPACITY));
+    let published = Published::with_platform(S::build(CAPACITY), ReaderSlots::boxed(READERS));
     published.publish(&lists(true)).unwrap();
     Box::leak(Box::new(PageAllocator::boxed(published, (0..).zip(zones).map(zone).collect()).unwrap()))
 }
 
 /// Prepares a request.
-pub(crate) fn prepared<S: Buildable, B: Barrier>(
-    allocator: &Allocator<S, B>,
+pub(crate) fn prepared<S: Buildable, P: Platform<Lock = Spin>>(
+    allocator: &Allocator<S, P>,
     highest: ZoneKind,
     order: u8,
 ) -> PreparedRequest<S> {
@@ -62,19 +65,25 @@ pub(crate) fn prepared<S: Buildable, B: Barrier>(
 }
 
 /// Prepares a request that must not block.
-pub(crate) fn urgent<S: Buildable, B: Barrier>(allocator: &Allocator<S, B>, highest: ZoneKind) -> PreparedRequest<S> {
+pub(crate) fn urgent<S: Buildable, P: Platform<Lock = Spin>>(
+    allocator: &Allocator<S, P>,
+    highest: ZoneKind,
+) -> PreparedRequest<S> {
     allocator.prepare(&PageRequest::up_to(highest).urgency(Urgency::NON_BLOCKING)).unwrap()
 }
 
 /// Allocates all pages that are left.
-pub(crate) fn all<S: Buildable, B: Barrier>(handle: &mut Handle<'_, S, B>, prepared: &PreparedRequest<S>) -> Vec<Page> {
+pub(crate) fn all<S: Buildable, P: Platform<Lock = Spin>>(
+    handle: &mut Handle<'_, S, P>,
+    prepared: &PreparedRequest<S>,
+) -> Vec<Page> {
     std::iter::from_fn(|| handle.alloc(NODE, prepared).ok()).collect()
 }
 
 /// The callback that migrates a page.
 pub(crate) type Migrate = fn(MovableHandle, &Page, &Page) -> Result<(), MoveError>;
-pub(crate) type Provider<S, B> = AllocatorProvider<'static, S, B, Spin, READERS, MovablePages<'static, Migrate>>;
-pub(crate) type Running<S, B> = RunningMachine<Provider<S, B>>;
+pub(crate) type Provider<S, P> = AllocatorProvider<'static, S, P, (MovablePages<'static, Migrate>, ())>;
+pub(crate) type Running<S, P> = RunningMachine<Provider<S, P>>;
 
 /// Page frames of a memory block.
 const PAGES: u64 = 512;
@@ -85,7 +94,7 @@ pub(crate) const ONLINE: Operation = Operation::Online { block: BLOCK, to: Onlin
 pub(crate) const OFFLINE: Operation = Operation::Offline { block: BLOCK };
 
 /// A machine of one node with a Normal zone, and an offline memory block after it.
-pub(crate) fn machine<S: Buildable, B: Barrier>() -> Arc<Running<S, B>> {
+pub(crate) fn machine<S: Buildable, P: Platform<Lock = Spin>>() -> Arc<Running<S, P>> {
     let size = ZoneSize { zone: ZONES[1], start_pfn: 0, spanned: 2 * PAGES, present: 2 * PAGES, managed: 2 * PAGES };
     let (machine, _) = Machine::new(MachineDescription {
         possible: vec![0],
@@ -111,7 +120,11 @@ pub(crate) fn machine<S: Buildable, B: Barrier>() -> Arc<Running<S, B>> {
     };
     let blocks = MemoryBlocks { pages: PAGES, list: vec![block], ..MemoryBlocks::default() };
     let state = State::booted(machine, blocks, Rules::LINUX_6_1).unwrap();
-    let provider = AllocatorProvider::new(Published::new(S::build(state.capacity())), &state).unwrap();
+    let provider = AllocatorProvider::new(
+        Published::with_platform(S::build(state.capacity()), ReaderSlots::boxed(READERS)),
+        &state,
+    )
+    .unwrap();
     let provider =
         provider.with_migration_source(MovablePages::boxed((|_, _, _| Ok(())) as Migrate, 8)).boot(&state).unwrap();
     Arc::new(RunningMachine::new(state, provider).unwrap())

@@ -11,11 +11,12 @@ use std::{
     },
 };
 
+use zonelist_core::sync::Spin;
 use zonelist_core::{
     Page,
     ZoneKind::{Movable, Normal},
     page_alloc::{PreparedRequest, TryAllocError, TryFreeError},
-    publish::Barrier,
+    publish::Platform,
     table::Capacity,
 };
 use zonelist_schemes::{Buildable, Visitor};
@@ -93,16 +94,16 @@ struct Tally {
 }
 
 /// A signal handler's page handle, and the pages that it holds.
-struct Interrupt<'a, S: Buildable, B: Barrier> {
-    handle: Handle<'a, S, B>,
+struct Interrupt<'a, S: Buildable, P: Platform<Lock = Spin>> {
+    handle: Handle<'a, S, P>,
     request: PreparedRequest<S>,
     urgent: PreparedRequest<S>,
     held: [Option<Page>; HELD],
     runs: usize,
 }
 
-impl<'a, S: Buildable, B: Barrier> Interrupt<'a, S, B> {
-    fn new(allocator: &'a Allocator<S, B>) -> Self {
+impl<'a, S: Buildable, P: Platform<Lock = Spin>> Interrupt<'a, S, P> {
+    fn new(allocator: &'a Allocator<S, P>) -> Self {
         let (request, urgent) = (prepared(allocator, Movable, 0), urgent(allocator, Movable));
         Self { handle: allocator.local().unwrap(), request, urgent, held: [const { None }; HELD], runs: 0 }
     }
@@ -165,8 +166,8 @@ impl Visitor for Stepped {
         CAPACITY
     }
 
-    fn visit<S: Buildable, B: Barrier>(&mut self) -> u64 {
-        let allocator: &'static Allocator<S, B> = allocator(&ZONES[1..], FRAMES);
+    fn visit<S: Buildable, P: Platform<Lock = Spin>>(&mut self) -> u64 {
+        let allocator: &'static Allocator<S, P> = allocator(&ZONES[1..], FRAMES);
         let any = prepared(allocator, Movable, 0);
         let tally = Tally::default();
         let mut interrupt = Interrupt::new(allocator);
@@ -224,8 +225,8 @@ impl Visitor for SteppedHotplug {
         CAPACITY
     }
 
-    fn visit<S: Buildable, B: Barrier>(&mut self) -> u64 {
-        let running = machine::<S, B>();
+    fn visit<S: Buildable, P: Platform<Lock = Spin>>(&mut self) -> u64 {
+        let running = machine::<S, P>();
         let allocator = running.provider().allocator();
         let (mut interrupt, tally) = (Interrupt::new(allocator), Tally::default());
         interrupt.within(&tally, "a memory block goes online", &mut || _ = running.apply(&ONLINE).unwrap());

@@ -7,9 +7,8 @@ use zonelist_core::{
     Mobility, Page, PageRequest, ZoneKind,
     hotplug::{AllocatorProvider, Arena, OnlineTo, Operation, RunningMachine},
     page_alloc::{Handle, MovablePages, MoveError},
-    publish::{FullFence, Published},
+    publish::{Published, ReaderSlots},
     stop_world::StopWorld,
-    sync::Spin,
     table::Slots,
 };
 
@@ -19,7 +18,8 @@ use super::{BLOCKS, PAGES, READERS, node, offline, spare, spare_frames, state};
 fn an_offline_block_has_no_memory_and_migrated_pages_keep_their_contents() {
     let state = state();
     let arena = Arc::new(Arena::reserve(0..2 * (BLOCKS + 1) * PAGES, 4096).unwrap());
-    let published: Published<_, FullFence, READERS> = Published::new(StopWorld::new(Slots::boxed(state.capacity())));
+    let published: Published<_> =
+        Published::with_slots(StopWorld::new(Slots::boxed(state.capacity())), ReaderSlots::boxed(READERS));
     let (memory, copied) = (Arc::clone(&arena), Cell::new(0));
     let migrate = move |_: Handle, from: &Page, to: &Page| {
         let (from, to) = memory.bytes(from).zip(memory.bytes(to)).ok_or(MoveError::Never)?;
@@ -28,7 +28,7 @@ fn an_offline_block_has_no_memory_and_migrated_pages_keep_their_contents() {
         copied.set(copied.get() + 1);
         Ok(())
     };
-    let frames: AllocatorProvider<'_, _, _, Spin, READERS> = AllocatorProvider::new(published, &state).unwrap();
+    let frames: AllocatorProvider<'_, _, _> = AllocatorProvider::new(published, &state).unwrap();
     let frames = frames.with_migration_source(MovablePages::boxed(migrate, 64)).with_backing(Arc::clone(&arena));
     let running = RunningMachine::new(state.clone(), frames.boot(&state).unwrap()).unwrap();
     let frames = running.provider();

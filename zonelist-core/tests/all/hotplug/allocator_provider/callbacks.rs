@@ -19,7 +19,7 @@ use zonelist_core::{
         OnlineTo, Operation, ProviderError, RunningMachine, StopReason,
     },
     page_alloc::{Handle, MovablePages, MoveError, PreparedRequest},
-    publish::{Barrier, BarrierError, FullFence, Published},
+    publish::{BarrierError, Parts, Platform, Published, ReaderSlots, Standard},
     stop_world::StopWorld,
     sync::Spin,
     table::Slots,
@@ -29,8 +29,8 @@ use zonelist_core::{
 use super::{BLOCKS, READERS, Scheme, movable, node, state};
 
 type Migrate = fn(Handle, &Page, &Page) -> Result<(), MoveError>;
-type Frames<B> = AllocatorProvider<'static, Scheme, B, Spin, READERS, MovablePages<'static, Migrate>, Memory>;
-type Machine<B> = RunningMachine<Frames<B>>;
+type Frames<P> = AllocatorProvider<'static, Scheme, P, (MovablePages<'static, Migrate>, Memory)>;
+type Machine<P> = RunningMachine<Frames<P>>;
 
 /// Node 1's spare block.
 const SPARE: u64 = 2 * (BLOCKS + 1) - 1;
@@ -68,9 +68,10 @@ impl Backing for Memory {
 }
 
 /// The machine of these tests, with its spare block offline.
-fn machine<B: Barrier>(migrate: Migrate, on_low: fn(ZoneId, usize)) -> Machine<B> {
+fn machine<P: Platform<Lock = Spin>>(migrate: Migrate, on_low: fn(ZoneId, usize)) -> Machine<P> {
     let state = state();
-    let published: Published<_, B, READERS> = Published::new(StopWorld::new(Slots::boxed(state.capacity())));
+    let published: Published<_, P> =
+        Published::with_platform(StopWorld::new(Slots::boxed(state.capacity())), ReaderSlots::boxed(READERS));
     let zone = |(id, span)| Zone::without_metadata(id, span, MAX_ORDER, Spin::new()).unwrap();
     let zones = state.possible_zones(&[]).map(zone).collect();
     let allocator = PageAllocator::boxed(published, zones).unwrap().on_low(on_low);
@@ -86,13 +87,13 @@ fn moves(_: Handle, _: &Page, _: &Page) -> Result<(), MoveError> {
     Ok(())
 }
 
-fn prepared_requests<B: Barrier>(machine: &Machine<B>) -> [PreparedRequest<Scheme>; 2] {
+fn prepared_requests<P: Platform<Lock = Spin>>(machine: &Machine<P>) -> [PreparedRequest<Scheme>; 2] {
     let prepare = |request| machine.provider().allocator().prepare(&request).unwrap();
     [prepare(PageRequest::up_to(Movable).mobility(Mobility::Movable)), prepare(PageRequest::up_to(Normal))]
 }
 
 /// The list of node 1 as its readers see it, and as the state has it.
-fn listed<B: Barrier>(machine: &Machine<B>) -> [Vec<ZoneId>; 2] {
+fn listed<P: Platform<Lock = Spin>>(machine: &Machine<P>) -> [Vec<ZoneId>; 2] {
     let published = machine.provider().allocator().published();
     let filter = published.filter(&Request::up_to(Movable));
     let seen = published.reader().unwrap().enter().walk(node(1), &filter).map(|entry| entry.zone()).collect();
@@ -106,7 +107,7 @@ fn listed<B: Barrier>(machine: &Machine<B>) -> [Vec<ZoneId>; 2] {
 /// start another.
 #[test]
 fn a_low_zone_is_reported_after_the_operation_that_caused_it() {
-    static RUNNING: OnceLock<Machine<FullFence>> = OnceLock::new();
+    static RUNNING: OnceLock<Machine<Standard>> = OnceLock::new();
     static OUTCOMES: Mutex<Vec<(ZoneId, bool)>> = Mutex::new(Vec::new());
     let running = RUNNING.get_or_init(|| {
         machine(moves, |zone, _| {
@@ -141,7 +142,7 @@ fn a_low_zone_is_reported_after_the_operation_that_caused_it() {
 /// thread.
 #[test]
 fn a_callback_beside_an_operation_does_not_wait_for_it() {
-    static RUNNING: OnceLock<Machine<FullFence>> = OnceLock::new();
+    static RUNNING: OnceLock<Machine<Standard>> = OnceLock::new();
     static OUTCOME: Mutex<Option<HotplugError>> = Mutex::new(None);
     let running = RUNNING.get_or_init(|| {
         machine(moves, |_, _| {
@@ -177,7 +178,7 @@ fn a_callback_beside_an_operation_does_not_wait_for_it() {
 }
 
 /// Tries every call within an operation: all but another operation succeed.
-fn try_everything(running: &Machine<FullFence>) {
+fn try_everything(running: &Machine<Standard>) {
     for outcome in [running.apply(&ONLINE), running.try_apply(&OFFLINE), running.apply_within(&OFFLINE, &mut ())] {
         assert_eq!(outcome.map(drop), Err(HotplugError::Nested));
     }
@@ -197,7 +198,7 @@ static TRIED: AtomicUsize = AtomicUsize::new(0);
 
 #[test]
 fn callbacks_may_do_anything_but_another_operation() {
-    static RUNNING: OnceLock<Machine<FullFence>> = OnceLock::new();
+    static RUNNING: OnceLock<Machine<Standard>> = OnceLock::new();
     fn here() {
         RUNNING.get().into_iter().for_each(try_everything);
     }
@@ -230,7 +231,7 @@ fn callbacks_may_do_anything_but_another_operation() {
 /// The lists without the zone are published by then, so the operation is done in spite of the panic.
 #[test]
 fn a_panic_while_memory_is_released_keeps_state_and_lists_consistent() {
-    let running: Machine<FullFence> = machine(moves, quiet);
+    let running: Machine<Standard> = machine(moves, quiet);
     let panics = || panic!("a fault of the callback");
     for _ in 0..3 {
         running.apply(&ONLINE).unwrap();
@@ -254,7 +255,7 @@ fn a_panic_in_a_commit_or_a_wait_changes_nothing() {
             panic!("a fault of the callback")
         }
     }
-    let running: Machine<FullFence> = machine(moves, quiet);
+    let running: Machine<Standard> = machine(moves, quiet);
     let zone = || running.provider().allocator().zone(movable(1)).unwrap();
     let before = running.state();
     Memory::hook(&running.provider().backing().commit, || panic!("a fault of the callback"));
@@ -277,7 +278,7 @@ fn a_panic_in_a_commit_or_a_wait_changes_nothing() {
 
 #[test]
 fn a_block_stays_online_if_per_cpu_pages_cant_be_drained() {
-    let running: Machine<Unreliable> = machine(moves, quiet);
+    let running: Machine<Parts<Unreliable>> = machine(moves, quiet);
     running.apply(&ONLINE).unwrap();
     let mut local = running.provider().allocator().local().unwrap();
     let page = local.alloc(node(1), &prepared_requests(&running)[0]).unwrap();
@@ -295,7 +296,7 @@ fn a_block_stays_online_if_per_cpu_pages_cant_be_drained() {
 /// The node is removed, and the metadata of its zones is freed after the next grace period that succeeds.
 #[test]
 fn metadata_of_a_removed_node_is_freed_later_if_its_grace_period_fails() {
-    let running: Machine<Unreliable> = machine(moves, quiet);
+    let running: Machine<Parts<Unreliable>> = machine(moves, quiet);
     let (first, count) = (BLOCKS + 1, BLOCKS + 1);
     let remove_blocks = || {
         (first..first + BLOCKS).for_each(|block| drop(running.apply(&Operation::Offline { block }).unwrap()));

@@ -1,5 +1,6 @@
 //! Migration of pages: its targets, and the handles of their users.
 
+use zonelist_core::publish::ReaderSlots;
 use zonelist_core::{
     Mobility, NodeId, Page, PageRequest, ZoneKind,
     hotplug::{OnlineTo, Operation},
@@ -220,20 +221,15 @@ fn a_page_that_is_being_moved_is_neither_held_nor_gone() {
 #[test]
 fn a_page_of_another_allocator_keeps_no_block_online() {
     use zonelist_core::{
-        Zone, ZoneId,
-        publish::{FullFence, Published},
-        stop_world::StopWorld,
-        sync::Spin,
-        table::Slots,
-        zone::MAX_ORDER,
+        Zone, ZoneId, publish::Published, stop_world::StopWorld, sync::Spin, table::Slots, zone::MAX_ORDER,
     };
     let owner = Owner::default();
     let running = running(&owner);
     let zone = Zone::boxed(ZoneId::new(node(1), ZoneKind::Movable), spare_frames(), MAX_ORDER, Spin::new()).unwrap();
     zone.add(spare_frames()).unwrap();
     let pfn = zone.alloc(0, Mobility::Movable).unwrap();
-    let published: Published<_, FullFence, 4> =
-        Published::new(StopWorld::new(Slots::boxed(running.state().capacity())));
+    let published: Published<_> =
+        Published::with_slots(StopWorld::new(Slots::boxed(running.state().capacity())), ReaderSlots::boxed(4));
     let other = zonelist_core::PageAllocator::boxed(published, vec![zone]).unwrap();
     // SAFETY: the zone has just allocated the block.
     let page = unsafe { other.page(pfn, 0, Mobility::Movable) }.unwrap();

@@ -15,9 +15,8 @@ use zonelist_core::{
         AllocatorProvider, MemoryBlock, MemoryBlockState, MemoryBlocks, OnlineTo, Operation, RunningMachine, State,
     },
     page_alloc::{Handle, Migrate, MovablePages, MoveError, ZoneStats},
-    publish::{FullFence, Published},
+    publish::{Published, ReaderSlots, Standard},
     stop_world::StopWorld,
-    sync::Spin,
     table::{Slot, Slots},
     topology::{Machine, MachineDescription, Memory, Rules, Tunables, ZoneSize},
 };
@@ -115,14 +114,15 @@ impl Migrate for &Owner {
 
 type Scheme = StopWorld<Box<[Slot]>>;
 type Pages<'o> = MovablePages<'static, &'o Owner>;
-type Frames<'o> = AllocatorProvider<'static, Scheme, FullFence, Spin, READERS, Pages<'o>>;
+type Frames<'o> = AllocatorProvider<'static, Scheme, Standard, (Pages<'o>, ())>;
 type Running<'o> = RunningMachine<Frames<'o>>;
-type Handles<'a> = LocalHandle<'a, 'static, Scheme, FullFence, Spin, READERS>;
+type Handles<'a> = LocalHandle<'a, 'static, Scheme, Standard>;
 
 /// The machine, with the spare block of node 1 online in its Movable zone.
 fn running(owner: &Owner) -> Running<'_> {
     let state = state();
-    let published: Published<_, FullFence, READERS> = Published::new(StopWorld::new(Slots::boxed(state.capacity())));
+    let published: Published<_> =
+        Published::with_slots(StopWorld::new(Slots::boxed(state.capacity())), ReaderSlots::boxed(READERS));
     let frames =
         AllocatorProvider::new(published, &state).unwrap().with_migration_source(MovablePages::boxed(owner, 4096));
     let frames = frames.reclaiming();

@@ -5,9 +5,8 @@ use zonelist_core::{
     hotplug::{
         AllocatorProvider, Errno, HotplugError, MetadataStatistics, OnlineTo, Operation, ProviderError, RunningMachine,
     },
-    publish::{FullFence, Published},
+    publish::{Published, ReaderSlots},
     stop_world::StopWorld,
-    sync::Spin,
     table::Slots,
 };
 
@@ -17,8 +16,9 @@ use super::{BLOCKS, READERS, node, spare, state};
 /// Returns the statistics, and true if the node's zones had no metadata meanwhile.
 fn remove_and_add_again(reclaiming: bool) -> (MetadataStatistics, bool) {
     let state = state();
-    let published: Published<_, FullFence, READERS> = Published::new(StopWorld::new(Slots::boxed(state.capacity())));
-    let frames: AllocatorProvider<'_, _, _, Spin, READERS> = AllocatorProvider::new(published, &state).unwrap();
+    let published: Published<_> =
+        Published::with_slots(StopWorld::new(Slots::boxed(state.capacity())), ReaderSlots::boxed(READERS));
+    let frames: AllocatorProvider<'_, _, _> = AllocatorProvider::new(published, &state).unwrap();
     let frames = if reclaiming { frames.reclaiming() } else { frames };
     let running = RunningMachine::new(state.clone(), frames.boot(&state).unwrap()).unwrap();
     let (first, count) = (BLOCKS + 1, BLOCKS + 1);
@@ -54,10 +54,9 @@ fn a_node_without_blocks_at_boot_can_have_memory_if_there_is_room() {
     let (state, first) = (state(), 100);
     let room = [(node(2), first * super::PAGES..(first + 2) * super::PAGES)];
     for (room, fits) in [(&room[..], true), (&[], false)] {
-        let published: Published<_, FullFence, READERS> =
-            Published::new(StopWorld::new(Slots::boxed(state.capacity())));
-        let frames: AllocatorProvider<'_, _, _, Spin, READERS> =
-            AllocatorProvider::with_room(published, &state, room).unwrap();
+        let published: Published<_> =
+            Published::with_slots(StopWorld::new(Slots::boxed(state.capacity())), ReaderSlots::boxed(READERS));
+        let frames: AllocatorProvider<'_, _, _> = AllocatorProvider::with_room(published, &state, room).unwrap();
         let running = RunningMachine::new(state.clone(), frames.boot(&state).unwrap()).unwrap();
         running.apply(&Operation::AddBlocks { node: node(2), first, count: 2 }).unwrap();
         let before = running.state();
@@ -99,10 +98,10 @@ fn a_block_beyond_the_room_is_refused_with_both() {
     // Room that ends within a block.
     let state = state();
     let beyond = 100 * pages..101 * pages - 512;
-    let published: Published<_, FullFence, READERS> = Published::new(StopWorld::new(Slots::boxed(state.capacity())));
+    let published: Published<_> =
+        Published::with_slots(StopWorld::new(Slots::boxed(state.capacity())), ReaderSlots::boxed(READERS));
     let room = [(node(2), beyond.clone())];
-    let frames: AllocatorProvider<'_, _, _, Spin, READERS> =
-        AllocatorProvider::with_room(published, &state, &room).unwrap();
+    let frames: AllocatorProvider<'_, _, _> = AllocatorProvider::with_room(published, &state, &room).unwrap();
     let running = RunningMachine::new(state.clone(), frames.boot(&state).unwrap()).unwrap();
     running.apply(&Operation::AddBlocks { node: node(2), first: 100, count: 1 }).unwrap();
     let error = running.apply(&Operation::Online { block: 100, to: OnlineTo::Movable }).unwrap_err();

@@ -6,6 +6,7 @@ use std::{
     time::Duration,
 };
 
+use zonelist_core::publish::ReaderSlots;
 use zonelist_core::{
     hotplug::{Errno, HotplugError, OnlineTo, Operation, ProviderError, StopReason, Until, UntilCancelled},
     page_alloc::MoveError,
@@ -215,7 +216,7 @@ fn a_failed_commit_leaves_the_block_offline() {
     use zonelist_core::{
         ZoneId,
         hotplug::{AllocatorProvider, Backing, BackingError, RunningMachine},
-        publish::{FullFence, Published},
+        publish::Published,
         stop_world::StopWorld,
         table::Slots,
     };
@@ -229,9 +230,9 @@ fn a_failed_commit_leaves_the_block_offline() {
         fn release(&self, _: ZoneId, _: std::ops::Range<u64>) {}
     }
     let state = super::state();
-    let published: Published<_, FullFence, 2> = Published::new(StopWorld::new(Slots::boxed(state.capacity())));
-    let frames: AllocatorProvider<'_, _, _, zonelist_core::sync::Spin, 2> =
-        AllocatorProvider::new(published, &state).unwrap();
+    let published: Published<_> =
+        Published::with_slots(StopWorld::new(Slots::boxed(state.capacity())), ReaderSlots::boxed(2));
+    let frames: AllocatorProvider<'_, _, _> = AllocatorProvider::new(published, &state).unwrap();
     let frames = frames.with_backing(Short(AtomicBool::new(false))).boot(&state).unwrap();
     let running = RunningMachine::new(state, frames).unwrap();
     let zone = running.provider().allocator().zone(movable(1)).unwrap();

@@ -5,12 +5,12 @@ use zonelist_core::{
     ZoneKind::{self, Dma32, Movable, Normal},
     hotplug::{AllocatorProvider, Errno, MemoryBlockState, OnlineTo, Operation, RunningMachine, State},
     page_alloc::{Handle, MovablePages, MoveError},
-    publish::{FullFence, Published},
+    publish::{Published, Standard},
     stop_world::StopWorld,
     table::Slots,
 };
 
-use super::{READERS, block, blocks, booted, full, machine, node, zone};
+use super::{block, blocks, booted, full, machine, node, zone};
 
 /// Each node has a zone of two blocks, of these kinds, and two offline blocks after it.
 fn state(kinds: [ZoneKind; 2]) -> State {
@@ -21,11 +21,11 @@ fn state(kinds: [ZoneKind; 2]) -> State {
 }
 
 type Owner = MovablePages<'static, fn(Handle, &Page, &Page) -> Result<(), MoveError>>;
-type Frames = AllocatorProvider<'static, super::Scheme, FullFence, zonelist_core::sync::Spin, READERS, Owner>;
+type Frames = AllocatorProvider<'static, super::Scheme, Standard, (Owner, ())>;
 
 fn running(state: &State) -> RunningMachine<Frames> {
     let published = Published::new(StopWorld::new(Slots::boxed(state.capacity())));
-    let frames: AllocatorProvider<'_, _, _, _, READERS> = AllocatorProvider::new(published, state).unwrap();
+    let frames: AllocatorProvider<'_, _, _> = AllocatorProvider::new(published, state).unwrap();
     let moves: fn(Handle, &Page, &Page) -> Result<(), MoveError> = |_, _, _| Ok(());
     RunningMachine::new(
         state.clone(),

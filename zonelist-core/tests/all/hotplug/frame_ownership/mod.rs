@@ -17,9 +17,8 @@ use zonelist_core::{
     hotplug::{
         AllocatorProvider, MemoryBlock, MemoryBlockState, MemoryBlocks, MemoryBlocksError, RunningMachine, State,
     },
-    publish::{FullFence, Published},
+    publish::Published,
     stop_world::StopWorld,
-    sync::Spin,
     table::{Slot, Slots},
     topology::{Machine, MachineDescription, MachineError, Memory, Rules, Tunables, ZoneSize},
 };
@@ -27,7 +26,7 @@ use zonelist_core::{
 const READERS: usize = 4;
 
 type Scheme = StopWorld<Box<[Slot]>>;
-type Frames = AllocatorProvider<'static, Scheme, FullFence, Spin, READERS>;
+type Frames = AllocatorProvider<'static, Scheme>;
 type Running = RunningMachine<Frames>;
 
 fn node(number: u16) -> NodeId {

@@ -8,7 +8,7 @@ use zonelist_core::{
         ProviderError,
     },
     page_alloc::SetupError,
-    publish::{FullFence, Published},
+    publish::{Published, ReaderSlots},
     stop_world::StopWorld,
     table::Slots,
     topology::MachineError,
@@ -104,7 +104,8 @@ fn zones_that_may_have_the_same_frames_are_named() {
     assert_eq!(state.zones().len(), 2);
     assert_eq!(state.managed_frames(N0()), Err(unknown));
     assert_eq!(running(&state).unwrap_err(), unknown.to_string());
-    let published: Published<_, FullFence, READERS> = Published::new(StopWorld::new(Slots::boxed(state.capacity())));
+    let published: Published<_> =
+        Published::with_slots(StopWorld::new(Slots::boxed(state.capacity())), ReaderSlots::boxed(READERS));
     let allocator: Result<Frames, _> = AllocatorProvider::new(published, &state);
     assert_eq!(allocator.unwrap_err(), SetupError::Owner(unknown), "before any zone is created");
 
@@ -119,7 +120,8 @@ fn zones_that_may_have_the_same_frames_are_named() {
     assert!(others.iter().all(|range| range.start >= 2500 && range.end <= 8192));
 
     // An allocator for that machine does not boot the other machine.
-    let published: Published<_, FullFence, READERS> = Published::new(StopWorld::new(Slots::boxed(known.capacity())));
+    let published: Published<_> =
+        Published::with_slots(StopWorld::new(Slots::boxed(known.capacity())), ReaderSlots::boxed(READERS));
     let frames: Frames = AllocatorProvider::new(published, &known).unwrap();
     assert_eq!(frames.boot(&state).err(), Some(ProviderError::Owner(unknown)));
 }

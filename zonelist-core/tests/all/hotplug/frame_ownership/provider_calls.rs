@@ -11,14 +11,14 @@ use zonelist_core::{
         AllocatorProvider, Backing, BackingError, Errno, HotplugError, MemoryBlockState, MemoryBlocks, OnlineTo,
         Operation, PageProvider as _, ProviderError, RunningMachine, State,
     },
-    publish::{FullFence, Published},
+    publish::Published,
     stop_world::StopWorld,
     sync::Spin,
     table::Slots,
     zone::MAX_ORDER,
 };
 
-use super::{Frames, READERS, Scheme, all_frames, block, booted, cases, full, machine, node, ranges_of, zone};
+use super::{Frames, Scheme, all_frames, block, booted, cases, full, machine, node, ranges_of, zone};
 
 const LIMIT: u64 = 8192;
 
@@ -260,7 +260,7 @@ fn a_refusal_touches_no_memory() {
 }
 
 /// A borrow of a machine for as long as its zones are borrowed.
-struct User<'a>(&'a RunningMachine<AllocatorProvider<'a, Scheme, FullFence, Spin, READERS>>);
+struct User<'a>(&'a RunningMachine<AllocatorProvider<'a, Scheme>>);
 
 /// This compiles: although the allocator has a destructor, a machine can be borrowed for the lifetime of its zones.
 #[test]

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeSet;
 
+use zonelist_core::sync::Spin;
 use zonelist_core::{
     Page, Request,
     ZoneKind::{Movable, Normal},
     conformance::facts::interrupt::{Stop, beside},
-    publish::{Barrier, ForkLosses, HandleId, PublishError, Reader, ReaderError, ReaderProtocol, Walk},
+    publish::{ForkLosses, HandleId, Platform, PublishError, Reader, ReaderError, ReaderProtocol, Walk},
     table::Capacity,
 };
 use zonelist_schemes::{Buildable, SchemeId, Visitor};
@@ -36,15 +37,15 @@ struct Sum {
 }
 
 /// The state of the forking thread, which the child continues to use.
-struct Survivor<'a, S: Buildable, B: Barrier> {
-    allocator: &'static Allocator<S, B>,
-    handle: Handle<'a, S, B>,
-    reader: Reader<'a, S, B>,
+struct Survivor<'a, S: Buildable, P: Platform<Lock = Spin>> {
+    allocator: &'static Allocator<S, P>,
+    handle: Handle<'a, S, P>,
+    reader: Reader<'a, S, P>,
     /// The pages that the thread has allocated.
     held: Vec<Page>,
 }
 
-impl<S: Buildable, B: Barrier> Survivor<'_, S, B> {
+impl<S: Buildable, P: Platform<Lock = Spin>> Survivor<'_, S, P> {
     fn ids(&self) -> [HandleId; 2] {
         [self.handle.id(), self.reader.id()]
     }
@@ -114,8 +115,8 @@ impl Visitor for Forks {
         CAPACITY
     }
 
-    fn visit<S: Buildable, B: Barrier>(&mut self) -> Sum {
-        let allocator: &'static Allocator<S, B> = allocator(&ZONES, FRAMES);
+    fn visit<S: Buildable, P: Platform<Lock = Spin>>(&mut self) -> Sum {
+        let allocator: &'static Allocator<S, P> = allocator(&ZONES, FRAMES);
         let any = prepared(allocator, Movable, 0);
         let mut handle = allocator.local().unwrap();
         let held: Vec<Page> = (0..50).map(|_| handle.alloc(NODE, &any).unwrap()).collect();
@@ -175,7 +176,7 @@ impl Visitor for Forks {
 }
 
 /// Forks without preparation: one call in the child.
-fn fork_unprepared<S: Buildable, B: Barrier>(survivor: &mut Survivor<'_, S, B>) -> [usize; 3] {
+fn fork_unprepared<S: Buildable, P: Platform<Lock = Spin>>(survivor: &mut Survivor<'_, S, P>) -> [usize; 3] {
     forked(|| {
         // SAFETY: this is the child of a fork outside of any call; handles of other threads are never used again.
         let losses = unsafe { survivor.allocator.after_fork(&survivor.ids()) };
@@ -185,7 +186,7 @@ fn fork_unprepared<S: Buildable, B: Barrier>(survivor: &mut Survivor<'_, S, B>) 
 }
 
 /// Forks with preparation: nothing is lost but the pages of the other thread.
-fn fork_prepared<S: Buildable, B: Barrier>(survivor: &mut Survivor<'_, S, B>) -> [usize; 3] {
+fn fork_prepared<S: Buildable, P: Platform<Lock = Spin>>(survivor: &mut Survivor<'_, S, P>) -> [usize; 3] {
     let mut preparation = Some(survivor.allocator.prepare_fork().unwrap());
     let losses = forked(|| {
         // SAFETY: this is the child of the prepared fork; handles of other threads are never used again.

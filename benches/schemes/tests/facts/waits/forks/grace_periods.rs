@@ -11,7 +11,7 @@ use std::{
 use zonelist_core::{
     Request,
     ZoneKind::Movable,
-    publish::{FullFence, NotRetired, Published, Reclaim, WaitError},
+    publish::{NotRetired, Published, ReaderSlots, Reclaim, WaitError},
     stop_world::StopWorld,
     table::Slot,
 };
@@ -28,7 +28,8 @@ use super::{
 #[test]
 fn a_grace_period_in_a_child_ends_or_reports_that_it_can_not() {
     fn retires<S: Buildable + Reclaim>(left_behind: bool) -> usize {
-        let published: &'static Published<S, FullFence, 4> = Box::leak(Box::new(Published::new(S::build(CAPACITY))));
+        let published: &'static Published<S> =
+            Box::leak(Box::new(Published::with_slots(S::build(CAPACITY), ReaderSlots::boxed(4))));
         published.publish(&lists(true)).unwrap();
         let mut reader = published.reader().unwrap();
         let over = AtomicBool::new(false);

@@ -5,11 +5,12 @@ use std::{
     thread,
 };
 
+use zonelist_core::sync::Spin;
 use zonelist_core::{
     ZoneKind::Normal,
     conformance::facts::interrupt::{Stop, beside},
     hotplug::HotplugError,
-    publish::Barrier,
+    publish::Platform,
     table::Capacity,
 };
 use zonelist_schemes::{Buildable, Visitor};
@@ -30,8 +31,8 @@ impl Visitor for DuringOperations {
         CAPACITY
     }
 
-    fn visit<S: Buildable, B: Barrier>(&mut self) -> [usize; 2] {
-        let (running, preparing) = (machine::<S, B>(), AtomicBool::new(false));
+    fn visit<S: Buildable, P: Platform<Lock = Spin>>(&mut self) -> [usize; 2] {
+        let (running, preparing) = (machine::<S, P>(), AtomicBool::new(false));
         let work = |stop: &Stop, continues: &dyn Fn() -> bool| {
             while continues() {
                 stop.within(|| {

@@ -11,14 +11,13 @@ use zonelist_core::{
     LocalHandle, Mobility, NodeId, Page, PageRequest, ZoneId, ZoneKind,
     hotplug::{AllocatorProvider, Errno, HotplugError, OnlineTo, Operation, RunningMachine, State},
     page_alloc::{Handle, MovablePages, MoveError},
-    publish::{FullFence, Published},
+    publish::{Published, Standard},
     stop_world::StopWorld,
-    sync::Spin,
     table::Slots,
 };
 
 use super::{
-    super::{READERS, Scheme, node},
+    super::{Scheme, node},
     machine::{FRAMES, any_kind},
 };
 
@@ -79,7 +78,7 @@ enum InUse {
 }
 
 type Migrate = Box<dyn Fn(Handle, &Page, &Page) -> Result<(), MoveError>>;
-type Frames = AllocatorProvider<'static, Scheme, FullFence, Spin, READERS, MovablePages<'static, Migrate>>;
+type Frames = AllocatorProvider<'static, Scheme, Standard, (MovablePages<'static, Migrate>, ())>;
 
 /// A running random machine.
 pub(crate) struct RunningSystem {
@@ -163,7 +162,7 @@ struct User<'l> {
     next: usize,
 }
 
-type Cpu<'l> = LocalHandle<'l, 'static, Scheme, FullFence, Spin, READERS>;
+type Cpu<'l> = LocalHandle<'l, 'static, Scheme, Standard>;
 
 impl User<'_> {
     fn step(&mut self, local: &mut Cpu<'_>, step: &Step) {

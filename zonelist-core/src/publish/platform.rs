@@ -1,0 +1,56 @@
+//! What a system has of its own: a barrier pair, and a kind of lock.
+
+use core::{
+    fmt::{self, Debug},
+    marker::PhantomData,
+};
+
+use super::{Barrier, FullFence};
+use crate::locking::{RawLock, Spin};
+
+/// The parts of the library that depend on the system. Only their types count: no value of a platform is ever made.
+///
+/// ```
+/// use zonelist_core::publish::{FullFence, Platform};
+/// # use zonelist_core::sync::Spin as MasksInterrupts;
+///
+/// #[derive(Debug)]
+/// enum Kernel {}
+///
+/// impl Platform for Kernel {
+///     type Barrier = FullFence;
+///     type Lock = MasksInterrupts;
+/// }
+/// ```
+pub trait Platform: Debug + 'static {
+    /// The barrier pair between readers and writers. Only schemes whose readers have slots use it, and drains of
+    /// per-CPU pages.
+    type Barrier: Barrier;
+    /// The lock of a zone.
+    type Lock: RawLock;
+}
+
+/// The platform that works everywhere, with the same types under every feature: [`FullFence`] and [`Spin`].
+#[derive(Debug)]
+pub enum Standard {}
+
+impl Platform for Standard {
+    type Barrier = FullFence;
+    type Lock = Spin;
+}
+
+/// A platform of these parts: `Parts<Membarrier>`, for example.
+pub struct Parts<B, L = Spin> {
+    parts: PhantomData<fn(B, L)>,
+}
+
+impl<B, L> Debug for Parts<B, L> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Parts")
+    }
+}
+
+impl<B: Barrier, L: RawLock + 'static> Platform for Parts<B, L> {
+    type Barrier = B;
+    type Lock = L;
+}

@@ -1,0 +1,142 @@
+//! Reader slots that are added while readers, publishes and drains go on.
+
+use std::{
+    sync::atomic::{AtomicBool, Ordering::Relaxed},
+    thread,
+};
+
+use zonelist_core::{
+    LocalHandle, PageAllocator, PageRequest, Published, Request, Scheme, Zone,
+    ZoneKind::{Movable, Normal},
+    page_alloc::{PerCpuPages, SetupError},
+    publish::{ReaderError, ReaderSlot, ReaderSlots, Standard},
+    stop_world::{StopWorld, StopWorldPreempted},
+    sync::Spin,
+    table::{Capacity, Slot, Slots},
+    zone::MAX_ORDER,
+    zonelist::{NodeSpan, ZonelistsRef},
+};
+
+use crate::page_alloc::setup::zone_id;
+
+fn table() -> Slots<Box<[Slot]>> {
+    Slots::boxed(Capacity::new(1, 2).unwrap())
+}
+
+/// An allocator of one zone of `frames` page frames, with `handles` handles.
+fn allocator<S: Scheme>(scheme: S, frames: u64, handles: usize) -> PageAllocator<'static, S> {
+    let zone = Zone::boxed(zone_id(0, Normal), 0..frames, MAX_ORDER, Spin::new()).unwrap();
+    zone.add(0..frames).unwrap();
+    let published = Published::with_slots(scheme, ReaderSlots::boxed(handles));
+    published.publish(lists()).unwrap();
+    PageAllocator::boxed(published, vec![zone]).unwrap()
+}
+
+fn lists() -> ZonelistsRef<'static> {
+    const NORMAL: &[zonelist_core::Zoneref] = &[zonelist_core::Zoneref::new(zone_id(0, Normal))];
+    ZonelistsRef::new(NORMAL, const { &[NodeSpan { start: 0, len: 1, own: 1 }] }).unwrap()
+}
+
+#[test]
+fn slots_are_added_in_any_memory_and_used_in_sequence() {
+    let published = Published::with_slots(StopWorld::new(table()), ReaderSlots::borrowed(&mut []));
+    assert_eq!(published.reader().map(drop), Err(ReaderError::NoSlot { slots: 0 }));
+    let borrowed: &'static mut [ReaderSlot] = Box::leak(Box::new([const { ReaderSlot::new() }; 2]));
+    published.add_slots(ReaderSlots::borrowed(borrowed));
+    published.add_slots(ReaderSlots::boxed(0));
+    published.add_slots(ReaderSlots::boxed(3));
+    assert_eq!(published.slots(), 5);
+    let readers: Vec<_> = (0..5).map(|_| published.reader().unwrap()).collect();
+    assert_eq!(published.reader().map(drop), Err(ReaderError::NoSlot { slots: 5 }));
+    drop(readers);
+    assert!(published.reader().is_ok() && published.publish(ZonelistsRef::EMPTY).is_ok());
+}
+
+#[test]
+fn handles_without_memory_for_their_pages_are_not_added() {
+    let allocator = allocator(StopWorld::new(table()), 4096, 1);
+    let few = Vec::from_iter((0..2).map(|_| PerCpuPages::new())).leak();
+    let refused = allocator.add_handles(ReaderSlots::boxed(3), few);
+    assert_eq!(refused, Err(SetupError::Caches { caches: 2, needed: 3 }));
+    assert_eq!(allocator.published().slots(), 1);
+    let enough = Vec::from_iter((0..3).map(|_| PerCpuPages::new())).leak();
+    allocator.add_handles(ReaderSlots::boxed(3), enough).unwrap();
+    let handles: Vec<_> = (0..4).map(|_| allocator.local().unwrap()).collect();
+    assert!(allocator.local().is_err());
+    drop(handles);
+    // Slots without per-CPU pages serve plain readers only.
+    allocator.published().add_slots(ReaderSlots::boxed(1));
+    let handles: Vec<_> = (0..4).map(|_| allocator.local().unwrap()).collect();
+    assert!(allocator.local().is_err());
+    assert!(allocator.published().reader().is_ok());
+    drop(handles);
+}
+
+/// No part of an allocator is on the stack for each handle.
+#[test]
+fn thousands_of_handles_need_little_stack() {
+    const HANDLES: usize = if cfg!(miri) { 64 } else { 8192 };
+    let small = thread::Builder::new().stack_size(2 << 20);
+    let all = small.spawn(|| {
+        let allocator = allocator(StopWorld::new(table()), 1 << 18, HANDLES / 2);
+        allocator.add_boxed_handles(HANDLES / 2).unwrap();
+        let prepared = allocator.prepare(&PageRequest::up_to(Movable)).unwrap();
+        let mut handles: Vec<LocalHandle<'_, '_, _, Standard>> = Vec::new();
+        handles.extend((0..HANDLES).map(|_| allocator.local().unwrap()));
+        let node = zone_id(0, Normal).node();
+        let pages: Vec<_> =
+            handles.iter_mut().step_by(97).map(|handle| handle.alloc(node, &prepared).unwrap()).collect();
+        allocator.published().publish(lists()).unwrap();
+        allocator.drain().unwrap();
+        handles.iter_mut().step_by(97).zip(pages).for_each(|(handle, page)| handle.free(page).unwrap());
+        drop(handles);
+        let stats = allocator.stats(zone_id(0, Normal)).unwrap();
+        assert_eq!((stats.free, stats.cached), (1 << 18, 0));
+    });
+    all.unwrap().join().unwrap();
+}
+
+/// Handles come and go in new slots, while others walk, publish and drain.
+fn grows_under_load<S: Scheme + Send + Sync>(scheme: S) {
+    let allocator = allocator(scheme, 1 << 14, 1);
+    let over = AtomicBool::new(false);
+    let use_handles = |handles: usize| {
+        let prepared = allocator.prepare(&PageRequest::up_to(Movable)).unwrap();
+        let mut all: Vec<_> = (0..handles).map_while(|_| allocator.local().ok()).collect();
+        for handle in &mut all {
+            let pages: Vec<_> = (0..3).map(|_| handle.alloc(zone_id(0, Normal).node(), &prepared).unwrap()).collect();
+            pages.into_iter().for_each(|page| handle.free(page).unwrap());
+        }
+        all.len()
+    };
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            while !over.load(Relaxed) {
+                allocator.published().publish(lists()).unwrap();
+                allocator.drain().unwrap();
+            }
+        });
+        scope.spawn(|| {
+            while !over.load(Relaxed) {
+                let Ok(mut reader) = allocator.published().reader() else { continue };
+                let filter = allocator.published().filter(&Request::up_to(Movable));
+                assert!(reader.enter().walk(zone_id(0, Normal).node(), &filter).count() <= 1);
+            }
+        });
+        let mut most = 0;
+        for more in [1, 2, 30, 100] {
+            allocator.add_boxed_handles(more).unwrap();
+            most = most.max(use_handles(40));
+        }
+        over.store(true, Relaxed);
+        assert_eq!(most, 40);
+    });
+    let stats = allocator.stats(zone_id(0, Normal)).unwrap();
+    assert_eq!((stats.free, stats.cached, stats.misdirected), (1 << 14, 0, 0));
+}
+
+#[test]
+fn handles_are_added_under_load_of_the_baselines() {
+    grows_under_load(StopWorld::new(table()));
+    grows_under_load(StopWorldPreempted::new(table()));
+}
