@@ -1,8 +1,11 @@
 //! The reader slots of a publisher, as many as its user gives.
 
+#[cfg(feature = "alloc")]
+use alloc::vec::Vec;
+
 use super::{Platform, Published, ReaderProtocol, Scheme, reader_slot::ReaderSlot};
 #[cfg(feature = "alloc")]
-use crate::heap;
+use crate::heap::{self, NoMemory};
 use crate::{chunks::Chunk, sync::const_fn};
 
 /// The number of reader slots of [`Published::new`].
@@ -61,15 +64,14 @@ impl ReaderSlots {
     #[cfg(feature = "alloc")]
     #[must_use]
     pub fn try_boxed(slots: usize) -> Option<Self> {
-        let slots = heap::collected((0..slots).map(|_| ReaderSlot::new())).ok()?;
-        Some(Self(Chunk::owned(slots)))
+        Some(Self(Chunk::owned(free_slots(slots).ok()?)))
     }
 
     /// Slots on the heap. If the heap has no room, the process ends, as for a `Vec`.
     #[cfg(feature = "alloc")]
     #[must_use]
     pub fn boxed(slots: usize) -> Self {
-        Self(Chunk::owned(heap::or_abort(heap::collected((0..slots).map(|_| ReaderSlot::new())))))
+        Self(Chunk::owned(heap::or_abort(free_slots(slots))))
     }
 
     /// The slots of [`Published::new`]: 64, on the heap.
@@ -95,6 +97,14 @@ impl ReaderSlots {
     pub const fn is_empty(&self) -> bool {
         self.len() == 0
     }
+}
+
+/// Slots without owners, in memory for exactly this number.
+#[cfg(feature = "alloc")]
+fn free_slots(slots: usize) -> Result<Vec<ReaderSlot>, NoMemory> {
+    let mut free = heap::with_room(slots)?;
+    (0..slots).try_for_each(|_| heap::push(&mut free, ReaderSlot::new()))?;
+    Ok(free)
 }
 
 impl<S: Scheme, P: Platform> Published<S, P> {

@@ -120,8 +120,9 @@ impl Visitor for Weigh {
 
     fn visit<S: Buildable, P: Platform<Lock = Spin>>(&mut self) -> Option<[i64; 3]> {
         let versions = Sample::default().versions;
+        let slots = ReaderSlots::boxed(1);
         let before = heap::kept();
-        let published: Published<S, P> = Published::with_platform(S::build(self.capacity()), ReaderSlots::boxed(1));
+        let published: Published<S, P> = Published::with_platform(S::build(self.capacity()), slots);
         let built = heap::kept() - before;
         versions.iter().cycle().take(100).for_each(|version| assert!(published.publish(version).is_ok()));
         S::heap_bytes(self.capacity()).map(|claimed| [claimed as i64, built, heap::kept() - before])

@@ -12,7 +12,7 @@ use zonelist_core::{
         Handle, MigrationSource, MigrationTargets, MovableEntry, MovablePages, MoveError, NotSplit, PerCpuPages,
         PreparedRequest,
     },
-    publish::{Published, ReaderProtocol, Scheme, Standard},
+    publish::{Published, ReaderProtocol, ReaderSlot, ReaderSlots, Scheme, Standard},
     stop_world::StopWorld,
     sync::Spin,
     table::{Capacity, Slot, Slots},
@@ -78,8 +78,10 @@ pub(crate) fn check<S: Scheme>(scheme: S) -> Option<()> {
     // SAFETY: evaluated once: the program makes this call once.
     let more = unsafe { zonelist_core::static_reader_slots!(READERS) };
     allocator.add_handles(more, &mut more_caches).ok()?;
-    // SAFETY: evaluated once: the program makes this call once.
-    allocator.published().add_slots(unsafe { zonelist_core::static_reader_slots!(READERS) });
+    static mut LAST: [ReaderSlot; READERS] = [const { ReaderSlot::new() }; READERS];
+    // SAFETY: nothing else refers to `LAST`, and the program makes this call once.
+    let last = unsafe { &mut *(&raw mut LAST) };
+    allocator.published().add_slots(ReaderSlots::borrowed(last));
     holds(allocator.published().slots() == 3 * READERS && allocator.local().is_ok())
 }
 
