@@ -145,7 +145,7 @@ unsafe impl Barrier for RefusedOnce {
 #[test]
 fn a_stop_whose_membarrier_is_refused_is_none() {
     let name = "membarrier: reads, refused stop";
-    explore_drains(name, Bound::Preemptions(2), Reads, PublishAndDrain, world::<Parts<RefusedOnce>, 1>);
+    explore_drains(name, Bound::Preemptions(2), Reads, PublishAndDrain(1), world::<Parts<RefusedOnce>, 1>);
 }
 
 /// A drain whose membarrier is refused has no effect, and the next one succeeds.

@@ -57,8 +57,10 @@ fn a_handle_is_registered_beside_a_stop_and_a_drain() {
 /// The publish and the drain have their locks when the slot is added, or make no request to it.
 #[test]
 fn a_handle_is_registered_in_a_new_slot_beside_a_stop_and_a_drain() {
+    let bound = Bound::Preemptions(2);
+    explore_drains("drains: registers in a new slot", bound, RegistersInNewSlot, Drain, world::<Standard, 0>);
     let name = "drains: registers in a new slot, stop";
-    explore_drains(name, Bound::Preemptions(1), RegistersInNewSlot, Both(1), world::<Standard, 0>);
+    explore_drains(name, bound, RegistersInNewSlot, PublishAndDrain(1), world::<Standard, 0>);
 }
 
 /// A slot is seen in the state in which it was added, or not yet.
@@ -132,14 +134,14 @@ fn a_failed_stop_has_no_effect() {
         "drains: reads, failing stop",
         Bound::Preemptions(3),
         Reads,
-        PublishAndDrain,
+        PublishAndDrain(1),
         world::<Parts<FailsOnce>, 1>,
     );
     explore_drains(
         "drains: allocates, failing stop",
         Bound::Preemptions(3),
         Allocates,
-        PublishAndDrain,
+        PublishAndDrain(1),
         world::<Parts<FailsOnce>, 1>,
     );
 }

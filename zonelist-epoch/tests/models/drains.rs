@@ -5,7 +5,7 @@ use zonelist_core::{
     conformance::models::{
         Bound, ROOM,
         ReaderRole::{Allocates, ChangesOwners, Frees, Reads, Registers, RegistersInNewSlot},
-        Requesters::{Both, BothForAWhile, Drain},
+        Requesters::{Both, BothForAWhile, Drain, PublishAndDrain},
         explore_drains,
     },
     publish::{Published, ReaderSlots},
@@ -43,9 +43,15 @@ fn a_handle_is_registered_beside_a_grace_period_and_a_drain() {
 fn a_handle_is_registered_in_a_new_slot_beside_a_grace_period_and_a_drain() {
     let asymmetric = || Published::with_slots(AsymmetricEpoch::boxed(ROOM), ReaderSlots::boxed(0));
     let qsbr = || Published::with_slots(Qsbr::boxed(ROOM), ReaderSlots::boxed(0));
-    let bound = Bound::Preemptions(1);
-    explore_drains("drains: registers in a new slot, grace", bound, RegistersInNewSlot, Both(2), asymmetric);
-    explore_drains("drains: registers in a new slot, grace of qsbr", bound, RegistersInNewSlot, Both(2), qsbr);
+    let bound = Bound::Preemptions(2);
+    explore_drains("drains: registers in a new slot, grace", bound, RegistersInNewSlot, PublishAndDrain(2), asymmetric);
+    explore_drains(
+        "drains: registers in a new slot, grace of qsbr",
+        bound,
+        RegistersInNewSlot,
+        PublishAndDrain(2),
+        qsbr,
+    );
 }
 
 #[test]

@@ -49,8 +49,8 @@ pub enum Requesters {
     BothForAWhile(usize),
     /// A thread that drains until the drain succeeds.
     Drain,
-    /// A thread that publishes and then drains, and repeats each until it succeeds.
-    PublishAndDrain,
+    /// A thread that publishes this number of times and then drains, and repeats each until it succeeds.
+    PublishAndDrain(usize),
 }
 
 /// A scheme, the per-CPU pages of each slot, and a word that keeps pages out of them: see
@@ -128,7 +128,7 @@ where
         Requesters::Both(publishes) => std::vec![shared.publisher(publishes), shared.drain()],
         Requesters::BothForAWhile(publishes) => std::vec![shared.publisher(publishes), shared.drain_once()],
         Requesters::Drain => std::vec![shared.drain()],
-        Requesters::PublishAndDrain => std::vec![shared.publisher_and_drain()],
+        Requesters::PublishAndDrain(publishes) => std::vec![shared.publisher_and_drain(publishes)],
     };
     match (beside, registered) {
         (ReaderRole::Allocates, Some((mut handle, slot))) => {
@@ -187,11 +187,13 @@ impl<S: Scheme + Send + 'static, P: Platform> Shared<S, P> {
     }
 
     /// Publishes, then drains for good, and repeats each until it succeeds.
-    fn publisher_and_drain(self: &Arc<Self>) -> loom::thread::JoinHandle<()> {
+    fn publisher_and_drain(self: &Arc<Self>, publishes: usize) -> loom::thread::JoinHandle<()> {
         let shared = Arc::clone(self);
         loom::thread::spawn(move || {
             Log::call("publisher and drain");
-            while shared.published.publish(crate::zonelist::ZonelistsRef::EMPTY).is_err() {}
+            for _ in 0..publishes {
+                while shared.published.publish(crate::zonelist::ZonelistsRef::EMPTY).is_err() {}
+            }
             while shared.without_caches().is_err() {}
         })
     }
