@@ -215,10 +215,11 @@ impl<T: Chunked> Drop for Chunks<'_, T> {
 }
 
 impl<T: 'static> Link<T> {
-    /// Takes the chunk out of the link, for the drop of the list.
+    /// Takes the chunk out of the link, for the drop of the list: nothing else refers to it then, and no access has to be
+    /// ordered.
     fn take<'m>(&self) -> Option<Chunk<'m, T>> {
         let (length, capacity) = (self.length.load(Relaxed), self.capacity.load(Relaxed));
-        let items = NonNull::new(if length == 0 { core::ptr::null_mut() } else { self.items.load(Acquire) })?;
+        let items = NonNull::new(if length == 0 { core::ptr::null_mut() } else { self.items.load(Relaxed) })?;
         self.length.store(0, Relaxed);
         Some(Chunk { items, length, capacity, lifetime: PhantomData })
     }
