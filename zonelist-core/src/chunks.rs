@@ -68,7 +68,7 @@ impl<T: 'static> Link<T> {
         Some(unsafe { slice::from_raw_parts(items.as_ptr(), length) })
     }
 
-    fn set<'m>(&self, chunk: Chunk<'m, T>) {
+    fn set(&self, chunk: Chunk<'static, T>) {
         let chunk = ManuallyDrop::new(chunk);
         self.capacity.store(chunk.capacity, Relaxed);
         self.length.store(chunk.length, Relaxed);
@@ -191,7 +191,10 @@ impl<'m, T: Chunked> Chunks<'m, T> {
     }
 
     /// Appends a chunk. Calls must exclude each other. A concurrent reader sees all of the chunk's items, or none.
-    pub(crate) fn append(&self, chunk: Chunk<'m, T>) {
+    ///
+    /// The chunk is borrowed for good, not for `'m`: the list is covariant, so a shared reference to it may name a shorter
+    /// lifetime.
+    pub(crate) fn append(&self, chunk: Chunk<'static, T>) {
         if chunk.len() == 0 {
             return;
         }
@@ -256,11 +259,11 @@ mod tests {
 
     #[test]
     fn items_stay_where_they_are_and_owned_ones_are_dropped_once() {
-        let mut borrowed = [Item::new(2), Item::new(3)];
+        let borrowed = vec![Item::new(2), Item::new(3)].leak();
         {
             let list = Chunks::new(Chunk::owned(vec![Item::new(0), Item::new(1)]));
             let first = list.get(0).map(core::ptr::from_ref);
-            list.append(Chunk::given(&mut borrowed));
+            list.append(Chunk::given(borrowed));
             list.append(Chunk::owned(vec![]));
             list.append(Chunk::owned(vec![Item::new(4)]));
             assert_eq!((list.get(0).map(core::ptr::from_ref), list.len()), (first, 5));

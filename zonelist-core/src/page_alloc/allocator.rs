@@ -235,9 +235,20 @@ impl<'m, S: Scheme, P: Platform> PageAllocator<'m, S, P> {
 
     /// Adds handles, with a reader slot and per-CPU pages each, while others go on. Waits for publishes and drains.
     ///
+    /// The memory is borrowed for good: a shared reference to the allocator may name a shorter lifetime than that of the
+    /// allocator's own memory, and the pages are used for as long as the allocator lives.
+    ///
+    /// ```compile_fail,E0597
+    /// # use zonelist_core::{PageAllocator, Scheme, page_alloc::PerCpuPages, publish::ReaderSlots};
+    /// fn grow<S: Scheme>(allocator: &PageAllocator<'_, S>, slots: ReaderSlots) {
+    ///     let mut caches = [const { PerCpuPages::new() }; 4];
+    ///     allocator.add_handles(slots, &mut caches).unwrap();
+    /// }
+    /// ```
+    ///
     /// # Errors
     /// [`SetupError::Caches`]: there are not enough `caches`, one for each new slot and zone. Nothing has changed.
-    pub fn add_handles(&self, slots: ReaderSlots, caches: &'m mut [PerCpuPages]) -> Result<(), SetupError> {
+    pub fn add_handles(&self, slots: ReaderSlots, caches: &'static mut [PerCpuPages]) -> Result<(), SetupError> {
         let (count, needed) = (caches.len(), slots.len().saturating_mul(self.pool.zones.len()));
         let caches = caches.get_mut(..needed).ok_or(SetupError::Caches { caches: count, needed })?;
         // The memory may be another allocator's of before, with pages and counts of other zones.
@@ -282,7 +293,7 @@ impl<'m, S: Scheme, P: Platform> PageAllocator<'m, S, P> {
         Ok(())
     }
 
-    fn add_chunks(&self, slots: ReaderSlots, caches: Chunk<'m, PerCpuPages>) {
+    fn add_chunks(&self, slots: ReaderSlots, caches: Chunk<'static, PerCpuPages>) {
         // The per-CPU pages first: from the moment that a handle can claim a new slot, they are there.
         self.published.add_slots_after(slots, || self.pool.add_caches(caches));
     }

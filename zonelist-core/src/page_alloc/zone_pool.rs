@@ -248,7 +248,7 @@ impl<'m, L: RawLock> Pool<'m, L> {
 
     /// Adds per-CPU pages for new reader slots. The caller holds the drain lock, and the writer lock, so that the chunks of
     /// slots and of per-CPU pages come in the same sequence.
-    pub(super) fn add_caches(&self, caches: Chunk<'m, PerCpuPages>) {
+    pub(super) fn add_caches(&self, caches: Chunk<'static, PerCpuPages>) {
         self.caches.append(caches);
     }
 

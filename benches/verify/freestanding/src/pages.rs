@@ -57,7 +57,6 @@ pub(crate) fn check<S: Scheme>(scheme: S) -> Option<()> {
     );
     holds(refused.is_err_and(|error| length(error) > 0))?;
     let (mut index, mut caches) = ([0; 64], [const { PerCpuPages::new() }; 2 * READERS]);
-    let mut more_caches = [const { PerCpuPages::new() }; 2 * READERS];
     let allocator: Allocator<'_, S> = PageAllocator::new(published, &zones, &mut index, &mut caches).ok()?;
     let allocator = allocator.on_low(|_, _| ());
     allocator.add(ids[1], any(16..3333)).ok()?;
@@ -77,7 +76,9 @@ pub(crate) fn check<S: Scheme>(scheme: S) -> Option<()> {
     holds(allocator.add_handles(more, &mut []).is_err_and(|error| length(error) > 0))?;
     // SAFETY: evaluated once: the program makes this call once.
     let more = unsafe { zonelist_core::static_reader_slots!(READERS) };
-    allocator.add_handles(more, &mut more_caches).ok()?;
+    static mut CACHES: [PerCpuPages; 2 * READERS] = [const { PerCpuPages::new() }; 2 * READERS];
+    // SAFETY: nothing else refers to `CACHES`, and the program makes this call once.
+    allocator.add_handles(more, unsafe { &mut *(&raw mut CACHES) }).ok()?;
     static mut LAST: [ReaderSlot; READERS] = [const { ReaderSlot::new() }; READERS];
     // SAFETY: nothing else refers to `LAST`, and the program makes this call once.
     let last = unsafe { &mut *(&raw mut LAST) };
