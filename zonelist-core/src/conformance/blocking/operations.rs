@@ -9,7 +9,7 @@ use crate::{
     Zonelists,
     hotplug::{Change, HotplugError},
     page_alloc::{TryAllocError, TryFreeError},
-    publish::{PublishError, Scheme, Standard, WaitError, Walk, ZonePresence},
+    publish::{PublishError, ReaderSlots, Scheme, Standard, WaitError, Walk, ZonePresence},
     zone::Urgency,
 };
 
@@ -159,6 +159,10 @@ fn of_publishers<S: Scheme>() -> Vec<Operation<S>> {
             let retire = fixture.optional.retire?;
             ready(move || waited(retire(fixture.lists())))
         },
+        "`Published::add_slots`" => ready(|| {
+            fixture.lists().add_slots(ReaderSlots::boxed(1));
+            ""
+        }),
     ]
 }
 
@@ -258,6 +262,9 @@ fn of_allocators<S: Scheme>() -> Vec<Operation<S>> {
         },
         "`PageAllocator::without_caches`" => {
             on_allocator(fixture, || fixture.allocator().without_caches(MOVABLE, || ()).expect("fences do not fail"))
+        },
+        "`PageAllocator::add_boxed_handles`" => {
+            on_allocator(fixture, || fixture.allocator().add_boxed_handles(1).expect("the heap has room"))
         },
         "`PageAllocator::stats`" => on_allocator(fixture, || _ = fixture.allocator().stats(MOVABLE)),
         "`PageAllocator::prepare_fork`" => {
