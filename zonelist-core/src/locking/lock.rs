@@ -44,6 +44,8 @@ use crate::{
 ///
 /// - `try_lock` does not wait. In the child of a fork, a `try_lock` that fails means that a thread of the parent holds
 ///   the lock ([`Published::after_fork`](crate::publish::Published::after_fork)), and the locked value is given up.
+/// - In the child of a prepared fork, `unlock` is called with waiters that do not exist there: a lock that passes itself on
+///   to a waiter then stays held. [`Spin`] does not.
 /// - None of the three methods may use the value behind the lock. A lock of an allocator's zones must not use the
 ///   allocator.
 ///

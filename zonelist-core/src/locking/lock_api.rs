@@ -5,7 +5,11 @@ use super::RawLock;
 /// A lock of the crate [`lock_api`](https://docs.rs/lock_api), as a [`RawLock`]: spin, parking and kernel locks have that
 /// interface.
 ///
-/// It waits as the lock does. A `lock_api::RawMutex` is not reentrant, by its own contract.
+/// It waits as the lock does. A `lock_api::RawMutex` is not reentrant, by its own contract. Each of its values has to be a
+/// lock of its own, and its unlock must not panic, as of every [`RawLock`].
+///
+/// Not where a process forks: a lock that queues its waiters, as parking_lot's does, may be passed on to a thread that does
+/// not exist in the child, also by [`PageAllocator::prepare_fork`](crate::PageAllocator::prepare_fork).
 ///
 /// ```
 /// use zonelist_core::{
@@ -45,9 +49,9 @@ impl<R: lock_api::RawMutex> Default for LockApi<R> {
     }
 }
 
-// SAFETY: a `RawMutex` is exclusive, also for the thread that holds it, which its unsafe trait requires; its unlock
-// releases what the next lock acquires; each value is a lock of its own. It may be moved while it is unlocked or its
-// guard is leaked, since the value that it protects may be, too.
+// SAFETY: a `RawMutex` is exclusive, also for the thread that holds it, which its unsafe trait requires, and its unlock
+// releases what the next lock acquires. It may be moved while none of its calls is under way, as `lock_api::Mutex` moves
+// it. That each value is a lock of its own, and that the unlock does not panic, is a condition on `R` above.
 unsafe impl<R: lock_api::RawMutex> RawLock for LockApi<R> {
     type Held = ();
 

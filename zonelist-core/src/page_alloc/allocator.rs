@@ -233,7 +233,11 @@ impl<'m, S: Scheme, P: Platform> PageAllocator<'m, S, P> {
         self.identity.check(request.mark, "a prepared request");
     }
 
-    /// Adds handles, with a reader slot and per-CPU pages each, while others go on. Waits for publishes and drains.
+    /// Adds handles, with a reader slot and per-CPU pages each, while others go on. Waits for publishes and drains: the
+    /// caller holds no guard, and no reader of it is online.
+    ///
+    /// Slots that [`Published::add_slots`] has added before get the per-CPU pages first, since pages are of the first slots
+    /// that have none; a plain reader may have such a slot.
     ///
     /// The memory is borrowed for good: a shared reference to the allocator may name a shorter lifetime than that of the
     /// allocator's own memory, and the pages are used for as long as the allocator lives.
@@ -303,10 +307,10 @@ impl<'m, S: Scheme, P: Platform> PageAllocator<'m, S, P> {
     /// # Errors
     /// All reader slots are taken, or the barrier pair does not work on this system.
     pub fn local(&self) -> Result<LocalHandle<'_, 'm, S, P>, ReaderError> {
-        let (mut reader, reader_slot) = self.published.reader_with_slot()?;
+        let (mut reader, reader_slot) = self.published.reader_with_slot(self.pool.slots())?;
         let caches = self.pool.caches(reader_slot);
         let Some((zone, cache)) = self.pool.zones.first().zip(caches.first()) else {
-            // The slot was added without per-CPU pages, by `Published::add_slots`: it is for plain readers.
+            // Unreachable: `Pool::check` has found a zone, and the slot is one of those that have per-CPU pages.
             reader.release_own_slot();
             return Err(ReaderError::NoSlot { slots: self.pool.slots() });
         };

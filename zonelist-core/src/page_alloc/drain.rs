@@ -9,7 +9,7 @@
 //!     return its pages to the zones; request := not revoked
 //! ```
 
-use super::{PageAllocator, PerCpuPages, per_cpu_pages::CacheAccess};
+use super::{PageAllocator, per_cpu_pages::CacheAccess};
 use crate::{
     ZoneId,
     publish::{BarrierError, Platform, Scheme},
@@ -36,7 +36,7 @@ impl<S: Scheme, P: Platform> PageAllocator<'_, S, P> {
 
     /// Drains for a request that is about to be refused. A failure of an earlier publish is left for other callers.
     pub(super) fn drain_in_use(&self) -> Result<usize, BarrierError> {
-        self.drain_where(|_| true, PerCpuPages::is_in_use)
+        self.drain_where(|_| true, false)
     }
 
     /// Returns the per-CPU pages of one zone, of all handles, to the zone. Returns the number of pages.
@@ -45,18 +45,12 @@ impl<S: Scheme, P: Platform> PageAllocator<'_, S, P> {
     /// The errors of [`PageAllocator::drain`].
     pub fn drain_zone(&self, zone: ZoneId) -> Result<usize, BarrierError> {
         self.published().report_failure()?;
-        self.pool
-            .zone_number(zone)
-            .map_or(Ok(0), |wanted| self.drain_where(|number| number == wanted, PerCpuPages::is_in_use))
+        self.pool.zone_number(zone).map_or(Ok(0), |wanted| self.drain_where(|number| number == wanted, false))
     }
 
-    /// Drains the zones whose number is `wanted`, for each handle with any per-CPU pages that `needs_drain`. Waits for
+    /// Drains the zones whose number is `wanted`, for each handle that has pages of one; or for `every` slot. Waits for
     /// operations that have begun on them.
-    fn drain_where(
-        &self,
-        wanted: impl Fn(usize) -> bool,
-        needs_drain: impl Fn(&PerCpuPages) -> bool,
-    ) -> Result<usize, BarrierError> {
+    fn drain_where(&self, wanted: impl Fn(usize) -> bool, every: bool) -> Result<usize, BarrierError> {
         let pool = &self.pool;
         let caches = |reader: usize| {
             let caches = pool.zones.iter().zip(pool.caches(reader)).enumerate();
@@ -64,7 +58,7 @@ impl<S: Scheme, P: Platform> PageAllocator<'_, S, P> {
         };
         let mut pages = 0;
         // Handles without such pages are not disturbed: neither revoked nor waited for.
-        let holds = |reader: usize| caches(reader).any(|(_, cache)| needs_drain(cache));
+        let holds = |reader: usize| every || caches(reader).any(|(_, cache)| cache.is_in_use());
         self.published().revoke_caches(holds, |reader| {
             for (zone, cache) in caches(reader) {
                 // SAFETY: `revoke_caches` calls this while the slot's per-CPU pages are revoked and its handle has
@@ -89,10 +83,10 @@ impl<S: Scheme, P: Platform> PageAllocator<'_, S, P> {
         let Some((number, zone)) = self.pool.zone_number(zone).zip(self.pool.zone(zone)) else { return Ok(within()) };
         // First: what a handle does after the drain has revoked its pages, it does with caches off.
         let _off = CachesOff::new(zone.uncached());
-        // Empty per-CPU pages too: an operation that has begun may not have seen the count, and may still fill them.
-        let wanted: fn(&PerCpuPages) -> bool =
-            or_mutant!(|_| true => PerCpuPages::is_in_use, "pages: empty caches not waited for");
-        self.drain_where(|other| other == number, wanted)?;
+        // Empty per-CPU pages too: an operation that has begun may not have seen the count, and may still fill them. And
+        // slots without any: per-CPU pages that are added behind the drain lock are of handles that see the count.
+        let every = or_mutant!(true => false, "pages: empty caches not waited for");
+        self.drain_where(|other| other == number, every)?;
         Ok(within())
     }
 }

@@ -17,8 +17,9 @@ use crate::{
 /// ```
 ///
 /// An allocator numbers its zones after those of the last allocator that was created, so that no allocator takes
-/// another's page for its own. There are 8192 numbers. A number is reused only after that many zones have been created
-/// since.
+/// another's page for its own. There are 8192 numbers. An allocator takes as many as the next power of two above the number
+/// of its zones, from a multiple of that on: 2 for one zone, 4 for two. Behind the last number it begins anew, so a number
+/// is reused after less than 8192 were taken since.
 ///
 /// # Ownership
 ///
@@ -60,8 +61,8 @@ use crate::{
 /// allocator, the outcome of a free of such a page is defined: [`LocalHandle::free`](super::LocalHandle::free).
 ///
 /// Two things are outside of what types can show, and are the duty of code that relies on ownership. It lets no other
-/// code free by number ([`Zone::free`](crate::Zone::free) and its kin) frames which a page has. And it keeps no page for
-/// as long as 8192 more zones are created.
+/// code free by number ([`Zone::free`](crate::Zone::free) and its kin) frames which a page has. And it keeps no page until
+/// the number of its zone is reused, which takes thousands of other allocators, or one of thousands of zones.
 #[must_use = "a page that is dropped is leaked: its block stays allocated"]
 #[derive(PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Page(PageWord);

@@ -28,7 +28,7 @@ impl HandleId {
 #[non_exhaustive]
 #[must_use]
 pub struct ForkLosses {
-    /// True if a publish was cut short. No other is possible then
+    /// True if a publish was cut short, or an addition of slots. No publish is possible then
     /// ([`PublishError::Forked`](super::PublishError::Forked)), and walks show the version before or after, what a
     /// `Racy` scheme shows amid a publish, or nothing.
     pub publish: bool,

@@ -21,7 +21,8 @@ use crate::{
 /// Zonelists, published by a scheme to registered readers, of which each has one of the [`ReaderSlots`].
 ///
 /// Two locks: publishes (and [`synchronize`](Self::synchronize)) exclude each other by the writer lock, and drains of
-/// per-CPU pages by the drain lock. Neither waits for the other.
+/// per-CPU pages by the drain lock. Neither waits for the other, except while slots are added or a fork is prepared: both
+/// are held then.
 #[derive(Debug)]
 pub struct Published<S, P = Standard> {
     pub(super) scheme: S,
@@ -118,7 +119,8 @@ pub enum PublishError {
     /// The barrier pair failed, now or behind the swap of an earlier publish, which then answered `Ok`.
     #[error(transparent)]
     Barrier(#[from] BarrierError),
-    /// This process is the child of a fork that cut a publish short: see [`Published::after_fork`].
+    /// This process is the child of a fork that cut a publish short, or an addition of slots: see
+    /// [`Published::after_fork`].
     #[error("a publish was cut short by a fork; expected `Published::prepare_fork` before the fork")]
     Forked,
 }
@@ -213,7 +215,7 @@ impl<S: Scheme, P: Platform> Published<S, P> {
         let claimed = match S::PROTOCOL {
             ReaderProtocol::None => None,
             ReaderProtocol::PerEntry | ReaderProtocol::CriticalSection | ReaderProtocol::Quiescent => {
-                Some(self.claim(Claim::Reader)?.1)
+                Some(self.claim(Claim::Reader, usize::MAX)?.1)
             }
         };
         let slot = claimed.as_ref().map_or(&self.unused, Claimed::slot);
@@ -223,22 +225,24 @@ impl<S: Scheme, P: Platform> Published<S, P> {
         Ok(reader)
     }
 
-    /// Registers a reader with a slot of its own, whatever the scheme, for the per-CPU pages of that slot. Returns also
-    /// the slot's number.
+    /// Registers a reader with one of the first `slots` slots, whatever the scheme, for the per-CPU pages of that slot.
+    /// Returns also the slot's number.
     ///
     /// It enters its slot for each walk. If the scheme needs no slot, [`Reader::release_own_slot`] frees it.
-    pub(crate) fn reader_with_slot(&self) -> Result<(Reader<'_, S, P>, usize), ReaderError> {
-        let (number, claimed) = self.claim(Claim::Handle)?;
+    pub(crate) fn reader_with_slot(&self, slots: usize) -> Result<(Reader<'_, S, P>, usize), ReaderError> {
+        let (number, claimed) = self.claim(Claim::Handle, slots)?;
         Ok((Reader::new(&self.scheme, claimed.slot(), Some(claimed)), number))
     }
 
-    fn claim(&self, claim: Claim) -> Result<(usize, Claimed<'_>), ReaderError> {
+    /// Claims one of the first `slots` slots.
+    fn claim(&self, claim: Claim, slots: usize) -> Result<(usize, Claimed<'_>), ReaderError> {
         if !P::Barrier::prepare() {
             return Err(ReaderError::NoBarrier);
         }
         // The first free slot. Of two threads that find the same one, one claims it, and the other goes on to the next.
-        let free = self.slots.iter().enumerate().find_map(|(number, slot)| Some((number, Claimed::new(slot, claim)?)));
-        free.ok_or_else(|| ReaderError::NoSlot { slots: self.slots.len() })
+        let mut first = self.slots.iter().take(slots).enumerate();
+        let free = first.find_map(|(number, slot)| Some((number, Claimed::new(slot, claim)?)));
+        free.ok_or_else(|| ReaderError::NoSlot { slots: slots.min(self.slots.len()) })
     }
 
     /// A request in the scheme's form. Make it once for a class of requests.

@@ -109,7 +109,8 @@ fn free_slots(slots: usize) -> Result<Vec<ReaderSlot>, NoMemory> {
 
 impl<S: Scheme, P: Platform> Published<S, P> {
     /// Adds reader slots, while readers and handles go on. Waits for publishes and drains, which have no request to any
-    /// slot afterwards: so a new slot is in the state that every other free one has.
+    /// slot afterwards: so a new slot is in the state that every other free one has. Since a publish may wait for readers,
+    /// the caller holds no guard, and no reader of it is online.
     ///
     /// An allocator over these lists needs per-CPU pages for new slots:
     /// [`PageAllocator::add_handles`](crate::PageAllocator::add_handles) adds both.

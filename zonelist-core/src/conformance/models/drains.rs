@@ -119,7 +119,9 @@ where
     Log::call("reader");
     // Registered before the others begin, so that the registration is not explored too.
     let registered = match beside {
-        ReaderRole::Allocates | ReaderRole::Frees => Some(shared.published.reader_with_slot().expect("a reader slot")),
+        ReaderRole::Allocates | ReaderRole::Frees => {
+            Some(shared.published.reader_with_slot(usize::MAX).expect("a reader slot"))
+        }
         ReaderRole::Registers | ReaderRole::RegistersInNewSlot | ReaderRole::Reads | ReaderRole::ChangesOwners => None,
     };
     let reader = (beside == ReaderRole::ChangesOwners).then(|| shared.published.reader().expect("a reader slot"));
@@ -214,7 +216,7 @@ impl<S: Scheme + Send + 'static, P: Platform> Shared<S, P> {
     }
 
     fn registers(&self) {
-        let (mut handle, slot) = self.published.reader_with_slot().expect("a reader slot");
+        let (mut handle, slot) = self.published.reader_with_slot(usize::MAX).expect("a reader slot");
         self.allocate(&mut handle, slot);
         handle.release_own_slot();
     }

@@ -72,6 +72,22 @@ fn handles_without_memory_for_their_pages_are_not_added() {
     drop(handles);
 }
 
+#[test]
+fn per_cpu_pages_are_of_the_first_slots_without_any() {
+    let allocator = allocator(StopWorld::new(table()), 4096, 1);
+    let first = allocator.local().unwrap();
+    allocator.published().add_slots(ReaderSlots::boxed(2));
+    // Without a slot that has pages, no slot is claimed, not even for a moment.
+    assert_eq!(allocator.local().map(drop).unwrap_err(), ReaderError::NoSlot { slots: 1 });
+    let readers = [(); 2].map(|()| allocator.published().reader().unwrap());
+    allocator.add_boxed_handles(2).unwrap();
+    assert_eq!(allocator.local().map(drop).unwrap_err(), ReaderError::NoSlot { slots: 3 });
+    drop(readers);
+    let others = [(); 2].map(|()| allocator.local().unwrap());
+    assert!(allocator.local().is_err() && allocator.published().reader().is_ok());
+    drop((first, others));
+}
+
 /// No part of an allocator is on the stack for each handle.
 #[test]
 fn thousands_of_handles_need_little_stack() {
