@@ -3,11 +3,11 @@
 use std::time::{Duration, Instant};
 
 use hdrhistogram::{CreationError, Histogram};
-use zonelist_core::sync::Spin;
 use zonelist_core::{
     Zonelists,
     conformance::{Load, Stress, StressError, Tally},
     publish::{Platform, Published, ReaderSlots},
+    sync::Spin,
     table::Capacity,
 };
 use zonelist_schemes::{Buildable, READERS, Visitor, workload::Toggle};

@@ -10,10 +10,10 @@ use std::{
     str::FromStr,
 };
 
-use zonelist_core::sync::Spin;
 use zonelist_core::{
     NodeId, Request, ZoneKind,
     publish::{Platform, Published, ReaderSlots, ZonePresence},
+    sync::Spin,
     table::Capacity,
     zonelist::{Scope, ZonelistsRef},
 };

@@ -6,8 +6,7 @@
 
 use std::{hint::black_box, time::Instant};
 
-use zonelist_core::sync::Spin;
-use zonelist_core::{NodeId, Zonelists, publish::Platform, table::Capacity, zonelist::ZonelistsRef};
+use zonelist_core::{NodeId, Zonelists, publish::Platform, sync::Spin, table::Capacity, zonelist::ZonelistsRef};
 use zonelist_schemes::{
     self as schemes, Buildable, SchemeId, Visitor,
     measure::{Measure, median},

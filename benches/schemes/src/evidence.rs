@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 use serde_json::Value;
-use zonelist_core::sync::Spin;
 use zonelist_core::{
     publish::{Platform, Reader, ReaderProtocol, ReaderSlot},
+    sync::Spin,
     table::Capacity,
 };
 

@@ -3,11 +3,11 @@
 use std::str::FromStr;
 
 use seqlock::SeqLock;
-use zonelist_core::sync::Spin;
 use zonelist_core::{
     Zoneref,
     publish::{Facts, Parts, Platform, Scheme, Standard, SystemBarrier},
     stop_world::{StopWorld, StopWorldPreempted},
+    sync::Spin,
     table::{Capacity, OrderTables, Slot, Slots},
 };
 use zonelist_epoch::{ArcSwap, AsymmetricEpoch, EpochSwap, Qsbr};

@@ -5,10 +5,10 @@
 
 #![cfg(target_os = "linux")]
 
-use zonelist_core::sync::Spin;
 use zonelist_core::{
     conformance::facts::{Heap, PASSED, below_allocator::serves_the_program},
     publish::Platform,
+    sync::Spin,
     table::Capacity,
 };
 use zonelist_schemes::{Buildable, SchemeId, Visitor};

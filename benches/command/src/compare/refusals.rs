@@ -19,11 +19,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use zonelist_core::sync::Spin;
 use zonelist_core::{
     NodeId, PageRequest, ZoneId, ZoneKind, Zonelists, Zoneref,
     page_alloc::OutOfMemory,
     publish::{Platform, PublishError, Published, ReaderSlots, Scheme},
+    sync::Spin,
     table::Capacity,
     zone::ZoneWatermarks,
     zonelist::{NodeSpan, NodeSpanError, ZonelistsRef},

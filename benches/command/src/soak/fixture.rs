@@ -1,11 +1,11 @@
 //! The fixture of a soak test: small zones that run out, a reserved zone that must not, and versions of the lists.
 
-use zonelist_core::sync::Spin;
 use zonelist_core::{
     NodeId, ZoneId,
     ZoneKind::{self, Dma, Dma32, Movable, Normal},
     Zonelists, Zoneref,
     publish::{Platform, Published, ReaderSlots},
+    sync::Spin,
     table::Capacity,
     zone::{MAX_ORDER, ZoneWatermarks},
     zonelist::{NodeSpan, NodeSpanError, ZonelistsRef},

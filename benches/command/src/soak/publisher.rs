@@ -6,8 +6,10 @@ use std::{
     time::Duration,
 };
 
-use zonelist_core::publish::{BarrierError, Platform};
-use zonelist_core::sync::Spin;
+use zonelist_core::{
+    publish::{BarrierError, Platform},
+    sync::Spin,
+};
 use zonelist_schemes::{Buildable, allocator::AllocatorError};
 
 use super::{fixture::Fixture, outcome::Counts};

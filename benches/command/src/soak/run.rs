@@ -8,8 +8,7 @@ use std::{
     time::Duration,
 };
 
-use zonelist_core::sync::Spin;
-use zonelist_core::{publish::Platform, table::Capacity};
+use zonelist_core::{publish::Platform, sync::Spin, table::Capacity};
 use zonelist_schemes::{
     Buildable, READERS, Visitor,
     allocator::AllocatorError,

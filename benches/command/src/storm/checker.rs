@@ -2,11 +2,11 @@
 
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
-use zonelist_core::sync::Spin;
 use zonelist_core::{
     Request, ZoneKind, Zonelists, Zoneref,
     conformance::{History, Span, Tally, Walked},
     publish::{Platform, Version, Walk},
+    sync::Spin,
 };
 use zonelist_schemes::{Buildable, allocator::AllocatorError};
 

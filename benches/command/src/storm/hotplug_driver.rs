@@ -6,10 +6,10 @@ use std::{
     time::Duration,
 };
 
-use zonelist_core::sync::Spin;
 use zonelist_core::{
     hotplug::{Deadline, HotplugError, OnlineTo, Operation, ProviderError, StopReason, Until},
     publish::Platform,
+    sync::Spin,
 };
 use zonelist_schemes::Buildable;
 

@@ -5,8 +5,7 @@ use std::{
     time::Duration,
 };
 
-use zonelist_core::sync::Spin;
-use zonelist_core::{conformance::Tally, publish::Platform, table::Capacity};
+use zonelist_core::{conformance::Tally, publish::Platform, sync::Spin, table::Capacity};
 use zonelist_schemes::{
     Buildable, READERS, Visitor,
     threads::{Job, run_together},

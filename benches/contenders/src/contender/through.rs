@@ -1,9 +1,9 @@
 //! Reads of a scheme through the trait `Scheme`.
 
-use zonelist_core::sync::Spin;
 use zonelist_core::{
     NodeId, Request, Zoneref,
     publish::{Platform, Published, Reader, ReaderSlots, Scheme},
+    sync::Spin,
     zonelist::ZonelistsRef,
 };
 use zonelist_schemes::READERS;

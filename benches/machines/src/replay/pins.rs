@@ -1,11 +1,11 @@
 //! Pages that are allocated and can't be moved, for the steps whose record has a pinned page in the block.
 
-use zonelist_core::sync::Spin;
 use zonelist_core::{
     Mobility, Page, ZoneId,
     hotplug::{AllocatorProvider, MemoryBlockState, RunningMachine},
     page_alloc::{Handle, Migrate, MovablePages, MoveError},
     publish::{Platform, Scheme},
+    sync::Spin,
     zone::{MAX_ORDER, PAGEBLOCK_FRAMES},
 };
 

@@ -1,11 +1,11 @@
 //! The run of a replay: the recorded operations, applied to a running machine once for each scheme.
 
 use serde_json::json;
-use zonelist_core::sync::Spin;
 use zonelist_core::{
     Request, ZoneKind, Zoneref,
     hotplug::{AllocatorProvider, RunningMachine, State},
     publish::{Platform, Published, Reader, ReaderSlots},
+    sync::Spin,
     table::Capacity,
     topology::Rules,
     zonelist::Scope,

@@ -1,7 +1,6 @@
 //! Each scheme's use of the heap, counted by the allocator: calls by walks and publishes, memory of a reader, and
 //! memory that is kept while a reader is stalled.
 
-use zonelist_core::sync::Spin;
 use zonelist_core::{
     conformance::{
         Sample,
@@ -11,6 +10,7 @@ use zonelist_core::{
         },
     },
     publish::{Platform, Published, ReaderSlots, StalledReader},
+    sync::Spin,
     table::Capacity,
 };
 use zonelist_schemes::{Buildable, SchemeId, Visitor};

@@ -1,12 +1,12 @@
 //! A walk in the child of a fork that is made while a publisher is stopped within a publish.
 
-use zonelist_core::sync::Spin;
 use zonelist_core::{
     conformance::{
         Sample,
         facts::fork::{Child, after_fork},
     },
     publish::Platform,
+    sync::Spin,
     table::Capacity,
 };
 use zonelist_schemes::{Buildable, SchemeId, Visitor};

@@ -6,10 +6,10 @@ use std::{
     thread,
 };
 
-use zonelist_core::sync::Spin;
 use zonelist_core::{
     conformance::{Sample, facts::heap},
     publish::{Platform, Progress, Published, ReaderProtocol, ReaderSlots, Scheme, StalledReader},
+    sync::Spin,
     table::Capacity,
 };
 use zonelist_schemes::{Buildable, Visitor};

@@ -5,7 +5,6 @@ use std::{
     sync::atomic::{AtomicBool, Ordering::SeqCst},
 };
 
-use zonelist_core::sync::Spin;
 use zonelist_core::{
     NodeId, Request, ZoneKind,
     conformance::Sample,
@@ -13,6 +12,7 @@ use zonelist_core::{
         Allocates, Facts, Guarantee, Platform, PublishError, Published, ReadToken, ReaderProtocol, ReaderSlots, Scheme,
         StalledReader, Version, Writer,
     },
+    sync::Spin,
     table::{Capacity, Slot, SlotFilter, SlotWalk, Slots},
     zonelist::ZonelistsRef,
 };

@@ -11,7 +11,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-use zonelist_core::sync::Spin;
 use zonelist_core::{
     NodeId, Request,
     conformance::{
@@ -19,6 +18,7 @@ use zonelist_core::{
         facts::interrupt::{Stop, beside},
     },
     publish::{Guarantee, Platform, Progress, Published, ReaderSlots, Walk},
+    sync::Spin,
     table::Capacity,
 };
 use zonelist_schemes::{Buildable, SchemeId, Visitor};

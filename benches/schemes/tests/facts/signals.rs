@@ -1,12 +1,12 @@
 //! A walk in a signal handler that interrupted a publish, or another walk, on its own thread.
 
-use zonelist_core::sync::Spin;
 use zonelist_core::{
     conformance::{
         Sample,
         facts::{PASSED, signals::walks_in_a_handler},
     },
     publish::Platform,
+    sync::Spin,
     table::Capacity,
 };
 use zonelist_schemes::{Buildable, SchemeId, Visitor};

@@ -6,13 +6,13 @@ use std::{
     thread,
 };
 
-use zonelist_core::sync::Spin;
 use zonelist_core::{
     conformance::{
         Sample,
         facts::{PASSED, heap, threads::walks_in_a_destructor},
     },
     publish::{Platform, Published, ReaderSlots},
+    sync::Spin,
     table::Capacity,
 };
 use zonelist_schemes::{Buildable, SchemeId, Visitor};

@@ -1,9 +1,12 @@
 //! Refusals of operations: their conditions, Linux' error numbers, and that nothing has changed.
 
-use zonelist_core::hotplug::{
-    Errno, HotplugError, MemoryBlockState, MemoryBlocks, MemoryBlocksError, OnlineTo, Operation, Setting, State,
+use zonelist_core::{
+    ZoneKind,
+    hotplug::{
+        Errno, HotplugError, MemoryBlockState, MemoryBlocks, MemoryBlocksError, OnlineTo, Operation, Setting, State,
+    },
+    topology::Rules,
 };
-use zonelist_core::{ZoneKind, topology::Rules};
 
 use super::{CallLog, PAGES, block, node, offline, online, running, state, support::Puppet};
 

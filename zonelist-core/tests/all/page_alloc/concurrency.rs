@@ -9,13 +9,12 @@ use std::{
     thread,
 };
 
-use zonelist_core::publish::Membarrier;
 #[cfg(target_os = "linux")]
 use zonelist_core::sync::Spin;
 use zonelist_core::{
     Mobility, NodeId, PageRequest,
     ZoneKind::{Movable, Normal},
-    publish::{Barrier, Parts, Platform, Scheme, Standard},
+    publish::{Barrier, Membarrier, Parts, Platform, Scheme, Standard},
 };
 
 use super::{

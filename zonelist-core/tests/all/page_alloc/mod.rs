@@ -17,11 +17,11 @@ mod zone_set;
 use oracle::{Handle, Oracle, URGENCIES};
 use proptest::prelude::*;
 use setup::{Allocator, ZONES, versions};
-use zonelist_core::sync::Spin;
 use zonelist_core::{
     Mobility, NodeId, PageRequest, Request,
     ZoneKind::{self, Dma32, Movable, Normal},
     publish::{Platform, Scheme, Standard},
+    sync::Spin,
 };
 
 /// One operation of a random test.

@@ -1,10 +1,10 @@
 //! Leaked guards: their critical sections end when their readers are dropped, under every scheme.
 
-use zonelist_core::sync::Spin;
 use zonelist_core::{
     conformance::{Sample, basics},
     publish::{Platform, Published, ReaderSlots, Reclaim, Scheme},
     stop_world::StopWorld,
+    sync::Spin,
     table::{Capacity, Slot},
 };
 use zonelist_epoch::{ArcSwap, AsymmetricEpoch, EpochSwap, Qsbr};

@@ -11,7 +11,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-use zonelist_core::sync::Spin;
 use zonelist_core::{
     Request,
     ZoneKind::Movable,
@@ -21,6 +20,7 @@ use zonelist_core::{
         ReaderSlots, SystemBarrier, Version,
     },
     stop_world::StopWorld,
+    sync::Spin,
     table::{Capacity, Slot},
 };
 use zonelist_schemes::{Buildable, SchemeId, Visitor, asymmetric};

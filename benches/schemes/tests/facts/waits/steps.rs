@@ -11,12 +11,12 @@ use std::{
     },
 };
 
-use zonelist_core::sync::Spin;
 use zonelist_core::{
     Page,
     ZoneKind::{Movable, Normal},
     page_alloc::{PreparedRequest, TryAllocError, TryFreeError},
     publish::Platform,
+    sync::Spin,
     table::Capacity,
 };
 use zonelist_schemes::{Buildable, Visitor};

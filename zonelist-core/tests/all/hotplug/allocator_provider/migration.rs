@@ -1,10 +1,10 @@
 //! Migration of pages: its targets, and the handles of their users.
 
-use zonelist_core::publish::ReaderSlots;
 use zonelist_core::{
     Mobility, NodeId, Page, PageRequest, ZoneKind,
     hotplug::{OnlineTo, Operation},
     page_alloc::{MigrationSource, MigrationTargets, MovablePages},
+    publish::ReaderSlots,
 };
 
 use crate::made_up::page;

@@ -6,10 +6,10 @@ use std::{
     time::Duration,
 };
 
-use zonelist_core::publish::ReaderSlots;
 use zonelist_core::{
     hotplug::{Errno, HotplugError, OnlineTo, Operation, ProviderError, StopReason, Until, UntilCancelled},
     page_alloc::MoveError,
+    publish::ReaderSlots,
     zone::RangeError,
 };
 

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use zonelist_core::sync::Spin;
 use zonelist_core::{
     Page, Request,
     ZoneKind::{Movable, Normal},
     conformance::facts::interrupt::{Stop, beside},
     publish::{ForkLosses, HandleId, Platform, PublishError, Reader, ReaderError, ReaderProtocol, Walk},
+    sync::Spin,
     table::Capacity,
 };
 use zonelist_schemes::{Buildable, SchemeId, Visitor};

@@ -5,12 +5,12 @@ use std::{
     thread,
 };
 
-use zonelist_core::sync::Spin;
 use zonelist_core::{
     ZoneKind::Normal,
     conformance::facts::interrupt::{Stop, beside},
     hotplug::HotplugError,
     publish::Platform,
+    sync::Spin,
     table::Capacity,
 };
 use zonelist_schemes::{Buildable, Visitor};
