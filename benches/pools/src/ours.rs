@@ -5,7 +5,7 @@ use std::error::Error;
 use zonelist_core::{
     LocalHandle, Mobility, NodeId, Page, PageAllocator, PageRequest, Zone, ZoneId, ZoneKind, Zoneref,
     page_alloc::PreparedRequest,
-    publish::{Parts, Platform, Published, ReaderSlots, Standard},
+    publish::{Platform, Published, ReaderSlots, Standard},
     sync::Spin,
     table::{Capacity, Slot},
     zone::{MAX_ORDER, ZoneWatermarks},
@@ -123,7 +123,8 @@ pub(super) fn run_bounded(workload: Workload, config: &RunConfig<'_>) -> Result<
     type Bounded = InPlace<Box<[Slot]>>;
     #[cfg(target_os = "linux")]
     if asymmetric() {
-        return workload.run::<Ours<Bounded, Parts<zonelist_core::publish::Membarrier>>>(config);
+        use zonelist_core::publish::{Membarrier, Parts};
+        return workload.run::<Ours<Bounded, Parts<Membarrier>>>(config);
     }
     workload.run::<Ours<Bounded, Standard>>(config)
 }

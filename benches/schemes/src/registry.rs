@@ -5,7 +5,7 @@ use std::str::FromStr;
 use seqlock::SeqLock;
 use zonelist_core::{
     Zoneref,
-    publish::{Facts, Parts, Platform, Scheme, Standard, SystemBarrier},
+    publish::{Barrier, Facts, FullFence, Parts, Platform, Scheme, Standard, SystemBarrier},
     stop_world::{StopWorld, StopWorldPreempted},
     sync::Spin,
     table::{Capacity, OrderTables, Slot, Slots},
@@ -254,7 +254,7 @@ fn dispatch<V: Visitor, S: Buildable>(visitor: &mut V) -> V::Output {
 #[must_use]
 pub fn asymmetric() -> bool {
     #[cfg(all(target_os = "linux", not(loom)))]
-    return <zonelist_core::publish::Membarrier as zonelist_core::publish::Barrier>::prepare();
+    return zonelist_core::publish::Membarrier::prepare();
     #[cfg(not(all(target_os = "linux", not(loom))))]
     false
 }
@@ -264,9 +264,9 @@ pub fn asymmetric() -> bool {
 pub fn barrier() -> &'static str {
     #[cfg(all(target_os = "linux", not(loom)))]
     if asymmetric() {
-        return <zonelist_core::publish::Membarrier as zonelist_core::publish::Barrier>::name();
+        return zonelist_core::publish::Membarrier::name();
     }
-    <zonelist_core::publish::FullFence as zonelist_core::publish::Barrier>::name()
+    FullFence::name()
 }
 
 #[cfg(test)]

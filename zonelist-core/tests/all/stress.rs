@@ -1,10 +1,10 @@
 //! The baselines under load on real threads, and the verdicts on schemes that are broken on purpose.
 
 #[cfg(target_os = "linux")]
-use zonelist_core::publish::Membarrier;
+use zonelist_core::publish::{Barrier, Membarrier, Parts};
 use zonelist_core::{
     conformance::{Load, Sample, Stress, StressError, Tally, run_stress},
-    publish::{Barrier, Parts, Platform, PublishError, Published, ReaderError, ReaderSlots, Scheme, Standard},
+    publish::{Platform, PublishError, Published, ReaderError, ReaderSlots, Scheme, Standard},
     stop_world::{StopWorld, StopWorldPreempted},
     table::{Capacity, Slot, Slots},
 };
@@ -36,7 +36,7 @@ fn stop_world_keeps_its_guarantee_under_load() {
 #[cfg(target_os = "linux")]
 #[test]
 fn stop_world_keeps_its_guarantee_by_membarrier() {
-    if <Membarrier as Barrier>::prepare() {
+    if Membarrier::prepare() {
         assert_eq!(run_stress(&stop_world::<Parts<Membarrier>>(), 1).violations, 0);
     } else {
         println!("skipped: this system has no membarrier");

@@ -9,7 +9,7 @@ use std::{
 
 use zonelist_core::{
     conformance::models::{Bound, explore},
-    publish::Membarrier,
+    publish::{Barrier, Membarrier},
     sync::{
         Track,
         atomic::{
@@ -72,7 +72,7 @@ fn light() {
 
 /// The heavy half, in the writer: pairs with `light`.
 fn heavy() {
-    <Membarrier as zonelist_core::publish::Barrier>::heavy().unwrap();
+    Membarrier::heavy().unwrap();
 }
 
 /// In place of a heavy half: a full fence of the writer alone, which is too little.

@@ -1,10 +1,10 @@
 //! The grace-period schemes under load, on real threads.
 
 #[cfg(target_os = "linux")]
-use zonelist_core::publish::Membarrier;
+use zonelist_core::publish::{Barrier, Membarrier, Parts};
 use zonelist_core::{
     conformance::{Sample, run_stress},
-    publish::{Parts, Platform, Published, ReaderSlots, Scheme, Standard},
+    publish::{Platform, Published, ReaderSlots, Scheme, Standard},
 };
 use zonelist_epoch::{ArcSwap, AsymmetricEpoch, EpochSwap, Qsbr};
 
@@ -55,7 +55,7 @@ fn qsbr_shows_snapshots_under_load() {
 #[cfg(target_os = "linux")]
 #[test]
 fn asymmetric_epoch_shows_snapshots_by_membarrier() {
-    if <Membarrier as zonelist_core::publish::Barrier>::prepare() {
+    if Membarrier::prepare() {
         shows_snapshots::<_, Parts<Membarrier>>(|| AsymmetricEpoch::boxed(Sample::CAPACITY));
     } else {
         println!("skipped: this system does not grant membarrier");
@@ -65,7 +65,7 @@ fn asymmetric_epoch_shows_snapshots_by_membarrier() {
 #[cfg(target_os = "linux")]
 #[test]
 fn qsbr_shows_snapshots_by_membarrier() {
-    if <Membarrier as zonelist_core::publish::Barrier>::prepare() {
+    if Membarrier::prepare() {
         shows_snapshots::<_, Parts<Membarrier>>(|| Qsbr::boxed(Sample::CAPACITY));
     } else {
         println!("skipped: this system does not grant membarrier");

@@ -10,11 +10,12 @@ use std::{
 };
 
 #[cfg(target_os = "linux")]
-use zonelist_core::sync::Spin;
+use zonelist_core::publish::{Barrier, Membarrier, Parts};
 use zonelist_core::{
     Mobility, NodeId, PageRequest,
     ZoneKind::{Movable, Normal},
-    publish::{Barrier, Membarrier, Parts, Platform, Scheme, Standard},
+    publish::{Platform, Scheme, Standard},
+    sync::Spin,
 };
 
 use super::{
@@ -150,7 +151,7 @@ fn threads_share_pages_with_a_per_entry_protocol() {
 #[cfg(target_os = "linux")]
 #[test]
 fn threads_share_pages_under_membarrier() {
-    if <Membarrier as Barrier>::prepare() {
+    if Membarrier::prepare() {
         stress(&stop_world::<Parts<Membarrier>>());
         stress(&no_protocol::<Parts<Membarrier>>());
     }
