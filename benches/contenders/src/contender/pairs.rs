@@ -1,10 +1,10 @@
 //! Pairs of an allocation and a free, in the page allocator over a scheme.
 
 use zonelist_core::{
-    LocalHandle, NodeId, PageRequest, Request, ZoneKind, Zoneref,
+    LocalHandle, NodeId, PageRequest, ZoneKind, Zoneref,
     page_alloc::PreparedRequest,
     publish::{
-        Allocates, Facts, Guarantee, Parts, Platform, Progress, PublishError, Published, ReadToken, ReaderProtocol,
+        Allocates, Facts, Guarantee, Platform, Progress, PublishError, Published, ReadToken, ReaderProtocol,
         ReaderSlots, Scheme, StalledReader, Standard, Writer,
     },
     sync::Spin,
@@ -73,7 +73,7 @@ pub fn baseline_pairs(lists: ZonelistsRef<'_>, node: NodeId) -> Result<Box<dyn P
     let baseline = Unprotected(Slots::fixed(lists));
     #[cfg(target_os = "linux")]
     if asymmetric() {
-        use zonelist_core::publish::Membarrier;
+        use zonelist_core::publish::{Membarrier, Parts};
         return Ok(Box::new(ThroughPages::<_, Parts<Membarrier>>::over(
             Published::with_platform(baseline, ReaderSlots::boxed(HANDLES)),
             lists,
@@ -113,16 +113,9 @@ impl Scheme for Unprotected {
         .tls_destructor()
         .stalled_reader(StalledReader::Bounded);
     const PROTOCOL: ReaderProtocol = ReaderProtocol::None;
-    type Local = ();
-    type Filter = SlotFilter;
     type Pinned<'g> = &'g Slots<Box<[Option<Zoneref>]>>;
     type Walk<'w> = SlotWalk<'w, Option<Zoneref>>;
-
-    fn local(&self) {}
-
-    fn filter(&self, request: &Request) -> SlotFilter {
-        SlotFilter::new(request)
-    }
+    zonelist_core::slot_readers!();
 
     #[inline(always)]
     fn pin<'g>(&'g self, (): &'g (), _: ReadToken<'g, Self>) -> Self::Pinned<'g> {
@@ -142,8 +135,10 @@ impl Scheme for Unprotected {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use zonelist_core::Request;
     use zonelist_schemes::workload::synthetic;
+
+    use super::*;
 
     #[test]
     fn every_pair_allocates_and_frees() {

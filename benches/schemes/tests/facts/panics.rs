@@ -77,16 +77,9 @@ impl Scheme for Panicking {
         .no_std()
         .no_alloc();
     const PROTOCOL: ReaderProtocol = ReaderProtocol::CriticalSection;
-    type Local = ();
-    type Filter = SlotFilter;
     type Pinned<'g> = &'g Self;
     type Walk<'w> = SlotWalk<'w, Slot>;
-
-    fn local(&self) {}
-
-    fn filter(&self, request: &Request) -> SlotFilter {
-        SlotFilter::new(request)
-    }
+    zonelist_core::slot_readers!();
 
     fn pin<'g>(&'g self, (): &'g (), _: ReadToken<'g, Self>) -> &'g Self {
         self

@@ -14,7 +14,7 @@ use zonelist_core::{
     zonelist::{NodeSpan, Scope, ZonelistsRef},
 };
 
-use super::setup::{Allocator, NoProtocol, ZONES, no_protocol, versions, zone_id};
+use super::setup::{Allocator, NoProtocol, READERS, ZONES, no_protocol, one_zone, versions, zone_id};
 
 const NODE: NodeId = NodeId::new(0).unwrap();
 
@@ -28,13 +28,7 @@ fn passed_over(failure: &Failure) -> Vec<(ZoneId, Refusal)> {
 
 /// An allocator of one zone with this number of free frames.
 fn single(frames: u64) -> Allocator<StopWorld<Box<[zonelist_core::table::Slot]>>, Standard> {
-    let id = zone_id(0, Normal);
-    let zone = Zone::boxed(id, 0..frames, MAX_ORDER, Spin::new()).unwrap();
-    zone.add(0..frames).unwrap();
-    let published = Published::new(StopWorld::new(Slots::boxed(Capacity::new(1, 2).unwrap())));
-    let rows = [NodeSpan { start: 0, len: 1, own: 1 }];
-    published.publish(ZonelistsRef::new(&[Zoneref::new(id)], &rows).unwrap()).unwrap();
-    PageAllocator::boxed(published, vec![zone]).unwrap()
+    one_zone(StopWorld::new(Slots::boxed(Capacity::new(1, 2).unwrap())), frames, READERS)
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::{
 };
 
 use zonelist_core::{
-    NodeId, PageAllocator, Request, Zone, ZoneId,
+    NodeId, PageAllocator, Zone, ZoneId,
     ZoneKind::{self, Dma32, Movable, Normal},
     Zonelists, Zoneref,
     publish::{
@@ -88,6 +88,21 @@ pub(crate) fn allocator<S: Scheme, P: Platform<Lock = Spin>>(
     PageAllocator::boxed(published, zones()).unwrap()
 }
 
+/// The list of the zone of [`one_zone`].
+pub(crate) fn one_zone_lists() -> ZonelistsRef<'static> {
+    const NORMAL: &[Zoneref] = &[Zoneref::new(zone_id(0, Normal))];
+    ZonelistsRef::new(NORMAL, const { &[NodeSpan { start: 0, len: 1, own: 1 }] }).unwrap()
+}
+
+/// An allocator of one zone, 0/Normal, of `frames` free page frames, with `handles` handles.
+pub(crate) fn one_zone<S: Scheme>(scheme: S, frames: u64, handles: usize) -> PageAllocator<'static, S> {
+    let zone = Zone::boxed(zone_id(0, Normal), 0..frames, MAX_ORDER, Spin::new()).unwrap();
+    zone.add(0..frames).unwrap();
+    let published = Published::with_slots(scheme, ReaderSlots::boxed(handles));
+    published.publish(one_zone_lists()).unwrap();
+    PageAllocator::boxed(published, vec![zone]).unwrap()
+}
+
 pub(crate) fn stop_world<P: Platform<Lock = Spin>>() -> Allocator<StopWorld<Box<[Slot]>>, P> {
     allocator(StopWorld::new)
 }
@@ -153,16 +168,9 @@ impl Scheme for NoProtocol {
         .stalled_reader(StalledReader::Bounded)
         .no_std();
     const PROTOCOL: ReaderProtocol = ReaderProtocol::None;
-    type Local = ();
-    type Filter = SlotFilter;
     type Pinned<'g> = &'g Self;
     type Walk<'w> = NoProtocolWalk<'w>;
-
-    fn local(&self) {}
-
-    fn filter(&self, request: &Request) -> SlotFilter {
-        SlotFilter::new(request)
-    }
+    zonelist_core::slot_readers!();
 
     fn pin<'g>(&'g self, (): &'g (), _: ReadToken<'g, Self>) -> Self::Pinned<'g> {
         self

@@ -6,35 +6,19 @@ use std::{
 };
 
 use zonelist_core::{
-    LocalHandle, PageAllocator, PageRequest, Published, Request, Scheme, Zone,
+    LocalHandle, PageRequest, Published, Request, Scheme,
     ZoneKind::{Movable, Normal},
     page_alloc::{PerCpuPages, SetupError},
     publish::{ReaderError, ReaderSlot, ReaderSlots, Standard},
     stop_world::{StopWorld, StopWorldPreempted},
-    sync::Spin,
     table::{Capacity, Slot, Slots},
-    zone::MAX_ORDER,
-    zonelist::{NodeSpan, ZonelistsRef},
+    zonelist::ZonelistsRef,
 };
 
-use crate::page_alloc::setup::zone_id;
+use crate::page_alloc::setup::{one_zone, one_zone_lists, zone_id};
 
 fn table() -> Slots<Box<[Slot]>> {
     Slots::boxed(Capacity::new(1, 2).unwrap())
-}
-
-/// An allocator of one zone of `frames` page frames, with `handles` handles.
-fn allocator<S: Scheme>(scheme: S, frames: u64, handles: usize) -> PageAllocator<'static, S> {
-    let zone = Zone::boxed(zone_id(0, Normal), 0..frames, MAX_ORDER, Spin::new()).unwrap();
-    zone.add(0..frames).unwrap();
-    let published = Published::with_slots(scheme, ReaderSlots::boxed(handles));
-    published.publish(lists()).unwrap();
-    PageAllocator::boxed(published, vec![zone]).unwrap()
-}
-
-fn lists() -> ZonelistsRef<'static> {
-    const NORMAL: &[zonelist_core::Zoneref] = &[zonelist_core::Zoneref::new(zone_id(0, Normal))];
-    ZonelistsRef::new(NORMAL, const { &[NodeSpan { start: 0, len: 1, own: 1 }] }).unwrap()
 }
 
 #[test]
@@ -54,7 +38,7 @@ fn slots_are_added_in_any_memory_and_used_in_sequence() {
 
 #[test]
 fn handles_without_memory_for_their_pages_are_not_added() {
-    let allocator = allocator(StopWorld::new(table()), 4096, 1);
+    let allocator = one_zone(StopWorld::new(table()), 4096, 1);
     let few = Vec::from_iter((0..2).map(|_| PerCpuPages::new())).leak();
     let refused = allocator.add_handles(ReaderSlots::boxed(3), few);
     assert_eq!(refused, Err(SetupError::Caches { caches: 2, needed: 3 }));
@@ -74,7 +58,7 @@ fn handles_without_memory_for_their_pages_are_not_added() {
 
 #[test]
 fn per_cpu_pages_are_of_the_first_slots_without_any() {
-    let allocator = allocator(StopWorld::new(table()), 4096, 1);
+    let allocator = one_zone(StopWorld::new(table()), 4096, 1);
     let first = allocator.local().unwrap();
     allocator.published().add_slots(ReaderSlots::boxed(2));
     // Without a slot that has pages, no slot is claimed, not even for a moment.
@@ -94,7 +78,7 @@ fn thousands_of_handles_need_little_stack() {
     const HANDLES: usize = if cfg!(miri) { 64 } else { 8192 };
     let small = thread::Builder::new().stack_size(2 << 20);
     let all = small.spawn(|| {
-        let allocator = allocator(StopWorld::new(table()), 1 << 18, HANDLES / 2);
+        let allocator = one_zone(StopWorld::new(table()), 1 << 18, HANDLES / 2);
         allocator.add_boxed_handles(HANDLES / 2).unwrap();
         let prepared = allocator.prepare(&PageRequest::up_to(Movable)).unwrap();
         let mut handles: Vec<LocalHandle<'_, '_, _, Standard>> = Vec::new();
@@ -102,7 +86,7 @@ fn thousands_of_handles_need_little_stack() {
         let node = zone_id(0, Normal).node();
         let pages: Vec<_> =
             handles.iter_mut().step_by(97).map(|handle| handle.alloc(node, &prepared).unwrap()).collect();
-        allocator.published().publish(lists()).unwrap();
+        allocator.published().publish(one_zone_lists()).unwrap();
         allocator.drain().unwrap();
         handles.iter_mut().step_by(97).zip(pages).for_each(|(handle, page)| handle.free(page).unwrap());
         drop(handles);
@@ -114,7 +98,7 @@ fn thousands_of_handles_need_little_stack() {
 
 /// Handles come and go in new slots, while others walk, publish and drain.
 fn grows_under_load<S: Scheme + Send + Sync>(scheme: S) {
-    let allocator = allocator(scheme, 1 << 14, 1);
+    let allocator = one_zone(scheme, 1 << 14, 1);
     let over = AtomicBool::new(false);
     let use_handles = |handles: usize| {
         let prepared = allocator.prepare(&PageRequest::up_to(Movable)).unwrap();
@@ -128,7 +112,7 @@ fn grows_under_load<S: Scheme + Send + Sync>(scheme: S) {
     thread::scope(|scope| {
         scope.spawn(|| {
             while !over.load(Relaxed) {
-                allocator.published().publish(lists()).unwrap();
+                allocator.published().publish(one_zone_lists()).unwrap();
                 allocator.drain().unwrap();
             }
         });

@@ -3,7 +3,7 @@
 use std::cell::Cell;
 
 use zonelist_core::{
-    NodeId, Request,
+    NodeId,
     conformance::Sample,
     publish::{Facts, PublishError, Published, ReadToken, ReaderProtocol, ReaderSlots, Scheme, Version, Writer},
     stop_world::StopWorld,
@@ -25,16 +25,9 @@ struct FailsLate(DoubleBuffer);
 impl Scheme for FailsLate {
     const FACTS: Facts = <StopWorld<Box<[Slot]>> as Scheme>::FACTS;
     const PROTOCOL: ReaderProtocol = ReaderProtocol::CriticalSection;
-    type Local = ();
-    type Filter = SlotFilter;
     type Pinned<'g> = Buffer<'g>;
     type Walk<'w> = BufferWalk<'w>;
-
-    fn local(&self) {}
-
-    fn filter(&self, request: &Request) -> SlotFilter {
-        SlotFilter::new(request)
-    }
+    zonelist_core::slot_readers!();
 
     fn pin<'g>(&'g self, (): &'g (), _: ReadToken<'g, Self>) -> Buffer<'g> {
         self.0.current()
