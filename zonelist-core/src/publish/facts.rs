@@ -233,7 +233,7 @@ impl Facts {
         self
     }
 
-    /// Claims that a walk in the destructor of a thread-local ends as any other, whichever destructors ran before.
+    /// Claims that a walk in the destructor of a thread-local ends as any other, after any destructors that ran before.
     ///
     /// Shown by the test `tls_destructor` of `facts!`, by walks in such destructors.
     #[must_use]

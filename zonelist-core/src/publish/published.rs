@@ -2,6 +2,8 @@
 
 use core::{fmt, marker::PhantomData};
 
+#[cfg(feature = "alloc")]
+use super::reader_slots::USUAL;
 use super::{
     Barrier, BarrierError, Membership, Platform, Reader, ReaderError, ReaderProtocol, ReaderSlot, ReaderSlots, Reclaim,
     Scheme, Standard, WaitError, Writer, ZonePresence,
@@ -162,7 +164,7 @@ impl<S: Scheme> Published<S> {
     #[cfg(feature = "alloc")]
     #[must_use]
     pub fn new(scheme: S) -> Self {
-        Self::with_platform(scheme, ReaderSlots::usual())
+        Self::with_platform(scheme, ReaderSlots::boxed(USUAL))
     }
 
     const_fn! {

@@ -10,7 +10,7 @@ use crate::{chunks::Chunk, sync::const_fn};
 
 /// The number of reader slots of [`Published::new`].
 #[cfg(feature = "alloc")]
-const USUAL: usize = 64;
+pub(super) const USUAL: usize = 64;
 
 /// Memory for reader slots, of 128 bytes each: the maximum of readers that are registered at a time.
 ///
@@ -72,12 +72,6 @@ impl ReaderSlots {
     #[must_use]
     pub fn boxed(slots: usize) -> Self {
         Self(Chunk::owned(heap::or_abort(free_slots(slots))))
-    }
-
-    /// The slots of [`Published::new`]: 64, on the heap.
-    #[cfg(feature = "alloc")]
-    pub(super) fn usual() -> Self {
-        Self::boxed(USUAL)
     }
 
     /// The chunk, moved out as a whole: a constant function can't move a field out of a value that has to be dropped.

@@ -26,7 +26,7 @@ pub struct Watermarks {
 ///
 /// The pages of `min_free_kbytes` are distributed over the zones that are not high memory, in proportion to managed
 /// pages. The gap between watermarks is a quarter of a zone's share or `watermark_scale_factor / 10,000` of the zone,
-/// whichever is larger. A zone of high memory has a small minimum of its own.
+/// the larger of both. A zone of high memory has a small minimum of its own.
 ///
 /// Defined for unchecked sizes too: watermarks saturate at `u64::MAX`, and a page of 0 bytes counts as 1 byte.
 #[must_use]

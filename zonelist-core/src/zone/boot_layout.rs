@@ -10,7 +10,7 @@
 //! ```
 //!
 //! Of a cut area at most one half may stay free as a whole, or both would be one block again. The number of areas of
-//! each order that have to be cut follows from the counts alone, whichever areas are chosen. So the lowest are as good
+//! each order that have to be cut follows from the counts alone, for any choice of areas. So the lowest are as good
 //! as any, and one walk places all orders. The walk is made twice, first as a trial, so that an error changes nothing.
 
 use super::{
