@@ -12,7 +12,8 @@ use crate::sync::{
 /// A reader's quiescent states: points between its walks.
 #[derive(Debug)]
 pub(super) struct QuiescentState {
-    /// The phase of the last grace period. Written by one writer at a time.
+    /// The phase of the last grace period, or [`ONLINE`], or both. A store of a writer, one at a time, replaces it; the
+    /// slot's owner adds `ONLINE`. 0 before the slot's first owner, so that a static of slots is in `.bss`.
     requested: AtomicU32,
     /// The last phase that the reader has acknowledged. Written by the slot's owner only.
     acknowledged: AtomicU32,
@@ -20,18 +21,22 @@ pub(super) struct QuiescentState {
 
 /// The reader does not walk until it is online.
 const OFFLINE: u32 = 0;
-/// The reader is online, and has acknowledged no grace period yet. As a phase: there was no grace period yet.
+/// The reader is online. A bit that no phase has, for a word without a phase: there was no grace period yet.
 const ONLINE: u32 = 1;
 
 impl QuiescentState {
     const_fn! {
         pub(super) const fn new() -> Self {
-            Self { requested: AtomicU32::new(ONLINE), acknowledged: AtomicU32::new(OFFLINE) }
+            Self { requested: AtomicU32::new(0), acknowledged: AtomicU32::new(OFFLINE) }
         }
     }
 
     /// From now on the reader may walk at any time.
     pub(super) fn online(&self, light: Light) {
+        // The word is not 0 from now on: to acknowledge 0 would be to go offline. Relaxed: `quiescent` alone reads the bit,
+        // and this thread calls it. An addition, since a writer may store a phase meanwhile, which must not be lost; it
+        // continues the release sequence of that store.
+        self.requested.fetch_or(ONLINE, Relaxed);
         or_mutant!(self.acknowledged.store(ONLINE, Relaxed) => (), "quiescent: reader unseen");
         // Pairs with the heavy half in `Writer::round`: either the writer loads that we are online, or we see its swap.
         light.barrier();
@@ -64,6 +69,6 @@ impl QuiescentState {
     pub(super) fn has_acknowledged(&self, phase: Phase) -> bool {
         // Acquire: pairs with the release in `quiescent` and `offline`: the walks that are waited for are over.
         let acknowledged = self.acknowledged.load(Acquire);
-        acknowledged == OFFLINE || acknowledged == phase.0
+        acknowledged == OFFLINE || acknowledged & !ONLINE == phase.0
     }
 }
