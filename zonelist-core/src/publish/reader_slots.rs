@@ -52,7 +52,8 @@ macro_rules! static_reader_slots {
 
 impl ReaderSlots {
     const_fn! {
-        /// Slots in memory of the caller, in the state of [`ReaderSlot::new`]. For a static there is
+        /// Slots in memory of the caller, in the state of [`ReaderSlot::new`]: at run time, a
+        /// [`TakeCell`](crate::sync::TakeCell) of a static. For the initializer of a static there is
         /// [`static_reader_slots!`](crate::static_reader_slots).
         #[must_use]
         pub const fn borrowed(slots: &'static mut [ReaderSlot]) -> Self {
