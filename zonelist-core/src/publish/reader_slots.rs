@@ -14,7 +14,21 @@ pub(super) const USUAL: usize = 64;
 
 /// Memory for reader slots, of 128 bytes each: the maximum of readers that are registered at a time.
 ///
-/// The memory is owned or borrowed exclusively, so that no two publishers ever share a slot.
+/// The memory is owned or borrowed exclusively, so that no two publishers ever share a slot:
+///
+/// ```compile_fail,E0499
+/// # use zonelist_core::publish::{ReaderSlot, ReaderSlots};
+/// fn shared(slots: &'static mut [ReaderSlot]) -> [ReaderSlots; 2] {
+///     [ReaderSlots::borrowed(slots), ReaderSlots::borrowed(slots)]
+/// }
+/// ```
+///
+/// ```compile_fail,E0382
+/// # use zonelist_core::{Published, Scheme, publish::ReaderSlots};
+/// fn moved<S: Scheme>([one, other]: [S; 2], slots: ReaderSlots) -> [Published<S>; 2] {
+///     [Published::with_slots(one, slots), Published::with_slots(other, slots)]
+/// }
+/// ```
 ///
 /// A reader pays for no slot but its own. A publish of a scheme whose readers have slots passes over all slots, idle ones
 /// too: two atomic read-modify-writes and a load of each slot's line. A drain does the same only for handles that keep

@@ -86,7 +86,8 @@ fn public_item(item: &Item, module: &str) -> Option<(String, String)> {
                 format!("{}{}{value}{}", variant.ident, all_fields(&variant.fields), attributes(&variant.attrs))
             });
             let variants = variants.collect::<Vec<_>>().join(", ");
-            (&it.vis, &it.attrs, &it.ident, format!("enum {module}{}{} {{ {variants} }}", it.ident, text(&it.generics)))
+            let variants = if variants.is_empty() { variants } else { format!(" {variants} ") };
+            (&it.vis, &it.attrs, &it.ident, format!("enum {module}{}{} {{{variants}}}", it.ident, text(&it.generics)))
         }
         Item::Trait(it) => (&it.vis, &it.attrs, &it.ident, trait_text(it, module)),
         Item::Macro(it) => {
