@@ -45,12 +45,14 @@ pub enum Probe {
     Toggle52,
     /// No read: lists of eight zones and lists of seven replace each other; the one reader is offline.
     Publish8,
+    /// The same with [`MORE_SLOTS`] more reader slots, which no reader has.
+    Publish8MoreSlots,
     /// No read: a page is allocated from the per-CPU pages, and freed to them.
     Pair,
 }
 
 impl Probe {
-    const NAMES: [(Self, &str); 8] = [
+    const NAMES: [(Self, &str); 9] = [
         (Self::FirstZone, "first-zone"),
         (Self::Walk64, "walk-64"),
         (Self::Walk52, "walk-52"),
@@ -58,6 +60,7 @@ impl Probe {
         (Self::Toggle8, "toggle-8"),
         (Self::Toggle52, "toggle-52"),
         (Self::Publish8, "publish-8"),
+        (Self::Publish8MoreSlots, "publish-8-more-slots"),
         (Self::Pair, "pair"),
     ];
 
@@ -73,17 +76,19 @@ impl Probe {
     /// The scheme can't be set up.
     pub fn run(self, contender: &str, loops: usize) -> Option<Result<u32, ContenderError>> {
         let lists = synthetic(match self {
-            Self::FirstZone | Self::Toggle8 | Self::Publish8 | Self::Pair => 8,
+            Self::FirstZone | Self::Toggle8 | Self::Publish8 | Self::Publish8MoreSlots | Self::Pair => 8,
             Self::Walk64 => 64,
             Self::Walk52 | Self::Sparse52 | Self::Toggle52 => 52,
         });
         match self {
             Self::Toggle8 => return (contender == "Presence").then(|| toggle(lists.lists(), 1, loops)),
             Self::Toggle52 => return (contender == "Presence").then(|| toggle(lists.lists(), 100, loops)),
-            Self::Publish8 => {
+            Self::Publish8 | Self::Publish8MoreSlots => {
                 let scheme = contender.parse::<SchemeId>().ok()?;
-                let shorter = synthetic(7);
-                return Some(scheme.visit(&mut Publishes { versions: [lists.lists(), shorter.lists()], loops }));
+                let (shorter, more) = (synthetic(7), self == Self::Publish8MoreSlots);
+                let versions = [lists.lists(), shorter.lists()];
+                let slots = if more { READERS + MORE_SLOTS } else { READERS };
+                return Some(scheme.visit(&mut Publishes { versions, slots, loops }));
             }
             Self::Pair => return pairs(contender, lists.lists(), loops),
             _ => (),
@@ -184,6 +189,7 @@ fn toggle(lists: ZonelistsRef<'_>, readers: usize, loops: usize) -> Result<u32, 
 /// Publishes both versions in turn, [`READS`] times a loop.
 struct Publishes<'l> {
     versions: [ZonelistsRef<'l>; 2],
+    slots: usize,
     loops: usize,
 }
 
@@ -199,7 +205,7 @@ impl Visitor for Publishes<'_> {
 
     fn visit<S: Buildable, P: Platform<Lock = Spin>>(&mut self) -> Self::Output {
         let published: Published<S, P> =
-            Published::with_platform(S::build(self.capacity()), ReaderSlots::boxed(READERS));
+            Published::with_platform(S::build(self.capacity()), ReaderSlots::boxed(self.slots));
         published.publish(self.versions[0])?;
         let mut reader = published.reader()?;
         for nth in 0..self.loops * READS {
@@ -214,6 +220,9 @@ pub const BY_HAND: &str = " by hand";
 
 /// The prefix of a peer's name that selects the baseline of its language.
 pub const BASELINE_OF: &str = "raw for ";
+
+/// The reader slots that [`Probe::Publish8MoreSlots`] has more than [`Probe::Publish8`].
+pub const MORE_SLOTS: usize = 64;
 
 /// Reads in one loop of a probe.
 const READS: usize = 256;

@@ -10,7 +10,7 @@ use std::{
 
 use zonelist_contenders::{
     contender::AT_RUN_TIME,
-    instructions::{BY_HAND, CountError, Probe, count},
+    instructions::{BY_HAND, CountError, MORE_SLOTS, Probe, count},
 };
 use zonelist_schemes::SchemeId;
 
@@ -41,6 +41,7 @@ fn schemes_keep_their_instruction_budgets() {
     counts.assert_reads();
     counts.assert_barriers_at_run_time();
     counts.assert_pairs();
+    counts.assert_idle_slots();
     counts.assert_cards();
     counts.assert_presence();
     counts.assert_trait_to_hand();
@@ -150,6 +151,16 @@ impl Counts {
             let pair = self.of(scheme, Probe::Pair);
             println!("{scheme}: {pair:.1} instructions for a pair of an allocation and a free");
             assert!(pair <= PAIR + NOISE, "{scheme}: a pair takes {pair} instructions, above {PAIR}");
+        }
+    }
+
+    /// Publishes: what each reader slot costs that no reader has. The documentation of `ReaderSlots` has the figures.
+    fn assert_idle_slots(&self) {
+        for (scheme, budget) in [("StopWorld", 14.0), ("AsymmetricEpoch", 11.0), ("Qsbr", 18.0), ("InPlace", 0.0)] {
+            let [few, more] = [Probe::Publish8, Probe::Publish8MoreSlots].map(|probe| self.of(scheme, probe));
+            let slot = (more - few) / MORE_SLOTS as f64;
+            println!("{scheme}: {slot:.1} instructions of a publish for each idle slot");
+            assert!(slot <= budget + NOISE, "{scheme}: {slot} instructions for each idle slot, above {budget}");
         }
     }
 

@@ -125,9 +125,7 @@ impl Writer<'_> {
         // Pairs with the light half in `enter`, `try_enter_for_caches`, `enter_for_caches` and `wait_outside`: behind
         // it a reader loads the stop, or we load that it is active.
         or_mutant!(self.heavy()? => (), "stop: no barrier");
-        for slot in self.slots.iter() {
-            self.wait(|| slot.handshake().has_left())?;
-        }
+        self.slots.iter().try_for_each(|slot| self.wait(|| slot.handshake().has_left()))?;
         Ok(alone())
     }
 
@@ -214,13 +212,13 @@ impl Writer<'_> {
         let phase = self.grace_periods.phase;
         let quiescent = self.protocol == ReaderProtocol::Quiescent;
         let clear = ClearRequests(self.slots);
-        for slot in self.slots.iter() {
+        self.slots.iter().for_each(|slot| {
             if quiescent {
                 slot.quiescent_state().request_grace_period(phase);
             }
             // Also under `Quiescent`: a handle with per-CPU pages is active for each operation instead of online.
             slot.handshake().request_grace_period(phase);
-        }
+        });
         // Pairs with the light half in `Handshake::enter` and `QuiescentState::online`: behind it a reader loads the
         // request and sees the swap, or we load that it is active or online.
         or_mutant!(self.heavy()? => (), "grace period: no barrier");
@@ -231,9 +229,7 @@ impl Writer<'_> {
                 "grace period: not waited for"
             )
         };
-        for slot in self.slots.iter() {
-            wait(may_block, || acknowledged(slot))?;
-        }
+        self.slots.iter().try_for_each(|slot| wait(may_block, || acknowledged(slot)))?;
         drop(clear);
         let owed = match self.grace_periods.owed {
             Owed::TwoRounds => Owed::OneRound,
