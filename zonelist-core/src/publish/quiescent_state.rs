@@ -12,16 +12,16 @@ use crate::sync::{
 /// A reader's quiescent states: points between its walks.
 #[derive(Debug)]
 pub(super) struct QuiescentState {
-    /// The phase of the last grace period, or [`ONLINE`], or both. A store of a writer, one at a time, replaces it; the
-    /// slot's owner adds `ONLINE`. 0 before the slot's first owner, so that a static of slots is in `.bss`.
+    /// The phase of the last grace period. Written by one writer at a time. 0 before the first, so that a static of slots
+    /// is in `.bss`.
     requested: AtomicU32,
-    /// The last phase that the reader has acknowledged. Written by the slot's owner only.
+    /// The last phase that the reader has acknowledged, with [`ONLINE`]; or [`OFFLINE`]. Written by the slot's owner only.
     acknowledged: AtomicU32,
 }
 
 /// The reader does not walk until it is online.
 const OFFLINE: u32 = 0;
-/// The reader is online. A bit that no phase has, for a word without a phase: there was no grace period yet.
+/// The reader is online. A bit that no phase has; alone, if there was no grace period yet.
 const ONLINE: u32 = 1;
 
 impl QuiescentState {
@@ -33,10 +33,6 @@ impl QuiescentState {
 
     /// From now on the reader may walk at any time.
     pub(super) fn online(&self, light: Light) {
-        // The word is not 0 from now on: to acknowledge 0 would be to go offline. Relaxed: `quiescent` alone reads the bit,
-        // and this thread calls it. An addition, since a writer may store a phase meanwhile, which must not be lost; it
-        // continues the release sequence of that store.
-        self.requested.fetch_or(ONLINE, Relaxed);
         or_mutant!(self.acknowledged.store(ONLINE, Relaxed) => (), "quiescent: reader unseen");
         // Pairs with the heavy half in `Writer::round`: either the writer loads that we are online, or we see its swap.
         light.barrier();
@@ -48,6 +44,8 @@ impl QuiescentState {
     pub(super) fn quiescent(&self) {
         // Acquire: pairs with the release in `request_grace_period`: our next walk sees the swap before it.
         let phase = self.requested.load(Acquire);
+        // An addition here is what a request that begins as 0 costs.
+        let phase = phase | ONLINE;
         // Release: pairs with the acquire in `has_acknowledged`, so that our walks before are over.
         self.acknowledged.store(phase, Release);
     }
