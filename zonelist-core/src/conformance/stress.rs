@@ -33,7 +33,7 @@ use std::{
 use super::{History, HistoryError, Published as Record, Sample, Span, Tally, Walked};
 use crate::{
     NodeId, Request, Zonelists, Zoneref,
-    publish::{FirstZone, Guarantee, Platform, PublishError, Published, Reader, ReaderError, Scheme, Version, Walk},
+    publish::{FirstZone, Guarantee, Platform, PublishError, Published, ReaderError, Scheme, Version, Walk},
 };
 
 /// Every 61st walk yields in its middle, and a publisher after every 61st publish. A prime number, so that walks of
@@ -306,8 +306,8 @@ impl Walker {
         for _ in 0..load.walks {
             let (round, request) = (self.count / filters.len(), self.count % filters.len());
             // Every second round of the requests.
-            let by_memory = (round % 2 == 1).then(|| self.recall(clock, &mut reader, &mut memories[request], request));
-            if let Some(record) = by_memory.flatten() {
+            if let Some(record) = (round % 2 == 1).then(|| self.recall(clock, &memories[request], request)).flatten() {
+                reader.quiescent();
                 self.walks.push(record);
                 self.count += 1;
                 continue;
@@ -325,27 +325,26 @@ impl Walker {
             self.walks.push(WalkRecord { request, span, shown, full: shown < limit, reported, remembered: false });
             drop(walk);
             drop(guard);
+            // A scheme that never shows a zone, and always reports torn walks, would be walked for ever.
+            if shown > 0 {
+                reader.first(&mut memories[request]);
+            }
             reader.quiescent();
         }
         Ok(())
     }
 
-    /// Reads the first zone, if the reader remembers it. Else it fills the memory, and leaves the record to a walk.
+    /// Reads the first zone, if it is remembered.
     fn recall<S: Scheme, P: Platform>(
         &mut self,
         clock: &Clock,
-        reader: &mut Reader<'_, S, P>,
-        memory: &mut FirstZone<'_, S, P>,
+        memory: &FirstZone<'_, S, P>,
         request: usize,
     ) -> Option<WalkRecord> {
         let begin = clock.stamp();
-        let Some(zone) = memory.recall() else {
-            reader.first(memory);
-            return None;
-        };
+        let zone = memory.recall()?;
         let span = Span { begin, end: clock.stamp() };
         self.seen.push(zone);
-        reader.quiescent();
         Some(WalkRecord { request, span, shown: 1, full: false, reported: false, remembered: true })
     }
 

@@ -6,6 +6,7 @@ use comfy_table::Table;
 use serde::Serialize;
 use zonelist_contenders::{
     consistency::{Consistency, PublishCost},
+    hits::{MEMORY_BYTES, RATES},
     timing::{Timed, WALKS},
 };
 use zonelist_core::{
@@ -85,6 +86,8 @@ pub struct SchemeReport {
     pub first_zone_dependent: Measure,
     /// Reads of the first zone that the reader remembers, independent of each other, as a ratio to the same walk.
     pub first_zone_remembered: Measure,
+    /// The share of such reads that find the zone remembered, by publishes a second.
+    pub remembered_hits: BTreeMap<u32, f64>,
     /// Whole walks, by the length of the list.
     pub full_walk: BTreeMap<usize, Measure>,
     /// An allocation of order 0 and its free, through the page allocator.
@@ -168,7 +171,13 @@ impl PeerReport {
 impl SchemeReport {
     /// A scheme's medians and counts; `None` before the first round.
     #[must_use]
-    pub fn new(facts: &Facts, timed: &Timed, walks: Consistency, requests: Refusals) -> Option<Self> {
+    pub fn new(
+        facts: &Facts,
+        timed: &Timed,
+        walks: Consistency,
+        requests: Refusals,
+        remembered_hits: BTreeMap<u32, f64>,
+    ) -> Option<Self> {
         let Consistency { tally, publishes, publish } = walks;
         Some(Self {
             scheme: facts.scheme,
@@ -176,6 +185,7 @@ impl SchemeReport {
             first_zone: timed.first?,
             first_zone_dependent: timed.dependent?,
             first_zone_remembered: timed.remembered?,
+            remembered_hits,
             full_walk: WALKS.into_iter().zip(timed.full.iter().copied()).collect(),
             alloc_pair: timed.pair?,
             publish,
@@ -243,6 +253,21 @@ impl Report {
         table
     }
 
+    /// The least share of remembered reads of any scheme, by publishes a second.
+    fn remembered(&self) -> String {
+        let [one, more] = MEMORY_BYTES;
+        let least = |rate: u32| {
+            let shares = self.schemes.iter().filter_map(|scheme| scheme.remembered_hits.get(&rate));
+            let least = shares.copied().min_by(f64::total_cmp)?;
+            Some(format!("{:.3} % at {rate}", 100.0 * least))
+        };
+        let shares: Vec<String> = RATES.into_iter().filter_map(least).collect();
+        format!(
+            "Remembered, at least, by publishes a second: {}. A memory has {one} bytes; in a table by node {more} a node.\n",
+            shares.join(", ")
+        )
+    }
+
     fn consistency(&self) -> Table {
         let columns =
             ["what walks show", "guarantee", "walks", "missed", "repeated", "empty", "retried", "broken", "refused"];
@@ -282,11 +307,13 @@ impl fmt::Display for Report {
         writeln!(
             f,
             "Each scheme as a multiple of `raw`, a walk of the same array that no protocol protects. First zone: a \
-             read that the\nnearest zone serves, as most allocations are; to by hand: the same, as a multiple of \
+             read that the\nnearest zone serves, as most allocations are; remembered: the same, if no publish has begun since \
+             the reader's last such\nread; to by hand: the same, as a multiple of \
              code that is hand-written for this\none use, without the trait; dependent: each read depends on the read \
              before it. Walk: all zones of lists of that length.\nAlloc: a page is allocated from the handle's per-CPU \
              pages and freed.\n"
         )?;
+        writeln!(f, "{}", self.remembered())?;
         writeln!(f, "{}", self.consistency())?;
         writeln!(
             f,
@@ -321,7 +348,7 @@ mod tests {
         };
         let requests = Refusals { requests: 10, failed: failed_allocations, publishes: 1 };
         let facts = zonelist_schemes::SchemeId::all()[0].facts().guarantee(guarantee);
-        let scheme = SchemeReport::new(&facts, &timed, walks, requests).unwrap();
+        let scheme = SchemeReport::new(&facts, &timed, walks, requests, BTreeMap::new()).unwrap();
         let raw = RawReport::new(&timed).unwrap();
         Report { machine: "none".into(), rounds: 1, raw, schemes: vec![scheme], peers: Vec::new() }
     }
