@@ -3,7 +3,7 @@
 // `core`'s atomics instead of those of the models: they order nothing, and add no interleavings.
 use core::sync::atomic::{AtomicU32, AtomicUsize, Ordering::Relaxed};
 
-use crate::{NodeId, ids::MAX_NODES};
+use crate::{NodeId, Request, ZoneKind, ids::MAX_NODES, zonelist::Scope};
 
 /// The number of one instance. Every build keeps it, so that sizes are the same in all; only debug builds check it.
 #[derive(Debug)]
@@ -48,7 +48,8 @@ impl Identity {
     }
 }
 
-/// A number of a class of requests, for memories of what was answered to it. No other class of the process has it.
+/// A number of a class of requests, for memories of what was answered to it. Equal requests without a mask of nodes have
+/// the same, in every allocator; each request with a mask has its own, as far as there are numbers.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct ClassKey(usize);
 
@@ -57,16 +58,23 @@ impl ClassKey {
     /// a table which is indexed by them has an entry for each of several classes of one node.
     const STEP: usize = MAX_NODES + 5;
 
+    /// The classes without a mask of nodes: a scope and a highest kind each.
+    const WITHOUT_MASK: usize = 2 * ZoneKind::COUNT;
+
     /// The classes that get a number; on a 32-bit CPU some four million.
     const CLASSES: usize = usize::MAX / Self::STEP - 1;
 
-    /// The number of all later classes, of which nothing may be remembered.
+    /// The number that all later classes have, of which nothing may be remembered.
     const SHARED: Self = Self(Self::CLASSES * Self::STEP);
 
-    /// A number for a new class.
-    pub(crate) fn new() -> Self {
+    /// The number of a request's class.
+    pub(crate) fn of(request: &Request) -> Self {
+        if request.nodes.is_none() {
+            let scope = ZoneKind::COUNT * usize::from(request.scope == Scope::ThisNode);
+            return Self((scope + request.highest.index()) * Self::STEP);
+        }
         /// The number of classes so far.
-        static COUNT: AtomicUsize = AtomicUsize::new(0);
+        static COUNT: AtomicUsize = AtomicUsize::new(ClassKey::WITHOUT_MASK);
         let next = |count| (count < Self::CLASSES).then_some(count + 1);
         COUNT.fetch_update(Relaxed, Relaxed, next).map_or(Self::SHARED, |count| Self(count * Self::STEP))
     }

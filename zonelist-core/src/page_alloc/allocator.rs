@@ -214,7 +214,9 @@ impl<'m, S: Scheme, P: Platform> PageAllocator<'m, S, P> {
         Some(Page::new(self.pool.page(pfn, number, Tag::new(order, mobility))))
     }
 
-    /// Prepares a request for allocations. The result serves any number of allocations.
+    /// Prepares a request for allocations. The result serves any number of allocations, of which handles remember the
+    /// first zones until the next publish: equal requests share what is remembered, but each one with a mask of nodes has
+    /// its own. So prepare such a request once, not for each allocation.
     ///
     /// It is for this allocator alone, since a scheme may number zones in its own way. Another allocator of the same
     /// type panics in debug builds; in other builds it may allocate from zones that the request does not admit

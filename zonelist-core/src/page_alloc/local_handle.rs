@@ -65,7 +65,7 @@ pub struct LocalHandle<'a, 'm, S: Scheme, P: Platform> {
     pub(super) attempt: Failure,
     /// True if calls of `on_low` are deferred, since a hotplug operation allocates through this handle.
     pub(super) defers_low: bool,
-    /// The first zones of walks, for the allocations until the next publish.
+    /// The first zones of walks, for the allocations until the next publish: a kilobyte.
     first_zones: FirstZones<'a>,
 }
 
@@ -413,9 +413,11 @@ fn walk_to_first<'a, S: Scheme, P: Platform>(
 ) -> Option<(FirstZone<'a>, bool)> {
     let guard = reader.guard_within(critical_section);
     let mut walk = guard.walk(node, &request.filter);
-    let first = walk.next()?;
+    let first = walk.next();
     let is_whole = !walk.must_retry();
+    // Whatever the walk has shown: the next load of the stamp is not of a version before.
     order_walks();
+    let first = first?;
     let number = allocator.pool.zone_number(first.zone())?;
     let (counters, cache) = (allocator.pool.zones.get(number)?.watermark_counters(), caches.get(number)?);
     Some((FirstZone { counters, cache }, is_whole))

@@ -107,7 +107,7 @@ impl<S: Scheme> PreparedRequest<S> {
             further,
             highest,
             urgency,
-            class: ClassKey::new(),
+            class: ClassKey::of(zones),
             filter,
             zones: *zones,
             mark,

@@ -50,7 +50,8 @@ pub struct FirstZone<'p, S: Scheme, P: Platform> {
 
 /// Memories of the first zones of many nodes' lists, for one class of requests. [`Reader::first_of`] fills and uses it.
 ///
-/// As [`FirstZone`], with a [`Memory`] for each node in memory of the caller: an array, a slice or a box.
+/// As [`FirstZone`], with a [`Memory`] for each node in memory of the caller: an array, a slice or a box. `as_mut` of `M`
+/// gives the same slice each time, which nothing else has.
 ///
 /// ```
 /// use zonelist_core::{*, publish::Memory, stop_world::StopWorld, table::{Capacity, Slots}};
@@ -153,11 +154,21 @@ impl<S: Scheme, P: Platform, M: fmt::Debug> fmt::Debug for FirstZones<'_, S, P, 
 }
 
 impl<S: Scheme, P: Platform> Class<'_, S, P> {
+    /// Panics in debug builds, if the reader is of other lists.
+    #[inline(always)]
+    #[track_caller]
+    fn check(&self, reader: &Reader<'_, S, P>) {
+        debug_assert!(
+            core::ptr::eq(self.published, reader.published),
+            "a memory of other lists; expected one that this reader's `Published` made"
+        );
+    }
+
     /// The stamp of the lists, as a reader compares it with that of a memory.
     #[inline(always)]
     fn stamp_now(&self) -> usize {
-        // What this reader's earlier walks have seen, that of the memory among them, is before the load of the stamp: the
-        // answer is not of a version before. No instruction on x86.
+        // What this reader has seen under guards is before the load of the stamp: the answer is not of a version before.
+        // No instruction on x86.
         order_walks();
         self.published.stamp.now()
     }
@@ -167,31 +178,36 @@ impl<S: Scheme, P: Platform> Reader<'_, S, P> {
     /// The first zone of a node's list that a request admits; remembered until the next publish begins. `None` if the
     /// list has none, which is not remembered.
     ///
-    /// If no publish has begun since `memory` was filled, this is a load and a compare. Otherwise it walks, as
-    /// [`Guard::walk`](super::Guard::walk) does, with the guarantee of the scheme and its waits. A torn walk that shows
-    /// no zone is repeated until one is not torn or shows one.
+    /// If no publish has begun since `memory` was filled, this is a load and a compare. Otherwise it enters and walks, and
+    /// the answer is that of the walk's first step: under [`Guarantee::Detected`](super::Guarantee::Detected) and
+    /// [`Guarantee::Racy`](super::Guarantee::Racy) it may be torn. [`FirstZone::recall`] tells the two apart.
+    ///
+    /// It waits for what a walk waits for. A torn walk that shows no zone is repeated until a walk is not torn or shows
+    /// one, which may wait for a publish: in a signal handler or interrupt, use [`FirstZone::recall`] and
+    /// [`Guard::find`](super::Guard::find).
     ///
     /// # What a remembered zone means
     ///
     /// The list of one version `v` begins with that zone for that request, and the publish of the version after `v` had
-    /// not begun, as far as this load can know: that of a publish which began concurrently may not be visible yet. It is
-    /// an exact prefix of the list of `v`, also under [`Guarantee::Detected`](super::Guarantee::Detected) and
-    /// [`Guarantee::Racy`](super::Guarantee::Racy), whose walks show less. The version is never older than one that this
-    /// reader has seen. A publish counts from the call on, or under
-    /// [`Changes::Announced`](super::Changes::Announced) from where the scheme says that it begins; one that fails
-    /// counts too, and one that panicked makes every read walk until the next publish.
+    /// not begun, as far as this load can know: a publish which began concurrently may not be visible yet. So it is exact
+    /// under every [`Guarantee`](super::Guarantee). The version is never older than one that this reader has seen. A
+    /// publish counts from the call on, or under [`Changes::Announced`](super::Changes::Announced) from where the scheme
+    /// says so; one that fails counts too. One that panics behind that leaves every read to walk, until the next publish
+    /// that changes the lists.
     ///
     /// It is a value, not a guard: the next publish may begin at once, and two reads may be of two versions. The name of
-    /// a zone may be used anywhere. What a publisher [retires](Published::retire) may not be reached by it: for that,
-    /// walk within a [`Guard`](super::Guard), or use [`LocalHandle`](crate::LocalHandle), whose operations
-    /// [`Published::synchronize`] waits for under every scheme.
+    /// a zone may be used anywhere; memory that is found by the name may be gone, if a publisher
+    /// [retires](Published::retire) it. To access such memory, walk within a [`Guard`](super::Guard), or use a
+    /// [`LocalHandle`](crate::LocalHandle), whose operations [`Published::synchronize`] waits for under every scheme.
     ///
     /// Worth while where reads repeat: see [`FirstZone`]. A reader that asks once between two publishes pays for the walk
     /// and for filling the memory.
     ///
-    /// Debug builds panic if the memory is of another `Published`; in other builds such a read is not remembered.
+    /// Debug builds panic if the memory is of another `Published` than the reader. In other builds the answer is of either
+    /// of them then, and nothing is remembered.
     #[inline(always)]
     pub fn first(&mut self, memory: &mut FirstZone<'_, S, P>) -> Option<Zoneref> {
+        memory.class.check(self);
         let stamp = memory.class.stamp_now();
         if stamp == memory.memory.stamp { memory.memory.zone } else { self.first_anew(memory, stamp) }
     }
@@ -202,6 +218,7 @@ impl<S: Scheme, P: Platform> Reader<'_, S, P> {
     where
         M: AsMut<[Memory]>,
     {
+        memories.class.check(self);
         let stamp = memories.class.stamp_now();
         match memories.memories.as_mut().get(node.index()) {
             Some(memory) if memory.stamp == stamp => memory.zone,
@@ -242,20 +259,20 @@ impl<S: Scheme, P: Platform> Reader<'_, S, P> {
         memory: Option<&mut Memory>,
         stamp: usize,
     ) -> Option<Zoneref> {
-        debug_assert!(
-            core::ptr::eq(self.published, class.published),
-            "a memory of other lists; expected one that this reader's `Published` made"
-        );
         let (zone, torn) = self.walk_once(class, node);
-        let stamp = or_mutant!(stamp => class.published.stamp.now(), "first zone: stamp loaded after the walk");
+        let before = or_mutant!(stamp => class.published.stamp.now(), "first zone: stamp loaded after the walk");
+        // Also where another thread goes on with the memory.
+        order_walks();
         if zone.is_none() && torn {
             return self.walk_again(class, node);
         }
+        // Of other lists: the stamp says nothing of them.
+        let memory = memory.filter(|_| core::ptr::eq(self.published, class.published));
         if let Some(memory) =
             memory.filter(|_| zone.is_some() && or_mutant!(!torn => true, "first zone: torn walk kept"))
         {
             // An odd stamp becomes the even one before it, which is over: the stamp never returns to it.
-            *memory = Memory { stamp: or_mutant!(stamp & !1 => stamp, "first zone: remembered amid a change"), zone };
+            *memory = Memory { stamp: or_mutant!(before & !1 => before, "first zone: remembered amid a change"), zone };
         }
         zone
     }

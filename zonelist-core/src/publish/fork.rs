@@ -28,9 +28,9 @@ impl HandleId {
 #[non_exhaustive]
 #[must_use]
 pub struct ForkLosses {
-    /// True if a publish was cut short, or an addition of slots. No publish is possible then
-    /// ([`PublishError::Forked`](super::PublishError::Forked)), and walks show the version before or after, what a
-    /// `Racy` scheme shows amid a publish, or nothing.
+    /// True if a publish was cut short, or an addition of slots, or a grace period. No publish is possible then
+    /// ([`PublishError::Forked`](super::PublishError::Forked)). Walks show the version before or after, what a `Racy`
+    /// scheme shows amid a publish, or nothing. Readers remember no first zone any more.
     pub publish: bool,
     /// Zones whose locks were held. They have no frames any more: what was free, cached or allocated is lost.
     pub zones: usize,

@@ -5,8 +5,8 @@ use core::{fmt, marker::PhantomData};
 #[cfg(feature = "alloc")]
 use super::reader_slots::USUAL;
 use super::{
-    Barrier, BarrierError, Changes, FirstZone, FirstZones, Membership, Memory, Platform, Reader, ReaderError,
-    ReaderProtocol, ReaderSlot, ReaderSlots, Reclaim, Scheme, Standard, WaitError, Writer, ZonePresence,
+    Barrier, Changes, FirstZone, FirstZones, Membership, Memory, NotRetired, Platform, PublishError, Reader,
+    ReaderError, ReaderProtocol, ReaderSlot, ReaderSlots, Reclaim, Scheme, Standard, WaitError, Writer, ZonePresence,
     reader_slot::{Claim, Claimed},
     stamp::Stamp,
     sticky_error::StickyError,
@@ -17,8 +17,7 @@ use crate::{
     chunks::Chunks,
     locking::{Locked, Spin},
     sync::{const_fn, unmodelled::AtomicUsize},
-    table::CapacityError,
-    zonelist::{Scope, ZonelistsRef},
+    zonelist::ZonelistsRef,
 };
 
 /// Zonelists, published by a scheme to registered readers, of which each has one of the [`ReaderSlots`].
@@ -77,88 +76,6 @@ impl fmt::Display for Version {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "V{}", self.0)
     }
-}
-
-/// Why a version was not published. Readers go on to see the one before.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum PublishError {
-    /// The lists are larger than the scheme has room for.
-    #[error(transparent)]
-    Capacity(#[from] CapacityError),
-    /// No place is kept for the zone, since no lists named it so far.
-    #[error("no place is kept for zone {zone}; expected a publish of lists that name it")]
-    NoEntry {
-        /// The zone.
-        zone: ZoneId,
-    },
-    /// A list of a node has no place for the zone any more: while the zone was absent, a publish gave its place to
-    /// another zone, took away the zone that it stood behind, or made the list.
-    #[error(
-        "zone {zone}: no place for it in the {} list of node {node}, which has room for {room} zones; expected a publish \
-         of lists that name it", scope_name(*.scope)
-    )]
-    EntryLost {
-        /// The zone.
-        zone: ZoneId,
-        /// The node of the list.
-        node: NodeId,
-        /// Which of the node's lists.
-        scope: Scope,
-        /// The zones that the list has room for.
-        room: usize,
-    },
-    /// The scheme keeps the places of fewer zones than its tables have room for, or than were published so far.
-    #[error("zone {zone}: one of {zones} zones or more; expected at most {max}, of which alone places are kept")]
-    TooManyZones {
-        /// The zone.
-        zone: ZoneId,
-        /// The zones that there is room for; or a lower bound of those that were published, together or one after
-        /// another.
-        zones: usize,
-        /// Zones whose places are kept.
-        max: usize,
-    },
-    /// Another publish is under way, or walks still go on over what the version would be written over, and the caller
-    /// does not wait.
-    #[error("another publish is under way, or walks over a version before it; expected neither")]
-    Busy,
-    /// The barrier pair failed, now or behind the swap of an earlier publish, which then answered `Ok`.
-    #[error(transparent)]
-    Barrier(#[from] BarrierError),
-    /// This process is the child of a fork that cut a publish short, or an addition of slots: see
-    /// [`Published::after_fork`].
-    #[error("a publish was cut short by a fork; expected `Published::prepare_fork` before the fork")]
-    Forked,
-}
-
-const fn scope_name(scope: Scope) -> &'static str {
-    match scope {
-        Scope::Fallback => "fallback",
-        Scope::ThisNode => "this-node",
-    }
-}
-
-impl From<WaitError> for PublishError {
-    fn from(error: WaitError) -> Self {
-        match error {
-            WaitError::Busy => Self::Busy,
-            WaitError::Barrier(error) => Self::Barrier(error),
-            WaitError::Forked => Self::Forked,
-        }
-    }
-}
-
-/// What was to be retired, and was not, since the grace period could not be waited for.
-///
-/// Walks may go on that refer to it, so that it must not be dropped yet: retire it again later.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("not retired: {error}")]
-pub struct NotRetired<T> {
-    /// What was not retired.
-    pub value: T,
-    /// Why.
-    pub error: WaitError,
 }
 
 impl<S: Scheme> Published<S> {
@@ -339,10 +256,11 @@ impl<S: Scheme, P: Platform> Published<S, P> {
     }
 
     /// Returns once every walk that began before the call has ended, and every operation of a handle of an allocator.
-    /// Waits for other publishes, too.
+    /// Waits for other publishes, too. Within such an operation, as from a walk, it waits for ever.
     ///
     /// # Errors
-    /// The barrier pair failed, now or behind the swap of an earlier publish: some walk may go on.
+    /// - The barrier pair failed, now or behind the swap of an earlier publish: some walk or operation may go on.
+    /// - [`WaitError::Forked`]: a fork has left a publish or a walk behind.
     pub fn synchronize(&self) -> Result<(), WaitError>
     where
         S: Reclaim,
@@ -350,8 +268,11 @@ impl<S: Scheme, P: Platform> Published<S, P> {
         self.sticky_error.report()?;
         self.ledger.with(|ledger| {
             let version = ledger.version;
-            self.with_writer(ledger, version, true, false, |writer| {
-                self.scheme.synchronize(writer)?;
+            self.with_writer(ledger, version, true, |writer| {
+                let synchronized = self.scheme.synchronize(writer);
+                // If the scheme announced that this, too, changes what walks show.
+                writer.changed(synchronized.is_err());
+                synchronized?;
                 // A handle that remembers its first zone does not walk, and is active all the same.
                 writer.wait_for_operations()
             })
@@ -394,7 +315,7 @@ impl<S: Scheme, P: Platform> Published<S, P> {
     ) -> Result<Version, PublishError> {
         // The number is taken only once the scheme has published: a failed publish uses up none.
         let version = Version(ledger.version.0.wrapping_add(1));
-        self.with_writer(ledger, version, may_block, true, |writer| {
+        self.with_writer(ledger, version, may_block, |writer| {
             if S::CHANGES == Changes::FromTheCall {
                 writer.changing();
             }
@@ -418,7 +339,6 @@ impl<S: Scheme, P: Platform> Published<S, P> {
         ledger: &mut Ledger,
         version: Version,
         may_block: bool,
-        changes: bool,
         call: impl FnOnce(&mut Writer<'_>) -> R,
     ) -> R {
         let mut writer = Writer {
@@ -428,7 +348,7 @@ impl<S: Scheme, P: Platform> Published<S, P> {
             version,
             grace_periods: &mut ledger.grace_periods,
             may_block,
-            stamp: changes.then_some((&self.stamp, &mut ledger.stamp)),
+            stamp: (&self.stamp, &mut ledger.stamp),
             is_changing: false,
             with_caches: false,
             waited_for_operations: false,

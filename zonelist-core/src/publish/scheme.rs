@@ -20,15 +20,15 @@ pub enum ReaderProtocol {
     Quiescent,
 }
 
-/// From when on a publish, or a change of membership, may change what walks see.
+/// From when on a publish, or a change of membership, may change what walks show.
 ///
-/// From then on until it returns, no reader [remembers](super::Reader::first) a first zone, and each of them walks.
+/// From then on until the call returns, no reader [remembers](super::Reader::first) a first zone, and each of them walks.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Changes {
-    /// From the call of [`Scheme::publish`] on. Right for every scheme.
+    /// From the call of [`Scheme::publish`] on. Nothing has to be announced.
     FromTheCall,
-    /// From [`Writer::changing`] or [`Writer::stop`] on: before, it changes nothing that a walk could see. For a scheme
-    /// that first waits for readers, of which one could otherwise keep all others from remembering.
+    /// From [`Writer::changing`] or [`Writer::stop`] on: before it, the call changes nothing that a walk could show. For a
+    /// scheme that waits for readers first: while it waits, the others go on to remember.
     Announced,
 }
 
@@ -62,7 +62,7 @@ pub enum Changes {
 /// |---|---|---|---|
 /// | `local` | a claimed slot | anything but a free slot | |
 /// | `filter` | nothing | anything | |
-/// | `pin`, `walk`, all of a [`Walk`], drops of both | the reader active; in an allocation, the handle's per-CPU pages | what no publish or drain waits behind | publish where publishes wait for readers, drain, use the reader or the handle |
+/// | `pin`, `walk`, all of a [`Walk`], drops of both | the reader active; in an allocation, the handle's per-CPU pages | what no publish or drain waits behind | publish where publishes wait for readers, synchronize, retire, drain, use the reader or the handle |
 /// | `publish`, `set_present`, `synchronize` | the writer lock | readers, by the `Writer` | call the same `Published` but for [`reader`](super::Published::reader) and [`filter`](super::Published::filter); walk by a reader that the `Writer` waits for |
 /// | `forked` | nothing: there is one thread | nothing | |
 /// | drop of `LocalHandle` | nothing: the slot is free | anything | |
@@ -83,6 +83,12 @@ pub enum Changes {
 ///   `zonelist-contenders` counts both);
 /// - walks may be torn: what is remembered is the first zone of one version;
 /// - walks wait, or are waited for: a remembered read does neither.
+///
+/// For this, what a walk shows depends on the node, the request and the version alone, and only [`Scheme::publish`] and
+/// [`Membership::set_present`] of this `Published` change it; equal requests without a mask of nodes have equal walks. A
+/// scheme that shows otherwise (two publishers over one table, an interleave counter) calls [`Writer::changing`] where it
+/// changes something within [`Reclaim::synchronize`]; outside of all calls it can't, and readers use what they remember
+/// until the next publish.
 ///
 /// It does not help a read of more than the first zone, nor reads that seldom repeat: those pay for a walk that is not
 /// inlined and for filling the memory, some 25 instructions more. Under publishes without pause nothing is remembered.
@@ -155,7 +161,8 @@ pub trait Scheme: Sync + Sized {
     ///
     /// # Errors
     /// Whatever is wrong, readers then go on to see the version before, which is for the scheme to see to. The next
-    /// publish has the same [`Writer::version`]. A panic counts as an error.
+    /// publish has the same [`Writer::version`]. A panic counts as an error, but that readers remember nothing until the
+    /// next publish that changes the lists.
     fn publish(&self, next: ZonelistsRef<'_>, writer: &mut Writer<'_>) -> Result<(), PublishError>;
 
     /// In the child of a fork, by its only thread: repairs what threads that are gone were amid, so that walks
@@ -227,7 +234,8 @@ pub trait Membership: Scheme {
 
 /// A scheme that can wait until all walks over older versions have ended.
 pub trait Reclaim: Scheme {
-    /// Returns once every walk that began before the call has ended: a grace period. With the writer lock held: the
+    /// Returns once every walk that began before the call has ended: a grace period. The library waits for the operations
+    /// of an allocator's handles in addition. With the writer lock held: the
     /// same holds as for [`Scheme::publish`]. It waits also if an earlier publish was a `try_publish`.
     ///
     /// What is [retired](super::Published::retire) behind it is dropped once it returns `Ok`: unsafe code that frees by

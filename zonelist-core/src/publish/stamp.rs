@@ -7,7 +7,8 @@
 //!   release fence                           s := stamp (acquire)
 //!   change the lists                        zone := the first zone of a walk
 //!   stamp := next even number (release)     acquire fence
-//!                                           if s is even, zone is one, and the walk is not torn: remember s and zone
+//!                                           if there is a zone, and the walk is not torn:
+//!                                               remember it with s, or if s is odd with s - 1, which is over
 //! ```
 //!
 //! A walk that follows an even number `s` sees all of the publish that ended with `s`: release and acquire. If it sees a
@@ -55,7 +56,7 @@ impl Stamp {
     /// The lists begin to change. `kept` is the writers' own copy of the number, which they do not load back. An odd
     /// number, as a publish that panicked has left it, is not used again.
     pub(super) fn begin(&self, kept: &mut usize) {
-        *kept = if *kept >= NOTHING_REMEMBERED - 2 { LAST } else { (*kept + 1) | 1 };
+        *kept = if *kept >= NOTHING_REMEMBERED - 3 { LAST } else { (*kept + 1) | 1 };
         or_mutant!(self.0.store(*kept, Relaxed) => (), "stamp: only after the change");
         or_mutant!(=> self.0.store(*kept + 1, Release), "stamp: only before the change");
         // Release: pairs with the acquire fence behind the walks. A walk that saw a store behind this fence makes its
@@ -91,7 +92,7 @@ pub(crate) const fn is_settled(stamp: usize) -> bool {
     stamp % 2 == 0
 }
 
-/// Orders the loads of a walk before every later load of the stamp. Behind the walk, or in front of the load.
+/// Orders the loads of a walk before every later load of the stamp. Behind the walk, before what it shows is remembered.
 #[inline(always)]
 pub(crate) fn order_walks() {
     // Acquire: pairs with the release fence in `begin`.
@@ -120,13 +121,19 @@ mod tests {
 
     #[test]
     fn behind_the_last_number_nothing_is_remembered() {
-        let (stamp, mut kept) = (Stamp::new(), NOTHING_REMEMBERED - 6);
-        for _ in 0..6 {
-            stamp.begin(&mut kept);
-            assert!(!is_settled(stamp.now()));
-            stamp.end(&mut kept);
-            assert_ne!(stamp.now(), NOTHING_REMEMBERED);
+        // Publishes that end, and publishes that panic, in any sequence.
+        for panics in 0..1_u32 << 8 {
+            let (stamp, mut kept) = (Stamp::new(), NOTHING_REMEMBERED - 8);
+            for publish in 0..8 {
+                let before = kept;
+                stamp.begin(&mut kept);
+                assert!(!is_settled(stamp.now()) && (kept > before || kept == LAST));
+                if panics >> publish & 1 == 0 {
+                    stamp.end(&mut kept);
+                }
+                assert_ne!(stamp.now(), NOTHING_REMEMBERED, "{panics:b}, publish {publish}");
+            }
+            assert_eq!(stamp.now(), LAST);
         }
-        assert_eq!(stamp.now(), LAST);
     }
 }

@@ -44,8 +44,8 @@ pub struct Writer<'p> {
     pub(super) grace_periods: &'p mut GracePeriods,
     /// True if the publish may wait for readers.
     pub(super) may_block: bool,
-    /// The stamp of the lists, with the writers' copy of its number; `None` where the call changes nothing.
-    pub(super) stamp: Option<(&'p Stamp, &'p mut usize)>,
+    /// The stamp of the lists, with the writers' copy of its number.
+    pub(super) stamp: (&'p Stamp, &'p mut usize),
     /// True from [`Writer::changing`] on.
     pub(super) is_changing: bool,
     /// True if grace periods include the operations of handles under [`ReaderProtocol::PerEntry`].
@@ -117,12 +117,15 @@ impl Writer<'_> {
         self.version
     }
 
-    /// Announces that from now on the publish changes what walks may see: see
-    /// [`Changes::Announced`](super::Changes::Announced). A second call changes nothing.
+    /// Announces that from now on the call changes what walks show: see
+    /// [`Changes::Announced`](super::Changes::Announced). A second call changes nothing, nor does any call under
+    /// [`Changes::FromTheCall`](super::Changes::FromTheCall), which has announced it already.
     ///
-    /// Costs a store and a release fence. To be called before the first such store, and behind all waits for readers.
+    /// Costs a store and a release fence. To be called before the first store that a walk could load, and behind all
+    /// waits for readers. If it is called later, a reader may remember a zone with which no version begins.
     pub fn changing(&mut self) {
-        if let Some((stamp, kept)) = self.stamp.as_mut().filter(|_| !self.is_changing) {
+        if !self.is_changing {
+            let (stamp, kept) = &mut self.stamp;
             stamp.begin(kept);
             self.is_changing = true;
         }
@@ -131,7 +134,8 @@ impl Writer<'_> {
     /// The end of what [`Writer::changing`] has announced, if it has. It counts also if the publish has `failed`.
     pub(super) fn changed(&mut self, failed: bool) {
         let _ = failed;
-        if let Some((stamp, kept)) = self.stamp.as_mut().filter(|_| self.is_changing) {
+        if self.is_changing {
+            let (stamp, kept) = &mut self.stamp;
             or_mutant!(
                 stamp.end(kept) => if failed { stamp.take_back(kept) } else { stamp.end(kept) },
                 "stamp: a failed publish does not count"
@@ -139,7 +143,7 @@ impl Writer<'_> {
         }
     }
 
-    /// Calls `alone` while no reader walks: requests a stop, waits until each is idle or active without a walk, and
+    /// Calls `alone` while no reader walks, and announces it as [`changing`](Self::changing) does: requests a stop, waits until each is idle or active without a walk, and
     /// clears the request after.
     ///
     /// Every walk under [`ReaderProtocol::CriticalSection`] that began before has then ended. A reader that never ends
@@ -235,7 +239,8 @@ impl Writer<'_> {
         self.round(true)?;
         // All walks from before the call have ended, and so all from before any `start_grace_period`.
         self.grace_periods.owed = Owed::Nothing;
-        self.waited_for_operations = true;
+        // Under `PerEntry` operations have a handshake of their own, which took no part.
+        self.waited_for_operations = self.protocol != ReaderProtocol::PerEntry;
         Ok(())
     }
 

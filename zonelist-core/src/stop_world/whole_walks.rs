@@ -75,6 +75,6 @@ impl<T: Storage<Word = Slot> + Sync> Scheme for StopWorld<T> {
 
 impl<T: Storage<Word = Slot> + Sync> Reclaim for StopWorld<T> {
     fn synchronize(&self, writer: &mut Writer<'_>) -> Result<(), WaitError> {
-        writer.stop(|| ())
+        writer.synchronize()
     }
 }

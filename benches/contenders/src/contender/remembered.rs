@@ -14,7 +14,7 @@ use super::{
     loops::{ANY, Contender, ReadList, sum},
 };
 
-/// All reads are of one node, whose memory the reader has at hand.
+/// All reads are of one node, by one memory.
 pub const ONE_NODE: u8 = 0;
 /// A table has a memory for each node.
 pub const BY_NODE: u8 = 1;
