@@ -18,17 +18,17 @@ use super::page::{Page, PageWord, Tag};
 use crate::{
     Zone,
     chunks::{Chunked, Link},
+    ids::Order,
     locking::RawLock,
     sync::{
         Track,
         atomic::{AtomicUsize, Ordering::Relaxed},
         const_fn,
     },
-    zone::MAX_ORDER,
 };
 
 /// The depth of a stack, in blocks, by order: single pages, small blocks, and huge pages of 512 frames.
-const DEPTH: [usize; MAX_ORDER as usize + 1] = [1024, 64, 64, 64, 0, 0, 0, 0, 0, 16, 0];
+const DEPTH: [usize; Order::COUNT] = [1024, 64, 64, 64, 0, 0, 0, 0, 0, 16, 0];
 
 /// The sum of the depths of all stacks, of both mobilities.
 const FRAMES: usize = {
@@ -60,7 +60,7 @@ pub(super) const fn start(tag: Tag) -> usize {
 
 /// The depth of a stack, in blocks; 0 if blocks of the order are not cached.
 pub(super) const fn depth(tag: Tag) -> usize {
-    let order = tag.order() as usize;
+    let order = tag.order().index();
     if order < DEPTH.len() { DEPTH[order] } else { 0 }
 }
 
@@ -329,7 +329,7 @@ impl<'c> CacheAccess<'c> {
     pub(super) fn set_zone(&mut self, zero: impl Fn(Tag) -> PageWord, spanned: u32) {
         for tag in Tag::all() {
             // A block that begins in the last frames would end after the span.
-            let frames = u64::from(spanned).saturating_sub((1 << tag.order()) - 1);
+            let frames = u64::from(spanned).saturating_sub(tag.order().pages() - 1);
             self.set(tag, Plain { frames, zero: zero(tag), ..Self::plain(self.stack(tag)) });
         }
     }
@@ -431,7 +431,7 @@ impl<'c> CacheAccess<'c> {
         let mut pages = 0;
         for tag in Tag::all().filter(|&tag| depth(tag) > 0) {
             self.return_lowest(tag, usize::MAX, |blocks| {
-                pages += blocks.len() << tag.order();
+                pages += blocks.len() << tag.order().number();
                 zone.return_blocks(tag.order(), blocks);
                 true
             });

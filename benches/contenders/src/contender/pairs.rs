@@ -56,7 +56,7 @@ impl<S: Scheme + 'static, P: Platform<Lock = Spin> + 'static> ThroughPages<S, P>
         let first = lists.of(node, Scope::Fallback).first();
         let plans: Vec<_> = first.map(|first| (first.zone(), FRAMES, watermarks)).into_iter().collect();
         let allocator: &'static Allocator<S, P> = Box::leak(Box::new(allocator(published, &plans)?));
-        let class = allocator.prepare(&PageRequest::up_to(ZoneKind::Device))?;
+        let class = allocator.prepare(&PageRequest::up_to(ZoneKind::Device));
         let mut pairs = Self { local: allocator.local()?, class };
         // A first pair fails here if anything is wrong, and fills the per-CPU pages.
         let page = pairs.local.alloc(node, &pairs.class)?;
