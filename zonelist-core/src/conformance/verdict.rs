@@ -152,6 +152,8 @@ pub struct Tally {
     pub reported: u64,
     /// Torn walks for which `must_retry` returned false.
     pub unreported: u64,
+    /// First zones that readers remembered. Each counts as a walk, which has to be exact under every guarantee.
+    pub remembered: u64,
     /// Walks that the scheme's guarantee excludes.
     pub violations: u64,
 }
@@ -171,6 +173,7 @@ impl Tally {
             reported: reported.into(),
             unreported: (torn && !reported).into(),
             violations: (!verdict.is_within(guarantee, reported)).into(),
+            remembered: 0,
         };
     }
 }
@@ -186,6 +189,7 @@ impl AddAssign for Tally {
         self.empty += other.empty;
         self.reported += other.reported;
         self.unreported += other.unreported;
+        self.remembered += other.remembered;
         self.violations += other.violations;
     }
 }
@@ -201,10 +205,26 @@ impl Sum for Tally {
 
 impl fmt::Display for Tally {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { walks, torn, missed, repeated, phantom, disordered, empty, reported, unreported, violations } = self;
+        let Self {
+            walks,
+            torn,
+            missed,
+            repeated,
+            phantom,
+            disordered,
+            empty,
+            reported,
+            unreported,
+            remembered,
+            violations,
+        } = self;
+        write!(f, "{walks} walks, ")?;
+        if *remembered > 0 {
+            write!(f, "{remembered} remembered, ")?;
+        }
         write!(
             f,
-            "{walks} walks, {torn} torn ({reported} reported, {unreported} torn unreported): {missed} missed, \
+            "{torn} torn ({reported} reported, {unreported} torn unreported): {missed} missed, \
              {repeated} repeated, {phantom} phantom, {disordered} disordered, {empty} empty; {violations} violations"
         )
     }

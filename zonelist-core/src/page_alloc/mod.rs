@@ -58,6 +58,7 @@ mod allocator;
 mod batch;
 mod drain;
 mod failure;
+mod first_zones;
 mod fork;
 mod local_handle;
 mod low_watermark;

@@ -3,7 +3,7 @@
 use core::fmt;
 
 use super::{page::Tag, per_cpu_pages::start, slow_path::Blocking};
-use crate::identity::Mark;
+use crate::identity::{ClassKey, Mark};
 use crate::{Mobility, Request, ZoneKind, ids::Order, publish::Scheme, zone::Urgency};
 
 /// A request for a block. The node whose list is walked is an argument of each allocation.
@@ -70,6 +70,8 @@ pub struct PreparedRequest<S: Scheme> {
     pub(super) further: usize,
     pub(super) highest: ZoneKind,
     pub(super) urgency: Urgency,
+    /// The class, for the handles' memories of first zones.
+    pub(super) class: ClassKey,
     pub(super) filter: S::Filter,
     /// The request that the filter was made from: a refusal reports which zones it ruled out.
     pub(super) zones: Request,
@@ -84,7 +86,7 @@ impl<S: Scheme> PreparedRequest<S> {
         let (filter, tag) = (scheme(zones), Tag::new(order, mobility));
         // One less than the length: a zone at `floor + length` may serve, so the fast path compares with `>`.
         let (further, highest) = (order.pages() as usize - 1, zones.highest);
-        Self { tag, start: start(tag), further, highest, urgency, filter, zones: *zones, mark }
+        Self { tag, start: start(tag), further, highest, urgency, class: ClassKey::new(), filter, zones: *zones, mark }
     }
 
     /// Whether an allocation of this request may wait.

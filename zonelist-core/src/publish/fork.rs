@@ -168,6 +168,7 @@ impl<S: Scheme, P: Platform> Published<S, P> {
         losses.publish = unsafe { self.ledger.abandon(|| None) };
         if losses.publish {
             self.sticky_error.note_fork();
+            self.stamp.abandon();
         }
         self.scheme.forked(Forked { publish: losses.publish, kept: keep.len() });
         losses

@@ -20,6 +20,18 @@ pub enum ReaderProtocol {
     Quiescent,
 }
 
+/// From when on a publish, or a change of membership, may change what walks see.
+///
+/// From then on until it returns, no reader [remembers](super::Reader::first) a first zone, and each of them walks.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Changes {
+    /// From the call of [`Scheme::publish`] on. Right for every scheme.
+    FromTheCall,
+    /// From [`Writer::changing`] or [`Writer::stop`] on: before, it changes nothing that a walk could see. For a scheme
+    /// that first waits for readers, of which one could otherwise keep all others from remembering.
+    Announced,
+}
+
 /// A way for versions of the zonelists to reach readers.
 ///
 /// A scheme is only the strategy; [`Published`](super::Published) owns the reader slots, the writer lock
@@ -82,6 +94,9 @@ pub trait Scheme: Sync + Sized {
 
     /// What its readers have to do around their walks.
     const PROTOCOL: ReaderProtocol;
+
+    /// From when on a publish changes what walks see: from the call on, or from where the scheme says so.
+    const CHANGES: Changes = Changes::FromTheCall;
 
     /// What it keeps for each reader, such as a handle of an outside crate; `()` for most. It is dropped with the
     /// reader, after the slot is freed; a [`Reader`](super::Reader) is `Send` and `Sync` only if this is.

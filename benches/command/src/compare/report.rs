@@ -124,8 +124,10 @@ pub struct Counts {
 
 impl From<Tally> for Counts {
     fn from(tally: Tally) -> Self {
-        let Tally { walks, torn, missed, repeated, phantom, disordered, empty, reported, unreported, violations } =
-            tally;
+        // A remembered first zone counts as a walk, and has no column of its own.
+        let Tally {
+            walks, torn, missed, repeated, phantom, disordered, empty, reported, unreported, violations, ..
+        } = tally;
         Self { walks, torn, missed, repeated, phantom, disordered, empty, reported, unreported, violations }
     }
 }
