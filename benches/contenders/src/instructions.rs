@@ -27,8 +27,8 @@ use zonelist_schemes::{
 use crate::{
     contender::{
         AT_RUN_TIME, BY_NODE, Baseline, CLASSES, Contender, ContenderError, Draw, DrawnPairs, FORGOTTEN, ONE_NODE,
-        Pairs, Peer, Remembered, Through, ThroughDrawnPages, ThroughPages, at_run_time, by_hand, pairs_at_run_time,
-        peers,
+        Pairs, Peer, Through, ThroughDrawnPages, ThroughPages, at_run_time, by_hand, pairs_at_run_time, peers,
+        remembered,
     },
     timing::set_up,
 };
@@ -56,6 +56,8 @@ pub enum Probe {
     Toggle52,
     /// No read: lists of eight zones and lists of seven replace each other; the one reader is offline.
     Publish8,
+    /// The same with [`MORE_SLOTS`] more reader slots, which no reader has.
+    Publish8MoreSlots,
     /// No read: a page is allocated from the per-CPU pages, and freed to them.
     Pair,
     /// The same with a block of this order, which only some orders find in the per-CPU pages.
@@ -69,7 +71,7 @@ pub enum Probe {
 }
 
 impl Probe {
-    const NAMES: [(Self, &str); 14] = [
+    const NAMES: [(Self, &str); 15] = [
         (Self::FirstZone, "first-zone"),
         (Self::Remembered, "remembered"),
         (Self::RememberedByNode, "remembered-by-node"),
@@ -80,6 +82,7 @@ impl Probe {
         (Self::Toggle8, "toggle-8"),
         (Self::Toggle52, "toggle-52"),
         (Self::Publish8, "publish-8"),
+        (Self::Publish8MoreSlots, "publish-8-more-slots"),
         (Self::Pair, "pair"),
         (Self::PairTurns, "pair-turns"),
         (Self::PairDrawn8, "pair-drawn-8"),
@@ -105,7 +108,7 @@ impl Probe {
     pub fn run(self, contender: &str, loops: usize) -> Option<Result<u32, ContenderError>> {
         let lists = synthetic(match self {
             Self::FirstZone | Self::Remembered | Self::RememberedByNode | Self::Forgotten => 8,
-            Self::Toggle8 | Self::Publish8 | Self::Pair | Self::PairOrder(_) => 8,
+            Self::Toggle8 | Self::Publish8 | Self::Publish8MoreSlots | Self::Pair | Self::PairOrder(_) => 8,
             // These have lists of their own.
             Self::PairTurns | Self::PairDrawn8 | Self::PairDrawn1024 => 1,
             Self::Walk64 => 64,
@@ -114,10 +117,12 @@ impl Probe {
         match self {
             Self::Toggle8 => return (contender == "Presence").then(|| toggle(lists.lists(), 1, loops)),
             Self::Toggle52 => return (contender == "Presence").then(|| toggle(lists.lists(), 100, loops)),
-            Self::Publish8 => {
+            Self::Publish8 | Self::Publish8MoreSlots => {
                 let scheme = contender.parse::<SchemeId>().ok()?;
-                let shorter = synthetic(7);
-                return Some(scheme.visit(&mut Publishes { versions: [lists.lists(), shorter.lists()], loops }));
+                let (shorter, more) = (synthetic(7), self == Self::Publish8MoreSlots);
+                let versions = [lists.lists(), shorter.lists()];
+                let slots = if more { READERS + MORE_SLOTS } else { READERS };
+                return Some(scheme.visit(&mut Publishes { versions, slots, loops }));
             }
             Self::Pair => return pairs(contender, lists.lists(), Order::ZERO, loops),
             Self::PairOrder(order) => return pairs(contender, lists.lists(), order, loops),
@@ -156,31 +161,6 @@ impl Probe {
             (0..loops).fold(0, |sum: u32, _| sum.wrapping_add(once()))
         };
         Some(made.map(run))
-    }
-}
-
-/// Sets up a scheme whose reader remembers first zones.
-pub(crate) fn remembered<const HOW: u8>(
-    scheme: SchemeId,
-    lists: ZonelistsRef<'_>,
-) -> Result<Box<dyn Contender>, ContenderError> {
-    scheme.visit(&mut Remembering::<HOW> { lists })
-}
-
-struct Remembering<'l, const HOW: u8> {
-    lists: ZonelistsRef<'l>,
-}
-
-impl<const HOW: u8> Visitor for Remembering<'_, HOW> {
-    type Output = Result<Box<dyn Contender>, ContenderError>;
-    const TIMED: bool = true;
-
-    fn capacity(&self) -> Capacity {
-        Capacity::of(self.lists)
-    }
-
-    fn visit<S: Buildable, P: Platform<Lock = Spin>>(&mut self) -> Self::Output {
-        Ok(Box::new(Remembered::<S, P, HOW>::new(S::build(self.capacity()), self.lists)?))
     }
 }
 
@@ -289,6 +269,7 @@ fn toggle(lists: ZonelistsRef<'_>, readers: usize, loops: usize) -> Result<u32, 
 /// Publishes both versions in turn, [`READS`] times a loop.
 struct Publishes<'l> {
     versions: [ZonelistsRef<'l>; 2],
+    slots: usize,
     loops: usize,
 }
 
@@ -304,7 +285,7 @@ impl Visitor for Publishes<'_> {
 
     fn visit<S: Buildable, P: Platform<Lock = Spin>>(&mut self) -> Self::Output {
         let published: Published<S, P> =
-            Published::with_platform(S::build(self.capacity()), ReaderSlots::boxed(READERS));
+            Published::with_platform(S::build(self.capacity()), ReaderSlots::boxed(self.slots));
         published.publish(self.versions[0])?;
         let mut reader = published.reader()?;
         for nth in 0..self.loops * READS {
@@ -319,6 +300,9 @@ pub const BY_HAND: &str = " by hand";
 
 /// The prefix of a peer's name that selects the baseline of its language.
 pub const BASELINE_OF: &str = "raw for ";
+
+/// The reader slots that [`Probe::Publish8MoreSlots`] has more than [`Probe::Publish8`].
+pub const MORE_SLOTS: usize = 64;
 
 /// Reads in one loop of a probe.
 const READS: usize = 256;

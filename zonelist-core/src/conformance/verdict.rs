@@ -13,7 +13,7 @@ use crate::{Zoneref, publish::Guarantee, zonelist::ZonelistsRef};
 ///
 /// A walk is exact if it equals one candidate, or a prefix of one if the walk was left early. Every other walk is torn,
 /// and may have one or more of the other defects.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 pub struct Verdict {
     /// The walk is not exact.
     pub torn: bool,
@@ -137,7 +137,7 @@ impl Torn<'_> {
 }
 
 /// Counts of walks by verdict. A walk with two defects counts in both.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 #[expect(missing_docs, reason = "each field counts the verdict of its name")]
 pub struct Tally {
     /// All walks.

@@ -46,6 +46,9 @@ use crate::{
 /// zones' locks. A leaked handle keeps its reader slot, but not its pages: they are in the allocator, and
 /// [`PageAllocator::drain`] returns them to their zones.
 ///
+/// Any thread may create a handle and send it to the one that uses it. So the first CPU of a kernel creates those of all
+/// CPUs, in statics ([`TakeCell`](crate::sync::TakeCell)): see the example `per_cpu`.
+///
 /// A signal handler or interrupt needs a handle of its own, [`LocalHandle::try_alloc`] and [`LocalHandle::try_free`].
 /// Debug builds panic if a handle is used from within one of its own operations.
 #[repr(C)] // The fields of the fast path come first, where short instructions reach them.
@@ -99,6 +102,12 @@ impl<'a, 'm, S: Scheme, P: Platform> LocalHandle<'a, 'm, S, P> {
     pub(crate) fn deferring_low(mut self) -> Self {
         self.defers_low = true;
         self
+    }
+
+    /// The allocator of the handle, for code that keeps only the handle.
+    #[must_use]
+    pub fn allocator(&self) -> &'a PageAllocator<'m, S, P> {
+        self.allocator
     }
 
     /// The identity of the handle, for [`PageAllocator::after_fork`].

@@ -74,6 +74,7 @@ mod refused;
 mod request;
 mod slow_path;
 mod split;
+mod stack_layout;
 mod statistics;
 mod zone_attempt;
 mod zone_pool;

@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use super::{page::Tag, per_cpu_pages::start, slow_path::Blocking};
+use super::{page::Tag, slow_path::Blocking, stack_layout::start};
 use crate::identity::{ClassKey, Mark};
 use crate::{Mobility, Request, ZoneKind, ids::Order, publish::Scheme, zone::Urgency};
 

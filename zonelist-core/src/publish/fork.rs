@@ -24,7 +24,7 @@ impl HandleId {
 
 /// What the child of a fork has lost since its other threads were amid something: see
 /// [`PageAllocator::after_fork`](crate::PageAllocator::after_fork).
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 #[non_exhaustive]
 #[must_use]
 pub struct ForkLosses {

@@ -230,6 +230,26 @@ impl<S: Scheme, P: Platform> Drop for Reader<'_, S, P> {
 }
 
 /// A reader within a critical section, where the scheme has one. Walks borrow it.
+///
+/// It does not outlive its reader, nor a walk its guard:
+///
+/// ```compile_fail,E0505
+/// # use zonelist_core::publish::{Platform, Reader, Scheme};
+/// fn outlives<S: Scheme, P: Platform>(mut reader: Reader<'_, S, P>) {
+///     let guard = reader.enter();
+///     drop(reader);
+///     drop(guard);
+/// }
+/// ```
+///
+/// ```compile_fail,E0505
+/// # use zonelist_core::{NodeId, publish::{Guard, Scheme}};
+/// fn walks<S: Scheme>(guard: Guard<'_, S>, node: NodeId, filter: &S::Filter) {
+///     let mut walk = guard.walk(node, filter);
+///     drop(guard);
+///     walk.next();
+/// }
+/// ```
 #[derive(Debug)]
 pub struct Guard<'g, S: Scheme + 'g> {
     /// Before the critical section: fields are dropped in order, and what is pinned may need the section to its end.

@@ -8,7 +8,7 @@ use crate::{
 };
 
 /// What a reader has to do around its walks, for the scheme's writer to know of them.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum ReaderProtocol {
     /// Nothing: no writer waits for it.
     None,
@@ -155,7 +155,7 @@ pub trait Scheme: Sync + Sized {
 }
 
 /// What a fork has done to a scheme, as its child sees it.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[non_exhaustive]
 pub struct Forked {
     /// Whether a publish was cut short.
@@ -189,7 +189,7 @@ impl<W: Word> Walk for SlotWalk<'_, W> {}
 impl Walk for BufferWalk<'_> {}
 
 /// Whether the lists show a zone: what [`Published::set_present`](super::Published::set_present) sets.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum ZonePresence {
     /// Each list that the zone was last published in shows it.
     Present,

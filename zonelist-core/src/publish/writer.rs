@@ -160,9 +160,7 @@ impl Writer<'_> {
         // Pairs with the light half in `enter`, `try_enter_for_caches`, `enter_for_caches` and `wait_outside`: behind
         // it a reader loads the stop, or we load that it is active.
         or_mutant!(self.heavy()? => (), "stop: no barrier");
-        for slot in self.slots.iter() {
-            self.wait(|| slot.handshake().has_left())?;
-        }
+        self.slots.iter().try_for_each(|slot| self.wait(|| slot.handshake().has_left()))?;
         // Behind the wait, so that readers remember their first zones until it is over.
         self.changing();
         Ok(alone())
@@ -272,13 +270,13 @@ impl Writer<'_> {
         let quiescent = self.protocol == ReaderProtocol::Quiescent;
         let caches = self.with_caches;
         let clear = ClearRequests { slots: self.slots, caches };
-        for slot in self.slots.iter() {
+        self.slots.iter().for_each(|slot| {
             if quiescent {
                 slot.quiescent_state().request_grace_period(phase);
             }
             // Also under `Quiescent`: a handle with per-CPU pages is active for each operation instead of online.
             slot.handshakes(caches).for_each(|handshake| handshake.request_grace_period(phase));
-        }
+        });
         // Pairs with the light half in `Handshake::enter` and `QuiescentState::online`: behind it a reader loads the
         // request and sees the swap, or we load that it is active or online.
         or_mutant!(self.heavy()? => (), "grace period: no barrier");
@@ -289,9 +287,7 @@ impl Writer<'_> {
                 "grace period: not waited for"
             )
         };
-        for slot in self.slots.iter() {
-            wait(may_block, || acknowledged(slot))?;
-        }
+        self.slots.iter().try_for_each(|slot| wait(may_block, || acknowledged(slot)))?;
         drop(clear);
         let owed = match self.grace_periods.owed {
             Owed::TwoRounds => Owed::OneRound,

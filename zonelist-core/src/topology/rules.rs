@@ -6,7 +6,7 @@
 /// use zonelist_core::topology::Rules;
 /// assert_eq!(Rules::default(), Rules::LINUX_6_1);
 /// ```
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Rules {
     /// How the load of a node changes when it is picked first among nodes at one distance.
     pub node_load: NodeLoad,
@@ -23,7 +23,7 @@ pub struct Rules {
 /// How the load of a node changes when it is picked first among nodes at one distance.
 ///
 /// Loads break ties of distance in later rows, so that equally distant nodes are first in about as many rows each.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum NodeLoad {
     /// It becomes the number of online nodes minus the nodes already in the row (until 5.15).
     SetDescending,

@@ -23,6 +23,6 @@ pub use error::ContenderError;
 pub use loops::{ANY, Contender, ReadList};
 pub use pairs::{Pairs, ThroughPages, baseline_pairs};
 pub use peers::{PEERS, Peer, peers};
-pub use remembered::{BY_NODE, FORGOTTEN, ONE_NODE, Remembered};
+pub use remembered::{BY_NODE, FORGOTTEN, ONE_NODE, Remembered, remembered};
 pub use run_time::{AT_RUN_TIME, at_run_time, pairs_at_run_time};
 pub use through::Through;

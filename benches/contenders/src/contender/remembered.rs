@@ -4,13 +4,14 @@ use zonelist_core::{
     NodeId, Zoneref,
     publish::{FirstZone, FirstZones, Memory, Platform, Published, Reader, ReaderSlots, Scheme},
     sync::Spin,
+    table::Capacity,
     zonelist::ZonelistsRef,
 };
-use zonelist_schemes::READERS;
+use zonelist_schemes::{Buildable, READERS, SchemeId, Visitor};
 
 use super::{
     error::ContenderError,
-    loops::{ANY, ReadList, sum},
+    loops::{ANY, Contender, ReadList, sum},
 };
 
 /// All reads are of one node, whose memory the reader has at hand.
@@ -62,5 +63,33 @@ impl<S: Scheme + 'static, P: Platform<Lock = Spin>, const HOW: u8> ReadList for 
     #[inline(always)]
     fn all(&mut self, node: NodeId) -> u32 {
         sum(self.reader.enter().walk(node, self.filter))
+    }
+}
+
+/// Sets up a scheme whose reader remembers first zones.
+///
+/// # Errors
+/// The lists do not fit, or no reader can be registered.
+pub fn remembered<const HOW: u8>(
+    scheme: SchemeId,
+    lists: ZonelistsRef<'_>,
+) -> Result<Box<dyn Contender>, ContenderError> {
+    scheme.visit(&mut Remembering::<HOW> { lists })
+}
+
+struct Remembering<'l, const HOW: u8> {
+    lists: ZonelistsRef<'l>,
+}
+
+impl<const HOW: u8> Visitor for Remembering<'_, HOW> {
+    type Output = Result<Box<dyn Contender>, ContenderError>;
+    const TIMED: bool = true;
+
+    fn capacity(&self) -> Capacity {
+        Capacity::of(self.lists)
+    }
+
+    fn visit<S: Buildable, P: Platform<Lock = Spin>>(&mut self) -> Self::Output {
+        Ok(Box::new(Remembered::<S, P, HOW>::new(S::build(self.capacity()), self.lists)?))
     }
 }
