@@ -127,12 +127,6 @@ impl ReaderSlot {
         }
     }
 
-    /// The reader's handshake, and with `caches` also that of its per-CPU pages.
-    pub(super) fn handshakes(&self, caches: bool) -> impl Iterator<Item = &Handshake> {
-        let cache = caches.then_some(&self.cache_handshake);
-        core::iter::once(&self.handshake).chain(cache)
-    }
-
     /// The count of steps under way, for their owner to change.
     #[inline(always)]
     pub(super) fn steps(&self) -> &unmodelled::AtomicUsize {

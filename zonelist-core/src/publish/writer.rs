@@ -28,12 +28,7 @@
 //!   round, phase 0: begins with 1 in the reader's word, or with the reader idle: its next 0 is of this round
 //! ```
 
-use super::{
-    BarrierError, ReaderProtocol, Version,
-    handshake::{Handshake, Phase},
-    reader_slot::ReaderSlot,
-    stamp::Stamp,
-};
+use super::{BarrierError, ReaderProtocol, Version, handshake::Phase, reader_slot::ReaderSlot, stamp::Stamp};
 use crate::{
     chunks::Chunks,
     sync::{Backoff, or_mutant},
@@ -268,21 +263,25 @@ impl Writer<'_> {
     fn round(&mut self, may_block: bool) -> Result<(), WaitError> {
         let phase = self.grace_periods.phase;
         let quiescent = self.protocol == ReaderProtocol::Quiescent;
-        let caches = self.with_caches;
+        let (protocol, caches) = (self.protocol, self.with_caches);
         let clear = ClearRequests { slots: self.slots, caches };
         self.slots.iter().for_each(|slot| {
             if quiescent {
                 slot.quiescent_state().request_grace_period(phase);
             }
             // Also under `Quiescent`: a handle with per-CPU pages is active for each operation instead of online.
-            slot.handshakes(caches).for_each(|handshake| handshake.request_grace_period(phase));
+            slot.handshake().request_grace_period(phase);
+            if caches {
+                slot.cache_handshake(protocol).request_grace_period(phase);
+            }
         });
         // Pairs with the light half in `Handshake::enter` and `QuiescentState::online`: behind it a reader loads the
         // request and sees the swap, or we load that it is active or online.
         or_mutant!(self.heavy()? => (), "grace period: no barrier");
         let acknowledged = |slot: &ReaderSlot| {
             or_mutant!(
-                slot.handshakes(caches).all(|handshake| handshake.has_acknowledged(phase))
+                slot.handshake().has_acknowledged(phase)
+                    && (!caches || slot.cache_handshake(protocol).has_acknowledged(phase))
                     && (!quiescent || slot.quiescent_state().has_acknowledged(phase)) => true,
                 "grace period: not waited for"
             )
@@ -332,6 +331,11 @@ impl Drop for ClearRequests<'_> {
     #[inline]
     fn drop(&mut self) {
         let Self { slots, caches } = *self;
-        slots.iter().flat_map(|slot| slot.handshakes(caches)).for_each(Handshake::clear_publish_request);
+        slots.iter().for_each(|slot| {
+            slot.handshake().clear_publish_request();
+            if caches {
+                slot.cache_handshake(ReaderProtocol::PerEntry).clear_publish_request();
+            }
+        });
     }
 }
