@@ -6,13 +6,13 @@
 use std::{error::Error, thread};
 
 use zonelist_core::{
-    LocalHandle, NodeId, PageAllocator, PageRequest, Published, Zone, ZoneId, ZoneKind, Zoneref,
+    LocalHandle, NodeId, PageAllocator, PageRequest, Pfn, Published, Zone, ZoneId, ZoneKind, Zoneref,
     page_alloc::{PerCpuPages, PreparedRequest},
     publish::{ReaderSlot, ReaderSlots, Standard},
     stop_world::StopWorld,
     sync::{Spin, TakeCell},
     table::{Capacity, Slot, Slots},
-    zone::MAX_ORDER,
+    zone::Order,
     zonelist::{NodeSpan, ZonelistsRef},
 };
 
@@ -30,7 +30,7 @@ type Allocator = PageAllocator<'static, Scheme>;
 type Handle = LocalHandle<'static, 'static, Scheme, Standard>;
 
 // All zeros, in `.bss`.
-static WORDS: TakeCell<[u64; Zone::<Spin>::words(0, END)]> = TakeCell::new([0; _]);
+static WORDS: TakeCell<[u64; Zone::<Spin>::words(Pfn::range(0..END))]> = TakeCell::new([0; _]);
 static INDEX: TakeCell<[u16; NORMAL.index() + 1]> = TakeCell::new([0; _]);
 static SLOTS: TakeCell<[ReaderSlot; CPUS]> = TakeCell::new([const { ReaderSlot::new() }; CPUS]);
 static CACHES: TakeCell<[PerCpuPages; CPUS]> = TakeCell::new([const { PerCpuPages::new() }; CPUS]);
@@ -42,8 +42,8 @@ static HANDLES: [TakeCell<Option<Handle>>; CPUS] = [const { TakeCell::new(None) 
 
 /// Creates the allocator, on CPU 0. `None` in a second call, or if a constant above is too small.
 fn boot() -> Option<&'static Allocator> {
-    let zone = Zone::new(NORMAL, 0..END, MAX_ORDER, WORDS.take()?, Spin::new()).ok()?;
-    zone.add(FREE..END).ok()?;
+    let zone = Zone::new(NORMAL, Pfn::range(0..END), Order::MAX, WORDS.take()?, Spin::new()).ok()?;
+    zone.add(Pfn::range(FREE..END)).ok()?;
     let zones = ZONES.take()?.insert([zone]);
     let slots = ReaderSlots::borrowed(SLOTS.take()?);
     let published = Published::with_slots(StopWorld::new(Slots::in_array(CAPACITY)?), slots);
@@ -71,7 +71,7 @@ fn start(cpu: usize, local: &'static mut Handle, request: &PreparedRequest<Schem
 
 fn main() -> Result<(), Box<dyn Error>> {
     let allocator = boot().ok_or("the boot fails")?;
-    let request = &allocator.prepare(&PageRequest::up_to(ZoneKind::Normal))?;
+    let request = &allocator.prepare(&PageRequest::up_to(ZoneKind::Normal));
     thread::scope(|scope| {
         for cpu in 0..CPUS {
             let local = handle(allocator, cpu).ok_or("no handle is left")?;

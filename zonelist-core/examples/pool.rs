@@ -6,10 +6,10 @@
 use std::{error::Error, sync::Arc, thread, time::Duration};
 
 use zonelist_core::{
-    Mobility, NodeId, Page, PageRequest, Published, ZoneId, ZoneKind,
+    Mobility, NodeId, Page, PageRequest, Pfn, Published, ZoneId, ZoneKind,
     hotplug::{
-        AllocatorProvider, Arena, MemoryBlock, MemoryBlockState, MemoryBlocks, OnlineTo, Operation, RunningMachine,
-        State, Until,
+        AllocatorProvider, Arena, BlockId, MemoryBlock, MemoryBlockState, MemoryBlocks, OnlineTo, Operation,
+        RunningMachine, State, Until,
     },
     page_alloc::{Handle, MovablePages, MoveError},
     stop_world::StopWorld,
@@ -23,13 +23,13 @@ const PAGE_BYTES: usize = 4096;
 /// Pages of a memory block: 8 MiB.
 const BLOCK: u64 = 2048;
 /// The slow tier has block 1 from the start. Block 2 comes online, and goes.
-const SPARE: u64 = 2;
+const SPARE: BlockId = BlockId::new(2);
 
 /// Both tiers, 10 and 25 apart, with one block each, and the spare block, which is offline.
 fn tiers() -> Result<State, Box<dyn Error>> {
     let zone = |node, block: u64| ZoneSize {
         zone: ZoneId::new(node, ZoneKind::Normal),
-        start_pfn: block * BLOCK,
+        start_pfn: Pfn::new(block * BLOCK),
         spanned: BLOCK,
         present: BLOCK,
         managed: BLOCK,
@@ -61,7 +61,7 @@ fn tiers() -> Result<State, Box<dyn Error>> {
 
 fn main() -> Result<(), Box<dyn Error>> {
     let state = tiers()?;
-    let arena = Arc::new(Arena::reserve(0..3 * BLOCK, PAGE_BYTES)?);
+    let arena = Arc::new(Arena::reserve(Pfn::range(0..3 * BLOCK), PAGE_BYTES)?);
     let copy = {
         let arena = Arc::clone(&arena);
         move |_: Handle, from: &Page, to: &Page| {
@@ -80,7 +80,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     machine.apply(&Operation::Online { block: SPARE, to: OnlineTo::Movable })?;
 
     let (allocator, pages) = (machine.provider().allocator(), machine.provider().migration_source());
-    let slow = allocator.prepare(&PageRequest::up_to(ZoneKind::Movable).mobility(Mobility::Movable))?;
+    let slow = allocator.prepare(&PageRequest::up_to(ZoneKind::Movable).mobility(Mobility::Movable));
     let fill = |thread: u64| -> Vec<(Handle, u64)> {
         let mut local = allocator.local().expect("a reader slot for each thread");
         let filled = (0..500).map(|nth| {
@@ -108,7 +108,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         let page = pages.remove(handle)?;
         // SAFETY: the page is allocated, and nothing else refers to it.
         assert_eq!(unsafe { arena.bytes(&page).expect("a committed page").cast::<u64>().read() }, value);
-        assert_ne!(page.pfn() / BLOCK, SPARE, "the block is offline");
+        assert!(!state.block_frames(SPARE).contains(&page.pfn()), "the block is offline");
         local.free(page)?;
     }
     println!("{} pages kept their content while block {SPARE} went offline", filled.len());

@@ -1,6 +1,12 @@
-//! The ids of nodes, zone kinds and zones.
+//! The ids of nodes, zone kinds, zones and page frames, and the orders of blocks.
+
+mod order;
+mod pfn;
 
 use core::fmt;
+
+pub use order::Order;
+pub use pfn::Pfn;
 
 /// The number of node ids: every node id is below this. The value of x86-64 kernels of distributions.
 pub const MAX_NODES: usize = 1024;

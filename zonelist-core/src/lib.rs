@@ -88,9 +88,9 @@ pub mod topology;
 pub mod zone;
 pub mod zonelist;
 
-pub use ids::{NodeId, ZoneId, ZoneKind};
+pub use ids::{NodeId, Pfn, ZoneId, ZoneKind};
 pub use page_alloc::{LocalHandle, Page, PageAllocator, PageRequest};
-pub use publish::{Published, Reader, Scheme};
+pub use publish::{Published, Scheme};
 pub use zone::{Mobility, Zone};
 #[cfg(feature = "alloc")]
 pub use zonelist::Zonelists;

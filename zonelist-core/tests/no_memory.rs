@@ -9,10 +9,10 @@ use std::{
 };
 
 use zonelist_core::{
-    NodeId, PageAllocator, Zone, ZoneId, ZoneKind, Zonelists,
+    NodeId, PageAllocator, Pfn, Zone, ZoneId, ZoneKind, Zonelists,
     hotplug::{
-        AllocatorProvider, Errno, HotplugError, MemoryBlock, MemoryBlockState, MemoryBlocks, OnlineTo, Operation,
-        RunningMachine, Setting, Shared, State,
+        AllocatorProvider, BlockId, Errno, HotplugError, MemoryBlock, MemoryBlockState, MemoryBlocks, OnlineTo,
+        Operation, RunningMachine, Setting, Shared, State,
     },
     page_alloc::SetupError,
     publish::{Published, ReaderSlots},
@@ -20,7 +20,7 @@ use zonelist_core::{
     sync::Spin,
     table::{Slot, Slots},
     topology::{Machine, MachineDescription, Memory, Rules, Tunables, ZoneSize},
-    zone::ZoneError,
+    zone::{Order, ZoneError},
 };
 
 /// The system's heap, with failures for the thread that has set them.
@@ -85,7 +85,7 @@ fn node(number: u16) -> NodeId {
 fn state() -> State {
     let size = |number: u16| ZoneSize {
         zone: ZoneId::new(node(number), ZoneKind::Normal),
-        start_pfn: u64::from(number) * 8 * PAGES,
+        start_pfn: Pfn::new(u64::from(number) * 8 * PAGES),
         spanned: 2 * PAGES,
         present: 2 * PAGES,
         managed: 2 * PAGES,
@@ -109,7 +109,13 @@ fn state() -> State {
     .unwrap();
     let block = |number: u64| {
         let state = if number % 8 < 2 { MemoryBlockState::Online(ZoneKind::Normal) } else { MemoryBlockState::Offline };
-        MemoryBlock { number, node: NodeId::new(number as u16 / 8), state, has_holes: false, memmap_pages: 0 }
+        MemoryBlock {
+            number: BlockId::new(number),
+            node: NodeId::new(number as u16 / 8),
+            state,
+            has_holes: false,
+            memmap_pages: 0,
+        }
     };
     let list = [0, 1, 2, 8, 9, 10].map(block).into();
     let blocks = MemoryBlocks { pages: PAGES, list, huge_pages: true, ..MemoryBlocks::default() };
@@ -121,7 +127,7 @@ type Running = RunningMachine<AllocatorProvider<'static, StopWorld<Box<[Slot]>>>
 fn running() -> Running {
     let state = state();
     let published = Published::new(StopWorld::new(Slots::boxed(state.capacity())));
-    let room = [(node(2), 16 * PAGES..20 * PAGES)];
+    let room = [(node(2), Pfn::range(16 * PAGES..20 * PAGES))];
     let frames = AllocatorProvider::with_room(published, &state, &room).unwrap().reclaiming();
     RunningMachine::new(state.clone(), frames.boot(&state).unwrap()).unwrap()
 }
@@ -136,18 +142,18 @@ fn snapshot(running: &Running) -> (Arc<State>, Vec<(usize, usize, bool)>) {
 fn an_operation_without_memory_changes_nothing() {
     let running = running();
     let steps = [
-        Operation::Online { block: 2, to: OnlineTo::Movable },
-        Operation::Online { block: 10, to: OnlineTo::Kernel },
-        Operation::AddBlocks { node: node(2), first: 16, count: 3 },
-        Operation::Online { block: 17, to: OnlineTo::Movable },
+        Operation::Online { block: BlockId::new(2), to: OnlineTo::Movable },
+        Operation::Online { block: BlockId::new(10), to: OnlineTo::Kernel },
+        Operation::AddBlocks { node: node(2), first: BlockId::new(16), count: 3 },
+        Operation::Online { block: BlockId::new(17), to: OnlineTo::Movable },
         Operation::CpuOnline { cpu: 1 },
         Operation::CpuOnline { cpu: 1 },
         Operation::Set(Setting::MinFreeKbytes(1000)),
         Operation::Set(Setting::LowmemReserveRatio(vec![16, 1])),
         Operation::CpuOffline { cpu: 0 },
-        Operation::Offline { block: 2 },
-        Operation::Offline { block: 17 },
-        Operation::RemoveBlocks { first: 16, count: 3 },
+        Operation::Offline { block: BlockId::new(2) },
+        Operation::Offline { block: BlockId::new(17) },
+        Operation::RemoveBlocks { first: BlockId::new(16), count: 3 },
         Operation::CpuOffline { cpu: 1 },
         Operation::RemoveNode(node(2)),
         Operation::AddNode(node(2)),
@@ -203,7 +209,7 @@ fn invalid_operations_are_refused_without_memory_too() {
     for operation in [
         Operation::Set(Setting::WatermarkScaleFactor(0)),
         Operation::Set(Setting::LowmemReserveRatio(vec![1; 9])),
-        Operation::Online { block: 99, to: OnlineTo::Auto },
+        Operation::Online { block: BlockId::new(99), to: OnlineTo::Auto },
     ] {
         for number in 0..40 {
             let (outcome, failed) = failing(number, true, || running.apply(&operation).map(drop));
@@ -224,24 +230,24 @@ fn invalid_operations_are_refused_without_memory_too() {
 #[test]
 fn zones_and_allocators_report_a_heap_without_room() {
     let id = ZoneId::new(node(0), ZoneKind::Normal);
-    let zone = || Zone::boxed(id, 0..4096, 10, Spin::new());
+    let zone = || Zone::boxed(id, Pfn::range(0..4096), Order::MAX, Spin::new());
     for number in 0..3 {
         let (made, _) = failing(number, true, zone);
         assert!(matches!(made.map(drop), Err(ZoneError::Heap { .. })), "allocation {number}");
     }
-    let bare = Zone::without_metadata(id, 0..4096, 10, Spin::new()).unwrap();
+    let bare = Zone::without_metadata(id, Pfn::range(0..4096), Order::MAX, Spin::new()).unwrap();
     for number in 0..3 {
         let (attached, _) = failing(number, true, || bare.attach_metadata());
         assert!(attached.is_err() && !bare.has_metadata());
     }
     bare.attach_metadata().unwrap();
-    bare.add(0..4096).unwrap();
+    bare.add(Pfn::range(0..4096)).unwrap();
     // A pageblock whose managed frames are not one range needs a bitmap.
-    bare.remove(10..11).unwrap();
-    let (refused, _) = failing(0, true, || bare.remove(20..21));
+    bare.remove(Pfn::range(10..11)).unwrap();
+    let (refused, _) = failing(0, true, || bare.remove(Pfn::range(20..21)));
     assert!(refused.unwrap_err().to_string().ends_with("expected a heap that has them"));
     assert_eq!((bare.managed(), bare.free_pages()), (4095, 4095));
-    bare.remove(20..21).unwrap();
+    bare.remove(Pfn::range(20..21)).unwrap();
 
     let published = || Published::with_slots(StopWorld::new(Slots::boxed(state().capacity())), ReaderSlots::boxed(2));
     for number in 0..2 {
@@ -276,7 +282,8 @@ fn a_boot_reports_a_heap_without_room() {
                 assert!(number > 5);
                 break;
             }
-            let error = HotplugError::Provider { block: 0, error: booted.expect_err("an allocation failed") };
+            let error =
+                HotplugError::Provider { block: BlockId::new(0), error: booted.expect_err("an allocation failed") };
             assert_eq!(error.errno(), Errno::Nomem, "allocation {number}: {error}");
         }
     }
@@ -288,7 +295,7 @@ fn all_readers_get_the_same_state() {
     let running = running();
     let one = running.state();
     assert!(Arc::ptr_eq(&one, &running.state()));
-    let change = running.apply(&Operation::Online { block: 2, to: OnlineTo::Movable }).unwrap();
+    let change = running.apply(&Operation::Online { block: BlockId::new(2), to: OnlineTo::Movable }).unwrap();
     let other = running.state();
     assert!(!Arc::ptr_eq(&one, &other) && Arc::ptr_eq(&other, &running.state()));
     let lists: Shared<Zonelists> = change.rebuilt.unwrap().lists;

@@ -9,12 +9,13 @@ mod drains;
 use std::sync::Arc;
 
 use zonelist_core::{
-    NodeId, PageAllocator, PageRequest, Zone, ZoneId,
+    NodeId, PageAllocator, PageRequest, Pfn, Zone, ZoneId,
     ZoneKind::{Movable, Normal},
     Zoneref,
     conformance::models::{Bound, MOVABLE, NODE, NORMAL, ROOM, Scenario, explore, first},
     publish::{Published, ReaderSlots},
     sync::Spin,
+    zone::Order,
     zonelist::{NodeSpan, ZonelistsRef},
 };
 use zonelist_epoch::{AsymmetricEpoch, EpochSwap, Qsbr};
@@ -73,15 +74,15 @@ fn a_publish_under_qsbr_waits_for_handles_of_an_allocator() {
     explore("qsbr: an allocation during two publishes", Bound::Preemptions(3), || {
         let node = NodeId::new(NODE).unwrap();
         let id = ZoneId::new(node, Normal);
-        let zone = Zone::boxed(id, 0..512, 9, Spin::new()).unwrap();
-        zone.add(0..512).unwrap();
+        let zone = Zone::boxed(id, Pfn::range(0..512), Order::PAGEBLOCK, Spin::new()).unwrap();
+        zone.add(Pfn::range(0..512)).unwrap();
         let allocator = Arc::new(PageAllocator::boxed(qsbr(), vec![zone]).unwrap());
         let publish = move |allocator: &PageAllocator<'_, Qsbr>| {
             let rows = [NodeSpan { start: 0, len: 1, own: 1 }];
             allocator.published().publish(ZonelistsRef::new(&[Zoneref::new(id)], &rows).unwrap()).unwrap();
         };
         publish(&allocator);
-        let request = allocator.prepare(&PageRequest::up_to(Normal)).unwrap();
+        let request = allocator.prepare(&PageRequest::up_to(Normal));
         let mut local = allocator.local().unwrap();
         let publisher = loom::thread::spawn({
             let allocator = Arc::clone(&allocator);

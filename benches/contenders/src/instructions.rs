@@ -15,6 +15,7 @@ use zonelist_core::{
     publish::{Platform, Published, ReaderSlots, ZonePresence},
     sync::Spin,
     table::Capacity,
+    zone::Order,
     zonelist::{Scope, ZonelistsRef},
 };
 use zonelist_inplace::Presence;
@@ -60,7 +61,7 @@ pub enum Probe {
     /// No read: a page is allocated from the per-CPU pages, and freed to them.
     Pair,
     /// The same with a block of this order, which only some orders find in the per-CPU pages.
-    PairOrder(u8),
+    PairOrder(Order),
     /// The same with two classes of requests by turns, of which each has its own first zone.
     PairTurns,
     /// The same with a node and a request of each pair drawn: [`CLASSES`] requests, 8 nodes.
@@ -123,7 +124,7 @@ impl Probe {
                 let slots = if more { READERS + MORE_SLOTS } else { READERS };
                 return Some(scheme.visit(&mut Publishes { versions, slots, loops }));
             }
-            Self::Pair => return pairs(contender, lists.lists(), 0, loops),
+            Self::Pair => return pairs(contender, lists.lists(), Order::ZERO, loops),
             Self::PairOrder(order) => return pairs(contender, lists.lists(), order, loops),
             Self::PairTurns => return drawn(contender, 1, loops),
             Self::PairDrawn8 => return drawn(contender, 8, loops),
@@ -185,7 +186,7 @@ impl Visitor for Sparse<'_> {
 }
 
 /// Allocates a block of this order and frees it, [`READS`] times a loop.
-fn pairs(contender: &str, lists: ZonelistsRef<'_>, order: u8, loops: usize) -> Option<Result<u32, ContenderError>> {
+fn pairs(contender: &str, lists: ZonelistsRef<'_>, order: Order, loops: usize) -> Option<Result<u32, ContenderError>> {
     let node = NodeId::new(0)?;
     let made = match contender.parse::<SchemeId>() {
         Ok(scheme) => Some(scheme.visit(&mut InPairs { lists, node, order })),
@@ -199,7 +200,7 @@ fn pairs(contender: &str, lists: ZonelistsRef<'_>, order: u8, loops: usize) -> O
 struct InPairs<'l> {
     lists: ZonelistsRef<'l>,
     node: NodeId,
-    order: u8,
+    order: Order,
 }
 
 impl Visitor for InPairs<'_> {
@@ -310,7 +311,7 @@ impl FromStr for Probe {
     type Err = String;
 
     fn from_str(name: &str) -> Result<Self, String> {
-        if let Some(order) = name.strip_prefix(Self::PAIR_ORDER).and_then(|order| order.parse().ok()) {
+        if let Some(order) = name.strip_prefix(Self::PAIR_ORDER).and_then(|order| Order::new(order.parse().ok()?)) {
             return Ok(Self::PairOrder(order));
         }
         let known = Self::NAMES.iter().find(|(_, known)| *known == name);

@@ -12,7 +12,7 @@ use zonelist_contenders::{
     contender::AT_RUN_TIME,
     instructions::{BY_HAND, CountError, MORE_SLOTS, Probe, count},
 };
-use zonelist_core::zone::MAX_ORDER;
+use zonelist_core::zone::Order;
 use zonelist_schemes::SchemeId;
 
 /// Instructions that a barrier pair chosen at run time may add to an entry: a load, a test and a branch.
@@ -177,7 +177,7 @@ impl Counts {
             assert!(pair <= PAIR + NOISE, "{}: a pair takes {pair} instructions, above {PAIR}", scheme.name());
             assert!(turns <= TURNS + NOISE, "{}: pairs by turns take {turns}, above {TURNS}", scheme.name());
         }
-        for order in 0..=MAX_ORDER {
+        for order in Order::ALL {
             println!("order {order}: {:.1} instructions for a pair", self.of("InPlace", Probe::PairOrder(order)));
         }
         for (probe, nodes) in [(Probe::PairDrawn8, 8), (Probe::PairDrawn1024, 1024)] {

@@ -3,12 +3,12 @@
 use std::error::Error;
 
 use zonelist_core::{
-    LocalHandle, Mobility, NodeId, Page, PageAllocator, PageRequest, Zone, ZoneId, ZoneKind, Zoneref,
+    LocalHandle, Mobility, NodeId, Page, PageAllocator, PageRequest, Pfn, Zone, ZoneId, ZoneKind, Zoneref,
     page_alloc::PreparedRequest,
     publish::{Platform, Published, ReaderSlots, Standard},
     sync::Spin,
     table::{Capacity, Slot},
-    zone::{MAX_ORDER, ZoneWatermarks},
+    zone::{Order, ZoneWatermarks},
     zonelist::{NodeSpan, ZonelistsRef},
 };
 use zonelist_inplace::InPlace;
@@ -47,7 +47,7 @@ fn index(order: u8, movable: bool) -> usize {
 const NODE: NodeId = NodeId::new(0).unwrap();
 
 /// A request of either mobility, which the one zone serves.
-fn request(order: u8, mobility: Mobility) -> PageRequest {
+fn request(order: Order, mobility: Mobility) -> PageRequest {
     PageRequest::up_to(ZoneKind::Normal).order(order).mobility(mobility)
 }
 
@@ -75,9 +75,9 @@ impl<S: Buildable, P: Platform<Lock = Spin>> Pool for Ours<S, P> {
             let published = Published::with_platform(S::build(Capacity::of(lists)), ReaderSlots::boxed(HANDLES));
             published.publish(lists)?;
             let frames = 0..frames as u64;
-            let zone = Zone::boxed(zone, frames.clone(), MAX_ORDER, Spin::new())?;
+            let zone = Zone::boxed(zone, Pfn::range(frames.clone()), Order::MAX, Spin::new())?;
             zone.set_watermarks(&watermarks(frames.end));
-            zone.add(frames)?;
+            zone.add(Pfn::range(frames))?;
             let allocator = PageAllocator::boxed(published, vec![zone])?;
             // Errors of a handle show here, so that `handle` below can't fail.
             drop(OurHandle::new(&allocator)?);
@@ -109,10 +109,10 @@ impl<S: Buildable, P: Platform<Lock = Spin>> Pool for Ours<S, P> {
 impl<'p, S: Buildable, P: Platform<Lock = Spin>> OurHandle<'p, S, P> {
     fn new(allocator: &'p PageAllocator<'static, S, P>) -> Result<Self, Box<dyn Error>> {
         let prepare = |index: usize| {
-            let order = Some((index >> 1) as u8).filter(|&order| order <= MAX_ORDER).unwrap_or(0);
+            let order = Order::new((index >> 1) as u8).unwrap_or(Order::ZERO);
             allocator.prepare(&request(order, Mobility::ALL[index % 2]))
         };
-        let prepared: Vec<_> = (0..PREPARED).map(prepare).collect::<Result<_, _>>()?;
+        let prepared: Vec<_> = (0..PREPARED).map(prepare).collect();
         let prepared = prepared.try_into().unwrap_or_else(|_| unreachable!("one request for each index"));
         Ok(Self { local: allocator.local()?, prepared })
     }

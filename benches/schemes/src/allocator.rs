@@ -1,12 +1,12 @@
 //! Small page allocators over a scheme, for tests and benches.
 
 use zonelist_core::{
-    PageAllocator, Zone, ZoneId,
+    PageAllocator, Pfn, Zone, ZoneId,
     hotplug::ProviderError,
-    page_alloc::{NotFreed, OrderError, OutOfMemory, SetupError},
+    page_alloc::{NotFreed, OutOfMemory, SetupError},
     publish::{BarrierError, Platform, PublishError, Published, ReaderError, Scheme},
     sync::Spin,
-    zone::{FreeError, MAX_ORDER, RangeError, ZoneError, ZoneWatermarks},
+    zone::{FreeError, Order, RangeError, ZoneError, ZoneWatermarks},
     zonelist::NodeSpanError,
 };
 
@@ -26,8 +26,6 @@ pub enum AllocatorError {
     Range(#[from] RangeError),
     #[error(transparent)]
     Setup(#[from] SetupError),
-    #[error(transparent)]
-    Order(#[from] OrderError),
     #[error(transparent)]
     OutOfMemory(#[from] OutOfMemory),
     #[error(transparent)]
@@ -59,11 +57,11 @@ pub fn allocator<S: Scheme, P: Platform<Lock = Spin>>(
     published: Published<S, P>,
     plans: &[ZonePlan],
 ) -> Result<Allocator<S, P>, AllocatorError> {
-    let mut start = 0;
+    let mut start = Pfn::new(0);
     let zone = |&(id, frames, ref watermarks): &ZonePlan| -> Result<_, AllocatorError> {
         let frames = start..start + frames;
         start = frames.end;
-        let zone = Zone::boxed(id, frames.clone(), MAX_ORDER, Spin::new())?;
+        let zone = Zone::boxed(id, frames.clone(), Order::MAX, Spin::new())?;
         zone.add(frames)?;
         zone.set_watermarks(watermarks);
         Ok(zone)

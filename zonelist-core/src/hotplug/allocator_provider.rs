@@ -10,13 +10,14 @@ use core::{fmt, ops::Range};
 
 use super::{backing::Backing, node_metadata::Synchronize, provider_error::ProviderError, state::State};
 use crate::{
-    NodeId, PageAllocator, Zone,
+    NodeId, PageAllocator, Pfn, Zone,
     heap::NoMemory,
+    ids::Order,
     locking::{Locked, Spin},
     page_alloc::{MigrationSource, SetupError},
     publish::{Platform, Published, Scheme, Standard},
     sync::atomic::AtomicUsize,
-    zone::{MAX_ORDER, PAGEBLOCK_FRAMES, ZoneError, ZoneMetadata},
+    zone::{PAGEBLOCK_FRAMES, ZoneError, ZoneMetadata},
 };
 
 /// What is attached to the frames of an [`AllocatorProvider`]: a source of movable pages, and the memory behind them.
@@ -67,7 +68,7 @@ impl<O: MigrationSource, K: Backing> Attachments for (O, K) {
 /// #     let node = NodeId::new(0).unwrap();
 /// #     let zone = |node: u16| ZoneSize {
 /// #         zone: ZoneId::new(NodeId::new(node).unwrap(), ZoneKind::Normal),
-/// #         start_pfn: u64::from(node) * 4096, spanned: 2048, present: 2048, managed: 2048,
+/// #         start_pfn: Pfn::new(u64::from(node) * 4096), spanned: 2048, present: 2048, managed: 2048,
 /// #     };
 /// #     let (machine, _) = Machine::new(MachineDescription {
 /// #         possible: vec![0, 1], distance: vec![vec![10, 20], vec![20, 10]], online: vec![0, 1],
@@ -82,7 +83,7 @@ impl<O: MigrationSource, K: Backing> Attachments for (O, K) {
 /// #         ..MachineDescription::default()
 /// #     }).unwrap();
 /// #     let block = MemoryBlock {
-/// #         number: 3, node: NodeId::new(1), state: MemoryBlockState::Offline, has_holes: false, memmap_pages: 0,
+/// #         number: BlockId::new(3), node: NodeId::new(1), state: MemoryBlockState::Offline, has_holes: false, memmap_pages: 0,
 /// #     };
 /// #     let blocks = MemoryBlocks { pages: 2048, list: vec![block], ..MemoryBlocks::default() };
 /// #     State::booted(machine, blocks, Rules::LINUX_6_1).unwrap()
@@ -94,20 +95,20 @@ impl<O: MigrationSource, K: Backing> Attachments for (O, K) {
 /// let provider = AllocatorProvider::new(published, &state)?;
 /// let provider = provider.with_migration_source(MovablePages::boxed(copy, 1000)).boot(&state)?;
 /// let running = RunningMachine::new(state, provider)?;
-/// running.apply(&Operation::Online { block: 3, to: OnlineTo::Movable })?;
+/// running.apply(&Operation::Online { block: BlockId::new(3), to: OnlineTo::Movable })?;
 ///
 /// let allocator = running.provider().allocator();
-/// let movable = allocator.prepare(&PageRequest::up_to(ZoneKind::Movable).mobility(Mobility::Movable))?;
+/// let movable = allocator.prepare(&PageRequest::up_to(ZoneKind::Movable).mobility(Mobility::Movable));
 /// let mut local = allocator.local()?;
 /// let page = local.alloc(NodeId::new(1).unwrap(), &movable)?;
-/// assert_eq!(page.pfn() / 2048, 3, "it is in the block");
+/// assert_eq!(page.pfn().number() / 2048, 3, "it is in the block");
 ///
 /// // The page is in use and not movable, so the block stays online.
-/// let error = running.apply(&Operation::Offline { block: 3 }).unwrap_err();
+/// let error = running.apply(&Operation::Offline { block: BlockId::new(3) }).unwrap_err();
 /// assert_eq!(error.errno(), Errno::Busy);
 /// // Behind a handle it can migrate: the block goes offline, and the handle stays valid.
 /// let handle = running.provider().migration_source().insert(page)?;
-/// running.apply(&Operation::Offline { block: 3 })?;
+/// running.apply(&Operation::Offline { block: BlockId::new(3) })?;
 /// let page = running.provider().migration_source().remove(handle)?;
 /// assert_eq!(allocator.zone_of(&page).map(|zone| zone.id().node()), NodeId::new(0));
 /// local.free(page)?;
@@ -149,7 +150,7 @@ impl<'m, S: Scheme, P: Platform<Lock: Default>> AllocatorProvider<'m, S, P> {
     pub fn with_room(
         published: Published<S, P>,
         state: &State,
-        to_come: &[(NodeId, Range<u64>)],
+        to_come: &[(NodeId, Range<Pfn>)],
     ) -> Result<Self, SetupError> {
         state.check_frame_owners()?;
         let pages = state.block_pages();
@@ -161,7 +162,7 @@ impl<'m, S: Scheme, P: Platform<Lock: Default>> AllocatorProvider<'m, S, P> {
         for (id, span) in state.possible_zones(to_come) {
             let bytes = size_of::<Zone<'m, P::Lock>>();
             zones.try_reserve(1).map_err(|_| ZoneError::Heap { bytes })?;
-            zones.push(Zone::without_metadata(id, span, MAX_ORDER, P::Lock::default())?);
+            zones.push(Zone::without_metadata(id, span, Order::MAX, P::Lock::default())?);
         }
         Ok(Self::from_allocator(PageAllocator::boxed(published, zones)?))
     }

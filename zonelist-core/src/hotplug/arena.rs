@@ -8,7 +8,7 @@ use rustix::{
 };
 
 use super::backing::{Backing, BackingError};
-use crate::{NodeId, Page, ZoneId, heap::with_room, zone::PAGEBLOCK_FRAMES};
+use crate::{NodeId, Page, Pfn, ZoneId, heap::with_room, ids::Order, zone::PAGEBLOCK_FRAMES};
 
 /// A range of page frames with addresses: one mapping, of which the online parts have memory.
 ///
@@ -18,21 +18,21 @@ use crate::{NodeId, Page, ZoneId, heap::with_room, zone::PAGEBLOCK_FRAMES};
 /// of its length, so that the system can use a huge page.
 ///
 /// ```
-/// use zonelist_core::{Mobility, NodeId, Zone, ZoneId, ZoneKind, hotplug::Arena, sync::Spin};
+/// use zonelist_core::{Mobility, NodeId, Pfn, Zone, ZoneId, ZoneKind, hotplug::Arena, sync::Spin, zone::Order};
 /// let node = NodeId::new(0).unwrap();
-/// let arena = Arena::reserve(0..1 << 16, 4096)?; // 256 MiB of addresses
-/// arena.commit(node, 0..1024)?;
+/// let arena = Arena::reserve(Pfn::range(0..1 << 16), 4096)?; // 256 MiB of addresses
+/// arena.commit(node, Pfn::range(0..1024))?;
 ///
-/// let zone = Zone::boxed(ZoneId::new(node, ZoneKind::Normal), 0..1 << 16, 10, Spin::new())?;
-/// zone.add(0..1024)?;
-/// let pfn = zone.alloc(0, Mobility::Movable).unwrap();
+/// let zone = Zone::boxed(ZoneId::new(node, ZoneKind::Normal), Pfn::range(0..1 << 16), Order::MAX, Spin::new())?;
+/// zone.add(Pfn::range(0..1024))?;
+/// let pfn = zone.alloc(Order::ZERO, Mobility::Movable).unwrap();
 /// let address = arena.address(pfn).unwrap();
 /// // SAFETY: the frame is committed, and allocated here.
 /// unsafe { address.write(42) };
-/// assert_eq!((arena.frame_of(address), arena.resident(0..1024)?), (Some(pfn), 4096));
+/// assert_eq!((arena.frame_of(address), arena.resident(Pfn::range(0..1024))?), (Some(pfn), 4096));
 ///
-/// arena.release(0..1024)?;
-/// assert_eq!(arena.resident(0..1024)?, 0);
+/// arena.release(Pfn::range(0..1024))?;
+/// assert_eq!(arena.resident(Pfn::range(0..1024))?, 0);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct Arena {
@@ -40,7 +40,7 @@ pub struct Arena {
     mapping: (NonNull<c_void>, usize),
     /// The address of the first frame.
     first: NonNull<u8>,
-    frames: Range<u64>,
+    frames: Range<Pfn>,
     page_bytes: usize,
 }
 
@@ -68,9 +68,9 @@ pub enum ArenaError {
     )]
     Length {
         /// The first frame.
-        start: u64,
+        start: Pfn,
         /// The end.
-        end: u64,
+        end: Pfn,
         /// The length of a frame, in bytes.
         page_bytes: usize,
     },
@@ -78,11 +78,11 @@ pub enum ArenaError {
     #[error("frames {start} to {end}; expected one or more of the arena's, {} to {}", .arena.0, .arena.1)]
     Frames {
         /// The first frame.
-        start: u64,
+        start: Pfn,
         /// The end.
-        end: u64,
+        end: Pfn,
         /// The first frame and the end of the arena.
-        arena: (u64, u64),
+        arena: (Pfn, Pfn),
     },
     /// The system refused.
     #[error("the system refused: {0}; expected it to have the memory")]
@@ -94,17 +94,19 @@ impl Arena {
     ///
     /// # Errors
     /// There are no frames, the system has no pages of that length, or no address range of that size is free.
-    pub fn reserve(frames: Range<u64>, page_bytes: usize) -> Result<Self, ArenaError> {
+    pub fn reserve(frames: Range<Pfn>, page_bytes: usize) -> Result<Self, ArenaError> {
         let system = rustix::param::page_size();
         if !page_bytes.is_power_of_two() || page_bytes < system {
             return Err(ArenaError::PageBytes { bytes: page_bytes, system });
         }
         let wrong = ArenaError::Length { start: frames.start, end: frames.end, page_bytes };
         // A whole pageblock more than the frames need, so that the start can be rounded up to one.
-        let before = frames.start % PAGEBLOCK_FRAMES as u64;
-        let pages = frames.end.checked_sub(frames.start).filter(|&pages| pages > 0).ok_or(wrong)?;
+        let before = frames.start - frames.start.align_down(Order::PAGEBLOCK);
+        if frames.is_empty() {
+            return Err(wrong);
+        }
         let align = PAGEBLOCK_FRAMES.checked_mul(page_bytes).ok_or(wrong)?;
-        let pages = pages.checked_add(before).and_then(|pages| usize::try_from(pages).ok());
+        let pages = (frames.end - frames.start).checked_add(before).and_then(|pages| usize::try_from(pages).ok());
         let bytes = pages.and_then(|pages| pages.checked_mul(page_bytes));
         let bytes = bytes.and_then(|bytes| bytes.checked_add(align));
         // The limit of Rust's objects, although a 32-bit system may have more addresses.
@@ -126,7 +128,7 @@ impl Arena {
     ///
     /// # Errors
     /// Frames are outside the arena, or the system refused.
-    pub fn commit(&self, node: NodeId, frames: Range<u64>) -> Result<bool, ArenaError> {
+    pub fn commit(&self, node: NodeId, frames: Range<Pfn>) -> Result<bool, ArenaError> {
         let (start, bytes) = self.part(&frames)?;
         // SAFETY: the part lies within the arena's own mapping, and wider access invalidates nothing.
         unsafe { mprotect(start.as_ptr().cast(), bytes, MprotectFlags::READ | MprotectFlags::WRITE) }
@@ -138,7 +140,7 @@ impl Arena {
     ///
     /// # Errors
     /// Frames are outside the arena, or the system refused.
-    pub fn release(&self, frames: Range<u64>) -> Result<(), ArenaError> {
+    pub fn release(&self, frames: Range<Pfn>) -> Result<(), ArenaError> {
         let (start, bytes) = self.part(&frames)?;
         let flags = MapFlags::PRIVATE | MapFlags::NORESERVE | MapFlags::FIXED;
         // A new mapping, and not `madvise`: a new mapping also drops the binding to a node.
@@ -152,7 +154,7 @@ impl Arena {
     ///
     /// # Errors
     /// Frames are outside the arena, or the system refused.
-    pub fn resident(&self, frames: Range<u64>) -> Result<u64, ArenaError> {
+    pub fn resident(&self, frames: Range<Pfn>) -> Result<u64, ArenaError> {
         let (start, bytes) = self.part(&frames)?;
         let system = rustix::param::page_size();
         let mut resident = with_room(bytes / system).map_err(|_| ArenaError::System(Errno::NOMEM))?;
@@ -168,7 +170,7 @@ impl Arena {
 
     /// The frames.
     #[must_use]
-    pub fn frames(&self) -> Range<u64> {
+    pub fn frames(&self) -> Range<Pfn> {
         self.frames.clone()
     }
 
@@ -180,7 +182,7 @@ impl Arena {
 
     /// The address of a frame; `None` if it is outside the arena.
     #[must_use]
-    pub fn address(&self, pfn: u64) -> Option<NonNull<u8>> {
+    pub fn address(&self, pfn: Pfn) -> Option<NonNull<u8>> {
         if !self.frames.contains(&pfn) {
             return None;
         }
@@ -190,9 +192,10 @@ impl Arena {
 
     /// The frame that contains an address; `None` if it is outside the arena.
     #[must_use]
-    pub fn frame_of(&self, address: NonNull<u8>) -> Option<u64> {
+    pub fn frame_of(&self, address: NonNull<u8>) -> Option<Pfn> {
         let offset = address.addr().get().checked_sub(self.first.addr().get())?;
-        self.frames.start.checked_add((offset / self.page_bytes) as u64).filter(|pfn| self.frames.contains(pfn))
+        Some(self.frames.start.saturating_add((offset / self.page_bytes) as u64))
+            .filter(|pfn| self.frames.contains(pfn))
     }
 
     /// The bytes of a page, `2^order` frames. `None` if a frame is outside the arena.
@@ -200,12 +203,12 @@ impl Arena {
     /// The [ownership](Page#ownership) of the page is what makes an access through the pointer exclusive.
     #[must_use]
     pub fn bytes(&self, page: &Page) -> Option<NonNull<[u8]>> {
-        let (start, bytes) = self.part(&(page.pfn()..page.pfn() + (1 << page.order()))).ok()?;
+        let (start, bytes) = self.part(&page.frames()).ok()?;
         Some(NonNull::slice_from_raw_parts(start, bytes))
     }
 
     /// The address and length in bytes of frames.
-    fn part(&self, frames: &Range<u64>) -> Result<(NonNull<u8>, usize), ArenaError> {
+    fn part(&self, frames: &Range<Pfn>) -> Result<(NonNull<u8>, usize), ArenaError> {
         let arena = (self.frames.start, self.frames.end);
         let wrong = ArenaError::Frames { start: frames.start, end: frames.end, arena };
         if frames.start >= frames.end || frames.end > self.frames.end {
@@ -238,7 +241,7 @@ fn bind(start: NonNull<u8>, bytes: usize, node: NodeId) -> bool {
 }
 
 impl Backing for Arena {
-    fn commit(&self, zone: ZoneId, frames: Range<u64>) -> Result<(), BackingError> {
+    fn commit(&self, zone: ZoneId, frames: Range<Pfn>) -> Result<(), BackingError> {
         let failed = |error| {
             let errno = if let ArenaError::System(errno) = error { errno.raw_os_error() } else { 0 };
             BackingError { frames: (frames.start, frames.end), errno }
@@ -246,7 +249,7 @@ impl Backing for Arena {
         Self::commit(self, zone.node(), frames.clone()).map(drop).map_err(failed)
     }
 
-    fn release(&self, _: ZoneId, frames: Range<u64>) {
+    fn release(&self, _: ZoneId, frames: Range<Pfn>) {
         // Committed frames are within the arena. If the system refuses, the drop of the arena returns their memory.
         let _ = Self::release(self, frames);
     }

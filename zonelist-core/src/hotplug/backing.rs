@@ -3,7 +3,7 @@
 use alloc::sync::Arc;
 use core::ops::Range;
 
-use crate::ZoneId;
+use crate::{Pfn, ZoneId};
 
 /// Real memory behind frames: committed when the frames go online, released when they go offline.
 ///
@@ -20,10 +20,10 @@ pub trait Backing {
     ///
     /// # Errors
     /// There is no memory. Nothing has changed.
-    fn commit(&self, zone: ZoneId, frames: Range<u64>) -> Result<(), BackingError>;
+    fn commit(&self, zone: ZoneId, frames: Range<Pfn>) -> Result<(), BackingError>;
 
     /// Releases the memory: its contents are lost.
-    fn release(&self, zone: ZoneId, frames: Range<u64>);
+    fn release(&self, zone: ZoneId, frames: Range<Pfn>);
 }
 
 /// There is no memory for frames that go online.
@@ -31,35 +31,35 @@ pub trait Backing {
 #[error("no memory behind frames {} to {} (system error {errno}); expected the system to have some", .frames.0, .frames.1)]
 pub struct BackingError {
     /// The first frame, and the end.
-    pub frames: (u64, u64),
+    pub frames: (Pfn, Pfn),
     /// The system's error number; 0 if there is none.
     pub errno: i32,
 }
 
 impl Backing for () {
-    fn commit(&self, _: ZoneId, _: Range<u64>) -> Result<(), BackingError> {
+    fn commit(&self, _: ZoneId, _: Range<Pfn>) -> Result<(), BackingError> {
         Ok(())
     }
 
-    fn release(&self, _: ZoneId, _: Range<u64>) {}
+    fn release(&self, _: ZoneId, _: Range<Pfn>) {}
 }
 
 impl<K: Backing + ?Sized> Backing for Arc<K> {
-    fn commit(&self, zone: ZoneId, frames: Range<u64>) -> Result<(), BackingError> {
+    fn commit(&self, zone: ZoneId, frames: Range<Pfn>) -> Result<(), BackingError> {
         (**self).commit(zone, frames)
     }
 
-    fn release(&self, zone: ZoneId, frames: Range<u64>) {
+    fn release(&self, zone: ZoneId, frames: Range<Pfn>) {
         (**self).release(zone, frames);
     }
 }
 
 impl<K: Backing + ?Sized> Backing for &K {
-    fn commit(&self, zone: ZoneId, frames: Range<u64>) -> Result<(), BackingError> {
+    fn commit(&self, zone: ZoneId, frames: Range<Pfn>) -> Result<(), BackingError> {
         (**self).commit(zone, frames)
     }
 
-    fn release(&self, zone: ZoneId, frames: Range<u64>) {
+    fn release(&self, zone: ZoneId, frames: Range<Pfn>) {
         (**self).release(zone, frames);
     }
 }

@@ -3,16 +3,17 @@
 use core::ops::Range;
 
 use super::{
+    block_id::BlockId,
     error::HotplugError,
     memory_block::{MemoryBlock, MemoryBlockState, touches},
     operation::{BlockChange, Change, OnlineTo},
     state_data::StateData,
 };
-use crate::{NodeId, ZoneId, ZoneKind, heap::NoMemory, topology::ZoneSize};
+use crate::{NodeId, Pfn, ZoneId, ZoneKind, heap::NoMemory, topology::ZoneSize};
 
 impl StateData {
     /// Puts a block into a zone of its node. Source: Linux 6.1 `mm/memory_hotplug.c: online_pages`.
-    pub(super) fn online_block(&mut self, number: u64, to: OnlineTo) -> Result<Change, HotplugError> {
+    pub(super) fn online_block(&mut self, number: BlockId, to: OnlineTo) -> Result<Change, HotplugError> {
         let position = self.position(number)?;
         let block = self.blocks.list[position];
         let (MemoryBlockState::Offline, Some(node)) = (block.state, block.node) else {
@@ -47,7 +48,7 @@ impl StateData {
     }
 
     /// Removes a block from its zone. Source: Linux 6.1 `mm/memory_hotplug.c: offline_pages`.
-    pub(super) fn offline_block(&mut self, number: u64) -> Result<Change, HotplugError> {
+    pub(super) fn offline_block(&mut self, number: BlockId) -> Result<Change, HotplugError> {
         let position = self.position(number)?;
         let block = self.blocks.list[position];
         let (kind, node) = match (block.state, block.node) {
@@ -81,7 +82,7 @@ impl StateData {
     }
 
     /// The zone kind that frames of a node go to. Source: Linux 6.1 `mm/memory_hotplug.c: zone_for_pfn_range`.
-    fn choose(&self, node: NodeId, frames: &Range<u64>, to: OnlineTo) -> ZoneKind {
+    fn choose(&self, node: NodeId, frames: &Range<Pfn>, to: OnlineTo) -> ZoneKind {
         let touched = |kind: &ZoneKind| {
             let zone = ZoneId::new(node, *kind);
             self.memory.zones.iter().any(|size| size.zone == zone && touches(&size.span(), frames))
@@ -102,7 +103,7 @@ impl StateData {
     }
 
     /// Adds a block to a zone, and extends the zone's span. Returns true if these are the zone's first pages.
-    fn grow(&mut self, zone: ZoneId, block: &MemoryBlock, frames: &Range<u64>) -> Result<bool, NoMemory> {
+    fn grow(&mut self, zone: ZoneId, block: &MemoryBlock, frames: &Range<Pfn>) -> Result<bool, NoMemory> {
         let managed = self.blocks.pages - block.memmap_pages;
         let zones = &mut self.memory.zones;
         match zones.binary_search_by_key(&zone, |size| size.zone) {
@@ -115,7 +116,8 @@ impl StateData {
                 Ok(false)
             }
             Err(at) => {
-                let mut size = ZoneSize { zone, start_pfn: 0, spanned: 0, present: self.blocks.pages, managed };
+                let mut size =
+                    ZoneSize { zone, start_pfn: frames.start, spanned: 0, present: self.blocks.pages, managed };
                 size.set_span(frames.clone());
                 zones.try_reserve(1)?;
                 zones.insert(at, size);
@@ -127,7 +129,7 @@ impl StateData {
     /// Removes a block from its zone. The span shrinks to the rest if the block is at an edge; within the span a hole
     /// stays. Returns true if these were the zone's last pages. Source: Linux 6.1 `mm/memory_hotplug.c:
     /// shrink_zone_span`.
-    fn shrink(&mut self, zone: ZoneId, block: &MemoryBlock, frames: &Range<u64>) -> Result<bool, HotplugError> {
+    fn shrink(&mut self, zone: ZoneId, block: &MemoryBlock, frames: &Range<Pfn>) -> Result<bool, HotplugError> {
         let managed = self.blocks.pages - block.memmap_pages;
         let reserved = |managed| HotplugError::Reserved { block: block.number, zone, managed };
         let at = self.memory.zones.binary_search_by_key(&zone, |size| size.zone).map_err(|_| reserved(0))?;
@@ -151,17 +153,17 @@ impl StateData {
     }
 
     /// The first frame of a zone within a span.
-    fn first_frame(&self, zone: ZoneId, span: &Range<u64>) -> Option<u64> {
+    fn first_frame(&self, zone: ZoneId, span: &Range<Pfn>) -> Option<Pfn> {
         self.parts(zone).map(|part| part.start.max(span.start)).min()
     }
 
     /// The end of a zone's frames within a span.
-    fn last_frame(&self, zone: ZoneId, span: &Range<u64>) -> Option<u64> {
+    fn last_frame(&self, zone: ZoneId, span: &Range<Pfn>) -> Option<Pfn> {
         self.parts(zone).map(|part| part.end.min(span.end)).max()
     }
 
     /// The frames of a zone: its own blocks and its immovable ranges.
-    fn parts(&self, zone: ZoneId) -> impl Iterator<Item = Range<u64>> {
+    fn parts(&self, zone: ZoneId) -> impl Iterator<Item = Range<Pfn>> {
         let own = move |block: &&MemoryBlock| {
             block.node == Some(zone.node()) && block.state == MemoryBlockState::Online(zone.kind())
         };

@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use super::{deadline::StopReason, provider_error::ProviderError};
+use super::{block_id::BlockId, deadline::StopReason, provider_error::ProviderError};
 use crate::{NodeId, ZoneId, ZoneKind, heap::NoMemory, publish::PublishError, zone::RangeError};
 
 /// Why an operation was refused. The machine is as it was.
@@ -11,31 +11,31 @@ use crate::{NodeId, ZoneId, ZoneKind, heap::NoMemory, publish::PublishError, zon
 #[expect(missing_docs, reason = "each message says what its fields are")]
 pub enum HotplugError {
     #[error("block {block}: not there; expected a block of this machine")]
-    NoSuchBlock { block: u64 },
+    NoSuchBlock { block: BlockId },
     #[error("{word:?}; expected `offline`, `online`, `online_kernel` or `online_movable`")]
     UnknownWord { word: alloc::string::String },
     #[error("block {block}: online already; expected one that is offline")]
-    AlreadyOnline { block: u64 },
+    AlreadyOnline { block: BlockId },
     #[error("block {block}: offline already; expected one that is online")]
-    AlreadyOffline { block: u64 },
+    AlreadyOffline { block: BlockId },
     #[error("block {block}: in two zones; expected one that lies in a single zone")]
-    Shared { block: u64 },
+    Shared { block: BlockId },
     #[error("block {block}: pages are missing in it; expected one without holes")]
-    Holes { block: u64 },
+    Holes { block: BlockId },
     #[error("block {block}: {error}")]
-    Provider { block: u64, error: ProviderError },
+    Provider { block: BlockId, error: ProviderError },
     #[error("block {block}: {managed} pages of zone {zone} are the allocator's; expected as many as the block gave it")]
-    Reserved { block: u64, zone: ZoneId, managed: u64 },
+    Reserved { block: BlockId, zone: ZoneId, managed: u64 },
     #[error("zone kind {kind}: not known to this machine; expected one of its kinds")]
     NoSuchKind { kind: ZoneKind },
     #[error("block {block}: there already; expected a number that is free")]
-    BlockExists { block: u64 },
+    BlockExists { block: BlockId },
     #[error("block {block}: zone {zone} has memory there; expected frames that no zone has")]
-    MemoryExists { block: u64, zone: ZoneId },
+    MemoryExists { block: BlockId, zone: ZoneId },
     #[error("blocks {first} and {count} on; expected one block or more, 2^24 in all, their pages below 2^48")]
-    InvalidBlocks { first: u64, count: u64 },
+    InvalidBlocks { first: BlockId, count: u64 },
     #[error("block {block}: online; expected blocks that are offline")]
-    BlockInUse { block: u64 },
+    BlockInUse { block: BlockId },
     #[error("node {node}: not possible or not online; expected a node that is there")]
     NoSuchNode { node: NodeId },
     #[error("node {node}: online already; expected one that is not")]

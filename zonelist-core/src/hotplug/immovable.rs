@@ -23,13 +23,13 @@ use core::ops::Range;
 
 use super::memory_block::{MemoryBlock, MemoryBlockState, MemoryBlocks, MemoryBlocksError};
 use crate::{
-    ZoneId,
+    Pfn, ZoneId,
     topology::{FrameSet, Machine, Memory, ZoneSize},
     zone::UnknownOwner,
 };
 
 /// Frames that can't leave their zones, with the zone, ascending for each zone.
-pub(super) type Immovable = Arc<[(ZoneId, Range<u64>)]>;
+pub(super) type Immovable = Arc<[(ZoneId, Range<Pfn>)]>;
 
 /// The known facts of a zone's immovable frames.
 struct Area {
@@ -132,7 +132,7 @@ fn area(
         let of_others = ranges.and(&all.without(&own).without(&shared));
         let missing = own.without(&ranges);
         if let Some(wrong) = of_others.ranges().first().or(missing.ranges().first()) {
-            return Err(MemoryBlocksError::Range { block: wrong.start / blocks.pages.max(1), zone });
+            return Err(MemoryBlocksError::Range { block: blocks.block_of(wrong.start), zone });
         }
         let rest = ranges.without(&own).without(&memmap);
         return Ok(Area::new(zone, usable(rest.len())?, rest, &FrameSet::default(), true));
@@ -167,7 +167,7 @@ fn exclude_known(areas: &mut [Area]) -> bool {
 ///
 /// A sweep over all ranges by their start, in `O(n log n)`.
 fn first_unknown(areas: &[Area]) -> Option<UnknownOwner> {
-    let of = |area: &Area, frames: &FrameSet, assumed: bool| -> Vec<(Range<u64>, ZoneId, bool)> {
+    let of = |area: &Area, frames: &FrameSet, assumed: bool| -> Vec<(Range<Pfn>, ZoneId, bool)> {
         frames.ranges().iter().map(|range| (range.clone(), area.zone, assumed)).collect()
     };
     let both = |area: &Area| [of(area, &area.frames, true), of(area, &area.all, false)];
@@ -213,7 +213,7 @@ mod tests {
     proptest! {
         #[test]
         fn the_sweep_agrees_with_a_comparison_of_all_pairs(parts in vec(sets(), 0..5)) {
-            let set = |ranges: &Ranges| FrameSet::of(ranges.iter().map(|&(start, len)| start..start + len));
+            let set = |ranges: &Ranges| FrameSet::of(ranges.iter().map(|&(start, len)| Pfn::range(start..start + len)));
             let areas: Vec<Area> = (0..).zip(&parts).map(|(node, (some, others))| {
                 let zone = ZoneId::new(NodeId::new(node).unwrap(), ZoneKind::Normal);
                 let frames = set(some);

@@ -3,17 +3,18 @@
 use alloc::vec::Vec;
 use core::ops::Range;
 
+use super::block_id::BlockId;
 use crate::{
-    NodeId, ZoneId, ZoneKind,
+    NodeId, Pfn, ZoneId, ZoneKind,
     topology::{MAX_PAGES, Machine, Memory},
     zone::UnknownOwner,
 };
 
-/// One memory block. Block `n` has the page frames from `n` times a block's pages on.
+/// One memory block.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct MemoryBlock {
     /// Its number.
-    pub number: u64,
+    pub number: BlockId,
     /// Its node; `None` only if it is [`MemoryBlockState::Shared`] by two.
     pub node: Option<NodeId>,
     /// Its state: offline, or online in a zone.
@@ -54,7 +55,7 @@ pub struct MemoryBlocks {
     pub boot_memory: Option<BootMemory>,
     /// Numbers of blocks without boot's memory, such as those that a record shows going offline. Blocks that go online
     /// later are added.
-    pub without_boot_memory: Vec<u64>,
+    pub without_boot_memory: Vec<BlockId>,
 }
 
 /// The end of a node's memory from which boot allocates before there is a page allocator: page structures above all, 64
@@ -88,9 +89,9 @@ pub enum MemoryBlocksError {
     #[error("blocks: {blocks} of them; expected at most 2^24")]
     TooMany { blocks: usize },
     #[error("blocks[{index}].block: {number}; expected a number whose pages are below 2^48")]
-    Number { index: usize, number: u64 },
+    Number { index: usize, number: BlockId },
     #[error("blocks[{index}].block: {number} a second time; expected each block once")]
-    Duplicate { index: usize, number: u64 },
+    Duplicate { index: usize, number: BlockId },
     #[error("blocks[{index}].node: {node}; expected a node of `possible`")]
     Node { index: usize, node: NodeId },
     #[error("blocks[{index}].node: none; expected one, since the block lies within one zone or none")]
@@ -99,7 +100,7 @@ pub enum MemoryBlocksError {
         "blocks[{index}].zone: {zone}, for frames {} to {}; expected a populated zone whose span has them, or if the block \
          has holes some of them", .frames.0, .frames.1
     )]
-    Outside { index: usize, zone: ZoneId, frames: (u64, u64) },
+    Outside { index: usize, zone: ZoneId, frames: (Pfn, Pfn) },
     #[error(
         "blocks[{index}].zone: {zone}, with {pages} pages more than are left of the {present} it has; expected no more"
     )]
@@ -117,7 +118,7 @@ pub enum MemoryBlocksError {
     )]
     Managed { zone: ZoneId, managed: u64, usable: u64 },
     #[error("block {block}: exact ranges of zone {zone} say otherwise than its state; expected both to say the same")]
-    Range { block: u64, zone: ZoneId },
+    Range { block: BlockId, zone: ZoneId },
     #[error(transparent)]
     Owner(#[from] UnknownOwner),
 }
@@ -127,17 +128,24 @@ const MAX_BLOCKS: u64 = 1 << 24;
 
 impl MemoryBlocks {
     /// The page frames of the block of that number, whether or not it exists.
-    pub(super) fn frames(&self, number: u64) -> Range<u64> {
-        number.saturating_mul(self.pages)..number.saturating_add(1).saturating_mul(self.pages)
+    pub(super) fn frames(&self, block: BlockId) -> Range<Pfn> {
+        let number = block.number();
+        Pfn::range(number.saturating_mul(self.pages)..number.saturating_add(1).saturating_mul(self.pages))
+    }
+
+    /// The block that a page frame is in, whether or not it exists. On a machine without blocks, as if a block were a
+    /// page.
+    pub(super) fn block_of(&self, pfn: Pfn) -> BlockId {
+        BlockId::new(pfn.number() / self.pages.max(1))
     }
 
     /// The index of the block of that number in the ascending list; else the index to insert it at.
-    pub(super) fn find(&self, number: u64) -> Result<usize, usize> {
+    pub(super) fn find(&self, number: BlockId) -> Result<usize, usize> {
         self.list.binary_search_by_key(&number, |block| block.number)
     }
 
     /// The listed blocks that have frames in a range.
-    pub(super) fn within(&self, frames: &Range<u64>) -> &[MemoryBlock] {
+    pub(super) fn within(&self, frames: &Range<Pfn>) -> &[MemoryBlock] {
         let start = self.list.partition_point(|block| self.frames(block.number).end <= frames.start);
         let end = self.list.partition_point(|block| self.frames(block.number).start < frames.end);
         self.list.get(start..end).unwrap_or_default()
@@ -149,9 +157,11 @@ impl MemoryBlocks {
     }
 
     /// True if the machine can have `count` more blocks from `first` on.
-    pub(super) fn can_have(&self, first: u64, count: u64) -> bool {
+    pub(super) fn can_have(&self, first: BlockId, count: u64) -> bool {
         let room = MAX_BLOCKS.saturating_sub(self.list.len() as u64);
-        self.pages > 0 && count <= room && first.checked_add(count).is_some_and(|end| end <= MAX_PAGES / self.pages)
+        self.pages > 0
+            && count <= room
+            && first.number().checked_add(count).is_some_and(|end| end <= MAX_PAGES / self.pages)
     }
 
     /// Checks the blocks against a machine, and sorts the list by number.
@@ -199,7 +209,7 @@ impl MemoryBlocks {
         memory: &Memory,
         left: &mut [u64],
     ) -> Result<(), MemoryBlocksError> {
-        if block.number >= MAX_PAGES / self.pages {
+        if block.number >= BlockId::new(MAX_PAGES / self.pages) {
             return Err(MemoryBlocksError::Number { index, number: block.number });
         }
         if let Some(node) = block.node.filter(|node| !machine.nodes().contains(node)) {
@@ -214,7 +224,7 @@ impl MemoryBlocks {
         let zone = ZoneId::new(node, kind);
         let frames = self.frames(block.number);
         // A block with holes may extend beyond its zone's span: only some of its frames exist.
-        let holds = |span: &Range<u64>| {
+        let holds = |span: &Range<Pfn>| {
             if block.has_holes { touches(span, &frames) } else { span.start <= frames.start && frames.end <= span.end }
         };
         let position = memory.zones.iter().position(|size| size.zone == zone && holds(&size.span()));
@@ -232,6 +242,6 @@ impl MemoryBlocks {
 }
 
 /// True if two ranges have a frame in common.
-pub(super) fn touches(one: &Range<u64>, other: &Range<u64>) -> bool {
+pub(super) fn touches(one: &Range<Pfn>, other: &Range<Pfn>) -> bool {
     one.start.max(other.start) < one.end.min(other.end)
 }

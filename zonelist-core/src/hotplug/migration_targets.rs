@@ -3,7 +3,7 @@
 use super::state::State;
 use crate::{
     LocalHandle, Mobility, NodeId, Page, PageAllocator, PageRequest, Request, ZoneKind,
-    ids::NodeSet,
+    ids::{NodeSet, Order},
     page_alloc::{MigrationTargets, PreparedRequest},
     publish::{Platform, ReaderError, Scheme},
 };
@@ -29,7 +29,7 @@ pub(super) struct TargetAllocator<'a, 'm, S: Scheme, P: Platform> {
 /// The properties of a page that decide its target.
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct TargetKey {
-    order: u8,
+    order: Order,
     mobility: Mobility,
     highest: ZoneKind,
 }
@@ -48,7 +48,7 @@ impl<'a, 'm, S: Scheme, P: Platform> TargetAllocator<'a, 'm, S, P> {
         Ok(Self { allocator, local: allocator.local()?.deferring_low(), node, nodes, prepared: None })
     }
 
-    fn prepare(&self, key: TargetKey) -> Option<PreparedRequest<S>> {
+    fn prepare(&self, key: TargetKey) -> PreparedRequest<S> {
         let TargetKey { order, mobility, highest } = key;
         let mut nodes: NodeSet = self.nodes[..=highest.index()].iter().flat_map(NodeSet::iter).collect();
         // No other node has memory that the page may migrate to: only the rest of its own node is left.
@@ -57,7 +57,7 @@ impl<'a, 'm, S: Scheme, P: Platform> TargetAllocator<'a, 'm, S, P> {
         }
         let zones = Request { nodes: Some(nodes), ..Request::up_to(highest) };
         let request = PageRequest { zones, order, mobility, ..PageRequest::up_to(highest) };
-        self.allocator.prepare(&request).ok()
+        self.allocator.prepare(&request)
     }
 }
 
@@ -72,7 +72,7 @@ impl<S: Scheme, P: Platform> MigrationTargets for TargetAllocator<'_, '_, S, P> 
         let highest = if like.mobility() == Mobility::Movable { kind } else { kind.min(ZoneKind::Normal) };
         let key = TargetKey { order: like.order(), mobility: like.mobility(), highest };
         if self.prepared.as_ref().is_none_or(|(last, _)| *last != key) {
-            self.prepared = Some((key, self.prepare(key)?));
+            self.prepared = Some((key, self.prepare(key)));
         }
         let (_, request) = self.prepared.as_ref()?;
         self.local.alloc(self.node, request).ok()

@@ -29,7 +29,7 @@
 //!
 //! Files, each using only those before it:
 //!
-//! - what callers give and get: `backing`, `arena`, `deadline`, `provider_error`, `error`, `setting`, `operation`;
+//! - what callers give and get: `block_id`, `backing`, `arena`, `deadline`, `provider_error`, `error`, `setting`, `operation`;
 //! - the state, pure functions: `memory_block`, `min_free`, `immovable`, `state_data`, `block_operations`,
 //!   `node_operations`, `state`, `zone_frames`;
 //! - providers: `provider`, `migration_targets`, `undo`, and the page allocator: `allocator_provider` with
@@ -48,7 +48,7 @@
 //! let node = NodeId::new(0).unwrap();
 //! let pages = 1 << 18;
 //! let normal = ZoneSize {
-//!     zone: ZoneId::new(node, ZoneKind::Normal), start_pfn: 0, spanned: pages, present: pages, managed: pages,
+//!     zone: ZoneId::new(node, ZoneKind::Normal), start_pfn: Pfn::new(0), spanned: pages, present: pages, managed: pages,
 //! };
 //! let (machine, _) = Machine::new(MachineDescription {
 //!     possible: vec![0],
@@ -69,7 +69,7 @@
 //! // An offline block of 128 MiB, behind the zone.
 //! let blocks = MemoryBlocks {
 //!     pages: 1 << 15,
-//!     list: vec![MemoryBlock { number: 8, node: Some(node), state: MemoryBlockState::Offline, has_holes: false, memmap_pages: 0 }],
+//!     list: vec![MemoryBlock { number: BlockId::new(8), node: Some(node), state: MemoryBlockState::Offline, has_holes: false, memmap_pages: 0 }],
 //!     ..MemoryBlocks::default()
 //! };
 //! let state = State::booted(machine, blocks, Rules::LINUX_6_1)?;
@@ -77,7 +77,7 @@
 //! let table = Slots::boxed(state.capacity());
 //! let published = Published::new(StopWorld::new(table));
 //! let running = RunningMachine::new(state, published)?;
-//! let change = running.apply(&Operation::Online { block: 8, to: OnlineTo::Movable })?;
+//! let change = running.apply(&Operation::Online { block: BlockId::new(8), to: OnlineTo::Movable })?;
 //! assert!(change.rebuilt.is_some(), "the zone has got its first page");
 //!
 //! let mut reader = running.provider().reader()?;
@@ -85,7 +85,7 @@
 //! let names: Vec<String> = reader.enter().walk(node, &any).map(|entry| entry.zone().to_string()).collect();
 //! assert_eq!(names, ["0/Movable", "0/Normal"]);
 //!
-//! let error = running.apply(&Operation::Online { block: 8, to: OnlineTo::Auto }).unwrap_err();
+//! let error = running.apply(&Operation::Online { block: BlockId::new(8), to: OnlineTo::Auto }).unwrap_err();
 //! assert_eq!(error.errno(), Errno::Inval, "it is online already");
 //! # Ok(())
 //! # }
@@ -95,6 +95,7 @@ mod allocator_provider;
 #[cfg(all(feature = "std", target_os = "linux", not(loom)))]
 mod arena;
 mod backing;
+mod block_id;
 mod block_operations;
 mod deadline;
 mod error;
@@ -121,6 +122,7 @@ pub use allocator_provider::{AllocatorProvider, Attachments};
 #[cfg(all(feature = "std", target_os = "linux", not(loom)))]
 pub use arena::{Arena, ArenaError};
 pub use backing::{Backing, BackingError};
+pub use block_id::BlockId;
 #[cfg(feature = "std")]
 pub use deadline::Until;
 pub use deadline::{Deadline, StopReason, UntilCancelled};

@@ -1,6 +1,7 @@
 //! The changes of the state when nodes, their blocks and their CPUs are added, removed, or go online and offline.
 
 use super::{
+    block_id::BlockId,
     error::HotplugError,
     memory_block::{MemoryBlock, MemoryBlockState},
     operation::{Change, Rebuilt},
@@ -34,7 +35,7 @@ impl StateData {
     }
 
     /// Adds offline blocks to a node, and puts the node online if it is offline.
-    pub(super) fn add_blocks(&mut self, node: NodeId, first: u64, count: u64) -> Result<Change, HotplugError> {
+    pub(super) fn add_blocks(&mut self, node: NodeId, first: BlockId, count: u64) -> Result<Change, HotplugError> {
         if count == 0 || !self.blocks.can_have(first, count) {
             return Err(HotplugError::InvalidBlocks { first, count });
         }
@@ -43,13 +44,14 @@ impl StateData {
             Ok(_) => return Err(HotplugError::BlockExists { block: first }),
             Err(at) => at,
         };
-        if let Some(next) = self.blocks.list.get(at).filter(|next| next.number < first + count) {
+        let end = BlockId::new(first.number() + count);
+        if let Some(next) = self.blocks.list.get(at).filter(|next| next.number < end) {
             return Err(HotplugError::BlockExists { block: next.number });
         }
         // A zone may have memory there outside of blocks, such as memory of boot.
-        let frames = self.blocks.frames(first).start..self.blocks.frames(first + count - 1).end;
+        let frames = self.blocks.frames(first).start..self.blocks.frames(end).start;
         if let Some((pfn, zone)) = self.memory_in(&frames) {
-            return Err(HotplugError::MemoryExists { block: pfn / self.blocks.pages, zone });
+            return Err(HotplugError::MemoryExists { block: self.blocks.block_of(pfn), zone });
         }
         let rebuilt = self.make_node_online(node)?;
         let memmap_pages = self.blocks.memmap_pages;
@@ -62,19 +64,20 @@ impl StateData {
         };
         self.blocks.list.try_reserve(count as usize).map_err(NoMemory::from)?;
         // Neither call allocates: the room is reserved, and the new blocks are rotated to their position.
-        self.blocks.list.extend((first..first + count).map(block));
+        self.blocks.list.extend((first.number()..end.number()).map(BlockId::new).map(block));
         self.blocks.list[at..].rotate_right(count as usize);
         Ok(Change { rebuilt, block_change: None })
     }
 
     /// Removes offline blocks. Their node stays online.
-    pub(super) fn remove_blocks(&mut self, first: u64, count: u64) -> Result<Change, HotplugError> {
+    pub(super) fn remove_blocks(&mut self, first: BlockId, count: u64) -> Result<Change, HotplugError> {
         if count == 0 || !self.blocks.can_have(first, count) {
             return Err(HotplugError::InvalidBlocks { first, count });
         }
         let at = self.position(first)?;
+        let numbers = (first.number()..first.number() + count).map(BlockId::new);
         // All are checked before the first is removed. The end of the list counts as a missing block.
-        for (number, block) in (first..first + count).zip(self.blocks.list[at..].iter().map(Some).chain([None])) {
+        for (number, block) in numbers.zip(self.blocks.list[at..].iter().map(Some).chain([None])) {
             match block {
                 Some(block) if block.number == number => {}
                 _ => return Err(HotplugError::NoSuchBlock { block: number }),

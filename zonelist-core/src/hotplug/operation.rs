@@ -2,9 +2,9 @@
 
 use core::{ops::Range, str::FromStr};
 
-use super::{error::HotplugError, setting::Setting};
+use super::{block_id::BlockId, error::HotplugError, setting::Setting};
 use crate::{
-    NodeId, ZoneId, ZoneKind, Zonelists,
+    NodeId, Pfn, ZoneId, ZoneKind, Zonelists,
     heap::{Shared, text},
 };
 
@@ -15,14 +15,14 @@ pub enum Operation {
     /// Puts a block online: a zone of its node gets its pages.
     Online {
         /// The block's number.
-        block: u64,
+        block: BlockId,
         /// The zone that gets them.
         to: OnlineTo,
     },
     /// Puts a block offline: its pages leave their zone.
     Offline {
         /// The block's number.
-        block: u64,
+        block: BlockId,
     },
     /// Puts a CPU online, and before it its node if that is offline. For the CPU itself no list is rebuilt.
     CpuOnline {
@@ -44,14 +44,14 @@ pub enum Operation {
         /// The node.
         node: NodeId,
         /// The first block's number.
-        first: u64,
+        first: BlockId,
         /// The number of blocks.
         count: u64,
     },
     /// Removes offline blocks.
     RemoveBlocks {
         /// The first block's number.
-        first: u64,
+        first: BlockId,
         /// The number of blocks.
         count: u64,
     },
@@ -108,13 +108,13 @@ pub struct Change {
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct BlockChange {
     /// Their block.
-    pub block: u64,
+    pub block: BlockId,
     /// True if they were added, false if they were removed.
     pub online: bool,
     /// The zone.
     pub zone: ZoneId,
     /// The page frames that the page allocator gains or loses.
-    pub frames: Range<u64>,
+    pub frames: Range<Pfn>,
 }
 
 /// Rebuilt zonelists, and the figures that Linux logs with a rebuild.

@@ -4,7 +4,7 @@ use core::ops::Range;
 
 use super::{deadline::Deadline, provider_error::ProviderError, state::State};
 use crate::{
-    NodeId, ZoneId, Zonelists,
+    NodeId, Pfn, ZoneId, Zonelists,
     publish::{Platform, PublishError, Published, Scheme},
 };
 
@@ -48,12 +48,12 @@ pub trait PageProvider {
     ///
     /// # Errors
     /// Nothing has changed.
-    fn prepare_online(&self, _zone: ZoneId, _frames: Range<u64>) -> Result<(), ProviderError> {
+    fn prepare_online(&self, _zone: ZoneId, _frames: Range<Pfn>) -> Result<(), ProviderError> {
         Ok(())
     }
 
     /// Ends the isolation of frames: they can be allocated from then on.
-    fn finish_online(&self, _zone: ZoneId, _frames: Range<u64>) {}
+    fn finish_online(&self, _zone: ZoneId, _frames: Range<Pfn>) {}
 
     /// Isolates frames of a zone, and waits until none is in use.
     ///
@@ -66,14 +66,14 @@ pub trait PageProvider {
         &self,
         _state: &State,
         _zone: ZoneId,
-        _frames: Range<u64>,
+        _frames: Range<Pfn>,
         _deadline: &mut dyn Deadline,
     ) -> Result<(), ProviderError> {
         Ok(())
     }
 
     /// Removes isolated frames without users from their zone.
-    fn offline(&self, _zone: ZoneId, _frames: Range<u64>) {}
+    fn offline(&self, _zone: ZoneId, _frames: Range<Pfn>) {}
 
     /// Called after each operation, successful or refused, without any lock: for work that the operation deferred.
     fn operation_finished(&self) {}

@@ -4,7 +4,7 @@ use core::fmt;
 
 use super::{backing::BackingError, deadline::StopReason};
 use crate::{
-    ZoneId,
+    Pfn, ZoneId,
     publish::{BarrierError, ReaderError},
     zone::{RangeError, UnknownOwner, ZoneError},
 };
@@ -17,7 +17,7 @@ pub enum ProviderError {
     #[error("page {pfn} can't be moved; expected only pages that are free or can be moved")]
     Pinned {
         /// The page's frame.
-        pfn: u64,
+        pfn: Pfn,
     },
     /// A page is still in use, and the operation waits no longer.
     #[error("page {pfn} is still in use {}; expected only pages that come free in time", match .why {
@@ -27,7 +27,7 @@ pub enum ProviderError {
     })]
     InUse {
         /// The page's frame.
-        pfn: u64,
+        pfn: Pfn,
         /// Why the wait ended.
         why: StopReason,
     },
@@ -47,9 +47,9 @@ pub enum ProviderError {
         /// The zone.
         zone: ZoneId,
         /// The first frame that goes online, and the exclusive end.
-        frames: (u64, u64),
+        frames: (Pfn, Pfn),
         /// The same of the zone's room; `None` if the allocator was not given the zone at all.
-        room: Option<(u64, u64)>,
+        room: Option<(Pfn, Pfn)>,
     },
     /// Frames lie outside the zone's span, or a zone has them already, or another call has isolated them; or there is
     /// no memory to record which of them are managed.
@@ -76,7 +76,7 @@ pub enum ProviderError {
 }
 
 /// Displays the frames that there is room for.
-struct Room(Option<(u64, u64)>);
+struct Room(Option<(Pfn, Pfn)>);
 
 impl fmt::Display for Room {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -16,12 +16,13 @@ use super::{
     undo::Undo,
 };
 use crate::{
-    NodeId, Zone, ZoneId, Zonelists,
+    NodeId, Pfn, Zone, ZoneId, Zonelists,
+    ids::Order,
     locking::RawLock,
     page_alloc::MigrationSource,
     publish::{Platform, PublishError, Scheme},
     sync::{Backoff, atomic::Ordering::Relaxed},
-    zone::{PAGEBLOCK_FRAMES, RangeError, ZoneWatermarks},
+    zone::{RangeError, ZoneWatermarks},
 };
 
 impl<'m, S: Scheme, P: Platform, A: Attachments> AllocatorProvider<'m, S, P, A> {
@@ -31,7 +32,7 @@ impl<'m, S: Scheme, P: Platform, A: Attachments> AllocatorProvider<'m, S, P, A> 
 
     /// Adds frames to a zone, and commits memory behind them. The addition comes first: the zone refuses frames of
     /// another zone, whose memory must not change.
-    pub(super) fn add(&self, id: ZoneId, frames: &Range<u64>) -> Result<(), ProviderError> {
+    pub(super) fn add(&self, id: ZoneId, frames: &Range<Pfn>) -> Result<(), ProviderError> {
         let zone = self.zone(id)?;
         zone.add(frames.clone())?;
         let added = Undo::by(|| {
@@ -48,7 +49,7 @@ impl<'m, S: Scheme, P: Platform, A: Attachments> AllocatorProvider<'m, S, P, A> 
         &self,
         state: &State,
         zone: &Zone<'m, P::Lock>,
-        frames: &Range<u64>,
+        frames: &Range<Pfn>,
         deadline: &mut dyn Deadline,
     ) -> Result<(), ProviderError> {
         let mut targets = TargetAllocator::new(&self.allocator, state, zone.id().node())?;
@@ -88,7 +89,7 @@ impl<S: Scheme, P: Platform, A: Attachments> PageProvider for AllocatorProvider<
         }
     }
 
-    fn prepare_online(&self, id: ZoneId, frames: Range<u64>) -> Result<(), ProviderError> {
+    fn prepare_online(&self, id: ZoneId, frames: Range<Pfn>) -> Result<(), ProviderError> {
         let zone = self.allocator.zone(id);
         let room = zone.map(|zone| (zone.span().start, zone.span().end));
         let fits = room.is_some_and(|(start, end)| start <= frames.start && frames.end <= end);
@@ -105,7 +106,7 @@ impl<S: Scheme, P: Platform, A: Attachments> PageProvider for AllocatorProvider<
         Ok(())
     }
 
-    fn finish_online(&self, zone: ZoneId, frames: Range<u64>) {
+    fn finish_online(&self, zone: ZoneId, frames: Range<Pfn>) {
         if let Ok(zone) = self.zone(zone) {
             unisolate(zone, &pageblocks(zone, &frames));
         }
@@ -115,7 +116,7 @@ impl<S: Scheme, P: Platform, A: Attachments> PageProvider for AllocatorProvider<
         &self,
         state: &State,
         id: ZoneId,
-        frames: Range<u64>,
+        frames: Range<Pfn>,
         deadline: &mut dyn Deadline,
     ) -> Result<(), ProviderError> {
         let zone = self.zone(id)?;
@@ -132,7 +133,7 @@ impl<S: Scheme, P: Platform, A: Attachments> PageProvider for AllocatorProvider<
         Ok(())
     }
 
-    fn offline(&self, id: ZoneId, frames: Range<u64>) {
+    fn offline(&self, id: ZoneId, frames: Range<Pfn>) {
         let Ok(zone) = self.zone(id) else { return };
         // A guard, for a panic of the backing: without it the pageblocks would stay isolated for good.
         let _unisolated = Undo::by(|| unisolate(zone, &pageblocks(zone, &frames)));
@@ -164,17 +165,17 @@ impl<S: Scheme, P: Platform, A: Attachments> PageProvider for AllocatorProvider<
 }
 
 /// The pageblocks that contain the frames, within the zone's span.
-fn pageblocks<L: RawLock>(zone: &Zone<'_, L>, frames: &Range<u64>) -> Range<u64> {
-    let (span, block) = (zone.span(), PAGEBLOCK_FRAMES as u64);
-    let end = frames.end.min(span.end).next_multiple_of(block);
-    (frames.start / block * block).max(span.start)..end.min(span.end)
+fn pageblocks<L: RawLock>(zone: &Zone<'_, L>, frames: &Range<Pfn>) -> Range<Pfn> {
+    let span = zone.span();
+    let end = frames.end.min(span.end).align_up(Order::PAGEBLOCK);
+    frames.start.align_down(Order::PAGEBLOCK).max(span.start)..end.min(span.end)
 }
 
 /// The pageblocks that contain the frames.
 ///
 /// # Errors
 /// The zone manages other frames of these pageblocks, which would be isolated as well.
-fn own_pageblocks<L: RawLock>(zone: &Zone<'_, L>, frames: &Range<u64>) -> Result<Range<u64>, RangeError> {
+fn own_pageblocks<L: RawLock>(zone: &Zone<'_, L>, frames: &Range<Pfn>) -> Result<Range<Pfn>, RangeError> {
     let &Range { start, end } = frames;
     let blocks = pageblocks(zone, frames);
     let others = [blocks.start..start, end..blocks.end];
@@ -185,14 +186,14 @@ fn own_pageblocks<L: RawLock>(zone: &Zone<'_, L>, frames: &Range<u64>) -> Result
 }
 
 /// Ends the isolation of those pageblocks of a range that are isolated.
-fn unisolate<L: RawLock>(zone: &Zone<'_, L>, blocks: &Range<u64>) {
+fn unisolate<L: RawLock>(zone: &Zone<'_, L>, blocks: &Range<Pfn>) {
     if zone.unisolate(blocks.clone()).is_ok() {
         return;
     }
     // The range differs from the one that was isolated, and some pageblocks are not isolated: one by one.
     let mut start = blocks.start;
     while start < blocks.end {
-        let end = (start + 1).next_multiple_of(PAGEBLOCK_FRAMES as u64).min(blocks.end);
+        let end = (start + 1).align_up(Order::PAGEBLOCK).min(blocks.end);
         let _ = zone.unisolate(start..end);
         start = end;
     }

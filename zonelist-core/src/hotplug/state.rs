@@ -1,6 +1,7 @@
 //! The state of a machine between two operations, and the transition from one to the next.
 
 use super::{
+    block_id::BlockId,
     error::HotplugError,
     memory_block::{MemoryBlock, MemoryBlocks, MemoryBlocksError},
     operation::{Change, Operation},
@@ -114,7 +115,7 @@ impl State {
     ///
     /// # Errors
     /// There is no such block.
-    pub fn block(&self, number: u64) -> Result<&MemoryBlock, HotplugError> {
+    pub fn block(&self, number: BlockId) -> Result<&MemoryBlock, HotplugError> {
         self.0.blocks.list.get(self.0.position(number)?).ok_or(HotplugError::NoSuchBlock { block: number })
     }
 

@@ -7,6 +7,7 @@ use alloc::{sync::Arc, vec::Vec};
 use core::ops::Range;
 
 use super::{
+    block_id::BlockId,
     error::HotplugError,
     immovable::{Immovable, immovable},
     memory_block::{MemoryBlocks, MemoryBlocksError, touches},
@@ -15,7 +16,7 @@ use super::{
     setting::Setting,
 };
 use crate::{
-    NodeId, ZoneId, ZoneKind, Zonelists,
+    NodeId, Pfn, ZoneId, ZoneKind, Zonelists,
     heap::{NoMemory, Shared, collected, copied, push, with_room},
     ids::NodeSet,
     topology::{
@@ -161,20 +162,20 @@ impl StateData {
     }
 
     /// The immovable ranges of a zone, as far as they are known.
-    pub(super) fn immovable_of(&self, zone: ZoneId) -> impl Iterator<Item = Range<u64>> {
+    pub(super) fn immovable_of(&self, zone: ZoneId) -> impl Iterator<Item = Range<Pfn>> {
         let known = self.immovable.as_ref().map_or(&[][..], |immovable| immovable);
         known.iter().filter(move |(other, _)| *other == zone).map(|(_, part)| part.clone())
     }
 
     /// The first frame of a range that a zone has outside of blocks, with the zone.
-    pub(super) fn memory_in(&self, frames: &Range<u64>) -> Option<(u64, ZoneId)> {
+    pub(super) fn memory_in(&self, frames: &Range<Pfn>) -> Option<(Pfn, ZoneId)> {
         let known = self.immovable.as_ref().map_or(&[][..], |immovable| immovable);
         let there = known.iter().filter(|(_, part)| touches(part, frames));
         there.map(|(zone, part)| (part.start.max(frames.start), *zone)).min()
     }
 
     /// The index of a block in the list.
-    pub(super) fn position(&self, block: u64) -> Result<usize, HotplugError> {
+    pub(super) fn position(&self, block: BlockId) -> Result<usize, HotplugError> {
         self.blocks.find(block).map_err(|_| HotplugError::NoSuchBlock { block })
     }
 

@@ -4,11 +4,12 @@ use alloc::vec::Vec;
 use core::ops::Range;
 
 use super::{
+    block_id::BlockId,
     memory_block::{BootMemory, MemoryBlock, MemoryBlockState},
     state::State,
 };
 use crate::{
-    NodeId, ZoneId,
+    NodeId, Pfn, ZoneId,
     heap::{NoMemory, collected, or_abort},
     zone::UnknownOwner,
 };
@@ -20,8 +21,8 @@ impl State {
     /// zones contains all blocks, zones and room of the node.
     pub fn possible_zones<'s>(
         &'s self,
-        to_come: &'s [(NodeId, Range<u64>)],
-    ) -> impl Iterator<Item = (ZoneId, Range<u64>)> + 's {
+        to_come: &'s [(NodeId, Range<Pfn>)],
+    ) -> impl Iterator<Item = (ZoneId, Range<Pfn>)> + 's {
         let nodes = self.machine().nodes().iter();
         let spans = nodes.filter_map(move |&node| Some((node, self.span_of(node, to_come)?)));
         spans.flat_map(|(node, span)| {
@@ -31,12 +32,12 @@ impl State {
 
     /// The frames of the block of that number, whether or not it exists.
     #[must_use]
-    pub fn block_frames(&self, number: u64) -> Range<u64> {
+    pub fn block_frames(&self, number: BlockId) -> Range<Pfn> {
         self.0.blocks.frames(number)
     }
 
     /// The span of a node's blocks, zones and room, from the first frame to the last.
-    fn span_of(&self, node: NodeId, to_come: &[(NodeId, Range<u64>)]) -> Option<Range<u64>> {
+    fn span_of(&self, node: NodeId, to_come: &[(NodeId, Range<Pfn>)]) -> Option<Range<Pfn>> {
         let blocks = self.blocks().iter().filter(|block| block.node.is_none_or(|home| home == node));
         let blocks = blocks.map(|block| self.0.blocks.frames(block.number));
         let zones = self.memory().zones.iter().filter(|size| size.zone.node() == node).map(|size| size.span());
@@ -68,12 +69,12 @@ impl State {
     ///
     /// # Errors
     /// The description leaves open which zone has some of the machine's frames.
-    pub fn managed_frames(&self, zone: ZoneId) -> Result<Vec<Range<u64>>, UnknownOwner> {
+    pub fn managed_frames(&self, zone: ZoneId) -> Result<Vec<Range<Pfn>>, UnknownOwner> {
         self.check_frame_owners().map(|()| or_abort(self.managed_parts(zone)))
     }
 
     /// The frames that a zone manages, on a machine where each frame is known to be of one zone.
-    pub(super) fn managed_parts(&self, zone: ZoneId) -> Result<Vec<Range<u64>>, NoMemory> {
+    pub(super) fn managed_parts(&self, zone: ZoneId) -> Result<Vec<Range<Pfn>>, NoMemory> {
         let Some(info) = self.zones().find(|info| info.size.zone == zone) else { return Ok(Vec::new()) };
         // Each part is paired with a flag: true if boot took nothing of it.
         let blocks = &self.0.blocks;
@@ -86,7 +87,7 @@ impl State {
             let usable = frames.start.saturating_add(block.memmap_pages).min(frames.end)..frames.end;
             (usable, blocks.without_boot_memory.binary_search(&block.number).is_ok())
         });
-        let mut parts: Vec<(Range<u64>, bool)> = collected(fixed.chain(own))?;
+        let mut parts: Vec<(Range<Pfn>, bool)> = collected(fixed.chain(own))?;
         parts.sort_unstable_by_key(|(part, _)| part.start);
         let available: u64 = parts.iter().map(|(part, _)| part.end - part.start).sum();
         // Frames that boot took, or that are in holes: they are cut from the ends of parts.

@@ -18,14 +18,14 @@ use super::RawLock;
 ///     stop_world::StopWorld,
 ///     sync::LockApi,
 ///     table::{Capacity, Slots},
-///     zone::MAX_ORDER,
+///     zone::Order,
 /// };
 ///
 /// type Parking = LockApi<parking_lot::RawMutex>;
 ///
 /// let id = ZoneId::new(NodeId::new(0).unwrap(), ZoneKind::Normal);
-/// let zone = Zone::boxed(id, 0..4096, MAX_ORDER, Parking::new())?;
-/// zone.add(0..4096)?;
+/// let zone = Zone::boxed(id, Pfn::range(0..4096), Order::MAX, Parking::new())?;
+/// zone.add(Pfn::range(0..4096))?;
 /// let table = StopWorld::new(Slots::boxed(Capacity::new(1, 1).unwrap()));
 /// let published: Published<_, Parts<FullFence, Parking>> = Published::with_platform(table, ReaderSlots::boxed(4));
 /// let allocator = PageAllocator::boxed(published, vec![zone])?;

@@ -5,18 +5,19 @@ use alloc::vec::Vec;
 use core::{fmt, ops::Range};
 
 use super::{
-    LocalHandle, OrderError, Page, PageRequest, PerCpuPages, PreparedRequest, SetupError,
+    LocalHandle, Page, PageRequest, PerCpuPages, PreparedRequest, SetupError,
     page::Tag,
     zone_pool::{Pool, Store},
 };
 #[cfg(feature = "alloc")]
 use crate::zone::ZoneError;
 use crate::{
-    Mobility, Zone, ZoneId,
+    Mobility, Pfn, Zone, ZoneId,
     chunks::Chunk,
     identity::Identity,
+    ids::Order,
     publish::{Platform, Published, ReaderError, ReaderSlots, Scheme, Standard},
-    zone::{MAX_ORDER, RangeError},
+    zone::RangeError,
 };
 
 /// A page allocator over zones, which it finds by the zonelists that a scheme publishes.
@@ -43,11 +44,11 @@ impl<'m, S: Scheme, P: Platform> PageAllocator<'m, S, P> {
     /// #     stop_world::StopWorld,
     /// #     sync::Spin,
     /// #     table::{Capacity, Slots},
-    /// #     zone::MAX_ORDER,
+    /// #     zone::Order,
     /// # };
     /// let (mut words, mut index, mut caches) = ([0; 1000], [0; 8], [const { PerCpuPages::new() }; 4]);
     /// let id = ZoneId::new(NodeId::new(0).unwrap(), ZoneKind::Normal);
-    /// let zones = [Zone::new(id, 0..4096, MAX_ORDER, &mut words, Spin::new())?];
+    /// let zones = [Zone::new(id, Pfn::range(0..4096), Order::MAX, &mut words, Spin::new())?];
     /// # let published = Published::new(StopWorld::new(Slots::boxed(Capacity::new(1, 1).unwrap())));
     /// let allocator = PageAllocator::new(published, &zones, &mut index, &mut caches)?;
     /// drop(allocator);
@@ -134,19 +135,19 @@ impl<'m, S: Scheme, P: Platform> PageAllocator<'m, S, P> {
     /// #     stop_world::StopWorld,
     /// #     sync::Spin,
     /// #     table::{Capacity, Slots},
-    /// #     zone::{MAX_ORDER, RangeError},
+    /// #     zone::{Order, RangeError},
     /// # };
     /// let ids = [ZoneKind::Normal, ZoneKind::Movable].map(|kind| ZoneId::new(NodeId::new(0).unwrap(), kind));
-    /// let zones = ids.map(|id| Zone::boxed(id, 0..4096, MAX_ORDER, Spin::new()).unwrap());
+    /// let zones = ids.map(|id| Zone::boxed(id, Pfn::range(0..4096), Order::MAX, Spin::new()).unwrap());
     /// # let published = Published::new(StopWorld::new(Slots::boxed(Capacity::new(1, 2).unwrap())));
     /// let allocator = PageAllocator::boxed(published, zones.into())?;
-    /// allocator.add(ids[0], 0..700)?;
-    /// let added = allocator.add(ids[1], 512..4096);
-    /// assert_eq!(added, Err(RangeError::Owned { pfn: 512, zone: ids[0] }));
-    /// allocator.add(ids[1], 700..4096)?;
+    /// allocator.add(ids[0], Pfn::range(0..700))?;
+    /// let added = allocator.add(ids[1], Pfn::range(512..4096));
+    /// assert_eq!(added, Err(RangeError::Owned { pfn: Pfn::new(512), zone: ids[0] }));
+    /// allocator.add(ids[1], Pfn::range(700..4096))?;
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn add(&self, zone: ZoneId, pfns: Range<u64>) -> Result<(), RangeError> {
+    pub fn add(&self, zone: ZoneId, pfns: Range<Pfn>) -> Result<(), RangeError> {
         self.pool.zone(zone).ok_or(RangeError::NoZone { zone })?.add(pfns)
     }
 
@@ -169,24 +170,24 @@ impl<'m, S: Scheme, P: Platform> PageAllocator<'m, S, P> {
     /// #     stop_world::StopWorld,
     /// #     sync::Spin,
     /// #     table::{Capacity, Slots},
-    /// #     zone::MAX_ORDER,
+    /// #     zone::Order,
     /// #     zonelist::{NodeSpan, ZonelistsRef},
     /// # };
     /// # let normal = ZoneId::new(NodeId::new(0).unwrap(), ZoneKind::Normal);
-    /// # let zone = Zone::boxed(normal, 0..4096, MAX_ORDER, Spin::new())?;
-    /// # zone.add(0..4096)?;
+    /// # let zone = Zone::boxed(normal, Pfn::range(0..4096), Order::MAX, Spin::new())?;
+    /// # zone.add(Pfn::range(0..4096))?;
     /// # let zonerefs = [Zoneref::new(normal)];
     /// # let lists = ZonelistsRef::new(&zonerefs, &[NodeSpan { start: 0, len: 1, own: 1 }])?;
     /// # let published = Published::new(StopWorld::new(Slots::boxed(Capacity::of(lists))));
     /// # published.publish(lists)?;
     /// # let allocator = PageAllocator::boxed(published, vec![zone])?;
     /// # let mut local = allocator.local()?;
-    /// let request = allocator.prepare(&PageRequest::up_to(ZoneKind::Normal).order(3))?;
+    /// let request = allocator.prepare(&PageRequest::up_to(ZoneKind::Normal).order(Order::of::<3>()));
     /// let page = local.alloc(normal.node(), &request)?;
     /// let pfn = page.pfn();
     /// let _ = page.into_raw(); // The caller keeps only the frame.
     /// // SAFETY: the block was allocated with order 3 above, and its page has ended without a free.
-    /// let page = unsafe { allocator.page(pfn, 3, Mobility::Unmovable) }.unwrap();
+    /// let page = unsafe { allocator.page(pfn, Order::of::<3>(), Mobility::Unmovable) }.unwrap();
     /// local.free(page)?;
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
@@ -194,15 +195,15 @@ impl<'m, S: Scheme, P: Platform> PageAllocator<'m, S, P> {
     /// # Safety
     /// The block is allocated, with that order, and no other [`Page`] has one of its frames.
     /// [What that protects](Page#safety).
-    pub unsafe fn page(&self, pfn: u64, order: u8, mobility: Mobility) -> Option<Page> {
-        if order > MAX_ORDER || pfn % (1 << order) != 0 {
+    pub unsafe fn page(&self, pfn: Pfn, order: Order, mobility: Mobility) -> Option<Page> {
+        if !pfn.is_aligned(order) {
             return None;
         }
         // Spans may overlap, so several zones may be candidates.
         let spanning = || {
             let zones = self.pool.zones.iter().enumerate().filter(|(_, zone)| order <= zone.max_order());
             zones.filter_map(|(number, zone)| {
-                let (first, last) = (zone.number(pfn)?, zone.number(pfn + (1 << order) - 1)?);
+                let (first, last) = (zone.number(pfn)?, zone.number(pfn + (order.pages() - 1))?);
                 Some((number, zone, first..last + 1))
             })
         };
@@ -222,9 +223,9 @@ impl<'m, S: Scheme, P: Platform> PageAllocator<'m, S, P> {
     /// type panics in debug builds; in other builds it may allocate from zones that the request does not admit
     /// ([`identity`](crate::identity)).
     ///
-    /// # Errors
-    /// The order is higher than that of any zone.
-    pub fn prepare(&self, request: &PageRequest) -> Result<PreparedRequest<S>, OrderError> {
+    /// A request for blocks of an order that no zone has is prepared too, and its allocations fail
+    /// ([`Refusal::Order`](super::Refusal::Order)).
+    pub fn prepare(&self, request: &PageRequest) -> PreparedRequest<S> {
         PreparedRequest::new(|zones| self.published.filter(zones), request, self.identity.mark())
     }
 
@@ -275,10 +276,10 @@ impl<'m, S: Scheme, P: Platform> PageAllocator<'m, S, P> {
     /// #     stop_world::StopWorld,
     /// #     sync::Spin,
     /// #     table::{Capacity, Slots},
-    /// #     zone::MAX_ORDER,
+    /// #     zone::Order,
     /// # };
     /// # let id = ZoneId::new(NodeId::new(0).unwrap(), ZoneKind::Normal);
-    /// # let zone = Zone::boxed(id, 0..4096, MAX_ORDER, Spin::new())?;
+    /// # let zone = Zone::boxed(id, Pfn::range(0..4096), Order::MAX, Spin::new())?;
     /// # let table = StopWorld::new(Slots::boxed(Capacity::new(1, 1).unwrap()));
     /// let allocator = PageAllocator::boxed(Published::with_slots(table, ReaderSlots::boxed(1)), vec![zone])?;
     /// let first = allocator.local()?;

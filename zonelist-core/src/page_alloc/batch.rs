@@ -1,7 +1,7 @@
 //! Batches: the number of blocks that move between a zone and the per-CPU pages under one lock.
 
 use super::{page::Tag, per_cpu_pages::CacheAccess, slow_path::Blocking, stack_layout::depth};
-use crate::{Zone, locking::RawLock, sync::atomic::Ordering::Relaxed};
+use crate::{Zone, ids::Order, locking::RawLock, sync::atomic::Ordering::Relaxed};
 
 /// Returns a batch of a full stack to the zone. If the zone's lock is held, defers that while the stack has depth left.
 pub(super) fn make_room<L: RawLock>(
@@ -55,11 +55,11 @@ pub(super) fn next_batch<L: RawLock>(
     let most = if zone.uncached().load(Relaxed) > 0 {
         0
     } else {
-        (zone.watermark_counters().managed() / SHARE) >> tag.order()
+        (zone.watermark_counters().managed() / SHARE) >> tag.order().number()
     };
-    let most = most.min(if tag.order() == 0 { depth(tag) / 2 } else { depth(tag) / 4 });
+    let most = most.min(if tag.order() == Order::ZERO { depth(tag) / 2 } else { depth(tag) / 4 });
     let batch = match trend {
-        Trend::Up => (2 * access.batch(tag)).max(FIRST >> tag.order()),
+        Trend::Up => (2 * access.batch(tag)).max(FIRST >> tag.order().number()),
         Trend::Down => access.batch(tag) / 2,
     };
     // One or more, or a batch of 0 could never grow again; but none if `most` says so.

@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use crate::{NodeId, ZoneId, ZoneKind, publish::BarrierError};
+use crate::{NodeId, ZoneId, ZoneKind, ids::Order, publish::BarrierError};
 
 /// No zone could serve the request. [`LocalHandle::failure`](super::LocalHandle::failure) reports why, for each zone.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
@@ -36,7 +36,7 @@ pub enum Refusal {
     /// The zone has no blocks of that order.
     Order {
         /// The highest order of the zone.
-        max_order: u8,
+        max_order: Order,
     },
     /// The lists name the zone, but the allocator does not have it.
     Unknown,

@@ -203,22 +203,22 @@ impl<'a, 'm, S: Scheme, P: Platform> LocalHandle<'a, 'm, S, P> {
     /// #     stop_world::StopWorld,
     /// #     sync::Spin,
     /// #     table::{Capacity, Slots},
-    /// #     zone::{FreeError, MAX_ORDER},
+    /// #     zone::{FreeError, Order},
     /// #     zonelist::{NodeSpan, ZonelistsRef},
     /// # };
     /// # let normal = ZoneId::new(NodeId::new(0).unwrap(), ZoneKind::Normal);
     /// # let zonerefs = [Zoneref::new(normal)];
     /// # let lists = ZonelistsRef::new(&zonerefs, &[NodeSpan { start: 0, len: 1, own: 1 }])?;
     /// # let allocator = || {
-    /// #     let zone = Zone::boxed(normal, 0..4096, MAX_ORDER, Spin::new()).unwrap();
-    /// #     zone.add(0..4096).unwrap();
+    /// #     let zone = Zone::boxed(normal, Pfn::range(0..4096), Order::MAX, Spin::new()).unwrap();
+    /// #     zone.add(Pfn::range(0..4096)).unwrap();
     /// #     let published = Published::new(StopWorld::new(Slots::boxed(Capacity::of(lists))));
     /// #     published.publish(lists).unwrap();
     /// #     PageAllocator::boxed(published, vec![zone]).unwrap()
     /// # };
     /// let (ours, theirs) = (allocator(), allocator());
     /// let (mut local, mut other) = (ours.local()?, theirs.local()?);
-    /// let page = local.alloc(normal.node(), &ours.prepare(&PageRequest::up_to(ZoneKind::Normal))?)?;
+    /// let page = local.alloc(normal.node(), &ours.prepare(&PageRequest::up_to(ZoneKind::Normal)))?;
     /// // The wrong allocator: the page comes back.
     /// let NotFreed { page, error } = other.free(page).unwrap_err();
     /// assert_eq!(error, FreeError::NoSuchZone);
@@ -273,18 +273,18 @@ impl<'a, 'm, S: Scheme, P: Platform> LocalHandle<'a, 'm, S, P> {
     /// #     stop_world::StopWorld,
     /// #     sync::Spin,
     /// #     table::{Capacity, Slots},
-    /// #     zone::MAX_ORDER,
+    /// #     zone::Order,
     /// #     zonelist::{NodeSpan, ZonelistsRef},
     /// # };
     /// # let normal = ZoneId::new(NodeId::new(0).unwrap(), ZoneKind::Normal);
-    /// # let zone = Zone::boxed(normal, 0..4096, MAX_ORDER, Spin::new())?;
-    /// # zone.add(0..4096)?;
+    /// # let zone = Zone::boxed(normal, Pfn::range(0..4096), Order::MAX, Spin::new())?;
+    /// # zone.add(Pfn::range(0..4096))?;
     /// # let zonerefs = [Zoneref::new(normal)];
     /// # let lists = ZonelistsRef::new(&zonerefs, &[NodeSpan { start: 0, len: 1, own: 1 }])?;
     /// # let published = Published::new(StopWorld::new(Slots::boxed(Capacity::of(lists))));
     /// # published.publish(lists)?;
     /// # let allocator = PageAllocator::boxed(published, vec![zone])?;
-    /// let request = allocator.prepare(&PageRequest::up_to(ZoneKind::Normal))?;
+    /// let request = allocator.prepare(&PageRequest::up_to(ZoneKind::Normal));
     /// let mut local = allocator.local()?;
     /// let mut pages = [const { None }; 3];
     /// pages[1] = Some(local.alloc(normal.node(), &request)?);
@@ -329,23 +329,23 @@ impl<'a, 'm, S: Scheme, P: Platform> LocalHandle<'a, 'm, S, P> {
     /// #     stop_world::StopWorld,
     /// #     sync::Spin,
     /// #     table::{Capacity, Slots},
-    /// #     zone::{FreeError, MAX_ORDER},
+    /// #     zone::{FreeError, Order},
     /// #     zonelist::{NodeSpan, ZonelistsRef},
     /// # };
     /// # let normal = ZoneId::new(NodeId::new(0).unwrap(), ZoneKind::Normal);
     /// # let zonerefs = [Zoneref::new(normal)];
     /// # let lists = ZonelistsRef::new(&zonerefs, &[NodeSpan { start: 0, len: 1, own: 1 }])?;
     /// # let allocator = || {
-    /// #     let zone = Zone::boxed(normal, 0..4096, MAX_ORDER, Spin::new()).unwrap();
-    /// #     zone.add(0..4096).unwrap();
+    /// #     let zone = Zone::boxed(normal, Pfn::range(0..4096), Order::MAX, Spin::new()).unwrap();
+    /// #     zone.add(Pfn::range(0..4096)).unwrap();
     /// #     let published = Published::new(StopWorld::new(Slots::boxed(Capacity::of(lists))));
     /// #     published.publish(lists).unwrap();
     /// #     PageAllocator::boxed(published, vec![zone]).unwrap()
     /// # };
     /// let (ours, theirs) = (allocator(), allocator());
-    /// let request = ours.prepare(&PageRequest::up_to(ZoneKind::Normal))?;
+    /// let request = ours.prepare(&PageRequest::up_to(ZoneKind::Normal));
     /// let (mut local, mut other) = (ours.local()?, theirs.local()?);
-    /// let theirs = other.alloc(normal.node(), &theirs.prepare(&PageRequest::up_to(ZoneKind::Normal))?)?;
+    /// let theirs = other.alloc(normal.node(), &theirs.prepare(&PageRequest::up_to(ZoneKind::Normal)))?;
     /// let pages = [local.alloc(normal.node(), &request)?, theirs, local.alloc(normal.node(), &request)?];
     ///
     /// let mut pages = pages.into_iter();

@@ -3,6 +3,7 @@
 use core::ops::Range;
 
 use super::{Handle, Page};
+use crate::Pfn;
 
 /// Copies the content of a page to another page.
 ///
@@ -54,7 +55,7 @@ pub trait MigrationSource {
     ///
     /// # Errors
     /// A page can never be moved. Other pages may have been moved.
-    fn move_away(&self, frames: &Range<u64>, targets: &mut dyn MigrationTargets) -> Result<(), Pinned>;
+    fn move_away(&self, frames: &Range<Pfn>, targets: &mut dyn MigrationTargets) -> Result<(), Pinned>;
 }
 
 /// Allocates migration targets and frees sources.
@@ -85,23 +86,23 @@ pub trait MigrationTargets {
 #[error("page {pfn} can't be moved; expected one that can")]
 pub struct Pinned {
     /// The first page frame of the page.
-    pub pfn: u64,
+    pub pfn: Pfn,
 }
 
 impl MigrationSource for () {
-    fn move_away(&self, _: &Range<u64>, _: &mut dyn MigrationTargets) -> Result<(), Pinned> {
+    fn move_away(&self, _: &Range<Pfn>, _: &mut dyn MigrationTargets) -> Result<(), Pinned> {
         Ok(())
     }
 }
 
 impl<O: MigrationSource + ?Sized> MigrationSource for &O {
-    fn move_away(&self, frames: &Range<u64>, targets: &mut dyn MigrationTargets) -> Result<(), Pinned> {
+    fn move_away(&self, frames: &Range<Pfn>, targets: &mut dyn MigrationTargets) -> Result<(), Pinned> {
         (**self).move_away(frames, targets)
     }
 }
 
 impl MigrationSource for [&dyn MigrationSource] {
-    fn move_away(&self, frames: &Range<u64>, targets: &mut dyn MigrationTargets) -> Result<(), Pinned> {
+    fn move_away(&self, frames: &Range<Pfn>, targets: &mut dyn MigrationTargets) -> Result<(), Pinned> {
         // The first pinned page ends it: the memory can't go offline then.
         self.iter().try_for_each(|source| source.move_away(frames, targets))
     }

@@ -26,13 +26,13 @@
 //!     stop_world::StopWorld,
 //!     sync::Spin,
 //!     table::{Capacity, Slots},
-//!     zone::{MAX_ORDER, ZoneWatermarks},
+//!     zone::{Order, ZoneWatermarks},
 //!     zonelist::{NodeSpan, ZonelistsRef},
 //! };
 //!
 //! let normal = ZoneId::new(NodeId::new(0).unwrap(), ZoneKind::Normal);
-//! let zone = Zone::boxed(normal, 0..4096, MAX_ORDER, Spin::new())?;
-//! zone.add(16..4096)?;
+//! let zone = Zone::boxed(normal, Pfn::range(0..4096), Order::MAX, Spin::new())?;
+//! zone.add(Pfn::range(16..4096))?;
 //! zone.set_watermarks(&ZoneWatermarks { min: 32, low: 40, high: 48, ..ZoneWatermarks::default() });
 //!
 //! let zonerefs = [Zoneref::new(normal)];
@@ -42,13 +42,13 @@
 //! published.publish(lists)?;
 //!
 //! let allocator = PageAllocator::boxed(published, vec![zone])?;
-//! let request = allocator.prepare(&PageRequest::up_to(ZoneKind::Normal))?;
+//! let request = allocator.prepare(&PageRequest::up_to(ZoneKind::Normal));
 //! let mut local = allocator.local()?;
 //! let page = local.alloc(normal.node(), &request)?;
-//! assert_eq!((page.order(), allocator.zone_of(&page).map(Zone::id)), (0, Some(normal)));
+//! assert_eq!((page.order(), allocator.zone_of(&page).map(Zone::id)), (Order::ZERO, Some(normal)));
 //! local.free(page)?;
 //!
-//! let large = allocator.prepare(&PageRequest::up_to(ZoneKind::Normal).order(10))?;
+//! let large = allocator.prepare(&PageRequest::up_to(ZoneKind::Normal).order(Order::MAX));
 //! while local.alloc(normal.node(), &large).is_ok() {}
 //! assert!(local.failure().to_string().starts_with("1 zones tried; 0/Normal: "));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
@@ -92,7 +92,7 @@ pub use movable_pages::{MovablePages, PageGuard};
 pub use non_blocking::{TryAllocError, TryFreeError};
 pub use page::Page;
 pub use per_cpu_pages::PerCpuPages;
-pub use request::{OrderError, PageRequest, PreparedRequest};
+pub use request::{PageRequest, PreparedRequest};
 pub use split::{NotSplit, SplitError};
 pub use statistics::ZoneStats;
 pub use zone_pool::SetupError;

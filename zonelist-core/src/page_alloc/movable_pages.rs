@@ -30,6 +30,7 @@ use super::{
     zone_pool::Store,
 };
 use crate::{
+    Pfn,
     locking::{Locked, RawLock, Spin},
     sync::{
         atomic::Ordering::{Relaxed, Release},
@@ -49,19 +50,20 @@ use crate::{
 ///
 /// ```
 /// use std::{cell::Cell, ops::Range};
-/// use zonelist_core::{Page, page_alloc::{Handle, MigrationSource, MigrationTargets, MovablePages, MoveError}};
+/// use zonelist_core::{Page, Pfn, page_alloc::{Handle, MigrationSource, MigrationTargets, MovablePages, MoveError}};
 /// # // SAFETY: each frame is made a page once, and no code relies on its ownership.
 /// # fn page(pfn: u64) -> Page { unsafe { Page::from_raw(1 << 63 | pfn) }.unwrap() }
 ///
 /// // Two frames of memory; the callback copies from one to the other.
 /// let memory = [const { Cell::new(0) }; 2];
+/// let cell = |page: &Page| &memory[page.pfn().number() as usize];
 /// let copy = |_: Handle, from: &Page, to: &Page| {
-///     memory[to.pfn() as usize].set(memory[from.pfn() as usize].get());
+///     cell(to).set(cell(from).get());
 ///     Ok::<_, MoveError>(())
 /// };
 /// let pages = MovablePages::boxed(copy, 16);
 /// let handle = pages.insert(page(0))?;
-/// memory[pages.hold(handle)?.page().pfn() as usize].set(42);
+/// cell(pages.hold(handle)?.page()).set(42);
 ///
 /// // What an allocator does when frame 0 goes offline.
 /// struct Targets(Vec<Page>);
@@ -70,14 +72,14 @@ use crate::{
 ///     fn free_source(&mut self, page: Page) { self.0.push(page) }
 /// }
 /// let mut targets = Targets(vec![]);
-/// assert_eq!(pages.move_away(&(0..1), &mut targets), Ok(()));
-/// assert_eq!(targets.0[0].pfn(), 0);
+/// assert_eq!(pages.move_away(&Pfn::range(0..1), &mut targets), Ok(()));
+/// assert_eq!(targets.0[0].pfn(), Pfn::new(0));
 ///
 /// let held = pages.hold(handle)?;
-/// assert_eq!((held.page().pfn(), memory[held.page().pfn() as usize].get()), (1, 42));
+/// assert_eq!((held.page().pfn(), cell(held.page()).get()), (Pfn::new(1), 42));
 /// drop(held);
 /// let page = pages.remove(handle)?;
-/// assert_eq!(page.pfn(), 1);
+/// assert_eq!(page.pfn(), Pfn::new(1));
 /// assert!(pages.hold(handle).is_err(), "the handle has ended");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -269,13 +271,13 @@ impl<'m, M: Migrate, L: RawLock> MovablePages<'m, M, L> {
     fn move_one(
         &self,
         (index, entry): (u32, &MovableEntry),
-        frames: &Range<u64>,
+        frames: &Range<Pfn>,
         targets: &mut dyn MigrationTargets,
     ) -> Result<(), Pinned> {
         let Some((state, from)) = entry.inspect() else { return Ok(()) };
         let pfn = from.pfn();
         // A large page may begin before the frames and reach into them.
-        if pfn >= frames.end || pfn + (1 << from.order()) <= frames.start || !targets.has(&Page::new(from)) {
+        if pfn >= frames.end || pfn + from.order().pages() <= frames.start || !targets.has(&Page::new(from)) {
             return Ok(());
         }
         // An error rather than a skip: the caller would otherwise retry a page that will not move.
@@ -315,7 +317,7 @@ impl<'m, M: Migrate, L: RawLock> MovablePages<'m, M, L> {
 
 impl<M: Migrate, L: RawLock> MigrationSource for MovablePages<'_, M, L> {
     /// Visits all entries. Passes over pages that are held or being moved, or for which no target can be allocated.
-    fn move_away(&self, frames: &Range<u64>, targets: &mut dyn MigrationTargets) -> Result<(), Pinned> {
+    fn move_away(&self, frames: &Range<Pfn>, targets: &mut dyn MigrationTargets) -> Result<(), Pinned> {
         (0..).zip(self.entries.iter()).try_for_each(|entry| self.move_one(entry, frames, targets))
     }
 }

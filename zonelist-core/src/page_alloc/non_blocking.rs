@@ -88,14 +88,14 @@ impl<S: Scheme, P: Platform> LocalHandle<'_, '_, S, P> {
     /// #     stop_world::StopWorld,
     /// #     sync::Spin,
     /// #     table::{Capacity, Slots},
-    /// #     zone::MAX_ORDER,
+    /// #     zone::Order,
     /// # };
     /// # let normal = ZoneId::new(NodeId::new(0).unwrap(), ZoneKind::Normal);
-    /// # let zone = Zone::boxed(normal, 0..4096, MAX_ORDER, Spin::new())?;
-    /// # zone.add(0..4096)?;
+    /// # let zone = Zone::boxed(normal, Pfn::range(0..4096), Order::MAX, Spin::new())?;
+    /// # zone.add(Pfn::range(0..4096))?;
     /// # let published = Published::new(StopWorld::new(Slots::boxed(Capacity::new(1, 1).unwrap())));
     /// # let allocator = PageAllocator::boxed(published, vec![zone])?;
-    /// let request = allocator.prepare(&PageRequest::up_to(ZoneKind::Normal))?;
+    /// let request = allocator.prepare(&PageRequest::up_to(ZoneKind::Normal));
     /// let mut for_handler = allocator.local()?;
     /// // Readers of `StopWorld` may wait for a publish, which the handler may have interrupted.
     /// let error = for_handler.try_alloc(normal.node(), &request).unwrap_err();

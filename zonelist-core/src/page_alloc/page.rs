@@ -1,10 +1,11 @@
 //! An allocated block, in one word.
 
-use core::{fmt, num::NonZeroU64};
+use core::{fmt, num::NonZeroU64, ops::Range};
 
 use crate::{
-    Mobility,
-    zone::{MAX_ORDER, PFN_BITS, PFN_LIMIT},
+    Mobility, Pfn,
+    ids::Order,
+    zone::{PFN_BITS, PFN_LIMIT},
 };
 
 /// An allocated block of `2^order` page frames, which this value owns.
@@ -73,6 +74,7 @@ pub struct Page(PageWord);
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct PageWord(NonZeroU64);
 
+const FRAME_MASK: u64 = PFN_LIMIT.number() - 1;
 const ZONE_SHIFT: u32 = PFN_BITS;
 const ZONE_MASK: u64 = 0x1fff;
 /// The exclusive limit of zone numbers.
@@ -92,14 +94,15 @@ impl Tag {
     /// The exclusive limit of tags.
     pub(super) const LIMIT: usize = TAG_MASK as usize + 1;
 
-    /// The tag of an order and mobility. Of an order above 15, the high bits are lost.
-    pub(super) const fn new(order: u8, mobility: Mobility) -> Self {
-        Self((order << 1 | mobility as u8) & TAG_MASK as u8)
+    /// The tag of an order and mobility.
+    pub(super) const fn new(order: Order, mobility: Mobility) -> Self {
+        // The mask changes nothing, and shows the compiler the limit.
+        Self((order.number() << 1 | mobility as u8) & TAG_MASK as u8)
     }
 
     /// The tags of all orders and mobilities.
     pub(super) fn all() -> impl Iterator<Item = Self> {
-        (0..=MAX_ORDER).flat_map(|order| Mobility::ALL.map(|mobility| Self::new(order, mobility)))
+        Order::ALL.into_iter().flat_map(|order| Mobility::ALL.map(|mobility| Self::new(order, mobility)))
     }
 
     #[inline(always)]
@@ -107,8 +110,9 @@ impl Tag {
         self.0 as usize
     }
 
-    pub(super) const fn order(self) -> u8 {
-        self.0 >> 1
+    pub(super) const fn order(self) -> Order {
+        // Valid: every tag is of `Tag::new`, or of a page, whose word was checked.
+        Order::from_bits(self.0 >> 1)
     }
 
     pub(super) const fn mobility(self) -> Mobility {
@@ -138,18 +142,18 @@ impl Page {
     /// #     stop_world::StopWorld,
     /// #     sync::Spin,
     /// #     table::{Capacity, Slots},
-    /// #     zone::MAX_ORDER,
+    /// #     zone::Order,
     /// #     zonelist::{NodeSpan, ZonelistsRef},
     /// # };
     /// # let normal = ZoneId::new(NodeId::new(0).unwrap(), ZoneKind::Normal);
-    /// # let zone = Zone::boxed(normal, 0..4096, MAX_ORDER, Spin::new())?;
-    /// # zone.add(0..4096)?;
+    /// # let zone = Zone::boxed(normal, Pfn::range(0..4096), Order::MAX, Spin::new())?;
+    /// # zone.add(Pfn::range(0..4096))?;
     /// # let zonerefs = [Zoneref::new(normal)];
     /// # let lists = ZonelistsRef::new(&zonerefs, &[NodeSpan { start: 0, len: 1, own: 1 }])?;
     /// # let published = Published::new(StopWorld::new(Slots::boxed(Capacity::of(lists))));
     /// # published.publish(lists)?;
     /// # let allocator = PageAllocator::boxed(published, vec![zone])?;
-    /// # let request = allocator.prepare(&PageRequest::up_to(ZoneKind::Normal))?;
+    /// # let request = allocator.prepare(&PageRequest::up_to(ZoneKind::Normal));
     /// # let mut local = allocator.local()?;
     /// let page = local.alloc(normal.node(), &request)?;
     /// let pfn = page.pfn();
@@ -191,14 +195,20 @@ impl Page {
     /// The first page frame of the block.
     #[must_use]
     #[inline(always)]
-    pub const fn pfn(&self) -> u64 {
+    pub const fn pfn(&self) -> Pfn {
         self.0.pfn()
+    }
+
+    /// The page frames of the block.
+    #[must_use]
+    pub fn frames(&self) -> Range<Pfn> {
+        self.pfn()..self.pfn() + self.order().pages()
     }
 
     /// The order of the block, which has `2^order` page frames.
     #[must_use]
     #[inline]
-    pub const fn order(&self) -> u8 {
+    pub const fn order(&self) -> Order {
         self.0.tag().order()
     }
 
@@ -212,9 +222,9 @@ impl Page {
 impl PageWord {
     /// The word of these parts. The frame must be below the limit; `zone_number` has 13 bits.
     #[inline(always)]
-    pub(super) fn of(pfn: u64, zone_number: usize, tag: Tag) -> Self {
+    pub(super) fn of(pfn: Pfn, zone_number: usize, tag: Tag) -> Self {
         // The masks change no valid part: they keep a wrong one from the bits of others.
-        Self(Self::first(tag).0 | (zone_number as u64 & ZONE_MASK) << ZONE_SHIFT | pfn & (PFN_LIMIT - 1))
+        Self(Self::first(tag).0 | (zone_number as u64 & ZONE_MASK) << ZONE_SHIFT | pfn.number() & FRAME_MASK)
     }
 
     /// The word of a tag at frame 0 of zone number 0.
@@ -226,10 +236,10 @@ impl PageWord {
     pub(super) const fn from_raw(raw: u64) -> Option<Self> {
         let Some(word) = NonZeroU64::new(raw) else { return None };
         let word = Self(word);
-        let order = word.order();
+        // The bits may be those of no order, so that the tag is not valid yet.
+        let Some(order) = Order::new(word.tag().0 >> 1) else { return None };
         // A page is aligned to its length, and the bit below the highest is unused.
-        let is_page = raw >> 62 == ONE >> 62 && order <= MAX_ORDER;
-        if is_page && word.pfn() % (1 << order) == 0 { Some(word) } else { None }
+        if raw >> 62 == ONE >> 62 && word.pfn().is_aligned(order) { Some(word) } else { None }
     }
 
     /// The word of the same zone and tag that is `frames` frames higher.
@@ -253,9 +263,9 @@ impl PageWord {
 
     /// The words of the two halves; `None` of a single frame.
     pub(super) fn halves(self) -> Option<[Self; 2]> {
-        let order = self.order().checked_sub(1)?;
+        let order = self.order().half()?;
         let lower = Self::of(self.pfn(), self.zone_number(), Tag::new(order, self.tag().mobility()));
-        Some([lower, lower.plus(1 << order)])
+        Some([lower, lower.plus(order.pages() as u32)])
     }
 
     /// The number of the word, for tables of words.
@@ -266,13 +276,13 @@ impl PageWord {
 
     /// The first page frame of the block.
     #[inline(always)]
-    pub(super) const fn pfn(self) -> u64 {
-        self.0.get() & (PFN_LIMIT - 1)
+    pub(super) const fn pfn(self) -> Pfn {
+        Pfn::new(self.0.get() & FRAME_MASK)
     }
 
     /// The order of the block.
     #[inline(always)]
-    pub(super) const fn order(self) -> u8 {
+    pub(super) const fn order(self) -> Order {
         self.tag().order()
     }
 
@@ -307,10 +317,10 @@ mod tests {
 
     #[test]
     fn a_page_returns_the_parts_it_was_made_of() {
-        for (pfn, zone_number) in [(0, 0), (PFN_LIMIT - 1, 0x1fff), (0x1234_5678, 77)] {
-            for order in 0..=crate::zone::MAX_ORDER {
+        for (pfn, zone_number) in [(Pfn::new(0), 0), (PFN_LIMIT - 1, 0x1fff), (Pfn::new(0x1234_5678), 77)] {
+            for order in Order::ALL {
                 for mobility in Mobility::ALL {
-                    let pfn = pfn >> order << order;
+                    let pfn = pfn.align_down(order);
                     let word = PageWord::of(pfn, zone_number, Tag::new(order, mobility));
                     let page = Page::new(word);
                     assert_eq!(
@@ -329,8 +339,9 @@ mod tests {
     #[test]
     fn a_word_with_an_invalid_order_or_alignment_is_no_page() {
         let word = |order: u64, pfn: u64| ONE | order << 58 | pfn;
+        let limit = PFN_LIMIT.number();
         for order in 0..16 {
-            for pfn in [0, 1, 512, 1024, 1 << 20, PFN_LIMIT - 1024, PFN_LIMIT - 1] {
+            for pfn in [0, 1, 512, 1024, 1 << 20, limit - 1024, limit - 1] {
                 let is_page = order <= 10 && pfn % (1 << order) == 0;
                 assert_eq!(PageWord::from_raw(word(order, pfn)).is_some(), is_page, "order {order} at {pfn}");
             }
@@ -339,16 +350,16 @@ mod tests {
 
     #[test]
     fn halves_have_the_frames_of_the_block() {
-        for order in 0..=MAX_ORDER {
+        for order in Order::ALL {
             for mobility in Mobility::ALL {
-                let word = PageWord::of(PFN_LIMIT - (1 << order), 0x1fff, Tag::new(order, mobility));
-                let Some([lower, upper]) = word.halves() else {
-                    assert_eq!(order, 0);
+                let word = PageWord::of(PFN_LIMIT - order.pages(), 0x1fff, Tag::new(order, mobility));
+                let (Some([lower, upper]), Some(half_order)) = (word.halves(), order.half()) else {
+                    assert_eq!(order, Order::ZERO);
                     continue;
                 };
-                assert_eq!((lower.pfn(), upper.pfn()), (word.pfn(), word.pfn() + (1 << (order - 1))));
+                assert_eq!((lower.pfn(), upper.pfn()), (word.pfn(), word.pfn() + half_order.pages()));
                 for half in [lower, upper] {
-                    assert_eq!((half.zone_number(), half.tag()), (0x1fff, Tag::new(order - 1, mobility)));
+                    assert_eq!((half.zone_number(), half.tag()), (0x1fff, Tag::new(half_order, mobility)));
                     assert_eq!(PageWord::from_raw(half.get()), Some(half));
                 }
             }

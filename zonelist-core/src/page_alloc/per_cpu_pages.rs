@@ -304,7 +304,7 @@ impl<'c> CacheAccess<'c> {
             }
             plain.zero = Some(zero(tag));
             // A block that begins in the last frames would end after the span.
-            plain.frames = u64::from(spanned).saturating_sub((1 << tag.order()) - 1);
+            plain.frames = u64::from(spanned).saturating_sub(tag.order().pages() - 1);
             self.set(tag, plain);
         }
     }
@@ -415,7 +415,7 @@ impl<'c> CacheAccess<'c> {
                 continue;
             }
             self.return_lowest(tag, usize::MAX, |blocks| {
-                pages += blocks.len() << tag.order();
+                pages += blocks.len() << tag.order().number();
                 zone.return_blocks(tag.order(), blocks);
                 true
             });

@@ -4,26 +4,22 @@ use core::fmt;
 
 use super::{page::Tag, slow_path::Blocking, stack_layout::start};
 use crate::identity::{ClassKey, Mark};
-use crate::{
-    Mobility, Request, ZoneKind,
-    publish::Scheme,
-    zone::{MAX_ORDER, Urgency},
-};
+use crate::{Mobility, Request, ZoneKind, ids::Order, publish::Scheme, zone::Urgency};
 
 /// A request for a block. The node whose list is walked is an argument of each allocation.
 ///
 /// ```
-/// use zonelist_core::{Mobility, PageRequest, ZoneKind, zone::Urgency};
-/// let huge = PageRequest::up_to(ZoneKind::Movable).order(9).mobility(Mobility::Movable);
+/// use zonelist_core::{Mobility, PageRequest, ZoneKind, zone::{Order, Urgency}};
+/// let huge = PageRequest::up_to(ZoneKind::Movable).order(Order::PAGEBLOCK).mobility(Mobility::Movable);
 /// let in_interrupt = PageRequest::up_to(ZoneKind::Normal).urgency(Urgency::HIGH.and(Urgency::NON_BLOCKING));
-/// assert_eq!((huge.order, in_interrupt.order), (9, 0));
+/// assert_eq!((huge.order.pages(), in_interrupt.order.pages()), (512, 1));
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct PageRequest {
     /// The scope of the list, the highest zone kind, and the mask of nodes.
     pub zones: Request,
     /// The order of the block, which has `2^order` page frames.
-    pub order: u8,
+    pub order: Order,
     /// Whether the block can be moved.
     pub mobility: Mobility,
     /// How far below the min watermark the request may take a zone.
@@ -34,12 +30,17 @@ impl PageRequest {
     /// A request for one unmovable page from any zone up to this kind, without urgency.
     #[must_use]
     pub const fn up_to(highest: ZoneKind) -> Self {
-        Self { zones: Request::up_to(highest), order: 0, mobility: Mobility::Unmovable, urgency: Urgency::NONE }
+        Self {
+            zones: Request::up_to(highest),
+            order: Order::ZERO,
+            mobility: Mobility::Unmovable,
+            urgency: Urgency::NONE,
+        }
     }
 
     /// The same request, for a block of `2^order` page frames.
     #[must_use]
-    pub const fn order(self, order: u8) -> Self {
+    pub const fn order(self, order: Order) -> Self {
         Self { order, ..self }
     }
 
@@ -54,14 +55,6 @@ impl PageRequest {
     pub const fn urgency(self, urgency: Urgency) -> Self {
         Self { urgency, ..self }
     }
-}
-
-/// The order is higher than that of any zone.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("a request for blocks of order {order}; expected at most order {MAX_ORDER}")]
-pub struct OrderError {
-    /// The requested order.
-    pub order: u8,
 }
 
 /// A [`PageRequest`] in the form that the scheme's walks and the per-CPU pages read fastest.
@@ -88,20 +81,12 @@ pub struct PreparedRequest<S: Scheme> {
 
 impl<S: Scheme> PreparedRequest<S> {
     /// Prepares a request; `scheme` makes the filter.
-    pub(super) fn new(
-        scheme: impl FnOnce(&Request) -> S::Filter,
-        request: &PageRequest,
-        mark: Mark,
-    ) -> Result<Self, OrderError> {
+    pub(super) fn new(scheme: impl FnOnce(&Request) -> S::Filter, request: &PageRequest, mark: Mark) -> Self {
         let &PageRequest { ref zones, order, mobility, urgency } = request;
-        // Checked here once, so that a tag is valid on the fast path.
-        if order > MAX_ORDER {
-            return Err(OrderError { order });
-        }
         let (filter, tag) = (scheme(zones), Tag::new(order, mobility));
         // One less than the length: a zone at `floor + length` may serve, so the fast path compares with `>`.
-        let (further, highest) = ((1 << order) - 1, zones.highest);
-        Ok(Self {
+        let (further, highest) = (order.pages() as usize - 1, zones.highest);
+        Self {
             tag,
             start: start(tag),
             further,
@@ -111,7 +96,7 @@ impl<S: Scheme> PreparedRequest<S> {
             filter,
             zones: *zones,
             mark,
-        })
+        }
     }
 
     /// Whether an allocation of this request may wait.

@@ -292,7 +292,7 @@ impl<'a, 'm, S: Scheme, P: Platform> LocalHandle<'a, 'm, S, P> {
             return Err(FreeError::Order { order, max_order });
         }
         // A block may begin within the zone's span and end after it.
-        zone.number(page.pfn() + (1 << order) - 1).ok_or(FreeError::NoSuchFrame)?;
+        zone.number(page.pfn() + (order.pages() - 1)).ok_or(FreeError::NoSuchFrame)?;
         Ok((zone, cache, frame))
     }
 }

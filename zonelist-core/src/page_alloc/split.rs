@@ -44,26 +44,26 @@ impl<S: Scheme, P: Platform> PageAllocator<'_, S, P> {
     /// #     stop_world::StopWorld,
     /// #     sync::Spin,
     /// #     table::{Capacity, Slots},
-    /// #     zone::MAX_ORDER,
+    /// #     zone::Order,
     /// #     zonelist::{NodeSpan, ZonelistsRef},
     /// # };
     /// # let normal = ZoneId::new(NodeId::new(0).unwrap(), ZoneKind::Normal);
-    /// # let zone = Zone::boxed(normal, 0..4096, MAX_ORDER, Spin::new())?;
-    /// # zone.add(0..4096)?;
+    /// # let zone = Zone::boxed(normal, Pfn::range(0..4096), Order::MAX, Spin::new())?;
+    /// # zone.add(Pfn::range(0..4096))?;
     /// # let zonerefs = [Zoneref::new(normal)];
     /// # let lists = ZonelistsRef::new(&zonerefs, &[NodeSpan { start: 0, len: 1, own: 1 }])?;
     /// # let published = Published::new(StopWorld::new(Slots::boxed(Capacity::of(lists))));
     /// # published.publish(lists)?;
     /// # let allocator = PageAllocator::boxed(published, vec![zone])?;
     /// # let mut local = allocator.local()?;
-    /// let request = allocator.prepare(&PageRequest::up_to(ZoneKind::Normal).order(4))?;
+    /// let request = allocator.prepare(&PageRequest::up_to(ZoneKind::Normal).order(Order::of::<4>()));
     /// // Six frames: of sixteen, the lower four and the two after them are kept.
     /// let [lower, upper] = allocator.split(local.alloc(normal.node(), &request)?)?;
     /// local.free(upper)?;
     /// let [four, rest] = allocator.split(lower)?;
     /// let [two, rest] = allocator.split(rest)?;
     /// local.free(rest)?;
-    /// assert_eq!((four.order(), two.order(), two.pfn()), (2, 1, four.pfn() + 4));
+    /// assert_eq!((four.order().pages(), two.order().pages(), two.pfn()), (4, 2, four.pfn() + 4));
     ///
     /// local.free_bulk([four, two])?;
     /// drop(local);

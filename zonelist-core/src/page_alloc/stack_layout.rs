@@ -1,10 +1,10 @@
 //! The layout of per-CPU pages: the depth of each stack, and its first place in the frames that all stacks share.
 
 use super::page::Tag;
-use crate::zone::MAX_ORDER;
+use crate::zone::Order;
 
 /// The depth of a stack, in blocks, by order: single pages, small blocks, and huge pages of 512 frames.
-const DEPTH: [usize; MAX_ORDER as usize + 1] = [1024, 64, 64, 64, 0, 0, 0, 0, 0, 16, 0];
+const DEPTH: [usize; Order::COUNT] = [1024, 64, 64, 64, 0, 0, 0, 0, 0, 16, 0];
 
 /// The sum of the depths of all stacks, of both mobilities.
 pub(super) const FRAMES: usize = {
@@ -36,6 +36,6 @@ pub(super) const fn start(tag: Tag) -> usize {
 
 /// The depth of a stack, in blocks; 0 if blocks of the order are not cached.
 pub(super) const fn depth(tag: Tag) -> usize {
-    let order = tag.order() as usize;
+    let order = tag.order().index();
     if order < DEPTH.len() { DEPTH[order] } else { 0 }
 }

@@ -4,10 +4,11 @@ use core::{fmt, ops::Range};
 
 use super::{PageAllocator, PerCpuPages};
 use crate::{
-    ZoneId, ZoneKind,
+    Pfn, ZoneId, ZoneKind,
+    ids::Order,
     publish::{Platform, Scheme},
     sync::atomic::Ordering::Relaxed,
-    zone::{MAX_ORDER, ZoneWatermarks},
+    zone::ZoneWatermarks,
 };
 
 /// The statistics of one zone.
@@ -19,13 +20,13 @@ pub struct ZoneStats {
     /// The zone.
     pub zone: ZoneId,
     /// The span: the page frames that the zone can ever have.
-    pub span: Range<u64>,
+    pub span: Range<Pfn>,
     /// Managed pages.
     pub managed: usize,
     /// Free pages of the zone, without per-CPU pages.
     pub free: usize,
     /// Free blocks of the zone, by order, without per-CPU pages.
-    pub free_by_order: [usize; MAX_ORDER as usize + 1],
+    pub free_by_order: [usize; Order::COUNT],
     /// Per-CPU pages of all handles.
     pub cached: usize,
     /// Requests that a block of the per-CPU pages served.

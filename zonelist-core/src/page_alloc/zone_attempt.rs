@@ -49,7 +49,7 @@ impl<S: Scheme, L: RawLock> ZoneAttempt<'_, '_, S, L> {
             // An empty stack shows demand. Below the low watermark the zone's own pages come first.
             let trend = if level == WatermarkLevel::Low { Trend::Up } else { Trend::Down };
             // Only the requested block may take the zone to the level, not blocks for later requests.
-            let batch = next_batch(zone, &mut access, tag, trend).min(((free - needed) >> order) + 1);
+            let batch = next_batch(zone, &mut access, tag, trend).min(((free - needed) >> order.number()) + 1);
             if batch > 0 {
                 let mut refilled = Some(Refilled { blocks: 0, fell: false });
                 access.fill(tag, batch, |blocks| {

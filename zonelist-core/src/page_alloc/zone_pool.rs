@@ -17,7 +17,7 @@ use super::{
     per_cpu_pages::{CacheAccess, PerCpuPages},
 };
 use crate::{
-    Zone, ZoneId,
+    Pfn, Zone, ZoneId,
     chunks::{Chunk, Chunks},
     locking::RawLock,
     sync::unmodelled::AtomicBool,
@@ -93,7 +93,7 @@ pub enum SetupError {
         /// The zones.
         zones: (ZoneId, ZoneId),
         /// The first such frame.
-        pfn: u64,
+        pfn: Pfn,
     },
     /// The zone of some frames of a machine is unknown.
     #[error(transparent)]
@@ -242,7 +242,7 @@ impl<'m, L: RawLock> Pool<'m, L> {
     }
 
     /// The word of the page that begins at a frame of the zone with that number.
-    pub(super) fn page(&self, pfn: u64, number: usize, tag: Tag) -> PageWord {
+    pub(super) fn page(&self, pfn: Pfn, number: usize, tag: Tag) -> PageWord {
         PageWord::of(pfn, self.first | number, tag)
     }
 
@@ -299,7 +299,7 @@ fn no_overlap<L: RawLock>(zones: &[Zone<'_, L>]) -> Result<(), SetupError> {
 }
 
 /// The first frame that a zone and one of the others both manage, with their names.
-fn first_common_frame<L: RawLock>(zone: &Zone<'_, L>, others: &[Zone<'_, L>]) -> Option<((ZoneId, ZoneId), u64)> {
+fn first_common_frame<L: RawLock>(zone: &Zone<'_, L>, others: &[Zone<'_, L>]) -> Option<((ZoneId, ZoneId), Pfn)> {
     if zone.managed() == 0 {
         return None;
     }

@@ -10,15 +10,15 @@ use super::unmodelled::{AtomicBool, Ordering::Relaxed};
 /// then.
 ///
 /// ```
-/// use zonelist_core::{NodeId, Zone, ZoneId, ZoneKind, sync::{Spin, TakeCell}, zone::MAX_ORDER};
+/// use zonelist_core::{NodeId, Pfn, Zone, ZoneId, ZoneKind, sync::{Spin, TakeCell}, zone::Order};
 ///
-/// static WORDS: TakeCell<[u64; Zone::<Spin>::words(0, 4096)]> = TakeCell::new([0; _]);
+/// static WORDS: TakeCell<[u64; Zone::<Spin>::words(Pfn::range(0..4096))]> = TakeCell::new([0; _]);
 /// static ZONE: TakeCell<Option<Zone<'static>>> = TakeCell::new(None);
 ///
 /// let id = ZoneId::new(NodeId::new(0).unwrap(), ZoneKind::Normal);
 /// let words: &'static mut [u64] = WORDS.take().unwrap();
 /// assert!(WORDS.take().is_none());
-/// let zone: &'static Zone<'static> = ZONE.take().unwrap().insert(Zone::new(id, 0..4096, MAX_ORDER, words, Spin::new())?);
+/// let zone: &'static Zone<'static> = ZONE.take().unwrap().insert(Zone::new(id, Pfn::range(0..4096), Order::MAX, words, Spin::new())?);
 /// # assert_eq!(zone.id(), id);
 /// # Ok::<(), zonelist_core::zone::ZoneError>(())
 /// ```

@@ -3,7 +3,7 @@
 use alloc::{collections::BTreeMap, vec::Vec};
 use core::ops::Range;
 
-use crate::{ZoneId, ZoneKind};
+use crate::{Pfn, ZoneId, ZoneKind};
 
 /// The upper bound of a zone's size in pages, and of page frame numbers.
 ///
@@ -19,7 +19,7 @@ pub struct ZoneSize {
     /// The zone.
     pub zone: ZoneId,
     /// Its first page frame number.
-    pub start_pfn: u64,
+    pub start_pfn: Pfn,
     /// Pages from the first to the last, holes included.
     pub spanned: u64,
     /// Pages that exist.
@@ -31,11 +31,11 @@ pub struct ZoneSize {
 impl ZoneSize {
     /// The zone's page frames, holes included.
     #[must_use]
-    pub fn span(&self) -> Range<u64> {
+    pub fn span(&self) -> Range<Pfn> {
         self.start_pfn..self.start_pfn.saturating_add(self.spanned)
     }
 
-    pub(crate) fn set_span(&mut self, span: Range<u64>) {
+    pub(crate) fn set_span(&mut self, span: Range<Pfn>) {
         (self.start_pfn, self.spanned) = (span.start, span.end.saturating_sub(span.start));
     }
 }
@@ -93,16 +93,16 @@ pub struct MachineDescription {
     ///
     /// Needed only where spans overlap and memory blocks do not determine which zone owns the frames: interleaved
     /// nodes, or a zone that was cut out of the middle of another.
-    pub zone_ranges: Vec<(ZoneId, Range<u64>)>,
+    pub zone_ranges: Vec<(ZoneId, Range<Pfn>)>,
 }
 
 /// Node 1 of the machine in the lkml report of 2017, with or without the Movable block that went online and offline.
 #[cfg(test)]
 pub(super) fn lkml_2017(movable: bool) -> Memory {
     let node = crate::NodeId::new(1).unwrap();
-    let size = |kind, start_pfn, pages| ZoneSize {
+    let size = |kind, start_pfn: u64, pages| ZoneSize {
         zone: ZoneId::new(node, kind),
-        start_pfn,
+        start_pfn: Pfn::new(start_pfn),
         spanned: pages,
         present: pages,
         managed: pages,

@@ -1,6 +1,6 @@
 //! Errors of a machine's description.
 
-use crate::{NodeId, ZoneId, ZoneKind, ids::MAX_NODES};
+use crate::{NodeId, Pfn, ZoneId, ZoneKind, ids::MAX_NODES};
 
 /// The first invalid entry of a [`MachineDescription`](crate::topology::MachineDescription).
 ///
@@ -49,14 +49,14 @@ pub enum MachineError {
     )]
     ZoneSizes { index: usize, zone: ZoneId, sizes: [u64; 3] },
     #[error("zones[{index}]: start_pfn {start_pfn} of zone {zone}; expected at most 2^48")]
-    ZoneStart { index: usize, zone: ZoneId, start_pfn: u64 },
+    ZoneStart { index: usize, zone: ZoneId, start_pfn: Pfn },
     #[error("zone_ranges[{index}]: zone {zone}; expected some frames of the span of one of `zones`")]
     ZoneRange { index: usize, zone: ZoneId },
     #[error(
         "zone_ranges[{index}]: frame {pfn} of zone {} is zone {}'s already; expected each frame in one range",
         .zones.1, .zones.0
     )]
-    RangeOverlap { index: usize, zones: (ZoneId, ZoneId), pfn: u64 },
+    RangeOverlap { index: usize, zones: (ZoneId, ZoneId), pfn: Pfn },
     #[error("zone_ranges: {frames} frames of zone {zone}; expected the {present} that are present")]
     RangeSum { zone: ZoneId, frames: u64, present: u64 },
     #[error(

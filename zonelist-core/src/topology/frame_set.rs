@@ -1,16 +1,17 @@
 //! Sets of page frames, as sorted ranges.
 
+use crate::Pfn;
 use alloc::vec::Vec;
 use core::ops::Range;
 
 /// A set of page frames: ranges that are ascending, not empty and not adjacent.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub(crate) struct FrameSet(Vec<Range<u64>>);
+pub(crate) struct FrameSet(Vec<Range<Pfn>>);
 
 impl FrameSet {
     /// The union of ranges, which may be unsorted, overlap or be empty.
-    pub(crate) fn of(ranges: impl IntoIterator<Item = Range<u64>>) -> Self {
-        let mut ranges: Vec<Range<u64>> = ranges.into_iter().filter(|range| !range.is_empty()).collect();
+    pub(crate) fn of(ranges: impl IntoIterator<Item = Range<Pfn>>) -> Self {
+        let mut ranges: Vec<Range<Pfn>> = ranges.into_iter().filter(|range| !range.is_empty()).collect();
         ranges.sort_unstable_by_key(|range| range.start);
         let mut set = Self::default();
         ranges.into_iter().for_each(|range| set.push(range));
@@ -18,7 +19,7 @@ impl FrameSet {
     }
 
     /// Appends a range that starts at or after the start of the last one, and merges the two if they touch.
-    fn push(&mut self, range: Range<u64>) {
+    fn push(&mut self, range: Range<Pfn>) {
         match self.0.last_mut() {
             Some(last) if range.start <= last.end => last.end = last.end.max(range.end),
             _ => self.0.push(range),
@@ -26,7 +27,7 @@ impl FrameSet {
     }
 
     /// The ranges, ascending.
-    pub(crate) fn ranges(&self) -> &[Range<u64>] {
+    pub(crate) fn ranges(&self) -> &[Range<Pfn>] {
         &self.0
     }
 
@@ -83,7 +84,7 @@ impl FrameSet {
     }
 
     /// The first frame of the intersection.
-    pub(crate) fn first_common(&self, other: &Self) -> Option<u64> {
+    pub(crate) fn first_common(&self, other: &Self) -> Option<Pfn> {
         self.and(other).0.first().map(|range| range.start)
     }
 }
@@ -99,11 +100,11 @@ mod tests {
     }
 
     fn set(ranges: &[(u64, u64)]) -> FrameSet {
-        FrameSet::of(ranges.iter().map(|&(start, len)| start..start + len))
+        FrameSet::of(ranges.iter().map(|&(start, len)| Pfn::range(start..start + len)))
     }
 
     fn has(set: &FrameSet, frame: u64) -> bool {
-        set.ranges().iter().any(|range| range.contains(&frame))
+        set.ranges().iter().any(|range| range.contains(&Pfn::new(frame)))
     }
 
     proptest! {
@@ -124,7 +125,8 @@ mod tests {
                 prop_assert!(set.ranges().windows(2).all(|pair| pair[0].end <= pair[1].start));
                 prop_assert_eq!(set.len(), (0..80).filter(|&frame| has(set, frame)).count() as u64);
             }
-            prop_assert_eq!(a.first_common(&b), (0..80).find(|&frame| is(&one, frame) && is(&other, frame)));
+            let common = (0..80).find(|&frame| is(&one, frame) && is(&other, frame));
+            prop_assert_eq!(a.first_common(&b), common.map(Pfn::new));
         }
     }
 }

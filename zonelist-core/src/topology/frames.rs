@@ -10,13 +10,13 @@ use super::{
     description::{Memory, ZoneSize},
     error::MachineError,
 };
-use crate::ZoneId;
+use crate::{Pfn, ZoneId};
 
 /// Checks exact ranges against the sizes of zones, and returns them ascending.
 pub(super) fn sorted_ranges(
     sizes: Option<&Memory>,
-    ranges: Vec<(ZoneId, Range<u64>)>,
-) -> Result<Vec<(ZoneId, Range<u64>)>, MachineError> {
+    ranges: Vec<(ZoneId, Range<Pfn>)>,
+) -> Result<Vec<(ZoneId, Range<Pfn>)>, MachineError> {
     let sizes = sizes.map_or(&[][..], |memory| &memory.zones);
     let size_of = |zone: ZoneId| sizes.iter().find(|size| size.zone == zone);
     for (index, (zone, range)) in ranges.iter().enumerate() {
@@ -63,15 +63,15 @@ pub(super) fn sorted_ranges(
 ///
 /// # Errors
 /// The zone whose span has no room for some of its frames.
-pub(super) fn check_capacity(sizes: &[ZoneSize], ranges: &[(ZoneId, Range<u64>)]) -> Result<(), MachineError> {
+pub(super) fn check_capacity(sizes: &[ZoneSize], ranges: &[(ZoneId, Range<Pfn>)]) -> Result<(), MachineError> {
     let is_exact = |size: &&ZoneSize| ranges.iter().any(|(zone, _)| *zone == size.zone);
     // Zones with exact ranges are not assigned: their frames are `taken`.
     let mut to_come: Vec<&ZoneSize> = sizes.iter().filter(|size| size.present > 0 && !is_exact(size)).collect();
     to_come.sort_unstable_by_key(|size| Reverse(size.start_pfn));
     let mut taken = ranges.iter().map(|(_, range)| range).peekable();
     // End of the span, zone, and frames still needed: the earliest end is on top.
-    let mut pending: BinaryHeap<Reverse<(u64, ZoneId, u64)>> = BinaryHeap::new();
-    let mut pfn = 0;
+    let mut pending: BinaryHeap<Reverse<(Pfn, ZoneId, u64)>> = BinaryHeap::new();
+    let mut pfn = Pfn::new(0);
     loop {
         if pending.is_empty() {
             // Nothing is needed before the next zone starts.
@@ -86,8 +86,10 @@ pub(super) fn check_capacity(sizes: &[ZoneSize], ranges: &[(ZoneId, Range<u64>)]
         }
         while taken.next_if(|range| range.end <= pfn).is_some() {}
         let Some(Reverse((end, zone, needed))) = pending.pop() else { continue };
-        let next_start = to_come.last().map_or(u64::MAX, |next| next.start_pfn);
-        let next_taken = taken.peek().map_or(u64::MAX..u64::MAX, |range| (*range).clone());
+        // Above every frame of a machine.
+        let none = Pfn::new(u64::MAX);
+        let next_start = to_come.last().map_or(none, |next| next.start_pfn);
+        let next_taken = taken.peek().map_or(none..none, |range| (*range).clone());
         if next_taken.contains(&pfn) {
             // These frames have an owner already: continue behind them.
             pending.push(Reverse((end, zone, needed)));

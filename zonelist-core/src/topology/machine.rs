@@ -10,7 +10,7 @@ use super::{
     frames::{check_capacity, sorted_ranges},
 };
 use crate::{
-    NodeId, ZoneId,
+    NodeId, Pfn, ZoneId,
     ids::{MAX_NODES, NodeSet},
 };
 
@@ -28,7 +28,7 @@ pub struct Machine {
     has_cpu: NodeSet,
     has_memory: NodeSet,
     memory: Option<Memory>,
-    zone_ranges: Vec<(ZoneId, Range<u64>)>,
+    zone_ranges: Vec<(ZoneId, Range<Pfn>)>,
 }
 
 impl Machine {
@@ -134,7 +134,7 @@ impl Machine {
 
     /// Exact page frame ranges of the zones for which the description has them: ascending, each frame once.
     #[must_use]
-    pub fn zone_ranges(&self) -> &[(ZoneId, Range<u64>)] {
+    pub fn zone_ranges(&self) -> &[(ZoneId, Range<Pfn>)] {
         &self.zone_ranges
     }
 }
@@ -212,7 +212,7 @@ fn check_memory(memory: &Memory, known: &NodeSet, has_memory: &NodeSet) -> Resul
             let sizes = [size.managed, size.present, size.spanned];
             return Err(MachineError::ZoneSizes { index, zone, sizes });
         }
-        if size.start_pfn > MAX_PAGES {
+        if size.start_pfn.number() > MAX_PAGES {
             return Err(MachineError::ZoneStart { index, zone, start_pfn: size.start_pfn });
         }
         if size.present > 0 {

@@ -15,13 +15,14 @@ use super::{
     free_frames::FreeFrames,
     free_index::FreeIndex,
     layout::{CHECKED, Layout},
-    limits::{MAX_ORDER, ORDERS, PAGEBLOCK_FRAMES, is_span},
+    limits::{PAGEBLOCK_FRAMES, is_span},
     migrate_group::Mobility,
     pageblock::Pageblock,
     watermark_check::{WatermarkCounters, WatermarkLevel, ZoneWatermarks},
 };
 use crate::{
-    ZoneId, ZoneKind,
+    Pfn, ZoneId, ZoneKind,
+    ids::Order,
     locking::{Locked, RawLock, Spin},
     sync::or_mutant,
 };
@@ -30,10 +31,10 @@ use crate::{
 pub struct Zone<'m, L = Spin> {
     watermark_counters: WatermarkCounters,
     pub(super) id: ZoneId,
-    pub(super) span: Range<u64>,
+    pub(super) span: Range<Pfn>,
     /// The frame that number 0 stands for: a multiple of the largest block.
-    pub(super) base: u64,
-    pub(super) max_order: u8,
+    pub(super) base: Pfn,
+    pub(super) max_order: Order,
     pub(super) counters: Counters,
     pub(super) frames: Locked<FreeFrames<'m>, L>,
     pub(super) zone_set: ZoneSet<'m, L>,
@@ -50,26 +51,32 @@ pub(super) struct ZoneSet<'m, L> {
 }
 
 impl<'m, L: RawLock> Zone<'m, L> {
-    /// Words of metadata that [`Zone::new`] needs for the frames from `start` to before `end`; 0 for an invalid span.
+    /// Words of metadata that [`Zone::new`] needs for a span; 0 for an invalid one.
     ///
     /// No more than 0.15 byte a frame and 600 bytes; with the feature `checked`, half a byte a frame more. Each eight
     /// words beyond these are room for one more pageblock whose managed frames are scattered: neither one run, nor all
     /// but one run ([`RangeError::Scattered`]).
     #[must_use]
-    pub const fn words(start: u64, end: u64) -> usize {
-        if is_span(start, end) { Layout::of(start, end).words() } else { 0 }
+    pub const fn words(span: Range<Pfn>) -> usize {
+        if is_span(&span) { Layout::of(&span).words() } else { 0 }
     }
 
     /// A zone over a span of frames, none of which it manages yet, with its metadata in `words`.
     ///
     /// The span is fixed: it has to contain every frame that will ever be added. The largest block that the zone
-    /// allocates has the order `max_order`, at most [`MAX_ORDER`].
+    /// allocates has the order `max_order`.
     ///
     /// # Errors
-    /// The span is empty or too long, the order too high, or there are too few words.
-    pub fn new(id: ZoneId, span: Range<u64>, max_order: u8, words: &'m mut [u64], lock: L) -> Result<Self, ZoneError> {
+    /// The span is empty or too long, or there are too few words.
+    pub fn new(
+        id: ZoneId,
+        span: Range<Pfn>,
+        max_order: Order,
+        words: &'m mut [u64],
+        lock: L,
+    ) -> Result<Self, ZoneError> {
         // Every split is checked: with too few words, each fails with the same error and none panics.
-        let layout = Self::check(&span, max_order)?;
+        let layout = Self::check(&span)?;
         let (given, needed) = (words.len(), layout.words());
         let too_few = ZoneError::Memory { words: given, needed };
         // Free bitmaps come first, each on a cache line of its own.
@@ -95,28 +102,22 @@ impl<'m, L: RawLock> Zone<'m, L> {
     /// A zone like that of [`Zone::new`], with its metadata on the heap.
     ///
     /// # Errors
-    /// The span is empty or too long, the order too high, or the heap has too little memory.
+    /// The span is empty or too long, or the heap has too little memory.
     #[cfg(feature = "alloc")]
-    pub fn boxed(id: ZoneId, span: Range<u64>, max_order: u8, lock: L) -> Result<Self, ZoneError> {
-        let frames = FreeFrames::on_heap(&Self::check(&span, max_order)?)?;
+    pub fn boxed(id: ZoneId, span: Range<Pfn>, max_order: Order, lock: L) -> Result<Self, ZoneError> {
+        let frames = FreeFrames::on_heap(&Self::check(&span)?)?;
         Ok(Self::over(id, span, max_order, frames, lock))
     }
 
-    /// Checks the arguments of a constructor.
-    pub(super) fn check(span: &Range<u64>, max_order: u8) -> Result<Layout, ZoneError> {
+    /// Checks the span of a constructor.
+    pub(super) fn check(span: &Range<Pfn>) -> Result<Layout, ZoneError> {
         let &Range { start, end } = span;
-        if !is_span(start, end) {
-            return Err(ZoneError::Span { start, end });
-        }
-        if max_order > MAX_ORDER {
-            return Err(ZoneError::Order { max_order });
-        }
-        Ok(Layout::of(start, end))
+        if is_span(span) { Ok(Layout::of(span)) } else { Err(ZoneError::Span { start, end }) }
     }
 
     /// A zone over checked arguments, with the given metadata.
-    pub(super) fn over(id: ZoneId, span: Range<u64>, max_order: u8, frames: FreeFrames<'m>, lock: L) -> Self {
-        let base = Layout::of(span.start, span.end).base;
+    pub(super) fn over(id: ZoneId, span: Range<Pfn>, max_order: Order, frames: FreeFrames<'m>, lock: L) -> Self {
+        let base = Layout::of(&span).base;
         Self {
             watermark_counters: WatermarkCounters::new(),
             id,
@@ -137,13 +138,13 @@ impl<'m, L: RawLock> Zone<'m, L> {
 
     /// The frames that the zone can ever manage.
     #[must_use]
-    pub fn span(&self) -> Range<u64> {
+    pub fn span(&self) -> Range<Pfn> {
         self.span.clone()
     }
 
     /// The order of the largest block that the zone allocates.
     #[must_use]
-    pub fn max_order(&self) -> u8 {
+    pub fn max_order(&self) -> Order {
         self.max_order
     }
 
@@ -163,15 +164,15 @@ impl<'m, L: RawLock> Zone<'m, L> {
     /// Maximal free blocks of each order, without isolated ones: the row of `/proc/buddyinfo`. Cost: a scan of all
     /// pageblocks, with the lock held.
     #[must_use]
-    pub fn free_by_order(&self) -> [usize; MAX_ORDER as usize + 1] {
-        let mut counts = [0; ORDERS];
-        self.frames.with(|frames| frames.count_by_order(self.max_order, &mut counts));
+    pub fn free_by_order(&self) -> [usize; Order::COUNT] {
+        let mut counts = [0; Order::COUNT];
+        self.frames.with(|frames| frames.count_by_order(self.max_order.number(), &mut counts));
         counts
     }
 
     /// A snapshot of a frame's pageblock; `None` for a frame outside the span.
     #[must_use]
-    pub fn pageblock(&self, pfn: u64) -> Option<Pageblock> {
+    pub fn pageblock(&self, pfn: Pfn) -> Option<Pageblock> {
         let frame = self.number(pfn)?;
         self.frames.with(|frames| frames.pageblock(frame as usize / PAGEBLOCK_FRAMES))
     }
@@ -190,18 +191,18 @@ impl<'m, L: RawLock> Zone<'m, L> {
     /// True if the watermarks allow a block of an order to a request whose highest kind is `highest`. Takes no lock.
     /// There may still be no such block.
     #[must_use]
-    pub fn allows(&self, order: u8, highest: ZoneKind, level: WatermarkLevel) -> bool {
+    pub fn allows(&self, order: Order, highest: ZoneKind, level: WatermarkLevel) -> bool {
         self.watermark_counters.allows(order, highest, level)
     }
 
     /// Allocates a block of `2^order` frames without a check of watermarks. Returns its first frame, a multiple of its
     /// size; `None` if there is no such block.
-    pub fn alloc(&self, order: u8, mobility: Mobility) -> Option<u64> {
+    pub fn alloc(&self, order: Order, mobility: Mobility) -> Option<Pfn> {
         if order > self.max_order {
             return None;
         }
         let alloc = |frames: &mut FreeFrames<'m>| {
-            let frame = frames.alloc(order, mobility);
+            let frame = frames.alloc(order.number(), mobility);
             // Within the same lock: a free of the block by another thread finds its note.
             #[cfg(feature = "checked")]
             frame.into_iter().for_each(|frame| frames.handed_out.note(frame, order));
@@ -219,7 +220,7 @@ impl<'m, L: RawLock> Zone<'m, L> {
     /// # Errors
     /// The block is not an allocated one; nothing has changed. Without the feature `checked`, a block that was
     /// never allocated is detected only if some of its frames are free or not managed.
-    pub fn free(&self, pfn: u64, order: u8) -> Result<(), FreeError> {
+    pub fn free(&self, pfn: Pfn, order: Order) -> Result<(), FreeError> {
         let max_order = self.max_order;
         if order > max_order {
             return Err(FreeError::Order { order, max_order });
@@ -229,7 +230,7 @@ impl<'m, L: RawLock> Zone<'m, L> {
             // The note is removed only after the free has succeeded: an error must not change it.
             #[cfg(feature = "checked")]
             frames.handed_out.check(frame, order)?;
-            frames.free(frame, order)?;
+            frames.free(frame, order.number())?;
             #[cfg(feature = "checked")]
             frames.handed_out.forget(frame);
             Ok(())
@@ -282,13 +283,13 @@ impl<'m, L: RawLock> Zone<'m, L> {
 
     /// The page frame number of a frame that is numbered from the base.
     #[inline]
-    pub(crate) fn pfn(&self, frame: u32) -> u64 {
+    pub(crate) fn pfn(&self, frame: u32) -> Pfn {
         self.base + u64::from(frame)
     }
 
     /// The number of a frame, counted from the base; `None` outside the span.
     #[inline(always)]
-    pub(crate) fn number(&self, pfn: u64) -> Option<u32> {
+    pub(crate) fn number(&self, pfn: Pfn) -> Option<u32> {
         // Fits into 32 bits: a span has at most 2^31 frames, and base and span are less than one largest block apart.
         if self.span.contains(&pfn) { Some((pfn - self.base) as u32) } else { None }
     }
@@ -297,12 +298,14 @@ impl<'m, L: RawLock> Zone<'m, L> {
     ///
     /// # Errors
     /// The range is empty or not within the span.
-    pub(super) fn numbers(&self, pfns: &Range<u64>) -> Result<Range<u32>, RangeError> {
+    pub(super) fn numbers(&self, pfns: &Range<Pfn>) -> Result<Range<u32>, RangeError> {
         let &Range { start, end } = pfns;
         let outside = RangeError::Outside { start, end, span: (self.span.start, self.span.end) };
+        if start >= end {
+            return Err(outside);
+        }
         // The last frame is checked, and not the exclusive end, which may be the first number behind the span.
-        let last = end.checked_sub(1).filter(|&last| last >= start).ok_or(outside)?;
-        Ok(self.number(start).ok_or(outside)?..self.number(last).ok_or(outside)? + 1)
+        Ok(self.number(start).ok_or(outside)?..self.number(end - 1).ok_or(outside)? + 1)
     }
 }
 

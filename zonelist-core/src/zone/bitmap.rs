@@ -30,7 +30,8 @@
 
 use core::ops::Range;
 
-use super::limits::{ORDERS, PAGEBLOCK_ORDER};
+use super::limits::PAGEBLOCK_ORDER;
+use crate::ids::Order;
 
 /// A bit for each frame of a pageblock, set while the frame is free.
 ///
@@ -178,7 +179,7 @@ pub(super) fn and(one: &PageblockBitmap, other: &PageblockBitmap) -> PageblockBi
 }
 
 /// Adds the number of maximal free blocks of each order.
-pub(super) fn count_by_order(bitmap: &PageblockBitmap, counts: &mut [usize; ORDERS]) {
+pub(super) fn count_by_order(bitmap: &PageblockBitmap, counts: &mut [usize; Order::COUNT]) {
     let mut starts = *bitmap;
     let (in_words, of_words) = counts.split_at_mut(usize::from(WORD_ORDER));
     for (order, count) in (0..).zip(in_words) {
@@ -336,7 +337,7 @@ mod tests {
         fn blocks_are_found_as_by_a_frame_by_frame_search(bitmap in bitmaps()) {
             let blocks = blocks_of(&bitmap);
             prop_assert_eq!(largest(&bitmap), blocks.iter().map(|block| block.1).max());
-            let mut counts = [0; ORDERS];
+            let mut counts = [0; Order::COUNT];
             count_by_order(&bitmap, &mut counts);
             for order in 0..=9 {
                 prop_assert_eq!(counts[usize::from(order)], blocks.iter().filter(|block| block.1 == order).count());

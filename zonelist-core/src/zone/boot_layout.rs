@@ -16,13 +16,13 @@
 use super::{
     allocator::Zone,
     bitmap::{self, PageblockBitmap},
-    error::{BootLayoutError, RangeError},
+    error::BootLayoutError,
     free_frames::FreeFrames,
-    limits::{MAX_ORDER, ORDERS, PAGEBLOCK_FRAMES, PAGEBLOCK_ORDER},
+    limits::{PAGEBLOCK_FRAMES, PAGEBLOCK_ORDER},
     managed::{self, NoBitmap},
     migrate_group::MigrateGroup,
 };
-use crate::locking::RawLock;
+use crate::{Pfn, ids::Order, locking::RawLock};
 
 impl<L: RawLock> Zone<'_, L> {
     /// Reduces a zone whose frames are all free to given free blocks of each order, as on a machine that has booted.
@@ -35,35 +35,32 @@ impl<L: RawLock> Zone<'_, L> {
     /// frames are managed; nothing has changed.
     ///
     /// ```
-    /// use zonelist_core::{NodeId, Zone, ZoneId, ZoneKind, sync::Spin};
+    /// use zonelist_core::{NodeId, Pfn, Zone, ZoneId, ZoneKind, sync::Spin, zone::Order};
     /// let id = ZoneId::new(NodeId::new(0).unwrap(), ZoneKind::Dma);
-    /// let zone = Zone::boxed(id, 1..4096, 10, Spin::new())?;
-    /// zone.add(1..0x9f)?;
-    /// zone.add(0x100..4096)?;
+    /// let zone = Zone::boxed(id, Pfn::range(1..4096), Order::MAX, Spin::new())?;
+    /// zone.add(Pfn::range(1..0x9f))?;
+    /// zone.add(Pfn::range(0x100..4096))?;
     /// zone.set_boot_layout([0, 0, 0, 0, 0, 1, 1, 1, 0, 1, 3], 3840)?;
     /// assert_eq!(zone.free_by_order(), [0, 0, 0, 0, 0, 1, 1, 1, 0, 1, 3]);
     /// assert_eq!((zone.free_pages(), zone.managed()), (3808, 3840));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn set_boot_layout(
-        &self,
-        by_order: [usize; MAX_ORDER as usize + 1],
-        managed: usize,
-    ) -> Result<(), BootLayoutError> {
+    pub fn set_boot_layout(&self, by_order: [usize; Order::COUNT], managed: usize) -> Result<(), BootLayoutError> {
         let mut refused = None;
-        let outcome = self.change_managed(|frames| match frames.set_boot_layout(by_order, self.max_order, managed) {
-            // Only a lack of bitmaps goes to `change_managed`, which may add some and retry.
-            Err(BootLayoutError::Metadata(short)) => Err(short),
-            Err(error) => {
-                refused = Some(error);
-                Ok(())
-            }
-            Ok(()) => {
-                // Frames may have been removed anywhere: no range is certain to be managed any more.
-                self.watermark_counters().note_unmanaged(&(0..u32::MAX));
-                Ok(())
-            }
-        });
+        let outcome =
+            self.change_managed(|frames| match frames.set_boot_layout(self.base, by_order, self.max_order, managed) {
+                // Only a lack of bitmaps goes to `change_managed`, which may add some and retry.
+                Err(BootLayoutError::Metadata(short)) => Err(short),
+                Err(error) => {
+                    refused = Some(error);
+                    Ok(())
+                }
+                Ok(()) => {
+                    // Frames may have been removed anywhere: no range is certain to be managed any more.
+                    self.watermark_counters().note_unmanaged(&(0..u32::MAX));
+                    Ok(())
+                }
+            });
         outcome.map_err(BootLayoutError::Metadata)?;
         refused.map_or(Ok(()), Err)
     }
@@ -72,7 +69,7 @@ impl<L: RawLock> Zone<'_, L> {
 /// The state of a walk that places blocks.
 struct Placement {
     /// Blocks of each order that are still to be placed.
-    left: [usize; ORDERS],
+    left: [usize; Order::COUNT],
     /// Frames that are still to be removed, of those that do not stay free.
     reserved: usize,
     /// False for the trial: frames stay as they are.
@@ -86,11 +83,12 @@ struct Placement {
 
 impl FreeFrames<'_> {
     /// Keeps exactly the given free blocks of each order. Of all other frames, some are removed so that `managed` stay,
-    /// and the rest is allocated one by one.
+    /// and the rest is allocated one by one. An error names a page frame, for which `base` is that of number 0.
     fn set_boot_layout(
         &mut self,
-        by_order: [usize; ORDERS],
-        max_order: u8,
+        base: Pfn,
+        by_order: [usize; Order::COUNT],
+        max_order: Order,
         managed: usize,
     ) -> Result<(), BootLayoutError> {
         if self.free_count != self.managed_count {
@@ -113,7 +111,11 @@ impl FreeFrames<'_> {
                 bitmaps: self.begin_plan(),
                 short: None,
             };
-            self.place_all(&mut placement, max_order)?;
+            self.place_all(&mut placement, max_order.number())?;
+            // Blocks that do not fit are reported before missing bitmaps: more bitmaps would not help them.
+            if let Some(short) = placement.short {
+                return Err(BootLayoutError::Metadata(short.at(base)));
+            }
         }
         Ok(())
     }
@@ -126,13 +128,9 @@ impl FreeFrames<'_> {
             }
         }
         self.remove_marked(placement);
-        // Blocks that do not fit are reported before missing bitmaps: more bitmaps would not help them.
-        let left = placement.left.iter().enumerate().rev().find(|(_, left)| **left > 0);
-        match (left, placement.short) {
-            (Some((order, &missing)), _) => Err(BootLayoutError::NoEntry { order: order as u8, missing }),
-            (None, Some(short)) => Err(BootLayoutError::Metadata(RangeError::from(short))),
-            (None, None) => Ok(()),
-        }
+        let mut left = Order::ALL.into_iter().rev().zip(placement.left.iter().rev());
+        left.find(|(_, left)| **left > 0)
+            .map_or(Ok(()), |(order, &missing)| Err(BootLayoutError::NoEntry { order, missing }))
     }
 
     /// Keeps an area free as a whole, if it is free and a block of its order is wanted. Returns true if it stays free.
@@ -190,7 +188,7 @@ impl FreeFrames<'_> {
         } else if placement.for_real {
             self.set_state(block, self.state(block).with_group(MigrateGroup::Unmovable));
             #[cfg(feature = "checked")]
-            self.handed_out.note(frame as u32, 0);
+            self.handed_out.note(frame as u32, Order::ZERO);
         }
     }
 

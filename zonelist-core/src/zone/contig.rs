@@ -5,22 +5,24 @@ use core::ops::Range;
 use super::{
     allocator::Zone, bitmap, error::FreeError, free_frames::FreeFrames, limits::PAGEBLOCK_FRAMES, pageblock::parts,
 };
-use crate::locking::RawLock;
+#[cfg(feature = "checked")]
+use crate::ids::Order;
+use crate::{Pfn, locking::RawLock};
 
 impl<'m, L: RawLock> Zone<'m, L> {
     /// Allocates the lowest free range of a number of frames that starts at a multiple of `align`, a power of two.
     ///
     /// Cost: a search of the whole zone with its lock held. The frames count as allocated one by one:
     /// [`Zone::free_contig`] frees any part of the range.
-    pub fn alloc_contig(&self, frames: usize, align: u64) -> Option<u64> {
+    pub fn alloc_contig(&self, frames: usize, align: u64) -> Option<Pfn> {
         if frames == 0 || !align.is_power_of_two() {
             return None;
         }
         let alloc = |state: &mut FreeFrames<'m>| {
-            let range = state.alloc_contig(frames, align, self.base);
+            let range = state.alloc_contig(frames, align, self.base.number());
             #[cfg(feature = "checked")]
             range.into_iter().for_each(|start| {
-                (start..start + frames as u32).for_each(|frame| state.handed_out.note(frame, 0));
+                (start..start + frames as u32).for_each(|frame| state.handed_out.note(frame, Order::ZERO));
             });
             range
         };
@@ -31,12 +33,12 @@ impl<'m, L: RawLock> Zone<'m, L> {
     ///
     /// # Errors
     /// A frame is not an allocated one (detected as by [`Zone::free`]); nothing has changed.
-    pub fn free_contig(&self, pfns: Range<u64>) -> Result<(), FreeError> {
+    pub fn free_contig(&self, pfns: Range<Pfn>) -> Result<(), FreeError> {
         let range = self.numbers(&pfns).map_err(|_| FreeError::NoSuchFrame)?;
         self.with_frames(|frames| {
             // Notes are checked before the free, and removed after it: an error must not change them.
             #[cfg(feature = "checked")]
-            range.clone().try_for_each(|frame| frames.handed_out.check(frame, 0))?;
+            range.clone().try_for_each(|frame| frames.handed_out.check(frame, Order::ZERO))?;
             frames.free_contig(range.clone())?;
             #[cfg(feature = "checked")]
             range.for_each(|frame| frames.handed_out.forget(frame));

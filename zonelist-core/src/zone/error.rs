@@ -1,6 +1,6 @@
 //! Errors: of a zone's construction, of a range of its frames, of a free.
 
-use crate::ZoneId;
+use crate::{Pfn, ZoneId, ids::Order};
 
 /// Why a zone cannot be made.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
@@ -10,15 +10,9 @@ pub enum ZoneError {
     #[error("a span from frame {start} to {end}; expected at least one frame, at most 2^31, and none from 2^44 on")]
     Span {
         /// Its first frame.
-        start: u64,
+        start: Pfn,
         /// Its exclusive end.
-        end: u64,
-    },
-    /// The order of the largest block is too high.
-    #[error("blocks up to order {max_order}; expected at most order 10")]
-    Order {
-        /// The order.
-        max_order: u8,
+        end: Pfn,
     },
     /// There is too little memory for the metadata.
     #[error("{words} words for the metadata; expected at least {needed}")]
@@ -44,31 +38,31 @@ pub enum RangeError {
     #[error("frames {start} to {end}; expected one or more within the zone's span, {} to {}", .span.0, .span.1)]
     Outside {
         /// Its first frame.
-        start: u64,
+        start: Pfn,
         /// Its exclusive end.
-        end: u64,
+        end: Pfn,
         /// The span's first frame, and its exclusive end.
-        span: (u64, u64),
+        span: (Pfn, Pfn),
     },
     /// The range does not start and end at boundaries of pageblocks.
     #[error("frames {start} to {end}; expected whole pageblocks of 512")]
     Unaligned {
         /// Its first frame.
-        start: u64,
+        start: Pfn,
         /// Its exclusive end.
-        end: u64,
+        end: Pfn,
     },
     /// A frame is allocated, reserved, or not the zone's.
     #[error("frame {pfn} is not free; expected a range of free frames")]
     NotFree {
         /// The frame.
-        pfn: u64,
+        pfn: Pfn,
     },
     /// The zone manages a frame already.
     #[error("frame {pfn} is managed already; expected frames that are new")]
     Managed {
         /// The frame.
-        pfn: u64,
+        pfn: Pfn,
     },
     /// The managed frames of a pageblock are scattered, and the metadata has no bitmap left to record them. Returned
     /// only by a zone in given memory: see [`Zone::words`](crate::Zone::words).
@@ -78,7 +72,7 @@ pub enum RangeError {
     )]
     Scattered {
         /// The pageblock's first frame.
-        pfn: u64,
+        pfn: Pfn,
     },
     /// The heap has no room to record which frames are managed.
     #[error("{bytes} bytes to note which frames are managed; expected a heap that has them")]
@@ -90,7 +84,7 @@ pub enum RangeError {
     #[error("frame {pfn} is zone {zone}'s; expected frames that no zone has")]
     Owned {
         /// The frame.
-        pfn: u64,
+        pfn: Pfn,
         /// The zone.
         zone: ZoneId,
     },
@@ -107,7 +101,7 @@ pub enum RangeError {
     #[error("the pageblock of frame {pfn} is {}isolated already; expected the opposite", if *.isolated { "" } else { "not " })]
     Isolation {
         /// Its first frame.
-        pfn: u64,
+        pfn: Pfn,
         /// True if it is isolated.
         isolated: bool,
     },
@@ -124,9 +118,9 @@ pub enum FreeError {
     #[error("a block of order {order}; expected at most order {max_order}")]
     Order {
         /// The order.
-        order: u8,
+        order: Order,
         /// The order of the zone's largest block.
-        max_order: u8,
+        max_order: Order,
     },
     /// The block does not start at a multiple of its size.
     #[error("the block does not begin at a multiple of its length; expected one as it was handed out")]
@@ -144,7 +138,7 @@ pub enum FreeError {
     #[error("the block was handed out with order {order}; expected to get it back with that")]
     WrongOrder {
         /// The order that it was allocated with.
-        order: u8,
+        order: Order,
     },
     /// The page is in no zone of this allocator.
     #[error("the page is of no zone of this allocator; expected one that it handed out")]
@@ -170,7 +164,7 @@ pub enum BootLayoutError {
     #[error("{missing} of the blocks of order {order} have no place; expected as many as fit without merging")]
     NoEntry {
         /// The highest order that does not fit.
-        order: u8,
+        order: Order,
         /// The number of its blocks that do not fit.
         missing: usize,
     },
@@ -201,5 +195,5 @@ pub struct UnknownOwner {
     /// The zones.
     pub zones: (ZoneId, ZoneId),
     /// The first frame with two possible owners.
-    pub pfn: u64,
+    pub pfn: Pfn,
 }

@@ -26,11 +26,12 @@ use super::{
     bitmap::{self, PageblockBitmap},
     bitmap_pool::BitmapPool,
     free_index::FreeIndex,
-    limits::{ORDERS, PAGEBLOCK_FRAMES, PAGEBLOCK_ORDER},
+    limits::{PAGEBLOCK_FRAMES, PAGEBLOCK_ORDER},
     pageblock::{Pageblock, PageblockState, blocks_of},
 };
 #[cfg(feature = "alloc")]
 use super::{error::ZoneError, layout::Layout};
+use crate::ids::Order;
 
 /// The metadata of a zone's frames. The zone's lock protects it.
 pub(super) struct FreeFrames<'m> {
@@ -211,8 +212,8 @@ impl<'m> FreeFrames<'m> {
     }
 
     /// Adds the number of maximal free blocks of each order, without isolated ones.
-    pub(super) fn count_by_order(&self, max_order: u8, counts: &mut [usize; ORDERS]) {
-        let mut by_order = [0; ORDERS];
+    pub(super) fn count_by_order(&self, max_order: u8, counts: &mut [usize; Order::COUNT]) {
+        let mut by_order = [0; Order::COUNT];
         let whole = |block: usize| {
             let state = self.state(block);
             state.free() == PAGEBLOCK_FRAMES && !state.is_isolated()

@@ -1,6 +1,7 @@
 //! With the feature `checked`: the order of every allocated block, in four bits a frame.
 
 use super::{backing::Backing, error::FreeError, limits::PAGEBLOCK_FRAMES};
+use crate::ids::Order;
 
 /// Four bits for each frame: the order plus one at the first frame of an allocated block, 0 at every other frame.
 pub(super) struct HandedOut<'m>(Backing<'m, u64>);
@@ -32,26 +33,27 @@ impl<'m> HandedOut<'m> {
     }
 
     /// Notes that a block is allocated.
-    pub(super) fn note(&mut self, frame: u32, order: u8) {
+    pub(super) fn note(&mut self, frame: u32, order: Order) {
         let (word, shift) = Self::at(frame);
         if let Some(word) = self.0.get_mut(word) {
-            *word = *word & !(0xf << shift) | u64::from(order + 1) << shift;
+            *word = *word & !(0xf << shift) | u64::from(order.number() + 1) << shift;
         }
     }
 
     /// Checks that a block is allocated, and with this order.
-    pub(super) fn check(&self, frame: u32, order: u8) -> Result<(), FreeError> {
+    pub(super) fn check(&self, frame: u32, order: Order) -> Result<(), FreeError> {
         let (word, shift) = Self::at(frame);
         let word = self.0.get(word).ok_or(FreeError::NoSuchFrame)?;
-        match (word >> shift & 0xf) as u8 {
-            0 => Err(FreeError::NeverHandedOut),
-            noted if noted == order + 1 => Ok(()),
-            noted => Err(FreeError::WrongOrder { order: noted - 1 }),
+        // The note is one more than the order: 0 is of no block.
+        match ((word >> shift & 0xf) as u8).checked_sub(1).map(Order::from_bits) {
+            None => Err(FreeError::NeverHandedOut),
+            Some(noted) if noted == order => Ok(()),
+            Some(noted) => Err(FreeError::WrongOrder { order: noted }),
         }
     }
 
     /// Checks that a block is allocated with this order, and notes that it is not any more.
-    pub(super) fn remove(&mut self, frame: u32, order: u8) -> Result<(), FreeError> {
+    pub(super) fn remove(&mut self, frame: u32, order: Order) -> Result<(), FreeError> {
         self.check(frame, order)?;
         self.forget(frame);
         Ok(())

@@ -7,7 +7,7 @@ use super::{
 };
 #[cfg(feature = "alloc")]
 use super::{backing::Backing, bitmap::PageblockBitmap};
-use crate::locking::RawLock;
+use crate::{Pfn, ids::Order, locking::RawLock};
 
 impl<'m, L: RawLock> Zone<'m, L> {
     /// Adds frames, which are free from then on. Frames of isolated pageblocks stay isolated.
@@ -19,7 +19,7 @@ impl<'m, L: RawLock> Zone<'m, L> {
     /// # Errors
     /// A frame is outside the span, managed already, or managed by another zone; or there is no memory to record which
     /// frames of a pageblock are managed. Nothing has changed.
-    pub fn add(&self, pfns: Range<u64>) -> Result<(), RangeError> {
+    pub fn add(&self, pfns: Range<Pfn>) -> Result<(), RangeError> {
         // The lock of the set is held over the check and the addition: no other zone adds the same frames in between.
         self.with_zone_set(|zones| {
             let others = zones.iter().filter(|other| other.id != self.id);
@@ -32,15 +32,15 @@ impl<'m, L: RawLock> Zone<'m, L> {
     }
 
     /// Adds frames that no other zone manages.
-    fn add_unowned(&self, pfns: &Range<u64>) -> Result<(), RangeError> {
+    fn add_unowned(&self, pfns: &Range<Pfn>) -> Result<(), RangeError> {
         let range = self.numbers(pfns)?;
         let add = |frames: &mut FreeFrames<'_>| {
-            frames.add(range.clone())?;
+            frames.add(self.base, range.clone())?;
             // Within the lock, as every store of the range, so that no store is lost.
             self.watermark_counters().note_managed(&range);
             Ok(())
         };
-        self.change_managed(add).map_err(|error| self.with_pfn(error))
+        self.change_managed(add)
     }
 
     /// Removes frames, such as memory that is reserved at boot or unplugged.
@@ -48,14 +48,14 @@ impl<'m, L: RawLock> Zone<'m, L> {
     /// # Errors
     /// A frame is not free, or there is no memory to record which frames of a pageblock are managed; nothing has
     /// changed. Free frames of isolated pageblocks can be removed too.
-    pub fn remove(&self, pfns: Range<u64>) -> Result<(), RangeError> {
+    pub fn remove(&self, pfns: Range<Pfn>) -> Result<(), RangeError> {
         let range = self.numbers(&pfns)?;
         let remove = |frames: &mut FreeFrames<'_>| {
-            frames.remove(range.clone())?;
+            frames.remove(self.base, range.clone())?;
             self.watermark_counters().note_unmanaged(&range);
             Ok(())
         };
-        self.change_managed(remove).map_err(|error| self.with_pfn(error))
+        self.change_managed(remove)
     }
 
     /// Isolates whole pageblocks. Their free frames, also those freed later, are neither counted nor allocated, nor
@@ -63,7 +63,7 @@ impl<'m, L: RawLock> Zone<'m, L> {
     ///
     /// # Errors
     /// The range is not of whole pageblocks within the span, or one of them is isolated already.
-    pub fn isolate(&self, pfns: Range<u64>) -> Result<(), RangeError> {
+    pub fn isolate(&self, pfns: Range<Pfn>) -> Result<(), RangeError> {
         self.set_isolated(&pfns, true)
     }
 
@@ -71,20 +71,20 @@ impl<'m, L: RawLock> Zone<'m, L> {
     ///
     /// # Errors
     /// The range is not of whole pageblocks within the span, or one of them is not isolated.
-    pub fn unisolate(&self, pfns: Range<u64>) -> Result<(), RangeError> {
+    pub fn unisolate(&self, pfns: Range<Pfn>) -> Result<(), RangeError> {
         self.set_isolated(&pfns, false)
     }
 
-    fn set_isolated(&self, pfns: &Range<u64>, isolated: bool) -> Result<(), RangeError> {
+    fn set_isolated(&self, pfns: &Range<Pfn>, isolated: bool) -> Result<(), RangeError> {
         let blocks = self.pageblocks(pfns)?;
-        self.with_frames(|frames| frames.set_isolated(blocks, isolated)).map_err(|error| self.with_pfn(error))
+        self.with_frames(|frames| frames.set_isolated(self.base, blocks, isolated))
     }
 
     /// Sets the mobility of whole pageblocks: requests of that mobility prefer their free frames from then on.
     ///
     /// # Errors
     /// The range is not of whole pageblocks within the span.
-    pub fn set_mobility(&self, pfns: Range<u64>, mobility: Mobility) -> Result<(), RangeError> {
+    pub fn set_mobility(&self, pfns: Range<Pfn>, mobility: Mobility) -> Result<(), RangeError> {
         let blocks = self.pageblocks(&pfns)?;
         self.with_frames(|frames| frames.set_mobility(blocks, mobility));
         Ok(())
@@ -94,7 +94,7 @@ impl<'m, L: RawLock> Zone<'m, L> {
     ///
     /// # Errors
     /// The range is not within the span.
-    pub fn first_in_use(&self, pfns: Range<u64>) -> Result<Option<u64>, RangeError> {
+    pub fn first_in_use(&self, pfns: Range<Pfn>) -> Result<Option<Pfn>, RangeError> {
         let range = self.numbers(&pfns)?;
         Ok(self.frames.with(|frames| frames.first_in_use(range)).map(|frame| self.pfn(frame)))
     }
@@ -104,16 +104,17 @@ impl<'m, L: RawLock> Zone<'m, L> {
     /// Takes the lock, unless the frame is in the longest range of managed frames that is known.
     ///
     /// ```
-    /// use zonelist_core::{NodeId, Zone, ZoneId, ZoneKind, sync::Spin};
+    /// use zonelist_core::{NodeId, Pfn, Zone, ZoneId, ZoneKind, sync::Spin, zone::Order};
     /// let id = ZoneId::new(NodeId::new(0).unwrap(), ZoneKind::Normal);
-    /// let zone = Zone::boxed(id, 0..4096, 10, Spin::new())?;
-    /// zone.add(0..700)?;
-    /// zone.remove(300..301)?;
-    /// assert!(zone.manages(299) && !zone.manages(300) && !zone.manages(700));
+    /// let zone = Zone::boxed(id, Pfn::range(0..4096), Order::MAX, Spin::new())?;
+    /// zone.add(Pfn::range(0..700))?;
+    /// zone.remove(Pfn::range(300..301))?;
+    /// let hole = Pfn::new(300);
+    /// assert!(zone.manages(hole - 1) && !zone.manages(hole) && !zone.manages(Pfn::new(700)));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]
-    pub fn manages(&self, pfn: u64) -> bool {
+    pub fn manages(&self, pfn: Pfn) -> bool {
         self.number(pfn).is_some_and(|frame| self.manages_all(frame..frame + 1))
     }
 
@@ -125,17 +126,17 @@ impl<'m, L: RawLock> Zone<'m, L> {
     }
 
     /// The first frame of a range that the zone manages.
-    pub(crate) fn first_managed(&self, pfns: &Range<u64>) -> Option<u64> {
+    pub(crate) fn first_managed(&self, pfns: &Range<Pfn>) -> Option<Pfn> {
         self.first_where_managed_is(true, pfns)
     }
 
     /// The first frame of a range, within the span, that the zone does not manage.
     #[cfg(feature = "alloc")]
-    pub(crate) fn first_unmanaged(&self, pfns: &Range<u64>) -> Option<u64> {
+    pub(crate) fn first_unmanaged(&self, pfns: &Range<Pfn>) -> Option<Pfn> {
         self.first_where_managed_is(false, pfns)
     }
 
-    fn first_where_managed_is(&self, managed: bool, pfns: &Range<u64>) -> Option<u64> {
+    fn first_where_managed_is(&self, managed: bool, pfns: &Range<Pfn>) -> Option<Pfn> {
         let within = pfns.start.max(self.span.start)..pfns.end.min(self.span.end);
         let frames = self.numbers(&within).ok()?;
         self.frames.with(|state| state.first_where_managed_is(managed, frames)).map(|frame| self.pfn(frame))
@@ -176,24 +177,13 @@ impl<'m, L: RawLock> Zone<'m, L> {
     }
 
     /// The pageblocks of a range that contains no other frame of the span.
-    fn pageblocks(&self, pfns: &Range<u64>) -> Result<Range<usize>, RangeError> {
+    fn pageblocks(&self, pfns: &Range<Pfn>) -> Result<Range<usize>, RangeError> {
         let numbers = self.numbers(pfns)?;
         // The span may start and end within a pageblock: its ends count as edges of one.
-        let at_edge = |pfn: u64| pfn % PAGEBLOCK_FRAMES as u64 == 0 || pfn == self.span.start || pfn == self.span.end;
+        let at_edge = |pfn: Pfn| pfn.is_aligned(Order::PAGEBLOCK) || pfn == self.span.start || pfn == self.span.end;
         if !at_edge(pfns.start) || !at_edge(pfns.end) {
             return Err(RangeError::Unaligned { start: pfns.start, end: pfns.end });
         }
         Ok(numbers.start as usize / PAGEBLOCK_FRAMES..(numbers.end as usize).div_ceil(PAGEBLOCK_FRAMES))
-    }
-
-    /// An error with the page frame number in place of the number from the base.
-    fn with_pfn(&self, error: RangeError) -> RangeError {
-        match error {
-            RangeError::NotFree { pfn } => RangeError::NotFree { pfn: self.base + pfn },
-            RangeError::Managed { pfn } => RangeError::Managed { pfn: self.base + pfn },
-            RangeError::Scattered { pfn } => RangeError::Scattered { pfn: self.base + pfn },
-            RangeError::Isolation { pfn, isolated } => RangeError::Isolation { pfn: self.base + pfn, isolated },
-            other => other,
-        }
     }
 }

@@ -1,9 +1,9 @@
 //! The size of a zone's metadata.
 
-use super::{
-    free_index::FreeIndex,
-    limits::{MAX_ORDER, PAGEBLOCK_FRAMES},
-};
+use core::ops::Range;
+
+use super::{free_index::FreeIndex, limits::PAGEBLOCK_FRAMES};
+use crate::ids::{Order, Pfn};
 
 /// Words of a pageblock for the feature `checked`.
 #[cfg(feature = "checked")]
@@ -14,16 +14,18 @@ pub(super) const CHECKED: usize = 0;
 /// The size of a span's metadata.
 pub(super) struct Layout {
     /// The frame that number 0 stands for: the span's start, rounded down to a multiple of the largest block.
-    pub(super) base: u64,
+    pub(super) base: Pfn,
     /// The number of pageblocks from the base on.
     pub(super) blocks: usize,
 }
 
 impl Layout {
     /// The layout of a span that [`is_span`](super::limits::is_span) admits.
-    pub(super) const fn of(start: u64, end: u64) -> Self {
-        let base = start >> MAX_ORDER << MAX_ORDER;
-        Self { base, blocks: (end - base).div_ceil(PAGEBLOCK_FRAMES as u64) as usize }
+    pub(super) const fn of(span: &Range<Pfn>) -> Self {
+        let base = span.start.align_down(Order::MAX);
+        // The operators of `Pfn` are not const.
+        let frames = span.end.number() - base.number();
+        Self { base, blocks: frames.div_ceil(PAGEBLOCK_FRAMES as u64) as usize }
     }
 
     /// Words of all parts, and up to seven more to align the first part with a cache line.

@@ -1,24 +1,24 @@
-//! Sizes of blocks, pageblocks and spans.
+//! Sizes of pageblocks and spans.
 
-/// The order of the largest block that a zone can allocate: `2^MAX_ORDER` frames.
-pub const MAX_ORDER: u8 = 10;
+use core::ops::Range;
 
-/// The order of a pageblock: it has `2^PAGEBLOCK_ORDER` frames.
-pub const PAGEBLOCK_ORDER: u8 = 9;
+use crate::ids::{Order, Pfn};
 
-/// The number of orders, from 0 to the highest of any zone.
-pub(crate) const ORDERS: usize = MAX_ORDER as usize + 1;
+/// The number of [`Order::PAGEBLOCK`], for the arithmetic of bitmaps and indexes.
+pub(super) const PAGEBLOCK_ORDER: u8 = Order::PAGEBLOCK.number();
 
 /// Frames of a pageblock.
 pub const PAGEBLOCK_FRAMES: usize = 1 << PAGEBLOCK_ORDER;
 
 /// The exclusive upper bound of page frame numbers.
-pub(crate) const PFN_LIMIT: u64 = 1 << PFN_BITS;
+pub(crate) const PFN_LIMIT: Pfn = Pfn::new(1 << PFN_BITS);
 
 /// Bits of a page frame number.
 pub(crate) const PFN_BITS: u32 = 44;
 
 /// True if a zone can have this span.
-pub(super) const fn is_span(start: u64, end: u64) -> bool {
-    start < end && end <= PFN_LIMIT && end - start <= 1 << 31
+pub(super) const fn is_span(span: &Range<Pfn>) -> bool {
+    // The operators of `Pfn` are not const.
+    let (start, end) = (span.start.number(), span.end.number());
+    start < end && end <= PFN_LIMIT.number() && end - start <= 1 << 31
 }

@@ -18,6 +18,7 @@ use super::{
     limits::PAGEBLOCK_FRAMES,
     pageblock::{PageblockState, parts},
 };
+use crate::Pfn;
 
 /// The pool has no bitmap for a pageblock that needs one. Nothing has changed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -26,10 +27,10 @@ pub(super) struct NoBitmap {
     pub(super) block: usize,
 }
 
-impl From<NoBitmap> for RangeError {
-    /// The error names the number of the pageblock's first frame.
-    fn from(short: NoBitmap) -> Self {
-        Self::Scattered { pfn: (short.block * PAGEBLOCK_FRAMES) as u64 }
+impl NoBitmap {
+    /// The error of a zone whose frames are numbered from `base`.
+    pub(super) fn at(self, base: Pfn) -> RangeError {
+        RangeError::Scattered { pfn: base + (self.block * PAGEBLOCK_FRAMES) as u64 }
     }
 }
 

@@ -5,7 +5,7 @@ use core::ops::Range;
 #[cfg(feature = "alloc")]
 use super::layout::Layout;
 use super::{allocator::Zone, backing::Backing, bitmap::PageblockBitmap, error::ZoneError, free_frames::FreeFrames};
-use crate::{ZoneId, locking::RawLock};
+use crate::{Pfn, ZoneId, ids::Order, locking::RawLock};
 
 /// The metadata that a zone had: see [`Zone::detach_metadata`]. Freed when dropped, if it is on the heap.
 #[derive(Debug)]
@@ -23,24 +23,24 @@ impl<'m, L: RawLock> Zone<'m, L> {
     /// A zone without metadata, which can have no frames yet. Size: about 300 bytes for any span.
     ///
     /// # Errors
-    /// The span or the order is invalid, as for [`Zone::new`].
+    /// The span is invalid, as for [`Zone::new`].
     ///
     /// ```
-    /// use zonelist_core::{NodeId, Zone, ZoneId, ZoneKind, sync::Spin};
+    /// use zonelist_core::{NodeId, Pfn, Zone, ZoneId, ZoneKind, sync::Spin, zone::Order};
     /// let id = ZoneId::new(NodeId::new(1).unwrap(), ZoneKind::Movable);
-    /// let zone = Zone::without_metadata(id, 0..1 << 30, 10, Spin::new())?;
-    /// assert!(zone.add(0..512).is_err() && !zone.has_metadata());
+    /// let zone = Zone::without_metadata(id, Pfn::range(0..1 << 30), Order::MAX, Spin::new())?;
+    /// assert!(zone.add(Pfn::range(0..512)).is_err() && !zone.has_metadata());
     ///
     /// zone.attach_metadata()?;
-    /// zone.add(0..512)?;
+    /// zone.add(Pfn::range(0..512))?;
     /// assert!(zone.detach_metadata().is_none(), "it has frames");
-    /// zone.remove(0..512)?;
+    /// zone.remove(Pfn::range(0..512))?;
     /// drop(zone.detach_metadata());
     /// assert!(!zone.has_metadata());
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn without_metadata(id: ZoneId, span: Range<u64>, max_order: u8, lock: L) -> Result<Self, ZoneError> {
-        Self::check(&span, max_order)?;
+    pub fn without_metadata(id: ZoneId, span: Range<Pfn>, max_order: Order, lock: L) -> Result<Self, ZoneError> {
+        Self::check(&span)?;
         Ok(Self::over(id, span, max_order, FreeFrames::none(), lock))
     }
 
@@ -58,7 +58,7 @@ impl<'m, L: RawLock> Zone<'m, L> {
     pub fn attach_metadata(&self) -> Result<(), ZoneError> {
         if !self.has_metadata() {
             // The heap is called outside the lock: it may itself allocate from this zone.
-            let frames = FreeFrames::on_heap(&Layout::of(self.span.start, self.span.end))?;
+            let frames = FreeFrames::on_heap(&Layout::of(&self.span))?;
             // Another thread may have been faster: then these are not needed, and are dropped outside the lock too.
             let _late =
                 self.frames.with(|there| if there.is_none() { core::mem::replace(there, frames) } else { frames });

@@ -33,17 +33,18 @@
 //! - its operations: `bulk`, `contig`, `hotplug`, `zone_set`, `metadata`, `boot_layout`, `refill`, `fork`.
 //!
 //! ```
-//! use zonelist_core::{Mobility, NodeId, Zone, ZoneId, ZoneKind, sync::Spin};
+//! use zonelist_core::{Mobility, NodeId, Pfn, Zone, ZoneId, ZoneKind, sync::Spin, zone::Order};
 //! let id = ZoneId::new(NodeId::new(0).unwrap(), ZoneKind::Dma32);
-//! let mut words = [0; Zone::<Spin>::words(4096, 8192)];
-//! let zone = Zone::new(id, 4096..8192, 10, &mut words, Spin::new())?;
-//! zone.add(4096..8192)?;
-//! zone.remove(4096..4196)?; // the kernel's image
+//! let mut words = [0; Zone::<Spin>::words(Pfn::range(4096..8192))];
+//! let zone = Zone::new(id, Pfn::range(4096..8192), Order::MAX, &mut words, Spin::new())?;
+//! zone.add(Pfn::range(4096..8192))?;
+//! zone.remove(Pfn::range(4096..4196))?; // the kernel's image
 //!
-//! let huge = zone.alloc(9, Mobility::Movable).unwrap();
-//! assert_eq!((huge % 512, zone.free_pages()), (0, 4096 - 100 - 512));
-//! zone.free(huge, 9)?;
-//! assert_eq!(zone.free(huge, 9).unwrap_err().to_string(), "some of the block is free already; expected one that is handed out");
+//! let order = Order::PAGEBLOCK;
+//! let huge = zone.alloc(order, Mobility::Movable).unwrap();
+//! assert!(huge.is_aligned(order) && zone.free_pages() == 4096 - 100 - 512);
+//! zone.free(huge, order)?;
+//! assert_eq!(zone.free(huge, order).unwrap_err().to_string(), "some of the block is free already; expected one that is handed out");
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
@@ -76,10 +77,11 @@ mod urgency;
 mod watermark_check;
 mod zone_set;
 
+pub use crate::ids::Order;
 pub use allocator::Zone;
 pub(crate) use counters::count;
 pub use error::{BootLayoutError, FreeError, RangeError, UnknownOwner, ZoneError};
-pub use limits::{MAX_ORDER, PAGEBLOCK_FRAMES, PAGEBLOCK_ORDER};
+pub use limits::PAGEBLOCK_FRAMES;
 pub(crate) use limits::{PFN_BITS, PFN_LIMIT};
 pub use metadata::ZoneMetadata;
 pub use migrate_group::Mobility;

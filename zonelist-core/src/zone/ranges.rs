@@ -11,16 +11,18 @@ use super::{
     migrate_group::{MigrateGroup, Mobility},
     pageblock::parts,
 };
+use crate::Pfn;
 
 impl FreeFrames<'_> {
-    /// Adds frames, which are free from then on; those of an isolated pageblock stay isolated.
-    pub(super) fn add(&mut self, frames: Range<u32>) -> Result<(), RangeError> {
+    /// Adds frames, which are free from then on; those of an isolated pageblock stay isolated. An error names a page
+    /// frame, for which `base` is that of number 0.
+    pub(super) fn add(&mut self, base: Pfn, frames: Range<u32>) -> Result<(), RangeError> {
         self.require_metadata()?;
         if let Some(frame) = self.first_where_managed_is(true, frames.clone()) {
-            return Err(RangeError::Managed { pfn: frame.into() });
+            return Err(RangeError::Managed { pfn: base + u64::from(frame) });
         }
         // The last step that can fail: bitmaps are planned for all pageblocks before the first one changes.
-        self.plan_range(frames.clone(), true)?;
+        self.plan_range(frames.clone(), true).map_err(|short| short.at(base))?;
         for (block, part) in parts(frames) {
             // The frames become managed first: a free frame is a managed one.
             self.set_managed(block, &self.managed_with(block, part.clone(), true));
@@ -67,13 +69,13 @@ impl FreeFrames<'_> {
         })
     }
 
-    /// Removes frames, all of them free.
-    pub(super) fn remove(&mut self, frames: Range<u32>) -> Result<(), RangeError> {
+    /// Removes frames, all of them free. `base` is as for [`FreeFrames::add`].
+    pub(super) fn remove(&mut self, base: Pfn, frames: Range<u32>) -> Result<(), RangeError> {
         self.require_metadata()?;
         if let Some(frame) = self.first_in_use(frames.clone()) {
-            return Err(RangeError::NotFree { pfn: frame.into() });
+            return Err(RangeError::NotFree { pfn: base + u64::from(frame) });
         }
-        self.plan_range(frames.clone(), false)?;
+        self.plan_range(frames.clone(), false).map_err(|short| short.at(base))?;
         for (block, part) in parts(frames) {
             // The free bits are cleared first: a free frame is a managed one.
             self.set_taken(block, part.clone());
@@ -82,11 +84,11 @@ impl FreeFrames<'_> {
         Ok(())
     }
 
-    /// Isolates whole pageblocks, or ends their isolation.
-    pub(super) fn set_isolated(&mut self, blocks: Range<usize>, isolated: bool) -> Result<(), RangeError> {
+    /// Isolates whole pageblocks, or ends their isolation. `base` is as for [`FreeFrames::add`].
+    pub(super) fn set_isolated(&mut self, base: Pfn, blocks: Range<usize>, isolated: bool) -> Result<(), RangeError> {
         self.require_metadata()?;
         if let Some(block) = blocks.clone().find(|&block| self.state(block).is_isolated() == isolated) {
-            return Err(RangeError::Isolation { pfn: (block * PAGEBLOCK_FRAMES) as u64, isolated });
+            return Err(RangeError::Isolation { pfn: base + (block * PAGEBLOCK_FRAMES) as u64, isolated });
         }
         for block in blocks {
             // The free frames move from one count to the other. `state` has the exact number: frames that were freed

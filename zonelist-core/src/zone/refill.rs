@@ -14,6 +14,7 @@
 
 use super::{allocator::Zone, counters::Counters, error::FreeError, free_frames::FreeFrames, migrate_group::Mobility};
 use crate::{
+    ids::Order,
     locking::RawLock,
     sync::atomic::{AtomicUsize, Ordering::Relaxed},
 };
@@ -52,7 +53,7 @@ impl<'m, L: RawLock> Zone<'m, L> {
     /// Allocates blocks of an order, at most as many as `blocks` has room for. Writes the number of each block's first
     /// frame, counted from the span's first frame.
     #[inline]
-    pub(crate) fn refill(&self, order: u8, mobility: Mobility, blocks: &mut [u32]) -> Refilled {
+    pub(crate) fn refill(&self, order: Order, mobility: Mobility, blocks: &mut [u32]) -> Refilled {
         // Loaded before the lock is taken: any value of this time serves, since watermarks are estimates.
         let low = self.watermark_counters().low();
         let refilled = self.with_frames(|frames| refill_from(frames, low, order, mobility, blocks));
@@ -71,7 +72,7 @@ impl<'m, L: RawLock> Zone<'m, L> {
     }
 
     /// Allocates blocks as [`Zone::refill`] does, unless the lock stays held for all attempts.
-    pub(crate) fn try_refill(&self, order: u8, mobility: Mobility, blocks: &mut [u32]) -> Option<Refilled> {
+    pub(crate) fn try_refill(&self, order: Order, mobility: Mobility, blocks: &mut [u32]) -> Option<Refilled> {
         let low = self.watermark_counters().low();
         let refilled = self.trying(|frames| refill_from(frames, low, order, mobility, blocks))?;
         Some(self.number_from_span(refilled, blocks))
@@ -93,13 +94,13 @@ impl<'m, L: RawLock> Zone<'m, L> {
     /// Frees blocks of an order that a cache returns. A block that is not an allocated one stays as it is, and is
     /// counted as misdirected.
     #[inline]
-    pub(crate) fn return_blocks(&self, order: u8, blocks: &[u32]) {
+    pub(crate) fn return_blocks(&self, order: Order, blocks: &[u32]) {
         self.count_misdirected(self.with_frames(|frames| free_each(frames, order, blocks, self.span_offset())));
     }
 
     /// Frees blocks as [`Zone::return_blocks`] does, unless the lock is held. Returns whether it did.
     #[inline]
-    pub(crate) fn try_return_blocks(&self, order: u8, blocks: &[u32]) -> bool {
+    pub(crate) fn try_return_blocks(&self, order: Order, blocks: &[u32]) -> bool {
         let misdirected = self.try_with_frames(|frames| free_each(frames, order, blocks, self.span_offset()));
         misdirected.map(|misdirected| self.count_misdirected(misdirected)).is_some()
     }
@@ -112,40 +113,40 @@ impl<'m, L: RawLock> Zone<'m, L> {
     }
 
     /// Frees one block.
-    pub(crate) fn free_block(&self, frame: u32, order: u8) -> Result<(), FreeError> {
-        self.with_frames(|frames| frames.free(frame, order))
+    pub(crate) fn free_block(&self, frame: u32, order: Order) -> Result<(), FreeError> {
+        self.with_frames(|frames| frames.free(frame, order.number()))
     }
 
     /// Frees one block, unless the lock stays held for all attempts.
-    pub(crate) fn try_free_block(&self, frame: u32, order: u8) -> Option<Result<(), FreeError>> {
-        self.trying(|frames| frames.free(frame, order))
+    pub(crate) fn try_free_block(&self, frame: u32, order: Order) -> Option<Result<(), FreeError>> {
+        self.trying(|frames| frames.free(frame, order.number()))
     }
 
     /// Notes that a block goes from a cache to its user.
     #[cfg(feature = "checked")]
-    pub(crate) fn note_allocated(&self, frame: u32, order: u8) {
+    pub(crate) fn note_allocated(&self, frame: u32, order: Order) {
         self.frames.with(|frames| frames.handed_out.note(frame, order));
     }
 
     /// Notes that a block goes from a cache to its user, unless the lock stays held. Returns whether it did.
     #[cfg(feature = "checked")]
-    pub(crate) fn try_note_allocated(&self, frame: u32, order: u8) -> bool {
+    pub(crate) fn try_note_allocated(&self, frame: u32, order: Order) -> bool {
         self.trying(|frames| frames.handed_out.note(frame, order)).is_some()
     }
 
     /// Notes that a block goes from its user to a cache, unless the lock stays held.
     #[cfg(feature = "checked")]
-    pub(crate) fn try_note_freed(&self, frame: u32, order: u8) -> Option<Result<(), FreeError>> {
+    pub(crate) fn try_note_freed(&self, frame: u32, order: Order) -> Option<Result<(), FreeError>> {
         self.trying(|frames| frames.handed_out.remove(frame, order))
     }
 
     /// Frees a block that comes from its user, and removes its note under the same lock.
     #[cfg(feature = "checked")]
-    pub(crate) fn try_free_block_noted(&self, frame: u32, order: u8) -> Option<Result<(), FreeError>> {
+    pub(crate) fn try_free_block_noted(&self, frame: u32, order: Order) -> Option<Result<(), FreeError>> {
         self.trying(|frames| {
             // The note is removed only after the free has succeeded: an error must not change it.
             frames.handed_out.check(frame, order)?;
-            frames.free(frame, order)?;
+            frames.free(frame, order.number())?;
             frames.handed_out.forget(frame);
             Ok(())
         })
@@ -153,7 +154,7 @@ impl<'m, L: RawLock> Zone<'m, L> {
 
     /// Allocates one block for its user, and notes that under the same lock.
     #[cfg(feature = "checked")]
-    pub(crate) fn try_refill_noted(&self, order: u8, mobility: Mobility, block: &mut [u32; 1]) -> Option<Refilled> {
+    pub(crate) fn try_refill_noted(&self, order: Order, mobility: Mobility, block: &mut [u32; 1]) -> Option<Refilled> {
         let low = self.watermark_counters().low();
         let refilled = self.trying(|frames| {
             let refilled = refill_from(frames, low, order, mobility, block);
@@ -166,20 +167,22 @@ impl<'m, L: RawLock> Zone<'m, L> {
         Some(self.number_from_span(refilled, block))
     }
 
-    /// Notes that a block, of order 1 or higher, is two from now on.
+    /// Notes that a block is two from now on.
     #[cfg(feature = "checked")]
-    pub(crate) fn note_split(&self, frame: u32, order: u8) -> Result<(), FreeError> {
+    pub(crate) fn note_split(&self, frame: u32, order: Order) -> Result<(), FreeError> {
         self.frames.with(|frames| {
             frames.handed_out.check(frame, order)?;
-            let half = order - 1;
-            [frame, frame + (1 << half)].into_iter().for_each(|frame| frames.handed_out.note(frame, half));
+            // A block of order 0 has no halves, and its note stays.
+            if let Some(half) = order.half() {
+                [frame, frame + half.pages() as u32].into_iter().for_each(|frame| frames.handed_out.note(frame, half));
+            }
             Ok(())
         })
     }
 
     /// Notes that a block goes from its user to a cache.
     #[cfg(feature = "checked")]
-    pub(crate) fn note_freed(&self, frame: u32, order: u8) -> Result<(), FreeError> {
+    pub(crate) fn note_freed(&self, frame: u32, order: Order) -> Result<(), FreeError> {
         self.frames.with(|frames| frames.handed_out.remove(frame, order))
     }
 }
@@ -192,17 +195,26 @@ impl<'m, L: RawLock> Zone<'m, L> {
 const TRIES: usize = if cfg!(loom) { 1 } else { 64 };
 
 #[inline]
-fn refill_from(frames: &mut FreeFrames<'_>, low: usize, order: u8, mobility: Mobility, blocks: &mut [u32]) -> Refilled {
+fn refill_from(
+    frames: &mut FreeFrames<'_>,
+    low: usize,
+    order: Order,
+    mobility: Mobility,
+    blocks: &mut [u32],
+) -> Refilled {
     let before = frames.free_count;
-    let taken =
-        if order == 0 { frames.alloc_bulk(mobility, blocks) } else { alloc_each(frames, order, mobility, blocks) };
+    let taken = if order == Order::ZERO {
+        frames.alloc_bulk(mobility, blocks)
+    } else {
+        alloc_each(frames, order, mobility, blocks)
+    };
     // Only the refill that crosses the watermark reports it, and not each one below it.
     Refilled { blocks: taken, fell: before >= low && frames.free_count < low }
 }
 
-fn alloc_each(frames: &mut FreeFrames<'_>, order: u8, mobility: Mobility, blocks: &mut [u32]) -> usize {
+fn alloc_each(frames: &mut FreeFrames<'_>, order: Order, mobility: Mobility, blocks: &mut [u32]) -> usize {
     for (taken, block) in blocks.iter_mut().enumerate() {
-        match frames.alloc(order, mobility) {
+        match frames.alloc(order.number(), mobility) {
             Some(frame) => *block = frame,
             None => return taken,
         }
@@ -215,7 +227,7 @@ const BATCH: usize = 64;
 
 /// Frees blocks that are numbered from the frame `offset`. Returns how many were misdirected frees.
 #[inline]
-fn free_each(frames: &mut FreeFrames<'_>, order: u8, blocks: &[u32], offset: u32) -> usize {
+fn free_each(frames: &mut FreeFrames<'_>, order: Order, blocks: &[u32], offset: u32) -> usize {
     if offset == 0 {
         return free_numbered(frames, order, blocks);
     }
@@ -230,12 +242,12 @@ fn free_each(frames: &mut FreeFrames<'_>, order: u8, blocks: &[u32], offset: u32
 }
 
 #[inline]
-fn free_numbered(frames: &mut FreeFrames<'_>, order: u8, blocks: &[u32]) -> usize {
+fn free_numbered(frames: &mut FreeFrames<'_>, order: Order, blocks: &[u32]) -> usize {
     let mut misdirected = 0;
-    if order == 0 {
+    if order == Order::ZERO {
         frames.free_bulk(blocks, |_| misdirected += 1);
     } else {
-        blocks.iter().for_each(|&block| misdirected += usize::from(frames.free(block, order).is_err()));
+        blocks.iter().for_each(|&block| misdirected += usize::from(frames.free(block, order.number()).is_err()));
     }
     misdirected
 }

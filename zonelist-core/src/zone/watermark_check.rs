@@ -14,6 +14,7 @@ use core::ops::Range;
 use super::urgency::Urgency;
 use crate::{
     ZoneKind,
+    ids::Order,
     sync::{
         atomic::{AtomicUsize, Ordering::Relaxed},
         unmodelled,
@@ -229,10 +230,8 @@ impl WatermarkCounters {
 
     /// True if a block of an order may be allocated: more than the floor is free, all pages of the block but the first
     /// not counted.
-    pub(crate) fn allows(&self, order: u8, highest: ZoneKind, level: WatermarkLevel) -> bool {
-        // A block of more frames than can be counted is larger than any zone.
-        let frames = 1_usize.checked_shl(order.into()).unwrap_or(usize::MAX);
-        self.free() > self.floor(highest, level).saturating_add(frames - 1)
+    pub(crate) fn allows(&self, order: Order, highest: ZoneKind, level: WatermarkLevel) -> bool {
+        self.allows_beyond(order.pages() as usize - 1, highest, level)
     }
 
     /// True if a block with `further` pages beyond its first may be allocated. The block is at most as large as the
@@ -257,12 +256,18 @@ mod tests {
             let reserve = [reserve; ZoneKind::COUNT];
             counters.set(&ZoneWatermarks { min: pages, low: pages, high: pages, reserve });
             for level in all.clone() {
-                assert!(!counters.allows(0, ZoneKind::Normal, level) && !counters.allows(10, ZoneKind::Normal, level));
+                assert!(
+                    !counters.allows(Order::ZERO, ZoneKind::Normal, level)
+                        && !counters.allows(Order::MAX, ZoneKind::Normal, level)
+                );
             }
         }
         counters.set(&ZoneWatermarks { min: (1 << 31) - 1, low: (1 << 31) - 1, ..ZoneWatermarks::default() });
         for level in [WatermarkLevel::Low, WatermarkLevel::Min(Urgency::default())] {
-            assert!(counters.allows(0, ZoneKind::Normal, level) && !counters.allows(1, ZoneKind::Normal, level));
+            assert!(
+                counters.allows(Order::ZERO, ZoneKind::Normal, level)
+                    && !counters.allows(Order::of::<1>(), ZoneKind::Normal, level)
+            );
         }
     }
 }

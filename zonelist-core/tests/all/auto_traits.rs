@@ -80,7 +80,7 @@ fn errors_may_be_boxed_and_sent() {
     errors! {
         hotplug::{ArenaError, BackingError, HotplugError, MemoryBlocksError, ProviderError}
         page_alloc::{
-            ForkError, HandleError, MoveError, NoRoom, NotFreed, NotSplit, OrderError, OutOfMemory, Pinned, SetupError,
+            ForkError, HandleError, MoveError, NoRoom, NotFreed, NotSplit, OutOfMemory, Pinned, SetupError,
             SplitError, TryAllocError, TryFreeError
         }
         publish::{BarrierError, NotRetired<u8>, PublishError, ReaderError, Torn, WaitError}

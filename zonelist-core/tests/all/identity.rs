@@ -4,13 +4,13 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::made_up;
 use zonelist_core::{
-    NodeId, Page, PageAllocator, PageRequest, Zone, ZoneId, ZoneKind, Zoneref,
+    NodeId, Page, PageAllocator, PageRequest, Pfn, Zone, ZoneId, ZoneKind, Zoneref,
     page_alloc::{HandleError, MigrationSource, MovablePages, MoveError},
     publish::Published,
     stop_world::StopWorld,
     sync::Spin,
     table::{Capacity, Slots},
-    zone::{MAX_ORDER, Urgency},
+    zone::{Order, Urgency},
     zonelist::{NodeSpan, ZonelistsRef},
 };
 
@@ -19,8 +19,8 @@ type Allocator = PageAllocator<'static, StopWorld<Box<[zonelist_core::table::Slo
 const ZONE: ZoneId = ZoneId::new(NodeId::new(0).unwrap(), ZoneKind::Normal);
 
 fn allocator() -> Allocator {
-    let zone = Zone::boxed(ZONE, 0..4096, MAX_ORDER, Spin::new()).unwrap();
-    zone.add(0..4096).unwrap();
+    let zone = Zone::boxed(ZONE, Pfn::range(0..4096), Order::MAX, Spin::new()).unwrap();
+    zone.add(Pfn::range(0..4096)).unwrap();
     let published = Published::new(StopWorld::new(Slots::boxed(Capacity::new(1, 1).unwrap())));
     let rows = [NodeSpan { start: 0, len: 1, own: 1 }];
     published.publish(ZonelistsRef::new(&[Zoneref::new(ZONE)], &rows).unwrap()).unwrap();
@@ -33,7 +33,7 @@ fn a_prepared_request_of_another_allocator_is_found_in_debug_builds() {
     let (ours, theirs) = (allocator(), allocator());
     for urgency in [Urgency::NONE, Urgency::NON_BLOCKING] {
         let request = PageRequest::up_to(ZoneKind::Normal).urgency(urgency);
-        let (prepared, foreign) = (ours.prepare(&request).unwrap(), theirs.prepare(&request).unwrap());
+        let (prepared, foreign) = (ours.prepare(&request), theirs.prepare(&request));
         let mut local = ours.local().unwrap();
         let page = local.alloc(ZONE.node(), &prepared).unwrap();
         local.free(page).unwrap();
@@ -65,7 +65,7 @@ fn a_page_of_another_allocator_behind_a_handle_is_passed_over() {
     let (ours, theirs) = (allocator(), allocator());
     let movables =
         MovablePages::boxed(|_: zonelist_core::page_alloc::Handle, _: &Page, _: &Page| Err(MoveError::Never), 2);
-    let prepared = theirs.prepare(&PageRequest::up_to(ZoneKind::Normal)).unwrap();
+    let prepared = theirs.prepare(&PageRequest::up_to(ZoneKind::Normal));
     let mut local = theirs.local().unwrap();
     let handles = [false, true].map(|pinned| {
         let handle = movables.insert(local.alloc(ZONE.node(), &prepared).unwrap()).unwrap();
@@ -74,7 +74,7 @@ fn a_page_of_another_allocator_behind_a_handle_is_passed_over() {
         }
         handle
     });
-    assert_eq!(movables.move_away(&(0..4096), &mut Ours(&ours)), Ok(()));
+    assert_eq!(movables.move_away(&Pfn::range(0..4096), &mut Ours(&ours)), Ok(()));
     for handle in handles {
         local.free(movables.remove(handle).unwrap()).unwrap();
     }
@@ -92,7 +92,7 @@ fn a_handle_belongs_to_one_instance() {
     for (at, movables) in all.iter().enumerate() {
         for (of, &handle) in handles.iter().enumerate() {
             let outcome = movables.hold(handle).map(|held| held.page().pfn());
-            assert_eq!(outcome, if at == of { Ok(0) } else { Err(HandleError::Foreign) });
+            assert_eq!(outcome, if at == of { Ok(Pfn::new(0)) } else { Err(HandleError::Foreign) });
             if at != of {
                 let tried = [movables.try_hold(handle).map(drop), movables.pin(handle), movables.unpin(handle)];
                 assert_eq!(tried, [Err(HandleError::Foreign); 3]);

@@ -12,13 +12,13 @@ use std::{
 };
 
 use zonelist_core::{
-    Mobility, NodeId, PageAllocator, Zone, ZoneId,
+    Mobility, NodeId, PageAllocator, Pfn, Zone, ZoneId,
     ZoneKind::{Movable, Normal},
     publish::{FullFence, Parts, PublishError, Published, ReaderSlots, Version},
     stop_world::StopWorld,
     sync::{Locked, RawLock, Spin},
     table::{Capacity, Slots},
-    zone::MAX_ORDER,
+    zone::Order,
     zonelist::ZonelistsRef,
 };
 
@@ -135,7 +135,9 @@ fn a_lock_that_excludes_no_thread_is_detected() {
 type Allocator<L> = PageAllocator<'static, StopWorld<Box<[zonelist_core::table::Slot]>>, Parts<FullFence, L>>;
 
 fn allocator<L: RawLock + 'static>(lock: impl Fn() -> L) -> Allocator<L> {
-    let zone = |kind| Zone::boxed(ZoneId::new(NodeId::new(0).unwrap(), kind), 0..4096, MAX_ORDER, lock()).unwrap();
+    let zone = |kind| {
+        Zone::boxed(ZoneId::new(NodeId::new(0).unwrap(), kind), Pfn::range(0..4096), Order::MAX, lock()).unwrap()
+    };
     let table = StopWorld::new(Slots::boxed(Capacity::new(1, 2).unwrap()));
     let published = Published::with_platform(table, ReaderSlots::boxed(4));
     PageAllocator::boxed(published, [Normal, Movable].map(zone).into()).unwrap()
@@ -148,9 +150,9 @@ fn a_recursive_lock_of_a_zone_is_detected_while_a_fork_is_prepared() {
     let allocator = allocator(Recursive::default);
     let zone = &allocator.zones()[1];
     let prepared = allocator.prepare_fork().unwrap();
-    assert_eq!(panic_of(|| zone.alloc(0, Mobility::Movable)).as_deref(), Some(ITSELF));
+    assert_eq!(panic_of(|| zone.alloc(Order::ZERO, Mobility::Movable)).as_deref(), Some(ITSELF));
     prepared.parent();
-    assert_eq!(zone.alloc(0, Mobility::Movable), None);
+    assert_eq!(zone.alloc(Order::ZERO, Mobility::Movable), None);
 }
 
 thread_local! {
@@ -225,7 +227,7 @@ fn a_wait_for_a_lock_of_the_same_thread_is_detected() {
 
     let allocator = allocator(Spin::new);
     let _prepared = allocator.prepare_fork().unwrap();
-    let alloc = |zone: &Zone<'static>| zone.alloc(0, Mobility::Movable);
+    let alloc = |zone: &Zone<'static>| zone.alloc(Order::ZERO, Mobility::Movable);
     assert_eq!(panic_of(|| alloc(&allocator.zones()[0])).as_deref(), Some(ITSELF));
     assert_eq!(panic_of(|| allocator.published().publish(ZonelistsRef::EMPTY)).as_deref(), Some(ITSELF));
 }

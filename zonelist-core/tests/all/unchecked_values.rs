@@ -3,7 +3,7 @@
 
 use proptest::{collection::vec, prelude::*};
 use zonelist_core::{
-    NodeId, ZoneId, ZoneKind, Zonelists, Zoneref,
+    NodeId, Pfn, ZoneId, ZoneKind, Zonelists, Zoneref,
     hotplug::{MemoryBlocks, State, huge_page_min_free_kbytes, scaled_min_free_kbytes},
     topology::{
         Distances, FallbackOrder, FallbackOrderInput, LOCAL_DISTANCE, MAX_NODES, Machine, MachineDescription, Memory,
@@ -31,7 +31,7 @@ fn memory() -> impl Strategy<Value = Memory> {
     let zone = (node(), kind(), [number(), number(), number(), number()]);
     let zone = zone.prop_map(|(node, kind, [start_pfn, spanned, present, managed])| ZoneSize {
         zone: ZoneId::new(node, kind),
-        start_pfn,
+        start_pfn: Pfn::new(start_pfn),
         spanned,
         present,
         managed,
@@ -130,7 +130,7 @@ fn watermarks_and_reserves_saturate() {
         kinds: vec![ZoneKind::Normal, ZoneKind::Movable],
         zones: vec![ZoneSize {
             zone: ZoneId::new(NodeId::new(0).unwrap(), ZoneKind::Normal),
-            start_pfn: u64::MAX,
+            start_pfn: Pfn::new(u64::MAX),
             spanned: u64::MAX,
             present: u64::MAX,
             managed: u64::MAX,
@@ -147,7 +147,7 @@ fn watermarks_and_reserves_saturate() {
     assert_eq!(lowmem_reserve(&memory, memory.zones[0].zone, Rules::LINUX_4_14), [0, 0], "there is no higher zone");
     memory.kinds.clear();
     assert_eq!(lowmem_reserve(&memory, memory.zones[0].zone, Rules::LINUX_6_1), []);
-    assert_eq!(memory.zones[0].span(), u64::MAX..u64::MAX);
+    assert_eq!(memory.zones[0].span(), Pfn::range(u64::MAX..u64::MAX));
 }
 
 #[test]
@@ -175,18 +175,18 @@ fn an_arena_may_end_at_the_last_page_frame() {
     use std::ptr::NonNull;
 
     use zonelist_core::hotplug::{Arena, ArenaError};
-    let arena = Arena::reserve(u64::MAX - 4..u64::MAX, 4096).unwrap();
-    let first = arena.address(u64::MAX - 4).unwrap();
-    assert_eq!(arena.frame_of(first), Some(u64::MAX - 4));
+    let arena = Arena::reserve(Pfn::range(u64::MAX - 4..u64::MAX), 4096).unwrap();
+    let first = arena.address(Pfn::new(u64::MAX - 4)).unwrap();
+    assert_eq!(arena.frame_of(first), Some(Pfn::new(u64::MAX - 4)));
     for bytes in [0, 1, 4 * 4096, 1 << 20, usize::MAX / 2, usize::MAX - first.addr().get()] {
         let address = NonNull::new(first.as_ptr().wrapping_add(bytes)).unwrap();
-        let expected = (bytes < 4 * 4096).then(|| u64::MAX - 4 + bytes as u64 / 4096);
+        let expected = (bytes < 4 * 4096).then(|| Pfn::new(u64::MAX - 4 + bytes as u64 / 4096));
         assert_eq!(arena.frame_of(address), expected, "{bytes} on");
     }
     assert_eq!(arena.frame_of(NonNull::dangling()), None);
-    assert_eq!((arena.address(0), arena.address(u64::MAX)), (None, None));
+    assert_eq!((arena.address(Pfn::new(0)), arena.address(Pfn::new(u64::MAX))), (None, None));
     for frames in [0..u64::MAX, 511..u64::MAX, u64::MAX..u64::MAX] {
-        assert!(matches!(Arena::reserve(frames, 4096), Err(ArenaError::Length { .. })));
+        assert!(matches!(Arena::reserve(Pfn::range(frames), 4096), Err(ArenaError::Length { .. })));
     }
-    assert!(Arena::reserve(0..1, 1 << 63).is_err());
+    assert!(Arena::reserve(Pfn::range(0..1), 1 << 63).is_err());
 }

@@ -6,10 +6,10 @@ use std::sync::{
 };
 
 use zonelist_core::{
-    NodeId, Request, ZoneId,
+    NodeId, Pfn, Request, ZoneId,
     ZoneKind::{Movable, Normal},
     conformance::models::{Bound, NODE, ROOM, explore},
-    hotplug::{MemoryBlock, MemoryBlockState, MemoryBlocks, OnlineTo, Operation, RunningMachine, State},
+    hotplug::{BlockId, MemoryBlock, MemoryBlockState, MemoryBlocks, OnlineTo, Operation, RunningMachine, State},
     publish::{Published, ReaderSlots},
     stop_world::StopWorld,
     table::{Slot, Slots},
@@ -27,8 +27,8 @@ fn machine(online: bool) -> RunningMachine<Published<StopWorld<Box<[Slot]>>>> {
         present: PAGES,
         managed: PAGES,
     };
-    let mut zones = vec![size(Normal, 0)];
-    zones.extend(online.then(|| size(Movable, PAGES)));
+    let mut zones = vec![size(Normal, Pfn::new(0))];
+    zones.extend(online.then(|| size(Movable, Pfn::new(PAGES))));
     let description = MachineDescription {
         possible: vec![NODE.into()],
         distance: vec![vec![10]],
@@ -44,7 +44,7 @@ fn machine(online: bool) -> RunningMachine<Published<StopWorld<Box<[Slot]>>>> {
         ..MachineDescription::default()
     };
     let state = if online { MemoryBlockState::Online(Movable) } else { MemoryBlockState::Offline };
-    let block = MemoryBlock { number: 1, node: Some(node), state, has_holes: false, memmap_pages: 0 };
+    let block = MemoryBlock { number: BlockId::new(1), node: Some(node), state, has_holes: false, memmap_pages: 0 };
     let blocks = MemoryBlocks { pages: PAGES, list: vec![block], ..MemoryBlocks::default() };
     let state = State::booted(Machine::new(description).unwrap().0, blocks, Rules::LINUX_6_1).unwrap();
     RunningMachine::new(state, Published::with_slots(StopWorld::new(Slots::boxed(ROOM)), ReaderSlots::boxed(1)))
@@ -85,10 +85,12 @@ fn explore_watermarks(online: bool, operation: &'static Operation) {
 
 #[test]
 fn a_new_zone_has_watermarks_before_it_is_listed() {
-    explore_watermarks(false, &Operation::Online { block: 1, to: OnlineTo::Movable });
+    static ONLINE: Operation = Operation::Online { block: BlockId::new(1), to: OnlineTo::Movable };
+    explore_watermarks(false, &ONLINE);
 }
 
 #[test]
 fn an_emptied_zone_has_watermarks_while_it_is_listed() {
-    explore_watermarks(true, &Operation::Offline { block: 1 });
+    static OFFLINE: Operation = Operation::Offline { block: BlockId::new(1) };
+    explore_watermarks(true, &OFFLINE);
 }

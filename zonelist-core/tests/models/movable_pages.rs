@@ -6,7 +6,7 @@ use std::sync::{
 };
 
 use zonelist_core::{
-    Page,
+    Page, Pfn,
     conformance::models::{Bound, explore},
     page_alloc::{Handle, HandleError, Migrate, MigrationSource, MigrationTargets, MovablePages, MoveError},
     sync::Track,
@@ -20,8 +20,8 @@ struct Copies(Memory);
 
 impl Migrate for Copies {
     fn move_page(&self, _: Handle, from: &Page, to: &Page) -> Result<(), MoveError> {
-        self.0[from.pfn() as usize].read();
-        self.0[to.pfn() as usize].write();
+        self.0[from.pfn().number() as usize].read();
+        self.0[to.pfn().number() as usize].write();
         Ok(())
     }
 }
@@ -35,7 +35,7 @@ impl MigrationTargets for Targets {
     }
 
     fn free_source(&mut self, page: Page) {
-        self.0[page.pfn() as usize].write();
+        self.0[page.pfn().number() as usize].write();
     }
 }
 
@@ -58,7 +58,7 @@ fn moved_under_its_user(name: &str, user: fn(&MovablePages<'static, Copies>, Han
         let handle = pages.insert(page(0)).unwrap();
         let mover = loom::thread::spawn({
             let (pages, mut targets) = (Arc::clone(&pages), Targets(Arc::clone(&memory), 1));
-            move || pages.move_away(&(0..1), &mut targets).unwrap()
+            move || pages.move_away(&Pfn::range(0..1), &mut targets).unwrap()
         });
         let last = user(&pages, handle, &memory);
         seen.fetch_or(1 << last, Relaxed);
@@ -72,9 +72,9 @@ fn a_page_that_is_held_is_not_moved() {
     moved_under_its_user("movables: moved under its user", |pages, handle, memory| {
         let held = pages.hold(handle).unwrap();
         let pfn = held.page().pfn();
-        memory[pfn as usize].write();
+        memory[pfn.number() as usize].write();
         assert_eq!(held.page().pfn(), pfn);
-        pfn
+        pfn.number()
     });
 }
 
@@ -83,12 +83,12 @@ fn a_page_that_is_removed_is_moved_before_or_not_at_all() {
     moved_under_its_user("movables: removed while it is moved", |pages, handle, memory| {
         // Without a guard: the search of a move must not count as one.
         let mine = pages.remove(handle).unwrap();
-        memory[mine.pfn() as usize].write();
+        memory[mine.pfn().number() as usize].write();
         // The entry gets another page, which is out of the frames and so must not be moved.
         let other = pages.insert(page(600)).unwrap();
         assert_eq!(pages.hold(handle).unwrap_err(), HandleError::Gone);
-        assert_eq!(pages.hold(other).unwrap().page().pfn(), 600);
-        mine.pfn()
+        assert_eq!(pages.hold(other).unwrap().page().pfn(), Pfn::new(600));
+        mine.pfn().number()
     });
 }
 
@@ -102,17 +102,17 @@ fn try_calls_report_that_a_page_is_being_moved() {
         let handle = pages.insert(page(0)).unwrap();
         let mover = loom::thread::spawn({
             let (pages, mut targets) = (Arc::clone(&pages), Targets(Arc::clone(&memory), 1));
-            move || pages.move_away(&(0..1), &mut targets).unwrap()
+            move || pages.move_away(&Pfn::range(0..1), &mut targets).unwrap()
         });
         match pages.try_hold(handle).map(|held| held.page().pfn()) {
-            Ok(pfn) => seen.fetch_or(1 << pfn, Relaxed),
+            Ok(pfn) => seen.fetch_or(1 << pfn.number(), Relaxed),
             Err(HandleError::Moving) => seen.fetch_or(1 << 2, Relaxed),
             Err(error) => panic!("{error}"),
         };
         let removed = match pages.try_remove(handle) {
             Ok(page) => {
-                memory[page.pfn() as usize].write();
-                seen.fetch_or(1 << (3 + page.pfn()), Relaxed);
+                memory[page.pfn().number() as usize].write();
+                seen.fetch_or(1 << (3 + page.pfn().number()), Relaxed);
                 true
             }
             Err(HandleError::Moving) => {
@@ -147,7 +147,7 @@ fn replaced_during_a_move(name: &str, [first, second]: [u64; 2], pinned: [bool; 
         let handle = insert(&pages, first, pinned[0]);
         let mover = loom::thread::spawn({
             let (pages, mut targets) = (Arc::clone(&pages), Targets(Arc::clone(&memory), 1));
-            move || pages.move_away(&(0..1), &mut targets)
+            move || pages.move_away(&Pfn::range(0..1), &mut targets)
         });
         let _ = pages.remove(handle).unwrap();
         insert(&pages, second, pinned[1]);
@@ -171,15 +171,15 @@ fn a_page_is_moved_by_one_thread_at_a_time() {
         let handle = pages.insert(page(0)).unwrap();
         let mover = |frame| {
             let (pages, mut targets) = (Arc::clone(&pages), Targets(Arc::clone(&memory), frame));
-            move || pages.move_away(&(0..1), &mut targets).unwrap()
+            move || pages.move_away(&Pfn::range(0..1), &mut targets).unwrap()
         };
         let other = loom::thread::spawn(mover(2));
         mover(1)();
         // No guard ever existed, so this must not fail.
         let last = pages.remove(handle).unwrap();
-        memory[last.pfn() as usize].write();
+        memory[last.pfn().number() as usize].write();
         other.join().unwrap();
-        seen.fetch_or(1 << last.pfn(), Relaxed);
+        seen.fetch_or(1 << last.pfn().number(), Relaxed);
     });
     assert_eq!(ends.load(Relaxed), 0b110, "either of the two moves it");
 }

@@ -4,12 +4,13 @@
 use std::sync::Arc;
 
 use zonelist_core::{
-    Mobility, NodeId, PageAllocator, PageRequest, Zone, ZoneId, ZoneKind, Zoneref,
+    Mobility, NodeId, PageAllocator, PageRequest, Pfn, Zone, ZoneId, ZoneKind, Zoneref,
     conformance::models::{Bound, asymmetric, explore},
     publish::{Membarrier, Parts, Platform, Published, ReaderSlots, Scheme, Standard},
     stop_world::{StopWorld, StopWorldPreempted},
     sync::{Spin, traced::membarrier},
     table::{Capacity, Slot, Slots},
+    zone::Order,
     zonelist::{NodeSpan, ZonelistsRef},
 };
 
@@ -21,8 +22,8 @@ const ZONE: ZoneId = ZoneId::new(NODE, ZoneKind::Normal);
 type Allocator<S, P = Standard> = PageAllocator<'static, S, P>;
 
 fn zone() -> Zone<'static> {
-    let zone = Zone::boxed(ZONE, 0..FRAMES, 9, Spin::new()).unwrap();
-    zone.add(0..FRAMES).unwrap();
+    let zone = Zone::boxed(ZONE, Pfn::range(0..FRAMES), Order::PAGEBLOCK, Spin::new()).unwrap();
+    zone.add(Pfn::range(0..FRAMES)).unwrap();
     zone
 }
 
@@ -54,7 +55,7 @@ fn drained_under_its_owner<S: Scheme + Send + Sync + 'static, P: Platform>(
 ) {
     explore(name, Bound::Preemptions(preemptions), move || {
         let allocator = Arc::new(make());
-        let request = allocator.prepare(&PageRequest::up_to(ZoneKind::Normal)).unwrap();
+        let request = allocator.prepare(&PageRequest::up_to(ZoneKind::Normal));
         let mut local = allocator.local().unwrap();
         let kept = local.alloc(NODE, &request).unwrap();
         let other = loom::thread::spawn({
@@ -98,7 +99,7 @@ fn a_cache_is_drained_with_a_per_entry_protocol() {
 fn a_zone_without_caches_has_none() {
     explore("pages: without caches", Bound::Preemptions(3), || {
         let allocator = Arc::new(allocator(StopWorld::new));
-        let request = allocator.prepare(&PageRequest::up_to(ZoneKind::Normal)).unwrap();
+        let request = allocator.prepare(&PageRequest::up_to(ZoneKind::Normal));
         let mut local = allocator.local().unwrap();
         let other = loom::thread::spawn({
             let allocator = Arc::clone(&allocator);
@@ -130,17 +131,17 @@ fn a_publish_and_a_drain_do_not_interfere() {
 fn a_zone_allocates_while_pages_are_freed() {
     explore("zone: an allocation against a free", Bound::Exhaustive, || {
         let zone = Arc::new(zone());
-        let first = zone.alloc(8, Mobility::Movable).unwrap();
-        let second = zone.alloc(8, Mobility::Movable).unwrap();
+        let first = zone.alloc(Order::of::<8>(), Mobility::Movable).unwrap();
+        let second = zone.alloc(Order::of::<8>(), Mobility::Movable).unwrap();
         let other = loom::thread::spawn({
             let zone = Arc::clone(&zone);
-            move || zone.free(first, 8).unwrap()
+            move || zone.free(first, Order::of::<8>()).unwrap()
         });
-        let taken = zone.alloc(0, Mobility::Unmovable);
-        zone.free(second, 8).unwrap();
+        let taken = zone.alloc(Order::ZERO, Mobility::Unmovable);
+        zone.free(second, Order::of::<8>()).unwrap();
         other.join().unwrap();
         assert_eq!(zone.free_pages(), FRAMES as usize - usize::from(taken.is_some()));
-        taken.into_iter().for_each(|page| zone.free(page, 0).unwrap());
+        taken.into_iter().for_each(|page| zone.free(page, Order::ZERO).unwrap());
         assert_eq!((zone.free_pages(), zone.free_by_order()[9]), (FRAMES as usize, 1));
     });
 }

@@ -7,11 +7,12 @@ use std::{
 };
 
 use zonelist_core::{
-    NodeId, PageAllocator, PageRequest, Zone, ZoneId, ZoneKind, Zoneref,
+    NodeId, PageAllocator, PageRequest, Pfn, Zone, ZoneId, ZoneKind, Zoneref,
     conformance::{Sample, Unreliable, basics},
     publish::{Parts, PublishError, Published, ReaderError, ReaderSlots, Scheme, Version},
     sync::Spin,
     table::{Capacity, Slot},
+    zone::Order,
     zonelist::{NodeSpan, ZonelistsRef},
 };
 use zonelist_epoch::{AsymmetricEpoch, Qsbr};
@@ -228,12 +229,12 @@ fn a_reader_of_qsbr_is_online_again_after_a_panic() {
 fn handles_of_an_allocator_over_qsbr_owe_no_quiescent_state() {
     let node = NodeId::new(0).unwrap();
     let id = ZoneId::new(node, ZoneKind::Normal);
-    let zone = Zone::boxed(id, 0..512, 9, Spin::new()).unwrap();
-    zone.add(0..512).unwrap();
+    let zone = Zone::boxed(id, Pfn::range(0..512), Order::PAGEBLOCK, Spin::new()).unwrap();
+    zone.add(Pfn::range(0..512)).unwrap();
     let allocator = PageAllocator::boxed(qsbr::<2>(Capacity::new(1, 1).unwrap()), vec![zone]).unwrap();
     let (zonerefs, rows) = ([Zoneref::new(id)], [NodeSpan { start: 0, len: 1, own: 1 }]);
     let lists = ZonelistsRef::new(&zonerefs, &rows).unwrap();
-    let request = allocator.prepare(&PageRequest::up_to(ZoneKind::Normal)).unwrap();
+    let request = allocator.prepare(&PageRequest::up_to(ZoneKind::Normal));
     let mut local = allocator.local().unwrap();
     for _ in 0..10 {
         allocator.published().try_publish(lists).unwrap();

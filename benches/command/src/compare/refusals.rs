@@ -155,7 +155,7 @@ fn request_in_bursts<S: Scheme, P: Platform<Lock = Spin>>(
     allocator: &Allocator<S, P>,
     time: impl Fn() -> bool,
 ) -> Result<Refusals, AllocatorError> {
-    let prepared = allocator.prepare(&PageRequest::up_to(ZoneKind::Normal))?;
+    let prepared = allocator.prepare(&PageRequest::up_to(ZoneKind::Normal));
     let nodes: Vec<NodeId> = PLUGGED.filter_map(NodeId::new).collect();
     let mut local = allocator.local()?;
     let mut sum = Refusals::default();

@@ -7,7 +7,7 @@ use zonelist_core::{
     publish::{Platform, Published, ReaderSlots},
     sync::Spin,
     table::Capacity,
-    zone::{MAX_ORDER, ZoneWatermarks},
+    zone::{Order, ZoneWatermarks},
     zonelist::{NodeSpan, NodeSpanError, ZonelistsRef},
 };
 use zonelist_schemes::{
@@ -45,7 +45,7 @@ pub(super) struct Fixture<S: Buildable, P: Platform<Lock = Spin>> {
     pub(super) versions: Vec<Zonelists>,
     pub(super) holders: Holders,
     /// Free blocks of each zone by order, before the first allocation.
-    initial: Vec<[usize; MAX_ORDER as usize + 1]>,
+    initial: Vec<[usize; Order::COUNT]>,
 }
 
 impl<S: Buildable, P: Platform<Lock = Spin>> Fixture<S, P> {

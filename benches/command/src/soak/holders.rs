@@ -8,7 +8,7 @@ use std::sync::{
     },
 };
 
-use zonelist_core::Page;
+use zonelist_core::{Page, Pfn};
 
 /// The number of a thread that holds page frames: never 0.
 pub(super) type Holder = u32;
@@ -44,10 +44,10 @@ impl Holders {
     }
 
     fn change(&self, page: &Page, from: Holder, to: Holder) {
-        for pfn in page.pfn()..page.pfn() + (1 << page.order()) {
+        for pfn in Pfn::iter(page.frames()) {
             // Relaxed: swaps of one word are totally ordered by themselves, and must not add an order that the
             // allocator lacks.
-            let held = self.words.get(pfn as usize).map(|word| word.swap(to, Relaxed));
+            let held = self.words.get(pfn.number() as usize).map(|word| word.swap(to, Relaxed));
             if held != Some(from) {
                 // SeqCst, with the load in `doubled`: no data depends on it, and only a failed run reaches it.
                 self.doubled.fetch_add(1, SeqCst);

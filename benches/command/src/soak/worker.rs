@@ -11,10 +11,10 @@ use std::{
 use zonelist_core::{
     LocalHandle, Mobility, NodeId, Page, PageRequest, Request,
     ZoneKind::{Dma, Dma32, Movable, Normal},
-    page_alloc::{OrderError, PreparedRequest},
+    page_alloc::PreparedRequest,
     publish::Platform,
     sync::Spin,
-    zone::Urgency,
+    zone::{Order, Urgency},
 };
 use zonelist_schemes::{Buildable, allocator::AllocatorError};
 
@@ -31,7 +31,7 @@ const PHASE: u64 = 1_000;
 const REQUESTS: usize = 64;
 
 /// The orders of requests, each repeated by its frequency: about half are of order 0, and each order occurs.
-const ORDERS: [u8; 25] = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 2, 2, 3, 3, 4, 5, 6, 7, 8, 9, 10];
+const ORDERS: [usize; 25] = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 2, 2, 3, 3, 4, 5, 6, 7, 8, 9, 10];
 
 /// The step at which a worker leaks its handle, once.
 const LEAK: u64 = 100;
@@ -75,15 +75,15 @@ impl<'g, S: Buildable, P: Platform<Lock = Spin>> Worker<'g, S, P> {
         let allocator = &fixture.allocator;
         let mut prepare = || {
             let highest = [Dma32, Normal, Movable][rng.usize(..3)];
-            let request = PageRequest::up_to(highest).order(ORDERS[rng.usize(..ORDERS.len())]);
+            let request = PageRequest::up_to(highest).order(Order::ALL[ORDERS[rng.usize(..ORDERS.len())]]);
             let urgency = Urgency::ALL[rng.usize(..Urgency::ALL.len())];
             allocator.prepare(&request.mobility(Mobility::ALL[rng.usize(..2)]).urgency(urgency))
         };
-        let requests = (0..REQUESTS).map(|_| prepare()).collect::<Result<_, _>>()?;
+        let requests = (0..REQUESTS).map(|_| prepare()).collect();
         let any = Request::up_to(Dma);
         let lists = [(NODES[0], any), (NODES[1], any), (RESERVE.node(), any.this_node())];
-        let reserve = |(node, zones)| Ok((node, allocator.prepare(&PageRequest { zones, ..PageRequest::up_to(Dma) })?));
-        let reserved = lists.into_iter().map(reserve).collect::<Result<_, OrderError>>()?;
+        let reserve = |(node, zones)| (node, allocator.prepare(&PageRequest { zones, ..PageRequest::up_to(Dma) }));
+        let reserved = lists.into_iter().map(reserve).collect();
         let (local, holder, held) = (allocator.local()?, thread as Holder + 1, Vec::new());
         Ok(Self { fixture, holder, rng, local, requests, reserved, held, others, fault, counts: Counts::default() })
     }

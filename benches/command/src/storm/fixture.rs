@@ -6,12 +6,12 @@ use std::sync::{
 };
 
 use zonelist_core::{
-    Mobility, NodeId, Page, ZoneId, ZoneKind, Zonelists,
-    hotplug::{AllocatorProvider, Arena, MemoryBlockState, OnlineTo, Operation, RunningMachine},
+    Mobility, NodeId, Page, Pfn, ZoneId, ZoneKind, Zonelists,
+    hotplug::{AllocatorProvider, Arena, BlockId, MemoryBlockState, OnlineTo, Operation, RunningMachine},
     page_alloc::{Handle, Migrate, MovablePages, MoveError},
     publish::{Platform, Published, ReaderSlots},
     sync::Spin,
-    zone::MAX_ORDER,
+    zone::Order,
     zonelist::Scope,
 };
 use zonelist_schemes::{Buildable, READERS, allocator::AllocatorError};
@@ -51,14 +51,14 @@ pub(super) type Allocator<S, P> = zonelist_core::PageAllocator<'static, S, P>;
 pub(super) struct Fixture<S: Buildable, P: Platform<Lock = Spin>> {
     pub(super) running: RunningMachine<Recorded<Pages<S, P>>>,
     pub(super) arena: Arc<Arena>,
-    pub(super) block: u64,
+    pub(super) block: BlockId,
     pub(super) node: NodeId,
     /// Zones that are on every version of the node's list.
     pub(super) always: Vec<ZoneId>,
     /// Pages that a worker holds, at most.
     pub(super) max_pages: usize,
     /// Allocated blocks that keep the node small: zone, first frame, order.
-    ballast: Vec<(ZoneId, u64, u8)>,
+    ballast: Vec<(ZoneId, Pfn, Order)>,
     /// Attempts to take the block offline.
     pub(super) attempts: AtomicU64,
 }
@@ -67,7 +67,8 @@ impl<S: Buildable, P: Platform<Lock = Spin>> Fixture<S, P> {
     pub(super) fn new(site: &Site, threads: usize) -> Result<Self, StormError> {
         let Site { state, block, node } = site;
         let spans = state.possible_zones(&[]).map(|(_, span)| span);
-        let frames = spans.reduce(|one, other| one.start.min(other.start)..one.end.max(other.end)).unwrap_or(0..1);
+        let frames =
+            spans.reduce(|one, other| one.start.min(other.start)..one.end.max(other.end)).unwrap_or(Pfn::range(0..1));
         let page_bytes = state.memory().page_bytes as usize;
         let arena = Arc::new(Arena::reserve(frames, page_bytes)?);
         let block_pages = state.block_frames(*block);
@@ -113,8 +114,8 @@ impl<S: Buildable, P: Platform<Lock = Spin>> Fixture<S, P> {
         let zones = self.running.provider().frames.allocator().zones().iter();
         for zone in zones.filter(|zone| zone.id().node() == self.node && zone.id().kind() != ZoneKind::Movable) {
             let left = (zone.watermarks().high + LEFT) as usize;
-            for order in (0..=MAX_ORDER).rev() {
-                while zone.free_pages() >= left + (1 << order)
+            for order in Order::ALL.into_iter().rev() {
+                while zone.free_pages() >= left + order.pages() as usize
                     && let Some(pfn) = zone.alloc(order, Mobility::Unmovable)
                 {
                     self.ballast.push((zone.id(), pfn, order));

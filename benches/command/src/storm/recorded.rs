@@ -9,7 +9,7 @@ use std::{
 };
 
 use zonelist_core::{
-    NodeId, ZoneId, Zonelists,
+    NodeId, Pfn, ZoneId, Zonelists,
     conformance::{Published as Record, Span},
     hotplug::{Deadline, PageProvider, ProviderError, State},
     publish::{PublishError, Version},
@@ -70,11 +70,11 @@ impl<F: PageProvider> PageProvider for Recorded<F> {
         self.frames.set_watermarks(state);
     }
 
-    fn prepare_online(&self, zone: ZoneId, frames: Range<u64>) -> Result<(), ProviderError> {
+    fn prepare_online(&self, zone: ZoneId, frames: Range<Pfn>) -> Result<(), ProviderError> {
         self.frames.prepare_online(zone, frames)
     }
 
-    fn finish_online(&self, zone: ZoneId, frames: Range<u64>) {
+    fn finish_online(&self, zone: ZoneId, frames: Range<Pfn>) {
         self.frames.finish_online(zone, frames);
     }
 
@@ -82,13 +82,13 @@ impl<F: PageProvider> PageProvider for Recorded<F> {
         &self,
         state: &State,
         zone: ZoneId,
-        frames: Range<u64>,
+        frames: Range<Pfn>,
         limit: &mut dyn Deadline,
     ) -> Result<(), ProviderError> {
         self.frames.isolate(state, zone, frames, limit)
     }
 
-    fn offline(&self, zone: ZoneId, frames: Range<u64>) {
+    fn offline(&self, zone: ZoneId, frames: Range<Pfn>) {
         self.frames.offline(zone, frames);
     }
 

@@ -2,7 +2,7 @@
 
 use zonelist_core::{
     NodeId, ZoneKind,
-    hotplug::{MemoryBlockState, State},
+    hotplug::{BlockId, MemoryBlockState, State},
 };
 
 /// The state of a machine, and the memory block that goes offline and online.
@@ -11,7 +11,7 @@ pub struct Site {
     /// The state of the machine.
     pub state: State,
     /// The number of the block.
-    pub block: u64,
+    pub block: BlockId,
     /// The block's node.
     pub node: NodeId,
 }

@@ -10,6 +10,7 @@ use zonelist_core::{
     page_alloc::{Failure, Handle, OutOfMemory, PreparedRequest},
     publish::Platform,
     sync::Spin,
+    zone::Order,
 };
 use zonelist_schemes::{Buildable, allocator::AllocatorError};
 
@@ -59,21 +60,17 @@ impl<'g, S: Buildable, P: Platform<Lock = Spin>> Worker<'g, S, P> {
     ) -> Result<Self, StormError> {
         let prepare = |highest, order, mobility| {
             let request = PageRequest::up_to(highest).order(order).mobility(mobility);
-            fixture
-                .allocator()
-                .prepare(&request)
-                .map(|prepared| (prepared, request.zones))
-                .map_err(AllocatorError::from)
+            (fixture.allocator().prepare(&request), request.zones)
         };
         let mut requests = Vec::new();
-        for order in [0, 0, 0, 0, 0, 1, 3] {
-            requests.push(prepare(ZoneKind::Movable, order, Mobility::Movable)?);
+        for order in [Order::ZERO; 5].into_iter().chain([Order::of::<1>(), Order::of::<3>()]) {
+            requests.push(prepare(ZoneKind::Movable, order, Mobility::Movable));
         }
-        for order in [0, 0, 2] {
-            requests.push(prepare(ZoneKind::Normal, order, Mobility::Unmovable)?);
+        for order in [Order::ZERO, Order::ZERO, Order::of::<2>()] {
+            requests.push(prepare(ZoneKind::Normal, order, Mobility::Unmovable));
         }
         let kinds = fixture.always.iter().map(|zone| zone.kind());
-        let lowest = prepare(kinds.min().unwrap_or(ZoneKind::Normal), 0, Mobility::Unmovable)?;
+        let lowest = prepare(kinds.min().unwrap_or(ZoneKind::Normal), Order::ZERO, Mobility::Unmovable);
         let local = fixture.allocator().local().map_err(AllocatorError::from)?;
         Ok(Self {
             fixture,
@@ -175,7 +172,7 @@ impl<'g, S: Buildable, P: Platform<Lock = Spin>> Worker<'g, S, P> {
             // the page: it has no handle yet, so no migration reads it.
             unsafe { word.write(pattern_word(pattern, index)) };
         });
-        self.pages += 1 << page.order();
+        self.pages += page.order().pages() as usize;
         let held = if page.mobility() == Mobility::Movable {
             match self.fixture.movables().insert(page) {
                 Ok(handle) => HeldPage::Movable(handle, pattern),
@@ -208,7 +205,7 @@ impl<'g, S: Buildable, P: Platform<Lock = Spin>> Worker<'g, S, P> {
             HeldPage::Fixed(page, pattern) => (page, pattern),
         };
         self.counts.patterns_damaged += u64::from(!self.is_intact(&page, pattern));
-        self.pages -= 1 << page.order();
+        self.pages -= page.order().pages() as usize;
         Ok(self.local.free(page).map_err(AllocatorError::from)?)
     }
 

@@ -5,7 +5,7 @@ use zonelist_core::{
     page_alloc::PreparedRequest,
     publish::{Platform, Published, ReaderSlots, Scheme},
     sync::Spin,
-    zone::ZoneWatermarks,
+    zone::{Order, ZoneWatermarks},
     zonelist::{Scope, ZonelistsRef},
 };
 use zonelist_schemes::allocator::{Allocator, AllocatorError, allocator};
@@ -35,7 +35,7 @@ pub const CLASSES: usize = 4;
 fn requests() -> [PageRequest; CLASSES] {
     let movable = PageRequest::up_to(ZoneKind::Movable).mobility(Mobility::Movable);
     let kernel = PageRequest::up_to(ZoneKind::Normal);
-    [movable, kernel, kernel.order(1), movable.order(1)]
+    [movable, kernel, kernel.order(Order::of::<1>()), movable.order(Order::of::<1>())]
 }
 
 /// Page frames of each zone, enough to stay above its watermarks.
@@ -61,8 +61,8 @@ impl<S: Scheme + 'static, P: Platform<Lock = Spin> + 'static> ThroughDrawnPages<
         let zones = nodes.iter().flat_map(|&node| lists.of(node, Scope::ThisNode)).map(|entry| Zoneref::zone(*entry));
         let plans: Vec<_> = zones.map(|zone| (zone, FRAMES, watermarks)).collect();
         let allocator: &'static Allocator<S, P> = Box::leak(Box::new(allocator(published, &plans)?));
-        let [a, b, c, d] = requests().map(|request| allocator.prepare(&request));
-        let mut pairs = Self { local: allocator.local()?, classes: [a?, b?, c?, d?] };
+        let classes = requests().map(|request| allocator.prepare(&request));
+        let mut pairs = Self { local: allocator.local()?, classes };
         // A first pair fails here if anything is wrong, and fills the per-CPU pages.
         for (&node, class) in nodes.iter().flat_map(|node| pairs.classes.iter().map(move |class| (node, class))) {
             let page = pairs.local.alloc(node, class)?;

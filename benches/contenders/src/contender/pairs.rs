@@ -9,7 +9,7 @@ use zonelist_core::{
     },
     sync::Spin,
     table::{Capacity, CapacityError, SlotFilter, SlotWalk, Slots},
-    zone::ZoneWatermarks,
+    zone::{Order, ZoneWatermarks},
     zonelist::{Scope, ZonelistsRef},
 };
 use zonelist_schemes::{
@@ -46,14 +46,14 @@ impl<S: Scheme + 'static, P: Platform<Lock = Spin> + 'static> ThroughPages<S, P>
     /// # Errors
     /// The lists do not fit, the node's list is empty, or no handle can be registered.
     pub fn new(scheme: S, lists: ZonelistsRef<'_>, node: NodeId) -> Result<Self, AllocatorError> {
-        Self::of_order(scheme, lists, node, 0)
+        Self::of_order(scheme, lists, node, Order::ZERO)
     }
 
     /// The same, with blocks of this order.
     ///
     /// # Errors
     /// Those of [`ThroughPages::new`], or there is no such order.
-    pub fn of_order(scheme: S, lists: ZonelistsRef<'_>, node: NodeId, order: u8) -> Result<Self, AllocatorError> {
+    pub fn of_order(scheme: S, lists: ZonelistsRef<'_>, node: NodeId, order: Order) -> Result<Self, AllocatorError> {
         let published = Published::with_platform(scheme, ReaderSlots::boxed(HANDLES));
         published.publish(lists)?;
         Self::over(published, lists, node, order)
@@ -63,13 +63,13 @@ impl<S: Scheme + 'static, P: Platform<Lock = Spin> + 'static> ThroughPages<S, P>
         published: Published<S, P>,
         lists: ZonelistsRef<'_>,
         node: NodeId,
-        order: u8,
+        order: Order,
     ) -> Result<Self, AllocatorError> {
         let watermarks = ZoneWatermarks { min: 64, low: 80, high: 96, ..ZoneWatermarks::default() };
         let first = lists.of(node, Scope::Fallback).first();
         let plans: Vec<_> = first.map(|first| (first.zone(), FRAMES, watermarks)).into_iter().collect();
         let allocator: &'static Allocator<S, P> = Box::leak(Box::new(allocator(published, &plans)?));
-        let class = allocator.prepare(&PageRequest::up_to(ZoneKind::Device).order(order))?;
+        let class = allocator.prepare(&PageRequest::up_to(ZoneKind::Device).order(order));
         let mut pairs = Self { local: allocator.local()?, class };
         // A first pair fails here if anything is wrong, and fills the per-CPU pages.
         let page = pairs.local.alloc(node, &pairs.class)?;
@@ -91,14 +91,14 @@ pub fn baseline_pairs(lists: ZonelistsRef<'_>, node: NodeId) -> Result<Box<dyn P
             Published::with_platform(baseline, ReaderSlots::boxed(HANDLES)),
             lists,
             node,
-            0,
+            Order::ZERO,
         )?));
     }
     Ok(Box::new(ThroughPages::<_, Standard>::over(
         Published::with_platform(baseline, ReaderSlots::boxed(HANDLES)),
         lists,
         node,
-        0,
+        Order::ZERO,
     )?))
 }
 

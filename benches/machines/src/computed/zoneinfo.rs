@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 use zonelist_core::{
-    ZoneId,
+    Pfn, ZoneId,
     topology::{Machine, Memory, NodeSet, Rules, ZoneSize, lowmem_reserve, size_of, watermarks},
 };
 
@@ -45,7 +45,7 @@ impl Report {
         let zones = memory.zones.iter().zip(computed).map(|(size, watermarks)| ZoneReport {
             node: size.zone.node().number(),
             kind: Kind(size.zone.kind()),
-            start_pfn: size.start_pfn,
+            start_pfn: size.start_pfn.number(),
             spanned: size.spanned,
             present: size.present,
             managed: size.managed,
@@ -64,7 +64,7 @@ fn with_empty_zones(memory: &Memory, nodes: &NodeSet) -> Memory {
     let mut full = memory.clone();
     for zone in nodes.iter().flat_map(|node| memory.kinds.iter().map(move |&kind| ZoneId::new(node, kind))) {
         if size_of(memory, zone).is_none() {
-            full.zones.push(ZoneSize { zone, start_pfn: 0, spanned: 0, present: 0, managed: 0 });
+            full.zones.push(ZoneSize { zone, start_pfn: Pfn::new(0), spanned: 0, present: 0, managed: 0 });
         }
     }
     full

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use zonelist_core::{NodeId, ZoneId, ZoneKind, topology::ZoneSize};
+use zonelist_core::{NodeId, Pfn, ZoneId, ZoneKind, topology::ZoneSize};
 
 use crate::error::Problem;
 
@@ -17,16 +17,16 @@ pub(super) fn parse(text: &str) -> Result<(Vec<ZoneKind>, Vec<ZoneSize>), Proble
         if let Some(heading) = line.strip_prefix("Node ") {
             let zone = zone(heading).ok_or_else(|| wrong("`Node N, zone KIND`"))?;
             kinds.insert(zone.kind());
-            zones.push(ZoneSize { zone, start_pfn: 0, spanned: 0, present: 0, managed: 0 });
+            zones.push(ZoneSize { zone, start_pfn: Pfn::new(0), spanned: 0, present: 0, managed: 0 });
         } else if let (Some(size), Some((key, value))) = (zones.last_mut(), line.trim_ascii().split_once(' ')) {
-            let field = match key {
-                "spanned" => &mut size.spanned,
-                "present" => &mut size.present,
-                "managed" => &mut size.managed,
-                "start_pfn:" => &mut size.start_pfn,
-                _ => continue,
-            };
-            *field = value.trim_ascii().parse().map_err(|_| wrong("a number of pages"))?;
+            let number = || value.trim_ascii().parse().map_err(|_| wrong("a number of pages"));
+            match key {
+                "spanned" => size.spanned = number()?,
+                "present" => size.present = number()?,
+                "managed" => size.managed = number()?,
+                "start_pfn:" => size.start_pfn = Pfn::new(number()?),
+                _ => {}
+            }
         }
     }
     zones.retain(|size| size.present > 0);

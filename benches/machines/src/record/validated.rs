@@ -3,8 +3,8 @@
 use std::ops::Range;
 
 use zonelist_core::{
-    NodeId, ZoneId,
-    hotplug::{self, MemoryBlocks, State},
+    NodeId, Pfn, ZoneId,
+    hotplug::{self, BlockId, MemoryBlocks, State},
     topology::{
         Machine, MachineDescription, MachineError, Memory, Rules, Tunables, VoidDistances, Watermarks, ZoneSize,
     },
@@ -139,17 +139,17 @@ fn memory(file: &MachineFile) -> Result<Memory, Problem> {
 fn zone_size((index, zone): (usize, &ZoneRecord)) -> Result<ZoneSize, MachineError> {
     Ok(ZoneSize {
         zone: ZoneId::new(node_id("zones", index, zone.node)?, zone.kind.0),
-        start_pfn: zone.start_pfn,
+        start_pfn: Pfn::new(zone.start_pfn),
         spanned: zone.spanned,
         present: zone.present,
         managed: zone.managed,
     })
 }
 
-fn zone_ranges(file: &MachineFile) -> Result<Vec<(ZoneId, Range<u64>)>, Problem> {
+fn zone_ranges(file: &MachineFile) -> Result<Vec<(ZoneId, Range<Pfn>)>, Problem> {
     let range = |(index, range): (usize, &ZoneRange)| {
         let node = node_id("zone_ranges", index, range.node)?;
-        Ok((ZoneId::new(node, range.kind.0), range.start_pfn..range.end_pfn))
+        Ok((ZoneId::new(node, range.kind.0), Pfn::range(range.start_pfn..range.end_pfn)))
     };
     let ranges: Result<_, MachineError> = file.zone_ranges.iter().enumerate().map(range).collect();
     ranges.map_err(|error| Problem::Machine { section: "", error })
@@ -184,7 +184,7 @@ fn memory_block(
         (MemoryBlockState::Online, None) => hotplug::MemoryBlockState::Shared,
     };
     Ok(hotplug::MemoryBlock {
-        number: block.block,
+        number: BlockId::new(block.block),
         node,
         state,
         has_holes: file.blocks_with_holes.contains(&block.block),
@@ -194,11 +194,11 @@ fn memory_block(
 
 /// The blocks that a step takes offline, or would take offline where no outcome is recorded. Pages that boot allocated
 /// never leave, so these blocks hold none of them.
-fn blocks_that_go_offline(file: &MachineFile) -> Vec<u64> {
+fn blocks_that_go_offline(file: &MachineFile) -> Vec<BlockId> {
     let goes_offline = |step: &&Step| {
         step.op == "offline" && !step.pinned && step.result.as_deref().is_none_or(|result| result == "ok")
     };
-    file.steps.iter().filter(goes_offline).filter_map(|step| step.block).collect()
+    file.steps.iter().filter(goes_offline).filter_map(|step| step.block).map(BlockId::new).collect()
 }
 
 fn boot_options(file: &MachineFile) -> impl Iterator<Item = &str> {

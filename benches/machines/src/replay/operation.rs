@@ -1,6 +1,6 @@
 //! Recorded operations as operations of a running machine.
 
-use zonelist_core::hotplug::{HotplugError, OnlineTo, Operation, Setting, State};
+use zonelist_core::hotplug::{BlockId, HotplugError, OnlineTo, Operation, Setting, State};
 
 use crate::record::{Kind, RecordedOperation};
 
@@ -12,7 +12,7 @@ use crate::record::{Kind, RecordedOperation};
 pub fn operation_of(recorded: &RecordedOperation, state: &State) -> Option<Result<Operation, HotplugError>> {
     Some(match recorded {
         RecordedOperation::Block { block, word, zone } => {
-            state.block(*block).and_then(|_| write_to_state_file(*block, word, *zone))
+            state.block(BlockId::new(*block)).and_then(|_| write_to_state_file(*block, word, *zone))
         }
         RecordedOperation::Cpu { cpu, online: true } => Ok(Operation::CpuOnline { cpu: *cpu }),
         RecordedOperation::Cpu { cpu, online: false } => Ok(Operation::CpuOffline { cpu: *cpu }),
@@ -26,12 +26,12 @@ pub fn operation_of(recorded: &RecordedOperation, state: &State) -> Option<Resul
 /// The operation of a word that is written to a block's state file.
 fn write_to_state_file(block: u64, word: &str, chosen: Option<Kind>) -> Result<Operation, HotplugError> {
     if word == "offline" {
-        return Ok(Operation::Offline { block });
+        return Ok(Operation::Offline { block: BlockId::new(block) });
     }
     let to = match (word.parse()?, chosen) {
         // The record's kernel had a policy that ours lacks; its choice is an input.
         (OnlineTo::Auto, Some(kind)) => OnlineTo::Kind(kind.0),
         (to, _) => to,
     };
-    Ok(Operation::Online { block, to })
+    Ok(Operation::Online { block: BlockId::new(block), to })
 }

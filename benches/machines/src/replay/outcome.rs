@@ -61,7 +61,7 @@ fn zone(info: hotplug::ZoneInfo<'_>) -> ZoneRecord {
     ZoneRecord {
         node: size.zone.node().number().into(),
         kind: Kind(size.zone.kind()),
-        start_pfn: size.start_pfn,
+        start_pfn: size.start_pfn.number(),
         spanned: size.spanned,
         present: size.present,
         managed: size.managed,
@@ -99,5 +99,5 @@ fn block(block: &hotplug::MemoryBlock) -> BlockRecord {
         hotplug::MemoryBlockState::Online(kind) => (MemoryBlockState::Online, Some(Kind(kind))),
         hotplug::MemoryBlockState::Shared => (MemoryBlockState::Online, None),
     };
-    BlockRecord { block: block.number, node: block.node.map(|node| node.number().into()), state, zone }
+    BlockRecord { block: block.number.number(), node: block.node.map(|node| node.number().into()), state, zone }
 }

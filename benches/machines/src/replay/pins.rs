@@ -1,12 +1,12 @@
 //! Pages that are allocated and can't be moved, for the steps whose record has a pinned page in the block.
 
 use zonelist_core::{
-    Mobility, Page, ZoneId,
-    hotplug::{AllocatorProvider, MemoryBlockState, RunningMachine},
+    Mobility, Page, Pfn, ZoneId,
+    hotplug::{AllocatorProvider, BlockId, MemoryBlockState, RunningMachine},
     page_alloc::{Handle, Migrate, MovablePages, MoveError},
     publish::{Platform, Scheme},
     sync::Spin,
-    zone::{MAX_ORDER, PAGEBLOCK_FRAMES},
+    zone::{Order, PAGEBLOCK_FRAMES},
 };
 
 /// Refuses to migrate every page.
@@ -28,12 +28,12 @@ pub(super) fn holds_boot_memory<S: Scheme, P: Platform<Lock = Spin>>(
     block: u64,
 ) -> bool {
     let state = running.state();
-    let Ok(there) = state.block(block) else { return false };
+    let Ok(there) = state.block(BlockId::new(block)) else { return false };
     let (MemoryBlockState::Online(kind), Some(node)) = (there.state, there.node) else { return false };
     let Some(zone) = running.provider().allocator().zone(ZoneId::new(node, kind)) else { return false };
-    let frames = state.block_frames(block);
+    let frames = state.block_frames(BlockId::new(block));
     let usable = frames.end - frames.start - there.memmap_pages;
-    let managed = frames.step_by(PAGEBLOCK_FRAMES).filter_map(|pfn| zone.pageblock(pfn));
+    let managed = Pfn::iter(frames).step_by(PAGEBLOCK_FRAMES).filter_map(|pfn| zone.pageblock(pfn));
     managed.map(|pageblock| pageblock.managed as u64).sum::<u64>() < usable
 }
 
@@ -47,15 +47,15 @@ impl<'m, S: Scheme, P: Platform<Lock = Spin>> PinnedPage<'m, S, P> {
     /// Allocates a page of a block and pins it; `None` if the block has no free page.
     pub(super) fn allocate(running: &'m ReplayedMachine<S, P>, block: u64) -> Option<Self> {
         let state = running.state();
-        let there = state.block(block).ok()?;
+        let there = state.block(BlockId::new(block)).ok()?;
         let (MemoryBlockState::Online(kind), Some(node)) = (there.state, there.node) else { return None };
-        let frames = state.block_frames(block);
+        let frames = state.block_frames(BlockId::new(block));
         let allocator = running.provider().allocator();
         let zone = allocator.zone(ZoneId::new(node, kind))?;
         // The zone chooses the page. So allocate, the largest order first, until a page lies in the block; then free
         // the others.
         let (mut others, mut found) = (Vec::new(), None);
-        for order in (0..=MAX_ORDER).rev() {
+        for order in Order::ALL.into_iter().rev() {
             while found.is_none()
                 && let Some(pfn) = zone.alloc(order, Mobility::Movable)
             {

@@ -3,10 +3,10 @@
 use std::marker::PhantomData;
 
 use zonelist_core::{
-    NodeId, ZoneId, ZoneKind,
+    NodeId, Pfn, ZoneId, ZoneKind,
     hotplug::{
-        AllocatorProvider, MemoryBlock, MemoryBlockState, MemoryBlocks, MetadataStatistics, OnlineTo, Operation,
-        RunningMachine, State,
+        AllocatorProvider, BlockId, MemoryBlock, MemoryBlockState, MemoryBlocks, MetadataStatistics, OnlineTo,
+        Operation, RunningMachine, State,
     },
     publish::{Published, ReaderSlots, Reclaim, Scheme},
     stop_world::{StopWorld, StopWorldPreempted},
@@ -81,7 +81,7 @@ fn state() -> State {
     const PAGES: u64 = 4096;
     let (one, other) = (NodeId::new(0).unwrap(), NodeId::new(1).unwrap());
     let zone = ZoneId::new(one, ZoneKind::Normal);
-    let normal = ZoneSize { zone, start_pfn: 0, spanned: PAGES, present: PAGES, managed: PAGES };
+    let normal = ZoneSize { zone, start_pfn: Pfn::new(0), spanned: PAGES, present: PAGES, managed: PAGES };
     let (machine, _) = Machine::new(MachineDescription {
         possible: vec![0, 1],
         distance: vec![vec![10, 20], vec![20, 10]],
@@ -98,7 +98,7 @@ fn state() -> State {
     })
     .unwrap();
     let block = MemoryBlock {
-        number: 1,
+        number: BlockId::new(1),
         node: Some(other),
         state: MemoryBlockState::Offline,
         has_holes: false,
@@ -122,9 +122,9 @@ fn removed<S: Buildable>(reclaiming: impl FnOnce(Provider<S>) -> Provider<S>) ->
     );
     let running = RunningMachine::new(state.clone(), provider.boot(&state).unwrap()).unwrap();
     for operation in [
-        Operation::Online { block: 1, to: OnlineTo::Movable },
-        Operation::Offline { block: 1 },
-        Operation::RemoveBlocks { first: 1, count: 1 },
+        Operation::Online { block: BlockId::new(1), to: OnlineTo::Movable },
+        Operation::Offline { block: BlockId::new(1) },
+        Operation::RemoveBlocks { first: BlockId::new(1), count: 1 },
         Operation::RemoveNode(node),
     ] {
         running.apply(&operation).unwrap();

@@ -13,7 +13,7 @@ use crate::{any, holds, length};
 pub(crate) fn check<S: Scheme>(allocator: &PageAllocator<'_, S>, node: NodeId) -> Option<()> {
     let mut local = allocator.local().ok()?;
     let request = PageRequest::up_to(any(ZoneKind::Movable)).mobility(any(Mobility::Movable));
-    let request = allocator.prepare(&request.urgency(any(Urgency::NON_BLOCKING))).ok()?;
+    let request = allocator.prepare(&request.urgency(any(Urgency::NON_BLOCKING)));
     interrupted(&mut local, &request, node)?;
     let kept = [local.id()];
     let published = allocator.published().prepare_fork().ok()?;
@@ -53,5 +53,5 @@ fn interrupted<S: Scheme>(
     // SAFETY: the page is of no allocator, and no code relies on its ownership.
     let foreign = unsafe { Page::from_raw(any(1 << 63)) }?;
     let error = local.try_free(foreign).err()?;
-    holds(length(&error) > 0 && matches!(error, TryFreeError::Free(_)) && error.into_page().pfn() == 0)
+    holds(length(&error) > 0 && matches!(error, TryFreeError::Free(_)) && error.into_page().pfn().number() == 0)
 }

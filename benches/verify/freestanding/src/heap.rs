@@ -10,12 +10,12 @@ use core::{
 };
 
 use zonelist_core::{
-    Mobility, NodeId, PageAllocator, PageRequest, Zone, ZoneId, ZoneKind,
+    Mobility, NodeId, PageAllocator, PageRequest, Pfn, Zone, ZoneId, ZoneKind,
     publish::{Published, ReaderSlots},
     stop_world::StopWorld,
     sync::Spin,
     table::{Capacity, Slot, Slots},
-    zone::MAX_ORDER,
+    zone::Order,
 };
 
 use crate::{any, holds, length};
@@ -51,10 +51,10 @@ const CAPACITY: Capacity = Capacity::new(1, 1).unwrap();
 
 pub(crate) fn check() -> Option<()> {
     let id = ZoneId::new(NodeId::new(any(0))?, any(ZoneKind::Normal));
-    let boxed = |frames: u64| Zone::boxed(id, any(0..frames), any(MAX_ORDER), Spin::new());
+    let boxed = |frames: u64| Zone::boxed(id, Pfn::range(any(0..frames)), any(Order::MAX), Spin::new());
     holds(boxed(1 << 30).is_err_and(|error| length(error) > 0))?;
-    let zone = Zone::without_metadata(id, any(0..4096), any(MAX_ORDER), Spin::new()).ok()?;
-    holds(zone.attach_metadata().is_ok() && zone.add(any(0..4096)).is_ok())?;
+    let zone = Zone::without_metadata(id, Pfn::range(any(0..4096)), any(Order::MAX), Spin::new()).ok()?;
+    holds(zone.attach_metadata().is_ok() && zone.add(Pfn::range(any(0..4096))).is_ok())?;
     let published = || {
         let slots = Slots::<[Slot; CAPACITY.words()]>::in_array(CAPACITY)?;
         Some(Published::with_slots(StopWorld::new(slots), ReaderSlots::try_boxed(2)?))
@@ -71,11 +71,11 @@ pub(crate) fn check() -> Option<()> {
     // memory.
     for block in 0..any(16) {
         for at in 0..any(40) {
-            allocator.add(id, any(512 * block + 4 * at..512 * block + 4 * at + 2)).ok()?;
+            allocator.add(id, Pfn::range(any(512 * block + 4 * at..512 * block + 4 * at + 2))).ok()?;
         }
     }
     let request = PageRequest::up_to(any(ZoneKind::Normal)).mobility(any(Mobility::Movable));
-    let request = allocator.prepare(&request).ok()?;
+    let request = allocator.prepare(&request);
     allocator.add_boxed_handles(any(2)).ok()?;
     // Nothing was published, so that a request finds no zone.
     holds(allocator.zone(id)?.managed() == 16 * 40 * 2 && allocator.local().ok()?.alloc(id.node(), &request).is_err())

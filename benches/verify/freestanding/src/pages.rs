@@ -7,7 +7,7 @@ use core::{
 };
 
 use zonelist_core::{
-    LocalHandle, Mobility, NodeId, Page, PageAllocator, PageRequest, Request, Zone, ZoneId, ZoneKind, Zoneref,
+    LocalHandle, Mobility, NodeId, Page, PageAllocator, PageRequest, Pfn, Request, Zone, ZoneId, ZoneKind, Zoneref,
     page_alloc::{
         Handle, MigrationSource, MigrationTargets, MovableEntry, MovablePages, MoveError, NotSplit, PerCpuPages,
         PreparedRequest,
@@ -16,7 +16,7 @@ use zonelist_core::{
     stop_world::StopWorld,
     sync::{Spin, TakeCell},
     table::{Capacity, Slot, Slots},
-    zone::{MAX_ORDER, Urgency, ZoneWatermarks},
+    zone::{Order, Urgency, ZoneWatermarks},
     zonelist::{NodeSpan, ZonelistsRef},
 };
 
@@ -45,8 +45,8 @@ pub(crate) fn check<S: Scheme>(scheme: S) -> Option<()> {
     let (mut some, mut others) = ([0; WORDS], [0; WORDS]);
     let [movable, normal] = SPANS;
     let zones = [
-        Zone::new(ids[0], any(movable), any(MAX_ORDER), &mut some, Spin::new()).ok()?,
-        Zone::new(ids[1], any(normal), any(MAX_ORDER), &mut others, Spin::new()).ok()?,
+        Zone::new(ids[0], Pfn::range(any(movable)), any(Order::MAX), &mut some, Spin::new()).ok()?,
+        Zone::new(ids[1], Pfn::range(any(normal)), any(Order::MAX), &mut others, Spin::new()).ok()?,
     ];
     // SAFETY: evaluated once: the program makes this call once.
     let refused = PageAllocator::new(
@@ -59,9 +59,9 @@ pub(crate) fn check<S: Scheme>(scheme: S) -> Option<()> {
     let (mut index, mut caches) = ([0; 64], [const { PerCpuPages::new() }; 2 * READERS]);
     let allocator: Allocator<'_, S> = PageAllocator::new(published, &zones, &mut index, &mut caches).ok()?;
     let allocator = allocator.on_low(|_, _| ());
-    allocator.add(ids[1], any(16..3333)).ok()?;
-    allocator.add(ids[0], any(3333..9000)).ok()?;
-    holds(allocator.add(ids[1], any(3300..3400)).is_err_and(|error| length(error) > 0))?;
+    allocator.add(ids[1], Pfn::range(any(16..3333))).ok()?;
+    allocator.add(ids[0], Pfn::range(any(3333..9000))).ok()?;
+    holds(allocator.add(ids[1], Pfn::range(any(3300..3400))).is_err_and(|error| length(error) > 0))?;
     for zone in allocator.zones() {
         zone.set_watermarks(&ZoneWatermarks { min: any(16), low: any(32), high: any(48), ..ZoneWatermarks::default() });
     }
@@ -104,12 +104,13 @@ fn readers<S: Scheme>(allocator: &Allocator<'_, S>, node: NodeId) -> Option<()> 
 fn allocations<S: Scheme>(allocator: &Allocator<'_, S>, node: NodeId) -> Option<()> {
     let mut local = allocator.local().ok()?;
     let single = PageRequest::up_to(any(ZoneKind::Movable)).mobility(any(Mobility::Movable));
-    for order in 0..any(u8::MAX) {
-        let Ok(request) = allocator.prepare(&single.order(order).urgency(any(Urgency::HIGH))) else { break };
+    for order in any(Order::ALL) {
+        let request = allocator.prepare(&single.order(order).urgency(any(Urgency::HIGH)));
         let page = local.alloc(any(node), &request).ok()?;
         // SAFETY: the page is compared, and not used.
         let found = unsafe { allocator.page(page.pfn(), any(order), any(Mobility::Movable)) };
         holds(found.as_ref() == Some(&page) && allocator.zone_of(&page).is_some())?;
+        holds(Pfn::iter(any(page.frames())).all(|pfn| allocator.zones().iter().any(|zone| zone.manages(pfn))))?;
         let word = any(page.as_raw());
         // SAFETY: the word is of the page that ends here.
         let page = unsafe { Page::from_raw(any(page.into_raw())) }?;
@@ -117,7 +118,7 @@ fn allocations<S: Scheme>(allocator: &Allocator<'_, S>, node: NodeId) -> Option<
         match allocator.split(page) {
             Ok(halves) => local.free_bulk(halves).ok()?,
             Err(NotSplit { page, error }) => {
-                holds(order == 0 && length(error) > 0)?;
+                holds(order == Order::ZERO && length(error) > 0)?;
                 local.free(page).ok()?;
             }
         }
@@ -134,7 +135,7 @@ fn exhaust<S: Scheme>(
     local: &mut LocalHandle<'_, '_, S, Standard>,
     node: NodeId,
 ) -> Option<()> {
-    let request = allocator.prepare(&PageRequest::up_to(any(ZoneKind::Movable)).order(any(2))).ok()?;
+    let request = allocator.prepare(&PageRequest::up_to(any(ZoneKind::Movable)).order(any(Order::of::<2>())));
     let mut pages = [const { None }; 3000];
     let taken = local.alloc_bulk(any(node), &request, &mut pages).ok()?;
     holds(taken > 2000 && local.alloc(node, &request).is_err_and(|error| length(error) > 0))?;
@@ -172,7 +173,7 @@ fn nothing() -> Option<StopWorld<[Slot; 1]>> {
 fn movables<S: Scheme>(allocator: &Allocator<'_, S>, node: NodeId) -> Option<()> {
     let mut local = allocator.local().ok()?;
     let request = PageRequest::up_to(any(ZoneKind::Movable)).mobility(any(Mobility::Movable));
-    let request = allocator.prepare(&request).ok()?;
+    let request = allocator.prepare(&request);
     let moves = Cell::new(0);
     let migrate = |_: Handle, _: &Page, _: &Page| {
         moves.set(moves.get() + 1);
@@ -209,7 +210,7 @@ fn movables<S: Scheme>(allocator: &Allocator<'_, S>, node: NodeId) -> Option<()>
 fn statistics<S: Scheme>(allocator: &Allocator<'_, S>, id: ZoneId) -> Option<()> {
     let stats = allocator.stats(any(id))?;
     holds(stats.managed == 9000 - 3333 && length(allocator.buddyinfo()) > 0 && length(allocator.zoneinfo()) > 0)?;
-    allocator.without_caches(any(id), || allocator.zone(id)?.isolate(any(8704..9000)).ok()).ok()?;
+    allocator.without_caches(any(id), || allocator.zone(id)?.isolate(Pfn::range(any(8704..9000))).ok()).ok()?;
     allocator.drain_zone(any(id)).ok()?;
     holds(allocator.stats(any(id))?.cached == 0)
 }

@@ -4,18 +4,19 @@ use std::{sync::Mutex, vec, vec::Vec};
 
 use super::OptionalOperations;
 use crate::{
-    LocalHandle, NodeId, Page, PageAllocator, PageRequest, Zone, ZoneId,
+    LocalHandle, NodeId, Page, PageAllocator, PageRequest, Pfn, Zone, ZoneId,
     ZoneKind::{self, Movable, Normal},
     Zonelists,
     hotplug::{
-        AllocatorProvider, MemoryBlock, MemoryBlockState, MemoryBlocks, OnlineTo, Operation, RunningMachine, State,
+        AllocatorProvider, BlockId, MemoryBlock, MemoryBlockState, MemoryBlocks, OnlineTo, Operation, RunningMachine,
+        State,
     },
     locking::Spin,
     page_alloc::{Handle, MovablePages, MoveError, PreparedRequest},
     publish::{HandleId, Published, ReaderSlots, Scheme, Standard},
     table::Capacity,
     topology::{Machine, MachineDescription, Memory, Rules, Tunables, ZoneSize},
-    zone::MAX_ORDER,
+    zone::Order,
 };
 
 /// Makes a scheme with room for a capacity.
@@ -35,9 +36,9 @@ pub(super) const MOVABLE: ZoneId = ZoneId::new(NODE, Movable);
 const PAGES: u64 = 512;
 
 /// Takes the memory block of the Movable zone offline.
-pub(super) const OFFLINE: Operation = Operation::Offline { block: 2 };
+pub(super) const OFFLINE: Operation = Operation::Offline { block: BlockId::new(2) };
 /// Puts another memory block online to the Movable zone.
-pub(super) const ONLINE: Operation = Operation::Online { block: 3, to: OnlineTo::Movable };
+pub(super) const ONLINE: Operation = Operation::Online { block: BlockId::new(3), to: OnlineTo::Movable };
 
 /// A machine: a Normal zone of two memory blocks, a Movable zone of a third, and a fourth block that is offline. A
 /// movable page behind a handle is in the third.
@@ -60,7 +61,7 @@ impl<S: Scheme> Fixture<S> {
     #[must_use]
     pub fn new(make: Make<S>, optional: OptionalOperations<S>, on_low: fn(ZoneId, usize)) -> Self {
         let state = state();
-        let zone = |(id, span)| Zone::without_metadata(id, span, MAX_ORDER, Spin::new()).expect("a span");
+        let zone = |(id, span)| Zone::without_metadata(id, span, Order::MAX, Spin::new()).expect("a span");
         let zones: Vec<_> = state.possible_zones(&[]).map(zone).collect();
         let published = Published::with_slots(make(state.capacity()), ReaderSlots::boxed(SLOTS));
         let allocator = PageAllocator::boxed(published, zones).expect("zones").on_low(on_low);
@@ -76,7 +77,7 @@ impl<S: Scheme> Fixture<S> {
         let page = {
             let allocator = running.provider().allocator();
             let mut local = allocator.local().expect("a reader slot");
-            local.alloc(NODE, &prepare(allocator, Movable, 0)).expect("a page")
+            local.alloc(NODE, &prepare(allocator, Movable, Order::ZERO)).expect("a page")
         };
         let handle = running.provider().migration_source().insert(page).expect("room");
         Self { running, optional, handle, versions, owned: Mutex::default() }
@@ -100,7 +101,7 @@ impl<S: Scheme> Fixture<S> {
     }
 
     /// Prepares a request for `2^order` pages of zones up to the kind `highest`.
-    pub(super) fn prepared(&self, highest: ZoneKind, order: u8) -> PreparedRequest<S> {
+    pub(super) fn prepared(&self, highest: ZoneKind, order: Order) -> PreparedRequest<S> {
         prepare(self.allocator(), highest, order)
     }
 
@@ -112,7 +113,7 @@ impl<S: Scheme> Fixture<S> {
     /// Makes a handle with pages of the highest zone kind in its per-CPU pages.
     pub(super) fn with_pages(&self, highest: ZoneKind) -> Pages<'_, S> {
         let mut local = self.local();
-        let page = local.alloc(NODE, &self.prepared(highest, 0)).expect("a page");
+        let page = local.alloc(NODE, &self.prepared(highest, Order::ZERO)).expect("a page");
         local.free(page).expect("an allocated page");
         local
     }
@@ -152,8 +153,8 @@ impl<S: Scheme> Fixture<S> {
     }
 }
 
-fn prepare<S: Scheme>(allocator: &Allocator<S>, highest: ZoneKind, order: u8) -> PreparedRequest<S> {
-    allocator.prepare(&PageRequest::up_to(highest).order(order)).expect("an order")
+fn prepare<S: Scheme>(allocator: &Allocator<S>, highest: ZoneKind, order: Order) -> PreparedRequest<S> {
+    allocator.prepare(&PageRequest::up_to(highest).order(order))
 }
 
 fn state() -> State {
@@ -170,14 +171,17 @@ fn state() -> State {
             page_bytes: 4096,
             pageblock_pages: 512,
             kinds: vec![Normal, Movable],
-            zones: vec![size(Normal, 0, 2), size(Movable, 2 * PAGES, 1)],
+            zones: vec![size(Normal, Pfn::new(0), 2), size(Movable, Pfn::new(2 * PAGES), 1)],
             tunables: Tunables { min_free_kbytes: 128, watermark_scale_factor: 10, lowmem_reserve_ratio: vec![32, 0] },
         }),
         ..MachineDescription::default()
     })
     .expect("a machine");
     let block = |number, state| MemoryBlock { number, node: Some(NODE), state, has_holes: false, memmap_pages: 0 };
-    let list = vec![block(2, MemoryBlockState::Online(Movable)), block(3, MemoryBlockState::Offline)];
+    let list = vec![
+        block(BlockId::new(2), MemoryBlockState::Online(Movable)),
+        block(BlockId::new(3), MemoryBlockState::Offline),
+    ];
     State::booted(machine, MemoryBlocks { pages: PAGES, list, ..MemoryBlocks::default() }, Rules::LINUX_6_1)
         .expect("a state")
 }

@@ -8,6 +8,7 @@ use crate::{
     ZoneKind::{Movable, Normal},
     Zonelists,
     hotplug::{Change, HotplugError},
+    ids::Order,
     page_alloc::{TryAllocError, TryFreeError},
     publish::{PublishError, ReaderSlots, Scheme, Standard, WaitError, Walk, ZonePresence},
     zone::Urgency,
@@ -168,7 +169,7 @@ fn of_publishers<S: Scheme>() -> Vec<Operation<S>> {
 
 fn of_handles<S: Scheme>() -> Vec<Operation<S>> {
     /// An order that the per-CPU pages do not keep.
-    const LARGE: u8 = 5;
+    const LARGE: Order = Order::of::<5>();
     operations![fixture;
         "`PageAllocator::local`" => ready(|| {
             // The drop has a row of its own.
@@ -183,7 +184,7 @@ fn of_handles<S: Scheme>() -> Vec<Operation<S>> {
             })
         },
         "`LocalHandle::alloc`, from per-CPU pages" => {
-            let prepared = fixture.prepared(Movable, 0);
+            let prepared = fixture.prepared(Movable, Order::ZERO);
             with(fixture.own_with_pages(Movable), move |local| got(local.alloc(NODE, &prepared).is_ok()))
         },
         "`LocalHandle::alloc`, from a zone" => {
@@ -193,7 +194,7 @@ fn of_handles<S: Scheme>() -> Vec<Operation<S>> {
         "`LocalHandle::alloc`, with all per-CPU pages drained" => {
             // One half of the zone is one block, which is allocated; pages of the other half are in the per-CPU pages.
             let (other, mut local) = (fixture.own_with_pages(Normal), fixture.own_local());
-            let prepared = fixture.prepared(Normal, 9);
+            let prepared = fixture.prepared(Normal, Order::PAGEBLOCK);
             let half = local.alloc(NODE, &prepared).map(drop);
             with((other, local), move |(_, local)| {
                 // The drained pages may not merge in time, or the watermarks may refuse the request.
@@ -202,7 +203,7 @@ fn of_handles<S: Scheme>() -> Vec<Operation<S>> {
         },
         "`LocalHandle::alloc` that may not block" => {
             let request = PageRequest::up_to(Movable).order(LARGE).urgency(Urgency::NON_BLOCKING);
-            let prepared = fixture.allocator().prepare(&request).expect("an order");
+            let prepared = fixture.allocator().prepare(&request);
             with(fixture.own_local(), move |local| got(local.alloc(NODE, &prepared).is_ok()))
         },
         "`LocalHandle::try_alloc`" => {
@@ -216,7 +217,7 @@ fn of_handles<S: Scheme>() -> Vec<Operation<S>> {
         },
         "`LocalHandle::free`, to per-CPU pages" => {
             let mut local = fixture.own_with_pages(Movable);
-            let page = local.alloc(NODE, &fixture.prepared(Movable, 0)).expect("a page");
+            let page = local.alloc(NODE, &fixture.prepared(Movable, Order::ZERO)).expect("a page");
             with(local, move |local| freed(local.free(page).is_ok()))
         },
         "`LocalHandle::free`, to a zone" => {
@@ -275,7 +276,7 @@ fn of_allocators<S: Scheme>() -> Vec<Operation<S>> {
         },
         "`Zone::alloc`, and `free`" => {
             let zone = fixture.allocator().zone(MOVABLE)?;
-            ready(|| match zone.alloc(0, Mobility::Movable).map(|frame| zone.free(frame, 0)) {
+            ready(|| match zone.alloc(Order::ZERO, Mobility::Movable).map(|frame| zone.free(frame, Order::ZERO)) {
                 Some(freed) => self::freed(freed.is_ok()),
                 None => "None",
             })
@@ -308,7 +309,7 @@ fn of_machines<S: Scheme>() -> Vec<Operation<S>> {
             ""
         }),
         "`MovablePages::insert`, and `remove`" => {
-            let page = fixture.local().alloc(NODE, &fixture.prepared(Normal, 0)).expect("a page");
+            let page = fixture.local().alloc(NODE, &fixture.prepared(Normal, Order::ZERO)).expect("a page");
             let pages = fixture.movable_pages();
             ready(move || match pages.insert(page).map(|handle| pages.remove(handle)) {
                 Ok(Ok(_)) => "",

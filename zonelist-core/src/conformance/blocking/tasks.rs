@@ -9,6 +9,7 @@ use super::{
 use crate::{
     Request,
     ZoneKind::{Movable, Normal},
+    ids::Order,
     publish::Scheme,
 };
 
@@ -66,7 +67,8 @@ fn reads<S: Scheme>(fixture: &Fixture<S>) -> Box<dyn FnMut() + '_> {
 }
 
 fn allocates<S: Scheme>(fixture: &Fixture<S>) -> Box<dyn FnMut() + '_> {
-    let (mut local, requests) = (Some(fixture.local()), [fixture.prepared(Movable, 0), fixture.prepared(Normal, 0)]);
+    let (mut local, requests) =
+        (Some(fixture.local()), [fixture.prepared(Movable, Order::ZERO), fixture.prepared(Normal, Order::ZERO)]);
     Box::new(move || {
         let Some(mut local) = local.take() else { return };
         let pages = requests.each_ref().map(|prepared| local.alloc(NODE, prepared));

@@ -20,13 +20,13 @@ use super::{
     heap::{self, Serves},
 };
 use crate::{
-    Mobility, NodeId, PageAllocator, PageRequest, Zone, ZoneId,
+    Mobility, NodeId, PageAllocator, PageRequest, Pfn, Zone, ZoneId,
     ZoneKind::{Movable, Normal},
     Zoneref,
     locking::Spin,
     page_alloc::PreparedRequest,
     publish::{Platform, Published, ReaderSlots, Scheme},
-    zone::MAX_ORDER,
+    zone::Order,
     zonelist::{NodeSpan, ZonelistsRef},
 };
 
@@ -39,9 +39,9 @@ const FRAMES: u64 = 1 << 17;
 const HANDLES: usize = 32;
 
 /// The order of the block that a layout needs, if there is one.
-fn order_of(layout: Layout) -> Option<u8> {
+fn order_of(layout: Layout) -> Option<Order> {
     let pages = layout.size().max(layout.align()).div_ceil(PAGE).checked_next_power_of_two()?;
-    u8::try_from(pages.trailing_zeros()).ok()
+    Order::new(pages.trailing_zeros() as u8)
 }
 
 /// A page allocator, and the memory whose page frames it allocates.
@@ -62,15 +62,14 @@ impl<S: Scheme + 'static, P: Platform<Lock = Spin>> Program<S, P> {
     /// Two zones side by side, over memory from the system.
     fn new(scheme: S) -> Self {
         let zone = |kind, number: u64| {
-            let zone =
-                Zone::boxed(ZoneId::new(NODE, kind), number * FRAMES..(number + 1) * FRAMES, MAX_ORDER, Spin::new());
-            let zone = zone.unwrap();
-            zone.add(number * FRAMES..(number + 1) * FRAMES).unwrap();
+            let frames = Pfn::range(number * FRAMES..(number + 1) * FRAMES);
+            let zone = Zone::boxed(ZoneId::new(NODE, kind), frames.clone(), Order::MAX, Spin::new()).unwrap();
+            zone.add(frames).unwrap();
             zone
         };
         let published = Published::with_platform(scheme, ReaderSlots::boxed(HANDLES));
         let allocator = PageAllocator::boxed(published, vec![zone(Normal, 0), zone(Movable, 1)]).unwrap();
-        let largest = PAGE << MAX_ORDER;
+        let largest = PAGE << Order::MAX.number();
         let access =
             (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE);
         let bytes = 2 * FRAMES as usize * PAGE + largest;
@@ -82,8 +81,8 @@ impl<S: Scheme + 'static, P: Platform<Lock = Spin>> Program<S, P> {
         let memory = memory.wrapping_add(memory.align_offset(largest));
         let program = Self { allocator, requests: Vec::new(), memory };
         program.publish(true);
-        let prepare = |order| program.allocator.prepare(&PageRequest::up_to(Movable).order(order)).unwrap();
-        Self { requests: (0..=MAX_ORDER).map(prepare).collect(), ..program }
+        let prepare = |order| program.allocator.prepare(&PageRequest::up_to(Movable).order(order));
+        Self { requests: Order::ALL.into_iter().map(prepare).collect(), ..program }
     }
 
     /// Publishes both zones, or Normal alone.
@@ -106,7 +105,7 @@ const ENDLESS: u32 = 16;
 // SAFETY: a block is aligned to its size, and allocated to one caller at a time.
 unsafe impl<S: Scheme + 'static, P: Platform<Lock = Spin>> Serves for Program<S, P> {
     fn alloc(&self, layout: Layout) -> Option<*mut u8> {
-        let order = order_of(layout).filter(|&order| order <= MAX_ORDER)?;
+        let order = order_of(layout)?;
         DEPTH.set(DEPTH.get() + 1);
         if DEPTH.get() == ENDLESS {
             ends(format_args!("comes back to the heap from within an allocation, {ENDLESS} deep"));
@@ -114,10 +113,10 @@ unsafe impl<S: Scheme + 'static, P: Platform<Lock = Spin>> Serves for Program<S,
         // A handle for each allocation, so that each one registers a reader.
         let mut handle = self.allocator.local().expect("a reader slot");
         // The zones have free pages, so that only a racy walk fails, and one of the next succeeds.
-        let page = (0..100).find_map(|_| handle.alloc(NODE, &self.requests[usize::from(order)]).ok());
+        let page = (0..100).find_map(|_| handle.alloc(NODE, &self.requests[order.index()]).ok());
         drop(handle);
         DEPTH.set(DEPTH.get() - 1);
-        Some(page.map_or(ptr::null_mut(), |page| self.memory.wrapping_add(page.pfn() as usize * PAGE)))
+        Some(page.map_or(ptr::null_mut(), |page| self.memory.wrapping_add(page.pfn().number() as usize * PAGE)))
     }
 
     fn free(&self, at: *mut u8, layout: Layout) -> bool {
@@ -125,7 +124,7 @@ unsafe impl<S: Scheme + 'static, P: Platform<Lock = Spin>> Serves for Program<S,
         let Some(order) = order_of(layout).filter(|_| offset < 2 * FRAMES as usize * PAGE) else { return false };
         // SAFETY: the program frees what it has allocated, with the layout of then. `alloc` has given up the page for its
         // address, and has kept no other page of the block.
-        let page = unsafe { self.allocator.page((offset / PAGE) as u64, order, Mobility::Unmovable) };
+        let page = unsafe { self.allocator.page(Pfn::new((offset / PAGE) as u64), order, Mobility::Unmovable) };
         let page = page.expect("a frame of a zone");
         self.allocator.local().expect("a reader slot").free(page).expect("the page is allocated");
         true

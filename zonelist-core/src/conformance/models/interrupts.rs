@@ -11,13 +11,13 @@ use std::{
 
 use super::{Bound, MOVABLE, NORMAL, OTHER, Zone, explore, locked, node, publish, search_interrupts, zoneref};
 use crate::{
-    PageAllocator, PageRequest, Request, Zone as Frames, ZoneKind, Zonelists, Zoneref,
+    PageAllocator, PageRequest, Pfn, Request, Zone as Frames, ZoneKind, Zonelists, Zoneref,
     conformance::{History, Published as Record, Span, Walked},
     locking::Spin,
     page_alloc::TryAllocError,
     publish::{Published, Scheme, Walk},
     sync::traced::{Log, membarrier},
-    zone::MAX_ORDER,
+    zone::Order,
 };
 
 /// What a walk to the end showed, and whether it reported that it may be torn.
@@ -120,12 +120,12 @@ pub(super) fn an_allocation_within_anything<S: Scheme + Send + 'static>(
     let counts = [Arc::clone(&served), Arc::clone(&refused)];
     search_interrupts(&format!("{scheme}: an allocation within anything"), move |after| {
         let id = zoneref(NORMAL).zone();
-        let frames = Frames::boxed(id, 0..512, MAX_ORDER, Spin::new()).expect("a zone");
-        frames.add(0..512).expect("its frames");
+        let frames = Frames::boxed(id, Pfn::range(0..512), Order::MAX, Spin::new()).expect("a zone");
+        frames.add(Pfn::range(0..512)).expect("its frames");
         // Leaked, since the closure that is the handler may borrow nothing.
         let allocator: &'static _ = Box::leak(Box::new(PageAllocator::boxed(make(), vec![frames]).expect("a zone")));
         record(allocator.published(), &[NORMAL]);
-        let prepare = || allocator.prepare(&PageRequest::up_to(ZoneKind::Normal)).expect("an order");
+        let prepare = || allocator.prepare(&PageRequest::up_to(ZoneKind::Normal));
         let mut local = allocator.local().expect("a reader slot");
         let (mut handler, for_handler) = (allocator.local().expect("a reader slot"), prepare());
         let handler =

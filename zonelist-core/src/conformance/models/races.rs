@@ -20,7 +20,8 @@ use std::{
 
 use super::{Bound, Found, MOVABLE, NORMAL, Scenario, Zone, explore::explore_anew, full, node, publish, resumed};
 use crate::{
-    PageAllocator, PageRequest, Zone as Frames, ZoneId, ZoneKind,
+    PageAllocator, PageRequest, Pfn, Zone as Frames, ZoneId, ZoneKind,
+    ids::Order,
     locking::Spin,
     publish::{Guarantee, Platform, Published, Scheme},
     sync::traced::{Log, membarrier},
@@ -109,14 +110,16 @@ where
     P: Platform<Lock = Spin>,
 {
     const FRAMES: u64 = 512;
-    let zone = |kind| Frames::boxed(ZoneId::new(node(), kind), 0..FRAMES, 9, Spin::new()).expect("a zone");
+    let zone = |kind| {
+        Frames::boxed(ZoneId::new(node(), kind), Pfn::range(0..FRAMES), Order::PAGEBLOCK, Spin::new()).expect("a zone")
+    };
     let normal = zone(ZoneKind::Normal);
-    normal.add(0..FRAMES).expect("frames");
+    normal.add(Pfn::range(0..FRAMES)).expect("frames");
     publish(&published, before);
     let zones = vec![zone(ZoneKind::Movable), normal];
     let pages: PageAllocator<'static, S, P> = PageAllocator::boxed(published, zones).expect("an allocator");
     let pages = Arc::new(pages);
-    let request = pages.prepare(&PageRequest::up_to(highest)).expect("order 0");
+    let request = pages.prepare(&PageRequest::up_to(highest));
     let mut local = pages.local().expect("a reader slot");
     Log::call("allocates");
     Log::from_here();

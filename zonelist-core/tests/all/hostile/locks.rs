@@ -6,18 +6,19 @@ use std::{
 };
 
 use zonelist_core::{
-    Page, PageAllocator, PageRequest, Zone, Zoneref,
+    Page, PageAllocator, PageRequest, Pfn, Zone, Zoneref,
     page_alloc::{Handle, HandleError, MovableEntry, MovablePages, MoveError},
     publish::{FullFence, Parts, Published, ReaderSlots},
     stop_world::StopWorld,
     sync::{RawLock, Spin},
     table::{Capacity, Slots},
-    zone::MAX_ORDER,
+    zone::Order,
     zonelist::{NodeSpan, ZonelistsRef},
 };
 
 use super::{FRAMES, NODE, ZONES, random};
 use crate::made_up;
+use crate::support::order;
 
 thread_local! {
     /// One call in this number of calls panics; 0 for none.
@@ -69,9 +70,13 @@ fn a_page_whose_remove_panics_stays_behind_its_handle() {
     let movables = MovablePages::new(mover, &mut entries, Panics::default());
     let handle = movables.insert(made_up::page(0)).unwrap();
     assert_eq!(with_panics(1, || movables.remove(handle)), None);
-    assert_eq!(movables.try_hold(handle).map(|held| held.page().pfn()), Ok(0), "the failed removal is undone");
+    assert_eq!(
+        movables.try_hold(handle).map(|held| held.page().pfn()),
+        Ok(Pfn::new(0)),
+        "the failed removal is undone"
+    );
     assert_eq!(with_panics(1, || movables.try_remove(handle)), None);
-    assert_eq!(movables.try_remove(handle).map(|page| page.pfn()), Ok(0));
+    assert_eq!(movables.try_remove(handle).map(|page| page.pfn()), Ok(Pfn::new(0)));
     assert_eq!(movables.try_hold(handle).map(drop), Err(HandleError::Gone));
     assert!(movables.insert(made_up::page(0)).is_ok(), "the entry is free");
 }
@@ -79,16 +84,16 @@ fn a_page_whose_remove_panics_stays_behind_its_handle() {
 #[test]
 fn zones_whose_locks_panic_lose_no_frame() {
     let [id, _] = ZONES;
-    let zone = Zone::boxed(id, 0..FRAMES, MAX_ORDER, Panics::default()).unwrap();
-    zone.add(0..FRAMES).unwrap();
+    let zone = Zone::boxed(id, Pfn::range(0..FRAMES), Order::MAX, Panics::default()).unwrap();
+    zone.add(Pfn::range(0..FRAMES)).unwrap();
     let published: Published<_, Parts<FullFence, Panics>> =
         Published::with_platform(StopWorld::new(Slots::boxed(Capacity::new(1, 1).unwrap())), ReaderSlots::boxed(2));
     published
         .publish(ZonelistsRef::new(&[Zoneref::new(id)], &[NodeSpan { start: 0, len: 1, own: 1 }]).unwrap())
         .unwrap();
     let allocator = PageAllocator::boxed(published, vec![zone]).unwrap();
-    let prepared = |order| allocator.prepare(&PageRequest::up_to(id.kind()).order(order)).unwrap();
-    let requests = [0, 0, 0, 1, 3].map(prepared);
+    let prepared = |order| allocator.prepare(&PageRequest::up_to(id.kind()).order(order));
+    let requests = [0, 0, 0, 1, 3].map(order).map(prepared);
     let mut local = allocator.local().unwrap();
     let (mut pages, mut panics) = (Vec::<Page>::new(), 0);
     for _ in 0..20_000 {
@@ -114,9 +119,12 @@ fn zones_whose_locks_panic_lose_no_frame() {
         panics += usize::from(done.is_none());
     }
     assert!(panics > 20, "{panics}");
-    let frames: std::collections::HashSet<_> =
-        pages.iter().flat_map(|page| page.pfn()..page.pfn() + (1 << page.order())).collect();
-    assert_eq!(frames.len(), pages.iter().map(|page| 1 << page.order()).sum::<usize>(), "each frame has one user");
+    let frames: std::collections::HashSet<_> = pages.iter().flat_map(|page| Pfn::iter(page.frames())).collect();
+    assert_eq!(
+        frames.len() as u64,
+        pages.iter().map(|page| page.order().pages()).sum::<u64>(),
+        "each frame has one user"
+    );
     pages.into_iter().for_each(|page| local.free(page).unwrap());
     allocator.drain().unwrap();
     assert_eq!(allocator.zones()[0].free_pages(), FRAMES as usize);

@@ -8,8 +8,8 @@ use std::{
 };
 
 use zonelist_core::{
-    Mobility, Page, PageRequest, ZoneKind,
-    hotplug::{AllocatorProvider, Operation, RunningMachine, StopReason},
+    Mobility, Page, PageRequest, Pfn, ZoneKind,
+    hotplug::{AllocatorProvider, BlockId, Operation, RunningMachine, StopReason},
     page_alloc::{Handle, MigrationSource, MigrationTargets, MovableEntry, MovablePages, MoveError, NoRoom, Pinned},
     publish::{Published, ReaderSlots, Standard},
     stop_world::StopWorld,
@@ -29,7 +29,7 @@ struct Liar {
 }
 
 impl MigrationSource for Liar {
-    fn move_away(&self, frames: &Range<u64>, exchange: &mut dyn MigrationTargets) -> Result<(), Pinned> {
+    fn move_away(&self, frames: &Range<Pfn>, exchange: &mut dyn MigrationTargets) -> Result<(), Pinned> {
         let any_page = || loop {
             if let Some(page) = made_up::page_of_word(1 << 63 | random() >> 2) {
                 return page;
@@ -45,8 +45,8 @@ impl MigrationSource for Liar {
             kept.extend(like);
         }
         match random() % 4 {
-            0 => Err(Pinned { pfn: random() }),
-            1 => Err(Pinned { pfn: frames.start }),
+            0 => Err(Pinned { pfn: Pfn::new(random()) }),
+            1 => Err(Pinned { pfn: Pfn::new(frames.start.number()) }),
             2 => panic!("a bug of the migration source"),
             _ => Ok(()),
         }
@@ -64,7 +64,7 @@ fn a_lying_migration_source_leaves_its_block_online_and_each_frame_one_user() {
         AllocatorProvider::new(published, &state).unwrap().with_migration_source(Liar::default()).boot(&state).unwrap();
     let running: Running = RunningMachine::new(state, frames).unwrap();
     let allocator = running.provider().allocator();
-    let prepared = allocator.prepare(&PageRequest::up_to(ZoneKind::Normal).mobility(Mobility::Movable)).unwrap();
+    let prepared = allocator.prepare(&PageRequest::up_to(ZoneKind::Normal).mobility(Mobility::Movable));
     let mut local = allocator.local().unwrap();
     let nodes = [0, 1].map(|number| zonelist_core::NodeId::new(number).unwrap());
     let mut pages: Vec<Page> = (0..600).filter_map(|turn| local.alloc(nodes[turn % 2], &prepared).ok()).collect();
@@ -76,7 +76,7 @@ fn a_lying_migration_source_leaves_its_block_online_and_each_frame_one_user() {
             turns += 1;
             if turns > 3 { Err(StopReason::Cancelled) } else { Ok(()) }
         };
-        let operation = Operation::Offline { block };
+        let operation = Operation::Offline { block: BlockId::new(block) };
         match catch_unwind(AssertUnwindSafe(|| running.apply_within(&operation, &mut thrice).map(drop))) {
             Ok(Ok(())) => done += 1,
             Ok(Err(_)) => refused += 1,
@@ -91,10 +91,7 @@ fn a_lying_migration_source_leaves_its_block_online_and_each_frame_one_user() {
     let mut frames = std::collections::HashSet::new();
     for page in &pages {
         let zone = allocator.zone_of(page).expect("a page of this allocator");
-        assert!(
-            (page.pfn()..page.pfn() + (1 << page.order())).all(|pfn| zone.manages(pfn) && frames.insert(pfn)),
-            "{page:?}"
-        );
+        assert!(Pfn::iter(page.frames()).all(|pfn| zone.manages(pfn) && frames.insert(pfn)), "{page:?}");
     }
     local.free_bulk(pages).unwrap();
     allocator.drain().unwrap();
@@ -134,7 +131,7 @@ fn reenters(_: Handle, from: &Page, _: &Page) -> Result<(), MoveError> {
         assert!(movables.hold(other).is_ok());
         assert!(movables.remove(other).is_ok());
     }
-    let _ = movables.move_away(&(0..0), &mut Any(0));
+    let _ = movables.move_away(&Pfn::range(0..0), &mut Any(0));
     match random() % 4 {
         0 => Err(MoveError::NotNow),
         1 => Err(MoveError::Never),
@@ -151,7 +148,7 @@ fn reentrant_migrate_callbacks_leave_every_handle_its_page() {
     MOVABLES.set(Some(movables));
     let handles: Vec<Handle> = (0..8).map(|pfn| movables.insert(made_up::page(pfn)).unwrap()).collect();
     for _ in 0..500 {
-        let _ = catch_unwind(AssertUnwindSafe(|| movables.move_away(&(0..1 << 20), &mut Any(100))));
+        let _ = catch_unwind(AssertUnwindSafe(|| movables.move_away(&Pfn::range(0..1 << 20), &mut Any(100))));
         for &handle in &handles {
             assert!(movables.hold(handle).is_ok());
         }

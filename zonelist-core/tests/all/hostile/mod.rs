@@ -12,11 +12,11 @@ mod walks;
 use std::{cell::Cell, collections::HashSet};
 
 use zonelist_core::{
-    NodeId, Page, PageAllocator, Zone, ZoneId,
+    NodeId, Page, PageAllocator, Pfn, Zone, ZoneId,
     ZoneKind::{Movable, Normal},
     publish::{Published, Scheme},
     sync::Spin,
-    zone::MAX_ORDER,
+    zone::Order,
 };
 
 const READERS: usize = 4;
@@ -29,8 +29,8 @@ type Allocator<S> = PageAllocator<'static, S>;
 /// Two zones of [`FRAMES`] each.
 fn allocator<S: Scheme>(scheme: S) -> Allocator<S> {
     let zone = |(id, start): (ZoneId, u64)| {
-        let zone = Zone::boxed(id, start..start + FRAMES, MAX_ORDER, Spin::new()).unwrap();
-        zone.add(start..start + FRAMES).unwrap();
+        let zone = Zone::boxed(id, Pfn::range(start..start + FRAMES), Order::MAX, Spin::new()).unwrap();
+        zone.add(Pfn::range(start..start + FRAMES)).unwrap();
         zone
     };
     PageAllocator::boxed(Published::new(scheme), ZONES.into_iter().zip([0, FRAMES]).map(zone).collect()).unwrap()
@@ -41,7 +41,7 @@ fn are_apart<S: Scheme>(allocator: &Allocator<S>, pages: &[Page]) {
     let mut frames = HashSet::new();
     for page in pages {
         let zone = allocator.zone_of(page).expect("a page of this allocator");
-        for pfn in page.pfn()..page.pfn() + (1 << page.order()) {
+        for pfn in Pfn::iter(page.frames()) {
             assert!(zone.manages(pfn), "{page:?} is not of {}", zone.id());
             assert!(frames.insert(pfn), "frame {pfn} is allocated twice");
         }

@@ -14,6 +14,7 @@ use super::{
     Allocator, NODE, ZONES, all_is_free, allocator, are_apart,
     scheme::{Hostile, meanwhile},
 };
+use crate::support::order;
 
 fn both(shown: usize) -> Option<Zoneref> {
     ZONES.get(shown).copied().map(Zoneref::new)
@@ -24,7 +25,7 @@ fn both(shown: usize) -> Option<Zoneref> {
 /// Returns true if every publish succeeded: no publish had to wait for the walk.
 fn reenters<S: Scheme + 'static>(scheme: S) -> bool {
     let allocator: &'static Allocator<S> = Box::leak(Box::new(allocator(scheme)));
-    let prepared = allocator.prepare(&PageRequest::up_to(Movable)).unwrap();
+    let prepared = allocator.prepare(&PageRequest::up_to(Movable));
     let (give, got) = mpsc::channel();
     let (publishes, published) = mpsc::channel();
     let mut local = allocator.local().unwrap();
@@ -32,7 +33,7 @@ fn reenters<S: Scheme + 'static>(scheme: S) -> bool {
     for turn in 0..200 {
         let (give, publishes) = (give.clone(), publishes.clone());
         meanwhile(move || {
-            let prepared = allocator.prepare(&PageRequest::up_to(Movable).order(turn % 3)).unwrap();
+            let prepared = allocator.prepare(&PageRequest::up_to(Movable).order(order(turn % 3)));
             let mut inner = allocator.local().unwrap();
             let kept = inner.alloc(NODE, &prepared).unwrap();
             let freed = inner.alloc(NODE, &prepared).unwrap();

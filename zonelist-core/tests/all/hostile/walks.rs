@@ -18,6 +18,7 @@ use super::{
     Allocator, FRAMES, NODE, READERS, ZONES, all_is_free, allocator, are_apart, random,
     scheme::{Callback, Hostile, has_panicked, panics_once},
 };
+use crate::support::order;
 
 /// 40 zonerefs of any zone, also of the same one twice.
 fn any_zone(shown: usize) -> Option<Zoneref> {
@@ -60,8 +61,8 @@ fn allocates_whatever_is_shown<S: Scheme>(make: impl Fn() -> Allocator<S>) {
                     let mut pages = Vec::new();
                     (0..number * 1000).for_each(|_| _ = random());
                     for turn in 0..3000 {
-                        let request = PageRequest::up_to(Movable).order(random() as u8 % 5);
-                        let prepared = allocator.prepare(&request.mobility(Mobility::ALL[turn % 2])).unwrap();
+                        let request = PageRequest::up_to(Movable).order(order(random() as u8 % 5));
+                        let prepared = allocator.prepare(&request.mobility(Mobility::ALL[turn % 2]));
                         pages.extend(local.alloc(NODE, &prepared));
                         if random() % 3 == 0 && !pages.is_empty() {
                             local.free(pages.swap_remove(random() as usize % pages.len())).unwrap();
@@ -95,7 +96,7 @@ fn no_frame_has_two_users_whatever_zones_walks_show() {
 
 /// Calls the library so that each callback of the scheme runs. Returns the page that it has allocated.
 fn does_all<S: Scheme>(allocator: &Allocator<S>) -> Option<Page> {
-    let prepared = allocator.prepare(&PageRequest::up_to(Normal)).unwrap();
+    let prepared = allocator.prepare(&PageRequest::up_to(Normal));
     let mut reader = allocator.published().reader().unwrap();
     let guard = reader.enter();
     let filter = allocator.published().filter(&zonelist_core::Request::up_to(Normal));
@@ -143,7 +144,7 @@ fn a_panic_of_any_callback_leaves_nothing_held() {
 fn leaks_everything<S: Scheme>(make: impl Fn() -> Allocator<S>) {
     let allocator = make();
     let filter = allocator.published().filter(&zonelist_core::Request::up_to(Normal));
-    let prepared = allocator.prepare(&PageRequest::up_to(Normal)).unwrap();
+    let prepared = allocator.prepare(&PageRequest::up_to(Normal));
     let mut reader = allocator.published().reader().unwrap();
     for _ in 0..3 {
         let guard = reader.enter();

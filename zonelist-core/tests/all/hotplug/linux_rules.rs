@@ -1,8 +1,8 @@
 //! Linux' rules in corner cases that no recorded machine has.
 
 use zonelist_core::{
-    ZoneId, ZoneKind,
-    hotplug::{MemoryBlock, MemoryBlockState, MemoryBlocks, OnlineTo, Operation, Setting, State},
+    Pfn, ZoneId, ZoneKind,
+    hotplug::{BlockId, MemoryBlock, MemoryBlockState, MemoryBlocks, OnlineTo, Operation, Setting, State},
     topology::{
         FallbackOrder, FallbackOrderInput, Machine, MachineDescription, Memory, Rules, Tunables, Watermarks, ZoneSize,
     },
@@ -12,7 +12,7 @@ use super::{PAGES, block, node, offline, online, state, zone};
 
 /// A zone that spans `blocks` blocks from `first` on, with `pages` pages.
 fn size(zone: ZoneId, first: u64, blocks: u64, pages: u64) -> ZoneSize {
-    ZoneSize { zone, start_pfn: first * PAGES, spanned: blocks * PAGES, present: pages, managed: pages }
+    ZoneSize { zone, start_pfn: Pfn::new(first * PAGES), spanned: blocks * PAGES, present: pages, managed: pages }
 }
 
 /// Two nodes with these zones and blocks.
@@ -42,7 +42,7 @@ fn machine(zones: Vec<ZoneSize>, list: Vec<MemoryBlock>) -> State {
 
 fn span(state: &State, zone: ZoneId) -> (u64, u64) {
     let size = *state.zones().find(|info| info.size.zone == zone).unwrap().size;
-    (size.start_pfn / PAGES, size.spanned / PAGES)
+    (size.start_pfn.number() / PAGES, size.spanned / PAGES)
 }
 
 fn used(number: u64, node: u16, kind: ZoneKind) -> MemoryBlock {
@@ -132,8 +132,13 @@ fn a_min_free_set_by_the_user_is_only_raised() {
 fn min_free_fits_an_int() {
     // All blocks that a machine can have, except the last.
     let pages = (1 << 48) - (1 << 32);
-    let size =
-        ZoneSize { zone: zone(0, ZoneKind::Normal), start_pfn: 0, spanned: pages, present: pages, managed: pages };
+    let size = ZoneSize {
+        zone: zone(0, ZoneKind::Normal),
+        start_pfn: Pfn::new(0),
+        spanned: pages,
+        present: pages,
+        managed: pages,
+    };
     let (machine, _) = Machine::new(MachineDescription {
         possible: vec![0],
         distance: vec![vec![10]],
@@ -194,7 +199,10 @@ fn node_loads_of_4_14_count_the_nodes_online() {
         let mut state = State::booted(Machine::new(description).unwrap().0, blocks, Rules::LINUX_4_14).unwrap();
         for number in 1..NODES {
             let first = 100 + u64::from(number);
-            state = state.after(&Operation::AddBlocks { node: node(number), first, count: 1 }).unwrap().0;
+            state = state
+                .after(&Operation::AddBlocks { node: node(number), first: BlockId::new(first), count: 1 })
+                .unwrap()
+                .0;
             state = state.after(&online(first, OnlineTo::Movable)).unwrap().0;
         }
         let with = |online| {
@@ -217,7 +225,7 @@ fn lists_of_4_14_are_those_last_built() {
     let booted = state();
     let movable = zone(1, ZoneKind::Movable);
     let mut list = booted.blocks().to_vec();
-    list.iter_mut().filter(|block| block.number == 11).for_each(|block| block.memmap_pages = PAGES - 1);
+    list.iter_mut().filter(|block| block.number == BlockId::new(11)).for_each(|block| block.memmap_pages = PAGES - 1);
     let state = State::booted(
         booted.machine().clone(),
         MemoryBlocks { pages: PAGES, list, ..MemoryBlocks::default() },

@@ -1,7 +1,7 @@
 //! The zoneinfo table in the mail of 2017 that proposed the racing rebuild: the states its watermarks are of, by 4.14.
 
 use zonelist_core::{
-    ZoneKind,
+    Pfn, ZoneKind,
     hotplug::{MemoryBlockState, MemoryBlocks, OnlineTo, State},
     topology::{Machine, MachineDescription, Memory, Rules, Tunables, Watermarks, ZoneSize},
 };
@@ -21,9 +21,9 @@ fn booted(rules: Rules) -> State {
             pageblock_pages: 512,
             kinds: vec![ZoneKind::Dma, ZoneKind::Dma32, ZoneKind::Normal, ZoneKind::Movable],
             zones: vec![
-                size(zone(0, ZoneKind::Dma), 1, 3977),
-                size(zone(0, ZoneKind::Dma32), 4096, 246_387),
-                size(zone(1, ZoneKind::Dma32), 1 << 18, 241_436),
+                size(zone(0, ZoneKind::Dma), Pfn::new(1), 3977),
+                size(zone(0, ZoneKind::Dma32), Pfn::new(4096), 246_387),
+                size(zone(1, ZoneKind::Dma32), Pfn::new(1 << 18), 241_436),
             ],
             // Three zones of eleven pageblocks each: the value for transparent huge pages at boot.
             tunables: Tunables {

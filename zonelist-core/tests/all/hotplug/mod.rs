@@ -19,10 +19,10 @@ use std::{
 };
 
 use zonelist_core::{
-    NodeId, ZoneId, ZoneKind, Zonelists,
+    NodeId, Pfn, ZoneId, ZoneKind, Zonelists,
     hotplug::{
-        Deadline, MemoryBlock, MemoryBlockState, MemoryBlocks, Operation, PageProvider, ProviderError, RunningMachine,
-        State,
+        BlockId, Deadline, MemoryBlock, MemoryBlockState, MemoryBlocks, Operation, PageProvider, ProviderError,
+        RunningMachine, State,
     },
     publish::{PublishError, Published},
     topology::{Machine, MachineDescription, Memory, Rules, Tunables, ZoneSize},
@@ -45,7 +45,7 @@ fn zone(number: u16, kind: ZoneKind) -> ZoneId {
 }
 
 fn block(number: u64, node: u16, state: MemoryBlockState) -> MemoryBlock {
-    MemoryBlock { number, node: NodeId::new(node), state, has_holes: false, memmap_pages: 0 }
+    MemoryBlock { number: BlockId::new(number), node: NodeId::new(node), state, has_holes: false, memmap_pages: 0 }
 }
 
 /// A machine of four possible nodes.
@@ -56,12 +56,12 @@ fn block(number: u64, node: u16, state: MemoryBlockState) -> MemoryBlock {
 /// - Node 3 has memory and no CPU.
 fn state() -> State {
     let size = |zone, start_pfn, spanned, managed| ZoneSize { zone, start_pfn, spanned, present: managed, managed };
-    let low = size(zone(0, ZoneKind::Dma), 16, 240, 240);
-    let mut middle = size(zone(0, ZoneKind::Dma32), 256, 3 * PAGES - 256, 3 * PAGES - 356);
+    let low = size(zone(0, ZoneKind::Dma), Pfn::new(16), 240, 240);
+    let mut middle = size(zone(0, ZoneKind::Dma32), Pfn::new(256), 3 * PAGES - 256, 3 * PAGES - 356);
     middle.present = middle.managed;
-    let mut high = size(zone(1, ZoneKind::Normal), 8 * PAGES, 2 * PAGES, 2 * PAGES - 100);
+    let mut high = size(zone(1, ZoneKind::Normal), Pfn::new(8 * PAGES), 2 * PAGES, 2 * PAGES - 100);
     high.present = 2 * PAGES;
-    let headless = size(zone(3, ZoneKind::Normal), 20 * PAGES, PAGES, PAGES);
+    let headless = size(zone(3, ZoneKind::Normal), Pfn::new(20 * PAGES), PAGES, PAGES);
     let (machine, _) = Machine::new(MachineDescription {
         possible: vec![0, 1, 2, 3],
         distance: vec![vec![10, 20, 30, 20], vec![20, 10, 20, 25], vec![30, 20, 10, 35], vec![20, 25, 35, 10]],
@@ -106,11 +106,11 @@ fn running<H: Hook>(scheme: Puppet<Snapshot>, hook: H) -> Running<H> {
 
 /// The allocator's part of a page provider.
 trait Hook {
-    fn isolate(&self, _: ZoneId, _: Range<u64>) -> Result<(), ProviderError> {
+    fn isolate(&self, _: ZoneId, _: Range<Pfn>) -> Result<(), ProviderError> {
         Ok(())
     }
 
-    fn finish_online(&self, _: ZoneId, _: Range<u64>) {}
+    fn finish_online(&self, _: ZoneId, _: Range<Pfn>) {}
 }
 
 impl Hook for () {}
@@ -126,11 +126,11 @@ impl<H: Hook> PageProvider for Hooked<H> {
         self.published.publish(lists).map(drop)
     }
 
-    fn isolate(&self, _: &State, zone: ZoneId, frames: Range<u64>, _: &mut dyn Deadline) -> Result<(), ProviderError> {
+    fn isolate(&self, _: &State, zone: ZoneId, frames: Range<Pfn>, _: &mut dyn Deadline) -> Result<(), ProviderError> {
         self.hook.isolate(zone, frames)
     }
 
-    fn finish_online(&self, zone: ZoneId, frames: Range<u64>) {
+    fn finish_online(&self, zone: ZoneId, frames: Range<Pfn>) {
         self.hook.finish_online(zone, frames);
     }
 }
@@ -155,24 +155,29 @@ impl CallLog {
 /// The block that has a pinned page.
 const PINNED: u64 = 9;
 
+/// The number of the block that begins with these frames.
+fn block_of(frames: &Range<Pfn>) -> u64 {
+    frames.start.number() / PAGES
+}
+
 impl Hook for CallLog {
-    fn isolate(&self, zone: ZoneId, frames: Range<u64>) -> Result<(), ProviderError> {
-        if frames.start / PAGES == PINNED {
+    fn isolate(&self, zone: ZoneId, frames: Range<Pfn>) -> Result<(), ProviderError> {
+        if block_of(&frames) == PINNED {
             return Err(ProviderError::Pinned { pfn: frames.start + 7 });
         }
-        self.0.lock().unwrap().push(Call::Isolate(zone, frames.start / PAGES));
+        self.0.lock().unwrap().push(Call::Isolate(zone, block_of(&frames)));
         Ok(())
     }
 
-    fn finish_online(&self, zone: ZoneId, frames: Range<u64>) {
-        self.0.lock().unwrap().push(Call::FinishOnline(zone, frames.start / PAGES));
+    fn finish_online(&self, zone: ZoneId, frames: Range<Pfn>) {
+        self.0.lock().unwrap().push(Call::FinishOnline(zone, block_of(&frames)));
     }
 }
 
 fn online(block: u64, to: zonelist_core::hotplug::OnlineTo) -> Operation {
-    Operation::Online { block, to }
+    Operation::Online { block: BlockId::new(block), to }
 }
 
 fn offline(block: u64) -> Operation {
-    Operation::Offline { block }
+    Operation::Offline { block: BlockId::new(block) }
 }

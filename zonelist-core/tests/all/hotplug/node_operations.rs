@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use zonelist_core::{
     ZoneKind, Zoneref,
-    hotplug::{OnlineTo, Operation},
+    hotplug::{BlockId, OnlineTo, Operation},
     topology::{FallbackOrder, FallbackOrderInput, Rules},
     zonelist::Scope,
 };
@@ -24,7 +24,7 @@ fn a_node_goes_online_and_offline_with_its_memory() {
         "a node that is only possible has a fallback order"
     );
 
-    let added = running.apply(&Operation::AddBlocks { node: node(2), first: 100, count: 2 }).unwrap();
+    let added = running.apply(&Operation::AddBlocks { node: node(2), first: BlockId::new(100), count: 2 }).unwrap();
     let rebuilt = added.rebuilt.unwrap();
     assert_eq!(rebuilt.nodes, 3, "its own list is built before it is online");
     assert!(running.state().online().contains(node(2)) && !running.state().has_memory().contains(node(2)));
@@ -48,7 +48,7 @@ fn a_node_goes_online_and_offline_with_its_memory() {
         [0, 3, 1, 2],
         "node 2 is still in it, since it had memory when the rebuild began"
     );
-    running.apply(&Operation::RemoveBlocks { first: 100, count: 2 }).unwrap();
+    running.apply(&Operation::RemoveBlocks { first: BlockId::new(100), count: 2 }).unwrap();
     running.apply(&Operation::RemoveNode(node(2))).unwrap();
     assert!(!running.state().online().contains(node(2)));
     assert_eq!(running.state().memory().zones, state().memory().zones);

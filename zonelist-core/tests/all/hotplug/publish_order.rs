@@ -8,11 +8,11 @@ use std::{
 };
 
 use zonelist_core::{
-    Request, ZoneId, ZoneKind,
+    Pfn, Request, ZoneId, ZoneKind,
     hotplug::{OnlineTo, ProviderError},
 };
 
-use super::{Hook, PAGES, Running, node, offline, online, running, support::Puppet, zone};
+use super::{Hook, Running, node, offline, online, running, support::Puppet, zone};
 
 /// What is visible at a step: is the zone listed, has it watermarks, and which blocks have pages to allocate.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -48,15 +48,15 @@ impl Observer {
 }
 
 impl Hook for Observer {
-    fn isolate(&self, _: ZoneId, frames: Range<u64>) -> Result<(), ProviderError> {
+    fn isolate(&self, _: ZoneId, frames: Range<Pfn>) -> Result<(), ProviderError> {
         self.record("isolate");
-        self.available.lock().unwrap().retain(|&block| block != frames.start / PAGES);
+        self.available.lock().unwrap().retain(|&block| block != super::block_of(&frames));
         Ok(())
     }
 
-    fn finish_online(&self, _: ZoneId, frames: Range<u64>) {
+    fn finish_online(&self, _: ZoneId, frames: Range<Pfn>) {
         self.record("finish_online");
-        self.available.lock().unwrap().push(frames.start / PAGES);
+        self.available.lock().unwrap().push(super::block_of(&frames));
     }
 }
 

@@ -9,7 +9,7 @@ use std::{
 };
 
 use zonelist_core::{
-    ZoneId, ZoneKind,
+    Pfn, ZoneId, ZoneKind,
     hotplug::{Errno, OnlineTo, Operation, ProviderError, RunningMachine},
     publish::{PublishError, Published, ReaderSlots},
     stop_world::StopWorld,
@@ -71,7 +71,7 @@ fn a_panic_of_the_scheme_rolls_the_operation_back() {
 struct Panics(Arc<AtomicUsize>);
 
 impl Hook for Panics {
-    fn isolate(&self, _: ZoneId, _: std::ops::Range<u64>) -> Result<(), ProviderError> {
+    fn isolate(&self, _: ZoneId, _: std::ops::Range<Pfn>) -> Result<(), ProviderError> {
         assert_ne!(self.0.fetch_add(1, SeqCst), 0, "a fault of the page's user");
         Ok(())
     }

@@ -16,6 +16,7 @@ use zonelist_core::{
     ZoneKind::{Movable, Normal},
     publish::{Platform, Scheme, Standard},
     sync::Spin,
+    zone::Order,
 };
 
 use super::{
@@ -87,16 +88,15 @@ fn work<'a, S: Scheme, P: Platform<Lock = Spin>>(
     spare: &Mutex<Handle<'a, S, P>>,
     number: u64,
 ) {
-    let request = |order, mobility, highest| {
-        allocator.prepare(&PageRequest::up_to(highest).order(order).mobility(mobility)).unwrap()
-    };
+    let request =
+        |order, mobility, highest| allocator.prepare(&PageRequest::up_to(highest).order(order).mobility(mobility));
     let requests = [
-        request(0, Mobility::Movable, Movable),
-        request(0, Mobility::Unmovable, Normal),
-        request(1, Mobility::Movable, Movable),
-        request(3, Mobility::Unmovable, Normal),
-        request(6, Mobility::Movable, Normal),
-        request(9, Mobility::Movable, Movable),
+        request(Order::ZERO, Mobility::Movable, Movable),
+        request(Order::ZERO, Mobility::Unmovable, Normal),
+        request(Order::of::<1>(), Mobility::Movable, Movable),
+        request(Order::of::<3>(), Mobility::Unmovable, Normal),
+        request(Order::of::<6>(), Mobility::Movable, Normal),
+        request(Order::PAGEBLOCK, Mobility::Movable, Movable),
     ];
     let mut random = Random(number + 77);
     let (mut local, mut live) = (allocator.local().unwrap(), Vec::new());
@@ -105,14 +105,14 @@ fn work<'a, S: Scheme, P: Platform<Lock = Spin>>(
         if grow {
             let prepared = &requests[random.below(9) % 7 % requests.len()];
             if let Ok(page) = local.alloc(NodeId::new(random.below(2) as u16).unwrap(), prepared) {
-                for owner in &owners[page.pfn() as usize..][..1 << page.order()] {
+                for owner in &owners[page.pfn().number() as usize..][..page.order().pages() as usize] {
                     assert_eq!(owner.swap(number as u8 + 1, Relaxed), 0, "{page:?} is allocated to another thread");
                 }
                 live.push(page);
             }
         } else if !live.is_empty() {
             let page = live.swap_remove(random.below(live.len()));
-            for owner in &owners[page.pfn() as usize..][..1 << page.order()] {
+            for owner in &owners[page.pfn().number() as usize..][..page.order().pages() as usize] {
                 assert_eq!(owner.swap(0, Relaxed), number as u8 + 1, "{page:?} is not allocated to this thread");
             }
             local.free(page).unwrap();
@@ -128,7 +128,9 @@ fn work<'a, S: Scheme, P: Platform<Lock = Spin>>(
         }
     }
     for page in live {
-        owners[page.pfn() as usize..][..1 << page.order()].iter().for_each(|owner| owner.store(0, Relaxed));
+        owners[page.pfn().number() as usize..][..page.order().pages() as usize]
+            .iter()
+            .for_each(|owner| owner.store(0, Relaxed));
         local.free(page).unwrap();
     }
 }

@@ -15,6 +15,7 @@ use zonelist_core::{
     publish::{BarrierError, Parts, PublishError, Scheme, Standard},
     stop_world::StopWorld,
     table::Slot,
+    zone::Order,
 };
 
 use super::{
@@ -38,7 +39,7 @@ fn ends(what: impl FnOnce() + Send + 'static) {
 /// A handle with per-CPU pages, and pages that it has allocated.
 macro_rules! caching_handle {
     ($allocator:expr) => {{
-        let request = $allocator.prepare(&PageRequest::up_to(Movable)).unwrap();
+        let request = $allocator.prepare(&PageRequest::up_to(Movable));
         let mut local = $allocator.local().unwrap();
         let mut pages: Vec<Page> = (0..20).map(|_| local.alloc(ZONES[0].0.node(), &request).unwrap()).collect();
         local.free_bulk(pages.drain(..10)).unwrap();
@@ -56,7 +57,7 @@ fn drained_within_a_guard<S: Scheme>(allocator: &Allocator<S, Standard>) {
     local.free(pages.pop().unwrap()).unwrap();
     assert!(allocator.drain_zone(zone_id(0, Normal)).is_ok());
     assert_eq!(allocator.without_caches(zone_id(0, Normal), || 7), Ok(7));
-    let request = allocator.prepare(&PageRequest::up_to(Dma32).order(10)).unwrap();
+    let request = allocator.prepare(&PageRequest::up_to(Dma32).order(Order::MAX));
     while local.alloc(ZONES[0].0.node(), &request).is_ok() {}
     drop(guard);
 }
@@ -101,7 +102,7 @@ fn pages_and_handles_are_freed_within_a_guard_that_a_publish_waits_for() {
 #[test]
 fn a_drain_of_nothing_runs_no_heavy_barrier() {
     let allocator = no_protocol::<Parts<Unreliable>>();
-    let request = allocator.prepare(&PageRequest::up_to(Dma32).order(10)).unwrap();
+    let request = allocator.prepare(&PageRequest::up_to(Dma32).order(Order::MAX));
     let mut local = allocator.local().unwrap();
     while local.alloc(ZONES[0].0.node(), &request).is_ok() {}
     let (refused, failures) = Unreliable::failing(12, || local.alloc(ZONES[0].0.node(), &request));
@@ -135,7 +136,7 @@ fn a_failed_drain_moves_no_page_and_lends_all_caches_again() {
     assert_eq!((outcomes, failures), ((error, error, Err(BarrierError { errno: 1 })), 3));
     assert_eq!(stats(), before);
     // Per-CPU pages that had stayed revoked would not be used any more.
-    let request = allocator.prepare(&PageRequest::up_to(Movable)).unwrap();
+    let request = allocator.prepare(&PageRequest::up_to(Movable));
     let page = local.alloc(ZONES[0].0.node(), &request).unwrap();
     local.free(page).unwrap();
     let sum = |stats: [zonelist_core::page_alloc::ZoneStats; 4]| stats.iter().map(|stats| stats.hits).sum::<usize>();
@@ -198,7 +199,7 @@ fn a_drain_reports_the_failure_of_an_earlier_publish() {
     publish();
     // A refused request drains, but does not report the publish's failure.
     let _caching_handle = caching_handle!(allocator);
-    let request = allocator.prepare(&PageRequest::up_to(Dma32).order(10)).unwrap();
+    let request = allocator.prepare(&PageRequest::up_to(Dma32).order(Order::MAX));
     let mut local = allocator.local().unwrap();
     while local.alloc(ZONES[0].0.node(), &request).is_ok() {}
     assert!(local.failure().undrained().is_none());
@@ -209,7 +210,7 @@ fn a_drain_reports_the_failure_of_an_earlier_publish() {
 #[test]
 fn a_panic_in_a_drain_leaves_no_cache_revoked_and_no_page_lost() {
     let allocator = hooked_lock::allocator::<zonelist_core::publish::FullFence>();
-    let request = allocator.prepare(&PageRequest::up_to(Movable)).unwrap();
+    let request = allocator.prepare(&PageRequest::up_to(Movable));
     let fill = |local: &mut zonelist_core::LocalHandle<'_, '_, _, _>| {
         let pages: Vec<Page> = (0..20).map(|_| local.alloc(hooked_lock::NODE, &request).unwrap()).collect();
         local.free_bulk(pages).unwrap();

@@ -1,7 +1,7 @@
 //! The zone of a frame: zones that share pageblocks, overlapping spans, and no frame in two zones.
 
 use zonelist_core::{
-    Mobility, NodeId, Page, PageAllocator, PageRequest, Zone, ZoneId,
+    Mobility, NodeId, Page, PageAllocator, PageRequest, Pfn, Zone, ZoneId,
     ZoneKind::{Movable, Normal},
     Zoneref,
     page_alloc::SetupError,
@@ -9,7 +9,7 @@ use zonelist_core::{
     stop_world::StopWorld,
     sync::Spin,
     table::{Capacity, Slot, Slots},
-    zone::{MAX_ORDER, RangeError},
+    zone::{Order, RangeError},
     zonelist::{NodeSpan, ZonelistsRef},
 };
 
@@ -29,8 +29,8 @@ fn published() -> Published<StopWorld<Box<[Slot]>>> {
 }
 
 fn zone(id: ZoneId, frames: &[std::ops::Range<u64>]) -> Zone<'static> {
-    let zone = Zone::boxed(id, 0..FRAMES, MAX_ORDER, Spin::new()).unwrap();
-    frames.iter().for_each(|range| zone.add(range.clone()).unwrap());
+    let zone = Zone::boxed(id, Pfn::range(0..FRAMES), Order::MAX, Spin::new()).unwrap();
+    frames.iter().for_each(|range| zone.add(Pfn::range(range.clone())).unwrap());
     zone
 }
 
@@ -49,44 +49,43 @@ fn is_normal(pfn: u64) -> bool {
 fn a_page_found_by_its_frame_is_of_the_zone_that_manages_it() {
     let allocator = shared();
     for pfn in 0..FRAMES + 10 {
-        for order in 0..=MAX_ORDER {
-            let frames = pfn..pfn + (1 << order);
+        for order in Order::ALL {
+            let frames = pfn..pfn + order.pages();
             let one_zones = frames.end <= FRAMES && frames.clone().all(|other| is_normal(other) == is_normal(pfn));
             // SAFETY: the page is not used.
-            let page = unsafe { allocator.page(pfn, order, Mobility::Movable) };
-            assert_eq!(page.is_some(), pfn % (1 << order) == 0 && one_zones, "frame {pfn} of order {order}");
+            let page = unsafe { allocator.page(Pfn::new(pfn), order, Mobility::Movable) };
+            assert_eq!(page.is_some(), pfn % order.pages() == 0 && one_zones, "frame {pfn} of order {order}");
             if let Some(page) = page {
                 let kind = if is_normal(pfn) { Normal } else { Movable };
-                assert_eq!((page.pfn(), page.order()), (pfn, order));
+                assert_eq!((page.pfn(), page.order()), (Pfn::new(pfn), order));
                 assert_eq!(allocator.zone_of(&page).unwrap().id().kind(), kind, "frame {pfn} of order {order}");
             }
         }
     }
-    let invalid = (MAX_ORDER + 1..=u8::MAX).map(|order| (0, order));
-    for (pfn, order) in invalid.chain([(u64::MAX, 0), (u64::MAX - 1023, 10)]) {
+    for (pfn, order) in [(u64::MAX, Order::ZERO), (u64::MAX - 1023, Order::MAX)] {
         // SAFETY: the page is not used.
-        assert_eq!(unsafe { allocator.page(pfn, order, Mobility::Movable) }, None);
+        assert_eq!(unsafe { allocator.page(Pfn::new(pfn), order, Mobility::Movable) }, None);
     }
 }
 
 #[test]
 fn a_free_by_frame_moves_no_frame_to_another_zone() {
     let allocator = shared();
-    let request = |highest| allocator.prepare(&PageRequest::up_to(highest).mobility(Mobility::Movable)).unwrap();
+    let request = |highest| allocator.prepare(&PageRequest::up_to(highest).mobility(Mobility::Movable));
     let (any, normal) = (request(Movable), request(Normal));
     let mut local = allocator.local().unwrap();
     for _ in 0..3 {
         // All pages, kept as frame numbers.
-        let pfns: Vec<u64> =
+        let pfns: Vec<Pfn> =
             std::iter::repeat_with(|| local.alloc(NODE, &any)).map_while(|page| Some(page.ok()?.pfn())).collect();
         assert_eq!(pfns.len() as u64, FRAMES);
         for &pfn in &pfns {
             // SAFETY: the frame was allocated above, and its page given up.
-            let page = unsafe { allocator.page(pfn, 0, Mobility::Movable) };
+            let page = unsafe { allocator.page(pfn, Order::ZERO, Mobility::Movable) };
             local.free(page.unwrap()).unwrap();
         }
         let mut kept: Vec<Page> = std::iter::repeat_with(|| local.alloc(NODE, &normal)).map_while(Result::ok).collect();
-        assert!(kept.iter().all(|page| is_normal(page.pfn())), "requests up to Normal get pages of Normal");
+        assert!(kept.iter().all(|page| is_normal(page.pfn().number())), "requests up to Normal get pages of Normal");
         assert_eq!(kept.len(), 716);
         kept.drain(..).for_each(|page| local.free(page).unwrap());
         local.drain();
@@ -106,47 +105,51 @@ fn zones_that_manage_one_frame_are_refused() {
     let both = (zone_id(0, Normal), zone_id(0, Movable));
     let overlap = |pfn| Err(SetupError::Overlap { zones: both, pfn });
     assert_eq!(made(0..700, 700..FRAMES), Ok(()));
-    assert_eq!(made(0..701, 700..FRAMES), overlap(700));
-    assert_eq!(made(0..FRAMES, 1000..1001), overlap(1000));
-    assert_eq!(made(1000..1001, 0..FRAMES), overlap(1000));
+    assert_eq!(made(0..701, 700..FRAMES), overlap(Pfn::new(700)));
+    assert_eq!(made(0..FRAMES, 1000..1001), overlap(Pfn::new(1000)));
+    assert_eq!(made(1000..1001, 0..FRAMES), overlap(Pfn::new(1000)));
     let error = made(0..FRAMES, 0..FRAMES).unwrap_err();
     assert_eq!(error.to_string(), "zones 0/Normal and 0/Movable both manage frame 0; expected each frame in one zone");
     // The zones manage every other frame each, and then one frame together.
     let striped = |id, from: u64| {
         let zone = zone(id, &[]);
-        (from..FRAMES).step_by(2).for_each(|pfn| zone.add(pfn..pfn + 1).unwrap());
+        (from..FRAMES).step_by(2).for_each(|pfn| zone.add(Pfn::range(pfn..pfn + 1)).unwrap());
         zone
     };
     let zones = || vec![striped(zone_id(0, Normal), 0), striped(zone_id(0, Movable), 1)];
     assert!(PageAllocator::<_, _>::boxed(published(), zones()).is_ok());
     let zones = zones();
-    zones[0].add(FRAMES - 1..FRAMES).unwrap();
+    zones[0].add(Pfn::range(FRAMES - 1..FRAMES)).unwrap();
     let error = PageAllocator::<_, _>::boxed(published(), zones).map(drop);
-    assert_eq!(error, overlap(FRAMES - 1));
+    assert_eq!(error, overlap(Pfn::new(FRAMES - 1)));
 }
 
 #[test]
 fn a_frame_of_another_zone_is_not_added() {
     let (normal, movable, nowhere) = (zone_id(0, Normal), zone_id(0, Movable), zone_id(1, Normal));
     let allocator = PageAllocator::<_, _>::boxed(published(), vec![zone(normal, &[]), zone(movable, &[])]).unwrap();
-    allocator.add(normal, 0..700).unwrap();
+    allocator.add(normal, Pfn::range(0..700)).unwrap();
     let owned = |pfn| Err(RangeError::Owned { pfn, zone: normal });
-    assert_eq!(allocator.add(movable, 600..FRAMES), owned(600));
-    assert_eq!(allocator.add(movable, 699..700), owned(699));
-    assert_eq!(allocator.add(normal, 600..800), Err(RangeError::Managed { pfn: 600 }));
-    assert_eq!(allocator.add(nowhere, 0..1), Err(RangeError::NoZone { zone: nowhere }));
-    assert_eq!(allocator.add(movable, 0..u64::MAX), owned(0));
-    let outside = Err(RangeError::Outside { start: FRAMES, end: u64::MAX, span: (0, FRAMES) });
-    assert_eq!(allocator.add(movable, FRAMES..u64::MAX), outside);
-    allocator.add(movable, 700..FRAMES).unwrap();
+    assert_eq!(allocator.add(movable, Pfn::range(600..FRAMES)), owned(Pfn::new(600)));
+    assert_eq!(allocator.add(movable, Pfn::range(699..700)), owned(Pfn::new(699)));
+    assert_eq!(allocator.add(normal, Pfn::range(600..800)), Err(RangeError::Managed { pfn: Pfn::new(600) }));
+    assert_eq!(allocator.add(nowhere, Pfn::range(0..1)), Err(RangeError::NoZone { zone: nowhere }));
+    assert_eq!(allocator.add(movable, Pfn::range(0..u64::MAX)), owned(Pfn::new(0)));
+    let outside = Err(RangeError::Outside {
+        start: Pfn::new(FRAMES),
+        end: Pfn::new(u64::MAX),
+        span: (Pfn::new(0), Pfn::new(FRAMES)),
+    });
+    assert_eq!(allocator.add(movable, Pfn::range(FRAMES..u64::MAX)), outside);
+    allocator.add(movable, Pfn::range(700..FRAMES)).unwrap();
     assert_eq!(allocator.zones().iter().map(Zone::managed).collect::<Vec<_>>(), [700, 3396]);
 
     // Two threads add each frame to different zones: one of them succeeds.
     for zone in allocator.zones() {
-        (0..FRAMES).for_each(|pfn| zone.remove(pfn..pfn + 1).unwrap_or_default());
+        (0..FRAMES).for_each(|pfn| zone.remove(Pfn::range(pfn..pfn + 1)).unwrap_or_default());
     }
     let add = |zone, pfns: &mut dyn Iterator<Item = u64>| {
-        pfns.filter(|&pfn| allocator.add(zone, pfn..pfn + 1).is_ok()).count() as u64
+        pfns.filter(|&pfn| allocator.add(zone, Pfn::range(pfn..pfn + 1)).is_ok()).count() as u64
     };
     let added = std::thread::scope(|scope| {
         let up = scope.spawn(|| add(normal, &mut (0..FRAMES)));
@@ -154,5 +157,5 @@ fn a_frame_of_another_zone_is_not_added() {
         up.join().unwrap() + down.join().unwrap()
     });
     let owners = |pfn| allocator.zones().iter().filter(|zone| zone.manages(pfn)).count();
-    assert_eq!((added, (0..FRAMES).filter(|&pfn| owners(pfn) == 1).count()), (FRAMES, FRAMES as usize));
+    assert_eq!((added, (0..FRAMES).filter(|&pfn| owners(Pfn::new(pfn)) == 1).count()), (FRAMES, FRAMES as usize));
 }

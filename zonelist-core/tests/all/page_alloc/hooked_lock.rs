@@ -6,13 +6,13 @@ use std::{
 };
 
 use zonelist_core::{
-    NodeId, PageAllocator, Zone, ZoneId,
+    NodeId, PageAllocator, Pfn, Zone, ZoneId,
     ZoneKind::{Movable, Normal},
     Zoneref,
     publish::{Barrier, Parts, Published, ReaderSlots},
     sync::{RawLock, Spin},
     table::{Capacity, Slots},
-    zone::MAX_ORDER,
+    zone::Order,
     zonelist::{NodeSpan, ZonelistsRef},
 };
 
@@ -83,8 +83,8 @@ pub(crate) type Allocator<B> = PageAllocator<'static, NoProtocol, Parts<B, Hooke
 /// An allocator of two zones with such locks, and one list.
 pub(crate) fn allocator<B: Barrier>() -> Allocator<B> {
     let zone = |(id, start): (ZoneId, u64)| {
-        let zone = Zone::boxed(id, start..start + FRAMES, MAX_ORDER, Hooked::default()).unwrap();
-        zone.add(start..start + FRAMES).unwrap();
+        let zone = Zone::boxed(id, Pfn::range(start..start + FRAMES), Order::MAX, Hooked::default()).unwrap();
+        zone.add(Pfn::range(start..start + FRAMES)).unwrap();
         zone
     };
     let published =

@@ -2,7 +2,7 @@
 //! the pages of a leaked handle, which are valid.
 
 use zonelist_core::{
-    Mobility, NodeId, Page, PageAllocator, PageRequest, Zone,
+    Mobility, NodeId, Page, PageAllocator, PageRequest, Pfn, Zone,
     ZoneKind::Normal,
     Zoneref,
     page_alloc::{HandleError, MovablePages, MoveError, NotFreed, NotSplit, PerCpuPages, SplitError},
@@ -10,7 +10,7 @@ use zonelist_core::{
     stop_world::StopWorld,
     sync::Spin,
     table::{Capacity, Slot, Slots},
-    zone::{FreeError, MAX_ORDER},
+    zone::{FreeError, Order},
     zonelist::{NodeSpan, ZonelistsRef},
 };
 
@@ -32,8 +32,8 @@ fn published() -> Published<StopWorld<Box<[Slot]>>> {
 }
 
 fn zone() -> Zone<'static> {
-    let zone = Zone::boxed(zone_id(0, Normal), SPAN, MAX_ORDER, Spin::new()).unwrap();
-    zone.add(SPAN).unwrap();
+    let zone = Zone::boxed(zone_id(0, Normal), Pfn::range(SPAN), Order::MAX, Spin::new()).unwrap();
+    zone.add(Pfn::range(SPAN)).unwrap();
     zone
 }
 
@@ -42,10 +42,11 @@ fn allocator() -> Allocator {
 }
 
 /// Some orders that are cached, and some that are not.
-const ORDERS: [u8; 6] = [0, 1, 3, 5, 9, 10];
+const ORDERS: [Order; 6] =
+    [Order::ZERO, Order::of::<1>(), Order::of::<3>(), Order::of::<5>(), Order::PAGEBLOCK, Order::MAX];
 
-fn alloc(allocator: &Allocator, order: u8) -> Page {
-    let request = allocator.prepare(&PageRequest::up_to(Normal).order(order)).unwrap();
+fn alloc(allocator: &Allocator, order: Order) -> Page {
+    let request = allocator.prepare(&PageRequest::up_to(Normal).order(order));
     allocator.local().unwrap().alloc(NODE, &request).unwrap()
 }
 
@@ -62,14 +63,13 @@ fn a_page_of_another_allocator_is_refused() {
         let pfn = other.pfn();
         let NotFreed { page: other, error } = local.free(other).unwrap_err();
         assert_eq!((other.pfn(), error), (pfn, FreeError::NoSuchZone), "order {order}");
-        let mut some =
-            [local.alloc(NODE, &ours.prepare(&PageRequest::up_to(Normal)).unwrap()).unwrap(), other].into_iter();
+        let mut some = [local.alloc(NODE, &ours.prepare(&PageRequest::up_to(Normal))).unwrap(), other].into_iter();
         let NotFreed { page: other, error } = local.free_bulk(&mut some).unwrap_err();
         assert_eq!((other.pfn(), error), (pfn, FreeError::NoSuchZone));
         let other = match ours.split(other) {
             Err(NotSplit { page, error }) => {
                 let foreign = SplitError::Invalid(FreeError::NoSuchZone);
-                assert_eq!(error, if order == 0 { SplitError::Single } else { foreign });
+                assert_eq!(error, if order == Order::ZERO { SplitError::Single } else { foreign });
                 page
             }
             Ok(halves) => panic!("{halves:?}"),
@@ -88,7 +88,7 @@ fn a_page_of_another_allocator_is_refused() {
 #[test]
 fn pages_of_a_thousand_allocators_are_distinguished() {
     let allocators: Vec<Allocator> = (0..1000).map(|_| allocator()).collect();
-    let pages: Vec<Page> = allocators.iter().map(|allocator| alloc(allocator, 0)).collect();
+    let pages: Vec<Page> = allocators.iter().map(|allocator| alloc(allocator, Order::ZERO)).collect();
     for (at, allocator) in allocators.iter().enumerate() {
         let known: Vec<usize> = (0..pages.len()).filter(|&of| allocator.zone_of(&pages[of]).is_some()).collect();
         assert_eq!(known, [at]);
@@ -102,15 +102,16 @@ fn frames_out_of_the_span_are_refused() {
     let mut local = allocator.local().unwrap();
     for order in ORDERS {
         // Now the per-CPU pages have room.
-        let request = allocator.prepare(&PageRequest::up_to(Normal).order(order)).unwrap();
+        let request = allocator.prepare(&PageRequest::up_to(Normal).order(order));
         let page = local.alloc(NODE, &request).unwrap();
-        let zero = page.as_raw() - page.pfn();
+        let zero = page.as_raw() - page.pfn().number();
         local.free(page).unwrap();
-        let at = |pfn: u64| made_up::page_of_word(zero + (pfn >> order << order)).unwrap();
-        let length = 1 << order;
+        let at = |pfn: u64| made_up::page_of_word(zero + Pfn::new(pfn).align_down(order).number()).unwrap();
+        let length = order.pages();
         for pfn in [0, SPAN.start - 1, SPAN.end, SPAN.end - 1, SPAN.end + 5000, (1 << 44) - 1] {
             let made_up = at(pfn);
-            if SPAN.contains(&made_up.pfn()) && SPAN.contains(&(made_up.pfn() + length - 1)) {
+            let frames = made_up.frames();
+            if SPAN.start <= frames.start.number() && frames.end.number() <= SPAN.end {
                 continue;
             }
             let NotFreed { page, error } = local.free(made_up).unwrap_err();
@@ -119,7 +120,7 @@ fn frames_out_of_the_span_are_refused() {
             }
         }
         // SAFETY: the page is not used.
-        let page = unsafe { allocator.page(SPAN.start / length * length, order, Mobility::Unmovable) };
+        let page = unsafe { allocator.page(Pfn::new(SPAN.start).align_down(order), order, Mobility::Unmovable) };
         assert_eq!(page.is_some(), length <= 4);
     }
     local.drain();
@@ -133,7 +134,7 @@ fn frames_out_of_the_span_are_refused() {
 fn a_double_free_is_an_error_or_counted() {
     let allocator = allocator();
     let mut local = allocator.local().unwrap();
-    let page = alloc(&allocator, 0);
+    let page = alloc(&allocator, Order::ZERO);
     let second = made_up::again(&page);
     local.free(page).unwrap();
     let again = local.free(second).map_err(|not_freed| not_freed.error);
@@ -153,7 +154,7 @@ fn a_handle_of_other_movable_pages_is_refused() {
     let pages =
         || MovablePages::boxed(|_: zonelist_core::page_alloc::Handle, _: &Page, _: &Page| Err(MoveError::Never), 2);
     let (ours, theirs, allocator) = (pages(), pages(), allocator());
-    let (mine, other) = (alloc(&allocator, 0), alloc(&allocator, 0));
+    let (mine, other) = (alloc(&allocator, Order::ZERO), alloc(&allocator, Order::ZERO));
     let pfns = (mine.pfn(), other.pfn());
     let (handle, foreign) = (ours.insert(mine).unwrap(), theirs.insert(other).unwrap());
     assert_eq!(handle.index(), foreign.index());
@@ -173,7 +174,7 @@ fn pages_of_a_leaked_handle_are_not_lost_with_the_allocator() {
     let allocator = PageAllocator::<_, _>::new(published(), zones, vec![0; 3].leak(), caches.leak()).unwrap();
     let mut kept = Vec::new();
     for order in ORDERS {
-        let request = allocator.prepare(&PageRequest::up_to(Normal).order(order)).unwrap();
+        let request = allocator.prepare(&PageRequest::up_to(Normal).order(order));
         let mut local = allocator.local().unwrap();
         let [freed, page] = [(); 2].map(|()| local.alloc(NODE, &request).unwrap());
         local.free(freed).unwrap();
@@ -186,7 +187,7 @@ fn pages_of_a_leaked_handle_are_not_lost_with_the_allocator() {
         }
     }
     let stats = allocator.stats(zone_id(0, Normal)).unwrap();
-    let used: usize = kept.iter().map(|(_, order)| 1 << order).sum();
+    let used: usize = kept.iter().map(|(_, order)| order.pages() as usize).sum();
     assert!(stats.cached > 0);
     assert_eq!(stats.free + stats.cached + used, stats.managed);
     drop(allocator);

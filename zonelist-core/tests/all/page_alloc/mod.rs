@@ -14,6 +14,7 @@ mod statistics;
 mod watermarks;
 mod zone_set;
 
+use crate::support::order;
 use oracle::{Handle, Oracle, URGENCIES};
 use proptest::prelude::*;
 use setup::{Allocator, ZONES, versions};
@@ -38,7 +39,7 @@ enum Step {
 }
 
 fn request() -> impl Strategy<Value = PageRequest> {
-    let order = prop_oneof![6 => Just(0_u8), 4 => 1_u8..4, 1 => 4_u8..=10, 1 => Just(9)];
+    let order = prop_oneof![6 => Just(0_u8), 4 => 1_u8..4, 1 => 4_u8..=10, 1 => Just(9)].prop_map(order);
     let highest = prop::sample::select(&[Dma32, Normal, Movable] as &'static [ZoneKind]);
     let nodes = prop::option::weighted(0.2, 0_u16..2);
     (order, highest, nodes, any::<(bool, bool)>(), 0_usize..8).prop_map(
@@ -76,7 +77,7 @@ fn run<S: Scheme, P: Platform<Lock = Spin>>(allocator: &Allocator<S, P>, steps: 
         match *step {
             Step::Alloc { local, node, request, times } => {
                 // Fewer large blocks, so that they do not exhaust the zones.
-                for _ in 0..(times >> request.order).max(1) {
+                for _ in 0..(times >> request.order.number()).max(1) {
                     oracle.alloc(allocator, &mut locals[local], NodeId::new(node).unwrap(), &request);
                 }
             }

@@ -12,7 +12,7 @@ use zonelist_core::{
     ZoneKind::{Movable, Normal},
     page_alloc::{NotFreed, OutOfMemory, Refusal, TryAllocError, TryFreeError},
     publish::{FullFence, Parts, Standard},
-    zone::{FreeError, Urgency},
+    zone::{FreeError, Order, Urgency},
 };
 
 use super::{
@@ -33,7 +33,7 @@ fn try_alloc_fails_and_try_free_works_if_walks_may_wait() {
     macro_rules! check_scheme {
         ($make:expr, $name:literal) => {
             let allocator = $make;
-            let request = allocator.prepare(&PageRequest::up_to(Movable)).unwrap();
+            let request = allocator.prepare(&PageRequest::up_to(Movable));
             let mut local = allocator.local().unwrap();
             let page = local.alloc(NODE, &request).unwrap();
             assert_eq!(local.try_alloc(NODE, &request), Err(TryAllocError::SchemeBlocks { scheme: $name }));
@@ -47,7 +47,7 @@ fn try_alloc_fails_and_try_free_works_if_walks_may_wait() {
 #[test]
 fn a_zone_whose_lock_is_held_is_passed_over() {
     let allocator = leaked();
-    let request = |highest, urgency| allocator.prepare(&PageRequest::up_to(highest).urgency(urgency)).unwrap();
+    let request = |highest, urgency| allocator.prepare(&PageRequest::up_to(highest).urgency(urgency));
     let (any, urgent) = (request(Movable, Urgency::NONE), request(Movable, Urgency::NON_BLOCKING));
     let mut local = allocator.local().unwrap();
     let page = local.try_alloc(NODE, &any).unwrap();
@@ -72,7 +72,7 @@ fn a_zone_whose_lock_is_held_is_passed_over() {
     let _ = local.try_alloc(NODE, &any).unwrap();
     let _ = local.alloc(NODE, &urgent).unwrap();
     // Without free pages the result does not depend on locks.
-    let huge = allocator.prepare(&PageRequest::up_to(Normal).order(10)).unwrap();
+    let huge = allocator.prepare(&PageRequest::up_to(Normal).order(Order::MAX));
     while local.try_alloc(NODE, &huge).is_ok() {}
     assert_eq!(local.try_alloc(NODE, &huge), Err(TryAllocError::OutOfMemory));
     assert!(!local.failure().would_block());
@@ -81,8 +81,8 @@ fn a_zone_whose_lock_is_held_is_passed_over() {
 #[test]
 fn a_page_is_cached_or_busy_while_the_lock_is_held() {
     let allocator = leaked();
-    let request = allocator.prepare(&PageRequest::up_to(Movable)).unwrap();
-    let large = allocator.prepare(&PageRequest::up_to(Movable).order(5)).unwrap();
+    let request = allocator.prepare(&PageRequest::up_to(Movable));
+    let large = allocator.prepare(&PageRequest::up_to(Movable).order(Order::of::<5>()));
     let mut local = allocator.local().unwrap();
     let block = local.alloc(NODE, &large).unwrap();
     let pages: Vec<Page> = (0..FRAMES / 2).map(|_| local.alloc(NODE, &request).unwrap()).collect();
@@ -117,12 +117,12 @@ fn a_page_is_cached_or_busy_while_the_lock_is_held() {
 #[test]
 fn a_handler_progresses_whatever_it_has_interrupted() {
     let allocator = leaked();
-    let request = allocator.prepare(&PageRequest::up_to(Movable)).unwrap();
+    let request = allocator.prepare(&PageRequest::up_to(Movable));
     let handler: Rc<RefCell<(Handle, Vec<Page>)>> = Rc::new(RefCell::new((allocator.local().unwrap(), Vec::new())));
     let runs = Rc::new(AtomicUsize::new(0));
     let hook = {
         let (handler, runs) = (Rc::clone(&handler), Rc::clone(&runs));
-        let request = allocator.prepare(&PageRequest::up_to(Movable)).unwrap();
+        let request = allocator.prepare(&PageRequest::up_to(Movable));
         move || {
             // The interrupted thread is about to acquire the lock. The handler runs once while it is free, and once
             // while it is held.
@@ -175,7 +175,7 @@ fn a_deferred_low_report_is_made_by_the_next_request_that_may_block() {
         assert_eq!(zone, zone_id(0, Normal));
         REPORTS.fetch_add(1, Relaxed);
     });
-    let request = allocator.prepare(&PageRequest::up_to(Normal).urgency(Urgency::HIGH)).unwrap();
+    let request = allocator.prepare(&PageRequest::up_to(Normal).urgency(Urgency::HIGH));
     let (mut local, zone) = (allocator.local().unwrap(), allocator.zone(zone_id(0, Normal)).unwrap());
     let mut pages = Vec::new();
     while zone.free_pages() >= 50 {
@@ -216,7 +216,7 @@ fn a_handle_that_is_used_from_within_an_operation_of_its_own_is_caught() {
             CAUGHT.fetch_add(1, Relaxed);
         }
     })));
-    let request = allocator.prepare(&PageRequest::up_to(Normal)).unwrap();
+    let request = allocator.prepare(&PageRequest::up_to(Normal));
     let local = Box::leak(Box::new(allocator.local().unwrap()));
     INTERRUPTED.store(local, Relaxed);
     while CAUGHT.load(Relaxed) == 0 {

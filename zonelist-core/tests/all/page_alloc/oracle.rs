@@ -1,11 +1,11 @@
 //! The oracle: an allocator's pages as a plain list of frames, each allocated or not.
 
 use zonelist_core::{
-    LocalHandle, NodeId, Page, PageRequest, Zone, ZoneId, Zonelists,
+    LocalHandle, NodeId, Page, PageRequest, Pfn, Zone, ZoneId, Zonelists,
     page_alloc::Refusal,
     publish::{Platform, Scheme},
     sync::Spin,
-    zone::{MAX_ORDER, Urgency},
+    zone::{Order, Urgency},
 };
 
 use super::setup::{Allocator, ZONES, watermarks};
@@ -32,7 +32,7 @@ impl Oracle {
         node: NodeId,
         request: &PageRequest,
     ) {
-        let prepared = allocator.prepare(request).unwrap();
+        let prepared = allocator.prepare(request);
         match local.alloc(node, &prepared) {
             Ok(page) => {
                 assert_eq!((page.order(), page.mobility()), (request.order, request.mobility));
@@ -59,11 +59,11 @@ impl Oracle {
 
     /// Notes a block as allocated, whose frames must be free and managed.
     fn note_allocated(&mut self, page: Page) {
-        assert!(page.pfn() % (1 << page.order()) == 0);
+        assert!(page.pfn().is_aligned(page.order()));
         let managed = |pfn: u64| ZONES.iter().any(|zone| zone.1.iter().any(|range| range.contains(&pfn)));
-        for pfn in page.pfn()..page.pfn() + (1 << page.order()) {
-            assert!(managed(pfn), "frame {pfn} is in a hole");
-            assert!(!std::mem::replace(&mut self.used[pfn as usize], true), "frame {pfn} is allocated twice");
+        for pfn in Pfn::iter(page.frames()) {
+            assert!(managed(pfn.number()), "frame {pfn} is in a hole");
+            assert!(!std::mem::replace(&mut self.used[pfn.number() as usize], true), "frame {pfn} is allocated twice");
         }
         self.live.push(page);
     }
@@ -72,7 +72,7 @@ impl Oracle {
     pub(crate) fn free<S: Scheme, P: Platform<Lock = Spin>>(&mut self, local: &mut Handle<'_, S, P>, at: usize) {
         if !self.live.is_empty() {
             let page = self.live.swap_remove(at % self.live.len());
-            self.used[page.pfn() as usize..][..1 << page.order()].fill(false);
+            self.used[page.pfn().number() as usize..][..page.order().pages() as usize].fill(false);
             local.free(page).unwrap();
         }
     }
@@ -96,14 +96,15 @@ impl Oracle {
         for (id, ranges) in ZONES {
             let stats = allocator.stats(id).unwrap();
             assert_eq!(stats.cached, 0);
-            let mut expected = [0; MAX_ORDER as usize + 1];
+            let mut expected = [0; Order::COUNT];
             let free = |pfn: u64| ranges.iter().any(|range| range.contains(&pfn)) && !self.used[pfn as usize];
             let mut pfn = stats.span.start;
             while pfn < stats.span.end {
-                let fits = |&order: &u8| pfn % (1 << order) == 0 && (pfn..pfn + (1 << order)).all(free);
-                let order = (0..=MAX_ORDER).rev().find(fits);
-                order.into_iter().for_each(|order| expected[usize::from(order)] += 1);
-                pfn += order.map_or(1, |order| 1 << order);
+                let frames = |order: Order| Pfn::iter(pfn..pfn + order.pages()).map(Pfn::number);
+                let fits = |&order: &Order| pfn.is_aligned(order) && frames(order).all(free);
+                let order = Order::ALL.into_iter().rev().find(fits);
+                order.into_iter().for_each(|order| expected[order.index()] += 1);
+                pfn += order.map_or(1, |order| order.pages());
             }
             assert_eq!(stats.free_by_order, expected, "{id}");
         }
@@ -118,7 +119,7 @@ pub(crate) fn floor(zone: ZoneId, request: &PageRequest) -> u64 {
 
 /// Checks the reason of a refusal.
 fn check(zone: &Zone<'_>, why: Refusal, request: &PageRequest) {
-    let enough = floor(zone.id(), request) + (1 << request.order);
+    let enough = floor(zone.id(), request) + request.order.pages();
     let longest = zone.free_by_order().iter().rposition(|&blocks| blocks > 0);
     match why {
         Refusal::Watermark { free, needed } => {
@@ -127,7 +128,7 @@ fn check(zone: &Zone<'_>, why: Refusal, request: &PageRequest) {
         }
         Refusal::NoBlock { free } => {
             assert_eq!(free, zone.free_pages());
-            assert!(free as u64 >= enough && longest < Some(usize::from(request.order)), "{}: {longest:?}", zone.id());
+            assert!(free as u64 >= enough && longest < Some(request.order.index()), "{}: {longest:?}", zone.id());
         }
         other => panic!("{other:?}"),
     }

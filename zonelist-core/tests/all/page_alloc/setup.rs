@@ -6,7 +6,7 @@ use std::{
 };
 
 use zonelist_core::{
-    NodeId, PageAllocator, Zone, ZoneId,
+    NodeId, PageAllocator, Pfn, Zone, ZoneId,
     ZoneKind::{self, Dma32, Movable, Normal},
     Zonelists, Zoneref,
     publish::{
@@ -16,7 +16,7 @@ use zonelist_core::{
     stop_world::{StopWorld, StopWorldPreempted},
     sync::Spin,
     table::{Capacity, Slot, SlotFilter, SlotWalk, Slots},
-    zone::{MAX_ORDER, ZoneWatermarks},
+    zone::{Order, ZoneWatermarks},
     zonelist::{NodeSpan, ZonelistsRef},
 };
 
@@ -50,8 +50,8 @@ pub(crate) fn watermarks(zone: ZoneId) -> ZoneWatermarks {
 pub(crate) fn zones() -> Vec<Zone<'static>> {
     let zone = |(id, ranges): (ZoneId, &[Range<u64>])| {
         let span = ranges[0].start..ranges[ranges.len() - 1].end;
-        let zone = Zone::boxed(id, span, MAX_ORDER, Spin::new()).unwrap();
-        ranges.iter().for_each(|range| zone.add(range.clone()).unwrap());
+        let zone = Zone::boxed(id, Pfn::range(span), Order::MAX, Spin::new()).unwrap();
+        ranges.iter().for_each(|range| zone.add(Pfn::range(range.clone())).unwrap());
         zone.set_watermarks(&watermarks(id));
         zone
     };
@@ -96,8 +96,8 @@ pub(crate) fn one_zone_lists() -> ZonelistsRef<'static> {
 
 /// An allocator of one zone, 0/Normal, of `frames` free page frames, with `handles` handles.
 pub(crate) fn one_zone<S: Scheme>(scheme: S, frames: u64, handles: usize) -> PageAllocator<'static, S> {
-    let zone = Zone::boxed(zone_id(0, Normal), 0..frames, MAX_ORDER, Spin::new()).unwrap();
-    zone.add(0..frames).unwrap();
+    let zone = Zone::boxed(zone_id(0, Normal), Pfn::range(0..frames), Order::MAX, Spin::new()).unwrap();
+    zone.add(Pfn::range(0..frames)).unwrap();
     let published = Published::with_slots(scheme, ReaderSlots::boxed(handles));
     published.publish(one_zone_lists()).unwrap();
     PageAllocator::boxed(published, vec![zone]).unwrap()

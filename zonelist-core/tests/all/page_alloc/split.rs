@@ -5,7 +5,7 @@ use zonelist_core::{
     ZoneKind::Normal,
     page_alloc::{NotSplit, SplitError},
     publish::{Scheme, Standard},
-    zone::{FreeError, MAX_ORDER},
+    zone::{FreeError, Order},
 };
 
 use super::{
@@ -33,13 +33,13 @@ fn parts<S: Scheme>(
     splits: &mut dyn FnMut(&Page) -> bool,
     out: &mut Vec<Page>,
 ) {
-    if page.order() == 0 || !splits(&page) {
+    if page.order() == Order::ZERO || !splits(&page) {
         out.push(page);
         return;
     }
-    let (pfn, order, mobility) = (page.pfn(), page.order(), page.mobility());
+    let (pfn, order, mobility) = (page.pfn(), page.order().half().unwrap(), page.mobility());
     let halves = allocator.split(page).unwrap();
-    let expected = [pfn, pfn + (1 << (order - 1))].map(|pfn| (pfn, order - 1, mobility));
+    let expected = [pfn, pfn + order.pages()].map(|pfn| (pfn, order, mobility));
     assert_eq!(halves.each_ref().map(|half| (half.pfn(), half.order(), half.mobility())), expected);
     assert!(halves.iter().all(|half| allocator.zone_of(half).unwrap().id() == zone_id(1, Normal)));
     halves.into_iter().for_each(|half| parts(allocator, half, splits, out));
@@ -51,13 +51,13 @@ fn parts_are_freed_in_any_sequence_and_merge_again() {
     let zone = allocator.zone(zone_id(1, Normal)).unwrap();
     let before = zone.free_by_order();
     let mut random = Random(7);
-    for order in 0..=MAX_ORDER {
+    for order in Order::ALL {
         for mobility in Mobility::ALL {
-            let request = allocator.prepare(&PageRequest::up_to(Normal).order(order).mobility(mobility)).unwrap();
+            let request = allocator.prepare(&PageRequest::up_to(Normal).order(order).mobility(mobility));
             for turn in 0..20 {
                 let mut local = allocator.local().unwrap();
                 let page = local.alloc(NODE, &request).unwrap();
-                let frames = page.pfn()..page.pfn() + (1 << order);
+                let frames = page.frames();
                 let mut all = Vec::new();
                 // Down to single frames, and then in part.
                 let mut splits = |_: &Page| turn == 0 || random.below(3) > 0;
@@ -65,10 +65,10 @@ fn parts_are_freed_in_any_sequence_and_merge_again() {
                 let mut covered = frames.start;
                 for part in &all {
                     assert_eq!(part.pfn(), covered);
-                    covered += 1 << part.order();
+                    covered += part.order().pages();
                 }
                 assert_eq!(covered, frames.end);
-                assert!(turn > 0 || all.len() == 1 << order);
+                assert!(turn > 0 || all.len() as u64 == order.pages());
                 (1..all.len()).for_each(|at| all.swap(at, random.below(at + 1)));
                 // Some through the per-CPU pages, and some by a handle that waits for nothing.
                 for part in all {
@@ -86,12 +86,12 @@ fn parts_are_freed_in_any_sequence_and_merge_again() {
 #[test]
 fn a_part_is_kept_while_the_rest_is_allocated_again() {
     let allocator = no_protocol::<Standard>();
-    let request = |order| allocator.prepare(&PageRequest::up_to(Normal).order(order)).unwrap();
+    let request = |order| allocator.prepare(&PageRequest::up_to(Normal).order(order));
     let mut local = allocator.local().unwrap();
-    let page = local.alloc(NODE, &request(9)).unwrap();
+    let page = local.alloc(NODE, &request(Order::PAGEBLOCK)).unwrap();
     let [lower, kept] = allocator.split(page).unwrap();
     local.free(lower).unwrap();
-    let single = request(0);
+    let single = request(Order::ZERO);
     let mut others: Vec<Page> = std::iter::repeat_with(|| local.alloc(NODE, &single)).map_while(Result::ok).collect();
     assert!(others.len() > 1000 && others.iter().all(|page| !(kept.pfn()..kept.pfn() + 256).contains(&page.pfn())));
     others.push(kept);
@@ -103,14 +103,14 @@ fn a_part_is_kept_while_the_rest_is_allocated_again() {
 #[test]
 fn a_page_that_is_not_split_is_returned() {
     let (allocator, other) = (no_protocol::<Standard>(), no_protocol::<Standard>());
-    let request = |order| allocator.prepare(&PageRequest::up_to(Normal).order(order)).unwrap();
+    let request = |order| allocator.prepare(&PageRequest::up_to(Normal).order(order));
     let mut local = allocator.local().unwrap();
-    let single = local.alloc(NODE, &request(0)).unwrap();
+    let single = local.alloc(NODE, &request(Order::ZERO)).unwrap();
     let NotSplit { page: single, error } = allocator.split(single).unwrap_err();
     assert_eq!(error, SplitError::Single);
     local.free(single).unwrap();
 
-    let page = local.alloc(NODE, &request(3)).unwrap();
+    let page = local.alloc(NODE, &request(Order::of::<3>())).unwrap();
     let NotSplit { page, error } = other.split(page).unwrap_err();
     assert_eq!(error, SplitError::Invalid(FreeError::NoSuchZone));
     local.free(page).unwrap();
@@ -121,16 +121,16 @@ fn a_page_that_is_not_split_is_returned() {
 #[test]
 fn a_block_is_freed_as_it_was_split() {
     let allocator = no_protocol::<Standard>();
-    let request = allocator.prepare(&PageRequest::up_to(Normal).order(2)).unwrap();
+    let request = allocator.prepare(&PageRequest::up_to(Normal).order(Order::of::<2>()));
     let mut local = allocator.local().unwrap();
     let page = local.alloc(NODE, &request).unwrap();
     let again = made_up::again(&page);
     let half = made_up::page_of_word(page.as_raw() & !(0xf << 58) | 1 << 58).unwrap();
-    assert_eq!(local.free(half).unwrap_err().error, FreeError::WrongOrder { order: 2 });
+    assert_eq!(local.free(half).unwrap_err().error, FreeError::WrongOrder { order: Order::of::<2>() });
     let halves = allocator.split(page).unwrap();
     let NotSplit { page: again, error } = allocator.split(again).unwrap_err();
-    assert_eq!(error, SplitError::Invalid(FreeError::WrongOrder { order: 1 }));
-    assert_eq!(local.free(again).unwrap_err().error, FreeError::WrongOrder { order: 1 });
+    assert_eq!(error, SplitError::Invalid(FreeError::WrongOrder { order: Order::of::<1>() }));
+    assert_eq!(local.free(again).unwrap_err().error, FreeError::WrongOrder { order: Order::of::<1>() });
     halves.into_iter().for_each(|half| local.free(half).unwrap());
 }
 
@@ -139,7 +139,7 @@ fn a_block_is_freed_as_it_was_split() {
 #[test]
 fn a_split_is_not_recorded_in_the_zone() {
     let allocator = no_protocol::<Standard>();
-    let request = allocator.prepare(&PageRequest::up_to(Normal).order(5)).unwrap();
+    let request = allocator.prepare(&PageRequest::up_to(Normal).order(Order::of::<5>()));
     let mut local = allocator.local().unwrap();
     let page = local.alloc(NODE, &request).unwrap();
     let again = made_up::again(&page);

@@ -1,13 +1,13 @@
 //! Statistics of an allocator, and invalid arguments.
 
 use zonelist_core::{
-    Mobility, NodeId, Page, PageAllocator, PageRequest, Zone,
+    Mobility, NodeId, Page, PageAllocator, PageRequest, Pfn, Zone,
     ZoneKind::{Dma, Dma32, Normal},
     page_alloc::{NotFreed, PerCpuPages, Refusal, SetupError},
     publish::{Published, ReaderError, ReaderSlots, Standard},
     stop_world::StopWorld,
     table::{Capacity, Slots},
-    zone::FreeError,
+    zone::{FreeError, Order},
 };
 
 use crate::made_up;
@@ -17,7 +17,7 @@ use super::setup::{READERS, no_protocol, stop_world, zone_id, zones};
 #[test]
 fn tables_are_in_the_layout_of_linux() {
     let allocator = no_protocol::<Standard>();
-    let (node, request) = (NodeId::new(1).unwrap(), allocator.prepare(&PageRequest::up_to(Normal)).unwrap());
+    let (node, request) = (NodeId::new(1).unwrap(), allocator.prepare(&PageRequest::up_to(Normal)));
     let mut local = allocator.local().unwrap();
     let pages: Vec<Page> = (0..5).map(|_| local.alloc(node, &request).unwrap()).collect();
     let table = allocator.buddyinfo().to_string();
@@ -45,7 +45,7 @@ fn tables_are_in_the_layout_of_linux() {
 #[test]
 fn hits_are_counted_beyond_sixteen_bits() {
     let allocator = no_protocol::<Standard>();
-    let (node, request) = (NodeId::new(1).unwrap(), allocator.prepare(&PageRequest::up_to(Normal)).unwrap());
+    let (node, request) = (NodeId::new(1).unwrap(), allocator.prepare(&PageRequest::up_to(Normal)));
     let mut local = allocator.local().unwrap();
     let mut page = local.alloc(node, &request).unwrap();
     for _ in 0..70_000 {
@@ -61,13 +61,14 @@ fn hits_are_counted_beyond_sixteen_bits() {
 fn a_page_that_is_not_allocated_is_refused() {
     let allocator = no_protocol::<Standard>();
     let mut local = allocator.local().unwrap();
-    let (node, request) = (NodeId::new(0).unwrap(), allocator.prepare(&PageRequest::up_to(Normal).order(2)).unwrap());
+    let (node, request) =
+        (NodeId::new(0).unwrap(), allocator.prepare(&PageRequest::up_to(Normal).order(Order::of::<2>())));
     let page = local.alloc(node, &request).unwrap();
     // SAFETY: the pages are compared, and not used.
     let found = |pfn, order| unsafe { allocator.page(pfn, order, Mobility::Unmovable) };
     assert_eq!(
-        (found(page.pfn(), 2), found(50_000, 0), found(page.pfn(), 11)),
-        (Some(made_up::again(&page)), None, None)
+        (found(page.pfn(), Order::of::<2>()), found(Pfn::new(50_000), Order::ZERO)),
+        (Some(made_up::again(&page)), None)
     );
     let mut refused = |word| local.free(made_up::page_of_word(word).unwrap()).unwrap_err();
     let NotFreed { page: without_zone, error } = refused(page.as_raw() | 0xff << 44);
@@ -106,17 +107,16 @@ fn invalid_parts_of_an_allocator_are_refused() {
     assert_eq!(PageAllocator::boxed(published(), Vec::<Zone<'_>>::new()).err(), Some(SetupError::NoZone));
     let in_callers_memory = made(16, 4).unwrap();
     let mut local = in_callers_memory.local().unwrap();
-    let request = in_callers_memory.prepare(&PageRequest::up_to(Normal)).unwrap();
+    let request = in_callers_memory.prepare(&PageRequest::up_to(Normal));
     assert!(local.alloc(NodeId::new(0).unwrap(), &request).is_err(), "no lists are published yet");
     assert_eq!((local.failure().zones(), local.failure().zones_passed_over()), (0, 4));
     assert!(local.failure().passed_over().take(3).all(|(_, why)| why == Refusal::NotListed), "{}", local.failure());
-    let pfn = zones[1].alloc(0, Mobility::Movable).unwrap();
+    let pfn = zones[1].alloc(Order::ZERO, Mobility::Movable).unwrap();
     // SAFETY: the zone has just allocated the block.
-    let page = unsafe { in_callers_memory.page(pfn, 0, Mobility::Movable) };
+    let page = unsafe { in_callers_memory.page(pfn, Order::ZERO, Mobility::Movable) };
     local.free(page.unwrap()).unwrap();
     assert_eq!(in_callers_memory.drain(), Ok(1));
     let allocator = no_protocol::<Standard>();
-    assert!(allocator.prepare(&PageRequest::up_to(Normal).order(11)).is_err());
     assert!(allocator.zone(zone_id(0, Dma)).is_none() && allocator.stats(zone_id(7, Normal)).is_none());
     let unknown = zone_id(7, Normal);
     assert_eq!((allocator.drain_zone(unknown), allocator.without_caches(unknown, || 5)), (Ok(0), Ok(5)));

@@ -37,7 +37,7 @@ fn every_urgency_stops_at_its_page() {
         for urgency in URGENCIES {
             let allocator = no_protocol::<Standard>();
             let request = PageRequest::up_to(highest).urgency(urgency);
-            let (prepared, mut local) = (allocator.prepare(&request).unwrap(), allocator.local().unwrap());
+            let (prepared, mut local) = (allocator.prepare(&request), allocator.local().unwrap());
             without_caches(&allocator, &mut || {
                 // Each zone down to its low watermark in the order of the list, then each down to what the urgency
                 // leaves.
@@ -80,7 +80,7 @@ fn a_fall_below_the_low_watermark_is_reported_once() {
     let own = PageRequest { zones: Request::up_to(Normal).this_node(), ..PageRequest::up_to(Normal) };
     let nodes = Some([node].into_iter().collect());
     let own = PageRequest { zones: Request { nodes, ..own.zones }, ..own };
-    let (prepared, mut local) = (allocator.prepare(&own).unwrap(), allocator.local().unwrap());
+    let (prepared, mut local) = (allocator.prepare(&own), allocator.local().unwrap());
     let zone = allocator.zone(zone_id(0, Normal)).unwrap();
     let mut pages = Vec::new();
     // The first walk stops at the low watermark of both zones; only the second takes them lower.
@@ -99,7 +99,7 @@ fn a_fall_below_the_low_watermark_is_reported_once() {
 fn a_page_is_not_lost_if_the_report_panics() {
     let allocator = no_protocol::<Standard>().on_low(|_, _| panic!("in the caller's code"));
     let node = NodeId::new(0).unwrap();
-    let prepared = allocator.prepare(&PageRequest::up_to(Normal)).unwrap();
+    let prepared = allocator.prepare(&PageRequest::up_to(Normal));
     let free = || allocator.zones().iter().map(Zone::free_pages).sum::<usize>();
     let (all, mut local) = (free(), allocator.local().unwrap());
     let (mut pages, mut panics) = (Vec::new(), 0);
@@ -120,7 +120,7 @@ fn a_page_is_not_lost_if_the_report_panics() {
 fn an_urgent_request_does_not_drain_other_handles() {
     let allocator = no_protocol::<Standard>();
     let node = NodeId::new(0).unwrap();
-    let prepared = |urgency| allocator.prepare(&PageRequest::up_to(Dma32).urgency(urgency)).unwrap();
+    let prepared = |urgency| allocator.prepare(&PageRequest::up_to(Dma32).urgency(urgency));
     let (mut caching, mut local) = (allocator.local().unwrap(), allocator.local().unwrap());
     let mut pages = Vec::new();
     while let Ok(page) = caching.alloc(node, &prepared(Urgency::NONE)) {
@@ -150,8 +150,8 @@ fn a_request_repeats_torn_walks_unless_it_must_not_wait() {
     let node = NodeId::new(0).unwrap();
     let allocator = torn::<Standard>(1000);
     let mut local = allocator.local().unwrap();
-    let waits = allocator.prepare(&PageRequest::up_to(Normal)).unwrap();
-    let never = allocator.prepare(&PageRequest::up_to(Normal).urgency(Urgency::NON_BLOCKING)).unwrap();
+    let waits = allocator.prepare(&PageRequest::up_to(Normal));
+    let never = allocator.prepare(&PageRequest::up_to(Normal).urgency(Urgency::NON_BLOCKING));
 
     assert_eq!(local.alloc(node, &never), Err(OutOfMemory));
     assert!(local.failure().was_torn() && local.failure().zones() == 0);

@@ -10,7 +10,7 @@ use std::{
 };
 
 use zonelist_core::{
-    LocalHandle, PageAllocator, PageRequest, Zone, ZoneId,
+    LocalHandle, PageAllocator, PageRequest, Pfn, Zone, ZoneId,
     ZoneKind::{Dma32, Movable, Normal},
     Zoneref,
     page_alloc::{PerCpuPages, SetupError},
@@ -18,7 +18,7 @@ use zonelist_core::{
     stop_world::StopWorld,
     sync::{RawLock, Spin},
     table::{Slot, Slots},
-    zone::{MAX_ORDER, RangeError},
+    zone::{Order, RangeError},
     zonelist::{NodeSpan, ZonelistsRef},
 };
 
@@ -34,7 +34,7 @@ fn ids() -> [ZoneId; 3] {
 }
 
 fn zones() -> [Zone<'static>; 3] {
-    ids().map(|id| Zone::boxed(id, 0..FRAMES, MAX_ORDER, Spin::new()).unwrap())
+    ids().map(|id| Zone::boxed(id, Pfn::range(0..FRAMES), Order::MAX, Spin::new()).unwrap())
 }
 
 fn published() -> Published<Scheme> {
@@ -55,34 +55,37 @@ fn a_zone_adds_no_frame_of_another_zone_of_its_allocator() {
     let allocator = PageAllocator::boxed(published(), zones().into()).unwrap();
     let allocator: Box<Allocator> = Box::new(allocator);
     let [one, other, _] = array::from_fn(|at| &allocator.zones()[at]);
-    one.add(0..700).unwrap();
+    one.add(Pfn::range(0..700)).unwrap();
     let owned = |pfn| Err(RangeError::Owned { pfn, zone: ids()[0] });
-    assert_eq!((other.add(600..1000), other.add(0..1), other.add(0..FRAMES)), (owned(600), owned(0), owned(0)));
-    assert_eq!(allocator.add(ids()[1], 699..701), owned(699));
-    other.add(700..1000).unwrap();
-    assert_eq!(one.add(900..1100), Err(RangeError::Owned { pfn: 900, zone: ids()[1] }));
-    assert_eq!(one.add(500..701), Err(RangeError::Owned { pfn: 700, zone: ids()[1] }));
+    assert_eq!(
+        (other.add(Pfn::range(600..1000)), other.add(Pfn::range(0..1)), other.add(Pfn::range(0..FRAMES))),
+        (owned(Pfn::new(600)), owned(Pfn::new(0)), owned(Pfn::new(0)))
+    );
+    assert_eq!(allocator.add(ids()[1], Pfn::range(699..701)), owned(Pfn::new(699)));
+    other.add(Pfn::range(700..1000)).unwrap();
+    assert_eq!(one.add(Pfn::range(900..1100)), Err(RangeError::Owned { pfn: Pfn::new(900), zone: ids()[1] }));
+    assert_eq!(one.add(Pfn::range(500..701)), Err(RangeError::Owned { pfn: Pfn::new(700), zone: ids()[1] }));
     // A frame that one zone has removed, another zone may add.
-    one.remove(600..700).unwrap();
-    other.add(600..700).unwrap();
+    one.remove(Pfn::range(600..700)).unwrap();
+    other.add(Pfn::range(600..700)).unwrap();
     // Frames out of the span are refused with an error of their own.
-    assert_eq!(other.add(0..FRAMES + 1), owned(0));
-    assert!(matches!(other.add(FRAMES - 1..FRAMES + 1), Err(RangeError::Outside { .. })));
+    assert_eq!(other.add(Pfn::range(0..FRAMES + 1)), owned(Pfn::new(0)));
+    assert!(matches!(other.add(Pfn::range(FRAMES - 1..FRAMES + 1)), Err(RangeError::Outside { .. })));
     assert_eq!((one.managed(), other.managed()), (600, 400));
 }
 
 #[test]
 fn zones_of_a_dropped_allocator_stay_one_set() {
     let zones: &'static [Zone<'static>] = Vec::from(zones()).leak();
-    zones[0].add(0..512).unwrap();
+    zones[0].add(Pfn::range(0..512)).unwrap();
     drop(over(zones).unwrap());
-    let owned = Err(RangeError::Owned { pfn: 511, zone: ids()[0] });
-    assert_eq!(zones[1].add(511..1024), owned);
+    let owned = Err(RangeError::Owned { pfn: Pfn::new(511), zone: ids()[0] });
+    assert_eq!(zones[1].add(Pfn::range(511..1024)), owned);
     // Two allocators of the same zones keep them apart in the same way.
     let (_one, two) = (over(zones).unwrap(), over(zones).unwrap());
-    assert_eq!(two.add(ids()[2], 511..1024), owned);
-    two.add(ids()[2], 512..1024).unwrap();
-    assert!(zones[1].add(512..513).is_err());
+    assert_eq!(two.add(ids()[2], Pfn::range(511..1024)), owned);
+    two.add(ids()[2], Pfn::range(512..1024)).unwrap();
+    assert!(zones[1].add(Pfn::range(512..513)).is_err());
 }
 
 #[test]
@@ -104,13 +107,15 @@ fn a_frame_that_zones_add_at_once_is_in_one_of_them() {
         let allocator: Allocator = PageAllocator::boxed(published(), zones().into()).unwrap();
         thread::scope(|scope| {
             for zone in allocator.zones() {
-                scope.spawn(|| (0..FRAMES).step_by(64).filter(|&pfn| zone.add(pfn..pfn + 64).is_ok()).count());
+                scope.spawn(|| {
+                    (0..FRAMES).step_by(64).filter(|&pfn| zone.add(Pfn::range(pfn..pfn + 64)).is_ok()).count()
+                });
             }
         });
         let managed: usize = allocator.zones().iter().map(Zone::managed).sum();
         assert_eq!(managed as u64, FRAMES);
         for pfn in 0..FRAMES {
-            assert_eq!(allocator.zones().iter().filter(|zone| zone.manages(pfn)).count(), 1, "frame {pfn}");
+            assert_eq!(allocator.zones().iter().filter(|zone| zone.manages(Pfn::new(pfn))).count(), 1, "frame {pfn}");
         }
     }
 }
@@ -153,7 +158,7 @@ fn no_zone_adds_frames_while_another_of_its_allocator_does() {
     // The number of locks that the call acquires is not known here: it is delayed before each of them in turn.
     let mut delayed = 0;
     for before in 0..6 {
-        let zones = ids().map(|id| Zone::boxed(id, 0..FRAMES, MAX_ORDER, Delayed(Spin::new())).unwrap());
+        let zones = ids().map(|id| Zone::boxed(id, Pfn::range(0..FRAMES), Order::MAX, Delayed(Spin::new())).unwrap());
         let zones: &'static [Zone<'static, Delayed>] = Vec::from(zones).leak();
         let caches = Vec::from_iter((0..6).map(|_| PerCpuPages::new())).leak();
         let table = StopWorld::new(Slots::boxed(zonelist_core::table::Capacity::new(1, 3).unwrap()));
@@ -163,7 +168,7 @@ fn no_zone_adds_frames_while_another_of_its_allocator_does() {
         let handle = Arc::clone(&other);
         MEANWHILE.set(Some(Box::new(move || {
             let taken = thread::spawn(move || {
-                let taken = zones[1].add(0..700).is_ok();
+                let taken = zones[1].add(Pfn::range(0..700)).is_ok();
                 let _ = done.0.send(());
                 taken
             });
@@ -172,7 +177,7 @@ fn no_zone_adds_frames_while_another_of_its_allocator_does() {
             let _ = done.1.recv_timeout(Duration::from_millis(20));
         })));
         FIRST.set(before);
-        let first = zones[0].add(0..700).is_ok();
+        let first = zones[0].add(Pfn::range(0..700)).is_ok();
         MEANWHILE.set(None);
         let Some(other) = other.lock().unwrap().take() else { continue };
         delayed += 1;
@@ -193,10 +198,10 @@ struct User<'a> {
 #[test]
 fn an_allocator_is_borrowed_for_as_long_as_its_zones() {
     let (mut index, mut caches) = ([0; 64], [const { PerCpuPages::new() }; 2]);
-    let mut words = [0; Zone::<Spin>::words(0, FRAMES)];
+    let mut words = [0; Zone::<Spin>::words(Pfn::range(0..FRAMES))];
     let id = ids()[1];
-    let zones = [Zone::new(id, 0..FRAMES, MAX_ORDER, &mut words, Spin::new()).unwrap()];
-    zones[0].add(0..FRAMES).unwrap();
+    let zones = [Zone::new(id, Pfn::range(0..FRAMES), Order::MAX, &mut words, Spin::new()).unwrap()];
+    zones[0].add(Pfn::range(0..FRAMES)).unwrap();
     {
         let entries = [Zoneref::new(id)];
         let lists = ZonelistsRef::new(&entries, &[NodeSpan { start: 0, len: 1, own: 1 }]).unwrap();
@@ -204,7 +209,7 @@ fn an_allocator_is_borrowed_for_as_long_as_its_zones() {
         let given = PageAllocator::new(published(), &zones, &mut index, &mut caches).unwrap();
         given.published().publish(lists).unwrap();
         let mut user = User { allocator: &given, local: given.local().unwrap() };
-        let request = user.allocator.prepare(&PageRequest::up_to(Normal)).unwrap();
+        let request = user.allocator.prepare(&PageRequest::up_to(Normal));
         let page = user.local.alloc(id.node(), &request).unwrap();
         user.local.free(page).unwrap();
         // The leaked handle's per-CPU pages are not free until the allocator is dropped.

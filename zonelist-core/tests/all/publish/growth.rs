@@ -80,7 +80,7 @@ fn thousands_of_handles_need_little_stack() {
     let all = small.spawn(|| {
         let allocator = one_zone(StopWorld::new(table()), 1 << 18, HANDLES / 2);
         allocator.add_boxed_handles(HANDLES / 2).unwrap();
-        let prepared = allocator.prepare(&PageRequest::up_to(Movable)).unwrap();
+        let prepared = allocator.prepare(&PageRequest::up_to(Movable));
         let mut handles: Vec<LocalHandle<'_, '_, _, Standard>> = Vec::new();
         handles.extend((0..HANDLES).map(|_| allocator.local().unwrap()));
         let node = zone_id(0, Normal).node();
@@ -101,7 +101,7 @@ fn grows_under_load<S: Scheme + Send + Sync>(scheme: S) {
     let allocator = one_zone(scheme, 1 << 14, 1);
     let over = AtomicBool::new(false);
     let use_handles = |handles: usize| {
-        let prepared = allocator.prepare(&PageRequest::up_to(Movable)).unwrap();
+        let prepared = allocator.prepare(&PageRequest::up_to(Movable));
         let mut all: Vec<_> = (0..handles).map_while(|_| allocator.local().ok()).collect();
         for handle in &mut all {
             let pages: Vec<_> = (0..3).map(|_| handle.alloc(zone_id(0, Normal).node(), &prepared).unwrap()).collect();

@@ -7,13 +7,14 @@ use std::{
 };
 
 use zonelist_core::{
-    PageAllocator, Zone, ZoneId, ZoneKind,
+    PageAllocator, Pfn, Zone, ZoneId, ZoneKind,
     conformance::{Sample, basics},
     publish::{Published, ReaderError, ReaderSlots},
     static_reader_slots,
     stop_world::{StopWorld, StopWorldPreempted},
     sync::Spin,
     table::{Capacity, Slot, Slots},
+    zone::Order,
 };
 
 use super::{
@@ -111,7 +112,11 @@ fn a_slot_is_not_lost_when_a_scheme_panics_for_a_reader() {
     // A handle of an allocator claims its slot in the same way.
     PANICS.store(true, SeqCst);
     let id = ZoneId::new(node(), ZoneKind::Normal);
-    let allocator = PageAllocator::boxed(published, vec![Zone::boxed(id, 0..512, 9, Spin::new()).unwrap()]).unwrap();
+    let allocator = PageAllocator::boxed(
+        published,
+        vec![Zone::boxed(id, Pfn::range(0..512), Order::PAGEBLOCK, Spin::new()).unwrap()],
+    )
+    .unwrap();
     for _ in 0..3 {
         assert!(catch_unwind(AssertUnwindSafe(|| allocator.local().map(drop))).is_err());
     }

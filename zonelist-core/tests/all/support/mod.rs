@@ -1,4 +1,4 @@
-//! A test double: a scheme whose behaviour the test sets.
+//! A test double: a scheme whose behaviour the test sets; and a helper for orders.
 #![allow(dead_code, reason = "each test uses a part of it")]
 
 use std::{
@@ -13,8 +13,14 @@ use std::{
 use zonelist_core::{
     NodeId, Request, Zonelists, Zoneref,
     publish::{Facts, Guarantee, PublishError, ReadToken, ReaderProtocol, Reclaim, Scheme, WaitError, Walk, Writer},
+    zone::Order,
     zonelist::ZonelistsRef,
 };
+
+/// The order of a number that a test computes.
+pub(crate) fn order(number: u8) -> Order {
+    Order::new(number).unwrap()
+}
 
 /// The properties of a scheme that are fixed at compile time.
 pub(crate) trait Kind: Debug + Send + Sync + 'static {

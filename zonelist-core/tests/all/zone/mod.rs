@@ -8,13 +8,14 @@ mod watermark_check;
 
 use std::collections::BTreeSet;
 
+use crate::support::order;
 use oracle::{Pair, SPAN, empty};
 use proptest::prelude::*;
-use zonelist_core::Mobility;
+use zonelist_core::{Mobility, Pfn, zone::Order};
 
 #[derive(Clone, Debug)]
 enum Step {
-    Alloc(u8, Mobility),
+    Alloc(Order, Mobility),
     Free(usize),
     AllocBulk(usize, Mobility),
     FreeBulk(usize, usize),
@@ -22,7 +23,7 @@ enum Step {
     Add(u64, u64),
     Remove(u64, u64),
     ToggleIsolation(u64),
-    FreeWrongly(u64, u8),
+    FreeWrongly(u64, Order),
 }
 
 fn mobility() -> impl Strategy<Value = Mobility> {
@@ -30,7 +31,7 @@ fn mobility() -> impl Strategy<Value = Mobility> {
 }
 
 fn step() -> impl Strategy<Value = Step> {
-    let order = prop_oneof![3 => 0_u8..4, 1 => 4_u8..=11];
+    let order = prop_oneof![3 => 0_u8..4, 1 => 4_u8..=10].prop_map(order);
     prop_oneof![
         8 => (order.clone(), mobility()).prop_map(|(order, mobility)| Step::Alloc(order, mobility)),
         6 => any::<usize>().prop_map(Step::Free),
@@ -45,14 +46,14 @@ fn step() -> impl Strategy<Value = Step> {
 }
 
 /// A zone with a hole, and all other frames free.
-fn with_hole(max_order: u8) -> Pair {
+fn with_hole(max_order: Order) -> Pair {
     let mut pair = Pair::new(empty(max_order));
     pair.add(SPAN.start..4300);
     pair.add(4700..SPAN.end);
     pair
 }
 
-fn run(max_order: u8, steps: &[Step]) {
+fn run(max_order: Order, steps: &[Step]) {
     let mut pair = with_hole(max_order);
     for step in steps {
         match *step {
@@ -77,19 +78,19 @@ proptest! {
 
     #[test]
     fn no_frame_is_lost_or_allocated_twice(steps in prop::collection::vec(step(), 1..50)) {
-        run(10, &steps);
+        run(Order::MAX, &steps);
     }
 
     #[test]
     fn no_frame_is_lost_or_allocated_twice_below_any_max_order(max_order in 0_u8..10, steps in prop::collection::vec(step(), 1..25)) {
-        run(max_order, &steps);
+        run(order(max_order), &steps);
     }
 }
 
 #[test]
 fn unmovable_pages_share_one_pageblock() {
-    let pair = with_hole(10);
-    let alloc = |mobility| pair.zone.alloc(0, mobility).unwrap();
+    let pair = with_hole(Order::MAX);
+    let alloc = |mobility| pair.zone.alloc(Order::ZERO, mobility).unwrap().number();
     let mixed: Vec<(u64, u64)> = (0..400).map(|_| (alloc(Mobility::Movable), alloc(Mobility::Unmovable))).collect();
     let blocks: BTreeSet<u64> = mixed.iter().map(|pages| pages.1 / 512).collect();
     assert_eq!(blocks.len(), 1, "400 unmovable pages fit into one pageblock");
@@ -98,14 +99,14 @@ fn unmovable_pages_share_one_pageblock() {
 
 #[test]
 fn isolated_frames_are_not_allocated() {
-    let pair = with_hole(10);
-    let (block, free) = (5120..5632, pair.zone.free_pages());
+    let pair = with_hole(Order::MAX);
+    let (block, free) = (Pfn::range(5120..5632), pair.zone.free_pages());
     pair.zone.isolate(block.clone()).unwrap();
     assert_eq!(pair.zone.free_pages(), free - 512);
-    let mut pfns = vec![0; free];
+    let mut pfns = vec![Pfn::new(0); free];
     assert_eq!(pair.zone.alloc_bulk(Mobility::Movable, &mut pfns), free - 512);
     assert!(pfns[..free - 512].iter().all(|pfn| !block.contains(pfn)));
     assert_eq!(pair.zone.alloc_contig(1, 1), None);
     pair.zone.unisolate(block.clone()).unwrap();
-    assert_eq!(pair.zone.alloc(9, Mobility::Movable), Some(5120));
+    assert_eq!(pair.zone.alloc(Order::PAGEBLOCK, Mobility::Movable), Some(Pfn::new(5120)));
 }

@@ -2,7 +2,11 @@
 
 use std::{collections::BTreeSet, ops::Range};
 
-use zonelist_core::{Mobility, Zone, sync::Spin, zone::RangeError};
+use zonelist_core::{
+    Mobility, Pfn, Zone,
+    sync::Spin,
+    zone::{Order, RangeError},
+};
 
 /// A span that starts and ends within a pageblock.
 pub(crate) const SPAN: Range<u64> = 3 * 1024 + 300..6 * 1024 - 200;
@@ -23,7 +27,7 @@ pub(crate) struct Pair {
     frames: Vec<Frame>,
     isolated: Vec<u64>,
     /// Allocated blocks, by first frame and order.
-    live: Vec<(u64, u8)>,
+    live: Vec<(u64, Order)>,
 }
 
 impl Pair {
@@ -60,15 +64,15 @@ impl Pair {
             frames.extend(states.iter().map(|&state| state == Frame::Free && available));
         }
         let mut levels = vec![frames];
-        for order in 0..usize::from(self.zone.max_order()) {
+        for order in 0..self.zone.max_order().index() {
             levels.push(levels[order].chunks_exact(2).map(|halves| halves[0] && halves[1]).collect());
         }
         levels
     }
 
     /// True if a block of an order can be allocated.
-    fn has(&self, order: u8) -> bool {
-        self.levels()[usize::from(order)].contains(&true)
+    fn has(&self, order: Order) -> bool {
+        self.levels()[order.index()].contains(&true)
     }
 
     fn has_contig(&self, frames: u64, align: u64) -> bool {
@@ -76,15 +80,15 @@ impl Pair {
         starts.into_iter().any(|start| (start..start + frames).all(|pfn| self.is_available(pfn)))
     }
 
-    pub(crate) fn alloc(&mut self, order: u8, mobility: Mobility) {
+    pub(crate) fn alloc(&mut self, order: Order, mobility: Mobility) {
         let (had, pfn) = (self.has(order), self.zone.alloc(order, mobility));
         assert_eq!(pfn.is_some(), had, "a block of order {order}");
-        pfn.into_iter().for_each(|pfn| self.mark_allocated(pfn, order));
+        pfn.into_iter().for_each(|pfn| self.mark_allocated(pfn.number(), order));
     }
 
-    fn mark_allocated(&mut self, pfn: u64, order: u8) {
-        let pfns = pfn..pfn + (1 << order);
-        assert_eq!(pfn % (1 << order), 0, "frame {pfn} of order {order}");
+    fn mark_allocated(&mut self, pfn: u64, order: Order) {
+        let pfns = pfn..pfn + order.pages();
+        assert_eq!(pfn % order.pages(), 0, "frame {pfn} of order {order}");
         for pfn in pfns.clone() {
             assert!(self.is_available(pfn), "frame {pfn} was not available");
         }
@@ -93,28 +97,29 @@ impl Pair {
     }
 
     pub(crate) fn alloc_bulk(&mut self, count: usize, mobility: Mobility) {
-        let mut pfns = vec![0; count];
+        let mut pfns = vec![Pfn::new(0); count];
         let free = self.zone.free_pages();
         let taken = self.zone.alloc_bulk(mobility, &mut pfns);
         assert_eq!(taken, count.min(free));
-        pfns[..taken].iter().for_each(|&pfn| self.mark_allocated(pfn, 0));
+        pfns[..taken].iter().for_each(|&pfn| self.mark_allocated(pfn.number(), Order::ZERO));
     }
 
     pub(crate) fn free(&mut self, at: usize) {
         if !self.live.is_empty() {
             let (pfn, order) = self.live.swap_remove(at % self.live.len());
-            self.zone.free(pfn, order).unwrap();
-            self.fill(pfn..pfn + (1 << order), Frame::Free);
+            self.zone.free(Pfn::new(pfn), order).unwrap();
+            self.fill(pfn..pfn + order.pages(), Frame::Free);
         }
     }
 
     pub(crate) fn free_bulk(&mut self, at: usize, count: usize) {
-        let mut order_0: Vec<u64> = self.live.iter().filter(|block| block.1 == 0).map(|block| block.0).collect();
+        let mut order_0: Vec<u64> =
+            self.live.iter().filter(|block| block.1 == Order::ZERO).map(|block| block.0).collect();
         order_0.sort_by_key(|pfn| pfn * 7919 % 997 + at as u64 % 2 * pfn);
         let pfns = &order_0[..count.min(order_0.len())];
-        self.zone.free_bulk(pfns).unwrap();
+        self.zone.free_bulk(&Vec::from_iter(pfns.iter().copied().map(Pfn::new))).unwrap();
         let freed: BTreeSet<u64> = pfns.iter().copied().collect();
-        self.live.retain(|block| block.1 > 0 || !freed.contains(&block.0));
+        self.live.retain(|block| block.1 > Order::ZERO || !freed.contains(&block.0));
         pfns.iter().for_each(|&pfn| *self.frame(pfn) = Frame::Free);
     }
 
@@ -123,13 +128,13 @@ impl Pair {
         let had = self.has_contig(frames, align);
         let range = self.zone.alloc_contig(frames as usize, align);
         assert_eq!(range.is_some(), had, "a range of {frames} at {align}");
-        let Some(start) = range else { return };
+        let Some(start) = range.map(Pfn::number) else { return };
         assert_eq!(start % align, 0);
-        (start..start + frames).for_each(|pfn| self.mark_allocated(pfn, 0));
+        (start..start + frames).for_each(|pfn| self.mark_allocated(pfn, Order::ZERO));
         if back {
             let middle = start + frames / 3;
             [start..middle, middle..start + frames].into_iter().filter(|part| !part.is_empty()).for_each(|part| {
-                self.zone.free_contig(part.clone()).unwrap();
+                self.zone.free_contig(Pfn::range(part.clone())).unwrap();
                 self.live.retain(|block| !part.contains(&block.0));
                 self.fill(part, Frame::Free);
             });
@@ -139,8 +144,12 @@ impl Pair {
     pub(crate) fn add(&mut self, pfns: Range<u64>) {
         // To the frame: a managed one, free or allocated, is refused.
         let taken = pfns.clone().find(|&pfn| !self.is(pfn, Frame::Hole));
-        let added = self.zone.add(pfns.clone());
-        assert_eq!(added, taken.map_or(Ok(()), |pfn| Err(RangeError::Managed { pfn })), "adding {pfns:?}");
+        let added = self.zone.add(Pfn::range(pfns.clone()));
+        assert_eq!(
+            added,
+            taken.map_or(Ok(()), |pfn| Err(RangeError::Managed { pfn: Pfn::new(pfn) })),
+            "adding {pfns:?}"
+        );
         if taken.is_none() {
             self.fill(pfns, Frame::Free);
         }
@@ -148,7 +157,7 @@ impl Pair {
 
     pub(crate) fn remove(&mut self, pfns: Range<u64>) {
         let free = self.all(pfns.clone(), Frame::Free);
-        assert_eq!(self.zone.remove(pfns.clone()).is_ok(), free, "removing {pfns:?}");
+        assert_eq!(self.zone.remove(Pfn::range(pfns.clone())).is_ok(), free, "removing {pfns:?}");
         if free {
             self.fill(pfns, Frame::Hole);
         }
@@ -158,30 +167,30 @@ impl Pair {
     pub(crate) fn toggle_isolation(&mut self, block: u64) {
         let pfns = SPAN.start.max(block * BLOCK)..SPAN.end.min((block + 1) * BLOCK);
         if let Some(at) = self.isolated.iter().position(|&isolated| isolated == block) {
-            assert!(self.zone.isolate(pfns.clone()).is_err());
-            self.zone.unisolate(pfns).unwrap();
+            assert!(self.zone.isolate(Pfn::range(pfns.clone())).is_err());
+            self.zone.unisolate(Pfn::range(pfns)).unwrap();
             self.isolated.swap_remove(at);
         } else {
-            assert!(self.zone.unisolate(pfns.clone()).is_err());
-            self.zone.isolate(pfns).unwrap();
+            assert!(self.zone.unisolate(Pfn::range(pfns.clone())).is_err());
+            self.zone.isolate(Pfn::range(pfns)).unwrap();
             self.isolated.push(block);
         }
     }
 
     /// Frees an arbitrary block: unless it is allocated as such, the free has to fail.
-    pub(crate) fn free_wrongly(&self, pfn: u64, order: u8) {
-        let pfns = pfn..pfn + (1 << order);
+    pub(crate) fn free_wrongly(&self, pfn: u64, order: Order) {
+        let pfns = pfn..pfn + order.pages();
         let not_in_use = pfns.clone().any(|pfn| !self.is(pfn, Frame::Used));
-        let nonsense = order > self.zone.max_order() || pfn % (1 << order) != 0;
+        let nonsense = order > self.zone.max_order() || pfn % order.pages() != 0;
         let not_live = cfg!(feature = "checked") && !self.live.contains(&(pfn, order));
         if not_in_use || nonsense || not_live {
-            self.zone.free(pfn, order).unwrap_err();
+            self.zone.free(Pfn::new(pfn), order).unwrap_err();
         }
         if !self.is(pfn, Frame::Used) {
-            self.zone.free_bulk(&[pfn]).unwrap_err();
+            self.zone.free_bulk(&[Pfn::new(pfn)]).unwrap_err();
         }
         if not_in_use && !pfns.is_empty() {
-            self.zone.free_contig(pfns).unwrap_err();
+            self.zone.free_contig(Pfn::range(pfns)).unwrap_err();
         }
     }
 
@@ -200,7 +209,7 @@ impl Pair {
         assert_eq!(self.zone.free_by_order(), self.by_order());
         let (mut free, mut managed) = (0, 0);
         for (block, states) in (BASE / BLOCK..).zip(self.frames.chunks(BLOCK as usize)) {
-            let state = self.zone.pageblock(SPAN.start.max(block * BLOCK)).unwrap();
+            let state = self.zone.pageblock(Pfn::new(SPAN.start.max(block * BLOCK))).unwrap();
             let count = |wanted: Frame| states.iter().filter(|&&state| state == wanted).count();
             let (free_here, used_here) = (count(Frame::Free), count(Frame::Used));
             let isolated = self.isolated.contains(&block);
@@ -216,7 +225,7 @@ impl Pair {
     fn check_managed(&self, pfns: Range<u64>, step: usize) {
         for pfn in pfns.step_by(step) {
             let managed = self.is(pfn, Frame::Free) || self.is(pfn, Frame::Used);
-            assert_eq!(self.zone.manages(pfn), managed, "frame {pfn}");
+            assert_eq!(self.zone.manages(Pfn::new(pfn)), managed, "frame {pfn}");
         }
     }
 
@@ -235,8 +244,8 @@ impl Pair {
 }
 
 /// A zone over the span, without frames.
-pub(crate) fn empty(max_order: u8) -> Zone<'static> {
+pub(crate) fn empty(max_order: Order) -> Zone<'static> {
     use zonelist_core::{NodeId, ZoneId, ZoneKind};
     let id = ZoneId::new(NodeId::new(0).unwrap(), ZoneKind::Normal);
-    Zone::boxed(id, SPAN, max_order, Spin::new()).unwrap()
+    Zone::boxed(id, Pfn::range(SPAN), max_order, Spin::new()).unwrap()
 }

@@ -1,20 +1,20 @@
 //! Watermark checks: each request stops at the page that the formula gives.
 
 use zonelist_core::{
-    Mobility, ZoneKind,
-    zone::{Urgency, WatermarkLevel, ZoneWatermarks},
+    Mobility, Pfn, ZoneKind,
+    zone::{Order, Urgency, WatermarkLevel, ZoneWatermarks},
 };
 
 use super::oracle::{Pair, SPAN, empty};
 
 /// The free pages that are left when blocks are allocated for as long as the watermarks allow.
-fn left(pair: &Pair, order: u8, highest: ZoneKind, level: WatermarkLevel) -> u64 {
+fn left(pair: &Pair, order: Order, highest: ZoneKind, level: WatermarkLevel) -> u64 {
     while pair.zone.allows(order, highest, level) && pair.zone.alloc(order, Mobility::Movable).is_some() {}
     pair.zone.free_pages() as u64
 }
 
 fn full() -> Pair {
-    let mut pair = Pair::new(empty(10));
+    let mut pair = Pair::new(empty(Order::MAX));
     pair.add(SPAN);
     pair
 }
@@ -32,13 +32,17 @@ fn order_0_stops_at_the_watermark_plus_the_reserve() {
             let pair = full();
             pair.zone.set_watermarks(&watermarks);
             assert_eq!(pair.zone.watermarks(), watermarks);
-            assert_eq!(left(&pair, 0, highest, WatermarkLevel::Low), watermarks.low + reserve);
+            assert_eq!(left(&pair, Order::ZERO, highest, WatermarkLevel::Low), watermarks.low + reserve);
             // In descending sequence of the pages that are left: each urgency takes pages that the one before had to
             // leave.
             let mut urgencies = Urgency::ALL.map(|urgency| (formula(min, urgency), urgency));
             urgencies.sort_by_key(|&(min, _)| std::cmp::Reverse(min));
             for (reduced, urgency) in urgencies {
-                assert_eq!(left(&pair, 0, highest, WatermarkLevel::Min(urgency)), reduced + reserve, "{urgency:?}");
+                assert_eq!(
+                    left(&pair, Order::ZERO, highest, WatermarkLevel::Min(urgency)),
+                    reduced + reserve,
+                    "{urgency:?}"
+                );
             }
         }
     }
@@ -60,11 +64,11 @@ fn formula(mut min: u64, urgency: Urgency) -> u64 {
 fn pages_beyond_the_first_of_a_block_do_not_count_as_free() {
     let pair = full();
     pair.zone.set_watermarks(&watermarks(1000));
-    let mut pfns = vec![0; pair.zone.free_pages()];
-    for order in 0..=10 {
+    let mut pfns = vec![Pfn::new(0); pair.zone.free_pages()];
+    for order in Order::ALL {
         for urgency in Urgency::ALL {
             let least = formula(1000, urgency) + 3;
-            let boundary = least + (1 << order);
+            let boundary = least + order.pages();
             for free in boundary - 2..=boundary + 1 {
                 let surplus = pair.zone.free_pages() as u64 - free;
                 let taken = pair.zone.alloc_bulk(Mobility::Movable, &mut pfns[..surplus as usize]);

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 use zonelist_bench::storm::{Fault, Outcome, SchemeReport, Site, SiteError, Storm};
-use zonelist_core::topology::Rules;
+use zonelist_core::{hotplug::BlockId, topology::Rules};
 use zonelist_machines::{Builtin, MachineFile, MachineRecord};
 use zonelist_schemes::SchemeId;
 
@@ -95,7 +95,7 @@ fn a_machine_without_a_spare_block_or_another_node_is_no_site() {
         Site::of(golden.validate().unwrap().state(Rules::LINUX_6_1).unwrap())
             .map(|site| (site.block, site.node.number()))
     };
-    assert_eq!(state(|_| ()), Ok((34, 1)));
+    assert_eq!(state(|_| ()), Ok((BlockId::new(34), 1)));
     let without = |golden: &mut MachineFile| golden.blocks.retain(|block| block.block != 34);
     assert_eq!(state(without), Err(SiteError::NoBlock));
     let golden = MachineRecord::parse(include_bytes!("../../../../goldens/b17_movablecore.json")).unwrap();

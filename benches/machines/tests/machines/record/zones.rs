@@ -1,13 +1,13 @@
 //! Zones of every recorded machine in our page allocator: their free blocks, and the limits of requests.
 
 use zonelist_core::{
-    NodeId, PageAllocator, PageRequest, Zone, ZoneId, ZoneKind, Zoneref,
+    NodeId, PageAllocator, PageRequest, Pfn, Zone, ZoneId, ZoneKind, Zoneref,
     page_alloc::OutOfMemory,
     publish::{Published, ReaderSlots},
     stop_world::StopWorld,
     sync::Spin,
     table::{Capacity, Slots},
-    zone::{MAX_ORDER, Urgency, WatermarkLevel, ZoneWatermarks},
+    zone::{Order, Urgency, WatermarkLevel, ZoneWatermarks},
     zonelist::{NodeSpan, ZonelistsRef},
 };
 use zonelist_machines::{BuddyRecord, MachineFile, ZoneRecord};
@@ -19,8 +19,9 @@ fn id(node: u32, kind: ZoneKind) -> ZoneId {
 /// A zone with every frame of its span free. A machine file does not say where the holes are.
 fn free(recorded: &ZoneRecord) -> Zone<'static> {
     let span = recorded.start_pfn..recorded.start_pfn + recorded.spanned;
-    let zone = Zone::boxed(id(recorded.node, recorded.kind.0), span.clone(), MAX_ORDER, Spin::new()).unwrap();
-    zone.add(span).unwrap();
+    let zone =
+        Zone::boxed(id(recorded.node, recorded.kind.0), Pfn::range(span.clone()), Order::MAX, Spin::new()).unwrap();
+    zone.add(Pfn::range(span)).unwrap();
     zone
 }
 
@@ -34,7 +35,7 @@ fn free_blocks_are_those_of_the_recorded_machine() {
     for (file, golden) in goldens() {
         for BuddyRecord { node, kind, free_by_order } in &golden.buddy {
             let recorded = golden.zones.iter().find(|zone| (zone.node, zone.kind) == (*node, *kind)).unwrap();
-            let mut wanted = [0; MAX_ORDER as usize + 1];
+            let mut wanted = [0; Order::COUNT];
             wanted.iter_mut().zip(free_by_order).for_each(|(wanted, &count)| *wanted = count as usize);
             let zone = free(recorded);
             zone.set_boot_layout(wanted, recorded.managed as usize)
@@ -108,15 +109,15 @@ fn assert_limit(
     let published = Published::with_slots(StopWorld::new(Slots::boxed(Capacity::of(lists))), ReaderSlots::boxed(1));
     published.publish(lists).unwrap();
     let allocator = PageAllocator::boxed(published, vec![zone]).unwrap();
-    let class = allocator.prepare(&PageRequest::up_to(highest).urgency(urgency)).unwrap();
+    let class = allocator.prepare(&PageRequest::up_to(highest).urgency(urgency));
     let (zone, mut local) = (&allocator.zones()[0], allocator.local().unwrap());
     let without_caches = allocator.without_caches(zone_id, || {
         for left in [stop + 1, stop] {
-            assert!(zone.allows(0, highest, WatermarkLevel::Min(urgency)), "{what}");
+            assert!(zone.allows(Order::ZERO, highest, WatermarkLevel::Min(urgency)), "{what}");
             let page = local.alloc(zone_id.node(), &class).unwrap_or_else(|error| panic!("{what}: {error}"));
-            assert_eq!((page.order(), zone.free_pages() as u64), (0, left), "{what}");
+            assert_eq!((page.order(), zone.free_pages() as u64), (Order::ZERO, left), "{what}");
         }
-        assert!(!zone.allows(0, highest, WatermarkLevel::Min(urgency)), "{what}");
+        assert!(!zone.allows(Order::ZERO, highest, WatermarkLevel::Min(urgency)), "{what}");
         assert_eq!(local.alloc(zone_id.node(), &class), Err(OutOfMemory), "{what}");
         assert_eq!(zone.free_pages() as u64, stop, "{what}");
     });

@@ -7,8 +7,8 @@ use std::{
 
 use proptest::{prelude::*, test_runner::TestRunner};
 use zonelist_core::{
-    NodeId, Request, ZoneId, ZoneKind, Zonelists,
-    hotplug::{Deadline, HotplugError, Operation, PageProvider, ProviderError, RunningMachine, State},
+    NodeId, Pfn, Request, ZoneId, ZoneKind, Zonelists,
+    hotplug::{BlockId, Deadline, HotplugError, Operation, PageProvider, ProviderError, RunningMachine, State},
     publish::{PublishError, Published},
     table::Slot,
     topology::Rules,
@@ -41,15 +41,15 @@ impl PageProvider for CountingPages {
         self.published.publish(lists).map(drop)
     }
 
-    fn isolate(&self, _: &State, _: ZoneId, frames: Range<u64>, _: &mut dyn Deadline) -> Result<(), ProviderError> {
+    fn isolate(&self, _: &State, _: ZoneId, frames: Range<Pfn>, _: &mut dyn Deadline) -> Result<(), ProviderError> {
         if self.pinned.load(Relaxed) {
-            return Err(ProviderError::Pinned { pfn: frames.start });
+            return Err(ProviderError::Pinned { pfn: Pfn::new(frames.start.number()) });
         }
         self.offlined.fetch_add(frames.end - frames.start, Relaxed);
         Ok(())
     }
 
-    fn finish_online(&self, _: ZoneId, frames: Range<u64>) {
+    fn finish_online(&self, _: ZoneId, frames: Range<Pfn>) {
         self.onlined.fetch_add(frames.end - frames.start, Relaxed);
     }
 }
@@ -86,9 +86,9 @@ fn translate(op: &Op, state: &State, auto_movable: bool) -> (Step, Result<Operat
     let operation = match op {
         Op::AddNode(number) => Ok(Operation::AddNode(node(number))),
         Op::AddBlocks { node: number, first, count } => {
-            Ok(Operation::AddBlocks { node: node(number), first: *first, count: *count })
+            Ok(Operation::AddBlocks { node: node(number), first: BlockId::new(*first), count: *count })
         }
-        Op::RemoveBlocks { first, count } => Ok(Operation::RemoveBlocks { first: *first, count: *count }),
+        Op::RemoveBlocks { first, count } => Ok(Operation::RemoveBlocks { first: BlockId::new(*first), count: *count }),
         Op::RemoveNode(number) => Ok(Operation::RemoveNode(node(number))),
         _ => operation_of(&step.operation().unwrap(), state).unwrap(),
     };

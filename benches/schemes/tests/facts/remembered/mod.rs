@@ -32,7 +32,7 @@ impl Visitor for AfterPublishes {
         let published = Published::<S, P>::with_platform(S::build(Lists::CAPACITY), ReaderSlots::boxed(2));
         published.publish(&Lists::FAR_ONLY.build()).unwrap();
         let allocator = allocator(published);
-        let request = allocator.prepare(&PageRequest::up_to(Normal)).unwrap();
+        let request = allocator.prepare(&PageRequest::up_to(Normal));
         let mut local = allocator.local().unwrap();
         let published = allocator.published();
         let filter = published.filter(&Request::up_to(Normal));

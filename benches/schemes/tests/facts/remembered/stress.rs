@@ -51,7 +51,7 @@ where
     let (away, working) = (AtomicUsize::new(0), AtomicUsize::new(2));
     let owned: Vec<AtomicBool> = (0..2 * FRAMES).map(|_| AtomicBool::new(false)).collect();
     let work = || {
-        let request = allocator.prepare(&PageRequest::up_to(Normal)).unwrap();
+        let request = allocator.prepare(&PageRequest::up_to(Normal));
         let mut local = allocator.local().unwrap();
         for _ in 0..ALLOCATIONS {
             let before = away.load(SeqCst);
@@ -60,7 +60,7 @@ where
             found.judged.fetch_add(judged.into(), Relaxed);
             let wrong = judged && allocator.zone_of(&page).unwrap().id() == NEAR;
             found.from_wrong_zones.fetch_add(wrong.into(), Relaxed);
-            let owner = &owned[page.pfn() as usize];
+            let owner = &owned[page.pfn().number() as usize];
             found.shared.fetch_add(owner.swap(true, SeqCst).into(), Relaxed);
             owner.store(false, SeqCst);
             local.free(page).unwrap();

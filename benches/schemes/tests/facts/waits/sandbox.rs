@@ -22,6 +22,7 @@ use zonelist_core::{
     stop_world::StopWorld,
     sync::Spin,
     table::{Capacity, Slot},
+    zone::Order,
 };
 use zonelist_schemes::{Buildable, SchemeId, Visitor, asymmetric};
 
@@ -69,14 +70,14 @@ impl Visitor for Denied {
         let (mut drains, mut publishes, mut wrong) = ([0; 2], [0; 2], 0);
         thread::scope(|scope| {
             scope.spawn(|| {
-                let (mut local, any) = (allocator.local().unwrap(), prepared(allocator, Movable, 0));
+                let (mut local, any) = (allocator.local().unwrap(), prepared(allocator, Movable, Order::ZERO));
                 while !over.load(Relaxed) {
                     let pages: Vec<_> = (0..8).filter_map(|_| local.alloc(NODE, &any).ok()).collect();
                     for page in &pages {
-                        twice.fetch_add(usize::from(owned[page.pfn() as usize].swap(1, Relaxed)), Relaxed);
+                        twice.fetch_add(usize::from(owned[page.pfn().number() as usize].swap(1, Relaxed)), Relaxed);
                     }
                     for page in pages {
-                        owned[page.pfn() as usize].store(0, Relaxed);
+                        owned[page.pfn().number() as usize].store(0, Relaxed);
                         if let Err(error) = local.free(page) {
                             *unfreed.lock().unwrap() = Some(error);
                         }

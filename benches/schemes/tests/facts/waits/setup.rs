@@ -3,18 +3,19 @@
 use std::sync::Arc;
 
 use zonelist_core::{
-    LocalHandle, NodeId, Page, PageAllocator, PageRequest, Zone, ZoneId,
+    LocalHandle, NodeId, Page, PageAllocator, PageRequest, Pfn, Zone, ZoneId,
     ZoneKind::{self, Movable, Normal},
     Zonelists, Zoneref,
     hotplug::{
-        AllocatorProvider, MemoryBlock, MemoryBlockState, MemoryBlocks, OnlineTo, Operation, RunningMachine, State,
+        AllocatorProvider, BlockId, MemoryBlock, MemoryBlockState, MemoryBlocks, OnlineTo, Operation, RunningMachine,
+        State,
     },
     page_alloc::{Handle as MovableHandle, MovablePages, MoveError, PreparedRequest},
     publish::{Platform, Published, ReaderSlots},
     sync::Spin,
     table::Capacity,
     topology::{Machine, MachineDescription, Memory, Rules, Tunables, ZoneSize},
-    zone::Urgency,
+    zone::{Order, Urgency},
     zonelist::{NodeSpan, ZonelistsRef},
 };
 use zonelist_schemes::{Buildable, SchemeId};
@@ -46,8 +47,8 @@ pub(crate) fn allocator<S: Buildable, P: Platform<Lock = Spin>>(
 ) -> &'static Allocator<S, P> {
     let zone = |(number, &id): (u64, &ZoneId)| {
         let span = number * frames..(number + 1) * frames;
-        let zone = Zone::boxed(id, span.clone(), 9, Spin::new()).unwrap();
-        zone.add(span).unwrap();
+        let zone = Zone::boxed(id, Pfn::range(span.clone()), Order::PAGEBLOCK, Spin::new()).unwrap();
+        zone.add(Pfn::range(span)).unwrap();
         zone
     };
     let published = Published::with_platform(S::build(CAPACITY), ReaderSlots::boxed(READERS));
@@ -59,9 +60,9 @@ pub(crate) fn allocator<S: Buildable, P: Platform<Lock = Spin>>(
 pub(crate) fn prepared<S: Buildable, P: Platform<Lock = Spin>>(
     allocator: &Allocator<S, P>,
     highest: ZoneKind,
-    order: u8,
+    order: Order,
 ) -> PreparedRequest<S> {
-    allocator.prepare(&PageRequest::up_to(highest).order(order)).unwrap()
+    allocator.prepare(&PageRequest::up_to(highest).order(order))
 }
 
 /// Prepares a request that must not block.
@@ -69,7 +70,7 @@ pub(crate) fn urgent<S: Buildable, P: Platform<Lock = Spin>>(
     allocator: &Allocator<S, P>,
     highest: ZoneKind,
 ) -> PreparedRequest<S> {
-    allocator.prepare(&PageRequest::up_to(highest).urgency(Urgency::NON_BLOCKING)).unwrap()
+    allocator.prepare(&PageRequest::up_to(highest).urgency(Urgency::NON_BLOCKING))
 }
 
 /// Allocates all pages that are left.
@@ -88,14 +89,15 @@ pub(crate) type Running<S, P> = RunningMachine<Provider<S, P>>;
 /// Page frames of a memory block.
 const PAGES: u64 = 512;
 /// The memory block to put online and offline.
-const BLOCK: u64 = 2;
+const BLOCK: BlockId = BlockId::new(2);
 
 pub(crate) const ONLINE: Operation = Operation::Online { block: BLOCK, to: OnlineTo::Movable };
 pub(crate) const OFFLINE: Operation = Operation::Offline { block: BLOCK };
 
 /// A machine of one node with a Normal zone, and an offline memory block after it.
 pub(crate) fn machine<S: Buildable, P: Platform<Lock = Spin>>() -> Arc<Running<S, P>> {
-    let size = ZoneSize { zone: ZONES[1], start_pfn: 0, spanned: 2 * PAGES, present: 2 * PAGES, managed: 2 * PAGES };
+    let size =
+        ZoneSize { zone: ZONES[1], start_pfn: Pfn::new(0), spanned: 2 * PAGES, present: 2 * PAGES, managed: 2 * PAGES };
     let (machine, _) = Machine::new(MachineDescription {
         possible: vec![0],
         distance: vec![vec![10]],

@@ -12,12 +12,13 @@ use std::{
 };
 
 use zonelist_core::{
-    Page,
+    Page, Pfn,
     ZoneKind::{Movable, Normal},
     page_alloc::{PreparedRequest, TryAllocError, TryFreeError},
     publish::Platform,
     sync::Spin,
     table::Capacity,
+    zone::Order,
 };
 use zonelist_schemes::{Buildable, Visitor};
 
@@ -104,7 +105,7 @@ struct Interrupt<'a, S: Buildable, P: Platform<Lock = Spin>> {
 
 impl<'a, S: Buildable, P: Platform<Lock = Spin>> Interrupt<'a, S, P> {
     fn new(allocator: &'a Allocator<S, P>) -> Self {
-        let (request, urgent) = (prepared(allocator, Movable, 0), urgent(allocator, Movable));
+        let (request, urgent) = (prepared(allocator, Movable, Order::ZERO), urgent(allocator, Movable));
         Self { handle: allocator.local().unwrap(), request, urgent, held: [const { None }; HELD], runs: 0 }
     }
 
@@ -168,7 +169,7 @@ impl Visitor for Stepped {
 
     fn visit<S: Buildable, P: Platform<Lock = Spin>>(&mut self) -> u64 {
         let allocator: &'static Allocator<S, P> = allocator(&ZONES[1..], FRAMES);
-        let any = prepared(allocator, Movable, 0);
+        let any = prepared(allocator, Movable, Order::ZERO);
         let tally = Tally::default();
         let mut interrupt = Interrupt::new(allocator);
         let mut local = allocator.local().unwrap();
@@ -194,7 +195,7 @@ impl Visitor for Stepped {
         let steps = tally.runs.load(Relaxed);
         // No page is lost, and none was with two.
         let held: Vec<Page> = interrupt.held.iter_mut().filter_map(Option::take).collect();
-        let mut frames: Vec<u64> = mine.iter().chain(&held).map(|page| page.pfn()).collect();
+        let mut frames: Vec<Pfn> = mine.iter().chain(&held).map(|page| page.pfn()).collect();
         frames.sort_unstable();
         assert!(frames.windows(2).all(|two| two[0] != two[1]), "a page was handed out twice");
         mine.into_iter().chain(held).for_each(|page| local.free(page).unwrap());
@@ -233,7 +234,7 @@ impl Visitor for SteppedHotplug {
         // The handler may have allocated movable pages of the memory block meanwhile: they are freed.
         let held: Vec<Page> = interrupt.held.iter_mut().filter_map(Option::take).collect();
         held.into_iter().for_each(|page| interrupt.handle.free(page).unwrap());
-        interrupt.request = prepared(allocator, Normal, 0);
+        interrupt.request = prepared(allocator, Normal, Order::ZERO);
         interrupt.urgent = urgent(allocator, Normal);
         interrupt.within(&tally, "a memory block goes offline", &mut || _ = running.apply(&OFFLINE).unwrap());
         assert_eq!(tally.twice.load(Relaxed), 0);

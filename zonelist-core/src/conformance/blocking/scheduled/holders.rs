@@ -12,6 +12,7 @@ use super::super::{
 use crate::{
     Mobility, PageRequest, Request, ZoneId,
     ZoneKind::{Movable, Normal},
+    ids::Order,
     publish::Scheme,
     sync::control::Control,
 };
@@ -138,7 +139,7 @@ fn waiting_publisher<S: Scheme>(fixture: &Fixture<S>) {
 
 fn offline<S: Scheme>(fixture: &Fixture<S>) {
     let mut local = fixture.local();
-    let mut page = Some(local.alloc(NODE, &fixture.prepared(Movable, 0)).expect("a page"));
+    let mut page = Some(local.alloc(NODE, &fixture.prepared(Movable, Order::ZERO)).expect("a page"));
     let mut deadline = || {
         if Control::with(|control| control.released) {
             page.take().into_iter().for_each(|page| local.free(page).expect("an allocated page"));
@@ -173,7 +174,7 @@ fn when_low(what: &mut dyn FnMut(), falls: impl FnOnce()) {
 
 fn callback<S: Scheme>(fixture: &Fixture<S>, op: &mut dyn FnMut()) {
     let request = PageRequest::up_to(Normal).mobility(Mobility::Movable);
-    let prepared = fixture.allocator().prepare(&request).expect("an order");
+    let prepared = fixture.allocator().prepare(&request);
     let (mut local, mut done) = (fixture.local(), false);
     while !done {
         let within = &mut || {

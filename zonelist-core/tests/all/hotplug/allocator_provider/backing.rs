@@ -4,12 +4,13 @@
 use std::{cell::Cell, sync::Arc};
 
 use zonelist_core::{
-    Mobility, Page, PageRequest, ZoneKind,
-    hotplug::{AllocatorProvider, Arena, OnlineTo, Operation, RunningMachine},
+    Mobility, Page, PageRequest, Pfn, ZoneKind,
+    hotplug::{AllocatorProvider, Arena, BlockId, OnlineTo, Operation, RunningMachine},
     page_alloc::{Handle, MovablePages, MoveError},
     publish::{Published, ReaderSlots},
     stop_world::StopWorld,
     table::Slots,
+    zone::Order,
 };
 
 use super::{BLOCKS, PAGES, READERS, node, offline, spare, spare_frames, state};
@@ -17,7 +18,7 @@ use super::{BLOCKS, PAGES, READERS, node, offline, spare, spare_frames, state};
 #[test]
 fn an_offline_block_has_no_memory_and_migrated_pages_keep_their_contents() {
     let state = state();
-    let arena = Arc::new(Arena::reserve(0..2 * (BLOCKS + 1) * PAGES, 4096).unwrap());
+    let arena = Arc::new(Arena::reserve(Pfn::range(0..2 * (BLOCKS + 1) * PAGES), 4096).unwrap());
     let published: Published<_> =
         Published::with_slots(StopWorld::new(Slots::boxed(state.capacity())), ReaderSlots::boxed(READERS));
     let (memory, copied) = (Arc::clone(&arena), Cell::new(0));
@@ -33,11 +34,11 @@ fn an_offline_block_has_no_memory_and_migrated_pages_keep_their_contents() {
     let running = RunningMachine::new(state.clone(), frames.boot(&state).unwrap()).unwrap();
     let frames = running.provider();
     let mut local = frames.allocator().local().unwrap();
-    let request = PageRequest::up_to(ZoneKind::Movable).mobility(Mobility::Movable).order(1);
-    let prepared = frames.allocator().prepare(&request).unwrap();
+    let request = PageRequest::up_to(ZoneKind::Movable).mobility(Mobility::Movable).order(Order::of::<1>());
+    let prepared = frames.allocator().prepare(&request);
     for round in 1..4_u8 {
         assert_eq!(arena.resident(spare_frames()).unwrap(), 0);
-        running.apply(&Operation::Online { block: spare(1), to: OnlineTo::Movable }).unwrap();
+        running.apply(&Operation::Online { block: BlockId::new(spare(1)), to: OnlineTo::Movable }).unwrap();
         let page = local.alloc(node(1), &prepared).unwrap();
         assert!(spare_frames().contains(&page.pfn()));
         let bytes = arena.bytes(&page).unwrap();

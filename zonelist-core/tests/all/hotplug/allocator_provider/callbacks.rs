@@ -11,19 +11,19 @@ use std::{
 };
 
 use zonelist_core::{
-    Mobility, Page, PageAllocator, PageRequest, Request, Zone, ZoneId,
+    Mobility, Page, PageAllocator, PageRequest, Pfn, Request, Zone, ZoneId,
     ZoneKind::{Movable, Normal},
     conformance::Unreliable,
     hotplug::{
-        AllocatorProvider, Backing, BackingError, Deadline, Errno, HotplugError, MemoryBlockState, MetadataStatistics,
-        OnlineTo, Operation, ProviderError, RunningMachine, StopReason,
+        AllocatorProvider, Backing, BackingError, BlockId, Deadline, Errno, HotplugError, MemoryBlockState,
+        MetadataStatistics, OnlineTo, Operation, ProviderError, RunningMachine, StopReason,
     },
     page_alloc::{Handle, MovablePages, MoveError, PreparedRequest},
     publish::{BarrierError, Parts, Platform, Published, ReaderSlots, Standard},
     stop_world::StopWorld,
     sync::Spin,
     table::Slots,
-    zone::MAX_ORDER,
+    zone::Order,
 };
 
 use super::{BLOCKS, READERS, Scheme, movable, node, state};
@@ -33,7 +33,7 @@ type Frames<P> = AllocatorProvider<'static, Scheme, P, (MovablePages<'static, Mi
 type Machine<P> = RunningMachine<Frames<P>>;
 
 /// Node 1's spare block.
-const SPARE: u64 = 2 * (BLOCKS + 1) - 1;
+const SPARE: BlockId = BlockId::new(2 * (BLOCKS + 1) - 1);
 const ONLINE: Operation = Operation::Online { block: SPARE, to: OnlineTo::Movable };
 const OFFLINE: Operation = Operation::Offline { block: SPARE };
 
@@ -57,12 +57,12 @@ impl Memory {
 }
 
 impl Backing for Memory {
-    fn commit(&self, _: ZoneId, _: Range<u64>) -> Result<(), BackingError> {
+    fn commit(&self, _: ZoneId, _: Range<Pfn>) -> Result<(), BackingError> {
         Self::run(&self.commit);
         Ok(())
     }
 
-    fn release(&self, _: ZoneId, _: Range<u64>) {
+    fn release(&self, _: ZoneId, _: Range<Pfn>) {
         Self::run(&self.release);
     }
 }
@@ -72,7 +72,7 @@ fn machine<P: Platform<Lock = Spin>>(migrate: Migrate, on_low: fn(ZoneId, usize)
     let state = state();
     let published: Published<_, P> =
         Published::with_platform(StopWorld::new(Slots::boxed(state.capacity())), ReaderSlots::boxed(READERS));
-    let zone = |(id, span)| Zone::without_metadata(id, span, MAX_ORDER, Spin::new()).unwrap();
+    let zone = |(id, span)| Zone::without_metadata(id, span, Order::MAX, Spin::new()).unwrap();
     let zones = state.possible_zones(&[]).map(zone).collect();
     let allocator = PageAllocator::boxed(published, zones).unwrap().on_low(on_low);
     let frames = AllocatorProvider::from_allocator(allocator)
@@ -88,7 +88,7 @@ fn moves(_: Handle, _: &Page, _: &Page) -> Result<(), MoveError> {
 }
 
 fn prepared_requests<P: Platform<Lock = Spin>>(machine: &Machine<P>) -> [PreparedRequest<Scheme>; 2] {
-    let prepare = |request| machine.provider().allocator().prepare(&request).unwrap();
+    let prepare = |request| machine.provider().allocator().prepare(&request);
     [prepare(PageRequest::up_to(Movable).mobility(Mobility::Movable)), prepare(PageRequest::up_to(Normal))]
 }
 
@@ -299,13 +299,14 @@ fn metadata_of_a_removed_node_is_freed_later_if_its_grace_period_fails() {
     let running: Machine<Parts<Unreliable>> = machine(moves, quiet);
     let (first, count) = (BLOCKS + 1, BLOCKS + 1);
     let remove_blocks = || {
-        (first..first + BLOCKS).for_each(|block| drop(running.apply(&Operation::Offline { block }).unwrap()));
-        running.apply(&Operation::RemoveBlocks { first, count }).unwrap();
+        (first..first + BLOCKS)
+            .for_each(|block| drop(running.apply(&Operation::Offline { block: BlockId::new(block) }).unwrap()));
+        running.apply(&Operation::RemoveBlocks { first: BlockId::new(first), count }).unwrap();
     };
     let add_blocks = || {
-        running.apply(&Operation::AddBlocks { node: node(1), first, count }).unwrap();
+        running.apply(&Operation::AddBlocks { node: node(1), first: BlockId::new(first), count }).unwrap();
         let online = |block| drop(running.apply(&Operation::Online { block, to: OnlineTo::Kernel }).unwrap());
-        (first..first + BLOCKS).for_each(online);
+        (first..first + BLOCKS).map(BlockId::new).for_each(online);
     };
     remove_blocks();
     running.apply(&Operation::CpuOffline { cpu: 1 }).unwrap();

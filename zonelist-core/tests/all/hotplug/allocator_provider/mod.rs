@@ -10,9 +10,10 @@ mod refusals;
 use std::{ops::Range, sync::Mutex};
 
 use zonelist_core::{
-    LocalHandle, Mobility, NodeId, Page, PageRequest, ZoneId, ZoneKind,
+    LocalHandle, Mobility, NodeId, Page, PageRequest, Pfn, ZoneId, ZoneKind,
     hotplug::{
-        AllocatorProvider, MemoryBlock, MemoryBlockState, MemoryBlocks, OnlineTo, Operation, RunningMachine, State,
+        AllocatorProvider, BlockId, MemoryBlock, MemoryBlockState, MemoryBlocks, OnlineTo, Operation, RunningMachine,
+        State,
     },
     page_alloc::{Handle, Migrate, MovablePages, MoveError, ZoneStats},
     publish::{Published, ReaderSlots, Standard},
@@ -45,7 +46,7 @@ fn movable(number: u16) -> ZoneId {
 pub(crate) fn state() -> State {
     let zone = |node: u16| ZoneSize {
         zone: ZoneId::new(NodeId::new(node).unwrap(), ZoneKind::Normal),
-        start_pfn: u64::from(node) * (BLOCKS + 1) * PAGES,
+        start_pfn: Pfn::new(u64::from(node) * (BLOCKS + 1) * PAGES),
         spanned: BLOCKS * PAGES,
         present: BLOCKS * PAGES,
         managed: BLOCKS * PAGES,
@@ -68,7 +69,7 @@ pub(crate) fn state() -> State {
     })
     .unwrap();
     let block = |number: u64| MemoryBlock {
-        number,
+        number: BlockId::new(number),
         node: NodeId::new((number / (BLOCKS + 1)) as u16),
         state: if number % (BLOCKS + 1) == BLOCKS {
             MemoryBlockState::Offline
@@ -103,7 +104,7 @@ impl Migrate for &Owner {
         let behaviour = *self.behaviour.lock().unwrap();
         match behaviour {
             Behaviour::Moves => {
-                self.moves.lock().unwrap().push((from.pfn(), to.pfn()));
+                self.moves.lock().unwrap().push((from.pfn().number(), to.pfn().number()));
                 Ok(())
             }
             Behaviour::Refuses(error) => Err(error),
@@ -127,26 +128,26 @@ fn running(owner: &Owner) -> Running<'_> {
         AllocatorProvider::new(published, &state).unwrap().with_migration_source(MovablePages::boxed(owner, 4096));
     let frames = frames.reclaiming();
     let running = RunningMachine::new(state.clone(), frames.boot(&state).unwrap()).unwrap();
-    running.apply(&Operation::Online { block: spare(1), to: OnlineTo::Movable }).unwrap();
+    running.apply(&Operation::Online { block: BlockId::new(spare(1)), to: OnlineTo::Movable }).unwrap();
     running
 }
 
 /// A movable page of node 1's Movable zone.
 fn page_in_spare(running: &Running<'_>, local: &mut Handles<'_>) -> Page {
     let request = PageRequest::up_to(ZoneKind::Movable).mobility(Mobility::Movable);
-    let prepared = running.provider().allocator().prepare(&request).unwrap();
+    let prepared = running.provider().allocator().prepare(&request);
     let page = local.alloc(node(1), &prepared).unwrap();
     assert!(spare_frames().contains(&page.pfn()), "{page:?}");
     page
 }
 
 /// The frames of node 1's spare block.
-fn spare_frames() -> Range<u64> {
-    spare(1) * PAGES..(spare(1) + 1) * PAGES
+fn spare_frames() -> Range<Pfn> {
+    Pfn::range(spare(1) * PAGES..(spare(1) + 1) * PAGES)
 }
 
 fn offline() -> Operation {
-    Operation::Offline { block: spare(1) }
+    Operation::Offline { block: BlockId::new(spare(1)) }
 }
 
 /// Everything that a refusal must not change: the state, the statistics of each zone, isolated pageblocks.
@@ -158,7 +159,7 @@ fn observed(running: &Running<'_>) -> (std::sync::Arc<State>, Vec<ZoneStats>, Ve
         let stats = allocator.stats(zone.id()).unwrap();
         ZoneStats { hits: 0, misses: 0, fallbacks: 0, failures: 0, ..stats }
     });
-    let isolated = spare_frames()
+    let isolated = Pfn::iter(spare_frames())
         .step_by(512)
         .map(|pfn| allocator.zone(movable(1)).unwrap().pageblock(pfn).is_some_and(|block| block.isolated));
     (running.state(), stats.collect(), isolated.collect())

@@ -4,12 +4,14 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use proptest::{collection::vec, prelude::*, sample::Index, test_runner::TestRunner};
 use zonelist_core::{
-    Mobility, Page, PageRequest, Request, ZoneKind,
-    hotplug::{Errno, MemoryBlockState, OnlineTo, Operation},
+    Mobility, Page, PageRequest, Pfn, Request, ZoneKind,
+    hotplug::{BlockId, Errno, MemoryBlockState, OnlineTo, Operation},
     page_alloc::Handle,
+    zone::Order,
 };
 
 use super::{BLOCKS, Behaviour, Handles, Owner, PAGES, Running, node, running};
+use crate::support::order;
 
 /// One step of a random sequence.
 #[derive(Clone, Debug)]
@@ -17,13 +19,13 @@ enum Step {
     /// Allocates a page that can't migrate, since its user keeps the address.
     Alloc {
         node: u16,
-        order: u8,
+        order: Order,
         movable: bool,
     },
     /// Allocates a page behind a handle, which can migrate.
     AllocHandle {
         node: u16,
-        order: u8,
+        order: Order,
     },
     Free(Index),
     FreeHandle(Index),
@@ -44,9 +46,10 @@ enum Step {
 
 fn any_step() -> impl Strategy<Value = Step> {
     let block = || 0..2 * (BLOCKS + 1);
+    let order = |numbers: std::ops::Range<u8>| numbers.prop_map(order);
     prop_oneof![
-        8 => (0..2_u16, 0..11_u8, any::<bool>()).prop_map(|(node, order, movable)| Step::Alloc { node, order, movable }),
-        12 => (0..2_u16, 0..10_u8).prop_map(|(node, order)| Step::AllocHandle { node, order }),
+        8 => (0..2_u16, order(0..11), any::<bool>()).prop_map(|(node, order, movable)| Step::Alloc { node, order, movable }),
+        12 => (0..2_u16, order(0..10)).prop_map(|(node, order)| Step::AllocHandle { node, order }),
         10 => any::<Index>().prop_map(Step::Free),
         6 => any::<Index>().prop_map(Step::FreeHandle),
         2 => any::<Index>().prop_map(Step::Pin),
@@ -75,11 +78,11 @@ struct Machine<'w> {
 }
 
 impl Machine<'_> {
-    fn alloc(&mut self, local: u16, order: u8, movable: bool) -> Option<Page> {
+    fn alloc(&mut self, local: u16, order: Order, movable: bool) -> Option<Page> {
         let highest = if movable { ZoneKind::Movable } else { ZoneKind::Normal };
         let mobility = if movable { Mobility::Movable } else { Mobility::Unmovable };
         let request = PageRequest { zones: Request::up_to(highest), ..PageRequest::up_to(highest) };
-        let prepared = self.running.provider().allocator().prepare(&request.order(order).mobility(mobility)).unwrap();
+        let prepared = self.running.provider().allocator().prepare(&request.order(order).mobility(mobility));
         let page = self.local.alloc(node(local), &prepared).ok()?;
         let zone = self.running.provider().allocator().zone_of(&page).unwrap().id();
         assert!(request.zones.admits(zone), "{page:?} of {zone}");
@@ -116,7 +119,7 @@ impl Machine<'_> {
             }
             Step::Online { block, movable } => {
                 let to = if *movable { OnlineTo::Movable } else { OnlineTo::Kernel };
-                if self.operate(&Operation::Online { block: *block, to }) {
+                if self.operate(&Operation::Online { block: BlockId::new(*block), to }) {
                     count(3);
                 }
             }
@@ -124,7 +127,11 @@ impl Machine<'_> {
             Step::RemoveNode(number) => self.remove_node(*number),
             Step::AddNode(number) => {
                 let first = u64::from(*number) * (BLOCKS + 1);
-                self.operate(&Operation::AddBlocks { node: node(*number), first, count: BLOCKS + 1 });
+                self.operate(&Operation::AddBlocks {
+                    node: node(*number),
+                    first: BlockId::new(first),
+                    count: BLOCKS + 1,
+                });
                 self.operate(&Operation::CpuOnline { cpu: u32::from(*number) });
             }
             Step::SetMoves(moves) => {
@@ -147,17 +154,17 @@ impl Machine<'_> {
     /// Puts a block offline: it succeeds only if no page in use prevents it, and a refusal has a reason in the oracle.
     fn offline(&self, block: u64) {
         let state = self.running.state();
-        let Ok(info) = state.block(block) else { return };
+        let Ok(info) = state.block(BlockId::new(block)) else { return };
         let online = matches!(info.state, MemoryBlockState::Online(_));
-        let frames = block * PAGES..(block + 1) * PAGES;
-        let inside = |page: &Page| page.pfn() < frames.end && page.pfn() + (1 << page.order()) > frames.start;
+        let frames = Pfn::range(block * PAGES..(block + 1) * PAGES);
+        let inside = |page: &Page| page.pfn() < frames.end && page.frames().end > frames.start;
         let moves = *self.owner.behaviour.lock().unwrap() == Behaviour::Moves;
         let pages = self.running.provider().migration_source();
         let is_inside = |handle: &&Handle| inside(pages.hold(**handle).unwrap().page());
         let (pinned, stays) =
             (self.oracle.pinned.iter().any(|it| is_inside(&it)), self.oracle.pages.iter().any(inside));
         let movable = self.oracle.handles.iter().filter(is_inside).count();
-        match self.running.apply(&Operation::Offline { block }) {
+        match self.running.apply(&Operation::Offline { block: BlockId::new(block) }) {
             Ok(_) => {
                 count(0);
                 if movable > 0 {
@@ -179,7 +186,7 @@ impl Machine<'_> {
     fn remove_node(&self, number: u16) {
         let first = u64::from(number) * (BLOCKS + 1);
         (first..first + BLOCKS + 1).for_each(|block| self.offline(block));
-        if self.operate(&Operation::RemoveBlocks { first, count: BLOCKS + 1 }) {
+        if self.operate(&Operation::RemoveBlocks { first: BlockId::new(first), count: BLOCKS + 1 }) {
             self.operate(&Operation::CpuOffline { cpu: u32::from(number) });
             if self.operate(&Operation::RemoveNode(node(number))) {
                 count(4);
@@ -196,12 +203,12 @@ impl Machine<'_> {
         let mut in_use: Vec<&Page> = self.oracle.pages.iter().chain(held.iter().map(|held| held.page())).collect();
         in_use.sort_unstable_by_key(|page| page.pfn());
         for pair in in_use.windows(2) {
-            assert!(pair[0].pfn() + (1 << pair[0].order()) <= pair[1].pfn(), "{pair:?} overlap");
+            assert!(pair[0].frames().end <= pair[1].pfn(), "{pair:?} overlap");
         }
         for zone in allocator.zones() {
             let managed = state.zones().find(|info| info.size.zone == zone.id()).map_or(0, |info| info.size.managed);
             let mine = in_use.iter().filter(|page| allocator.zone_of(page).unwrap().id() == zone.id());
-            let used: u64 = mine.map(|page| 1 << page.order()).sum();
+            let used: u64 = mine.map(|page| page.order().pages()).sum();
             assert_eq!((zone.managed() as u64, zone.free_pages() as u64), (managed, managed - used), "{zone:?}");
             assert_eq!(allocator.stats(zone.id()).unwrap().misdirected, 0);
         }

@@ -7,7 +7,8 @@ use std::{
 };
 
 use zonelist_core::{
-    hotplug::{Errno, HotplugError, OnlineTo, Operation, ProviderError, StopReason, Until, UntilCancelled},
+    Pfn,
+    hotplug::{BlockId, Errno, HotplugError, OnlineTo, Operation, ProviderError, StopReason, Until, UntilCancelled},
     page_alloc::MoveError,
     publish::ReaderSlots,
     zone::RangeError,
@@ -41,7 +42,7 @@ fn refused(
         ProviderError::InUse { why, .. } => ProviderError::InUse { pfn, why },
         other => other,
     };
-    assert_eq!(error, HotplugError::Provider { block: spare(1), error: expected });
+    assert_eq!(error, HotplugError::Provider { block: BlockId::new(spare(1)), error: expected });
     assert_eq!((error.errno(), observed(&running)), (errno, before), "{error}");
     assert_eq!(pages.hold(handle).unwrap().page().pfn(), pfn);
 
@@ -64,7 +65,7 @@ fn all_is_free(running: &Running<'_>, local: Handles<'_>) {
 #[test]
 fn a_pinned_page_keeps_its_block_online() {
     let owner = Owner::default();
-    refused(&owner, ProviderError::Pinned { pfn: 0 }, Errno::Busy, |running, handle| {
+    refused(&owner, ProviderError::Pinned { pfn: Pfn::new(0) }, Errno::Busy, |running, handle| {
         running.provider().migration_source().unpin(handle).unwrap();
     });
     assert_eq!(owner.moves.lock().unwrap().len(), 1);
@@ -74,14 +75,14 @@ fn a_pinned_page_keeps_its_block_online() {
 fn a_final_refusal_of_the_migrate_callback_keeps_the_block_online() {
     let owner = Owner { behaviour: Behaviour::Refuses(MoveError::Never).into(), ..Owner::default() };
     let repair = |_: &Running<'_>, _| *owner.behaviour.lock().unwrap() = Behaviour::Moves;
-    refused(&owner, ProviderError::Pinned { pfn: 0 }, Errno::Busy, repair);
+    refused(&owner, ProviderError::Pinned { pfn: Pfn::new(0) }, Errno::Busy, repair);
 }
 
 #[test]
 fn a_move_that_fails_for_now_is_retried() {
     let owner = Owner { behaviour: Behaviour::Refuses(MoveError::NotNow).into(), ..Owner::default() };
     let repair = |_: &Running<'_>, _| *owner.behaviour.lock().unwrap() = Behaviour::Moves;
-    refused(&owner, ProviderError::InUse { pfn: 0, why: StopReason::NoWait }, Errno::Busy, repair);
+    refused(&owner, ProviderError::InUse { pfn: Pfn::new(0), why: StopReason::NoWait }, Errno::Busy, repair);
 }
 
 #[test]
@@ -118,7 +119,10 @@ fn held_and_unmovable_pages_are_waited_for_until_the_deadline() {
 
     let refused = |why, deadline: &mut dyn zonelist_core::hotplug::Deadline| {
         let error = running.apply_within(&offline(), deadline).unwrap_err();
-        assert_eq!(error, HotplugError::Provider { block: spare(1), error: ProviderError::InUse { pfn, why } });
+        assert_eq!(
+            error,
+            HotplugError::Provider { block: BlockId::new(spare(1)), error: ProviderError::InUse { pfn, why } }
+        );
         assert_eq!(observed(&running), before);
         error.errno()
     };
@@ -172,13 +176,13 @@ fn a_block_that_is_offline_or_isolated_is_refused() {
     let before = observed(&running);
     let error = running.apply(&offline()).unwrap_err();
     let isolation = RangeError::Isolation { pfn: isolated.start, isolated: true };
-    assert_eq!(error, HotplugError::Provider { block: spare(1), error: isolation.into() });
+    assert_eq!(error, HotplugError::Provider { block: BlockId::new(spare(1)), error: isolation.into() });
     assert_eq!((error.errno(), observed(&running)), (Errno::Busy, before));
     zone.unisolate(isolated).unwrap();
 
     running.apply(&offline()).unwrap();
     let before = observed(&running);
-    assert_eq!(running.apply(&offline()).unwrap_err(), HotplugError::AlreadyOffline { block: spare(1) });
+    assert_eq!(running.apply(&offline()).unwrap_err(), HotplugError::AlreadyOffline { block: BlockId::new(spare(1)) });
     assert_eq!(observed(&running), before);
 }
 
@@ -188,12 +192,15 @@ fn an_unmanaged_page_keeps_its_block_online() {
     let running = running(&owner);
     let zone = running.provider().allocator().zone(movable(1)).unwrap();
     let reserved = spare_frames().start + 700;
-    zone.remove(reserved..reserved + 1).unwrap();
+    zone.remove(Pfn::range(reserved.number()..(reserved + 1).number())).unwrap();
     let before = observed(&running);
     let error = running.apply(&offline()).unwrap_err();
-    assert_eq!(error, HotplugError::Provider { block: spare(1), error: ProviderError::Pinned { pfn: reserved } });
+    assert_eq!(
+        error,
+        HotplugError::Provider { block: BlockId::new(spare(1)), error: ProviderError::Pinned { pfn: reserved } }
+    );
     assert_eq!(observed(&running), before);
-    zone.add(reserved..reserved + 1).unwrap();
+    zone.add(Pfn::range(reserved.number()..(reserved + 1).number())).unwrap();
     running.apply(&offline()).unwrap();
 }
 
@@ -223,11 +230,12 @@ fn a_failed_commit_leaves_the_block_offline() {
     /// Fails to commit once the flag is set.
     struct Short(AtomicBool);
     impl Backing for Short {
-        fn commit(&self, _: ZoneId, frames: std::ops::Range<u64>) -> Result<(), BackingError> {
-            let error = BackingError { frames: (frames.start, frames.end), errno: 12 };
+        fn commit(&self, _: ZoneId, frames: std::ops::Range<Pfn>) -> Result<(), BackingError> {
+            let error =
+                BackingError { frames: (Pfn::new(frames.start.number()), Pfn::new(frames.end.number())), errno: 12 };
             if self.0.load(Relaxed) { Err(error) } else { Ok(()) }
         }
-        fn release(&self, _: ZoneId, _: std::ops::Range<u64>) {}
+        fn release(&self, _: ZoneId, _: std::ops::Range<Pfn>) {}
     }
     let state = super::state();
     let published: Published<_> =
@@ -236,7 +244,8 @@ fn a_failed_commit_leaves_the_block_offline() {
     let frames = frames.with_backing(Short(AtomicBool::new(false))).boot(&state).unwrap();
     let running = RunningMachine::new(state, frames).unwrap();
     let zone = running.provider().allocator().zone(movable(1)).unwrap();
-    let (online, before) = (Operation::Online { block: spare(1), to: OnlineTo::Movable }, running.state());
+    let (online, before) =
+        (Operation::Online { block: BlockId::new(spare(1)), to: OnlineTo::Movable }, running.state());
     running.provider().backing().0.store(true, Relaxed);
     let error = running.apply(&online).unwrap_err();
     assert_eq!((error.errno(), running.state(), zone.managed()), (Errno::Nomem, before, 0), "{error}");

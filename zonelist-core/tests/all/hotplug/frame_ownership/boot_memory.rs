@@ -4,8 +4,9 @@
 use std::ops::Range;
 
 use zonelist_core::{
+    Pfn,
     ZoneKind::{Movable, Normal},
-    hotplug::{BootMemory, Errno, MemoryBlockState, MemoryBlocks, Operation, State},
+    hotplug::{BlockId, BootMemory, Errno, MemoryBlockState, MemoryBlocks, Operation, State},
     zone::RangeError,
 };
 
@@ -26,7 +27,7 @@ fn state(taken: u64, blocks: MemoryBlocks) -> State {
 fn can_offline(state: &State) -> [bool; 4] {
     [4, 5, 6, 7].map(|block| {
         let running = running(state).unwrap();
-        let outcome = running.apply(&Operation::Offline { block });
+        let outcome = running.apply(&Operation::Offline { block: BlockId::new(block) });
         let busy = outcome.as_ref().is_err_and(|error| error.errno() == Errno::Busy);
         assert!(outcome.is_ok() || busy, "{outcome:?}");
         all_frames(&running);
@@ -74,7 +75,7 @@ fn an_explicit_direction_overrides_the_boot_options() {
 #[test]
 fn a_block_said_to_have_no_boot_memory_has_none() {
     let without = |numbers: &[u64], direction| MemoryBlocks {
-        without_boot_memory: numbers.to_vec(),
+        without_boot_memory: numbers.iter().copied().map(BlockId::new).collect(),
         boot_memory: Some(direction),
         ..MemoryBlocks::default()
     };
@@ -116,16 +117,17 @@ fn immovable_ranges_are_not_preferred_to_blocks() {
 #[test]
 fn a_block_that_came_after_boot_has_no_boot_memory() {
     let before = state(7000, MemoryBlocks { movable_node: true, ..MemoryBlocks::default() });
-    let (without, _) = before.after(&Operation::Offline { block: 7 }).unwrap();
-    let back = Operation::Online { block: 7, to: zonelist_core::hotplug::OnlineTo::Movable };
+    let (without, _) = before.after(&Operation::Offline { block: BlockId::new(7) }).unwrap();
+    let back = Operation::Online { block: BlockId::new(7), to: zonelist_core::hotplug::OnlineTo::Movable };
     let (after, _) = without.after(&back).unwrap();
     assert_eq!(after.managed_frames(zone(0, Movable)), before.managed_frames(zone(0, Movable)));
     // From the top, the block that has just come would be the first.
     let before = state(7000, MemoryBlocks::default());
-    let (without, _) = before.after(&Operation::Offline { block: 7 }).unwrap();
+    let (without, _) = before.after(&Operation::Offline { block: BlockId::new(7) }).unwrap();
     let (after, _) = without.after(&back).unwrap();
     let frames = after.managed_frames(zone(0, Movable)).unwrap();
-    assert_eq!(frames, [4 * PAGES..5 * PAGES, 5 * PAGES..6 * PAGES, 6 * PAGES..7 * PAGES - 7000, 7 * PAGES..8 * PAGES]);
+    let expected = [4 * PAGES..5 * PAGES, 5 * PAGES..6 * PAGES, 6 * PAGES..7 * PAGES - 7000, 7 * PAGES..8 * PAGES];
+    assert_eq!(frames, expected.map(Pfn::range));
 }
 
 /// The second time, a zone has the frames already.
@@ -134,8 +136,8 @@ fn a_machine_is_not_booted_twice() {
     let state =
         booted(machine(vec![size(zone(0, Normal), 0..4096, 4000)], vec![]).unwrap(), MemoryBlocks::default()).unwrap();
     let running = running(&state).unwrap();
-    let frames = running.provider().allocator().add(zone(0, Normal), 0..10);
-    assert_eq!(frames, Err(RangeError::Managed { pfn: 0 }));
+    let frames = running.provider().allocator().add(zone(0, Normal), Pfn::range(0..10));
+    assert_eq!(frames, Err(RangeError::Managed { pfn: Pfn::new(0) }));
     let published = zonelist_core::publish::Published::new(zonelist_core::stop_world::StopWorld::new(
         zonelist_core::table::Slots::boxed(state.capacity()),
     ));

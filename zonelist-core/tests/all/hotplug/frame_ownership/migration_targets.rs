@@ -1,13 +1,14 @@
 //! Migration targets: never in a zone of a higher kind than the page's own.
 
 use zonelist_core::{
-    Mobility, Page, PageRequest, Request,
+    Mobility, Page, PageRequest, Pfn, Request,
     ZoneKind::{self, Dma32, Movable, Normal},
-    hotplug::{AllocatorProvider, Errno, MemoryBlockState, OnlineTo, Operation, RunningMachine, State},
+    hotplug::{AllocatorProvider, BlockId, Errno, MemoryBlockState, OnlineTo, Operation, RunningMachine, State},
     page_alloc::{Handle, MovablePages, MoveError},
     publish::{Published, Standard},
     stop_world::StopWorld,
     table::Slots,
+    zone::Order,
 };
 
 use super::{block, blocks, booted, full, machine, node, zone};
@@ -45,12 +46,16 @@ fn handles(
     let (frames, owners) = (running.provider(), running.provider().migration_source());
     let zones = Request::up_to(highest).this_node();
     let request = PageRequest { zones, ..PageRequest::up_to(highest) }.mobility(mobility);
-    let prepared = frames.allocator().prepare(&request).unwrap();
+    let prepared = frames.allocator().prepare(&request);
     let mut local = frames.allocator().local().unwrap();
     let (mut handles, mut others) = (Vec::new(), Vec::new());
     while handles.len() < max {
         let Ok(page) = local.alloc(node(1), &prepared) else { break };
-        if page.pfn() / 1024 == inside { handles.push(owners.insert(page).unwrap()) } else { others.push(page) }
+        if page.pfn().number() / 1024 == inside {
+            handles.push(owners.insert(page).unwrap())
+        } else {
+            others.push(page)
+        }
     }
     local.free_bulk(others).unwrap();
     handles
@@ -66,11 +71,11 @@ fn kinds(running: &RunningMachine<Frames>, handles: &[Handle]) -> Vec<ZoneKind> 
 fn a_page_migrates_to_no_higher_kind() {
     for (kind, to) in [(Dma32, OnlineTo::Kind(Dma32)), (Normal, OnlineTo::Kernel)] {
         let running = running(&state([kind; 2]));
-        running.apply(&Operation::Online { block: 2, to: OnlineTo::Movable }).unwrap();
-        running.apply(&Operation::Online { block: 11, to }).unwrap();
+        running.apply(&Operation::Online { block: BlockId::new(2), to: OnlineTo::Movable }).unwrap();
+        running.apply(&Operation::Online { block: BlockId::new(11), to }).unwrap();
         let handles = handles(&running, kind, Mobility::Movable, 11, 50);
         assert_eq!(kinds(&running, &handles), [kind; 50]);
-        running.apply(&Operation::Offline { block: 11 }).unwrap();
+        running.apply(&Operation::Offline { block: BlockId::new(11) }).unwrap();
         assert_eq!(kinds(&running, &handles), [kind; 50], "although Movable of node 0 has room");
     }
 }
@@ -78,11 +83,11 @@ fn a_page_migrates_to_no_higher_kind() {
 #[test]
 fn a_movable_page_migrates_wherever_there_is_room() {
     let running = running(&state([Dma32, Normal]));
-    running.apply(&Operation::Online { block: 2, to: OnlineTo::Movable }).unwrap();
-    running.apply(&Operation::Online { block: 11, to: OnlineTo::Movable }).unwrap();
+    running.apply(&Operation::Online { block: BlockId::new(2), to: OnlineTo::Movable }).unwrap();
+    running.apply(&Operation::Online { block: BlockId::new(11), to: OnlineTo::Movable }).unwrap();
     let handles = handles(&running, Movable, Mobility::Movable, 11, 600);
     assert_eq!(kinds(&running, &handles), [Movable; 600]);
-    running.apply(&Operation::Offline { block: 11 }).unwrap();
+    running.apply(&Operation::Offline { block: BlockId::new(11) }).unwrap();
     assert_eq!(kinds(&running, &handles), [Movable; 600]);
 }
 
@@ -90,24 +95,25 @@ fn a_movable_page_migrates_wherever_there_is_room() {
 #[test]
 fn pages_stay_on_their_node_if_no_other_has_suitable_memory() {
     let running = running(&state([Normal, Dma32]));
-    running.apply(&Operation::Online { block: 11, to: OnlineTo::Kind(Dma32) }).unwrap();
+    running.apply(&Operation::Online { block: BlockId::new(11), to: OnlineTo::Kind(Dma32) }).unwrap();
     let handles = handles(&running, Dma32, Mobility::Movable, 11, 50);
-    running.apply(&Operation::Offline { block: 11 }).unwrap();
+    running.apply(&Operation::Offline { block: BlockId::new(11) }).unwrap();
     assert_eq!(kinds(&running, &handles), [Dma32; 50]);
     let owners = running.provider().migration_source();
-    assert!(handles.iter().all(|&handle| owners.hold(handle).unwrap().page().pfn() / 8192 == 1));
+    assert!(handles.iter().all(|&handle| owners.hold(handle).unwrap().page().pfn().number() / 8192 == 1));
 }
 
 /// Without any target the block stays online.
 #[test]
 fn a_page_without_a_target_keeps_its_block_online() {
     let running = running(&state([Normal, Dma32]));
-    running.apply(&Operation::Online { block: 11, to: OnlineTo::Kind(Dma32) }).unwrap();
+    running.apply(&Operation::Online { block: BlockId::new(11), to: OnlineTo::Kind(Dma32) }).unwrap();
     let all = handles(&running, Dma32, Mobility::Movable, 11, usize::MAX);
     let zone = running.provider().allocator().zone(zone(1, Dma32)).unwrap();
-    let rest: Vec<u64> = std::iter::repeat_with(|| zone.alloc(0, Mobility::Movable)).map_while(|pfn| pfn).collect();
-    assert!(rest.iter().all(|pfn| pfn / 1024 != 11 || all.len() < 1024));
-    let error = running.apply(&Operation::Offline { block: 11 }).unwrap_err();
+    let rest: Vec<Pfn> =
+        std::iter::repeat_with(|| zone.alloc(Order::ZERO, Mobility::Movable)).map_while(|pfn| pfn).collect();
+    assert!(rest.iter().all(|pfn| pfn.number() / 1024 != 11 || all.len() < 1024));
+    let error = running.apply(&Operation::Offline { block: BlockId::new(11) }).unwrap_err();
     assert_eq!(error.errno(), Errno::Busy, "{error}");
     assert_eq!(kinds(&running, &all[..10]), [Dma32; 10]);
 }
@@ -116,10 +122,10 @@ fn a_page_without_a_target_keeps_its_block_online() {
 #[test]
 fn an_unmovable_page_does_not_migrate_into_movable() {
     let running = running(&state([Normal, Normal]));
-    running.apply(&Operation::Online { block: 2, to: OnlineTo::Movable }).unwrap();
-    running.apply(&Operation::Online { block: 11, to: OnlineTo::Movable }).unwrap();
+    running.apply(&Operation::Online { block: BlockId::new(2), to: OnlineTo::Movable }).unwrap();
+    running.apply(&Operation::Online { block: BlockId::new(11), to: OnlineTo::Movable }).unwrap();
     let handles = handles(&running, Movable, Mobility::Unmovable, 11, 20);
     assert_eq!(kinds(&running, &handles), [Movable; 20]);
-    running.apply(&Operation::Offline { block: 11 }).unwrap();
+    running.apply(&Operation::Offline { block: BlockId::new(11) }).unwrap();
     assert_eq!(kinds(&running, &handles), [Normal; 20]);
 }

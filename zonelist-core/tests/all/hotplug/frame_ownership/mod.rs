@@ -13,14 +13,16 @@ use std::ops::Range;
 use super::{cases, is_long};
 
 use zonelist_core::{
-    Mobility, NodeId, ZoneId, ZoneKind,
+    Mobility, NodeId, Pfn, ZoneId, ZoneKind,
     hotplug::{
-        AllocatorProvider, MemoryBlock, MemoryBlockState, MemoryBlocks, MemoryBlocksError, RunningMachine, State,
+        AllocatorProvider, BlockId, MemoryBlock, MemoryBlockState, MemoryBlocks, MemoryBlocksError, RunningMachine,
+        State,
     },
     publish::Published,
     stop_world::StopWorld,
     table::{Slot, Slots},
     topology::{Machine, MachineDescription, MachineError, Memory, Rules, Tunables, ZoneSize},
+    zone::Order,
 };
 
 const READERS: usize = 4;
@@ -39,7 +41,7 @@ fn zone(number: u16, kind: ZoneKind) -> ZoneId {
 
 /// A zone over a span, with `present` pages, all of them managed.
 fn size(zone: ZoneId, span: Range<u64>, present: u64) -> ZoneSize {
-    ZoneSize { zone, start_pfn: span.start, spanned: span.end - span.start, present, managed: present }
+    ZoneSize { zone, start_pfn: Pfn::new(span.start), spanned: span.end - span.start, present, managed: present }
 }
 
 /// A zone that has all frames of its span.
@@ -61,14 +63,20 @@ fn machine(zones: Vec<ZoneSize>, zone_ranges: Vec<(ZoneId, Range<u64>)>) -> Resu
         online: vec![0, 1],
         has_memory,
         memory: Some(Memory { page_bytes: 4096, pageblock_pages: 512, kinds: KINDS.into(), zones, tunables }),
-        zone_ranges,
+        zone_ranges: zone_ranges.into_iter().map(|(zone, range)| (zone, Pfn::range(range))).collect(),
         ..MachineDescription::default()
     };
     Ok(Machine::new(description)?.0)
 }
 
 fn block(number: u64, node: Option<u16>, state: MemoryBlockState) -> MemoryBlock {
-    MemoryBlock { number, node: node.and_then(NodeId::new), state, has_holes: false, memmap_pages: 0 }
+    MemoryBlock {
+        number: BlockId::new(number),
+        node: node.and_then(NodeId::new),
+        state,
+        has_holes: false,
+        memmap_pages: 0,
+    }
 }
 
 /// Blocks of 1024 pages.
@@ -94,16 +102,16 @@ fn all_frames(running: &Running) -> Vec<(u64, ZoneId)> {
     allocator.drain().unwrap();
     let mut all: Vec<(u64, ZoneId)> = Vec::new();
     for zone in allocator.zones() {
-        let free = std::iter::repeat_with(|| zone.alloc(0, Mobility::Movable)).map_while(|pfn| pfn);
-        all.extend(free.map(|pfn| (pfn, zone.id())));
+        let free = std::iter::repeat_with(|| zone.alloc(Order::ZERO, Mobility::Movable)).map_while(|pfn| pfn);
+        all.extend(free.map(|pfn| (pfn.number(), zone.id())));
     }
     all.sort_unstable();
     assert!(all.windows(2).all(|pair| pair[0].0 < pair[1].0), "a frame is allocated twice");
     for &(pfn, zone) in &all {
         // SAFETY: the zone has allocated the block above.
-        let page = unsafe { allocator.page(pfn, 0, Mobility::Movable) }.unwrap();
+        let page = unsafe { allocator.page(Pfn::new(pfn), Order::ZERO, Mobility::Movable) }.unwrap();
         assert_eq!(allocator.zone_of(&page).unwrap().id(), zone, "frame {pfn}");
-        allocator.zone(zone).unwrap().free(pfn, 0).unwrap();
+        allocator.zone(zone).unwrap().free(Pfn::new(pfn), Order::ZERO).unwrap();
     }
     all
 }

@@ -1,11 +1,11 @@
 //! Machines with zones whose spans overlap: accepted where each frame has one zone, else refused.
 
 use zonelist_core::{
-    ZoneId,
+    Pfn, ZoneId,
     ZoneKind::{self, Dma32, Movable, Normal},
     hotplug::{
-        AllocatorProvider, Errno, MemoryBlock, MemoryBlockState, MemoryBlocks, MemoryBlocksError, OnlineTo, Operation,
-        ProviderError,
+        AllocatorProvider, BlockId, Errno, MemoryBlock, MemoryBlockState, MemoryBlocks, MemoryBlocksError, OnlineTo,
+        Operation, ProviderError,
     },
     page_alloc::SetupError,
     publish::{Published, ReaderSlots},
@@ -66,7 +66,7 @@ fn exact_ranges_that_contradict_the_sizes_are_refused() {
         ),
         (
             vec![(N1(), 1000..1500), (N0(), 0..1001), (N0(), 2001..3000)],
-            MachineError::RangeOverlap { index: 0, zones: (N0(), N1()), pfn: 1000 },
+            MachineError::RangeOverlap { index: 0, zones: (N0(), N1()), pfn: Pfn::new(1000) },
             "zone_ranges[0]: frame 1000 of zone 1/Normal is zone 0/Normal's already; expected each frame in one range",
         ),
     ] {
@@ -79,7 +79,7 @@ fn exact_ranges_that_contradict_the_sizes_are_refused() {
         distance: vec![vec![10]],
         online: vec![0],
         has_memory: vec![0],
-        zone_ranges: vec![(N0(), 0..1)],
+        zone_ranges: vec![(N0(), Pfn::range(0..1))],
         ..Default::default()
     };
     let refused = zonelist_core::topology::Machine::new(nothing).unwrap_err();
@@ -90,7 +90,7 @@ fn exact_ranges_that_contradict_the_sizes_are_refused() {
 #[test]
 fn zones_that_may_have_the_same_frames_are_named() {
     let sizes = || vec![size(N0(), 0..4096, 3000), size(N1(), 2048..8192, 3000)];
-    let unknown = UnknownOwner { zones: (N0(), N1()), pfn: 2048 };
+    let unknown = UnknownOwner { zones: (N0(), N1()), pfn: Pfn::new(2048) };
     let described = || machine(sizes(), vec![]).unwrap();
     assert_eq!(booted(described(), blocks(vec![])).unwrap_err(), MemoryBlocksError::Owner(unknown));
     assert_eq!(
@@ -154,8 +154,8 @@ fn interleaved_nodes_have_the_frames_of_their_blocks() {
     assert_eq!(ranges_of(&all, N0()), [of(0), of(2), of(6)]);
     assert_eq!(ranges_of(&all, N1()), [of(1), of(3), of(7)]);
     // A block that is added in the hole is of node 1, although it lies within the span of node 0.
-    running.apply(&Operation::AddBlocks { node: node(1), first: 4, count: 1 }).unwrap();
-    running.apply(&Operation::Online { block: 4, to: OnlineTo::Movable }).unwrap();
+    running.apply(&Operation::AddBlocks { node: node(1), first: BlockId::new(4), count: 1 }).unwrap();
+    running.apply(&Operation::Online { block: BlockId::new(4), to: OnlineTo::Movable }).unwrap();
     assert_eq!(ranges_of(&all_frames(&running), zone(1, Movable)), [of(4)]);
 }
 
@@ -169,7 +169,7 @@ fn a_block_of_two_nodes_is_divided_where_that_is_known() {
     assert_eq!((ranges_of(&all, N0()), ranges_of(&all, N1())), (vec![0..1500], vec![1500..3072]));
 
     let mixed = || vec![size(N0(), 0..1800, 1500), size(N1(), 1200..3072, 1500)];
-    let unknown = UnknownOwner { zones: (N0(), N1()), pfn: 1200 };
+    let unknown = UnknownOwner { zones: (N0(), N1()), pfn: Pfn::new(1200) };
     let refused = booted(machine(mixed(), vec![]).unwrap(), blocks(list())).unwrap_err();
     assert_eq!(refused, MemoryBlocksError::Owner(unknown));
     let exact = machine(mixed(), vec![(N0(), 0..1300), (N0(), 1600..1800)]).unwrap();
@@ -210,12 +210,12 @@ fn blocks_that_contradict_exact_ranges_are_refused() {
     let range = |block| MemoryBlocksError::Range { block, zone: N0() };
     assert_eq!(
         refused(vec![block(1, Some(0), MemoryBlockState::Offline)]),
-        range(1),
+        range(BlockId::new(1)),
         "the ranges have an offline block"
     );
     assert_eq!(
         refused(vec![block(1, Some(1), MemoryBlockState::Shared)]),
-        range(1),
+        range(BlockId::new(1)),
         "the ranges have a block of another node"
     );
     assert!(refused(vec![block(1, None, MemoryBlockState::Offline)]).to_string().contains("; expected "));
@@ -224,8 +224,9 @@ fn blocks_that_contradict_exact_ranges_are_refused() {
     let sizes = vec![size(N0(), 0..3072, 1536)];
     let half = machine(sizes, vec![(N0(), 0..1024), (N0(), 2560..3072)]).unwrap();
     let error = booted(half, blocks(vec![online(0, 0, Normal), online(2, 0, Normal)])).unwrap_err();
+    const BLOCK: BlockId = BlockId::new(2);
     assert!(
-        matches!(error, MemoryBlocksError::MoreThanPresent { .. } | MemoryBlocksError::Range { block: 2, .. }),
+        matches!(error, MemoryBlocksError::MoreThanPresent { .. } | MemoryBlocksError::Range { block: BLOCK, .. }),
         "{error}"
     );
 
@@ -244,24 +245,27 @@ fn blocks_over_present_memory_are_not_added() {
     let before = (running.state(), all_frames(&running));
     for (first, count, existing) in [(1, 1, 1), (3, 2, 3), (2, 9, 8), (9, 1, 9), (0, 1, 0)] {
         for number in [0, 1] {
-            let refused = running.apply(&Operation::AddBlocks { node: node(number), first, count }).unwrap_err();
+            let refused = running
+                .apply(&Operation::AddBlocks { node: node(number), first: BlockId::new(first), count })
+                .unwrap_err();
             assert_eq!(refused.errno(), Errno::Exist, "{refused}");
             assert!(refused.to_string().starts_with(&format!("block {existing}: ")), "{refused}");
             assert_eq!((running.state(), all_frames(&running)), before);
         }
     }
-    running.apply(&Operation::AddBlocks { node: node(0), first: 4, count: 4 }).unwrap();
-    (4..8)
-        .for_each(|block| drop(running.apply(&Operation::Online { block, to: OnlineTo::Kernel }).unwrap_or_default()));
+    running.apply(&Operation::AddBlocks { node: node(0), first: BlockId::new(4), count: 4 }).unwrap();
+    (4..8).for_each(|block| {
+        drop(running.apply(&Operation::Online { block: BlockId::new(block), to: OnlineTo::Kernel }).unwrap_or_default())
+    });
     all_frames(&running);
     // In a hole of the exact ranges a block can be added.
     let sizes = vec![size(N0(), 0..4096, 3072)];
     let exact = machine(sizes, vec![(N0(), 0..1024), (N0(), 2048..4096)]).unwrap();
     let running = super::running(&booted(exact, blocks(vec![])).unwrap()).unwrap();
-    let refused = running.apply(&Operation::AddBlocks { node: node(0), first: 2, count: 1 }).unwrap_err();
+    let refused = running.apply(&Operation::AddBlocks { node: node(0), first: BlockId::new(2), count: 1 }).unwrap_err();
     assert_eq!(refused.to_string(), "block 2: zone 0/Normal has memory there; expected frames that no zone has");
-    running.apply(&Operation::AddBlocks { node: node(0), first: 1, count: 1 }).unwrap();
-    running.apply(&Operation::Online { block: 1, to: OnlineTo::Movable }).unwrap();
+    running.apply(&Operation::AddBlocks { node: node(0), first: BlockId::new(1), count: 1 }).unwrap();
+    running.apply(&Operation::Online { block: BlockId::new(1), to: OnlineTo::Movable }).unwrap();
     assert_eq!(ranges_of(&all_frames(&running), zone(0, Movable)), [1024..2048]);
 }
 
@@ -280,7 +284,7 @@ fn an_allocator_refuses_blocks_smaller_than_a_pageblock() {
     };
     let state = booted(machine(vec![full(zone(0, Dma32), 0..4096)], vec![]).unwrap(), smallest).unwrap();
     let running = running(&state).unwrap();
-    running.apply(&Operation::Online { block: 9, to: OnlineTo::Movable }).unwrap();
+    running.apply(&Operation::Online { block: BlockId::new(9), to: OnlineTo::Movable }).unwrap();
     assert_eq!(ranges_of(&all_frames(&running), zone(0, Movable)), [9 * 512..10 * 512]);
 }
 
@@ -307,7 +311,7 @@ fn immovable_frames_need_not_be_in_shared_blocks() {
     // With one frame less than its span, that frame may be any.
     let sizes = || vec![size(N0(), 0..2561, 2049), size(movable, 1..514, 512)];
     let unknown = booted(machine(sizes(), vec![]).unwrap(), blocks()).unwrap_err();
-    assert_eq!(unknown, MemoryBlocksError::Owner(UnknownOwner { zones: (N0(), movable), pfn: 1 }));
+    assert_eq!(unknown, MemoryBlocksError::Owner(UnknownOwner { zones: (N0(), movable), pfn: Pfn::new(1) }));
     let state = booted(machine(sizes(), vec![(movable, 2..514)]).unwrap(), blocks()).unwrap();
     let all = all_frames(&running(&state).unwrap());
     assert_eq!(ranges_of(&all, movable), [2..514]);

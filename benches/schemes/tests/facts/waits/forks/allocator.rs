@@ -3,12 +3,13 @@
 use std::collections::BTreeSet;
 
 use zonelist_core::{
-    Page, Request,
+    Page, Pfn, Request,
     ZoneKind::{Movable, Normal},
     conformance::facts::interrupt::{Stop, beside},
     publish::{ForkLosses, HandleId, Platform, PublishError, Reader, ReaderError, ReaderProtocol, Walk},
     sync::Spin,
     table::Capacity,
+    zone::Order,
 };
 use zonelist_schemes::{Buildable, SchemeId, Visitor};
 
@@ -78,15 +79,15 @@ impl<S: Buildable, P: Platform<Lock = Spin>> Survivor<'_, S, P> {
         check(4, allocator.drain().is_ok() && allocator.drain_zone(ZONES[0]).is_ok())?;
         check(5, allocator.without_caches(ZONES[1], || ()).is_ok())?;
         // Each free page can be allocated once, and is none of those that the thread has.
-        let any = prepared(allocator, Movable, 0);
+        let any = prepared(allocator, Movable, Order::ZERO);
         let pages = all(handle, &any);
-        let frames: BTreeSet<u64> = pages.iter().chain(held.iter()).map(|page| page.pfn()).collect();
+        let frames: BTreeSet<Pfn> = pages.iter().chain(held.iter()).map(|page| page.pfn()).collect();
         check(6, frames.len() == pages.len() + held.len())?;
         let listed = reader.enter().walk(NODE, &filter).count();
         reader.quiescent();
         let expects_pages = losses.zones < 2 && (!losses.publish || listed > 0);
         check(7, !pages.is_empty() || !expects_pages)?;
-        check(8, handle.alloc(NODE, &prepared(allocator, Normal, 9)).is_err() || pages.is_empty())?;
+        check(8, handle.alloc(NODE, &prepared(allocator, Normal, Order::PAGEBLOCK)).is_err() || pages.is_empty())?;
         // A free fails only for pages of a lost zone.
         let unfreed = pages.into_iter().filter_map(|page| handle.free(page).err()).count();
         check(9, unfreed == 0 || losses.zones > 0)?;
@@ -117,7 +118,7 @@ impl Visitor for Forks {
 
     fn visit<S: Buildable, P: Platform<Lock = Spin>>(&mut self) -> Sum {
         let allocator: &'static Allocator<S, P> = allocator(&ZONES, FRAMES);
-        let any = prepared(allocator, Movable, 0);
+        let any = prepared(allocator, Movable, Order::ZERO);
         let mut handle = allocator.local().unwrap();
         let held: Vec<Page> = (0..50).map(|_| handle.alloc(NODE, &any).unwrap()).collect();
         let reader = allocator.published().reader().unwrap();
@@ -132,7 +133,7 @@ impl Visitor for Forks {
                 }
             }
             During::Pages => {
-                let (mut handle, any) = (allocator.local().unwrap(), prepared(allocator, Movable, 0));
+                let (mut handle, any) = (allocator.local().unwrap(), prepared(allocator, Movable, Order::ZERO));
                 while continues() {
                     // This many pages need calls to the zone, too.
                     stop.within(|| {
@@ -142,7 +143,7 @@ impl Visitor for Forks {
                 }
             }
             During::Drain => {
-                let (mut handle, any) = (allocator.local().unwrap(), prepared(allocator, Movable, 0));
+                let (mut handle, any) = (allocator.local().unwrap(), prepared(allocator, Movable, Order::ZERO));
                 while continues() {
                     let pages: Vec<Page> = (0..100).map(|_| handle.alloc(NODE, &any).unwrap()).collect();
                     pages.into_iter().for_each(|page| handle.free(page).unwrap());

@@ -12,6 +12,7 @@ use zonelist_core::{
     publish::Platform,
     sync::Spin,
     table::Capacity,
+    zone::Order,
 };
 use zonelist_schemes::{Buildable, Visitor};
 
@@ -59,7 +60,8 @@ impl Visitor for DuringOperations {
                 return Err(2);
             }
             // Also where operations are refused, pages that are not lost can be allocated.
-            let _ = allocator.local().map(|mut local| local.alloc(NODE, &prepared(allocator, Normal, 0)).is_ok());
+            let _ =
+                allocator.local().map(|mut local| local.alloc(NODE, &prepared(allocator, Normal, Order::ZERO)).is_ok());
             Ok([usize::from(cut), usize::from(!cut), 0])
         };
         beside(work, |stop, victim| {

@@ -7,10 +7,10 @@ use std::{
 };
 
 use zonelist_core::{
-    Mobility, Page, Zone,
+    Mobility, Page, Pfn, Zone,
     page_alloc::{Handle, HandleError, MigrationSource, MigrationTargets, MovablePages, MoveError},
     sync::Spin,
-    zone::MAX_ORDER,
+    zone::Order,
 };
 
 use super::{super::setup::ZONES, FORKS, FRAMES, forked};
@@ -18,8 +18,8 @@ use super::{super::setup::ZONES, FORKS, FRAMES, forked};
 #[test]
 fn a_zone_and_movable_pages_report_their_own_losses() {
     let zone: &'static Zone<'static, Spin> =
-        Box::leak(Box::new(Zone::boxed(ZONES[0], 0..FRAMES, MAX_ORDER, Spin::new()).unwrap()));
-    zone.add(0..FRAMES).unwrap();
+        Box::leak(Box::new(Zone::boxed(ZONES[0], Pfn::range(0..FRAMES), Order::MAX, Spin::new()).unwrap()));
+    zone.add(Pfn::range(0..FRAMES)).unwrap();
     let migrate = |_: Handle, _: &Page, _: &Page| {
         thread::sleep(Duration::from_micros(200));
         Ok::<_, MoveError>(())
@@ -32,8 +32,8 @@ fn a_zone_and_movable_pages_report_their_own_losses() {
     thread::scope(|scope| {
         scope.spawn(|| {
             while !over.load(Relaxed) {
-                let frame = zone.alloc(3, Mobility::Movable).unwrap();
-                zone.free(frame, 3).unwrap();
+                let frame = zone.alloc(Order::of::<3>(), Mobility::Movable).unwrap();
+                zone.free(frame, Order::of::<3>()).unwrap();
             }
         });
         scope.spawn(|| {
@@ -46,7 +46,7 @@ fn a_zone_and_movable_pages_report_their_own_losses() {
                 fn free_source(&mut self, _: Page) {}
             }
             while !over.load(Relaxed) {
-                MigrationSource::move_away(movable_pages, &(0..2), &mut Swaps).unwrap();
+                MigrationSource::move_away(movable_pages, &Pfn::range(0..2), &mut Swaps).unwrap();
             }
         });
         let [mut zones, mut moving] = [0; 2];
@@ -54,7 +54,7 @@ fn a_zone_and_movable_pages_report_their_own_losses() {
             let losses = forked(|| {
                 // SAFETY: this is the child of a fork outside of any call.
                 let lost = unsafe { zone.after_fork() };
-                if zone.alloc(0, Mobility::Movable).is_some() == lost || zone.free_pages() > FRAMES as usize {
+                if zone.alloc(Order::ZERO, Mobility::Movable).is_some() == lost || zone.free_pages() > FRAMES as usize {
                     return Err(1);
                 }
                 // SAFETY: this is the child of a fork outside of any call.
@@ -63,7 +63,7 @@ fn a_zone_and_movable_pages_report_their_own_losses() {
                 if held.is_ok() == (gone == 1) || gone == 1 && held.err() != Some(HandleError::Gone) {
                     return Err(2);
                 }
-                if movable_pages.hold(handle).map(|held| held.page().pfn()) != Ok(512) {
+                if movable_pages.hold(handle).map(|held| held.page().pfn()) != Ok(Pfn::new(512)) {
                     return Err(3);
                 }
                 Ok([usize::from(lost), gone, 0])

@@ -4,9 +4,9 @@ use std::ops::Range;
 
 use proptest::{collection::vec, option, prelude::*, sample::Index};
 use zonelist_core::{
-    ZoneId,
+    Pfn, ZoneId,
     ZoneKind::{self, Dma32, Movable, Normal},
-    hotplug::{BootMemory, MemoryBlock, MemoryBlockState, MemoryBlocks},
+    hotplug::{BlockId, BootMemory, MemoryBlock, MemoryBlockState, MemoryBlocks},
     topology::{MachineDescription, Memory, Tunables, ZoneSize},
 };
 
@@ -167,7 +167,13 @@ impl RandomMachine {
             let memmap: u64 = blocks.list.iter().filter(is_own).map(|block| block.memmap_pages).sum();
             let managed = (present - memmap) * (8 - self.taken[at]) / 8;
             let start_pfn = ranges.first()?.start;
-            Some(ZoneSize { zone: zones()[at], start_pfn, spanned: ranges.last()?.end - start_pfn, present, managed })
+            Some(ZoneSize {
+                zone: zones()[at],
+                start_pfn: Pfn::new(start_pfn),
+                spanned: ranges.last()?.end - start_pfn,
+                present,
+                managed,
+            })
         };
         let sizes: Vec<ZoneSize> = (0..5).filter_map(of).collect();
         let has = |number: &u32| sizes.iter().any(|size| u32::from(size.zone.node().number()) == *number);
@@ -178,7 +184,7 @@ impl RandomMachine {
             online: vec![0, 1],
             has_memory: (0..2).filter(has).collect(),
             zone_ranges: exact
-                .flat_map(|at| self.ranges(at).into_iter().map(move |range| (zones()[at], range)))
+                .flat_map(|at| self.ranges(at).into_iter().map(move |range| (zones()[at], Pfn::range(range))))
                 .collect(),
             memory: Some(Memory {
                 page_bytes: 4096,
@@ -210,6 +216,7 @@ impl RandomMachine {
             boot_memory: self.boot_memory,
             without_boot_memory: (0..count as u64)
                 .filter(|number| self.without_boot_memory_bits >> (number % 64) & 1 != 0)
+                .map(BlockId::new)
                 .collect(),
             ..MemoryBlocks::default()
         }
@@ -233,7 +240,7 @@ impl RandomMachine {
         };
         let memmap_pages = if has_holes || present.len() != 1 { 0 } else { self.memmap_pages };
         let has_holes = has_holes && !present.is_empty();
-        Some(MemoryBlock { number: number as u64, node, state, has_holes, memmap_pages })
+        Some(MemoryBlock { number: BlockId::new(number as u64), node, state, has_holes, memmap_pages })
     }
 }
 
@@ -252,13 +259,13 @@ fn apply_fault(fault: &Fault, description: &mut MachineDescription, blocks: &mut
         Fault::Wide(at, more) => {
             if let Some(size) = pick(sizes, at) {
                 let end = size.start_pfn + size.spanned + more / 2;
-                size.start_pfn = size.start_pfn.saturating_sub(more / 2);
+                size.start_pfn = Pfn::new(size.start_pfn.number().saturating_sub(more / 2));
                 size.spanned = end - size.start_pfn;
                 (size.present, size.managed) = (size.spanned, size.spanned);
             }
         }
         Fault::RangeOf(at, other) => pick(ranges, at).into_iter().for_each(|range| range.0 = name(other)),
-        Fault::RangeTo(at, more) => pick(ranges, at).into_iter().for_each(|range| range.1.end += more),
+        Fault::RangeTo(at, more) => pick(ranges, at).into_iter().for_each(|range| range.1.end += *more),
         Fault::RangeAlsoOf(at, other) => {
             let also = pick(ranges, at).map(|(_, range)| (name(other), range.clone()));
             ranges.extend(also);

@@ -11,9 +11,10 @@ use proptest::{
     test_runner::{Config, RngAlgorithm, TestRng, TestRunner},
 };
 use zonelist_core::{
-    ZoneId,
+    Pfn, ZoneId,
     hotplug::MemoryBlocksError,
     topology::{Machine, MachineError},
+    zone::Order,
 };
 
 use self::{
@@ -146,26 +147,26 @@ fn check(machine: &RandomMachine, steps: &[Step], tally: &mut Tally) {
 }
 
 /// Each frame has its true zone; and a frame of no zone has none, if the machine is fully described.
-fn as_described(machine: &RandomMachine, owners: &BTreeMap<u64, ZoneId>) {
+fn as_described(machine: &RandomMachine, owners: &BTreeMap<Pfn, ZoneId>) {
     let truth = machine.owners();
     for (&pfn, &zone) in owners {
-        let real = truth.get(pfn as usize).copied().flatten().map(|at| zones()[at]);
+        let real = truth.get(pfn.number() as usize).copied().flatten().map(|at| zones()[at]);
         let is_right = real == Some(zone) || real.is_none() && !machine.is_fully_described();
         assert!(is_right, "frame {pfn} is of {real:?}, and {zone} has it");
     }
 }
 
 /// Counts the hard cases among the machines that run.
-fn note_hard_cases(machine: &RandomMachine, owners: &BTreeMap<u64, ZoneId>, tally: &mut Tally) {
+fn note_hard_cases(machine: &RandomMachine, owners: &BTreeMap<Pfn, ZoneId>, tally: &mut Tally) {
     let spans = |zone: &ZoneId| {
         let mut frames = owners.iter().filter(|(_, other)| *other == zone).map(|(pfn, _)| *pfn);
         Some((frames.next()?, frames.next_back()?))
     };
     let spans: Vec<_> = zones().iter().filter_map(spans).collect();
     let overlap = spans.iter().any(|one| spans.iter().any(|other| one.0 < other.0 && other.0 < one.1));
-    let mut blocks: BTreeMap<u64, Vec<ZoneId>> = BTreeMap::new();
+    let mut blocks: BTreeMap<Pfn, Vec<ZoneId>> = BTreeMap::new();
     for (pfn, zone) in owners {
-        let zones = blocks.entry(pfn / 512).or_default();
+        let zones = blocks.entry(pfn.align_down(Order::PAGEBLOCK)).or_default();
         if !zones.contains(zone) {
             zones.push(*zone);
         }

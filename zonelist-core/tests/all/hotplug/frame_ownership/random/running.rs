@@ -8,23 +8,25 @@ use std::{
 
 use proptest::{prelude::*, sample::Index};
 use zonelist_core::{
-    LocalHandle, Mobility, NodeId, Page, PageRequest, ZoneId, ZoneKind,
-    hotplug::{AllocatorProvider, Errno, HotplugError, OnlineTo, Operation, RunningMachine, State},
+    LocalHandle, Mobility, NodeId, Page, PageRequest, Pfn, ZoneId, ZoneKind,
+    hotplug::{AllocatorProvider, BlockId, Errno, HotplugError, OnlineTo, Operation, RunningMachine, State},
     page_alloc::{Handle, MovablePages, MoveError},
     publish::{Published, Standard},
     stop_world::StopWorld,
     table::Slots,
+    zone::Order,
 };
 
 use super::{
     super::{Scheme, node},
     machine::{FRAMES, any_kind},
 };
+use crate::support::order;
 
 /// One step of a random sequence.
 #[derive(Clone, Debug)]
 pub(crate) enum Step {
-    Alloc { node: u16, kind: ZoneKind, order: u8, movable: bool, handle: bool },
+    Alloc { node: u16, kind: ZoneKind, order: Order, movable: bool, handle: bool },
     Free(Index),
     Online(Index, Option<ZoneKind>),
     Offline(Index),
@@ -34,7 +36,8 @@ pub(crate) enum Step {
 }
 
 pub(crate) fn any_step() -> impl Strategy<Value = Step> {
-    let alloc = (0..2_u16, any_kind(), prop_oneof![3 => 0..3_u8, 1 => 3..11_u8], any::<bool>(), any::<bool>());
+    let alloc =
+        (0..2_u16, any_kind(), prop_oneof![3 => 0..3_u8, 1 => 3..11_u8].prop_map(order), any::<bool>(), any::<bool>());
     let blocks = || (0..24_u64, 1..4_u64);
     prop_oneof![
         12 => alloc.prop_map(|(node, kind, order, movable, handle)| Step::Alloc { node, kind, order, movable, handle }),
@@ -50,18 +53,18 @@ pub(crate) fn any_step() -> impl Strategy<Value = Step> {
 /// The contents of memory: by first frame, the order of each page in use and the value written to it.
 #[derive(Debug, Default)]
 struct Contents {
-    blocks: BTreeMap<u64, (u8, usize)>,
+    blocks: BTreeMap<Pfn, (Order, usize)>,
     moves: usize,
 }
 
 impl Contents {
     /// Writes to a page, whose frames must be in no other page in use.
     fn write(&mut self, page: &Page, value: usize) {
-        let (pfn, end) = (page.pfn(), page.pfn() + (1 << page.order()));
-        let before = self.blocks.range(..end).next_back();
-        let is_free = before.is_none_or(|(&start, (order, _))| start + (1 << order) <= pfn);
+        let frames = page.frames();
+        let before = self.blocks.range(..frames.end).next_back();
+        let is_free = before.is_none_or(|(&start, (order, _))| start + order.pages() <= frames.start);
         assert!(is_free, "{page:?} is in use already: {before:?}");
-        self.blocks.insert(pfn, (page.order(), value));
+        self.blocks.insert(frames.start, (page.order(), value));
     }
 
     fn erase(&mut self, page: &Page) -> usize {
@@ -110,7 +113,7 @@ impl RunningSystem {
             contents.moves += 1;
             Ok(())
         });
-        let room: Vec<_> = (0..3).map(|number| (node(number), 0..FRAMES as u64 + 4096)).collect();
+        let room: Vec<_> = (0..3).map(|number| (node(number), Pfn::range(0..FRAMES as u64 + 4096))).collect();
         let frames = AllocatorProvider::with_room(published, state, &room).map_err(|error| error.to_string())?;
         let frames: Frames = frames.with_migration_source(MovablePages::boxed(migrate, 64));
         let frames = frames.boot(state).map_err(|error| format!("boot: {error}"))?;
@@ -119,11 +122,11 @@ impl RunningSystem {
     }
 
     /// The zone of each frame, as the zones have it.
-    pub(crate) fn owners(&self) -> BTreeMap<u64, ZoneId> {
+    pub(crate) fn owners(&self) -> BTreeMap<Pfn, ZoneId> {
         let mut owners = BTreeMap::new();
         for zone in self.running.provider().allocator().zones().iter().filter(|zone| zone.managed() > 0) {
             let before = owners.len();
-            for pfn in zone.span().filter(|&pfn| zone.manages(pfn)) {
+            for pfn in Pfn::iter(zone.span()).filter(|&pfn| zone.manages(pfn)) {
                 assert_eq!(owners.insert(pfn, zone.id()), None, "frame {pfn} of {} is another's", zone.id());
             }
             assert_eq!(owners.len() - before, zone.managed(), "{}", zone.id());
@@ -158,7 +161,7 @@ struct User<'l> {
     system: &'l RunningSystem,
     in_use: Vec<InUse>,
     counts: Counts,
-    owners: BTreeMap<u64, ZoneId>,
+    owners: BTreeMap<Pfn, ZoneId>,
     next: usize,
 }
 
@@ -182,9 +185,11 @@ impl User<'_> {
             }
             Step::Offline(at) => block(at).into_iter().for_each(|block| self.operate(&Operation::Offline { block })),
             &Step::Add { node: at, first, count } => {
-                self.operate(&Operation::AddBlocks { node: node(at), first, count });
+                self.operate(&Operation::AddBlocks { node: node(at), first: BlockId::new(first), count });
             }
-            &Step::Remove { first, count } => self.operate(&Operation::RemoveBlocks { first, count }),
+            &Step::Remove { first, count } => {
+                self.operate(&Operation::RemoveBlocks { first: BlockId::new(first), count })
+            }
             Step::Drain => {
                 self.system.running.provider().allocator().drain().unwrap();
             }
@@ -192,16 +197,16 @@ impl User<'_> {
         }
     }
 
-    fn alloc(&mut self, local: &mut Cpu<'_>, from: NodeId, what: (ZoneKind, u8, bool), handle: bool) {
+    fn alloc(&mut self, local: &mut Cpu<'_>, from: NodeId, what: (ZoneKind, Order, bool), handle: bool) {
         let (kind, order, movable) = what;
         let allocator = self.system.running.provider().allocator();
         let mobility = if movable { Mobility::Movable } else { Mobility::Unmovable };
         let request = PageRequest::up_to(kind).order(order).mobility(mobility);
-        let prepared = allocator.prepare(&request).expect("a valid order");
+        let prepared = allocator.prepare(&request);
         let Ok(page) = local.alloc(from, &prepared) else { return };
         let of = allocator.zone_of(&page).expect("a zone").id();
         assert!(request.zones.admits(of), "{page:?} of {of}");
-        for pfn in page.pfn()..page.pfn() + (1 << order) {
+        for pfn in Pfn::iter(page.frames()) {
             assert_eq!(self.owners.get(&pfn), Some(&of), "frame {pfn}");
         }
         // SAFETY: the page is compared, and not used.
@@ -239,7 +244,7 @@ impl User<'_> {
         match self.system.running.apply(operation) {
             Ok(change) => {
                 if let Some(moved) = change.block_change {
-                    for pfn in moved.frames.clone() {
+                    for pfn in Pfn::iter(moved.frames.clone()) {
                         if moved.online {
                             assert_eq!(self.owners.insert(pfn, moved.zone), None, "frame {pfn} was present");
                         } else {
@@ -248,7 +253,7 @@ impl User<'_> {
                     }
                     let contents = self.system.contents.lock().expect("no panic");
                     let last = contents.blocks.range(..moved.frames.end).next_back();
-                    let in_use = last.filter(|&(&start, (order, _))| start + (1 << order) > moved.frames.start);
+                    let in_use = last.filter(|&(&start, (order, _))| start + order.pages() > moved.frames.start);
                     assert_eq!(in_use, None, "of block {}, which came or went", moved.block);
                     drop(contents);
                     *(if moved.online { &mut self.counts.online } else { &mut self.counts.offline }) += 1;
@@ -291,7 +296,7 @@ impl User<'_> {
         let mut left = self.owners.clone();
         for zone in self.system.running.provider().allocator().zones() {
             assert_eq!(zone.free_pages(), zone.managed(), "{}", zone.id());
-            while let Some(pfn) = zone.alloc(0, Mobility::Movable) {
+            while let Some(pfn) = zone.alloc(Order::ZERO, Mobility::Movable) {
                 assert_eq!(left.remove(&pfn), Some(zone.id()), "frame {pfn}");
             }
         }
