@@ -88,7 +88,8 @@ impl StateData {
         rules: Rules,
     ) -> Result<Self, NoMemory> {
         let lowest_kind = memory.kinds.first().copied().unwrap_or(ZoneKind::Dma);
-        let online_cpus = machine.cpus().iter().filter(|(_, node)| machine.has_cpu().contains(**node));
+        let online_cpus =
+            machine.cpus().iter().filter(|(_, nodes)| nodes.iter().any(|&node| machine.has_cpu().contains(node)));
         let fallback_order = FallbackOrder::at_boot(&machine, rules);
         let mut data = Self {
             rules,
@@ -201,7 +202,7 @@ impl StateData {
 
     fn fallback_input(&self) -> FallbackOrderInput<'_> {
         FallbackOrderInput {
-            online: self.online.len(),
+            online: &self.online,
             has_cpu: &self.has_cpu,
             has_memory: &self.has_memory,
             ..FallbackOrderInput::of(&self.machine)

@@ -18,6 +18,9 @@ pub struct Rules {
     pub max_min_free_kbytes: u64,
     /// True if hotplug raises `min_free_kbytes` for transparent huge pages (since 5.10).
     pub hotplug_regards_huge_pages: bool,
+    /// True if every possible node has a list, online or not (since 5.18, "mm: handle uninitialized numa nodes
+    /// gracefully"). Before, a node got its list when it went online.
+    pub offline_nodes_have_lists: bool,
 }
 
 /// How the load of a node changes when it is picked first among nodes at one distance.
@@ -39,6 +42,7 @@ impl Rules {
         lists_managed_only: false,
         max_min_free_kbytes: 262_144,
         hotplug_regards_huge_pages: true,
+        offline_nodes_have_lists: true,
     };
 
     /// Linux 4.14, the first kernel that rebuilt zonelists under racing readers.
@@ -48,6 +52,7 @@ impl Rules {
         lists_managed_only: true,
         max_min_free_kbytes: 65_536,
         hotplug_regards_huge_pages: false,
+        offline_nodes_have_lists: false,
     };
 }
 
