@@ -80,14 +80,14 @@ impl From<Linux> for Rules {
 }
 
 impl MachineArgs {
-    /// Reads the machine, and prints a warning about its distances to stderr.
+    /// Reads the machine, and prints to stderr what its source lacks for fallback orders.
     ///
     /// # Errors
     /// See [`MachineSource::load`].
     pub fn load(&self) -> Result<Loaded, ReadError> {
         let loaded = self.machine.load()?;
-        if let Some(void) = loaded.warning {
-            print_to_stderr(&format!("warning: {}: {void}", self.machine.name()));
+        for warning in loaded.warnings_of_orders(self.rules.into()) {
+            print_to_stderr(&format!("warning: {warning}"));
         }
         Ok(loaded)
     }

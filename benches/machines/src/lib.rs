@@ -20,10 +20,11 @@ mod record;
 pub mod replay;
 mod source;
 mod text;
+mod warning;
 
 pub use builtin::Builtin;
 pub use error::{Problem, ReadError};
-pub use kernel_files::{live, parse_list, sysfs};
+pub use kernel_files::{ZoneSizes, live, parse_list, parse_zoneinfo, sysfs};
 pub use loaded::Loaded;
 pub use record::{
     BlockRecord, Boot, BuddyRecord, ByNode, Kind, MachineFile, MachineRecord, MemoryBlockState, RecordedOperation,
@@ -31,3 +32,4 @@ pub use record::{
 };
 pub use source::MachineSource;
 pub use text::one_line;
+pub use warning::Warning;

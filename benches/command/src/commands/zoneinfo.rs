@@ -18,9 +18,11 @@ pub struct Args {
 
 impl Args {
     pub(super) fn run(&self) -> Result<ExitCode, CommandError> {
-        let machine = self.machine.load()?.machine;
-        let report = Report::new(&machine, self.machine.rules.into());
-        let report = report.ok_or_else(|| CommandError::NoSizes { machine: self.machine.machine.name() })?;
+        // Watermarks do not depend on what the source lacks for fallback orders, so its warnings are not printed.
+        let loaded = self.machine.machine.load()?;
+        let report = Report::new(&loaded.machine, self.machine.rules.into());
+        let no_sizes = || CommandError::NoSizes { machine: self.machine.machine.name(), reason: loaded.no_sizes };
+        let report = report.ok_or_else(no_sizes)?;
         self.output.write(&report)?;
         Ok(ExitCode::SUCCESS)
     }
