@@ -11,12 +11,19 @@ pub struct Loaded {
     pub machine: Machine,
     /// Why its distances differ from those of the source, if they do.
     pub warning: Option<VoidDistances>,
+    /// The kernel of the machine, as its source names it.
+    pub kernel: Option<String>,
     /// The validated machine file, if that was the source.
     pub record: Option<MachineRecord>,
 }
 
 impl From<MachineRecord> for Loaded {
     fn from(record: MachineRecord) -> Self {
-        Self { machine: record.machine().clone(), warning: record.void_distances(), record: Some(record) }
+        Self {
+            machine: record.machine().clone(),
+            warning: record.void_distances(),
+            kernel: record.file().kernel.clone(),
+            record: Some(record),
+        }
     }
 }

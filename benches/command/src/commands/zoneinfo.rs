@@ -4,7 +4,11 @@ use std::process::ExitCode;
 
 use zonelist_machines::computed::zoneinfo::Report;
 
-use crate::{arguments::MachineArgs, error::CommandError, output::OutputArgs};
+use crate::{
+    arguments::MachineArgs,
+    error::CommandError,
+    output::{ByRules, OutputArgs},
+};
 
 /// Arguments of `zonelist zoneinfo`.
 #[derive(Debug, clap::Args)]
@@ -18,10 +22,11 @@ pub struct Args {
 
 impl Args {
     pub(super) fn run(&self) -> Result<ExitCode, CommandError> {
-        let machine = self.machine.load()?.machine;
-        let report = Report::new(&machine, self.machine.rules.into());
+        let loaded = self.machine.load()?;
+        let rules = self.machine.rules(&loaded);
+        let report = Report::new(&loaded.machine, rules.rules);
         let report = report.ok_or_else(|| CommandError::NoSizes { machine: self.machine.machine.name() })?;
-        self.output.write(&report)?;
+        self.output.write(&ByRules { rules, report: &report })?;
         Ok(ExitCode::SUCCESS)
     }
 }

@@ -25,7 +25,8 @@ pub fn live(root: &Path) -> Result<Loaded, ReadError> {
     description.memory = memory(root)?;
     let wrong = |error| Problem::Machine { section: "", error }.in_file(Path::new("live"));
     let (machine, warning) = Machine::new(description).map_err(wrong)?;
-    Ok(Loaded { machine, warning, record: None })
+    let kernel = read_text(&root.join("proc/sys/kernel/osrelease")).ok();
+    Ok(Loaded { machine, warning, kernel, record: None })
 }
 
 /// The machine of a kernel without NUMA.

@@ -25,7 +25,7 @@ pub(super) const MAX_CPUS: u32 = 8192;
 pub fn sysfs(folder: &Path) -> Result<Loaded, ReadError> {
     let wrong = |error| Problem::Machine { section: "", error }.in_file(folder);
     let (machine, warning) = Machine::new(describe(folder)?).map_err(wrong)?;
-    Ok(Loaded { machine, warning, record: None })
+    Ok(Loaded { machine, warning, kernel: None, record: None })
 }
 
 /// The content of a folder, before [`Machine::new`] validates it as a whole.
