@@ -146,7 +146,7 @@ impl Boot<'_> {
     /// The online nodes that have nothing but memory devices.
     fn nodes_of_devices(&self, blocks: &MemoryBlocks) -> NodeSet {
         let has_cpus = |node: NodeId| {
-            self.machine.has_cpu().contains(node) || self.machine.cpus().values().any(|&home| home == node)
+            self.machine.has_cpu().contains(node) || self.machine.cpus().values().any(|homes| homes.contains(&node))
         };
         let has_memory = |node: NodeId| self.zones.iter().any(|size| size.zone.node() == node && size.present > 0);
         let has_only_devices = |node: NodeId| {
@@ -194,7 +194,7 @@ impl Boot<'_> {
     fn with_input<T>(&self, has_cpu: &NodeSet, build: impl FnOnce(FallbackOrderInput<'_>, Rules) -> T) -> T {
         let has_memory = self.has_memory();
         let input = FallbackOrderInput {
-            online: self.online.len(),
+            online: &self.online,
             has_cpu,
             has_memory: &has_memory,
             ..FallbackOrderInput::of(self.machine)

@@ -89,7 +89,8 @@ impl StateData {
         rules: Rules,
     ) -> Result<Self, NoMemory> {
         let lowest_kind = memory.kinds.first().copied().unwrap_or(ZoneKind::Dma);
-        let online_cpus = machine.cpus().iter().filter(|(_, node)| machine.has_cpu().contains(**node));
+        let online_cpus =
+            machine.cpus().iter().filter(|(_, nodes)| nodes.iter().any(|&node| machine.has_cpu().contains(node)));
         // The last build of boot is in force. Its policy zone counts all of the memory.
         let mut builds = boot_builds(&machine, &memory, &blocks, rules)?;
         let fallback_order =
@@ -206,7 +207,7 @@ impl StateData {
 
     fn fallback_input(&self) -> FallbackOrderInput<'_> {
         FallbackOrderInput {
-            online: self.online.len(),
+            online: &self.online,
             has_cpu: &self.has_cpu,
             has_memory: &self.has_memory,
             ..FallbackOrderInput::of(&self.machine)

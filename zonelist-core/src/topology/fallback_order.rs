@@ -14,18 +14,18 @@ use super::{
 use crate::{
     NodeId,
     heap::{NoMemory, copied, or_abort, with_room},
-    ids::{MAX_NODES, NodeSet},
+    ids::NodeSet,
 };
 
 /// The input of a fallback order.
 #[derive(Clone, Copy, Debug)]
 pub struct FallbackOrderInput<'a> {
-    /// Every possible node, ascending: each gets a row.
+    /// Every possible node, ascending.
     pub nodes: &'a [NodeId],
     /// Distances between the nodes. A pair outside the matrix is at the largest distance, 255.
     pub distances: &'a Distances,
-    /// The number of online nodes.
-    pub online: usize,
+    /// Nodes that are online: each gets a row. The other nodes get one if the [`Rules`] say so.
+    pub online: &'a NodeSet,
     /// Nodes that count as having a CPU: a node without CPUs is preferred by one unit of distance.
     pub has_cpu: &'a NodeSet,
     /// Nodes with memory: candidates of every row.
@@ -75,12 +75,14 @@ impl FallbackOrder {
         let mut scratch = Scratch::of(&input)?;
         let mut rows = with_room(input.nodes.len())?;
         for (position, &node) in input.nodes.iter().enumerate() {
-            rows.push((node, row(&input, rules, position, &mut scratch)?));
+            if rules.offline_nodes_have_lists || input.online.contains(node) {
+                rows.push((node, row(&input, rules, position, &mut scratch)?));
+            }
         }
         Ok(Self { rows })
     }
 
-    /// The same order with the row of one node rebuilt, with all loads zero.
+    /// The same order with the row of one node rebuilt or added, with all loads zero.
     ///
     /// This is what Linux does for a node that is added while it is still offline.
     #[must_use]
@@ -96,27 +98,32 @@ impl FallbackOrder {
     ) -> Result<Self, NoMemory> {
         // A node that is not possible has no row: then all rows stay as they are.
         let position = input.nodes.iter().position(|&other| other == node);
-        let mut rows = with_room(self.rows.len())?;
+        let mut rows = with_room(self.rows.len() + 1)?;
         for (local, nodes) in &self.rows {
-            let rebuilt = position.filter(|_| *local == node);
-            let nodes = match rebuilt {
+            let nodes = match position.filter(|_| *local == node) {
                 Some(position) => row(&input, rules, position, &mut Scratch::of(&input)?)?,
                 None => copied(nodes)?,
             };
             rows.push((*local, nodes));
         }
+        // The node was offline, under rules that give lists to online nodes only.
+        if let Some(position) = position.filter(|_| self.rows.iter().all(|(local, _)| *local != node)) {
+            let at = rows.partition_point(|(local, _)| *local < node);
+            rows.insert(at, (node, row(&input, rules, position, &mut Scratch::of(&input)?)?));
+        }
         Ok(Self { rows })
     }
 
     /// The row of a node: the node itself, then all others with memory. Under [`Rules::memoryless_nodes_listed`] the
-    /// node is in its row even without memory.
+    /// node is in its row even without memory. `None` if it has no list: it is not possible, or it is offline and the
+    /// rules give lists to online nodes only.
     #[must_use]
     pub fn of(&self, node: NodeId) -> Option<&[NodeId]> {
         let position = self.rows.binary_search_by_key(&node, |(local, _)| *local).ok()?;
         Some(&self.rows[position].1)
     }
 
-    /// Every node with its row, ascending.
+    /// Every node that has a list, ascending, with its row.
     pub fn rows(&self) -> impl ExactSizeIterator<Item = (NodeId, &[NodeId])> {
         self.rows.iter().map(|(local, row)| (*local, row.as_slice()))
     }
@@ -129,7 +136,7 @@ impl<'a> FallbackOrderInput<'a> {
         Self {
             nodes: machine.nodes(),
             distances: machine.distances(),
-            online: machine.online().len(),
+            online: machine.online(),
             has_cpu: machine.has_cpu(),
             has_memory: machine.has_memory(),
         }
@@ -142,13 +149,15 @@ struct Scratch {
     load: Vec<u32>,
     /// The sort keys of one row.
     keys: Vec<u64>,
+    /// The number of online nodes, from which the loads until 5.18 count down.
+    online: usize,
 }
 
 impl Scratch {
     fn of(input: &FallbackOrderInput<'_>) -> Result<Self, NoMemory> {
         let mut load = with_room(input.nodes.len())?;
         load.resize(input.nodes.len(), 0);
-        Ok(Self { load, keys: with_room(input.nodes.len())? })
+        Ok(Self { load, keys: with_room(input.nodes.len())?, online: input.online.len() })
     }
 }
 
@@ -163,7 +172,7 @@ fn row(
     input: &FallbackOrderInput<'_>,
     rules: Rules,
     local: usize,
-    Scratch { load, keys }: &mut Scratch,
+    Scratch { load, keys, online }: &mut Scratch,
 ) -> Result<Vec<NodeId>, NoMemory> {
     let distances = input.distances.from(local);
     let distance_to = |position: usize| distances.get(position).copied().unwrap_or(u8::MAX);
@@ -191,7 +200,7 @@ fn row(
         // The first node at this distance: its load grows, so that rows of later nodes prefer its peers.
         if distance_to(position) != previous {
             previous = distance_to(position);
-            let descending = input.online.min(MAX_NODES).saturating_sub(row.len()) as u32;
+            let descending = online.saturating_sub(row.len()) as u32;
             *load = match rules.node_load {
                 NodeLoad::SetDescending => descending,
                 NodeLoad::AddDescending => load.saturating_add(descending),
@@ -266,6 +275,37 @@ mod tests {
     fn loads_that_are_overwritten_are_not() {
         let unfair = vec![vec![0, 1, 2, 3], vec![1, 0, 3, 2], vec![2, 3, 0, 1], vec![3, 2, 0, 1]];
         assert_eq!(fallback_rows(&TWO_PAIRS, Rules::LINUX_4_14), unfair);
+    }
+
+    /// Five nodes, equally far from each other. Node 1 is possible and offline: its picks count only if it has a list.
+    #[test]
+    fn an_offline_node_has_a_list_since_5_18() {
+        let distance = |i| (0..5).map(|j| if i == j { 10 } else { 20 }).collect();
+        let online = vec![0, 2, 3, 4];
+        let (machine, _) = Machine::new(MachineDescription {
+            possible: (0..5).collect(),
+            distance: (0..5).map(distance).collect(),
+            has_cpu: online.clone(),
+            has_memory: online.clone(),
+            online,
+            ..MachineDescription::default()
+        })
+        .unwrap();
+        let rows = |rules| {
+            let order = FallbackOrder::rebuilt(&machine, rules);
+            order.rows().map(|(_, row)| row.iter().map(|node| node.number()).collect()).collect::<Vec<Vec<u16>>>()
+        };
+        let [first, third, last] = [vec![0, 2, 3, 4], vec![3, 4, 0, 2], vec![4, 0, 2, 3]];
+        let listed = [first.clone(), vec![1, 3, 4, 2, 0], vec![2, 4, 3, 0], third.clone(), last.clone()];
+        assert_eq!(rows(Rules::LINUX_6_1), listed);
+        let unlisted = [first, vec![2, 3, 4, 0], third, last];
+        assert_eq!(rows(Rules { node_load: NodeLoad::AddOne, ..Rules::LINUX_4_14 }), unlisted);
+        let before = FallbackOrder::rebuilt(&machine, Rules::LINUX_4_14);
+        let offline = NodeId::new(1).unwrap();
+        assert_eq!(before.of(offline), None);
+        let after = before.with_row_rebuilt(FallbackOrderInput::of(&machine), Rules::LINUX_4_14, offline);
+        assert_eq!(after.of(offline).map(|row| row[0]), Some(offline));
+        assert!(after.rows().map(|(node, _)| node).eq(machine.nodes().iter().copied()));
     }
 
     #[test]

@@ -32,7 +32,7 @@ pub use crate::ids::{MAX_NODES, NodeId, NodeSet, ZoneId, ZoneKind};
 #[cfg(feature = "alloc")]
 pub(crate) use description::MAX_PAGES;
 #[cfg(feature = "alloc")]
-pub use description::{MachineDescription, Memory, Tunables, ZoneSize, size_of};
+pub use description::{DistanceSource, MachineDescription, Memory, Tunables, ZoneSize, size_of};
 #[cfg(feature = "alloc")]
 pub use distance::{Distances, LOCAL_DISTANCE, REMOTE_DISTANCE, VoidDistances};
 #[cfg(feature = "alloc")]

@@ -47,6 +47,11 @@ pub struct Rules {
     ///
     /// Source: `mm/khugepaged.c: khugepaged_min_free_kbytes_update`.
     pub hotplug_regards_huge_pages: bool,
+    /// True if every possible node has a list, online or not (since 5.18). Before, a node got its list when it went
+    /// online.
+    ///
+    /// Source: `mm/page_alloc.c: __build_all_zonelists`, "mm: handle uninitialized numa nodes gracefully".
+    pub offline_nodes_have_lists: bool,
     /// True if the policy `auto-movable` for blocks that go online is known (since 5.15).
     ///
     /// Source: `mm/memory_hotplug.c: auto_movable_zone_for_pfn`.
@@ -101,6 +106,7 @@ impl Rules {
         movable_has_share: true,
         max_min_free_kbytes: 65_536,
         hotplug_regards_huge_pages: false,
+        offline_nodes_have_lists: false,
         auto_movable: false,
         boot_total_is_present: false,
         prints_promo: false,
@@ -111,6 +117,7 @@ impl Rules {
     /// Linux 5.18.
     pub const LINUX_5_18: Self = Self {
         node_load: NodeLoad::AddDescending,
+        offline_nodes_have_lists: true,
         lists_managed_only: false,
         empty_zones_reserve: false,
         max_min_free_kbytes: 262_144,

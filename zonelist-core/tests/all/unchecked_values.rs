@@ -6,9 +6,9 @@ use zonelist_core::{
     NodeId, ZoneId, ZoneKind, Zonelists, Zoneref,
     hotplug::{MemoryBlocks, State, huge_page_min_free_kbytes, scaled_min_free_kbytes},
     topology::{
-        Distances, FallbackOrder, FallbackOrderInput, LOCAL_DISTANCE, MAX_NODES, Machine, MachineDescription, Memory,
-        NodeSet, Rules, Tunables, Watermarks, ZoneSize, groups_by_mobility, lowmem_reserve, policy_zone, size_of,
-        total_pages, watermarks,
+        DistanceSource, Distances, FallbackOrder, FallbackOrderInput, LOCAL_DISTANCE, MAX_NODES, Machine,
+        MachineDescription, Memory, NodeSet, Rules, Tunables, Watermarks, ZoneSize, groups_by_mobility, lowmem_reserve,
+        policy_zone, size_of, total_pages, watermarks,
     },
     zonelist::{NodeSpan, Scope, ZonelistsRef},
 };
@@ -93,17 +93,23 @@ proptest! {
     fn any_input_has_a_fallback_order(
         nodes in vec(0_u16..1024, 0..12),
         cells in 0_usize..8,
-        online in prop_oneof![Just(0), Just(usize::MAX), 0_usize..20],
-        picks in any::<[u64; 2]>(),
+        picks in any::<[u64; 3]>(),
         with in 0_u16..1024,
     ) {
         let nodes: Vec<NodeId> = nodes.into_iter().filter_map(NodeId::new).collect();
         let set = |bits: u64| nodes.iter().copied().enumerate().filter(|(at, _)| bits >> at & 1 != 0).map(|(_, node)| node).collect::<NodeSet>();
-        let (distances, has_cpu, has_memory) = (Distances::uniform(cells), set(picks[0]), set(picks[1]));
-        let input = FallbackOrderInput { nodes: &nodes, distances: &distances, online, has_cpu: &has_cpu, has_memory: &has_memory };
+        let (distances, [has_cpu, has_memory, online]) = (Distances::uniform(cells), picks.map(set));
+        let input = FallbackOrderInput {
+            nodes: &nodes,
+            distances: &distances,
+            online: &online,
+            has_cpu: &has_cpu,
+            has_memory: &has_memory,
+        };
         for (_, rules) in Rules::TABLE {
             let order = FallbackOrder::build(input, rules);
-            prop_assert_eq!(order.rows().map(|(node, _)| node).collect::<Vec<_>>(), nodes.clone());
+            let listed = nodes.iter().copied().filter(|&node| rules.offline_nodes_have_lists || online.contains(node));
+            prop_assert_eq!(order.rows().map(|(node, _)| node).collect::<Vec<_>>(), listed.collect::<Vec<_>>());
             for (node, row) in order.rows() {
                 let own = rules.memoryless_nodes_listed || has_memory.contains(node);
                 prop_assert!(!own || row.first() == Some(&node));
@@ -111,7 +117,8 @@ proptest! {
             }
             let with = NodeId::new(with).unwrap();
             let rebuilt = order.with_row_rebuilt(input, rules, with);
-            prop_assert_eq!(rebuilt.rows().len(), nodes.len());
+            let added = nodes.contains(&with) && order.rows().all(|(node, _)| node != with);
+            prop_assert_eq!(rebuilt.rows().len(), order.rows().len() + usize::from(added));
             let zones = ZoneKind::ALL.into_iter().flat_map(|kind| nodes.iter().map(move |&node| ZoneId::new(node, kind)));
             let lists = Zonelists::assemble(&order, zones);
             for node in nodes.iter().copied().chain([with]) {
@@ -157,8 +164,8 @@ fn a_distance_matrix_has_at_most_the_maximum_of_nodes() {
     let none = Distances::uniform(0);
     assert_eq!((none.from(0), none.from(usize::MAX)), (&[][..], &[][..]));
     assert_eq!(Distances::uniform(3).from(3), []);
-    assert!(Distances::new(1 << 17, &vec![vec![]; 1 << 17]).is_err());
-    assert!(Distances::new(usize::MAX, &[]).is_err());
+    assert!(Distances::new(1 << 17, &vec![vec![]; 1 << 17], DistanceSource::Kernel).is_err());
+    assert!(Distances::new(usize::MAX, &[], DistanceSource::Firmware).is_err());
 }
 
 #[test]

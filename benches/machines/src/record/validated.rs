@@ -6,7 +6,8 @@ use zonelist_core::{
     NodeId, ZoneId,
     hotplug::{self, AutoMovable, BootBuild, MemoryBlocks, MemoryDevice, State},
     topology::{
-        Machine, MachineDescription, MachineError, Memory, Rules, Tunables, VoidDistances, Watermarks, ZoneSize,
+        DistanceSource, Machine, MachineDescription, MachineError, Memory, Rules, Tunables, VoidDistances, Watermarks,
+        ZoneSize,
     },
 };
 
@@ -119,6 +120,7 @@ fn description(file: &MachineFile) -> Result<MachineDescription, Problem> {
     Ok(MachineDescription {
         possible: file.possible.clone(),
         distance: file.distance.clone(),
+        distance_source: DistanceSource::Firmware,
         cpus: file.cpus.0.clone(),
         online: file.boot.online.clone(),
         has_cpu: file.boot.has_cpu.clone(),

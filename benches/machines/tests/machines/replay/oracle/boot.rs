@@ -29,6 +29,7 @@ impl Oracle {
             next_dimm: 0,
             boot_builds: Vec::new(),
             rows: BTreeMap::new(),
+            lists: BTreeMap::new(),
             policy_zone: golden.zone_kinds[0],
             sysctl: golden.sysctl.clone(),
             written: None,

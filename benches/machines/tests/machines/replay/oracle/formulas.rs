@@ -73,6 +73,16 @@ impl Oracle {
     /// Rebuilds these nodes' rows, and returns what Linux logs.
     pub(super) fn rebuild(&mut self, locals: &[u32], has_cpu: &[u32], has_memory: &[u32]) -> Built {
         let rows = self.fallback_order(locals, has_cpu, has_memory);
+        // A build of all lists drops those of nodes that have gone offline, until 5.17.
+        if locals == self.nodes_with_rows() {
+            self.rows.clear();
+            self.lists.clear();
+        }
+        for (local, row) in &rows {
+            let zones = row.iter().flat_map(|&node| self.kinds.iter().rev().map(move |&kind| (node, kind)));
+            let list = zones.filter(|&(node, kind)| self.is_listed(self.zone_at(node, kind).unwrap())).collect();
+            self.lists.insert(*local, list);
+        }
         self.rows.extend(rows);
         for zone in 0..self.zones.len() {
             let kind = self.zones[zone].kind;
@@ -81,6 +91,11 @@ impl Oracle {
             }
         }
         (self.online.len() as u64, self.above_high(false))
+    }
+
+    /// True if a build lists the zone. Until 5.17 a zone needs managed pages for it.
+    fn is_listed(&self, zone: usize) -> bool {
+        self.present(zone) > 0 && (self.release >= (5, 18) || self.managed(zone) > 0)
     }
 
     /// A zone's present pages: those of its blocks, and those outside.

@@ -106,6 +106,8 @@ pub(crate) struct Oracle {
     pub(super) boot_builds: Vec<BootBuild>,
     /// The fallback order of each node, as it was last built.
     pub(super) rows: BTreeMap<u32, Vec<u32>>,
+    /// The zones of each row, as they were when it was built.
+    pub(super) lists: BTreeMap<u32, Vec<(u32, Kind)>>,
     pub(super) policy_zone: Kind,
     pub(super) sysctl: Sysctl,
     /// `min_free_kbytes` as an administrator last wrote it.
@@ -116,6 +118,11 @@ impl Oracle {
     /// All fallback orders, by node.
     pub(crate) fn rows(&self) -> &BTreeMap<u32, Vec<u32>> {
         &self.rows
+    }
+
+    /// The zones of all fallback lists, by node.
+    pub(crate) fn lists(&self) -> &BTreeMap<u32, Vec<(u32, Kind)>> {
+        &self.lists
     }
 
     /// The builds while it booted, in order.

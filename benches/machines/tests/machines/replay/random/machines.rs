@@ -41,7 +41,7 @@ pub(crate) fn machines() -> impl Strategy<Value = MachineFile> {
 
 /// Kernels of each set of rules, and none.
 fn kernel() -> impl Strategy<Value = Option<String>> {
-    let releases = [(6, 1), (6, 6), (6, 7), (6, 10), (6, 12), (7, 3), (5, 18)];
+    let releases = [(6, 1), (6, 6), (6, 7), (6, 10), (6, 12), (7, 3), (5, 18), (4, 14), (5, 4)];
     let release = prop::sample::select(releases.to_vec());
     prop::option::weighted(0.9, release.prop_map(|(major, minor)| format!("Linux {major}.{minor}.3 x86-64")))
 }
