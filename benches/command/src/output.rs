@@ -9,7 +9,7 @@ use std::{
 
 use clap::Args;
 use serde::{Serialize, Serializer};
-use zonelist_machines::one_line;
+use zonelist_machines::{LinuxRules, one_line};
 use zonelist_schemes::barrier;
 
 /// The form of the output.
@@ -66,6 +66,23 @@ struct Measured<'r, R> {
 impl<R: Display> Display for Measured<'_, R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{}\nBarrier pair between readers and writers: {}.", self.report, self.barrier)
+    }
+}
+
+/// A report that follows the rules of one version of Linux; only its JSON names them.
+#[derive(Debug, Serialize)]
+pub struct ByRules<'r, R> {
+    /// The release whose rules are followed.
+    #[serde(serialize_with = "as_text")]
+    pub rules: LinuxRules,
+    /// The report.
+    #[serde(flatten)]
+    pub report: &'r R,
+}
+
+impl<R: Display> Display for ByRules<'_, R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.report.fmt(f)
     }
 }
 

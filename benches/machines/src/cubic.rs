@@ -12,7 +12,7 @@ use zonelist_core::{
 ///
 /// Cost: n³ steps for n nodes.
 ///
-/// Source: `mm/page_alloc.c: build_zonelists, find_next_best_node`, of 6.1 and of 4.14.
+/// Source: `mm/page_alloc.c: build_zonelists, find_next_best_node`, of 4.14, 5.18, 6.1 and 6.7.
 #[must_use]
 pub fn cubic(input: &FallbackOrderInput<'_>, rules: Rules) -> Vec<(NodeId, Vec<NodeId>)> {
     let mut load = vec![0; input.nodes.len()];
@@ -33,6 +33,7 @@ fn row(input: &FallbackOrderInput<'_>, rules: Rules, local: usize, load: &mut [u
         if distances[best] != distances[previous] {
             load[best] = match rules.node_load {
                 NodeLoad::SetDescending => penalty,
+                NodeLoad::AddDescending => load[best] + penalty,
                 NodeLoad::AddOne => load[best] + 1,
             };
         }
@@ -53,11 +54,11 @@ fn next_best(
 ) -> Option<usize> {
     const MAX_NUMNODES: u64 = 1024;
     let scale = match rules.node_load {
-        NodeLoad::SetDescending => input.online.len() as u64 * MAX_NUMNODES,
+        NodeLoad::SetDescending | NodeLoad::AddDescending => input.online.len() as u64 * MAX_NUMNODES,
         NodeLoad::AddOne => MAX_NUMNODES,
     };
-    // A row begins with its own node, whether it has memory or not.
-    if !used[local] {
+    // A row begins with its own node, until 6.6 also without memory.
+    if !used[local] && (rules.memoryless_nodes_listed || input.has_memory.contains(input.nodes[local])) {
         used[local] = true;
         return Some(local);
     }

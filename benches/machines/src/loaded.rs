@@ -18,6 +18,8 @@ pub struct Loaded {
     pub warnings: Vec<Warning>,
     /// Why the source has no usable sizes of zones, if a file or a value is the reason.
     pub no_sizes: Option<String>,
+    /// The kernel of the machine, as its source names it.
+    pub kernel: Option<String>,
     /// The validated machine file, if that was the source.
     pub record: Option<MachineRecord>,
 }
@@ -41,7 +43,13 @@ impl Loaded {
             );
             Warning::new(file, Concern::Orders, message)
         };
-        Self { machine, warnings: fault.map(warning).into_iter().collect(), no_sizes: None, record: Some(record) }
+        Self {
+            machine,
+            warnings: fault.map(warning).into_iter().collect(),
+            no_sizes: None,
+            kernel: record.file().kernel.clone(),
+            record: Some(record),
+        }
     }
 }
 

@@ -5,6 +5,7 @@ use alloc::{sync::Arc, vec::Vec};
 use super::{
     error::HotplugError,
     memory_block::{MemoryBlock, MemoryBlockState},
+    memory_device::MemoryDevice,
     operation::{Change, Rebuilt},
     state_data::StateData,
 };
@@ -63,9 +64,12 @@ impl StateData {
             memmap_pages,
         };
         self.blocks.list.try_reserve(count as usize).map_err(NoMemory::from)?;
-        // Neither call allocates: the room is reserved, and the new blocks are rotated to their position.
+        self.blocks.devices.try_reserve(1).map_err(NoMemory::from)?;
+        // None of these calls allocates: the room is reserved, and the new blocks are rotated to their position.
         self.blocks.list.extend((first..first + count).map(block));
         self.blocks.list[at..].rotate_right(count as usize);
+        let at = self.blocks.devices.partition_point(|device| device.first < first);
+        self.blocks.devices.insert(at, MemoryDevice { first, count });
         Ok(Change { rebuilt, block_change: None })
     }
 
@@ -88,6 +92,7 @@ impl StateData {
         {
             return Err(HotplugError::BlockInUse { block: block.number });
         }
+        self.blocks.remove_from_devices(MemoryDevice { first, count })?;
         self.blocks.list.drain(blocks);
         Ok(Change::default())
     }

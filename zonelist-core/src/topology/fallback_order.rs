@@ -114,8 +114,9 @@ impl FallbackOrder {
         Ok(Self { rows })
     }
 
-    /// The row of a node: the node itself first, even without memory, then all others with memory. `None` if it has no
-    /// list: it is not possible, or it is offline and the rules give lists to online nodes only.
+    /// The row of a node: the node itself, then all others with memory. Under [`Rules::memoryless_nodes_listed`] the
+    /// node is in its row even without memory. `None` if it has no list: it is not possible, or it is offline and the
+    /// rules give lists to online nodes only.
     #[must_use]
     pub fn of(&self, node: NodeId) -> Option<&[NodeId]> {
         let position = self.rows.binary_search_by_key(&node, |(local, _)| *local).ok()?;
@@ -145,10 +146,10 @@ impl<'a> FallbackOrderInput<'a> {
 /// State and buffers that are carried from one row to the next.
 struct Scratch {
     /// The load of each node: breaks ties of distance.
-    load: Vec<u16>,
+    load: Vec<u32>,
     /// The sort keys of one row.
     keys: Vec<u64>,
-    /// The number of online nodes, from which the loads of 4.14 count down.
+    /// The number of online nodes, from which the loads until 5.18 count down.
     online: usize,
 }
 
@@ -164,7 +165,7 @@ impl Scratch {
 ///
 /// ```text
 /// keys = for each other node with memory: (distance + [numbered below local] + [has a CPU], load, position)
-/// row = local, then the nodes of the sorted keys
+/// row = local, unless it has no memory and the rules leave it out; then the nodes of the sorted keys
 /// the first node of each distance in the row: raise its load, so that other rows prefer its peers
 /// ```
 fn row(
@@ -181,23 +182,28 @@ fn row(
             let lower = u64::from(position < local);
             let busy = u64::from(input.has_cpu.contains(node));
             let distance = u64::from(distance_to(position)) + lower + busy;
-            // One word a key, most significant part first: sorting words is sorting by distance, load, position.
-            keys.push(distance << 48 | u64::from(load) << 32 | u64::from(position as u32));
+            // One word a key, most significant part first: sorting words is sorting by distance, load, position. A load
+            // has at most 20 bits, since at most 1023 other rows add at most 1024 each. A position has 10.
+            keys.push(distance << 48 | u64::from(load) << 16 | u64::from(position as u16));
         }
     }
     keys.sort_unstable();
 
     let mut row = with_room(keys.len() + 1)?;
-    row.extend(input.nodes.get(local));
-    // Linux compares plain distances here, without the penalties of the sort key.
+    let is_listed = |node: &&NodeId| rules.memoryless_nodes_listed || input.has_memory.contains(**node);
+    row.extend(input.nodes.get(local).filter(is_listed));
+    // Linux compares plain distances here, without the penalties of the sort key. It begins with the distance of the
+    // local node to itself, also where that node is left out.
     let mut previous = distance_to(local);
-    for position in keys.iter().map(|&key| key as u32 as usize) {
+    for position in keys.iter().map(|&key| usize::from(key as u16)) {
         let (Some(&node), Some(load)) = (input.nodes.get(position), load.get_mut(position)) else { continue };
         // The first node at this distance: its load grows, so that rows of later nodes prefer its peers.
         if distance_to(position) != previous {
             previous = distance_to(position);
+            let descending = online.saturating_sub(row.len()) as u32;
             *load = match rules.node_load {
-                NodeLoad::SetDescending => online.saturating_sub(row.len()) as u16,
+                NodeLoad::SetDescending => descending,
+                NodeLoad::AddDescending => load.saturating_add(descending),
                 NodeLoad::AddOne => load.saturating_add(1),
             };
         }
@@ -235,6 +241,34 @@ mod tests {
     fn loads_that_accumulate_are_fair() {
         let fair = vec![vec![0, 1, 2, 3], vec![1, 0, 3, 2], vec![2, 3, 0, 1], vec![3, 2, 1, 0]];
         assert_eq!(fallback_rows(&TWO_PAIRS, Rules::LINUX_6_1), fair);
+    }
+
+    #[test]
+    fn loads_of_5_18_accumulate_and_descend() {
+        let fair = fallback_rows(&TWO_PAIRS, Rules::LINUX_6_1);
+        assert_eq!(fallback_rows(&TWO_PAIRS, Rules::LINUX_5_18), fair, "as the message of the commit shows it");
+        // Each kernel has a different row here: 4.14 in row 3, 6.1 in row 2.
+        let uneven: [&[u32]; 4] = [&[10, 20, 21, 20], &[20, 10, 20, 21], &[21, 20, 10, 21], &[20, 21, 21, 10]];
+        let last_rows = |rules| fallback_rows(&uneven, rules)[2..].to_vec();
+        assert_eq!(last_rows(Rules::LINUX_4_14), [[2, 3, 1, 0], [3, 0, 1, 2]]);
+        assert_eq!(last_rows(Rules::LINUX_5_18), [[2, 3, 1, 0], [3, 0, 2, 1]]);
+        assert_eq!(last_rows(Rules::LINUX_6_1), [[2, 1, 3, 0], [3, 0, 1, 2]]);
+    }
+
+    #[test]
+    fn a_node_without_memory_leaves_its_own_row_in_6_7() {
+        let (machine, _) = Machine::new(MachineDescription {
+            possible: vec![0, 1, 2],
+            distance: vec![vec![10, 20, 30], vec![20, 10, 20], vec![30, 20, 10]],
+            online: vec![0, 1, 2],
+            has_memory: vec![0, 2],
+            ..MachineDescription::default()
+        })
+        .unwrap();
+        let row = |rules| FallbackOrder::rebuilt(&machine, rules).rows().nth(1).unwrap().1.to_vec();
+        let [zero, one, two] = [0, 1, 2].map(|number| NodeId::new(number).unwrap());
+        assert_eq!(row(Rules::LINUX_6_6), [one, two, zero]);
+        assert_eq!(row(Rules::LINUX_6_7), [two, zero]);
     }
 
     #[test]

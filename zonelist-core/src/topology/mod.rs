@@ -47,10 +47,10 @@ pub use machine::Machine;
 pub use reserve::lowmem_reserve;
 #[cfg(feature = "alloc")]
 pub(crate) use reserve::reserves_of;
-pub use rules::{NodeLoad, Rules};
+pub use rules::{NodeLoad, Release, Rules};
 #[cfg(feature = "alloc")]
 pub use totals::{groups_by_mobility, policy_zone, total_pages};
 #[cfg(feature = "alloc")]
-pub(crate) use watermarks::watermarks_of;
-#[cfg(feature = "alloc")]
 pub use watermarks::{Watermarks, watermarks};
+#[cfg(feature = "alloc")]
+pub(crate) use watermarks::{high_of_empty_zone, watermarks_of};

@@ -7,8 +7,8 @@ use zonelist_core::{
     hotplug::{MemoryBlocks, State, huge_page_min_free_kbytes, scaled_min_free_kbytes},
     topology::{
         DistanceSource, Distances, FallbackOrder, FallbackOrderInput, LOCAL_DISTANCE, MAX_NODES, Machine,
-        MachineDescription, Memory, NodeLoad, NodeSet, Rules, Tunables, Watermarks, ZoneSize, groups_by_mobility,
-        lowmem_reserve, policy_zone, size_of, total_pages, watermarks,
+        MachineDescription, Memory, NodeSet, Rules, Tunables, Watermarks, ZoneSize, groups_by_mobility, lowmem_reserve,
+        policy_zone, size_of, total_pages, watermarks,
     },
     zonelist::{NodeSpan, Scope, ZonelistsRef},
 };
@@ -58,11 +58,12 @@ proptest! {
 
     #[test]
     fn any_sizes_have_watermarks_reserves_and_totals(memory in memory(), zone in (node(), kind()), high in number()) {
-        let computed = watermarks(&memory);
-        prop_assert_eq!(computed.len(), memory.zones.len());
-        prop_assert!(computed.iter().all(|zone| zone.min <= zone.low && zone.low <= zone.high));
         let zone = ZoneId::new(zone.0, zone.1);
-        for rules in [Rules::LINUX_6_1, Rules::LINUX_4_14] {
+        for (_, rules) in Rules::TABLE {
+            let computed = watermarks(&memory, rules);
+            prop_assert_eq!(computed.len(), memory.zones.len());
+            let ascending = |zone: &Watermarks| zone.min <= zone.low && zone.low <= zone.high && zone.high <= zone.promo();
+            prop_assert!(computed.iter().all(ascending));
             let reserve = lowmem_reserve(&memory, zone, rules);
             prop_assert_eq!(reserve.len(), memory.kinds.len());
         }
@@ -105,15 +106,14 @@ proptest! {
             has_cpu: &has_cpu,
             has_memory: &has_memory,
         };
-        let loads = [NodeLoad::AddOne, NodeLoad::SetDescending];
-        for (node_load, offline_nodes_have_lists) in loads.into_iter().flat_map(|load| [(load, true), (load, false)]) {
-            let rules = Rules { node_load, offline_nodes_have_lists, max_min_free_kbytes: 0, ..Rules::LINUX_6_1 };
+        for (_, rules) in Rules::TABLE {
             let order = FallbackOrder::build(input, rules);
-            let listed = nodes.iter().copied().filter(|&node| offline_nodes_have_lists || online.contains(node));
+            let listed = nodes.iter().copied().filter(|&node| rules.offline_nodes_have_lists || online.contains(node));
             prop_assert_eq!(order.rows().map(|(node, _)| node).collect::<Vec<_>>(), listed.collect::<Vec<_>>());
             for (node, row) in order.rows() {
-                prop_assert_eq!(row[0], node);
-                prop_assert!(row[1..].iter().all(|&other| has_memory.contains(other)));
+                let own = rules.memoryless_nodes_listed || has_memory.contains(node);
+                prop_assert!(!own || row.first() == Some(&node));
+                prop_assert!(row[usize::from(own)..].iter().all(|&other| has_memory.contains(other)));
             }
             let with = NodeId::new(with).unwrap();
             let rebuilt = order.with_row_rebuilt(input, rules, with);
@@ -150,7 +150,7 @@ fn watermarks_and_reserves_saturate() {
         },
     };
     let highest = Watermarks { min: u64::MAX, low: u64::MAX, high: u64::MAX };
-    assert_eq!(watermarks(&memory), [highest]);
+    assert_eq!(watermarks(&memory, Rules::LINUX_6_1), [highest]);
     assert_eq!(lowmem_reserve(&memory, memory.zones[0].zone, Rules::LINUX_6_1), [0, 0], "a kind without a ratio has 0");
     assert_eq!(lowmem_reserve(&memory, memory.zones[0].zone, Rules::LINUX_4_14), [0, 0], "there is no higher zone");
     memory.kinds.clear();

@@ -4,7 +4,11 @@ use std::process::ExitCode;
 
 use zonelist_machines::computed::zoneinfo::Report;
 
-use crate::{arguments::MachineArgs, error::CommandError, output::OutputArgs};
+use crate::{
+    arguments::MachineArgs,
+    error::CommandError,
+    output::{ByRules, OutputArgs},
+};
 
 /// Arguments of `zonelist zoneinfo`.
 #[derive(Debug, clap::Args)]
@@ -19,11 +23,12 @@ pub struct Args {
 impl Args {
     pub(super) fn run(&self) -> Result<ExitCode, CommandError> {
         // Watermarks do not depend on what the source lacks for fallback orders, so its warnings are not printed.
-        let loaded = self.machine.machine.load()?;
-        let report = Report::new(&loaded.machine, self.machine.rules.into());
+        let loaded = self.machine.load()?;
+        let rules = self.machine.rules(&loaded);
+        let report = Report::new(&loaded.machine, rules.rules);
         let no_sizes = || CommandError::NoSizes { machine: self.machine.machine.name(), reason: loaded.no_sizes };
         let report = report.ok_or_else(no_sizes)?;
-        self.output.write(&report)?;
+        self.output.write(&ByRules { rules, report: &report })?;
         Ok(ExitCode::SUCCESS)
     }
 }

@@ -10,7 +10,7 @@ use zonelist_core::topology::{LOCAL_DISTANCE, Machine, MachineDescription, Memor
 
 use super::{
     node_folder::NodeFolder,
-    text::cpu_list,
+    text::{cpu_list, text},
     zoneinfo::{ZoneSizes, parse_zoneinfo},
 };
 use crate::{
@@ -44,7 +44,8 @@ pub fn live(root: &Path) -> Result<Loaded, ReadError> {
         }
         Err(error) => return Err(wrong(&folder, error)),
     };
-    Ok(Loaded { machine, warnings, no_sizes, record: None })
+    let kernel = text(&root.join("proc/sys/kernel/osrelease")).ok().flatten();
+    Ok(Loaded { machine, warnings, no_sizes, kernel, record: None })
 }
 
 const ZONEINFO: &str = "proc/zoneinfo";

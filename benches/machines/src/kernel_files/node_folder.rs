@@ -44,7 +44,7 @@ pub fn sysfs(path: &Path) -> Result<Loaded, ReadError> {
     let warnings = read.warnings;
     let wrong = |error| Problem::Machine { section: "", error }.in_file(&folder);
     let (machine, _) = Machine::new(description).map_err(wrong)?;
-    Ok(Loaded { machine, warnings, no_sizes: None, record: None })
+    Ok(Loaded { machine, warnings, no_sizes: None, kernel: None, record: None })
 }
 
 /// The error of a path without nodes.

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use zonelist_core::{
     NodeId, ZoneId,
-    hotplug::{self, MemoryBlocks, State},
+    hotplug::{self, AutoMovable, BootBuild, MemoryBlocks, MemoryDevice, State},
     topology::{
         DistanceSource, Machine, MachineDescription, MachineError, Memory, Rules, Tunables, Watermarks, ZoneSize,
     },
@@ -78,6 +78,14 @@ impl MachineRecord {
     /// Each recorded step with its operation, in order.
     pub fn steps(&self) -> impl ExactSizeIterator<Item = (&Step, &RecordedOperation)> {
         self.file.steps.iter().zip(&self.operations)
+    }
+
+    /// The builds of zonelists while the machine booted: at least one.
+    ///
+    /// # Errors
+    /// None that validation has left.
+    pub fn boot_builds(&self, rules: Rules) -> Result<Vec<BootBuild>, Problem> {
+        Ok(BootBuild::all(&self.machine, self.blocks.clone(), rules)?)
     }
 
     /// The machine as it booted, ready for hotplug.
@@ -160,6 +168,8 @@ fn memory_blocks(file: &MachineFile) -> Result<MemoryBlocks, Problem> {
         pages: file.block_pages,
         list: list.map_err(|error| Problem::Machine { section: "", error })?,
         memmap_pages,
+        devices: devices(file),
+        auto_movable: auto_movable(file)?,
         movable_node: boot_options(file).any(|option| option == "movable_node"),
         huge_pages: file.thp,
         boot_memory: None,
@@ -196,6 +206,37 @@ fn blocks_that_go_offline(file: &MachineFile) -> Vec<u64> {
     file.steps.iter().filter(goes_offline).filter_map(|step| step.block).collect()
 }
 
+/// The memory devices. Where the file does not list them, each block that is offline at boot is one.
+fn devices(file: &MachineFile) -> Vec<MemoryDevice> {
+    let listed = file.dimms.as_ref().map(|dimms| dimms.iter().map(|&(first, count)| MemoryDevice { first, count }));
+    let is_offline = |block: &&BlockRecord| block.state == MemoryBlockState::Offline;
+    let single = || file.blocks.iter().filter(is_offline).map(|block| MemoryDevice { first: block.block, count: 1 });
+    listed.map_or_else(|| single().collect(), Iterator::collect)
+}
+
+/// The policy for blocks that go online, if it is `auto-movable`.
+fn auto_movable(file: &MachineFile) -> Result<Option<AutoMovable>, Problem> {
+    // As for every boot option, the last one counts.
+    let value = |name: &str| boot_options(file).filter_map(|option| option.strip_prefix(name)).last();
+    if value("memory_hotplug.online_policy=") != Some("auto-movable") {
+        return Ok(None);
+    }
+    let mut policy = AutoMovable::default();
+    if let Some(ratio) = value("memory_hotplug.auto_movable_ratio=") {
+        let wrong = |_| Problem::value("boot_options", ratio, "a number as memory_hotplug.auto_movable_ratio");
+        policy.ratio = ratio.parse::<u32>().map_err(wrong)?.into();
+    }
+    if let Some(aware) = value("memory_hotplug.auto_movable_numa_aware=") {
+        policy.per_node = is_true(aware);
+    }
+    Ok(Some(policy))
+}
+
+/// A boolean as a boot option writes it.
+fn is_true(value: &str) -> bool {
+    ["1", "y", "Y", "on", "true"].contains(&value)
+}
+
 fn boot_options(file: &MachineFile) -> impl Iterator<Item = &str> {
     file.boot_options.split_ascii_whitespace()
 }
@@ -204,7 +245,7 @@ fn boot_options(file: &MachineFile) -> impl Iterator<Item = &str> {
 fn memmap_on_memory(file: &MachineFile) -> bool {
     let values = boot_options(file).filter_map(|option| option.strip_prefix("memory_hotplug.memmap_on_memory="));
     // As for every boot option, the last one counts.
-    values.last().is_some_and(|value| ["1", "y", "Y", "on", "true"].contains(&value))
+    values.last().is_some_and(is_true)
 }
 
 fn node_id(field: &'static str, index: usize, number: u32) -> Result<NodeId, MachineError> {

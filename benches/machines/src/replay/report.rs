@@ -1,19 +1,28 @@
 //! The result of a replay.
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use zonelist_schemes::allocator::AllocatorError;
 
 use super::difference::Difference;
-use crate::{error::ReadError, record::Step};
+use crate::{
+    error::ReadError,
+    record::{Boot, Step},
+    release::LinuxRules,
+};
 
 /// The outcomes of a record's steps on our machine, and where they differ.
 #[derive(Clone, PartialEq, Debug, Serialize)]
 pub struct Replay {
     /// The machine's name.
     pub name: String,
-    /// The machine as it booted, in the form of a step.
+    /// The release whose rules were followed.
+    #[serde(serialize_with = "as_text")]
+    pub rules: LinuxRules,
+    /// The boot: node states, and what the builds of zonelists logged.
+    pub boot: Boot,
+    /// The machine as it booted, in the form of a step for each of these builds.
     #[serde(skip)]
-    pub boot: Step,
+    pub boot_steps: Vec<Step>,
     /// Every step with an operation, with our outcome.
     pub steps: Vec<Step>,
     /// Keys with another value in the record.
@@ -28,6 +37,11 @@ pub struct Replay {
     /// The count of steps with a recorded pinned page whose block boot memory keeps online.
     #[serde(skip)]
     pub kept_by_boot: usize,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn as_text<S: Serializer>(rules: &LinuxRules, to: S) -> Result<S::Ok, S::Error> {
+    to.collect_str(rules)
 }
 
 /// Replays of several machines.
