@@ -81,6 +81,13 @@ pub fn seconds(text: &str) -> Result<f64, String> {
     seconds.ok_or_else(|| "expected seconds, from 0 to 86400".into())
 }
 
+/// Prints to stderr what the source of a machine lacks for fallback orders by these rules.
+pub fn print_warnings(loaded: &Loaded, rules: LinuxRules) {
+    for warning in loaded.warnings_of_orders(rules.rules) {
+        print_to_stderr(&format!("warning: {warning}"));
+    }
+}
+
 impl MachineArgs {
     /// Reads the machine.
     ///
@@ -94,9 +101,7 @@ impl MachineArgs {
     #[must_use]
     pub fn rules_for_orders(&self, loaded: &Loaded) -> LinuxRules {
         let rules = self.rules(loaded);
-        for warning in loaded.warnings_of_orders(rules.rules) {
-            print_to_stderr(&format!("warning: {warning}"));
-        }
+        print_warnings(loaded, rules);
         rules
     }
 

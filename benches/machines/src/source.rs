@@ -35,10 +35,7 @@ impl MachineSource {
     pub fn load(&self) -> Result<Loaded, ReadError> {
         match self {
             Self::Live => live(Path::new("/")),
-            Self::Builtin(builtin) => {
-                let file = Path::new(builtin.name);
-                Ok(Loaded::of_record(file, parse(file, builtin.json.as_bytes())?))
-            }
+            Self::Builtin(builtin) => Ok(Loaded::of_record(Path::new(builtin.name), builtin.record()?)),
             // A copy of a computer's `proc` and `sys`, with sizes.
             Self::Path(path) if path.join("proc/zoneinfo").is_file() => live(path),
             Self::Path(path) if path.is_dir() || is_file_of_nodes(path) => sysfs(path),
@@ -114,6 +111,6 @@ fn record_of_file(path: &Path) -> Result<MachineRecord, ReadError> {
     }
 }
 
-fn parse(file: &Path, json: &[u8]) -> Result<MachineRecord, ReadError> {
+pub(crate) fn parse(file: &Path, json: &[u8]) -> Result<MachineRecord, ReadError> {
     MachineRecord::parse(json).map_err(|problem| problem.in_file(file))
 }

@@ -24,10 +24,12 @@ impl Args {
     pub(super) fn run(&self) -> Result<ExitCode, CommandError> {
         // Watermarks do not depend on what the source lacks for fallback orders, so its warnings are not printed.
         let loaded = self.machine.load()?;
+        let no_sizes =
+            || CommandError::NoSizes { machine: self.machine.machine.name(), reason: loaded.no_sizes.clone() };
+        // Without sizes no rules apply: the error is the only message.
+        loaded.machine.memory().ok_or_else(no_sizes)?;
         let rules = self.machine.rules(&loaded);
-        let report = Report::new(&loaded.machine, rules.rules);
-        let no_sizes = || CommandError::NoSizes { machine: self.machine.machine.name(), reason: loaded.no_sizes };
-        let report = report.ok_or_else(no_sizes)?;
+        let report = Report::new(&loaded.machine, rules.rules).ok_or_else(no_sizes)?;
         self.output.write(&ByRules { rules, report: &report })?;
         Ok(ExitCode::SUCCESS)
     }

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fs};
 use serde::Deserialize;
 use serde_json::Value;
 use zonelist_core::topology::Rules;
-use zonelist_machines::{Loaded, MachineRecord, MachineSource, computed::fallback_order::Report, sysfs};
+use zonelist_machines::{Builtin, Loaded, MachineRecord, MachineSource, computed::fallback_order::Report, sysfs};
 
 use super::folders::{RealFolder, printed, real_folders};
 use crate::folder::write_folder;
@@ -72,9 +72,9 @@ fn rows_are_those_of_the_kernels_log() {
 #[test]
 fn a_machine_file_and_the_folder_of_that_machine_are_one_machine() {
     let mut machines = crate::fixtures::goldens();
-    let file = "offline_possible_node.json";
-    let path = format!("{}/real/{file}", env!("CARGO_MANIFEST_DIR"));
-    machines.push((file.into(), fs::read(path).unwrap()));
+    let file = "offline-node";
+    machines.push((file.into(), Builtin::named(file).unwrap().json.into()));
+    machines.push(("fake-numa".into(), Builtin::named("fake-numa").unwrap().json.into()));
     let (mut compared, mut warned) = (0, 0);
     for (name, json) in machines {
         let record = MachineRecord::parse(&json).unwrap();
