@@ -75,7 +75,7 @@ pub(crate) enum Claim {
 
 impl ReaderSlot {
     const_fn! {
-        /// A slot without an owner.
+        /// A slot without an owner. All bytes are 0, so that a static of slots is in `.bss`.
         #[must_use]
         pub const fn new() -> Self {
             let (handshake, cache_handshake) = (Handshake::new(), Handshake::new());
@@ -125,6 +125,12 @@ impl ReaderSlot {
             ReaderProtocol::None | ReaderProtocol::CriticalSection | ReaderProtocol::Quiescent => &self.handshake,
             ReaderProtocol::PerEntry => &self.cache_handshake,
         }
+    }
+
+    /// The reader's handshake, and with `caches` also that of its per-CPU pages.
+    pub(super) fn handshakes(&self, caches: bool) -> impl Iterator<Item = &Handshake> {
+        let cache = caches.then_some(&self.cache_handshake);
+        core::iter::once(&self.handshake).chain(cache)
     }
 
     /// The count of steps under way, for their owner to change.

@@ -8,7 +8,7 @@ use crate::{
 };
 
 /// What a reader has to do around its walks, for the scheme's writer to know of them.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum ReaderProtocol {
     /// Nothing: no writer waits for it.
     None,
@@ -18,6 +18,18 @@ pub enum ReaderProtocol {
     CriticalSection,
     /// It reports quiescent states, between walks: [`Reader::quiescent`](super::Reader::quiescent).
     Quiescent,
+}
+
+/// From when on a publish, or a change of membership, may change what walks see.
+///
+/// From then on until it returns, no reader [remembers](super::Reader::first) a first zone, and each of them walks.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Changes {
+    /// From the call of [`Scheme::publish`] on. Right for every scheme.
+    FromTheCall,
+    /// From [`Writer::changing`] or [`Writer::stop`] on: before, it changes nothing that a walk could see. For a scheme
+    /// that first waits for readers, of which one could otherwise keep all others from remembering.
+    Announced,
 }
 
 /// A way for versions of the zonelists to reach readers.
@@ -83,6 +95,9 @@ pub trait Scheme: Sync + Sized {
     /// What its readers have to do around their walks.
     const PROTOCOL: ReaderProtocol;
 
+    /// From when on a publish changes what walks see: from the call on, or from where the scheme says so.
+    const CHANGES: Changes = Changes::FromTheCall;
+
     /// What it keeps for each reader, such as a handle of an outside crate; `()` for most. It is dropped with the
     /// reader, after the slot is freed; a [`Reader`](super::Reader) is `Send` and `Sync` only if this is.
     type Local;
@@ -140,7 +155,7 @@ pub trait Scheme: Sync + Sized {
 }
 
 /// What a fork has done to a scheme, as its child sees it.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[non_exhaustive]
 pub struct Forked {
     /// Whether a publish was cut short.
@@ -174,7 +189,7 @@ impl<W: Word> Walk for SlotWalk<'_, W> {}
 impl Walk for BufferWalk<'_> {}
 
 /// Whether the lists show a zone: what [`Published::set_present`](super::Published::set_present) sets.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum ZonePresence {
     /// Each list that the zone was last published in shows it.
     Present,

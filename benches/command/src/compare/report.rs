@@ -83,6 +83,8 @@ pub struct SchemeReport {
     pub first_zone: Measure,
     /// Reads of the first zone, each dependent on the read before it.
     pub first_zone_dependent: Measure,
+    /// Reads of the first zone that the reader remembers, independent of each other, as a ratio to the same walk.
+    pub first_zone_remembered: Measure,
     /// Whole walks, by the length of the list.
     pub full_walk: BTreeMap<usize, Measure>,
     /// An allocation of order 0 and its free, through the page allocator.
@@ -119,14 +121,15 @@ pub struct Counts {
     pub empty: u64,
     pub reported: u64,
     pub unreported: u64,
+    pub remembered: u64,
     pub violations: u64,
 }
 
 impl From<Tally> for Counts {
     fn from(tally: Tally) -> Self {
-        let Tally { walks, torn, missed, repeated, phantom, disordered, empty, reported, unreported, violations } =
-            tally;
-        Self { walks, torn, missed, repeated, phantom, disordered, empty, reported, unreported, violations }
+        let Tally { walks, torn, missed, repeated, phantom, disordered, empty, .. } = tally;
+        let Tally { reported, unreported, remembered, violations, .. } = tally;
+        Self { walks, torn, missed, repeated, phantom, disordered, empty, reported, unreported, remembered, violations }
     }
 }
 
@@ -172,6 +175,7 @@ impl SchemeReport {
             guarantee: facts.guarantee,
             first_zone: timed.first?,
             first_zone_dependent: timed.dependent?,
+            first_zone_remembered: timed.remembered?,
             full_walk: WALKS.into_iter().zip(timed.full.iter().copied()).collect(),
             alloc_pair: timed.pair?,
             publish,
@@ -199,10 +203,20 @@ impl Report {
     }
 
     fn costs(&self) -> Table {
-        let mut table =
-            table(&["what a read costs", "first zone", "to by hand", "dependent", "walk 8", "64", "1024", "alloc"]);
+        let mut table = table(&[
+            "what a read costs",
+            "first zone",
+            "remembered",
+            "to by hand",
+            "dependent",
+            "walk 8",
+            "64",
+            "1024",
+            "alloc",
+        ]);
         let baseline = |name: String, raw: &RawReads, pair: String| {
-            let mut row = vec![name, ns(raw.first_zone.ns), String::new(), ns(raw.first_zone_dependent.ns)];
+            let mut row =
+                vec![name, ns(raw.first_zone.ns), String::new(), String::new(), ns(raw.first_zone_dependent.ns)];
             row.extend(raw.full_walk.values().map(|full| ns(full.ns)));
             row.push(pair);
             row
@@ -212,14 +226,18 @@ impl Report {
             let to_hand = scheme.to_hand.map_or_else(String::new, ratio);
             let [first, dependent] = [scheme.first_zone, scheme.first_zone_dependent].map(|read| ratio(read.ratio));
             let rest = scheme.full_walk.values().chain([&scheme.alloc_pair]).map(|measure| ratio(measure.ratio));
-            table.add_row([scheme.scheme.to_string(), first, to_hand, dependent].into_iter().chain(rest));
+            let remembered = ratio(scheme.first_zone_remembered.ratio);
+            table.add_row([scheme.scheme.to_string(), first, remembered, to_hand, dependent].into_iter().chain(rest));
         }
         for peer in &self.peers {
             table.add_row(baseline(format!("raw for {}, in ns", peer.name), &peer.raw, String::new()));
             let [first, dependent] = [peer.first_zone, peer.first_zone_dependent].map(|read| ratio(read.ratio));
             let full = peer.full_walk.values().map(|full| ratio(full.ratio));
             table.add_row(
-                [peer.name.to_string(), first, String::new(), dependent].into_iter().chain(full).chain([String::new()]),
+                [peer.name.to_string(), first, String::new(), String::new(), dependent]
+                    .into_iter()
+                    .chain(full)
+                    .chain([String::new()]),
             );
         }
         table
@@ -289,6 +307,7 @@ mod tests {
         let measure = Measure { ns: 1.0, ratio: 1.0 };
         let timed = Timed {
             first: Some(measure),
+            remembered: Some(Measure { ns: 1.0, ratio: 1.0 }),
             dependent: Some(measure),
             by_hand: None,
             to_hand: None,
