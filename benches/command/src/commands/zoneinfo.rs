@@ -4,11 +4,7 @@ use std::process::ExitCode;
 
 use zonelist_machines::computed::zoneinfo::Report;
 
-use crate::{
-    arguments::MachineArgs,
-    error::CommandError,
-    output::{ByRules, OutputArgs},
-};
+use crate::{arguments::MachineArgs, error::CommandError, output::OutputArgs};
 
 /// Arguments of `zonelist zoneinfo`.
 #[derive(Debug, clap::Args)]
@@ -24,9 +20,9 @@ impl Args {
     pub(super) fn run(&self) -> Result<ExitCode, CommandError> {
         let loaded = self.machine.load()?;
         let rules = self.machine.rules(&loaded);
-        let report = Report::new(&loaded.machine, rules.rules);
+        let report = Report::new(&loaded.machine, rules.rules.rules);
         let report = report.ok_or_else(|| CommandError::NoSizes { machine: self.machine.machine.name() })?;
-        self.output.write(&ByRules { rules, report: &report })?;
+        self.output.write_by_rules(&report, &self.machine.machine.name(), &rules)?;
         Ok(ExitCode::SUCCESS)
     }
 }

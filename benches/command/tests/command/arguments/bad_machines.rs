@@ -274,7 +274,7 @@ fn distances_that_linux_would_reject_are_a_warning() {
         machine["distance"] = matrix;
         fs::write(&file, machine.to_string()).unwrap();
         let run = zonelist(["order", "--machine", file.to_str().unwrap(), "--json"]);
-        let orders = "{\"boot\":{\"0\":[0,1],\"1\":[1,0]},\"rebuilt\":{\"0\":[0,1],\"1\":[1,0]}}\n";
+        let orders = "{\"boot\":{\"0\":[0,1],\"1\":[1,0]},\"rebuilt\":{\"0\":[0,1],\"1\":[1,0]},\"rules\":\"6.1\"}\n";
         assert_eq!((run.code, run.stdout.as_str(), run.stderr.lines().count()), (Some(0), orders, 1));
         assert!(run.stderr.starts_with(&format!("warning: {}: {cell}", file.display())), "{}", run.stderr);
     }

@@ -6,7 +6,7 @@ impl Oracle {
     /// The value of a boot option, of which the last counts.
     pub(super) fn option(&self, name: &str) -> Option<&str> {
         let values = self.options.split_whitespace().filter_map(|word| word.split_once('='));
-        values.filter(|(key, _)| *key == name).map(|(_, value)| value).last()
+        values.filter(|(key, _)| *key == name).map(|(_, value)| value).next_back()
     }
 
     /// True if blocks go online by this policy, which came with 5.15.
