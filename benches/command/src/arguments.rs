@@ -106,16 +106,22 @@ pub fn seconds(text: &str) -> Result<f64, String> {
 }
 
 impl MachineArgs {
-    /// Reads the machine, and prints a warning about its distances to stderr.
+    /// Reads the machine.
     ///
     /// # Errors
     /// See [`MachineSource::load`].
     pub fn load(&self) -> Result<Loaded, ReadError> {
-        let loaded = self.machine.load()?;
-        if let Some(void) = loaded.warning {
-            print_to_stderr(&format!("warning: {}: {void}", self.machine.name()));
+        self.machine.load()
+    }
+
+    /// The rules for the loaded machine. Prints to stderr what its source lacks for fallback orders by these rules.
+    #[must_use]
+    pub fn rules_for_orders(&self, loaded: &Loaded) -> ChosenRules {
+        let rules = self.rules(loaded);
+        for warning in loaded.warnings_of_orders(rules.rules.rules) {
+            print_to_stderr(&format!("warning: {warning}"));
         }
-        Ok(loaded)
+        rules
     }
 
     /// The rules for the loaded machine.

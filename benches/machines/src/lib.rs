@@ -21,10 +21,11 @@ mod release;
 pub mod replay;
 mod source;
 mod text;
+mod warning;
 
 pub use builtin::Builtin;
 pub use error::{Problem, ReadError};
-pub use kernel_files::{live, parse_list, sysfs};
+pub use kernel_files::{ZoneSizes, live, parse_list, parse_zoneinfo, sysfs};
 pub use loaded::Loaded;
 pub use record::{
     BlockRecord, Boot, BuddyRecord, ByNode, Kind, LaterBuild, MachineFile, MachineRecord, MemoryBlockState,
@@ -33,3 +34,4 @@ pub use record::{
 pub use release::{LinuxRules, RulesWarning};
 pub use source::MachineSource;
 pub use text::one_line;
+pub use warning::Warning;

@@ -69,7 +69,7 @@ impl<'m, L: RawLock> Zone<'m, L> {
     /// The span is empty or too long, the order too high, or there are too few words.
     pub fn new(id: ZoneId, span: Range<u64>, max_order: u8, words: &'m mut [u64], lock: L) -> Result<Self, ZoneError> {
         // Every split is checked: with too few words, each fails with the same error and none panics.
-        let layout = Self::check(&span, max_order)?;
+        let layout = Self::check(id, &span, max_order)?;
         let (given, needed) = (words.len(), layout.words());
         let too_few = ZoneError::Memory { words: given, needed };
         // Free bitmaps come first, each on a cache line of its own.
@@ -98,15 +98,15 @@ impl<'m, L: RawLock> Zone<'m, L> {
     /// The span is empty or too long, the order too high, or the heap has too little memory.
     #[cfg(feature = "alloc")]
     pub fn boxed(id: ZoneId, span: Range<u64>, max_order: u8, lock: L) -> Result<Self, ZoneError> {
-        let frames = FreeFrames::on_heap(&Self::check(&span, max_order)?)?;
+        let frames = FreeFrames::on_heap(&Self::check(id, &span, max_order)?)?;
         Ok(Self::over(id, span, max_order, frames, lock))
     }
 
     /// Checks the arguments of a constructor.
-    pub(super) fn check(span: &Range<u64>, max_order: u8) -> Result<Layout, ZoneError> {
+    pub(super) fn check(zone: ZoneId, span: &Range<u64>, max_order: u8) -> Result<Layout, ZoneError> {
         let &Range { start, end } = span;
         if !is_span(start, end) {
-            return Err(ZoneError::Span { start, end });
+            return Err(ZoneError::Span { zone, start, end });
         }
         if max_order > MAX_ORDER {
             return Err(ZoneError::Order { max_order });

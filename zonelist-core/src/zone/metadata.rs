@@ -40,7 +40,7 @@ impl<'m, L: RawLock> Zone<'m, L> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn without_metadata(id: ZoneId, span: Range<u64>, max_order: u8, lock: L) -> Result<Self, ZoneError> {
-        Self::check(&span, max_order)?;
+        Self::check(id, &span, max_order)?;
         Ok(Self::over(id, span, max_order, FreeFrames::none(), lock))
     }
 

@@ -40,7 +40,7 @@ pub struct Args {
 impl Args {
     pub(super) fn run(&self) -> Result<ExitCode, CommandError> {
         let loaded = self.machine.load()?;
-        let rules = self.machine.rules(&loaded);
+        let rules = self.machine.rules_for_orders(&loaded);
         rules.warn(&self.machine.machine.name());
         let machine = loaded.machine;
         let toggle = Toggle::of(&machine, rules.rules.rules);

@@ -19,7 +19,7 @@ pub struct Args {
 impl Args {
     pub(super) fn run(&self) -> Result<ExitCode, CommandError> {
         let loaded = self.machine.load()?;
-        let rules = self.machine.rules(&loaded);
+        let rules = self.machine.rules_for_orders(&loaded);
         let mut report = Report::new(&loaded.machine, rules.rules.rules);
         if let Some(record) = &loaded.record {
             let builds = record.boot_builds(rules.rules.rules);

@@ -37,7 +37,7 @@ impl Args {
     pub(super) fn run(&self) -> Result<ExitCode, CommandError> {
         let machine = self.machine.machine.name();
         let loaded = self.machine.load()?;
-        let rules = self.machine.rules(&loaded);
+        let rules = self.machine.rules_for_orders(&loaded);
         rules.warn(&machine);
         let record = loaded.record;
         let record = record.ok_or_else(|| CommandError::InvalidBlocks { machine: machine.clone() })?;

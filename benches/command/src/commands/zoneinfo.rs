@@ -18,10 +18,12 @@ pub struct Args {
 
 impl Args {
     pub(super) fn run(&self) -> Result<ExitCode, CommandError> {
+        // Watermarks do not depend on what the source lacks for fallback orders, so its warnings are not printed.
         let loaded = self.machine.load()?;
         let rules = self.machine.rules(&loaded);
         let report = Report::new(&loaded.machine, rules.rules.rules);
-        let report = report.ok_or_else(|| CommandError::NoSizes { machine: self.machine.machine.name() })?;
+        let no_sizes = || CommandError::NoSizes { machine: self.machine.machine.name(), reason: loaded.no_sizes };
+        let report = report.ok_or_else(no_sizes)?;
         self.output.write_by_rules(&report, &self.machine.machine.name(), &rules)?;
         Ok(ExitCode::SUCCESS)
     }

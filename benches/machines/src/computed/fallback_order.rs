@@ -44,7 +44,7 @@ impl Report {
         if let Some(memory) = machine.memory() {
             let lists = Zonelists::assemble(&rebuilt, memory.listed(rules));
             let of = |&node: &NodeId| (node.number(), lists.nearest_memory(node).map(NodeId::number));
-            nearest = machine.nodes().iter().map(of).collect();
+            nearest = rebuilt.rows().map(|(node, _)| of(&node)).collect();
         }
         let boot = rows(&FallbackOrder::at_boot(machine, rules));
         Self { boot, later_builds: Vec::new(), rebuilt: rows(&rebuilt), nearest }

@@ -6,8 +6,7 @@ use zonelist_core::{
     NodeId, ZoneId,
     hotplug::{self, AutoMovable, BootBuild, MemoryBlocks, MemoryDevice, State},
     topology::{
-        DistanceSource, Machine, MachineDescription, MachineError, Memory, Rules, Tunables, VoidDistances, Watermarks,
-        ZoneSize,
+        DistanceSource, Machine, MachineDescription, MachineError, Memory, Rules, Tunables, Watermarks, ZoneSize,
     },
 };
 
@@ -26,7 +25,6 @@ use crate::error::Problem;
 pub struct MachineRecord {
     file: MachineFile,
     machine: Machine,
-    void_distances: Option<VoidDistances>,
     blocks: MemoryBlocks,
     /// The operation of each of the file's steps.
     operations: Vec<RecordedOperation>,
@@ -39,13 +37,13 @@ impl MachineFile {
     /// The first value that no machine can have, with its place.
     pub fn validate(self) -> Result<MachineRecord, Problem> {
         let described = description(&self)?;
-        let (machine, void_distances) =
+        let (machine, _) =
             Machine::new(described).map_err(|error| Problem::Machine { section: section(&error), error })?;
         let blocks = memory_blocks(&self)?.checked(&machine)?;
         check::holes(&self)?;
         check::free_blocks(&self)?;
         let operations = check::operations(&self)?;
-        Ok(MachineRecord { file: self, machine, void_distances, blocks, operations })
+        Ok(MachineRecord { file: self, machine, blocks, operations })
     }
 }
 
@@ -75,12 +73,6 @@ impl MachineRecord {
     #[must_use]
     pub fn machine(&self) -> &Machine {
         &self.machine
-    }
-
-    /// Why the machine's distances differ from those of the file, if they do.
-    #[must_use]
-    pub fn void_distances(&self) -> Option<VoidDistances> {
-        self.void_distances
     }
 
     /// Each recorded step with its operation, in order.
@@ -120,7 +112,8 @@ fn description(file: &MachineFile) -> Result<MachineDescription, Problem> {
     Ok(MachineDescription {
         possible: file.possible.clone(),
         distance: file.distance.clone(),
-        distance_source: DistanceSource::Firmware,
+        // A kernel has printed them, so it has tested its firmware's table.
+        distance_source: DistanceSource::Kernel,
         cpus: file.cpus.0.clone(),
         online: file.boot.online.clone(),
         has_cpu: file.boot.has_cpu.clone(),

@@ -53,10 +53,17 @@ pub struct Replays(pub Vec<Replay>);
 
 /// A record that can't be replayed.
 #[derive(Debug, thiserror::Error)]
-#[expect(missing_docs, reason = "each wraps the error of its name")]
 pub enum ReplayError {
+    /// The record lacks what hotplug needs.
     #[error(transparent)]
     Read(#[from] ReadError),
-    #[error(transparent)]
-    SetUp(#[from] AllocatorError),
+    /// Our machine can't be set up for it.
+    #[error("{machine}: {error}")]
+    SetUp {
+        /// The machine's name.
+        machine: String,
+        /// The reason.
+        #[source]
+        error: AllocatorError,
+    },
 }

@@ -52,7 +52,8 @@ impl Replay {
                 kept_by_boot: 0,
                 differences: Vec::new(),
             };
-            let steps = scheme.visit(&mut run)?;
+            let steps = scheme.visit(&mut run);
+            let steps = steps.map_err(|error| ReplayError::SetUp { machine: name.clone(), error })?;
             comparison.differences.append(&mut run.differences);
             // Outcomes of the first scheme are compared with the record; those of the others with the first.
             if nth == 0 {

@@ -15,8 +15,8 @@ fn an_invalid_zone_is_refused() {
     let made = |span: std::ops::Range<u64>, max_order, words: usize| {
         Zone::new(ID, span, max_order, &mut vec![0; words], Spin::new()).map(drop)
     };
-    assert_eq!(made(5..5, 10, 0), Err(ZoneError::Span { start: 5, end: 5 }));
-    assert_eq!(made(0..(1 << 44) + 1, 10, 0), Err(ZoneError::Span { start: 0, end: (1 << 44) + 1 }));
+    assert_eq!(made(5..5, 10, 0), Err(ZoneError::Span { zone: ID, start: 5, end: 5 }));
+    assert_eq!(made(0..(1 << 44) + 1, 10, 0), Err(ZoneError::Span { zone: ID, start: 0, end: (1 << 44) + 1 }));
     assert_eq!(made(0..1, 11, 1000), Err(ZoneError::Order { max_order: 11 }));
     let needed = Zone::<Spin>::words(SPAN.start, SPAN.end);
     assert_eq!(made(SPAN, 10, needed), Ok(()));

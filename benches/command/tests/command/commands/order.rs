@@ -74,23 +74,57 @@ fn a_node_that_is_added_while_booting_has_a_later_build() {
     assert_eq!(text.matches("Fallback order for Node 4: 2 3 0 1").count(), 2, "built later, and rebuilt: {text}");
 }
 
+/// Node 3 is offline. It has a list since 5.18, for which the folder has no distances.
 #[test]
-fn a_folder_has_its_online_nodes_and_no_sizes() {
+fn a_folder_has_its_possible_nodes_and_no_sizes() {
     let folder = tempfile::tempdir().unwrap();
-    write_folder(folder.path(), &FOLDER);
+    write_folder(folder.path(), FOLDER);
     let path = folder.path().to_str().unwrap();
-    let orders = json(&["order", "--machine", path, "--json"]);
+    let (boot, rebuilt) =
+        (json!({"0": [0, 2], "2": [2, 0], "3": [3, 0, 2]}), json!({"0": [0, 2], "2": [2, 0], "3": [3, 2, 0]}));
+    let run = zonelist(["order", "--machine", path, "--json", "--rules", "6.1"]);
+    assert_eq!(run.stdout, format!("{}\n", json!({"boot": boot, "rebuilt": rebuilt, "rules": "6.1"})));
+    assert_eq!(run.stderr, format!("warning: {path}: no distances of offline node 3; taken as 10 and 20\n"));
     let rows = json!({"0": [0, 2], "2": [2, 0]});
-    assert_eq!(orders, json!({"rules": "6.1", "boot": rows, "rebuilt": rows}));
-    let text = succeed(&["order", "--machine", path]).stdout;
-    assert!(
-        !text.contains("Nearest") && text.contains("names no kernel; the rules of Linux 6.1 are followed"),
-        "{text}"
+    assert_eq!(
+        json(&["order", "--machine", path, "--json", "--rules", "4.14"]),
+        json!({"boot": rows, "rebuilt": rows, "rules": "4.14"})
     );
-    assert!(!succeed(&["order", "--machine", path, "--rules", "6.1"]).stdout.contains("Note"));
+    let assumed = zonelist(["order", "--machine", path]).stdout;
+    assert!(assumed.contains("names no kernel; the rules of Linux 6.1 are followed"), "{assumed}");
+    assert!(!succeed(&["order", "--machine", path, "--rules", "4.14"]).stdout.contains("Note"));
     let run = zonelist(["zoneinfo", "--machine", path]);
     assert_eq!((run.code, run.stdout.as_str(), run.stderr.lines().count()), (Some(2), "", 1));
     assert!(run.stderr.contains(path) && run.stderr.contains("no sizes"), "{}", run.stderr);
+}
+
+#[test]
+fn what_a_folder_lacks_is_derived_or_a_warning() {
+    let cases = [
+        ("possible", None, ""),
+        ("possible", Some("0-1\n"), "`possible` has nodes 0-1, not all that are online"),
+        ("online", None, ""),
+        ("online", Some("0\n"), "`online` has node 0, but there are folders of nodes 0,2"),
+        ("has_cpu", None, ""),
+        ("has_cpu", Some("2\n"), "`has_cpu` has node 2, but with an empty `cpulist`"),
+        ("has_memory", None, "no `has_memory` and no `meminfo` of nodes 0,2"),
+        ("has_memory", Some("0,2-3\n"), "`has_memory` has node 3, not online"),
+        ("node0/distance", None, "no `distance` of node 0"),
+        ("node0/distance", Some("\0"), "no `distance` of node 0"),
+        ("node0/cpulist", None, ""),
+        ("node2/cpulist", Some("0-1\n"), ""),
+    ];
+    for (path, content, warning) in cases {
+        let folder = tempfile::tempdir().unwrap();
+        write_folder(folder.path(), FOLDER);
+        match content {
+            Some(content) => write_folder(folder.path(), [(path, content)]),
+            None => fs::remove_file(folder.path().join(path)).unwrap(),
+        }
+        let run = zonelist(["order", "--machine", folder.path().to_str().unwrap(), "--rules", "4.14"]);
+        assert_eq!(run.code, Some(0), "{path} {content:?}: {}", run.stderr);
+        assert!(run.stderr.contains(warning) && run.stderr.is_empty() == warning.is_empty(), "{path}: {}", run.stderr);
+    }
 }
 
 #[test]

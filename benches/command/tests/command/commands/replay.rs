@@ -72,7 +72,7 @@ fn a_difference_is_named_and_fails_the_replay() {
 #[test]
 fn only_a_record_can_be_replayed() {
     let folder = tempfile::tempdir().unwrap();
-    write_folder(folder.path(), &FOLDER);
+    write_folder(folder.path(), FOLDER);
     for machine in [folder.path().to_str().unwrap(), "live"] {
         let run = zonelist(["replay", "--machine", machine]);
         assert_eq!(run.code, Some(2), "{machine}");

@@ -76,8 +76,8 @@ fn options() -> impl Strategy<Value = (String, bool, Option<bool>)> {
     })
 }
 
-/// Distances for six nodes, and whether the matrix is symmetric. Few different values make ties; another node at 10
-/// makes the whole matrix void.
+/// Distances for six nodes, and whether the matrix is symmetric. Few different values make ties; nodes at 10 to
+/// each other are those of `numa=fake`.
 fn distances() -> impl Strategy<Value = (Vec<u32>, bool)> {
     let palette = prop_oneof![
         3 => Just(vec![20]),
