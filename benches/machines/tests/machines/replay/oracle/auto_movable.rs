@@ -30,7 +30,7 @@ impl Oracle {
         self.fits(missing, |_| true) && (!numa_aware || self.fits(missing, |other| other == node))
     }
 
-    /// True if Movable may have so many more pages, by the memory of these nodes.
+    /// True if Movable may have these missing pages too, by the memory of the counted nodes.
     fn fits(&self, missing: u64, is_counted: impl Fn(u32) -> bool) -> bool {
         let ratio: u64 = self.option("memory_hotplug.auto_movable_ratio").map_or(301, |value| value.parse().unwrap());
         let (mut movable, mut early) = (0, 0);
