@@ -2,7 +2,7 @@
 
 use clap::Args;
 use zonelist_core::table::Capacity;
-use zonelist_machines::{Builtin, LinuxRules, Loaded, MachineSource, ReadError};
+use zonelist_machines::{Builtin, LinuxRules, Loaded, MachineSource, ReadError, RulesWarning};
 use zonelist_schemes::SchemeId;
 
 use crate::output::print_to_stderr;
@@ -25,18 +25,42 @@ pub struct RulesArgs {
     chosen: Option<LinuxRules>,
 }
 
+/// The rules that a subcommand follows for a machine.
+#[derive(Debug)]
+pub struct ChosenRules {
+    /// The rules.
+    pub rules: LinuxRules,
+    /// Why the machine's kernel leaves them uncertain, if it does.
+    warning: Option<RulesWarning>,
+}
+
 impl RulesArgs {
-    /// The rules for a machine, by the option or by the machine's kernel. Prints a warning to stderr if the kernel
-    /// leaves them uncertain.
+    /// The rules by the option, or by the machine's kernel.
     #[must_use]
-    pub fn of(&self, machine: &str, kernel: Option<&str>) -> LinuxRules {
-        self.chosen.unwrap_or_else(|| {
-            let (rules, warning) = LinuxRules::of_kernel(kernel);
-            if let Some(warning) = warning {
-                print_to_stderr(&format!("warning: {machine}: {warning}"));
+    pub fn of(&self, kernel: Option<&str>) -> ChosenRules {
+        match self.chosen {
+            Some(rules) => ChosenRules { rules, warning: None },
+            None => {
+                let (rules, warning) = LinuxRules::of_kernel(kernel);
+                ChosenRules { rules, warning }
             }
-            rules
-        })
+        }
+    }
+}
+
+impl ChosenRules {
+    /// Prints the warning to stderr. A machine that names no kernel is the report's business:
+    /// [`ChosenRules::assumed`].
+    pub fn warn(&self, machine: &str) {
+        if let Some(warning) = self.warning.as_ref().filter(|warning| **warning != RulesWarning::NoKernel) {
+            print_to_stderr(&format!("warning: {machine}: {warning}"));
+        }
+    }
+
+    /// The note that the rules are assumed, if the machine names no kernel.
+    #[must_use]
+    pub fn assumed(&self) -> Option<&RulesWarning> {
+        self.warning.as_ref().filter(|warning| **warning == RulesWarning::NoKernel)
     }
 }
 
@@ -99,15 +123,15 @@ impl MachineArgs {
 
     /// The rules for the loaded machine. Prints to stderr what its source lacks for fallback orders by these rules.
     #[must_use]
-    pub fn rules_for_orders(&self, loaded: &Loaded) -> LinuxRules {
+    pub fn rules_for_orders(&self, loaded: &Loaded) -> ChosenRules {
         let rules = self.rules(loaded);
-        print_warnings(loaded, rules);
+        print_warnings(loaded, rules.rules);
         rules
     }
 
     /// The rules for the loaded machine.
     #[must_use]
-    pub fn rules(&self, loaded: &Loaded) -> LinuxRules {
-        self.rules.of(&self.machine.name(), loaded.kernel.as_deref())
+    pub fn rules(&self, loaded: &Loaded) -> ChosenRules {
+        self.rules.of(loaded.kernel.as_deref())
     }
 }

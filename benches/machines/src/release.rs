@@ -32,7 +32,7 @@ pub enum RulesWarning {
     Distribution { kernel: String, followed: LinuxRules },
 }
 
-/// Marks in the releases of kernels that carry many changes of later releases; a digit follows.
+/// Abbreviations in the names of kernels that carry many changes of later releases; a digit follows.
 const DISTRIBUTIONS: [&str; 12] = ["el", "amzn", "an", "al", "azl", "oe", "tl", "ky", "uek", "uel", "lp", "ocs"];
 
 impl LinuxRules {
@@ -111,12 +111,12 @@ fn release(word: &str) -> Option<Release> {
 
 fn is_of_distribution(kernel: &str) -> bool {
     let words = || kernel.split(|letter: char| !letter.is_ascii_alphanumeric());
-    let has_mark = |word: &str| {
+    let has_abbreviation = |word: &str| {
         let digit = word.find(|letter: char| letter.is_ascii_digit());
         digit.is_some_and(|digit| DISTRIBUTIONS.contains(&&word[..digit]))
     };
     // The kernels of SUSE end with `-default`, and those of Oracle may have `uek` without a number.
-    words().any(|word| has_mark(word) || word == "default" || word.ends_with("uek"))
+    words().any(|word| has_abbreviation(word) || word == "default" || word.ends_with("uek"))
 }
 
 #[cfg(test)]

@@ -164,7 +164,7 @@ impl Boot<'_> {
 
     /// The first build, when no node counts as having CPUs yet.
     fn build_first(&mut self) -> Result<(), NoMemory> {
-        let order = self.with_input(&NodeSet::EMPTY, |input, rules| FallbackOrder::try_build(input, rules))?;
+        let order = self.with_input(&NodeSet::EMPTY, FallbackOrder::try_build)?;
         let present = self.zones.iter().map(|size| size.present).fold(0, u64::saturating_add);
         self.push(order, None, self.rules.boot_total_is_present.then_some(present))
     }
@@ -184,8 +184,7 @@ impl Boot<'_> {
         let first = size.present == 0;
         size.present = size.present.saturating_add(pages);
         if first {
-            let order =
-                self.with_input(self.machine.has_cpu(), |input, rules| FallbackOrder::try_build(input, rules))?;
+            let order = self.with_input(self.machine.has_cpu(), FallbackOrder::try_build)?;
             self.push(order, None, None)?;
         }
         Ok(())

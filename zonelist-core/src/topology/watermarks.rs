@@ -83,7 +83,7 @@ impl Formula {
         }
     }
 
-    /// The watermarks of a zone of this kind with so many managed pages.
+    /// The watermarks of a zone of this kind with this number of managed pages.
     fn of(&self, kind: ZoneKind, managed: u64) -> Watermarks {
         let share = scaled(self.pages_min, managed, self.shared);
         // Linux takes the gap from the share also of a zone whose min is not the share.

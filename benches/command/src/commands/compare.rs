@@ -40,8 +40,10 @@ pub struct Args {
 impl Args {
     pub(super) fn run(&self) -> Result<ExitCode, CommandError> {
         let loaded = self.machine.load()?;
-        let (rules, machine) = (self.machine.rules_for_orders(&loaded).rules, loaded.machine);
-        let toggle = Toggle::of(&machine, rules);
+        let rules = self.machine.rules_for_orders(&loaded);
+        rules.warn(&self.machine.machine.name());
+        let machine = loaded.machine;
+        let toggle = Toggle::of(&machine, rules.rules.rules);
         let chosen = self.schemes.fitting(toggle.capacity());
         let judging = (self.seconds * 1e3) as u64 * chosen.len() as u64;
         let bar = bar(u64::from(self.rounds) * Self::ROUND_MS + judging);

@@ -8,7 +8,7 @@ use zonelist_machines::{Builtin, MachineRecord, MachineSource, ReadError, comput
 use crate::{
     arguments::{RulesArgs, print_warnings},
     error::CommandError,
-    output::{ByRules, OutputArgs},
+    output::OutputArgs,
 };
 
 /// Arguments of `zonelist machines`.
@@ -32,9 +32,9 @@ impl Args {
             return Ok(ExitCode::SUCCESS);
         };
         let loaded = machine.load()?;
-        let rules = self.rules.of(&machine.name(), loaded.kernel.as_deref());
-        print_warnings(&loaded, rules);
-        self.output.write(&ByRules { rules, report: &Picture::new(&loaded.machine, rules.rules) })?;
+        let rules = self.rules.of(loaded.kernel.as_deref());
+        print_warnings(&loaded, rules.rules);
+        self.output.write_by_rules(&Picture::new(&loaded.machine, rules.rules.rules), &machine.name(), &rules)?;
         Ok(ExitCode::SUCCESS)
     }
 }

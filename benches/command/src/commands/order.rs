@@ -4,11 +4,7 @@ use std::process::ExitCode;
 
 use zonelist_machines::{ReadError, computed::fallback_order::Report};
 
-use crate::{
-    arguments::MachineArgs,
-    error::CommandError,
-    output::{ByRules, OutputArgs},
-};
+use crate::{arguments::MachineArgs, error::CommandError, output::OutputArgs};
 
 /// Arguments of `zonelist order`.
 #[derive(Debug, clap::Args)]
@@ -24,13 +20,13 @@ impl Args {
     pub(super) fn run(&self) -> Result<ExitCode, CommandError> {
         let loaded = self.machine.load()?;
         let rules = self.machine.rules_for_orders(&loaded);
-        let mut report = Report::new(&loaded.machine, rules.rules);
+        let mut report = Report::new(&loaded.machine, rules.rules.rules);
         if let Some(record) = &loaded.record {
-            let builds = record.boot_builds(rules.rules);
+            let builds = record.boot_builds(rules.rules.rules);
             let in_file = |problem| ReadError { file: self.machine.machine.name(), problem };
             report = report.with_boot_builds(&builds.map_err(in_file)?);
         }
-        self.output.write(&ByRules { rules, report: &report })?;
+        self.output.write_by_rules(&report, &self.machine.machine.name(), &rules)?;
         Ok(ExitCode::SUCCESS)
     }
 }

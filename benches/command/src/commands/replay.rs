@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use zonelist_machines::{
     Builtin, MachineFile, MachineRecord, MachineSource,
-    replay::{Replay, Replays},
+    replay::{Replay, ReplayError, Replays},
 };
 
 use crate::{
@@ -42,8 +42,10 @@ impl Args {
         let bar = bar(records.len() as u64).with_message("of the machines");
         let replay = |record: &MachineRecord| {
             let MachineFile { name, kernel, .. } = record.file();
-            let rules = self.rules.of(name.as_deref().unwrap_or_default(), kernel.as_deref());
-            Replay::of(record, &schemes, rules)
+            let rules = self.rules.of(kernel.as_deref());
+            let replay = Replay::of(record, &schemes, rules.rules)?;
+            rules.warn(name.as_deref().unwrap_or_default());
+            Ok::<Replay, ReplayError>(Replay { assumed: rules.assumed().cloned(), ..replay })
         };
         let replays: Result<Vec<Replay>, _> = bar.wrap_iter(records.iter()).map(replay).collect();
         bar.finish_and_clear();

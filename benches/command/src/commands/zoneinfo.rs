@@ -4,11 +4,7 @@ use std::process::ExitCode;
 
 use zonelist_machines::computed::zoneinfo::Report;
 
-use crate::{
-    arguments::MachineArgs,
-    error::CommandError,
-    output::{ByRules, OutputArgs},
-};
+use crate::{arguments::MachineArgs, error::CommandError, output::OutputArgs};
 
 /// Arguments of `zonelist zoneinfo`.
 #[derive(Debug, clap::Args)]
@@ -29,8 +25,8 @@ impl Args {
         // Without sizes no rules apply: the error is the only message.
         loaded.machine.memory().ok_or_else(no_sizes)?;
         let rules = self.machine.rules(&loaded);
-        let report = Report::new(&loaded.machine, rules.rules).ok_or_else(no_sizes)?;
-        self.output.write(&ByRules { rules, report: &report })?;
+        let report = Report::new(&loaded.machine, rules.rules.rules).ok_or_else(no_sizes)?;
+        self.output.write_by_rules(&report, &self.machine.machine.name(), &rules)?;
         Ok(ExitCode::SUCCESS)
     }
 }

@@ -86,10 +86,10 @@ impl fmt::Display for ZoneReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { node, kind, start_pfn, spanned, present, managed, min, low, high, promo, protection } = self;
         writeln!(f, "Node {node}, zone {:>8}", kind.0)?;
-        let marks = [("min", min), ("low", low), ("high", high)].into_iter();
+        let watermarks = [("min", min), ("low", low), ("high", high)].into_iter();
         let promo = promo.iter().map(|pages| ("promo", pages));
         let sizes = [("spanned", spanned), ("present", present), ("managed", managed)];
-        for (key, pages) in marks.chain(promo).chain(sizes) {
+        for (key, pages) in watermarks.chain(promo).chain(sizes) {
             writeln!(f, "        {key:<8} {pages}")?;
         }
         let reserves: Vec<String> = protection.iter().map(u64::to_string).collect();

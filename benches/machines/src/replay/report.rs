@@ -7,7 +7,7 @@ use super::difference::Difference;
 use crate::{
     error::ReadError,
     record::{Boot, Step},
-    release::LinuxRules,
+    release::{LinuxRules, RulesWarning},
 };
 
 /// The outcomes of a record's steps on our machine, and where they differ.
@@ -18,6 +18,9 @@ pub struct Replay {
     /// The release whose rules were followed.
     #[serde(serialize_with = "as_text")]
     pub rules: LinuxRules,
+    /// The note that these rules are assumed, if they are.
+    #[serde(skip)]
+    pub assumed: Option<RulesWarning>,
     /// The boot: node states, and what the builds of zonelists logged.
     pub boot: Boot,
     /// The machine as it booted, in the form of a step for each of these builds.
@@ -39,7 +42,6 @@ pub struct Replay {
     pub kept_by_boot: usize,
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
 fn as_text<S: Serializer>(rules: &LinuxRules, to: S) -> Result<S::Ok, S::Error> {
     to.collect_str(rules)
 }

@@ -69,7 +69,18 @@ impl Replay {
         }
         let shown = shown.into_iter().map(|(_, step)| step).collect();
         let Comparison { differences, compared } = comparison;
-        Ok(Self { name, rules, boot, boot_steps, steps: shown, differences, compared, pinned, kept_by_boot })
+        Ok(Self {
+            name,
+            rules,
+            assumed: None,
+            boot,
+            boot_steps,
+            steps: shown,
+            differences,
+            compared,
+            pinned,
+            kept_by_boot,
+        })
     }
 }
 

@@ -30,6 +30,9 @@ impl fmt::Display for Replay {
             let (key, ours, recorded) = difference.narrowed();
             writeln!(f, "  difference: {place}.{key}: {ours}; recorded {recorded}")?;
         }
+        if let Some(note) = &self.assumed {
+            writeln!(f, "  note: {note}")?;
+        }
         writeln!(f, "  {}", verdict(self.steps.len(), self.differences.len(), self.compared))
     }
 }

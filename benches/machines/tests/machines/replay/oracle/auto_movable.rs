@@ -6,7 +6,7 @@ impl Oracle {
     /// The value of a boot option, of which the last counts.
     pub(super) fn option(&self, name: &str) -> Option<&str> {
         let values = self.options.split_whitespace().filter_map(|word| word.split_once('='));
-        values.filter(|(key, _)| *key == name).map(|(_, value)| value).last()
+        values.filter(|(key, _)| *key == name).map(|(_, value)| value).next_back()
     }
 
     /// True if blocks go online by this policy, which came with 5.15.
@@ -30,7 +30,7 @@ impl Oracle {
         self.fits(missing, |_| true) && (!numa_aware || self.fits(missing, |other| other == node))
     }
 
-    /// True if Movable may have so many more pages, by the memory of these nodes.
+    /// True if Movable may have these missing pages too, by the memory of the counted nodes.
     fn fits(&self, missing: u64, is_counted: impl Fn(u32) -> bool) -> bool {
         let ratio: u64 = self.option("memory_hotplug.auto_movable_ratio").map_or(301, |value| value.parse().unwrap());
         let (mut movable, mut early) = (0, 0);
