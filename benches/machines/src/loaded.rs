@@ -41,7 +41,7 @@ impl Loaded {
                 "distance[{row}][{column}] is {distance}, which Linux accepts from no firmware; taken as the distance that \
                  a running kernel uses"
             );
-            Warning::new(file, Concern::Orders, message)
+            Warning::new(file, Concern::EveryList, message)
         };
         Self {
             machine,

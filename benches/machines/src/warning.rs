@@ -15,8 +15,8 @@ pub struct Warning {
 /// The results that a fault may change.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Concern {
-    /// All fallback orders.
-    Orders,
+    /// The lists of all nodes.
+    EveryList,
     /// The lists of offline nodes, and through their loads the lists of other nodes.
     OfflineLists,
 }
@@ -30,7 +30,7 @@ impl Warning {
     #[must_use]
     pub fn applies(&self, machine: &Machine, rules: Rules) -> bool {
         match self.concern {
-            Concern::Orders => true,
+            Concern::EveryList => true,
             // The order of one node has no ties and no alternatives.
             Concern::OfflineLists => rules.offline_nodes_have_lists && machine.has_memory().len() > 1,
         }

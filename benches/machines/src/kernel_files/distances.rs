@@ -38,7 +38,7 @@ pub(super) fn matrix(
     }
     if !missing.is_empty() {
         let message = format!("no `distance` of {}; taken as 10 and 20", named(&missing));
-        warnings.push(Warning::new(folder, Concern::Orders, message));
+        warnings.push(Warning::new(folder, Concern::EveryList, message));
     }
     let offline: Vec<u32> = possible.iter().copied().filter(|node| !online.contains(node)).collect();
     if !offline.is_empty() {

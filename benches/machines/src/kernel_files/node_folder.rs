@@ -58,6 +58,9 @@ fn no_nodes(path: &Path) -> ReadError {
     Problem::value("", found, "one machine file, or a folder like /sys/devices/system/node").in_file(path)
 }
 
+/// The CPUs of each node.
+type CpusByNode = BTreeMap<u32, Vec<u32>>;
+
 /// A folder that is being read.
 pub(super) struct NodeFolder<'a> {
     pub(super) folder: &'a Path,
@@ -128,7 +131,7 @@ impl NodeFolder<'_> {
     }
 
     /// The CPUs of each node, and the nodes with CPUs. Without numbers of all CPUs there are none.
-    fn cpus(&mut self, online: &[u32]) -> Result<(BTreeMap<u32, Vec<u32>>, Vec<u32>), ReadError> {
+    fn cpus(&mut self, online: &[u32]) -> Result<(CpusByNode, Vec<u32>), ReadError> {
         let listed_nodes = nodes(&self.folder.join("has_cpu"))?;
         let in_list = |node| listed_nodes.as_ref().is_some_and(|nodes| nodes.contains(&node));
         let (mut cpus, mut has_cpu) = (BTreeMap::new(), Vec::new());
@@ -214,6 +217,6 @@ impl NodeFolder<'_> {
     }
 
     fn warn(&mut self, message: impl Into<String>) {
-        self.warnings.push(Warning::new(self.folder, Concern::Orders, message));
+        self.warnings.push(Warning::new(self.folder, Concern::EveryList, message));
     }
 }
