@@ -219,7 +219,7 @@ fn invalid_operations_are_refused_without_memory_too() {
     }
     for (name, value) in [("min_free_kbytes", "many"), ("lowmem_reserve_ratio", "1 2 3"), ("swappiness", "1")] {
         for number in 0..8 {
-            let (outcome, failed) = failing(number, true, || Setting::parse(name, value, 4));
+            let (outcome, failed) = failing(number, true, || Setting::parse(name, value, 4, Rules::LINUX_6_1));
             assert!(outcome.is_ok() || failed == 0 || outcome == Err(HotplugError::NoMemory), "{name} {value}");
         }
     }

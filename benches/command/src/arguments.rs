@@ -1,8 +1,8 @@
 //! Arguments that several subcommands share: the machine, the schemes, a duration.
 
-use clap::{Args, ValueEnum};
-use zonelist_core::{table::Capacity, topology::Rules};
-use zonelist_machines::{Builtin, Loaded, MachineSource, ReadError};
+use clap::Args;
+use zonelist_core::table::Capacity;
+use zonelist_machines::{Builtin, LinuxRules, Loaded, MachineSource, ReadError, RulesWarning};
 use zonelist_schemes::SchemeId;
 
 use crate::output::print_to_stderr;
@@ -13,9 +13,55 @@ pub struct MachineArgs {
     /// The machine: a recorded file, a folder like /sys/devices/system/node, `live`, or a built-in name.
     #[arg(long, value_name = "M", default_value = Builtin::ALL[0].name)]
     pub machine: MachineSource,
-    /// The version of Linux whose rules are followed.
-    #[arg(long, value_name = "VERSION", default_value = "6.1")]
-    pub rules: Linux,
+    #[command(flatten)]
+    rules: RulesArgs,
+}
+
+/// The version of Linux whose rules are followed.
+#[derive(Debug, Args)]
+pub struct RulesArgs {
+    /// Follow the rules of this release of Linux [default: the machine's kernel; if it names none, 6.1]
+    #[arg(long = "rules", value_name = "VERSION")]
+    chosen: Option<LinuxRules>,
+}
+
+/// The rules that a subcommand follows for a machine.
+#[derive(Debug)]
+pub struct ChosenRules {
+    /// The rules.
+    pub rules: LinuxRules,
+    /// Why the machine's kernel leaves them uncertain, if it does.
+    warning: Option<RulesWarning>,
+}
+
+impl RulesArgs {
+    /// The rules by the option, or by the machine's kernel.
+    #[must_use]
+    pub fn of(&self, kernel: Option<&str>) -> ChosenRules {
+        match self.chosen {
+            Some(rules) => ChosenRules { rules, warning: None },
+            None => {
+                let (rules, warning) = LinuxRules::of_kernel(kernel);
+                ChosenRules { rules, warning }
+            }
+        }
+    }
+}
+
+impl ChosenRules {
+    /// Prints the warning to stderr. A machine that names no kernel is the report's business:
+    /// [`ChosenRules::assumed`].
+    pub fn warn(&self, machine: &str) {
+        if let Some(warning) = self.warning.as_ref().filter(|warning| **warning != RulesWarning::NoKernel) {
+            print_to_stderr(&format!("warning: {machine}: {warning}"));
+        }
+    }
+
+    /// The note that the rules are assumed, if the machine names no kernel.
+    #[must_use]
+    pub fn assumed(&self) -> Option<&RulesWarning> {
+        self.warning.as_ref().filter(|warning| **warning == RulesWarning::NoKernel)
+    }
 }
 
 /// A selection of schemes.
@@ -59,36 +105,33 @@ pub fn seconds(text: &str) -> Result<f64, String> {
     seconds.ok_or_else(|| "expected seconds, from 0 to 86400".into())
 }
 
-/// A version of Linux whose rules are known.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
-pub enum Linux {
-    /// The version that the recorded machines ran.
-    #[value(name = "6.1")]
-    V6_1,
-    /// The first version that rebuilt zonelists under racing readers.
-    #[value(name = "4.14")]
-    V4_14,
-}
-
-impl From<Linux> for Rules {
-    fn from(linux: Linux) -> Self {
-        match linux {
-            Linux::V6_1 => Self::LINUX_6_1,
-            Linux::V4_14 => Self::LINUX_4_14,
-        }
+/// Prints to stderr what the source of a machine lacks for fallback orders by these rules.
+pub fn print_warnings(loaded: &Loaded, rules: LinuxRules) {
+    for warning in loaded.warnings_of_orders(rules.rules) {
+        print_to_stderr(&format!("warning: {warning}"));
     }
 }
 
 impl MachineArgs {
-    /// Reads the machine, and prints a warning about its distances to stderr.
+    /// Reads the machine.
     ///
     /// # Errors
     /// See [`MachineSource::load`].
     pub fn load(&self) -> Result<Loaded, ReadError> {
-        let loaded = self.machine.load()?;
-        if let Some(void) = loaded.warning {
-            print_to_stderr(&format!("warning: {}: {void}", self.machine.name()));
-        }
-        Ok(loaded)
+        self.machine.load()
+    }
+
+    /// The rules for the loaded machine. Prints to stderr what its source lacks for fallback orders by these rules.
+    #[must_use]
+    pub fn rules_for_orders(&self, loaded: &Loaded) -> ChosenRules {
+        let rules = self.rules(loaded);
+        print_warnings(loaded, rules.rules);
+        rules
+    }
+
+    /// The rules for the loaded machine.
+    #[must_use]
+    pub fn rules(&self, loaded: &Loaded) -> ChosenRules {
+        self.rules.of(loaded.kernel.as_deref())
     }
 }

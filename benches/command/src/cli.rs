@@ -24,7 +24,7 @@ pub struct Cli {
 }
 
 fn after_help() -> String {
-    let machines = Builtin::ALL.iter().map(|builtin| format!("  {:<14}{}\n", builtin.name, builtin.about));
+    let machines = Builtin::ALL.iter().map(|builtin| format!("  {:<16}{}\n", builtin.name, builtin.about));
     format!("Built-in machines:\n{}\nExample:\n  zonelist order --machine ring", machines.collect::<String>())
 }
 

@@ -58,9 +58,14 @@ pub enum CommandError {
         machine: String,
     },
     /// The machine's source has no sizes to compute watermarks from.
-    #[error("{machine}: no sizes of zones or no tunables; expected a source that has them, such as a recorded machine")]
+    #[error(
+        "{machine}: no sizes of zones{}; expected a source that has sizes and tunables, such as a recorded machine",
+        .reason.as_ref().map_or(String::new(), |reason| format!(": {reason}"))
+    )]
     NoSizes {
         /// The machine's name.
         machine: String,
+        /// The file or value that is the reason, if the source has one.
+        reason: Option<String>,
     },
 }

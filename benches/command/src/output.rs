@@ -9,8 +9,10 @@ use std::{
 
 use clap::Args;
 use serde::{Serialize, Serializer};
-use zonelist_machines::one_line;
+use zonelist_machines::{LinuxRules, RulesWarning, one_line};
 use zonelist_schemes::barrier;
+
+use crate::arguments::ChosenRules;
 
 /// The form of the output.
 #[derive(Debug, Args)]
@@ -46,6 +48,20 @@ impl OutputArgs {
         }
     }
 
+    /// Writes the report of a machine in the requested form, with the rules that it follows.
+    ///
+    /// # Errors
+    /// As for [`OutputArgs::write`].
+    pub fn write_by_rules<R: Serialize + Display>(
+        &self,
+        report: &R,
+        machine: &str,
+        rules: &ChosenRules,
+    ) -> Result<(), OutputError> {
+        rules.warn(machine);
+        self.write(&ByRules { report, rules: rules.rules, assumed: rules.assumed() })
+    }
+
     /// Writes the report in the requested form, with the barrier pair that it was measured with.
     ///
     /// # Errors
@@ -66,6 +82,24 @@ struct Measured<'r, R> {
 impl<R: Display> Display for Measured<'_, R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{}\nBarrier pair between readers and writers: {}.", self.report, self.barrier)
+    }
+}
+
+/// A report that follows the rules of one version of Linux. Its JSON names them; its text does if they are assumed.
+#[derive(Serialize)]
+struct ByRules<'r, R> {
+    #[serde(flatten)]
+    report: &'r R,
+    #[serde(serialize_with = "as_text")]
+    rules: LinuxRules,
+    #[serde(skip)]
+    assumed: Option<&'r RulesWarning>,
+}
+
+impl<R: Display> Display for ByRules<'_, R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.report.fmt(f)?;
+        self.assumed.map_or(Ok(()), |note| writeln!(f, "\nNote: {note}."))
     }
 }
 

@@ -1,5 +1,9 @@
 //! Machine files that are compiled into the command.
 
+use std::path::Path;
+
+use crate::{error::ReadError, record::MachineRecord, source::parse};
+
 /// A machine file that is compiled into the command.
 #[derive(PartialEq, Eq, Debug)]
 pub struct Builtin {
@@ -50,6 +54,36 @@ impl Builtin {
             json: include_str!("../../goldens/b11_memoryless_cpu.json"),
         },
         Self {
+            name: "memoryless-boot",
+            about: "the node of the boot CPU has no memory: by the rules since 6.7 it is not in its own list",
+            json: include_str!("../../goldens/newer/v612_b12_memoryless_node0.json"),
+        },
+        Self {
+            name: "fake-numa",
+            about: "one real node in eight (numa=fake): each CPU is on every node, all distances are 10",
+            json: include_str!("../built-in/fake_numa.json"),
+        },
+        Self {
+            name: "near-far",
+            about: "slow memory of each node, near at 17 and far at 28 to the others, as CXL memory has",
+            json: include_str!("../built-in/near_far.json"),
+        },
+        Self {
+            name: "two-tier",
+            about: "a Xeon Phi: DDR with CPUs, and fast memory without CPUs, which comes after all DDR",
+            json: include_str!("../built-in/two_tier.json"),
+        },
+        Self {
+            name: "movable-node",
+            about: "booted with movable_node: blocks that go online by themselves are Movable",
+            json: include_str!("../../goldens/newer/v612_b41_movable_node.json"),
+        },
+        Self {
+            name: "offline-node",
+            about: "a possible node that is offline: it has a list since 5.18, which changes the lists of others",
+            json: include_str!("../built-in/offline_node.json"),
+        },
+        Self {
             name: "mail-offline",
             about: "the machine of the 2017 mail, its movable block offline",
             json: include_str!("../built-in/mail_offline.json"),
@@ -60,6 +94,14 @@ impl Builtin {
             json: include_str!("../built-in/mail_online.json"),
         },
     ];
+
+    /// Its machine file, validated.
+    ///
+    /// # Errors
+    /// None: a test reads all of them.
+    pub fn record(&self) -> Result<MachineRecord, ReadError> {
+        parse(Path::new(self.name), self.json.as_bytes())
+    }
 
     /// The built-in machine of that name.
     #[must_use]

@@ -8,15 +8,17 @@ use zonelist_core::{
     topology::{FallbackOrderInput, NodeLoad, Rules},
 };
 
-/// Every node with its row, ascending by node.
+/// Every node that has a list, ascending, with its row.
 ///
 /// Cost: n³ steps for n nodes.
 ///
-/// Source: `mm/page_alloc.c: build_zonelists, find_next_best_node`, of 6.1 and of 4.14.
+/// Source: `mm/page_alloc.c: build_zonelists, find_next_best_node`, of 4.14, 5.18, 6.1 and 6.7.
 #[must_use]
 pub fn cubic(input: &FallbackOrderInput<'_>, rules: Rules) -> Vec<(NodeId, Vec<NodeId>)> {
     let mut load = vec![0; input.nodes.len()];
-    (0..input.nodes.len()).map(|local| (input.nodes[local], row(input, rules, local, &mut load))).collect()
+    let listed = |&local: &usize| rules.offline_nodes_have_lists || input.online.contains(input.nodes[local]);
+    let rows = (0..input.nodes.len()).filter(listed);
+    rows.map(|local| (input.nodes[local], row(input, rules, local, &mut load))).collect()
 }
 
 /// The row of one local node; adds to the loads, which the next row starts from.
@@ -25,12 +27,13 @@ fn row(input: &FallbackOrderInput<'_>, rules: Rules, local: usize, load: &mut [u
     let mut used = vec![false; input.nodes.len()];
     let mut row = Vec::new();
     let mut previous = local;
-    let mut penalty = input.online as u64;
+    let mut penalty = input.online.len() as u64;
     while let Some(best) = next_best(input, rules, local, &mut used, load) {
         // Only the first node of each distance is charged, so that equally far nodes take turns over the rows.
         if distances[best] != distances[previous] {
             load[best] = match rules.node_load {
                 NodeLoad::SetDescending => penalty,
+                NodeLoad::AddDescending => load[best] + penalty,
                 NodeLoad::AddOne => load[best] + 1,
             };
         }
@@ -51,11 +54,11 @@ fn next_best(
 ) -> Option<usize> {
     const MAX_NUMNODES: u64 = 1024;
     let scale = match rules.node_load {
-        NodeLoad::SetDescending => input.online as u64 * MAX_NUMNODES,
+        NodeLoad::SetDescending | NodeLoad::AddDescending => input.online.len() as u64 * MAX_NUMNODES,
         NodeLoad::AddOne => MAX_NUMNODES,
     };
-    // A row begins with its own node, whether it has memory or not.
-    if !used[local] {
+    // A row begins with its own node, until 6.6 also without memory.
+    if !used[local] && (rules.memoryless_nodes_listed || input.has_memory.contains(input.nodes[local])) {
         used[local] = true;
         return Some(local);
     }

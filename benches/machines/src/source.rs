@@ -11,7 +11,7 @@ use crate::{
     bounded_read::{MAX_RECORD, read},
     builtin::Builtin,
     error::{Problem, ReadError},
-    kernel_files::{live, sysfs},
+    kernel_files::{is_file_of_nodes, live, sysfs},
     loaded::Loaded,
     record::MachineRecord,
 };
@@ -23,7 +23,7 @@ pub enum MachineSource {
     Live,
     /// A machine file that is compiled into the command.
     Builtin(&'static Builtin),
-    /// A machine file, or a folder in the layout of `/sys/devices/system/node`.
+    /// A machine file, a folder in the layout of `/sys/devices/system/node`, or a copy of a computer's `proc` and `sys`.
     Path(PathBuf),
 }
 
@@ -35,9 +35,11 @@ impl MachineSource {
     pub fn load(&self) -> Result<Loaded, ReadError> {
         match self {
             Self::Live => live(Path::new("/")),
-            Self::Builtin(builtin) => Ok(parse(Path::new(builtin.name), builtin.json.as_bytes())?.into()),
-            Self::Path(path) if path.is_dir() => sysfs(path),
-            Self::Path(path) => Ok(record_of_file(path)?.into()),
+            Self::Builtin(builtin) => Ok(Loaded::of_record(Path::new(builtin.name), builtin.record()?)),
+            // A copy of a computer's `proc` and `sys`, with sizes.
+            Self::Path(path) if path.join("proc/zoneinfo").is_file() => live(path),
+            Self::Path(path) if path.is_dir() || is_file_of_nodes(path) => sysfs(path),
+            Self::Path(path) => Ok(Loaded::of_record(path, record_of_file(path)?)),
         }
     }
 
@@ -109,6 +111,6 @@ fn record_of_file(path: &Path) -> Result<MachineRecord, ReadError> {
     }
 }
 
-fn parse(file: &Path, json: &[u8]) -> Result<MachineRecord, ReadError> {
+pub(crate) fn parse(file: &Path, json: &[u8]) -> Result<MachineRecord, ReadError> {
     MachineRecord::parse(json).map_err(|problem| problem.in_file(file))
 }

@@ -20,7 +20,7 @@ impl StateData {
             return Err(HotplugError::AlreadyOnline { block: number });
         };
         let frames = self.blocks.frames(number);
-        let kind = self.choose(node, &frames, to);
+        let kind = self.choose(node, number, to);
         if !self.memory.kinds.contains(&kind) {
             return Err(HotplugError::NoSuchKind { kind });
         }
@@ -65,34 +65,43 @@ impl StateData {
         self.blocks.list[position].state = MemoryBlockState::Offline;
         let last = self.shrink(zone, &block, &frames)?;
         self.update_min_free(&high)?;
+        if !self.memory.zones.iter().any(|size| size.zone.node() == node) {
+            self.has_memory.remove(node);
+        }
         let mut change = Change::default();
         if last {
-            // As in Linux, the rebuild still counts a node that has just lost its last page as one with memory.
-            self.rebuild(&had_memory)?;
+            let counted = if self.rules.emptied_nodes_listed { had_memory } else { self.has_memory };
+            self.rebuild(&counted)?;
             // When memory goes offline, the report has the high watermarks from after the block.
             let high = self.high_watermarks()?;
             change.rebuilt = Some(self.rebuilt(high));
-        }
-        if !self.memory.zones.iter().any(|size| size.zone.node() == node) {
-            self.has_memory.remove(node);
         }
         let frames = frames.start + block.memmap_pages..frames.end;
         change.block_change = Some(BlockChange { block: number, online: false, zone, frames });
         Ok(change)
     }
 
-    /// The zone kind that frames of a node go to. Source: Linux 6.1 `mm/memory_hotplug.c: zone_for_pfn_range`.
-    fn choose(&self, node: NodeId, frames: &Range<Pfn>, to: OnlineTo) -> ZoneKind {
+    /// The zone kind that a block of a node goes to. Source: Linux 6.1 `mm/memory_hotplug.c: zone_for_pfn_range`.
+    fn choose(&self, node: NodeId, number: BlockId, to: OnlineTo) -> ZoneKind {
+        let frames = self.blocks.frames(number);
         let touched = |kind: &ZoneKind| {
             let zone = ZoneId::new(node, *kind);
-            self.memory.zones.iter().any(|size| size.zone == zone && touches(&size.span(), frames))
+            self.memory.zones.iter().any(|size| size.zone == zone && touches(&size.span(), &frames))
         };
         let low = [ZoneKind::Dma, ZoneKind::Dma32].into_iter().find(touched);
         let kernel = low.unwrap_or(ZoneKind::Normal);
+        let policy = self.blocks.auto_movable.filter(|_| self.rules.auto_movable);
         match to {
             OnlineTo::Kind(kind) => kind,
             OnlineTo::Kernel => kernel,
             OnlineTo::Movable => ZoneKind::Movable,
+            OnlineTo::Auto if let Some(policy) = policy => {
+                if self.is_movable_by_policy(policy, number, node) {
+                    ZoneKind::Movable
+                } else {
+                    kernel
+                }
+            }
             OnlineTo::Auto => match (touched(&kernel), touched(&ZoneKind::Movable)) {
                 (true, false) => kernel,
                 (false, true) => ZoneKind::Movable,

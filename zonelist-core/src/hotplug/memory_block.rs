@@ -4,6 +4,7 @@ use alloc::vec::Vec;
 use core::ops::Range;
 
 use super::block_id::BlockId;
+use super::memory_device::{AutoMovable, MemoryDevice};
 use crate::{
     NodeId, Pfn, ZoneId, ZoneKind,
     topology::{MAX_PAGES, Machine, Memory},
@@ -46,8 +47,13 @@ pub struct MemoryBlocks {
     pub list: Vec<MemoryBlock>,
     /// The [`MemoryBlock::memmap_pages`] of blocks that are added later.
     pub memmap_pages: u64,
+    /// The memory devices whose blocks are listed. Other blocks are boot's.
+    pub devices: Vec<MemoryDevice>,
     /// True if [`OnlineTo::Auto`](super::OnlineTo::Auto) prefers the Movable zone (boot option `movable_node`).
     pub movable_node: bool,
+    /// The policy that [`OnlineTo::Auto`](super::OnlineTo::Auto) follows instead (boot option
+    /// `memory_hotplug.online_policy=auto-movable`), if the [`Rules`](crate::topology::Rules) know it.
+    pub auto_movable: Option<AutoMovable>,
     /// True if `min_free_kbytes` is raised for transparent huge pages.
     pub huge_pages: bool,
     /// The end of a zone from which boot took its memory. `None` for the default of the boot options: the bottom under
@@ -107,6 +113,10 @@ pub enum MemoryBlocksError {
     MoreThanPresent { index: usize, zone: ZoneId, pages: u64, present: u64 },
     #[error("blocks: {memmap} pages of each for its page structures; expected fewer than the block's {pages}")]
     Memmap { memmap: u64, pages: u64 },
+    #[error(
+        "dimms[{index}]: {count} blocks from {first} on; expected blocks of `blocks`, at least one, each in one device"
+    )]
+    Device { index: usize, first: BlockId, count: u64 },
     #[error(
         "blocks: {needed} present pages of zone {zone} lie in no whole block of it, where there is room for {room}; \
          expected room for all"
@@ -173,6 +183,7 @@ impl MemoryBlocks {
         self.without_boot_memory.sort_unstable();
         self.without_boot_memory.dedup();
         if self.list.is_empty() && self.pages == 0 {
+            self.check_devices()?;
             return Ok(self);
         }
         if !self.pages.is_power_of_two() || self.pages > 1 << 32 {
@@ -197,7 +208,22 @@ impl MemoryBlocks {
             return Err(MemoryBlocksError::Duplicate { index: pair[1], number: self.list[pair[1]].number });
         }
         self.list.sort_unstable_by_key(|block| block.number);
+        self.check_devices()?;
+        self.devices.sort_unstable_by_key(|device| device.first);
         Ok(self)
+    }
+
+    /// Checks that each device has blocks of the sorted list, and each block at most one device.
+    fn check_devices(&self) -> Result<(), MemoryBlocksError> {
+        for (index, device) in self.devices.iter().enumerate() {
+            let &MemoryDevice { first, count } = device;
+            let is_listed = count > 0 && self.of_device(*device).len() as u64 == count;
+            let overlaps = |other: &MemoryDevice| other.first < device.end() && first < other.end();
+            if !is_listed || self.devices[..index].iter().any(overlaps) {
+                return Err(MemoryBlocksError::Device { index, first, count });
+            }
+        }
+        Ok(())
     }
 
     /// Checks one block. `left` counts the present pages of each zone that are in none of the blocks before.

@@ -1,10 +1,10 @@
 //! Hotplug: memory blocks, nodes and CPUs that go online and offline on a running machine.
 //!
 //! A [`State`] is the machine between two operations: sizes, watermarks, reserves, node sets, fallback order. An
-//! [`Operation`] leads to the next state ([`State::after`]), a pure function by the rules and with the errors of Linux
-//! 6.1. A [`RunningMachine`] holds the current state and performs one operation at a time. It publishes zonelists
-//! through its scheme when a zone gets its first page or loses its last one, and a new node's own list before the node
-//! is online.
+//! [`Operation`] leads to the next state ([`State::after`]): a pure function with the errors of Linux, by the rules of
+//! one of its versions ([`Rules`](crate::topology::Rules)). A [`RunningMachine`] holds the current state and performs
+//! one operation at a time. It publishes zonelists through its scheme when a zone gets its first page or loses its last
+//! one, and a new node's own list before the node is online.
 //!
 //! A reader of the state of a running machine gets one whole state, never a mixture of two. For readers of the lists,
 //! changes become visible in this sequence:
@@ -30,8 +30,8 @@
 //! Files, each using only those before it:
 //!
 //! - what callers give and get: `block_id`, `backing`, `arena`, `deadline`, `provider_error`, `error`, `setting`, `operation`;
-//! - the state, pure functions: `memory_block`, `min_free`, `immovable`, `state_data`, `block_operations`,
-//!   `node_operations`, `state`, `zone_frames`;
+//! - the state, pure functions: `memory_block` with `memory_device`, `boot_builds`, `min_free`, `immovable`,
+//!   `state_data`, `block_operations`, `node_operations`, `state`, `zone_frames`;
 //! - providers: `provider`, `migration_targets`, `undo`, and the page allocator: `allocator_provider` with
 //!   `node_metadata` and `provider_operations`;
 //! - the machine: `running`, `fork`.
@@ -97,11 +97,13 @@ mod arena;
 mod backing;
 mod block_id;
 mod block_operations;
+mod boot_builds;
 mod deadline;
 mod error;
 mod fork;
 mod immovable;
 mod memory_block;
+mod memory_device;
 mod migration_targets;
 mod min_free;
 mod node_metadata;
@@ -123,12 +125,14 @@ pub use allocator_provider::{AllocatorProvider, Attachments};
 pub use arena::{Arena, ArenaError};
 pub use backing::{Backing, BackingError};
 pub use block_id::BlockId;
+pub use boot_builds::BootBuild;
 #[cfg(feature = "std")]
 pub use deadline::Until;
 pub use deadline::{Deadline, StopReason, UntilCancelled};
 pub use error::{Errno, HotplugError};
 pub use fork::PreparedMachineFork;
 pub use memory_block::{BootMemory, MemoryBlock, MemoryBlockState, MemoryBlocks, MemoryBlocksError};
+pub use memory_device::{AutoMovable, MemoryDevice};
 pub use min_free::{huge_page_min_free_kbytes, scaled_min_free_kbytes};
 pub use node_metadata::MetadataStatistics;
 pub use operation::{BlockChange, Change, OnlineTo, Operation, Rebuilt};

@@ -1,13 +1,16 @@
 //! The changes of the state when nodes, their blocks and their CPUs are added, removed, or go online and offline.
 
+use alloc::{sync::Arc, vec::Vec};
+
 use super::{
     block_id::BlockId,
     error::HotplugError,
     memory_block::{MemoryBlock, MemoryBlockState},
+    memory_device::MemoryDevice,
     operation::{Change, Rebuilt},
     state_data::StateData,
 };
-use crate::{NodeId, heap::NoMemory};
+use crate::{NodeId, heap::NoMemory, topology::Machine};
 
 impl StateData {
     /// Puts an empty node online. Source: Linux 6.1 `mm/memory_hotplug.c: __try_online_node`.
@@ -63,9 +66,12 @@ impl StateData {
             memmap_pages,
         };
         self.blocks.list.try_reserve(count as usize).map_err(NoMemory::from)?;
-        // Neither call allocates: the room is reserved, and the new blocks are rotated to their position.
+        self.blocks.devices.try_reserve(1).map_err(NoMemory::from)?;
+        // None of these calls allocates: the room is reserved, and the new blocks are rotated to their position.
         self.blocks.list.extend((first.number()..end.number()).map(BlockId::new).map(block));
         self.blocks.list[at..].rotate_right(count as usize);
+        let at = self.blocks.devices.partition_point(|device| device.first < first);
+        self.blocks.devices.insert(at, MemoryDevice { first, count });
         Ok(Change { rebuilt, block_change: None })
     }
 
@@ -89,30 +95,39 @@ impl StateData {
         {
             return Err(HotplugError::BlockInUse { block: block.number });
         }
+        self.blocks.remove_from_devices(MemoryDevice { first, count })?;
         self.blocks.list.drain(blocks);
         Ok(Change::default())
     }
 
-    /// Puts a CPU online, and before it its node. Does nothing if the CPU is online.
+    /// Puts a CPU online, and before it its nodes. Does nothing if the CPU is online.
     pub(super) fn online_cpu(&mut self, cpu: u32) -> Result<Change, HotplugError> {
-        let node = self.node_of_cpu(cpu)?;
+        let machine = Arc::clone(&self.machine);
+        let nodes = nodes_of_cpu(&machine, cpu)?;
         let Err(at) = self.cpus.binary_search(&cpu) else { return Ok(Change::default()) };
         self.cpus.try_reserve(1).map_err(NoMemory::from)?;
         self.cpus.insert(at, cpu);
-        let rebuilt = self.make_node_online(node)?;
-        self.has_cpu.insert(node);
+        let mut rebuilt = None;
+        for &node in nodes {
+            rebuilt = self.make_node_online(node)?.or(rebuilt);
+            self.has_cpu.insert(node);
+        }
         Ok(Change { rebuilt, block_change: None })
     }
 
-    /// Puts a CPU offline. Its node stays online, and counts as one without CPUs after its last CPU.
+    /// Puts a CPU offline. Its nodes stay online, and count as nodes without CPUs after their last CPU.
     pub(super) fn offline_cpu(&mut self, cpu: u32) -> Result<Change, HotplugError> {
-        let node = self.node_of_cpu(cpu)?;
+        let machine = Arc::clone(&self.machine);
+        let nodes = nodes_of_cpu(&machine, cpu)?;
         if self.cpus.contains(&cpu) && self.cpus.len() == 1 {
             return Err(HotplugError::LastCpu { cpu });
         }
         self.cpus.retain(|&other| other != cpu);
-        if !self.cpus.iter().any(|&other| self.node_of_cpu(other) == Ok(node)) {
-            self.has_cpu.remove(node);
+        for &node in nodes {
+            let has_another = |other| nodes_of_cpu(&machine, other).is_ok_and(|nodes| nodes.contains(&node));
+            if !self.cpus.iter().any(|&other| has_another(other)) {
+                self.has_cpu.remove(node);
+            }
         }
         Ok(Change::default())
     }
@@ -133,8 +148,8 @@ impl StateData {
     fn check_possible(&self, node: NodeId) -> Result<(), HotplugError> {
         if self.machine.nodes().contains(&node) { Ok(()) } else { Err(HotplugError::NoSuchNode { node }) }
     }
+}
 
-    fn node_of_cpu(&self, cpu: u32) -> Result<NodeId, HotplugError> {
-        self.machine.cpus().get(&cpu).copied().ok_or(HotplugError::NoSuchCpu { cpu })
-    }
+fn nodes_of_cpu(machine: &Machine, cpu: u32) -> Result<&[NodeId], HotplugError> {
+    machine.cpus().get(&cpu).map(Vec::as_slice).ok_or(HotplugError::NoSuchCpu { cpu })
 }

@@ -71,7 +71,8 @@ pub enum Operation {
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum OnlineTo {
     /// Kernel or Movable: the zone whose span touches the block. If both or neither do, Kernel, or Movable under
-    /// [`MemoryBlocks::movable_node`](super::MemoryBlocks::movable_node).
+    /// [`MemoryBlocks::movable_node`](super::MemoryBlocks::movable_node). With
+    /// [`MemoryBlocks::auto_movable`](super::MemoryBlocks::auto_movable) that policy chooses instead.
     Auto,
     /// The lowest of DMA, DMA32 and Normal whose span touches the block, else Normal.
     Kernel,

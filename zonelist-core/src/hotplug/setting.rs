@@ -4,7 +4,10 @@ use alloc::vec::Vec;
 use core::fmt::Arguments;
 
 use super::error::HotplugError;
-use crate::heap::{collected, push, text};
+use crate::{
+    heap::{push, text, with_room},
+    topology::Rules,
+};
 
 /// A setting under `/proc/sys/vm`.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -12,7 +15,7 @@ use crate::heap::{collected, push, text};
 pub enum Setting {
     /// `min_free_kbytes`, in KiB, below 2^31. From then on hotplug only replaces it by a higher computed value.
     MinFreeKbytes(u64),
-    /// `watermark_scale_factor`, in 1/10,000 of a zone: `1..=3000`.
+    /// `watermark_scale_factor`, in 1/10,000 of a zone: 1 to [`Rules::max_watermark_scale_factor`].
     WatermarkScaleFactor(u32),
     /// `lowmem_reserve_ratio`, of the first kinds; those of other kinds stay.
     LowmemReserveRatio(Vec<u32>),
@@ -23,57 +26,64 @@ pub enum Setting {
 impl Setting {
     /// Parses a value as written to the file of that name, on a machine with `kinds` zone kinds.
     ///
+    /// As the kernel does, it reads as many numbers as the file has, and ignores the rest of the value.
+    /// `lowmem_reserve_ratio` takes what precedes a word that is no number, which may be nothing, unless
+    /// [`Rules::checks_reserve_ratios`].
+    ///
+    /// Source: Linux 6.1 `kernel/sysctl.c: do_proc_dointvec`, `mm/page_alloc.c`.
+    ///
     /// # Errors
     /// `ENOENT` for another name, `EINVAL` for a value that the kernel refuses.
     ///
     /// ```
-    /// use zonelist_core::hotplug::{Errno, Setting};
-    /// assert_eq!(Setting::parse("lowmem_reserve_ratio", "-1 256", 4), Ok(Setting::LowmemReserveRatio(vec![0, 256])));
-    /// assert_eq!(Setting::parse("watermark_scale_factor", "0", 4).unwrap_err().errno(), Errno::Inval);
+    /// use zonelist_core::{hotplug::{Errno, Setting}, topology::Rules};
+    /// let parse = |value, rules| Setting::parse("lowmem_reserve_ratio", value, 4, rules);
+    /// assert_eq!(parse("-1 256 x", Rules::LINUX_6_1), Ok(Setting::LowmemReserveRatio(vec![0, 256])));
+    /// assert_eq!(parse("-1 256 x", Rules::LINUX_7_3).unwrap_err().errno(), Errno::Inval);
     /// ```
-    pub fn parse(name: &str, value: &str, kinds: usize) -> Result<Self, HotplugError> {
-        let mut numbers = Some(Vec::new());
-        // `None` stands for a word that is no number, so that all settings report it alike.
-        for number in value.split_ascii_whitespace().map(number) {
-            match number.zip(numbers.as_mut()) {
-                Some((number, numbers)) => push(numbers, number)?,
-                None => numbers = None,
-            }
-        }
-        let single = match numbers.as_deref() {
-            Some([number]) => u32::try_from(*number).ok(),
-            _ => None,
+    pub fn parse(name: &str, value: &str, kinds: usize, rules: Rules) -> Result<Self, HotplugError> {
+        let refused = || wrong(name, format_args!("{value:?}"), "a value that the kernel accepts for it");
+        let single = || match Numbers(value).next() {
+            Some(Ok(number)) => u32::try_from(number).map_err(|_| refused()),
+            _ => Err(refused()),
         };
         let setting = match name {
-            "min_free_kbytes" => single.map(|kbytes| Self::MinFreeKbytes(kbytes.into())),
-            "watermark_scale_factor" => single.map(Self::WatermarkScaleFactor),
+            "min_free_kbytes" => Self::MinFreeKbytes(single()?.into()),
+            "watermark_scale_factor" => Self::WatermarkScaleFactor(single()?),
             "lowmem_reserve_ratio" => {
-                let ratios = |numbers: Vec<i32>| collected(numbers.into_iter().map(|ratio| ratio.max(0) as u32));
-                numbers.map(ratios).transpose()?.map(Self::LowmemReserveRatio)
+                let mut ratios = with_room(kinds)?;
+                for number in Numbers(value).take(kinds) {
+                    match number {
+                        Ok(ratio) if ratio >= 0 => push(&mut ratios, ratio as u32)?,
+                        _ if rules.checks_reserve_ratios => return Err(refused()),
+                        Ok(_) => push(&mut ratios, 0)?,
+                        Err(NotANumber) => break,
+                    }
+                }
+                if ratios.is_empty() && rules.checks_reserve_ratios {
+                    return Err(refused());
+                }
+                Self::LowmemReserveRatio(ratios)
             }
-            "numa_zonelist_order" => {
-                let known = value.starts_with(['d', 'D', 'n', 'N']);
-                known.then_some(Self::NumaZonelistOrder)
-            }
+            "numa_zonelist_order" if value.starts_with(['d', 'D', 'n', 'N']) => Self::NumaZonelistOrder,
+            "numa_zonelist_order" => return Err(refused()),
             _ => return Err(HotplugError::NoSuchSetting { name: text(format_args!("{name}"))? }),
         };
-        let Some(setting) = setting else {
-            return Err(wrong(name, format_args!("{value:?}"), "a value that the kernel accepts for it"));
-        };
-        setting.check(kinds)?;
+        setting.check(kinds, rules)?;
         Ok(setting)
     }
 
     /// Refuses what the kernel refuses on a machine with `kinds` zone kinds.
-    pub(super) fn check(&self, kinds: usize) -> Result<(), HotplugError> {
+    pub(super) fn check(&self, kinds: usize, rules: Rules) -> Result<(), HotplugError> {
         match self {
             Self::MinFreeKbytes(kbytes) if *kbytes > i32::MAX as u64 => {
                 Err(wrong("min_free_kbytes", format_args!("{kbytes}"), "a number below 2^31"))
             }
-            Self::WatermarkScaleFactor(factor) if !(1..=3000).contains(factor) => {
-                Err(wrong("watermark_scale_factor", format_args!("{factor}"), "1 to 3000"))
+            Self::WatermarkScaleFactor(factor) if !(1..=rules.max_watermark_scale_factor).contains(factor) => {
+                let expected = "1 to 3000, or to 1000 until Linux 5.16";
+                Err(wrong("watermark_scale_factor", format_args!("{factor}"), expected))
             }
-            Self::LowmemReserveRatio(ratios) if !(1..=kinds).contains(&ratios.len()) => {
+            Self::LowmemReserveRatio(ratios) if ratios.len() > kinds => {
                 let (name, expected) = ("lowmem_reserve_ratio", "one for each zone kind, or fewer");
                 Err(wrong(name, format_args!("{} entries", ratios.len()), expected))
             }
@@ -89,7 +99,27 @@ fn wrong(name: &str, value: Arguments<'_>, expected: &'static str) -> HotplugErr
     }
 }
 
-/// Parses a number as C writes it: octal after `0`, hexadecimal after `0x`.
+/// A word that the kernel does not read as an `int`.
+#[derive(Clone, Copy, Debug)]
+struct NotANumber;
+
+/// The numbers of a value, separated by white space, as C writes them: octal after `0`, hexadecimal after `0x`.
+struct Numbers<'v>(&'v str);
+
+impl Iterator for Numbers<'_> {
+    type Item = Result<i32, NotANumber>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let value = self.0.trim_start_matches([' ', '\t', '\n', '\r', '\x0b', '\x0c']);
+        // The kernel skips more kinds of white space before a number than it accepts behind one.
+        let end = value.find([' ', '\t', '\n']).unwrap_or(value.len());
+        let (word, rest) = value.split_at(end);
+        self.0 = rest;
+        (!word.is_empty()).then(|| number(word).ok_or(NotANumber))
+    }
+}
+
+/// Parses one word; `None` if it is no number, or none of 32 bits.
 fn number(word: &str) -> Option<i32> {
     let (sign, digits) = word.strip_prefix('-').map_or(("", word), |digits| ("-", digits));
     let (digits, radix) = match digits.strip_prefix('0') {

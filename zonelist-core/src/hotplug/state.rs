@@ -22,7 +22,8 @@ use crate::{
 pub struct State(pub(super) Shared<StateData>);
 
 impl State {
-    /// A machine that has booted: its lists are those of [`FallbackOrder::at_boot`].
+    /// A machine that has booted: its lists are those of the last build while it booted
+    /// ([`BootBuild`](super::BootBuild)), which without memory devices is [`FallbackOrder::at_boot`].
     ///
     /// CPUs are online where the machine says that their node has one.
     ///

@@ -8,6 +8,7 @@ use core::ops::Range;
 
 use super::{
     block_id::BlockId,
+    boot_builds::boot_builds,
     error::HotplugError,
     immovable::{Immovable, immovable},
     memory_block::{MemoryBlocks, MemoryBlocksError, touches},
@@ -20,8 +21,8 @@ use crate::{
     heap::{NoMemory, Shared, collected, copied, push, with_room},
     ids::NodeSet,
     topology::{
-        FallbackOrder, FallbackOrderInput, Machine, Memory, Rules, Tunables, Watermarks, ZoneSize, policy_zone,
-        reserves_of, total_pages, watermarks_of,
+        FallbackOrder, FallbackOrderInput, Machine, Memory, Rules, Tunables, Watermarks, ZoneSize, high_of_empty_zone,
+        policy_zone, reserves_of, total_pages, watermarks_of,
     },
     zone::UnknownOwner,
 };
@@ -89,8 +90,12 @@ impl StateData {
         rules: Rules,
     ) -> Result<Self, NoMemory> {
         let lowest_kind = memory.kinds.first().copied().unwrap_or(ZoneKind::Dma);
-        let online_cpus = machine.cpus().iter().filter(|(_, node)| machine.has_cpu().contains(**node));
-        let fallback_order = FallbackOrder::at_boot(&machine, rules);
+        let online_cpus =
+            machine.cpus().iter().filter(|(_, nodes)| nodes.iter().any(|&node| machine.has_cpu().contains(node)));
+        // The last build of boot is in force. Its policy zone counts all of the memory.
+        let mut builds = boot_builds(&machine, &memory, &blocks, rules)?;
+        let fallback_order =
+            builds.pop().map_or_else(|| FallbackOrder::at_boot(&machine, rules), |last| last.fallback_order);
         let mut data = Self {
             rules,
             online: *machine.online(),
@@ -132,6 +137,7 @@ impl StateData {
             reserves: copied(&self.reserves)?,
             blocks: MemoryBlocks {
                 list: copied(&self.blocks.list)?,
+                devices: copied(&self.blocks.devices)?,
                 without_boot_memory: copied(&self.blocks.without_boot_memory)?,
                 ..self.blocks
             },
@@ -202,7 +208,7 @@ impl StateData {
 
     fn fallback_input(&self) -> FallbackOrderInput<'_> {
         FallbackOrderInput {
-            online: self.online.len(),
+            online: &self.online,
             has_cpu: &self.has_cpu,
             has_memory: &self.has_memory,
             ..FallbackOrderInput::of(&self.machine)
@@ -220,10 +226,14 @@ impl StateData {
         }
     }
 
-    /// Each zone's high watermark; 0 for a zone that is not populated.
+    /// Each zone's high watermark, also of a zone that is not populated.
     pub(super) fn high_watermarks(&self) -> Result<impl Fn(ZoneId) -> u64 + use<>, NoMemory> {
         let high = collected(self.zones().map(|zone| (zone.size.zone, zone.watermarks.high)))?;
-        Ok(move |zone| high.iter().find(|(other, _)| *other == zone).map_or(0, |(_, high)| *high))
+        let of_empty = ZoneKind::ALL.map(|kind| high_of_empty_zone(&self.memory, kind, self.rules));
+        Ok(move |zone: ZoneId| {
+            let found = high.iter().find(|(other, _)| *other == zone);
+            found.map_or(of_empty[zone.kind().index()], |(_, high)| *high)
+        })
     }
 
     /// Recomputes `min_free_kbytes` from the present sizes and the high watermarks before, then watermarks and
@@ -255,7 +265,7 @@ impl StateData {
         let zones = &self.memory.zones;
         // Room is reserved first, so that a full heap is an error and not an abort.
         self.watermarks = with_room(zones.len())?;
-        self.watermarks.extend(watermarks_of(&self.memory));
+        self.watermarks.extend(watermarks_of(&self.memory, self.rules));
         self.reserves = with_room(zones.len() * self.memory.kinds.len())?;
         let reserves = zones.iter().flat_map(|size| reserves_of(&self.memory, size.zone, self.rules));
         reserves.into_iter().try_for_each(|pages| push(&mut self.reserves, pages))
@@ -263,7 +273,7 @@ impl StateData {
 
     /// Changes a setting.
     pub(super) fn set(&mut self, setting: &Setting) -> Result<Change, HotplugError> {
-        setting.check(self.memory.kinds.len())?;
+        setting.check(self.memory.kinds.len(), self.rules)?;
         let tunables = &mut self.memory.tunables;
         match setting {
             // Recorded too: from now on a computed value replaces it only if it is higher.

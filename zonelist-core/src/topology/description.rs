@@ -72,6 +72,17 @@ pub fn size_of(memory: &Memory, zone: ZoneId) -> Option<&ZoneSize> {
     memory.zones.iter().find(|size| size.zone == zone)
 }
 
+/// Where the distances of a description come from, which decides on what they may be.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum DistanceSource {
+    /// The firmware's table (ACPI SLIT). If Linux would reject it, all distances become 10 and 20.
+    #[default]
+    Firmware,
+    /// A running kernel, which has tested its firmware's table and uses these distances: two nodes may be at 10
+    /// (`numa=fake`), and 0 is a distance that the kernel never set (ia64 without a table).
+    Kernel,
+}
+
 /// A description of a machine, unchecked: [`Machine::new`](crate::topology::Machine::new) validates it.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct MachineDescription {
@@ -79,7 +90,9 @@ pub struct MachineDescription {
     pub possible: Vec<u32>,
     /// Distances between them, indexed as `possible`; row = from.
     pub distance: Vec<Vec<u32>>,
-    /// Each node's CPUs.
+    /// Where these distances come from.
+    pub distance_source: DistanceSource,
+    /// Each node's CPUs. A CPU may be on several nodes, as under `numa=fake`.
     pub cpus: BTreeMap<u32, Vec<u32>>,
     /// Nodes that are online.
     pub online: Vec<u32>,

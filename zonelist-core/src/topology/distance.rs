@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-use super::error::MachineError;
+use super::{description::DistanceSource, error::MachineError};
 
 /// The distance of a node to itself.
 pub const LOCAL_DISTANCE: u8 = 10;
@@ -29,16 +29,17 @@ impl Distances {
     /// Checks a matrix of `nodes` rows.
     ///
     /// # Errors
-    /// The number of rows or the length of a row is not `nodes`, or a distance is outside `10..=255`.
+    /// The number of rows or the length of a row is not `nodes`, or a distance is outside `10..=255`; 0 is a distance
+    /// as well, if a kernel is the source.
     /// A matrix that Linux would reject is no error: [`Machine::new`](crate::topology::Machine::new) replaces it.
     ///
     /// ```
-    /// use zonelist_core::topology::{Distances, MachineError};
-    /// assert!(Distances::new(2, &[vec![10, 21], vec![17, 10]]).is_ok());
-    /// let error = Distances::new(2, &[vec![10, 21], vec![17]]).unwrap_err();
+    /// use zonelist_core::topology::{DistanceSource, Distances, MachineError};
+    /// assert!(Distances::new(2, &[vec![10, 21], vec![17, 10]], DistanceSource::Firmware).is_ok());
+    /// let error = Distances::new(2, &[vec![10, 21], vec![17]], DistanceSource::Firmware).unwrap_err();
     /// assert_eq!(error, MachineError::DistanceRow { row: 1, len: 1, nodes: 2 });
     /// ```
-    pub fn new(nodes: usize, rows: &[Vec<u32>]) -> Result<Self, MachineError> {
+    pub fn new(nodes: usize, rows: &[Vec<u32>], source: DistanceSource) -> Result<Self, MachineError> {
         if rows.len() != nodes {
             return Err(MachineError::DistanceRows { rows: rows.len(), nodes });
         }
@@ -51,6 +52,7 @@ impl Distances {
                 // A distance of more than 255 does not fit into the firmware's table, which has a byte for each.
                 match u8::try_from(value) {
                     Ok(distance) if distance >= LOCAL_DISTANCE => cells.push(distance),
+                    Ok(0) if source == DistanceSource::Kernel => cells.push(0),
                     _ => return Err(MachineError::Distance { row: i, column, value }),
                 }
             }
@@ -63,15 +65,21 @@ impl Distances {
     /// Linux drops the whole table if a diagonal cell is not 10 or another cell is 10
     /// (`drivers/acpi/numa/srat.c: slit_valid`).
     pub(crate) fn or_uniform(self) -> (Self, Option<VoidDistances>) {
-        // The first cell of which being 10 and being on the diagonal do not agree.
-        let void = self.cells.iter().enumerate().find_map(|(i, &distance)| {
-            let (row, column) = (i / self.nodes, i % self.nodes);
-            ((distance == LOCAL_DISTANCE) != (row == column)).then_some(VoidDistances { row, column, distance })
-        });
+        let void = self.firmware_fault();
         match void {
             Some(_) => (Self::uniform(self.nodes), void),
             None => (self, None),
         }
+    }
+
+    /// The first cell for which Linux rejects such a table of the firmware.
+    #[must_use]
+    pub fn firmware_fault(&self) -> Option<VoidDistances> {
+        // The first cell of which being 10 and being on the diagonal do not agree.
+        self.cells.iter().enumerate().find_map(|(i, &distance)| {
+            let (row, column) = (i / self.nodes, i % self.nodes);
+            ((distance == LOCAL_DISTANCE) != (row == column)).then_some(VoidDistances { row, column, distance })
+        })
     }
 
     /// The number of nodes.

@@ -19,8 +19,8 @@ pub enum MachineError {
     DuplicateNode { field: &'static str, index: usize, node: NodeId },
     #[error("{field}[{index}]: node {node}; expected a node of `{superset}`")]
     UnknownNode { field: &'static str, index: usize, node: NodeId, superset: &'static str },
-    #[error("cpus: CPU {cpu} a second time; expected each CPU on one node")]
-    DuplicateCpu { cpu: u32 },
+    #[error("cpus: CPU {cpu} a second time on node {node}; expected each CPU of a node once")]
+    DuplicateCpu { node: NodeId, cpu: u32 },
     #[error("has_cpu: node {node} has no CPU in `cpus`; expected at least one")]
     NoSuchCpu { node: NodeId },
     #[error("distance: {rows} rows; expected one for each of {nodes} nodes")]

@@ -4,7 +4,7 @@ use alloc::{collections::BTreeMap, vec::Vec};
 use core::ops::Range;
 
 use super::{
-    description::{MAX_PAGES, MachineDescription, Memory, Tunables},
+    description::{DistanceSource, MAX_PAGES, MachineDescription, Memory, Tunables},
     distance::{Distances, VoidDistances},
     error::MachineError,
     frames::{check_capacity, sorted_ranges},
@@ -23,7 +23,7 @@ use crate::{
 pub struct Machine {
     nodes: Vec<NodeId>,
     distances: Distances,
-    cpus: BTreeMap<u32, NodeId>,
+    cpus: BTreeMap<u32, Vec<NodeId>>,
     online: NodeSet,
     has_cpu: NodeSet,
     has_memory: NodeSet,
@@ -34,7 +34,7 @@ pub struct Machine {
 impl Machine {
     /// Validates a description.
     ///
-    /// A distance matrix that Linux would reject is replaced by the uniform one; the warning says why.
+    /// A firmware's distance table that Linux would reject is replaced by the uniform one; the warning says why.
     ///
     /// # Errors
     /// The first invalid entry of the description, and what was expected.
@@ -54,13 +54,26 @@ impl Machine {
     /// assert_eq!(Machine::new(nowhere).unwrap_err(), MachineError::NoMemory);
     /// ```
     pub fn new(description: MachineDescription) -> Result<(Self, Option<VoidDistances>), MachineError> {
-        let MachineDescription { possible, distance, cpus, online, has_cpu, has_memory, memory, zone_ranges } =
-            description;
+        let MachineDescription {
+            possible,
+            distance,
+            distance_source,
+            cpus,
+            online,
+            has_cpu,
+            has_memory,
+            memory,
+            zone_ranges,
+        } = description;
         if possible.is_empty() {
             return Err(MachineError::NoNodes);
         }
         let possible = ids("possible", &possible)?;
-        let (distances, void) = Distances::new(possible.len(), &distance)?.or_uniform();
+        let distances = Distances::new(possible.len(), &distance, distance_source)?;
+        let (distances, void) = match distance_source {
+            DistanceSource::Firmware => distances.or_uniform(),
+            DistanceSource::Kernel => (distances, None),
+        };
 
         // Nodes and matrix are sorted by id, so that ties in distance go to the lowest id, as in Linux.
         let mut by_id: Vec<usize> = (0..possible.len()).collect();
@@ -77,7 +90,7 @@ impl Machine {
         let cpus = cpus_by_number(&cpus, &known)?;
         // `cpus` may be empty, for a source without CPUs. If it is not, it has to name a CPU of each node in `has_cpu`.
         for node in has_cpu.iter() {
-            if !cpus.is_empty() && !cpus.values().any(|&home| home == node) {
+            if !cpus.is_empty() && !cpus.values().flatten().any(|&home| home == node) {
                 return Err(MachineError::NoSuchCpu { node });
             }
         }
@@ -102,9 +115,9 @@ impl Machine {
         &self.distances
     }
 
-    /// The node of each CPU, by the CPU's number.
+    /// The nodes of each CPU, ascending, by the CPU's number. A CPU has one node, and more under `numa=fake`.
     #[must_use]
-    pub fn cpus(&self) -> &BTreeMap<u32, NodeId> {
+    pub fn cpus(&self) -> &BTreeMap<u32, Vec<NodeId>> {
         &self.cpus
     }
 
@@ -166,9 +179,9 @@ fn subset(
     }
 }
 
-/// Inverts `cpus`: the node of each CPU, each CPU on one node.
-fn cpus_by_number(cpus: &BTreeMap<u32, Vec<u32>>, known: &NodeSet) -> Result<BTreeMap<u32, NodeId>, MachineError> {
-    let mut home = BTreeMap::new();
+/// Inverts `cpus`: the nodes of each CPU, ascending as the keys.
+fn cpus_by_number(cpus: &BTreeMap<u32, Vec<u32>>, known: &NodeSet) -> Result<BTreeMap<u32, Vec<NodeId>>, MachineError> {
+    let mut homes: BTreeMap<u32, Vec<NodeId>> = BTreeMap::new();
     for (index, (&number, numbers)) in cpus.iter().enumerate() {
         let node = u16::try_from(number).ok().and_then(NodeId::new);
         let node = node.ok_or(MachineError::NodeTooHigh { field: "cpus", index, number })?;
@@ -176,12 +189,14 @@ fn cpus_by_number(cpus: &BTreeMap<u32, Vec<u32>>, known: &NodeSet) -> Result<BTr
             return Err(MachineError::UnknownNode { field: "cpus", index, node, superset: "possible" });
         }
         for &cpu in numbers {
-            if home.insert(cpu, node).is_some() {
-                return Err(MachineError::DuplicateCpu { cpu });
+            let nodes = homes.entry(cpu).or_default();
+            if nodes.last() == Some(&node) {
+                return Err(MachineError::DuplicateCpu { node, cpu });
             }
+            nodes.push(node);
         }
     }
-    Ok(home)
+    Ok(homes)
 }
 
 /// Checks kinds, zone sizes and tunables against each other and against the nodes.

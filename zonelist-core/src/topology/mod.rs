@@ -32,7 +32,7 @@ pub use crate::ids::{MAX_NODES, NodeId, NodeSet, ZoneId, ZoneKind};
 #[cfg(feature = "alloc")]
 pub(crate) use description::MAX_PAGES;
 #[cfg(feature = "alloc")]
-pub use description::{MachineDescription, Memory, Tunables, ZoneSize, size_of};
+pub use description::{DistanceSource, MachineDescription, Memory, Tunables, ZoneSize, size_of};
 #[cfg(feature = "alloc")]
 pub use distance::{Distances, LOCAL_DISTANCE, REMOTE_DISTANCE, VoidDistances};
 #[cfg(feature = "alloc")]
@@ -47,10 +47,10 @@ pub use machine::Machine;
 pub use reserve::lowmem_reserve;
 #[cfg(feature = "alloc")]
 pub(crate) use reserve::reserves_of;
-pub use rules::{NodeLoad, Rules};
+pub use rules::{NodeLoad, Release, Rules};
 #[cfg(feature = "alloc")]
 pub use totals::{groups_by_mobility, policy_zone, total_pages};
 #[cfg(feature = "alloc")]
-pub(crate) use watermarks::watermarks_of;
-#[cfg(feature = "alloc")]
 pub use watermarks::{Watermarks, watermarks};
+#[cfg(feature = "alloc")]
+pub(crate) use watermarks::{high_of_empty_zone, watermarks_of};

@@ -8,7 +8,8 @@ use crate::{ZoneId, ZoneKind};
 /// The total that a rebuild of the zonelists logs: over all zones, managed pages above the high watermark.
 ///
 /// `high` returns a zone's high watermark *at the time of the rebuild*. Linux rebuilds before it recomputes
-/// watermarks when memory is added, and after it when memory is removed; a new zone has 0.
+/// watermarks when memory is added, and after it when memory is removed. A zone has a watermark before its first page:
+/// 32 for Movable since 6.6 ([`Rules::movable_has_share`](super::Rules::movable_has_share)), else 0.
 pub fn total_pages(zones: &[ZoneSize], high: impl Fn(ZoneId) -> u64) -> u64 {
     zones.iter().map(|size| size.managed.saturating_sub(high(size.zone))).fold(0, u64::saturating_add)
 }

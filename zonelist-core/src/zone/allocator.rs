@@ -76,7 +76,7 @@ impl<'m, L: RawLock> Zone<'m, L> {
         lock: L,
     ) -> Result<Self, ZoneError> {
         // Every split is checked: with too few words, each fails with the same error and none panics.
-        let layout = Self::check(&span)?;
+        let layout = Self::check(id, &span)?;
         let (given, needed) = (words.len(), layout.words());
         let too_few = ZoneError::Memory { words: given, needed };
         // Free bitmaps come first, each on a cache line of its own.
@@ -105,14 +105,14 @@ impl<'m, L: RawLock> Zone<'m, L> {
     /// The span is empty or too long, or the heap has too little memory.
     #[cfg(feature = "alloc")]
     pub fn boxed(id: ZoneId, span: Range<Pfn>, max_order: Order, lock: L) -> Result<Self, ZoneError> {
-        let frames = FreeFrames::on_heap(&Self::check(&span)?)?;
+        let frames = FreeFrames::on_heap(&Self::check(id, &span)?)?;
         Ok(Self::over(id, span, max_order, frames, lock))
     }
 
     /// Checks the span of a constructor.
-    pub(super) fn check(span: &Range<Pfn>) -> Result<Layout, ZoneError> {
+    pub(super) fn check(zone: ZoneId, span: &Range<Pfn>) -> Result<Layout, ZoneError> {
         let &Range { start, end } = span;
-        if is_span(span) { Ok(Layout::of(span)) } else { Err(ZoneError::Span { start, end }) }
+        if is_span(span) { Ok(Layout::of(span)) } else { Err(ZoneError::Span { zone, start, end }) }
     }
 
     /// A zone over checked arguments, with the given metadata.

@@ -7,8 +7,13 @@ use crate::{Pfn, ZoneId, ids::Order};
 #[non_exhaustive]
 pub enum ZoneError {
     /// The span is empty, too long, or ends too high.
-    #[error("a span from frame {start} to {end}; expected at least one frame, at most 2^31, and none from 2^44 on")]
+    #[error(
+        "zone {zone} spans frames {start} to {end}; expected at least one frame, at most 2^31 (8 TiB of pages of 4 KiB), \
+         and none from 2^44 on"
+    )]
     Span {
+        /// The zone.
+        zone: ZoneId,
         /// Its first frame.
         start: Pfn,
         /// Its exclusive end.

@@ -40,7 +40,7 @@ impl<'m, L: RawLock> Zone<'m, L> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn without_metadata(id: ZoneId, span: Range<Pfn>, max_order: Order, lock: L) -> Result<Self, ZoneError> {
-        Self::check(&span)?;
+        Self::check(id, &span)?;
         Ok(Self::over(id, span, max_order, FreeFrames::none(), lock))
     }
 

@@ -6,9 +6,9 @@ use zonelist_core::{
     NodeId, Pfn, ZoneId, ZoneKind, Zonelists, Zoneref,
     hotplug::{MemoryBlocks, State, huge_page_min_free_kbytes, scaled_min_free_kbytes},
     topology::{
-        Distances, FallbackOrder, FallbackOrderInput, LOCAL_DISTANCE, MAX_NODES, Machine, MachineDescription, Memory,
-        NodeLoad, NodeSet, Rules, Tunables, Watermarks, ZoneSize, groups_by_mobility, lowmem_reserve, policy_zone,
-        size_of, total_pages, watermarks,
+        DistanceSource, Distances, FallbackOrder, FallbackOrderInput, LOCAL_DISTANCE, MAX_NODES, Machine,
+        MachineDescription, Memory, NodeSet, Rules, Tunables, Watermarks, ZoneSize, groups_by_mobility, lowmem_reserve,
+        policy_zone, size_of, total_pages, watermarks,
     },
     zonelist::{NodeSpan, Scope, ZonelistsRef},
 };
@@ -58,11 +58,12 @@ proptest! {
 
     #[test]
     fn any_sizes_have_watermarks_reserves_and_totals(memory in memory(), zone in (node(), kind()), high in number()) {
-        let computed = watermarks(&memory);
-        prop_assert_eq!(computed.len(), memory.zones.len());
-        prop_assert!(computed.iter().all(|zone| zone.min <= zone.low && zone.low <= zone.high));
         let zone = ZoneId::new(zone.0, zone.1);
-        for rules in [Rules::LINUX_6_1, Rules::LINUX_4_14] {
+        for (_, rules) in Rules::TABLE {
+            let computed = watermarks(&memory, rules);
+            prop_assert_eq!(computed.len(), memory.zones.len());
+            let ascending = |zone: &Watermarks| zone.min <= zone.low && zone.low <= zone.high && zone.high <= zone.promo();
+            prop_assert!(computed.iter().all(ascending));
             let reserve = lowmem_reserve(&memory, zone, rules);
             prop_assert_eq!(reserve.len(), memory.kinds.len());
         }
@@ -92,25 +93,32 @@ proptest! {
     fn any_input_has_a_fallback_order(
         nodes in vec(0_u16..1024, 0..12),
         cells in 0_usize..8,
-        online in prop_oneof![Just(0), Just(usize::MAX), 0_usize..20],
-        picks in any::<[u64; 2]>(),
+        picks in any::<[u64; 3]>(),
         with in 0_u16..1024,
     ) {
         let nodes: Vec<NodeId> = nodes.into_iter().filter_map(NodeId::new).collect();
         let set = |bits: u64| nodes.iter().copied().enumerate().filter(|(at, _)| bits >> at & 1 != 0).map(|(_, node)| node).collect::<NodeSet>();
-        let (distances, has_cpu, has_memory) = (Distances::uniform(cells), set(picks[0]), set(picks[1]));
-        let input = FallbackOrderInput { nodes: &nodes, distances: &distances, online, has_cpu: &has_cpu, has_memory: &has_memory };
-        for node_load in [NodeLoad::AddOne, NodeLoad::SetDescending] {
-            let rules = Rules { node_load, max_min_free_kbytes: 0, ..Rules::LINUX_6_1 };
+        let (distances, [has_cpu, has_memory, online]) = (Distances::uniform(cells), picks.map(set));
+        let input = FallbackOrderInput {
+            nodes: &nodes,
+            distances: &distances,
+            online: &online,
+            has_cpu: &has_cpu,
+            has_memory: &has_memory,
+        };
+        for (_, rules) in Rules::TABLE {
             let order = FallbackOrder::build(input, rules);
-            prop_assert_eq!(order.rows().map(|(node, _)| node).collect::<Vec<_>>(), nodes.clone());
+            let listed = nodes.iter().copied().filter(|&node| rules.offline_nodes_have_lists || online.contains(node));
+            prop_assert_eq!(order.rows().map(|(node, _)| node).collect::<Vec<_>>(), listed.collect::<Vec<_>>());
             for (node, row) in order.rows() {
-                prop_assert_eq!(row[0], node);
-                prop_assert!(row[1..].iter().all(|&other| has_memory.contains(other)));
+                let own = rules.memoryless_nodes_listed || has_memory.contains(node);
+                prop_assert!(!own || row.first() == Some(&node));
+                prop_assert!(row[usize::from(own)..].iter().all(|&other| has_memory.contains(other)));
             }
             let with = NodeId::new(with).unwrap();
             let rebuilt = order.with_row_rebuilt(input, rules, with);
-            prop_assert_eq!(rebuilt.rows().len(), nodes.len());
+            let added = nodes.contains(&with) && order.rows().all(|(node, _)| node != with);
+            prop_assert_eq!(rebuilt.rows().len(), order.rows().len() + usize::from(added));
             let zones = ZoneKind::ALL.into_iter().flat_map(|kind| nodes.iter().map(move |&node| ZoneId::new(node, kind)));
             let lists = Zonelists::assemble(&order, zones);
             for node in nodes.iter().copied().chain([with]) {
@@ -142,7 +150,7 @@ fn watermarks_and_reserves_saturate() {
         },
     };
     let highest = Watermarks { min: u64::MAX, low: u64::MAX, high: u64::MAX };
-    assert_eq!(watermarks(&memory), [highest]);
+    assert_eq!(watermarks(&memory, Rules::LINUX_6_1), [highest]);
     assert_eq!(lowmem_reserve(&memory, memory.zones[0].zone, Rules::LINUX_6_1), [0, 0], "a kind without a ratio has 0");
     assert_eq!(lowmem_reserve(&memory, memory.zones[0].zone, Rules::LINUX_4_14), [0, 0], "there is no higher zone");
     memory.kinds.clear();
@@ -156,8 +164,8 @@ fn a_distance_matrix_has_at_most_the_maximum_of_nodes() {
     let none = Distances::uniform(0);
     assert_eq!((none.from(0), none.from(usize::MAX)), (&[][..], &[][..]));
     assert_eq!(Distances::uniform(3).from(3), []);
-    assert!(Distances::new(1 << 17, &vec![vec![]; 1 << 17]).is_err());
-    assert!(Distances::new(usize::MAX, &[]).is_err());
+    assert!(Distances::new(1 << 17, &vec![vec![]; 1 << 17], DistanceSource::Kernel).is_err());
+    assert!(Distances::new(usize::MAX, &[], DistanceSource::Firmware).is_err());
 }
 
 #[test]

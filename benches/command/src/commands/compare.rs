@@ -39,8 +39,11 @@ pub struct Args {
 
 impl Args {
     pub(super) fn run(&self) -> Result<ExitCode, CommandError> {
-        let machine = self.machine.load()?.machine;
-        let toggle = Toggle::of(&machine, self.machine.rules.into());
+        let loaded = self.machine.load()?;
+        let rules = self.machine.rules_for_orders(&loaded);
+        rules.warn(&self.machine.machine.name());
+        let machine = loaded.machine;
+        let toggle = Toggle::of(&machine, rules.rules.rules);
         let chosen = self.schemes.fitting(toggle.capacity());
         let judging = (self.seconds * 1e3) as u64 * chosen.len() as u64;
         let bar = bar(u64::from(self.rounds) * Self::ROUND_MS + judging);

@@ -2,6 +2,7 @@
 
 pub mod alloc;
 pub mod compare;
+pub mod machines;
 pub mod order;
 pub mod replay;
 pub mod schemes;
@@ -35,6 +36,8 @@ pub enum Command {
     Zoneinfo(zoneinfo::Args),
     /// The recorded operations of a machine, repeated on ours: differences to what the kernel recorded.
     Replay(replay::Args),
+    /// The built-in machines; with `--machine`, a picture of one machine.
+    Machines(machines::Args),
     /// The schemes and their facts, as far as a test shows them.
     Schemes(schemes::Args),
 }
@@ -54,6 +57,7 @@ impl Command {
             Self::Order(args) => args.run(),
             Self::Zoneinfo(args) => args.run(),
             Self::Replay(args) => args.run(),
+            Self::Machines(args) => args.run(),
             Self::Schemes(args) => args.run(),
         }
     }

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use zonelist_machines::computed::fallback_order::Report;
+use zonelist_machines::{ReadError, computed::fallback_order::Report};
 
 use crate::{arguments::MachineArgs, error::CommandError, output::OutputArgs};
 
@@ -18,8 +18,15 @@ pub struct Args {
 
 impl Args {
     pub(super) fn run(&self) -> Result<ExitCode, CommandError> {
-        let machine = self.machine.load()?.machine;
-        self.output.write(&Report::new(&machine, self.machine.rules.into()))?;
+        let loaded = self.machine.load()?;
+        let rules = self.machine.rules_for_orders(&loaded);
+        let mut report = Report::new(&loaded.machine, rules.rules.rules);
+        if let Some(record) = &loaded.record {
+            let builds = record.boot_builds(rules.rules.rules);
+            let in_file = |problem| ReadError { file: self.machine.machine.name(), problem };
+            report = report.with_boot_builds(&builds.map_err(in_file)?);
+        }
+        self.output.write_by_rules(&report, &self.machine.machine.name(), &rules)?;
         Ok(ExitCode::SUCCESS)
     }
 }

@@ -3,22 +3,29 @@
 use std::process::ExitCode;
 
 use zonelist_machines::{
-    Builtin, MachineRecord, MachineSource,
-    replay::{Replay, Replays},
+    Builtin, MachineFile, MachineRecord, MachineSource,
+    replay::{Replay, ReplayError, Replays},
 };
 
-use crate::{arguments::SchemeArgs, error::CommandError, output::OutputArgs, progress::bar};
+use crate::{
+    arguments::{RulesArgs, SchemeArgs},
+    error::CommandError,
+    output::OutputArgs,
+    progress::bar,
+};
 
 /// Arguments of `zonelist replay`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Follows the rules of Linux 6.1, which the recorded machines ran. Of several machines only the differences are shown.
+Follows the rules of the kernel that each record names. Of several machines only the differences are shown.
 
 Examples:\n  zonelist replay\n  zonelist replay --machine benches/goldens --json")]
 pub struct Args {
     /// The record: a file, a folder of such files, or a built-in name; may be given more than once.
     #[arg(long, value_name = "M", default_value = Builtin::ALL[0].name)]
     machine: Vec<MachineSource>,
+    #[command(flatten)]
+    rules: RulesArgs,
     #[command(flatten)]
     schemes: SchemeArgs,
     #[command(flatten)]
@@ -33,8 +40,14 @@ impl Args {
             records.extend(source.records()?);
         }
         let bar = bar(records.len() as u64).with_message("of the machines");
-        let replays: Result<Vec<Replay>, _> =
-            bar.wrap_iter(records.iter()).map(|it| Replay::of(it, &schemes)).collect();
+        let replay = |record: &MachineRecord| {
+            let MachineFile { name, kernel, .. } = record.file();
+            let rules = self.rules.of(kernel.as_deref());
+            let replay = Replay::of(record, &schemes, rules.rules)?;
+            rules.warn(name.as_deref().unwrap_or_default());
+            Ok::<Replay, ReplayError>(Replay { assumed: rules.assumed().cloned(), ..replay })
+        };
+        let replays: Result<Vec<Replay>, _> = bar.wrap_iter(records.iter()).map(replay).collect();
         bar.finish_and_clear();
         let replays = replays?;
         let holds = replays.iter().all(|replay| replay.differences.is_empty());

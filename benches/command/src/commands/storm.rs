@@ -36,9 +36,12 @@ pub struct Args {
 impl Args {
     pub(super) fn run(&self) -> Result<ExitCode, CommandError> {
         let machine = self.machine.machine.name();
-        let record = self.machine.load()?.record;
+        let loaded = self.machine.load()?;
+        let rules = self.machine.rules_for_orders(&loaded);
+        rules.warn(&machine);
+        let record = loaded.record;
         let record = record.ok_or_else(|| CommandError::InvalidBlocks { machine: machine.clone() })?;
-        let state = record.state(self.machine.rules.into());
+        let state = record.state(rules.rules.rules);
         let state = state.map_err(|problem| ReadError { file: machine.clone(), problem })?;
         let site = Site::of(state).map_err(|error| CommandError::Site { machine: machine.clone(), error })?;
         let (chosen, time) = (self.schemes.fitting(site.state.capacity()), Duration::from_secs_f64(self.seconds));

@@ -18,10 +18,15 @@ pub struct Args {
 
 impl Args {
     pub(super) fn run(&self) -> Result<ExitCode, CommandError> {
-        let machine = self.machine.load()?.machine;
-        let report = Report::new(&machine, self.machine.rules.into());
-        let report = report.ok_or_else(|| CommandError::NoSizes { machine: self.machine.machine.name() })?;
-        self.output.write(&report)?;
+        // Watermarks do not depend on what the source lacks for fallback orders, so its warnings are not printed.
+        let loaded = self.machine.load()?;
+        let no_sizes =
+            || CommandError::NoSizes { machine: self.machine.machine.name(), reason: loaded.no_sizes.clone() };
+        // Without sizes no rules apply: the error is the only message.
+        loaded.machine.memory().ok_or_else(no_sizes)?;
+        let rules = self.machine.rules(&loaded);
+        let report = Report::new(&loaded.machine, rules.rules.rules).ok_or_else(no_sizes)?;
+        self.output.write_by_rules(&report, &self.machine.machine.name(), &rules)?;
         Ok(ExitCode::SUCCESS)
     }
 }

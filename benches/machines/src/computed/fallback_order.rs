@@ -1,12 +1,19 @@
 //! The fallback order of each node: the nodes that its requests try, nearest first.
 
-use std::{collections::BTreeMap, fmt};
+use std::{
+    collections::BTreeMap,
+    fmt::{self, Display},
+};
 
 use serde::Serialize;
 use zonelist_core::{
     NodeId, Zonelists,
+    hotplug::BootBuild,
     topology::{FallbackOrder, Machine, Rules},
 };
+
+use super::boot::later_build;
+use crate::record::LaterBuild;
 
 /// The fallback order of every node, by node number.
 type Rows = BTreeMap<u16, Vec<u16>>;
@@ -16,6 +23,9 @@ type Rows = BTreeMap<u16, Vec<u16>>;
 pub struct Report {
     /// As built at boot.
     pub boot: Rows,
+    /// The builds of boot after the first one, for memory devices that were found later.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub later_builds: Vec<LaterBuild>,
     /// As computed by a rebuild.
     pub rebuilt: Rows,
     /// The nearest node with kernel memory of each node, after a rebuild; empty if no sizes are known.
@@ -34,9 +44,20 @@ impl Report {
         if let Some(memory) = machine.memory() {
             let lists = Zonelists::assemble(&rebuilt, memory.listed(rules));
             let of = |&node: &NodeId| (node.number(), lists.nearest_memory(node).map(NodeId::number));
-            nearest = machine.nodes().iter().map(of).collect();
+            nearest = rebuilt.rows().map(|(node, _)| of(&node)).collect();
         }
-        Self { boot: rows(&FallbackOrder::at_boot(machine, rules)), rebuilt: rows(&rebuilt), nearest }
+        let boot = rows(&FallbackOrder::at_boot(machine, rules));
+        Self { boot, later_builds: Vec::new(), rebuilt: rows(&rebuilt), nearest }
+    }
+
+    /// The same report with the builds of boot that a record determines.
+    #[must_use]
+    pub fn with_boot_builds(mut self, builds: &[BootBuild]) -> Self {
+        if let [first, later @ ..] = builds {
+            self.boot = rows(&first.fallback_order);
+            self.later_builds = later.iter().map(later_build).collect();
+        }
+        self
     }
 }
 
@@ -48,6 +69,10 @@ impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "Built at boot, when no node counts as having a CPU yet:")?;
         write_rows(f, &self.boot)?;
+        for build in &self.later_builds {
+            writeln!(f, "\nBuilt later, for a memory device that was found while the machine booted:")?;
+            write_rows(f, &build.fallback_order.0)?;
+        }
         writeln!(f, "\nAs a rebuild gives it now, when a node without CPUs is preferred by one unit of distance:")?;
         write_rows(f, &self.rebuilt)?;
         if !self.nearest.is_empty() {
@@ -64,7 +89,10 @@ impl fmt::Display for Report {
 }
 
 /// Prints the rows in the words of the kernel's log.
-fn write_rows(f: &mut fmt::Formatter<'_>, rows: &Rows) -> fmt::Result {
+fn write_rows<'r, N: Display + 'r>(
+    f: &mut fmt::Formatter<'_>,
+    rows: impl IntoIterator<Item = (&'r N, &'r Vec<N>)>,
+) -> fmt::Result {
     for (node, row) in rows {
         write!(f, "Fallback order for Node {node}:")?;
         for other in row {

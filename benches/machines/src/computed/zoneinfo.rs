@@ -33,6 +33,8 @@ pub struct ZoneReport {
     pub min: u64,
     pub low: u64,
     pub high: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub promo: Option<u64>,
     pub protection: Vec<u64>,
 }
 
@@ -41,7 +43,7 @@ impl Report {
     #[must_use]
     pub fn new(machine: &Machine, rules: Rules) -> Option<Self> {
         let memory = with_empty_zones(machine.memory()?, machine.has_memory());
-        let computed = watermarks(&memory);
+        let computed = watermarks(&memory, rules);
         let zones = memory.zones.iter().zip(computed).map(|(size, watermarks)| ZoneReport {
             node: size.zone.node().number(),
             kind: Kind(size.zone.kind()),
@@ -52,6 +54,7 @@ impl Report {
             min: watermarks.min,
             low: watermarks.low,
             high: watermarks.high,
+            promo: rules.prints_promo.then_some(watermarks.promo()),
             protection: lowmem_reserve(&memory, size.zone, rules),
         });
         let (zones, empty) = zones.partition(|zone| zone.present > 0);
@@ -81,17 +84,12 @@ impl fmt::Display for Report {
 
 impl fmt::Display for ZoneReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { node, kind, start_pfn, spanned, present, managed, min, low, high, protection } = self;
+        let Self { node, kind, start_pfn, spanned, present, managed, min, low, high, promo, protection } = self;
         writeln!(f, "Node {node}, zone {:>8}", kind.0)?;
-        let lines = [
-            ("min", min),
-            ("low", low),
-            ("high", high),
-            ("spanned", spanned),
-            ("present", present),
-            ("managed", managed),
-        ];
-        for (key, pages) in lines {
+        let watermarks = [("min", min), ("low", low), ("high", high)].into_iter();
+        let promo = promo.iter().map(|pages| ("promo", pages));
+        let sizes = [("spanned", spanned), ("present", present), ("managed", managed)];
+        for (key, pages) in watermarks.chain(promo).chain(sizes) {
             writeln!(f, "        {key:<8} {pages}")?;
         }
         let reserves: Vec<String> = protection.iter().map(u64::to_string).collect();

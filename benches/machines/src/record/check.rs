@@ -48,13 +48,19 @@ pub(super) fn free_blocks(file: &MachineFile) -> Result<(), Problem> {
 /// The operation of each step; no operand is missing, and chosen zones are of kinds that the machine has.
 pub(super) fn operations(file: &MachineFile) -> Result<Vec<RecordedOperation>, Problem> {
     let operation = |(index, step): (usize, &Step)| {
-        let operation = step.operation().map_err(|problem| match problem {
+        let mut operation = step.operation().map_err(|problem| match problem {
             Problem::Value { place, found, expected } => {
                 Problem::Value { place: format!("steps[{index}].{place}"), found, expected }
             }
             other => other,
         })?;
         known_kind(file, step.zone, || format!("steps[{index}].zone"))?;
+        // The policy's choice follows from the devices, where these are known.
+        if let RecordedOperation::Block { zone, .. } = &mut operation
+            && file.dimms.is_some()
+        {
+            *zone = None;
+        }
         Ok(operation)
     };
     file.steps.iter().enumerate().map(operation).collect()

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::{by_node::ByNode, kind::Kind};
 
 /// The states of nodes at boot, and what the kernel logged then.
-#[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Deserialize, Serialize)]
 pub struct Boot {
     /// Nodes online.
     pub online: Vec<u32>,
@@ -13,11 +13,34 @@ pub struct Boot {
     pub has_cpu: Vec<u32>,
     /// Nodes with memory.
     pub has_memory: Vec<u32>,
-    /// Outcome: the fallback order of every node.
+    /// Outcome: the fallback order of every node, as first built.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub fallback_order: Option<ByNode<Vec<u32>>>,
-    /// Outcome: pages above the high watermarks, while boot memory was still being freed.
+    /// Outcome: the total that the first build logged. It follows from no input before Linux 6.10.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub total_pages: Option<u64>,
     /// Outcome: the policy zone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub policy_zone: Option<Kind>,
+    /// Outcome: the builds after the first one and before the first step.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub later_builds: Option<Vec<LaterBuild>>,
+}
+
+/// A build of zonelists between the first one and the first step, for memory devices that were found while the machine
+/// booted. All are outcomes.
+#[derive(Clone, PartialEq, Eq, Debug, Deserialize, Serialize)]
+pub struct LaterBuild {
+    /// The rows that were built: one for a node that went online, else that of every node.
+    pub fallback_order: ByNode<Vec<u32>>,
+    /// The count of nodes that the kernel logged as built.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub built: Option<u64>,
+    /// The total of pages, while boot memory was still being freed: it follows from no input.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub total_pages: Option<u64>,
+    /// The policy zone.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub policy_zone: Option<Kind>,
 }
 

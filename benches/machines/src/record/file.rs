@@ -55,6 +55,8 @@ pub struct MachineFile {
     /// Numbers of blocks with missing pages, which can't go offline.
     #[serde(default)]
     pub blocks_with_holes: Vec<u64>,
+    /// The memory devices, such as DIMMs: the first block and the number of blocks of each. `None` if not known.
+    pub dimms: Option<Vec<(u64, u64)>>,
     /// Free blocks of pages.
     #[serde(default)]
     pub buddy: Vec<BuddyRecord>,

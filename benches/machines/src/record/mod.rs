@@ -20,7 +20,7 @@ mod step;
 mod validated;
 
 pub use by_node::ByNode;
-pub use entries::{BlockRecord, Boot, BuddyRecord, MemoryBlockState, Sysctl, ZoneRange, ZoneRecord};
+pub use entries::{BlockRecord, Boot, BuddyRecord, LaterBuild, MemoryBlockState, Sysctl, ZoneRange, ZoneRecord};
 pub use file::MachineFile;
 pub use kind::Kind;
 pub use step::{RecordedOperation, Step};

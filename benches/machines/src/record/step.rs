@@ -31,7 +31,7 @@ pub struct Step {
     /// True if the kernel found an unmovable page in the block.
     #[serde(default, skip_serializing_if = "is_false")]
     pub pinned: bool,
-    /// The zone that the kernel's own policy chose, where it had a choice.
+    /// The zone that the kernel's own policy chose, where it had a choice. Not read if the file has `dimms`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub zone: Option<Kind>,
     /// `ok`, or the name of the error.

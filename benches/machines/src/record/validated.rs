@@ -4,9 +4,9 @@ use std::ops::Range;
 
 use zonelist_core::{
     NodeId, Pfn, ZoneId,
-    hotplug::{self, BlockId, MemoryBlocks, State},
+    hotplug::{self, AutoMovable, BlockId, BootBuild, MemoryBlocks, MemoryDevice, State},
     topology::{
-        Machine, MachineDescription, MachineError, Memory, Rules, Tunables, VoidDistances, Watermarks, ZoneSize,
+        DistanceSource, Machine, MachineDescription, MachineError, Memory, Rules, Tunables, Watermarks, ZoneSize,
     },
 };
 
@@ -25,7 +25,6 @@ use crate::error::Problem;
 pub struct MachineRecord {
     file: MachineFile,
     machine: Machine,
-    void_distances: Option<VoidDistances>,
     blocks: MemoryBlocks,
     /// The operation of each of the file's steps.
     operations: Vec<RecordedOperation>,
@@ -38,13 +37,13 @@ impl MachineFile {
     /// The first value that no machine can have, with its place.
     pub fn validate(self) -> Result<MachineRecord, Problem> {
         let described = description(&self)?;
-        let (machine, void_distances) =
+        let (machine, _) =
             Machine::new(described).map_err(|error| Problem::Machine { section: section(&error), error })?;
         let blocks = memory_blocks(&self)?.checked(&machine)?;
         check::holes(&self)?;
         check::free_blocks(&self)?;
         let operations = check::operations(&self)?;
-        Ok(MachineRecord { file: self, machine, void_distances, blocks, operations })
+        Ok(MachineRecord { file: self, machine, blocks, operations })
     }
 }
 
@@ -76,15 +75,17 @@ impl MachineRecord {
         &self.machine
     }
 
-    /// Why the machine's distances differ from those of the file, if they do.
-    #[must_use]
-    pub fn void_distances(&self) -> Option<VoidDistances> {
-        self.void_distances
-    }
-
     /// Each recorded step with its operation, in order.
     pub fn steps(&self) -> impl ExactSizeIterator<Item = (&Step, &RecordedOperation)> {
         self.file.steps.iter().zip(&self.operations)
+    }
+
+    /// The builds of zonelists while the machine booted: at least one.
+    ///
+    /// # Errors
+    /// None that validation has left.
+    pub fn boot_builds(&self, rules: Rules) -> Result<Vec<BootBuild>, Problem> {
+        Ok(BootBuild::all(&self.machine, self.blocks.clone(), rules)?)
     }
 
     /// The machine as it booted, ready for hotplug.
@@ -111,6 +112,8 @@ fn description(file: &MachineFile) -> Result<MachineDescription, Problem> {
     Ok(MachineDescription {
         possible: file.possible.clone(),
         distance: file.distance.clone(),
+        // A kernel has printed them, so it has tested its firmware's table.
+        distance_source: DistanceSource::Kernel,
         cpus: file.cpus.0.clone(),
         online: file.boot.online.clone(),
         has_cpu: file.boot.has_cpu.clone(),
@@ -165,6 +168,8 @@ fn memory_blocks(file: &MachineFile) -> Result<MemoryBlocks, Problem> {
         pages: file.block_pages,
         list: list.map_err(|error| Problem::Machine { section: "", error })?,
         memmap_pages,
+        devices: devices(file),
+        auto_movable: auto_movable(file)?,
         movable_node: boot_options(file).any(|option| option == "movable_node"),
         huge_pages: file.thp,
         boot_memory: None,
@@ -201,6 +206,38 @@ fn blocks_that_go_offline(file: &MachineFile) -> Vec<BlockId> {
     file.steps.iter().filter(goes_offline).filter_map(|step| step.block).map(BlockId::new).collect()
 }
 
+/// The memory devices. Where the file does not list them, each block that is offline at boot is one.
+fn devices(file: &MachineFile) -> Vec<MemoryDevice> {
+    let device = |first, count| MemoryDevice { first: BlockId::new(first), count };
+    let listed = file.dimms.as_ref().map(|dimms| dimms.iter().map(|&(first, count)| device(first, count)));
+    let is_offline = |block: &&BlockRecord| block.state == MemoryBlockState::Offline;
+    let single = || file.blocks.iter().filter(is_offline).map(|block| device(block.block, 1));
+    listed.map_or_else(|| single().collect(), Iterator::collect)
+}
+
+/// The policy for blocks that go online, if it is `auto-movable`.
+fn auto_movable(file: &MachineFile) -> Result<Option<AutoMovable>, Problem> {
+    // As for every boot option, the last one counts.
+    let value = |name: &str| boot_options(file).filter_map(|option| option.strip_prefix(name)).last();
+    if value("memory_hotplug.online_policy=") != Some("auto-movable") {
+        return Ok(None);
+    }
+    let mut policy = AutoMovable::default();
+    if let Some(ratio) = value("memory_hotplug.auto_movable_ratio=") {
+        let wrong = |_| Problem::value("boot_options", ratio, "a number as memory_hotplug.auto_movable_ratio");
+        policy.ratio = ratio.parse::<u32>().map_err(wrong)?.into();
+    }
+    if let Some(aware) = value("memory_hotplug.auto_movable_numa_aware=") {
+        policy.per_node = is_true(aware);
+    }
+    Ok(Some(policy))
+}
+
+/// A boolean as a boot option writes it.
+fn is_true(value: &str) -> bool {
+    ["1", "y", "Y", "on", "true"].contains(&value)
+}
+
 fn boot_options(file: &MachineFile) -> impl Iterator<Item = &str> {
     file.boot_options.split_ascii_whitespace()
 }
@@ -209,7 +246,7 @@ fn boot_options(file: &MachineFile) -> impl Iterator<Item = &str> {
 fn memmap_on_memory(file: &MachineFile) -> bool {
     let values = boot_options(file).filter_map(|option| option.strip_prefix("memory_hotplug.memmap_on_memory="));
     // As for every boot option, the last one counts.
-    values.last().is_some_and(|value| ["1", "y", "Y", "on", "true"].contains(&value))
+    values.last().is_some_and(is_true)
 }
 
 fn node_id(field: &'static str, index: usize, number: u32) -> Result<NodeId, MachineError> {

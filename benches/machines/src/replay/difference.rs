@@ -1,9 +1,9 @@
 //! Comparison of a record with our outcomes, key by key.
 
 use serde::Serialize;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
-use crate::record::{MachineFile, MachineRecord, Step};
+use crate::record::{Boot, LaterBuild, MachineFile, MachineRecord, Step};
 
 /// A key whose recorded value is not the one of our machine.
 #[derive(Clone, PartialEq, Debug, Serialize)]
@@ -28,16 +28,42 @@ pub(super) struct Comparison {
 
 impl Comparison {
     /// Compares the outcomes of the boot. The other recorded keys are inputs of ours.
-    pub(super) fn boot(&mut self, file: &MachineFile, ours: &Step) {
+    ///
+    /// A total is compared only if it follows from the inputs, that is if ours has one.
+    pub(super) fn boot(&mut self, file: &MachineFile, ours: &Step, logged: &Boot) {
         let settled = file.settled == Some(true);
+        let ours = Step {
+            fallback_order: logged.fallback_order.clone().map(Some),
+            total_pages: logged.total_pages,
+            policy_zone: logged.policy_zone,
+            ..ours.clone()
+        };
         let recorded = Step {
             op: ours.op.clone(),
             fallback_order: file.boot.fallback_order.clone().map(Some),
+            total_pages: file.boot.total_pages.filter(|_| ours.total_pages.is_some()),
             policy_zone: file.boot.policy_zone,
             zones: settled.then(|| file.zones.clone()),
             ..Step::default()
         };
-        self.compare(None, ours, recorded, settled);
+        self.compare(None, &ours, recorded, settled);
+        if let Some(recorded) = &file.boot.later_builds {
+            self.later_builds(logged.later_builds.as_deref().unwrap_or_default(), recorded);
+        }
+    }
+
+    /// Compares the builds of boot after the first, as far as they are recorded.
+    fn later_builds(&mut self, ours: &[LaterBuild], recorded: &[LaterBuild]) {
+        let recorded: Vec<_> = recorded.iter().map(|build| LaterBuild { total_pages: None, ..build.clone() }).collect();
+        let same = |(ours, recorded): (&LaterBuild, &LaterBuild)| {
+            ours.fallback_order == recorded.fallback_order && covers(&json!(ours), &json!(recorded))
+        };
+        let all_same = ours.len() == recorded.len() && ours.iter().zip(&recorded).all(same);
+        let [ours, recorded] = [json!(ours), json!(recorded)];
+        self.compared += leaves(&recorded);
+        if !all_same {
+            self.differences.push(Difference { step: None, key: "later_builds".into(), ours, recorded });
+        }
     }
 
     /// Compares our outcomes of the steps, each with its index in the record.

@@ -1,16 +1,19 @@
 //! Our outcome of a step, in the form of a record.
 
-use zonelist_core::{
-    hotplug::{self, Change, HotplugError, Rebuilt, State},
-    topology::{FallbackOrder, NodeSet},
+use zonelist_core::hotplug::{self, BootBuild, Change, HotplugError, Rebuilt, State};
+
+use crate::{
+    computed::boot::{nodes, rows},
+    record::{BlockRecord, Kind, MemoryBlockState, Step, Sysctl, ZoneRecord},
 };
 
-use crate::record::{BlockRecord, ByNode, Kind, MachineFile, MemoryBlockState, Step, Sysctl, ZoneRecord};
-
-/// The machine as it booted. `total_pages` is left out, since the kernel logged it before it had freed all boot memory.
-pub(super) fn boot(file: &MachineFile, state: &State) -> Step {
-    let policy_zone = file.boot.policy_zone.map(|_| Kind(state.policy_zone()));
-    Step { op: "boot".into(), fallback_order: Some(Some(rows(state.fallback_order()))), policy_zone, ..sizes(state) }
+/// The machine as it booted, in the form of a step: once for each build of zonelists.
+pub(super) fn boot_steps(builds: &[BootBuild], state: &State) -> Vec<Step> {
+    let step = |build: &BootBuild| {
+        let op = build.node.map_or_else(|| "boot".into(), |node| format!("boot, node {node} added"));
+        Step { op, fallback_order: Some(Some(rows(&build.fallback_order))), ..sizes(state) }
+    };
+    builds.iter().map(step).collect()
 }
 
 /// The outcome of a step, in the form of a record: the result, and the whole state after it.
@@ -70,15 +73,6 @@ fn zone(info: hotplug::ZoneInfo<'_>) -> ZoneRecord {
         high: Some(info.watermarks.high),
         protection: Some(info.reserve.to_vec()),
     }
-}
-
-fn nodes(set: &NodeSet) -> Vec<u32> {
-    set.iter().map(|node| node.number().into()).collect()
-}
-
-fn rows(order: &FallbackOrder) -> ByNode<Vec<u32>> {
-    let row = |row: &[_]| row.iter().map(|node: &zonelist_core::NodeId| node.number().into()).collect();
-    ByNode(order.rows().map(|(node, nodes)| (node.number().into(), row(nodes))).collect())
 }
 
 /// The memory blocks that differ between the two states.

@@ -15,38 +15,45 @@ use zonelist_schemes::{Buildable, SchemeId, Visitor, allocator::AllocatorError};
 use super::{
     difference::{Comparison, Difference},
     operation::operation_of,
-    outcome::{self, outcome},
+    outcome::{boot_steps, outcome},
     pins::{NeverMoves, PinnedPage, PinnedPages, ReplayedMachine, holds_boot_memory},
     report::{Replay, ReplayError},
 };
 use crate::{
+    computed::boot::boot,
     error::ReadError,
     record::{MachineRecord, Step},
+    release::LinuxRules,
 };
 
 impl Replay {
     /// Applies the steps once through each scheme. Outcomes and lists that depend on the scheme are differences, too.
     ///
-    /// Follows the rules of Linux 6.1, which the records are of.
+    /// [`LinuxRules::of_kernel`] has the rules that the record's own kernel follows.
     ///
     /// # Errors
     /// The record lacks what hotplug needs ([`MachineRecord::state`]), or a scheme can't be set up for it.
-    pub fn of(record: &MachineRecord, schemes: &[SchemeId]) -> Result<Self, ReplayError> {
+    pub fn of(record: &MachineRecord, schemes: &[SchemeId], rules: LinuxRules) -> Result<Self, ReplayError> {
         let name = record.file().name.clone().unwrap_or_default();
-        let state = record.state(Rules::LINUX_6_1).map_err(|problem| ReadError { file: name.clone(), problem })?;
-        let (boot, mut comparison) = (outcome::boot(record.file(), &state), Comparison::default());
-        comparison.boot(record.file(), &boot);
+        let in_file = |problem| ReadError { file: name.clone(), problem };
+        let state = record.state(rules.rules).map_err(in_file)?;
+        let builds = record.boot_builds(rules.rules).map_err(in_file)?;
+        let (boot, boot_steps) = (boot(&builds, &state), boot_steps(&builds, &state));
+        let mut comparison = Comparison::default();
+        comparison.boot(record.file(), boot_steps.first().unwrap_or(&Step::default()), &boot);
         let (mut shown, mut pinned, mut kept_by_boot) = (Vec::new(), 0, 0);
         for (nth, scheme) in schemes.iter().enumerate() {
             let mut run = Run {
                 record,
+                rules: rules.rules,
                 state: state.clone(),
                 scheme: scheme.name(),
                 pinned: 0,
                 kept_by_boot: 0,
                 differences: Vec::new(),
             };
-            let steps = scheme.visit(&mut run)?;
+            let steps = scheme.visit(&mut run);
+            let steps = steps.map_err(|error| ReplayError::SetUp { machine: name.clone(), error })?;
             comparison.differences.append(&mut run.differences);
             // Outcomes of the first scheme are compared with the record; those of the others with the first.
             if nth == 0 {
@@ -62,13 +69,25 @@ impl Replay {
         }
         let shown = shown.into_iter().map(|(_, step)| step).collect();
         let Comparison { differences, compared } = comparison;
-        Ok(Self { name, boot, steps: shown, differences, compared, pinned, kept_by_boot })
+        Ok(Self {
+            name,
+            rules,
+            assumed: None,
+            boot,
+            boot_steps,
+            steps: shown,
+            differences,
+            compared,
+            pinned,
+            kept_by_boot,
+        })
     }
 }
 
 /// One replay, through the scheme that visits.
 struct Run<'r> {
     record: &'r MachineRecord,
+    rules: Rules,
     state: State,
     scheme: &'static str,
     pinned: usize,
@@ -96,7 +115,7 @@ impl Visitor for Run<'_> {
         let mut steps = Vec::new();
         for (index, (step, recorded)) in self.record.steps().enumerate() {
             let before = running.state();
-            let Some(operation) = operation_of(recorded, &before) else { continue };
+            let Some(operation) = operation_of(recorded, &before, self.rules) else { continue };
             let pinned = step.block.filter(|_| step.pinned);
             let kept = pinned.is_some_and(|block| holds_boot_memory(&running, block));
             let pin = pinned.filter(|_| !kept).and_then(|block| PinnedPage::allocate(&running, block));

@@ -14,7 +14,7 @@ impl fmt::Display for Replay {
         let mut shown = None;
         // A step without a rebuild keeps the rows of the step before it.
         let mut rows = None;
-        for step in [&self.boot].into_iter().chain(&self.steps) {
+        for step in self.boot_steps.iter().chain(&self.steps) {
             rows = step.fallback_order.as_ref().and_then(Option::as_ref).or(rows);
             let zones = step.zones.as_deref().unwrap_or_default();
             let lists: Vec<String> = rows.into_iter().flat_map(|rows| &rows.0).map(|row| list(row, zones)).collect();
@@ -29,6 +29,9 @@ impl fmt::Display for Replay {
             let place = difference.step.map_or("boot".into(), |step| format!("steps[{step}]"));
             let (key, ours, recorded) = difference.narrowed();
             writeln!(f, "  difference: {place}.{key}: {ours}; recorded {recorded}")?;
+        }
+        if let Some(note) = &self.assumed {
+            writeln!(f, "  note: {note}")?;
         }
         writeln!(f, "  {}", verdict(self.steps.len(), self.differences.len(), self.compared))
     }

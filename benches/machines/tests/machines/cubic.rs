@@ -62,7 +62,7 @@ proptest! {
     fn the_sorted_order_equals_the_scanned_one(described in machines()) {
         let (machine, warning) = Machine::new(described).unwrap();
         prop_assert_eq!(warning, None);
-        for rules in [Rules::LINUX_6_1, Rules::LINUX_4_14] {
+        for (_, rules) in Rules::TABLE {
             for has_cpu in [&NodeSet::EMPTY, machine.has_cpu()] {
                 let input = FallbackOrderInput { has_cpu, ..FallbackOrderInput::of(&machine) };
                 let sorted = FallbackOrder::build(input, rules);
@@ -88,7 +88,7 @@ fn no_load_outweighs_a_distance_on_a_large_machine() {
         ..MachineDescription::default()
     })
     .unwrap();
-    for rules in [Rules::LINUX_6_1, Rules::LINUX_4_14] {
+    for (_, rules) in Rules::TABLE {
         let sorted = FallbackOrder::rebuilt(&machine, rules);
         let scanned = cubic(&FallbackOrderInput::of(&machine), rules);
         assert!(sorted.rows().eq(scanned.iter().map(|(node, row)| (*node, row.as_slice()))), "{rules:?}");

@@ -2,28 +2,38 @@
 
 use std::{collections::HashSet, fs, path::PathBuf};
 
-use zonelist_core::topology::{Machine, Rules};
+use zonelist_core::{
+    NodeId,
+    topology::{Machine, Rules},
+};
 use zonelist_machines::computed::{fallback_order, zoneinfo};
 
 /// Every recorded machine: the name of its file, and the content.
 pub(crate) fn goldens() -> Vec<(String, Vec<u8>)> {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../goldens");
-    let mut files: Vec<PathBuf> = fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let mut files = Vec::new();
+    for folder in [folder.clone(), folder.join("newer")] {
+        files.extend(fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()));
+    }
     files.retain(|file| file.extension().is_some_and(|extension| extension == "json"));
     files.sort();
-    assert!(files.len() >= 70, "{}: {} machines, expected at least 70", folder.display(), files.len());
+    assert!(files.len() >= 70 + 74, "{}: {} machines, expected at least 144", folder.display(), files.len());
     let read = |file: PathBuf| (file.file_stem().unwrap().to_string_lossy().into_owned(), fs::read(&file).unwrap());
     files.into_iter().map(read).collect()
 }
 
 /// Computes and prints everything that the command derives from a machine, and checks what holds for every machine.
 pub(crate) fn assert_computes(machine: &Machine) {
-    for rules in [Rules::LINUX_6_1, Rules::LINUX_4_14] {
+    for (_, rules) in Rules::TABLE {
         let orders = fallback_order::Report::new(machine, rules);
         for rows in [&orders.boot, &orders.rebuilt] {
-            assert_eq!(rows.len(), machine.nodes().len());
+            let listed = if rules.offline_nodes_have_lists { machine.nodes().len() } else { machine.online().len() };
+            assert_eq!(rows.len(), listed);
             for (node, row) in rows {
-                assert_eq!(row.first(), Some(node), "a node's row begins with it");
+                let id = NodeId::new(*node).unwrap();
+                let has_own = rules.memoryless_nodes_listed || machine.has_memory().contains(id);
+                assert_eq!(row.first() == Some(node), has_own, "a node's row begins with it");
+                assert!(has_own || !row.contains(node));
                 assert_eq!(row.iter().collect::<HashSet<_>>().len(), row.len(), "and names each node once");
             }
         }

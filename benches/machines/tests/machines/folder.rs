@@ -3,7 +3,8 @@
 use std::{fs, path::Path};
 
 /// Writes files below a folder, each given by its path and content.
-pub(crate) fn write_folder(folder: &Path, files: &[(&str, &str)]) {
+pub(crate) fn write_folder<P: AsRef<Path>, C: AsRef<[u8]>>(folder: &Path, files: impl IntoIterator<Item = (P, C)>) {
+    fs::create_dir_all(folder).unwrap();
     for (path, content) in files {
         let path = folder.join(path);
         fs::create_dir_all(path.parent().unwrap()).unwrap();

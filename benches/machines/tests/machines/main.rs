@@ -5,6 +5,7 @@
 mod cubic;
 mod fixtures;
 mod folder;
+mod fuzz_corpus;
 mod kernel_files;
 mod record;
 mod replay;

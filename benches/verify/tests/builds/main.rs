@@ -4,6 +4,8 @@
 mod blocking;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod freestanding;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+mod fuzz;
 mod newcomers;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod no_panic;

@@ -4,8 +4,8 @@ use std::sync::{Arc, Mutex};
 
 use zonelist_core::{
     ZoneKind, Zoneref,
-    hotplug::{BlockId, OnlineTo, Operation},
-    topology::{FallbackOrder, FallbackOrderInput, Rules},
+    hotplug::{BlockId, HotplugError, MemoryBlocks, OnlineTo, Operation, State},
+    topology::{DistanceSource, FallbackOrder, FallbackOrderInput, Machine, MachineDescription, Rules},
     zonelist::Scope,
 };
 
@@ -52,6 +52,34 @@ fn a_node_goes_online_and_offline_with_its_memory() {
     running.apply(&Operation::RemoveNode(node(2))).unwrap();
     assert!(!running.state().online().contains(node(2)));
     assert_eq!(running.state().memory().zones, state().memory().zones);
+}
+
+/// Under `numa=fake` a CPU is on every emulated node of its real node.
+#[test]
+fn a_cpu_on_two_nodes_counts_for_both() {
+    let all = vec![0, 1];
+    let machine = Machine::new(MachineDescription {
+        possible: all.clone(),
+        distance: vec![vec![10; 2]; 2],
+        distance_source: DistanceSource::Kernel,
+        cpus: [(0, vec![0, 1]), (1, vec![1])].into(),
+        online: all.clone(),
+        has_cpu: all.clone(),
+        has_memory: vec![1],
+        memory: Some(state().memory().clone()).map(|mut memory| {
+            memory.zones.retain(|size| size.zone.node() == node(1));
+            memory
+        }),
+        ..MachineDescription::default()
+    });
+    let (machine, void) = machine.unwrap();
+    assert_eq!((void, machine.cpus()[&1].as_slice()), (None, &[node(0), node(1)][..]));
+    let state = State::booted(machine, MemoryBlocks::default(), Rules::LINUX_6_1).unwrap();
+    let without = state.after(&Operation::CpuOffline { cpu: 1 }).unwrap().0;
+    assert_eq!(without.has_cpu().iter().collect::<Vec<_>>(), [node(0)], "CPU 0 is left, on node 0");
+    assert_eq!(without.after(&Operation::CpuOffline { cpu: 0 }).unwrap_err(), HotplugError::LastCpu { cpu: 0 });
+    let again = without.after(&Operation::CpuOnline { cpu: 1 }).unwrap().0;
+    assert_eq!(again.has_cpu(), state.has_cpu());
 }
 
 /// A rebuild would change other nodes' orders too: the one at boot did not count that node 3 has no CPU.

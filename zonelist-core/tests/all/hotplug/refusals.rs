@@ -74,17 +74,17 @@ fn each_refusal_leaves_the_machine_unchanged() {
 
 #[test]
 fn words_and_values_are_parsed_as_by_the_kernel() {
-    let errno = |name, value| Setting::parse(name, value, 4).map_err(|error| error.errno());
-    for (value, kbytes) in [(" 42 ", 42), ("0", 0), ("010", 8), ("0x1000", 4096)] {
+    let errno = |name, value| Setting::parse(name, value, 4, Rules::LINUX_6_1).map_err(|error| error.errno());
+    for (value, kbytes) in [(" 42 ", 42), ("0", 0), ("010", 8), ("0x1000", 4096), ("\x0b1\t2", 1), ("3 x", 3)] {
         assert_eq!(errno("min_free_kbytes", value), Ok(Setting::MinFreeKbytes(kbytes)), "{value:?}");
     }
     for (name, value) in [
         ("min_free_kbytes", "-1"),
-        ("min_free_kbytes", "1 2"),
+        ("min_free_kbytes", ""),
+        ("min_free_kbytes", "1,2"),
+        ("min_free_kbytes", "1\x0b2"),
         ("min_free_kbytes", "many"),
         ("watermark_scale_factor", "3001"),
-        ("lowmem_reserve_ratio", ""),
-        ("lowmem_reserve_ratio", "1 2 3 4 5"),
         ("numa_zonelist_order", "Zone"),
         ("numa_zonelist_order", " Node"),
         ("min_free_kbytes", "0x"),
@@ -94,6 +94,23 @@ fn words_and_values_are_parsed_as_by_the_kernel() {
     ] {
         assert_eq!(errno(name, value), Err(Errno::Inval), "{name} {value:?}");
     }
+    // The kernel reads up to the first word that is no number, and at most an entry for each kind.
+    for (value, ratios, of_7_3) in [
+        ("1 2 3 4 5", vec![1, 2, 3, 4], true),
+        ("1 2 3 4 x", vec![1, 2, 3, 4], true),
+        ("-1 256", vec![0, 256], false),
+        ("8 9 x 10", vec![8, 9], false),
+        ("8 2147483648", vec![8], false),
+        ("7,8", vec![], false),
+        ("", vec![], false),
+    ] {
+        let wanted = Ok(Setting::LowmemReserveRatio(ratios));
+        assert_eq!(errno("lowmem_reserve_ratio", value), wanted, "{value:?}");
+        let strict = Setting::parse("lowmem_reserve_ratio", value, 4, Rules::LINUX_7_3).map_err(|error| error.errno());
+        assert_eq!(strict, if of_7_3 { wanted } else { Err(Errno::Inval) }, "{value:?} since 7.3");
+    }
+    let factor = |rules| Setting::parse("watermark_scale_factor", "1001", 4, rules).is_ok();
+    assert!(factor(Rules::LINUX_5_18) && !factor(Rules::LINUX_4_14));
     assert_eq!(errno("numa_zonelist_order", "Node"), Ok(Setting::NumaZonelistOrder));
     assert_eq!(errno("swappiness", "1"), Err(Errno::Noent));
     let words = ["online", "online_kernel", "online_movable"].map(|word| word.parse::<OnlineTo>().unwrap());

@@ -15,8 +15,11 @@ fn an_invalid_zone_is_refused() {
     let made = |span: std::ops::Range<u64>, words: usize| {
         Zone::new(ID, Pfn::range(span), Order::MAX, &mut vec![0; words], Spin::new()).map(drop)
     };
-    assert_eq!(made(5..5, 0), Err(ZoneError::Span { start: Pfn::new(5), end: Pfn::new(5) }));
-    assert_eq!(made(0..(1 << 44) + 1, 0), Err(ZoneError::Span { start: Pfn::new(0), end: Pfn::new((1 << 44) + 1) }));
+    assert_eq!(made(5..5, 0), Err(ZoneError::Span { zone: ID, start: Pfn::new(5), end: Pfn::new(5) }));
+    assert_eq!(
+        made(0..(1 << 44) + 1, 0),
+        Err(ZoneError::Span { zone: ID, start: Pfn::new(0), end: Pfn::new((1 << 44) + 1) })
+    );
     let needed = Zone::<Spin>::words(Pfn::range(SPAN));
     assert_eq!(made(SPAN, needed), Ok(()));
     assert!(matches!(made(SPAN, needed - 8), Err(ZoneError::Memory { .. })));

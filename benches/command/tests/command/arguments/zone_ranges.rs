@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use zonelist_machines::{MachineRecord, replay::Replay};
+use zonelist_machines::{LinuxRules, MachineRecord, replay::Replay};
 use zonelist_schemes::SchemeId;
 
 use crate::run::{Run, zonelist};
@@ -151,7 +151,7 @@ fn boot_pages_keep_the_last_block_online_or_with_movable_node_the_first() {
         machine["blocks_with_holes"] = json!([]);
         machine["steps"] = steps;
         let golden = MachineRecord::parse(machine.to_string().as_bytes()).unwrap();
-        Replay::of(&golden, &SchemeId::all()).unwrap()
+        Replay::of(&golden, &SchemeId::all(), LinuxRules::default()).unwrap()
     };
     let results = |replay: &Replay| replay.steps.iter().map(|step| step.result.clone()).collect::<Vec<_>>();
     for (options, kept) in [("", 7), ("movable_node", 4)] {

@@ -2,6 +2,7 @@
 
 mod alloc;
 mod compare;
+mod machines;
 mod order;
 mod replay;
 mod schemes;

@@ -26,6 +26,20 @@ fn a_replay_has_the_keys_of_the_record() {
 }
 
 #[test]
+fn a_replay_follows_the_kernel_of_the_record() {
+    let path = format!("{}/../goldens/newer/v612_h24_node_hot_added.json", env!("CARGO_MANIFEST_DIR"));
+    let args = ["replay", "--json", "--scheme", "InPlace", "--machine", &path];
+    let replay = json(&args);
+    assert_eq!((&replay["rules"], &replay["differences"]), (&json!("6.12"), &json!([])));
+    assert_eq!(replay["boot"]["total_pages"], json!(524_158));
+    assert_eq!(replay["boot"]["later_builds"][0]["fallback_order"], json!({"4": [2, 3, 0, 1]}));
+    let old = zonelist(args.into_iter().chain(["--rules", "6.1"]));
+    let old: Value = serde_json::from_str(&old.stdout).unwrap();
+    assert_eq!(old["rules"], "6.1");
+    assert!(old["differences"].as_array().unwrap().len() > 3, "{}", old["differences"]);
+}
+
+#[test]
 fn several_replays_are_an_array() {
     let folder = format!("{}/../goldens", env!("CARGO_MANIFEST_DIR"));
     let all = json(&["replay", "--json", "--machine", &folder, "--scheme", "InPlace"]);
@@ -58,7 +72,7 @@ fn a_difference_is_named_and_fails_the_replay() {
 #[test]
 fn only_a_record_can_be_replayed() {
     let folder = tempfile::tempdir().unwrap();
-    write_folder(folder.path(), &FOLDER);
+    write_folder(folder.path(), FOLDER);
     for machine in [folder.path().to_str().unwrap(), "live"] {
         let run = zonelist(["replay", "--machine", machine]);
         assert_eq!(run.code, Some(2), "{machine}");

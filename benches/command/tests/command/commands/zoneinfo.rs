@@ -28,6 +28,21 @@ Node 0, zone    DMA32
     assert_eq!(text.matches("Node ").count(), 10, "each kind of both nodes, empty or not");
 }
 
+/// Linux prints it since 6.12. It is one gap above the high watermark.
+#[test]
+fn the_promo_watermark_is_printed_where_the_kernel_prints_it() {
+    let path = format!("{}/../goldens/newer/v612_b17_movablecore.json", env!("CARGO_MANIFEST_DIR"));
+    let zones = json(&["zoneinfo", "--json", "--machine", &path])["zones"].clone();
+    for zone in zones.as_array().unwrap() {
+        let [low, high, promo] = ["low", "high", "promo"].map(|key| zone[key].as_u64().unwrap());
+        assert_eq!(promo - high, high - low, "{zone}");
+    }
+    let text = succeed(&["zoneinfo", "--machine", &path]).stdout;
+    let empty = "\n        min      32\n        low      32\n        high     32\n        promo    32\n";
+    assert!(text.contains(empty), "an empty Movable zone: {text}");
+    assert!(!succeed(&["zoneinfo", "--machine", &path, "--rules", "6.10"]).stdout.contains("promo"));
+}
+
 #[test]
 fn the_mailed_machine_prints_the_reserves_of_4_14() {
     let protections = |machine: &str| {

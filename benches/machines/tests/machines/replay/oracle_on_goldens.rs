@@ -4,12 +4,12 @@ use std::fmt::{Debug, Write};
 
 use zonelist_machines::{ByNode, MachineFile, MachineRecord};
 
-use super::oracle::{Op, Oracle};
+use super::oracle::{BootBuild, Op, Oracle};
 
 /// Compares every recorded key of every step, and what the boots logged.
 #[test]
 fn the_oracle_reproduces_the_recorded_machines() {
-    let mut steps = 0;
+    let (mut steps, mut totals, mut later_builds) = (0, 0, 0);
     let mut differences = String::new();
     for (file, json) in crate::fixtures::goldens() {
         let record = MachineRecord::parse(&json).unwrap();
@@ -17,8 +17,20 @@ fn the_oracle_reproduces_the_recorded_machines() {
         let mut oracle = Oracle::boot(golden);
         let booted = oracle.outcome("ok", None);
         let mut comparison = Comparison { place: format!("{file}: boot"), differences: &mut differences };
-        comparison.compare("fallback_order", Some(ByNode(oracle.rows().clone())), golden.boot.fallback_order.clone());
-        comparison.compare("policy_zone", Some(oracle.policy_zone()), golden.boot.policy_zone);
+        let [first, later @ ..] = oracle.boot_builds() else { panic!("{file}: no build") };
+        comparison.compare("fallback_order", Some(ByNode(first.rows.clone())), golden.boot.fallback_order.clone());
+        comparison.compare("policy_zone", Some(first.policy_zone), golden.boot.policy_zone);
+        if let Some(total_pages) = first.total_pages {
+            comparison.compare("total_pages", Some(total_pages), golden.boot.total_pages);
+            totals += 1;
+        }
+        if let Some(recorded) = &golden.boot.later_builds {
+            // Their totals depend on what boot had in use at that time.
+            let of = |build: &BootBuild| (ByNode(build.rows.clone()), Some(build.built), Some(build.policy_zone));
+            let recorded = recorded.iter().map(|build| (build.fallback_order.clone(), build.built, build.policy_zone));
+            comparison.compare("later_builds", later.iter().map(of).collect::<Vec<_>>(), recorded.collect());
+            later_builds += later.len();
+        }
         comparison.compare("zones", &booted.zones, &golden.zones);
         comparison.compare("blocks", &booted.blocks, &golden.blocks);
         let mut blocks = booted.blocks;
@@ -43,7 +55,7 @@ fn the_oracle_reproduces_the_recorded_machines() {
         }
     }
     assert!(differences.is_empty(), "differences:\n{differences}");
-    assert_eq!(steps, 441);
+    assert_eq!((steps, totals, later_builds), (441 + 1443, 64, 11));
 }
 
 /// The place of a comparison, and all differences so far.

@@ -5,7 +5,7 @@ use zonelist_machines::Kind;
 use super::{
     formulas::{hotplugged_pages, overlap},
     op::{Op, Outcome},
-    tables::{BlockRow, CpuRow, Done, KERNEL_KINDS, MOVABLE, NORMAL, Oracle, Span},
+    tables::{BlockRow, CpuRow, Done, KERNEL_KINDS, MOVABLE, NORMAL, Oracle},
 };
 
 impl Oracle {
@@ -48,7 +48,7 @@ impl Oracle {
     fn bring_online(&mut self, at: usize, word: &str, choice: Option<Kind>) -> Done {
         let node = self.blocks[at].node.ok_or("EINVAL")?;
         let frames = self.frames(self.blocks[at].number);
-        let kind = self.target(node, frames, word, choice);
+        let kind = self.target(node, at, word, choice);
         let zone = self.zone_at(node, kind).ok_or("EINVAL")?;
         let first = self.present(zone) == 0;
         let old = self.zones[zone].span.unwrap_or(frames);
@@ -56,27 +56,29 @@ impl Oracle {
         self.blocks[at].online = true;
         self.blocks[at].zone = Some(kind);
         // Linux rebuilds before it recomputes the watermarks, so the logged total uses the old ones.
-        let built = first.then(|| self.rebuild(&self.possible.clone(), &self.has_cpu(), &self.has_memory()));
+        let built = first.then(|| self.rebuild(&self.nodes_with_rows(), &self.has_cpu(), &self.has_memory()));
         self.recompute();
         Ok(built)
     }
 
     /// The kind of zone that a block is added to.
-    fn target(&self, node: u32, frames: Span, word: &str, choice: Option<Kind>) -> Kind {
+    fn target(&self, node: u32, at: usize, word: &str, choice: Option<Kind>) -> Kind {
+        let frames = self.frames(self.blocks[at].number);
         let touches = |kind: Kind| {
             let span = self.zone_at(node, kind).and_then(|zone| self.zones[zone].span);
             span.is_some_and(|span| overlap(span, frames).is_some())
         };
         let kernel = KERNEL_KINDS.into_iter().find(|&kind| touches(kind)).unwrap_or(NORMAL);
-        let option = |wanted: &str| self.options.split_whitespace().any(|option| option == wanted);
-        let chosen = choice.filter(|_| option("memory_hotplug.online_policy=auto-movable"));
+        let has_movable_node = self.options.split_whitespace().any(|option| option == "movable_node");
+        let by_policy = || if self.is_auto_movable(at, node) { MOVABLE } else { kernel };
+        let chosen = self.has_auto_movable().then(|| choice.unwrap_or_else(by_policy));
         match (word, chosen, touches(kernel), touches(MOVABLE)) {
             ("online_kernel", ..) => kernel,
             ("online_movable", ..) => MOVABLE,
             (_, Some(kind), ..) => kind,
             (_, _, true, false) => kernel,
             (_, _, false, true) => MOVABLE,
-            _ if option("movable_node") => MOVABLE,
+            _ if has_movable_node => MOVABLE,
             _ => kernel,
         }
     }
@@ -103,8 +105,9 @@ impl Oracle {
             self.zones[zone].span = self.hull(zone).or(Some(span));
         }
         self.recompute();
-        // The rebuild still lists the node, even if the node has just lost the last of its memory.
-        Ok(last.then(|| self.rebuild(&self.possible.clone(), &self.has_cpu(), &had_memory)))
+        // Until 6.6 the rebuild still lists the node, even if the node has just lost the last of its memory.
+        let listed = if self.release < (6, 7) { had_memory } else { self.has_memory() };
+        Ok(last.then(|| self.rebuild(&self.nodes_with_rows(), &self.has_cpu(), &listed)))
     }
 
     /// Takes a CPU online or offline. Lists are rebuilt only if the CPU brings its offline node online.
@@ -129,14 +132,19 @@ impl Oracle {
                 self.sysctl.min_free_kbytes = integer(value, 0, i32::MAX)?;
                 self.written = Some(self.sysctl.min_free_kbytes);
             }
-            "watermark_scale_factor" => self.sysctl.watermark_scale_factor = integer(value, 1, 3000)? as u32,
+            "watermark_scale_factor" => {
+                let most = if self.release < (5, 17) { 1000 } else { 3000 };
+                self.sysctl.watermark_scale_factor = integer(value, 1, most)? as u32;
+            }
             "lowmem_reserve_ratio" => {
-                let words: Vec<&str> = value.split_whitespace().collect();
-                if words.is_empty() || words.len() > self.kinds.len() {
+                let words: Vec<&str> = value.split_whitespace().take(self.kinds.len()).collect();
+                let ratios: Vec<i32> = words.iter().map_while(|word| word.parse().ok()).collect();
+                let all_good =
+                    ratios.len() == words.len() && !ratios.is_empty() && ratios.iter().all(|ratio| *ratio >= 0);
+                if self.release >= (7, 3) && !all_good {
                     return Err("EINVAL");
                 }
-                for (column, word) in words.into_iter().enumerate() {
-                    let ratio: i32 = word.parse().map_err(|_| "EINVAL")?;
+                for (column, ratio) in ratios.into_iter().enumerate() {
                     self.sysctl.lowmem_reserve_ratio[column] = ratio.max(0) as u32;
                 }
             }
@@ -176,9 +184,12 @@ impl Oracle {
             return Err("EEXIST");
         }
         let built = if self.online.contains(&node) { None } else { self.add_node(node)? };
+        self.next_dimm += 1;
+        let dimm = Some(self.next_dimm);
         for number in first..first + count {
             let managed = hotplugged_pages(&self.options, self.block_pages, self.page_bytes);
-            let block = BlockRow { number, node: Some(node), online: false, zone: None, managed, has_holes: false };
+            let block =
+                BlockRow { number, node: Some(node), online: false, zone: None, managed, has_holes: false, dimm };
             self.blocks.push(block);
         }
         self.blocks.sort_by_key(|block| block.number);
@@ -197,8 +208,16 @@ impl Oracle {
         }
         for number in first..first + count {
             let at = self.blocks.iter().position(|block| block.number == number).unwrap();
-            if self.blocks.remove(at).online {
+            let removed = self.blocks.remove(at);
+            if removed.online {
                 return Err("EBUSY");
+            }
+            // What is left behind it counts as another DIMM.
+            self.next_dimm += 1;
+            for block in self.blocks.iter_mut().filter(|block| block.number > number && block.dimm.is_some()) {
+                if block.dimm == removed.dimm {
+                    block.dimm = Some(self.next_dimm);
+                }
             }
         }
         Ok(None)
@@ -220,6 +239,7 @@ impl Oracle {
 
 /// Parses a number in these bounds.
 fn integer(text: &str, least: i32, greatest: i32) -> Result<u64, &'static str> {
-    let number: i32 = text.trim().parse().map_err(|_| "EINVAL")?;
+    // Only the first number is read.
+    let number: i32 = text.split_whitespace().next().and_then(|word| word.parse().ok()).ok_or("EINVAL")?;
     if (least..=greatest).contains(&number) { Ok(number as u64) } else { Err("EINVAL") }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::tables::{Built, KERNEL_KINDS, Oracle, Span};
+use super::tables::{Built, KERNEL_KINDS, MOVABLE, Oracle, Span};
 
 impl Oracle {
     /// The rows of these local nodes, ascending, with loads that begin at zero.
@@ -18,11 +18,15 @@ impl Oracle {
         let mut load: BTreeMap<u32, u32> = self.possible.iter().map(|&node| (node, 0)).collect();
         let mut rows = BTreeMap::new();
         for &local in locals {
-            let mut row = vec![local];
+            let has_local = has_memory.contains(&local);
+            let mut row = if has_local || self.release < (6, 7) { vec![local] } else { Vec::new() };
+            let mut previous = local;
+            let mut penalty = self.online.len() as u32;
+            penalty = penalty.saturating_sub(row.len() as u32);
             loop {
                 let mut best = None;
                 for &node in &self.possible {
-                    if row.contains(&node) || !has_memory.contains(&node) {
+                    if node == local || row.contains(&node) || !has_memory.contains(&node) {
                         continue;
                     }
                     let far =
@@ -32,11 +36,17 @@ impl Oracle {
                     }
                 }
                 let Some((_, _, node)) = best else { break };
-                let previous = row[row.len() - 1];
                 if self.distance[&(local, node)] != self.distance[&(local, previous)] {
-                    *load.get_mut(&node).unwrap() += 1;
+                    let load = load.get_mut(&node).unwrap();
+                    *load = match self.release {
+                        release if release < (5, 16) => penalty,
+                        release if release < (5, 19) => *load + penalty,
+                        _ => *load + 1,
+                    };
                 }
                 row.push(node);
+                previous = node;
+                penalty = penalty.saturating_sub(1);
             }
             rows.insert(local, row);
         }
@@ -55,9 +65,24 @@ impl Oracle {
         self.possible.iter().copied().filter(|&node| has(node)).collect()
     }
 
+    /// The nodes whose rows a rebuild of all lists builds.
+    pub(super) fn nodes_with_rows(&self) -> Vec<u32> {
+        if self.release < (5, 18) { self.online.clone() } else { self.possible.clone() }
+    }
+
     /// Rebuilds these nodes' rows, and returns what Linux logs.
     pub(super) fn rebuild(&mut self, locals: &[u32], has_cpu: &[u32], has_memory: &[u32]) -> Built {
         let rows = self.fallback_order(locals, has_cpu, has_memory);
+        // A build of all lists drops those of nodes that have gone offline, until 5.17.
+        if locals == self.nodes_with_rows() {
+            self.rows.clear();
+            self.lists.clear();
+        }
+        for (local, row) in &rows {
+            let zones = row.iter().flat_map(|&node| self.kinds.iter().rev().map(move |&kind| (node, kind)));
+            let list = zones.filter(|&(node, kind)| self.is_listed(self.zone_at(node, kind).unwrap())).collect();
+            self.lists.insert(*local, list);
+        }
         self.rows.extend(rows);
         for zone in 0..self.zones.len() {
             let kind = self.zones[zone].kind;
@@ -66,6 +91,11 @@ impl Oracle {
             }
         }
         (self.online.len() as u64, self.above_high(false))
+    }
+
+    /// True if a build lists the zone. Until 5.17 a zone needs managed pages for it.
+    fn is_listed(&self, zone: usize) -> bool {
+        self.present(zone) > 0 && (self.release >= (5, 18) || self.managed(zone) > 0)
     }
 
     /// A zone's present pages: those of its blocks, and those outside.
@@ -130,10 +160,11 @@ impl Oracle {
         let wanted = (16 * page_kib * self.above_high(true)).isqrt();
         // An administrator's value is replaced only by a larger one.
         if self.written.is_none_or(|written| wanted > written) {
-            self.sysctl.min_free_kbytes = wanted.clamp(128, 262_144);
+            let most = if self.release < (5, 8) { 65_536 } else { 262_144 };
+            self.sysctl.min_free_kbytes = wanted.clamp(128, most);
         }
         self.set_watermarks();
-        if self.thp {
+        if self.thp && self.release >= (5, 10) {
             let is_counted = |&zone: &usize| KERNEL_KINDS.contains(&self.zones[zone].kind) && self.present(zone) > 0;
             let zones = (0..self.zones.len()).filter(is_counted).count() as u64;
             let raised = page_kib * u64::min(self.pageblock_pages * 11 * zones, self.above_high(true) / 20);
@@ -146,16 +177,22 @@ impl Oracle {
 
     /// Sets the watermarks and reserves of every zone from sizes and tunables.
     pub(super) fn set_watermarks(&mut self) {
-        let all: u64 = (0..self.zones.len()).map(|zone| self.managed(zone)).sum();
+        // Movable is counted until 6.5. No machine here has HighMem.
+        let movable_shares = self.release < (6, 6);
+        let shares = |oracle: &Self, zone: usize| movable_shares || oracle.zones[zone].kind != MOVABLE;
+        let all: u64 = (0..self.zones.len()).filter(|&zone| shares(self, zone)).map(|zone| self.managed(zone)).sum();
         for at in 0..self.zones.len() {
             let managed = self.managed(at);
             let pages_min = self.sysctl.min_free_kbytes / (self.page_bytes / 1024);
-            let min = u128::from(pages_min) * u128::from(managed) / u128::from(all.max(1));
+            let share = u128::from(pages_min) * u128::from(managed) / u128::from(all.max(1));
+            let min = if shares(self, at) { share } else { u128::from(managed / 1024).clamp(32, 128) };
             let scaled = u128::from(managed) * u128::from(self.sysctl.watermark_scale_factor) / 10_000;
-            let gap = u128::max(min / 4, scaled);
+            let gap = u128::max(share / 4, scaled);
             let protection = self.reserves(at);
+            // A sum beyond 64 bits occurs only where all memory is Movable.
+            let [min, low, high] = [min, min + gap, min + 2 * gap].map(|mark| u64::try_from(mark).unwrap_or(u64::MAX));
             let zone = &mut self.zones[at];
-            (zone.min, zone.low, zone.high) = (min as u64, (min + gap) as u64, (min + 2 * gap) as u64);
+            (zone.min, zone.low, zone.high) = (min, low, high);
             zone.protection = protection;
         }
     }
@@ -164,14 +201,15 @@ impl Oracle {
     fn reserves(&self, zone: usize) -> Vec<u64> {
         let (node, kind) = (self.zones[zone].node, self.zones[zone].kind);
         let own = self.kinds.iter().position(|other| *other == kind).unwrap();
-        let ratio = u64::from(self.sysctl.lowmem_reserve_ratio[own]);
+        let old = self.release < (5, 8);
+        let ratio = u64::from(self.sysctl.lowmem_reserve_ratio[own]).max(u64::from(old));
         let mut protection = Vec::new();
         let mut above = 0;
         for (column, kind) in self.kinds.iter().enumerate() {
             if column > own {
                 above += self.managed(self.zone_at(node, *kind).unwrap());
             }
-            let keeps = column > own && ratio > 0 && self.managed(zone) > 0;
+            let keeps = column > own && ratio > 0 && (old || self.managed(zone) > 0);
             protection.push(if keeps { above / ratio } else { 0 });
         }
         protection

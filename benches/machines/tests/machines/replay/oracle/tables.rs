@@ -27,6 +27,8 @@ pub(super) struct BlockRow {
     /// The pages that it adds to its zone's managed pages, and removes from them.
     pub(super) managed: u64,
     pub(super) has_holes: bool,
+    /// The number of its DIMM, unless it is boot's.
+    pub(super) dimm: Option<u64>,
 }
 
 /// A kind of zone on a node, populated or not.
@@ -63,9 +65,23 @@ pub(super) type Built = (u64, u64);
 /// The log of a rebuild, if there was one, or the name of an error.
 pub(super) type Done = Result<Option<Built>, &'static str>;
 
+/// A build of fallback orders while the machine booted.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct BootBuild {
+    /// The rows that were built.
+    pub(crate) rows: BTreeMap<u32, Vec<u32>>,
+    /// The nodes online.
+    pub(crate) built: u64,
+    /// The pages that the first build logs, where these follow from the machine.
+    pub(crate) total_pages: Option<u64>,
+    pub(crate) policy_zone: Kind,
+}
+
 /// A machine's memory, nodes and CPUs, as tables.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Oracle {
+    /// The kernel's release.
+    pub(super) release: (u32, u32),
     pub(super) page_bytes: u64,
     pub(super) block_pages: u64,
     pub(super) pageblock_pages: u64,
@@ -84,8 +100,14 @@ pub(crate) struct Oracle {
     pub(super) cpus: Vec<CpuRow>,
     /// The nodes online, ascending.
     pub(super) online: Vec<u32>,
+    /// The number of the next DIMM.
+    pub(super) next_dimm: u64,
+    /// The builds while it booted.
+    pub(super) boot_builds: Vec<BootBuild>,
     /// The fallback order of each node, as it was last built.
     pub(super) rows: BTreeMap<u32, Vec<u32>>,
+    /// The zones of each row, as they were when it was built.
+    pub(super) lists: BTreeMap<u32, Vec<(u32, Kind)>>,
     pub(super) policy_zone: Kind,
     pub(super) sysctl: Sysctl,
     /// `min_free_kbytes` as an administrator last wrote it.
@@ -98,9 +120,14 @@ impl Oracle {
         &self.rows
     }
 
-    /// The policy zone.
-    pub(crate) fn policy_zone(&self) -> Kind {
-        self.policy_zone
+    /// The zones of all fallback lists, by node.
+    pub(crate) fn lists(&self) -> &BTreeMap<u32, Vec<(u32, Kind)>> {
+        &self.lists
+    }
+
+    /// The builds while it booted, in order.
+    pub(crate) fn boot_builds(&self) -> &[BootBuild] {
+        &self.boot_builds
     }
 
     /// The index of a zone's row.

@@ -69,6 +69,7 @@ fn assert_valid(golden: &MachineFile, after: &Outcome) {
     now.zones = after.zones.clone();
     now.blocks = after.blocks.clone();
     now.sysctl = after.sysctl.clone();
+    now.dimms = None;
     now.boot.online = after.online.clone();
     now.boot.has_cpu = after.has_cpu.clone();
     now.boot.has_memory = after.has_memory.clone();
@@ -99,15 +100,17 @@ fn name(op: &Op) -> &str {
 }
 
 /// The special cases of a machine at boot, and which of them this machine has.
-fn machine_cases(golden: &MachineFile) -> [(&'static str, bool); 16] {
-    let void = golden.clone().validate().unwrap().void_distances();
+fn machine_cases(golden: &MachineFile) -> [(&'static str, bool); 20] {
+    let oracle = Oracle::boot(golden);
+    let builds = oracle.boot_builds();
     let MachineFile { boot, blocks, zones, .. } = golden;
+    let tens = golden.distance.iter().flatten().filter(|&&distance| distance == 10).count();
     let is_offline = |block: &BlockRecord| block.state == MemoryBlockState::Offline;
     let of_two_zones = |block: &BlockRecord| !is_offline(block) && block.zone.is_none() && block.node.is_some();
     let has_cpus_while_offline =
         |(node, cpus): (&u32, &Vec<u32>)| !cpus.is_empty() && !golden.boot.online.contains(node);
     [
-        ("void distances", void.is_some()),
+        ("two nodes at 10", tens > golden.possible.len()),
         ("a single node", golden.possible.len() == 1),
         ("an offline node", boot.online.len() < golden.possible.len()),
         ("an offline node with CPUs", golden.cpus.0.iter().any(has_cpus_while_offline)),
@@ -123,6 +126,10 @@ fn machine_cases(golden: &MachineFile) -> [(&'static str, bool); 16] {
         ("no Movable kind", !golden.zone_kinds.contains(&Kind(ZoneKind::Movable))),
         ("watermarks as recorded", golden.settled == Some(false)),
         ("transparent huge pages", golden.thp),
+        ("a named kernel", golden.kernel.is_some()),
+        ("known DIMMs", golden.dimms.as_ref().is_some_and(|dimms| !dimms.is_empty())),
+        ("a node of DIMMs only", builds.iter().skip(1).any(|build| build.rows.len() == 1)),
+        ("a row without its own node", builds[0].rows.iter().any(|(node, row)| row.first() != Some(node))),
     ]
 }
 
@@ -132,7 +139,7 @@ fn is_kernel(zone: &ZoneRecord) -> bool {
 }
 
 /// The special cases of a step, and which of them this step has.
-fn step_cases(golden: &MachineFile, op: &Op, before: &Outcome, after: &Outcome) -> [(&'static str, bool); 13] {
+fn step_cases(golden: &MachineFile, op: &Op, before: &Outcome, after: &Outcome) -> [(&'static str, bool); 15] {
     let block_write = matches!(op, Op::Block { .. }) && after.result == "ok";
     let offline = block_write && name(op) == "offline";
     let pinned = matches!(op, Op::Block { pinned: true, .. });
@@ -150,6 +157,9 @@ fn step_cases(golden: &MachineFile, op: &Op, before: &Outcome, after: &Outcome) 
     let touched = |zone: &&ZoneRecord| zone.start_pfn < end && zone.start_pfn + zone.spanned > start && is_kernel(zone);
     let of_its_node = before.zones.iter().filter(|zone| block.is_some_and(|block| block.node == Some(zone.node)));
     let kernel_zones_touched = of_its_node.filter(touched).count();
+    // Blocks of known DIMMs, on a kernel that has the policy.
+    let follows_policy = golden.dimms.is_some() && golden.boot_options.contains("auto-movable") && name(op) == "online";
+    let by_policy = block.filter(|_| follows_policy).and_then(|block| block.zone);
     let min_free = (before.sysctl.min_free_kbytes, after.sysctl.min_free_kbytes);
     [
         ("a span grows", span(u64::gt)),
@@ -165,5 +175,7 @@ fn step_cases(golden: &MachineFile, op: &Op, before: &Outcome, after: &Outcome) 
         ("min_free_kbytes rises", block_write && min_free.1 > min_free.0),
         ("min_free_kbytes falls", block_write && min_free.1 < min_free.0),
         ("min_free_kbytes stays", block_write && min_free.1 == min_free.0),
+        ("auto-movable chooses Movable", by_policy.is_some_and(|kind| kind == Kind(ZoneKind::Movable))),
+        ("auto-movable chooses another zone", by_policy.is_some_and(|kind| kind != Kind(ZoneKind::Movable))),
     ]
 }

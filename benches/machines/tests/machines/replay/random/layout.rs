@@ -18,6 +18,9 @@ pub(super) struct MachinePlan {
     pub(super) kinds: [bool; 4],
     /// Boot options, `thp`, and `settled`.
     pub(super) options: (String, bool, Option<bool>),
+    pub(super) kernel: Option<String>,
+    /// True if the DIMMs are known: each run of offline blocks behind a node's memory is one.
+    pub(super) dimms: bool,
     /// Distances, of which a smaller machine uses the first ones, and whether the matrix is symmetric.
     pub(super) distances: (Vec<u32>, bool),
     /// `min_free_kbytes`, `watermark_scale_factor`, ratios.
@@ -86,6 +89,7 @@ impl MachinePlan {
         let kinds = self.kinds();
         let (segments, spares) = self.segments(&nodes, &kinds);
         let (blocks, blocks_with_holes, offline) = blocks(&segments, &spares, block_pages);
+        let dimms = self.dimms.then(|| dimms(&spares));
         let (options, thp, settled) = self.options.clone();
         let zones: Vec<ZoneRecord> = segments
             .iter()
@@ -108,7 +112,7 @@ impl MachinePlan {
         MachineFile {
             name: None,
             description: None,
-            kernel: None,
+            kernel: self.kernel.clone(),
             boot_options: options,
             page_bytes: self.page_bytes,
             block_pages,
@@ -124,6 +128,7 @@ impl MachinePlan {
                 fallback_order: None,
                 total_pages: None,
                 policy_zone: None,
+                later_builds: None,
             },
             sysctl: Sysctl {
                 min_free_kbytes: self.sysctl.0,
@@ -136,6 +141,7 @@ impl MachinePlan {
             zone_ranges: Vec::new(),
             blocks,
             blocks_with_holes,
+            dimms,
             buddy: Vec::new(),
             steps: Vec::new(),
         }
@@ -230,6 +236,18 @@ impl Segment {
         let last_begins = (self.end - 1) / block_pages * block_pages;
         if self.plan.hole { (self.end - self.start.max(last_begins)) / 2 } else { 0 }
     }
+}
+
+/// The DIMMs of these offline blocks with their nodes: each run of blocks of one node.
+fn dimms(spares: &BTreeMap<u64, u32>) -> Vec<(u64, u64)> {
+    let mut dimms: Vec<(u64, u64)> = Vec::new();
+    for (&block, node) in spares {
+        match dimms.last_mut() {
+            Some((first, count)) if *first + *count == block && spares.get(&(block - 1)) == Some(node) => *count += 1,
+            _ => dimms.push((block, 1)),
+        }
+    }
+    dimms
 }
 
 /// The listed blocks, those with holes, and the offline ones inside a zone.

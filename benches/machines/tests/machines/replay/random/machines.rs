@@ -20,10 +20,30 @@ pub(crate) fn machines_and_ops() -> impl Strategy<Value = (MachineFile, Vec<Op>)
 /// A machine as it boots.
 pub(crate) fn machines() -> impl Strategy<Value = MachineFile> {
     let plan = (sizes(), options(), distances(), sysctl(), prop::collection::vec(node(), 1..=6));
-    plan.prop_map(|((block_order, page_bytes, pageblock_order, kinds), options, distances, sysctl, nodes)| {
-        let plan = MachinePlan { block_order, page_bytes, pageblock_order, kinds, options, distances, sysctl, nodes };
+    let plan = (plan, kernel(), any::<bool>());
+    plan.prop_map(|((sizes, options, distances, sysctl, nodes), kernel, dimms)| {
+        let (block_order, page_bytes, pageblock_order, kinds) = sizes;
+        let plan = MachinePlan {
+            block_order,
+            page_bytes,
+            pageblock_order,
+            kinds,
+            options,
+            kernel,
+            dimms,
+            distances,
+            sysctl,
+            nodes,
+        };
         plan.lay_out()
     })
+}
+
+/// Kernels of each set of rules, and none.
+fn kernel() -> impl Strategy<Value = Option<String>> {
+    let releases = [(6, 1), (6, 6), (6, 7), (6, 10), (6, 12), (7, 3), (5, 18), (4, 14), (5, 4)];
+    let release = prop::sample::select(releases.to_vec());
+    prop::option::weighted(0.9, release.prop_map(|(major, minor)| format!("Linux {major}.{minor}.3 x86-64")))
 }
 
 /// The order of a memory block, the bytes of a page, the order of a pageblock, and the kinds other than Normal.
@@ -39,7 +59,12 @@ fn sizes() -> impl Strategy<Value = (u32, u64, u32, [bool; 4])> {
 /// Boot options, `thp`, and `settled`.
 fn options() -> impl Strategy<Value = (String, bool, Option<bool>)> {
     let movable_node = prop_oneof![3 => Just(""), 1 => Just("movable_node")];
-    let policy = prop_oneof![3 => Just(""), 1 => Just("memory_hotplug.online_policy=auto-movable")];
+    let policy = prop_oneof![3 => Just(""), 1 => prop::sample::select(vec![
+        "memory_hotplug.online_policy=auto-movable",
+        "memory_hotplug.online_policy=auto-movable memory_hotplug.auto_movable_ratio=100",
+        "memory_hotplug.online_policy=auto-movable memory_hotplug.auto_movable_ratio=0",
+        "memory_hotplug.online_policy=auto-movable memory_hotplug.auto_movable_numa_aware=0",
+    ])];
     let memmap = prop_oneof![4 => Just(""), 3 => prop::sample::select(vec!["1", "y", "Y", "on", "true", "0", "N"])];
     let settled = prop::sample::select(vec![None, Some(true), Some(false)]);
     (movable_node, policy, memmap, any::<bool>(), settled).prop_map(|(movable_node, policy, memmap, thp, settled)| {
@@ -51,8 +76,8 @@ fn options() -> impl Strategy<Value = (String, bool, Option<bool>)> {
     })
 }
 
-/// Distances for six nodes, and whether the matrix is symmetric. Few different values make ties; another node at 10
-/// makes the whole matrix void.
+/// Distances for six nodes, and whether the matrix is symmetric. Few different values make ties; nodes at 10 to
+/// each other are those of `numa=fake`.
 fn distances() -> impl Strategy<Value = (Vec<u32>, bool)> {
     let palette = prop_oneof![
         3 => Just(vec![20]),

@@ -28,7 +28,8 @@ struct Names {
     blocks: Vec<(u64, Option<u32>)>,
     /// Numbers of unlisted blocks, whose frames belong to no zone.
     free: Vec<u64>,
-    auto_movable: bool,
+    /// True if the policy's choice is part of an operation: if it does not follow from known DIMMs.
+    policy_chooses: bool,
 }
 
 /// Operations on this machine.
@@ -61,7 +62,7 @@ impl Names {
             cpus: golden.cpus.0.iter().flat_map(|(&node, cpus)| cpus.iter().map(move |&cpu| (cpu, node))).collect(),
             blocks: golden.blocks.iter().map(|block| (block.block, block.node)).collect(),
             free: (0..end + 6).filter(|number| !is_listed(number)).collect(),
-            auto_movable: golden.boot_options.contains("auto-movable"),
+            policy_chooses: golden.dimms.is_none() && golden.boot_options.contains("auto-movable"),
             nodes,
         }
     }
@@ -69,7 +70,7 @@ impl Names {
     /// A write to a block's state file. A zone is chosen only by the `auto-movable` policy, and only for `online`.
     fn write(&self, block: u64, word: &str, pinned: bool, movable: bool) -> Op {
         let kind = Kind(if movable { ZoneKind::Movable } else { ZoneKind::Normal });
-        let policy_zone_choice = (self.auto_movable && word == "online").then_some(kind);
+        let policy_zone_choice = (self.policy_chooses && word == "online").then_some(kind);
         Op::Block { block, word: word.into(), pinned, policy_zone_choice }
     }
 
@@ -209,8 +210,8 @@ impl Names {
 /// One write to a sysctl; half of them fail.
 fn sysctl_write() -> impl Strategy<Value = Op> {
     let write = |name: &'static str, values: Vec<&'static str>| (Just(name), select(values));
-    let min_free = vec!["0", "1", "2000", "20000", "67584", "2147483647", "2147483648", "-1", "many", ""];
-    let scale = vec!["1", "10", "200", "3000", "0", "3001", "-10", "ten", "1.5", ""];
+    let min_free = vec!["900 x", "0", "1", "2000", "20000", "67584", "2147483647", "2147483648", "-1", "many", ""];
+    let scale = vec!["1", "10", "200", "3000", "0", "3001", "20 x", "-10", "ten", "1.5", ""];
     let ratios = vec![
         "1",
         "256 256 32",
@@ -224,6 +225,8 @@ fn sysctl_write() -> impl Strategy<Value = Op> {
         "7 2147483648",
         "7 x",
         "7,8",
+        "x 7",
+        "1 -2 3",
         " ",
         "",
     ];
