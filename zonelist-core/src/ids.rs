@@ -37,6 +37,12 @@ impl NodeId {
     }
 }
 
+impl From<NodeId> for u16 {
+    fn from(node: NodeId) -> Self {
+        node.0
+    }
+}
+
 impl fmt::Debug for NodeId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "node {}", self.0)
@@ -260,12 +266,23 @@ impl NodeSet {
     }
 }
 
+impl Default for NodeSet {
+    /// No node.
+    fn default() -> Self {
+        Self::EMPTY
+    }
+}
+
+impl Extend<NodeId> for NodeSet {
+    fn extend<I: IntoIterator<Item = NodeId>>(&mut self, nodes: I) {
+        nodes.into_iter().for_each(|node| _ = self.insert(node));
+    }
+}
+
 impl FromIterator<NodeId> for NodeSet {
     fn from_iter<I: IntoIterator<Item = NodeId>>(nodes: I) -> Self {
         let mut set = Self::EMPTY;
-        for node in nodes {
-            set.insert(node);
-        }
+        set.extend(nodes);
         set
     }
 }
@@ -322,6 +339,10 @@ mod tests {
         assert_eq!(set(&[0, 1, 2, 3, 7]).to_string(), "0-3,7");
         assert_eq!(set(&[1023]).to_string(), "1023");
         assert_eq!(NodeSet::EMPTY.to_string(), "");
+        assert_eq!(NodeSet::default(), NodeSet::EMPTY);
+        let mut both = set(&[4]);
+        both.extend(set(&[7]).iter());
+        assert_eq!(both, set(&[4, 7]));
         let mut one = set(&[4]);
         assert!(one.remove(NodeId(4)) && !one.remove(NodeId(4)) && one.is_empty());
     }

@@ -23,8 +23,8 @@ use core::marker::PhantomData;
 use zonelist_core::{
     NodeId,
     publish::{
-        Allocates, Facts, Guarantee, Progress, PublishError, ReadToken, ReaderProtocol, Reclaim, Scheme, StalledReader,
-        WaitError, Writer,
+        Allocates, Changes, Facts, Guarantee, Progress, PublishError, ReadToken, ReaderProtocol, Reclaim, Scheme,
+        StalledReader, WaitError, Writer,
     },
     sync::or_mutant,
     table::{Buffer, BufferWalk, Capacity, DoubleBuffer, Slot, SlotFilter},
@@ -89,6 +89,7 @@ impl<P: Protocol> Scheme for DoubleBuffered<P> {
         .no_std()
         .no_alloc();
     const PROTOCOL: ReaderProtocol = P::PROTOCOL;
+    const CHANGES: Changes = Changes::Announced;
     type Pinned<'g> = Buffer<'g>;
     type Walk<'w> = BufferWalk<'w>;
     zonelist_core::slot_readers!();
@@ -127,6 +128,8 @@ fn replace_after_grace_period(
     tables.check(next)?;
     // Every walk that began before the last swap, and so every walk of the version that is written over.
     or_mutant!(writer.wait_grace_period()? => (), "double buffer: grace period not waited for");
+    // Behind the wait, so that one reader that holds it up keeps no other from remembering its first zone.
+    writer.changing();
     // Ends with the store of `current` (Release), which pairs with the load in `DoubleBuffer::current` (Acquire).
     tables.replace(next)?;
     // Behind the swap, so that a reader that acknowledges this grace period walks the new table from then on.

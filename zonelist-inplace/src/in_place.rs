@@ -75,7 +75,7 @@ impl<T: Storage<Word = Slot> + Sync> Scheme for InPlace<T> {
         .no_alloc();
     const PROTOCOL: ReaderProtocol = ReaderProtocol::None;
     type Pinned<'g>
-        = &'g Slots<T>
+        = &'g Self
     where
         T: 'g;
     type Walk<'w>
@@ -85,13 +85,13 @@ impl<T: Storage<Word = Slot> + Sync> Scheme for InPlace<T> {
     zonelist_core::slot_readers!();
 
     #[inline(always)]
-    fn pin<'g>(&'g self, (): &'g (), _: ReadToken<'g, Self>) -> &'g Slots<T> {
-        &self.0
+    fn pin<'g>(&'g self, (): &'g (), _: ReadToken<'g, Self>) -> &'g Self {
+        self
     }
 
     #[inline(always)]
-    fn walk<'w, 'g: 'w>(table: &'w &'g Slots<T>, node: NodeId, filter: &'w SlotFilter) -> SlotWalk<'w, Slot> {
-        table.walk(node, filter)
+    fn walk<'w, 'g: 'w>(scheme: &'w &'g Self, node: NodeId, filter: &'w SlotFilter) -> SlotWalk<'w, Slot> {
+        scheme.0.walk(node, filter)
     }
 
     fn publish(&self, next: ZonelistsRef<'_>, _: &mut Writer<'_>) -> Result<(), PublishError> {

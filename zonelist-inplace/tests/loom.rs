@@ -7,8 +7,8 @@ mod museum;
 use zonelist_core::{
     ZoneKind::{Movable, Normal},
     conformance::models::{
-        Bound, MOVABLE as M, NORMAL as N, OTHER as O, ROOM, Refused, Scenario, Zone, explore_races, explore_refusals,
-        first, full,
+        Bound, MOVABLE as M, NORMAL as N, OTHER as O, ROOM, Refused, Scenario, Zone, explore_failed_publish,
+        explore_races, explore_refusals, explore_torn_walk, first, full,
     },
     publish::{Published, ReaderSlots},
     table::{Capacity, OrderEntry, OrderTables, Slot, Slots},
@@ -132,4 +132,16 @@ fn walks_of_more_zones_than_bits_are_whole_or_reported() {
     let scenario = Scenario::new("presence: more zones than bits").before(&[M, N]).publisher(&[&[N], &[O, M]]);
     let found = scenario.reader(&[full(Movable)]).explore(wide_presence);
     assert!(found.tally.torn > 0 && found.tally.unreported == 0);
+}
+
+#[test]
+fn nothing_is_remembered_of_a_publish_that_fails() {
+    explore_failed_publish("in-place: a remembered zone, a publish fails", Bound::SUITE, || {
+        InPlace::new(Slots::boxed(ROOM))
+    });
+}
+
+#[test]
+fn nothing_is_remembered_of_a_walk_that_reports_to_be_torn() {
+    explore_torn_walk("in-place: a remembered zone, a torn walk", Bound::SUITE, || InPlace::new(Slots::boxed(ROOM)));
 }

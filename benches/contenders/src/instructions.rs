@@ -11,19 +11,23 @@ use std::{
 };
 
 use zonelist_core::{
-    NodeId, Request, ZoneKind,
+    NodeId, Request, ZoneKind, Zonelists,
     publish::{Platform, Published, ReaderSlots, ZonePresence},
     sync::Spin,
     table::Capacity,
     zonelist::{Scope, ZonelistsRef},
 };
 use zonelist_inplace::Presence;
-use zonelist_schemes::{self as schemes, Buildable, READERS, SchemeId, UnknownScheme, Visitor, workload::synthetic};
+use zonelist_schemes::{
+    self as schemes, Buildable, READERS, SchemeId, UnknownScheme, Visitor,
+    workload::{synthetic, wide},
+};
 
 use crate::{
     contender::{
-        AT_RUN_TIME, Baseline, Contender, ContenderError, Pairs, Peer, Through, ThroughPages, at_run_time, by_hand,
-        pairs_at_run_time, peers,
+        AT_RUN_TIME, BY_NODE, Baseline, CLASSES, Contender, ContenderError, Draw, DrawnPairs, FORGOTTEN, ONE_NODE,
+        Pairs, Peer, Through, ThroughDrawnPages, ThroughPages, at_run_time, by_hand, pairs_at_run_time, peers,
+        remembered,
     },
     timing::set_up,
 };
@@ -33,6 +37,12 @@ use crate::{
 pub enum Probe {
     /// The first zone of lists of eight.
     FirstZone,
+    /// The same of one node, remembered.
+    Remembered,
+    /// The same through a table of memories by node.
+    RememberedByNode,
+    /// The same as [`Probe::Remembered`], forgotten before each read.
+    Forgotten,
     /// Whole walks of lists of 64.
     Walk64,
     /// Whole walks of lists of 52, the longest of nodes of four zones for which `Presence` has a bit for each zone.
@@ -45,24 +55,47 @@ pub enum Probe {
     Toggle52,
     /// No read: lists of eight zones and lists of seven replace each other; the one reader is offline.
     Publish8,
+    /// The same with [`MORE_SLOTS`] more reader slots, which no reader has.
+    Publish8MoreSlots,
     /// No read: a page is allocated from the per-CPU pages, and freed to them.
     Pair,
+    /// The same with a block of this order, which only some orders find in the per-CPU pages.
+    PairOrder(u8),
+    /// The same with two classes of requests by turns, of which each has its own first zone.
+    PairTurns,
+    /// The same with a node and a request of each pair drawn: [`CLASSES`] requests, 8 nodes.
+    PairDrawn8,
+    /// The same with 1024 nodes.
+    PairDrawn1024,
 }
 
 impl Probe {
-    const NAMES: [(Self, &str); 8] = [
+    const NAMES: [(Self, &str); 15] = [
         (Self::FirstZone, "first-zone"),
+        (Self::Remembered, "remembered"),
+        (Self::RememberedByNode, "remembered-by-node"),
+        (Self::Forgotten, "forgotten"),
         (Self::Walk64, "walk-64"),
         (Self::Walk52, "walk-52"),
         (Self::Sparse52, "sparse-52"),
         (Self::Toggle8, "toggle-8"),
         (Self::Toggle52, "toggle-52"),
         (Self::Publish8, "publish-8"),
+        (Self::Publish8MoreSlots, "publish-8-more-slots"),
         (Self::Pair, "pair"),
+        (Self::PairTurns, "pair-turns"),
+        (Self::PairDrawn8, "pair-drawn-8"),
+        (Self::PairDrawn1024, "pair-drawn-1024"),
     ];
 
-    fn name(self) -> &'static str {
-        Self::NAMES.iter().find(|(probe, _)| *probe == self).map_or("", |(_, name)| name)
+    /// The prefix of the names of [`Probe::PairOrder`].
+    const PAIR_ORDER: &str = "pair-order-";
+
+    fn name(self) -> String {
+        match self {
+            Self::PairOrder(order) => format!("{}{order}", Self::PAIR_ORDER),
+            _ => Self::NAMES.iter().find(|(probe, _)| *probe == self).map_or("", |(_, name)| name).into(),
+        }
     }
 
     /// Runs the loop. `contender` is `raw` for the baseline, or a scheme's name, which [`BY_HAND`] may follow.
@@ -73,22 +106,34 @@ impl Probe {
     /// The scheme can't be set up.
     pub fn run(self, contender: &str, loops: usize) -> Option<Result<u32, ContenderError>> {
         let lists = synthetic(match self {
-            Self::FirstZone | Self::Toggle8 | Self::Publish8 | Self::Pair => 8,
+            Self::FirstZone | Self::Remembered | Self::RememberedByNode | Self::Forgotten => 8,
+            Self::Toggle8 | Self::Publish8 | Self::Publish8MoreSlots | Self::Pair | Self::PairOrder(_) => 8,
+            // These have lists of their own.
+            Self::PairTurns | Self::PairDrawn8 | Self::PairDrawn1024 => 1,
             Self::Walk64 => 64,
             Self::Walk52 | Self::Sparse52 | Self::Toggle52 => 52,
         });
         match self {
             Self::Toggle8 => return (contender == "Presence").then(|| toggle(lists.lists(), 1, loops)),
             Self::Toggle52 => return (contender == "Presence").then(|| toggle(lists.lists(), 100, loops)),
-            Self::Publish8 => {
+            Self::Publish8 | Self::Publish8MoreSlots => {
                 let scheme = contender.parse::<SchemeId>().ok()?;
-                let shorter = synthetic(7);
-                return Some(scheme.visit(&mut Publishes { versions: [lists.lists(), shorter.lists()], loops }));
+                let (shorter, more) = (synthetic(7), self == Self::Publish8MoreSlots);
+                let versions = [lists.lists(), shorter.lists()];
+                let slots = if more { READERS + MORE_SLOTS } else { READERS };
+                return Some(scheme.visit(&mut Publishes { versions, slots, loops }));
             }
-            Self::Pair => return pairs(contender, lists.lists(), loops),
+            Self::Pair => return pairs(contender, lists.lists(), 0, loops),
+            Self::PairOrder(order) => return pairs(contender, lists.lists(), order, loops),
+            Self::PairTurns => return drawn(contender, 1, loops),
+            Self::PairDrawn8 => return drawn(contender, 8, loops),
+            Self::PairDrawn1024 => return drawn(contender, 1024, loops),
             _ => (),
         }
         let made = match (contender.parse::<SchemeId>(), contender.strip_suffix(BY_HAND)) {
+            (Ok(scheme), _) if self == Self::Remembered => remembered::<ONE_NODE>(scheme, lists.lists()),
+            (Ok(scheme), _) if self == Self::RememberedByNode => remembered::<BY_NODE>(scheme, lists.lists()),
+            (Ok(scheme), _) if self == Self::Forgotten => remembered::<FORGOTTEN>(scheme, lists.lists()),
             (Ok(scheme), _) if self == Self::Sparse52 => scheme.visit(&mut Sparse { lists: lists.lists() }),
             (Ok(scheme), _) => set_up(scheme, lists.lists()),
             (Err(UnknownScheme), Some(scheme)) => Ok(by_hand(scheme, lists.lists(), schemes::asymmetric())?),
@@ -107,7 +152,9 @@ impl Probe {
         let nodes: Vec<NodeId> = (0..READS as u16).filter_map(|i| NodeId::new(i % 2)).collect();
         let run = |mut contender: Box<dyn Contender>| {
             let mut once = || match self {
-                Self::FirstZone => contender.independent(&nodes),
+                Self::FirstZone | Self::Remembered | Self::RememberedByNode | Self::Forgotten => {
+                    contender.independent(&nodes)
+                }
                 _ => contender.full(&nodes),
             };
             (0..loops).fold(0, |sum: u32, _| sum.wrapping_add(once()))
@@ -137,11 +184,11 @@ impl Visitor for Sparse<'_> {
     }
 }
 
-/// Allocates a page and frees it, [`READS`] times a loop.
-fn pairs(contender: &str, lists: ZonelistsRef<'_>, loops: usize) -> Option<Result<u32, ContenderError>> {
+/// Allocates a block of this order and frees it, [`READS`] times a loop.
+fn pairs(contender: &str, lists: ZonelistsRef<'_>, order: u8, loops: usize) -> Option<Result<u32, ContenderError>> {
     let node = NodeId::new(0)?;
     let made = match contender.parse::<SchemeId>() {
-        Ok(scheme) => Some(scheme.visit(&mut InPairs { lists, node })),
+        Ok(scheme) => Some(scheme.visit(&mut InPairs { lists, node, order })),
         Err(UnknownScheme) => pairs_at_run_time(contender, lists, node).transpose(),
     };
     let run = |mut pairs: Box<dyn Pairs>| (0..loops).map(|_| pairs.pairs(&[node; READS])).sum();
@@ -152,6 +199,7 @@ fn pairs(contender: &str, lists: ZonelistsRef<'_>, loops: usize) -> Option<Resul
 struct InPairs<'l> {
     lists: ZonelistsRef<'l>,
     node: NodeId,
+    order: u8,
 }
 
 impl Visitor for InPairs<'_> {
@@ -163,7 +211,43 @@ impl Visitor for InPairs<'_> {
     }
 
     fn visit<S: Buildable, P: Platform<Lock = Spin>>(&mut self) -> Self::Output {
-        Ok(Box::new(ThroughPages::<S, P>::new(S::build(self.capacity()), self.lists, self.node)?))
+        let scheme = S::build(self.capacity());
+        Ok(Box::new(ThroughPages::<S, P>::of_order(scheme, self.lists, self.node, self.order)?))
+    }
+}
+
+/// Allocates pages and frees them, [`READS`] times a loop, by requests and for nodes that were drawn. With one node,
+/// two requests are used by turns.
+fn drawn(contender: &str, nodes: u16, loops: usize) -> Option<Result<u32, ContenderError>> {
+    let scheme = contender.parse::<SchemeId>().ok()?;
+    let mut random = fastrand::Rng::with_seed(1);
+    let draw = |nth| {
+        let (node, class) = if nodes == 1 { (0, nth % 2) } else { (random.u16(..nodes), random.usize(..CLASSES)) };
+        NodeId::new(node).map(|node| Draw { node, class })
+    };
+    let draws: Vec<Draw> = (0..READS).filter_map(draw).collect();
+    let made = scheme.visit(&mut InDrawnPairs { lists: wide(nodes) });
+    let run = |mut pairs: Box<dyn DrawnPairs>| (0..loops).map(|_| pairs.pairs(&draws)).sum();
+    Some(made.map(run))
+}
+
+/// Sets up a handle of a page allocator whose zones all have pages.
+struct InDrawnPairs {
+    lists: Zonelists,
+}
+
+impl Visitor for InDrawnPairs {
+    type Output = Result<Box<dyn DrawnPairs>, ContenderError>;
+    const TIMED: bool = true;
+
+    const MAX_ZONES: usize = 8;
+
+    fn capacity(&self) -> Capacity {
+        Capacity::of(self.lists.lists())
+    }
+
+    fn visit<S: Buildable, P: Platform<Lock = Spin>>(&mut self) -> Self::Output {
+        Ok(Box::new(ThroughDrawnPages::<S, P>::new(S::build(self.capacity()), self.lists.lists())?))
     }
 }
 
@@ -184,6 +268,7 @@ fn toggle(lists: ZonelistsRef<'_>, readers: usize, loops: usize) -> Result<u32, 
 /// Publishes both versions in turn, [`READS`] times a loop.
 struct Publishes<'l> {
     versions: [ZonelistsRef<'l>; 2],
+    slots: usize,
     loops: usize,
 }
 
@@ -199,7 +284,7 @@ impl Visitor for Publishes<'_> {
 
     fn visit<S: Buildable, P: Platform<Lock = Spin>>(&mut self) -> Self::Output {
         let published: Published<S, P> =
-            Published::with_platform(S::build(self.capacity()), ReaderSlots::boxed(READERS));
+            Published::with_platform(S::build(self.capacity()), ReaderSlots::boxed(self.slots));
         published.publish(self.versions[0])?;
         let mut reader = published.reader()?;
         for nth in 0..self.loops * READS {
@@ -215,6 +300,9 @@ pub const BY_HAND: &str = " by hand";
 /// The prefix of a peer's name that selects the baseline of its language.
 pub const BASELINE_OF: &str = "raw for ";
 
+/// The reader slots that [`Probe::Publish8MoreSlots`] has more than [`Probe::Publish8`].
+pub const MORE_SLOTS: usize = 64;
+
 /// Reads in one loop of a probe.
 const READS: usize = 256;
 
@@ -222,6 +310,9 @@ impl FromStr for Probe {
     type Err = String;
 
     fn from_str(name: &str) -> Result<Self, String> {
+        if let Some(order) = name.strip_prefix(Self::PAIR_ORDER).and_then(|order| order.parse().ok()) {
+            return Ok(Self::PairOrder(order));
+        }
         let known = Self::NAMES.iter().find(|(_, known)| *known == name);
         known.map(|(probe, _)| *probe).ok_or_else(|| "expected the name of a probe".into())
     }
@@ -258,7 +349,7 @@ fn total(program: &Path, contender: &str, probe: Probe, loops: usize) -> Result<
     let failed = |why: String| CountError::Failed { contender: contender.into(), why };
     let mut valgrind = Command::new("valgrind");
     valgrind.args(["--tool=callgrind", "--callgrind-out-file=/dev/null"]).arg(program);
-    valgrind.args([contender, probe.name(), &loops.to_string()]);
+    valgrind.args([contender, &probe.name(), &loops.to_string()]);
     let run = valgrind.stdin(Stdio::null()).output().map_err(|error| match error.kind() {
         ErrorKind::NotFound => CountError::NoValgrind,
         _ => failed(error.to_string()),

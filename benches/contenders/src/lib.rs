@@ -6,5 +6,6 @@
 
 pub mod consistency;
 pub mod contender;
+pub mod hits;
 pub mod instructions;
 pub mod timing;

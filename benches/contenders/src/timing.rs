@@ -14,7 +14,8 @@ use zonelist_schemes::{
 };
 
 use crate::contender::{
-    Baseline, Contender, ContenderError, PEERS, Pairs, Through, ThroughPages, baseline_pairs, by_hand, peers,
+    BY_NODE, Baseline, Contender, ContenderError, PEERS, Pairs, Through, ThroughPages, baseline_pairs, by_hand, peers,
+    remembered,
 };
 
 /// Zones of the lists that are walked to the end.
@@ -45,6 +46,8 @@ struct Track<C: ?Sized> {
 pub struct Timing {
     schemes: Vec<SchemeId>,
     tracks: Vec<Track<dyn Contender>>,
+    /// The first zone, by a memory of it.
+    remembered: Track<dyn Contender>,
     pairs: Track<dyn Pairs>,
 }
 
@@ -57,6 +60,8 @@ pub struct Timed {
     pub dependent: Option<Measure>,
     /// The first zone, by hand.
     pub by_hand: Option<Measure>,
+    /// The first zone, by memories of it in a table by node.
+    pub remembered: Option<Measure>,
     /// The ratio of `first` to `by_hand`.
     pub to_hand: Option<f64>,
     /// Whole walks of [`WALKS`].
@@ -85,12 +90,13 @@ impl Timing {
             let repeats = (ZONES_A_LOOP / zones / walks).max(1);
             tracks.push(Track::reading(chosen, lists.lists(), false, drawn(&all, walks), |c, n| c.full(n), repeats)?);
         }
-        Ok(Self { schemes: chosen.to_vec(), tracks, pairs: Track::of_pairs(chosen)? })
+        let remembered = Track::remembering(chosen, machine.lists(), drawn(nodes, DRAWN), first)?;
+        Ok(Self { schemes: chosen.to_vec(), tracks, remembered, pairs: Track::of_pairs(chosen)? })
     }
 
     /// Times every loop of every contender once.
     pub fn round(&mut self) {
-        self.tracks.iter_mut().for_each(Track::round);
+        self.tracks.iter_mut().chain([&mut self.remembered]).for_each(Track::round);
         self.pairs.round();
     }
 
@@ -132,6 +138,8 @@ impl Timing {
             first: first.median(contender, baseline),
             dependent: self.tracks[1].median(contender, baseline),
             by_hand: hand.and_then(|hand| first.median(hand, baseline)),
+            // A peer has none.
+            remembered: self.remembered.median(contender, baseline),
             to_hand: hand.and_then(|hand| Some(first.median(contender, hand)?.ratio)),
             pair: self.pairs.median(contender, baseline),
             full: self.tracks[2..].iter().filter_map(|track| track.median(contender, baseline)).collect(),
@@ -163,6 +171,22 @@ impl Track<dyn Contender> {
         }
         contenders.extend(peers(lists).into_iter().flat_map(|peer| [Some(peer.baseline), Some(peer.peer)]));
         Ok(Self { contenders, nodes, run, repeats, rounds: Vec::new() })
+    }
+}
+
+impl Track<dyn Contender> {
+    /// The baseline, and of each scheme a reader that remembers.
+    fn remembering(
+        chosen: &[SchemeId],
+        lists: ZonelistsRef<'_>,
+        nodes: Vec<NodeId>,
+        repeats: usize,
+    ) -> Result<Self, ContenderError> {
+        let mut contenders: Vec<Option<Box<dyn Contender>>> = vec![Some(Box::new(Baseline::new(lists)))];
+        for &scheme in chosen {
+            contenders.extend([Some(remembered::<BY_NODE>(scheme, lists)?), None]);
+        }
+        Ok(Self { contenders, nodes, run: |c, n| c.independent(n), repeats, rounds: Vec::new() })
     }
 }
 

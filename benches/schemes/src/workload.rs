@@ -28,6 +28,23 @@ pub fn synthetic(zones: usize) -> Zonelists {
     ZonelistsRef::new(&zonerefs, &rows).map(Zonelists::from).unwrap_or_default()
 }
 
+/// Makes lists of two zones for each node, Movable and Normal: those of the node, and then those of the next.
+#[must_use]
+pub fn wide(nodes: u16) -> Zonelists {
+    const KINDS: [ZoneKind; 2] = [ZoneKind::Movable, ZoneKind::Normal];
+    let own =
+        |node| NodeId::new(node).into_iter().flat_map(|node| KINDS.map(|kind| Zoneref::new(ZoneId::new(node, kind))));
+    let mut zonerefs: Vec<Zoneref> = Vec::new();
+    let mut rows = Vec::new();
+    for node in 0..nodes {
+        let start = zonerefs.len();
+        zonerefs.extend(own(node));
+        zonerefs.extend((nodes > 1).then(|| own((node + 1) % nodes)).into_iter().flatten());
+        rows.push(NodeSpan { start: start as u32, len: (zonerefs.len() - start) as u32, own: KINDS.len() as u32 });
+    }
+    ZonelistsRef::new(&zonerefs, &rows).map(Zonelists::from).unwrap_or_default()
+}
+
 /// Versions of a machine's lists, between which hotplug switches, and the requests of the readers.
 #[derive(Clone, Debug)]
 pub struct Toggle {

@@ -34,6 +34,9 @@ const RECIPES: &[Recipe] = &[
         vec![script(".ci/targets", more)]
     }),
     ("msrv", "the library packages with Rust 1.85: see .ci/msrv --help", |more| vec![script(".ci/msrv", more)]),
+    ("semver", "the public API compared with that of a release: see .ci/semver --help", |more| {
+        vec![script(".ci/semver", more)]
+    }),
     ("ci", "the gate: lints, documentation, all tests, the long set", |more| vec![script(".ci/run", more)]),
 ];
 

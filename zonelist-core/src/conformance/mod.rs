@@ -12,6 +12,8 @@ pub mod blocking;
 pub mod blocking {}
 #[doc = include_str!("explored.md")]
 pub mod explored {}
+#[cfg(all(loom, feature = "model"))]
+mod always_torn;
 #[cfg(all(feature = "facts", target_os = "linux", not(any(loom, shuttle))))]
 pub mod facts;
 #[cfg(all(feature = "facts", target_os = "linux", not(any(loom, shuttle))))]
@@ -21,6 +23,8 @@ mod history;
 mod model_macro;
 #[cfg(all(feature = "std", not(loom)))]
 mod rolled_back;
+#[cfg(feature = "std")]
+mod rolls_back;
 mod sample;
 #[cfg(feature = "model")]
 mod sources;

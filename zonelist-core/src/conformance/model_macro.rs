@@ -142,6 +142,7 @@ macro_rules! model {
                 a_walk_across_publishes
                 two_walks
                 a_reader_that_comes_and_goes
+                a_remembered_zone
                 the_races_of_2022
                 an_allocation_at_the_tail
                 an_interrupt

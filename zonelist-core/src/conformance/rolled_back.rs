@@ -1,68 +1,13 @@
-//! A scheme around another scheme, whose publishes fail after the inner scheme has published.
+//! The check that a publish which is rolled back hides no torn walk.
 
-use core::fmt;
-use std::{sync::Arc, vec::Vec};
+use std::vec::Vec;
 
-use super::Sample;
+use super::{Sample, rolls_back::RollsBack};
 use crate::{
-    NodeId, Request, Zonelists, Zoneref,
-    locking::{Locked, Spin},
-    publish::{
-        Facts, Guarantee, PublishError, Published, ReadToken, ReaderProtocol, ReaderSlots, Scheme, Walk, Writer,
-    },
-    sync::unmodelled::{AtomicBool, Ordering::Relaxed},
-    zonelist::ZonelistsRef,
+    Zonelists, Zoneref,
+    publish::{Guarantee, PublishError, Published, ReaderSlots, Scheme, Walk},
+    sync::unmodelled::Ordering::Relaxed,
 };
-
-/// Publishes what it is given. If `fails` is set, it then publishes the version before once more, and returns an error.
-struct RollsBack<S> {
-    inner: S,
-    before: Locked<Zonelists>,
-    fails: Arc<AtomicBool>,
-}
-
-impl<S> fmt::Debug for RollsBack<S> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RollsBack").finish_non_exhaustive()
-    }
-}
-
-impl<S: for<'g> Scheme<Pinned<'g> = &'g S> + 'static> Scheme for RollsBack<S> {
-    const FACTS: Facts = S::FACTS;
-    const PROTOCOL: ReaderProtocol = S::PROTOCOL;
-    type Local = S::Local;
-    type Filter = S::Filter;
-    type Pinned<'g> = &'g S;
-    type Walk<'w> = S::Walk<'w>;
-
-    fn local(&self) -> S::Local {
-        self.inner.local()
-    }
-
-    fn filter(&self, request: &Request) -> S::Filter {
-        self.inner.filter(request)
-    }
-
-    fn pin<'g>(&'g self, _: &'g S::Local, _: ReadToken<'g, Self>) -> &'g S {
-        &self.inner
-    }
-
-    fn walk<'w, 'g: 'w>(inner: &'w &'g S, node: NodeId, filter: &'w S::Filter) -> S::Walk<'w> {
-        S::walk(inner, node, filter)
-    }
-
-    fn publish(&self, next: ZonelistsRef<'_>, writer: &mut Writer<'_>) -> Result<(), PublishError> {
-        self.inner.publish(next, writer)?;
-        self.before.with(|before| {
-            if self.fails.load(Relaxed) {
-                self.inner.publish(before.lists(), writer)?;
-                return Err(PublishError::Busy);
-            }
-            *before = next.into();
-            Ok(())
-        })
-    }
-}
 
 /// Checks that a publish which an outer scheme rolls back is detected as any other change.
 ///
@@ -78,10 +23,8 @@ where
     S: for<'g> Scheme<Pinned<'g> = &'g S> + 'static,
 {
     assert!(S::FACTS.guarantee > Guarantee::Racy, "its walks may be torn and not report so");
-    let (fails, Sample { versions, requests }) = (Arc::new(AtomicBool::new(false)), Sample::default());
-    let before = Locked::new(Spin::new(), Zonelists::default());
-    let published: Published<_> =
-        Published::with_slots(RollsBack { inner: scheme, before, fails: Arc::clone(&fails) }, ReaderSlots::boxed(1));
+    let (Sample { versions, requests }, (scheme, fails)) = (Sample::default(), RollsBack::new(scheme));
+    let published: Published<_> = Published::with_slots(scheme, ReaderSlots::boxed(1));
     let (node, request) = &requests[0];
     let mut reader = published.reader().expect("a reader slot");
     let cases = (0..2 * versions.len())

@@ -33,7 +33,7 @@ use std::{
 use super::{History, HistoryError, Published as Record, Sample, Span, Tally, Walked};
 use crate::{
     NodeId, Request, Zonelists, Zoneref,
-    publish::{Guarantee, Platform, PublishError, Published, ReaderError, Scheme, Version, Walk},
+    publish::{FirstZone, Guarantee, Platform, PublishError, Published, ReaderError, Scheme, Version, Walk},
 };
 
 /// Every 61st walk yields in its middle, and a publisher after every 61st publish. A prime number, so that walks of
@@ -282,6 +282,8 @@ struct WalkRecord {
     full: bool,
     /// What `must_retry` returned.
     reported: bool,
+    /// True if the reader remembered the zone that it shows, and did not walk.
+    remembered: bool,
 }
 
 impl Walker {
@@ -299,8 +301,17 @@ impl Walker {
         let filters: Vec<S::Filter> = load.requests.iter().map(|(_, request)| published.filter(request)).collect();
         // A reader need not be `Send`, so each thread makes its own.
         let mut reader = published.reader()?;
+        let memory = |((node, _), filter): (&(NodeId, Request), _)| published.first_zone(*node, filter);
+        let mut memories: Vec<_> = load.requests.iter().zip(&filters).map(memory).collect();
         for _ in 0..load.walks {
             let (round, request) = (self.count / filters.len(), self.count % filters.len());
+            // Every second round of the requests.
+            if let Some(record) = (round % 2 == 1).then(|| self.recall(clock, &memories[request], request)).flatten() {
+                reader.quiescent();
+                self.walks.push(record);
+                self.count += 1;
+                continue;
+            }
             // A limit of one entry more than the longest list has tells a walk that never ends from one that ends.
             let limit = if round % 3 == 2 { 1 + round / 3 % longest.max(1) } else { longest + 1 };
             let pause = (self.count % PAUSE == 0).then_some(1 + self.count / PAUSE % limit);
@@ -311,12 +322,30 @@ impl Walker {
             let shown = self.record(&mut walk, limit, pause);
             let reported = walk.must_retry();
             let span = Span { begin, end: clock.stamp() };
-            self.walks.push(WalkRecord { request, span, shown, full: shown < limit, reported });
+            self.walks.push(WalkRecord { request, span, shown, full: shown < limit, reported, remembered: false });
             drop(walk);
             drop(guard);
+            // A scheme that never shows a zone, and always reports torn walks, would be walked for ever.
+            if shown > 0 {
+                reader.first(&mut memories[request]);
+            }
             reader.quiescent();
         }
         Ok(())
+    }
+
+    /// Reads the first zone, if it is remembered.
+    fn recall<S: Scheme, P: Platform>(
+        &mut self,
+        clock: &Clock,
+        memory: &FirstZone<'_, S, P>,
+        request: usize,
+    ) -> Option<WalkRecord> {
+        let begin = clock.stamp();
+        let zone = memory.recall()?;
+        let span = Span { begin, end: clock.stamp() };
+        self.seen.push(zone);
+        Some(WalkRecord { request, span, shown: 1, full: false, reported: false, remembered: true })
     }
 
     /// Appends up to `limit` entries of the walk to `seen`, and returns how many there were. Yields after `pause`
@@ -336,12 +365,15 @@ impl Walker {
     fn judged(&self, history: &History<&Zonelists>, load: Load<'_>, longest: usize, guarantee: Guarantee) -> Tally {
         let mut tally = Tally::default();
         let mut rest = &self.seen[..];
-        for &WalkRecord { request, span, shown, full, reported } in &self.walks {
+        for &WalkRecord { request, span, shown, full, reported, remembered } in &self.walks {
             let (seen, others) = rest.split_at(shown);
             rest = others;
             let (node, request) = &load.requests[request];
             let verdict = history.judge(&Walked { node: *node, request, span, seen, full });
+            // What is remembered is the first zone of some version, whatever walks guarantee.
+            let guarantee = if remembered { Guarantee::Snapshot } else { guarantee };
             tally.count(verdict, reported, guarantee);
+            tally.remembered += u64::from(remembered);
             // No guarantee allows more entries than the longest list has; a walk counts as a violation once.
             tally.violations += u64::from(shown > longest && verdict.is_within(guarantee, reported));
         }

@@ -13,7 +13,7 @@ use crate::{Zoneref, publish::Guarantee, zonelist::ZonelistsRef};
 ///
 /// A walk is exact if it equals one candidate, or a prefix of one if the walk was left early. Every other walk is torn,
 /// and may have one or more of the other defects.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 pub struct Verdict {
     /// The walk is not exact.
     pub torn: bool,
@@ -137,7 +137,7 @@ impl Torn<'_> {
 }
 
 /// Counts of walks by verdict. A walk with two defects counts in both.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 #[expect(missing_docs, reason = "each field counts the verdict of its name")]
 pub struct Tally {
     /// All walks.
@@ -152,6 +152,8 @@ pub struct Tally {
     pub reported: u64,
     /// Torn walks for which `must_retry` returned false.
     pub unreported: u64,
+    /// First zones that readers remembered. Each counts as a walk, which has to be exact under every guarantee.
+    pub remembered: u64,
     /// Walks that the scheme's guarantee excludes.
     pub violations: u64,
 }
@@ -171,6 +173,7 @@ impl Tally {
             reported: reported.into(),
             unreported: (torn && !reported).into(),
             violations: (!verdict.is_within(guarantee, reported)).into(),
+            remembered: 0,
         };
     }
 }
@@ -186,6 +189,7 @@ impl AddAssign for Tally {
         self.empty += other.empty;
         self.reported += other.reported;
         self.unreported += other.unreported;
+        self.remembered += other.remembered;
         self.violations += other.violations;
     }
 }
@@ -201,10 +205,26 @@ impl Sum for Tally {
 
 impl fmt::Display for Tally {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { walks, torn, missed, repeated, phantom, disordered, empty, reported, unreported, violations } = self;
+        let Self {
+            walks,
+            torn,
+            missed,
+            repeated,
+            phantom,
+            disordered,
+            empty,
+            reported,
+            unreported,
+            remembered,
+            violations,
+        } = self;
+        write!(f, "{walks} walks, ")?;
+        if *remembered > 0 {
+            write!(f, "{remembered} remembered, ")?;
+        }
         write!(
             f,
-            "{walks} walks, {torn} torn ({reported} reported, {unreported} torn unreported): {missed} missed, \
+            "{torn} torn ({reported} reported, {unreported} torn unreported): {missed} missed, \
              {repeated} repeated, {phantom} phantom, {disordered} disordered, {empty} empty; {violations} violations"
         )
     }

@@ -3,7 +3,7 @@
 use crate::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 /// Why an operation stopped waiting.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum StopReason {
     /// It does not wait at all.
     NoWait,

@@ -69,7 +69,7 @@ impl From<NoMemory> for HotplugError {
 }
 
 /// The error numbers that Linux returns.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[expect(missing_docs, reason = "the names are the kernel's")]
 pub enum Errno {
     Noent,

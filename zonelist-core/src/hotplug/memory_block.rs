@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// One memory block. Block `n` has the page frames from `n` times a block's pages on.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct MemoryBlock {
     /// Its number.
     pub number: u64,
@@ -27,7 +27,7 @@ pub struct MemoryBlock {
 }
 
 /// The state of a memory block.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum MemoryBlockState {
     /// In no zone.
     Offline,
@@ -74,7 +74,7 @@ pub struct MemoryBlocks {
 ///
 /// On x86 `arch/x86/mm/numa.c: numa_init` reverses it again once the firmware's table of nodes is read. A machine that
 /// did so before it allocated most of boot's memory is [`BootMemory::TopDown`] in spite of the option.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum BootMemory {
     /// The highest frames.
     TopDown,

@@ -25,7 +25,7 @@ use crate::{
 pub(super) type Synchronize<S, P> = fn(&Published<S, P>) -> Result<(), WaitError>;
 
 /// Counts the metadata of zones whose nodes were removed, by what became of it.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 pub struct MetadataStatistics {
     /// Freed.
     pub freed: usize,

@@ -9,7 +9,7 @@ use crate::{
 };
 
 /// An operation on a machine.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[non_exhaustive]
 pub enum Operation {
     /// Puts a block online: a zone of its node gets its pages.
@@ -68,7 +68,7 @@ pub enum Operation {
 /// assert_eq!("online_kernel".parse(), Ok(OnlineTo::Kernel));
 /// assert_eq!("on".parse::<OnlineTo>().unwrap_err().errno(), Errno::Inval);
 /// ```
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum OnlineTo {
     /// Kernel or Movable: the zone whose span touches the block. If both or neither do, Kernel, or Movable under
     /// [`MemoryBlocks::movable_node`](super::MemoryBlocks::movable_node). With
@@ -106,7 +106,7 @@ pub struct Change {
 }
 
 /// Pages that were added to a zone or removed from it.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct BlockChange {
     /// Their block.
     pub block: u64,

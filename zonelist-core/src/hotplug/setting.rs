@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// A setting under `/proc/sys/vm`.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[non_exhaustive]
 pub enum Setting {
     /// `min_free_kbytes`, in KiB, below 2^31. From then on hotplug only replaces it by a higher computed value.

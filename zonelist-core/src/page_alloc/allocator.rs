@@ -302,7 +302,19 @@ impl<'m, S: Scheme, P: Platform> PageAllocator<'m, S, P> {
         self.published.add_slots_after(slots, || self.pool.add_caches(caches));
     }
 
-    /// Creates a handle for a thread or CPU, with its reader and its per-CPU pages.
+    /// Creates a handle for a thread or CPU, with its reader and its per-CPU pages. Of the free reader slots it has the
+    /// first, so the handles of CPUs that are created in sequence have the per-CPU pages in the sequence of their memory.
+    ///
+    /// A handle does not outlive its allocator:
+    ///
+    /// ```compile_fail,E0505
+    /// # use zonelist_core::{PageAllocator, Scheme};
+    /// fn outlives<S: Scheme>(allocator: PageAllocator<'_, S>) {
+    ///     let local = allocator.local().unwrap();
+    ///     drop(allocator);
+    ///     drop(local);
+    /// }
+    /// ```
     ///
     /// # Errors
     /// All reader slots are taken, or the barrier pair does not work on this system.

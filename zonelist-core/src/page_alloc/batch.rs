@@ -1,10 +1,6 @@
 //! Batches: the number of blocks that move between a zone and the per-CPU pages under one lock.
 
-use super::{
-    page::Tag,
-    per_cpu_pages::{CacheAccess, depth},
-    slow_path::Blocking,
-};
+use super::{page::Tag, per_cpu_pages::CacheAccess, slow_path::Blocking, stack_layout::depth};
 use crate::{Zone, locking::RawLock, sync::atomic::Ordering::Relaxed};
 
 /// Returns a batch of a full stack to the zone. If the zone's lock is held, defers that while the stack has depth left.

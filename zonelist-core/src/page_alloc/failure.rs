@@ -10,7 +10,7 @@ use crate::{NodeId, ZoneId, ZoneKind, publish::BarrierError};
 pub struct OutOfMemory;
 
 /// Why a zone did not serve a request.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[non_exhaustive]
 pub enum Refusal {
     /// The zone would have gone below its watermark and reserve.

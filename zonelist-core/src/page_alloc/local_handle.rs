@@ -4,8 +4,9 @@
 //! alloc(node, request):
 //!   active := true; barrier                  # the slot's flag; a drain or a stop then sees it, or is seen here
 //!   if any request of a publish or a drain: leave, slow path
-//!   entry := first zoneref of the walk
-//!   if entry is not last_zone.entry: look up its counters and per-CPU pages, remember them
+//!   stamp := the stamp of the lists          # changes with each publish, before and after
+//!   zone := the first zone that is remembered for (node, request) at this stamp
+//!           none: the first of a walk, with its counters and per-CPU pages; remember it, if stamp is even
 //!   if the zone's free pages are not above low watermark + reserve + the block's further pages: slow path
 //!   pop the stack of (order, mobility); empty: slow path
 //!   active := false                          # also on each exit to the slow path, which enters again
@@ -24,32 +25,34 @@ use core::fmt;
 use super::slow_path::Blocking;
 use super::{
     Failure, OutOfMemory, Page, PageAllocator, PerCpuPages, PreparedRequest,
+    first_zones::{FirstZone, FirstZones},
     page::{PageWord, Tag},
     per_cpu_pages::{CacheAccess, StackRef},
 };
 use crate::{
-    NodeId, Zone, Zoneref,
-    publish::{HandleId, Platform, Reader, Scheme},
+    NodeId, Zone,
+    publish::{CriticalSection, HandleId, Platform, Reader, Scheme, Walk, is_settled, order_walks},
     sync::{Backoff, hint::cold_path},
-    zone::{FreeError, WatermarkCounters, WatermarkLevel},
+    zone::{FreeError, WatermarkLevel},
 };
 
 /// The handle of one CPU or thread: its reader of the zonelists, and its per-CPU pages.
 ///
 /// An allocation from the first zone of the list, with a block in the per-CPU pages, takes these steps: set the slot's
-/// `active` flag, read one zoneref, compare the zone's free pages with its low watermark, pop, clear the flag. A free
+/// `active` flag, compare the stamp of the lists with that of the zone it remembers, compare the zone's free pages with its low watermark, pop, clear the flag. A free
 /// sets the flag, pushes, and clears the flag. Neither has an atomic read-modify-write.
 ///
 /// A drop returns the pages to their zones. The drop waits for a drain that has revoked the per-CPU pages, and for the
 /// zones' locks. A leaked handle keeps its reader slot, but not its pages: they are in the allocator, and
 /// [`PageAllocator::drain`] returns them to their zones.
 ///
+/// Any thread may create a handle and send it to the one that uses it. So the first CPU of a kernel creates those of all
+/// CPUs, in statics ([`TakeCell`](crate::sync::TakeCell)): see the example `per_cpu`.
+///
 /// A signal handler or interrupt needs a handle of its own, [`LocalHandle::try_alloc`] and [`LocalHandle::try_free`].
 /// Debug builds panic if a handle is used from within one of its own operations.
 #[repr(C)] // The fields of the fast path come first, where short instructions reach them.
 pub struct LocalHandle<'a, 'm, S: Scheme, P: Platform> {
-    /// The first zone of the last allocation's walk: the prediction for the next allocation.
-    last_zone: LastZone<'a>,
     /// The stack of the last free: the prediction for the next free.
     pub(super) freed: StackRef<'a>,
     pub(super) reader: Reader<'a, S, P>,
@@ -62,6 +65,8 @@ pub struct LocalHandle<'a, 'm, S: Scheme, P: Platform> {
     pub(super) attempt: Failure,
     /// True if calls of `on_low` are deferred, since a hotplug operation allocates through this handle.
     pub(super) defers_low: bool,
+    /// The first zones of walks, for the allocations until the next publish.
+    first_zones: FirstZones<'a>,
 }
 
 /// A page that was not freed, with the reason. The page is the caller's again.
@@ -74,14 +79,6 @@ pub struct NotFreed {
     pub error: FreeError,
 }
 
-/// The lookup of one zoneref, kept for the next allocation that begins with the same zoneref.
-struct LastZone<'a> {
-    /// The zoneref; `None` before the first allocation.
-    entry: Option<Zoneref>,
-    counters: &'a WatermarkCounters,
-    cache: &'a PerCpuPages,
-}
-
 impl<'a, 'm, S: Scheme, P: Platform> LocalHandle<'a, 'm, S, P> {
     pub(super) fn new(
         allocator: &'a PageAllocator<'m, S, P>,
@@ -90,10 +87,9 @@ impl<'a, 'm, S: Scheme, P: Platform> LocalHandle<'a, 'm, S, P> {
         zone: &'a Zone<'m, P::Lock>,
         cache: &'a PerCpuPages,
     ) -> Self {
-        // No zoneref equals an absent entry, so this zone is a placeholder that the first allocation replaces.
-        let last_zone = LastZone { entry: None, counters: zone.watermark_counters(), cache };
+        let first_zones = FirstZones::new(FirstZone { counters: zone.watermark_counters(), cache });
         let (freed, failure, attempt) = (cache.stack_ref(Tag::FIRST), Failure::none(), Failure::none());
-        let local = Self { allocator, reader, caches, last_zone, freed, failure, attempt, defers_low: false };
+        let local = Self { allocator, reader, caches, freed, failure, attempt, defers_low: false, first_zones };
         // The slot's last handle may have been of another thread, so even this needs the access of `with_cache_access`.
         with_cache_access(&local.reader, allocator.zones(), caches, |number, zone, access| {
             access.set_zone(|tag| allocator.pool.page(zone.span().start, number, tag), zone.spanned());
@@ -106,6 +102,12 @@ impl<'a, 'm, S: Scheme, P: Platform> LocalHandle<'a, 'm, S, P> {
     pub(crate) fn deferring_low(mut self) -> Self {
         self.defers_low = true;
         self
+    }
+
+    /// The allocator of the handle, for code that keeps only the handle.
+    #[must_use]
+    pub fn allocator(&self) -> &'a PageAllocator<'m, S, P> {
+        self.allocator
     }
 
     /// The identity of the handle, for [`PageAllocator::after_fork`].
@@ -152,21 +154,28 @@ impl<'a, 'm, S: Scheme, P: Platform> LocalHandle<'a, 'm, S, P> {
     /// Pops a block of the first zone's per-CPU pages, if the zone stays above its low watermark.
     #[inline(always)]
     pub(super) fn alloc_from_cache(&mut self, node: NodeId, request: &PreparedRequest<S>) -> Option<Page> {
+        let Self { reader, allocator, caches, first_zones, .. } = self;
         // One flag serves the walk and the stack. Any request of a writer makes this fail: the slow path answers it.
-        let entered = self.reader.try_enter_slot()?;
-        let first = entered.guard.walk(node, &request.filter).next()?;
-        // Most allocations begin with the zone of the last one: a compare then replaces the dependent loads of the
-        // lookup.
-        if self.last_zone.entry != Some(first) {
-            cold_path();
-            self.last_zone = predict_zone(self.allocator, self.caches, first)?;
-        }
+        let (critical_section, stamp) = reader.try_enter_stamped()?;
+        let key = request.class.at(node);
+        let FirstZone { counters, cache } = match first_zones.get(key, stamp) {
+            Some(zone) => zone,
+            None => {
+                let walked = walk_to_first(allocator, caches, reader, &critical_section, node, request);
+                let (zone, is_whole) = walked?;
+                // Only of a whole version, and never that there is none: a later load of the stamp may be equal.
+                if is_settled(stamp) && is_whole && request.class.is_unique() {
+                    first_zones.set(key, stamp, zone);
+                }
+                zone
+            }
+        };
         // Pages on stacks are not free pages, yet a zone below its watermark must not serve: the next zone may.
-        if !self.last_zone.counters.allows_beyond(request.further, request.highest, WatermarkLevel::Low) {
+        if !counters.allows_beyond(request.further, request.highest, WatermarkLevel::Low) {
             return None;
         }
         // SAFETY: the slot is active and its per-CPU pages are not revoked, so this thread alone accesses them.
-        unsafe { CacheAccess::on(self.last_zone.cache) }.pop(request.tag, request.start)
+        unsafe { CacheAccess::on(cache) }.pop(request.tag, request.start)
     }
 
     /// Frees a block.
@@ -237,8 +246,9 @@ impl<'a, 'm, S: Scheme, P: Platform> LocalHandle<'a, 'm, S, P> {
             return true;
         }
         cold_path();
-        // Mixed orders and mobilities of one zone are common; a change of the zone is left to the slow path.
-        self.freed = self.freed.cache.stack_ref(page.tag());
+        // The stack of another order, mobility or zone.
+        let Some(cache) = self.caches.get(self.allocator.pool.number_of_page(page)) else { return false };
+        self.freed = cache.stack_ref(page.tag());
         // SAFETY: the critical section has not ended, so this thread alone accesses the per-CPU pages.
         unsafe { self.freed.push(page) }
     }
@@ -389,16 +399,26 @@ fn with_cache_access<'m, S: Scheme, P: Platform>(
     }
 }
 
-/// Looks up the zone of a zoneref; `None` if the allocator does not have it.
-#[inline]
-fn predict_zone<'a, S: Scheme, P: Platform>(
+/// The first zone of a walk, and whether the walk is not torn. `None` if the list has none for the request, or one that
+/// the allocator does not have.
+#[cold]
+#[inline(never)]
+fn walk_to_first<'a, S: Scheme, P: Platform>(
     allocator: &'a PageAllocator<'_, S, P>,
     caches: &'a [PerCpuPages],
-    entry: Zoneref,
-) -> Option<LastZone<'a>> {
-    let number = allocator.pool.zone_number(entry.zone())?;
+    reader: &Reader<'_, S, P>,
+    critical_section: &CriticalSection<'_>,
+    node: NodeId,
+    request: &PreparedRequest<S>,
+) -> Option<(FirstZone<'a>, bool)> {
+    let guard = reader.guard_within(critical_section);
+    let mut walk = guard.walk(node, &request.filter);
+    let first = walk.next()?;
+    let is_whole = !walk.must_retry();
+    order_walks();
+    let number = allocator.pool.zone_number(first.zone())?;
     let (counters, cache) = (allocator.pool.zones.get(number)?.watermark_counters(), caches.get(number)?);
-    Some(LastZone { entry: Some(entry), counters, cache })
+    Some((FirstZone { counters, cache }, is_whole))
 }
 
 impl<S: Scheme, P: Platform> Drop for LocalHandle<'_, '_, S, P> {

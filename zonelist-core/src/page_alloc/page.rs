@@ -239,10 +239,16 @@ impl PageWord {
         Self(unsafe { NonZeroU64::new_unchecked(self.0.get() + frames as u64) })
     }
 
-    /// The number of frames from another page to this one. Very large if this page is lower, or of another zone or tag.
+    /// The number of frames from another page to this one. Very large if this page is lower, of another zone or tag, or
+    /// if there is no other page.
     #[inline(always)]
-    pub(super) const fn minus(self, other: Self) -> u64 {
-        self.0.get().wrapping_sub(other.0.get())
+    pub(super) const fn minus(self, other: Option<Self>) -> u64 {
+        // No page is 0, which represents `None`: the match takes no instruction.
+        let other = match other {
+            Some(other) => other.0.get(),
+            None => 0,
+        };
+        self.0.get().wrapping_sub(other)
     }
 
     /// The words of the two halves; `None` of a single frame.

@@ -11,10 +11,17 @@
 //!   pop:  top == start: fail; else top -= 1, taken += 1, block := frames[top]
 //!   full: the lowest blocks, which are there the longest, go to the zone by a batch
 //! ```
+//!
+//! New pages are all zeros, so that a static of them is in `.bss` and takes no room in a program's file. Their tops and
+//! limits are 0, below the start of most stacks. The first handle sets them in `set_zone`. So the fast paths, which only
+//! handles run, find absolute places and add nothing to them. A drain passes over stacks that are not set.
 
 use core::cell::UnsafeCell;
 
-use super::page::{Page, PageWord, Tag};
+use super::{
+    page::{Page, PageWord, Tag},
+    stack_layout::{FRAMES, START, depth, start},
+};
 use crate::{
     Zone,
     chunks::{Chunked, Link},
@@ -24,45 +31,7 @@ use crate::{
         atomic::{AtomicUsize, Ordering::Relaxed},
         const_fn,
     },
-    zone::MAX_ORDER,
 };
-
-/// The depth of a stack, in blocks, by order: single pages, small blocks, and huge pages of 512 frames.
-const DEPTH: [usize; MAX_ORDER as usize + 1] = [1024, 64, 64, 64, 0, 0, 0, 0, 0, 16, 0];
-
-/// The sum of the depths of all stacks, of both mobilities.
-const FRAMES: usize = {
-    let (mut sum, mut order) = (0, 0);
-    while order < DEPTH.len() {
-        sum += 2 * DEPTH[order];
-        order += 1;
-    }
-    sum
-};
-
-/// The first place of each stack in the frames. The stack of an order that is not cached has a start, and no room.
-const START: [usize; Tag::LIMIT] = {
-    let (mut start, mut tag, mut sum) = ([FRAMES; Tag::LIMIT], 0, 0);
-    while tag < 2 * DEPTH.len() {
-        start[tag] = sum;
-        sum += DEPTH[tag / 2];
-        tag += 1;
-    }
-    start
-};
-
-/// The first place of a stack in the frames.
-pub(super) const fn start(tag: Tag) -> usize {
-    // An index is always in range, but the compiler does not see that in every caller: 0 avoids a panic path.
-    let index = tag.index();
-    if index < START.len() { START[index] } else { 0 }
-}
-
-/// The depth of a stack, in blocks; 0 if blocks of the order are not cached.
-pub(super) const fn depth(tag: Tag) -> usize {
-    let order = tag.order() as usize;
-    if order < DEPTH.len() { DEPTH[order] } else { 0 }
-}
 
 /// The per-CPU pages of one zone and one handle. The caller provides the memory, or `alloc` does.
 ///
@@ -110,15 +79,15 @@ struct Stack {
 #[derive(Clone, Copy, Debug)]
 struct Plain {
     /// The highest top: four batches above the start, or three quarters of the depth; up to the depth while another
-    /// thread holds the zone's lock. The start, before the first
-    /// request for such a block.
+    /// thread holds the zone's lock. The start, before the first request for such a block.
     limit: u32,
     /// The number of blocks of a refill or return.
     batch: u32,
     /// The exclusive limit of a block's number, relative to the first frame of the zone's span.
     frames: u64,
-    /// The page of the stack's tag at the first frame of the span: block numbers are differences to it.
-    zero: PageWord,
+    /// The page of the stack's tag at the first frame of the span: block numbers are differences to it. `None`, which is
+    /// all zeros, before the first handle: then the stack has no block.
+    zero: Option<PageWord>,
 }
 
 // SAFETY: as for `PerCpuPages`: `plain` is accessed only through `CacheAccess`, and at most one is in use for these pages
@@ -133,7 +102,7 @@ const ONE_TAKEN: usize = TOP + 1;
 impl Stack {
     const_fn! {
         const fn new(start: usize) -> Self {
-            let plain = Plain { limit: start as u32, batch: 0, frames: 0, zero: PageWord::first(Tag::FIRST) };
+            let plain = Plain { limit: start as u32, batch: 0, frames: 0, zero: None };
             Self {
                 state: AtomicUsize::new(start),
                 #[cfg(not(target_pointer_width = "64"))]
@@ -160,26 +129,20 @@ impl Stack {
 
     /// The number of blocks. A concurrent change is seen whole or not at all.
     fn blocks(&self, tag: usize) -> usize {
-        (self.state.load(Relaxed) & TOP) - START[tag]
+        // The top is 0 before the first handle.
+        (self.state.load(Relaxed) & TOP).saturating_sub(START[tag])
     }
 }
 
 impl PerCpuPages {
     const_fn! {
-        /// Creates per-CPU pages without any page.
+        /// Creates per-CPU pages without any page. All bytes are 0, so that a static of them is in `.bss`.
         #[must_use]
         pub const fn new() -> Self {
             #[cfg(not(loom))]
-            let stacks = {
-                let (mut stacks, mut tag) = ([const { Stack::new(0) }; Tag::LIMIT], 0);
-                while tag < stacks.len() {
-                    stacks[tag] = Stack::new(START[tag]);
-                    tag += 1;
-                }
-                stacks
-            };
+            let stacks = [const { Stack::new(0) }; Tag::LIMIT];
+            // Loom's atomics are not const. With the starts, the first handle costs a model no steps.
             #[cfg(loom)]
-            // Loom's atomics are not const.
             let stacks = core::array::from_fn(|tag| Stack::new(START[tag]));
             Self { stacks, track: Track::new(), frames: UnsafeCell::new([0; FRAMES]), next: Link::new() }
         }
@@ -288,8 +251,11 @@ impl<'c> CacheAccess<'c> {
         let place = self.place((state & TOP) - 1);
         // SAFETY: `place` is within the frames, and this access is exclusive.
         let frame = unsafe { place.read() };
+        // SAFETY: the stack has had a block. A block gets there by `push`, which needs a zone, or by `fill`, which only a
+        // handle calls; each handle sets the zone before anything else, and nothing unsets it.
+        let zero = unsafe { Self::plain(stack).zero.unwrap_unchecked() };
         // The block was the stack's, and is the caller's now.
-        Some(Page::new(Self::plain(stack).zero.plus(frame)))
+        Some(Page::new(zero.plus(frame)))
     }
 
     /// Pops a block for the request that refilled the stack: not counted, since it is no hit.
@@ -325,13 +291,27 @@ impl<'c> CacheAccess<'c> {
         true
     }
 
-    /// Sets the zone: `zero` gives the page of a tag at the first frame of the span, which has `spanned` frames.
+    /// Sets the zone: `zero` gives the page of a tag at the first frame of the span, which has `spanned` frames. To be
+    /// called for a handle before any other access of it.
     pub(super) fn set_zone(&mut self, zero: impl Fn(Tag) -> PageWord, spanned: u32) {
         for tag in Tag::all() {
+            let stack = self.stack(tag);
+            let mut plain = Self::plain(stack);
+            if self.is_unset(tag) {
+                // Relaxed, as all stores to the top. No block was popped yet.
+                stack.state.store(start(tag), Relaxed);
+                plain.limit = start(tag) as u32;
+            }
+            plain.zero = Some(zero(tag));
             // A block that begins in the last frames would end after the span.
-            let frames = u64::from(spanned).saturating_sub((1 << tag.order()) - 1);
-            self.set(tag, Plain { frames, zero: zero(tag), ..Self::plain(self.stack(tag)) });
+            plain.frames = u64::from(spanned).saturating_sub((1 << tag.order()) - 1);
+            self.set(tag, plain);
         }
+    }
+
+    /// True if the stack is all zeros, before its first handle, and its start is not 0.
+    fn is_unset(&self, tag: Tag) -> bool {
+        (Self::plain(self.stack(tag)).limit as usize) < start(tag)
     }
 
     /// Whether `push` would succeed.
@@ -430,6 +410,10 @@ impl<'c> CacheAccess<'c> {
     pub(super) fn drain_into<L: RawLock>(&mut self, zone: &Zone<'_, L>) -> usize {
         let mut pages = 0;
         for tag in Tag::all().filter(|&tag| depth(tag) > 0) {
+            // No handle has had the pages. They stay all zeros, and take no memory if the system zeroes it lazily.
+            if self.is_unset(tag) {
+                continue;
+            }
             self.return_lowest(tag, usize::MAX, |blocks| {
                 pages += blocks.len() << tag.order();
                 zone.return_blocks(tag.order(), blocks);

@@ -2,8 +2,8 @@
 
 use core::fmt;
 
-use super::{page::Tag, per_cpu_pages::start, slow_path::Blocking};
-use crate::identity::Mark;
+use super::{page::Tag, slow_path::Blocking, stack_layout::start};
+use crate::identity::{ClassKey, Mark};
 use crate::{
     Mobility, Request, ZoneKind,
     publish::Scheme,
@@ -77,6 +77,8 @@ pub struct PreparedRequest<S: Scheme> {
     pub(super) further: usize,
     pub(super) highest: ZoneKind,
     pub(super) urgency: Urgency,
+    /// The class, for the handles' memories of first zones.
+    pub(super) class: ClassKey,
     pub(super) filter: S::Filter,
     /// The request that the filter was made from: a refusal reports which zones it ruled out.
     pub(super) zones: Request,
@@ -99,7 +101,17 @@ impl<S: Scheme> PreparedRequest<S> {
         let (filter, tag) = (scheme(zones), Tag::new(order, mobility));
         // One less than the length: a zone at `floor + length` may serve, so the fast path compares with `>`.
         let (further, highest) = ((1 << order) - 1, zones.highest);
-        Ok(Self { tag, start: start(tag), further, highest, urgency, filter, zones: *zones, mark })
+        Ok(Self {
+            tag,
+            start: start(tag),
+            further,
+            highest,
+            urgency,
+            class: ClassKey::new(),
+            filter,
+            zones: *zones,
+            mark,
+        })
     }
 
     /// Whether an allocation of this request may wait.

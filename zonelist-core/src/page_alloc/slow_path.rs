@@ -27,7 +27,7 @@ use super::{
 };
 use crate::{
     NodeId, Zone,
-    publish::{Platform, Scheme, WhenStopped},
+    publish::{Platform, Scheme, WhenStopped, order_walks},
     sync::Backoff,
     zone::{FreeError, WatermarkLevel, count},
 };
@@ -222,6 +222,8 @@ impl<S: Scheme, P: Platform> LocalHandle<'_, '_, S, P> {
                 }
             }
         });
+        // The next allocation's load of the stamp is not of a version before one that this walk has seen.
+        order_walks();
         // A torn walk that found a block has succeeded: the zone allowed it, in the old version or the new one.
         found.map_err(|_| WalkError::Torn)
     }

@@ -230,9 +230,15 @@ impl<'m, L: RawLock> Pool<'m, L> {
 
     /// The zone of a page, with its number; `None` for a page of another allocator.
     pub(super) fn zone_of_page(&self, page: PageWord) -> Option<(usize, &Zone<'m, L>)> {
-        // `first` has none of the low bits, so a zone number of another allocator becomes one that is out of range.
-        let number = page.zone_number() ^ self.first;
+        let number = self.number_of_page(page);
         self.zones.get(number).map(|zone| (number, zone))
+    }
+
+    /// The number of a page's zone; of a page of another allocator, one that no zone has.
+    #[inline(always)]
+    pub(super) fn number_of_page(&self, page: PageWord) -> usize {
+        // `first` has none of the low bits, so a zone number of another allocator becomes one that is out of range.
+        page.zone_number() ^ self.first
     }
 
     /// The word of the page that begins at a frame of the zone with that number.

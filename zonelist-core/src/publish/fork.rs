@@ -24,7 +24,7 @@ impl HandleId {
 
 /// What the child of a fork has lost since its other threads were amid something: see
 /// [`PageAllocator::after_fork`](crate::PageAllocator::after_fork).
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 #[non_exhaustive]
 #[must_use]
 pub struct ForkLosses {
@@ -168,6 +168,7 @@ impl<S: Scheme, P: Platform> Published<S, P> {
         losses.publish = unsafe { self.ledger.abandon(|| None) };
         if losses.publish {
             self.sticky_error.note_fork();
+            self.stamp.abandon();
         }
         self.scheme.forked(Forked { publish: losses.publish, kept: keep.len() });
         losses

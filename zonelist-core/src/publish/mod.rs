@@ -10,6 +10,7 @@
 
 mod barrier;
 mod facts;
+mod first_zone;
 mod fork;
 mod handshake;
 mod platform;
@@ -22,6 +23,7 @@ mod reader_slots;
 mod revocation;
 mod scheme;
 mod scheme_parts;
+mod stamp;
 mod sticky_error;
 mod writer;
 
@@ -29,13 +31,16 @@ mod writer;
 pub use barrier::Membarrier;
 pub use barrier::{Barrier, BarrierError, FullFence, Light, SystemBarrier};
 pub use facts::{Allocates, Facts, Guarantee, Progress, StalledReader};
+pub use first_zone::{FirstZone, FirstZones, Memory};
 pub use fork::{ForkLosses, HandleId, PreparedFork};
 pub(crate) use handshake::WhenStopped;
 pub use platform::{Parts, Platform, Standard};
 pub use published::{NotRetired, PublishError, Published, Version};
 pub use read_token::ReadToken;
 pub use reader::{Guard, Reader, ReaderError, Torn};
+pub(crate) use reader_slot::CriticalSection;
 pub use reader_slot::ReaderSlot;
 pub use reader_slots::ReaderSlots;
-pub use scheme::{Forked, Membership, ReaderProtocol, Reclaim, Scheme, Walk, ZonePresence};
+pub use scheme::{Changes, Forked, Membership, ReaderProtocol, Reclaim, Scheme, Walk, ZonePresence};
+pub(crate) use stamp::{NOTHING_REMEMBERED, is_settled, order_walks};
 pub use writer::{WaitError, Writer};

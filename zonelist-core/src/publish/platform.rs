@@ -26,7 +26,13 @@ pub trait Platform: Debug + 'static {
     /// The barrier pair between readers and writers. Only schemes whose readers have slots use it, and drains of
     /// per-CPU pages.
     type Barrier: Barrier;
-    /// The lock of a zone.
+    /// The lock of a zone, which is held for short and bounded times: it may mask interrupts.
+    ///
+    /// The writer lock and the drain lock are [`Spin`] on every platform. Their holders wait for readers and for the heavy
+    /// half of the barrier pair, for unbounded times. With interrupts masked, a reader on the same CPU would never end its
+    /// walk, and a CPU that waits for the lock would never answer the interrupt of another CPU's heavy half. So publishes
+    /// and drains are no work of an interrupt handler; its requests ([`LocalHandle::try_alloc`](crate::LocalHandle::try_alloc))
+    /// take neither lock.
     type Lock: RawLock;
 }
 

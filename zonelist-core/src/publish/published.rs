@@ -5,9 +5,10 @@ use core::{fmt, marker::PhantomData};
 #[cfg(feature = "alloc")]
 use super::reader_slots::USUAL;
 use super::{
-    Barrier, BarrierError, Membership, Platform, Reader, ReaderError, ReaderProtocol, ReaderSlot, ReaderSlots, Reclaim,
-    Scheme, Standard, WaitError, Writer, ZonePresence,
+    Barrier, BarrierError, Changes, FirstZone, FirstZones, Membership, Memory, Platform, Reader, ReaderError,
+    ReaderProtocol, ReaderSlot, ReaderSlots, Reclaim, Scheme, Standard, WaitError, Writer, ZonePresence,
     reader_slot::{Claim, Claimed},
+    stamp::Stamp,
     sticky_error::StickyError,
     writer::GracePeriods,
 };
@@ -38,6 +39,8 @@ pub struct Published<S, P = Standard> {
     /// The number and 1 of the slot whose per-CPU pages a drain is moving; 0 for none.
     pub(super) emptying: AtomicUsize,
     pub(super) sticky_error: StickyError,
+    /// Changes with the lists, under the writer lock.
+    pub(super) stamp: Stamp,
     platform: PhantomData<fn(P)>,
 }
 
@@ -46,6 +49,8 @@ pub struct Published<S, P = Standard> {
 pub(super) struct Ledger {
     /// The current version.
     version: Version,
+    /// The number of the stamp.
+    stamp: usize,
     pub(super) grace_periods: GracePeriods,
 }
 
@@ -200,10 +205,11 @@ impl<S: Scheme, P: Platform> Published<S, P> {
         pub const fn with_platform(scheme: S, slots: ReaderSlots) -> Self {
             let slots = Chunks::new(slots.into_chunk());
             let unused = ReaderSlot::new();
-            let ledger = Locked::new(Spin::new(), Ledger { version: Version(0), grace_periods: GracePeriods::new() });
+            let ledger = Locked::new(Spin::new(), Ledger { version: Version(0), stamp: 0, grace_periods: GracePeriods::new() });
             let (drains, emptying) = (Locked::new(Spin::new(), ()), AtomicUsize::new(0));
             let (sticky_error, platform) = (StickyError::new(), PhantomData);
-            Self { scheme, slots, unused, ledger, drains, emptying, sticky_error, platform }
+            let stamp = Stamp::new();
+            Self { scheme, slots, unused, ledger, drains, emptying, sticky_error, stamp, platform }
         }
     }
 
@@ -221,7 +227,7 @@ impl<S: Scheme, P: Platform> Published<S, P> {
             }
         };
         let slot = claimed.as_ref().map_or(&self.unused, Claimed::slot);
-        let reader = Reader::new(&self.scheme, slot, claimed);
+        let reader = Reader::new(self, slot, claimed);
         // Last: from now on publishes wait for this reader. A panic of the scheme's `local` leaves no reader online.
         reader.online();
         Ok(reader)
@@ -233,7 +239,7 @@ impl<S: Scheme, P: Platform> Published<S, P> {
     /// It enters its slot for each walk. If the scheme needs no slot, [`Reader::release_own_slot`] frees it.
     pub(crate) fn reader_with_slot(&self, slots: usize) -> Result<(Reader<'_, S, P>, usize), ReaderError> {
         let (number, claimed) = self.claim(Claim::Handle, slots)?;
-        Ok((Reader::new(&self.scheme, claimed.slot(), Some(claimed)), number))
+        Ok((Reader::new(self, claimed.slot(), Some(claimed)), number))
     }
 
     /// Claims one of the first `slots` slots.
@@ -251,6 +257,30 @@ impl<S: Scheme, P: Platform> Published<S, P> {
     #[must_use]
     pub fn filter(&self, request: &Request) -> S::Filter {
         self.scheme.filter(request)
+    }
+
+    /// A memory of the first zone of a node's list, for a class of requests: for [`Reader::first`]. Nothing is
+    /// remembered yet.
+    #[must_use]
+    pub fn first_zone<'p>(&'p self, node: NodeId, filter: &'p S::Filter) -> FirstZone<'p, S, P> {
+        FirstZone::new(self, node, filter)
+    }
+
+    /// Memories of the first zones of all nodes' lists, for a class of requests: for [`Reader::first_of`]. Memory number
+    /// `n` is that of node `n`; what it held is forgotten.
+    #[must_use]
+    pub fn first_zones<'p, M: AsMut<[Memory]>>(
+        &'p self,
+        filter: &'p S::Filter,
+        memories: M,
+    ) -> FirstZones<'p, S, P, M> {
+        FirstZones::new(self, filter, memories)
+    }
+
+    /// The number by which a later load finds out whether the lists have changed.
+    #[inline(always)]
+    pub(crate) fn stamp(&self) -> usize {
+        self.stamp.now()
     }
 
     /// Replaces the current version. Callers need not serialise: one waits for the other, and for
@@ -308,7 +338,8 @@ impl<S: Scheme, P: Platform> Published<S, P> {
         self.ledger.with(|ledger| self.number(ledger, true, |next| self.scheme.set_present(zone, presence, next)))
     }
 
-    /// Returns once every walk that began before the call has ended. Waits for other publishes, too.
+    /// Returns once every walk that began before the call has ended, and every operation of a handle of an allocator.
+    /// Waits for other publishes, too.
     ///
     /// # Errors
     /// The barrier pair failed, now or behind the swap of an earlier publish: some walk may go on.
@@ -319,7 +350,11 @@ impl<S: Scheme, P: Platform> Published<S, P> {
         self.sticky_error.report()?;
         self.ledger.with(|ledger| {
             let version = ledger.version;
-            self.with_writer(ledger, version, true, |writer| self.scheme.synchronize(writer))
+            self.with_writer(ledger, version, true, false, |writer| {
+                self.scheme.synchronize(writer)?;
+                // A handle that remembers its first zone does not walk, and is active all the same.
+                writer.wait_for_operations()
+            })
         })
     }
 
@@ -359,7 +394,19 @@ impl<S: Scheme, P: Platform> Published<S, P> {
     ) -> Result<Version, PublishError> {
         // The number is taken only once the scheme has published: a failed publish uses up none.
         let version = Version(ledger.version.0.wrapping_add(1));
-        self.with_writer(ledger, version, may_block, publish)?;
+        self.with_writer(ledger, version, may_block, true, |writer| {
+            if S::CHANGES == Changes::FromTheCall {
+                writer.changing();
+            }
+            let published = publish(writer);
+            if published.is_ok() {
+                // Has changed something, whether it was announced or not.
+                writer.changing();
+            }
+            // Also a publish that failed may have changed something. One that panics leaves the stamp odd.
+            writer.changed(published.is_err());
+            published
+        })?;
         ledger.version = version;
         Ok(version)
     }
@@ -371,6 +418,7 @@ impl<S: Scheme, P: Platform> Published<S, P> {
         ledger: &mut Ledger,
         version: Version,
         may_block: bool,
+        changes: bool,
         call: impl FnOnce(&mut Writer<'_>) -> R,
     ) -> R {
         let mut writer = Writer {
@@ -380,6 +428,10 @@ impl<S: Scheme, P: Platform> Published<S, P> {
             version,
             grace_periods: &mut ledger.grace_periods,
             may_block,
+            stamp: changes.then_some((&self.stamp, &mut ledger.stamp)),
+            is_changing: false,
+            with_caches: false,
+            waited_for_operations: false,
             unreported: None,
         };
         let answer = call(&mut writer);

@@ -12,21 +12,22 @@ use crate::sync::{
 /// A reader's quiescent states: points between its walks.
 #[derive(Debug)]
 pub(super) struct QuiescentState {
-    /// The phase of the last grace period. Written by one writer at a time.
+    /// The phase of the last grace period. Written by one writer at a time. 0 before the first, so that a static of slots
+    /// is in `.bss`.
     requested: AtomicU32,
-    /// The last phase that the reader has acknowledged. Written by the slot's owner only.
+    /// The last phase that the reader has acknowledged, with [`ONLINE`]; or [`OFFLINE`]. Written by the slot's owner only.
     acknowledged: AtomicU32,
 }
 
 /// The reader does not walk until it is online.
 const OFFLINE: u32 = 0;
-/// The reader is online, and has acknowledged no grace period yet. As a phase: there was no grace period yet.
+/// The reader is online. A bit that no phase has; alone, if there was no grace period yet.
 const ONLINE: u32 = 1;
 
 impl QuiescentState {
     const_fn! {
         pub(super) const fn new() -> Self {
-            Self { requested: AtomicU32::new(ONLINE), acknowledged: AtomicU32::new(OFFLINE) }
+            Self { requested: AtomicU32::new(0), acknowledged: AtomicU32::new(OFFLINE) }
         }
     }
 
@@ -43,6 +44,8 @@ impl QuiescentState {
     pub(super) fn quiescent(&self) {
         // Acquire: pairs with the release in `request_grace_period`: our next walk sees the swap before it.
         let phase = self.requested.load(Acquire);
+        // An addition here is what a request that begins as 0 costs.
+        let phase = phase | ONLINE;
         // Release: pairs with the acquire in `has_acknowledged`, so that our walks before are over.
         self.acknowledged.store(phase, Release);
     }
@@ -64,6 +67,6 @@ impl QuiescentState {
     pub(super) fn has_acknowledged(&self, phase: Phase) -> bool {
         // Acquire: pairs with the release in `quiescent` and `offline`: the walks that are waited for are over.
         let acknowledged = self.acknowledged.load(Acquire);
-        acknowledged == OFFLINE || acknowledged == phase.0
+        acknowledged == OFFLINE || acknowledged & !ONLINE == phase.0
     }
 }

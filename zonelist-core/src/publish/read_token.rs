@@ -54,6 +54,15 @@ use crate::sync::{or_mutant, unmodelled::Ordering::Relaxed};
 /// }
 /// ```
 ///
+/// Nor is one made by other crates:
+///
+/// ```compile_fail,E0624
+/// # use zonelist_core::publish::{Light, ReadToken, ReaderSlot, Scheme};
+/// fn forged<S: Scheme>(slot: &ReaderSlot, light: Light) -> ReadToken<'_, S> {
+///     ReadToken::new(slot, light)
+/// }
+/// ```
+///
 /// Nor is a walk of such a scheme sent to another thread, or its guard:
 ///
 /// ```compile_fail,E0277

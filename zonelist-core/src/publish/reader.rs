@@ -3,11 +3,11 @@
 use core::{num::NonZeroU32, ops::ControlFlow};
 
 use super::{
-    Barrier, Light, Platform, ReadToken, ReaderProtocol, Scheme, Walk,
+    Barrier, Light, Platform, Published, ReadToken, ReaderProtocol, Scheme, Walk,
     handshake::WhenStopped,
     reader_slot::{Claimed, CriticalSection, ReaderSlot},
 };
-use crate::{NodeId, Zoneref, locking::in_use::InUse};
+use crate::{NodeId, Zoneref, locking::in_use::InUse, sync::or_mutant};
 
 /// The handle of one registered thread or CPU. Frees its reader slot when dropped.
 ///
@@ -44,7 +44,7 @@ use crate::{NodeId, Zoneref, locking::in_use::InUse};
 /// ```
 #[derive(Debug)]
 pub struct Reader<'p, S: Scheme, P: Platform> {
-    scheme: &'p S,
+    pub(super) published: &'p Published<S, P>,
     slot: &'p ReaderSlot,
     local: S::Local,
     /// What the handle keeps of the barrier pair: nothing where the light half is known at compile time.
@@ -76,8 +76,8 @@ pub struct Torn {
 
 impl<'p, S: Scheme, P: Platform> Reader<'p, S, P> {
     /// A reader at a slot that was claimed for it, or that it only refers to, if the scheme's readers need none.
-    pub(super) fn new(scheme: &'p S, slot: &'p ReaderSlot, claimed: Option<Claimed<'p>>) -> Self {
-        let reader = Self { scheme, slot, local: scheme.local(), kept: P::Barrier::kept() };
+    pub(super) fn new(published: &'p Published<S, P>, slot: &'p ReaderSlot, claimed: Option<Claimed<'p>>) -> Self {
+        let reader = Self { published, slot, local: published.scheme.local(), kept: P::Barrier::kept() };
         // Behind `local`, which may panic: until here `claimed` frees the slot.
         claimed.into_iter().for_each(Claimed::keep);
         reader
@@ -138,7 +138,7 @@ impl<'p, S: Scheme, P: Platform> Reader<'p, S, P> {
     #[inline(always)]
     fn guard<'g>(&'g self, critical_section: Option<CriticalSection<'g>>) -> Guard<'g, S> {
         Guard {
-            pinned: self.scheme.pin(&self.local, ReadToken::new(self.slot, self.light())),
+            pinned: self.published.scheme.pin(&self.local, ReadToken::new(self.slot, self.light())),
             _critical_section: critical_section,
         }
     }
@@ -158,27 +158,13 @@ impl<'p, S: Scheme, P: Platform> Reader<'p, S, P> {
         Some(SlotGuard { guard: self.guard(inner), _critical_section: outer, may_touch })
     }
 
-    /// The same, if nothing is requested of the reader: no stop, no grace period, no revocation.
-    #[inline(always)]
-    pub(crate) fn try_enter_slot(&mut self) -> Option<SlotGuard<'_, S>> {
-        let critical_section = self.try_enter_caches()?;
-        // The guard owns the critical section if walks need it, as in `enter_slot`.
-        let (inner, outer) = match S::PROTOCOL {
-            ReaderProtocol::CriticalSection => (Some(critical_section), None),
-            ReaderProtocol::None | ReaderProtocol::PerEntry | ReaderProtocol::Quiescent => {
-                (None, Some(critical_section))
-            }
-        };
-        Some(SlotGuard { guard: self.guard(inner), _critical_section: outer, may_touch: true })
-    }
-
     /// Enters only to use the slot's per-CPU pages, and so waits for no writer. `None` if they are revoked.
     pub(crate) fn enter_caches(&self) -> Option<CriticalSection<'_>> {
         self.enter_slot_caches(WhenStopped::GoOn)
             .and_then(|(critical_section, may_touch)| may_touch.then_some(critical_section))
     }
 
-    /// The same, if nothing is requested of the reader.
+    /// The same, if nothing is requested of the reader: no stop, no grace period, no revocation.
     #[inline(always)]
     pub(crate) fn try_enter_caches(&self) -> Option<CriticalSection<'_>> {
         CriticalSection::try_enter_for_caches(self.slot.cache_handshake(S::PROTOCOL), self.light())
@@ -186,6 +172,26 @@ impl<'p, S: Scheme, P: Platform> Reader<'p, S, P> {
 
     fn enter_slot_caches(&self, when_stopped: WhenStopped) -> Option<(CriticalSection<'_>, bool)> {
         CriticalSection::enter_for_caches(self.slot.cache_handshake(S::PROTOCOL), self.light(), when_stopped)
+    }
+
+    /// The same, with the stamp of the lists. A zone that was remembered at that stamp is the first of a walk within the
+    /// critical section.
+    #[inline(always)]
+    pub(crate) fn try_enter_stamped(&self) -> Option<(CriticalSection<'_>, usize)> {
+        let early = or_mutant!(0 => self.published.stamp(), "handle: stamp loaded before the flag");
+        let critical_section = self.try_enter_caches()?;
+        // Behind the flag and its barrier, so that `Published::synchronize` and drains wait for this operation if the
+        // lists change after this load.
+        let stamp = or_mutant!(self.published.stamp() => early, "handle: stamp loaded before the flag");
+        let _ = early;
+        Some((critical_section, stamp))
+    }
+
+    /// A guard for walks within a critical section of [`Reader::try_enter_caches`].
+    #[inline(always)]
+    pub(crate) fn guard_within<'g>(&'g self, _: &'g CriticalSection<'g>) -> Guard<'g, S> {
+        // Under `PerEntry`, whose flag for walks is another one, the steps of the walk set it.
+        self.guard(None)
     }
 
     /// Begins an operation of the handle that the reader is part of.
@@ -224,6 +230,26 @@ impl<S: Scheme, P: Platform> Drop for Reader<'_, S, P> {
 }
 
 /// A reader within a critical section, where the scheme has one. Walks borrow it.
+///
+/// It does not outlive its reader, nor a walk its guard:
+///
+/// ```compile_fail,E0505
+/// # use zonelist_core::publish::{Platform, Reader, Scheme};
+/// fn outlives<S: Scheme, P: Platform>(mut reader: Reader<'_, S, P>) {
+///     let guard = reader.enter();
+///     drop(reader);
+///     drop(guard);
+/// }
+/// ```
+///
+/// ```compile_fail,E0505
+/// # use zonelist_core::{NodeId, publish::{Guard, Scheme}};
+/// fn walks<S: Scheme>(guard: Guard<'_, S>, node: NodeId, filter: &S::Filter) {
+///     let mut walk = guard.walk(node, filter);
+///     drop(guard);
+///     walk.next();
+/// }
+/// ```
 #[derive(Debug)]
 pub struct Guard<'g, S: Scheme + 'g> {
     /// Before the critical section: fields are dropped in order, and what is pinned may need the section to its end.

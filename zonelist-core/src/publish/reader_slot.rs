@@ -75,7 +75,7 @@ pub(crate) enum Claim {
 
 impl ReaderSlot {
     const_fn! {
-        /// A slot without an owner.
+        /// A slot without an owner. All bytes are 0, so that a static of slots is in `.bss`.
         #[must_use]
         pub const fn new() -> Self {
             let (handshake, cache_handshake) = (Handshake::new(), Handshake::new());

@@ -14,11 +14,37 @@ pub(super) const USUAL: usize = 64;
 
 /// Memory for reader slots, of 128 bytes each: the maximum of readers that are registered at a time.
 ///
-/// The memory is owned or borrowed exclusively, so that no two publishers ever share a slot.
+/// The memory is owned or borrowed exclusively, so that no two publishers ever share a slot:
+///
+/// ```compile_fail,E0499
+/// # use zonelist_core::publish::{ReaderSlot, ReaderSlots};
+/// fn shared(slots: &'static mut [ReaderSlot]) -> [ReaderSlots; 2] {
+///     [ReaderSlots::borrowed(slots), ReaderSlots::borrowed(slots)]
+/// }
+/// ```
+///
+/// ```compile_fail,E0382
+/// # use zonelist_core::{Published, Scheme, publish::ReaderSlots};
+/// fn moved<S: Scheme>([one, other]: [S; 2], slots: ReaderSlots) -> [Published<S>; 2] {
+///     [Published::with_slots(one, slots), Published::with_slots(other, slots)]
+/// }
+/// ```
 ///
 /// A reader pays for no slot but its own. A publish of a scheme whose readers have slots passes over all slots, idle ones
-/// too: two atomic read-modify-writes and a load of each slot's line. A drain does the same only for handles that keep
-/// pages. A registration looks for the first free slot, from the first on.
+/// too: two atomic read-modify-writes and a load of each slot's line. A slot without a reader is no exception, since a
+/// reader claims it without waiting for a publish, and has to find the request. A drain does the same only for handles
+/// that keep pages. A registration looks for the first free slot, from the first on.
+///
+/// | a publish through | for each idle slot |
+/// |---|---|
+/// | `StopWorld` | 14 instructions, 13 to 14 ns |
+/// | `AsymmetricEpoch` | 11 instructions, 8 to 12 ns |
+/// | `Qsbr` | 18 instructions, 9 to 12 ns |
+/// | schemes whose readers have no slots | nothing |
+///
+/// So a publish passes over 1024 slots in about 13 microseconds. The times are the fastest samples of
+/// `cargo bench --package zonelist-suites --bench publish` for 256 to 4096 slots, on an AMD EPYC. The instructions are
+/// checked by `cargo test --package zonelist-contenders --test budgets`.
 #[derive(Debug)]
 #[repr(transparent)]
 pub struct ReaderSlots(pub(super) Chunk<'static, ReaderSlot>);
@@ -52,7 +78,8 @@ macro_rules! static_reader_slots {
 
 impl ReaderSlots {
     const_fn! {
-        /// Slots in memory of the caller, in the state of [`ReaderSlot::new`]. For a static there is
+        /// Slots in memory of the caller, in the state of [`ReaderSlot::new`]: at run time, a
+        /// [`TakeCell`](crate::sync::TakeCell) of a static. For the initializer of a static there is
         /// [`static_reader_slots!`](crate::static_reader_slots).
         #[must_use]
         pub const fn borrowed(slots: &'static mut [ReaderSlot]) -> Self {

@@ -8,7 +8,7 @@ use crate::{
 };
 
 /// What a reader has to do around its walks, for the scheme's writer to know of them.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum ReaderProtocol {
     /// Nothing: no writer waits for it.
     None,
@@ -18,6 +18,18 @@ pub enum ReaderProtocol {
     CriticalSection,
     /// It reports quiescent states, between walks: [`Reader::quiescent`](super::Reader::quiescent).
     Quiescent,
+}
+
+/// From when on a publish, or a change of membership, may change what walks see.
+///
+/// From then on until it returns, no reader [remembers](super::Reader::first) a first zone, and each of them walks.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Changes {
+    /// From the call of [`Scheme::publish`] on. Right for every scheme.
+    FromTheCall,
+    /// From [`Writer::changing`] or [`Writer::stop`] on: before, it changes nothing that a walk could see. For a scheme
+    /// that first waits for readers, of which one could otherwise keep all others from remembering.
+    Announced,
 }
 
 /// A way for versions of the zonelists to reach readers.
@@ -60,6 +72,21 @@ pub enum ReaderProtocol {
 /// `pin` returned, that panics may lose the page that the walk was for.) All may allocate from a heap, but where
 /// [`Facts::below_allocator`] is claimed.
 ///
+/// # When a reader should remember
+///
+/// [`Reader::first`](super::Reader::first) remembers the first zone of a list until the next publish, for every scheme
+/// and without any code of it: [`Published`](super::Published) counts the publishes. An allocator's handle does so by
+/// itself. It helps where
+///
+/// - reads ask again for the same node and class of requests between two publishes: five instructions on x86-64, under
+///   every scheme, where a walk to the first zone takes 13 and what the scheme adds (`budgets.rs` of
+///   `zonelist-contenders` counts both);
+/// - walks may be torn: what is remembered is the first zone of one version;
+/// - walks wait, or are waited for: a remembered read does neither.
+///
+/// It does not help a read of more than the first zone, nor reads that seldom repeat: those pay for a walk that is not
+/// inlined and for filling the memory, some 25 instructions more. Under publishes without pause nothing is remembered.
+///
 /// # The smallest one
 ///
 /// The smallest scheme there is, in safe code, keeps a version behind a lock. It takes that from
@@ -82,6 +109,9 @@ pub trait Scheme: Sync + Sized {
 
     /// What its readers have to do around their walks.
     const PROTOCOL: ReaderProtocol;
+
+    /// From when on a publish changes what walks see: from the call on, or from where the scheme says so.
+    const CHANGES: Changes = Changes::FromTheCall;
 
     /// What it keeps for each reader, such as a handle of an outside crate; `()` for most. It is dropped with the
     /// reader, after the slot is freed; a [`Reader`](super::Reader) is `Send` and `Sync` only if this is.
@@ -140,7 +170,7 @@ pub trait Scheme: Sync + Sized {
 }
 
 /// What a fork has done to a scheme, as its child sees it.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[non_exhaustive]
 pub struct Forked {
     /// Whether a publish was cut short.
@@ -174,7 +204,7 @@ impl<W: Word> Walk for SlotWalk<'_, W> {}
 impl Walk for BufferWalk<'_> {}
 
 /// Whether the lists show a zone: what [`Published::set_present`](super::Published::set_present) sets.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum ZonePresence {
     /// Each list that the zone was last published in shows it.
     Present,

@@ -28,7 +28,7 @@
 //!   round, phase 0: begins with 1 in the reader's word, or with the reader idle: its next 0 is of this round
 //! ```
 
-use super::{BarrierError, ReaderProtocol, Version, handshake::Phase, reader_slot::ReaderSlot};
+use super::{BarrierError, ReaderProtocol, Version, handshake::Phase, reader_slot::ReaderSlot, stamp::Stamp};
 use crate::{
     chunks::Chunks,
     sync::{Backoff, or_mutant},
@@ -44,6 +44,14 @@ pub struct Writer<'p> {
     pub(super) grace_periods: &'p mut GracePeriods,
     /// True if the publish may wait for readers.
     pub(super) may_block: bool,
+    /// The stamp of the lists, with the writers' copy of its number; `None` where the call changes nothing.
+    pub(super) stamp: Option<(&'p Stamp, &'p mut usize)>,
+    /// True from [`Writer::changing`] on.
+    pub(super) is_changing: bool,
+    /// True if grace periods include the operations of handles under [`ReaderProtocol::PerEntry`].
+    pub(super) with_caches: bool,
+    /// True if all operations of handles that had begun before the call have ended.
+    pub(super) waited_for_operations: bool,
     /// The error of a heavy half that no call has reported yet.
     pub(super) unreported: Option<BarrierError>,
 }
@@ -109,6 +117,28 @@ impl Writer<'_> {
         self.version
     }
 
+    /// Announces that from now on the publish changes what walks may see: see
+    /// [`Changes::Announced`](super::Changes::Announced). A second call changes nothing.
+    ///
+    /// Costs a store and a release fence. To be called before the first such store, and behind all waits for readers.
+    pub fn changing(&mut self) {
+        if let Some((stamp, kept)) = self.stamp.as_mut().filter(|_| !self.is_changing) {
+            stamp.begin(kept);
+            self.is_changing = true;
+        }
+    }
+
+    /// The end of what [`Writer::changing`] has announced, if it has. It counts also if the publish has `failed`.
+    pub(super) fn changed(&mut self, failed: bool) {
+        let _ = failed;
+        if let Some((stamp, kept)) = self.stamp.as_mut().filter(|_| self.is_changing) {
+            or_mutant!(
+                stamp.end(kept) => if failed { stamp.take_back(kept) } else { stamp.end(kept) },
+                "stamp: a failed publish does not count"
+            );
+        }
+    }
+
     /// Calls `alone` while no reader walks: requests a stop, waits until each is idle or active without a walk, and
     /// clears the request after.
     ///
@@ -120,14 +150,14 @@ impl Writer<'_> {
     /// [`Published::try_publish`](super::Published::try_publish), or the barrier pair failed. Walks are not stopped any
     /// more.
     pub fn stop<R>(&mut self, alone: impl FnOnce() -> R) -> Result<R, WaitError> {
-        let _clear = ClearRequests(self.slots);
+        let _clear = ClearRequests { slots: self.slots, caches: false };
         self.slots.iter().for_each(|slot| slot.handshake().stop());
         // Pairs with the light half in `enter`, `try_enter_for_caches`, `enter_for_caches` and `wait_outside`: behind
         // it a reader loads the stop, or we load that it is active.
         or_mutant!(self.heavy()? => (), "stop: no barrier");
-        for slot in self.slots.iter() {
-            self.wait(|| slot.handshake().has_left())?;
-        }
+        self.slots.iter().try_for_each(|slot| self.wait(|| slot.handshake().has_left()))?;
+        // Behind the wait, so that readers remember their first zones until it is over.
+        self.changing();
         Ok(alone())
     }
 
@@ -205,7 +235,27 @@ impl Writer<'_> {
         self.round(true)?;
         // All walks from before the call have ended, and so all from before any `start_grace_period`.
         self.grace_periods.owed = Owed::Nothing;
+        self.waited_for_operations = true;
         Ok(())
+    }
+
+    /// Returns once every operation of an allocator's handle that began before the call has ended, unless
+    /// [`Writer::synchronize`] has waited for them already.
+    ///
+    /// A scheme's own grace period need not cover them: a handle that remembers its first zone enters its slot, and does
+    /// not walk.
+    pub(super) fn wait_for_operations(&mut self) -> Result<(), WaitError> {
+        if self.waited_for_operations {
+            return Ok(());
+        }
+        if self.protocol != ReaderProtocol::PerEntry {
+            return self.synchronize();
+        }
+        // Under `PerEntry` the handshakes of per-CPU pages take part in these rounds alone. So a late acknowledgement can
+        // have the phase of the first; not that of the second, which the handle has to acknowledge anew.
+        self.with_caches = true;
+        self.round(true)?;
+        self.round(true)
     }
 
     /// Requests the current phase, and waits until every reader has acknowledged it; without `may_block`, looks once.
@@ -213,27 +263,30 @@ impl Writer<'_> {
     fn round(&mut self, may_block: bool) -> Result<(), WaitError> {
         let phase = self.grace_periods.phase;
         let quiescent = self.protocol == ReaderProtocol::Quiescent;
-        let clear = ClearRequests(self.slots);
-        for slot in self.slots.iter() {
+        let (protocol, caches) = (self.protocol, self.with_caches);
+        let clear = ClearRequests { slots: self.slots, caches };
+        self.slots.iter().for_each(|slot| {
             if quiescent {
                 slot.quiescent_state().request_grace_period(phase);
             }
             // Also under `Quiescent`: a handle with per-CPU pages is active for each operation instead of online.
             slot.handshake().request_grace_period(phase);
-        }
+            if caches {
+                slot.cache_handshake(protocol).request_grace_period(phase);
+            }
+        });
         // Pairs with the light half in `Handshake::enter` and `QuiescentState::online`: behind it a reader loads the
         // request and sees the swap, or we load that it is active or online.
         or_mutant!(self.heavy()? => (), "grace period: no barrier");
         let acknowledged = |slot: &ReaderSlot| {
             or_mutant!(
                 slot.handshake().has_acknowledged(phase)
+                    && (!caches || slot.cache_handshake(protocol).has_acknowledged(phase))
                     && (!quiescent || slot.quiescent_state().has_acknowledged(phase)) => true,
                 "grace period: not waited for"
             )
         };
-        for slot in self.slots.iter() {
-            wait(may_block, || acknowledged(slot))?;
-        }
+        self.slots.iter().try_for_each(|slot| wait(may_block, || acknowledged(slot)))?;
         drop(clear);
         let owed = match self.grace_periods.owed {
             Owed::TwoRounds => Owed::OneRound,
@@ -268,11 +321,21 @@ fn wait(may_block: bool, done: impl Fn() -> bool) -> Result<(), WaitError> {
 }
 
 /// Clears a publish's requests at all slots when it is dropped, also out of a panic.
-struct ClearRequests<'p>(&'p Chunks<'static, ReaderSlot>);
+struct ClearRequests<'p> {
+    slots: &'p Chunks<'static, ReaderSlot>,
+    /// True if they were made to the handshakes of per-CPU pages too.
+    caches: bool,
+}
 
 impl Drop for ClearRequests<'_> {
     #[inline]
     fn drop(&mut self) {
-        self.0.iter().for_each(|slot| slot.handshake().clear_publish_request());
+        let Self { slots, caches } = *self;
+        slots.iter().for_each(|slot| {
+            slot.handshake().clear_publish_request();
+            if caches {
+                slot.cache_handshake(ReaderProtocol::PerEntry).clear_publish_request();
+            }
+        });
     }
 }

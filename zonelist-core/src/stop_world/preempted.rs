@@ -4,8 +4,8 @@ use super::{StoppedTable, StoppedWalk};
 use crate::{
     NodeId, Zoneref,
     publish::{
-        Allocates, Facts, Forked, Guarantee, PublishError, ReadToken, ReaderProtocol, Scheme, StalledReader, Walk,
-        Writer,
+        Allocates, Changes, Facts, Forked, Guarantee, PublishError, ReadToken, ReaderProtocol, Scheme, StalledReader,
+        Walk, Writer,
     },
     sync::const_fn,
     table::{Slot, SlotFilter, Slots, Storage},
@@ -70,6 +70,7 @@ impl<T: Storage<Word = Slot> + Sync> Scheme for StopWorldPreempted<T> {
         .no_std()
         .no_alloc();
     const PROTOCOL: ReaderProtocol = ReaderProtocol::PerEntry;
+    const CHANGES: Changes = Changes::Announced;
     type Pinned<'g>
         = (&'g StoppedTable<T>, ReadToken<'g, Self>)
     where

@@ -4,8 +4,8 @@ use super::{StoppedTable, StoppedWalk};
 use crate::{
     NodeId,
     publish::{
-        Allocates, Facts, Forked, Guarantee, PublishError, ReadToken, ReaderProtocol, Reclaim, Scheme, StalledReader,
-        WaitError, Writer,
+        Allocates, Changes, Facts, Forked, Guarantee, PublishError, ReadToken, ReaderProtocol, Reclaim, Scheme,
+        StalledReader, WaitError, Writer,
     },
     sync::const_fn,
     table::{Slot, SlotFilter, Slots, Storage},
@@ -42,6 +42,7 @@ impl<T: Storage<Word = Slot> + Sync> Scheme for StopWorld<T> {
         .no_std()
         .no_alloc();
     const PROTOCOL: ReaderProtocol = ReaderProtocol::CriticalSection;
+    const CHANGES: Changes = Changes::Announced;
     type Pinned<'g>
         = &'g StoppedTable<T>
     where

@@ -11,6 +11,7 @@
 //! | `hideable` | with `alloc` | [`HideableSlice`]: a slice that can be emptied after a fork |
 //! | `hint` | always | hints to the compiler |
 //! | `cell` | always; **checked by loom** | [`UnsafeCell`]: a cell of `core`, whose accesses the models check |
+//! | `take_cell` | always | [`TakeCell`]: a value in a static that is taken once |
 //! | `version_box` | with `alloc`; **checked by loom** | [`VersionBox`]: memory of a version, which the models check |
 //! | `track` | always; **empty except under loom** | [`Track`]: memory whose accesses the models check |
 //! | `mutant` | always; **empty except under loom** | [`or_mutant!`](crate::or_mutant): deliberate faults |
@@ -26,6 +27,7 @@ pub mod control;
 mod hideable;
 pub(crate) mod hint;
 mod mutant;
+mod take_cell;
 #[cfg(loom)]
 pub mod traced;
 mod track;
@@ -54,6 +56,7 @@ pub use hideable::HideableSlice;
 #[cfg(loom)]
 #[doc(hidden)]
 pub use mutant::is_mutant;
+pub use take_cell::TakeCell;
 pub use track::Track;
 #[cfg(feature = "alloc")]
 pub use version_box::{VersionBox, VersionRef};

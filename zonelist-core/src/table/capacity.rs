@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// The number of nodes and zones that a table has room for.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Capacity {
     nodes: usize,
     zones: usize,

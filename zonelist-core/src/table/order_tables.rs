@@ -34,7 +34,7 @@ use crate::{
 };
 
 /// One entry of an order: a zone, and the bit that says whether the zone is present.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct OrderEntry {
     /// The zone.
     pub entry: Zoneref,
@@ -76,7 +76,7 @@ impl OrderEntry {
 }
 
 /// One of the tables of [`OrderTables`].
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum OrderTable {
     /// The first table that readers walk.
     First,

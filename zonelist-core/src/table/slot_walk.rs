@@ -14,7 +14,7 @@ use crate::{Request, Zoneref, ids::NodeSet, sync::hint::cold_path, table::slot::
 ///   word - 1 < limit        the kind is eligible: admitted if the set of nodes contains the node
 ///   otherwise               the kind is too high: the next slot
 /// ```
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[repr(C)] // The set of nodes comes last: it is large, and few requests have one.
 pub struct SlotFilter {
     /// `limit` if the kind alone decides; 0, so that no word is below it, if the request has a set of nodes.

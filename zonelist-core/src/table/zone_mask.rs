@@ -1,12 +1,14 @@
 //! A set of zones as the bits of one word.
 
+use core::fmt;
+
 use crate::sync::{
     atomic::{AtomicUsize, Ordering},
     const_fn,
 };
 
 /// A set of zones, and the table that a walk with this set reads: one bit each.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct ZoneMask(pub(super) usize);
 
 impl ZoneMask {
@@ -34,6 +36,18 @@ impl ZoneMask {
         bit_of(self.0, slot)
     }
 }
+
+/// Formats the bits, in each base.
+macro_rules! in_bases {
+    ($($base:ident),*) => {
+        $(impl fmt::$base for ZoneMask {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt::$base::fmt(&self.0, f)
+            }
+        })*
+    };
+}
+in_bases!(Binary, LowerHex, Octal, UpperHex);
 
 /// True if `bits` contains the bit whose number is in the low byte of a slot.
 #[inline(always)]

@@ -14,7 +14,7 @@ pub(crate) const MAX_PAGES: u64 = 1 << 48;
 ///
 /// `managed <= present <= spanned`: `present` excludes holes, `managed` also excludes pages that were reserved before
 /// the allocator started.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct ZoneSize {
     /// The zone.
     pub zone: ZoneId,
@@ -41,7 +41,7 @@ impl ZoneSize {
 }
 
 /// The sysctls that determine watermarks and lowmem reserves.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Tunables {
     /// `vm.min_free_kbytes`.
     pub min_free_kbytes: u64,

@@ -12,7 +12,7 @@
 /// assert_eq!(Rules::of_release((6, 8)), Some(((6, 7), Rules::LINUX_6_7)));
 /// assert_eq!(Rules::of_release((4, 9)), None);
 /// ```
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[expect(clippy::struct_excessive_bools, reason = "each is one independent difference between versions")]
 pub struct Rules {
     /// How the load of a node changes when it is picked first among nodes at one distance.
@@ -82,7 +82,7 @@ pub struct Rules {
 /// Loads break ties of distance in later rows, so that equally distant nodes are first in about as many rows each.
 ///
 /// Source: `mm/page_alloc.c: build_zonelists`.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum NodeLoad {
     /// It becomes the number of online nodes minus the nodes already in the row (until 5.15).
     SetDescending,

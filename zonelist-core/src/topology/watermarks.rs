@@ -12,7 +12,7 @@ use crate::ZoneKind;
 /// A [`Zone`](crate::Zone) stores [`ZoneWatermarks`](crate::zone::ZoneWatermarks): these three, and its lowmem reserves,
 /// which the topology computes on its own ([`lowmem_reserve`](crate::topology::lowmem_reserve)). That type repeats the three
 /// fields; its documentation says why.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 pub struct Watermarks {
     /// With fewer free pages only urgent requests are served.
     pub min: u64,

@@ -9,7 +9,7 @@ use super::{
 };
 
 /// A snapshot of one pageblock.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Pageblock {
     /// Its free frames, isolated or not. Frames in per-CPU pages are not free.
     pub free: usize,

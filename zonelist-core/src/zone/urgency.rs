@@ -1,6 +1,9 @@
 //! The urgency of a request: how far below the min watermark it may allocate.
 
-use core::fmt;
+use core::{
+    fmt,
+    ops::{BitOr, BitOrAssign},
+};
 
 /// The reasons for which a request may allocate below the min watermark. Reasons combine.
 ///
@@ -12,7 +15,7 @@ use core::fmt;
 /// assert_eq!(below(Urgency::NONE), 8294);
 /// assert_eq!(below(Urgency::HIGH), 4147);
 /// assert_eq!(below(Urgency::HIGH.and(Urgency::NON_BLOCKING)), 3111);
-/// assert_eq!(below(Urgency::HIGH.and(Urgency::OUT_OF_MEMORY)), 2074);
+/// assert_eq!(below(Urgency::HIGH | Urgency::OUT_OF_MEMORY), 2074);
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct Urgency(u8);
@@ -54,6 +57,21 @@ impl Urgency {
         } else {
             min
         }
+    }
+}
+
+impl BitOr for Urgency {
+    type Output = Self;
+
+    /// The union, as [`Urgency::and`].
+    fn bitor(self, other: Self) -> Self {
+        self.and(other)
+    }
+}
+
+impl BitOrAssign for Urgency {
+    fn bitor_assign(&mut self, other: Self) {
+        *self = self.and(other);
     }
 }
 

@@ -26,7 +26,7 @@ use crate::{
 /// machine's sizes. They are repeated here, rather than contained as one field: `zone.watermarks().low` would become
 /// `zone.watermarks().watermarks.low`. The reserves differ as well: the topology computes one for each kind that the
 /// machine has, and a zone stores one for every kind.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 pub struct ZoneWatermarks {
     /// With fewer free pages only urgent requests are served.
     pub min: u64,
@@ -40,7 +40,7 @@ pub struct ZoneWatermarks {
 }
 
 /// The watermark that a request is checked against.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum WatermarkLevel {
     /// The low watermark: the first attempt of every request.
     Low,

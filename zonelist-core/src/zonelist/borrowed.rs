@@ -17,7 +17,7 @@ pub struct NodeSpan {
 ///
 /// Needs no allocation, so that a kernel can publish tables that it filled before it had an allocator.
 /// [`Zonelists`](crate::Zonelists) is the owned form.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct ZonelistsRef<'a> {
     zonerefs: &'a [Zoneref],
     rows: &'a [NodeSpan],

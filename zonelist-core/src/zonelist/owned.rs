@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// One version of all zonelists, owned. [`Zonelists::lists`] is the form in which a scheme publishes them.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
 pub struct Zonelists {
     zonerefs: Vec<Zoneref>,
     rows: Vec<NodeSpan>,

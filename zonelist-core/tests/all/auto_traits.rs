@@ -1,5 +1,7 @@
 //! Which public types may be sent to another thread, and which may be shared between threads.
 
+use std::error::Error;
+
 use zonelist_core::{
     LocalHandle, Mobility, NodeId, Page, PageAllocator, PageRequest, Published, Request, Zone, ZoneId, ZoneKind,
     Zonelists, Zoneref,
@@ -63,4 +65,27 @@ fn handles_may_be_sent() {
     send::<Reader<'static, Scheme, Standard>>();
     send::<LocalHandle<'static, 'static, Scheme, Standard>>();
     send::<Guard<'static, Scheme>>();
+}
+
+/// Errors cross threads, and fit into a boxed error.
+#[test]
+fn errors_may_be_boxed_and_sent() {
+    fn error<T: Error + Send + Sync + 'static>() {}
+    macro_rules! errors {
+        ($($module:ident::{$($type:ty),*})*) => { $($({
+            use zonelist_core::$module::*;
+            error::<$type>();
+        })*)* };
+    }
+    errors! {
+        hotplug::{ArenaError, BackingError, HotplugError, MemoryBlocksError, ProviderError}
+        page_alloc::{
+            ForkError, HandleError, MoveError, NoRoom, NotFreed, NotSplit, OrderError, OutOfMemory, Pinned, SetupError,
+            SplitError, TryAllocError, TryFreeError
+        }
+        publish::{BarrierError, NotRetired<u8>, PublishError, ReaderError, Torn, WaitError}
+        table::{CapacityError}
+        topology::{MachineError}
+        zone::{BootLayoutError, FreeError, RangeError, ZoneError}
+    }
 }

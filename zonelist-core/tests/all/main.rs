@@ -10,6 +10,8 @@ mod locking;
 mod made_up;
 mod page_alloc;
 mod publish;
+#[cfg(all(target_os = "linux", not(miri)))]
+mod statics;
 mod stress;
 mod support;
 mod unchecked_values;

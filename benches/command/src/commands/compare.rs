@@ -2,7 +2,7 @@
 
 use std::{process::ExitCode, time::Duration};
 
-use zonelist_contenders::{consistency::Pressure, timing::Timing};
+use zonelist_contenders::{consistency::Pressure, hits::Hits, timing::Timing};
 use zonelist_schemes::{READERS, workload::Toggle};
 
 use crate::{
@@ -65,7 +65,8 @@ impl Args {
             bar.set_message(format!("counting refusals of {}", scheme.name()));
             let mut tick = |over: Duration| tick(time + over);
             let requests = scheme.visit(&mut Requests { threads, time, tick: &mut tick })?;
-            schemes.extend(SchemeReport::new(scheme.facts(), &timing.scheme(scheme), walks, requests));
+            let hits = scheme.visit(&mut Hits { toggle: &toggle, time: Self::HITS })?;
+            schemes.extend(SchemeReport::new(scheme.facts(), &timing.scheme(scheme), walks, requests, hits));
         }
         bar.finish_and_clear();
 
@@ -80,6 +81,9 @@ impl Args {
 
     /// The share of a round in the progress bar, which counts milliseconds: an estimate.
     const ROUND_MS: u64 = 10;
+
+    /// The time in which remembered reads are counted, for each rate of publishes.
+    const HITS: Duration = Duration::from_millis(100);
 
     fn readers(&self) -> usize {
         let cpus = std::thread::available_parallelism().map_or(1, usize::from);

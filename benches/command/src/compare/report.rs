@@ -6,6 +6,7 @@ use comfy_table::Table;
 use serde::Serialize;
 use zonelist_contenders::{
     consistency::{Consistency, PublishCost},
+    hits::{MEMORY_BYTES, RATES},
     timing::{Timed, WALKS},
 };
 use zonelist_core::{
@@ -83,6 +84,10 @@ pub struct SchemeReport {
     pub first_zone: Measure,
     /// Reads of the first zone, each dependent on the read before it.
     pub first_zone_dependent: Measure,
+    /// Reads of the first zone that the reader remembers, independent of each other, as a ratio to the same walk.
+    pub first_zone_remembered: Measure,
+    /// The share of such reads that find the zone remembered, by publishes a second.
+    pub remembered_hits: BTreeMap<u32, f64>,
     /// Whole walks, by the length of the list.
     pub full_walk: BTreeMap<usize, Measure>,
     /// An allocation of order 0 and its free, through the page allocator.
@@ -119,14 +124,15 @@ pub struct Counts {
     pub empty: u64,
     pub reported: u64,
     pub unreported: u64,
+    pub remembered: u64,
     pub violations: u64,
 }
 
 impl From<Tally> for Counts {
     fn from(tally: Tally) -> Self {
-        let Tally { walks, torn, missed, repeated, phantom, disordered, empty, reported, unreported, violations } =
-            tally;
-        Self { walks, torn, missed, repeated, phantom, disordered, empty, reported, unreported, violations }
+        let Tally { walks, torn, missed, repeated, phantom, disordered, empty, .. } = tally;
+        let Tally { reported, unreported, remembered, violations, .. } = tally;
+        Self { walks, torn, missed, repeated, phantom, disordered, empty, reported, unreported, remembered, violations }
     }
 }
 
@@ -165,13 +171,21 @@ impl PeerReport {
 impl SchemeReport {
     /// A scheme's medians and counts; `None` before the first round.
     #[must_use]
-    pub fn new(facts: &Facts, timed: &Timed, walks: Consistency, requests: Refusals) -> Option<Self> {
+    pub fn new(
+        facts: &Facts,
+        timed: &Timed,
+        walks: Consistency,
+        requests: Refusals,
+        remembered_hits: BTreeMap<u32, f64>,
+    ) -> Option<Self> {
         let Consistency { tally, publishes, publish } = walks;
         Some(Self {
             scheme: facts.scheme,
             guarantee: facts.guarantee,
             first_zone: timed.first?,
             first_zone_dependent: timed.dependent?,
+            first_zone_remembered: timed.remembered?,
+            remembered_hits,
             full_walk: WALKS.into_iter().zip(timed.full.iter().copied()).collect(),
             alloc_pair: timed.pair?,
             publish,
@@ -199,10 +213,20 @@ impl Report {
     }
 
     fn costs(&self) -> Table {
-        let mut table =
-            table(&["what a read costs", "first zone", "to by hand", "dependent", "walk 8", "64", "1024", "alloc"]);
+        let mut table = table(&[
+            "what a read costs",
+            "first zone",
+            "remembered",
+            "to by hand",
+            "dependent",
+            "walk 8",
+            "64",
+            "1024",
+            "alloc",
+        ]);
         let baseline = |name: String, raw: &RawReads, pair: String| {
-            let mut row = vec![name, ns(raw.first_zone.ns), String::new(), ns(raw.first_zone_dependent.ns)];
+            let mut row =
+                vec![name, ns(raw.first_zone.ns), String::new(), String::new(), ns(raw.first_zone_dependent.ns)];
             row.extend(raw.full_walk.values().map(|full| ns(full.ns)));
             row.push(pair);
             row
@@ -212,17 +236,36 @@ impl Report {
             let to_hand = scheme.to_hand.map_or_else(String::new, ratio);
             let [first, dependent] = [scheme.first_zone, scheme.first_zone_dependent].map(|read| ratio(read.ratio));
             let rest = scheme.full_walk.values().chain([&scheme.alloc_pair]).map(|measure| ratio(measure.ratio));
-            table.add_row([scheme.scheme.to_string(), first, to_hand, dependent].into_iter().chain(rest));
+            let remembered = ratio(scheme.first_zone_remembered.ratio);
+            table.add_row([scheme.scheme.to_string(), first, remembered, to_hand, dependent].into_iter().chain(rest));
         }
         for peer in &self.peers {
             table.add_row(baseline(format!("raw for {}, in ns", peer.name), &peer.raw, String::new()));
             let [first, dependent] = [peer.first_zone, peer.first_zone_dependent].map(|read| ratio(read.ratio));
             let full = peer.full_walk.values().map(|full| ratio(full.ratio));
             table.add_row(
-                [peer.name.to_string(), first, String::new(), dependent].into_iter().chain(full).chain([String::new()]),
+                [peer.name.to_string(), first, String::new(), String::new(), dependent]
+                    .into_iter()
+                    .chain(full)
+                    .chain([String::new()]),
             );
         }
         table
+    }
+
+    /// The least share of remembered reads of any scheme, by publishes a second.
+    fn remembered(&self) -> String {
+        let [one, more] = MEMORY_BYTES;
+        let least = |rate: u32| {
+            let shares = self.schemes.iter().filter_map(|scheme| scheme.remembered_hits.get(&rate));
+            let least = shares.copied().min_by(f64::total_cmp)?;
+            Some(format!("{:.3} % at {rate}", 100.0 * least))
+        };
+        let shares: Vec<String> = RATES.into_iter().filter_map(least).collect();
+        format!(
+            "Remembered, at least, by publishes a second: {}. A memory has {one} bytes; in a table by node {more} a node.\n",
+            shares.join(", ")
+        )
     }
 
     fn consistency(&self) -> Table {
@@ -264,11 +307,13 @@ impl fmt::Display for Report {
         writeln!(
             f,
             "Each scheme as a multiple of `raw`, a walk of the same array that no protocol protects. First zone: a \
-             read that the\nnearest zone serves, as most allocations are; to by hand: the same, as a multiple of \
+             read that the\nnearest zone serves, as most allocations are; remembered: the same, if no publish has begun since \
+             the reader's last such\nread; to by hand: the same, as a multiple of \
              code that is hand-written for this\none use, without the trait; dependent: each read depends on the read \
              before it. Walk: all zones of lists of that length.\nAlloc: a page is allocated from the handle's per-CPU \
              pages and freed.\n"
         )?;
+        writeln!(f, "{}", self.remembered())?;
         writeln!(f, "{}", self.consistency())?;
         writeln!(
             f,
@@ -289,6 +334,7 @@ mod tests {
         let measure = Measure { ns: 1.0, ratio: 1.0 };
         let timed = Timed {
             first: Some(measure),
+            remembered: Some(Measure { ns: 1.0, ratio: 1.0 }),
             dependent: Some(measure),
             by_hand: None,
             to_hand: None,
@@ -302,7 +348,7 @@ mod tests {
         };
         let requests = Refusals { requests: 10, failed: failed_allocations, publishes: 1 };
         let facts = zonelist_schemes::SchemeId::all()[0].facts().guarantee(guarantee);
-        let scheme = SchemeReport::new(&facts, &timed, walks, requests).unwrap();
+        let scheme = SchemeReport::new(&facts, &timed, walks, requests, BTreeMap::new()).unwrap();
         let raw = RawReport::new(&timed).unwrap();
         Report { machine: "none".into(), rounds: 1, raw, schemes: vec![scheme], peers: Vec::new() }
     }

@@ -5,20 +5,24 @@
 
 mod baseline;
 mod by_hand;
+mod drawn;
 mod error;
 #[cfg(feature = "liburcu")]
 mod liburcu;
 mod loops;
 mod pairs;
 mod peers;
+mod remembered;
 mod run_time;
 mod through;
 
 pub use baseline::Baseline;
 pub use by_hand::by_hand;
+pub use drawn::{CLASSES, Draw, DrawnPairs, ThroughDrawnPages};
 pub use error::ContenderError;
 pub use loops::{ANY, Contender, ReadList};
 pub use pairs::{Pairs, ThroughPages, baseline_pairs};
 pub use peers::{PEERS, Peer, peers};
+pub use remembered::{BY_NODE, FORGOTTEN, ONE_NODE, Remembered, remembered};
 pub use run_time::{AT_RUN_TIME, at_run_time, pairs_at_run_time};
 pub use through::Through;

@@ -46,17 +46,30 @@ impl<S: Scheme + 'static, P: Platform<Lock = Spin> + 'static> ThroughPages<S, P>
     /// # Errors
     /// The lists do not fit, the node's list is empty, or no handle can be registered.
     pub fn new(scheme: S, lists: ZonelistsRef<'_>, node: NodeId) -> Result<Self, AllocatorError> {
-        let published = Published::with_platform(scheme, ReaderSlots::boxed(HANDLES));
-        published.publish(lists)?;
-        Self::over(published, lists, node)
+        Self::of_order(scheme, lists, node, 0)
     }
 
-    fn over(published: Published<S, P>, lists: ZonelistsRef<'_>, node: NodeId) -> Result<Self, AllocatorError> {
+    /// The same, with blocks of this order.
+    ///
+    /// # Errors
+    /// Those of [`ThroughPages::new`], or there is no such order.
+    pub fn of_order(scheme: S, lists: ZonelistsRef<'_>, node: NodeId, order: u8) -> Result<Self, AllocatorError> {
+        let published = Published::with_platform(scheme, ReaderSlots::boxed(HANDLES));
+        published.publish(lists)?;
+        Self::over(published, lists, node, order)
+    }
+
+    fn over(
+        published: Published<S, P>,
+        lists: ZonelistsRef<'_>,
+        node: NodeId,
+        order: u8,
+    ) -> Result<Self, AllocatorError> {
         let watermarks = ZoneWatermarks { min: 64, low: 80, high: 96, ..ZoneWatermarks::default() };
         let first = lists.of(node, Scope::Fallback).first();
         let plans: Vec<_> = first.map(|first| (first.zone(), FRAMES, watermarks)).into_iter().collect();
         let allocator: &'static Allocator<S, P> = Box::leak(Box::new(allocator(published, &plans)?));
-        let class = allocator.prepare(&PageRequest::up_to(ZoneKind::Device))?;
+        let class = allocator.prepare(&PageRequest::up_to(ZoneKind::Device).order(order))?;
         let mut pairs = Self { local: allocator.local()?, class };
         // A first pair fails here if anything is wrong, and fills the per-CPU pages.
         let page = pairs.local.alloc(node, &pairs.class)?;
@@ -78,12 +91,14 @@ pub fn baseline_pairs(lists: ZonelistsRef<'_>, node: NodeId) -> Result<Box<dyn P
             Published::with_platform(baseline, ReaderSlots::boxed(HANDLES)),
             lists,
             node,
+            0,
         )?));
     }
     Ok(Box::new(ThroughPages::<_, Standard>::over(
         Published::with_platform(baseline, ReaderSlots::boxed(HANDLES)),
         lists,
         node,
+        0,
     )?))
 }
 

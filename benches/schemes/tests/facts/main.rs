@@ -13,6 +13,7 @@ mod leaked;
 mod panics;
 mod progress;
 mod reclaim;
+mod remembered;
 mod signals;
 mod threads;
 mod waits;

@@ -5,7 +5,7 @@ use core::sync::atomic::Ordering::Relaxed;
 use zonelist_core::{
     NodeId, Request, ZoneId, ZoneKind, Zoneref,
     publish::{Allocates, Facts, Guarantee, Progress, StalledReader},
-    sync::{Locked, Spin},
+    sync::{Locked, Spin, TakeCell},
     table::{
         AtomicZoneMask, Capacity, DoubleBuffer, OrderEntry, OrderFilter, OrderTable, OrderTables, Slot, SlotFilter,
         Slots, ZoneMask,
@@ -93,9 +93,8 @@ fn orders(lists: ZonelistsRef<'_>, node: NodeId) -> Option<()> {
 }
 
 fn tables(lists: ZonelistsRef<'_>, node: NodeId) -> Option<()> {
-    static mut WORDS: [Slot; 2 * CAPACITY.words()] = [const { Slot::new() }; 2 * CAPACITY.words()];
-    // SAFETY: this function is called once, and only it names `WORDS`, so that the reference is the only one.
-    let tables = DoubleBuffer::in_place(unsafe { &mut *(&raw mut WORDS) }, any(CAPACITY))?;
+    static WORDS: TakeCell<[Slot; 2 * CAPACITY.words()]> = TakeCell::new([const { Slot::new() }; 2 * CAPACITY.words()]);
+    let tables = DoubleBuffer::in_place(WORDS.take()?, any(CAPACITY))?;
     tables.check(lists).ok()?;
     tables.replace(lists).ok()?;
     let filter = SlotFilter::new(&Request::up_to(any(ZoneKind::Movable)));

@@ -14,7 +14,7 @@ use zonelist_core::{
     },
     publish::{Published, ReaderProtocol, ReaderSlot, ReaderSlots, Scheme, Standard},
     stop_world::StopWorld,
-    sync::Spin,
+    sync::{Spin, TakeCell},
     table::{Capacity, Slot, Slots},
     zone::{MAX_ORDER, Urgency, ZoneWatermarks},
     zonelist::{NodeSpan, ZonelistsRef},
@@ -76,14 +76,12 @@ pub(crate) fn check<S: Scheme>(scheme: S) -> Option<()> {
     holds(allocator.add_handles(more, &mut []).is_err_and(|error| length(error) > 0))?;
     // SAFETY: evaluated once: the program makes this call once.
     let more = unsafe { zonelist_core::static_reader_slots!(READERS) };
-    static mut CACHES: [PerCpuPages; 2 * READERS] = [const { PerCpuPages::new() }; 2 * READERS];
-    // SAFETY: nothing else refers to `CACHES`, and the program makes this call once.
-    allocator.add_handles(more, unsafe { &mut *(&raw mut CACHES) }).ok()?;
-    static mut LAST: [ReaderSlot; READERS] = [const { ReaderSlot::new() }; READERS];
-    // SAFETY: nothing else refers to `LAST`, and the program makes this call once.
-    let last = unsafe { &mut *(&raw mut LAST) };
-    allocator.published().add_slots(ReaderSlots::borrowed(last));
-    holds(allocator.published().slots() == 3 * READERS && allocator.local().is_ok())
+    static CACHES: TakeCell<[PerCpuPages; 2 * READERS]> = TakeCell::new([const { PerCpuPages::new() }; 2 * READERS]);
+    allocator.add_handles(more, CACHES.take()?).ok()?;
+    static LAST: TakeCell<[ReaderSlot; READERS]> = TakeCell::new([const { ReaderSlot::new() }; READERS]);
+    allocator.published().add_slots(ReaderSlots::borrowed(LAST.take()?));
+    let local = allocator.local().ok()?;
+    holds(allocator.published().slots() == 3 * READERS && core::ptr::eq(local.allocator(), &allocator))
 }
 
 /// A reader and a handle at the same time.

@@ -1,5 +1,7 @@
 //! The schemes of the program's features, in memory that needs no heap.
 
+#[allow(unused_imports, reason = "not every scheme needs it")]
+use zonelist_core::sync::TakeCell;
 use zonelist_core::table::{Capacity, Slot, Slots};
 
 const CAPACITY: Capacity = Capacity::new(2, 2).unwrap();
@@ -13,10 +15,10 @@ fn slots() -> Option<Slots<[Slot; CAPACITY.words()]>> {
 #[allow(unused_macros, reason = "not every scheme needs it")]
 macro_rules! words {
     () => {{
-        static mut WORDS: [Slot; 2 * CAPACITY.words()] = [const { Slot::new() }; 2 * CAPACITY.words()];
-        // SAFETY: each expansion has a `WORDS` of its own, and `run` makes each scheme once, so that the reference is
-        // the only one.
-        unsafe { &mut *(&raw mut WORDS) }
+        // Each expansion has a cell of its own, and `run` makes each scheme once.
+        static WORDS: TakeCell<[Slot; 2 * CAPACITY.words()]> =
+            TakeCell::new([const { Slot::new() }; 2 * CAPACITY.words()]);
+        WORDS.take()?
     }};
 }
 

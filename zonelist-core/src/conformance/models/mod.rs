@@ -26,6 +26,7 @@ mod diagnose;
 mod drains;
 mod explore;
 mod failure_search;
+mod first_zones;
 mod grace;
 mod interrupts;
 mod names;
@@ -38,6 +39,7 @@ mod timeline;
 pub use drains::{ReaderRole, Requesters, explore_drains};
 pub use explore::{Bound, Explored, explore};
 pub use failure_search::{FailureSearch, search_failures, search_interrupts};
+pub use first_zones::{explore_failed_publish, explore_handle, explore_operations, explore_torn_walk};
 pub use grace::explore_retirement;
 pub use probe::probe;
 pub use races::{Races, Refused, explore_races, explore_refusals};
@@ -46,7 +48,7 @@ pub use timeline::Timeline;
 
 use crate::{
     NodeId, Request, ZoneId, ZoneKind, Zonelists, Zoneref,
-    publish::{Platform, Published, ReaderSlots, Scheme, Version},
+    publish::{Platform, PublishError, Published, ReaderSlots, Scheme, Version},
     sync::traced::membarrier,
     zonelist::NodeSpan,
 };
@@ -77,18 +79,27 @@ pub struct WalkPlan {
     leave_after: Option<usize>,
     /// After this number of zonerefs the rest is read twice, and only the second pass counts.
     resumed_after: Option<usize>,
+    /// The first zone alone is read, by the reader's memory of it.
+    remembered: bool,
 }
 
 /// A walk to the end, for a request of all zones up to a kind.
 #[must_use]
 pub const fn full(highest: ZoneKind) -> WalkPlan {
-    WalkPlan { request: Request::up_to(highest), leave_after: None, resumed_after: None }
+    WalkPlan { request: Request::up_to(highest), leave_after: None, resumed_after: None, remembered: false }
 }
 
 /// A walk that is left after `zonerefs` zonerefs.
 #[must_use]
 pub const fn first(zonerefs: usize, highest: ZoneKind) -> WalkPlan {
     WalkPlan { leave_after: Some(zonerefs), ..full(highest) }
+}
+
+/// A read of the first zone by the reader's memory of it, which is empty before the reader's first such read. All of
+/// them have the same request.
+#[must_use]
+pub const fn remembered(highest: ZoneKind) -> WalkPlan {
+    WalkPlan { remembered: true, ..first(1, highest) }
 }
 
 /// A walk that keeps its cursor after `zonerefs` zonerefs, reads the rest, and reads the rest again from that cursor.
@@ -221,6 +232,13 @@ fn publish<S: Scheme, P: Platform>(published: &Published<S, P>, list: &[Zone]) -
     let rows = [NodeSpan { start: 0, len: zonerefs.len() as u32, own: 0 }];
     let lists = crate::zonelist::ZonelistsRef::new(&zonerefs, &rows).expect("one list");
     (published.publish(lists).expect("room for the list"), lists.into())
+}
+
+/// Publishes a list, if the scheme does.
+fn try_to_publish<S: Scheme, P: Platform>(published: &Published<S, P>, list: &[Zone]) -> Result<Version, PublishError> {
+    let zonerefs: Vec<Zoneref> = list.iter().copied().map(zoneref).collect();
+    let rows = [NodeSpan { start: 0, len: zonerefs.len() as u32, own: 0 }];
+    published.publish(crate::zonelist::ZonelistsRef::new(&zonerefs, &rows).expect("one list"))
 }
 
 fn zoneref((kind, node): Zone) -> Zoneref {

@@ -17,7 +17,7 @@ use super::{
 use crate::{
     Zonelists, Zoneref,
     conformance::{History, Published as Record, Span, Tally, Verdict, Walked},
-    publish::{Facts, Platform, Progress, Published, Scheme, Walk},
+    publish::{Facts, FirstZone, Guarantee, Platform, Progress, Published, Reader as Handle, Scheme, Walk},
     sync::traced::{Log, membarrier},
 };
 
@@ -115,6 +115,10 @@ struct WalkRecord {
     full: bool,
     /// True if the walk reported that it may be torn.
     may_be_torn: bool,
+    /// True if the reader remembered what it shows.
+    recalled: bool,
+    /// The reader that walked.
+    reader: usize,
     /// The number of steps of the execution up to the end of the walk.
     steps: usize,
 }
@@ -148,10 +152,12 @@ impl<S: Scheme + Send + 'static, P: Platform> Run<S, P> {
             let run = Arc::clone(self);
             loom::thread::spawn(move || {
                 Log::call(&format!("reader {}", i + 1));
-                run.read(&run.scenario.readers[i]);
+                run.read(i);
             })
         }));
-        self.scenario.readers.first().into_iter().for_each(|reader| self.read(reader));
+        if !self.scenario.readers.is_empty() {
+            self.read(0);
+        }
         for thread in threads {
             membarrier::join(thread);
         }
@@ -166,20 +172,28 @@ impl<S: Scheme + Send + 'static, P: Platform> Run<S, P> {
     }
 
     /// Does all walks of a reader, and records its waits.
-    fn read(&self, Reader { walks, comes_and_goes }: &Reader) {
+    fn read(&self, number: usize) {
+        let Reader { walks, comes_and_goes } = &self.scenario.readers[number];
         if *comes_and_goes {
-            walks.iter().for_each(|plan| self.walk(&[*plan]));
+            walks.iter().for_each(|plan| self.walk(number, &[*plan]));
         } else {
-            self.walk(walks);
+            self.walk(number, walks);
         }
         self.records().waits.0 += Log::waits(Log::actor());
     }
 
     /// Registers a reader, does these walks, and records them.
-    fn walk(&self, plans: &[WalkPlan]) {
+    fn walk(&self, number: usize, plans: &[WalkPlan]) {
         let filters: Vec<S::Filter> = plans.iter().map(|plan| self.published.filter(&plan.request)).collect();
         let mut reader = self.published.reader().expect("a reader slot");
+        let memory = plans.iter().zip(&filters).find(|(plan, _)| plan.remembered);
+        let mut memory = memory.map(|(_, filter)| self.published.first_zone(node(), filter));
         for (plan, filter) in plans.iter().zip(&filters) {
+            if let Some(memory) = memory.as_mut().filter(|_| plan.remembered) {
+                let record = Self::read_by_memory(number, *plan, &mut reader, memory);
+                self.records().walks.push(record);
+                continue;
+            }
             Log::say(format!("walks, up to {}", plan.request.highest));
             let guard = reader.enter();
             let mut walk = guard.walk(node(), filter);
@@ -202,8 +216,30 @@ impl<S: Scheme + Send + 'static, P: Platform> Run<S, P> {
             drop(walk);
             drop(guard);
             reader.quiescent();
-            self.records().walks.push(WalkRecord { plan: *plan, seen, full, may_be_torn, steps });
+            let record = WalkRecord { plan: *plan, seen, full, may_be_torn, recalled: false, reader: number, steps };
+            self.records().walks.push(record);
         }
+    }
+
+    /// Reads the first zone by a memory of it.
+    fn read_by_memory(
+        number: usize,
+        plan: WalkPlan,
+        reader: &mut Handle<'_, S, P>,
+        memory: &mut FirstZone<'_, S, P>,
+    ) -> WalkRecord {
+        Log::say(format!("reads the first zone, up to {}", plan.request.highest));
+        let recalled = memory.recall();
+        let zone = recalled.or_else(|| reader.first(memory));
+        let how = if recalled.is_some() { "remembers" } else { "saw" };
+        let seen: Vec<Zoneref> = zone.into_iter().collect();
+        Log::say(format!("{how} {}", Named(&seen)));
+        let steps = Log::read(|log| log.events.len());
+        reader.quiescent();
+        // What a new walk showed may be torn, and does not say so.
+        let may_be_torn = recalled.is_none() && S::FACTS.guarantee == Guarantee::Detected;
+        let (full, recalled) = (seen.is_empty(), recalled.is_some());
+        WalkRecord { plan, seen, full, may_be_torn, recalled, reader: number, steps }
     }
 }
 
@@ -222,6 +258,34 @@ impl core::fmt::Display for Named<'_, Zoneref> {
         let zones: Vec<String> = self.0.iter().map(|entry| entry.zone().to_string()).collect();
         write!(f, "[{}]", zones.join(", "))
     }
+}
+
+/// The first remembered read of a version before one that its reader had seen. For the versions of one publisher.
+fn goes_back(records: &Records) -> Option<(&WalkRecord, String)> {
+    let mut newest: BTreeMap<usize, usize> = BTreeMap::new();
+    for walk in &records.walks {
+        let WalkRecord { plan, seen, full, recalled, reader, .. } = walk;
+        let newest = newest.entry(*reader).or_default();
+        let shows = |lists: &Zonelists| {
+            let list =
+                lists.lists().of(node(), plan.request.scope).iter().filter(|zone| plan.request.admits(zone.zone()));
+            let mut rest = list.copied();
+            seen.iter().all(|&zone| rest.next() == Some(zone)) && !(*full && rest.next().is_some())
+        };
+        // The oldest version that it can be. A walk that is of no version, or of an older one, may be torn.
+        let at = (*newest..records.publishes.len()).find(|&version| shows(&records.publishes[version].lists));
+        match at {
+            Some(at) => *newest = at,
+            None if *recalled => {
+                return Some((
+                    walk,
+                    format!("a remembered read of {} is of a version before the reader's last", Named(seen)),
+                ));
+            }
+            None => (),
+        }
+    }
+    None
 }
 
 /// The results of all interleavings.
@@ -243,20 +307,31 @@ impl Gathered {
     fn add(&mut self, records: &Records, publishers: usize, facts: &Facts) {
         let history = History::new(records.publishes.clone()).expect("every version once");
         for walk in &records.walks {
-            let WalkRecord { plan, seen, full, may_be_torn, steps } = walk;
+            let WalkRecord { plan, seen, full, may_be_torn, recalled, steps, .. } = walk;
+            // What is remembered is the first zone of some version, whatever walks guarantee.
+            let guarantee = if *recalled { Guarantee::Snapshot } else { facts.guarantee };
             let walked = Walked { node: node(), request: &plan.request, span: AT_ONCE, seen, full: *full };
             let verdict = history.judge(&walked);
-            self.tally.count(verdict, *may_be_torn, facts.guarantee);
+            self.tally.count(verdict, *may_be_torn, guarantee);
+            self.tally.remembered += u64::from(*recalled);
             self.shown.insert(seen.iter().map(|entry| entry.word()).collect());
             let words = verdict.words().join(", ");
             for kind in verdict.words() {
                 let _ = self.keep(kind, &format!("A walk is torn: {words}."), Some(*steps));
             }
-            if !verdict.is_within(facts.guarantee, *may_be_torn) {
+            // A new walk by a memory only may be torn.
+            let excused = *may_be_torn && plan.remembered;
+            if !excused && !verdict.is_within(guarantee, *may_be_torn) {
                 let what = if verdict.torn { &words } else { "reports that it may be torn, and is whole" };
-                let why = format!("a walk of {} breaks {}: {what}", Named(seen), facts.guarantee);
+                let how = if *recalled { "a remembered read" } else { "a walk" };
+                let why = format!("{how} of {} breaks {guarantee}: {what}", Named(seen));
                 self.fail(why, Some(*steps), Some(verdict));
             }
+        }
+        if publishers <= 1
+            && let Some((walk, why)) = goes_back(records)
+        {
+            self.fail(why, Some(walk.steps), None);
         }
         for (thread, progress, waits) in
             [("reader", facts.readers, records.waits.0), ("publisher", facts.writer, records.waits.1)]

@@ -8,8 +8,8 @@
 use std::{format, println};
 
 use super::{
-    Bound, MOVABLE, NORMAL, OTHER, Scenario, explore_races, explore_refusals, explore_retirement, first, full,
-    interrupts,
+    Bound, MOVABLE, NORMAL, OTHER, Scenario, explore_handle, explore_operations, explore_races, explore_refusals,
+    explore_retirement, first, full, interrupts, remembered,
 };
 use crate::{
     ZoneKind::{Movable, Normal},
@@ -90,6 +90,20 @@ pub fn a_reader_that_comes_and_goes<S: Scheme + Send + 'static>(scheme: &str, ma
     comes.visitor(&[first(1, Movable), first(1, Movable)]).explore(published::<S, 1>(make));
 }
 
+/// Reads by a memory of the first zone, around a walk, while one version is published, and while two are: each
+/// remembered zone is the first of one version, and none before that of the walk.
+pub fn a_remembered_zone<S: Scheme + Send + 'static>(scheme: &str, make: impl Make<S>) {
+    // Amid the publish a racy table begins with OTHER, for a request that MOVABLE does not serve: no version does.
+    let torn = named(scheme, "a remembered zone, a zone comes").before(&[NORMAL, OTHER]);
+    let torn = torn.publisher(&[&[MOVABLE, NORMAL, OTHER]]).uniform();
+    torn.reader(&[remembered(Normal), remembered(Normal)]).explore(published::<S, 1>(make));
+    let one = named(scheme, "a remembered zone, one publish").before(&[NORMAL]).publisher(&[&[MOVABLE, NORMAL]]);
+    one.reader(&[remembered(Movable), full(Movable), remembered(Movable)]).explore(published::<S, 1>(make));
+    let two = named(scheme, "a remembered zone, two publishes").before(&[NORMAL]).publisher(&[&[MOVABLE], &[OTHER]]);
+    two.reader(&[remembered(Movable), remembered(Movable), remembered(Movable)]).explore(published::<S, 1>(make));
+    explore_handle(&format!("{scheme}: a handle that remembers, a zone comes"), Bound::SUITE, published::<S, 1>(make));
+}
+
 /// The two races of 2022: see [`explore_races`]. Under [`Guarantee::Snapshot`] no walk is torn by them.
 pub fn the_races_of_2022<S: Scheme + Send + 'static>(scheme: &str, make: impl Make<S>) {
     let races = explore_races(scheme, Bound::SUITE, published::<S, 1>(make));
@@ -104,13 +118,19 @@ pub fn an_allocation_at_the_tail<S: Scheme + Send + 'static>(scheme: &str, make:
     explore_refusals(scheme, Bound::SUITE, published::<S, 1>(make));
 }
 
-/// A zone that is retired behind a grace period, and that no walk meets from then on.
+/// A zone that is retired behind a grace period, and that no walk meets from then on, nor an operation of a handle that
+/// remembers its first zone.
 ///
 /// # Panics
 /// If a walk meets it, or if the facts declare that the scheme does not retire.
 pub fn a_grace_period<S: Reclaim + Send + 'static>(scheme: &str, make: impl Make<S>) {
     assert!(S::FACTS.retires, "{scheme} is explored for grace periods, and its facts say that it has none");
     explore_retirement(&format!("{scheme}: a grace period"), Bound::SUITE, published::<S, 1>(make));
+    explore_operations(
+        &format!("{scheme}: a handle that remembers, a grace period"),
+        Bound::SUITE,
+        published::<S, 1>(make),
+    );
 }
 
 /// Interrupt handlers: one that walks within a walk, beside a publish; one that walks at each step of a publish; and

@@ -31,7 +31,7 @@ pub use modelled::Membarrier;
 pub use system::SystemBarrier;
 
 /// The reader's half of a barrier pair.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[repr(u8)]
 pub enum Light {
     /// A full fence.

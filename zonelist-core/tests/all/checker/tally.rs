@@ -74,6 +74,7 @@ fn tallies_add_up_count_by_count() {
         empty: 1,
         reported: 1,
         unreported: 1,
+        remembered: 0,
         violations: 2,
     };
     assert_eq!(sum, expected);

@@ -1,0 +1,115 @@
+//! How often a reader remembers its first zone, while lists are published at a steady rate.
+
+use std::{
+    collections::BTreeMap,
+    sync::atomic::{AtomicBool, Ordering::Relaxed},
+    thread,
+    time::{Duration, Instant},
+};
+
+use zonelist_core::{
+    publish::{FirstZone, Memory, Platform, PublishError, Published, ReaderError, ReaderSlots},
+    sync::Spin,
+    table::Capacity,
+};
+use zonelist_schemes::{Buildable, Visitor, workload::Toggle};
+
+/// Publishes a second.
+pub const RATES: [u32; 3] = [0, 10, 1000];
+
+/// Bytes of a memory of one node, and of each further node in a table by node.
+pub const MEMORY_BYTES: [usize; 2] = [
+    size_of::<
+        FirstZone<
+            '_,
+            zonelist_core::stop_world::StopWorld<Box<[zonelist_core::table::Slot]>>,
+            zonelist_core::publish::Standard,
+        >,
+    >(),
+    size_of::<Memory>(),
+];
+
+/// A measurement that failed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "each wraps the error of its name")]
+pub enum HitsError {
+    #[error(transparent)]
+    Publish(#[from] PublishError),
+    #[error(transparent)]
+    Reader(#[from] ReaderError),
+}
+
+/// Measures the share of reads that are remembered, by publishes a second: one reader asks for the first zones of all
+/// walks of the machine by turns.
+#[derive(Debug)]
+pub struct Hits<'a> {
+    /// The lists to publish and the walks to do.
+    pub toggle: &'a Toggle,
+    /// The time for each rate.
+    pub time: Duration,
+}
+
+impl Visitor for Hits<'_> {
+    type Output = Result<BTreeMap<u32, f64>, HitsError>;
+
+    fn capacity(&self) -> Capacity {
+        self.toggle.capacity()
+    }
+
+    fn visit<S: Buildable, P: Platform<Lock = Spin>>(&mut self) -> Self::Output {
+        RATES.into_iter().map(|rate| Ok((rate, self.at::<S, P>(rate)?))).collect()
+    }
+}
+
+impl Hits<'_> {
+    fn at<S: Buildable, P: Platform<Lock = Spin>>(&self, rate: u32) -> Result<f64, HitsError> {
+        let Toggle { versions, walks } = self.toggle;
+        let published = Published::<S, P>::with_platform(S::build(self.toggle.capacity()), ReaderSlots::boxed(1));
+        published.publish(&versions[0])?;
+        let filters: Vec<S::Filter> = walks.iter().map(|(_, request)| published.filter(request)).collect();
+        let mut reader = published.reader()?;
+        let read = walks.iter().zip(&filters);
+        let mut memories: Vec<_> = read.map(|((node, _), filter)| published.first_zone(*node, filter)).collect();
+        let done = AtomicBool::new(false);
+        thread::scope(|scope| {
+            let publisher =
+                scope.spawn(|| publish(&done, rate, |turn| published.publish(&versions[turn % versions.len()])));
+            let (mut reads, mut hits, begin) = (0_u64, 0_u64, Instant::now());
+            while begin.elapsed() < self.time {
+                for memory in &mut memories {
+                    // A list that is empty for the request can't be remembered.
+                    let remembered = memory.recall().is_some();
+                    if !remembered && reader.first(memory).is_none() {
+                        continue;
+                    }
+                    (reads, hits) = (reads + 1, hits + u64::from(remembered));
+                }
+                reader.quiescent();
+            }
+            done.store(true, Relaxed);
+            // A publish under way may wait for this reader.
+            drop(reader);
+            publisher.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
+            Ok(hits as f64 / reads.max(1) as f64)
+        })
+    }
+}
+
+/// Publishes at a rate until `done`.
+fn publish<T>(
+    done: &AtomicBool,
+    rate: u32,
+    publish: impl Fn(usize) -> Result<T, PublishError>,
+) -> Result<(), PublishError> {
+    let begin = Instant::now();
+    let mut turn = 1;
+    while !done.load(Relaxed) {
+        let due = Duration::from_secs(1).checked_div(rate).map(|each| each * turn as u32);
+        if due.is_some_and(|due| begin.elapsed() >= due) {
+            publish(turn)?;
+            turn += 1;
+        }
+        thread::sleep(Duration::from_micros(200));
+    }
+    Ok(())
+}

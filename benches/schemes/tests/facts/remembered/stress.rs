@@ -1,0 +1,126 @@
+//! Allocations beside a publisher that removes the nearer zone and adds it again: no page comes from a zone that had left
+//! the lists before the allocation began, and no page has two owners.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{
+            AtomicBool, AtomicU64, AtomicUsize,
+            Ordering::{Relaxed, SeqCst},
+        },
+    },
+    thread,
+};
+
+use zonelist_core::{
+    PageAllocator, PageRequest,
+    ZoneKind::Normal,
+    publish::{Platform, Published, ReaderSlots, Scheme},
+    sync::Spin,
+    table::{Capacity, Slots},
+};
+use zonelist_schemes::{Buildable, SchemeId, Visitor};
+
+use super::{
+    lists::{FRAMES, Lists, NEAR, NODE, allocator},
+    silent::Shared,
+};
+
+/// Allocations of each of two threads.
+const ALLOCATIONS: usize = 40_000;
+
+/// What a run has found.
+#[derive(Debug, Default)]
+struct Found {
+    /// Pages from a zone that had left before the allocation began.
+    from_wrong_zones: AtomicU64,
+    /// Pages that were allocated twice.
+    shared: AtomicU64,
+    /// Allocations that began and ended while the zone was away.
+    judged: AtomicU64,
+}
+
+/// Runs two threads that allocate and free, beside `publish`, which is called with the lists by turns.
+fn run<S, P>(allocator: &PageAllocator<'_, S, P>, publish: impl Fn(Lists) + Sync) -> Found
+where
+    S: Scheme,
+    P: Platform<Lock = Spin>,
+{
+    let found = Found::default();
+    // Odd while the near zone is away: from behind the publish that removes it to before the one that adds it.
+    let (away, working) = (AtomicUsize::new(0), AtomicUsize::new(2));
+    let owned: Vec<AtomicBool> = (0..2 * FRAMES).map(|_| AtomicBool::new(false)).collect();
+    let work = || {
+        let request = allocator.prepare(&PageRequest::up_to(Normal)).unwrap();
+        let mut local = allocator.local().unwrap();
+        for _ in 0..ALLOCATIONS {
+            let before = away.load(SeqCst);
+            let page = local.alloc(NODE, &request).unwrap();
+            let judged = before % 2 == 1 && away.load(SeqCst) == before;
+            found.judged.fetch_add(judged.into(), Relaxed);
+            let wrong = judged && allocator.zone_of(&page).unwrap().id() == NEAR;
+            found.from_wrong_zones.fetch_add(wrong.into(), Relaxed);
+            let owner = &owned[page.pfn() as usize];
+            found.shared.fetch_add(owner.swap(true, SeqCst).into(), Relaxed);
+            owner.store(false, SeqCst);
+            local.free(page).unwrap();
+        }
+        working.fetch_sub(1, SeqCst);
+    };
+    thread::scope(|scope| {
+        scope.spawn(work);
+        scope.spawn(work);
+        scope.spawn(|| {
+            while working.load(SeqCst) > 0 {
+                publish(Lists::FAR_ONLY);
+                away.fetch_add(1, SeqCst);
+                thread::yield_now();
+                away.fetch_add(1, SeqCst);
+                publish(Lists::BOTH);
+                thread::yield_now();
+            }
+        });
+    });
+    found
+}
+
+struct Stress;
+
+impl Visitor for Stress {
+    type Output = Found;
+
+    fn capacity(&self) -> Capacity {
+        Lists::CAPACITY
+    }
+
+    fn visit<S: Buildable, P: Platform<Lock = Spin>>(&mut self) -> Found {
+        let published = Published::<S, P>::with_platform(S::build(Lists::CAPACITY), ReaderSlots::boxed(2));
+        published.publish(&Lists::BOTH.build()).unwrap();
+        let allocator = allocator(published);
+        run(&allocator, |lists| _ = allocator.published().publish(&lists.build()).unwrap())
+    }
+}
+
+#[test]
+fn no_page_comes_from_a_zone_that_has_left() {
+    for scheme in SchemeId::all() {
+        let found = scheme.visit(&mut Stress);
+        println!("{}: {found:?}", scheme.name());
+        assert!(found.judged.into_inner() > 0, "{}: no allocation ran while the zone was away", scheme.name());
+        assert_eq!((found.from_wrong_zones.into_inner(), found.shared.into_inner()), (0, 0), "{}", scheme.name());
+    }
+}
+
+/// The control: changes of the lists that the stamp does not show.
+#[test]
+fn a_silent_stamp_lets_pages_come_from_a_zone_that_has_left() {
+    let table = Shared(Arc::new(Slots::boxed(Lists::CAPACITY)));
+    let published: Published<_> = Published::with_slots(table.clone(), ReaderSlots::boxed(2));
+    published.publish(&Lists::BOTH.build()).unwrap();
+    let behind: Published<_> = Published::with_slots(table, ReaderSlots::boxed(1));
+    let allocator = allocator(published);
+    let found = run(&allocator, |lists| _ = behind.publish(&lists.build()).unwrap());
+    println!("silent: {found:?}");
+    assert!(found.from_wrong_zones.into_inner() > 0, "the stress finds what a silent stamp lets through");
+    assert_eq!(found.shared.into_inner(), 0, "the per-CPU pages do not depend on the lists");
+}
