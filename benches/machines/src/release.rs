@@ -5,7 +5,7 @@ use std::{fmt, str::FromStr};
 use zonelist_core::topology::{Release, Rules};
 
 /// The rules that are followed for a machine, and the release that they are named after.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct LinuxRules {
     /// The release that brought them, from [`Rules::TABLE`].
     pub release: Release,

@@ -9,7 +9,7 @@ use super::{
 use crate::{NodeId, ZoneKind, heap::NoMemory};
 
 /// Memory blocks that were added together after boot, as those of a DIMM.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct MemoryDevice {
     /// The first block.
     pub first: BlockId,
@@ -34,7 +34,7 @@ impl MemoryDevice {
 /// The policy `auto-movable`, by which a block goes online into Movable while there is enough kernel memory.
 ///
 /// Source: Linux 6.1 `mm/memory_hotplug.c: auto_movable_zone_for_pfn, auto_movable_can_online_movable`.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct AutoMovable {
     /// Present pages of Movable for 100 pages that boot gave to kernel zones (`memory_hotplug.auto_movable_ratio`).
     pub ratio: u64,
