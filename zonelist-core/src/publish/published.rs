@@ -350,7 +350,6 @@ impl<S: Scheme, P: Platform> Published<S, P> {
             may_block,
             stamp: (&self.stamp, &mut ledger.stamp),
             is_changing: false,
-            with_caches: false,
             waited_for_operations: false,
             unreported: None,
         };

@@ -48,8 +48,6 @@ pub struct Writer<'p> {
     pub(super) stamp: (&'p Stamp, &'p mut usize),
     /// True from [`Writer::changing`] on.
     pub(super) is_changing: bool,
-    /// True if grace periods include the operations of handles under [`ReaderProtocol::PerEntry`].
-    pub(super) with_caches: bool,
     /// True if all operations of handles that had begun before the call have ended.
     pub(super) waited_for_operations: bool,
     /// The error of a heavy half that no call has reported yet.
@@ -154,7 +152,7 @@ impl Writer<'_> {
     /// [`Published::try_publish`](super::Published::try_publish), or the barrier pair failed. Walks are not stopped any
     /// more.
     pub fn stop<R>(&mut self, alone: impl FnOnce() -> R) -> Result<R, WaitError> {
-        let _clear = ClearRequests { slots: self.slots, caches: false };
+        let _clear = ClearRequests::<false>(self.slots);
         self.slots.iter().for_each(|slot| slot.handshake().stop());
         // Pairs with the light half in `enter`, `try_enter_for_caches`, `enter_for_caches` and `wait_outside`: behind
         // it a reader loads the stop, or we load that it is active.
@@ -256,11 +254,20 @@ impl Writer<'_> {
         if self.protocol != ReaderProtocol::PerEntry {
             return self.synchronize();
         }
-        // Under `PerEntry` the handshakes of per-CPU pages take part in these rounds alone. So a late acknowledgement can
-        // have the phase of the first; not that of the second, which the handle has to acknowledge anew.
-        self.with_caches = true;
-        self.round(true)?;
-        self.round(true)
+        // An operation acknowledges by the handshake of its per-CPU pages. It may acknowledge the last of these rounds late,
+        // whose phase the first of the next ones does not have: so two make up a grace period.
+        self.round_of_caches(Phase::FIRST)?;
+        self.round_of_caches(Phase::FIRST.next())
+    }
+
+    /// As `round`, for the handshakes of per-CPU pages under [`ReaderProtocol::PerEntry`], which no other round uses.
+    fn round_of_caches(&self, phase: Phase) -> Result<(), WaitError> {
+        let _clear = ClearRequests::<true>(self.slots);
+        let handshakes = || self.slots.iter().map(|slot| slot.cache_handshake(self.protocol));
+        handshakes().for_each(|handshake| handshake.request_grace_period(phase));
+        // Pairs with the light half in `Handshake::try_enter_for_caches` and `enter_for_caches`, as in `round`.
+        self.heavy()?;
+        handshakes().try_for_each(|handshake| wait(true, || handshake.has_acknowledged(phase)))
     }
 
     /// Requests the current phase, and waits until every reader has acknowledged it; without `may_block`, looks once.
@@ -268,17 +275,13 @@ impl Writer<'_> {
     fn round(&mut self, may_block: bool) -> Result<(), WaitError> {
         let phase = self.grace_periods.phase;
         let quiescent = self.protocol == ReaderProtocol::Quiescent;
-        let (protocol, caches) = (self.protocol, self.with_caches);
-        let clear = ClearRequests { slots: self.slots, caches };
+        let clear = ClearRequests::<false>(self.slots);
         self.slots.iter().for_each(|slot| {
             if quiescent {
                 slot.quiescent_state().request_grace_period(phase);
             }
             // Also under `Quiescent`: a handle with per-CPU pages is active for each operation instead of online.
             slot.handshake().request_grace_period(phase);
-            if caches {
-                slot.cache_handshake(protocol).request_grace_period(phase);
-            }
         });
         // Pairs with the light half in `Handshake::enter` and `QuiescentState::online`: behind it a reader loads the
         // request and sees the swap, or we load that it is active or online.
@@ -286,7 +289,6 @@ impl Writer<'_> {
         let acknowledged = |slot: &ReaderSlot| {
             or_mutant!(
                 slot.handshake().has_acknowledged(phase)
-                    && (!caches || slot.cache_handshake(protocol).has_acknowledged(phase))
                     && (!quiescent || slot.quiescent_state().has_acknowledged(phase)) => true,
                 "grace period: not waited for"
             )
@@ -325,22 +327,16 @@ fn wait(may_block: bool, done: impl Fn() -> bool) -> Result<(), WaitError> {
     Ok(())
 }
 
-/// Clears a publish's requests at all slots when it is dropped, also out of a panic.
-struct ClearRequests<'p> {
-    slots: &'p Chunks<'static, ReaderSlot>,
-    /// True if they were made to the handshakes of per-CPU pages too.
-    caches: bool,
-}
+/// Clears a publish's requests at all slots when it is dropped, also out of a panic: of the readers' handshakes, or of
+/// those of per-CPU pages.
+struct ClearRequests<'p, const CACHES: bool>(&'p Chunks<'static, ReaderSlot>);
 
-impl Drop for ClearRequests<'_> {
+impl<const CACHES: bool> Drop for ClearRequests<'_, CACHES> {
     #[inline]
     fn drop(&mut self) {
-        let Self { slots, caches } = *self;
-        slots.iter().for_each(|slot| {
-            slot.handshake().clear_publish_request();
-            if caches {
-                slot.cache_handshake(ReaderProtocol::PerEntry).clear_publish_request();
-            }
+        self.0.iter().for_each(|slot| match CACHES {
+            false => slot.handshake().clear_publish_request(),
+            true => slot.cache_handshake(ReaderProtocol::PerEntry).clear_publish_request(),
         });
     }
 }

@@ -4,6 +4,7 @@
 
 mod locks;
 mod migration_sources;
+mod operations;
 mod reentrant;
 mod scheme;
 mod tables;

@@ -4,7 +4,7 @@ use std::cell::{Cell, RefCell};
 
 use zonelist_core::{
     NodeId, Request, Zoneref,
-    publish::{Facts, PublishError, ReadToken, ReaderProtocol, Scheme, Walk, Writer},
+    publish::{Facts, PublishError, ReadToken, ReaderProtocol, Reclaim, Scheme, WaitError, Walk, Writer},
     stop_world::StopWorld,
     table::Slot,
     zonelist::ZonelistsRef,
@@ -164,5 +164,12 @@ impl<const PROTOCOL: u8> Scheme for Hostile<PROTOCOL> {
         writer.stop(|| called(Callback::Publish))?;
         writer.synchronize()?;
         Ok(())
+    }
+}
+
+impl<const PROTOCOL: u8> Reclaim for Hostile<PROTOCOL> {
+    /// Waits by the writer or not at all: the library waits for operations of handles by itself.
+    fn synchronize(&self, writer: &mut Writer<'_>) -> Result<(), WaitError> {
+        if PROTOCOL % 2 == 1 { writer.synchronize() } else { Ok(()) }
     }
 }
