@@ -26,7 +26,8 @@ use core::{
 
 use zonelist_core::publish::Scheme;
 
-fn check<S: Scheme>(scheme: S) -> Option<()> {
+/// The checks that are the same with each scheme.
+fn check_once() -> Option<()> {
     #[cfg(feature = "panics")]
     any([1, 2][any(3)]);
     zones::check()?;
@@ -34,7 +35,11 @@ fn check<S: Scheme>(scheme: S) -> Option<()> {
     grace::check()?;
     #[cfg(feature = "heap")]
     heap::check()?;
-    pages::check(scheme)
+    Some(())
+}
+
+fn check<S: Scheme>(scheme: S, memory: with_scheme::StaticMemory) -> Option<()> {
+    pages::check(scheme, memory)
 }
 
 /// `None` if a condition does not hold.

@@ -13,14 +13,18 @@ use core::panic::PanicInfo;
 
 use zonelist_core::{
     NodeId, Request, ZoneId, ZoneKind, Zoneref,
-    publish::{Published, Scheme},
+    publish::{Published, ReaderSlots, Scheme},
     zonelist::{NodeSpan, ZonelistsRef},
 };
 
+fn check_once() -> Option<()> {
+    Some(())
+}
+
 /// Publishes and walks two lists: of two zones, and of one.
-fn check<S: Scheme>(scheme: S) -> Option<()> {
-    // SAFETY: evaluated once: the program makes this call once.
-    let published: Published<S> = Published::with_platform(scheme, unsafe { zonelist_core::static_reader_slots!(2) });
+fn check<S: Scheme>(scheme: S, memory: with_scheme::StaticMemory) -> Option<()> {
+    let [slots, ..] = memory.slots;
+    let published: Published<S> = Published::with_platform(scheme, ReaderSlots::borrowed(slots));
     let node = NodeId::new(1).unwrap();
     let zones = [ZoneKind::Movable, ZoneKind::Normal].map(|kind| Zoneref::new(ZoneId::new(node, kind)));
     let row = NodeSpan { start: 0, len: 2, own: 2 };

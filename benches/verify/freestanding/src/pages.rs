@@ -12,30 +12,32 @@ use zonelist_core::{
         Handle, MigrationSource, MigrationTargets, MovableEntry, MovablePages, MoveError, NotSplit, PerCpuPages,
         PreparedRequest,
     },
-    publish::{Published, ReaderProtocol, ReaderSlot, ReaderSlots, Scheme, Standard},
+    publish::{Memory, Published, Reader, ReaderProtocol, ReaderSlots, Scheme, Standard},
     stop_world::StopWorld,
-    sync::{Spin, TakeCell},
+    sync::Spin,
     table::{Capacity, Slot, Slots},
     zone::{Order, Urgency, ZoneWatermarks},
     zonelist::{NodeSpan, ZonelistsRef},
 };
 
-use crate::{any, holds, length};
+use crate::{
+    any, holds, length,
+    with_scheme::{READERS, StaticMemory},
+};
 
 /// The spans of two zones that have a pageblock in common.
 const SPANS: [Range<u64>; 2] = [3000..9000, 0..3500];
 const WORDS: usize = 1000;
-pub(crate) const READERS: usize = 2;
 
 type Allocator<'m, S> = PageAllocator<'m, S>;
 
-pub(crate) fn check<S: Scheme>(scheme: S) -> Option<()> {
+pub(crate) fn check<S: Scheme>(scheme: S, memory: StaticMemory) -> Option<()> {
     let node = NodeId::new(any(1))?;
     let ids = [ZoneKind::Movable, ZoneKind::Normal].map(|kind| ZoneId::new(node, any(kind)));
     let zonerefs = ids.map(Zoneref::new);
     let row = NodeSpan { start: 0, len: any(2), own: any(2) };
-    // SAFETY: evaluated once: the program makes this call once.
-    let published = Published::<S>::with_slots(scheme, unsafe { zonelist_core::static_reader_slots!(READERS) });
+    let StaticMemory { slots: [slots, unused, refused, more, last], caches: added } = memory;
+    let published = Published::<S>::with_slots(scheme, ReaderSlots::borrowed(slots));
     let rows = [row, row];
     let lists = ZonelistsRef::new(&zonerefs, &rows).ok()?;
     let version = published.publish(lists).ok()?;
@@ -48,14 +50,9 @@ pub(crate) fn check<S: Scheme>(scheme: S) -> Option<()> {
         Zone::new(ids[0], Pfn::range(any(movable)), any(Order::MAX), &mut some, Spin::new()).ok()?,
         Zone::new(ids[1], Pfn::range(any(normal)), any(Order::MAX), &mut others, Spin::new()).ok()?,
     ];
-    // SAFETY: evaluated once: the program makes this call once.
-    let refused = PageAllocator::new(
-        Published::with_slots(nothing()?, unsafe { zonelist_core::static_reader_slots!(READERS) }),
-        &zones,
-        &mut [],
-        &mut [],
-    );
-    holds(refused.is_err_and(|error| length(error) > 0))?;
+    let without_memory =
+        PageAllocator::new(Published::with_slots(nothing()?, ReaderSlots::borrowed(unused)), &zones, &mut [], &mut []);
+    holds(without_memory.is_err_and(|error| length(error) > 0))?;
     let (mut index, mut caches) = ([0; 64], [const { PerCpuPages::new() }; 2 * READERS]);
     let allocator: Allocator<'_, S> = PageAllocator::new(published, &zones, &mut index, &mut caches).ok()?;
     let allocator = allocator.on_low(|_, _| ());
@@ -70,16 +67,11 @@ pub(crate) fn check<S: Scheme>(scheme: S) -> Option<()> {
     movables(&allocator, node)?;
     crate::handlers::check(&allocator, node)?;
     statistics(&allocator, ids[0])?;
-    // SAFETY: evaluated once: the program makes this call once.
-    let more = unsafe { zonelist_core::static_reader_slots!(READERS) };
-    holds(!more.is_empty() && more.len() == READERS)?;
-    holds(allocator.add_handles(more, &mut []).is_err_and(|error| length(error) > 0))?;
-    // SAFETY: evaluated once: the program makes this call once.
-    let more = unsafe { zonelist_core::static_reader_slots!(READERS) };
-    static CACHES: TakeCell<[PerCpuPages; 2 * READERS]> = TakeCell::new([const { PerCpuPages::new() }; 2 * READERS]);
-    allocator.add_handles(more, CACHES.take()?).ok()?;
-    static LAST: TakeCell<[ReaderSlot; READERS]> = TakeCell::new([const { ReaderSlot::new() }; READERS]);
-    allocator.published().add_slots(ReaderSlots::borrowed(LAST.take()?));
+    let refused = ReaderSlots::borrowed(refused);
+    holds(!refused.is_empty() && refused.len() == READERS)?;
+    holds(allocator.add_handles(refused, &mut []).is_err_and(|error| length(error) > 0))?;
+    allocator.add_handles(ReaderSlots::borrowed(more), added).ok()?;
+    allocator.published().add_slots(ReaderSlots::borrowed(last));
     let local = allocator.local().ok()?;
     holds(allocator.published().slots() == 3 * READERS && core::ptr::eq(local.allocator(), &allocator))
 }
@@ -98,7 +90,25 @@ fn readers<S: Scheme>(allocator: &Allocator<'_, S>, node: NodeId) -> Option<()> 
     let found = reader.enter().find(any(node), &filter, NonZeroU32::MIN, any_zone).ok()?;
     reader.quiescent();
     let walked = reader.offline(|| allocator.local().is_ok());
-    holds(found.is_some() && walked && reader.enter().walk(node, &filter).count() == 2)
+    holds(found.is_some() && walked && reader.enter().walk(node, &filter).count() == 2)?;
+    remembered(allocator.published(), &mut reader, &filter, node)
+}
+
+/// First zones that a reader remembers, of one node and of several.
+fn remembered<S: Scheme>(
+    published: &Published<S>,
+    reader: &mut Reader<'_, S, Standard>,
+    filter: &S::Filter,
+    node: NodeId,
+) -> Option<()> {
+    let mut one = published.first_zone(any(node), filter);
+    let mut many = published.first_zones(filter, [Memory::NOTHING; 2]);
+    let first = reader.first(&mut one);
+    holds(first.is_some() && one.recall() == first && one.node() == node)?;
+    holds(reader.first_of(&mut many, any(node)) == first && reader.first_of(&mut many, any(node)) == first)?;
+    many.forget();
+    one.forget();
+    holds(one.recall().is_none())
 }
 
 fn allocations<S: Scheme>(allocator: &Allocator<'_, S>, node: NodeId) -> Option<()> {

@@ -1,8 +1,11 @@
 //! The schemes of the program's features, in memory that needs no heap.
 
-#[allow(unused_imports, reason = "not every scheme needs it")]
-use zonelist_core::sync::TakeCell;
-use zonelist_core::table::{Capacity, Slot, Slots};
+use zonelist_core::{
+    page_alloc::PerCpuPages,
+    publish::ReaderSlot,
+    sync::TakeCell,
+    table::{Capacity, Slot, Slots},
+};
 
 const CAPACITY: Capacity = Capacity::new(2, 2).unwrap();
 
@@ -22,14 +25,37 @@ macro_rules! words {
     }};
 }
 
+/// The reader slots of each publisher.
+pub(crate) const READERS: usize = 2;
+
+/// Memory for one call of `check`.
+#[allow(dead_code, reason = "one program has no pages")]
+pub(crate) struct StaticMemory {
+    pub(crate) slots: &'static mut [[ReaderSlot; READERS]; 5],
+    pub(crate) caches: &'static mut [PerCpuPages; 2 * READERS],
+}
+
+#[allow(unused_macros, reason = "not without a scheme")]
+macro_rules! static_memory {
+    () => {{
+        // Each expansion has cells of its own, and `run` makes each call once.
+        static SLOTS: TakeCell<[[ReaderSlot; READERS]; 5]> =
+            TakeCell::new([const { [const { ReaderSlot::new() }; READERS] }; 5]);
+        static CACHES: TakeCell<[PerCpuPages; 2 * READERS]> =
+            TakeCell::new([const { PerCpuPages::new() }; 2 * READERS]);
+        StaticMemory { slots: SLOTS.take()?, caches: CACHES.take()? }
+    }};
+}
+
 /// Defines `run`, which calls `check` with each scheme that is a feature. `None` if a check fails, or without such a
 /// feature.
 macro_rules! each {
     ($($feature:literal: $scheme:expr,)*) => {
         pub(crate) fn run() -> Option<()> {
+            crate::check_once()?;
             $(
                 #[cfg(feature = $feature)]
-                crate::check($scheme)?;
+                crate::check($scheme, static_memory!())?;
             )*
             cfg!(any($(feature = $feature),*)).then_some(())
         }

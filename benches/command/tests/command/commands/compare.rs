@@ -18,7 +18,14 @@ fn a_comparison_has_every_measure_of_every_scheme() {
     assert_eq!(schemes.len(), SchemeId::all().len());
     for scheme in schemes {
         let pair = ["/alloc_pair/ns", "/alloc_pair/ratio"];
-        let walks = ["/first_zone/ratio", "/full_walk/8/ratio", "/full_walk/64/ns", "/full_walk/1024/ratio"];
+        let walks = [
+            "/first_zone/ratio",
+            "/first_zone_remembered/ratio",
+            "/remembered_hits/1000",
+            "/full_walk/8/ratio",
+            "/full_walk/64/ns",
+            "/full_walk/1024/ratio",
+        ];
         for measure in walks.iter().chain(&pair) {
             assert!(scheme.pointer(measure).and_then(|value| value.as_f64()).is_some(), "{measure} of {scheme}");
         }

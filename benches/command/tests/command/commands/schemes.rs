@@ -11,10 +11,11 @@ use zonelist_schemes::{
 use crate::run::json;
 
 /// The beginnings of a card's lines, from the first line to the last.
-const LINES: [&str; 7] = [
+const LINES: [&str; 8] = [
     "- **Reader:** ",
     "- **A walk shows** ",
     "- **What waits:** ",
+    "- **A remembered first zone** ",
     "- **Memory:** ",
     "- **Callable from** ",
     "- **Checked by** ",
@@ -45,7 +46,7 @@ fn every_card_has_the_same_lines_in_the_same_sequence() {
 #[test]
 fn a_card_names_the_places_that_its_facts_name() {
     for scheme in SchemeId::all() {
-        let (facts, places) = (scheme.facts(), text_of(scheme, 4));
+        let (facts, places) = (scheme.facts(), text_of(scheme, 5));
         for (place, fact) in [
             ("that have registered", facts.registers),
             ("signal handlers and interrupts", facts.interrupt_safe),
