@@ -15,6 +15,33 @@ pub(super) fn node_folder(path: &Path) -> Option<PathBuf> {
     below.chain(above).find(|folder| is_node_folder(folder))
 }
 
+/// The folders with a folder `nodeN` one or two levels below a path, whatever their names, ascending.
+///
+/// Symbolic links are not followed. At most [`MAX_SEARCHED`] folders of a level are searched.
+pub(super) fn node_folders_below(path: &Path) -> Vec<PathBuf> {
+    let (mut found, others): (Vec<_>, Vec<_>) = folders(path).partition(|folder| has_nodes(folder));
+    let deeper = others.iter().flat_map(|folder| folders(folder)).take(MAX_SEARCHED);
+    found.extend(deeper.filter(|folder| has_nodes(folder)));
+    found.sort_unstable();
+    found
+}
+
+/// A wrong path such as `/usr` has thousands of folders below it; the search ends in a fraction of a second.
+const MAX_SEARCHED: usize = 4096;
+
+/// The folders in a folder.
+fn folders(path: &Path) -> impl Iterator<Item = PathBuf> {
+    let entries = fs::read_dir(path).into_iter().flatten().flatten();
+    let folders = entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()));
+    folders.take(MAX_SEARCHED).map(|entry| entry.path())
+}
+
+/// True if a folder has folders of nodes, not only lists of nodes.
+fn has_nodes(folder: &Path) -> bool {
+    let is_node = |folder: PathBuf| number("node", &folder.file_name().unwrap_or_default().to_string_lossy()).is_some();
+    is_node_folder(folder) && folders(folder).any(is_node)
+}
+
 /// True for a file of a folder of nodes: one of `node3/`, or one beside it with a list of nodes.
 pub(crate) fn is_file_of_nodes(path: &Path) -> bool {
     let name = |path: Option<&Path>| path.and_then(Path::file_name).map(|name| name.to_string_lossy().into_owned());

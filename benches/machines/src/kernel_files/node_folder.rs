@@ -35,7 +35,7 @@ use crate::{
 /// # Errors
 /// The folder has no online node, or a file of it is wrong; the error names it.
 pub fn sysfs(path: &Path) -> Result<Loaded, ReadError> {
-    let folder = find::node_folder(path).ok_or_else(|| no_nodes(path))?;
+    let folder = find::node_folder(path).map_or_else(|| only_folder_below(path), Ok)?;
     let mut read = NodeFolder { folder: &folder, warnings: Vec::new() };
     if folder != path {
         read.warn("this folder is read, which is the nearest one of nodes");
@@ -45,6 +45,18 @@ pub fn sysfs(path: &Path) -> Result<Loaded, ReadError> {
     let wrong = |error| Problem::Machine { section: "", error }.in_file(&folder);
     let (machine, _) = Machine::new(description).map_err(wrong)?;
     Ok(Loaded { machine, warnings, no_sizes: None, kernel: None, record: None })
+}
+
+/// The one folder of nodes below a path, whatever its name.
+fn only_folder_below(path: &Path) -> Result<PathBuf, ReadError> {
+    match &find::node_folders_below(path)[..] {
+        [] => Err(no_nodes(path)),
+        [only] => Ok(only.clone()),
+        [first, ..] => {
+            let expected = format!("one of them, such as {}", first.display());
+            Err(Problem::value("", "several folders of nodes below", expected).in_file(path))
+        }
+    }
 }
 
 /// The error of a path without nodes.

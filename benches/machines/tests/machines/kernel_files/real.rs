@@ -135,3 +135,30 @@ fn a_path_a_level_or_more_away_is_the_folder() {
         assert!(sysfs(path).is_err(), "CPUs are no nodes");
     }
 }
+
+/// A folder of nodes that was copied has any name.
+#[test]
+fn a_copied_folder_is_found_below_or_the_error_names_it() {
+    let root = tempfile::tempdir().unwrap();
+    let real = real_folders().into_iter().find(|folder| folder.name == "nto-worker1.internal_sysinfo").unwrap();
+    let first = root.path().join("dumps/first");
+    write_folder(&first, &real.files);
+    let wanted = sysfs(&first).unwrap();
+    for path in ["dumps", ""] {
+        let loaded = sysfs(&root.path().join(path)).unwrap();
+        assert_eq!(loaded.machine, wanted.machine, "{path}");
+        assert!(loaded.warnings[0].to_string().starts_with(&first.display().to_string()), "{:?}", loaded.warnings);
+    }
+    write_folder(&root.path().join("dumps/second"), &real.files);
+    for path in ["dumps", ""] {
+        let message = sysfs(&root.path().join(path)).unwrap_err().to_string();
+        assert!(
+            message.contains("several folders of nodes") && message.contains(&first.display().to_string()),
+            "{message}"
+        );
+    }
+    // Three levels are too many.
+    let far = root.path().join("far");
+    write_folder(&far.join("a/b/c"), &real.files);
+    assert!(sysfs(&far).unwrap_err().to_string().contains("none one or two levels"));
+}

@@ -9,3 +9,4 @@ mod oracle_on_goldens;
 mod oracle_on_random;
 mod presence;
 mod random;
+mod real_zoneinfo;
