@@ -18,7 +18,7 @@ pub(super) struct FirstZones<'a>([Entry<'a>; ENTRIES]);
 
 #[derive(Clone, Copy, Debug)]
 struct Entry<'a> {
-    /// The number of the class and node: [`ClassKey::at`](crate::identity::ClassKey::at).
+    /// The number of the class and node: [`ClassKey::at`](super::class_key::ClassKey::at).
     key: usize,
     /// The stamp of the lists before the walk.
     stamp: usize,

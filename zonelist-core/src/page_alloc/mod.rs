@@ -56,6 +56,7 @@
 
 mod allocator;
 mod batch;
+mod class_key;
 mod drain;
 mod failure;
 mod first_zones;

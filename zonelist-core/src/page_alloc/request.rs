@@ -2,8 +2,8 @@
 
 use core::fmt;
 
-use super::{page::Tag, slow_path::Blocking, stack_layout::start};
-use crate::identity::{ClassKey, Mark};
+use super::{class_key::ClassKey, page::Tag, slow_path::Blocking, stack_layout::start};
+use crate::identity::Mark;
 use crate::{Mobility, Request, ZoneKind, ids::Order, publish::Scheme, zone::Urgency};
 
 /// A request for a block. The node whose list is walked is an argument of each allocation.

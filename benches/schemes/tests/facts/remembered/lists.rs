@@ -21,9 +21,9 @@ pub(super) const FRAMES: u64 = 4096;
 
 /// The zones of a version.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Lists(&'static [ZoneId]);
+pub(super) struct ListedZones(&'static [ZoneId]);
 
-impl Lists {
+impl ListedZones {
     pub(super) const CAPACITY: Capacity = Capacity::new(1, 2).unwrap();
     pub(super) const BOTH: Self = Self(&[NEAR, FAR]);
     pub(super) const FAR_ONLY: Self = Self(&[FAR]);

@@ -16,7 +16,7 @@ use zonelist_core::{
 };
 use zonelist_schemes::{Buildable, SchemeId, Visitor};
 
-use self::lists::{FAR, Lists, NEAR, NODE, allocator};
+use self::lists::{FAR, ListedZones, NEAR, NODE, allocator};
 
 /// The kinds of reads after a publish, under each scheme.
 struct AfterPublishes;
@@ -25,12 +25,12 @@ impl Visitor for AfterPublishes {
     type Output = ();
 
     fn capacity(&self) -> Capacity {
-        Lists::CAPACITY
+        ListedZones::CAPACITY
     }
 
     fn visit<S: Buildable, P: Platform<Lock = Spin>>(&mut self) {
-        let published = Published::<S, P>::with_platform(S::build(Lists::CAPACITY), ReaderSlots::boxed(2));
-        published.publish(&Lists::FAR_ONLY.build()).unwrap();
+        let published = Published::<S, P>::with_platform(S::build(ListedZones::CAPACITY), ReaderSlots::boxed(2));
+        published.publish(&ListedZones::FAR_ONLY.build()).unwrap();
         let allocator = allocator(published);
         let request = allocator.prepare(&PageRequest::up_to(Normal));
         let mut local = allocator.local().unwrap();
@@ -40,7 +40,8 @@ impl Visitor for AfterPublishes {
         let mut one = published.first_zone(NODE, &filter);
         let mut many = published.first_zones(&filter, [Memory::NOTHING; 1]);
         for turn in 0..100 {
-            let (lists, expected) = if turn % 2 == 0 { (Lists::FAR_ONLY, FAR) } else { (Lists::BOTH, NEAR) };
+            let (lists, expected) =
+                if turn % 2 == 0 { (ListedZones::FAR_ONLY, FAR) } else { (ListedZones::BOTH, NEAR) };
             // A reader of `Qsbr` is waited for.
             reader.offline(|| published.publish(&lists.build())).unwrap();
             for _ in 0..3 {
@@ -55,7 +56,7 @@ impl Visitor for AfterPublishes {
             assert_eq!(one.recall(), None);
         }
         // What holds no zone is not remembered.
-        reader.offline(|| published.publish(&Lists::NONE.build())).unwrap();
+        reader.offline(|| published.publish(&ListedZones::NONE.build())).unwrap();
         assert_eq!((reader.first(&mut one), one.recall()), (None, None));
     }
 }

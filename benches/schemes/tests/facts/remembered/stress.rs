@@ -22,7 +22,7 @@ use zonelist_core::{
 use zonelist_schemes::{Buildable, SchemeId, Visitor};
 
 use super::{
-    lists::{FRAMES, Lists, NEAR, NODE, allocator},
+    lists::{FRAMES, ListedZones, NEAR, NODE, allocator},
     silent::Shared,
 };
 
@@ -41,7 +41,7 @@ struct Found {
 }
 
 /// Runs two threads that allocate and free, beside `publish`, which is called with the lists by turns.
-fn run<S, P>(allocator: &PageAllocator<'_, S, P>, publish: impl Fn(Lists) + Sync) -> Found
+fn run<S, P>(allocator: &PageAllocator<'_, S, P>, publish: impl Fn(ListedZones) + Sync) -> Found
 where
     S: Scheme,
     P: Platform<Lock = Spin>,
@@ -72,11 +72,11 @@ where
         scope.spawn(work);
         scope.spawn(|| {
             while working.load(SeqCst) > 0 {
-                publish(Lists::FAR_ONLY);
+                publish(ListedZones::FAR_ONLY);
                 away.fetch_add(1, SeqCst);
                 thread::yield_now();
                 away.fetch_add(1, SeqCst);
-                publish(Lists::BOTH);
+                publish(ListedZones::BOTH);
                 thread::yield_now();
             }
         });
@@ -90,12 +90,12 @@ impl Visitor for Stress {
     type Output = Found;
 
     fn capacity(&self) -> Capacity {
-        Lists::CAPACITY
+        ListedZones::CAPACITY
     }
 
     fn visit<S: Buildable, P: Platform<Lock = Spin>>(&mut self) -> Found {
-        let published = Published::<S, P>::with_platform(S::build(Lists::CAPACITY), ReaderSlots::boxed(2));
-        published.publish(&Lists::BOTH.build()).unwrap();
+        let published = Published::<S, P>::with_platform(S::build(ListedZones::CAPACITY), ReaderSlots::boxed(2));
+        published.publish(&ListedZones::BOTH.build()).unwrap();
         let allocator = allocator(published);
         run(&allocator, |lists| _ = allocator.published().publish(&lists.build()).unwrap())
     }
@@ -114,9 +114,9 @@ fn no_page_comes_from_a_zone_that_has_left() {
 /// The control: changes of the lists that the stamp does not show.
 #[test]
 fn a_silent_stamp_lets_pages_come_from_a_zone_that_has_left() {
-    let table = Shared(Arc::new(Slots::boxed(Lists::CAPACITY)));
+    let table = Shared(Arc::new(Slots::boxed(ListedZones::CAPACITY)));
     let published: Published<_> = Published::with_slots(table.clone(), ReaderSlots::boxed(2));
-    published.publish(&Lists::BOTH.build()).unwrap();
+    published.publish(&ListedZones::BOTH.build()).unwrap();
     let behind: Published<_> = Published::with_slots(table, ReaderSlots::boxed(1));
     let allocator = allocator(published);
     let found = run(&allocator, |lists| _ = behind.publish(&lists.build()).unwrap());
