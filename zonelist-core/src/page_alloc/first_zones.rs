@@ -9,8 +9,9 @@
 use super::PerCpuPages;
 use crate::{publish::NOTHING_REMEMBERED, zone::WatermarkCounters};
 
-/// The number of entries: several classes of requests for several nodes. Each takes 32 bytes on a 64-bit CPU.
-const ENTRIES: usize = 32;
+/// The number of entries: several classes of requests for several nodes. Each takes 32 bytes on a 64-bit CPU. Fewer in
+/// models, whose threads have small stacks.
+const ENTRIES: usize = if cfg!(loom) { 2 } else { 32 };
 
 /// First zones by class of requests and node, of which each is valid for one stamp.
 #[derive(Debug)]
