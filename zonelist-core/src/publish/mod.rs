@@ -44,5 +44,7 @@ pub(crate) use reader_slot::CriticalSection;
 pub use reader_slot::ReaderSlot;
 pub use reader_slots::ReaderSlots;
 pub use scheme::{Changes, Forked, Membership, ReaderProtocol, Reclaim, Scheme, Walk, ZonePresence};
+#[cfg(loom)]
+pub(crate) use stamp::explore_stamps;
 pub(crate) use stamp::{NOTHING_REMEMBERED, is_settled, order_walks};
 pub use writer::{WaitError, Writer};

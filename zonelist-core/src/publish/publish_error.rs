@@ -51,7 +51,7 @@ pub enum PublishError {
     #[error(transparent)]
     Barrier(#[from] BarrierError),
     /// This process is the child of a fork that cut a publish short, or an addition of slots: see
-    /// [`Published::after_fork`].
+    /// [`Published::after_fork`](super::Published::after_fork).
     #[error("a publish was cut short by a fork; expected `Published::prepare_fork` before the fork")]
     Forked,
 }

@@ -16,13 +16,16 @@
 //! equal number, loaded later, shows that the zone is the first of just that version, whatever the scheme guarantees.
 
 use crate::sync::{
-    atomic::{
-        AtomicUsize,
-        Ordering::{Acquire, Relaxed, Release},
-        fence,
-    },
+    atomic::Ordering::{Acquire, Relaxed, Release},
     const_fn, or_mutant,
 };
+
+#[cfg(not(loom))]
+use crate::sync::atomic::{AtomicUsize as Word, fence};
+#[cfg(loom)]
+pub(crate) use explored::explore_stamps;
+#[cfg(loom)]
+use explored::{Word, fence};
 
 /// The number of completed and begun changes of the lists: odd while they change.
 ///
@@ -31,7 +34,7 @@ use crate::sync::{
 /// bits has numbers for 2^31 publishes.
 #[derive(Debug)]
 #[repr(align(128))]
-pub(super) struct Stamp(AtomicUsize);
+pub(super) struct Stamp(Word);
 
 /// An even number that no stamp has: that of nothing remembered.
 pub(crate) const NOTHING_REMEMBERED: usize = usize::MAX - 1;
@@ -42,7 +45,7 @@ const LAST: usize = usize::MAX;
 impl Stamp {
     const_fn! {
         pub(super) const fn new() -> Self {
-            Self(AtomicUsize::new(0))
+            Self(Word::new(0))
         }
     }
 
@@ -97,6 +100,65 @@ pub(crate) const fn is_settled(stamp: usize) -> bool {
 pub(crate) fn order_walks() {
     // Acquire: pairs with the release fence in `begin`.
     fence(Acquire);
+}
+
+/// The stamp under loom: explored in the models of remembered zones alone. In all others it would take interleavings from
+/// what they are about, and no thread of them remembers.
+#[cfg(loom)]
+mod explored {
+    use std::cell::Cell;
+
+    use crate::sync::{
+        atomic::{self, AtomicUsize, Ordering},
+        unmodelled,
+    };
+
+    std::thread_local! {
+        /// All threads of a model run on one thread of the system.
+        static EXPLORED: Cell<bool> = const { Cell::new(false) };
+    }
+
+    /// Explores the stamps that this thread's models make from here on, or does not.
+    pub(crate) fn explore_stamps(whether: bool) {
+        EXPLORED.set(whether);
+    }
+
+    #[derive(Debug)]
+    pub(super) struct Word {
+        explored: Option<AtomicUsize>,
+        plain: unmodelled::AtomicUsize,
+    }
+
+    impl Word {
+        #[track_caller]
+        pub(super) fn new(number: usize) -> Self {
+            let plain = unmodelled::AtomicUsize::new(number);
+            Self { explored: EXPLORED.get().then(|| AtomicUsize::new(number)), plain }
+        }
+
+        #[track_caller]
+        pub(super) fn load(&self, ordering: Ordering) -> usize {
+            match &self.explored {
+                Some(word) => word.load(ordering),
+                None => self.plain.load(unmodelled::Ordering::SeqCst),
+            }
+        }
+
+        #[track_caller]
+        pub(super) fn store(&self, number: usize, ordering: Ordering) {
+            match &self.explored {
+                Some(word) => word.store(number, ordering),
+                None => self.plain.store(number, unmodelled::Ordering::SeqCst),
+            }
+        }
+    }
+
+    #[track_caller]
+    pub(super) fn fence(ordering: Ordering) {
+        if EXPLORED.get() {
+            atomic::fence(ordering);
+        }
+    }
 }
 
 #[cfg(all(test, not(loom)))]

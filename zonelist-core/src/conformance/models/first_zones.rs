@@ -12,7 +12,9 @@ use super::{Bound, Explored, MOVABLE, NORMAL, OTHER, Zone, explore::explore_anew
 use crate::{
     Request, ZoneKind,
     conformance::{always_torn::AlwaysTorn, rolls_back::RollsBack},
-    publish::{Platform, Published, ReaderSlots, Reclaim, Scheme, Walk, WhenStopped, is_settled, order_walks},
+    publish::{
+        Platform, Published, ReaderSlots, Reclaim, Scheme, Walk, WhenStopped, explore_stamps, is_settled, order_walks,
+    },
     sync::{
         Track,
         traced::{Log, membarrier},
@@ -27,7 +29,10 @@ fn explore_memory(name: &str, bound: Bound, once: impl Fn() -> bool + Clone + Se
     let (explored, counts) = explore_anew(name, bound, || {
         let counts: Counts = Arc::default();
         let (into, once) = (Arc::clone(&counts), once.clone());
-        let model = move || _ = into[usize::from(!once())].fetch_add(1, Relaxed);
+        let model = move || {
+            explore_stamps(true);
+            into[usize::from(!once())].fetch_add(1, Relaxed);
+        };
         let tell = |counts: &Counts| {
             let [remembered, walked] = [0, 1].map(|which| counts[which].load(Relaxed));
             format!("2 threads; the zone was remembered in {remembered}, and walked to in {walked}")
@@ -139,6 +144,7 @@ where
     S: for<'g> Scheme<Pinned<'g> = &'g S> + Send + 'static,
 {
     super::explore(name, bound, move || {
+        explore_stamps(true);
         let published = Arc::new(Published::<_>::with_slots(AlwaysTorn(make()), ReaderSlots::boxed(1)));
         publish(&published, &[NORMAL]);
         let publisher = loom::thread::spawn({

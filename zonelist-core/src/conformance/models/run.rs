@@ -17,7 +17,9 @@ use super::{
 use crate::{
     Zonelists, Zoneref,
     conformance::{History, Published as Record, Span, Tally, Verdict, Walked},
-    publish::{Facts, FirstZone, Guarantee, Platform, Progress, Published, Reader as Handle, Scheme, Walk},
+    publish::{
+        Facts, FirstZone, Guarantee, Platform, Progress, Published, Reader as Handle, Scheme, Walk, explore_stamps,
+    },
     sync::traced::{Log, membarrier},
 };
 
@@ -66,6 +68,8 @@ where
             let (scenario, make, gathered) = (Arc::clone(scenario), Arc::clone(make), Arc::clone(&gathered));
             move || {
                 let scenario = Arc::clone(&scenario);
+                let mut walks = scenario.readers.iter().flat_map(|reader| &reader.walks);
+                explore_stamps(walks.any(|plan| plan.remembered));
                 let run = Arc::new(Run { scenario, published: make(), records: Mutex::default() });
                 run.all();
                 locked(&gathered).add(&run.records(), run.scenario.publishers.len(), &S::FACTS);
