@@ -3,7 +3,7 @@
 //! ```text
 //!   entry := entries[(class + node) mod their number]
 //!   entry has this class and node, and the stamp of now: its zone
-//!   else: walk; remember the zone there, if the stamp was even before, and the walk is not torn
+//!   else: walk; remember the zone there, if the walk is not torn, with the stamp of before the walk
 //! ```
 
 use super::PerCpuPages;
@@ -21,7 +21,7 @@ pub(super) struct FirstZones<'a>([Entry<'a>; ENTRIES]);
 struct Entry<'a> {
     /// The number of the class and node: [`ClassKey::at`](super::class_key::ClassKey::at).
     key: usize,
-    /// The stamp of the lists before the walk.
+    /// The stamp of the lists before the walk, an even number.
     stamp: usize,
     zone: FirstZone<'a>,
 }

@@ -31,7 +31,7 @@ use super::{
 };
 use crate::{
     NodeId, Zone,
-    publish::{CriticalSection, HandleId, Platform, Reader, Scheme, Walk, is_settled, order_walks},
+    publish::{CriticalSection, HandleId, Platform, Reader, Scheme, remembered_at},
     sync::{Backoff, hint::cold_path},
     zone::{FreeError, WatermarkLevel},
 };
@@ -162,10 +162,10 @@ impl<'a, 'm, S: Scheme, P: Platform> LocalHandle<'a, 'm, S, P> {
             Some(zone) => zone,
             None => {
                 let walked = walk_to_first(allocator, caches, reader, &critical_section, node, request);
-                let (zone, is_whole) = walked?;
-                // Only of a whole version, and never that there is none: a later load of the stamp may be equal.
-                if is_settled(stamp) && is_whole && request.class.is_unique() {
-                    first_zones.set(key, stamp, zone);
+                let (zone, torn) = walked?;
+                // Never of a torn walk, and never that there is none.
+                if !torn && request.class.is_unique() {
+                    first_zones.set(key, remembered_at(stamp), zone);
                 }
                 zone
             }
@@ -399,7 +399,7 @@ fn with_cache_access<'m, S: Scheme, P: Platform>(
     }
 }
 
-/// The first zone of a walk, and whether the walk is not torn. `None` if the list has none for the request, or one that
+/// The first zone of a walk, and whether the walk is torn. `None` if the list has none for the request, or one that
 /// the allocator does not have.
 #[cold]
 #[inline(never)]
@@ -412,15 +412,10 @@ fn walk_to_first<'a, S: Scheme, P: Platform>(
     request: &PreparedRequest<S>,
 ) -> Option<(FirstZone<'a>, bool)> {
     let guard = reader.guard_within(critical_section);
-    let mut walk = guard.walk(node, &request.filter);
-    let first = walk.next();
-    let is_whole = !walk.must_retry();
-    // Whatever the walk has shown: the next load of the stamp is not of a version before.
-    order_walks();
-    let first = first?;
-    let number = allocator.pool.zone_number(first.zone())?;
+    let (first, torn) = guard.first(node, &request.filter);
+    let number = allocator.pool.zone_number(first?.zone())?;
     let (counters, cache) = (allocator.pool.zones.get(number)?.watermark_counters(), caches.get(number)?);
-    Some((FirstZone { counters, cache }, is_whole))
+    Some((FirstZone { counters, cache }, torn))
 }
 
 impl<S: Scheme, P: Platform> Drop for LocalHandle<'_, '_, S, P> {

@@ -3,8 +3,8 @@
 use core::fmt;
 
 use super::{
-    Platform, Published, Reader, Scheme, Walk,
-    stamp::{NOTHING_REMEMBERED, order_walks},
+    Guard, Platform, Published, Reader, Scheme, Walk,
+    stamp::{NOTHING_REMEMBERED, order_walks, remembered_at},
 };
 use crate::{
     NodeId, Zoneref,
@@ -174,6 +174,18 @@ impl<S: Scheme, P: Platform> Class<'_, S, P> {
     }
 }
 
+impl<S: Scheme> Guard<'_, S> {
+    /// The first zone of a walk, and whether the walk is torn. What it has seen is before the next load of the stamp,
+    /// also that of another thread which goes on with a memory of it.
+    #[inline(always)]
+    pub(crate) fn first(&self, node: NodeId, filter: &S::Filter) -> (Option<Zoneref>, bool) {
+        let mut walk = self.walk(node, filter);
+        let (zone, torn) = (walk.next(), walk.must_retry());
+        order_walks();
+        (zone, torn)
+    }
+}
+
 impl<S: Scheme, P: Platform> Reader<'_, S, P> {
     /// The first zone of a node's list that a request admits; remembered until the next publish begins. `None` if the
     /// list has none, which is not remembered.
@@ -259,10 +271,8 @@ impl<S: Scheme, P: Platform> Reader<'_, S, P> {
         memory: Option<&mut Memory>,
         stamp: usize,
     ) -> Option<Zoneref> {
-        let (zone, torn) = self.walk_once(class, node);
+        let (zone, torn) = self.enter().first(node, class.filter);
         let before = or_mutant!(stamp => class.published.stamp.now(), "first zone: stamp loaded after the walk");
-        // Also where another thread goes on with the memory.
-        order_walks();
         if zone.is_none() && torn {
             return self.walk_again(class, node);
         }
@@ -271,18 +281,9 @@ impl<S: Scheme, P: Platform> Reader<'_, S, P> {
         if let Some(memory) =
             memory.filter(|_| zone.is_some() && or_mutant!(!torn => true, "first zone: torn walk kept"))
         {
-            // An odd stamp becomes the even one before it, which is over: the stamp never returns to it.
-            *memory = Memory { stamp: or_mutant!(before & !1 => before, "first zone: remembered amid a change"), zone };
+            *memory = Memory { stamp: remembered_at(before), zone };
         }
         zone
-    }
-
-    /// The first zone of a walk, and whether the walk is torn.
-    #[inline(always)]
-    fn walk_once(&mut self, class: &Class<'_, S, P>, node: NodeId) -> (Option<Zoneref>, bool) {
-        let guard = self.enter();
-        let mut walk = guard.walk(node, class.filter);
-        (walk.next(), walk.must_retry())
     }
 
     /// Walks until a walk is not torn, or shows a zone.
@@ -292,7 +293,7 @@ impl<S: Scheme, P: Platform> Reader<'_, S, P> {
         let mut backoff = Backoff::default();
         loop {
             backoff.wait();
-            let (zone, torn) = self.walk_once(class, node);
+            let (zone, torn) = self.enter().first(node, class.filter);
             if zone.is_some() || !torn {
                 return zone;
             }

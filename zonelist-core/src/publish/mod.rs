@@ -46,5 +46,5 @@ pub use reader_slots::ReaderSlots;
 pub use scheme::{Changes, Forked, Membership, ReaderProtocol, Reclaim, Scheme, Walk, ZonePresence};
 #[cfg(loom)]
 pub(crate) use stamp::explore_stamps;
-pub(crate) use stamp::{NOTHING_REMEMBERED, is_settled, order_walks};
+pub(crate) use stamp::{NOTHING_REMEMBERED, order_walks, remembered_at};
 pub use writer::{WaitError, Writer};

@@ -194,12 +194,6 @@ impl<S: Scheme, P: Platform> Published<S, P> {
         FirstZones::new(self, filter, memories)
     }
 
-    /// The number by which a later load finds out whether the lists have changed.
-    #[inline(always)]
-    pub(crate) fn stamp(&self) -> usize {
-        self.stamp.now()
-    }
-
     /// Replaces the current version. Callers need not serialise: one waits for the other, and for
     /// readers where the scheme has to.
     ///

@@ -178,11 +178,11 @@ impl<'p, S: Scheme, P: Platform> Reader<'p, S, P> {
     /// critical section.
     #[inline(always)]
     pub(crate) fn try_enter_stamped(&self) -> Option<(CriticalSection<'_>, usize)> {
-        let early = or_mutant!(0 => self.published.stamp(), "handle: stamp loaded before the flag");
+        let early = or_mutant!(0 => self.published.stamp.now(), "handle: stamp loaded before the flag");
         let critical_section = self.try_enter_caches()?;
         // Behind the flag and its barrier, so that `Published::synchronize` and drains wait for this operation if the
         // lists change after this load.
-        let stamp = or_mutant!(self.published.stamp() => early, "handle: stamp loaded before the flag");
+        let stamp = or_mutant!(self.published.stamp.now() => early, "handle: stamp loaded before the flag");
         let _ = early;
         Some((critical_section, stamp))
     }

@@ -30,8 +30,8 @@ use explored::{Word, fence};
 /// The number of completed and begun changes of the lists: odd while they change.
 ///
 /// On cache lines of its own, so that nothing but a publish takes it from the readers' caches. Written under the writer
-/// lock, whose holder keeps a copy of the number. It never returns to a number: behind the last it stays odd, and readers remember nothing any more. A word of 32
-/// bits has numbers for 2^31 publishes.
+/// lock, whose holder keeps a copy of the number. It never returns to a number: behind the last it stays odd, and readers
+/// remember nothing any more. A word of 32 bits has numbers for 2^31 publishes.
 #[derive(Debug)]
 #[repr(align(128))]
 pub(super) struct Stamp(Word);
@@ -49,7 +49,7 @@ impl Stamp {
         }
     }
 
-    /// The number now. Compared with one of before; remembered only if [`is_settled`].
+    /// The number now: compared with one of before, or remembered by [`remembered_at`].
     #[inline(always)]
     pub(super) fn now(&self) -> usize {
         // Acquire: pairs with the release in `end`, so that a walk behind this load sees all of that publish.
@@ -89,10 +89,11 @@ impl Stamp {
     }
 }
 
-/// True if the lists did not change when the stamp had this number.
+/// The number with which a zone is remembered whose walk began at this number. Of an odd one it is the even one before,
+/// to which the stamp never returns: what was walked amid a change is not used.
 #[inline(always)]
-pub(crate) const fn is_settled(stamp: usize) -> bool {
-    stamp % 2 == 0
+pub(crate) fn remembered_at(stamp: usize) -> usize {
+    or_mutant!(stamp & !1 => stamp, "first zone: remembered amid a change")
 }
 
 /// Orders the loads of a walk before every later load of the stamp. Behind the walk, before what it shows is remembered.
@@ -102,8 +103,8 @@ pub(crate) fn order_walks() {
     fence(Acquire);
 }
 
-/// The stamp under loom: explored in the models of remembered zones alone. In all others it would take interleavings from
-/// what they are about, and no thread of them remembers.
+/// The stamp under loom: explored in the models of remembered zones alone. In all others, where handles remember too, it
+/// is a plain word: its steps would take interleavings from what those models are about.
 #[cfg(loom)]
 mod explored {
     use std::cell::Cell;
@@ -164,6 +165,11 @@ mod explored {
 #[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
+
+    /// True if the lists did not change when the stamp had this number.
+    fn is_settled(stamp: usize) -> bool {
+        remembered_at(stamp) == stamp
+    }
 
     #[test]
     fn a_stamp_never_returns_to_a_number() {

@@ -141,8 +141,8 @@ impl Writer<'_> {
         }
     }
 
-    /// Calls `alone` while no reader walks, and announces it as [`changing`](Self::changing) does: requests a stop, waits until each is idle or active without a walk, and
-    /// clears the request after.
+    /// Calls `alone` while no reader walks, and announces it as [`changing`](Self::changing) does: requests a stop, waits
+    /// until each is idle or active without a walk, and clears the request after.
     ///
     /// Every walk under [`ReaderProtocol::CriticalSection`] that began before has then ended. A reader that never ends
     /// its walk blocks it for ever. `alone` may panic; it must not walk, nor wait for anything that a reader holds.

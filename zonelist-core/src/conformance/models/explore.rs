@@ -95,6 +95,32 @@ pub(super) fn explore_anew<T, M: Fn() + Sync + Send + 'static, F: FnOnce(&T) -> 
     explore_within(name, bound.asked(Bound::SHORT), anew)
 }
 
+/// Explores a model with two outcomes: `once` runs one interleaving, and returns which of them it had. `describe` makes
+/// the description of the numbers of true and of false.
+///
+/// # Panics
+/// If the model panics, or has the same outcome in every interleaving.
+pub(super) fn explore_both(
+    name: &str,
+    bound: Bound,
+    once: impl Fn() -> bool + Clone + Send + Sync + 'static,
+    describe: fn(u64, u64) -> String,
+) -> Explored {
+    let numbers = |counts: &[AtomicU64; 2]| counts.each_ref().map(|count| count.load(Relaxed));
+    let (explored, counts) = explore_anew(name, bound, || {
+        let counts: Arc<[AtomicU64; 2]> = Arc::default();
+        let (into, once) = (Arc::clone(&counts), once.clone());
+        let model = move || _ = into[usize::from(!once())].fetch_add(1, Relaxed);
+        let describe = move |counts: &Arc<[AtomicU64; 2]>| {
+            let [is, is_not] = numbers(counts);
+            describe(is, is_not)
+        };
+        (counts, Arc::new(model), describe)
+    });
+    assert!(numbers(&counts).iter().all(|&count| count > 0), "model {name}: one outcome in every interleaving");
+    explored
+}
+
 /// Explores a model that collects results, within this bound, whatever the environment selects: see [`explore_anew`].
 pub(super) fn explore_within<T, M: Fn() + Sync + Send + 'static, F: FnOnce(&T) -> String>(
     name: &str,

@@ -2,46 +2,35 @@
 
 use std::{
     format,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering::Relaxed},
-    },
+    sync::{Arc, atomic::Ordering::Relaxed},
 };
 
-use super::{Bound, Explored, MOVABLE, NORMAL, OTHER, Zone, explore::explore_anew, node, publish, zoneref};
+use super::{Bound, Explored, MOVABLE, NORMAL, OTHER, Zone, explore::explore_both, node, publish, zoneref};
 use crate::{
     Request, ZoneKind,
     conformance::{always_torn::AlwaysTorn, rolls_back::RollsBack},
-    publish::{
-        Platform, Published, ReaderSlots, Reclaim, Scheme, Walk, WhenStopped, explore_stamps, is_settled, order_walks,
-    },
+    publish::{Platform, Published, Reader, ReaderSlots, Reclaim, Scheme, WhenStopped, explore_stamps, remembered_at},
     sync::{
         Track,
         traced::{Log, membarrier},
     },
 };
 
-/// How often a reader remembered its zone, and how often it did not.
-type Counts = Arc<[AtomicU64; 2]>;
-
 /// Explores `once`, which returns whether the reader remembered its zone: in some interleavings, and not in all.
 fn explore_memory(name: &str, bound: Bound, once: impl Fn() -> bool + Clone + Send + Sync + 'static) -> Explored {
-    let (explored, counts) = explore_anew(name, bound, || {
-        let counts: Counts = Arc::default();
-        let (into, once) = (Arc::clone(&counts), once.clone());
-        let model = move || {
-            explore_stamps(true);
-            into[usize::from(!once())].fetch_add(1, Relaxed);
-        };
-        let tell = |counts: &Counts| {
-            let [remembered, walked] = [0, 1].map(|which| counts[which].load(Relaxed));
-            format!("2 threads; the zone was remembered in {remembered}, and walked to in {walked}")
-        };
-        (counts, Arc::new(model), tell)
-    });
-    let [remembered, walked] = [0, 1].map(|which| counts[which].load(Relaxed));
-    assert!(remembered > 0 && walked > 0, "model {name}: the memory never met the change, or always");
-    explored
+    let once = move || {
+        explore_stamps(true);
+        once()
+    };
+    explore_both(name, bound, once, |remembered, walked| {
+        format!("2 threads; the zone was remembered in {remembered}, and walked to in {walked}")
+    })
+}
+
+/// Acknowledges what is requested of a handle, as the slow path does, and drops the handle.
+fn acknowledge_and_leave<S: Scheme, P: Platform>(mut handle: Reader<'_, S, P>) {
+    drop(handle.enter_slot(WhenStopped::Wait));
+    handle.release_own_slot();
 }
 
 /// Explores that a reader remembers nothing of a publish that fails, and rolls back what it had published.
@@ -102,7 +91,7 @@ where
         let published = Arc::new(make());
         publish(&published, &[NORMAL, OTHER]);
         Log::call("handle");
-        let (mut handle, _) = published.reader_with_slot(usize::MAX).expect("a reader slot");
+        let (handle, _) = published.reader_with_slot(usize::MAX).expect("a reader slot");
         Log::from_here();
         let publisher = loom::thread::spawn({
             let published = Arc::clone(&published);
@@ -114,22 +103,15 @@ where
         let filter = published.filter(&Request::up_to(ZoneKind::Normal));
         // As `LocalHandle::alloc` does it, without the pages.
         let memory = handle.try_enter_stamped().and_then(|(section, stamp)| {
-            let guard = handle.guard_within(&section);
-            let mut walk = guard.walk(node(), &filter);
-            let zone = walk.next()?;
-            let is_whole = !walk.must_retry();
-            order_walks();
-            (is_settled(stamp) && is_whole).then_some((stamp, zone))
+            let (zone, torn) = handle.guard_within(&section).first(node(), &filter);
+            Some((remembered_at(stamp), zone.filter(|_| !torn)?))
         });
         let entered = handle.try_enter_stamped();
         let used = memory.filter(|&(stamp, _)| entered.as_ref().is_some_and(|&(_, now)| now == stamp));
         Log::say(format!("uses {used:?}"));
         assert!(used.is_none_or(|(_, zone)| zone == zoneref(NORMAL)), "no version begins with {used:?}");
         drop(entered);
-        // What the slow path does: it acknowledges requests.
-        drop(handle.enter_slot(WhenStopped::Wait));
-        handle.release_own_slot();
-        drop(handle);
+        acknowledge_and_leave(handle);
         membarrier::join(publisher);
         used.is_some()
     })
@@ -184,13 +166,13 @@ where
         let shared = Arc::new((make(), Track::default()));
         publish(&shared.0, &[NORMAL]);
         Log::call("handle");
-        let (mut handle, _) = shared.0.reader_with_slot(usize::MAX).expect("a reader slot");
+        let (handle, _) = shared.0.reader_with_slot(usize::MAX).expect("a reader slot");
         // What an allocation does that finds nothing remembered.
         let stamp = {
             let (section, stamp) = handle.try_enter_stamped().expect("no request yet");
             let filter = shared.0.filter(&Request::up_to(ZoneKind::Normal));
             let met = handle.guard_within(&section).walk(node(), &filter).next().is_some();
-            assert!(met && is_settled(stamp), "no publish is under way");
+            assert!(met && remembered_at(stamp) == stamp, "no publish is under way");
             stamp
         };
         Log::from_here();
@@ -212,10 +194,7 @@ where
             shared.1.read();
         }
         drop(entered);
-        // What the slow path does: it acknowledges requests.
-        drop(handle.enter_slot(WhenStopped::Wait));
-        handle.release_own_slot();
-        drop(handle);
+        acknowledge_and_leave(handle);
         membarrier::join(retirer);
         remembered
     })

@@ -1,14 +1,8 @@
 //! A model of a grace period: `synchronize` returns after the walks that it has to wait for.
 
-use std::{
-    format,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering::Relaxed},
-    },
-};
+use std::{format, sync::Arc};
 
-use super::{Bound, Explored, NORMAL, explore::explore_anew, node, publish};
+use super::{Bound, Explored, NORMAL, explore::explore_both, node, publish};
 use crate::{
     Request, ZoneKind,
     publish::{Platform, Published, Reclaim},
@@ -34,23 +28,16 @@ where
     S: Reclaim + Send + 'static,
     P: Platform,
 {
-    let (explored, (seen, unseen)) = explore_anew(name, bound, || {
-        let (seen, unseen) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
-        let counts = (Arc::clone(&seen), Arc::clone(&unseen));
-        let model = move || {
-            let met = met_beside_a_retirement(make());
-            if met { &counts.0 } else { &counts.1 }.fetch_add(1, Relaxed);
-        };
-        let tell = |(seen, unseen): &(Arc<AtomicU64>, Arc<AtomicU64>)| {
-            let (seen, unseen) = (seen.load(Relaxed), unseen.load(Relaxed));
+    explore_both(
+        name,
+        bound,
+        move || met_beside_a_retirement(make()),
+        |seen, unseen| {
             format!(
                 "2 threads, up to 1 zones, 1 publishes, 1 walks; the zone was met in {seen}, and not met in {unseen}"
             )
-        };
-        ((seen, unseen), Arc::new(model), tell)
-    });
-    assert!(seen.load(Relaxed) > 0 && unseen.load(Relaxed) > 0, "model {name}: the walk never raced the retirement");
-    explored
+        },
+    )
 }
 
 /// Walks while another thread retires the only zone. True if the walk meets that zone.
