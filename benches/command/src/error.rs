@@ -1,6 +1,6 @@
 //! The error of a subcommand.
 
-use zonelist_contenders::{consistency::PressureError, contender::ContenderError, hits::HitsError};
+use zonelist_contenders::{consistency::PressureError, contender::ContenderError};
 use zonelist_machines::{ReadError, replay::ReplayError};
 use zonelist_pools::{RoundError, WorkloadError};
 use zonelist_schemes::allocator::AllocatorError;
@@ -29,9 +29,6 @@ pub enum CommandError {
     /// A scheme failed under load.
     #[error(transparent)]
     Pressure(#[from] PressureError),
-    /// Remembered reads could not be counted.
-    #[error(transparent)]
-    Hits(#[from] HitsError),
     /// Threads can't be pinned to CPUs.
     #[error(transparent)]
     Workload(#[from] WorkloadError),

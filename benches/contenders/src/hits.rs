@@ -8,11 +8,13 @@ use std::{
 };
 
 use zonelist_core::{
-    publish::{FirstZone, Memory, Platform, PublishError, Published, ReaderError, ReaderSlots},
+    publish::{FirstZone, Memory, Platform, PublishError, Published, ReaderSlots},
     sync::Spin,
     table::Capacity,
 };
 use zonelist_schemes::{Buildable, Visitor, workload::Toggle};
+
+use crate::contender::ContenderError;
 
 /// Publishes a second.
 pub const RATES: [u32; 3] = [0, 10, 1000];
@@ -29,16 +31,6 @@ pub const MEMORY_BYTES: [usize; 2] = [
     size_of::<Memory>(),
 ];
 
-/// A measurement that failed.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
-#[expect(missing_docs, reason = "each wraps the error of its name")]
-pub enum HitsError {
-    #[error(transparent)]
-    Publish(#[from] PublishError),
-    #[error(transparent)]
-    Reader(#[from] ReaderError),
-}
-
 /// Measures the share of reads that are remembered, by publishes a second: one reader asks for the first zones of all
 /// walks of the machine by turns.
 #[derive(Debug)]
@@ -50,7 +42,7 @@ pub struct Hits<'a> {
 }
 
 impl Visitor for Hits<'_> {
-    type Output = Result<BTreeMap<u32, f64>, HitsError>;
+    type Output = Result<BTreeMap<u32, f64>, ContenderError>;
 
     fn capacity(&self) -> Capacity {
         self.toggle.capacity()
@@ -62,7 +54,7 @@ impl Visitor for Hits<'_> {
 }
 
 impl Hits<'_> {
-    fn at<S: Buildable, P: Platform<Lock = Spin>>(&self, rate: u32) -> Result<f64, HitsError> {
+    fn at<S: Buildable, P: Platform<Lock = Spin>>(&self, rate: u32) -> Result<f64, ContenderError> {
         let Toggle { versions, walks } = self.toggle;
         let published = Published::<S, P>::with_platform(S::build(self.toggle.capacity()), ReaderSlots::boxed(1));
         published.publish(&versions[0])?;
