@@ -98,7 +98,7 @@ fn reserves_are_the_printed() {
 
 /// The printed watermarks are those of 9856 to 9863 KiB as `min_free_kbytes`. The file has 9868, with which DMA32 would
 /// have 1130 and not 1129. Each block that goes online computes the value anew,
-/// so that the last one gives the printed watermarks, whichever value was there before.
+/// so that the last one gives the printed watermarks, from any value before it.
 #[test]
 fn watermarks_of_hotplugged_memory_follow_from_going_online() {
     let before = before_hotplug(&HOTPLUGGED.record(), serde_json::from_str(HOTPLUGGED.json).unwrap());
