@@ -14,6 +14,10 @@ pub trait ReadList {
 
     /// Walks a node's whole list; returns the sum of its words.
     fn all(&mut self, node: NodeId) -> u32;
+
+    /// Called between two reads under which lists are published: a reader that has to report such points does so.
+    #[inline(always)]
+    fn between_reads(&mut self) {}
 }
 
 /// The loops that are timed; every [`ReadList`] has them.

@@ -15,12 +15,22 @@ use super::{
 
 /// A registered reader of a scheme with published lists.
 #[expect(missing_debug_implementations, reason = "the parts of a scheme may lack it")]
-pub struct Through<S: Scheme + 'static, P: Platform<Lock = Spin>> {
-    reader: Reader<'static, S, P>,
+pub struct Through<'p, S: Scheme, P: Platform<Lock = Spin>> {
+    reader: Reader<'p, S, P>,
     filter: S::Filter,
 }
 
-impl<S: Scheme + 'static, P: Platform<Lock = Spin>> Through<S, P> {
+impl<'p, S: Scheme, P: Platform<Lock = Spin>> Through<'p, S, P> {
+    /// Registers a reader.
+    ///
+    /// # Errors
+    /// No reader can be registered.
+    pub fn of(published: &'p Published<S, P>, request: &Request) -> Result<Self, ContenderError> {
+        Ok(Self { reader: published.reader()?, filter: published.filter(request) })
+    }
+}
+
+impl<S: Scheme + 'static, P: Platform<Lock = Spin>> Through<'static, S, P> {
     /// Publishes the lists through a scheme, which lives until the process ends.
     ///
     /// # Errors
@@ -37,11 +47,11 @@ impl<S: Scheme + 'static, P: Platform<Lock = Spin>> Through<S, P> {
         let published: &'static Published<S, P> =
             Box::leak(Box::new(Published::with_platform(scheme, ReaderSlots::boxed(READERS))));
         published.publish(lists)?;
-        Ok(Self { reader: published.reader()?, filter: published.filter(request) })
+        Self::of(published, request)
     }
 }
 
-impl<S: Scheme + 'static, P: Platform<Lock = Spin>> ReadList for Through<S, P> {
+impl<S: Scheme, P: Platform<Lock = Spin>> ReadList for Through<'_, S, P> {
     #[inline(always)]
     fn first(&mut self, node: NodeId) -> Option<Zoneref> {
         self.reader.enter().walk(node, &self.filter).next()
@@ -50,5 +60,10 @@ impl<S: Scheme + 'static, P: Platform<Lock = Spin>> ReadList for Through<S, P> {
     #[inline(always)]
     fn all(&mut self, node: NodeId) -> u32 {
         sum(self.reader.enter().walk(node, &self.filter))
+    }
+
+    #[inline(always)]
+    fn between_reads(&mut self) {
+        self.reader.quiescent();
     }
 }
