@@ -5,7 +5,7 @@ use zonelist_machines::{ReadError, replay::ReplayError};
 use zonelist_pools::{RoundError, WorkloadError};
 use zonelist_schemes::allocator::AllocatorError;
 
-use crate::output::OutputError;
+use crate::{compare::SampleError, output::OutputError};
 
 /// A subcommand that failed; the exit code of the process is 2.
 #[derive(Debug, thiserror::Error)]
@@ -20,6 +20,9 @@ pub enum CommandError {
     /// A scheme can't be set up for this machine.
     #[error(transparent)]
     SetUp(#[from] ContenderError),
+    /// A process that times reads failed.
+    #[error(transparent)]
+    Sample(#[from] SampleError),
     /// The record can't be replayed.
     #[error(transparent)]
     Replay(#[from] ReplayError),

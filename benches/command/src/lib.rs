@@ -3,7 +3,7 @@
 //! Each module uses only modules below it: the command line, the subcommands, what they share, then the experiments.
 //!
 //! ```text
-//! cli -> commands -> error, arguments -> storm, soak, compare, alloc, schemes -> output, table, progress
+//! cli -> commands -> error, arguments -> storm, soak, compare, alloc, schemes -> output -> conditions, table, progress
 //! ```
 
 pub mod alloc;
@@ -11,6 +11,7 @@ pub mod arguments;
 pub mod cli;
 pub mod commands;
 pub mod compare;
+pub mod conditions;
 pub mod error;
 pub mod output;
 pub mod progress;

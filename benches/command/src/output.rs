@@ -12,7 +12,7 @@ use serde::{Serialize, Serializer};
 use zonelist_machines::{LinuxRules, RulesWarning, one_line};
 use zonelist_schemes::barrier;
 
-use crate::arguments::ChosenRules;
+use crate::{arguments::ChosenRules, conditions::Conditions, table::wrapped};
 
 /// The form of the output.
 #[derive(Debug, Args)]
@@ -62,26 +62,40 @@ impl OutputArgs {
         self.write(&ByRules { report, rules: rules.rules, assumed: rules.assumed() })
     }
 
-    /// Writes the report in the requested form, with the barrier pair that it was measured with.
+    /// Writes the report in the requested form, with the conditions under which it was measured.
     ///
     /// # Errors
     /// As for [`OutputArgs::write`].
-    pub fn write_measured<R: Serialize + Display>(&self, report: &R) -> Result<(), OutputError> {
-        self.write(&Measured { barrier: barrier(), report })
+    pub fn write_measured<R: Serialize + Display>(
+        &self,
+        report: &R,
+        conditions: &Conditions,
+    ) -> Result<(), OutputError> {
+        self.write(&Measured { barrier: barrier(), conditions, report })
     }
 }
 
-/// A report of a measurement, with the barrier pair that it was measured with.
+/// Prints a value as one line of JSON.
+///
+/// # Errors
+/// Stdout can't be written.
+pub fn print_json(value: &impl Serialize) -> Result<(), OutputError> {
+    to_stdout(|stdout| write_json(stdout, value))
+}
+
+/// A report of a measurement, with its conditions.
 #[derive(Serialize)]
 struct Measured<'r, R> {
     barrier: &'static str,
+    conditions: &'r Conditions,
     #[serde(flatten)]
     report: &'r R,
 }
 
 impl<R: Display> Display for Measured<'_, R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{}\nBarrier pair between readers and writers: {}.", self.report, self.barrier)
+        writeln!(f, "{}\nBarrier pair between readers and writers: {}.", self.report, self.barrier)?;
+        writeln!(f, "{}", wrapped(&self.conditions.to_string()))
     }
 }
 

@@ -1,16 +1,41 @@
-//! Tables of the text reports.
+//! Tables and paragraphs of the text reports.
 
-use comfy_table::{CellAlignment, Table, presets::UTF8_HORIZONTAL_ONLY};
+use std::io::{IsTerminal as _, stdout};
 
-/// An empty table with this header. All columns but the first are aligned to the right.
+use comfy_table::{CellAlignment, LineStyle, Table, TableStyle};
+
+/// Columns of a paragraph.
+const WIDTH: usize = 100;
+
+/// An empty table with this header. All columns but the first are aligned to the right. Plain ASCII if stdout is no
+/// terminal.
 #[must_use]
-pub fn table(header: &[&str]) -> Table {
+pub fn table<T: AsRef<str>>(header: &[T]) -> Table {
     let mut table = Table::new();
-    table.load_style(UTF8_HORIZONTAL_ONLY).set_header(header);
+    let line = |of: char| LineStyle::none().fill(of).junction(of);
+    let [thin, thick] = if stdout().is_terminal() { ['─', '═'] } else { ['-', '='] }.map(line);
+    let style = TableStyle::new().top_border(thin).header_separator(thick).bottom_border(thin);
+    table.load_style(style).set_header(header.iter().map(AsRef::as_ref));
     for column in table.column_iter_mut().skip(1) {
         column.set_cell_alignment(CellAlignment::Right);
     }
     table
+}
+
+/// The text in lines of at most 100 columns.
+#[must_use]
+pub fn wrapped(text: &str) -> String {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split_whitespace() {
+        match lines.last_mut().filter(|line| line.chars().count() + 1 + word.chars().count() <= WIDTH) {
+            Some(line) => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            None => lines.push(word.to_owned()),
+        }
+    }
+    lines.join("\n")
 }
 
 /// A number with commas: 12345678 as 12,345,678.
@@ -19,4 +44,17 @@ pub fn count(value: u64) -> String {
     let digits = value.to_string();
     let groups = digits.as_bytes().rchunks(3).rev().map(|group| String::from_utf8_lossy(group).into_owned());
     groups.collect::<Vec<_>>().join(",")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_paragraph_keeps_its_words_and_the_width() {
+        let text = "one two three ".repeat(30);
+        let lines = wrapped(&text);
+        assert!(lines.lines().count() > 3 && lines.lines().all(|line| line.len() <= WIDTH), "{lines}");
+        assert_eq!(lines.split_whitespace().collect::<Vec<_>>(), text.split_whitespace().collect::<Vec<_>>());
+    }
 }

@@ -28,8 +28,8 @@ pub struct Consistency {
     pub tally: Tally,
     /// The count of publishes.
     pub publishes: u64,
-    /// The time of a publish.
-    pub publish: PublishCost,
+    /// The time of a publish; `None` if there was none.
+    pub publish: Option<PublishCost>,
 }
 
 /// A run that failed.
@@ -91,7 +91,8 @@ impl Visitor for Pressure<'_> {
                 break;
             }
         }
-        let publish = PublishCost { ns: took.value_at_quantile(0.5), p99_ns: took.value_at_quantile(0.99) };
+        let publish = (!took.is_empty())
+            .then(|| PublishCost { ns: took.value_at_quantile(0.5), p99_ns: took.value_at_quantile(0.99) });
         Ok(Consistency { tally: stress.tally(), publishes: stress.publishes(), publish })
     }
 }

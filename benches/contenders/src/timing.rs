@@ -1,11 +1,12 @@
 //! Interleaved rounds of reads and of allocations, and the medians of their ratios.
 //!
 //! In every round each contender runs every loop once; each round begins with the next contender. Ratios are taken
-//! within a round, and their median over all rounds is published: absolute times of a loop vary more than schemes
-//! differ.
+//! within a round, and their median over all rounds is the figure of a process: absolute times of a loop vary more than
+//! schemes differ. What several processes give is in [`statistics`](crate::statistics).
 
 use std::{hint::black_box, time::Instant};
 
+use serde::{Deserialize, Serialize};
 use zonelist_core::{NodeId, Zonelists, publish::Platform, sync::Spin, table::Capacity, zonelist::ZonelistsRef};
 use zonelist_schemes::{
     self as schemes, Buildable, SchemeId, Visitor,
@@ -44,30 +45,49 @@ struct Track<C: ?Sized> {
 /// All contenders in all timed loops.
 #[expect(missing_debug_implementations, reason = "contenders are opaque on purpose")]
 pub struct Timing {
-    schemes: Vec<SchemeId>,
+    /// How many schemes are timed.
+    schemes: usize,
     tracks: Vec<Track<dyn Contender>>,
     /// The first zone, by a memory of it.
     remembered: Track<dyn Contender>,
     pairs: Track<dyn Pairs>,
 }
 
-/// Medians of one contender over all rounds so far.
-#[derive(Clone, Debug, Default)]
-pub struct Timed {
+/// The figures of one contender: the medians of a process over its rounds, or what several processes give.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Timed<M = Measure> {
     /// The first zone; reads do not depend on each other.
-    pub first: Option<Measure>,
+    pub first: Option<M>,
     /// The first zone; each read depends on the one before.
-    pub dependent: Option<Measure>,
+    pub dependent: Option<M>,
     /// The first zone, by hand.
-    pub by_hand: Option<Measure>,
+    pub by_hand: Option<M>,
     /// The first zone, by memories of it in a table by node.
-    pub remembered: Option<Measure>,
-    /// The ratio of `first` to `by_hand`.
-    pub to_hand: Option<f64>,
+    pub remembered: Option<M>,
+    /// The first zone, as a ratio to `by_hand`.
+    pub to_hand: Option<M>,
     /// Whole walks of [`WALKS`].
-    pub full: Vec<Measure>,
+    pub full: Vec<M>,
     /// An allocation from the per-CPU pages, and its free.
-    pub pair: Option<Measure>,
+    pub pair: Option<M>,
+}
+
+impl<M> Default for Timed<M> {
+    fn default() -> Self {
+        let [first, dependent, by_hand, remembered, to_hand, pair] = [const { None }; 6];
+        Self { first, dependent, by_hand, remembered, to_hand, full: Vec::new(), pair }
+    }
+}
+
+/// The figures of all contenders in one process.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Sample {
+    /// The baseline.
+    pub raw: Timed,
+    /// The schemes, in the sequence in which they were chosen.
+    pub schemes: Vec<Timed>,
+    /// The peers, each after the baseline of its language.
+    pub peers: Vec<[Timed; 2]>,
 }
 
 impl Timing {
@@ -91,7 +111,7 @@ impl Timing {
             tracks.push(Track::reading(chosen, lists.lists(), false, drawn(&all, walks), |c, n| c.full(n), repeats)?);
         }
         let remembered = Track::remembering(chosen, machine.lists(), drawn(nodes, DRAWN), first)?;
-        Ok(Self { schemes: chosen.to_vec(), tracks, remembered, pairs: Track::of_pairs(chosen)? })
+        Ok(Self { schemes: chosen.len(), tracks, remembered, pairs: Track::of_pairs(chosen)? })
     }
 
     /// Times every loop of every contender once.
@@ -100,36 +120,15 @@ impl Timing {
         self.pairs.round();
     }
 
-    /// The count of rounds so far.
+    /// The medians of all contenders.
     #[must_use]
-    pub fn rounds(&self) -> usize {
-        self.tracks.first().map_or(0, |track| track.rounds.len())
-    }
-
-    /// The baseline's medians.
-    #[must_use]
-    pub fn raw(&self) -> Timed {
-        self.timed(BASELINE, BASELINE, None)
-    }
-
-    /// A scheme's medians.
-    #[must_use]
-    pub fn scheme(&self, scheme: SchemeId) -> Timed {
-        let place = self.schemes.iter().position(|&chosen| chosen == scheme);
-        place.map_or_else(Timed::default, |i| {
-            let scheme = SCHEMES + 2 * i;
-            self.timed(scheme, BASELINE, Some(scheme + 1))
-        })
-    }
-
-    /// Each peer's name, with the medians of the baseline of its language, and the peer's own, as ratios to that
-    /// baseline.
-    pub fn peers(&self) -> impl Iterator<Item = (&'static str, Timed, Timed)> {
-        let places = (SCHEMES + 2 * self.schemes.len()..).step_by(2);
-        PEERS.iter().zip(places).map(|(name, place)| {
-            let (baseline, peer) = (self.timed(place, place, None), self.timed(place + 1, place, None));
-            (*name, baseline, peer)
-        })
+    pub fn sample(&self) -> Sample {
+        let peers = (SCHEMES + 2 * self.schemes..).step_by(2).take(PEERS.len());
+        Sample {
+            raw: self.timed(BASELINE, BASELINE, None),
+            schemes: (0..self.schemes).map(|i| SCHEMES + 2 * i).map(|i| self.timed(i, BASELINE, Some(i + 1))).collect(),
+            peers: peers.map(|raw| [self.timed(raw, raw, None), self.timed(raw + 1, raw, None)]).collect(),
+        }
     }
 
     fn timed(&self, contender: usize, baseline: usize, hand: Option<usize>) -> Timed {
@@ -140,7 +139,7 @@ impl Timing {
             by_hand: hand.and_then(|hand| first.median(hand, baseline)),
             // A peer has none.
             remembered: self.remembered.median(contender, baseline),
-            to_hand: hand.and_then(|hand| Some(first.median(contender, hand)?.ratio)),
+            to_hand: hand.and_then(|hand| first.median(contender, hand)),
             pair: self.pairs.median(contender, baseline),
             full: self.tracks[2..].iter().filter_map(|track| track.median(contender, baseline)).collect(),
         }

@@ -1,9 +1,9 @@
 //! Medians, and the two forms in which reports give a time.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// A cost: medians over rounds.
-#[derive(Clone, Copy, PartialEq, Debug, Serialize)]
+#[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Measure {
     /// Nanoseconds.
     pub ns: f64,

@@ -9,6 +9,7 @@ use zonelist_pools::{
 
 use crate::{
     alloc::{Report, SizeReport, target},
+    conditions::Conditions,
     error::CommandError,
     output::OutputArgs,
     progress::bar,
@@ -78,6 +79,7 @@ impl FromStr for FrameCount {
 
 impl Args {
     pub(super) fn run(&self) -> Result<ExitCode, CommandError> {
+        let conditions = Conditions::observed();
         let cpus = Cpus::here().map_err(WorkloadError::Pin)?;
         let chosen = |contender: &Contender| {
             self.contender.is_empty() || self.contender.iter().any(|name| name == contender.name)
@@ -101,7 +103,7 @@ impl Args {
         }
         bar.finish_and_clear();
 
-        self.output.write_measured(&Report { rounds: self.rounds, target: target(), cpus: cpus.count(), sizes })?;
+        self.output.write_measured(&Report { rounds: self.rounds, target: target(), cpus: cpus.count(), sizes }, &conditions)?;
         Ok(ExitCode::SUCCESS)
     }
 }

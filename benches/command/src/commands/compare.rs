@@ -3,13 +3,15 @@
 use std::{process::ExitCode, time::Duration};
 
 use zonelist_contenders::{consistency::Pressure, hits::Hits, timing::Timing};
-use zonelist_schemes::{READERS, workload::Toggle};
+use zonelist_core::NodeId;
+use zonelist_schemes::{READERS, SchemeId, workload::Toggle};
 
 use crate::{
     arguments::{MachineArgs, SchemeArgs, seconds},
-    compare::{PeerReport, RawReport, Report, Requests, SchemeReport},
+    compare::{PeerReport, RawReport, Report, Requests, Samples, SchemeReport},
+    conditions::Conditions,
     error::CommandError,
-    output::OutputArgs,
+    output::{OutputArgs, print_json},
     progress::bar,
 };
 
@@ -24,9 +26,15 @@ pub struct Args {
     /// Time of publishes under each scheme: in the first half walks are judged, in the second half pages are allocated.
     #[arg(long, value_name = "N", default_value_t = 2.0, value_parser = seconds)]
     seconds: f64,
-    /// Rounds of timed reads and allocations.
-    #[arg(long, value_name = "N", default_value_t = 101, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    /// Fresh processes, one after the other, that time reads and allocations. Intervals need at least two.
+    #[arg(long, value_name = "N", default_value_t = 9, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    processes: u32,
+    /// Rounds of each process.
+    #[arg(long, value_name = "N", default_value_t = 15, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     rounds: u32,
+    /// Times the reads and allocations of one process and prints them as JSON.
+    #[arg(long, hide = true)]
+    sample: Option<u32>,
     /// Threads that walk or allocate while another publishes [default: one less than there are CPUs]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=READERS as i64))]
     threads: Option<u32>,
@@ -46,17 +54,16 @@ impl Args {
         let toggle = Toggle::of(&machine, rules.rules.rules);
         let chosen = self.schemes.fitting(toggle.capacity());
         let judging = (self.seconds * 1e3) as u64 * chosen.len() as u64;
-        let bar = bar(u64::from(self.rounds) * Self::ROUND_MS + judging);
-
-        let mut timing = Timing::new(&chosen, &toggle.versions[0], machine.nodes(), self.seed)?;
-        bar.set_message("timing reads");
-        for _ in 0..self.rounds {
-            timing.round();
-            bar.inc(Self::ROUND_MS);
+        if let Some(number) = self.sample {
+            return self.time(&chosen, &toggle, machine.nodes(), number);
         }
+        let conditions = Conditions::observed();
+        let bar = bar(u64::from(self.processes) * Self::PROCESS_MS + judging);
+        bar.set_message("timing reads");
+        let samples = Samples::measure(self.processes, || bar.inc(Self::PROCESS_MS))?;
 
         let mut schemes = Vec::new();
-        for scheme in chosen {
+        for (place, scheme) in chosen.into_iter().enumerate() {
             bar.set_message(format!("judging walks of {}", scheme.name()));
             let before = bar.position();
             let mut tick = |over: Duration| bar.set_position(before + over.as_millis() as u64);
@@ -66,21 +73,36 @@ impl Args {
             let mut tick = |over: Duration| tick(time + over);
             let requests = scheme.visit(&mut Requests { threads, time, tick: &mut tick })?;
             let hits = scheme.visit(&mut Hits { toggle: &toggle, time: Self::HITS })?;
-            schemes.extend(SchemeReport::new(scheme.facts(), &timing.scheme(scheme), walks, requests, hits));
+            schemes.extend(SchemeReport::new(scheme.facts(), samples.scheme(place), walks, requests, hits));
         }
         bar.finish_and_clear();
 
-        let machine = self.machine.machine.name();
-        let peers = timing.peers().filter_map(PeerReport::new).collect();
-        let rounds = timing.rounds();
-        let report = RawReport::new(&timing.raw()).map(|raw| Report { machine, rounds, raw, schemes, peers });
+        let (machine, peers) = (self.machine.machine.name(), PeerReport::all(&samples));
+        let (processes, rounds) = (samples.processes(), self.rounds);
+        let report = RawReport::new(&samples).map(|raw| Report { machine, processes, rounds, raw, schemes, peers });
         let Some(report) = report else { return Ok(ExitCode::FAILURE) };
-        self.output.write_measured(&report)?;
+        self.output.write_measured(&report, &conditions)?;
         Ok(if report.holds() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }
 
-    /// The share of a round in the progress bar, which counts milliseconds: an estimate.
-    const ROUND_MS: u64 = 10;
+    /// Times the reads and allocations of one process, and prints the sample.
+    fn time(
+        &self,
+        chosen: &[SchemeId],
+        toggle: &Toggle,
+        nodes: &[NodeId],
+        number: u32,
+    ) -> Result<ExitCode, CommandError> {
+        // Each process reads other nodes, so that no choice of them decides a figure.
+        let seed = self.seed.wrapping_add(u64::from(number));
+        let mut timing = Timing::new(chosen, &toggle.versions[0], nodes, seed)?;
+        (0..self.rounds).for_each(|_| timing.round());
+        print_json(&timing.sample())?;
+        Ok(ExitCode::SUCCESS)
+    }
+
+    /// The share of a process in the progress bar, which counts milliseconds: an estimate.
+    const PROCESS_MS: u64 = 2000;
 
     /// The time in which remembered reads are counted, for each rate of publishes.
     const HITS: Duration = Duration::from_millis(100);

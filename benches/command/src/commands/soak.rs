@@ -4,6 +4,7 @@ use std::{process::ExitCode, time::Duration};
 
 use crate::{
     arguments::{SchemeArgs, seconds},
+    conditions::Conditions,
     error::CommandError,
     output::OutputArgs,
     progress::bar,
@@ -37,6 +38,7 @@ pub struct Args {
 
 impl Args {
     pub(super) fn run(&self) -> Result<ExitCode, CommandError> {
+        let conditions = Conditions::observed();
         let (chosen, time) = (self.schemes.chosen(), Duration::from_secs_f64(self.seconds));
         let bar = bar(time.as_millis() as u64 * (chosen.len() * self.threads.len()) as u64);
         let mut runs = Vec::new();
@@ -52,7 +54,7 @@ impl Args {
         }
         bar.finish_and_clear();
         let report = Report { seconds: self.seconds, seed: self.seed, runs };
-        self.output.write_measured(&report)?;
+        self.output.write_measured(&report, &conditions)?;
         Ok(if report.holds() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }
 }

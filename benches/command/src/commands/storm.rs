@@ -6,6 +6,7 @@ use zonelist_machines::ReadError;
 
 use crate::{
     arguments::{MachineArgs, SchemeArgs, seconds},
+    conditions::Conditions,
     error::CommandError,
     output::OutputArgs,
     progress::bar,
@@ -35,6 +36,7 @@ pub struct Args {
 
 impl Args {
     pub(super) fn run(&self) -> Result<ExitCode, CommandError> {
+        let conditions = Conditions::observed();
         let machine = self.machine.machine.name();
         let loaded = self.machine.load()?;
         let rules = self.machine.rules_for_orders(&loaded);
@@ -57,7 +59,7 @@ impl Args {
         }
         bar.finish_and_clear();
         let report = Report { machine, seconds: self.seconds, schemes };
-        self.output.write_measured(&report)?;
+        self.output.write_measured(&report, &conditions)?;
         Ok(if report.holds() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }
 }

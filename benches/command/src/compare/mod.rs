@@ -2,6 +2,9 @@
 
 mod refusals;
 mod report;
+mod samples;
+mod text;
 
 pub use refusals::{Refusals, Requests};
 pub use report::{Counts, PeerReport, RawReads, RawReport, Report, SchemeReport};
+pub use samples::{OPTION, SampleError, Samples};

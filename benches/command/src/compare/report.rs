@@ -1,33 +1,31 @@
 //! The report of a comparison, as text and as JSON.
 
-use std::{collections::BTreeMap, fmt};
+use std::collections::BTreeMap;
 
-use comfy_table::Table;
 use serde::Serialize;
 use zonelist_contenders::{
     consistency::{Consistency, PublishCost},
-    hits::{MEMORY_BYTES, RATES},
+    contender::PEERS,
+    statistics::{BaselineEstimate, Estimate},
     timing::{Timed, WALKS},
 };
 use zonelist_core::{
     conformance::Tally,
     publish::{Facts, Guarantee},
 };
-use zonelist_schemes::measure::{BaselineCost, Measure};
 
-use super::refusals::Refusals;
-use crate::{
-    output::as_text,
-    table::{count, table},
-};
+use super::{refusals::Refusals, samples::Samples};
+use crate::output::as_text;
 
 /// The report of a comparison.
 #[derive(Clone, Debug, Serialize)]
 pub struct Report {
     /// The machine whose lists were read and published.
     pub machine: String,
-    /// Rounds of timed reads.
-    pub rounds: usize,
+    /// Processes that timed reads and allocations.
+    pub processes: usize,
+    /// Rounds of each process.
+    pub rounds: u32,
     /// The baseline.
     pub raw: RawReport,
     /// The schemes, stop-the-world first.
@@ -44,11 +42,11 @@ pub struct PeerReport {
     /// The unprotected walk.
     pub raw: RawReads,
     /// Reads of the first zone, independent of each other.
-    pub first_zone: Measure,
+    pub first_zone: Estimate,
     /// Reads of the first zone, each dependent on the read before it.
-    pub first_zone_dependent: Measure,
+    pub first_zone_dependent: Estimate,
     /// Whole walks, by the length of the list.
-    pub full_walk: BTreeMap<usize, Measure>,
+    pub full_walk: BTreeMap<usize, Estimate>,
 }
 
 /// The baseline: a walk of the same array that no protocol protects.
@@ -58,18 +56,18 @@ pub struct RawReport {
     #[serde(flatten)]
     pub reads: RawReads,
     /// An allocation of order 0 and its free, through the page allocator.
-    pub alloc_pair: BaselineCost,
+    pub alloc_pair: BaselineEstimate,
 }
 
 /// Reads that no protocol protects.
 #[derive(Clone, Debug, Serialize)]
 pub struct RawReads {
     /// Reads of the first zone, independent of each other.
-    pub first_zone: BaselineCost,
+    pub first_zone: BaselineEstimate,
     /// Reads of the first zone, each dependent on the read before it.
-    pub first_zone_dependent: BaselineCost,
+    pub first_zone_dependent: BaselineEstimate,
     /// Whole walks, by the length of the list.
-    pub full_walk: BTreeMap<usize, BaselineCost>,
+    pub full_walk: BTreeMap<usize, BaselineEstimate>,
 }
 
 /// The report of one scheme.
@@ -81,19 +79,20 @@ pub struct SchemeReport {
     #[serde(serialize_with = "as_text")]
     pub guarantee: Guarantee,
     /// Reads of the first zone, independent of each other.
-    pub first_zone: Measure,
+    pub first_zone: Estimate,
     /// Reads of the first zone, each dependent on the read before it.
-    pub first_zone_dependent: Measure,
+    pub first_zone_dependent: Estimate,
     /// Reads of the first zone that the reader remembers, independent of each other, as a ratio to the same walk.
-    pub first_zone_remembered: Measure,
+    pub first_zone_remembered: Estimate,
     /// The share of such reads that find the zone remembered, by publishes a second.
     pub remembered_hits: BTreeMap<u32, f64>,
     /// Whole walks, by the length of the list.
-    pub full_walk: BTreeMap<usize, Measure>,
+    pub full_walk: BTreeMap<usize, Estimate>,
     /// An allocation of order 0 and its free, through the page allocator.
-    pub alloc_pair: Measure,
-    /// A publish while other threads walk.
-    pub publish: PublishCost,
+    pub alloc_pair: Estimate,
+    /// A publish while other threads walk; absent if none was timed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub publish: Option<PublishCost>,
     /// Publishes while walks were judged.
     pub publishes: u64,
     /// Requests to an allocator while another thread publishes.
@@ -105,10 +104,13 @@ pub struct SchemeReport {
     pub tally: Counts,
     /// Reads of the first zone by code that is hand-written for this one use.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub by_hand: Option<Measure>,
+    pub by_hand: Option<Estimate>,
     /// Reads of the first zone through the trait, as a ratio to the hand-written code.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub to_hand: Option<f64>,
+    /// A 95 % interval of this ratio.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub to_hand_interval: Option<[f64; 2]>,
 }
 
 /// Totals of walks by verdict. A walk with two verdicts counts in both.
@@ -137,43 +139,48 @@ impl From<Tally> for Counts {
 }
 
 impl RawReport {
-    /// The baseline's medians; `None` before the first round.
+    /// The baseline's figures; `None` without a process.
     #[must_use]
-    pub fn new(timed: &Timed) -> Option<Self> {
-        Some(Self { reads: RawReads::new(timed)?, alloc_pair: timed.pair?.as_baseline() })
+    pub fn new(samples: &Samples) -> Option<Self> {
+        let timed = samples.raw();
+        Some(Self { alloc_pair: timed.pair?, reads: RawReads::new(timed)? })
     }
 }
 
 impl RawReads {
-    fn new(timed: &Timed) -> Option<Self> {
+    fn new(timed: Timed<BaselineEstimate>) -> Option<Self> {
         Some(Self {
-            first_zone: timed.first?.as_baseline(),
-            first_zone_dependent: timed.dependent?.as_baseline(),
-            full_walk: WALKS.into_iter().zip(timed.full.iter().map(|full| full.as_baseline())).collect(),
+            first_zone: timed.first?,
+            first_zone_dependent: timed.dependent?,
+            full_walk: WALKS.into_iter().zip(timed.full).collect(),
         })
     }
 }
 
 impl PeerReport {
-    /// A peer's medians; `None` before the first round.
+    /// The figures of all peers.
     #[must_use]
-    pub fn new((name, raw, timed): (&'static str, Timed, Timed)) -> Option<Self> {
+    pub fn all(samples: &Samples) -> Vec<Self> {
+        PEERS.iter().enumerate().filter_map(|(i, name)| Self::new(name, samples.peer(i))).collect()
+    }
+
+    fn new(name: &'static str, (raw, timed): (Timed<BaselineEstimate>, Timed<Estimate>)) -> Option<Self> {
         Some(Self {
             name,
-            raw: RawReads::new(&raw)?,
+            raw: RawReads::new(raw)?,
             first_zone: timed.first?,
             first_zone_dependent: timed.dependent?,
-            full_walk: WALKS.into_iter().zip(timed.full.iter().copied()).collect(),
+            full_walk: WALKS.into_iter().zip(timed.full).collect(),
         })
     }
 }
 
 impl SchemeReport {
-    /// A scheme's medians and counts; `None` before the first round.
+    /// A scheme's figures and counts; `None` without a process.
     #[must_use]
     pub fn new(
         facts: &Facts,
-        timed: &Timed,
+        timed: Timed<Estimate>,
         walks: Consistency,
         requests: Refusals,
         remembered_hits: BTreeMap<u32, f64>,
@@ -186,7 +193,7 @@ impl SchemeReport {
             first_zone_dependent: timed.dependent?,
             first_zone_remembered: timed.remembered?,
             remembered_hits,
-            full_walk: WALKS.into_iter().zip(timed.full.iter().copied()).collect(),
+            full_walk: WALKS.into_iter().zip(timed.full).collect(),
             alloc_pair: timed.pair?,
             publish,
             publishes,
@@ -194,7 +201,8 @@ impl SchemeReport {
             failed_allocations: requests.failed,
             tally: tally.into(),
             by_hand: timed.by_hand,
-            to_hand: timed.to_hand,
+            to_hand: timed.to_hand.map(|to_hand| to_hand.ratio),
+            to_hand_interval: timed.to_hand.and_then(|to_hand| to_hand.interval),
         })
     }
 
@@ -211,146 +219,62 @@ impl Report {
     pub fn holds(&self) -> bool {
         self.schemes.iter().all(SchemeReport::holds)
     }
-
-    fn costs(&self) -> Table {
-        let mut table = table(&[
-            "what a read costs",
-            "first zone",
-            "remembered",
-            "to by hand",
-            "dependent",
-            "walk 8",
-            "64",
-            "1024",
-            "alloc",
-        ]);
-        let baseline = |name: String, raw: &RawReads, pair: String| {
-            let mut row =
-                vec![name, ns(raw.first_zone.ns), String::new(), String::new(), ns(raw.first_zone_dependent.ns)];
-            row.extend(raw.full_walk.values().map(|full| ns(full.ns)));
-            row.push(pair);
-            row
-        };
-        table.add_row(baseline("raw, in ns".into(), &self.raw.reads, ns(self.raw.alloc_pair.ns)));
-        for scheme in &self.schemes {
-            let to_hand = scheme.to_hand.map_or_else(String::new, ratio);
-            let [first, dependent] = [scheme.first_zone, scheme.first_zone_dependent].map(|read| ratio(read.ratio));
-            let rest = scheme.full_walk.values().chain([&scheme.alloc_pair]).map(|measure| ratio(measure.ratio));
-            let remembered = ratio(scheme.first_zone_remembered.ratio);
-            table.add_row([scheme.scheme.to_string(), first, remembered, to_hand, dependent].into_iter().chain(rest));
-        }
-        for peer in &self.peers {
-            table.add_row(baseline(format!("raw for {}, in ns", peer.name), &peer.raw, String::new()));
-            let [first, dependent] = [peer.first_zone, peer.first_zone_dependent].map(|read| ratio(read.ratio));
-            let full = peer.full_walk.values().map(|full| ratio(full.ratio));
-            table.add_row(
-                [peer.name.to_string(), first, String::new(), String::new(), dependent]
-                    .into_iter()
-                    .chain(full)
-                    .chain([String::new()]),
-            );
-        }
-        table
-    }
-
-    /// The least share of remembered reads of any scheme, by publishes a second.
-    fn remembered(&self) -> String {
-        let [one, more] = MEMORY_BYTES;
-        let least = |rate: u32| {
-            let shares = self.schemes.iter().filter_map(|scheme| scheme.remembered_hits.get(&rate));
-            let least = shares.copied().min_by(f64::total_cmp)?;
-            Some(format!("{:.3} % at {rate}", 100.0 * least))
-        };
-        let shares: Vec<String> = RATES.into_iter().filter_map(least).collect();
-        format!(
-            "Remembered, at least, by publishes a second: {}. A memory has {one} bytes; in a table by node {more} a node.\n",
-            shares.join(", ")
-        )
-    }
-
-    fn consistency(&self) -> Table {
-        let columns =
-            ["what walks show", "guarantee", "walks", "missed", "repeated", "empty", "retried", "broken", "refused"];
-        let mut table = table(&[&columns[..], &["publish", "p99"]].concat());
-        for SchemeReport { scheme, guarantee, tally, failed_allocations, publish, .. } in &self.schemes {
-            let counts = [tally.walks, tally.missed, tally.repeated, tally.empty, tally.reported, tally.violations];
-            let counts = counts.into_iter().chain([*failed_allocations]);
-            let mut row = vec![scheme.to_string(), guarantee.to_string()];
-            row.extend(counts.map(count));
-            row.extend([publish.ns, publish.p99_ns].map(duration));
-            table.add_row(row);
-        }
-        table
-    }
-}
-
-fn ns(value: f64) -> String {
-    format!("{value:.2}")
-}
-
-fn ratio(value: f64) -> String {
-    format!("{value:.2}x")
-}
-
-fn duration(ns: u64) -> String {
-    match ns {
-        0..10_000 => format!("{ns} ns"),
-        10_000..10_000_000 => format!("{:.1} us", ns as f64 / 1e3),
-        _ => format!("{:.1} ms", ns as f64 / 1e6),
-    }
-}
-
-impl fmt::Display for Report {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "Machine {}; reads are medians of {} interleaved rounds.\n", self.machine, self.rounds)?;
-        writeln!(f, "{}", self.costs())?;
-        writeln!(
-            f,
-            "Each scheme as a multiple of `raw`, a walk of the same array that no protocol protects. First zone: a \
-             read that the\nnearest zone serves, as most allocations are; remembered: the same, if no publish has begun since \
-             the reader's last such\nread; to by hand: the same, as a multiple of \
-             code that is hand-written for this\none use, without the trait; dependent: each read depends on the read \
-             before it. Walk: all zones of lists of that length.\nAlloc: a page is allocated from the handle's per-CPU \
-             pages and freed.\n"
-        )?;
-        writeln!(f, "{}", self.remembered())?;
-        writeln!(f, "{}", self.consistency())?;
-        writeln!(
-            f,
-            "While one thread publishes without pause, removing a zone from the lists and adding it again. Missed: a \
-             zone that is\nalways listed was not seen; repeated: seen twice; empty: no zone was seen, though one is \
-             always listed; retried: the walk\nreports that it may be torn; broken: walks that the guarantee rules \
-             out; refused: failed allocations, though a zone that is\nalways listed could have served them. Publish: \
-             the median, and the slowest 1 %."
-        )
-    }
 }
 
 #[cfg(test)]
 mod tests {
+    use zonelist_contenders::timing::Sample;
+    use zonelist_schemes::measure::Measure;
+
     use super::*;
 
-    fn report(guarantee: Guarantee, violations: u64, failed_allocations: u64) -> Report {
-        let measure = Measure { ns: 1.0, ratio: 1.0 };
-        let timed = Timed {
-            first: Some(measure),
-            remembered: Some(Measure { ns: 1.0, ratio: 1.0 }),
-            dependent: Some(measure),
+    /// The measures of one contender in one process.
+    fn timed(ratio: f64) -> Timed {
+        let measure = Some(Measure { ns: 2.0 * ratio, ratio });
+        Timed {
+            first: measure,
+            remembered: measure,
+            dependent: measure,
             by_hand: None,
             to_hand: None,
-            full: vec![measure; WALKS.len()],
-            pair: Some(measure),
-        };
+            full: WALKS.map(|_| Measure { ns: 2.0 * ratio, ratio }).into(),
+            pair: measure,
+        }
+    }
+
+    fn report(guarantee: Guarantee, violations: u64, failed_allocations: u64) -> Report {
+        let sample = |ratio| Sample { raw: timed(1.0), schemes: vec![timed(ratio)], peers: Vec::new() };
+        let samples = Samples::of(vec![sample(1.0), sample(1.5)]);
         let walks = Consistency {
             tally: Tally { violations, ..Tally::default() },
             publishes: 1,
-            publish: PublishCost { ns: 1, p99_ns: 1 },
+            publish: Some(PublishCost { ns: 1, p99_ns: 1 }),
         };
         let requests = Refusals { requests: 10, failed: failed_allocations, publishes: 1 };
         let facts = zonelist_schemes::SchemeId::all()[0].facts().guarantee(guarantee);
-        let scheme = SchemeReport::new(&facts, &timed, walks, requests, BTreeMap::new()).unwrap();
-        let raw = RawReport::new(&timed).unwrap();
-        Report { machine: "none".into(), rounds: 1, raw, schemes: vec![scheme], peers: Vec::new() }
+        let scheme = SchemeReport::new(&facts, samples.scheme(0), walks, requests, BTreeMap::new()).unwrap();
+        let raw = RawReport::new(&samples).unwrap();
+        let (machine, processes) = ("none".into(), samples.processes());
+        Report { machine, processes, rounds: 1, raw, schemes: vec![scheme], peers: Vec::new() }
+    }
+
+    #[test]
+    fn a_figure_that_varies_between_processes_is_marked() {
+        let report = report(Guarantee::Racy, 0, 0);
+        let json = serde_json::to_value(&report).unwrap();
+        let interval = &json["schemes"][0]["first_zone"]["interval"];
+        assert!(interval[0].as_f64() < Some(1.25) && interval[1].as_f64() > Some(1.25), "{interval}");
+        let text = report.to_string();
+        assert!(text.contains("%?") && text.contains("Too noisy for a comparison"), "{text}");
+        assert!(text.lines().all(|line| line.chars().count() <= 100), "{text}");
+    }
+
+    #[test]
+    fn what_was_not_measured_is_absent() {
+        let mut report = report(Guarantee::Racy, 0, 0);
+        report.schemes[0].publish = None;
+        assert!(serde_json::to_value(&report).unwrap()["schemes"][0].get("publish").is_none());
+        assert!(!report.to_string().contains(" 0 ns"), "{report}");
     }
 
     #[test]

@@ -6,8 +6,8 @@ use crate::run::{json, zonelist};
 
 #[test]
 fn a_comparison_has_every_measure_of_every_scheme() {
-    let report = json(&["compare", "--seconds", "0", "--rounds", "3", "--json"]);
-    assert_eq!((&report["machine"], &report["rounds"]), (&"seed".into(), &3.into()));
+    let report = json(&["compare", "--seconds", "0", "--processes", "2", "--rounds", "1", "--json"]);
+    assert_eq!((&report["machine"], &report["rounds"], &report["processes"]), (&"seed".into(), &1.into(), &2.into()));
     assert_eq!(report["barrier"], zonelist_schemes::barrier());
     for baseline in ["first_zone", "alloc_pair"] {
         assert!(
@@ -29,6 +29,9 @@ fn a_comparison_has_every_measure_of_every_scheme() {
         for measure in walks.iter().chain(&pair) {
             assert!(scheme.pointer(measure).and_then(|value| value.as_f64()).is_some(), "{measure} of {scheme}");
         }
+        let first = &scheme["first_zone"];
+        let [low, high] = [0, 1].map(|end| first["interval"][end].as_f64());
+        assert!(low <= first["ratio"].as_f64() && first["ratio"].as_f64() <= high && high.is_some(), "{first}");
         assert!(scheme["walks"].as_u64().unwrap() > 0 && scheme["publish"]["p99_ns"].is_u64(), "{scheme}");
         assert!(scheme["allocations"].as_u64().unwrap() > 0 && scheme["failed_allocations"].is_u64(), "{scheme}");
         assert_eq!(scheme["violations"], 0, "{scheme}");
@@ -40,16 +43,29 @@ fn a_comparison_has_every_measure_of_every_scheme() {
 
 #[test]
 fn a_bare_call_compares() {
-    let arguments = ["--seconds", "0", "--rounds", "1", "--scheme", "SeqRetry", "--scheme", "InPlace"];
-    let run = zonelist(arguments);
+    let time = ["--seconds", "0", "--processes", "1", "--rounds", "1"];
+    let arguments = [&time[..], &["--scheme", "SeqRetry", "--scheme", "InPlace"]].concat();
+    let run = zonelist(&arguments);
     assert_eq!(run.code, Some(0), "{}", run.stderr);
     let text = run.stdout;
     assert!(text.contains("SeqRetry") && text.contains("InPlace") && !text.contains("StopWorld"), "{text}");
     assert!(text.contains(" alloc ") && text.contains(" refused "), "{text}");
     assert!(text.contains(&format!("writers: {}.", zonelist_schemes::barrier())), "{text}");
+    assert!(text.contains("\nConditions: ") && text.contains(" rustc ") && !text.contains('±'), "{text}");
     let named = json(&[&["compare"], &arguments[..], &["--json"]].concat());
     let names: Vec<_> = named["schemes"].as_array().unwrap().iter().map(|scheme| &scheme["scheme"]).collect();
     assert_eq!(names, ["SeqRetry", "InPlace"]);
+}
+
+/// A plain pipe gets ASCII but for `±`, in at most 100 columns.
+#[test]
+fn the_tables_fit_a_terminal() {
+    let run = zonelist(["--seconds", "0", "--processes", "2", "--rounds", "1"]);
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    for line in run.stdout.lines() {
+        let is_plain = line.chars().all(|c| c.is_ascii() || c == '±');
+        assert!(line.chars().count() <= 100 && is_plain, "{line}");
+    }
 }
 
 #[test]

@@ -1,0 +1,178 @@
+//! The report of a comparison as text: tables with schemes in rows, at most 100 columns wide.
+
+use std::fmt;
+
+use comfy_table::Table;
+use zonelist_contenders::{
+    hits::{MEMORY_BYTES, RATES},
+    statistics::{Estimate, groups},
+    timing::WALKS,
+};
+
+use super::report::{PeerReport, RawReads, Report, SchemeReport};
+use crate::table::{count, table, wrapped};
+
+/// The greatest half-width of an interval with which a figure is exact enough for a comparison, as a share of it.
+const EXACT: f64 = 0.03;
+/// The same for reads of a first zone: they take a nanosecond, so that the place of the code changes more of it.
+const EXACT_FIRST: f64 = 0.06;
+
+impl Report {
+    fn costs(&self) -> Table {
+        let walks = WALKS.map(|zones| if zones == WALKS[0] { format!("walk {zones}") } else { zones.to_string() });
+        let columns = ["what a read costs", "first zone", "remembered", "to by hand", "dependent"].map(String::from);
+        let mut table = table(&[&columns[..], &walks, &["alloc".into()]].concat());
+        table.add_row(baseline("raw, in ns".into(), &self.raw.reads, ns(self.raw.alloc_pair.ns)));
+        for scheme in &self.schemes {
+            let to_hand = scheme.to_hand.map_or_else(String::new, |ratio| {
+                cell(&Estimate { ns: 0.0, ratio, interval: scheme.to_hand_interval }, EXACT_FIRST)
+            });
+            let first = cell(&scheme.first_zone, EXACT_FIRST);
+            let remembered = cell(&scheme.first_zone_remembered, EXACT_FIRST);
+            let rest = [&scheme.first_zone_dependent].into_iter().chain(scheme.full_walk.values());
+            let rest = rest.chain([&scheme.alloc_pair]).map(|figure| cell(figure, EXACT));
+            table.add_row([scheme.scheme.to_owned(), first, remembered, to_hand].into_iter().chain(rest));
+        }
+        for PeerReport { name, raw, first_zone, first_zone_dependent, full_walk } in &self.peers {
+            table.add_row(baseline(format!("raw for {name}, in ns"), raw, String::new()));
+            let first = cell(first_zone, EXACT_FIRST);
+            let rest = [first_zone_dependent].into_iter().chain(full_walk.values()).map(|figure| cell(figure, EXACT));
+            table.add_row([name.to_string(), first, String::new(), String::new()].into_iter().chain(rest));
+        }
+        table
+    }
+
+    /// Which schemes differ in one figure, and which do not.
+    fn order(&self, what: &str, figure: fn(&SchemeReport) -> Estimate) -> String {
+        let figures = self.schemes.iter().map(|scheme| (scheme.scheme, figure(scheme)));
+        let groups: Vec<String> = groups(figures).into_iter().map(|group| group.join(" ~ ")).collect();
+        wrapped(&format!("{what}, least first: {}.", groups.join(" < ")))
+    }
+
+    /// The figures whose intervals are too wide.
+    fn noise(&self) -> Option<String> {
+        let noisy = self.schemes.iter().flat_map(|scheme| {
+            let [first, remembered] = [("first zone", scheme.first_zone), ("remembered", scheme.first_zone_remembered)];
+            let [dependent, alloc] = [("dependent", scheme.first_zone_dependent), ("alloc", scheme.alloc_pair)];
+            let walks = scheme.full_walk.values().map(|&walk| ("a walk", walk));
+            let exact = walks.chain([dependent, alloc]).map(|(name, figure)| (name, figure, EXACT));
+            let all = exact.chain([first, remembered].map(|(name, figure)| (name, figure, EXACT_FIRST)));
+            let names: Vec<&str> =
+                all.filter(|(_, figure, exact)| is_noisy(figure, *exact)).map(|(name, ..)| name).collect();
+            (!names.is_empty()).then(|| format!("{} ({})", scheme.scheme, names.join(", ")))
+        });
+        let noisy: Vec<String> = noisy.collect();
+        let said = format!(
+            "Too noisy for a comparison, marked by '?': {}. More processes or a quieter machine help.",
+            noisy.join("; ")
+        );
+        (!noisy.is_empty()).then(|| wrapped(&said))
+    }
+
+    /// The least share of remembered reads of any scheme, by publishes a second.
+    fn remembered(&self) -> String {
+        let [one, more] = MEMORY_BYTES;
+        let least = |rate: u32| {
+            let shares = self.schemes.iter().filter_map(|scheme| scheme.remembered_hits.get(&rate));
+            let least = shares.copied().min_by(f64::total_cmp)?;
+            Some(format!("{:.3} % at {rate}", 100.0 * least))
+        };
+        let shares: Vec<String> = RATES.into_iter().filter_map(least).collect();
+        wrapped(&format!(
+            "Remembered reads, at least, by publishes a second: {}. A memory has {one} bytes; in a table by node {more} \
+             a node.",
+            shares.join(", ")
+        ))
+    }
+
+    fn consistency(&self) -> Table {
+        let columns = ["what walks show", "guarantee", "walks", "missed", "repeated", "empty", "retried", "broken"];
+        let mut table = table(&columns);
+        for SchemeReport { scheme, guarantee, tally, .. } in &self.schemes {
+            let counts = [tally.walks, tally.missed, tally.repeated, tally.empty, tally.reported, tally.violations];
+            table.add_row([scheme.to_string(), guarantee.to_string()].into_iter().chain(counts.map(count)));
+        }
+        table
+    }
+
+    fn publishes(&self) -> Table {
+        let mut table = table(&["what publishes cost", "publish", "p99", "publishes", "requests", "refused"]);
+        for SchemeReport { scheme, publish, publishes, allocations, failed_allocations, .. } in &self.schemes {
+            let times = publish.map_or_else(Default::default, |publish| [publish.ns, publish.p99_ns].map(duration));
+            let counts = [*publishes, *allocations, *failed_allocations].map(count);
+            table.add_row([scheme.to_string()].into_iter().chain(times).chain(counts));
+        }
+        table
+    }
+}
+
+/// The row of a baseline: its times in nanoseconds.
+fn baseline(name: String, raw: &RawReads, pair: String) -> Vec<String> {
+    let mut row = vec![name, ns(raw.first_zone.ns), String::new(), String::new(), ns(raw.first_zone_dependent.ns)];
+    row.extend(raw.full_walk.values().map(|full| ns(full.ns)));
+    row.push(pair);
+    row
+}
+
+/// A ratio with half the width of its interval, in percent of the ratio. A question mark if it is too wide.
+fn cell(figure: &Estimate, exact: f64) -> String {
+    let mark = if is_noisy(figure, exact) { "?" } else { "" };
+    match figure.half_width() {
+        Some(half) => format!("{:.2}±{:.0}%{mark}", figure.ratio, (100.0 * half).ceil()),
+        None => format!("{:.2}x", figure.ratio),
+    }
+}
+
+fn is_noisy(figure: &Estimate, exact: f64) -> bool {
+    figure.half_width().is_some_and(|half| half > exact)
+}
+
+fn ns(value: f64) -> String {
+    format!("{value:.2}")
+}
+
+fn duration(ns: u64) -> String {
+    match ns {
+        0..10_000 => format!("{ns} ns"),
+        10_000..10_000_000 => format!("{:.1} us", ns as f64 / 1e3),
+        _ => format!("{:.1} ms", ns as f64 / 1e6),
+    }
+}
+
+const COSTS: &str = "Each scheme as a multiple of `raw`, a walk of the same array that no protocol protects: the median \
+                     of the processes' medians, with half the width of a 95 % interval, which contains the variation \
+                     between processes. First zone: a read that the nearest zone serves, as most allocations are; \
+                     remembered: the same, if no publish has begun since the reader's last such read; to by hand: the \
+                     same, as a multiple of code that is hand-written for this one use, without the trait; dependent: \
+                     each read depends on the read before it. Walk: all zones of lists of that length. Alloc: a page is \
+                     allocated from the handle's per-CPU pages and freed.";
+
+const ORDER: &str = "The intervals of schemes on two sides of '<' do not overlap. Schemes joined by '~' can't be told apart \
+                     from a neighbour.";
+
+const CONSISTENCY: &str = "While one thread publishes without pause, removing a zone from the lists and adding it again. \
+                           Missed: a zone that is always listed was not seen; repeated: seen twice; empty: no zone was \
+                           seen, though one is always listed; retried: the walk reports that it may be torn; broken: \
+                           walks that the guarantee rules out.";
+
+const PUBLISHES: &str = "Publish: the median, and the slowest 1 %. Requests for a page, at the same time; refused: those \
+                         that failed, though a zone that is always listed could have served them.";
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { machine, processes, rounds, .. } = self;
+        writeln!(f, "Machine {machine}; reads in {processes} processes of {rounds} interleaved rounds each.\n")?;
+        writeln!(f, "{}\n{}", self.costs(), wrapped(COSTS))?;
+        writeln!(f, "{}", self.remembered())?;
+        if self.processes > 1 {
+            writeln!(f, "\n{}", self.order("First zone", |scheme| scheme.first_zone))?;
+            writeln!(f, "{}", self.order("Alloc", |scheme| scheme.alloc_pair))?;
+            writeln!(f, "{}", wrapped(ORDER))?;
+        }
+        if let Some(noise) = self.noise() {
+            writeln!(f, "\n{noise}")?;
+        }
+        writeln!(f, "\n{}\n{}", self.consistency(), wrapped(CONSISTENCY))?;
+        writeln!(f, "\n{}\n{}", self.publishes(), wrapped(PUBLISHES))
+    }
+}
