@@ -1,5 +1,5 @@
-//! Timed contenders: every scheme through the trait and by hand, and a baseline without protection. The same loops also
-//! run under valgrind, which counts their instructions.
+//! Timed contenders: every scheme through the trait and by hand, outside peers, and a baseline without protection. The
+//! same loops also run under valgrind, which counts their instructions.
 //!
 //! Everything whose time or instructions are published is instantiated in this crate, which compiles as one codegen
 //! unit. So the rest of a program, and its division into units, does not change the code of these loops.
@@ -8,4 +8,5 @@ pub mod consistency;
 pub mod contender;
 pub mod hits;
 pub mod instructions;
+pub mod judged;
 pub mod timing;

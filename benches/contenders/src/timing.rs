@@ -14,8 +14,8 @@ use zonelist_schemes::{
 };
 
 use crate::contender::{
-    BY_NODE, Baseline, Contender, ContenderError, PEERS, Pairs, Through, ThroughPages, baseline_pairs, by_hand, peers,
-    remembered,
+    BY_NODE, Baseline, Contender, ContenderError, PEERS, Pairs, PeerEntry, Through, ThroughPages, baseline_pairs,
+    by_hand, remembered,
 };
 
 /// Zones of the lists that are walked to the end.
@@ -122,13 +122,12 @@ impl Timing {
         })
     }
 
-    /// Each peer's name, with the medians of the baseline of its language, and the peer's own, as ratios to that
-    /// baseline.
-    pub fn peers(&self) -> impl Iterator<Item = (&'static str, Timed, Timed)> {
+    /// Each peer, with the medians of the baseline of its language, and the peer's own, as ratios to that baseline.
+    pub fn peers(&self) -> impl Iterator<Item = (&'static PeerEntry, Timed, Timed)> {
         let places = (SCHEMES + 2 * self.schemes.len()..).step_by(2);
-        PEERS.iter().zip(places).map(|(name, place)| {
-            let (baseline, peer) = (self.timed(place, place, None), self.timed(place + 1, place, None));
-            (*name, baseline, peer)
+        PEERS.iter().zip(places).map(|(peer, place)| {
+            let baseline = if peer.baseline.is_some() { place } else { BASELINE };
+            (peer, self.timed(baseline, baseline, None), self.timed(place + 1, baseline, None))
         })
     }
 
@@ -151,7 +150,7 @@ impl Timing {
 const BASELINE: usize = 0;
 
 /// The first scheme's position. Each scheme is followed by its read by hand, or by `None`. Peers follow all schemes,
-/// each after its baseline.
+/// each after the baseline of its language, or after `None` if that is the common one.
 const SCHEMES: usize = 1;
 
 impl Track<dyn Contender> {
@@ -169,7 +168,8 @@ impl Track<dyn Contender> {
             let hand = with_hand_written.then(|| by_hand(scheme.name(), lists, schemes::asymmetric()));
             contenders.push(hand.flatten());
         }
-        contenders.extend(peers(lists).into_iter().flat_map(|peer| [Some(peer.baseline), Some(peer.peer)]));
+        let set_up = |peer: &PeerEntry| [peer.baseline.map(|baseline| baseline(lists)), Some((peer.contender)(lists))];
+        contenders.extend(PEERS.iter().flat_map(set_up));
         Ok(Self { contenders, nodes, run, repeats, rounds: Vec::new() })
     }
 }

@@ -2,7 +2,12 @@
 
 use std::{process::ExitCode, time::Duration};
 
-use zonelist_contenders::{consistency::Pressure, hits::Hits, timing::Timing};
+use zonelist_contenders::{
+    consistency::{Consistency, Pressure, PressureError},
+    contender::{PEERS, PeerEntry},
+    hits::Hits,
+    timing::Timing,
+};
 use zonelist_schemes::{READERS, workload::Toggle};
 
 use crate::{
@@ -22,6 +27,7 @@ pub struct Args {
     #[command(flatten)]
     schemes: SchemeArgs,
     /// Time of publishes under each scheme: in the first half walks are judged, in the second half pages are allocated.
+    /// An outside peer has the first half only.
     #[arg(long, value_name = "N", default_value_t = 2.0, value_parser = seconds)]
     seconds: f64,
     /// Rounds of timed reads and allocations.
@@ -45,7 +51,9 @@ impl Args {
         let machine = loaded.machine;
         let toggle = Toggle::of(&machine, rules.rules.rules);
         let chosen = self.schemes.fitting(toggle.capacity());
-        let judging = (self.seconds * 1e3) as u64 * chosen.len() as u64;
+        // A scheme's time is divided in two halves; a peer has one of them.
+        let halves = 2 * chosen.len() + PEERS.len();
+        let judging = (self.seconds / 2.0 * 1e3) as u64 * halves as u64;
         let bar = bar(u64::from(self.rounds) * Self::ROUND_MS + judging);
 
         let mut timing = Timing::new(&chosen, &toggle.versions[0], machine.nodes(), self.seed)?;
@@ -60,7 +68,7 @@ impl Args {
             bar.set_message(format!("judging walks of {}", scheme.name()));
             let before = bar.position();
             let mut tick = |over: Duration| bar.set_position(before + over.as_millis() as u64);
-            let (time, threads) = (Duration::from_secs_f64(self.seconds / 2.0), self.readers());
+            let (time, threads) = (self.half(), self.readers());
             let walks = scheme.visit(&mut Pressure { toggle: &toggle, readers: threads, time, tick: &mut tick })?;
             bar.set_message(format!("counting refusals of {}", scheme.name()));
             let mut tick = |over: Duration| tick(time + over);
@@ -68,15 +76,37 @@ impl Args {
             let hits = scheme.visit(&mut Hits { toggle: &toggle, time: Self::HITS })?;
             schemes.extend(SchemeReport::new(scheme.facts(), &timing.scheme(scheme), walks, requests, hits));
         }
+        let mut peers = Vec::new();
+        for (peer, raw, timed) in timing.peers() {
+            bar.set_message(format!("judging walks of {}", peer.name));
+            let before = bar.position();
+            let mut tick = |over: Duration| bar.set_position(before + over.as_millis() as u64);
+            peers.extend(PeerReport::new(peer, &raw, &timed, self.judge(peer, &toggle, &mut tick)?));
+        }
         bar.finish_and_clear();
 
         let machine = self.machine.machine.name();
-        let peers = timing.peers().filter_map(PeerReport::new).collect();
         let rounds = timing.rounds();
         let report = RawReport::new(&timing.raw()).map(|raw| Report { machine, rounds, raw, schemes, peers });
         let Some(report) = report else { return Ok(ExitCode::FAILURE) };
         self.output.write_measured(&report)?;
         Ok(if report.holds() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    }
+
+    /// Judges the walks of a peer, if it has a publisher.
+    fn judge(
+        &self,
+        peer: &PeerEntry,
+        toggle: &Toggle,
+        tick: &mut dyn FnMut(Duration),
+    ) -> Result<Option<Consistency>, PressureError> {
+        let mut pressure = Pressure { toggle, readers: self.readers(), time: self.half(), tick };
+        peer.judge.map(|judge| judge(&mut pressure)).transpose()
+    }
+
+    /// Half the time of publishes.
+    fn half(&self) -> Duration {
+        Duration::from_secs_f64(self.seconds / 2.0)
     }
 
     /// The share of a round in the progress bar, which counts milliseconds: an estimate.

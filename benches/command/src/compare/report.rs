@@ -15,7 +15,7 @@ use zonelist_core::{
 };
 use zonelist_schemes::measure::{BaselineCost, Measure};
 
-use super::refusals::Refusals;
+use super::{peer_report::PeerReport, refusals::Refusals};
 use crate::{
     output::as_text,
     table::{count, table},
@@ -32,23 +32,8 @@ pub struct Report {
     pub raw: RawReport,
     /// The schemes, stop-the-world first.
     pub schemes: Vec<SchemeReport>,
-    /// Outside peers, if any is enabled in this build.
+    /// The outside peers of this build.
     pub peers: Vec<PeerReport>,
-}
-
-/// Reads of an outside peer, as ratios to the unprotected walk in its own language.
-#[derive(Clone, Debug, Serialize)]
-pub struct PeerReport {
-    /// The name.
-    pub name: &'static str,
-    /// The unprotected walk.
-    pub raw: RawReads,
-    /// Reads of the first zone, independent of each other.
-    pub first_zone: Measure,
-    /// Reads of the first zone, each dependent on the read before it.
-    pub first_zone_dependent: Measure,
-    /// Whole walks, by the length of the list.
-    pub full_walk: BTreeMap<usize, Measure>,
 }
 
 /// The baseline: a walk of the same array that no protocol protects.
@@ -145,25 +130,13 @@ impl RawReport {
 }
 
 impl RawReads {
-    fn new(timed: &Timed) -> Option<Self> {
+    /// The medians of a baseline; `None` before the first round.
+    #[must_use]
+    pub fn new(timed: &Timed) -> Option<Self> {
         Some(Self {
             first_zone: timed.first?.as_baseline(),
             first_zone_dependent: timed.dependent?.as_baseline(),
             full_walk: WALKS.into_iter().zip(timed.full.iter().map(|full| full.as_baseline())).collect(),
-        })
-    }
-}
-
-impl PeerReport {
-    /// A peer's medians; `None` before the first round.
-    #[must_use]
-    pub fn new((name, raw, timed): (&'static str, Timed, Timed)) -> Option<Self> {
-        Some(Self {
-            name,
-            raw: RawReads::new(&raw)?,
-            first_zone: timed.first?,
-            first_zone_dependent: timed.dependent?,
-            full_walk: WALKS.into_iter().zip(timed.full.iter().copied()).collect(),
         })
     }
 }
@@ -206,10 +179,10 @@ impl SchemeReport {
 }
 
 impl Report {
-    /// True if every scheme kept its guarantee.
+    /// True if every scheme kept its guarantee, and every peer's walks were exact.
     #[must_use]
     pub fn holds(&self) -> bool {
-        self.schemes.iter().all(SchemeReport::holds)
+        self.schemes.iter().all(SchemeReport::holds) && self.peers.iter().all(PeerReport::holds)
     }
 
     fn costs(&self) -> Table {
@@ -240,7 +213,9 @@ impl Report {
             table.add_row([scheme.scheme.to_string(), first, remembered, to_hand, dependent].into_iter().chain(rest));
         }
         for peer in &self.peers {
-            table.add_row(baseline(format!("raw for {}, in ns", peer.name), &peer.raw, String::new()));
+            if peer.own_baseline {
+                table.add_row(baseline(format!("raw for {}, in ns", peer.name), &peer.raw, String::new()));
+            }
             let [first, dependent] = [peer.first_zone, peer.first_zone_dependent].map(|read| ratio(read.ratio));
             let full = peer.full_walk.values().map(|full| ratio(full.ratio));
             table.add_row(
@@ -272,13 +247,21 @@ impl Report {
         let columns =
             ["what walks show", "guarantee", "walks", "missed", "repeated", "empty", "retried", "broken", "refused"];
         let mut table = table(&[&columns[..], &["publish", "p99"]].concat());
-        for SchemeReport { scheme, guarantee, tally, failed_allocations, publish, .. } in &self.schemes {
+        let mut add = |name: &str, guarantee: Guarantee, tally: &Counts, refused, publish: PublishCost| {
             let counts = [tally.walks, tally.missed, tally.repeated, tally.empty, tally.reported, tally.violations];
-            let counts = counts.into_iter().chain([*failed_allocations]);
-            let mut row = vec![scheme.to_string(), guarantee.to_string()];
+            let mut row = vec![name.to_string(), guarantee.to_string()];
             row.extend(counts.map(count));
+            row.push(refused);
             row.extend([publish.ns, publish.p99_ns].map(duration));
             table.add_row(row);
+        };
+        for SchemeReport { scheme, guarantee, tally, failed_allocations, publish, .. } in &self.schemes {
+            add(scheme, *guarantee, tally, count(*failed_allocations), *publish);
+        }
+        for peer in &self.peers {
+            if let Some(judged) = &peer.judged {
+                add(peer.name, Guarantee::Snapshot, &judged.tally, String::new(), judged.publish);
+            }
         }
         table
     }
