@@ -294,7 +294,8 @@ impl fmt::Display for Report {
              the reader's last such\nread; to by hand: the same, as a multiple of \
              code that is hand-written for this\none use, without the trait; dependent: each read depends on the read \
              before it. Walk: all zones of lists of that length.\nAlloc: a page is allocated from the handle's per-CPU \
-             pages and freed.\n"
+             pages and freed. Below the schemes are outside peers, as multiples of `raw` or of the `raw` of \
+             their language.\n"
         )?;
         writeln!(f, "{}", self.remembered())?;
         writeln!(f, "{}", self.consistency())?;
@@ -311,29 +312,49 @@ impl fmt::Display for Report {
 
 #[cfg(test)]
 mod tests {
+    use zonelist_contenders::contender::PEERS;
+
     use super::*;
 
-    fn report(guarantee: Guarantee, violations: u64, failed_allocations: u64) -> Report {
+    fn timed() -> Timed {
         let measure = Measure { ns: 1.0, ratio: 1.0 };
-        let timed = Timed {
+        Timed {
             first: Some(measure),
-            remembered: Some(Measure { ns: 1.0, ratio: 1.0 }),
+            remembered: Some(measure),
             dependent: Some(measure),
             by_hand: None,
             to_hand: None,
             full: vec![measure; WALKS.len()],
             pair: Some(measure),
-        };
-        let walks = Consistency {
+        }
+    }
+
+    fn walks(violations: u64) -> Consistency {
+        Consistency {
             tally: Tally { violations, ..Tally::default() },
             publishes: 1,
             publish: PublishCost { ns: 1, p99_ns: 1 },
-        };
+        }
+    }
+
+    fn report(guarantee: Guarantee, violations: u64, failed_allocations: u64) -> Report {
+        let timed = timed();
         let requests = Refusals { requests: 10, failed: failed_allocations, publishes: 1 };
         let facts = zonelist_schemes::SchemeId::all()[0].facts().guarantee(guarantee);
-        let scheme = SchemeReport::new(&facts, &timed, walks, requests, BTreeMap::new()).unwrap();
+        let scheme = SchemeReport::new(&facts, &timed, walks(violations), requests, BTreeMap::new()).unwrap();
         let raw = RawReport::new(&timed).unwrap();
         Report { machine: "none".into(), rounds: 1, raw, schemes: vec![scheme], peers: Vec::new() }
+    }
+
+    #[test]
+    fn a_torn_walk_of_a_peer_fails_the_comparison() {
+        for (violations, holds) in [(Some(0), true), (Some(1), false), (None, true)] {
+            let mut report = report(Guarantee::Snapshot, 0, 0);
+            report.peers.extend(PeerReport::new(&PEERS[0], &timed(), &timed(), violations.map(walks)));
+            assert_eq!(report.holds(), holds);
+            let shown = report.to_string().matches(PEERS[0].name).count();
+            assert_eq!(shown, if violations.is_some() { 2 } else { 1 }, "{report}");
+        }
     }
 
     #[test]
