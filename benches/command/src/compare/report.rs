@@ -294,8 +294,8 @@ impl fmt::Display for Report {
              the reader's last such\nread; to by hand: the same, as a multiple of \
              code that is hand-written for this\none use, without the trait; dependent: each read depends on the read \
              before it. Walk: all zones of lists of that length.\nAlloc: a page is allocated from the handle's per-CPU \
-             pages and freed. Below the schemes are outside peers, as multiples of `raw` or of the `raw` of \
-             their language.\n"
+             pages and freed. Below the schemes are outside peers, each as \
+             a multiple\nof `raw`, or of the baseline in its own language.\n"
         )?;
         writeln!(f, "{}", self.remembered())?;
         writeln!(f, "{}", self.consistency())?;
