@@ -8,7 +8,7 @@ fn main() {
 
 #[cfg(feature = "liburcu")]
 fn liburcu() {
-    const SOURCE: &str = "src/contender/liburcu.c";
+    const SOURCE: &str = "src/contender/peers/liburcu.c";
     println!("cargo::rerun-if-changed={SOURCE}");
     let probed = pkg_config::Config::new().atleast_version("0.11").probe("liburcu-memb");
     let library = probed.unwrap_or_else(|error| {

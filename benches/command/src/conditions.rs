@@ -46,7 +46,11 @@ impl Conditions {
             virtual_machine: value(&cpu, "flags").map(|flags| flags.split(' ').any(|flag| flag == "hypervisor")),
             governor: line("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"),
             load,
-            system: [Some(std::env::consts::OS.to_owned()), release].into_iter().flatten().collect::<Vec<_>>().join(" "),
+            system: [Some(std::env::consts::OS.to_owned()), release]
+                .into_iter()
+                .flatten()
+                .collect::<Vec<_>>()
+                .join(" "),
             compiler: env!("ZONELIST_COMPILER"),
             profile: env!("ZONELIST_PROFILE"),
             commit: option_env!("ZONELIST_COMMIT"),

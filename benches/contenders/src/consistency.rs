@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use hdrhistogram::{CreationError, Histogram};
 use zonelist_core::{
     Zonelists,
-    conformance::{Load, Stress, StressError, Tally},
+    conformance::{HistoryError, Load, Stress, StressError, Tally},
     publish::{Platform, Published, ReaderSlots},
     sync::Spin,
     table::Capacity,
@@ -21,7 +21,7 @@ pub struct PublishCost {
     pub p99_ns: u64,
 }
 
-/// The result of a scheme's run under a constant publisher.
+/// The result of a run of a scheme or a peer under a constant publisher.
 #[derive(Clone, Copy, Debug)]
 pub struct Consistency {
     /// The verdicts of all walks, counted.
@@ -38,6 +38,8 @@ pub struct Consistency {
 pub enum PressureError {
     #[error(transparent)]
     Stress(#[from] StressError),
+    #[error(transparent)]
+    History(#[from] HistoryError),
     #[error(transparent)]
     Histogram(#[from] CreationError),
 }
@@ -58,10 +60,29 @@ pub struct Pressure<'a> {
 impl Pressure<'_> {
     /// Walks of each reader between two judgements. Longer lists get fewer, since every entry seen is stored until
     /// then.
-    fn burst(&self) -> usize {
+    pub(crate) fn burst(&self) -> usize {
         const MOST: usize = 20_000;
         const ZONEREFS: usize = 1 << 22;
         (ZONEREFS / (self.toggle.capacity().zones() + 1)).clamp(1, MOST)
+    }
+
+    /// Runs bursts until the time is over, at least one. Each passes the times of its publishes to its argument.
+    pub(crate) fn run_bursts(
+        &mut self,
+        mut burst: impl FnMut(&mut dyn FnMut(Duration)) -> Result<(), PressureError>,
+    ) -> Result<Option<PublishCost>, PressureError> {
+        let mut took = Histogram::<u64>::new_with_bounds(1, 60_000_000_000, 3)?;
+        let begin = Instant::now();
+        loop {
+            burst(&mut |publish| took.saturating_record(publish.as_nanos() as u64))?;
+            let over = begin.elapsed();
+            (self.tick)(over.min(self.time));
+            if over >= self.time {
+                break;
+            }
+        }
+        let at = |quantile| took.value_at_quantile(quantile);
+        Ok((!took.is_empty()).then(|| PublishCost { ns: at(0.5), p99_ns: at(0.99) }))
     }
 }
 
@@ -80,19 +101,11 @@ impl Visitor for Pressure<'_> {
         let (readers, walks) = (self.readers, self.burst());
         let load = Load { readers, publishers: 1, walks, versions, requests: &self.toggle.walks };
         let mut stress = Stress::new(&published, load)?;
-        let mut took = Histogram::<u64>::new_with_bounds(1, 60_000_000_000, 3)?;
-        let begin = Instant::now();
-        loop {
+        let publish = self.run_bursts(|record| {
             stress.burst()?;
-            stress.took().for_each(|took_now| took.saturating_record(took_now.as_nanos() as u64));
-            let over = begin.elapsed();
-            (self.tick)(over.min(self.time));
-            if over >= self.time {
-                break;
-            }
-        }
-        let publish = (!took.is_empty())
-            .then(|| PublishCost { ns: took.value_at_quantile(0.5), p99_ns: took.value_at_quantile(0.99) });
+            stress.took().for_each(record);
+            Ok(())
+        })?;
         Ok(Consistency { tally: stress.tally(), publishes: stress.publishes(), publish })
     }
 }

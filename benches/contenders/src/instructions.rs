@@ -27,8 +27,7 @@ use zonelist_schemes::{
 use crate::{
     contender::{
         AT_RUN_TIME, BY_NODE, Baseline, CLASSES, Contender, ContenderError, Draw, DrawnPairs, FORGOTTEN, ONE_NODE,
-        Pairs, Peer, Through, ThroughDrawnPages, ThroughPages, at_run_time, by_hand, pairs_at_run_time, peers,
-        remembered,
+        PEERS, Pairs, Through, ThroughDrawnPages, ThroughPages, at_run_time, by_hand, pairs_at_run_time, remembered,
     },
     timing::set_up,
 };
@@ -143,11 +142,11 @@ impl Probe {
                 at_run_time(contender, lists.lists()).transpose()?
             }
             (Err(UnknownScheme), None) => {
-                Ok(peers(lists.lists()).into_iter().find_map(|Peer { name, baseline, peer }| match contender {
-                    _ if contender == name => Some(peer),
-                    _ if contender.strip_prefix(BASELINE_OF) == Some(name) => Some(baseline),
-                    _ => None,
-                })?)
+                let set_up = PEERS.iter().find_map(|peer| match contender.strip_prefix(BASELINE_OF) {
+                    Some(name) => peer.baseline.filter(|_| peer.name == name),
+                    None => Some(peer.contender).filter(|_| peer.name == contender),
+                })?;
+                Ok(set_up(lists.lists()))
             }
         };
         let nodes: Vec<NodeId> = (0..READS as u16).filter_map(|i| NodeId::new(i % 2)).collect();

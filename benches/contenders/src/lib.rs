@@ -8,5 +8,6 @@ pub mod consistency;
 pub mod contender;
 pub mod hits;
 pub mod instructions;
+pub mod judged;
 pub mod statistics;
 pub mod timing;

@@ -15,8 +15,8 @@ use zonelist_schemes::{
 };
 
 use crate::contender::{
-    BY_NODE, Baseline, Contender, ContenderError, PEERS, Pairs, Through, ThroughPages, baseline_pairs, by_hand, peers,
-    remembered,
+    BY_NODE, Baseline, Contender, ContenderError, PEERS, Pairs, PeerEntry, Through, ThroughPages, baseline_pairs,
+    by_hand, remembered,
 };
 
 /// Zones of the lists that are walked to the end.
@@ -123,11 +123,15 @@ impl Timing {
     /// The medians of all contenders.
     #[must_use]
     pub fn sample(&self) -> Sample {
-        let peers = (SCHEMES + 2 * self.schemes..).step_by(2).take(PEERS.len());
+        let peers = PEERS.iter().zip((SCHEMES + 2 * self.schemes..).step_by(2));
+        let peer = |(peer, place): (&PeerEntry, usize)| {
+            let baseline = if peer.baseline.is_some() { place } else { BASELINE };
+            [self.timed(baseline, baseline, None), self.timed(place + 1, baseline, None)]
+        };
         Sample {
             raw: self.timed(BASELINE, BASELINE, None),
             schemes: (0..self.schemes).map(|i| SCHEMES + 2 * i).map(|i| self.timed(i, BASELINE, Some(i + 1))).collect(),
-            peers: peers.map(|raw| [self.timed(raw, raw, None), self.timed(raw + 1, raw, None)]).collect(),
+            peers: peers.map(peer).collect(),
         }
     }
 
@@ -150,7 +154,7 @@ impl Timing {
 const BASELINE: usize = 0;
 
 /// The first scheme's position. Each scheme is followed by its read by hand, or by `None`. Peers follow all schemes,
-/// each after its baseline.
+/// each after the baseline of its language, or after `None` if that is the common one.
 const SCHEMES: usize = 1;
 
 impl Track<dyn Contender> {
@@ -168,7 +172,8 @@ impl Track<dyn Contender> {
             let hand = with_hand_written.then(|| by_hand(scheme.name(), lists, schemes::asymmetric()));
             contenders.push(hand.flatten());
         }
-        contenders.extend(peers(lists).into_iter().flat_map(|peer| [Some(peer.baseline), Some(peer.peer)]));
+        let set_up = |peer: &PeerEntry| [peer.baseline.map(|baseline| baseline(lists)), Some((peer.contender)(lists))];
+        contenders.extend(PEERS.iter().flat_map(set_up));
         Ok(Self { contenders, nodes, run, repeats, rounds: Vec::new() })
     }
 }

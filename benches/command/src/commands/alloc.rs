@@ -103,7 +103,10 @@ impl Args {
         }
         bar.finish_and_clear();
 
-        self.output.write_measured(&Report { rounds: self.rounds, target: target(), cpus: cpus.count(), sizes }, &conditions)?;
+        self.output.write_measured(
+            &Report { rounds: self.rounds, target: target(), cpus: cpus.count(), sizes },
+            &conditions,
+        )?;
         Ok(ExitCode::SUCCESS)
     }
 }

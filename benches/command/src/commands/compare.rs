@@ -2,7 +2,12 @@
 
 use std::{process::ExitCode, time::Duration};
 
-use zonelist_contenders::{consistency::Pressure, hits::Hits, timing::Timing};
+use zonelist_contenders::{
+    consistency::{Consistency, Pressure, PressureError},
+    contender::{PEERS, PeerEntry},
+    hits::Hits,
+    timing::Timing,
+};
 use zonelist_core::NodeId;
 use zonelist_schemes::{READERS, SchemeId, workload::Toggle};
 
@@ -24,6 +29,7 @@ pub struct Args {
     #[command(flatten)]
     schemes: SchemeArgs,
     /// Time of publishes under each scheme: in the first half walks are judged, in the second half pages are allocated.
+    /// An outside peer has the first half only.
     #[arg(long, value_name = "N", default_value_t = 2.0, value_parser = seconds)]
     seconds: f64,
     /// Fresh processes, one after the other, that time reads and allocations. Intervals need at least two.
@@ -53,7 +59,9 @@ impl Args {
         let machine = loaded.machine;
         let toggle = Toggle::of(&machine, rules.rules.rules);
         let chosen = self.schemes.fitting(toggle.capacity());
-        let judging = (self.seconds * 1e3) as u64 * chosen.len() as u64;
+        // A scheme's time is divided in two halves; a peer has one of them.
+        let halves = 2 * chosen.len() + PEERS.len();
+        let judging = (self.seconds / 2.0 * 1e3) as u64 * halves as u64;
         if let Some(number) = self.sample {
             return self.time(&chosen, &toggle, machine.nodes(), number);
         }
@@ -67,7 +75,7 @@ impl Args {
             bar.set_message(format!("judging walks of {}", scheme.name()));
             let before = bar.position();
             let mut tick = |over: Duration| bar.set_position(before + over.as_millis() as u64);
-            let (time, threads) = (Duration::from_secs_f64(self.seconds / 2.0), self.readers());
+            let (time, threads) = (self.half(), self.readers());
             let walks = scheme.visit(&mut Pressure { toggle: &toggle, readers: threads, time, tick: &mut tick })?;
             bar.set_message(format!("counting refusals of {}", scheme.name()));
             let mut tick = |over: Duration| tick(time + over);
@@ -75,9 +83,16 @@ impl Args {
             let hits = scheme.visit(&mut Hits { toggle: &toggle, time: Self::HITS })?;
             schemes.extend(SchemeReport::new(scheme.facts(), samples.scheme(place), walks, requests, hits));
         }
+        let mut peers = Vec::new();
+        for (place, peer) in PEERS.iter().enumerate() {
+            bar.set_message(format!("judging walks of {}", peer.name));
+            let before = bar.position();
+            let mut tick = |over: Duration| bar.set_position(before + over.as_millis() as u64);
+            peers.extend(PeerReport::new(peer, samples.peer(place), self.judge(peer, &toggle, &mut tick)?));
+        }
         bar.finish_and_clear();
 
-        let (machine, peers) = (self.machine.machine.name(), PeerReport::all(&samples));
+        let machine = self.machine.machine.name();
         let (processes, rounds) = (samples.processes(), self.rounds);
         let report = RawReport::new(&samples).map(|raw| Report { machine, processes, rounds, raw, schemes, peers });
         let Some(report) = report else { return Ok(ExitCode::FAILURE) };
@@ -99,6 +114,22 @@ impl Args {
         (0..self.rounds).for_each(|_| timing.round());
         print_json(&timing.sample())?;
         Ok(ExitCode::SUCCESS)
+    }
+
+    /// Judges the walks of a peer, if it has a publisher.
+    fn judge(
+        &self,
+        peer: &PeerEntry,
+        toggle: &Toggle,
+        tick: &mut dyn FnMut(Duration),
+    ) -> Result<Option<Consistency>, PressureError> {
+        let mut pressure = Pressure { toggle, readers: self.readers(), time: self.half(), tick };
+        peer.judge.map(|judge| judge(&mut pressure)).transpose()
+    }
+
+    /// Half the time of publishes.
+    fn half(&self) -> Duration {
+        Duration::from_secs_f64(self.seconds / 2.0)
     }
 
     /// The share of a process in the progress bar, which counts milliseconds: an estimate.

@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use zonelist_contenders::{
     consistency::{Consistency, PublishCost},
-    contender::PEERS,
     statistics::{BaselineEstimate, Estimate},
     timing::{Timed, WALKS},
 };
@@ -14,7 +13,7 @@ use zonelist_core::{
     publish::{Facts, Guarantee},
 };
 
-use super::{refusals::Refusals, samples::Samples};
+use super::{peer_report::PeerReport, refusals::Refusals, samples::Samples};
 use crate::output::as_text;
 
 /// The report of a comparison.
@@ -30,23 +29,8 @@ pub struct Report {
     pub raw: RawReport,
     /// The schemes, stop-the-world first.
     pub schemes: Vec<SchemeReport>,
-    /// Outside peers, if any is enabled in this build.
+    /// The outside peers of this build.
     pub peers: Vec<PeerReport>,
-}
-
-/// Reads of an outside peer, as ratios to the unprotected walk in its own language.
-#[derive(Clone, Debug, Serialize)]
-pub struct PeerReport {
-    /// The name.
-    pub name: &'static str,
-    /// The unprotected walk.
-    pub raw: RawReads,
-    /// Reads of the first zone, independent of each other.
-    pub first_zone: Estimate,
-    /// Reads of the first zone, each dependent on the read before it.
-    pub first_zone_dependent: Estimate,
-    /// Whole walks, by the length of the list.
-    pub full_walk: BTreeMap<usize, Estimate>,
 }
 
 /// The baseline: a walk of the same array that no protocol protects.
@@ -148,26 +132,10 @@ impl RawReport {
 }
 
 impl RawReads {
-    fn new(timed: Timed<BaselineEstimate>) -> Option<Self> {
-        Some(Self {
-            first_zone: timed.first?,
-            first_zone_dependent: timed.dependent?,
-            full_walk: WALKS.into_iter().zip(timed.full).collect(),
-        })
-    }
-}
-
-impl PeerReport {
-    /// The figures of all peers.
+    /// A baseline's figures; `None` without a process.
     #[must_use]
-    pub fn all(samples: &Samples) -> Vec<Self> {
-        PEERS.iter().enumerate().filter_map(|(i, name)| Self::new(name, samples.peer(i))).collect()
-    }
-
-    fn new(name: &'static str, (raw, timed): (Timed<BaselineEstimate>, Timed<Estimate>)) -> Option<Self> {
+    pub fn new(timed: Timed<BaselineEstimate>) -> Option<Self> {
         Some(Self {
-            name,
-            raw: RawReads::new(raw)?,
             first_zone: timed.first?,
             first_zone_dependent: timed.dependent?,
             full_walk: WALKS.into_iter().zip(timed.full).collect(),
@@ -214,16 +182,16 @@ impl SchemeReport {
 }
 
 impl Report {
-    /// True if every scheme kept its guarantee.
+    /// True if every scheme kept its guarantee, and every peer's walks were exact.
     #[must_use]
     pub fn holds(&self) -> bool {
-        self.schemes.iter().all(SchemeReport::holds)
+        self.schemes.iter().all(SchemeReport::holds) && self.peers.iter().all(PeerReport::holds)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use zonelist_contenders::timing::Sample;
+    use zonelist_contenders::{contender::PEERS, timing::Sample};
     use zonelist_schemes::measure::Measure;
 
     use super::*;
@@ -242,14 +210,20 @@ mod tests {
         }
     }
 
+    /// Two processes with one scheme and one peer.
+    fn samples() -> Samples {
+        let peers = || vec![[timed(1.0), timed(3.0)]];
+        let sample = |ratio| Sample { raw: timed(1.0), schemes: vec![timed(ratio)], peers: peers() };
+        Samples::of(vec![sample(1.0), sample(1.5)])
+    }
+
+    fn walks(violations: u64) -> Consistency {
+        let (tally, publish) = (Tally { violations, ..Tally::default() }, PublishCost { ns: 1, p99_ns: 1 });
+        Consistency { tally, publishes: 1, publish: Some(publish) }
+    }
+
     fn report(guarantee: Guarantee, violations: u64, failed_allocations: u64) -> Report {
-        let sample = |ratio| Sample { raw: timed(1.0), schemes: vec![timed(ratio)], peers: Vec::new() };
-        let samples = Samples::of(vec![sample(1.0), sample(1.5)]);
-        let walks = Consistency {
-            tally: Tally { violations, ..Tally::default() },
-            publishes: 1,
-            publish: Some(PublishCost { ns: 1, p99_ns: 1 }),
-        };
+        let (samples, walks) = (samples(), walks(violations));
         let requests = Refusals { requests: 10, failed: failed_allocations, publishes: 1 };
         let facts = zonelist_schemes::SchemeId::all()[0].facts().guarantee(guarantee);
         let scheme = SchemeReport::new(&facts, samples.scheme(0), walks, requests, BTreeMap::new()).unwrap();
@@ -275,6 +249,17 @@ mod tests {
         report.schemes[0].publish = None;
         assert!(serde_json::to_value(&report).unwrap()["schemes"][0].get("publish").is_none());
         assert!(!report.to_string().contains(" 0 ns"), "{report}");
+    }
+
+    #[test]
+    fn a_torn_walk_of_a_peer_fails_the_comparison() {
+        for (violations, holds) in [(Some(0), true), (Some(1), false), (None, true)] {
+            let mut report = report(Guarantee::Snapshot, 0, 0);
+            report.peers.extend(PeerReport::new(&PEERS[0], samples().peer(0), violations.map(walks)));
+            assert_eq!(report.holds(), holds);
+            let shown = report.to_string().matches(PEERS[0].name).count();
+            assert_eq!(shown, if violations.is_some() { 3 } else { 1 }, "{report}");
+        }
     }
 
     #[test]

@@ -98,9 +98,8 @@ impl Samples {
     /// The figures of the peer at this place, after those of the baseline of its language.
     #[must_use]
     pub fn peer(&self, place: usize) -> (Timed<BaselineEstimate>, Timed<Estimate>) {
-        let [raw, peer] = [0, 1].map(|which| {
-            self.0.iter().filter_map(|sample| Some(&sample.peers.get(place)?[which])).collect::<Vec<_>>()
-        });
+        let [raw, peer] = [0, 1]
+            .map(|which| self.0.iter().filter_map(|sample| Some(&sample.peers.get(place)?[which])).collect::<Vec<_>>());
         (Timed::figures(&raw), Timed::figures(&peer))
     }
 }

@@ -4,12 +4,17 @@ use std::fmt;
 
 use comfy_table::Table;
 use zonelist_contenders::{
+    consistency::PublishCost,
     hits::{MEMORY_BYTES, RATES},
     statistics::{Estimate, groups},
     timing::WALKS,
 };
+use zonelist_core::publish::Guarantee;
 
-use super::report::{PeerReport, RawReads, Report, SchemeReport};
+use super::{
+    peer_report::{PeerReport, PeerWalks},
+    report::{Counts, RawReads, Report, SchemeReport},
+};
 use crate::table::{count, table, wrapped};
 
 /// The greatest half-width of an interval with which a figure is exact enough for a comparison, as a share of it.
@@ -33,8 +38,10 @@ impl Report {
             let rest = rest.chain([&scheme.alloc_pair]).map(|figure| cell(figure, EXACT));
             table.add_row([scheme.scheme.to_owned(), first, remembered, to_hand].into_iter().chain(rest));
         }
-        for PeerReport { name, raw, first_zone, first_zone_dependent, full_walk } in &self.peers {
-            table.add_row(baseline(format!("raw for {name}, in ns"), raw, String::new()));
+        for PeerReport { name, raw, own_baseline, first_zone, first_zone_dependent, full_walk, .. } in &self.peers {
+            if *own_baseline {
+                table.add_row(baseline(format!("raw for {name}, in ns"), raw, String::new()));
+            }
             let first = cell(first_zone, EXACT_FIRST);
             let rest = [first_zone_dependent].into_iter().chain(full_walk.values()).map(|figure| cell(figure, EXACT));
             table.add_row([name.to_string(), first, String::new(), String::new()].into_iter().chain(rest));
@@ -88,21 +95,37 @@ impl Report {
     fn consistency(&self) -> Table {
         let columns = ["what walks show", "guarantee", "walks", "missed", "repeated", "empty", "retried", "broken"];
         let mut table = table(&columns);
-        for SchemeReport { scheme, guarantee, tally, .. } in &self.schemes {
+        let mut add = |name: &str, guarantee: Guarantee, tally: &Counts| {
             let counts = [tally.walks, tally.missed, tally.repeated, tally.empty, tally.reported, tally.violations];
-            table.add_row([scheme.to_string(), guarantee.to_string()].into_iter().chain(counts.map(count)));
+            table.add_row([name.to_owned(), guarantee.to_string()].into_iter().chain(counts.map(count)));
+        };
+        for SchemeReport { scheme, guarantee, tally, .. } in &self.schemes {
+            add(scheme, *guarantee, tally);
+        }
+        for (name, walks) in self.judged_peers() {
+            add(name, Guarantee::Snapshot, &walks.tally);
         }
         table
     }
 
     fn publishes(&self) -> Table {
         let mut table = table(&["what publishes cost", "publish", "p99", "publishes", "requests", "refused"]);
+        let times = |publish: Option<PublishCost>| {
+            publish.map_or_else(Default::default, |publish| [publish.ns, publish.p99_ns].map(duration))
+        };
         for SchemeReport { scheme, publish, publishes, allocations, failed_allocations, .. } in &self.schemes {
-            let times = publish.map_or_else(Default::default, |publish| [publish.ns, publish.p99_ns].map(duration));
             let counts = [*publishes, *allocations, *failed_allocations].map(count);
-            table.add_row([scheme.to_string()].into_iter().chain(times).chain(counts));
+            table.add_row([scheme.to_string()].into_iter().chain(times(*publish)).chain(counts));
+        }
+        for (name, walks) in self.judged_peers() {
+            let row = [name.to_owned()].into_iter().chain(times(walks.publish));
+            table.add_row(row.chain([count(walks.publishes), String::new(), String::new()]));
         }
         table
+    }
+
+    fn judged_peers(&self) -> impl Iterator<Item = (&'static str, PeerWalks)> {
+        self.peers.iter().filter_map(|peer| Some((peer.name, peer.judged?)))
     }
 }
 
@@ -145,7 +168,8 @@ const COSTS: &str = "Each scheme as a multiple of `raw`, a walk of the same arra
                      remembered: the same, if no publish has begun since the reader's last such read; to by hand: the \
                      same, as a multiple of code that is hand-written for this one use, without the trait; dependent: \
                      each read depends on the read before it. Walk: all zones of lists of that length. Alloc: a page is \
-                     allocated from the handle's per-CPU pages and freed.";
+                     allocated from the handle's per-CPU pages and freed. Below the schemes are outside peers, \
+                     each as a multiple of `raw`, or of the baseline in its own language.";
 
 const ORDER: &str = "The intervals of schemes on two sides of '<' do not overlap. Schemes joined by '~' can't be told apart \
                      from a neighbour.";

@@ -7,8 +7,6 @@ mod baseline;
 mod by_hand;
 mod drawn;
 mod error;
-#[cfg(feature = "liburcu")]
-mod liburcu;
 mod loops;
 mod pairs;
 mod peers;
@@ -23,7 +21,7 @@ pub use drawn::{CLASSES, Draw, DrawnPairs, ThroughDrawnPages};
 pub use error::ContenderError;
 pub use loops::{ANY, Contender, ReadList};
 pub use pairs::{Pairs, ThroughPages, baseline_pairs};
-pub use peers::{PEERS, Peer, peers};
+pub use peers::{Judge, PEERS, Peer, PeerEntry, PeerReader, SetUp, Table};
 pub use publication::Publication;
 pub use remembered::{BY_NODE, FORGOTTEN, ONE_NODE, Remembered, remembered};
 pub use run_time::{AT_RUN_TIME, at_run_time, pairs_at_run_time};

@@ -1,5 +1,6 @@
 //! The command `compare`: its form and its exit codes.
 
+use zonelist_contenders::contender::PEERS;
 use zonelist_schemes::SchemeId;
 
 use crate::run::{json, zonelist};
@@ -37,6 +38,26 @@ fn a_comparison_has_every_measure_of_every_scheme() {
         assert_eq!(scheme["violations"], 0, "{scheme}");
         if scheme["guarantee"] != "Racy" {
             assert_eq!((&scheme["unreported"], &scheme["failed_allocations"]), (&0.into(), &0.into()), "{scheme}");
+        }
+    }
+}
+
+#[test]
+fn a_comparison_has_every_measure_of_every_peer() {
+    let report = json(&["compare", "--seconds", "0", "--rounds", "1", "--scheme", "InPlace", "--json"]);
+    let peers = report["peers"].as_array().unwrap();
+    let names: Vec<_> = peers.iter().map(|peer| &peer["name"]).collect();
+    let expected: Vec<_> = PEERS.iter().map(|peer| peer.name).collect();
+    assert_eq!(names, expected);
+    for (peer, entry) in peers.iter().zip(PEERS) {
+        for measure in ["/first_zone/ratio", "/first_zone_dependent/ns", "/full_walk/8/ratio", "/full_walk/1024/ns"] {
+            assert!(peer.pointer(measure).and_then(|value| value.as_f64()).is_some(), "{measure} of {peer}");
+        }
+        assert_eq!(peer["raw"]["first_zone"] == report["raw"]["first_zone"], entry.baseline.is_none(), "{peer}");
+        if entry.judge.is_some() {
+            assert!(peer["publish"]["ns"].is_u64() && peer["publish"]["p99_ns"].is_u64(), "{peer}");
+            assert!(peer["walks"].as_u64().unwrap() > 0 && peer["publishes"].as_u64().unwrap() > 0, "{peer}");
+            assert_eq!((&peer["torn"], &peer["violations"]), (&0.into(), &0.into()), "{peer}");
         }
     }
 }

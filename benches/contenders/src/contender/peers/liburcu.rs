@@ -7,7 +7,7 @@ use zonelist_core::{
     zonelist::{Scope, ZonelistsRef},
 };
 
-use super::loops::Contender;
+use super::{Contender, PeerEntry};
 
 /// `struct table` of the C source.
 #[repr(C)]
@@ -27,6 +27,14 @@ struct Filter {
     nodes: *const u64,
     kinds: u32,
 }
+
+/// The memb flavour of liburcu, without a publisher.
+pub(super) const PEER: PeerEntry = PeerEntry {
+    name: "liburcu memb",
+    baseline: Some(|lists| Box::new(InC::raw(lists))),
+    contender: |lists| Box::new(InC::rcu(lists)),
+    judge: None,
+};
 
 type Loop = unsafe extern "C" fn(*const *const Table, *const Filter, *const NodeId, usize) -> u32;
 type Chain = unsafe extern "C" fn(*const *const Table, *const Filter, *const NodeId, usize, usize) -> u32;
@@ -74,7 +82,7 @@ impl Drop for Registered {
 }
 
 /// A contender in C. It must be read by the thread that made it, which is the registered one.
-pub(crate) struct InC {
+struct InC {
     /// The pointer that readers dereference, at a stable address.
     current: Box<*const Table>,
     filter: Filter,
@@ -88,12 +96,12 @@ pub(crate) struct InC {
 
 impl InC {
     /// The baseline.
-    pub(crate) fn raw(lists: ZonelistsRef<'_>) -> Self {
+    fn raw(lists: ZonelistsRef<'_>) -> Self {
         Self::over(lists, (zonelist_raw_independent, zonelist_raw_dependent, zonelist_raw_full))
     }
 
     /// Each read within a read-side critical section.
-    pub(crate) fn rcu(lists: ZonelistsRef<'_>) -> Self {
+    fn rcu(lists: ZonelistsRef<'_>) -> Self {
         REGISTERED.with(|_| ());
         Self::over(lists, (zonelist_rcu_independent, zonelist_rcu_dependent, zonelist_rcu_full))
     }

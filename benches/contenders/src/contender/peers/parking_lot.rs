@@ -1,0 +1,66 @@
+//! The locks of parking_lot: a walk holds the lock.
+
+use std::mem::replace;
+
+use parking_lot_latest::{Mutex, RwLock};
+use zonelist_core::zonelist::ZonelistsRef;
+
+use super::{Peer, Table};
+
+/// `parking_lot::RwLock`.
+pub(super) struct RwLocked(RwLock<Table>);
+
+impl Peer for RwLocked {
+    const NAME: &'static str = "parking_lot RwLock";
+
+    type Reader<'p> = &'p RwLock<Table>;
+
+    fn new(lists: ZonelistsRef<'_>) -> Self {
+        Self(RwLock::new(Table::fixed(lists)))
+    }
+
+    fn reader(&self) -> Self::Reader<'_> {
+        &self.0
+    }
+
+    #[inline(always)]
+    fn read<R>(reader: &mut Self::Reader<'_>, f: impl FnOnce(&Table) -> R) -> R {
+        f(&reader.read())
+    }
+
+    fn publish(&self, lists: ZonelistsRef<'_>) {
+        // The table is made before the lock is taken, and the one before is freed after its release.
+        let table = Table::fixed(lists);
+        let old = replace(&mut *self.0.write(), table);
+        drop(old);
+    }
+}
+
+/// `parking_lot::Mutex`.
+pub(super) struct MutexLocked(Mutex<Table>);
+
+impl Peer for MutexLocked {
+    const NAME: &'static str = "parking_lot Mutex";
+
+    type Reader<'p> = &'p Mutex<Table>;
+
+    fn new(lists: ZonelistsRef<'_>) -> Self {
+        Self(Mutex::new(Table::fixed(lists)))
+    }
+
+    fn reader(&self) -> Self::Reader<'_> {
+        &self.0
+    }
+
+    #[inline(always)]
+    fn read<R>(reader: &mut Self::Reader<'_>, f: impl FnOnce(&Table) -> R) -> R {
+        f(&reader.lock())
+    }
+
+    fn publish(&self, lists: ZonelistsRef<'_>) {
+        // The table is made before the lock is taken, and the one before is freed after its release.
+        let table = Table::fixed(lists);
+        let old = replace(&mut *self.0.lock(), table);
+        drop(old);
+    }
+}
