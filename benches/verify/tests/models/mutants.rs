@@ -140,6 +140,9 @@ pub(super) struct Killed {
     within: Limits,
 }
 
+/// Of the mutants whose place a test executes: one that it kills, and those with which it did not run.
+type Met<'m> = (Option<&'m Killed>, Vec<&'m Mutant>);
+
 /// The outcomes of all mutants.
 pub(super) struct MutantOutcomes {
     pub(super) killed: Vec<Killed>,
@@ -283,7 +286,7 @@ impl<'r> Mutants<'r> {
     /// tests ran in order until one killed it, so the tests before that one do not.
     pub(super) fn by_test(&self, killed: &[Killed]) -> (Vec<(String, Killed)>, Result<(), String>) {
         let killers: BTreeMap<&Mutant, &Killed> = killed.iter().map(|kill| (&kill.mutant, kill)).collect();
-        let mut tests: BTreeMap<(usize, &str), (Option<&Killed>, Vec<&Mutant>)> = BTreeMap::new();
+        let mut tests: BTreeMap<(usize, &str), Met<'_>> = BTreeMap::new();
         for (mutant, met) in &self.required {
             let killer = killers.get(mutant).filter(|kill| kill.within == Limits::Short);
             let mut is_known = true;
