@@ -42,11 +42,11 @@ impl BootBuild {
     /// The machine has no sizes, or its blocks contradict them.
     ///
     /// ```
-    /// use zonelist_core::{hotplug::*, topology::*};
+    /// use zonelist_core::{Pfn, hotplug::*, topology::*};
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # let node = |number| NodeId::new(number).unwrap();
     /// let normal = ZoneSize {
-    ///     zone: ZoneId::new(node(0), ZoneKind::Normal), start_pfn: 0, spanned: 64, present: 64, managed: 64,
+    ///     zone: ZoneId::new(node(0), ZoneKind::Normal), start_pfn: Pfn::new(0), spanned: 64, present: 64, managed: 64,
     /// };
     /// let (machine, _) = Machine::new(MachineDescription {
     ///     possible: vec![0, 1],
@@ -65,12 +65,12 @@ impl BootBuild {
     ///     ..MachineDescription::default()
     /// })?;
     /// let dimm = MemoryBlock {
-    ///     number: 1, node: Some(node(1)), state: MemoryBlockState::Offline, has_holes: false, memmap_pages: 0,
+    ///     number: BlockId::new(1), node: Some(node(1)), state: MemoryBlockState::Offline, has_holes: false, memmap_pages: 0,
     /// };
     /// let blocks = MemoryBlocks {
     ///     pages: 64,
     ///     list: vec![dimm],
-    ///     devices: vec![MemoryDevice { first: 1, count: 1 }],
+    ///     devices: vec![MemoryDevice { first: BlockId::new(1), count: 1 }],
     ///     ..MemoryBlocks::default()
     /// };
     /// // Node 1 has nothing but a memory device, so its list is built when the device is found.

@@ -13,7 +13,7 @@ use super::RawLock;
 ///
 /// ```
 /// use zonelist_core::{
-///     NodeId, PageAllocator, Published, Zone, ZoneId, ZoneKind,
+///     NodeId, PageAllocator, Pfn, Published, Zone, ZoneId, ZoneKind,
 ///     publish::{FullFence, Parts, ReaderSlots},
 ///     stop_world::StopWorld,
 ///     sync::LockApi,

@@ -96,8 +96,8 @@ fn outcomes(names: &[String], long: bool) -> Vec<Result<(), String>> {
 fn of_all(runs: &[Run], long: bool) -> Vec<Result<(), String>> {
     let mutants = Mutants::of(runs);
     if long {
-        let (kills, idle) = mutants.by_test();
         let (outcomes, alive) = mutants.all();
+        let (kills, idle) = mutants.by_test(&outcomes.killed);
         vec![alive, idle, cards_say_what_was_explored(runs), page::says(runs, &outcomes, &kills)]
     } else {
         vec![a_sample_is_killed(&mutants), page::names(runs)]

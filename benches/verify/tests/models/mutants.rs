@@ -6,8 +6,8 @@
 //!
 //! ```text
 //!   for each mutant:
-//!     run the tests that execute its place, the smallest first, until one fails:
-//!       within the bounds of the short set, then without
+//!     run the tests that execute its place, those about it and then the smallest first, until one fails:
+//!       within the bounds of the short set, then within ten times these, then within the tests' own
 //!     if none fails: a gap in the models, or an ordering stronger than needed
 //! ```
 //!
@@ -51,14 +51,20 @@ const ALIVE: &[(&str, &str, &str, &str)] = &[
         "entry.state.store(handle.generation.wrapping_add(1) << GENERATION, Relaxed);",
         "the entry is free a step later, and no other thread has it before",
     ),
+    ("late", STAMP, "self.0.store(*kept, Release);", FORGOTTEN_LONGER),
     ("late", STICKY, "self.0.store(FAILED | number, Relaxed);", REPORTED_LATER),
     ("late", PRESENCE, "self.named.store(named, Release);", SHOWN_LATER),
     ("late", PRESENCE, "self.word.store(ZoneMask::of(word), Release);", SHOWN_LATER),
 ];
 
+/// Parts of places that nearly every test executes, each with a part of the names of the tests that are about it. These
+/// tests run first.
+const ABOUT: &[(&str, &str)] = &[("stamp", "remember"), ("first zone", "remember"), ("first_zone", "remember")];
+
 const HANDSHAKE: &str = "zonelist-core/src/publish/handshake.rs";
 const QUIESCENT: &str = "zonelist-core/src/publish/quiescent_state.rs";
 const CHUNKS: &str = "zonelist-core/src/chunks.rs";
+const STAMP: &str = "zonelist-core/src/publish/stamp.rs";
 const STICKY: &str = "zonelist-core/src/publish/sticky_error.rs";
 const CACHE: &str = "zonelist-core/src/page_alloc/per_cpu_pages.rs";
 const WATERMARKS: &str = "zonelist-core/src/zone/watermark_check.rs";
@@ -68,6 +74,7 @@ const PRESENCE: &str = "zonelist-inplace/src/presence.rs";
 const WAITED_FOR_LONGER: &str = "the thread that waits for it only waits longer";
 const REPORTED_LATER: &str =
     "the failure is reported to a later call, and the grace period that it left out is still owed";
+const FORGOTTEN_LONGER: &str = "readers only walk for a step longer, as amid the change";
 const OWN: &str = "only the owner of the per-CPU pages reads it, and not with its next step";
 const ESTIMATE: &str = "it is read without the zone's lock, as an estimate";
 const SHOWN_LATER: &str = "readers see it a step later, and the writer lock is still held then";
@@ -110,12 +117,31 @@ const ONE_ZONE: &str =
 const ONE_STORE: &str =
     "a zone is removed by one store of one word, and a node order that does not change needs no memory ordering";
 
+/// How far the tests explore their models.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Limits {
+    /// As in the short set.
+    Short,
+    /// Ten times as many interleavings, with few preemptions first: these suffice for most faults, and an exploration
+    /// without bounds comes to them late.
+    Wider,
+    /// The tests' own.
+    Own,
+}
+
 /// A mutant that a model has killed.
+#[derive(Clone)]
 pub(super) struct Killed {
     pub(super) mutant: Mutant,
     pub(super) test: String,
     pub(super) interleavings: String,
+    /// The number of the test's run.
+    run: usize,
+    within: Limits,
 }
+
+/// Of the mutants whose place a test executes: one that it kills, and those with which it did not run.
+type Met<'m> = (Option<&'m Killed>, Vec<&'m Mutant>);
 
 /// The outcomes of all mutants.
 pub(super) struct MutantOutcomes {
@@ -201,18 +227,23 @@ pub(super) struct Mutants<'r> {
     required: Vec<RequiredMutant<'r>>,
 }
 
-/// A mutant that has to be killed, and the tests that execute its place, the smallest first: size, run, name.
-type RequiredMutant<'r> = (Mutant, BTreeSet<(u64, usize, &'r str)>);
+/// A mutant that has to be killed, and the tests that execute its place in the sequence in which they run.
+type RequiredMutant<'r> = (Mutant, BTreeSet<ByRank<'r>>);
+
+/// A test: false if it is about the mutant's place, its size, its run, its name.
+type ByRank<'r> = (bool, u64, usize, &'r str);
 
 impl<'r> Mutants<'r> {
     /// The mutants of all places that the tests executed.
     pub(super) fn of(runs: &'r [Run]) -> Self {
-        let mut met: BTreeMap<Mutant, BTreeSet<(u64, usize, &str)>> = BTreeMap::new();
+        let mut met: BTreeMap<Mutant, BTreeSet<ByRank<'_>>> = BTreeMap::new();
         for (number, run) in runs.iter().enumerate() {
             for site in run.sites.iter().filter(|site| is_mutated(site)) {
                 let size = run.tests.get(&site.test).copied().unwrap_or(u64::MAX);
+                let is_about = |(place, test): &(&str, &str)| site.place.contains(place) && site.test.contains(test);
+                let is_of_others = !ABOUT.iter().any(is_about);
                 for mutant in Mutant::of(site) {
-                    met.entry(mutant).or_default().insert((size, number, &site.test));
+                    met.entry(mutant).or_default().insert((is_of_others, size, number, &site.test));
                 }
             }
         }
@@ -224,7 +255,7 @@ impl<'r> Mutants<'r> {
     }
 
     /// Runs all mutants. Returns their outcomes, and an error if one survives that is not in [`ALIVE`].
-    pub(super) fn all(self) -> (MutantOutcomes, Result<(), String>) {
+    pub(super) fn all(&self) -> (MutantOutcomes, Result<(), String>) {
         let (killed, alive) = self.run(&self.required);
         let mut errors = errors(&alive);
         let not_executed = ALIVE.iter().filter(|(what, file, line, _)| {
@@ -238,7 +269,7 @@ impl<'r> Mutants<'r> {
         for (mutant, why) in &self.surviving {
             println!("mutant `{}`, {}: survives: {why}", mutant.line, mutant.wrong());
         }
-        let alive = self.surviving;
+        let alive = self.surviving.clone();
         (MutantOutcomes { killed, alive }, if errors.is_empty() { Ok(()) } else { Err(errors.join("\n")) })
     }
 
@@ -251,17 +282,28 @@ impl<'r> Mutants<'r> {
     }
 
     /// Returns for each test a mutant that it kills within the bounds of the short set, and an error if a test kills
-    /// none and is not in [`IDLE`].
-    pub(super) fn by_test(&self) -> (Vec<(String, Killed)>, Result<(), String>) {
-        let mut tests: BTreeMap<(usize, &str), Vec<&Mutant>> = BTreeMap::new();
+    /// none and is not in [`IDLE`]. A test is run only with mutants whose outcome does not follow from `killed`: a mutant's
+    /// tests ran in order until one killed it, so the tests before that one do not.
+    pub(super) fn by_test(&self, killed: &[Killed]) -> (Vec<(String, Killed)>, Result<(), String>) {
+        let killers: BTreeMap<&Mutant, &Killed> = killed.iter().map(|kill| (&kill.mutant, kill)).collect();
+        let mut tests: BTreeMap<(usize, &str), Met<'_>> = BTreeMap::new();
         for (mutant, met) in &self.required {
-            for &(_, run, test) in met {
-                tests.entry((run, test)).or_default().push(mutant);
+            let killer = killers.get(mutant).filter(|kill| kill.within == Limits::Short);
+            let mut is_known = true;
+            for &(.., run, test) in met {
+                let (kill, unknown) = tests.entry((run, test)).or_default();
+                if killer.is_some_and(|kill| (kill.run, &*kill.test) == (run, test)) {
+                    kill.get_or_insert(killer.expect("a killer"));
+                    is_known = false;
+                } else if !is_known {
+                    unknown.push(mutant);
+                }
             }
         }
         let tests: Vec<_> = tests.into_iter().filter(|((_, test), _)| is_not_of_the_museum(test)).collect();
-        let found = in_parallel(&tests, |((run, test), mutants)| {
-            mutants.iter().find_map(|mutant| kill(&self.runs[*run], test, mutant, true))
+        let found = in_parallel(&tests, |((run, test), (known, unknown))| {
+            let run_with = |mutant: &&Mutant| kill(self.runs, *run, test, mutant, Limits::Short);
+            known.cloned().or_else(|| unknown.iter().find_map(run_with))
         });
         let (mut kills, mut errors) = (Vec::new(), Vec::new());
         for (((_, test), _), kill) in tests.iter().zip(found) {
@@ -279,9 +321,9 @@ impl<'r> Mutants<'r> {
     /// Runs these mutants. Returns those that were killed, and those that survived.
     fn run<'m>(&self, required: &'m [RequiredMutant<'r>]) -> (Vec<Killed>, Vec<&'m Mutant>) {
         let kills = in_parallel(required, |(mutant, tests)| {
-            let tests = || tests.iter().filter(|(_, _, test)| is_not_of_the_museum(test));
-            let kill = |short| tests().find_map(|&(_, run, test)| kill(&self.runs[run], test, mutant, short));
-            kill(true).or_else(|| kill(false))
+            let tests = || tests.iter().filter(|(.., test)| is_not_of_the_museum(test));
+            let kill = |within| tests().find_map(|&(.., run, test)| kill(self.runs, run, test, mutant, within));
+            [Limits::Short, Limits::Wider, Limits::Own].into_iter().find_map(kill)
         });
         let (mut killed, mut alive) = (Vec::new(), Vec::new());
         for ((mutant, _), kill) in required.iter().zip(kills) {
@@ -290,7 +332,7 @@ impl<'r> Mutants<'r> {
                 None => alive.push(mutant),
             }
         }
-        for Killed { mutant, test, interleavings } in &killed {
+        for Killed { mutant, test, interleavings, .. } in &killed {
             let (line, wrong) = (&mutant.line, mutant.wrong());
             println!("mutant `{line}`, {wrong}: killed by {test} after {interleavings} interleavings");
         }
@@ -305,9 +347,12 @@ fn errors(alive: &[&Mutant]) -> Vec<String> {
     alive.iter().map(name).collect()
 }
 
-/// Runs a test with a mutant. `None` if the test does not kill it.
-fn kill(run: &Run, test: &str, mutant: &Mutant, short: bool) -> Option<Killed> {
-    let mut command = command(&run.binary, run.package, short);
+/// Runs a test of a run with a mutant. `None` if the test does not kill it.
+fn kill(runs: &[Run], run: usize, test: &str, mutant: &Mutant, within: Limits) -> Option<Killed> {
+    let mut command = command(&runs[run].binary, runs[run].package, within == Limits::Short);
+    if within == Limits::Wider {
+        command.env("ZONELIST_MODELS", "10000");
+    }
     command.args([test, "--exact", "--nocapture"]).env("ZONELIST_MUTANT", format!("{}\t{}", mutant.what, mutant.place));
     let output = command.stderr(Stdio::piped()).output().expect("the model runs");
     let said = String::from_utf8_lossy(&output.stdout);
@@ -319,7 +364,8 @@ fn kill(run: &Run, test: &str, mutant: &Mutant, short: bool) -> Option<Killed> {
     }
     let after = said.lines().find_map(|line| line.split_once(" fails after ")?.1.split(' ').next());
     // Only a failure within an interleaving counts: those at the end of a model may come from too small a bound.
-    Some(Killed { mutant: mutant.clone(), test: test.to_owned(), interleavings: after?.to_owned() })
+    let (mutant, test, interleavings) = (mutant.clone(), test.to_owned(), after?.to_owned());
+    Some(Killed { mutant, test, interleavings, run, within })
 }
 
 /// False for the models of the museum, which execute the library's code only for comparison.

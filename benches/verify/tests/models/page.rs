@@ -87,7 +87,7 @@ fn models(runs: &[Run]) -> String {
 
 fn mutants(MutantOutcomes { killed, alive }: &MutantOutcomes) -> String {
     let mut table = String::from("\n| place | mutation | killed by | interleavings |\n|---|---|---|---:|\n");
-    for Killed { mutant, test, interleavings } in killed {
+    for Killed { mutant, test, interleavings, .. } in killed {
         writeln!(table, "| {} | {} | `{test}` | {interleavings} |", place(mutant), mutant.wrong()).expect("a string");
     }
     table.push_str("\nMutants that no model kills:\n\n| place | mutation | reason |\n|---|---|---|\n");

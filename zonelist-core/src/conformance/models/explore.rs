@@ -32,13 +32,14 @@ impl Bound {
     /// The bound of each model of a suite.
     pub const SUITE: Self = Self::Within(10_000);
 
-    /// The bound after the environment variable `ZONELIST_MODELS`: `exhaustive` removes it, and `short` sets it to at
-    /// most `short` interleavings.
+    /// The bound after the environment variable `ZONELIST_MODELS`: `exhaustive` removes it, `short` sets it to at most
+    /// `short` interleavings, and a number to at most that number.
     pub(super) fn asked(self, short: u64) -> Self {
         match env::var("ZONELIST_MODELS").as_deref() {
             Ok("exhaustive") => Self::Exhaustive,
             Ok("short") => Self::Within(short),
-            _ => self,
+            Ok(number) => number.parse().map_or(self, Self::Within),
+            Err(_) => self,
         }
     }
 
