@@ -16,8 +16,12 @@ pub fn table<T: AsRef<str>>(header: &[T]) -> Table {
     let [thin, thick] = if stdout().is_terminal() { ['─', '═'] } else { ['-', '='] }.map(line);
     let style = TableStyle::new().top_border(thin).header_separator(thick).bottom_border(thin);
     table.load_style(style).set_header(header.iter().map(AsRef::as_ref));
-    for column in table.column_iter_mut().skip(1) {
-        column.set_cell_alignment(CellAlignment::Right);
+    for (number, column) in table.column_iter_mut().enumerate() {
+        // The style has a space between columns, too.
+        column.set_padding((0, 0));
+        if number > 0 {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
     }
     table
 }

@@ -30,6 +30,7 @@ fn every_peer_shows_exact_walks() {
         let Consistency { tally, publishes, publish } = one_burst(judge);
         println!("{}: {publishes} publishes; {tally}", peer.name);
         assert_eq!((tally.torn, tally.violations), (0, 0), "{}", peer.name);
+        let publish = publish.expect("at least one publish");
         assert!(tally.walks > 10_000 && publishes > 0 && publish.ns <= publish.p99_ns, "{}", peer.name);
     }
 }

@@ -25,7 +25,7 @@ const EXACT_FIRST: f64 = 0.06;
 impl Report {
     fn costs(&self) -> Table {
         let walks = WALKS.map(|zones| if zones == WALKS[0] { format!("walk {zones}") } else { zones.to_string() });
-        let columns = ["what a read costs", "first zone", "remembered", "to by hand", "dependent"].map(String::from);
+        let columns = ["what a read costs", "first zone", "remembered", "by hand", "dependent"].map(String::from);
         let mut table = table(&[&columns[..], &walks, &["alloc".into()]].concat());
         table.add_row(baseline("raw, in ns".into(), &self.raw.reads, ns(self.raw.alloc_pair.ns)));
         for scheme in &self.schemes {
@@ -61,16 +61,17 @@ impl Report {
         let noisy = self.schemes.iter().flat_map(|scheme| {
             let [first, remembered] = [("first zone", scheme.first_zone), ("remembered", scheme.first_zone_remembered)];
             let [dependent, alloc] = [("dependent", scheme.first_zone_dependent), ("alloc", scheme.alloc_pair)];
-            let walks = scheme.full_walk.values().map(|&walk| ("a walk", walk));
-            let exact = walks.chain([dependent, alloc]).map(|(name, figure)| (name, figure, EXACT));
-            let all = exact.chain([first, remembered].map(|(name, figure)| (name, figure, EXACT_FIRST)));
-            let names: Vec<&str> =
+            let walks = scheme.full_walk.iter().map(|(zones, &walk)| (format!("walk {zones}"), walk));
+            let others = [dependent, alloc].map(|(name, figure)| (name.to_owned(), figure));
+            let exact = walks.chain(others).map(|(name, figure)| (name, figure, EXACT));
+            let all = exact.chain([first, remembered].map(|(name, figure)| (name.to_owned(), figure, EXACT_FIRST)));
+            let names: Vec<String> =
                 all.filter(|(_, figure, exact)| is_noisy(figure, *exact)).map(|(name, ..)| name).collect();
             (!names.is_empty()).then(|| format!("{} ({})", scheme.scheme, names.join(", ")))
         });
         let noisy: Vec<String> = noisy.collect();
         let said = format!(
-            "Too noisy for a comparison, marked by '?': {}. More processes or a quieter machine help.",
+            "Too noisy for a comparison, marked by '?' in place of '%': {}. More processes or a quieter machine help.",
             noisy.join("; ")
         );
         (!noisy.is_empty()).then(|| wrapped(&said))
@@ -137,12 +138,16 @@ fn baseline(name: String, raw: &RawReads, pair: String) -> Vec<String> {
     row
 }
 
-/// A ratio with half the width of its interval, in percent of the ratio. A question mark if it is too wide.
+/// A ratio with half the width of its interval, in percent of the ratio, up to 99. If it is too wide, a question mark
+/// stands in place of the percent sign.
 fn cell(figure: &Estimate, exact: f64) -> String {
-    let mark = if is_noisy(figure, exact) { "?" } else { "" };
+    let ratio = if figure.ratio < 9.995 { format!("{:.2}", figure.ratio) } else { format!("{:.1}", figure.ratio) };
     match figure.half_width() {
-        Some(half) => format!("{:.2}±{:.0}%{mark}", figure.ratio, (100.0 * half).ceil()),
-        None => format!("{:.2}x", figure.ratio),
+        Some(half) => {
+            let mark = if is_noisy(figure, exact) { '?' } else { '%' };
+            format!("{ratio}±{:.0}{mark}", (100.0 * half).ceil().min(99.0))
+        }
+        None => format!("{ratio}x"),
     }
 }
 
@@ -165,7 +170,7 @@ fn duration(ns: u64) -> String {
 const COSTS: &str = "Each scheme as a multiple of `raw`, a walk of the same array that no protocol protects: the median \
                      of the processes' medians, with half the width of a 95 % interval, which contains the variation \
                      between processes. First zone: a read that the nearest zone serves, as most allocations are; \
-                     remembered: the same, if no publish has begun since the reader's last such read; to by hand: the \
+                     remembered: the same, if no publish has begun since the reader's last such read; by hand: the \
                      same, as a multiple of code that is hand-written for this one use, without the trait; dependent: \
                      each read depends on the read before it. Walk: all zones of lists of that length. Alloc: a page is \
                      allocated from the handle's per-CPU pages and freed. Below the schemes are outside peers, \
@@ -185,7 +190,10 @@ const PUBLISHES: &str = "Publish: the median, and the slowest 1 %. Requests for 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { machine, processes, rounds, .. } = self;
-        writeln!(f, "Machine {machine}; reads in {processes} processes of {rounds} interleaved rounds each.\n")?;
+        writeln!(
+            f,
+            "Machine {machine}; processes that timed reads: {processes}; interleaved rounds of each: {rounds}.\n"
+        )?;
         writeln!(f, "{}\n{}", self.costs(), wrapped(COSTS))?;
         writeln!(f, "{}", self.remembered())?;
         if self.processes > 1 {

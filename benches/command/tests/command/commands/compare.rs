@@ -70,7 +70,7 @@ fn a_bare_call_compares() {
     assert_eq!(run.code, Some(0), "{}", run.stderr);
     let text = run.stdout;
     assert!(text.contains("SeqRetry") && text.contains("InPlace") && !text.contains("StopWorld"), "{text}");
-    assert!(text.contains(" alloc ") && text.contains(" refused "), "{text}");
+    assert!(text.contains(" alloc\n") && text.contains(" refused\n"), "{text}");
     assert!(text.contains(&format!("writers: {}.", zonelist_schemes::barrier())), "{text}");
     assert!(text.contains("\nConditions: ") && text.contains(" rustc ") && !text.contains('±'), "{text}");
     let named = json(&[&["compare"], &arguments[..], &["--json"]].concat());
