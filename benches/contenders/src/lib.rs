@@ -8,4 +8,5 @@ pub mod consistency;
 pub mod contender;
 pub mod hits;
 pub mod instructions;
+pub mod load;
 pub mod timing;

@@ -21,6 +21,7 @@ pub use baseline::Baseline;
 pub use by_hand::by_hand;
 pub use drawn::{CLASSES, Draw, DrawnPairs, ThroughDrawnPages};
 pub use error::ContenderError;
+pub(crate) use loops::after_compiler_fence;
 pub use loops::{ANY, Contender, ReadList};
 pub use pairs::{Pairs, ThroughPages, baseline_pairs};
 pub use peers::{PEERS, Peer, peers};
