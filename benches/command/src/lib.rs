@@ -3,7 +3,7 @@
 //! Each module uses only modules below it: the command line, the subcommands, what they share, then the experiments.
 //!
 //! ```text
-//! cli -> commands -> error, arguments -> storm, soak, compare, alloc, schemes -> output, table, progress
+//! cli -> commands -> error, arguments -> storm, soak, compare, load, alloc, schemes -> output, table, progress
 //! ```
 
 pub mod alloc;
@@ -12,6 +12,7 @@ pub mod cli;
 pub mod commands;
 pub mod compare;
 pub mod error;
+pub mod load;
 pub mod output;
 pub mod progress;
 pub mod schemes;

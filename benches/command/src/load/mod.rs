@@ -1,0 +1,14 @@
+//! Schemes under load: slow reads, publishes and grace periods, and what a stalled reader costs others.
+//!
+//! The measurements are those of [`zonelist_contenders::load`].
+
+mod cells;
+mod from_runs;
+mod measure;
+mod report;
+mod tables;
+
+pub use measure::{Measurement, SchemeRuns};
+pub use report::{
+    ClockReport, LoadReport, PeerReport, ReadReport, Report, SchemeReport, SlowReads, StalledReport, UpdateReport,
+};
