@@ -6,6 +6,7 @@ use zonelist_contenders::load::{Clock, Contestant, LoadError, Loaded, Pacer, Rat
 use zonelist_schemes::measure::median;
 
 use super::{
+    REACHED,
     measure::{Measurement, SchemeRuns},
     report::{
         ClockReport, LoadReport, PeerReport, Quantiles, ReadReport, Report, SchemeReport, SlowReads, StalledReport,
@@ -40,8 +41,10 @@ impl Report {
         });
         let peers = peers.iter().map(|peer| Ok(PeerReport { name: peer.name(), load: load(peer)? }));
         let noise = LoadReport::new(limits, None)?;
+        let reached = noise.publishes.get(&Rate::PerSecond(1000)).and_then(|it| it.a_second);
         Ok(Some(Self {
             machine,
+            quiet: reached.map(|reached| reached >= REACHED),
             seconds: measurement.time.as_secs_f64(),
             threads: measurement.threads,
             clock: ClockReport::new(&measurement.clock, &noise),
@@ -54,7 +57,7 @@ impl Report {
 
 impl ClockReport {
     fn new(clock: &Clock, noise: &LoadReport) -> Self {
-        let empty = noise.reads.get(&Rate::PerSecond(0)).and_then(|reads| reads.singles.p50_ns);
+        let empty = noise.reads.get(&Rate::PerSecond(0)).and_then(|reads| reads.single.p50_ns);
         Self { source: clock.source(), resolution_ns: clock.resolution_ns(), empty_pair_ns: empty }
     }
 }
@@ -82,7 +85,7 @@ impl LoadReport {
 impl SlowReads {
     /// `None` if the noise has too few samples.
     fn new(rounds: &[Loaded], noise: &[Loaded]) -> Option<Self> {
-        let pairs = || rounds.iter().zip(noise).map(|(it, noise)| (&it.reads.singles, &noise.reads.singles));
+        let pairs = || rounds.iter().zip(noise).map(|(it, noise)| (&it.reads.single, &noise.reads.single));
         let more = |share: fn(&Times, u64) -> Option<f64>| {
             let of_round = |(it, noise): (&Times, &Times)| {
                 let limit = noise.quantile(0.9999)?;
@@ -97,9 +100,9 @@ impl SlowReads {
 impl ReadReport {
     fn new(reads: &Reads) -> Self {
         Self {
-            count: reads.singles.count(),
+            count: reads.single.count(),
             read_ns: reads.read_ns(),
-            singles: Quantiles::new(&reads.singles),
+            single: Quantiles::new(&reads.single),
             slow: None,
         }
     }

@@ -17,6 +17,10 @@ pub struct Report {
     pub threads: usize,
     /// The clock of single reads.
     pub clock: ClockReport,
+    /// True if publishes that do nothing reached 1000 a second. Otherwise other processes had the CPUs, and slow times are
+    /// due to them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub quiet: Option<bool>,
     /// A loop that reads nothing, and publishes that do nothing: the noise of the machine, and the cost of the clock.
     pub noise: LoadReport,
     /// The schemes, stop-the-world first.
@@ -56,7 +60,7 @@ pub struct ReadReport {
     pub read_ns: Option<f64>,
     /// The quantiles of single reads.
     #[serde(flatten)]
-    pub singles: Quantiles,
+    pub single: Quantiles,
     /// Reads above the noise.
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
     pub slow: Option<SlowReads>,

@@ -14,7 +14,7 @@
 //! enough; how many were made is reported.
 //!
 //! **Quantiles** are shares of reads, not of time: a reader that waits does not read meanwhile, so a long wait is one
-//! read. The maximum shows it.
+//! read. The maximum shows it, and so does the share of time: [`Times::sum_share_above`].
 //!
 //! Everything here is for any [`Publication`](crate::contender::Publication): see [`under_load`]. Grace periods and
 //! stalled readers are for schemes only.

@@ -15,7 +15,7 @@ pub const BATCH: usize = 256;
 pub trait TimedReads {
     /// Reads the first zone of each node in turn, and stores the ticks of each read, with those of a pair of clock
     /// readings. Between two reads, not timed, the reader may report that it does not read.
-    fn singles(&mut self, clock: &Clock, nodes: &[NodeId], ticks: &mut [u64]);
+    fn one_by_one(&mut self, clock: &Clock, nodes: &[NodeId], ticks: &mut [u64]);
 
     /// The ticks of all reads of the first zone of each node in turn, with those of a pair of clock readings.
     fn batch(&mut self, clock: &Clock, nodes: &[NodeId]) -> u64;
@@ -23,7 +23,7 @@ pub trait TimedReads {
 
 impl<L: ReadList> TimedReads for L {
     #[inline(never)]
-    fn singles(&mut self, clock: &Clock, nodes: &[NodeId], ticks: &mut [u64]) {
+    fn one_by_one(&mut self, clock: &Clock, nodes: &[NodeId], ticks: &mut [u64]) {
         for (&node, ticks) in nodes.iter().zip(ticks) {
             let begin = clock.now();
             black_box(after_compiler_fence(|| self.first(node)));
@@ -46,7 +46,7 @@ impl<L: ReadList> TimedReads for L {
 #[derive(Clone, Debug)]
 pub struct Reads {
     /// Each read by itself, in nanoseconds.
-    pub singles: Times,
+    pub single: Times,
     /// Batches: the mean time of a read in each, in picoseconds.
     pub batches: Times,
 }
@@ -57,13 +57,13 @@ impl Reads {
     /// # Errors
     /// A histogram can't be made.
     pub fn new() -> Result<Self, CreationError> {
-        Ok(Self { singles: Times::new()?, batches: Times::new()? })
+        Ok(Self { single: Times::new()?, batches: Times::new()? })
     }
 
     /// The number of reads, timed in either way.
     #[must_use]
     pub fn count(&self) -> u64 {
-        self.singles.count() + self.batches.count() * BATCH as u64
+        self.single.count() + self.batches.count() * BATCH as u64
     }
 
     /// The mean time of a read in nanoseconds: the median over all batches.
@@ -82,10 +82,10 @@ impl Reads {
             if clock.now() >= end {
                 return;
             }
-            reader.singles(clock, nodes, &mut ticks);
+            reader.one_by_one(clock, nodes, &mut ticks);
             let batch = reader.batch(clock, nodes);
             // Recorded behind the timed loops, so that those have the caches for themselves.
-            ticks.iter().for_each(|&ticks| self.singles.record(clock.ns(ticks).round() as u64));
+            ticks.iter().for_each(|&ticks| self.single.record(clock.ns(ticks).round() as u64));
             self.batches.record((clock.ns(batch) * 1e3 / BATCH as f64).round() as u64);
         }
     }
@@ -93,7 +93,7 @@ impl Reads {
 
 impl AddAssign<&Self> for Reads {
     fn add_assign(&mut self, other: &Self) {
-        self.singles.add(&other.singles);
+        self.single.add(&other.single);
         self.batches.add(&other.batches);
     }
 }

@@ -2,6 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use zonelist_core::table::Capacity;
+use zonelist_schemes::SchemeId;
+
 use super::{
     error::LoadError,
     pace::Rate,
@@ -9,8 +12,6 @@ use super::{
     schemes::UnderLoad,
 };
 use crate::contender::Publication;
-use zonelist_core::table::Capacity;
-use zonelist_schemes::SchemeId;
 
 /// Runs a contestant under a load.
 type Run<'a> = dyn FnMut(&Load<'_>) -> Result<Loaded, LoadError> + 'a;

@@ -94,7 +94,7 @@ fn run<const BLOCKS: bool>() -> Counts {
         let count = |times: &Times, limit| (times.share_above(limit).unwrap() * times.count() as f64).round() as u64;
         // Half of a wait, since the two clocks differ a little. Batches are means in picoseconds.
         let limit = WAIT.as_nanos() as u64 / 2;
-        let long = count(&reads.singles, limit) + count(&reads.batches, limit * 1000 / BATCH as u64);
+        let long = count(&reads.single, limit) + count(&reads.batches, limit * 1000 / BATCH as u64);
         let (publishes_met, reads_met) = (lock.publishes_met.load(SeqCst), lock.reads_met.load(SeqCst));
         if publishes_met >= 3 {
             return Counts { publishes_met, reads_met, long };

@@ -13,8 +13,8 @@ use crate::{Setup, alone};
 
 /// Reads come in pairs of batches: one timed read by read, one timed as a whole.
 fn assert_pairs_of_batches(reads: &Reads) {
-    assert_eq!(reads.singles.count(), reads.batches.count() * BATCH as u64);
-    assert_eq!(reads.count(), 2 * reads.singles.count());
+    assert_eq!(reads.single.count(), reads.batches.count() * BATCH as u64);
+    assert_eq!(reads.count(), 2 * reads.single.count());
     assert!(reads.count() > 0);
 }
 

@@ -16,7 +16,7 @@ fn the_report_has_every_measure_under_stable_keys() {
     let report = json(&arguments);
     assert_eq!(
         keys(&report),
-        ["barrier", "clock", "machine", "noise", "peers", "schemes", "seconds", "threads"],
+        ["barrier", "clock", "machine", "noise", "peers", "quiet", "schemes", "seconds", "threads"],
         "{report:#}"
     );
     assert_eq!((&report["machine"], &report["seconds"]), (&"seed".into(), &0.2.into()));
@@ -58,7 +58,7 @@ fn what_was_not_measured_is_absent() {
         assert_eq!(scheme["publishes"]["unpaced"]["count"], 0, "{scheme:#}");
         assert!(scheme["stalled"].get("bytes_kept").is_none(), "{scheme:#}");
     }
-    assert!(report["clock"].get("empty_pair_ns").is_none(), "{report:#}");
+    assert!(report["clock"].get("empty_pair_ns").is_none() && report.get("quiet").is_none(), "{report:#}");
     let text = zonelist(["load", "--seconds", "0", "--scheme", "Qsbr", "--threads", "2"]);
     assert_eq!(text.code, Some(0), "{}", text.stderr);
     assert!(text.stdout.contains("2 threads read") && !text.stdout.contains("InPlace"), "{}", text.stdout);
