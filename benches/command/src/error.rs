@@ -1,6 +1,6 @@
 //! The error of a subcommand.
 
-use zonelist_contenders::{consistency::PressureError, contender::ContenderError};
+use zonelist_contenders::{consistency::PressureError, contender::ContenderError, load::LoadError};
 use zonelist_machines::{ReadError, replay::ReplayError};
 use zonelist_pools::{RoundError, WorkloadError};
 use zonelist_schemes::allocator::AllocatorError;
@@ -32,6 +32,9 @@ pub enum CommandError {
     /// A scheme failed under load.
     #[error(transparent)]
     Pressure(#[from] PressureError),
+    /// A measurement under load failed.
+    #[error(transparent)]
+    Load(#[from] LoadError),
     /// Threads can't be pinned to CPUs.
     #[error(transparent)]
     Workload(#[from] WorkloadError),

@@ -3,7 +3,8 @@
 //! Each module uses only modules below it: the command line, the subcommands, what they share, then the experiments.
 //!
 //! ```text
-//! cli -> commands -> error, arguments -> storm, soak, compare, alloc, schemes -> output -> conditions, table, progress
+//! cli -> commands -> error, arguments -> storm, soak, compare, load, alloc, schemes
+//!     -> output -> conditions, table, progress
 //! ```
 
 pub mod alloc;
@@ -13,6 +14,7 @@ pub mod commands;
 pub mod compare;
 pub mod conditions;
 pub mod error;
+pub mod load;
 pub mod output;
 pub mod progress;
 pub mod schemes;

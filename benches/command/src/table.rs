@@ -5,7 +5,7 @@ use std::io::{IsTerminal as _, stdout};
 use comfy_table::{CellAlignment, LineStyle, Table, TableStyle};
 
 /// Columns of a paragraph.
-const WIDTH: usize = 100;
+pub const WIDTH: usize = 100;
 
 /// An empty table with this header. All columns but the first are aligned to the right. Plain ASCII if stdout is no
 /// terminal.

@@ -9,5 +9,6 @@ pub mod contender;
 pub mod hits;
 pub mod instructions;
 pub mod judged;
+pub mod load;
 pub mod statistics;
 pub mod timing;

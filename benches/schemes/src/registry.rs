@@ -5,7 +5,7 @@ use std::str::FromStr;
 use seqlock::SeqLock;
 use zonelist_core::{
     Zoneref,
-    publish::{Barrier, Facts, FullFence, Parts, Platform, Scheme, Standard, SystemBarrier},
+    publish::{Barrier, Facts, FullFence, Parts, Platform, Published, Scheme, Standard, SystemBarrier, WaitError},
     stop_world::{StopWorld, StopWorldPreempted},
     sync::Spin,
     table::{Capacity, OrderTables, Slot, Slots},
@@ -30,15 +30,32 @@ pub trait Buildable: Scheme + Send + 'static {
     /// Zones of the longest list that the scheme can hold.
     const MAX_ZONES: usize = usize::MAX;
 
+    /// Waits for a grace period, by [`Published::synchronize`]. `None` if the scheme has no grace periods.
+    fn synchronize<P: Platform<Lock = Spin>>(published: &Published<Self, P>) -> Option<Result<(), WaitError>> {
+        let _ = published;
+        None
+    }
+
     /// Calls the visitor with the type of this scheme that suits the visitor's lists: for most schemes, `Self`.
     fn accept<V: Visitor, P: Platform<Lock = Spin>>(visitor: &mut V) -> V::Output {
         visitor.visit::<Self, P>()
     }
 }
 
+/// The method of schemes that have grace periods.
+macro_rules! grace_periods {
+    () => {
+        fn synchronize<P: Platform<Lock = Spin>>(published: &Published<Self, P>) -> Option<Result<(), WaitError>> {
+            Some(published.synchronize())
+        }
+    };
+}
+
 macro_rules! over_slots {
-    ($($scheme:ident),*) => {
+    ($($scheme:ident $($method:ident)?),*) => {
         $(impl Buildable for $scheme<Box<[Slot]>> {
+            $($method! {})?
+
             fn build(capacity: Capacity) -> Self {
                 Self::new(Slots::boxed(capacity))
             }
@@ -49,7 +66,7 @@ macro_rules! over_slots {
         })*
     };
 }
-over_slots!(StopWorld, StopWorldPreempted, InPlace, SeqRetry);
+over_slots!(StopWorld grace_periods, StopWorldPreempted, InPlace, SeqRetry);
 
 impl Buildable for Presence<Box<[Slot]>> {
     fn build(capacity: Capacity) -> Self {
@@ -64,6 +81,8 @@ impl Buildable for Presence<Box<[Slot]>> {
 macro_rules! of_versions {
     ($($scheme:ident),*) => {
         $(impl Buildable for $scheme {
+            grace_periods! {}
+
             fn build(_: Capacity) -> Self {
                 Self::new()
             }
@@ -79,6 +98,8 @@ of_versions!(EpochSwap, ArcSwap);
 macro_rules! double_buffered {
     ($($scheme:ident),*) => {
         $(impl Buildable for $scheme {
+            grace_periods! {}
+
             fn build(capacity: Capacity) -> Self {
                 Self::boxed(capacity)
             }

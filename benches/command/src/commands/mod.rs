@@ -2,6 +2,7 @@
 
 pub mod alloc;
 pub mod compare;
+pub mod load;
 pub mod machines;
 pub mod order;
 pub mod replay;
@@ -22,6 +23,8 @@ use crate::error::CommandError;
 pub enum Command {
     /// Reader cost, update cost, allocation cost and consistency of every scheme. A bare call does the same.
     Compare(compare::Args),
+    /// Slow reads, publishes and grace periods of every scheme while lists are published, and what a stalled reader costs.
+    Load(load::Args),
     /// CPU time of page-frame allocators: ours over each scheme, and others.
     Alloc(alloc::Args),
     /// A soak test of the page allocator over each scheme: no page is lost, and none has two holders.
@@ -50,6 +53,7 @@ impl Command {
     pub fn run(&self) -> Result<ExitCode, CommandError> {
         match self {
             Self::Compare(args) => args.run(),
+            Self::Load(args) => args.run(),
             Self::Alloc(args) => args.run(),
             Self::Soak(args) => args.run(),
             #[cfg(target_os = "linux")]

@@ -9,6 +9,7 @@ fn help_ends_with_an_example() {
         &["alloc", "--help"],
         &["compare", "--help"],
         &["endure", "--help"],
+        &["load", "--help"],
         &["machines", "--help"],
         &["order", "--help"],
         &["zoneinfo", "--help"],

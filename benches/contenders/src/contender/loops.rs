@@ -61,7 +61,7 @@ impl<L: ReadList> Contender for L {
 ///
 /// In an allocator, other code runs between two reads as well.
 #[inline(always)]
-pub(super) fn after_compiler_fence<R>(read: impl FnOnce() -> R) -> R {
+pub(crate) fn after_compiler_fence<R>(read: impl FnOnce() -> R) -> R {
     compiler_fence(SeqCst);
     read()
 }

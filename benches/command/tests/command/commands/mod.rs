@@ -2,6 +2,7 @@
 
 mod alloc;
 mod compare;
+mod load;
 mod machines;
 mod order;
 mod replay;

@@ -34,6 +34,7 @@ pub(super) const PEER: PeerEntry = PeerEntry {
     baseline: Some(|lists| Box::new(InC::raw(lists))),
     contender: |lists| Box::new(InC::rcu(lists)),
     judge: None,
+    under_load: None,
 };
 
 type Loop = unsafe extern "C" fn(*const *const Table, *const Filter, *const NodeId, usize) -> u32;

@@ -22,13 +22,14 @@ mod sdd;
 mod seize;
 mod std_locks;
 
-use zonelist_core::{Zoneref, table::Slots, zonelist::ZonelistsRef};
+use zonelist_core::{Zonelists, Zoneref, table::Slots, zonelist::ZonelistsRef};
 
 pub use self::reader::PeerReader;
 use super::loops::Contender;
 use crate::{
     consistency::{Consistency, Pressure, PressureError},
     judged::judge,
+    load::{Load, LoadError, Loaded, under_load},
 };
 
 /// A version of the lists, which is never written again.
@@ -74,6 +75,8 @@ pub struct PeerEntry {
     pub contender: SetUp,
     /// Judges its walks while another thread publishes; `None` for a peer without a publisher.
     pub judge: Option<Judge>,
+    /// Runs it under a load; `None` for a peer without a publisher.
+    pub under_load: Option<RunUnderLoad>,
 }
 
 /// Sets up a contender over these lists.
@@ -81,6 +84,9 @@ pub type SetUp = fn(ZonelistsRef<'_>) -> Box<dyn Contender>;
 
 /// Judges the walks of a peer.
 pub type Judge = fn(&mut Pressure<'_>) -> Result<Consistency, PressureError>;
+
+/// Runs a peer under a load.
+pub type RunUnderLoad = fn(&Load<'_>) -> Result<Loaded, LoadError>;
 
 impl PeerEntry {
     const fn of<P: Peer + 'static>() -> Self {
@@ -90,6 +96,10 @@ impl PeerEntry {
             // The peer lives until the process ends, as a scheme does in the same loops.
             contender: |lists| Box::new(PeerReader::of(Box::leak(Box::new(P::new(lists))))),
             judge: Some(judge::<_, P>),
+            under_load: Some(|load| {
+                let first = load.versions.first().map_or(ZonelistsRef::EMPTY, Zonelists::lists);
+                under_load(&P::new(first), load)
+            }),
         }
     }
 }
