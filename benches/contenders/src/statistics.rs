@@ -143,7 +143,7 @@ fn student_t(degrees: usize) -> f64 {
 
 /// Groups of names by a figure, least first: each figure of a group differs from each figure of another group.
 ///
-/// Within a group, neighbours can't be told apart, though its first and last figure may differ.
+/// Within a group, neighbours can not be distinguished, though its first and last figure may differ.
 #[must_use]
 pub fn groups<'n>(figures: impl IntoIterator<Item = (&'n str, Estimate)>) -> Vec<Vec<&'n str>> {
     let mut figures: Vec<_> = figures.into_iter().collect();

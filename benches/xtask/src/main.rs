@@ -18,8 +18,8 @@ const RECIPES: &[Recipe] = &[
     ("test", "all tests in their short form: the same as cargo test", |more| vec![cargo(&["test"], more)]),
     (
         "long",
-        "all tests in their long form: every model, mutant and random case; the page of what was explored",
-        |more| vec![long(cargo(&["test"], more))],
+        "the tests that have a long form: every model, mutant and random case; the page of what was explored",
+        |more| vec![long(cargo(&["test"], &[&long_form(), more].concat()))],
     ),
     (
         "models",
@@ -42,6 +42,15 @@ const RECIPES: &[Recipe] = &[
 
 /// The library packages, which have models.
 const LIBRARIES: [&str; 4] = ["zonelist-core", "zonelist-seq", "zonelist-inplace", "zonelist-epoch"];
+
+/// The test programs with a long form: package and program. All others do the same in both sets.
+const WITH_A_LONG_FORM: [(&str, &str); 5] = [
+    ("zonelist-core", "all"),
+    ("zonelist-machines", "machines"),
+    ("zonelist-schemes", "facts"),
+    ("zonelist-verify", "builds"),
+    ("zonelist-verify", "models"),
+];
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).collect();
@@ -69,6 +78,12 @@ fn quick(packages: &[String]) -> Vec<Command> {
     let models = packages.iter().map(|package| format!("the_models_of_{}_hold", package.replace('-', "_")));
     let models: Vec<String> = models.collect();
     vec![cargo(&["test"], &named), cargo(&["test", "--package", "zonelist-verify", "--test", "models", "--"], &models)]
+}
+
+/// The arguments that select the test programs with a long form.
+fn long_form() -> Vec<String> {
+    let argument = |(package, program): &(&str, &str)| ["--package", package, "--test", program].map(String::from);
+    WITH_A_LONG_FORM.iter().flat_map(argument).collect()
 }
 
 /// The cargo that runs this program, with more arguments after these.

@@ -176,7 +176,7 @@ const COSTS: &str = "Each scheme as a multiple of `raw`, a walk of the same arra
                      allocated from the handle's per-CPU pages and freed. Below the schemes are outside peers, \
                      each as a multiple of `raw`, or of the baseline in its own language.";
 
-const ORDER: &str = "The intervals of schemes on two sides of '<' do not overlap. Schemes joined by '~' can't be told apart \
+const ORDER: &str = "The intervals of schemes on two sides of '<' do not overlap. Schemes joined by '~' can't be distinguished \
                      from a neighbour.";
 
 const CONSISTENCY: &str = "While one thread publishes without pause, removing a zone from the lists and adding it again. \

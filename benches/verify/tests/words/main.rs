@@ -4,6 +4,7 @@
 mod files;
 mod layers;
 mod list;
+mod long_set;
 mod root;
 
 use files::{source_files, text_files};
