@@ -37,10 +37,10 @@ impl Updates {
         Ok(Self { times: Times::new()?, elapsed: Duration::ZERO })
     }
 
-    /// The number of updates a second.
+    /// The number of updates a second. `None` of less than a millisecond, in which none may be due.
     #[must_use]
     pub fn a_second(&self) -> Option<f64> {
-        (!self.elapsed.is_zero()).then(|| self.times.count() as f64 / self.elapsed.as_secs_f64())
+        (self.elapsed >= Duration::from_millis(1)).then(|| self.times.count() as f64 / self.elapsed.as_secs_f64())
     }
 
     /// Updates for this time, at a pace. `returned` counts each update when it has returned.

@@ -16,7 +16,7 @@ fn the_report_has_every_measure_under_stable_keys() {
     let report = json(&arguments);
     assert_eq!(
         keys(&report),
-        ["barrier", "clock", "machine", "noise", "peers", "quiet", "schemes", "seconds", "threads"],
+        ["barrier", "clock", "conditions", "machine", "noise", "peers", "quiet", "schemes", "seconds", "threads"],
         "{report:#}"
     );
     assert_eq!((&report["machine"], &report["seconds"]), (&"seed".into(), &0.2.into()));
