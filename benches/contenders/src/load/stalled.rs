@@ -2,7 +2,10 @@
 
 use std::{
     hint::black_box,
-    sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed},
+    sync::{
+        Barrier as Meeting,
+        atomic::{AtomicI64, AtomicU64, Ordering::Relaxed},
+    },
     thread,
     time::Duration,
 };
@@ -17,6 +20,7 @@ use zonelist_schemes::{Buildable, Visitor};
 use super::{
     error::LoadError,
     heap::Counted,
+    reads::Reads,
     run::{Load, Loaded, reading, together},
     schemes::published,
 };
@@ -77,24 +81,33 @@ impl Visitor for Stalled<'_> {
             let begin = load.clock.now();
             Publication::publish(&published, load.versions[turn % load.versions.len()].lists())?;
             let ticks = load.clock.now().saturating_sub(begin);
-            // Here, since the threads of other readers free memory when they end.
+            // Here, since a publish under way may have allocated more.
             kept_since.store(kept() - kept_before.load(Relaxed), Relaxed);
             Ok(ticks)
         };
         let (mut returned_before, mut bytes_kept) = (0, None);
         let others = Load { time: load.time + LONGER, ..*load };
-        let reading = reading(&published, &others);
-        let loaded = together(load, &publish, &reading, &returned, &mut |start| {
-            // The guard and the reader are dropped at the end of this closure, and so before the threads are joined,
-            // which may wait for either.
-            let Some(mut reader) = reader.take() else { return };
-            let guard = reader.enter();
-            let mut walk = guard.walk(load.nodes[0], &filter);
-            black_box(walk.next());
-            start();
-            thread::sleep(load.time + 2 * LONGER);
-            returned_before = returned.load(Relaxed);
-            bytes_kept = counted.as_ref().filter(|_| returned_before > 0).map(|_| kept_since.load(Relaxed));
+        let read = reading(&published, &others);
+        // The threads of the other readers end only when this one has left: a thread frees memory when it ends, and a
+        // busy machine may delay the publisher for longer than it delays them.
+        let left = Meeting::new(load.readers + 1);
+        let read_and_wait = |start: &Meeting, reads: &mut Reads| {
+            let result = read(start, reads);
+            left.wait();
+            result
+        };
+        let loaded = together(load, &publish, &read_and_wait, &returned, &mut |start| {
+            // Dropped before the meeting, since the others may wait for the guard and for the reader.
+            if let Some(mut reader) = reader.take() {
+                let guard = reader.enter();
+                let mut walk = guard.walk(load.nodes[0], &filter);
+                black_box(walk.next());
+                start();
+                thread::sleep(load.time + 2 * LONGER);
+                returned_before = returned.load(Relaxed);
+                bytes_kept = counted.as_ref().filter(|_| returned_before > 0).map(|_| kept_since.load(Relaxed));
+            }
+            left.wait();
         })?;
         Ok(StalledRun { returned: returned_before, loaded, bytes_kept })
     }
