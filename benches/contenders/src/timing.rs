@@ -72,13 +72,6 @@ pub struct Timed<M = Measure> {
     pub pair: Option<M>,
 }
 
-impl<M> Default for Timed<M> {
-    fn default() -> Self {
-        let [first, dependent, by_hand, remembered, to_hand, pair] = [const { None }; 6];
-        Self { first, dependent, by_hand, remembered, to_hand, full: Vec::new(), pair }
-    }
-}
-
 /// The figures of all contenders in one process.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Sample {

@@ -18,14 +18,6 @@ pub struct BaselineCost {
     pub ns: f64,
 }
 
-impl Measure {
-    /// The same time, of a baseline.
-    #[must_use]
-    pub fn as_baseline(self) -> BaselineCost {
-        BaselineCost { ns: self.ns }
-    }
-}
-
 /// The median; of an even number of values, the greater of the two in the middle. `None` without a value.
 #[must_use]
 pub fn median(mut values: Vec<f64>) -> Option<f64> {

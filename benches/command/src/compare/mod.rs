@@ -9,4 +9,4 @@ mod text;
 pub use peer_report::{PeerReport, PeerWalks};
 pub use refusals::{Refusals, Requests};
 pub use report::{Counts, RawReads, RawReport, Report, SchemeReport};
-pub use samples::{OPTION, SampleError, Samples};
+pub use samples::{SampleError, Samples};

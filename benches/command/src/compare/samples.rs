@@ -13,7 +13,7 @@ use zonelist_contenders::{
 };
 
 /// The hidden option by which a process times one sample and prints it as JSON. Its value is the sample's number.
-pub const OPTION: &str = "--sample";
+const OPTION: &str = "--sample";
 
 /// The samples of several processes.
 #[derive(Clone, Debug)]
@@ -71,9 +71,9 @@ impl Samples {
         Ok(Self(samples))
     }
 
-    /// The samples, measured elsewhere.
-    #[must_use]
-    pub fn of(samples: Vec<Sample>) -> Self {
+    /// The samples, not measured.
+    #[cfg(test)]
+    pub(super) fn of(samples: Vec<Sample>) -> Self {
         Self(samples)
     }
 
