@@ -14,7 +14,10 @@ use zonelist_core::{
 };
 use zonelist_schemes::{Buildable, Visitor, workload::Toggle};
 
-use crate::contender::ContenderError;
+use crate::{
+    contender::ContenderError,
+    load::{Pacer, Rate},
+};
 
 /// Publishes a second.
 pub const RATES: [u32; 3] = [0, 10, 1000];
@@ -93,15 +96,20 @@ fn publish<T>(
     rate: u32,
     publish: impl Fn(usize) -> Result<T, PublishError>,
 ) -> Result<(), PublishError> {
-    let begin = Instant::now();
-    let mut turn = 1;
+    let (begin, mut pacer) = (Instant::now(), Pacer::new(Rate::PerSecond(rate)));
     while !done.load(Relaxed) {
-        let due = Duration::from_secs(1).checked_div(rate).map(|each| each * turn as u32);
-        if due.is_some_and(|due| begin.elapsed() >= due) {
-            publish(turn)?;
-            turn += 1;
+        match pacer.wait(begin.elapsed()) {
+            Some(Duration::ZERO) => {
+                // The first version is published before.
+                publish(pacer.count() as usize + 1)?;
+                pacer.published();
+            }
+            // Not longer, so that `done` is seen.
+            wait => thread::sleep(wait.unwrap_or(LONGEST_SLEEP).min(LONGEST_SLEEP)),
         }
-        thread::sleep(Duration::from_micros(200));
     }
     Ok(())
 }
+
+/// The longest time for which the publisher does not look whether the run is over.
+const LONGEST_SLEEP: Duration = Duration::from_micros(200);
