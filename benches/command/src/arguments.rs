@@ -64,6 +64,13 @@ impl ChosenRules {
     }
 }
 
+/// The number of threads beside a publisher, at most `most`: one less than there are CPUs, if none is chosen.
+#[must_use]
+pub fn threads_beside_a_publisher(chosen: Option<u32>, most: usize) -> usize {
+    let cpus = std::thread::available_parallelism().map_or(1, usize::from);
+    chosen.map_or(cpus.saturating_sub(1).clamp(1, most), |threads| threads as usize)
+}
+
 /// A selection of schemes.
 #[derive(Debug, Args)]
 pub struct SchemeArgs {

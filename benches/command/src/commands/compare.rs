@@ -12,12 +12,12 @@ use zonelist_core::NodeId;
 use zonelist_schemes::{READERS, SchemeId, workload::Toggle};
 
 use crate::{
-    arguments::{MachineArgs, SchemeArgs, seconds},
+    arguments::{MachineArgs, SchemeArgs, seconds, threads_beside_a_publisher},
     compare::{PeerReport, RawReport, Report, Requests, Samples, SchemeReport},
     conditions::Conditions,
     error::CommandError,
     output::{OutputArgs, print_json},
-    progress::bar,
+    progress::{bar, ticks},
 };
 
 /// Arguments of `zonelist compare`.
@@ -73,8 +73,7 @@ impl Args {
         let mut schemes = Vec::new();
         for (place, scheme) in chosen.into_iter().enumerate() {
             bar.set_message(format!("judging walks of {}", scheme.name()));
-            let before = bar.position();
-            let mut tick = |over: Duration| bar.set_position(before + over.as_millis() as u64);
+            let mut tick = ticks(&bar);
             let (time, threads) = (self.half(), self.readers());
             let walks = scheme.visit(&mut Pressure { toggle: &toggle, readers: threads, time, tick: &mut tick })?;
             bar.set_message(format!("counting refusals of {}", scheme.name()));
@@ -86,8 +85,7 @@ impl Args {
         let mut peers = Vec::new();
         for (place, peer) in PEERS.iter().enumerate() {
             bar.set_message(format!("judging walks of {}", peer.name));
-            let before = bar.position();
-            let mut tick = |over: Duration| bar.set_position(before + over.as_millis() as u64);
+            let mut tick = ticks(&bar);
             peers.extend(PeerReport::new(peer, samples.peer(place), self.judge(peer, &toggle, &mut tick)?));
         }
         bar.finish_and_clear();
@@ -139,7 +137,6 @@ impl Args {
     const HITS: Duration = Duration::from_millis(100);
 
     fn readers(&self) -> usize {
-        let cpus = std::thread::available_parallelism().map_or(1, usize::from);
-        self.threads.map_or(cpus.saturating_sub(1).clamp(1, READERS), |threads| threads as usize)
+        threads_beside_a_publisher(self.threads, READERS)
     }
 }

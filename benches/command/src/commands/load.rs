@@ -9,7 +9,7 @@ use zonelist_contenders::{
 use zonelist_schemes::workload::Toggle;
 
 use crate::{
-    arguments::{MachineArgs, SchemeArgs, seconds},
+    arguments::{MachineArgs, SchemeArgs, seconds, threads_beside_a_publisher},
     conditions::Conditions,
     error::CommandError,
     load::{Measurement, Report},
@@ -84,7 +84,6 @@ impl Args {
     const STEPS_ALONE: usize = 3;
 
     fn readers(&self) -> usize {
-        let cpus = std::thread::available_parallelism().map_or(1, usize::from);
-        self.threads.map_or(cpus.saturating_sub(1).clamp(1, Measurement::MAX_THREADS), |threads| threads as usize)
+        threads_beside_a_publisher(self.threads, Measurement::MAX_THREADS)
     }
 }

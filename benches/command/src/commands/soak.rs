@@ -7,7 +7,7 @@ use crate::{
     conditions::Conditions,
     error::CommandError,
     output::OutputArgs,
-    progress::bar,
+    progress::{bar, ticks},
     soak::{MAX_THREADS, Report, RunReport, Soak},
 };
 
@@ -45,8 +45,7 @@ impl Args {
         for scheme in chosen {
             for &threads in &self.threads {
                 bar.set_message(format!("{threads} threads under {}", scheme.name()));
-                let before = bar.position();
-                let mut tick = |over: Duration| bar.set_position(before + over.as_millis() as u64);
+                let mut tick = ticks(&bar);
                 let threads = threads as usize;
                 let mut run = Soak { threads, time, seed: self.seed, fault: None, tick: &mut tick };
                 runs.push(RunReport::new(scheme.facts(), threads, scheme.visit(&mut run)?));

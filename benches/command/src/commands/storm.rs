@@ -9,7 +9,7 @@ use crate::{
     conditions::Conditions,
     error::CommandError,
     output::OutputArgs,
-    progress::bar,
+    progress::{bar, ticks},
     storm::{MAX_THREADS, Report, SchemeReport, Site, Storm},
 };
 
@@ -51,8 +51,7 @@ impl Args {
         let mut schemes = Vec::new();
         for scheme in chosen {
             bar.set_message(scheme.name());
-            let before = bar.position();
-            let mut tick = |over: Duration| bar.set_position(before + over.as_millis() as u64);
+            let mut tick = ticks(&bar);
             let threads = self.threads as usize;
             let mut storm = Storm { site: &site, threads, time, seed: self.seed, fault: None, tick: &mut tick };
             schemes.push(SchemeReport::new(scheme.facts(), &scheme.visit(&mut storm)?));
