@@ -1,6 +1,6 @@
 //! The conditions of a measurement: the machine, its load, and the build.
 
-use std::{fmt, fs, path::Path, thread};
+use std::{env::consts::OS, fmt, fs, path::Path, thread};
 
 use serde::Serialize;
 
@@ -46,11 +46,7 @@ impl Conditions {
             virtual_machine: value(&cpu, "flags").map(|flags| flags.split(' ').any(|flag| flag == "hypervisor")),
             governor: line("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"),
             load,
-            system: [Some(std::env::consts::OS.to_owned()), release]
-                .into_iter()
-                .flatten()
-                .collect::<Vec<_>>()
-                .join(" "),
+            system: release.map_or(OS.to_owned(), |release| format!("{OS} {release}")),
             compiler: env!("ZONELIST_COMPILER"),
             profile: env!("ZONELIST_PROFILE"),
             commit: option_env!("ZONELIST_COMMIT"),

@@ -292,11 +292,13 @@ impl<'r> Mutants<'r> {
             let mut is_known = true;
             for &(.., run, test) in met {
                 let (kill, unknown) = tests.entry((run, test)).or_default();
-                if killer.is_some_and(|kill| (kill.run, &*kill.test) == (run, test)) {
-                    kill.get_or_insert(killer.expect("a killer"));
-                    is_known = false;
-                } else if !is_known {
-                    unknown.push(mutant);
+                match killer.filter(|killer| (killer.run, &*killer.test) == (run, test)) {
+                    Some(killer) => {
+                        kill.get_or_insert(killer);
+                        is_known = false;
+                    }
+                    None if is_known => (),
+                    None => unknown.push(mutant),
                 }
             }
         }
