@@ -1,0 +1,84 @@
+//! The table of facts in the guide of `zonelist-core`.
+
+use zonelist_core::publish::Facts;
+use zonelist_schemes::SchemeId;
+use zonelist_verify::workspace;
+
+/// The row of a scheme.
+fn row(facts: &Facts) -> String {
+    let yes = |fact: bool| if fact { "yes" } else { "no" };
+    let &Facts { scheme, guarantee, readers, writer, allocates, .. } = facts;
+    format!(
+        "| [`{scheme}`] | {guarantee} | {readers} | {writer} | {allocates} | {} | {} | {} | {} | {} | {} |",
+        yes(facts.interrupt_safe),
+        yes(facts.below_allocator),
+        yes(facts.after_fork),
+        yes(facts.registers),
+        yes(facts.retires),
+        yes(facts.no_std),
+    )
+}
+
+#[test]
+fn the_table_has_every_scheme_with_its_facts() {
+    let path = workspace().join("zonelist-core/src/guide/which_scheme.md");
+    let page = std::fs::read_to_string(path).expect("the chapter");
+    for scheme in SchemeId::all() {
+        let row = row(scheme.facts());
+        assert!(page.lines().any(|line| line == row), "{}: no such row, expected\n{row}", scheme.name());
+    }
+}
+
+#[test]
+fn the_story_has_the_timelines_that_the_museum_finds() {
+    let page = std::fs::read_to_string(workspace().join("zonelist-core/src/guide/story.md")).expect("the chapter");
+    for exhibit in ["stopped", "two_words", "stale_cursor", "seqlock"] {
+        let path = workspace().join("zonelist-inplace/tests/museum").join(exhibit).with_extension("txt");
+        let timeline = std::fs::read_to_string(path).expect("the timeline of an exhibit");
+        assert!(page.contains(&timeline), "{exhibit}: expected the museum's timeline:\n{timeline}");
+    }
+}
+
+/// The variants of an enum, in a source of `zonelist-core`.
+fn variants(source: &str, name: &str) -> Vec<String> {
+    let path = workspace().join("zonelist-core/src").join(source);
+    let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let body = text.split(&format!("pub enum {name} {{\n")).nth(1).and_then(|rest| rest.split("\n}").next());
+    let lines = body.unwrap_or_else(|| panic!("{source}: no enum {name}")).lines();
+    let names = lines.filter_map(|line| {
+        let line = line.strip_prefix("    ")?;
+        let end = line.find(|letter: char| !letter.is_alphanumeric()).unwrap_or(line.len());
+        line.starts_with(char::is_uppercase).then(|| line[..end].to_owned())
+    });
+    names.collect()
+}
+
+#[test]
+fn the_chapter_on_failures_has_every_variant_of_every_error() {
+    let page = std::fs::read_to_string(workspace().join("zonelist-core/src/guide/failures.md")).expect("the chapter");
+    let errors = [
+        ("page_alloc/failure.rs", "Refusal"),
+        ("page_alloc/non_blocking.rs", "TryAllocError"),
+        ("page_alloc/non_blocking.rs", "TryFreeError"),
+        ("page_alloc/split.rs", "SplitError"),
+        ("page_alloc/movable_handle.rs", "HandleError"),
+        ("page_alloc/zone_pool.rs", "SetupError"),
+        ("page_alloc/fork.rs", "ForkError"),
+        ("publish/reader.rs", "ReaderError"),
+        ("publish/publish_error.rs", "PublishError"),
+        ("publish/writer.rs", "WaitError"),
+        ("zone/error.rs", "ZoneError"),
+        ("zone/error.rs", "RangeError"),
+        ("zone/error.rs", "FreeError"),
+        ("hotplug/error.rs", "HotplugError"),
+        ("hotplug/provider_error.rs", "ProviderError"),
+    ];
+    for (source, name) in errors {
+        let variants = variants(source, name);
+        assert!(variants.len() > 1, "{name}: {variants:?}");
+        for variant in variants {
+            let named = [format!("`{variant}`"), format!("::{variant}`")];
+            assert!(named.iter().any(|word| page.contains(word)), "{name}::{variant} is not in the chapter");
+        }
+    }
+}
