@@ -40,6 +40,9 @@ pub mod failures {
 pub mod moving {
     #![doc = include_str!("moving.md")]
 }
+pub mod gfp {
+    #![doc = include_str!("gfp.md")]
+}
 pub mod model_checking {
     #![doc = include_str!("model_checking.md")]
 }

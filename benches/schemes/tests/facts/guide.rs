@@ -82,3 +82,64 @@ fn the_chapter_on_failures_has_every_variant_of_every_error() {
         }
     }
 }
+
+/// Every chapter, with the name of its file.
+fn chapters() -> Vec<(String, String)> {
+    let folder = std::fs::read_dir(workspace().join("zonelist-core/src/guide")).expect("the guide");
+    let files =
+        folder.map(|entry| entry.expect("a file").path()).filter(|path| path.extension().is_some_and(|x| x == "md"));
+    let name = |path: &std::path::Path| path.file_stem().expect("a name").to_string_lossy().into_owned();
+    files.map(|path| (name(&path), std::fs::read_to_string(&path).expect("a chapter"))).collect()
+}
+
+/// Files of the package that the chapter on model checking has its reader make.
+const OF_THE_READER: [&str; 3] = ["src/lib.rs", "tests/models.rs", "tests/facts.rs"];
+
+#[test]
+fn every_file_that_the_guide_names_exists() {
+    let mut named = 0;
+    for (chapter, page) in chapters() {
+        for word in page.split('`').filter(|word| word.contains('/') && !word.contains([' ', '\n'])) {
+            let is_file = [".rs", ".md", ".txt"].iter().any(|end| word.ends_with(end));
+            // Features have a slash as well.
+            let is_folder = word.starts_with("benches/") || word.starts_with(".ci/");
+            if OF_THE_READER.contains(&word) || !is_file && !is_folder {
+                continue;
+            }
+            named += 1;
+            let places = ["", "zonelist-core/src/"].map(|start| workspace().join(start).join(word));
+            assert!(places.iter().any(|path| path.exists()), "{chapter}: no file {word}");
+        }
+    }
+    assert!(named > 30, "only {named} files are found");
+}
+
+/// The anchors of a page's headings, as rustdoc makes them.
+fn anchors(page: &str) -> Vec<String> {
+    let headings = page.lines().filter_map(|line| line.strip_prefix("# "));
+    let anchor = |heading: &str| {
+        let letters = heading.chars().filter(|letter| letter.is_alphanumeric() || " -_".contains(*letter));
+        letters.map(|letter| if letter == ' ' { '-' } else { letter.to_ascii_lowercase() }).collect()
+    };
+    headings.map(anchor).collect()
+}
+
+#[test]
+fn every_heading_that_the_guide_links_to_exists() {
+    let (chapters, mut links) = (chapters(), 0);
+    let explored =
+        std::fs::read_to_string(workspace().join("zonelist-core/src/conformance/explored.md")).expect("a page");
+    for (chapter, page) in &chapters {
+        for (target, anchor) in page.split("](").filter_map(|rest| rest.split(')').next()?.split_once('#')) {
+            let headings = match target.strip_prefix("super::") {
+                _ if target.is_empty() => anchors(page),
+                Some(other) => anchors(&chapters.iter().find(|(name, _)| name == other).expect("a chapter").1),
+                None if target == "crate::conformance::explored" => anchors(&explored),
+                None => continue,
+            };
+            links += 1;
+            assert!(headings.iter().any(|heading| heading == anchor), "{chapter}: {target}#{anchor}: {headings:?}");
+        }
+    }
+    assert!(links > 10, "only {links} links are found");
+}
