@@ -159,3 +159,11 @@ fn the_story_has_the_counts_of_rebuilds_that_a_test_asserts() {
     let page = page.split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(page.contains(&expected), "expected in the story: {expected}");
 }
+
+#[test]
+fn the_chapter_on_model_checking_has_the_smallest_scheme() {
+    let [page, scheme] = ["guide/model_checking.md", "publish/smallest.rs"].map(|file| {
+        std::fs::read_to_string(workspace().join("zonelist-core/src").join(file)).expect("the chapter and the scheme")
+    });
+    assert!(page.contains(&scheme), "expected the text of publish/smallest.rs");
+}
