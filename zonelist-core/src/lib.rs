@@ -72,6 +72,8 @@ extern crate std;
 mod chunks;
 #[cfg(feature = "alloc")]
 pub mod conformance;
+#[cfg(all(any(doc, doctest), feature = "std"))]
+pub mod guide;
 #[cfg(feature = "alloc")]
 mod heap;
 #[cfg(feature = "alloc")]

@@ -7,7 +7,7 @@ use zonelist_verify::workspace;
 use crate::files::source_files;
 
 /// The folders from the bottom up. A folder may use those before it.
-const LAYERS: [&str; 15] = [
+const LAYERS: [&str; 16] = [
     "sync",
     "chunks",
     "locking",
@@ -23,6 +23,7 @@ const LAYERS: [&str; 15] = [
     "page_alloc",
     "hotplug",
     "conformance",
+    "guide",
 ];
 
 const SOURCES: &str = "zonelist-core/src/";
