@@ -1,4 +1,4 @@
-//! Reports of the schemes' facts: all facts with the cards, or the table of the README.
+//! Reports of the schemes' facts: all facts with the cards, or the table of docs/schemes.md.
 
 use std::fmt;
 

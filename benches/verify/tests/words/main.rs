@@ -1,6 +1,7 @@
 //! The language of this workspace: no source, document or message has a word of [the list](../../../../docs/forbidden-words.txt),
 //! no source file exceeds the length limit, and folders depend downwards only.
 
+mod architecture;
 mod files;
 mod layers;
 mod list;
