@@ -89,6 +89,7 @@ first_cpu:
     ud2
 next_cpu:
     mov next_stack, %rsp
+    pop %rdi
     call {next_cpu}
     ud2
 

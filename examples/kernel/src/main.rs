@@ -1,26 +1,106 @@
-//! A kernel that boots: README.md.
+//! A kernel whose page allocator is that of `zonelist-core`: see README.md.
 #![no_std]
 #![no_main]
 
+extern crate alloc;
+
+mod cpus;
+mod firmware;
+mod interrupts;
 #[cfg(not(target_os = "none"))]
 mod mem;
+mod memory;
+mod owners;
+mod requests;
 mod serial;
 
-use core::{arch::global_asm, panic::PanicInfo};
+use alloc::boxed::Box;
+use core::{arch::global_asm, error::Error, panic::PanicInfo};
 
-global_asm!(include_str!("boot.s"), main = sym main, next_cpu = sym next, options(att_syntax));
+use zonelist_core::publish::Scheme as _;
 
-extern "C" fn next() -> ! {
-    loop {}
+use crate::{
+    cpus::{COUNTS, Cpu},
+    firmware::Firmware,
+    memory::{Machine, Scheme},
+};
+
+global_asm!(include_str!("boot.s"), main = sym main, next_cpu = sym cpus::next_cpu, options(att_syntax));
+
+/// The steps that CPU 0 takes beside the others.
+const STEPS: usize = 20_000;
+
+/// The entry of CPU 0.
+extern "C" fn main(start_info: u32) -> ! {
+    match run(start_info) {
+        Ok(()) => line!("all frames are returned, and none had two owners"),
+        Err(ref error) => line!("FAILED: {error}"),
+    }
+    serial::exit(true)
 }
 
-extern "C" fn main(start_info: u64) -> ! {
-    line!("hello {start_info:#x}");
-    serial::exit(true)
+fn run(start_info: u32) -> Result<(), Box<dyn Error>> {
+    // SAFETY: `main` is called once.
+    unsafe { memory::start_heap() };
+    // SAFETY: the boot protocol has passed the address, and nothing was written since.
+    let firmware = unsafe { Firmware::read(start_info as usize) }?;
+    line!("zonelist on {} CPUs, lists published by {}", firmware.cpus.len(), Scheme::FACTS.scheme);
+    firmware.print();
+    let machine = memory::boot(&firmware)?;
+    let allocator = machine.provider().allocator();
+    let free: usize = allocator.zones().iter().map(|zone| zone.free_pages()).sum();
+    line!("{free} frames are free:");
+    serial::print(format_args!("{}", allocator.buddyinfo()));
+
+    interrupts::set_apic(firmware.apic);
+    let mut cpu = Cpu::new(0, &firmware, machine)?;
+    for (number, &(apic, _)) in firmware.cpus.iter().enumerate().skip(1) {
+        cpus::start(apic, Cpu::new(number, &firmware, machine)?)?;
+    }
+    cpu.start_interrupts();
+    (0..STEPS).for_each(|_| cpu.step());
+    cpu.free_kept();
+    requests::dma(&mut cpu, machine)?;
+    requests::contiguous(machine)?;
+    requests::hotplug(&mut cpu, machine)?;
+
+    interrupts::stop();
+    cpus::stop();
+    print_counts(firmware.cpus.len());
+    allocator.drain()?;
+    serial::print(format_args!("{}{}", allocator.zoneinfo(), allocator.buddyinfo()));
+    check(machine, free)
+}
+
+fn print_counts(cpus: usize) {
+    for (number, counts) in COUNTS.iter().enumerate().take(cpus) {
+        line!(
+            "CPU {number}: {} blocks allocated; {} interrupts, {} of them within an allocation or a free",
+            counts.allocated.get(),
+            counts.ticks.get(),
+            counts.nested.get(),
+        );
+        line!(
+            "  {} blocks allocated by interrupts, {} requests refused, {} frees put off",
+            counts.allocated_in_handler.get(),
+            counts.refused.get(),
+            counts.busy.get(),
+        );
+    }
+}
+
+/// Checks that all frames are free again.
+fn check(machine: &Machine, free: usize) -> Result<(), Box<dyn Error>> {
+    let zones = machine.provider().allocator().zones();
+    let now: usize = zones.iter().map(|zone| zone.free_pages()).sum();
+    if (now, owners::owned()) != (free, 0) {
+        return Err(alloc::format!("{now} of {free} frames are free, and {} are owned", owners::owned()).into());
+    }
+    Ok(())
 }
 
 #[panic_handler]
 fn panic(info: &PanicInfo<'_>) -> ! {
-    line!("{info}");
+    line!("FAILED: {info}");
     serial::exit(false)
 }
