@@ -3,6 +3,7 @@
 use alloc::{boxed::Box, vec};
 use core::{
     error::Error,
+    fmt,
     hint::spin_loop,
     sync::atomic::{
         AtomicBool, AtomicU64, AtomicUsize,
@@ -11,11 +12,7 @@ use core::{
 };
 
 use x86_64::instructions::{hlt, port::Port};
-use zonelist_core::{
-    Mobility, NodeId, Page, PageRequest, ZoneKind,
-    page_alloc::PreparedRequest,
-    zone::Order,
-};
+use zonelist_core::{Mobility, NodeId, Page, PageRequest, ZoneKind, page_alloc::PreparedRequest, zone::Order};
 
 use crate::{
     firmware::Firmware,
@@ -31,13 +28,27 @@ pub const MAX_CPUS: usize = 8;
 pub struct Count(AtomicU64);
 
 impl Count {
-    /// Adds one. Interrupts of the same CPU change other counts only.
+    const fn new() -> Self {
+        Self(AtomicU64::new(0))
+    }
+
+    /// Adds one. A CPU and its interrupts change different counts.
     pub fn add(&self) {
-        self.0.store(self.get() + 1, Relaxed);
+        self.set(self.get() + 1);
+    }
+
+    pub fn set(&self, count: u64) {
+        self.0.store(count, Relaxed);
     }
 
     pub fn get(&self) -> u64 {
         self.0.load(Relaxed)
+    }
+}
+
+impl fmt::Display for Count {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.get().fmt(f)
     }
 }
 
@@ -49,26 +60,23 @@ pub struct Counts {
     pub ticks: Count,
     pub nested: Count,
     /// Blocks that interrupts have allocated, allocations that were refused, and frees that were put off.
-    pub allocated_in_handler: Count,
+    pub in_handler: Count,
     pub refused: Count,
     pub busy: Count,
+    /// Bytes of stack that the deepest interrupt has used.
+    pub stack: Count,
     /// True during an allocation or a free.
     pub operating: AtomicBool,
 }
 
-pub static COUNTS: [Counts; MAX_CPUS] = [const {
-    const ZERO: fn() -> Count = || Count(AtomicU64::new(0));
-    let _ = ZERO;
-    Counts {
-        allocated: Count(AtomicU64::new(0)),
-        ticks: Count(AtomicU64::new(0)),
-        nested: Count(AtomicU64::new(0)),
-        allocated_in_handler: Count(AtomicU64::new(0)),
-        refused: Count(AtomicU64::new(0)),
-        busy: Count(AtomicU64::new(0)),
-        operating: AtomicBool::new(false),
+impl Counts {
+    const fn new() -> Self {
+        let [allocated, ticks, nested, in_handler, refused, busy, stack] = [const { Count::new() }; 7];
+        Self { allocated, ticks, nested, in_handler, refused, busy, stack, operating: AtomicBool::new(false) }
     }
-}; MAX_CPUS];
+}
+
+pub static COUNTS: [Counts; MAX_CPUS] = [const { Counts::new() }; MAX_CPUS];
 
 /// The number of CPUs that have begun and ended their work.
 static BEGUN: AtomicUsize = AtomicUsize::new(0);
@@ -94,7 +102,8 @@ impl Cpu {
         let counts = COUNTS.get(number).ok_or("too many CPUs")?;
         let node = NodeId::new(firmware.cpus[number].1 as u16).ok_or("too many nodes")?;
         let allocator = machine.provider().allocator();
-        let (normal, movable) = (PageRequest::up_to(ZoneKind::Normal), PageRequest::up_to(ZoneKind::Movable).mobility(Mobility::Movable));
+        let (normal, movable) =
+            (PageRequest::up_to(ZoneKind::Normal), PageRequest::up_to(ZoneKind::Movable).mobility(Mobility::Movable));
         let requests = [
             normal,
             normal.order(Order::of::<1>()),
@@ -139,7 +148,7 @@ impl Cpu {
         if let Some(page) = self.kept[place].take() {
             return self.free(page);
         }
-        let (request, far) = (self.random() % self.requests.len(), self.random() % 8 == 0);
+        let (request, far) = (self.random() % self.requests.len(), self.random().is_multiple_of(8));
         let node = if far { NodeId::new((self.random() % self.nodes) as u16) } else { None };
         self.counts.operating.store(true, Relaxed);
         let page = self.local.alloc(node.unwrap_or(self.node), &self.requests[request]).ok();

@@ -3,12 +3,18 @@
 use alloc::{boxed::Box, vec};
 use core::{
     arch::global_asm,
+    ptr,
     sync::atomic::{AtomicU64, Ordering::Relaxed},
 };
 
 use x86_64::{
     VirtAddr,
-    instructions::{interrupts as cpu, port::Port, segmentation::{CS, SS, Segment}, tables},
+    instructions::{
+        interrupts as cpu,
+        port::Port,
+        segmentation::{CS, SS, Segment},
+        tables,
+    },
     registers::model_specific::GsBase,
     structures::{
         DescriptorTablePointer,
@@ -16,7 +22,11 @@ use x86_64::{
         tss::TaskStateSegment,
     },
 };
-use zonelist_core::{NodeId, Page, PageRequest, ZoneKind, page_alloc::PreparedRequest, zone::{Order, Urgency}};
+use zonelist_core::{
+    NodeId, Page, PageRequest, ZoneKind,
+    page_alloc::PreparedRequest,
+    zone::{Order, Urgency},
+};
 
 use crate::{
     cpus::Counts,
@@ -47,18 +57,22 @@ pub struct Handler {
     /// The pages of the last interrupts. Each interrupt replaces the oldest.
     kept: [Option<Page>; 32],
     next: usize,
+    stack: *const u128,
 }
+
+/// Words of 16 bytes of a stack.
+const STACK: usize = 1024;
 
 impl Handler {
     pub fn new(allocator: &Allocator, local: &'static mut Handle, node: NodeId, counts: &'static Counts) -> Self {
         let request = PageRequest::up_to(ZoneKind::Normal).urgency(Urgency::HIGH.and(Urgency::NON_BLOCKING));
         let requests = [request, request.order(Order::of::<2>())].map(|request| allocator.prepare(&request));
-        Self { counts, node, local, requests, kept: [const { None }; 32], next: 0 }
+        Self { counts, node, local, requests, kept: [const { None }; 32], next: 0, stack: ptr::null() }
     }
 
     /// Frees the oldest page, and allocates another in its place. Waits for nothing.
     fn tick(&mut self) {
-        let Counts { ticks, nested, refused, busy, allocated_in_handler, operating, .. } = self.counts;
+        let Counts { ticks, nested, refused, busy, in_handler, operating, .. } = self.counts;
         ticks.add();
         if operating.load(Relaxed) {
             nested.add();
@@ -77,7 +91,7 @@ impl Handler {
         match self.local.try_alloc(self.node, &self.requests[self.next % 2]) {
             Ok(page) => {
                 owners::claim(&page);
-                allocated_in_handler.add();
+                in_handler.add();
                 *place = Some(page);
             }
             Err(_) => refused.add(),
@@ -127,10 +141,12 @@ fn gate(entry: u64, stack: u64) -> [u64; 2] {
 }
 
 /// Starts the timer of this CPU, with its own stacks, segments and handler.
-pub fn start(handler: Handler) {
-    let stack = || VirtAddr::from_ptr(Box::leak(vec![0_u128; 1024].into_boxed_slice()).as_ptr_range().end);
+pub fn start(mut handler: Handler) {
+    let stack = || Box::leak(vec![0_u128; STACK].into_boxed_slice()).as_ptr();
+    handler.stack = stack();
     let mut tss = TaskStateSegment::new();
-    (tss.interrupt_stack_table[0], tss.interrupt_stack_table[1]) = (stack(), stack());
+    tss.interrupt_stack_table[0] = VirtAddr::from_ptr(handler.stack.wrapping_add(STACK));
+    tss.interrupt_stack_table[1] = VirtAddr::from_ptr(stack().wrapping_add(STACK));
     let gdt = Box::leak(Box::new(GlobalDescriptorTable::new()));
     let code = gdt.append(Descriptor::kernel_code_segment());
     let tss = gdt.append(Descriptor::tss_segment(Box::leak(Box::new(tss))));
@@ -142,8 +158,8 @@ pub fn start(handler: Handler) {
     // SAFETY: the selector is of the task state of the table, which lives for good.
     unsafe { tables::load_tss(tss) };
     let idt = Box::leak(Box::new([[0; 2]; 256]));
-    for vector in 0..32 {
-        idt[vector] = gate(fault_entries as *const () as u64 + 16 * vector as u64, 2);
+    for (gate, vector) in idt.iter_mut().zip(0..32) {
+        *gate = self::gate(fault_entries as *const () as u64 + 16 * vector, 2);
     }
     idt[TIMER] = gate(timer_entry as *const () as u64, 1);
     idt[SPURIOUS] = gate(spurious_entry as *const () as u64, 1);
@@ -169,4 +185,7 @@ pub fn stop() {
         owners::release(&page);
         handler.local.free(page).expect("a page of this allocator");
     }
+    // SAFETY: the stack has that many words, and is not in use while interrupts are off.
+    let is_unused = |word: &usize| unsafe { handler.stack.add(*word).read() } == 0;
+    handler.counts.stack.set(16 * (STACK - (0..STACK).take_while(is_unused).count()) as u64);
 }

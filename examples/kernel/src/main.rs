@@ -7,8 +7,6 @@ extern crate alloc;
 mod cpus;
 mod firmware;
 mod interrupts;
-#[cfg(not(target_os = "none"))]
-mod mem;
 mod memory;
 mod owners;
 mod requests;
@@ -20,28 +18,29 @@ use core::{arch::global_asm, error::Error, panic::PanicInfo};
 use zonelist_core::publish::Scheme as _;
 
 use crate::{
-    cpus::{COUNTS, Cpu},
+    cpus::{COUNTS, Counts, Cpu},
     firmware::Firmware,
     memory::{Machine, Scheme},
 };
 
 global_asm!(include_str!("boot.s"), main = sym main, next_cpu = sym cpus::next_cpu, options(att_syntax));
+#[cfg(not(target_os = "none"))]
+global_asm!(include_str!("mem.s"), options(att_syntax));
 
 /// The steps that CPU 0 takes beside the others.
 const STEPS: usize = 20_000;
 
 /// The entry of CPU 0.
 extern "C" fn main(start_info: u32) -> ! {
-    match run(start_info) {
-        Ok(()) => line!("all frames are returned, and none had two owners"),
-        Err(ref error) => line!("FAILED: {error}"),
+    let outcome = run(start_info);
+    if let Err(error) = &outcome {
+        line!("FAILED: {error}");
     }
-    serial::exit(true)
+    serial::exit(outcome.is_ok())
 }
 
 fn run(start_info: u32) -> Result<(), Box<dyn Error>> {
-    // SAFETY: `main` is called once.
-    unsafe { memory::start_heap() };
+    memory::start_heap()?;
     // SAFETY: the boot protocol has passed the address, and nothing was written since.
     let firmware = unsafe { Firmware::read(start_info as usize) }?;
     line!("zonelist on {} CPUs, lists published by {}", firmware.cpus.len(), Scheme::FACTS.scheme);
@@ -74,18 +73,9 @@ fn run(start_info: u32) -> Result<(), Box<dyn Error>> {
 
 fn print_counts(cpus: usize) {
     for (number, counts) in COUNTS.iter().enumerate().take(cpus) {
-        line!(
-            "CPU {number}: {} blocks allocated; {} interrupts, {} of them within an allocation or a free",
-            counts.allocated.get(),
-            counts.ticks.get(),
-            counts.nested.get(),
-        );
-        line!(
-            "  {} blocks allocated by interrupts, {} requests refused, {} frees put off",
-            counts.allocated_in_handler.get(),
-            counts.refused.get(),
-            counts.busy.get(),
-        );
+        let Counts { allocated, ticks, nested, in_handler, refused, busy, stack, .. } = counts;
+        line!("CPU {number}: {allocated} blocks; {ticks} interrupts, {nested} of them within an allocation or a free,");
+        line!("  with {in_handler} blocks, {refused} requests refused, {busy} frees put off, {stack} bytes of stack");
     }
 }
 
@@ -96,6 +86,7 @@ fn check(machine: &Machine, free: usize) -> Result<(), Box<dyn Error>> {
     if (now, owners::owned()) != (free, 0) {
         return Err(alloc::format!("{now} of {free} frames are free, and {} are owned", owners::owned()).into());
     }
+    line!("all {now} frames are free again, and none had two owners");
     Ok(())
 }
 

@@ -1,7 +1,7 @@
 //! From the firmware's description to a running machine: zones, memory blocks, lists, and a page allocator over them.
 
 use alloc::{boxed::Box, collections::BTreeMap, vec, vec::Vec};
-use core::{cell::UnsafeCell, error::Error, ops::Range};
+use core::{error::Error, ops::Range};
 
 use buddy_system_allocator::LockedHeap;
 use zonelist_core::{
@@ -46,24 +46,14 @@ static HANDLE_CELLS: [TakeCell<Option<Handle>>; HANDLES] = [const { TakeCell::ne
 /// The kernel's own objects: tables of zones and states, and per-CPU pages. No interrupt uses it.
 #[global_allocator]
 static HEAP: LockedHeap<32> = LockedHeap::empty();
-const HEAP_BYTES: usize = 8 << 20;
-
-/// The memory of the heap.
-#[repr(align(4096))]
-struct HeapMemory(UnsafeCell<[u8; HEAP_BYTES]>);
-
-// SAFETY: only `start_heap` uses the memory, and gives it to the heap.
-unsafe impl Sync for HeapMemory {}
-
-static HEAP_MEMORY: HeapMemory = HeapMemory(UnsafeCell::new([0; HEAP_BYTES]));
+static HEAP_MEMORY: TakeCell<[u8; 8 << 20]> = TakeCell::new([0; _]);
 
 /// Starts the heap.
-///
-/// # Safety
-/// It is called once.
-pub unsafe fn start_heap() {
-    // SAFETY: the memory is the heap's alone, since this is the only call.
-    unsafe { HEAP.lock().init(HEAP_MEMORY.0.get() as usize, HEAP_BYTES) };
+pub fn start_heap() -> Result<(), &'static str> {
+    let memory = HEAP_MEMORY.take().ok_or("a second heap")?;
+    // SAFETY: the memory is the heap's alone from now on.
+    unsafe { HEAP.lock().init(memory.as_mut_ptr().addr(), memory.len()) };
+    Ok(())
 }
 
 unsafe extern "C" {
@@ -80,11 +70,15 @@ fn reserved() -> [Range<u64>; 2] {
 /// The free frames of a node: RAM that is the node's, without reserved frames.
 fn free_frames(firmware: &Firmware, node: u32) -> Vec<Range<u64>> {
     let own = firmware.memory.iter().filter(|(home, _)| *home == node);
-    let ram = own.flat_map(|(_, memory)| firmware.ram.iter().map(|ram| memory.start.max(ram.start)..memory.end.min(ram.end)));
+    let ram =
+        own.flat_map(|(_, memory)| firmware.ram.iter().map(|ram| memory.start.max(ram.start)..memory.end.min(ram.end)));
     // Whole frames, of which the direct map and the table of owners have an end.
     let mut free: Vec<_> = ram.map(|bytes| bytes.start.div_ceil(4096)..(bytes.end / 4096).min(FRAMES as u64)).collect();
     for taken in reserved() {
-        free = free.into_iter().flat_map(|range| [range.start..range.end.min(taken.start), range.start.max(taken.end)..range.end]).collect();
+        free = free
+            .into_iter()
+            .flat_map(|range| [range.start..range.end.min(taken.start), range.start.max(taken.end)..range.end])
+            .collect();
     }
     free.retain(|range| !range.is_empty());
     free.sort_unstable_by_key(|range| range.start);
@@ -111,7 +105,8 @@ struct Zones {
 impl Zones {
     /// Divides the frames of a node between DMA, Normal, and if it is the last node, one Movable block.
     fn add_node(&mut self, node: NodeId, free: &[Range<u64>], has_movable: bool) {
-        let blocks = free.first().map_or(0, |range| range.start / BLOCK)..free.last().map_or(0, |range| range.end.div_ceil(BLOCK));
+        let blocks = free.first().map_or(0, |range| range.start / BLOCK)
+            ..free.last().map_or(0, |range| range.end.div_ceil(BLOCK));
         let is_whole = |block: u64| count(within(free, block * BLOCK..(block + 1) * BLOCK)) == BLOCK;
         let movable = blocks.clone().find(|&block| has_movable && is_whole(block));
         for block in blocks {
@@ -120,7 +115,13 @@ impl Zones {
             let shared = start < DMA_END;
             let state = if shared { MemoryBlockState::Shared } else { MemoryBlockState::Online(kind) };
             let number = BlockId::new(block);
-            self.blocks.push(MemoryBlock { number, node: Some(node), state, has_holes: !is_whole(block), memmap_pages: 0 });
+            self.blocks.push(MemoryBlock {
+                number,
+                node: Some(node),
+                state,
+                has_holes: !is_whole(block),
+                memmap_pages: 0,
+            });
             let dma = within(free, start..end.min(DMA_END)).map(|range| (ZoneKind::Dma, range));
             let rest = within(free, start.max(DMA_END)..end).map(|range| (kind, range));
             self.ranges.extend(dma.chain(rest).map(|(kind, range)| (ZoneId::new(node, kind), Pfn::range(range))));
@@ -158,7 +159,11 @@ fn describe(firmware: &Firmware) -> Result<State, Box<dyn Error>> {
         pageblock_pages: 512,
         kinds: vec![ZoneKind::Dma, ZoneKind::Normal, ZoneKind::Movable],
         zones: zones.sizes(),
-        tunables: Tunables { min_free_kbytes: 2048, watermark_scale_factor: 10, lowmem_reserve_ratio: vec![256, 32, 0] },
+        tunables: Tunables {
+            min_free_kbytes: 2048,
+            watermark_scale_factor: 10,
+            lowmem_reserve_ratio: vec![256, 32, 0],
+        },
     };
     let (topology, _) = Topology::new(MachineDescription {
         possible: nodes.clone(),

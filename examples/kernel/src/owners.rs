@@ -1,12 +1,15 @@
 //! Checks by the kernel itself: each frame has at most one owner, and keeps what its owner has written.
 
-use core::sync::atomic::{
-    AtomicU64,
-    Ordering::{AcqRel, Relaxed},
+use core::{
+    ops::Range,
+    sync::atomic::{
+        AtomicU64,
+        Ordering::{AcqRel, Relaxed},
+    },
 };
 
 use zonelist_core::{
-    Page, Pfn,
+    Page,
     page_alloc::{Handle, Migrate, MoveError},
 };
 
@@ -52,8 +55,6 @@ fn place(frame: u64) -> (&'static AtomicU64, u64) {
     (&OWNED[frame as usize / 64], 1 << (frame % 64))
 }
 
-use core::ops::Range;
-
 fn stamp(frame: u64) -> *mut u64 {
     (frame << 12) as *mut u64
 }
@@ -62,7 +63,7 @@ fn stamp_of(frame: u64) -> u64 {
     frame ^ 0x5eed_5eed_5eed_5eed
 }
 
-/// The byte with which `fill` fills the page number `number`.
+/// The byte that fills movable page number `number`.
 pub fn content(number: usize) -> u8 {
     (number % 251) as u8
 }
@@ -84,10 +85,4 @@ impl Migrate for Mover {
         release(from);
         Ok(())
     }
-}
-
-/// The page frame of an address below 4 GiB.
-#[allow(dead_code, reason = "for panics")]
-pub fn pfn_of(address: u64) -> Pfn {
-    Pfn::new(address >> 12)
 }

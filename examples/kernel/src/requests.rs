@@ -68,7 +68,10 @@ pub fn hotplug(cpu: &mut Cpu, machine: &'static Machine) -> Result<(), Box<dyn E
     let mut deadline = || if COUNTS[0].ticks.get() < end { Ok(()) } else { Err(StopReason::Deadline) };
     machine.apply_within(&Operation::Offline { block }, &mut deadline)?;
     let zone = ZoneId::new(node, ZoneKind::Movable);
-    line!("block {block} of node {node} is offline: {} frames are left in {zone}", allocator.zone(zone).map_or(0, Zone::managed));
+    line!(
+        "block {block} of node {node} is offline: {} frames are left in {zone}",
+        allocator.zone(zone).map_or(0, Zone::managed)
+    );
     let mut moved = 0;
     for (number, &handle) in handles.iter().enumerate() {
         let guard = movable.hold(handle)?;
