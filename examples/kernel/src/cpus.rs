@@ -15,8 +15,9 @@ use x86_64::instructions::{hlt, port::Port};
 use zonelist_core::{Mobility, NodeId, Page, PageRequest, ZoneKind, page_alloc::PreparedRequest, zone::Order};
 
 use crate::{
+    apic,
     firmware::Firmware,
-    interrupts::{self, Handler, apic_write},
+    interrupts::{self, Handler},
     memory::{self, Handle, Machine, Scheme},
     owners,
 };
@@ -128,9 +129,13 @@ impl Cpu {
     }
 
     /// Starts the interrupts of this CPU.
-    pub fn start_interrupts(&mut self) {
+    ///
+    /// # Safety
+    /// The address of the APIC is set, and this is the CPU.
+    pub unsafe fn start_interrupts(&mut self) {
         if let Some(handler) = self.handler.take() {
-            interrupts::start(handler);
+            // SAFETY: the caller says that the address is set.
+            unsafe { interrupts::start(handler) };
         }
     }
 
@@ -187,8 +192,11 @@ unsafe extern "C" {
 /// The page of the first code of other CPUs, which must be below 1 MiB.
 const TRAMPOLINE: usize = 0x8000;
 
-/// Starts a CPU, and waits until it has begun. The local APIC of CPU 0 sends the signals INIT and start-up.
-pub fn start(apic: u32, cpu: Cpu) -> Result<(), Box<dyn Error>> {
+/// Starts a CPU by the number of its APIC, and waits until it has begun.
+///
+/// # Safety
+/// The address of the APIC is set, and the CPU has not begun.
+pub unsafe fn start(number: u32, cpu: Cpu) -> Result<(), Box<dyn Error>> {
     let stack = Box::leak(vec![0_u64; 8192].into_boxed_slice());
     let top = stack.len() - 1;
     stack[top] = Box::into_raw(Box::new(cpu)) as u64;
@@ -199,22 +207,18 @@ pub fn start(apic: u32, cpu: Cpu) -> Result<(), Box<dyn Error>> {
     // SAFETY: the code has that length, and the page is reserved RAM that only this function writes.
     unsafe { code.copy_to_nonoverlapping(TRAMPOLINE as *mut u8, bytes) };
     let begun = BEGUN.load(Relaxed);
-    signal(apic, 0x4500); // INIT
+    // SAFETY: the caller has set the address of the APIC, and the CPU has not begun.
+    unsafe { apic::init(number) };
     for _ in 0..10 {
         wait();
-        signal(apic, 0x4600 | TRAMPOLINE as u32 >> 12); // start-up
+        // SAFETY: the caller has set the address of the APIC, and the code is copied above.
+        unsafe { apic::start_up(number, TRAMPOLINE) };
         wait();
         if BEGUN.load(Acquire) > begun {
             return Ok(());
         }
     }
-    Err(alloc::format!("the CPU of APIC {apic} does not begin").into())
-}
-
-/// Sends a signal to another CPU.
-fn signal(apic: u32, command: u32) {
-    apic_write(0x310, apic << 24);
-    apic_write(0x300, command);
+    Err(alloc::format!("the CPU of APIC {number} does not begin").into())
 }
 
 /// Waits for about 10 ms: each access of this port takes a microsecond.
@@ -229,13 +233,15 @@ fn wait() {
 pub extern "C" fn next_cpu(cpu: *mut Cpu) -> ! {
     // SAFETY: `start` has passed the pointer of a box to this CPU alone.
     let mut cpu = *unsafe { Box::from_raw(cpu) };
-    cpu.start_interrupts();
+    // SAFETY: CPU 0 has set the address before it started this CPU.
+    unsafe { cpu.start_interrupts() };
     BEGUN.fetch_add(1, Release);
     while !STOP.load(Acquire) {
         cpu.step();
     }
     cpu.free_kept();
-    interrupts::stop();
+    // SAFETY: the interrupts were started above.
+    unsafe { interrupts::stop() };
     ENDED.fetch_add(1, Release);
     loop {
         hlt();

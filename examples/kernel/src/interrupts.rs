@@ -1,17 +1,12 @@
 //! Interrupts of the local APIC's timer, whose handler allocates and frees pages, and exceptions, which end the machine.
 
 use alloc::{boxed::Box, vec};
-use core::{
-    arch::global_asm,
-    ptr,
-    sync::atomic::{AtomicU64, Ordering::Relaxed},
-};
+use core::{arch::global_asm, ptr, sync::atomic::Ordering::Relaxed};
 
 use x86_64::{
     VirtAddr,
     instructions::{
         interrupts as cpu,
-        port::Port,
         segmentation::{CS, SS, Segment},
         tables,
     },
@@ -29,6 +24,7 @@ use zonelist_core::{
 };
 
 use crate::{
+    apic,
     cpus::Counts,
     line,
     memory::{Allocator, Handle, Scheme},
@@ -43,10 +39,8 @@ unsafe extern "C" {
     safe fn fault_entries();
 }
 
-const TIMER: usize = 0x40;
-const SPURIOUS: usize = 0xff;
-/// Counts of the timer between two interrupts.
-const PERIOD: u32 = 20_000;
+const TIMER: u8 = 0x40;
+const SPURIOUS: u8 = 0xff;
 
 /// The state of a CPU's interrupt handler, which no other code accesses while the CPU's interrupts are on.
 pub struct Handler {
@@ -105,7 +99,8 @@ extern "C" fn timer() {
     // SAFETY: `start` has set the address before the CPU's first interrupt. Interrupts are off in the handler and where
     // `stop` accesses the state, so this is the only reference.
     unsafe { &mut *handler }.tick();
-    apic_write(0xb0, 0);
+    // SAFETY: the timer was started, so the address is set.
+    unsafe { apic::end_of_interrupt() };
 }
 
 /// Reports an exception with what the CPU has pushed: an error code or none, and the address of the instruction.
@@ -116,24 +111,6 @@ extern "C" fn fault(vector: u64, stack: *const [u64; 2]) -> ! {
     serial::exit(false)
 }
 
-static APIC: AtomicU64 = AtomicU64::new(0);
-
-/// Sets the address of the local APICs, which is the same for all CPUs, and disables the older interrupt controllers.
-pub fn set_apic(address: u64) {
-    APIC.store(address, Relaxed);
-    for port in [0x21, 0xa1] {
-        // SAFETY: masks all interrupts of an 8259.
-        unsafe { Port::<u8>::new(port).write(0xff) };
-    }
-}
-
-/// Writes a register of this CPU's local APIC.
-pub fn apic_write(register: u64, value: u32) {
-    // SAFETY: the firmware's tables have this address of the APIC, which is mapped to itself. The register is one that
-    // starts or ends interrupts, which no memory of Rust depends on.
-    unsafe { ((APIC.load(Relaxed) + register) as *mut u32).write_volatile(value) };
-}
-
 /// A gate of the IDT: to an entry, on a stack of the TSS, with interrupts off.
 fn gate(entry: u64, stack: u64) -> [u64; 2] {
     const CODE: u64 = 8;
@@ -141,7 +118,10 @@ fn gate(entry: u64, stack: u64) -> [u64; 2] {
 }
 
 /// Starts the timer of this CPU, with its own stacks, segments and handler.
-pub fn start(mut handler: Handler) {
+///
+/// # Safety
+/// The address of the APIC is set.
+pub unsafe fn start(mut handler: Handler) {
     let stack = || Box::leak(vec![0_u128; STACK].into_boxed_slice()).as_ptr();
     handler.stack = stack();
     let mut tss = TaskStateSegment::new();
@@ -161,23 +141,25 @@ pub fn start(mut handler: Handler) {
     for (gate, vector) in idt.iter_mut().zip(0..32) {
         *gate = self::gate(fault_entries as *const () as u64 + 16 * vector, 2);
     }
-    idt[TIMER] = gate(timer_entry as *const () as u64, 1);
-    idt[SPURIOUS] = gate(spurious_entry as *const () as u64, 1);
+    idt[usize::from(TIMER)] = gate(timer_entry as *const () as u64, 1);
+    idt[usize::from(SPURIOUS)] = gate(spurious_entry as *const () as u64, 1);
     let idt = DescriptorTablePointer { limit: size_of_val(idt) as u16 - 1, base: VirtAddr::from_ptr(idt) };
     // SAFETY: the table lives for good, and its gates are to code that returns by `iretq` or not at all.
     unsafe { tables::lidt(&idt) };
     GsBase::write(VirtAddr::from_ptr(Box::leak(Box::new(handler))));
-    apic_write(0xf0, 0x100 | SPURIOUS as u32); // on
-    apic_write(0x3e0, 3); // divided by 16
-    apic_write(0x320, 1 << 17 | TIMER as u32); // periodic
-    apic_write(0x380, PERIOD);
+    // SAFETY: the caller has set the address, and the gates of both vectors are set above.
+    unsafe { apic::start_timer(TIMER, SPURIOUS) };
     cpu::enable();
 }
 
 /// Stops the timer of this CPU, and frees the pages of its handler. Interrupts stay off.
-pub fn stop() {
+///
+/// # Safety
+/// `start` was called on this CPU.
+pub unsafe fn stop() {
     cpu::disable();
-    apic_write(0x320, 1 << 16); // masked
+    // SAFETY: `start` has started the timer, so the address is set.
+    unsafe { apic::stop_timer() };
     let handler = GsBase::read().as_mut_ptr::<Handler>();
     // SAFETY: `start` has set the address. Interrupts are off, so that the handler has no reference.
     let handler = unsafe { &mut *handler };
@@ -186,6 +168,6 @@ pub fn stop() {
         handler.local.free(page).expect("a page of this allocator");
     }
     // SAFETY: the stack has that many words, and is not in use while interrupts are off.
-    let is_unused = |word: &usize| unsafe { handler.stack.add(*word).read() } == 0;
+    let is_unused = |word: &usize| unsafe { handler.stack.wrapping_add(*word).read() } == 0;
     handler.counts.stack.set(16 * (STACK - (0..STACK).take_while(is_unused).count()) as u64);
 }

@@ -1,7 +1,7 @@
 # The entries of interrupts, in AT&T syntax.
 #
-# The host's target lets code use the 128 bytes below its stack pointer, and the SSE registers. So each entry is on a
-# stack of its own (IST), and the timer's saves those registers.
+# The host's target lets code use the 128 bytes below its stack pointer, and the SSE registers. So the CPU switches to
+# another stack, of the interrupt stack table, and the timer's entry saves those registers.
 .section .text.interrupts, "ax", @progbits
 .globl timer_entry, spurious_entry, fault_entries
 timer_entry:

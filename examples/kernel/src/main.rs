@@ -4,6 +4,7 @@
 
 extern crate alloc;
 
+mod apic;
 mod cpus;
 mod firmware;
 mod interrupts;
@@ -11,6 +12,7 @@ mod memory;
 mod owners;
 mod requests;
 mod serial;
+mod topology;
 
 use alloc::boxed::Box;
 use core::{arch::global_asm, error::Error, panic::PanicInfo};
@@ -51,19 +53,24 @@ fn run(start_info: u32) -> Result<(), Box<dyn Error>> {
     line!("{free} frames are free:");
     serial::print(format_args!("{}", allocator.buddyinfo()));
 
-    interrupts::set_apic(firmware.apic);
+    // SAFETY: the address is of the firmware's tables, and all of the first 4 GiB is mapped.
+    unsafe { apic::set_address(firmware.apic) };
     let mut cpu = Cpu::new(0, &firmware, machine)?;
     for (number, &(apic, _)) in firmware.cpus.iter().enumerate().skip(1) {
-        cpus::start(apic, Cpu::new(number, &firmware, machine)?)?;
+        let cpu = Cpu::new(number, &firmware, machine)?;
+        // SAFETY: the address is set, and the CPU has not begun.
+        unsafe { cpus::start(apic, cpu) }?;
     }
-    cpu.start_interrupts();
+    // SAFETY: the address is set, and this is CPU 0.
+    unsafe { cpu.start_interrupts() };
     (0..STEPS).for_each(|_| cpu.step());
     cpu.free_kept();
     requests::dma(&mut cpu, machine)?;
     requests::contiguous(machine)?;
     requests::hotplug(&mut cpu, machine)?;
 
-    interrupts::stop();
+    // SAFETY: the interrupts of this CPU were started above.
+    unsafe { interrupts::stop() };
     cpus::stop();
     print_counts(firmware.cpus.len());
     allocator.drain()?;

@@ -75,9 +75,9 @@ pub fn bytes(page: &Page) -> *mut [u8; 4088] {
 
 /// Copies pages of order 0 whose frames go offline.
 #[derive(Debug)]
-pub struct Mover;
+pub struct CopyPage;
 
-impl Migrate for Mover {
+impl Migrate for CopyPage {
     fn move_page(&self, _: Handle, from: &Page, to: &Page) -> Result<(), MoveError> {
         claim(to);
         // SAFETY: both pages are lent to this call alone, each is RAM of its own, and both are mapped to themselves.
