@@ -139,6 +139,8 @@ pub(crate) fn spawn_in_child() {
 }
 
 extern "C" fn storm(_: *mut c_void) -> *mut c_void {
+    // Operations allocate. Without a heap of the thread, that would be from the static region, which keeps all it gave.
+    handle::with_any(|_| ());
     if let Some(site) = handle::site() {
         site.storm();
     }
