@@ -17,9 +17,12 @@
 //! [`LocalHandle`]: crate::LocalHandle
 //! [`hotplug`]: crate::hotplug
 //! [`conformance`]: crate::conformance
+//! [`guide`]: crate::guide
 //! [`identity`]: crate::identity
 #![doc = include_str!("../README.md")]
-#![cfg_attr(not(feature = "alloc"), allow(rustdoc::broken_intra_doc_links, reason = "what is not built is not linked"))]
+#![cfg_attr(not(feature = "std"), allow(rustdoc::broken_intra_doc_links, reason = "what is not built is not linked"))]
+// docs.rs shows the features that an item needs.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![no_std]
 
 #[cfg(not(all(target_has_atomic = "32", target_has_atomic = "ptr")))]

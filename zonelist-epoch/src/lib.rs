@@ -5,6 +5,8 @@
 //! [`ArcSwap`]: crate::ArcSwap
 //! [`DoubleBuffered`]: crate::DoubleBuffered
 #![doc = include_str!("../README.md")]
+// docs.rs shows the features that an item needs.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![cfg_attr(
     not(all(feature = "arc-swap", feature = "crossbeam")),
     allow(rustdoc::broken_intra_doc_links, reason = "what is not built is not linked")

@@ -2,6 +2,8 @@
 //! [`SeqRetry`]: crate::SeqRetry
 //! [`SeqCopy`]: crate::SeqCopy
 #![doc = include_str!("../README.md")]
+// docs.rs shows the features that an item needs.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![cfg_attr(
     not(feature = "seqlock"),
     allow(rustdoc::broken_intra_doc_links, reason = "what is not built is not linked")

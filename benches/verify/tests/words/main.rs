@@ -3,6 +3,7 @@
 //! only, links lead somewhere, and the picture of the architecture is right.
 
 mod architecture;
+mod counts;
 mod files;
 mod layers;
 mod links;

@@ -67,19 +67,6 @@ fn the_page_of_schemes_has_the_table_that_the_command_makes() {
 }
 
 #[test]
-fn the_page_of_benchmarks_has_the_instructions_of_the_cards() {
-    let page = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/benchmarks.md")).unwrap();
-    let row = |scheme: SchemeId| {
-        let reader = text_of(scheme, 0);
-        let count = reader.split(' ').nth(2).and_then(|count| count.parse::<u32>().ok());
-        let count = count.unwrap_or_else(|| panic!("{}: no count in {reader:?}", scheme.name()));
-        format!("| `{}` | {count} |\n", scheme.name())
-    };
-    let rows: String = SchemeId::all().into_iter().map(row).collect();
-    assert!(page.contains(&rows), "expected in docs/benchmarks.md:\n{rows}");
-}
-
-#[test]
 fn a_fact_is_claimed_if_and_only_if_a_test_shows_it() {
     for card in json(&["schemes", "--json"]).as_array().unwrap() {
         for fact in FACTS {
