@@ -1,7 +1,7 @@
 //! Instructions of reads and of pairs, of every contender, counted in one run of valgrind; and the file that has them.
 //!
-//! The example `probe` runs all loops of the [plan](Plan) in one process. Callgrind counts only within [`counted`], and
-//! writes the count at each call of [`count_ends`]. So set-up costs no count, and start-up is paid once.
+//! The example `probe` runs all loops of the [plan](Plan) in one process. Callgrind counts only within `counted`, and
+//! writes the count at each call of `count_ends`. So set-up costs no count, and start-up is paid once.
 //!
 //! ```text
 //! first_zone, remembered   a read of lists of eight zones
