@@ -126,7 +126,7 @@ fn every_file_that_the_guide_names_exists() {
         for word in page.split('`').filter(|word| word.contains('/') && !word.contains([' ', '\n'])) {
             let is_file = [".rs", ".md", ".txt"].iter().any(|end| word.ends_with(end));
             // Features have a slash as well.
-            let is_folder = word.starts_with("benches/") || word.starts_with(".ci/");
+            let is_folder = ["benches/", "examples/", ".ci/"].iter().any(|start| word.starts_with(start));
             if OF_THE_READER.contains(&word) || !is_file && !is_folder {
                 continue;
             }
