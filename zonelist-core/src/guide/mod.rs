@@ -22,8 +22,8 @@ pub mod per_cpu {
 pub mod guarantees {
     #![doc = include_str!("guarantees.md")]
 }
-pub mod stuck_reader {
-    #![doc = include_str!("stuck_reader.md")]
+pub mod stalled_reader {
+    #![doc = include_str!("stalled_reader.md")]
 }
 pub mod names {
     #![doc = include_str!("names.md")]

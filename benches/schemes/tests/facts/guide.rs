@@ -29,6 +29,30 @@ fn the_table_has_every_scheme_with_its_facts() {
     }
 }
 
+/// The line of a chapter that begins like that, or that names the scheme, of those that are in the table below a heading.
+fn line<'p>(page: &'p str, heading: &str, is_wanted: impl Fn(&str) -> bool) -> &'p str {
+    let table = page.split(heading).nth(1).unwrap_or_else(|| panic!("no {heading}"));
+    table
+        .lines()
+        .find(|line| line.starts_with('|') && is_wanted(line))
+        .unwrap_or_else(|| panic!("no such line: {heading}"))
+}
+
+#[test]
+fn the_tables_of_guarantees_and_of_forks_have_every_scheme_in_its_line() {
+    let [guarantees, fork] = ["guarantees.md", "fork.md"].map(|file| {
+        std::fs::read_to_string(workspace().join("zonelist-core/src/guide").join(file)).expect("the chapter")
+    });
+    for scheme in SchemeId::all() {
+        let &Facts { scheme, guarantee, after_fork, .. } = scheme.facts();
+        let name = format!("`{scheme}`");
+        let of = line(&guarantees, "# In one table", |line| line.starts_with(&format!("| `{guarantee}` |")));
+        assert!(of.contains(&name), "{scheme} is {guarantee}: {of}");
+        let child = line(&fork, "# By scheme", |line| line.contains(&name));
+        assert_eq!(child.contains("| ends"), after_fork, "{scheme}: {child}");
+    }
+}
+
 #[test]
 fn the_story_has_the_timelines_that_the_museum_finds() {
     let page = std::fs::read_to_string(workspace().join("zonelist-core/src/guide/story.md")).expect("the chapter");
@@ -102,7 +126,7 @@ fn every_file_that_the_guide_names_exists() {
         for word in page.split('`').filter(|word| word.contains('/') && !word.contains([' ', '\n'])) {
             let is_file = [".rs", ".md", ".txt"].iter().any(|end| word.ends_with(end));
             // Features have a slash as well.
-            let is_folder = word.starts_with("benches/") || word.starts_with(".ci/");
+            let is_folder = ["benches/", "examples/", ".ci/"].iter().any(|start| word.starts_with(start));
             if OF_THE_READER.contains(&word) || !is_file && !is_folder {
                 continue;
             }
