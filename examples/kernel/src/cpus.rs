@@ -38,6 +38,10 @@ impl Count {
         self.set(self.get() + 1);
     }
 
+    pub fn as_ptr(&self) -> *const u64 {
+        self.0.as_ptr()
+    }
+
     pub fn set(&self, count: u64) {
         self.0.store(count, Relaxed);
     }
