@@ -60,7 +60,7 @@ fn handle(allocator: &'static Allocator, cpu: usize) -> Option<&'static mut Hand
 }
 
 /// The work of a CPU, which has its handle for itself. The CPU keeps it in its per-CPU area, and uses it with preemption
-/// off. An interrupt handler needs another handle, or interrupts are off too.
+/// off. An interrupt handler needs another handle, or interrupts are off too: `examples/kernel` has one for each CPU.
 fn start(cpu: usize, local: &'static mut Handle, request: &PreparedRequest<Scheme>) {
     for _ in 0..1000 {
         let page = local.alloc(NODE, request).expect("a free page");

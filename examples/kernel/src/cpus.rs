@@ -38,6 +38,10 @@ impl Count {
         self.set(self.get() + 1);
     }
 
+    pub fn as_ptr(&self) -> *const u64 {
+        self.0.as_ptr()
+    }
+
     pub fn set(&self, count: u64) {
         self.0.store(count, Relaxed);
     }
@@ -209,7 +213,8 @@ pub unsafe fn start(number: u32, cpu: Cpu) -> Result<(), Box<dyn Error>> {
     let begun = BEGUN.load(Relaxed);
     // SAFETY: the caller has set the address of the APIC, and the CPU has not begun.
     unsafe { apic::init(number) };
-    for _ in 0..10 {
+    // Ten seconds or more: the emulator may run no instruction of the CPU for that long.
+    for _ in 0..1000 {
         wait();
         // SAFETY: the caller has set the address of the APIC, and the code is copied above.
         unsafe { apic::start_up(number, TRAMPOLINE) };

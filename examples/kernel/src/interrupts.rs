@@ -37,6 +37,7 @@ unsafe extern "C" {
     safe fn timer_entry();
     safe fn spurious_entry();
     safe fn fault_entries();
+    fn interrupt_changes(ticks: *const u64) -> u64;
 }
 
 const TIMER: u8 = 0x40;
@@ -170,4 +171,13 @@ pub unsafe fn stop() {
     // SAFETY: the stack has that many words, and is not in use while interrupts are off.
     let is_unused = |word: &usize| unsafe { handler.stack.wrapping_add(*word).read() } == 0;
     handler.counts.stack.set(16 * (STACK - (0..STACK).take_while(is_unused).count()) as u64);
+}
+
+/// Waits for an interrupt of this CPU, whose counts these are. True if it left the interrupted code as it was.
+///
+/// # Safety
+/// `start` was called on this CPU, and `stop` was not.
+pub unsafe fn is_transparent(counts: &Counts) -> bool {
+    // SAFETY: the counter lives as long as the call, and the interrupts that it waits for are on.
+    unsafe { interrupt_changes(counts.ticks.as_ptr()) == 0 }
 }

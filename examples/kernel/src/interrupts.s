@@ -35,3 +35,28 @@ fault_entry:
     and $-16, %rsp
     call {fault}
     ud2
+
+# Waits for the next interrupt by a counter at %rdi. Returns 0 if the interrupt left SSE registers and the 128 bytes below
+# the stack pointer as they were.
+.globl interrupt_changes
+interrupt_changes:
+    movabs $0x5eed5eed5eed5eed, %rax
+    .irp register, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15
+    movq %rax, %xmm\register
+    mov %rax, -8*(\register + 1)(%rsp)
+    .endr
+    mov (%rdi), %rcx
+1:  pause
+    cmp (%rdi), %rcx
+    je 1b
+    xor %esi, %esi
+    .irp register, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15
+    movq %xmm\register, %rdx
+    xor %rax, %rdx
+    or %rdx, %rsi
+    mov -8*(\register + 1)(%rsp), %rdx
+    xor %rax, %rdx
+    or %rdx, %rsi
+    .endr
+    mov %rsi, %rax
+    ret

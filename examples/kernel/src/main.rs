@@ -63,6 +63,11 @@ fn run(start_info: u32) -> Result<(), Box<dyn Error>> {
     }
     // SAFETY: the address is set, and this is CPU 0.
     unsafe { cpu.start_interrupts() };
+    // SAFETY: the interrupts of this CPU were started above.
+    if !(0..100).all(|_| unsafe { interrupts::is_transparent(&COUNTS[0]) }) {
+        return Err("an interrupt changed registers or the stack of the interrupted code".into());
+    }
+    line!("100 interrupts left registers and stack as they were");
     (0..STEPS).for_each(|_| cpu.step());
     cpu.free_kept();
     requests::dma(&mut cpu, machine)?;

@@ -64,7 +64,7 @@ pub fn hotplug(cpu: &mut Cpu, machine: &'static Machine) -> Result<(), Box<dyn E
         handles.push(movable.insert(page)?);
     }
     // Pages of other CPUs can't be moved, and are soon freed: the operation waits for them.
-    let end = COUNTS[0].ticks.get() + 200_000;
+    let end = COUNTS[0].ticks.get() + 50_000;
     let mut deadline = || if COUNTS[0].ticks.get() < end { Ok(()) } else { Err(StopReason::Deadline) };
     machine.apply_within(&Operation::Offline { block }, &mut deadline)?;
     let zone = ZoneId::new(node, ZoneKind::Movable);

@@ -51,6 +51,10 @@ impl<O: MigrationSource, K: Backing> Attachments for (O, K) {
 ///
 /// `A` is the source of movable pages and the memory behind the frames.
 ///
+/// In a kernel, the [`RunningMachine`](super::RunningMachine) of this provider is in a static
+/// ([`TakeCell`](crate::sync::TakeCell)), and never dropped. Then handles are `LocalHandle<'static, 'static, ..>`, and can
+/// be in statics too: see the repository's `examples/kernel`.
+///
 /// The metadata of a removed node's zones, about 0.15 bytes a frame, is freed after a grace period where the scheme has
 /// grace periods ([`AllocatorProvider::reclaiming`]). Otherwise it is kept until the node is added again, as in Linux.
 ///

@@ -50,7 +50,9 @@ use crate::{
 /// CPUs, in statics ([`TakeCell`](crate::sync::TakeCell)): see the example `per_cpu`.
 ///
 /// A signal handler or interrupt needs a handle of its own, [`LocalHandle::try_alloc`] and [`LocalHandle::try_free`].
-/// Debug builds panic if a handle is used from within one of its own operations.
+/// Debug builds panic if a handle is used from within one of its own operations. So a kernel has two reader slots for each
+/// CPU: one handle is used with preemption off, the other in interrupts only, which do not nest. The repository's
+/// `examples/kernel` boots with both, and prints the stack that its interrupts use.
 #[repr(C)] // The fields of the fast path come first, where short instructions reach them.
 pub struct LocalHandle<'a, 'm, S: Scheme, P: Platform> {
     /// The stack of the last free: the prediction for the next free.

@@ -26,7 +26,10 @@ pub trait Platform: Debug + 'static {
     /// The barrier pair between readers and writers. Only schemes whose readers have slots use it, and drains of
     /// per-CPU pages.
     type Barrier: Barrier;
-    /// The lock of a zone, which is held for short and bounded times: it may mask interrupts.
+    /// The lock of a zone, which is held for short and bounded times: it may mask interrupts. It need not, if interrupt
+    /// handlers free and allocate by [`LocalHandle::try_free`](crate::LocalHandle::try_free) and
+    /// [`LocalHandle::try_alloc`](crate::LocalHandle::try_alloc) only: these try the lock and never wait for it. So [`Spin`]
+    /// does for a kernel whose handlers do that, as those of the repository's `examples/kernel` do.
     ///
     /// The writer lock and the drain lock are [`Spin`] on every platform. Their holders wait for readers and for the heavy
     /// half of the barrier pair, for unbounded times. With interrupts masked, a reader on the same CPU would never end its

@@ -106,6 +106,10 @@ pub struct MachineDescription {
     ///
     /// Needed only where spans overlap and memory blocks do not determine which zone owns the frames: interleaved
     /// nodes, or a zone that was cut out of the middle of another.
+    ///
+    /// A kernel that knows which frames it has reserved leaves these out, counts them as absent, and gives the same number
+    /// for `present` and `managed` ([`ZoneSize`]). Its zones then get exactly the frames of these ranges. A memory block
+    /// with such a frame [has holes](crate::hotplug::MemoryBlock::has_holes).
     pub zone_ranges: Vec<(ZoneId, Range<Pfn>)>,
 }
 

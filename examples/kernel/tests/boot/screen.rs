@@ -70,6 +70,7 @@ pub(crate) fn check(printed: &str, scheme: &str, cpus: usize) -> Result<String, 
     lines.next(&format!("node 1: 255 MiB, CPUs {}, distances [21, 10]", homes[1]))?;
     let free = lines.next("# frames are free:")?[0];
     let at_first = lines.buddyinfo()?;
+    lines.next("100 interrupts left registers and stack as they were")?;
     lines.next("DMA: 8 blocks of 8 frames below 16 MiB")?;
     lines.next("contiguous: 1500 frames of 0/Normal at a multiple of 512")?;
     lines.next("contiguous: 1500 frames of 1/Normal at a multiple of 512")?;
