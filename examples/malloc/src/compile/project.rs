@@ -35,9 +35,6 @@ const LONG: [&str; 7] = [
     "zstd-sys/zstd/lib/decompress",
 ];
 
-/// Programs' own main files, of which a Lua library has none.
-const MAINS: [&str; 2] = ["luac.c", "print.c"];
-
 /// A project to build.
 pub(crate) struct Project {
     /// The folder of the build: the same for each one, since debug information names it.
@@ -65,8 +62,7 @@ pub(crate) fn fetch(folder: &Path, long: bool) -> Result<Project, Box<dyn Error>
     for part in if long { &LONG[..] } else { &SHORT } {
         for entry in fs::read_dir(vendor.join(part))? {
             let path = entry?.path();
-            let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-            if path.extension().is_some_and(|extension| extension == "c") && !MAINS.contains(&name) {
+            if path.extension().is_some_and(|extension| extension == "c") {
                 sources.push(path);
             }
         }
@@ -76,12 +72,12 @@ pub(crate) fn fetch(folder: &Path, long: bool) -> Result<Project, Box<dyn Error>
     Ok(Project { folder: folder.join("build"), vendor, sources, makefile })
 }
 
-/// The rules: an object of each source, a library of all objects, and the program of Lua 5.4.
+/// The rules: an object of each source, a library of all objects, and a shared library of Lua 5.4.
 fn makefile(sources: &[PathBuf]) -> String {
     let (mut rules, mut objects, mut lua) = (String::new(), String::new(), String::new());
     for (nth, source) in sources.iter().enumerate() {
         let (object, source) = (format!("{nth}.o"), source.display().to_string());
-        let flags = "-O1 -g -DLUA_USE_POSIX -DLUA_COMPAT_5_3 -DZSTD_DISABLE_ASM";
+        let flags = "-O1 -g -fPIC -DLUA_USE_POSIX -DLUA_COMPAT_5_3 -DZSTD_DISABLE_ASM";
         rules.push_str(&format!("{object}: {source}\n\tcc {flags} -c -o {object} {source}\n"));
         objects.push_str(&format!(" {object}"));
         if source.contains("lua-5.4.7") {
@@ -89,6 +85,6 @@ fn makefile(sources: &[PathBuf]) -> String {
         }
     }
     format!(
-        "all: library.a lua\n{rules}library.a:{objects}\n\tar rcs library.a{objects}\nlua:{lua}\n\tcc -g -o lua{lua} -lm\n"
+        "all: library.a lua.so\n{rules}library.a:{objects}\n\tar rcs library.a{objects}\nlua.so:{lua}\n\tcc -g -shared -o lua.so{lua} -lm\n"
     )
 }
