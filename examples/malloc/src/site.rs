@@ -142,6 +142,17 @@ impl<S: Scheme + 'static> Site<S> {
         &self.requests[order.index()]
     }
 
+    /// A new handle. `None` if there is no memory for one.
+    pub(crate) fn local(&self) -> Option<LocalHandle<'_, 'static, S, System>> {
+        loop {
+            match self.allocator().local() {
+                Ok(local) => return Some(local),
+                Err(ReaderError::NoSlot { slots }) => self.allocator().add_boxed_handles(slots.min(64)).ok()?,
+                Err(_) => return None,
+            }
+        }
+    }
+
     /// Adds frames to malloc's zone. `None` if it has all, or the system has no memory.
     pub(crate) fn grow(&self) -> Option<()> {
         // Each thread that grows the zone takes a range of its own, so no lock is held that a fork could cut short.
@@ -161,13 +172,7 @@ where
     }
 
     fn attach(&'static self) -> Option<Box<dyn Pages>> {
-        let local = loop {
-            match self.allocator().local() {
-                Ok(local) => break local,
-                Err(ReaderError::NoSlot { slots }) => self.allocator().add_boxed_handles(slots.min(64)).ok()?,
-                Err(_) => return None,
-            }
-        };
+        let local = self.local()?;
         Some(Box::new(ThreadPages { local, site: self }))
     }
 

@@ -17,7 +17,7 @@ use zonelist_core::{
     Mobility, Page, PageAllocator, PageRequest, Pfn, Scheme, ZoneKind,
     hotplug::{
         AllocatorProvider, Arena, BlockId, HotplugError, MemoryBlock, MemoryBlockState, MemoryBlocks, OnlineTo,
-        Operation, RunningMachine, State, Until,
+        Operation, ProviderError, RunningMachine, State, Until,
     },
     page_alloc::{Handle, Migrate, MovablePages, MoveError},
     topology::{Machine, MachineDescription, Memory, Rules, Tunables, ZoneSize},
@@ -159,7 +159,7 @@ pub(crate) fn run<S: Scheme + 'static>(site: &'static Site<S>) {
     }
     let request = PageRequest::up_to(ZoneKind::Movable).mobility(Mobility::Movable);
     let request = site.allocator().prepare(&request);
-    let Ok(mut local) = site.allocator().local() else { return };
+    let Some(mut local) = site.local() else { return };
     for turn in 0_u64.. {
         match machine.apply(&Operation::Online { block: BLOCK, to: OnlineTo::Movable }) {
             Ok(_) => CHANGES.fetch_add(1, Relaxed),
@@ -176,7 +176,11 @@ pub(crate) fn run<S: Scheme + 'static>(site: &'static Site<S>) {
         loop {
             match machine.apply_within(&Operation::Offline { block: BLOCK }, &mut Until::after(PATIENCE)) {
                 Ok(_) => break,
-                // A page of the block is in the hands of another thread: tried again.
+                // The operation has a handle of its own, to migrate pages.
+                Err(HotplugError::Provider { error: ProviderError::Reader(_), .. }) => {
+                    let _ = site.allocator().add_boxed_handles(1);
+                }
+                // A free page of the block is on its way to the zone, by a thread that was in its per-CPU pages.
                 Err(HotplugError::Provider { .. }) => {}
                 Err(why) => fail(&why),
             }

@@ -49,6 +49,9 @@ impl<O: MigrationSource, K: Backing> Attachments for (O, K) {
 ///     if the deadline stops the wait: undo all but the migrations, and fail
 /// ```
 ///
+/// For the loop, the operation creates a [handle](crate::LocalHandle) that allocates the targets: it needs a reader slot
+/// beside those of the threads, or fails with [`ProviderError::Reader`].
+///
 /// `A` is the source of movable pages and the memory behind the frames.
 ///
 /// In a kernel, the [`RunningMachine`](super::RunningMachine) of this provider is in a static
