@@ -32,7 +32,7 @@ pub fn draw(path: &Path, samples: &[Sample]) -> Result<(), Box<dyn std::error::E
         .y_label_area_size(52)
         .build_cartesian_2d(0.0..end, 0.0..top)?;
     let mesh = &mut chart.configure_mesh();
-    mesh.disable_x_mesh().bold_line_style(TEXT.mix(0.3)).light_line_style(TEXT.mix(0.0)).axis_style(TEXT);
+    mesh.disable_x_mesh().bold_line_style(TEXT.mix(0.2)).light_line_style(TEXT.mix(0.0)).axis_style(TEXT);
     mesh.label_style(font(14)).axis_desc_style(font(14)).x_desc("seconds").y_desc("MiB");
     mesh.x_label_formatter(&|x| format!("{x:.1}")).y_label_formatter(&|y| format!("{y:.0}")).draw()?;
 

@@ -3,9 +3,9 @@
 //! Pages are movable handles. The pool promotes pages that are used to the near tier and demotes others, and memory
 //! blocks of the far tier go online and offline with the number of pages.
 
+pub mod balancer;
 pub mod chart;
 pub mod error;
-pub mod keeper;
 pub mod pool;
 pub mod run;
 pub mod tiers;

@@ -16,14 +16,14 @@ use zonelist_core::{
 
 use crate::{
     error::PoolError,
-    tiers::{Lists, PAGE_BYTES, Tiers, copy},
+    tiers::{Listing, PAGE_BYTES, Tiers, copy},
 };
 
 /// The words of a page.
 const WORDS: usize = PAGE_BYTES / 8;
 
 /// A thread's handle of the page allocator.
-pub type Local<'p> = LocalHandle<'p, 'static, Lists, Standard>;
+pub type Local<'p> = LocalHandle<'p, 'static, Listing, Standard>;
 
 /// A page in the pool, and the sum of its content.
 #[derive(Clone, Copy, Debug)]
@@ -45,8 +45,8 @@ struct Slot {
 pub struct Pool<'t> {
     pub(crate) tiers: &'t Tiers,
     slots: Vec<Slot>,
-    anywhere: PreparedRequest<Lists>,
-    this_node: PreparedRequest<Lists>,
+    anywhere: PreparedRequest<Listing>,
+    this_node: PreparedRequest<Listing>,
     /// Pages that were verified, over all threads.
     pub verified: AtomicUsize,
 }

@@ -1,4 +1,4 @@
-//! A run: threads that write and remove pages, and the keeper beside them.
+//! A run: threads that write and remove pages, and the balancer beside them.
 
 use std::{
     fs,
@@ -10,8 +10,8 @@ use std::{
 use zonelist_core::{Zone, hotplug::MemoryBlockState};
 
 use crate::{
+    balancer::Counts,
     error::PoolError,
-    keeper::Counts,
     pool::Pool,
     tiers::{BLOCK, FIRST_SPARE, PAGE_BYTES, boot},
 };
@@ -119,7 +119,7 @@ fn work(pool: &Pool<'_>, size: Size, thread: usize, full: &AtomicUsize) -> Resul
     Ok(())
 }
 
-/// The keeper: passes until the workers are done, and then until the far tier is small again.
+/// The balancer: passes until the workers are done, and then until the far tier is small again.
 fn keep(pool: &Pool<'_>, running: &AtomicUsize) -> Result<(Vec<Sample>, Counts), PoolError> {
     let mut local = pool.tiers.provider().allocator().local()?;
     let (begun, mut samples, mut counts) = (Instant::now(), Vec::new(), Counts::default());

@@ -28,9 +28,9 @@ pub const NEAR_BLOCKS: u64 = 2;
 pub const FIRST_SPARE: u64 = NEAR_BLOCKS + 1;
 
 /// The scheme that publishes the zonelists: a zone comes and goes by one store.
-pub type Lists = Presence<Box<[Slot]>>;
+pub type Listing = Presence<Box<[Slot]>>;
 /// The page allocator of the machine, with movable pages and real memory.
-pub type Provider = AllocatorProvider<'static, Lists, Standard, (MovablePages<'static, Copier>, Arc<Arena>)>;
+pub type Provider = AllocatorProvider<'static, Listing, Standard, (MovablePages<'static, Copier>, Arc<Arena>)>;
 /// The machine.
 pub type Tiers = RunningMachine<Provider>;
 

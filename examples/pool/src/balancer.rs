@@ -1,4 +1,4 @@
-//! The keeper: demotes and promotes pages, and puts memory blocks of the far tier online and offline.
+//! The balancer: demotes and promotes pages, and puts memory blocks of the far tier online and offline.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ const NEAR_FREE: [usize; 2] = [256, 512];
 /// Free pages of the far tier: below the first, a block goes online; above the second, one goes offline.
 const FAR_FREE: [usize; 2] = [BLOCK as usize / 2, 2 * BLOCK as usize];
 
-/// What the keeper has done.
+/// What the balancer has done.
 #[derive(Clone, Copy, Debug, Default)]
 #[expect(missing_docs, reason = "each field counts what its name says")]
 pub struct Counts {
