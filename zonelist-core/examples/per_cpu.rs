@@ -30,8 +30,9 @@ type Allocator = PageAllocator<'static, Scheme>;
 type Handle = LocalHandle<'static, 'static, Scheme, Standard>;
 
 // All zeros, in `.bss`.
-static WORDS: TakeCell<[u64; Zone::<Spin>::words(Pfn::range(0..END))]> = TakeCell::new([0; _]);
-static INDEX: TakeCell<[u16; NORMAL.index() + 1]> = TakeCell::new([0; _]);
+const ZONE_WORDS: usize = Zone::<Spin>::words(Pfn::range(0..END));
+static WORDS: TakeCell<[u64; ZONE_WORDS]> = TakeCell::new([0; ZONE_WORDS]);
+static INDEX: TakeCell<[u16; NORMAL.index() + 1]> = TakeCell::new([0; NORMAL.index() + 1]);
 static SLOTS: TakeCell<[ReaderSlot; CPUS]> = TakeCell::new([const { ReaderSlot::new() }; CPUS]);
 static CACHES: TakeCell<[PerCpuPages; CPUS]> = TakeCell::new([const { PerCpuPages::new() }; CPUS]);
 

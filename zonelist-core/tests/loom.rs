@@ -126,5 +126,5 @@ fn loom_is_blind_to_a_store_behind_an_own_load() {
     };
     assert_eq!(seen(false), BTreeSet::from([1, 2]));
     // Exact, to report a loom that explores it.
-    assert_eq!(seen(true), BTreeSet::from([1]), "loom sees it now: drop the rule, and the README's caveat");
+    assert_eq!(seen(true), BTreeSet::from([1]), "loom sees it now: drop the rule, and the caveat of `model!`");
 }

@@ -1,8 +1,14 @@
-//! Publication of zonelists by grace periods.
-//!
-//! [`AsymmetricEpoch`] and [`Qsbr`] need neither std nor a heap. They are one implementation, [`DoubleBuffered`], with
-//! two reader protocols. `EpochSwap` and `ArcSwap` swap whole versions; they are behind the default features
-//! `crossbeam` and `arc-swap`.
+// Links of the README as links of this page: of two definitions, the first one counts.
+//! [`AsymmetricEpoch`]: crate::AsymmetricEpoch
+//! [`Qsbr`]: crate::Qsbr
+//! [`EpochSwap`]: crate::EpochSwap
+//! [`ArcSwap`]: crate::ArcSwap
+//! [`DoubleBuffered`]: crate::DoubleBuffered
+#![doc = include_str!("../README.md")]
+#![cfg_attr(
+    not(all(feature = "arc-swap", feature = "crossbeam")),
+    allow(rustdoc::broken_intra_doc_links, reason = "what is not built is not linked")
+)]
 #![cfg_attr(not(any(feature = "arc-swap", feature = "crossbeam")), no_std)]
 
 #[cfg(all(feature = "arc-swap", not(loom)))]

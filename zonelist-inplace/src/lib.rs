@@ -1,7 +1,7 @@
-//! Publication of zonelists in place, without a lock, a grace period or an allocation.
-//!
-//! [`InPlace`] rewrites the slots that readers walk. [`Presence`] keeps the order of each list, and stores one word that
-//! says which zones are present.
+// Links of the README as links of this page: of two definitions, the first one counts.
+//! [`Presence`]: crate::Presence
+//! [`InPlace`]: crate::InPlace
+#![doc = include_str!("../README.md")]
 #![no_std]
 #![forbid(unsafe_code)]
 

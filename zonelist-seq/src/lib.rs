@@ -1,7 +1,11 @@
-//! Publication of zonelists under a sequence number.
-//!
-//! [`SeqRetry`] needs neither std nor a heap: a walk reports that it was torn. `SeqCopy` is behind the default feature
-//! `seqlock`: a walk copies its list until the copy is whole.
+// Links of the README as links of this page: of two definitions, the first one counts.
+//! [`SeqRetry`]: crate::SeqRetry
+//! [`SeqCopy`]: crate::SeqCopy
+#![doc = include_str!("../README.md")]
+#![cfg_attr(
+    not(feature = "seqlock"),
+    allow(rustdoc::broken_intra_doc_links, reason = "what is not built is not linked")
+)]
 #![cfg_attr(not(feature = "seqlock"), no_std)]
 #![forbid(unsafe_code)]
 

@@ -1,38 +1,63 @@
-//! Reports of the schemes' facts: all facts with the cards, or the table of the README.
+//! Reports of the schemes' facts: all facts with the cards, or the table of docs/schemes.md.
 
 use std::fmt;
 
+use comfy_table::Table;
 use serde::Serialize;
 use serde_json::Value;
-use zonelist_schemes::evidence::{Card, FACTS};
+use zonelist_schemes::evidence::{Card, Sizes};
 
-use crate::table::table;
+use crate::table::{indented, table, wrapped};
 
-/// The facts and cards of schemes, one column each.
+/// The facts and cards of schemes.
 #[derive(Clone, Debug, Serialize)]
 #[serde(transparent)]
 pub struct Report(pub Vec<Card>);
 
+/// The facts in the tables of the text, a row for each scheme.
+const TABLES: [&[&str]; 3] = [
+    &["guarantee", "readers", "writer", "allocates", "stalled_reader", "retires"],
+    &["registers", "interrupt_safe", "below_allocator", "after_fork", "tls_destructor"],
+    &["no_std", "no_alloc"],
+];
+
+impl Report {
+    /// A table of these facts, and of the sizes if it is the last one.
+    fn table(&self, facts: &[&str]) -> Table {
+        let has_sizes = facts == TABLES[TABLES.len() - 1];
+        let mut header = vec!["scheme".to_owned()];
+        header.extend(facts.iter().map(|fact| fact.replace('_', " ")));
+        if has_sizes {
+            header.extend(["crate", "bytes a reader", "bytes in all"].map(String::from));
+        }
+        let mut table = table(&header);
+        for card in &self.0 {
+            let mut row = vec![card.scheme.to_owned()];
+            row.extend(facts.iter().map(|&fact| fact_text(card.facts.get(fact))));
+            if has_sizes {
+                let Sizes { reader_bytes, scheme_bytes } = card.sizes;
+                row.extend([card.package.to_owned(), reader_bytes.to_string(), bytes(scheme_bytes)]);
+            }
+            table.add_row(row);
+        }
+        table
+    }
+}
+
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let names = self.0.iter().map(|card| card.scheme);
-        let mut table = table(&["fact"].into_iter().chain(names).collect::<Vec<_>>());
-        let row = |fact: &str, cell: &dyn Fn(&Card) -> String| {
-            [fact.to_string()].into_iter().chain(self.0.iter().map(cell)).collect::<Vec<_>>()
-        };
-        table.add_row(row("crate", &|card| card.package.into()));
-        for fact in FACTS {
-            table.add_row(row(&fact.replace('_', " "), &|card| fact_text(card.facts.get(fact))));
+        TABLES.iter().try_for_each(|facts| writeln!(f, "{}\n", self.table(facts)))?;
+        let note = "Bytes with room for 8 nodes and lists of 24 zones; `versions`: a copy of the lists for each version \
+                    in use. A dash: no test shows the fact. --json names the tests of all others.";
+        writeln!(f, "{}", wrapped(note))?;
+        for card in &self.0 {
+            writeln!(f, "\n{}", card.scheme)?;
+            // Each item of a card is one property, over several lines.
+            for item in card.card.split("\n- ") {
+                writeln!(f, "{}", indented("- ", "  ", item.trim_start_matches("- ")))?;
+            }
         }
-        table.add_row(row("bytes a reader", &|card| card.sizes.reader_bytes.to_string()));
-        table.add_row(row("bytes in all", &|card| bytes(card.sizes.scheme_bytes)));
-        writeln!(f, "{table}")?;
-        writeln!(
-            f,
-            "Bytes with room for 8 nodes and lists of 24 zones; `versions`: a copy of the lists for each version in use."
-        )?;
-        writeln!(f, "A dash: no test shows the fact. --json names the tests of all others.")?;
-        self.0.iter().try_for_each(|card| write!(f, "\n{}\n{}", card.scheme, card.card))
+        Ok(())
     }
 }
 
@@ -82,5 +107,21 @@ fn fact_text(fact: Option<&Value>) -> String {
         Some(Value::Bool(true)) => "yes".into(),
         Some(Value::Bool(false)) => "no".into(),
         _ => "-".into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use zonelist_schemes::evidence::FACTS;
+
+    use super::*;
+
+    #[test]
+    fn the_tables_of_the_text_have_every_fact_once() {
+        let mut shown = TABLES.concat();
+        let mut facts = FACTS.to_vec();
+        shown.sort_unstable();
+        facts.sort_unstable();
+        assert_eq!(shown, facts);
     }
 }

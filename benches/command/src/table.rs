@@ -29,15 +29,23 @@ pub fn table<T: AsRef<str>>(header: &[T]) -> Table {
 /// The text in lines of at most 100 columns.
 #[must_use]
 pub fn wrapped(text: &str) -> String {
-    let mut lines: Vec<String> = Vec::new();
+    indented("", "", text)
+}
+
+/// The text in lines of at most 100 columns: the first one begins with `first`, all others with `rest`.
+#[must_use]
+pub fn indented(first: &str, rest: &str, text: &str) -> String {
+    let mut lines = vec![first.to_owned()];
+    let mut is_begun = false;
     for word in text.split_whitespace() {
-        match lines.last_mut().filter(|line| line.chars().count() + 1 + word.chars().count() <= WIDTH) {
+        match lines.last_mut().filter(|line| !is_begun || line.chars().count() + 1 + word.chars().count() <= WIDTH) {
             Some(line) => {
-                line.push(' ');
+                line.push_str(if is_begun { " " } else { "" });
                 line.push_str(word);
             }
-            None => lines.push(word.to_owned()),
+            None => lines.push(format!("{rest}{word}")),
         }
+        is_begun = true;
     }
     lines.join("\n")
 }
@@ -53,6 +61,13 @@ pub fn count(value: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_list_item_is_indented() {
+        let text = indented("- ", "  ", &"one two three ".repeat(30));
+        assert!(text.starts_with("- one two") && text.lines().skip(1).all(|line| line.starts_with("  ")), "{text}");
+        assert!(text.lines().count() > 3 && text.lines().all(|line| line.len() <= WIDTH), "{text}");
+    }
 
     #[test]
     fn a_paragraph_keeps_its_words_and_the_width() {

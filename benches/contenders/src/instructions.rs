@@ -4,7 +4,7 @@
 //! different numbers is the instructions of the additional loops; start-up and set-up cancel out.
 
 use std::{
-    io::ErrorKind,
+    io::{self, ErrorKind},
     path::Path,
     process::{Command, Stdio},
     str::FromStr,
@@ -27,7 +27,8 @@ use zonelist_schemes::{
 use crate::{
     contender::{
         AT_RUN_TIME, BY_NODE, Baseline, CLASSES, Contender, ContenderError, Draw, DrawnPairs, FORGOTTEN, ONE_NODE,
-        PEERS, Pairs, Through, ThroughDrawnPages, ThroughPages, at_run_time, by_hand, pairs_at_run_time, remembered,
+        PEERS, Pairs, Through, ThroughDrawnPages, ThroughPages, at_run_time, baseline_pairs, by_hand,
+        pairs_at_run_time, remembered,
     },
     timing::set_up,
 };
@@ -59,8 +60,6 @@ pub enum Probe {
     Publish8MoreSlots,
     /// No read: a page is allocated from the per-CPU pages, and freed to them.
     Pair,
-    /// The same with a block of this order, which only some orders find in the per-CPU pages.
-    PairOrder(Order),
     /// The same with two classes of requests by turns, of which each has its own first zone.
     PairTurns,
     /// The same with a node and a request of each pair drawn: [`CLASSES`] requests, 8 nodes.
@@ -88,14 +87,8 @@ impl Probe {
         (Self::PairDrawn1024, "pair-drawn-1024"),
     ];
 
-    /// The prefix of the names of [`Probe::PairOrder`].
-    const PAIR_ORDER: &str = "pair-order-";
-
-    fn name(self) -> String {
-        match self {
-            Self::PairOrder(order) => format!("{}{order}", Self::PAIR_ORDER),
-            _ => Self::NAMES.iter().find(|(probe, _)| *probe == self).map_or("", |(_, name)| name).into(),
-        }
+    fn name(self) -> &'static str {
+        Self::NAMES.iter().find(|(probe, _)| *probe == self).map_or("", |(_, name)| name)
     }
 
     /// Runs the loop. `contender` is `raw` for the baseline, or a scheme's name, which [`BY_HAND`] may follow.
@@ -107,7 +100,7 @@ impl Probe {
     pub fn run(self, contender: &str, loops: usize) -> Option<Result<u32, ContenderError>> {
         let lists = synthetic(match self {
             Self::FirstZone | Self::Remembered | Self::RememberedByNode | Self::Forgotten => 8,
-            Self::Toggle8 | Self::Publish8 | Self::Publish8MoreSlots | Self::Pair | Self::PairOrder(_) => 8,
+            Self::Toggle8 | Self::Publish8 | Self::Publish8MoreSlots | Self::Pair => 8,
             // These have lists of their own.
             Self::PairTurns | Self::PairDrawn8 | Self::PairDrawn1024 => 1,
             Self::Walk64 => 64,
@@ -123,32 +116,13 @@ impl Probe {
                 let slots = if more { READERS + MORE_SLOTS } else { READERS };
                 return Some(scheme.visit(&mut Publishes { versions, slots, loops }));
             }
-            Self::Pair => return pairs(contender, lists.lists(), Order::ZERO, loops),
-            Self::PairOrder(order) => return pairs(contender, lists.lists(), order, loops),
+            Self::Pair => return pairs(contender, lists.lists(), loops),
             Self::PairTurns => return drawn(contender, 1, loops),
             Self::PairDrawn8 => return drawn(contender, 8, loops),
             Self::PairDrawn1024 => return drawn(contender, 1024, loops),
             _ => (),
         }
-        let made = match (contender.parse::<SchemeId>(), contender.strip_suffix(BY_HAND)) {
-            (Ok(scheme), _) if self == Self::Remembered => remembered::<ONE_NODE>(scheme, lists.lists()),
-            (Ok(scheme), _) if self == Self::RememberedByNode => remembered::<BY_NODE>(scheme, lists.lists()),
-            (Ok(scheme), _) if self == Self::Forgotten => remembered::<FORGOTTEN>(scheme, lists.lists()),
-            (Ok(scheme), _) if self == Self::Sparse52 => scheme.visit(&mut Sparse { lists: lists.lists() }),
-            (Ok(scheme), _) => set_up(scheme, lists.lists()),
-            (Err(UnknownScheme), Some(scheme)) => Ok(by_hand(scheme, lists.lists(), schemes::asymmetric())?),
-            (Err(UnknownScheme), None) if contender == "raw" => Ok(Box::new(Baseline::new(lists.lists())) as _),
-            (Err(UnknownScheme), None) if contender.ends_with(AT_RUN_TIME) => {
-                at_run_time(contender, lists.lists()).transpose()?
-            }
-            (Err(UnknownScheme), None) => {
-                let set_up = PEERS.iter().find_map(|peer| match contender.strip_prefix(BASELINE_OF) {
-                    Some(name) => peer.baseline.filter(|_| peer.name == name),
-                    None => Some(peer.contender).filter(|_| peer.name == contender),
-                })?;
-                Ok(set_up(lists.lists()))
-            }
-        };
+        let made = self.reads(contender, lists.lists())?;
         let nodes: Vec<NodeId> = (0..READS as u16).filter_map(|i| NodeId::new(i % 2)).collect();
         let run = |mut contender: Box<dyn Contender>| {
             let mut once = || match self {
@@ -160,6 +134,33 @@ impl Probe {
             (0..loops).fold(0, |sum: u32, _| sum.wrapping_add(once()))
         };
         Some(made.map(run))
+    }
+
+    /// Sets up a contender for a probe of reads. `None` for an unknown name.
+    pub(crate) fn reads(
+        self,
+        contender: &str,
+        lists: ZonelistsRef<'_>,
+    ) -> Option<Result<Box<dyn Contender>, ContenderError>> {
+        Some(match (contender.parse::<SchemeId>(), contender.strip_suffix(BY_HAND)) {
+            (Ok(scheme), _) if self == Self::Remembered => remembered::<ONE_NODE>(scheme, lists),
+            (Ok(scheme), _) if self == Self::RememberedByNode => remembered::<BY_NODE>(scheme, lists),
+            (Ok(scheme), _) if self == Self::Forgotten => remembered::<FORGOTTEN>(scheme, lists),
+            (Ok(scheme), _) if self == Self::Sparse52 => scheme.visit(&mut Sparse { lists }),
+            (Ok(scheme), _) => set_up(scheme, lists),
+            (Err(UnknownScheme), Some(scheme)) => Ok(by_hand(scheme, lists, schemes::asymmetric())?),
+            (Err(UnknownScheme), None) if contender == "raw" => Ok(Box::new(Baseline::new(lists)) as _),
+            (Err(UnknownScheme), None) if contender.ends_with(AT_RUN_TIME) => {
+                at_run_time(contender, lists).transpose()?
+            }
+            (Err(UnknownScheme), None) => {
+                let set_up = PEERS.iter().find_map(|peer| match contender.strip_prefix(BASELINE_OF) {
+                    Some(name) => peer.baseline.filter(|_| peer.name == name),
+                    None => Some(peer.contender).filter(|_| peer.name == contender),
+                })?;
+                Ok(set_up(lists))
+            }
+        })
     }
 }
 
@@ -184,15 +185,26 @@ impl Visitor for Sparse<'_> {
     }
 }
 
-/// Allocates a block of this order and frees it, [`READS`] times a loop.
-fn pairs(contender: &str, lists: ZonelistsRef<'_>, order: Order, loops: usize) -> Option<Result<u32, ContenderError>> {
+/// Allocates a page and frees it, [`READS`] times a loop.
+fn pairs(contender: &str, lists: ZonelistsRef<'_>, loops: usize) -> Option<Result<u32, ContenderError>> {
     let node = NodeId::new(0)?;
-    let made = match contender.parse::<SchemeId>() {
-        Ok(scheme) => Some(scheme.visit(&mut InPairs { lists, node, order })),
-        Err(UnknownScheme) => pairs_at_run_time(contender, lists, node).transpose(),
-    };
+    let made = pairs_of(contender, lists, node, Order::ZERO)?;
     let run = |mut pairs: Box<dyn Pairs>| (0..loops).map(|_| pairs.pairs(&[node; READS])).sum();
-    Some(made?.map(run))
+    Some(made.map(run))
+}
+
+/// Sets up a handle of a page allocator, for blocks of this order. `None` for an unknown name.
+pub(crate) fn pairs_of(
+    contender: &str,
+    lists: ZonelistsRef<'_>,
+    node: NodeId,
+    order: Order,
+) -> Option<Result<Box<dyn Pairs>, ContenderError>> {
+    match contender.parse::<SchemeId>() {
+        Ok(scheme) => Some(scheme.visit(&mut InPairs { lists, node, order })),
+        Err(UnknownScheme) if contender == "raw" => Some(baseline_pairs(lists, node, order).map_err(Into::into)),
+        Err(UnknownScheme) => pairs_at_run_time(contender, lists, node).transpose(),
+    }
 }
 
 /// Sets up a handle of a page allocator over a scheme.
@@ -310,9 +322,6 @@ impl FromStr for Probe {
     type Err = String;
 
     fn from_str(name: &str) -> Result<Self, String> {
-        if let Some(order) = name.strip_prefix(Self::PAIR_ORDER).and_then(|order| Order::new(order.parse().ok()?)) {
-            return Ok(Self::PairOrder(order));
-        }
         let known = Self::NAMES.iter().find(|(_, known)| *known == name);
         known.map(|(probe, _)| *probe).ok_or_else(|| "expected the name of a probe".into())
     }
@@ -334,6 +343,16 @@ pub enum CountError {
     },
 }
 
+impl CountError {
+    /// The error of a start of valgrind.
+    pub(crate) fn of_start(error: io::Error) -> Self {
+        match error.kind() {
+            ErrorKind::NotFound => Self::NoValgrind,
+            _ => Self::Failed { contender: "all".into(), why: error.to_string() },
+        }
+    }
+}
+
 /// Counts the instructions of one read of a contender, with the example `probe` as `program` under valgrind.
 ///
 /// # Errors
@@ -349,11 +368,8 @@ fn total(program: &Path, contender: &str, probe: Probe, loops: usize) -> Result<
     let failed = |why: String| CountError::Failed { contender: contender.into(), why };
     let mut valgrind = Command::new("valgrind");
     valgrind.args(["--tool=callgrind", "--callgrind-out-file=/dev/null"]).arg(program);
-    valgrind.args([contender, &probe.name(), &loops.to_string()]);
-    let run = valgrind.stdin(Stdio::null()).output().map_err(|error| match error.kind() {
-        ErrorKind::NotFound => CountError::NoValgrind,
-        _ => failed(error.to_string()),
-    })?;
+    valgrind.args([contender, probe.name(), &loops.to_string()]);
+    let run = valgrind.stdin(Stdio::null()).output().map_err(CountError::of_start)?;
     let output = String::from_utf8_lossy(&run.stderr);
     let collected = output.lines().find_map(|line| line.split_once("Collected :")?.1.trim().parse().ok());
     collected.filter(|_| run.status.success()).ok_or_else(|| failed(output.into_owned()))

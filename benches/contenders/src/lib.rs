@@ -10,5 +10,6 @@ pub mod hits;
 pub mod instructions;
 pub mod judged;
 pub mod load;
+pub mod recorded_counts;
 pub mod statistics;
 pub mod timing;

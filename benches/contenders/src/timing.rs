@@ -7,7 +7,9 @@
 use std::{hint::black_box, time::Instant};
 
 use serde::{Deserialize, Serialize};
-use zonelist_core::{NodeId, Zonelists, publish::Platform, sync::Spin, table::Capacity, zonelist::ZonelistsRef};
+use zonelist_core::{
+    NodeId, Zonelists, publish::Platform, sync::Spin, table::Capacity, zone::Order, zonelist::ZonelistsRef,
+};
 use zonelist_schemes::{
     self as schemes, Buildable, SchemeId, Visitor,
     measure::{Measure, median},
@@ -191,7 +193,7 @@ impl Track<dyn Pairs> {
     /// All pairs are on one node, as most allocations of a CPU are.
     fn of_pairs(chosen: &[SchemeId]) -> Result<Self, ContenderError> {
         let (lists, node) = (synthetic(WALKS[0]), NodeId::new(0).expect("below the limit"));
-        let mut contenders: Vec<Option<Box<dyn Pairs>>> = vec![Some(baseline_pairs(lists.lists(), node)?)];
+        let mut contenders: Vec<Option<Box<dyn Pairs>>> = vec![Some(baseline_pairs(lists.lists(), node, Order::ZERO)?)];
         for scheme in chosen {
             contenders.extend([Some(scheme.visit(&mut SetUpPairs { lists: lists.lists(), node })?), None]);
         }

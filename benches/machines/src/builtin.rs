@@ -45,7 +45,7 @@ impl Builtin {
         },
         Self {
             name: "one-apart",
-            about: "a node with CPUs one unit nearer than one without: a rebuild changes the order of boot",
+            about: "a node with CPUs is one unit nearer: a rebuild changes boot's order",
             json: include_str!("../../goldens/b40_one_apart_cpu.json"),
         },
         Self {
@@ -55,32 +55,32 @@ impl Builtin {
         },
         Self {
             name: "memoryless-boot",
-            about: "the node of the boot CPU has no memory: by the rules since 6.7 it is not in its own list",
+            about: "no memory at the boot CPU: not in its own list since 6.7",
             json: include_str!("../../goldens/newer/v612_b12_memoryless_node0.json"),
         },
         Self {
             name: "fake-numa",
-            about: "one real node in eight (numa=fake): each CPU is on every node, all distances are 10",
+            about: "one real node in eight (numa=fake), all at 10, with the same CPUs",
             json: include_str!("../built-in/fake_numa.json"),
         },
         Self {
             name: "near-far",
-            about: "slow memory of each node, near at 17 and far at 28 to the others, as CXL memory has",
+            about: "slow memory of each node, near at 17, far at 28, as CXL memory has",
             json: include_str!("../built-in/near_far.json"),
         },
         Self {
             name: "two-tier",
-            about: "a Xeon Phi: DDR with CPUs, and fast memory without CPUs, which comes after all DDR",
+            about: "a Xeon Phi: DDR with CPUs; fast memory without, tried after all DDR",
             json: include_str!("../built-in/two_tier.json"),
         },
         Self {
             name: "movable-node",
-            about: "booted with movable_node: blocks that go online by themselves are Movable",
+            about: "booted with movable_node: blocks go online as Movable",
             json: include_str!("../../goldens/newer/v612_b41_movable_node.json"),
         },
         Self {
             name: "offline-node",
-            about: "a possible node that is offline: it has a list since 5.18, which changes the lists of others",
+            about: "an offline node, which has a list since 5.18: other lists change",
             json: include_str!("../built-in/offline_node.json"),
         },
         Self {

@@ -10,7 +10,19 @@ pub mod workload;
 
 pub use registry::{Buildable, READERS, SchemeId, UnknownScheme, Visitor, asymmetric, barrier};
 
-/// Runs the code of the README as doctests.
+/// The code of the README and of `docs` as doctests.
 #[cfg(doctest)]
-#[doc = include_str!("../../../README.md")]
-struct Readme;
+mod documents {
+    #[doc = include_str!("../../../README.md")]
+    struct Readme;
+    #[doc = include_str!("../../../docs/architecture.md")]
+    struct Architecture;
+    #[doc = include_str!("../../../docs/benchmarks.md")]
+    struct Benchmarks;
+    #[doc = include_str!("../../../docs/linux.md")]
+    struct Linux;
+    #[doc = include_str!("../../../docs/schemes.md")]
+    struct Schemes;
+    #[doc = include_str!("../../../docs/verification.md")]
+    struct Verification;
+}

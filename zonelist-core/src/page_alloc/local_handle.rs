@@ -372,6 +372,8 @@ impl<'a, 'm, S: Scheme, P: Platform> LocalHandle<'a, 'm, S, P> {
     ///
     /// The report stays until another request is refused; requests that succeed neither change it nor pay for it. A
     /// refused request visits the allocator's zones once more for the report, without a lock.
+    ///
+    /// What to do about each reason: [the guide](crate::guide::failures).
     #[must_use]
     pub fn failure(&self) -> &Failure {
         &self.failure

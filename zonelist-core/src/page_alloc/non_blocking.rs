@@ -75,7 +75,8 @@ impl TryFreeError {
 impl<S: Scheme, P: Platform> LocalHandle<'_, '_, S, P> {
     /// Allocates a block as [`LocalHandle::alloc`] does, but waits for nothing: for signal handlers and interrupts.
     ///
-    /// A handler may have interrupted any operation of another handle, a drain, a publish, or a hotplug operation.
+    /// A handler may have interrupted any operation of another handle, a drain, a publish, or a hotplug operation. A
+    /// complete example: [the guide](crate::guide::interrupts).
     ///
     /// The block comes from this handle's per-CPU pages, or from a zone whose lock is free. Nothing is drained. A
     /// report to [`PageAllocator::on_low`](super::PageAllocator::on_low) is deferred. A handle must not be used from

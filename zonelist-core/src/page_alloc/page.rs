@@ -53,7 +53,7 @@ use crate::{
 /// # Safety
 ///
 /// The library accesses no frame, so no page that it gets makes *it* access memory. What the unsafe functions that make
-/// a page protect is other code: code that accesses the memory behind its pages (an [`Arena`](crate::hotplug::Arena), a direct
+/// a page protect is other code: code that accesses the memory behind its pages (an `Arena`, a direct
 /// map) may rely on the ownership above. [`Page::from_raw`] and
 /// [`PageAllocator::page`](super::PageAllocator::page) have one contract: **the block is allocated, with that order, and
 /// no other `Page` has one of its frames.**

@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-/// What the walks of a scheme may show.
+/// What the walks of a scheme may show. What follows for code that walks: [the guide](crate::guide::guarantees).
 ///
 /// [`conformance`](crate::conformance) checks it, by the same code in models, in tests and in the commands. How far
 /// each scheme was explored for its own is in [`conformance::explored`](crate::conformance::explored).

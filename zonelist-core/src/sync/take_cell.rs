@@ -12,7 +12,8 @@ use super::unmodelled::{AtomicBool, Ordering::Relaxed};
 /// ```
 /// use zonelist_core::{NodeId, Pfn, Zone, ZoneId, ZoneKind, sync::{Spin, TakeCell}, zone::Order};
 ///
-/// static WORDS: TakeCell<[u64; Zone::<Spin>::words(Pfn::range(0..4096))]> = TakeCell::new([0; _]);
+/// const LEN: usize = Zone::<Spin>::words(Pfn::range(0..4096));
+/// static WORDS: TakeCell<[u64; LEN]> = TakeCell::new([0; LEN]);
 /// static ZONE: TakeCell<Option<Zone<'static>>> = TakeCell::new(None);
 ///
 /// let id = ZoneId::new(NodeId::new(0).unwrap(), ZoneKind::Normal);

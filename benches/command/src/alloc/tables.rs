@@ -9,7 +9,7 @@ use super::{
     bounds::{BOUNDS, Reference},
     report::{ContenderReport, Report, SizeReport},
 };
-use crate::table::table;
+use crate::table::{table, wrapped};
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -26,28 +26,28 @@ impl fmt::Display for Report {
     }
 }
 
+/// What the columns of the first table are.
+const COSTS: &str = "CPU time as a multiple of the baseline's, and in ns. Baseline: a stack of words that one thread owns, in \
+                     (f) the queue alone. (a) One frame is allocated and freed. (b) 64 Ki frames are allocated, then \
+                     freed in a random sequence. (c) With half of the frames allocated, one is freed and one \
+                     allocated. (d) As (a), of order 9. (e) An allocation or a free of any order, without a baseline. \
+                     (f) One thread allocates, another frees.";
+
+/// What the table of order 9 has.
+const LEFT: &str = "Blocks of order 9 that could still be allocated after (e), as a share of those that the free frames \
+                    could form.";
+
 impl SizeReport {
     fn show(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{}", self.costs())?;
-        writeln!(
-            f,
-            "CPU time as a multiple of the baseline's, and in ns. Baseline: a stack of words that one thread owns, in \
-             (f) the queue\nalone. (a) One frame is allocated and freed. (b) 64 Ki frames are allocated, then freed in \
-             a random sequence.\n(c) With half of the frames allocated, one is freed and one allocated. (d) As (a), \
-             of order 9. (e) An allocation or a\nfree of any order, without a baseline. (f) One thread allocates, \
-             another frees.\n"
-        )?;
+        writeln!(f, "{}\n", wrapped(COSTS))?;
         if self.contenders.iter().any(|contender| !contender.to_peer.is_empty()) {
             writeln!(f, "{}", self.to_peers())?;
             writeln!(f, "CPU time as a multiple of that peer's.\n")?;
         }
         if self.contenders.iter().any(|contender| contender.order_9_left.is_some()) {
             writeln!(f, "{}", self.huge_shares())?;
-            writeln!(
-                f,
-                "Blocks of order 9 that could still be allocated after (e), as a share of those that the free frames could \
-                 form.\n"
-            )?;
+            writeln!(f, "{}\n", wrapped(LEFT))?;
         }
         if self.contenders.iter().any(|contender| !contender.bounds.is_empty()) {
             writeln!(f, "{}", self.bounds())?;
@@ -89,7 +89,7 @@ impl SizeReport {
             .filter(|(workload, peer)| columns.contains(workload) && self.contenders.iter().any(|it| it.name == *peer))
             .collect();
         let header: Vec<String> =
-            pairs.iter().map(|&(workload, peer)| format!("{}\nto {}", title(workload), short(peer))).collect();
+            pairs.iter().map(|&(workload, peer)| format!("{}\nto\n{}", title(workload), short(peer))).collect();
         let mut table = table(&["to a peer"].into_iter().chain(header.iter().map(String::as_str)).collect::<Vec<_>>());
         for contender in &self.contenders {
             let cell = |(workload, peer): &(Workload, &str)| contender.to_peer.get(workload.key())?.get(peer).copied();
@@ -128,7 +128,7 @@ impl SizeReport {
             for why in reasons {
                 let workloads: Vec<&str> =
                     skipped.iter().filter(|(_, it)| **it == why).map(|(workload, _)| *workload).collect();
-                writeln!(f, "{name} skips {}: {why}.", workloads.join(", "))?;
+                writeln!(f, "{}", wrapped(&format!("{name} skips {}: {why}.", workloads.join(", "))))?;
             }
             for (workload, cost) in workloads.iter().filter(|(_, cost)| cost.refused > 0) {
                 writeln!(f, "{name} refused {} requests of {workload}, summed over all rounds.", cost.refused)?;

@@ -19,7 +19,7 @@ pub struct Args {
     schemes: SchemeArgs,
     #[command(flatten)]
     output: OutputArgs,
-    /// The table of the README.
+    /// The table of docs/schemes.md.
     #[arg(long, conflicts_with = "json")]
     markdown: bool,
 }

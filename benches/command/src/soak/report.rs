@@ -8,7 +8,7 @@ use zonelist_core::publish::{Facts, Guarantee};
 use super::outcome::{Leftovers, Outcome};
 use crate::{
     output::as_text,
-    table::{count, table},
+    table::{count, table, wrapped},
 };
 
 /// The report of all runs.
@@ -102,13 +102,11 @@ impl fmt::Display for Report {
             table.add_row([scheme.to_string(), threads.to_string()].into_iter().chain(counts.map(count)));
         }
         writeln!(f, "{table}")?;
-        writeln!(
-            f,
-            "Allocations: blocks of all orders. Refused: requests that failed since memory ran out; wrongly: refused \
-             requests for a\nzone that never runs out. By others: blocks freed by a thread other than the one that \
-             allocated them. Drained: pages\nmoved from other threads' per-CPU pages to their zones. Doubled: frames \
-             with two holders at once; lost: pages that\nwere not free at the end."
-        )?;
+        let columns = "Allocations: blocks of all orders. Refused: requests that failed since memory ran out; wrongly: \
+                       refused requests for a zone that never runs out. By others: blocks freed by a thread other than \
+                       the one that allocated them. Drained: pages moved from other threads' per-CPU pages to their \
+                       zones. Doubled: frames with two holders at once; lost: pages that were not free at the end.";
+        writeln!(f, "{}", wrapped(columns))?;
         for RunReport { scheme, threads, wrong, .. } in &self.runs {
             wrong.iter().try_for_each(|wrong| writeln!(f, "{scheme}, {threads} threads: {wrong}"))?;
         }

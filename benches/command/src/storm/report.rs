@@ -2,13 +2,14 @@
 
 use std::fmt;
 
+use comfy_table::Table;
 use serde::Serialize;
 use zonelist_core::publish::{Facts, Guarantee};
 
 use super::outcome::{Counts, Outcome};
 use crate::{
     output::as_text,
-    table::{count, table},
+    table::{count, table, wrapped},
 };
 
 /// The report of storms under several schemes.
@@ -96,70 +97,70 @@ fn failed_checks(guarantee: Guarantee, Outcome { counts, walks }: &Outcome) -> V
     bad.chain(none).collect()
 }
 
+/// What the columns of the first table are.
+const REQUESTS: &str = "Toggles: times that the block went offline or online; refused: attempts that failed at a page \
+                        pinned or in use. Moved: pages that migrated out of the block. Elsewhere: allocations that \
+                        another node served; failed: that no node served; wrongly: of those, requests that never tried \
+                        a zone which is on every version of the list.";
+
+/// What the columns of the second table are.
+const WALKS: &str = "Missed, repeated, empty: walks that missed a zone, showed one twice, or were empty; unreported: torn \
+                     walks that did not report it. Damaged: pages whose pattern had changed; lost: pages that were not \
+                     free at the end.";
+
+impl Report {
+    /// What happened to the block and to requests.
+    fn requests(&self) -> Table {
+        let columns = ["toggles", "refused", "moved", "allocations", "elsewhere", "failed", "wrongly"];
+        self.table(&columns, |it| {
+            let counts = &it.counts;
+            [
+                counts.toggles,
+                counts.refused,
+                counts.migrations,
+                counts.allocations,
+                counts.fallbacks,
+                counts.failures,
+                counts.wrongful_failures,
+            ]
+        })
+    }
+
+    /// What walks showed, and what became of the pages.
+    fn walks(&self) -> Table {
+        let columns = ["walks", "missed", "repeated", "empty", "unreported", "damaged", "lost"];
+        self.table(&columns, |it| {
+            let SchemeReport { walks, missed, repeated, empty, unreported, ref counts, .. } = *it;
+            [walks, missed, repeated, empty, unreported, counts.patterns_damaged, counts.pages_lost]
+        })
+    }
+
+    fn table<const N: usize>(&self, columns: &[&str; N], counts: impl Fn(&SchemeReport) -> [u64; N]) -> Table {
+        let mut table = table(&[&["scheme", "guarantee"], &columns[..]].concat());
+        for it in &self.schemes {
+            let names = [it.scheme.to_owned(), it.guarantee.to_string()];
+            table.add_row(names.into_iter().chain(counts(it).map(count)));
+        }
+        table
+    }
+}
+
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { machine, seconds, schemes } = self;
-        writeln!(
-            f,
-            "A memory block of machine {machine} goes offline and online under pressure, for {seconds} s under each scheme.\n"
-        )?;
-        let columns = [
-            "scheme",
-            "guarantee",
-            "toggles",
-            "refused",
-            "moved",
-            "allocations",
-            "elsewhere",
-            "failed",
-            "wrongly",
-            "walks",
-            "missed",
-            "repeated",
-            "empty",
-            "unreported",
-            "damaged",
-            "lost",
-        ];
-        let mut table = table(&columns);
-        for it in schemes {
-            let counts = [
-                it.counts.toggles,
-                it.counts.refused,
-                it.counts.migrations,
-                it.counts.allocations,
-                it.counts.fallbacks,
-                it.counts.failures,
-                it.counts.wrongful_failures,
-                it.walks,
-                it.missed,
-                it.repeated,
-                it.empty,
-                it.unreported,
-                it.counts.patterns_damaged,
-                it.counts.pages_lost,
-            ];
-            table.add_row([it.scheme.to_owned(), it.guarantee.to_string()].into_iter().chain(counts.map(count)));
-        }
-        writeln!(f, "{table}")?;
-        writeln!(
-            f,
-            "Toggles: times that the block went offline or online; refused: attempts that failed at a page pinned or in \
-             use.\nMoved: pages that migrated out of the block. Elsewhere: allocations that another node served; failed: \
-             that no node\nserved; wrongly: of those, requests that never tried a zone which is on every version of the \
-             list. Missed, repeated,\nempty: walks that missed a zone, showed one twice, or were empty; unreported: torn \
-             walks that did not report it.\nDamaged: pages whose pattern had changed; lost: pages that were not free at \
-             the end."
-        )?;
+        let what = format!(
+            "A memory block of machine {machine} goes offline and online under pressure, for {seconds} s under each scheme."
+        );
+        writeln!(f, "{}\n\n{}\n{}\n", wrapped(&what), self.requests(), wrapped(REQUESTS))?;
+        writeln!(f, "{}\n{}", self.walks(), wrapped(WALKS))?;
         if let Some(it) = schemes.iter().find(|it| it.scheme == "InPlace") {
-            let Self { seconds, .. } = self;
-            writeln!(
-                f,
-                "\nInPlace is the scheme that passed this experiment in 2017 \"without any unexpected behavior\", as seen by \
-                 eye.\nHere, in {seconds} s: {} toggles, {} walks that missed a zone, {} that showed one twice, {} that \
-                 were empty; {} requests\nrefused wrongly.",
+            let said = format!(
+                "InPlace is the scheme that passed this experiment in 2017 \"without any unexpected behavior\", as seen by \
+                 eye. Here, in {seconds} s: {} toggles, {} walks that missed a zone, {} that showed one twice, {} that \
+                 were empty; {} requests refused wrongly.",
                 it.counts.toggles, it.missed, it.repeated, it.empty, it.counts.wrongful_failures
-            )?;
+            );
+            writeln!(f, "\n{}", wrapped(&said))?;
         }
         for it in schemes {
             it.wrong.iter().try_for_each(|wrong| writeln!(f, "{}: {wrong}", it.scheme))?;

@@ -17,12 +17,19 @@ pub(crate) struct Run {
     pub(crate) stderr: String,
 }
 
-/// Runs `zonelist` with these arguments.
+/// Runs `zonelist` with these arguments. Text on stdout, which is no terminal here, must be plain ASCII of at most 100
+/// columns.
 pub(crate) fn zonelist<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>) -> Run {
     let mut command = Command::new(env!("CARGO_BIN_EXE_zonelist"));
     let output = command.args(args).stdin(Stdio::null()).output().unwrap();
     let text = |bytes| String::from_utf8(bytes).unwrap();
-    Run { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
+    let run = Run { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) };
+    for line in run.stdout.lines().filter(|line| !line.starts_with(['{', '[', '|'])) {
+        // The sign of an interval is the one exception.
+        let line = line.replace('\u{b1}', "+");
+        assert!(line.is_ascii() && line.len() <= 100, "{:?}: {line}", command.get_args());
+    }
+    run
 }
 
 /// Runs `zonelist`, which must succeed without a message.

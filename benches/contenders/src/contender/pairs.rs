@@ -24,6 +24,12 @@ pub trait Pairs {
     /// Allocates a page for each node in turn, and frees it before the next allocation. Returns the count of pairs that
     /// succeeded.
     fn pairs(&mut self, nodes: &[NodeId]) -> u32;
+
+    /// Returns all blocks of the per-CPU pages to their zones.
+    fn drain(&mut self);
+
+    /// Allocates a block and keeps it until the process ends. Returns false if there is none.
+    fn keep(&mut self, node: NodeId) -> bool;
 }
 
 /// Handles of the allocator: only the timed one.
@@ -82,7 +88,7 @@ impl<S: Scheme + 'static, P: Platform<Lock = Spin> + 'static> ThroughPages<S, P>
 ///
 /// # Errors
 /// The node's list is empty.
-pub fn baseline_pairs(lists: ZonelistsRef<'_>, node: NodeId) -> Result<Box<dyn Pairs>, AllocatorError> {
+pub fn baseline_pairs(lists: ZonelistsRef<'_>, node: NodeId, order: Order) -> Result<Box<dyn Pairs>, AllocatorError> {
     let baseline = Unprotected(Slots::fixed(lists));
     #[cfg(target_os = "linux")]
     if asymmetric() {
@@ -91,14 +97,14 @@ pub fn baseline_pairs(lists: ZonelistsRef<'_>, node: NodeId) -> Result<Box<dyn P
             Published::with_platform(baseline, ReaderSlots::boxed(HANDLES)),
             lists,
             node,
-            Order::ZERO,
+            order,
         )?));
     }
     Ok(Box::new(ThroughPages::<_, Standard>::over(
         Published::with_platform(baseline, ReaderSlots::boxed(HANDLES)),
         lists,
         node,
-        Order::ZERO,
+        order,
     )?))
 }
 
@@ -109,6 +115,15 @@ impl<S: Scheme + 'static, P: Platform<Lock = Spin>> Pairs for ThroughPages<S, P>
             let page = after_compiler_fence(|| self.local.alloc(node, &self.class));
             sum + u32::from(page.is_ok_and(|page| after_compiler_fence(|| self.local.free(page)).is_ok()))
         })
+    }
+
+    fn drain(&mut self) {
+        self.local.drain();
+    }
+
+    fn keep(&mut self, node: NodeId) -> bool {
+        // A page that is dropped stays allocated.
+        self.local.alloc(node, &self.class).is_ok()
     }
 }
 
@@ -158,11 +173,11 @@ mod tests {
     #[test]
     fn every_pair_allocates_and_frees() {
         let (lists, node) = (synthetic(8), NodeId::new(1).unwrap());
-        let mut pairs = baseline_pairs(lists.lists(), node).unwrap();
+        let mut pairs = baseline_pairs(lists.lists(), node, Order::ZERO).unwrap();
         assert_eq!(pairs.pairs(&[node; 1000]), 1000);
         let other = NodeId::new(9).unwrap();
         assert_eq!(pairs.pairs(&[other, node, other]), 1, "a node without a list");
-        assert!(baseline_pairs(lists.lists(), other).is_err());
+        assert!(baseline_pairs(lists.lists(), other, Order::ZERO).is_err());
     }
 
     #[test]

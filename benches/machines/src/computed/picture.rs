@@ -1,10 +1,6 @@
 //! A picture of a machine: its nodes, their distances, and the list of each.
 
-use std::{
-    cmp::Reverse,
-    collections::BTreeMap,
-    fmt::{self, Write as _},
-};
+use std::{cmp::Reverse, collections::BTreeMap, fmt, iter};
 
 use serde::Serialize;
 use zonelist_core::{
@@ -100,21 +96,40 @@ fn groups(machine: &Machine, rules: Rules, local: NodeId, row: &[NodeId]) -> Vec
     groups
 }
 
+/// Columns of a line, if the distances leave room for that.
+const WIDTH: usize = 100;
+
 impl fmt::Display for Picture {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let columns: String = self.nodes.iter().map(|node| format!("{:>5}", node.node)).collect();
         writeln!(f, "Distances from each node (row) to each node (column), and what it has:\n\n      {columns}")?;
-        for node in &self.nodes {
-            let row: String = node.distances.iter().map(|distance| format!("{distance:>5}")).collect();
-            writeln!(f, "{:>5} {row}   {}", node.node, node.contents())?;
+        let row = |node: &NodePicture| {
+            let distances: String = node.distances.iter().map(|distance| format!("{distance:>5}")).collect();
+            format!("{:>5} {distances}", node.node)
+        };
+        let beside = |node: &NodePicture| row(node).len() + 3 + node.contents().len();
+        if self.nodes.iter().all(|node| beside(node) <= WIDTH) {
+            self.nodes.iter().try_for_each(|node| writeln!(f, "{}   {}", row(node), node.contents()))?;
+        } else {
+            self.nodes.iter().try_for_each(|node| writeln!(f, "{}", row(node)))?;
+            writeln!(f)?;
+            self.nodes.iter().try_for_each(|node| writeln!(f, "{:>5}   {}", node.node, node.contents()))?;
         }
         writeln!(f, "\nThe list of each node after a rebuild, nearest first, with the distance before each group:\n")?;
         for (node, groups) in &self.lists {
-            let mut line = String::new();
+            let mut line = format!("{node:>5} ");
             for Group { distance, entries } in groups {
-                write!(line, "  {distance}: {}", entries.join(" "))?;
+                let begin = format!("  {distance}:");
+                let entries = entries.iter().map(|entry| format!(" {entry}"));
+                for word in iter::once(begin).chain(entries) {
+                    if line.len() + word.len() > WIDTH {
+                        writeln!(f, "{line}")?;
+                        line = " ".repeat(8);
+                    }
+                    line.push_str(&word);
+                }
             }
-            writeln!(f, "{node:>5} {line}")?;
+            writeln!(f, "{line}")?;
         }
         let unlisted: Vec<String> = self
             .nodes

@@ -9,6 +9,7 @@ mod allocation;
 mod alone;
 mod child;
 mod fork;
+mod guide;
 mod leaked;
 mod panics;
 mod progress;

@@ -41,8 +41,8 @@ fn collect(items: Vec<Item>, folder: &Path, place: &Scope, found: &mut Vec<Found
     for mut item in items {
         if let Item::Mod(module) = &mut item {
             let condition = cfgs(&module.attrs);
-            // Code of tests and of model checkers is no API.
-            if ["#[cfg(test)]", "loom", "shuttle"]
+            // Code of tests and of model checkers is no API, nor are pages of documentation.
+            if ["#[cfg(test)]", "loom", "shuttle", "doctest"]
                 .iter()
                 .any(|test| condition.contains(test) && !condition.contains("not("))
             {

@@ -11,18 +11,24 @@
 //!     if none fails: a gap in the models, or an ordering stronger than needed
 //! ```
 //!
+//! The page names the test that kills each mutant. Unless the page is being written, that test is tried before the
+//! others, so that a check of the page takes a run for each mutant, and only a mutant without a row takes a search.
+//!
 //! Mutants that survive are in [`ALIVE`], each with its reason. A test that kills no mutant within the bounds of the
 //! short set shows nothing there; [`IDLE`] lists these tests.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     fs,
     process::Stdio,
 };
 
 use zonelist_verify::{in_parallel, sources, workspace};
 
-use super::runs::{Run, Site, command};
+use super::{
+    page::Recorded,
+    runs::{Run, Site, command},
+};
 
 /// Mutants that no model kills, and the reason: the mutation, the file, the line of the source, the reason.
 const ALIVE: &[(&str, &str, &str, &str)] = &[
@@ -140,8 +146,14 @@ pub(super) struct Killed {
     within: Limits,
 }
 
-/// Of the mutants whose place a test executes: one that it kills, and those with which it did not run.
-type Met<'m> = (Option<&'m Killed>, Vec<&'m Mutant>);
+/// Of the mutants whose place a test executes.
+#[derive(Default)]
+struct Met<'m> {
+    /// One that the test kills.
+    killed: Option<&'m Killed>,
+    /// Those with which it did not run, the one of the page first.
+    unknown: VecDeque<&'m Mutant>,
+}
 
 /// The outcomes of all mutants.
 pub(super) struct MutantOutcomes {
@@ -222,13 +234,22 @@ fn is_mutated(site: &Site) -> bool {
 /// All mutants, and the tests that execute the place of each.
 pub(super) struct Mutants<'r> {
     runs: &'r [Run],
+    /// What the page says; nothing while it is being written.
+    page: Recorded,
     /// Mutants in [`ALIVE`], each with the reason.
     surviving: Vec<(Mutant, &'static str)>,
     required: Vec<RequiredMutant<'r>>,
 }
 
-/// A mutant that has to be killed, and the tests that execute its place in the sequence in which they run.
-type RequiredMutant<'r> = (Mutant, BTreeSet<ByRank<'r>>);
+/// A mutant that has to be killed.
+#[derive(Clone)]
+struct RequiredMutant<'r> {
+    mutant: Mutant,
+    /// The tests that execute its place, in the sequence in which they run.
+    tests: BTreeSet<ByRank<'r>>,
+    /// Of these, the test that kills it by the page.
+    recorded: Option<ByRank<'r>>,
+}
 
 /// A test: false if it is about the mutant's place, its size, its run, its name.
 type ByRank<'r> = (bool, u64, usize, &'r str);
@@ -251,7 +272,13 @@ impl<'r> Mutants<'r> {
             met.into_iter().partition(|(mutant, _)| mutant.survival_reason().is_some());
         let surviving =
             surviving.into_iter().filter_map(|(mutant, _)| mutant.survival_reason().map(|why| (mutant, why)));
-        Self { runs, surviving: surviving.collect(), required }
+        let mut page = Recorded::read();
+        let required = required.into_iter().map(|(mutant, tests)| {
+            let named = page.next_killer(&mutant);
+            let recorded = tests.iter().find(|(.., test)| named.as_deref() == Some(*test)).copied();
+            RequiredMutant { mutant, tests, recorded }
+        });
+        Self { runs, surviving: surviving.collect(), required: required.collect(), page }
     }
 
     /// Runs all mutants. Returns their outcomes, and an error if one survives that is not in [`ALIVE`].
@@ -282,30 +309,14 @@ impl<'r> Mutants<'r> {
     }
 
     /// Returns for each test a mutant that it kills within the bounds of the short set, and an error if a test kills
-    /// none and is not in [`IDLE`]. A test is run only with mutants whose outcome does not follow from `killed`: a mutant's
-    /// tests ran in order until one killed it, so the tests before that one do not.
+    /// none and is not in [`IDLE`].
     pub(super) fn by_test(&self, killed: &[Killed]) -> (Vec<(String, Killed)>, Result<(), String>) {
-        let killers: BTreeMap<&Mutant, &Killed> = killed.iter().map(|kill| (&kill.mutant, kill)).collect();
-        let mut tests: BTreeMap<(usize, &str), Met<'_>> = BTreeMap::new();
-        for (mutant, met) in &self.required {
-            let killer = killers.get(mutant).filter(|kill| kill.within == Limits::Short);
-            let mut is_known = true;
-            for &(.., run, test) in met {
-                let (kill, unknown) = tests.entry((run, test)).or_default();
-                match killer.filter(|killer| (killer.run, &*killer.test) == (run, test)) {
-                    Some(killer) => {
-                        kill.get_or_insert(killer);
-                        is_known = false;
-                    }
-                    None if is_known => (),
-                    None => unknown.push(mutant),
-                }
-            }
-        }
-        let tests: Vec<_> = tests.into_iter().filter(|((_, test), _)| is_not_of_the_museum(test)).collect();
-        let found = in_parallel(&tests, |((run, test), (known, unknown))| {
+        let tests: Vec<_> = self.met(killed).into_iter().collect();
+        let found = in_parallel(&tests, |((run, test), met)| {
             let run_with = |mutant: &&Mutant| kill(self.runs, *run, test, mutant, Limits::Short);
-            known.cloned().or_else(|| unknown.iter().find_map(run_with))
+            // That a test kills none takes all its mutants to find, so a check of the page relies on the page there.
+            let is_idle = self.page.is_idle(test);
+            met.killed.cloned().or_else(|| met.unknown.iter().filter(|_| !is_idle).find_map(run_with))
         });
         let (mut kills, mut errors) = (Vec::new(), Vec::new());
         for (((_, test), _), kill) in tests.iter().zip(found) {
@@ -320,15 +331,43 @@ impl<'r> Mutants<'r> {
         (kills, if errors.is_empty() { Ok(()) } else { Err(errors.join("\n")) })
     }
 
+    /// The mutants that each test meets. A test need not run with a mutant whose outcome follows from `killed`: a
+    /// mutant's tests ran in order until one killed it, so the tests before that one do not.
+    fn met<'m>(&'m self, killed: &'m [Killed]) -> BTreeMap<(usize, &'m str), Met<'m>> {
+        let killers: BTreeMap<&Mutant, &Killed> = killed.iter().map(|kill| (&kill.mutant, kill)).collect();
+        let mut met: BTreeMap<(usize, &str), Met<'_>> = BTreeMap::new();
+        for RequiredMutant { mutant, tests, .. } in &self.required {
+            let killer = killers.get(mutant).filter(|kill| kill.within == Limits::Short);
+            let mut is_known = true;
+            for &(.., run, test) in tests.iter().filter(|(.., test)| is_not_of_the_museum(test)) {
+                let Met { killed, unknown } = met.entry((run, test)).or_default();
+                match killer.filter(|killer| (killer.run, &*killer.test) == (run, test)) {
+                    Some(killer) => {
+                        killed.get_or_insert(killer);
+                        is_known = false;
+                    }
+                    None if is_known => (),
+                    None if self.page.kills(test, mutant) => unknown.push_front(mutant),
+                    None => unknown.push_back(mutant),
+                }
+            }
+        }
+        met
+    }
+
     /// Runs these mutants. Returns those that were killed, and those that survived.
     fn run<'m>(&self, required: &'m [RequiredMutant<'r>]) -> (Vec<Killed>, Vec<&'m Mutant>) {
-        let kills = in_parallel(required, |(mutant, tests)| {
-            let tests = || tests.iter().filter(|(.., test)| is_not_of_the_museum(test));
-            let kill = |within| tests().find_map(|&(.., run, test)| kill(self.runs, run, test, mutant, within));
-            [Limits::Short, Limits::Wider, Limits::Own].into_iter().find_map(kill)
+        let kills = in_parallel(required, |RequiredMutant { mutant, tests, recorded }| {
+            let tests: Vec<_> = tests.iter().filter(|(.., test)| is_not_of_the_museum(test)).collect();
+            let killed_by = |tests: &[&ByRank<'_>]| {
+                let kill =
+                    |within| tests.iter().find_map(|(.., run, test)| kill(self.runs, *run, test, mutant, within));
+                [Limits::Short, Limits::Wider, Limits::Own].into_iter().find_map(kill)
+            };
+            recorded.as_ref().and_then(|test| killed_by(&[test])).or_else(|| killed_by(&tests))
         });
         let (mut killed, mut alive) = (Vec::new(), Vec::new());
-        for ((mutant, _), kill) in required.iter().zip(kills) {
+        for (RequiredMutant { mutant, .. }, kill) in required.iter().zip(kills) {
             match kill {
                 Some(kill) => killed.push(kill),
                 None => alive.push(mutant),

@@ -1,6 +1,11 @@
 //! The page `conformance::explored`, compared with the reports of the models, or written from them.
 
-use std::{collections::BTreeSet, env, fmt::Write as _, fs};
+use std::{
+    collections::{BTreeSet, VecDeque},
+    env,
+    fmt::Write as _,
+    fs,
+};
 
 use zonelist_verify::workspace;
 
@@ -20,6 +25,70 @@ const MARKERS: [&str; 6] = [
     "<!-- tests -->\n",
     "<!-- end of tests -->",
 ];
+
+/// The rows of the page about mutants, as they were recorded.
+pub(super) struct Recorded {
+    /// The place and the mutation as a row begins, and the test that kills it, in the order of the mutants.
+    killers: VecDeque<(String, String)>,
+    /// The test and the mutant that it kills within the bounds of the short set, as a row begins.
+    kills: BTreeSet<(String, String)>,
+    /// The tests that kill none there.
+    idle: BTreeSet<String>,
+}
+
+impl Recorded {
+    /// The rows of the page. None if there is no page, or if this run writes it.
+    pub(super) fn read() -> Self {
+        let page = fs::read_to_string(workspace().join(PAGE)).unwrap_or_default();
+        let page = if is_blessing() { String::new() } else { page };
+        // A cell may have an escaped bar.
+        let rows = |from: usize| {
+            let part = page.split_once(MARKERS[from]).map_or("", |(_, rest)| rest);
+            let part = part.split_once(MARKERS[from + 1]).map_or("", |(part, _)| part);
+            part.lines().filter_map(|line| line.strip_prefix("| ")?.strip_suffix(" |")).map(str::to_owned)
+        };
+        let cells = |row: String| {
+            let mut cells: VecDeque<String> = row.split(" | ").map(str::to_owned).collect();
+            // The interleavings.
+            cells.pop_back();
+            cells
+        };
+        let test = |cell: Option<String>| Some(cell?.trim_matches('`').to_owned());
+        let killers = rows(2).map(cells).filter_map(|mut cells| {
+            let test = test(cells.pop_back())?;
+            Some((Vec::from(cells).join(" | "), test))
+        });
+        let kills = rows(4).map(cells).filter_map(|mut cells| {
+            let test = test(cells.pop_front())?;
+            Some((test, Vec::from(cells).join(" | ")))
+        });
+        let (kills, idle): (BTreeSet<_>, BTreeSet<_>) = kills.partition(|(_, mutant)| !mutant.is_empty());
+        let idle = idle.into_iter().map(|(test, _)| test).collect();
+        Self { killers: killers.collect(), kills, idle }
+    }
+
+    /// The test that kills a mutant, by the next row that has the mutant. Called in the order of the mutants.
+    pub(super) fn next_killer(&mut self, mutant: &Mutant) -> Option<String> {
+        let row = format!("{} | {}", place(mutant), mutant.wrong());
+        let at = self.killers.iter().position(|(found, _)| *found == row)?;
+        Some(self.killers.remove(at)?.1)
+    }
+
+    /// True if the row of a test names this mutant.
+    pub(super) fn kills(&self, test: &str, mutant: &Mutant) -> bool {
+        self.kills.contains(&(test.to_owned(), format!("{}: {}", place(mutant), mutant.wrong())))
+    }
+
+    /// True if the page names a test as one that kills no mutant within the bounds of the short set.
+    pub(super) fn is_idle(&self, test: &str) -> bool {
+        self.idle.contains(test)
+    }
+}
+
+/// True if this run writes the page.
+fn is_blessing() -> bool {
+    env::var_os("ZONELIST_BLESS").is_some()
+}
 
 /// Checks that the page names the models of this run, and no others: all that a short run can check.
 pub(super) fn names(runs: &[Run]) -> Result<(), String> {
@@ -56,7 +125,7 @@ pub(super) fn says(runs: &[Run], outcomes: &MutantOutcomes, kills: &[(String, Ki
     if made == page {
         return Ok(());
     }
-    if env::var_os("ZONELIST_BLESS").is_some() {
+    if is_blessing() {
         return fs::write(&path, made).map_err(|error| format!("{PAGE}: {error}"));
     }
     let lines: Vec<&str> = made.lines().filter(|line| !page.lines().any(|old| old == *line)).take(20).collect();

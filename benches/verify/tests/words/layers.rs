@@ -7,7 +7,7 @@ use zonelist_verify::workspace;
 use crate::files::source_files;
 
 /// The folders from the bottom up. A folder may use those before it.
-const LAYERS: [&str; 15] = [
+const LAYERS: [&str; 16] = [
     "sync",
     "chunks",
     "locking",
@@ -23,34 +23,70 @@ const LAYERS: [&str; 15] = [
     "page_alloc",
     "hotplug",
     "conformance",
+    "guide",
 ];
 
 const SOURCES: &str = "zonelist-core/src/";
 
-#[test]
-fn folders_depend_downwards_only() {
-    let rank: HashMap<&str, usize> = LAYERS.iter().enumerate().map(|(rank, &folder)| (folder, rank)).collect();
+/// A use of a name of one folder by a file of another.
+pub(crate) struct Use {
+    path: String,
+    name: String,
+    /// The folder of the file.
+    pub(crate) from: &'static str,
+    /// The folder of the name.
+    pub(crate) to: &'static str,
+}
+
+/// The layer of a folder, if it has one.
+fn layer(folder: &str) -> Option<usize> {
+    LAYERS.iter().position(|layer| *layer == folder)
+}
+
+/// Every use of a folder by another one.
+pub(crate) fn uses() -> Vec<Use> {
     let root = std::fs::read_to_string(workspace().join(SOURCES).join("lib.rs")).expect("the crate's root");
     let exports = exports(&root);
-    let (mut upwards, mut uses) = (Vec::new(), 0);
+    let mut uses = Vec::new();
     for (path, text) in source_files() {
         let Some(inner) = path.strip_prefix(SOURCES).filter(|inner| *inner != "lib.rs" && !inner.ends_with("tests.rs"))
         else {
             continue;
         };
         let own = inner.split(['/', '.']).next().unwrap_or_default();
-        let own_rank = *rank.get(own).unwrap_or_else(|| panic!("{path}: the folder {own} has no layer"));
+        let from = LAYERS[layer(own).unwrap_or_else(|| panic!("{path}: the folder {own} has no layer"))];
         for name in used_names(&text) {
             let folder = exports.get(name.as_str()).copied().unwrap_or(&name);
-            let Some(&used) = rank.get(folder) else { continue };
-            uses += 1;
-            if used > own_rank {
-                upwards.push(format!("{path}: {own} uses {name}, which is of {folder}, a layer above"));
+            if let Some(to) = layer(folder) {
+                uses.push(Use { path: path.clone(), name, from, to: LAYERS[to] });
             }
         }
     }
-    assert!(uses > 300, "only {uses} uses are found");
+    assert!(uses.len() > 300, "only {} uses are found", uses.len());
+    uses
+}
+
+#[test]
+fn folders_depend_downwards_only() {
+    let is_upwards = |it: &&Use| layer(it.to) > layer(it.from);
+    let uses = uses();
+    let upwards = uses.iter().filter(is_upwards);
+    let upwards: Vec<String> = upwards
+        .map(|Use { path, name, from, to }| format!("{path}: {from} uses {name}, which is of {to}, a layer above"))
+        .collect();
     assert!(upwards.is_empty(), "{}", upwards.join("\n"));
+}
+
+#[test]
+fn the_architecture_has_the_folders_in_the_sequence_of_their_layers() {
+    let page = std::fs::read_to_string(workspace().join("docs/architecture.md")).expect("docs/architecture.md");
+    let table =
+        page.split("| folder | contents |").nth(1).and_then(|rest| rest.split("\n\n").next()).expect("the table");
+    let row = |line: &str| Some(line.strip_prefix("| `")?.split(['`', '/', '.']).next()?.to_owned());
+    let rows: Vec<String> = table.lines().filter_map(row).collect();
+    // The guide has no code, and so no layer above another.
+    let layers: Vec<&str> = LAYERS.into_iter().filter(|layer| *layer != "guide").collect();
+    assert_eq!(rows, layers);
 }
 
 /// The folder of each name that the crate's root re-exports.

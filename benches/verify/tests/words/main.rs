@@ -1,10 +1,14 @@
-//! The language of this workspace: no source, document or message has a word of [the list](../../../../docs/forbidden-words.txt),
-//! no source file exceeds the length limit, and folders depend downwards only.
+//! The language and the documents of this workspace: no source, document or message has a word of
+//! [the list](../../../../docs/forbidden-words.txt), no source file exceeds the length limit, folders depend downwards
+//! only, links lead somewhere, and the picture of the architecture is right.
 
+mod architecture;
 mod files;
 mod layers;
+mod links;
 mod list;
 mod long_set;
+mod readmes;
 mod root;
 
 use files::{source_files, text_files};

@@ -1,4 +1,4 @@
-//! The command `schemes`: facts, cards and the README agree, and every fact has a test as evidence.
+//! The command `schemes`: facts, cards and docs/schemes.md agree, and every fact has a test as evidence.
 
 use std::{fs, path::Path};
 
@@ -60,10 +60,23 @@ fn a_card_names_the_places_that_its_facts_name() {
 }
 
 #[test]
-fn the_readme_has_the_table_that_the_command_makes() {
-    let readme = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../README.md")).unwrap();
+fn the_page_of_schemes_has_the_table_that_the_command_makes() {
+    let page = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/schemes.md")).unwrap();
     let table = Markdown(Report(SchemeId::all().into_iter().map(Card::of).collect())).to_string();
-    assert!(readme.contains(&table), "expected in the README, as `zonelist schemes --markdown` prints it:\n{table}");
+    assert!(page.contains(&table), "expected in docs/schemes.md, as `zonelist schemes --markdown` prints it:\n{table}");
+}
+
+#[test]
+fn the_page_of_benchmarks_has_the_instructions_of_the_cards() {
+    let page = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/benchmarks.md")).unwrap();
+    let row = |scheme: SchemeId| {
+        let reader = text_of(scheme, 0);
+        let count = reader.split(' ').nth(2).and_then(|count| count.parse::<u32>().ok());
+        let count = count.unwrap_or_else(|| panic!("{}: no count in {reader:?}", scheme.name()));
+        format!("| `{}` | {count} |\n", scheme.name())
+    };
+    let rows: String = SchemeId::all().into_iter().map(row).collect();
+    assert!(page.contains(&rows), "expected in docs/benchmarks.md:\n{rows}");
 }
 
 #[test]

@@ -26,8 +26,8 @@ use super::{
     silent::Shared,
 };
 
-/// Allocations of each of two threads.
-const ALLOCATIONS: usize = 40_000;
+/// Allocations of each of two threads, at least.
+const ALLOCATIONS: u64 = 40_000;
 
 /// What a run has found.
 #[derive(Debug, Default)]
@@ -40,7 +40,27 @@ struct Found {
     judged: AtomicU64,
 }
 
-/// Runs two threads that allocate and free, beside `publish`, which is called with the lists by turns.
+/// What a thread that allocates has done.
+#[derive(Default)]
+struct Progress {
+    allocated: AtomicU64,
+    /// Of these, the allocations that began and ended while the zone was away.
+    judged: AtomicU64,
+    done: AtomicBool,
+}
+
+/// Waits until each thread that still runs has counted further in `count`.
+fn wait_for_each(threads: &[Progress], count: impl Fn(&Progress) -> &AtomicU64) {
+    let before = threads.iter().map(|thread| count(thread).load(SeqCst)).collect::<Vec<_>>();
+    for (thread, before) in threads.iter().zip(before) {
+        while count(thread).load(SeqCst) == before && !thread.done.load(SeqCst) {
+            thread::yield_now();
+        }
+    }
+}
+
+/// Runs two threads that allocate and free, beside `publish`, which is called with the lists by turns. Each of the two
+/// allocates at least once between two publishes, however the system schedules them.
 fn run<S, P>(allocator: &PageAllocator<'_, S, P>, publish: impl Fn(ListedZones) + Sync) -> Found
 where
     S: Scheme,
@@ -48,39 +68,42 @@ where
 {
     let found = Found::default();
     // Odd while the near zone is away: from behind the publish that removes it to before the one that adds it.
-    let (away, working) = (AtomicUsize::new(0), AtomicUsize::new(2));
+    let away = AtomicUsize::new(0);
     let owned: Vec<AtomicBool> = (0..2 * FRAMES).map(|_| AtomicBool::new(false)).collect();
-    let work = || {
+    let threads = [Progress::default(), Progress::default()];
+    let work = |progress: &Progress| {
         let request = allocator.prepare(&PageRequest::up_to(Normal));
         let mut local = allocator.local().unwrap();
-        for _ in 0..ALLOCATIONS {
+        // The zone has been away once, at least.
+        while progress.allocated.load(Relaxed) < ALLOCATIONS || away.load(SeqCst) < 2 {
             let before = away.load(SeqCst);
             let page = local.alloc(NODE, &request).unwrap();
             let judged = before % 2 == 1 && away.load(SeqCst) == before;
-            found.judged.fetch_add(judged.into(), Relaxed);
             let wrong = judged && allocator.zone_of(&page).unwrap().id() == NEAR;
             found.from_wrong_zones.fetch_add(wrong.into(), Relaxed);
             let owner = &owned[page.pfn().number() as usize];
             found.shared.fetch_add(owner.swap(true, SeqCst).into(), Relaxed);
             owner.store(false, SeqCst);
             local.free(page).unwrap();
+            progress.allocated.fetch_add(1, SeqCst);
+            progress.judged.fetch_add(judged.into(), SeqCst);
         }
-        working.fetch_sub(1, SeqCst);
+        progress.done.store(true, SeqCst);
     };
     thread::scope(|scope| {
-        scope.spawn(work);
-        scope.spawn(work);
+        threads.iter().for_each(|thread| _ = scope.spawn(|| work(thread)));
         scope.spawn(|| {
-            while working.load(SeqCst) > 0 {
+            while !threads.iter().all(|thread| thread.done.load(SeqCst)) {
+                wait_for_each(&threads, |thread| &thread.allocated);
                 publish(ListedZones::FAR_ONLY);
                 away.fetch_add(1, SeqCst);
-                thread::yield_now();
+                wait_for_each(&threads, |thread| &thread.judged);
                 away.fetch_add(1, SeqCst);
                 publish(ListedZones::BOTH);
-                thread::yield_now();
             }
         });
     });
+    found.judged.store(threads.iter().map(|thread| thread.judged.load(SeqCst)).sum(), SeqCst);
     found
 }
 

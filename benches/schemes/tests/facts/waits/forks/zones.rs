@@ -49,8 +49,9 @@ fn a_zone_and_movable_pages_report_their_own_losses() {
                 MigrationSource::move_away(movable_pages, &Pfn::range(0..2), &mut Swaps).unwrap();
             }
         });
-        let [mut zones, mut moving] = [0; 2];
-        for _ in 0..4 * FORKS {
+        let [mut zones, mut moving, mut forks] = [0; 3];
+        // At least one fork interrupts a migration, however the system schedules the threads.
+        while forks < 4 * FORKS || moving == 0 {
             let losses = forked(|| {
                 // SAFETY: this is the child of a fork outside of any call.
                 let lost = unsafe { zone.after_fork() };
@@ -70,9 +71,9 @@ fn a_zone_and_movable_pages_report_their_own_losses() {
             });
             zones += losses[0];
             moving += losses[1];
+            forks += 1;
         }
         over.store(true, Relaxed);
-        println!("zones lost {zones}, pages lost {moving}, of {}", 4 * FORKS);
-        assert!(moving > 0, "no page was being moved");
+        println!("zones lost {zones}, pages lost {moving}, of {forks}");
     });
 }
