@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use serde_json::Value;
 use zonelist_core::{
-    publish::{Platform, Reader, ReaderProtocol, ReaderSlot},
+    publish::{Facts, Platform, Reader, ReaderProtocol, ReaderSlot, Standard},
     sync::Spin,
     table::Capacity,
 };
@@ -401,7 +401,21 @@ impl Card {
     /// The card of a scheme.
     #[must_use]
     pub fn of(scheme: SchemeId) -> Self {
-        let claims = scheme.facts();
+        Self::with(scheme.facts(), Sizes::of(scheme), |fact| tests_of(scheme, fact))
+    }
+
+    /// The card of a scheme outside the registry, whose facts the macros `model!` and `facts!` show.
+    #[must_use]
+    pub fn of_another<S: Buildable>() -> Self {
+        let by_macro = |fact: &str| match fact {
+            "guarantee" | "readers" | "writer" => vec!["zonelist_core::model!"],
+            _ => vec!["zonelist_core::facts!"],
+        };
+        Self::with(&S::FACTS, SizeVisitor.visit::<S, Standard>(), by_macro)
+    }
+
+    /// The card of a scheme with these facts, each of which is stated if a test shows it.
+    fn with(claims: &Facts, sizes: Sizes, tests: impl Fn(&str) -> Vec<&'static str>) -> Self {
         let claimed: [Value; FACTS.len()] = [
             claims.guarantee.to_string().into(),
             claims.readers.to_string().into(),
@@ -418,16 +432,9 @@ impl Card {
             claims.no_alloc.into(),
         ];
         let evidence: BTreeMap<_, _> =
-            FACTS.iter().map(|&fact| (fact, tests_of(scheme, fact))).filter(|(_, tests)| !tests.is_empty()).collect();
+            FACTS.iter().map(|&fact| (fact, tests(fact))).filter(|(_, tests)| !tests.is_empty()).collect();
         let shown = |(&fact, claim)| (fact, if evidence.contains_key(fact) { claim } else { Value::Null });
         let facts = FACTS.iter().zip(claimed).map(shown).collect();
-        Self {
-            scheme: claims.scheme,
-            package: claims.package,
-            facts,
-            sizes: Sizes::of(scheme),
-            card: claims.card,
-            evidence,
-        }
+        Self { scheme: claims.scheme, package: claims.package, facts, sizes, card: claims.card, evidence }
     }
 }

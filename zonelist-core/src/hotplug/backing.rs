@@ -5,7 +5,8 @@ use core::ops::Range;
 
 use crate::{Pfn, ZoneId};
 
-/// Real memory behind frames: committed when the frames go online, released when they go offline.
+/// Real memory behind frames: committed when the frames go online, released when they go offline. A free of a page
+/// releases nothing.
 ///
 /// Called within an operation on the machine, with the frames isolated. A backing may allocate from the allocator,
 /// publish and drain, but an operation is refused, as [`PageProvider`](super::PageProvider) says. A panic in

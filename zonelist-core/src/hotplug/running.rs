@@ -139,7 +139,9 @@ impl<F: PageProvider, L: RawLock> RunningMachine<F, L> {
     /// limit says stop. Other operations wait meanwhile.
     ///
     /// # Errors
-    /// As for [`RunningMachine::apply`].
+    /// As for [`RunningMachine::apply`]. If pages are still in use when the limit says stop,
+    /// [`ProviderError::InUse`](super::ProviderError::InUse) within it: the machine is as before, except that some pages
+    /// may have migrated, and the operation can be tried again.
     pub fn apply_within(&self, operation: &Operation, deadline: &mut dyn Deadline) -> Result<Change, HotplugError> {
         self.check_may_operate()?;
         let outcome = self.operation_lock.with(|()| self.operate(operation, deadline));

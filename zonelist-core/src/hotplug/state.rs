@@ -106,7 +106,8 @@ impl State {
         &self.0.memory.tunables
     }
 
-    /// The memory blocks, ascending.
+    /// The memory blocks that the machine was described with or got later, ascending: memory that it booted with is
+    /// among them only if the description lists its blocks.
     #[must_use]
     pub fn blocks(&self) -> &[MemoryBlock] {
         &self.0.blocks.list

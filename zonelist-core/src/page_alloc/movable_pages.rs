@@ -48,6 +48,10 @@ use crate::{
 /// [`try_remove`](MovablePages::try_remove) return [`HandleError::Moving`] instead, for handlers that may have
 /// interrupted the move.
 ///
+/// Only an operation that takes frames offline moves pages. To move a page for another reason, as to a nearer node,
+/// allocate a page there, copy the content, [`remove`](MovablePages::remove) the old page and insert the new one, with
+/// the users of the handle excluded: the handle changes.
+///
 /// ```
 /// use std::{cell::Cell, ops::Range};
 /// use zonelist_core::{Page, Pfn, page_alloc::{Handle, MigrationSource, MigrationTargets, MovablePages, MoveError}};

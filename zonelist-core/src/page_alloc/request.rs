@@ -16,7 +16,8 @@ use crate::{Mobility, Request, ZoneKind, ids::Order, publish::Scheme, zone::Urge
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct PageRequest {
-    /// The scope of the list, the highest zone kind, and the mask of nodes.
+    /// The scope of the list, the highest zone kind, and the mask of nodes. A request that one node alone may serve has
+    /// the zones [`Request::this_node`].
     pub zones: Request,
     /// The order of the block, which has `2^order` page frames.
     pub order: Order,

@@ -11,6 +11,6 @@ mod newcomers;
 mod no_panic;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod no_std;
+mod own_scheme;
 mod progress;
 mod scheduled;
-mod stranger;

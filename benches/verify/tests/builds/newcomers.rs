@@ -12,7 +12,7 @@ use std::{
 
 use zonelist_verify::in_parallel;
 
-use super::stranger::{models, target};
+use super::own_scheme::{models, target};
 
 /// Runs tests of one file. Returns whether they pass, their output, and the duration.
 fn test(file: &str, arguments: &[&str], short: bool) -> (bool, String, Duration) {

@@ -1,15 +1,12 @@
 //! A crate outside the workspace explores its scheme by one line and a plain `cargo test`: the crate is
-//! [`stranger`](../../stranger/src/lib.rs).
+//! [`own-scheme`](../../../../examples/own-scheme/README.md).
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
-use zonelist_verify::{cargo, is_long};
+use zonelist_verify::{cargo, is_long, workspace};
 
 pub(super) fn target() -> PathBuf {
-    Path::new(env!("CARGO_TARGET_TMPDIR")).join("stranger")
+    Path::new(env!("CARGO_TARGET_TMPDIR")).join("outside")
 }
 
 pub(super) fn models() -> PathBuf {
@@ -18,7 +15,7 @@ pub(super) fn models() -> PathBuf {
 
 /// Runs one test of the crate. Returns whether it passes, and its output.
 fn test(name: &str) -> (bool, String) {
-    let package = Path::new(env!("CARGO_MANIFEST_DIR")).join("stranger");
+    let package = workspace().join("examples/own-scheme");
     let mut cargo = cargo(&target());
     // With the folder and the flags of this workspace's models, so that their dependencies are not built again.
     cargo.env("ZONELIST_MODELS_DIR", models()).env("ZONELIST_MODELS_RUSTFLAGS", "--cfg crossbeam_loom");
@@ -31,17 +28,17 @@ fn test(name: &str) -> (bool, String) {
 }
 
 #[test]
-fn a_scheme_of_a_stranger_s_is_explored_by_one_line() {
-    let (passes, said) = test("whole");
+fn a_scheme_outside_the_workspace_is_explored_by_one_line() {
+    let (passes, said) = test("models");
     assert!(passes, "{said}");
     for shape in ["two readers", "two publishers", "two walks, two publishes", "an allocation beside a growing list"] {
-        let model = said.lines().find(|line| line.contains(&format!("model whole: {shape}: ")));
+        let model = said.lines().find(|line| line.contains(&format!("model one_word: {shape}: ")));
         assert!(model.is_some_and(|model| model.contains(" interleavings, ")), "no model of {shape}:\n{said}");
     }
 }
 
 #[test]
-fn the_facts_of_a_stranger_s_scheme_are_checked_by_one_line() {
+fn the_facts_of_a_scheme_outside_the_workspace_are_checked_by_one_line() {
     let (passes, said) = test("facts");
     assert!(passes, "{said}");
     for fact in [
@@ -55,25 +52,12 @@ fn the_facts_of_a_stranger_s_scheme_are_checked_by_one_line() {
         "no_alloc",
         "retires",
     ] {
-        assert!(said.contains(&format!("test whole::{fact} ... ok")), "no test of {fact}:\n{said}");
+        assert!(said.contains(&format!("test one_word::{fact} ... ok")), "no test of {fact}:\n{said}");
     }
 }
 
 #[test]
-fn a_scheme_that_does_not_keep_its_promise_fails_and_leaves_a_timeline() {
-    let (passes, said) = test("piecewise");
-    assert!(!passes, "{said}");
-    // Two of its shapes fail. They run concurrently, and outside the short set the first failure ends the run.
-    assert!(
-        ["missed", "repeated"].iter().any(|anomaly| said.contains(&format!("breaks Snapshot: {anomaly}"))),
-        "{said}"
-    );
-    let path = |line: &str| {
-        line.strip_prefix("timeline of piecewise: ")?.split_once(", broken: ").map(|(_, path)| path.to_owned())
-    };
-    let timeline = said.lines().find_map(path).unwrap_or_else(|| panic!("no timeline:\n{said}"));
-    let timeline = fs::read_to_string(timeline).expect("a timeline");
-    for expected in ["reader", "publisher", "-- publishes [", "-- saw ["] {
-        assert!(timeline.contains(expected), "{expected:?} is not in\n{timeline}");
-    }
+fn the_page_shows_what_is_said_of_faulty_schemes() {
+    let (passes, said) = test("page");
+    assert!(passes && said.contains("2 passed"), "{said}");
 }
