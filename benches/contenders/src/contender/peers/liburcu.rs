@@ -35,6 +35,7 @@ pub(super) const PEER: PeerEntry = PeerEntry {
     contender: |lists| Box::new(InC::rcu(lists)),
     judge: None,
     under_load: None,
+    publish: None,
 };
 
 type Loop = unsafe extern "C" fn(*const *const Table, *const Filter, *const NodeId, usize) -> u32;
