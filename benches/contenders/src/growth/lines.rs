@@ -6,14 +6,14 @@
 //!
 //! ```text
 //! program TRACED ARGUMENT...  under valgrind's lackey, which prints the address of each load and store
-//!   prints the address of MARKS, waits for a line
+//!   prints the address of MARKERS, waits for a line
 //!   for each case: threads register and read once, and then run their operation one after the other:
-//!     MARKS[BEGIN] := 0; operation; MARKS[END] := 0
+//!     MARKERS[BEGIN] := 0; operation; MARKERS[END] := 0
 //! parent: the lines that are stored to between BEGIN and END, by thread; those of two threads or more are counted
 //! ```
 //!
 //! The threads of a case live at the same time, so no two of them use the same stack. None runs while another is between
-//! its marks: the count is that of what an operation touches, whatever else runs.
+//! its markers: the count is that of what an operation touches, whatever else runs.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -138,12 +138,12 @@ const CASE: usize = 2;
 
 /// Bytes that nothing but [`mark`] writes, on lines of their own.
 #[repr(align(64))]
-struct Marks([AtomicU8; 64]);
+struct Markers([AtomicU8; 64]);
 
-static MARKS: Marks = Marks([const { AtomicU8::new(0) }; 64]);
+static MARKERS: Markers = Markers([const { AtomicU8::new(0) }; 64]);
 
 fn mark(mark: usize) {
-    MARKS.0[mark].store(0, Relaxed);
+    MARKERS.0[mark].store(0, Relaxed);
 }
 
 /// Runs all cases of a contender, for valgrind to trace: the work of the program that [`Lines::count`] starts.
@@ -151,7 +151,7 @@ fn mark(mark: usize) {
 /// # Errors
 /// The contender refuses lists or readers.
 pub fn run(grown: Grown) -> Result<(), ContenderError> {
-    println!("{}", MARKS.0.as_ptr() as usize);
+    println!("{}", MARKERS.0.as_ptr() as usize);
     // Without the parent, there is nothing to wait for.
     let _ = io::stdin().lock().read_line(&mut String::new());
     for (axis, number) in LineAxis::cases() {
@@ -266,20 +266,20 @@ impl Case {
     }
 }
 
-/// Reads the trace. `None` if the program does not print the address of the marks.
+/// Reads the trace. `None` if the program does not print the address of the markers.
 fn traced(child: &mut Child) -> io::Result<Option<Vec<Case>>> {
     let (Some(trace), Some(out), Some(mut reply)) = (child.stderr.take(), child.stdout.take(), child.stdin.take())
     else {
         return Ok(None);
     };
     thread::scope(|scope| {
-        // The trace is read meanwhile, so that valgrind can write it. The marks are used only after the reply.
+        // The trace is read meanwhile, so that valgrind can write it. The markers are used only after the reply.
         let (send, address) = mpsc::channel::<u64>();
         let reader = scope.spawn(move || cases(&mut BufReader::with_capacity(1 << 16, trace), &address));
         let mut line = String::new();
         BufReader::new(out).read_line(&mut line)?;
-        if let Ok(marks) = line.trim().parse() {
-            let _ = send.send(marks);
+        if let Ok(markers) = line.trim().parse() {
+            let _ = send.send(markers);
         }
         drop(send);
         // The program may have ended.
@@ -292,14 +292,14 @@ fn traced(child: &mut Child) -> io::Result<Option<Vec<Case>>> {
 /// The cases of a trace, whose lines are like ` S 1ffeffe7e0,8`: a store, an address in hexadecimal digits, a size.
 fn cases(trace: &mut dyn BufRead, address: &mpsc::Receiver<u64>) -> io::Result<Option<Vec<Case>>> {
     const LINE: u64 = 64;
-    let (mut marks, mut cases, mut is_counted) = (None, Vec::<Case>::new(), false);
+    let (mut markers, mut cases, mut is_counted) = (None, Vec::<Case>::new(), false);
     let mut text = Vec::new();
     while trace.read_until(b'\n', &mut text)? > 0 {
         let store = text.strip_prefix(b" S ").or_else(|| text.strip_prefix(b" M ")).and_then(access);
         text.clear();
         let Some((at, size)) = store else { continue };
-        marks = marks.or_else(|| address.try_recv().ok());
-        match marks.and_then(|marks| at.checked_sub(marks)).map(|offset| offset as usize) {
+        markers = markers.or_else(|| address.try_recv().ok());
+        match markers.and_then(|markers| at.checked_sub(markers)).map(|offset| offset as usize) {
             Some(CASE) => cases.push(Case::default()),
             Some(BEGIN) => {
                 is_counted = true;
@@ -313,7 +313,7 @@ fn cases(trace: &mut dyn BufRead, address: &mpsc::Receiver<u64>) -> io::Result<O
             }
         }
     }
-    Ok(marks.map(|_| cases))
+    Ok(markers.map(|_| cases))
 }
 
 fn access(text: &[u8]) -> Option<(u64, u64)> {

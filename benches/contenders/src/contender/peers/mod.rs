@@ -132,5 +132,9 @@ pub const PEERS: &[PeerEntry] = &[
     #[cfg(feature = "peers")]
     PeerEntry::of::<hazarc::Hazarc>(),
     #[cfg(feature = "liburcu")]
-    liburcu::PEER,
+    liburcu::MEMB,
+    #[cfg(feature = "liburcu")]
+    liburcu::QSBR,
+    #[cfg(feature = "liburcu")]
+    liburcu::BP,
 ];
