@@ -10,14 +10,17 @@ fn main() {
 fn liburcu() {
     const SOURCE: &str = "src/contender/peers/liburcu.c";
     println!("cargo::rerun-if-changed={SOURCE}");
-    let probed = pkg_config::Config::new().atleast_version("0.11").probe("liburcu-memb");
-    let library = probed.unwrap_or_else(|error| {
-        panic!("the feature `liburcu` needs liburcu's headers (on Debian: apt install liburcu-dev): {error}")
-    });
+    let mut build = cc::Build::new();
+    for flavour in ["liburcu-memb", "liburcu-qsbr", "liburcu-bp"] {
+        let probed = pkg_config::Config::new().atleast_version("0.11").probe(flavour);
+        let library = probed.unwrap_or_else(|error| {
+            panic!("the feature `liburcu` needs liburcu's headers (on Debian: apt install liburcu-dev): {error}")
+        });
+        build.includes(library.include_paths);
+    }
     // The optimisation and loop alignment of the release profile, since that is what the C code is compared with.
-    cc::Build::new()
+    build
         .file(SOURCE)
-        .includes(library.include_paths)
         .std("gnu11")
         .opt_level(3)
         .flag_if_supported("-falign-loops=64")

@@ -80,6 +80,12 @@ pub struct SchemeArgs {
 }
 
 impl SchemeArgs {
+    /// True if no scheme was selected, which selects all.
+    #[must_use]
+    pub fn are_all(&self) -> bool {
+        self.scheme.is_empty()
+    }
+
     /// The selected schemes, or all: the baseline first.
     #[must_use]
     pub fn chosen(&self) -> Vec<SchemeId> {

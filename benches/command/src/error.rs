@@ -1,6 +1,8 @@
 //! The error of a subcommand.
 
-use zonelist_contenders::{consistency::PressureError, contender::ContenderError, load::LoadError};
+use zonelist_contenders::{
+    consistency::PressureError, contender::ContenderError, growth::lines::LinesError, load::LoadError,
+};
 use zonelist_machines::{ReadError, replay::ReplayError};
 use zonelist_pools::{RoundError, WorkloadError};
 use zonelist_schemes::allocator::AllocatorError;
@@ -35,6 +37,9 @@ pub enum CommandError {
     /// A measurement under load failed.
     #[error(transparent)]
     Load(#[from] LoadError),
+    /// A count of cache lines failed.
+    #[error(transparent)]
+    Lines(#[from] LinesError),
     /// Threads can't be pinned to CPUs.
     #[error(transparent)]
     Workload(#[from] WorkloadError),

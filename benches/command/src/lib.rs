@@ -3,7 +3,7 @@
 //! Each module uses only modules below it: the command line, the subcommands, what they share, then the experiments.
 //!
 //! ```text
-//! cli -> commands -> error, arguments -> storm, soak, compare, load, alloc, schemes
+//! cli -> commands -> error, arguments -> storm, soak, compare, load, growth, alloc, schemes
 //!     -> output -> conditions, table, progress
 //! ```
 
@@ -14,6 +14,7 @@ pub mod commands;
 pub mod compare;
 pub mod conditions;
 pub mod error;
+pub mod growth;
 pub mod load;
 pub mod output;
 pub mod progress;

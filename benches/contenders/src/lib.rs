@@ -6,6 +6,7 @@
 
 pub mod consistency;
 pub mod contender;
+pub mod growth;
 pub mod hits;
 pub mod instructions;
 pub mod judged;

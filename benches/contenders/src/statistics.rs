@@ -114,7 +114,7 @@ fn interval(values: &[f64], median: f64) -> Option<[f64; 2]> {
 ///
 /// Source: the table of the distribution. Between two entries the lower number of degrees applies, which gives the
 /// wider interval.
-fn student_t(degrees: usize) -> f64 {
+pub(crate) fn student_t(degrees: usize) -> f64 {
     const TABLE: [(usize, f64); 22] = [
         (1, 12.706),
         (2, 4.303),

@@ -3,6 +3,8 @@
 //! Valgrind counts the instructions of the release build, so the load of the machine changes no result. With
 //! `ZONELIST_STRICT` in the environment, a test that is skipped fails.
 
+#[path = "budgets/lines.rs"]
+mod lines;
 #[path = "budgets/recorded.rs"]
 mod recorded;
 

@@ -2,6 +2,7 @@
 
 pub mod alloc;
 pub mod compare;
+pub mod growth;
 pub mod load;
 pub mod machines;
 pub mod order;
@@ -25,6 +26,8 @@ pub enum Command {
     Compare(compare::Args),
     /// Slow reads, publishes and grace periods of every scheme while lists are published, and what a stalled reader costs.
     Load(load::Args),
+    /// Times of reads and publishes by the number of zones, nodes, threads and readers, with fitted exponents.
+    Growth(growth::Args),
     /// CPU time of page-frame allocators: ours over each scheme, and others.
     Alloc(alloc::Args),
     /// A soak test of the page allocator over each scheme: no page is lost, and none has two holders.
@@ -54,6 +57,7 @@ impl Command {
         match self {
             Self::Compare(args) => args.run(),
             Self::Load(args) => args.run(),
+            Self::Growth(args) => args.run(),
             Self::Alloc(args) => args.run(),
             Self::Soak(args) => args.run(),
             #[cfg(target_os = "linux")]

@@ -22,7 +22,7 @@ pub use error::ContenderError;
 pub(crate) use loops::after_compiler_fence;
 pub use loops::{ANY, Contender, ReadList};
 pub use pairs::{Pairs, ThroughPages, baseline_pairs};
-pub use peers::{Judge, PEERS, Peer, PeerEntry, PeerReader, RunUnderLoad, SetUp, Table};
+pub use peers::{Judge, PEERS, Peer, PeerEntry, PeerReader, Publish, RunUnderLoad, SetUp, Table};
 pub use publication::Publication;
 pub use remembered::{BY_NODE, FORGOTTEN, ONE_NODE, Remembered, remembered};
 pub use run_time::{AT_RUN_TIME, at_run_time, pairs_at_run_time};

@@ -2,6 +2,7 @@
 
 mod alloc;
 mod compare;
+mod growth;
 mod load;
 mod machines;
 mod order;

@@ -28,6 +28,7 @@ pub use self::reader::PeerReader;
 use super::loops::Contender;
 use crate::{
     consistency::{Consistency, Pressure, PressureError},
+    growth::AnyPublication,
     judged::judge,
     load::{Load, LoadError, Loaded, under_load},
 };
@@ -77,6 +78,8 @@ pub struct PeerEntry {
     pub judge: Option<Judge>,
     /// Runs it under a load; `None` for a peer without a publisher.
     pub under_load: Option<RunUnderLoad>,
+    /// Publishes lists; `None` for a peer without a publisher.
+    pub publish: Option<Publish>,
 }
 
 /// Sets up a contender over these lists.
@@ -87,6 +90,9 @@ pub type Judge = fn(&mut Pressure<'_>) -> Result<Consistency, PressureError>;
 
 /// Runs a peer under a load.
 pub type RunUnderLoad = fn(&Load<'_>) -> Result<Loaded, LoadError>;
+
+/// Publishes lists by a peer.
+pub type Publish = fn(ZonelistsRef<'_>) -> Box<dyn AnyPublication>;
 
 impl PeerEntry {
     const fn of<P: Peer + 'static>() -> Self {
@@ -100,6 +106,7 @@ impl PeerEntry {
                 let first = load.versions.first().map_or(ZonelistsRef::EMPTY, Zonelists::lists);
                 under_load(&P::new(first), load)
             }),
+            publish: Some(|lists| Box::new(P::new(lists))),
         }
     }
 }
@@ -125,5 +132,9 @@ pub const PEERS: &[PeerEntry] = &[
     #[cfg(feature = "peers")]
     PeerEntry::of::<hazarc::Hazarc>(),
     #[cfg(feature = "liburcu")]
-    liburcu::PEER,
+    liburcu::MEMB,
+    #[cfg(feature = "liburcu")]
+    liburcu::QSBR,
+    #[cfg(feature = "liburcu")]
+    liburcu::BP,
 ];

@@ -1,0 +1,8 @@
+//! The report of growth: times by numbers, their exponents, and cache lines that more than one thread writes.
+//!
+//! The measurements are those of [`zonelist_contenders::growth`].
+
+mod report;
+mod tables;
+
+pub use report::{AxisReport, LinesReport, Report};

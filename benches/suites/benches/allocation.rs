@@ -1,0 +1,3 @@
+//! Times of an allocation and its free.
+
+zonelist_suites::suite_main!(allocation);

@@ -1,0 +1,3 @@
+//! Times of grace periods.
+
+zonelist_suites::suite_main!(grace_periods);
