@@ -6,17 +6,23 @@ use std::{
     fs,
     path::{Path, PathBuf},
     process::{Command, Output},
+    sync::OnceLock,
 };
 
 use zonelist_schemes::SchemeId;
 
 const STRESS: &str = env!("CARGO_BIN_EXE_zonelist-malloc-stress");
 
-/// The library: the newer one, since cargo links it to the second place only in a build.
-fn library() -> PathBuf {
-    let folder = Path::new(STRESS).parent().unwrap();
-    let places = [folder.join("deps"), folder.to_path_buf()].map(|folder| folder.join("libzonelist_malloc.so"));
-    places.into_iter().max_by_key(|place| fs::metadata(place).and_then(|data| data.modified()).ok()).unwrap()
+/// The library, in its release build. Cargo builds no cdylib for a test, so the test asks for it.
+fn library() -> &'static Path {
+    static LIBRARY: OnceLock<PathBuf> = OnceLock::new();
+    LIBRARY.get_or_init(|| {
+        let target = Path::new(STRESS).parent().and_then(Path::parent).unwrap();
+        let mut build = Command::new(env!("CARGO"));
+        build.args(["build", "--quiet", "--release", "--package", env!("CARGO_PKG_NAME"), "--lib", "--target-dir"]);
+        assert!(build.arg(target).status().unwrap().success(), "the library does not build");
+        target.join("release/libzonelist_malloc.so")
+    })
 }
 
 /// Runs a program under a scheme, with or without a storm.
