@@ -2,9 +2,10 @@
 //! the documents. Nothing here measures.
 //!
 //! ```text
-//! figures, page -> tables, verdict, pictures -> text -> results
+//! documents -> figures, page -> tables, verdict, pictures -> text -> results
 //! ```
 
+pub mod documents;
 pub mod figures;
 pub mod page;
 pub mod pictures;

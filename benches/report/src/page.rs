@@ -10,7 +10,7 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 use crate::{
     pictures::{self, Picture, PictureError, Section, Width, cost_against_consistency, of_section},
     results::Results,
-    tables::{Table, decision, stalled},
+    tables::{self, Table, decision, stalled},
     verdict::verdict,
 };
 
@@ -103,7 +103,7 @@ impl<'r> Page<'r> {
                     section { (figure(&self.cost)) }
                     (self.decision())
                     @if !self.tails.is_empty() { (self.tails()) }
-                    @if !self.growth.is_empty() { (self.growth()) }
+                    @if self.results.growth.is_some() { (self.growth()) }
                     @if !self.stalls.is_empty() { (self.stalls()) }
                     (self.machine())
                 } }
@@ -164,6 +164,7 @@ impl<'r> Page<'r> {
             section {
                 h2 { "Growth" }
                 @for picture in &self.growth { (figure(picture)) }
+                @if let Some(growth) = &self.results.growth { (table(&tables::growth(growth), None)) }
             }
         }
     }

@@ -6,7 +6,7 @@ use serde::Serialize;
 use zonelist_contenders::statistics::{BaselineEstimate, EXACT, EXACT_FIRST, Estimate, groups};
 
 use crate::{
-    results::{Growth, Load, Quantiles, Reads, Results, Scheme, Updates, Walks},
+    results::{Fit, Growth, LineCount, Load, Point, Quantiles, Reads, Results, Scheme, Updates, Walks},
     text::{bytes, count, estimate, ns, time},
 };
 
@@ -198,19 +198,27 @@ fn code(name: &str) -> String {
     format!("`{name}`")
 }
 
-/// The fitted exponents of growth.
+/// The fitted exponents of growth: of times, and of counts of cache lines that more than one thread writes.
 #[must_use]
 pub fn growth(growth: &Growth) -> Table {
-    let mut table = Table::new(["", "cost", "against", "from", "to", "exponent"]);
-    for series in &growth.series {
-        for line in &series.lines {
-            let end = |point: Option<&[f64; 2]>| {
-                point.map_or_else(String::new, |[size, cost]| format!("{cost:.1}\u{a0}{} at {size}", series.unit))
+    let mut table = Table::new(["", "cost", "from", "to", "exponent"]);
+    let mut add = |name: &str, cost: String, ends: [Option<String>; 2], fit: Option<Fit>| {
+        let exponent = fit.map_or_else(|| "–".into(), |fit| format!("{:.2}", fit.exponent));
+        table.add([code(name), cost].into_iter().chain(ends.map(Option::unwrap_or_default)).chain([exponent]));
+    };
+    for (axis, contenders) in &growth.times {
+        for it in contenders {
+            let end = |point: Option<&Point>| point.map(|point| format!("{} at {}", ns(point.ns), count(point.number)));
+            add(&it.name, axis.replace('_', " "), [it.points.first(), it.points.last()].map(end), it.fit);
+        }
+    }
+    for it in &growth.lines {
+        for (axis, counts) in &it.axes {
+            let end = |point: Option<&LineCount>| {
+                point.map(|point| format!("{} lines at {}", count(point.lines), count(point.number)))
             };
-            let exponent = line.exponent.map_or_else(|| "–".into(), |exponent| format!("{exponent:.2}"));
-            let ends = [line.points.first(), line.points.last()].map(end);
-            let what = [code(&line.name), series.cost.clone(), series.size.clone()];
-            table.add(what.into_iter().chain(ends).chain([exponent]));
+            let ends = [counts.points.first(), counts.points.last()].map(end);
+            add(&it.name, format!("{}, shared cache lines", axis.replace('_', " ")), ends, counts.fit);
         }
     }
     table

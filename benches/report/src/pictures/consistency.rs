@@ -5,7 +5,7 @@ use zonelist_contenders::statistics::Estimate;
 
 use super::{
     Picture, PictureError, Waits,
-    canvas::{Align, Axis, Canvas, Mark, Width, draw, key_height, text_width},
+    canvas::{Align, Axis, Canvas, Mark, Width, draw, key_height},
     palette::{BAND, Ink, MUTED, PEER, TEXT},
 };
 use crate::{
@@ -112,13 +112,14 @@ struct Layout {
 impl Layout {
     fn new(width: Width, rows: &[Row]) -> Self {
         let pixels = match width {
-            Width::Wide => [160, 575],
-            Width::Narrow => [126, width.pixels() - 12],
+            Width::Wide => [160, 540],
+            Width::Narrow => [126, width.pixels() - 46],
         };
         let most = rows.iter().map(|row| row.first_zone.ratio).fold(1.0, f64::max);
+        // An interval may be wider than the picture.
+        let high = rows.iter().filter_map(|row| row.first_zone.interval).map(|[_, high]| high).fold(most, f64::max);
         let least = rows.iter().map(|row| row.first_zone.ratio).fold(1.0, f64::min);
-        // Room for the figure beside the greatest mark.
-        let axis = Axis { range: [least * 0.93, most * 1.25], pixels };
+        let axis = Axis { range: [least * 0.93, high.min(1.5 * most) * 1.02], pixels };
         let bands = BANDS.iter().filter(|band| rows.iter().any(|row| row.guarantee == band.0)).count() as i32;
         let heads = if width == Width::Wide { 26 } else { 6 };
         let top = 30 + key_height(&key(), width.pixels() - 2 * SIDE) + heads;
@@ -195,10 +196,7 @@ impl Layout {
             free = free.max(high + 6);
         }
         canvas.mark(form, (x, y), ink)?;
-        let label = ratio(row.first_zone.ratio);
-        let fits = free + text_width(&label, 12) <= self.axis.pixels[1] + 8;
-        let (place, align) = if fits { (free, Align::Left) } else { (x - 10, Align::Right) };
-        canvas.text(&label, (place, y), 12, TEXT, align)?;
+        canvas.text(&ratio(row.first_zone.ratio), (free, y), 12, TEXT, Align::Left)?;
         if self.width == Width::Wide {
             let alloc = row.alloc_pair.map_or_else(String::new, |pair| format!("{}×", ratio(pair.ratio)));
             let heap = row.heap.as_deref().unwrap_or_default().to_owned();

@@ -83,7 +83,7 @@ pub fn of_section(results: &Results, section: Section) -> Result<Vec<Picture>, P
     match (section, &results.load, &results.growth) {
         (Section::Tails, Some(load), _) => ranges::tails(results, load),
         (Section::Stalls, Some(load), _) => Ok(vec![ranges::stalls(results, load)?]),
-        (Section::Growth, _, Some(growth)) => growth::pictures(growth),
+        (Section::Growth, _, Some(growth)) => growth::pictures(results, growth),
         _ => Ok(Vec::new()),
     }
 }

@@ -14,21 +14,24 @@ use crate::{
 
 /// A contender in a picture.
 #[derive(Serialize)]
-struct Row {
-    name: String,
+pub(super) struct Row {
+    pub(super) name: String,
     #[serde(skip_serializing_if = "Option::is_none")]
-    waits: Option<Waits>,
+    pub(super) waits: Option<Waits>,
     /// Nanoseconds, in the sequence of the picture's marks. Null for what was not measured.
-    times_ns: Vec<Option<u64>>,
+    pub(super) times_ns: Vec<Option<f64>>,
+    /// The text at the end of the row, if not the greatest time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) label: Option<String>,
 }
 
 /// What a picture shows.
 #[derive(Serialize)]
-struct Ranges {
-    title: String,
+pub(super) struct Ranges {
+    pub(super) title: String,
     /// The names of the times.
-    times: Vec<&'static str>,
-    rows: Vec<Row>,
+    pub(super) times: Vec<String>,
+    pub(super) rows: Vec<Row>,
 }
 
 /// The marks of the times, in their sequence; a picture with fewer times has the last ones.
@@ -45,7 +48,7 @@ pub(super) fn tails(results: &Results, load: &Load) -> Result<Vec<Picture>, Pict
             .iter()
             .map(|it| row(it.name.as_deref().unwrap_or_default(), it.reads.get(rate).map(|it| it.single)));
         let rows = [noise].into_iter().chain(schemes).chain(peers).flatten().collect();
-        let times = vec!["median", "99 %", "99.9 %", "99.99 %", "slowest"];
+        let times = ["median", "99 %", "99.9 %", "99.99 %", "slowest"].map(String::from).into();
         picture(name, READS, Ranges { title: title.into(), times, rows })
     };
     let publishes = || {
@@ -53,7 +56,7 @@ pub(super) fn tails(results: &Results, load: &Load) -> Result<Vec<Picture>, Pict
         let schemes = load.schemes.iter().filter_map(|it| Some(row(&it.scheme, it.publishes.get("1000")?.times)));
         let peers = load.peers.iter().filter_map(|it| Some(row(it.name.as_deref()?, it.publishes.get("1000")?.times)));
         let title = "Publishes, at 1000 a second".into();
-        let times = vec!["median", "99 %", "slowest"];
+        let times = ["median", "99 %", "slowest"].map(String::from).into();
         picture("publishes", PUBLISHES, Ranges { title, times, rows: schemes.chain(peers).collect() })
     };
     Ok(vec![
@@ -71,7 +74,7 @@ pub(super) fn stalls(results: &Results, load: &Load) -> Result<Picture, PictureE
         .map(|it| row(results, &it.scheme, vec![it.stalled.reads.single.max_ns, it.stalled.publish_max_ns]));
     let ms = load.schemes.first().map_or(0.0, |it| it.stalled.seconds * 1e3 + 10.0);
     let title = format!("What waits while one reader is stalled for {ms:.0} ms");
-    let times = vec!["slowest read of another reader", "longest publish"];
+    let times = ["slowest read of another reader", "longest publish"].map(String::from).into();
     picture("stalls", STALLS, Ranges { title, times, rows: rows.collect() })
 }
 
@@ -83,14 +86,15 @@ const PUBLISHES: &str = "From the call until it returns, with its waits for read
 const STALLS: &str = "A publish or a read that waits for the stalled reader takes as long as the stall.";
 
 fn row(results: &Results, name: &str, times_ns: Vec<Option<u64>>) -> Row {
-    Row { name: name.to_owned(), waits: results.card(name).map(Waits::of), times_ns }
+    let times_ns = times_ns.into_iter().map(|ns| ns.map(|ns| ns as f64)).collect();
+    Row { name: name.to_owned(), waits: results.card(name).map(Waits::of), times_ns, label: None }
 }
 
 fn read_times(it: Quantiles) -> Vec<Option<u64>> {
     vec![it.p50_ns, it.p99_ns, it.p99_9_ns, it.p99_99_ns, it.max_ns]
 }
 
-fn picture(name: &str, note: &str, ranges: Ranges) -> Result<Picture, PictureError> {
+pub(super) fn picture(name: &str, note: &str, ranges: Ranges) -> Result<Picture, PictureError> {
     let drawn = |width| {
         let layout = Layout::new(width, &ranges);
         draw(&ranges.title, [width.pixels(), layout.height], |canvas| layout.draw(canvas, &ranges))
@@ -106,9 +110,9 @@ fn picture(name: &str, note: &str, ranges: Ranges) -> Result<Picture, PictureErr
 }
 
 /// The key: marks of the times, in the colour of text.
-fn key(ranges: &Ranges) -> Vec<(Mark, Ink, &'static str)> {
+fn key(ranges: &Ranges) -> Vec<(Mark, Ink, &str)> {
     let marks = marks(ranges.times.len());
-    marks.iter().zip(&ranges.times).map(|(&mark, &name)| (mark, MUTED, name)).collect()
+    marks.iter().zip(&ranges.times).map(|(&mark, name)| (mark, MUTED, name.as_str())).collect()
 }
 
 fn marks(times: usize) -> Vec<Mark> {
@@ -133,7 +137,7 @@ struct Layout {
 
 impl Layout {
     fn new(width: Width, ranges: &Ranges) -> Self {
-        let all = || ranges.rows.iter().flat_map(|row| &row.times_ns).flatten().map(|&ns| ns.max(1) as f64);
+        let all = || ranges.rows.iter().flat_map(|row| &row.times_ns).flatten().map(|&ns| ns.max(0.1));
         let [least, most] = [all().fold(f64::INFINITY, f64::min), all().fold(1.0, f64::max)];
         let range = [if least.is_finite() { least * 0.8 } else { 1.0 }, (most * 1.25).max(10.0)];
         let pixels = match width {
@@ -162,8 +166,7 @@ impl Layout {
         let ink = row.waits.map_or(PEER, |waits| waits.mark().1);
         let (size, name) = (if self.width == Width::Wide { 13 } else { 12 }, row.waits.map_or(MUTED, |_| TEXT));
         canvas.text(&row.name, (SIDE, y), size, name, Align::Left)?;
-        let places: Vec<Option<i32>> =
-            row.times_ns.iter().map(|ns| ns.map(|ns| self.axis.at(ns.max(1) as f64))).collect();
+        let places: Vec<Option<i32>> = row.times_ns.iter().map(|ns| ns.map(|ns| self.axis.at(ns))).collect();
         let known = || places.iter().flatten().copied();
         if let (Some(left), Some(right)) = (known().min(), known().max()) {
             canvas.line((left, y), (right, y), 1, ink)?;
@@ -174,11 +177,9 @@ impl Layout {
                 canvas.mark(mark, (x, y), ink)?;
             }
         }
-        let most = row.times_ns.iter().flatten().max();
-        match (self.width, most) {
-            (Width::Wide, Some(&most)) => {
-                canvas.text(&time(Some(most)), (self.width.pixels() - SIDE, y), 12, TEXT, Align::Right)
-            }
+        let most = row.times_ns.iter().flatten().copied().reduce(f64::max).map(|most| time(Some(most.round() as u64)));
+        match (self.width, row.label.clone().or(most)) {
+            (Width::Wide, Some(label)) => canvas.text(&label, (self.width.pixels() - SIDE, y), 12, TEXT, Align::Right),
             _ => Ok(()),
         }
     }

@@ -14,7 +14,7 @@ use std::{
 };
 
 pub use compare::{Compare, Peer, Publish, Raw, Scheme, Walks};
-pub use growth::Growth;
+pub use growth::{Fit, Growth, LineCount, LineCounts, Lines, Point, Times};
 pub use load::{Clock, Load, LoadRow, Quantiles, Reads, SchemeLoad, Stalled, Updates};
 use serde::{Deserialize, Serialize};
 
