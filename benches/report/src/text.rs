@@ -76,7 +76,7 @@ mod tests {
     #[test]
     fn figures_have_three_digits_and_their_exactness() {
         let figure = |ratio: f64, half: f64| Estimate { ns: 1.0, ratio, interval: Some([ratio - half, ratio + half]) };
-        assert_eq!(estimate(&figure(2.0, 0.04), 0.03), "2.00 ± 2 %".replace(' ', "\u{a0}"));
+        assert_eq!(estimate(&figure(2.0, 0.03), 0.03), "2.00 ± 2 %".replace(' ', "\u{a0}"));
         assert_eq!(estimate(&figure(20.0, 30.0), 0.03), "20.0 ± 99 ?".replace(' ', "\u{a0}"));
         assert_eq!(estimate(&Estimate { ns: 1.0, ratio: 2.0, interval: None }, 0.03), "2.00");
         let times = [Some(999), Some(9_994), Some(99_960), Some(999_500), Some(999_500_000), None].map(time);

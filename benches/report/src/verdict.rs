@@ -45,12 +45,15 @@ pub fn verdict(results: &Results) -> Vec<String> {
         ));
     }
     if let [(scheme, _), ..] = racy[..] {
+        let refused = match scheme.failed_allocations {
+            0 => "none".into(),
+            failed => count(failed),
+        };
         sentences.push(format!(
-            "{} reads at {} times, but a walk may miss a zone without notice: {} of {} requests were refused, though a \
-             listed zone had free pages.",
+            "{} reads at {} times, but a walk may miss a zone without notice: {refused} of {} requests were refused in \
+             this run, though a listed zone had free pages.",
             scheme.scheme,
             ratio(scheme.first_zone.ratio),
-            count(scheme.failed_allocations),
             count(scheme.allocations)
         ));
     }

@@ -58,7 +58,10 @@ fn another_file_is_no_results_file() {
     assert!(matches!(Results::read(&file), Err(ReadError::Read { .. })));
     fs::write(&file, "{\"format\": 1}").unwrap();
     let error = Results::read(&file).unwrap_err();
-    assert!(matches!(error, ReadError::Content { .. }) && error.to_string().contains("format: invalid type"), "{error}");
+    assert!(
+        matches!(error, ReadError::Content { .. }) && error.to_string().contains("format: invalid type"),
+        "{error}"
+    );
     let other = fs::read_to_string(FIXTURE).unwrap().replace("zonelist-results-1", "zonelist-results-0");
     fs::write(&file, other).unwrap();
     assert!(matches!(Results::read(&file), Err(ReadError::Format { .. })));

@@ -131,6 +131,7 @@ impl Layout {
         let size = if self.width == Width::Wide { 16 } else { 14 };
         canvas.text(TITLE, (SIDE, 14), size, TEXT, Align::Left)?;
         canvas.key(&key(), (SIDE, 28), self.width.pixels() - SIDE)?;
+        self.grid(canvas)?;
         let mut y = self.top;
         let bands =
             BANDS.iter().map(|band| (band, rows.iter().filter(|row| row.guarantee == band.0).collect::<Vec<_>>()));
@@ -139,7 +140,6 @@ impl Layout {
             self.band(canvas, band, y)?;
             y += BAND_HEIGHT + rows.len() as i32 * ROW;
         }
-        self.grid(canvas)?;
         y = self.top;
         for (_, rows) in &bands {
             y += BAND_HEIGHT;
