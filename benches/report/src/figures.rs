@@ -140,7 +140,7 @@ fn compare(results: &Results) -> String {
     }
     if results.compare.processes > 1 {
         let legend = "The intervals of schemes on two sides of `<` do not overlap. Schemes joined by `~` can't be \
-                      distinguished from a neighbour. A question mark in place of % marks a figure that is too noisy for a \
+                      distinguished from a neighbour. A question mark in place of % is at a figure that is too noisy for a \
                       comparison.";
         let _ = write!(text, "\n{}\n", wrapped(legend));
     }

@@ -140,7 +140,7 @@ impl<'r> Page<'r> {
                     "Costs are multiples of the same operation over an unprotected list: a read of the "
                     em { "first zone" } ", a " em { "walk of 64" } " zones, a " em { "page" }
                     " allocated from the per-CPU pages and freed. After ± is half of the 95 % interval; a question mark in \
-                     place of % marks a figure that is too noisy. Every other entry is shown by a test."
+                     place of % is at a figure that is too noisy. Every other entry is shown by a test."
                 }
                 (table(&self.decision, Some("decision")))
                 (data("decision"))
@@ -152,7 +152,7 @@ impl<'r> Page<'r> {
         html! {
             section {
                 h2 { "Slow reads and publishes under load" }
-                p { "Colours as above: green if no side waits, blue if publishes wait, orange if readers wait or walk again, \
+                p { "Colours as in the first picture: green if no side waits, blue if publishes wait, orange if readers wait or walk again, \
                      red if both wait. Outside peers are grey." }
                 @for picture in &self.tails { (figure(picture)) }
             }

@@ -1,4 +1,4 @@
-//! A drawing in SVG with one horizontal axis: text, marks and lines, placed by pixels and by values.
+//! A drawing in SVG with one horizontal axis: text, symbols and lines, placed by pixels and by values.
 
 use plotters::{
     coord::Shift,
@@ -200,18 +200,18 @@ impl Canvas<'_> {
         Ok(())
     }
 
-    /// Names of marks in lines of this width, from this point on. Returns the height.
+    /// Names of symbols in lines of this width, from this point on. Returns the height.
     ///
     /// # Errors
     /// The backend's.
     pub(super) fn key(
         &self,
-        marks: &[(Mark, Ink, &str)],
+        symbols: &[(Mark, Ink, &str)],
         (left, top): (i32, i32),
         right: i32,
     ) -> Result<i32, PictureError> {
         let (mut x, mut y) = (left, top);
-        for &(mark, ink, name) in marks {
+        for &(mark, ink, name) in symbols {
             let width = 16 + text_width(name, 12) + 14;
             if x > left && x + width > right {
                 (x, y) = (left, y + KEY_LINE);
@@ -233,9 +233,9 @@ fn stroke(ink: Ink, width: u32) -> ShapeStyle {
 
 /// The height that [`Canvas::key`] takes.
 #[must_use]
-pub(super) fn key_height(marks: &[(Mark, Ink, &str)], width: i32) -> i32 {
+pub(super) fn key_height(symbols: &[(Mark, Ink, &str)], width: i32) -> i32 {
     let (mut x, mut lines) = (0, 1);
-    for (_, _, name) in marks {
+    for (_, _, name) in symbols {
         let mark = 16 + text_width(name, 12) + 14;
         if x > 0 && x + mark > width {
             (x, lines) = (0, lines + 1);

@@ -26,7 +26,7 @@ const BANDS: [(&str, &str, &str); 3] = [
 
 /// A contender in the picture.
 #[derive(Serialize)]
-struct Row {
+struct Strip {
     name: String,
     guarantee: String,
     /// Absent of a peer.
@@ -59,10 +59,10 @@ pub(super) fn picture(results: &Results) -> Result<Picture, PictureError> {
 }
 
 /// All contenders, the cheapest first.
-fn rows(results: &Results) -> Vec<Row> {
+fn rows(results: &Results) -> Vec<Strip> {
     let schemes = results.compare.schemes.iter().map(|scheme| {
         let card = results.card(&scheme.scheme);
-        Row {
+        Strip {
             name: scheme.scheme.clone(),
             guarantee: scheme.guarantee.clone(),
             waits: card.map(Waits::of),
@@ -72,7 +72,7 @@ fn rows(results: &Results) -> Vec<Row> {
             heap: card.map(|card| card.text("allocates").to_owned()),
         }
     });
-    let peers = results.compare.peers.iter().map(|peer| Row {
+    let peers = results.compare.peers.iter().map(|peer| Strip {
         name: peer.name.clone(),
         guarantee: BANDS[0].0.into(),
         waits: None,
@@ -81,12 +81,12 @@ fn rows(results: &Results) -> Vec<Row> {
         publish_ns: peer.walks.as_ref().and_then(|walks| walks.publish).map(|publish| publish.ns),
         heap: None,
     });
-    let mut rows: Vec<Row> = schemes.chain(peers).collect();
+    let mut rows: Vec<Strip> = schemes.chain(peers).collect();
     rows.sort_by(|one, other| one.first_zone.ratio.total_cmp(&other.first_zone.ratio));
     rows
 }
 
-fn mark(row: &Row) -> (Mark, Ink) {
+fn mark(row: &Strip) -> (Mark, Ink) {
     row.waits.map_or((Mark::Ring, PEER), |waits| (waits.mark().0, waits.mark().1))
 }
 
@@ -110,7 +110,7 @@ struct Layout {
 }
 
 impl Layout {
-    fn new(width: Width, rows: &[Row]) -> Self {
+    fn new(width: Width, rows: &[Strip]) -> Self {
         let pixels = match width {
             Width::Wide => [160, 540],
             Width::Narrow => [126, width.pixels() - 46],
@@ -127,7 +127,7 @@ impl Layout {
         Self { width, top, bottom, height: bottom + 46, axis }
     }
 
-    fn draw(&self, canvas: &Canvas<'_>, rows: &[Row]) -> Result<(), PictureError> {
+    fn draw(&self, canvas: &Canvas<'_>, rows: &[Strip]) -> Result<(), PictureError> {
         let size = if self.width == Width::Wide { 16 } else { 14 };
         canvas.text(TITLE, (SIDE, 14), size, TEXT, Align::Left)?;
         canvas.key(&key(), (SIDE, 28), self.width.pixels() - SIDE)?;
@@ -178,7 +178,7 @@ impl Layout {
         Ok(())
     }
 
-    fn row(&self, canvas: &Canvas<'_>, row: &Row, y: i32) -> Result<(), PictureError> {
+    fn row(&self, canvas: &Canvas<'_>, row: &Strip, y: i32) -> Result<(), PictureError> {
         let (form, ink) = mark(row);
         let is_peer = row.waits.is_none();
         canvas.text(

@@ -2,7 +2,7 @@
 
 use super::{
     Picture, PictureError, Waits,
-    ranges::{Ranges, Row, picture},
+    ranges::{Ranges, Strip, picture},
 };
 use crate::results::{Growth, Results};
 
@@ -15,7 +15,7 @@ pub(super) fn pictures(results: &Results, growth: &Growth) -> Result<Vec<Picture
         let ends = [numbers.first().copied(), numbers.get(numbers.len() / 2).copied(), numbers.last().copied()];
         let rows = contenders.iter().map(|it| {
             let at = |number| it.points.iter().find(|point| Some(point.number) == number).map(|point| point.ns);
-            Row {
+            Strip {
                 name: it.name.clone(),
                 waits: results.card(&it.name).map(Waits::of),
                 times_ns: ends.map(at).into(),

@@ -58,7 +58,7 @@ pub fn style() -> String {
 mod tests {
     use super::*;
 
-    /// Contrast by WCAG: of text at least 4.5, of marks at least 3.
+    /// Contrast by WCAG: of text at least 4.5, of symbols at least 3.
     #[test]
     fn colours_are_readable_on_both_papers() {
         let channel = |byte: u8| {

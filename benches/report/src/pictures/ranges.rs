@@ -14,11 +14,11 @@ use crate::{
 
 /// A contender in a picture.
 #[derive(Serialize)]
-pub(super) struct Row {
+pub(super) struct Strip {
     pub(super) name: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) waits: Option<Waits>,
-    /// Nanoseconds, in the sequence of the picture's marks. Null for what was not measured.
+    /// Nanoseconds, in the sequence of the picture's symbols. Null for what was not measured.
     pub(super) times_ns: Vec<Option<f64>>,
     /// The text at the end of the row, if not the greatest time.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -31,11 +31,11 @@ pub(super) struct Ranges {
     pub(super) title: String,
     /// The names of the times.
     pub(super) times: Vec<String>,
-    pub(super) rows: Vec<Row>,
+    pub(super) rows: Vec<Strip>,
 }
 
-/// The marks of the times, in their sequence; a picture with fewer times has the last ones.
-const MARKS: [Mark; 5] = [Mark::Disc, Mark::Tick, Mark::Diamond, Mark::Square, Mark::Ring];
+/// The symbols of the times, in their sequence; a picture with fewer times has the last ones.
+const SYMBOLS: [Mark; 5] = [Mark::Disc, Mark::Tick, Mark::Diamond, Mark::Square, Mark::Ring];
 
 /// Reads at 1000 publishes a second and without pause, then publishes.
 pub(super) fn tails(results: &Results, load: &Load) -> Result<Vec<Picture>, PictureError> {
@@ -85,9 +85,9 @@ const READS: &str = "Each read is timed by itself, which includes the clock. The
 const PUBLISHES: &str = "From the call until it returns, with its waits for readers.";
 const STALLS: &str = "A publish or a read that waits for the stalled reader takes as long as the stall.";
 
-fn row(results: &Results, name: &str, times_ns: Vec<Option<u64>>) -> Row {
+fn row(results: &Results, name: &str, times_ns: Vec<Option<u64>>) -> Strip {
     let times_ns = times_ns.into_iter().map(|ns| ns.map(|ns| ns as f64)).collect();
-    Row { name: name.to_owned(), waits: results.card(name).map(Waits::of), times_ns, label: None }
+    Strip { name: name.to_owned(), waits: results.card(name).map(Waits::of), times_ns, label: None }
 }
 
 fn read_times(it: Quantiles) -> Vec<Option<u64>> {
@@ -109,17 +109,17 @@ pub(super) fn picture(name: &str, note: &str, ranges: Ranges) -> Result<Picture,
     })
 }
 
-/// The key: marks of the times, in the colour of text.
+/// The key: symbols of the times, in the colour of text.
 fn key(ranges: &Ranges) -> Vec<(Mark, Ink, &str)> {
-    let marks = marks(ranges.times.len());
-    marks.iter().zip(&ranges.times).map(|(&mark, name)| (mark, MUTED, name.as_str())).collect()
+    let symbols = symbols(ranges.times.len());
+    symbols.iter().zip(&ranges.times).map(|(&mark, name)| (mark, MUTED, name.as_str())).collect()
 }
 
-fn marks(times: usize) -> Vec<Mark> {
+fn symbols(times: usize) -> Vec<Mark> {
     match times {
         2 => vec![Mark::Tick, Mark::Square],
         3 => vec![Mark::Disc, Mark::Tick, Mark::Ring],
-        _ => MARKS.into(),
+        _ => SYMBOLS.into(),
     }
 }
 
@@ -155,14 +155,14 @@ impl Layout {
         let ticks = (0..11).map(|power| 10_f64.powi(power)).filter(|tick| (low..=high).contains(tick));
         let ticks: Vec<_> = ticks.map(|tick| (tick, short(tick))).collect();
         canvas.axis(&self.axis, &ticks, [self.top, self.bottom])?;
-        let marks = marks(ranges.times.len());
+        let symbols = symbols(ranges.times.len());
         for (number, row) in ranges.rows.iter().enumerate() {
-            self.row(canvas, row, &marks, self.top + number as i32 * ROW + ROW / 2)?;
+            self.row(canvas, row, &symbols, self.top + number as i32 * ROW + ROW / 2)?;
         }
         Ok(())
     }
 
-    fn row(&self, canvas: &Canvas<'_>, row: &Row, marks: &[Mark], y: i32) -> Result<(), PictureError> {
+    fn row(&self, canvas: &Canvas<'_>, row: &Strip, symbols: &[Mark], y: i32) -> Result<(), PictureError> {
         let ink = row.waits.map_or(PEER, |waits| waits.mark().1);
         let (size, name) = (if self.width == Width::Wide { 13 } else { 12 }, row.waits.map_or(MUTED, |_| TEXT));
         canvas.text(&row.name, (SIDE, y), size, name, Align::Left)?;
@@ -172,7 +172,7 @@ impl Layout {
             canvas.line((left, y), (right, y), 1, ink)?;
         }
         // The slowest is drawn last: it is above the others.
-        for (place, &mark) in places.iter().zip(marks) {
+        for (place, &mark) in places.iter().zip(symbols) {
             if let Some(x) = *place {
                 canvas.mark(mark, (x, y), ink)?;
             }
