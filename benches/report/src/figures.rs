@@ -103,7 +103,7 @@ pub fn rewritten(document: &str, results: &Results) -> Result<String, BlockError
             None if OTHERS.contains(&name) => None,
             None => return Err(BlockError::Unknown { line: begin, name: name.into() }),
         };
-        let _ = write!(text, "{}{END}\n", new.unwrap_or(old));
+        let _ = writeln!(text, "{}{END}", new.unwrap_or(old));
     }
     Ok(text)
 }
