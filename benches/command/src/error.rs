@@ -7,7 +7,10 @@ use zonelist_machines::{ReadError, replay::ReplayError};
 use zonelist_pools::{RoundError, WorkloadError};
 use zonelist_schemes::allocator::AllocatorError;
 
-use crate::{compare::SampleError, output::OutputError};
+use crate::{
+    compare::{SampleError, page::PageError},
+    output::OutputError,
+};
 
 /// A subcommand that failed; the exit code of the process is 2.
 #[derive(Debug, thiserror::Error)]
@@ -25,6 +28,9 @@ pub enum CommandError {
     /// A process that times reads failed.
     #[error(transparent)]
     Sample(#[from] SampleError),
+    /// The page can't be written.
+    #[error(transparent)]
+    Page(#[from] PageError),
     /// The record can't be replayed.
     #[error(transparent)]
     Replay(#[from] ReplayError),

@@ -7,10 +7,10 @@ use std::{
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-/// A progress bar of this many steps, with a message. Draws nothing if stderr is no terminal.
+/// A progress bar of this many steps, with an estimate of the time left and a message. Draws nothing if stderr is no terminal.
 #[must_use]
 pub fn bar(steps: u64) -> ProgressBar {
-    let style = ProgressStyle::with_template("{bar:30} {percent:>3}% {msg}");
+    let style = ProgressStyle::with_template("{bar:30} {percent:>3}% {eta:>4} left  {msg}");
     ProgressBar::new(steps).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
 }
 

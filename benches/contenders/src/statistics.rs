@@ -12,13 +12,19 @@
 //!
 //! The interval is widened to contain the figure, if it does not.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use zonelist_schemes::measure::{Measure, median};
 
 use crate::timing::Timed;
 
+/// The greatest half-width of an interval with which a figure is exact enough for a comparison, as a share of it.
+pub const EXACT: f64 = 0.03;
+
+/// The same for reads of a first zone: they take a nanosecond, so that the place of the code changes more of it.
+pub const EXACT_FIRST: f64 = 0.06;
+
 /// A figure of several processes.
-#[derive(Clone, Copy, PartialEq, Debug, Serialize)]
+#[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Estimate {
     /// Nanoseconds.
     pub ns: f64,
@@ -30,7 +36,7 @@ pub struct Estimate {
 }
 
 /// A time of several processes, which has no ratio: that of a baseline.
-#[derive(Clone, Copy, PartialEq, Debug, Serialize)]
+#[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
 pub struct BaselineEstimate {
     /// Nanoseconds.
     pub ns: f64,

@@ -29,6 +29,9 @@ const RECIPES: &[Recipe] = &[
     ("typos", "the spelling of all sources and documents", |more| {
         vec![cargo(&["run", "--quiet", "--package", "zonelist-typos"], more)]
     }),
+    ("figures", "the figures of README and docs, from the results file that they quote", |more| {
+        vec![cargo(&["run", "--quiet", "--package", "zonelist-report"], more)]
+    }),
     ("bench", "the criterion suites", |more| vec![cargo(&["bench", "--package", "zonelist-suites"], more)]),
     ("targets", "tests or builds for every other installed target: see .ci/targets --help", |more| {
         vec![script(".ci/targets", more)]

@@ -1,11 +1,13 @@
 //! `zonelist compare`: every scheme, side by side.
 
-use std::{process::ExitCode, time::Duration};
+use std::{path::PathBuf, process::ExitCode, time::Duration};
 
+use indicatif::ProgressBar;
 use zonelist_contenders::{
     consistency::{Consistency, Pressure, PressureError},
     contender::{PEERS, PeerEntry},
     hits::Hits,
+    load::Clock,
     timing::Timing,
 };
 use zonelist_core::NodeId;
@@ -13,9 +15,10 @@ use zonelist_schemes::{READERS, SchemeId, workload::Toggle};
 
 use crate::{
     arguments::{MachineArgs, SchemeArgs, seconds, threads_beside_a_publisher},
-    compare::{PeerReport, RawReport, Report, Requests, Samples, SchemeReport},
+    compare::{PeerReport, RawReport, Report, Requests, Results, Samples, SchemeReport, page},
     conditions::Conditions,
     error::CommandError,
+    load::{self, Measurement},
     output::{OutputArgs, print_json},
     progress::{bar, ticks},
 };
@@ -29,12 +32,22 @@ pub struct Args {
     #[command(flatten)]
     schemes: SchemeArgs,
     /// Time of publishes under each scheme: in the first half walks are judged, in the second half pages are allocated.
-    /// An outside peer has the first half only.
-    #[arg(long, value_name = "N", default_value_t = 2.0, value_parser = seconds)]
-    seconds: f64,
-    /// Fresh processes, one after the other, that time reads and allocations. Intervals need at least two.
-    #[arg(long, value_name = "N", default_value_t = 9, value_parser = clap::value_parser!(u32).range(1..=1000))]
-    processes: u32,
+    /// An outside peer has the first half only [default: 2; with --full 14]
+    #[arg(long, value_name = "N", value_parser = seconds)]
+    seconds: Option<f64>,
+    /// Fresh processes, one after the other, that time reads and allocations. Intervals need at least two
+    /// [default: 9; with --full 120]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    processes: Option<u32>,
+    /// Measure for a quarter of an hour: more processes, longer publishes, and reads under load as `load` does.
+    #[arg(long)]
+    full: bool,
+    /// Write the results to a file, with reads under load.
+    #[arg(long, value_name = "FILE")]
+    results: Option<PathBuf>,
+    /// Write a page with all figures and pictures to a folder, with reads under load. Needs the feature `report`.
+    #[arg(long, value_name = "DIR")]
+    report: Option<PathBuf>,
     /// Rounds of each process.
     #[arg(long, value_name = "N", default_value_t = 15, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     rounds: u32,
@@ -53,6 +66,9 @@ pub struct Args {
 
 impl Args {
     pub(super) fn run(&self) -> Result<ExitCode, CommandError> {
+        if self.report.is_some() {
+            page::check("compare --report DIR")?;
+        }
         let loaded = self.machine.load()?;
         let rules = self.machine.rules_for_orders(&loaded);
         rules.warn(&self.machine.machine.name());
@@ -61,17 +77,18 @@ impl Args {
         let chosen = self.schemes.fitting(toggle.capacity());
         // A scheme's time is divided in two halves; a peer has one of them.
         let halves = 2 * chosen.len() + PEERS.len();
-        let judging = (self.seconds / 2.0 * 1e3) as u64 * halves as u64;
+        let judging = self.half().as_millis() as u64 * halves as u64;
         if let Some(number) = self.sample {
             return self.time(&chosen, &toggle, machine.nodes(), number);
         }
         let conditions = Conditions::observed();
-        let bar = bar(u64::from(self.processes) * Self::PROCESS_MS + judging);
+        let loading = if self.has_load() { load::Report::steps(chosen.len()) * self.load_step() } else { 0 };
+        let bar = bar(u64::from(self.processes()) * Self::PROCESS_MS + judging + loading);
         bar.set_message("timing reads");
-        let samples = Samples::measure(self.processes, || bar.inc(Self::PROCESS_MS))?;
+        let samples = Samples::measure(self.processes(), || bar.inc(Self::PROCESS_MS))?;
 
         let mut schemes = Vec::new();
-        for (place, scheme) in chosen.into_iter().enumerate() {
+        for (place, scheme) in chosen.iter().enumerate() {
             bar.set_message(format!("judging walks of {}", scheme.name()));
             let mut tick = ticks(&bar);
             let (time, threads) = (self.half(), self.readers());
@@ -88,6 +105,7 @@ impl Args {
             let mut tick = ticks(&bar);
             peers.extend(PeerReport::new(peer, samples.peer(place), self.judge(peer, &toggle, &mut tick)?));
         }
+        let load = self.load(&toggle, machine.nodes(), &chosen, &bar)?;
         bar.finish_and_clear();
 
         let machine = self.machine.machine.name();
@@ -95,6 +113,13 @@ impl Args {
         let report = RawReport::new(&samples).map(|raw| Report { machine, processes, rounds, raw, schemes, peers });
         let Some(report) = report else { return Ok(ExitCode::FAILURE) };
         self.output.write_measured(&report, &conditions)?;
+        let results = Results::new(&conditions, &chosen, &report, load.as_ref());
+        if let Some(path) = &self.results {
+            results.write(path)?;
+        }
+        if let Some(folder) = &self.report {
+            page::write(&results, folder)?;
+        }
         Ok(if report.holds() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }
 
@@ -127,7 +152,47 @@ impl Args {
 
     /// Half the time of publishes.
     fn half(&self) -> Duration {
-        Duration::from_secs_f64(self.seconds / 2.0)
+        let seconds = self.seconds.unwrap_or(if self.full { 14.0 } else { 2.0 });
+        Duration::from_secs_f64(seconds / 2.0)
+    }
+
+    fn processes(&self) -> u32 {
+        self.processes.unwrap_or(if self.full { 120 } else { 9 })
+    }
+
+    /// True if reads under load are measured, too.
+    fn has_load(&self) -> bool {
+        self.full || self.results.is_some() || self.report.is_some()
+    }
+
+    /// The time of each scheme under load: by default that of `zonelist load`.
+    fn load_time(&self) -> Duration {
+        3 * self.half()
+    }
+
+    /// The share of a step under load in the progress bar: an estimate.
+    fn load_step(&self) -> u64 {
+        self.load_time().as_millis() as u64 / 30
+    }
+
+    /// Measures reads under load, if they belong to the results.
+    fn load(
+        &self,
+        toggle: &Toggle,
+        nodes: &[NodeId],
+        chosen: &[SchemeId],
+        bar: &ProgressBar,
+    ) -> Result<Option<load::Report>, CommandError> {
+        if !self.has_load() {
+            return Ok(None);
+        }
+        let (threads, time) = (threads_beside_a_publisher(self.threads, Measurement::MAX_THREADS), self.load_time());
+        let measurement = Measurement { toggle, nodes, threads, time, seed: self.seed, clock: Clock::new() };
+        let mut tick = |doing: String, steps| {
+            bar.set_message(doing);
+            bar.inc(steps * self.load_step());
+        };
+        Ok(load::Report::measure(self.machine.machine.name(), &measurement, chosen, &mut tick)?)
     }
 
     /// The share of a process in the progress bar, which counts milliseconds: an estimate.

@@ -2,10 +2,7 @@
 
 use std::{process::ExitCode, time::Duration};
 
-use zonelist_contenders::{
-    contender::PEERS,
-    load::{Clock, Contestant, Rate},
-};
+use zonelist_contenders::load::Clock;
 use zonelist_schemes::workload::Toggle;
 
 use crate::{
@@ -60,28 +57,17 @@ impl Args {
             clock: Clock::new(),
         };
 
-        // A step is a run of a round, which is shorter than the runs of a scheme alone; the noise has rounds only.
-        let peers: Vec<Contestant<'_>> = PEERS.iter().filter_map(Contestant::peer).collect();
-        let runs = (chosen.len() + peers.len() + 1) * Rate::ALL.len() * Measurement::ROUNDS as usize;
-        let bar = bar((runs + chosen.len() * Self::STEPS_ALONE) as u64);
-        bar.set_message("reading and publishing");
-        let rounds = measurement.rounds(&chosen, peers, &mut || bar.inc(1))?;
-        let mut alone = Vec::new();
-        for scheme in chosen {
-            bar.set_message(format!("grace periods and a stalled reader of {}", scheme.name()));
-            alone.push(measurement.of_scheme(scheme)?);
-            bar.inc(Self::STEPS_ALONE as u64);
-        }
+        let bar = bar(Report::steps(chosen.len()));
+        let mut tick = |doing: String, steps| {
+            bar.set_message(doing);
+            bar.inc(steps);
+        };
+        let report = Report::measure(self.machine.machine.name(), &measurement, &chosen, &mut tick)?;
         bar.finish_and_clear();
-
-        let report = Report::new(self.machine.machine.name(), &measurement, rounds.contestants(), alone)?;
         let Some(report) = report else { return Ok(ExitCode::FAILURE) };
         self.output.write_measured(&report, &conditions)?;
         Ok(ExitCode::SUCCESS)
     }
-
-    /// Steps of the progress bar for the runs of a scheme alone: their share of its time.
-    const STEPS_ALONE: usize = 3;
 
     fn readers(&self) -> usize {
         threads_beside_a_publisher(self.threads, Measurement::MAX_THREADS)

@@ -7,6 +7,7 @@ pub mod load;
 pub mod machines;
 pub mod order;
 pub mod replay;
+pub mod report;
 pub mod schemes;
 pub mod soak;
 #[cfg(target_os = "linux")]
@@ -30,6 +31,8 @@ pub enum Command {
     Growth(growth::Args),
     /// CPU time of page-frame allocators: ours over each scheme, and others.
     Alloc(alloc::Args),
+    /// The page of a results file: all figures and pictures. Needs the feature `report`.
+    Report(report::Args),
     /// A soak test of the page allocator over each scheme: no page is lost, and none has two holders.
     #[command(name = "endure")]
     Soak(soak::Args),
@@ -59,6 +62,7 @@ impl Command {
             Self::Load(args) => args.run(),
             Self::Growth(args) => args.run(),
             Self::Alloc(args) => args.run(),
+            Self::Report(args) => args.run(),
             Self::Soak(args) => args.run(),
             #[cfg(target_os = "linux")]
             Self::Storm(args) => args.run(),

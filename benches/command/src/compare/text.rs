@@ -6,7 +6,7 @@ use comfy_table::Table;
 use zonelist_contenders::{
     consistency::PublishCost,
     hits::{MEMORY_BYTES, RATES},
-    statistics::{Estimate, groups},
+    statistics::{EXACT, EXACT_FIRST, Estimate, groups},
     timing::WALKS,
 };
 use zonelist_core::publish::Guarantee;
@@ -16,11 +16,6 @@ use super::{
     report::{Counts, RawReads, Report, SchemeReport},
 };
 use crate::table::{count, table, wrapped};
-
-/// The greatest half-width of an interval with which a figure is exact enough for a comparison, as a share of it.
-const EXACT: f64 = 0.03;
-/// The same for reads of a first zone: they take a nanosecond, so that the place of the code changes more of it.
-const EXACT_FIRST: f64 = 0.06;
 
 impl Report {
     fn costs(&self) -> Table {

@@ -2,8 +2,11 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use zonelist_contenders::load::{Clock, Contestant, LoadError, Loaded, Pacer, Rate, Reads, StalledRun, Times, Updates};
-use zonelist_schemes::measure::median;
+use zonelist_contenders::{
+    contender::PEERS,
+    load::{Clock, Contestant, LoadError, Loaded, Pacer, Rate, Reads, StalledRun, Times, Updates},
+};
+use zonelist_schemes::{SchemeId, measure::median};
 
 use super::{
     REACHED,
@@ -14,7 +17,39 @@ use super::{
     },
 };
 
+/// Steps of the runs of a scheme alone: their share of its time.
+const STEPS_ALONE: u64 = 3;
+
 impl Report {
+    /// Steps of a measurement of this number of schemes. A step is a run of a round, which is shorter than the runs of a
+    /// scheme alone; the noise and the peers have rounds only.
+    #[must_use]
+    pub fn steps(schemes: usize) -> u64 {
+        let peers = PEERS.iter().filter_map(Contestant::peer).count();
+        let rounds = (schemes + peers + 1) * Rate::ALL.len() * Measurement::ROUNDS as usize;
+        rounds as u64 + schemes as u64 * STEPS_ALONE
+    }
+
+    /// Measures the schemes and all peers. Calls `tick` with what is being done, and with the steps that are done.
+    ///
+    /// # Errors
+    /// A measurement fails.
+    pub fn measure(
+        machine: String,
+        measurement: &Measurement<'_>,
+        schemes: &[SchemeId],
+        tick: &mut dyn FnMut(String, u64),
+    ) -> Result<Option<Self>, LoadError> {
+        let peers: Vec<Contestant<'_>> = PEERS.iter().filter_map(Contestant::peer).collect();
+        let rounds = measurement.rounds(schemes, peers, &mut || tick("reading and publishing".into(), 1))?;
+        let mut alone = Vec::new();
+        for scheme in schemes {
+            tick(format!("grace periods and a stalled reader of {}", scheme.name()), STEPS_ALONE);
+            alone.push(measurement.of_scheme(*scheme)?);
+        }
+        Self::new(machine, measurement, rounds.contestants(), alone)
+    }
+
     /// The report of rounds of the noise, of the schemes, and of the peers, and of the runs of each scheme.
     ///
     /// `None` without the noise.

@@ -89,6 +89,43 @@ fn the_tables_fit_a_terminal() {
     }
 }
 
+/// The results have the measurements of `load`, too, and name the command.
+#[test]
+fn a_results_file_has_all_measurements_of_a_run() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("results.json");
+    let name = file.to_str().unwrap();
+    let time = ["compare", "--seconds", "0.02", "--processes", "2", "--rounds", "1", "--scheme", "InPlace"];
+    let run = zonelist([&time[..], &["--results", name]].concat());
+    assert_eq!((run.code, run.stderr.as_str()), (Some(0), ""));
+    let results: serde_json::Value = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
+    assert_eq!(results["command"], format!("zonelist {} --results {name}", time.join(" ")));
+    assert_eq!(results["compare"]["processes"], 2);
+    let schemes = ["/cards/0/scheme", "/compare/schemes/0/scheme", "/load/schemes/0/scheme"];
+    assert_eq!(schemes.map(|place| results.pointer(place).unwrap()), ["InPlace"; 3]);
+    assert_eq!(results["cards"][0]["facts"]["guarantee"], "Racy");
+    assert!(results["conditions"]["system"].is_string(), "{results}");
+    let page = zonelist(["report", "--results", name, folder.path().join("page").to_str().unwrap()]);
+    if cfg!(feature = "report") {
+        assert_eq!((page.code, page.stderr.as_str()), (Some(0), ""));
+        assert!(folder.path().join("page/index.html").is_file() && folder.path().join("page/stalls.json").is_file());
+    } else {
+        assert_eq!(page.code, Some(2));
+    }
+}
+
+/// Nothing is measured before the error.
+#[cfg(not(feature = "report"))]
+#[test]
+fn a_build_without_the_page_names_the_command_that_has_it() {
+    for arguments in [&["compare", "--report", "page"][..], &["report", "--results", "results.json", "page"]] {
+        let run = zonelist(arguments);
+        assert_eq!((run.code, run.stdout.as_str()), (Some(2), ""));
+        let command = format!("cargo run --release --features zonelist-bench/report -- {}", arguments[0]);
+        assert!(run.stderr.contains(&command), "{}", run.stderr);
+    }
+}
+
 #[test]
 fn an_unknown_scheme_is_bad_input() {
     for arguments in

@@ -1,0 +1,228 @@
+//! The figures in documents: blocks between `<!-- figures: NAME -->` and `<!-- end of figures -->`, made from a results
+//! file.
+
+use std::fmt::Write as _;
+
+use crate::{
+    results::{Load, Results},
+    tables::{costs, decision, publishes, publishes_under_load, reads_under_load, sequence, stalled, walks},
+    verdict::verdict,
+};
+
+/// The results file whose figures the documents quote, from the root of the workspace.
+pub const QUOTED: &str = "benches/results/two-cpus.json";
+
+/// The picture that the documents show, from the root of the workspace.
+pub const PICTURE: &str = "docs/pictures/cost-against-consistency.svg";
+
+/// Blocks of measurements that no results file has. They stay as they are.
+pub const OTHERS: [&str; 3] = ["alloc", "storm", "beside-linux"];
+
+const BEGIN: &str = "<!-- figures: ";
+const BEGIN_END: &str = " -->";
+const END: &str = "<!-- end of figures -->";
+
+/// A document whose blocks can't be rewritten.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum BlockError {
+    /// A block has a name that is not known.
+    #[error("line {line}: figures {name:?}; expected one of {}", NAMES.map(|(name, _)| name).join(", "))]
+    Unknown {
+        /// The line of its beginning, from 1.
+        line: usize,
+        /// The name.
+        name: String,
+    },
+    /// A block has no end before the next one.
+    #[error("line {line}: figures without an end; expected a line {END:?}")]
+    NoEnd {
+        /// The line of its beginning, from 1.
+        line: usize,
+    },
+    /// An end has no block.
+    #[error("line {line}: an end of figures without a beginning; expected a line {BEGIN:?}NAME{BEGIN_END:?} before it")]
+    NoBeginning {
+        /// The line of the end, from 1.
+        line: usize,
+    },
+}
+
+/// The content of a block; `None` if the results lack it.
+type Content = fn(&Results) -> Option<String>;
+
+/// The blocks by name.
+const NAMES: [(&str, Content); 13] = [
+    ("verdict", |results| Some(verdict(results).join(" ") + "\n")),
+    ("decision", |results| Some(decision(results).to_string())),
+    ("compare", |results| {
+        Some(
+            [&conditions(results), &compare(results), "\n", &consistency(results), "\n", &cost_of_publishes(results)]
+                .concat(),
+        )
+    }),
+    ("compare-costs", |results| Some(compare(results))),
+    ("compare-walks", |results| Some(consistency(results))),
+    ("compare-publishes", |results| Some(cost_of_publishes(results))),
+    ("load", |results| results.load.as_ref().map(load)),
+    ("load-1000", |results| Some(reads_under_load(results.load.as_ref()?, "1000").to_string())),
+    ("load-unpaced", |results| Some(reads_under_load(results.load.as_ref()?, "unpaced").to_string())),
+    ("load-publishes", |results| Some(publishes_under_load(results.load.as_ref()?).to_string())),
+    ("load-stalled", |results| Some(stalled(results.load.as_ref()?).to_string())),
+    ("growth", |results| results.growth.as_ref().map(|growth| crate::tables::growth(growth).to_string())),
+    ("conditions", |results| Some(conditions(results).trim_end().to_owned() + "\n")),
+];
+
+/// The document with every block made anew from the results. A block whose figures the results lack stays as it is.
+///
+/// # Errors
+/// A block is not closed, or its name is not known.
+pub fn rewritten(document: &str, results: &Results) -> Result<String, BlockError> {
+    let mut text = String::new();
+    let mut lines = document.split_inclusive('\n').enumerate();
+    while let Some((number, line)) = lines.next() {
+        let begin = number + 1;
+        text.push_str(line);
+        if line.trim_end() == END {
+            return Err(BlockError::NoBeginning { line: begin });
+        }
+        let name = line.trim_end().strip_prefix(BEGIN).and_then(|rest| rest.strip_suffix(BEGIN_END));
+        let Some(name) = name else { continue };
+        let (mut old, mut is_closed) = (String::new(), false);
+        for (_, line) in lines.by_ref() {
+            is_closed = line.trim_end() == END;
+            if is_closed || line.starts_with(BEGIN) {
+                break;
+            }
+            old.push_str(line);
+        }
+        if !is_closed {
+            return Err(BlockError::NoEnd { line: begin });
+        }
+        let new = match NAMES.iter().find(|(known, _)| *known == name) {
+            Some((_, content)) => content(results).map(|content| format!("\n{content}\n")),
+            None if OTHERS.contains(&name) => None,
+            None => return Err(BlockError::Unknown { line: begin, name: name.into() }),
+        };
+        let _ = writeln!(text, "{}{END}", new.unwrap_or(old));
+    }
+    Ok(text)
+}
+
+/// The conditions, with a warning if they were bad.
+fn conditions(results: &Results) -> String {
+    let busy = if results.is_busy() {
+        "**Preliminary**: other processes ran on the machine, so that no time here can be quoted.\n\n"
+    } else {
+        ""
+    };
+    let compare = &results.compare;
+    let measured = format!(
+        "Measured by `{}`: {} processes with {} rounds each, on {}. Barrier pair: {}.",
+        results.command,
+        compare.processes,
+        compare.rounds,
+        results.conditions.line(),
+        results.barrier
+    );
+    format!("{busy}{}\n\n", wrapped(&measured))
+}
+
+/// The costs of reads, and which schemes differ.
+fn compare(results: &Results) -> String {
+    let mut text = costs(results).to_string();
+    for (what, figure) in [
+        ("First zone", sequence(results, |scheme| scheme.first_zone)),
+        ("Page", sequence(results, |scheme| scheme.alloc_pair)),
+    ] {
+        if let Some(figure) = figure {
+            let _ = write!(text, "\n{}\n", wrapped(&format!("{what}, least first: {figure}.")));
+        }
+    }
+    if results.compare.processes > 1 {
+        let legend = "The intervals of schemes on two sides of `<` do not overlap. Schemes joined by `~` can't be \
+                      distinguished from a neighbour. A question mark in place of % is at a figure that is too noisy for a \
+                      comparison.";
+        let _ = write!(text, "\n{}\n", wrapped(legend));
+    }
+    text
+}
+
+fn consistency(results: &Results) -> String {
+    let legend = "While one thread publishes without pause, removing a zone from the lists and adding it again. *Missed*: a \
+                  zone that is always listed was not seen; *repeated*: seen twice; *empty*: no zone was seen; *reported*: \
+                  the walk reports that it may be torn; *broken*: walks that the guarantee rules out.";
+    format!("{}\n{}\n", walks(results), wrapped(legend))
+}
+
+fn cost_of_publishes(results: &Results) -> String {
+    let legend = "*Publish*: the median. *Refused*: requests for a page that failed at the same time, though a zone that is \
+                  always listed could have served them.";
+    format!("{}\n{}\n", publishes(results), wrapped(legend))
+}
+
+fn load(load: &Load) -> String {
+    let part = |title: &str, table: crate::tables::Table| format!("{title}:\n\n{table}");
+    let parts = [
+        part("Single reads, at 1000 publishes a second", reads_under_load(load, "1000")),
+        part("Single reads, while lists are published without pause", reads_under_load(load, "unpaced")),
+        part("Publishes", publishes_under_load(load)),
+        part("Beside a reader that is stalled within a walk, at 1000 publishes a second", stalled(load)),
+    ];
+    parts.join("\n")
+}
+
+/// Text in lines of at most 120 columns.
+fn wrapped(text: &str) -> String {
+    let (mut lines, mut line) = (Vec::new(), String::new());
+    for word in text.split(' ') {
+        if !line.is_empty() && line.chars().count() + 1 + word.chars().count() > 120 {
+            lines.push(std::mem::take(&mut line));
+        }
+        if !line.is_empty() {
+            line.push(' ');
+        }
+        line.push_str(word);
+    }
+    lines.push(line);
+    lines.join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_block_needs_a_known_name_and_an_end() {
+        let results: Results = serde_json::from_str(include_str!("../tests/fixture.json")).unwrap();
+        let rewrite = |text: &str| rewritten(text, &results);
+        assert_eq!(
+            rewrite("a\n<!-- figures: none -->\n<!-- end of figures -->\n"),
+            Err(BlockError::Unknown { line: 2, name: "none".into() })
+        );
+        assert_eq!(rewrite("<!-- figures: compare -->\n"), Err(BlockError::NoEnd { line: 1 }));
+        let nested = "<!-- figures: compare -->\n<!-- figures: load -->\n<!-- end of figures -->\n";
+        assert_eq!(rewrite(nested), Err(BlockError::NoEnd { line: 1 }));
+        assert_eq!(rewrite("a\n<!-- end of figures -->\n"), Err(BlockError::NoBeginning { line: 2 }));
+        let other = "<!-- figures: storm -->\nkept\n<!-- end of figures -->\nafter\n";
+        assert_eq!(rewrite(other).as_deref(), Ok(other));
+    }
+
+    #[test]
+    fn every_block_is_made_from_the_results_and_only_once() {
+        let results: Results = serde_json::from_str(include_str!("../tests/fixture.json")).unwrap();
+        for (name, content) in NAMES {
+            let old = format!("before\n<!-- figures: {name} -->\nold figures\n<!-- end of figures -->\nafter\n");
+            let new = rewritten(&old, &results).unwrap();
+            assert_eq!(new.contains("old figures"), content(&results).is_none(), "{name}");
+            assert!(
+                new.starts_with("before\n<!-- figures: ") && new.ends_with("<!-- end of figures -->\nafter\n"),
+                "{new}"
+            );
+            assert_eq!(rewritten(&new, &results).as_ref(), Ok(&new), "{name}");
+        }
+        let whole = rewritten("<!-- figures: compare -->\n<!-- end of figures -->\n", &results).unwrap();
+        for scheme in &results.compare.schemes {
+            assert_eq!(whole.matches(&format!("\n| `{}` |", scheme.scheme)).count(), 3, "{whole}");
+        }
+    }
+}
