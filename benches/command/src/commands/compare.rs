@@ -6,6 +6,7 @@ use indicatif::ProgressBar;
 use zonelist_contenders::{
     consistency::{Consistency, Pressure, PressureError},
     contender::{PEERS, PeerEntry},
+    growth::Grown,
     hits::Hits,
     load::Clock,
     timing::Timing,
@@ -18,6 +19,7 @@ use crate::{
     compare::{PeerReport, RawReport, Report, Requests, Results, Samples, SchemeReport, page},
     conditions::Conditions,
     error::CommandError,
+    growth,
     load::{self, Measurement},
     output::{OutputArgs, print_json},
     progress::{bar, ticks},
@@ -39,7 +41,7 @@ pub struct Args {
     /// [default: 9; with --full 120]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
     processes: Option<u32>,
-    /// Measure for a quarter of an hour: more processes, longer publishes, and reads under load as `load` does.
+    /// Measure for a quarter of an hour: more processes, longer publishes, reads under load as `load` does, and growth.
     #[arg(long)]
     full: bool,
     /// Write the results to a file, with reads under load.
@@ -83,7 +85,8 @@ impl Args {
         }
         let conditions = Conditions::observed();
         let loading = if self.has_load() { load::Report::steps(chosen.len()) * self.load_step() } else { 0 };
-        let bar = bar(u64::from(self.processes()) * Self::PROCESS_MS + judging + loading);
+        let growing = if self.full { self.grown(&chosen).len() as u64 * Self::GROWTH_MS } else { 0 };
+        let bar = bar(u64::from(self.processes()) * Self::PROCESS_MS + judging + loading + growing);
         bar.set_message("timing reads");
         let samples = Samples::measure(self.processes(), || bar.inc(Self::PROCESS_MS))?;
 
@@ -106,6 +109,7 @@ impl Args {
             peers.extend(PeerReport::new(peer, samples.peer(place), self.judge(peer, &toggle, &mut tick)?));
         }
         let load = self.load(&toggle, machine.nodes(), &chosen, &bar)?;
+        let growth = self.growth(&chosen, &conditions, &bar)?;
         bar.finish_and_clear();
 
         let machine = self.machine.machine.name();
@@ -113,7 +117,7 @@ impl Args {
         let report = RawReport::new(&samples).map(|raw| Report { machine, processes, rounds, raw, schemes, peers });
         let Some(report) = report else { return Ok(ExitCode::FAILURE) };
         self.output.write_measured(&report, &conditions)?;
-        let results = Results::new(&conditions, &chosen, &report, load.as_ref());
+        let results = Results::new(&conditions, &chosen, &report, load.as_ref(), growth.as_ref());
         if let Some(path) = &self.results {
             results.write(path)?;
         }
@@ -194,6 +198,34 @@ impl Args {
         };
         Ok(load::Report::measure(self.machine.machine.name(), &measurement, chosen, &mut tick)?)
     }
+
+    /// Measures how costs grow, if that belongs to the results.
+    fn growth(
+        &self,
+        chosen: &[SchemeId],
+        conditions: &Conditions,
+        bar: &ProgressBar,
+    ) -> Result<Option<growth::Report>, CommandError> {
+        if !self.full {
+            return Ok(None);
+        }
+        let contenders = self.grown(chosen);
+        let step = contenders.len() as u64 * Self::GROWTH_MS / growth::Report::steps(contenders.len());
+        let mut tick = |doing: &'static str, steps| {
+            bar.set_message(doing);
+            bar.inc(steps * step);
+        };
+        let seconds = Self::GROWTH_MS as f64 / 2000.0;
+        Ok(Some(growth::Report::measure(seconds, conditions, &contenders, true, &mut tick)?))
+    }
+
+    /// The contenders whose growth is measured.
+    fn grown(&self, chosen: &[SchemeId]) -> Vec<Grown> {
+        growth::contenders(chosen, self.schemes.are_all())
+    }
+
+    /// The time of growth for each contender: half for times, and half for cache lines, which is an estimate.
+    const GROWTH_MS: u64 = 8000;
 
     /// The share of a process in the progress bar, which counts milliseconds: an estimate.
     const PROCESS_MS: u64 = 2000;

@@ -4,10 +4,16 @@ use std::{collections::BTreeMap, env, fs, path::Path};
 
 use serde::Serialize;
 use serde_json::Value;
+use zonelist_contenders::growth::{Axis, Measurement, lines::Lines};
 use zonelist_schemes::{SchemeId, barrier, evidence::Card};
 
 use super::report::Report;
-use crate::{conditions::Conditions, load, output::OutputError};
+use crate::{
+    conditions::Conditions,
+    growth::{self, LinesReport},
+    load,
+    output::OutputError,
+};
 
 /// The measurements of a run. `benches/report` reads the JSON.
 #[derive(Clone, Debug, Serialize)]
@@ -20,6 +26,23 @@ pub struct Results<'r> {
     compare: &'r Report,
     #[serde(skip_serializing_if = "Option::is_none")]
     load: Option<&'r load::Report>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    growth: Option<Growth<'r>>,
+}
+
+/// Costs against sizes.
+#[derive(Clone, Debug, Serialize)]
+struct Growth<'r> {
+    times: BTreeMap<Axis, &'r [Measurement]>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    lines: &'r [Lines],
+}
+
+impl<'r> Growth<'r> {
+    fn of(report: &'r growth::Report) -> Self {
+        let lines = if let LinesReport::Counted(lines) = &report.lines { &lines[..] } else { &[] };
+        Self { times: report.axes.iter().map(|it| (it.axis, &it.contenders[..])).collect(), lines }
+    }
 }
 
 /// The facts of a scheme, as far as a test shows them.
@@ -39,6 +62,7 @@ impl<'r> Results<'r> {
         schemes: &[SchemeId],
         compare: &'r Report,
         load: Option<&'r load::Report>,
+        growth: Option<&'r growth::Report>,
     ) -> Self {
         let facts = |&scheme| {
             let Card { scheme, package, facts, .. } = Card::of(scheme);
@@ -53,6 +77,7 @@ impl<'r> Results<'r> {
             cards: schemes.iter().map(facts).collect(),
             compare,
             load,
+            growth: growth.map(Growth::of),
         }
     }
 

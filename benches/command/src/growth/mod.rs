@@ -2,7 +2,9 @@
 //!
 //! The measurements are those of [`zonelist_contenders::growth`].
 
+mod measured;
 mod report;
 mod tables;
 
+pub use measured::contenders;
 pub use report::{AxisReport, LinesReport, Report};
