@@ -175,7 +175,7 @@ impl<'r> Page<'r> {
                 h2 { "What a stalled reader costs" }
                 @for picture in &self.stalls { (figure(picture)) }
                 @if let Some(load) = &self.results.load {
-                    p { "At 1000 publishes a second. Bytes kept: allocated by the publishes that returned while the reader was \
+                    p { "With 1000 publishes a second. Bytes kept: allocated by the publishes that returned while the reader was \
                          stalled, and not freed. A dash: none returned." }
                     (table(&stalled(load), None))
                 }
@@ -191,8 +191,8 @@ impl<'r> Page<'r> {
                 h2 { "The machine and the command" }
                 pre { code #command { (results.command) } }
                 p {
-                    (results.conditions.line()) ". Barrier pair between readers and writers: " (results.barrier) ". Lists of \
-                    the machine " code { (compare.machine) } "; " (compare.processes) " fresh processes with "
+                    (results.conditions.line()) ". Barrier pair between readers and writers: " (results.barrier) ". The lists \
+                    are those of the machine " code { (compare.machine) } "; " (compare.processes) " fresh processes with "
                     (compare.rounds) " interleaved rounds each."
                 }
                 @if let Some(load) = &results.load {
