@@ -26,6 +26,12 @@ pub fn table<T: AsRef<str>>(header: &[T]) -> Table {
     table
 }
 
+/// The sign before half the width of an interval: plain ASCII if stdout is no terminal.
+#[must_use]
+pub fn plus_minus() -> &'static str {
+    if stdout().is_terminal() { "±" } else { "+-" }
+}
+
 /// The text in lines of at most 100 columns.
 #[must_use]
 pub fn wrapped(text: &str) -> String {

@@ -195,6 +195,7 @@ mod tests {
     use zonelist_schemes::measure::Measure;
 
     use super::*;
+    use crate::table::plus_minus;
 
     /// The measures of one contender in one process.
     fn timed(ratio: f64) -> Timed {
@@ -239,7 +240,10 @@ mod tests {
         let interval = &json["schemes"][0]["first_zone"]["interval"];
         assert!(interval[0].as_f64() < Some(1.25) && interval[1].as_f64() > Some(1.25), "{interval}");
         let text = report.to_string();
-        assert!(text.contains("±99?") && text.contains("Too noisy for a comparison"), "{text}");
+        assert!(
+            text.contains(&format!("{}99?", plus_minus())) && text.contains("Too noisy for a comparison"),
+            "{text}"
+        );
         assert!(text.lines().all(|line| line.chars().count() <= 100), "{text}");
     }
 

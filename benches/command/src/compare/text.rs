@@ -15,7 +15,7 @@ use super::{
     peer_report::{PeerReport, PeerWalks},
     report::{Counts, RawReads, Report, SchemeReport},
 };
-use crate::table::{count, table, wrapped};
+use crate::table::{count, plus_minus, table, wrapped};
 
 impl Report {
     fn costs(&self) -> Table {
@@ -140,7 +140,7 @@ fn cell(figure: &Estimate, exact: f64) -> String {
     match figure.half_width() {
         Some(half) => {
             let mark = if is_noisy(figure, exact) { '?' } else { '%' };
-            format!("{ratio}±{:.0}{mark}", (100.0 * half).ceil().min(99.0))
+            format!("{ratio}{}{:.0}{mark}", plus_minus(), (100.0 * half).ceil().min(99.0))
         }
         None => format!("{ratio}x"),
     }

@@ -8,7 +8,7 @@ use zonelist_contenders::growth::{
 };
 
 use super::report::{AxisReport, LinesReport, Report};
-use crate::table::{count, table, wrapped};
+use crate::table::{count, plus_minus, table, wrapped};
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -104,7 +104,7 @@ fn exponent(fit: Option<Fit>) -> String {
     let Some(Fit { exponent, half_width, .. }) = fit else { return dash() };
     // Without a negative zero.
     let exponent = (exponent * 100.0).round() / 100.0 + 0.0;
-    format!("{exponent:.2}{}", half_width.map_or(String::new(), |half| format!("±{half:.2}")))
+    format!("{exponent:.2}{}", half_width.map_or(String::new(), |half| format!("{}{half:.2}", plus_minus())))
 }
 
 fn dash() -> String {
@@ -125,12 +125,12 @@ mod tests {
     fn widest() -> Report {
         let fit = Some(Fit { exponent: -1.23, half_width: Some(1.23), r_squared: 0.5 });
         let of = |axis: Axis| {
-            let points: Vec<Point> = axis.numbers().iter().map(|&number| Point { number, ns: 1_234_567.0 }).collect();
+            let points: Vec<Point> = axis.numbers().iter().map(|&number| Point { number, ns: 999_999.0 }).collect();
             let it = |grown: Grown| Measurement { name: grown.name(), points: points.clone(), fit };
             AxisReport { axis, contenders: Grown::all().into_iter().map(it).collect() }
         };
         let counts = |axis: LineAxis| {
-            let points = axis.numbers().iter().map(|&number| LineCount { number, lines: 1_234_567 }).collect();
+            let points = axis.numbers().iter().map(|&number| LineCount { number, lines: 999_999 }).collect();
             (axis, LineCounts { points, fit })
         };
         let lines = |grown: Grown| Lines { name: grown.name(), axes: LineAxis::ALL.map(counts).into() };
@@ -147,7 +147,7 @@ mod tests {
         let text = widest().to_string();
         let wide: Vec<_> = text.lines().filter(|line| line.chars().count() > WIDTH).collect();
         assert!(wide.is_empty(), "{}", wide.join("\n"));
-        assert!(text.contains("-1.23±1.23"), "{text}");
+        assert!(text.contains(&format!("-1.23{}1.23", plus_minus())), "{text}");
     }
 
     #[test]
