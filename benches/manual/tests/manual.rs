@@ -23,7 +23,10 @@ fn every_subcommand_has_a_page_and_is_completed() {
     for subcommand in cli.get_subcommands() {
         let name = subcommand.get_name();
         let page = read(&format!("zonelist-{name}.1"));
-        assert!(page.contains(".TH") && page.contains(r"\-\-json"), "{name}: {page}");
+        assert!(page.contains(".TH") && page.contains(r"\-\-help"), "{name}: {page}");
+        for option in subcommand.get_arguments().filter(|it| !it.is_hide_set()).filter_map(|it| it.get_long()) {
+            assert!(page.contains(&format!("--{option}").replace('-', r"\-")), "{name}: {option} is not in {page}");
+        }
         assert!(completions.iter().all(|text| text.contains(name)), "{name}");
     }
     let page = read("zonelist.1");
