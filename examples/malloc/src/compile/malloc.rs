@@ -51,14 +51,22 @@ impl fmt::Display for Malloc {
     }
 }
 
-/// The library of this package, which cargo has built beside this program.
+/// The library of this package, and beside it the stress program. Cargo builds neither of them for `cargo run`, so this
+/// program asks for both.
 pub(crate) fn library() -> io::Result<PathBuf> {
     let program = env::current_exe()?;
     let folder = program.parent().unwrap_or(Path::new("."));
-    let places = [folder.to_path_buf(), folder.join("deps")].map(|folder| folder.join("libzonelist_malloc.so"));
-    places.into_iter().find(|place| place.exists()).ok_or_else(|| {
-        io::Error::other(format!("no libzonelist_malloc.so in {}; expected cargo to build it", folder.display()))
-    })
+    let target = folder.parent().unwrap_or(folder);
+    let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut build = Command::new(cargo);
+    build.args(["build", "--quiet", "--release", "--locked", "--package", env!("CARGO_PKG_NAME"), "--target-dir"]);
+    let status = build.arg(target).current_dir(env!("CARGO_MANIFEST_DIR")).status()?;
+    let library = target.join("release/libzonelist_malloc.so");
+    if status.success() && library.exists() {
+        Ok(library)
+    } else {
+        Err(io::Error::other(format!("{build:?}: {status}; expected it to make {}", library.display())))
+    }
 }
 
 /// Mimalloc as a library to preload, if Debian's package libmimalloc2.0 is installed.
