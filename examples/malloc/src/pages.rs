@@ -1,4 +1,4 @@
-//! A thread's way to the page allocator: its handle, of whichever scheme.
+//! The access of a thread to the page allocator: its handle, of any scheme.
 //!
 //! The scheme is decided here, by one indirect call for each page, not for each zone of a walk: behind the call, the
 //! handle and its walks are compiled for their scheme.

@@ -69,7 +69,7 @@ pub(crate) struct Site<S: Scheme + 'static> {
 // accessed by the thread that forks alone, which holds the lock of `fork::prepare`.
 unsafe impl<S: Scheme + 'static> Sync for Site<S> {}
 
-/// A site of whichever scheme.
+/// A site of any scheme.
 pub(crate) trait AnySite: Sync {
     /// The name of the scheme.
     fn scheme(&self) -> &'static str;

@@ -1,4 +1,4 @@
-//! Programs that depend on their malloc, whichever it is: each checks every byte that it has allocated.
+//! Programs that depend on their malloc: each checks every byte that it has allocated.
 //!
 //! `zonelist-malloc-stress threads|forks|parse [PATH]`. It is linked to the malloc of the C library, and run with another
 //! one preloaded.

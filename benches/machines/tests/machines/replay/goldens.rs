@@ -162,7 +162,7 @@ fn auto_movable_is_computed_from_dimms() {
     }
 }
 
-/// One changed outcome in a record is one difference, whichever outcome it is.
+/// One changed outcome in a record is one difference, of any kind of outcome.
 #[test]
 fn every_changed_outcome_is_a_difference() {
     let record = |name: &str| crate::fixtures::goldens().into_iter().find(|(file, _)| file == name).unwrap().1;

@@ -35,7 +35,7 @@ fn more_present_pages_than_frames_are_refused() {
     // There is room in total, but not in the spans of two of the three.
     no_room(vec![size(N0(), 0..4096, 2049), size(N1(), 0..4096, 2048), size(zone(1, Movable), 0..1 << 20, 1)]);
     no_room(vec![full(N0(), 1000..1001), size(N1(), 0..2000, 1999), full(zone(1, Movable), 1999..2000)]);
-    // As many pages as frames: each has a frame, whichever that is.
+    // As many pages as frames: each has some frame.
     for present in [2047, 2048] {
         machine(vec![size(N0(), 0..4096, present), size(N1(), 0..4096, 2048)], vec![]).unwrap();
     }
