@@ -10,9 +10,9 @@ use std::{
 use clap::Args;
 use serde::{Serialize, Serializer};
 use zonelist_machines::{LinuxRules, RulesWarning, one_line};
-use zonelist_schemes::barrier;
+use zonelist_schemes::{barrier, conditions::Conditions};
 
-use crate::{arguments::ChosenRules, conditions::Conditions, table::wrapped};
+use crate::{arguments::ChosenRules, table::wrapped};
 
 /// The form of the output.
 #[derive(Debug, Args)]
@@ -95,7 +95,7 @@ struct Measured<'r, R> {
 impl<R: Display> Display for Measured<'_, R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{}\nBarrier pair between readers and writers: {}.", self.report, self.barrier)?;
-        writeln!(f, "{}", wrapped(&self.conditions.to_string()))
+        writeln!(f, "{}", wrapped(&format!("Conditions: {}.", self.conditions.line())))
     }
 }
 

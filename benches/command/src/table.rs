@@ -3,6 +3,7 @@
 use std::io::{IsTerminal as _, stdout};
 
 use comfy_table::{CellAlignment, LineStyle, Table, TableStyle};
+pub use zonelist_schemes::figures::count;
 
 /// Columns of a paragraph.
 pub const WIDTH: usize = 100;
@@ -54,14 +55,6 @@ pub fn indented(first: &str, rest: &str, text: &str) -> String {
         is_begun = true;
     }
     lines.join("\n")
-}
-
-/// A number with commas: 12345678 as 12,345,678.
-#[must_use]
-pub fn count(value: u64) -> String {
-    let digits = value.to_string();
-    let groups = digits.as_bytes().rchunks(3).rev().map(|group| String::from_utf8_lossy(group).into_owned());
-    groups.collect::<Vec<_>>().join(",")
 }
 
 #[cfg(test)]

@@ -1,39 +1,24 @@
 //! The text of figures: ratios, times, counts.
 
 use zonelist_contenders::statistics::Estimate;
+use zonelist_schemes::figures::{self, percent};
+pub use zonelist_schemes::figures::{count, ratio};
 
-/// A ratio with three digits: `1.25`, `12.5`.
-#[must_use]
-pub fn ratio(ratio: f64) -> String {
-    if ratio < 9.995 { format!("{ratio:.2}") } else { format!("{ratio:.1}") }
-}
-
-/// A ratio with half the width of its interval in percent of it. If that is more than `exact`, a question mark stands in
-/// place of the percent sign.
+/// A ratio with half the width of its interval in percent of it, and a question mark if that is more than `exact`.
 #[must_use]
 pub fn estimate(figure: &Estimate, exact: f64) -> String {
     let text = ratio(figure.ratio);
-    match figure.half_width() {
-        Some(half) => {
-            let mark = if half > exact { '?' } else { '%' };
-            format!("{text}\u{a0}±\u{a0}{:.0}\u{a0}{mark}", (100.0 * half).ceil().min(99.0))
-        }
-        None => text,
-    }
+    let Some(half) = figure.half_width() else { return text };
+    let (percent, mark) = percent(half, exact);
+    format!("{text}\u{a0}±\u{a0}{percent}\u{a0}{mark}")
 }
 
 /// Nanoseconds with three digits and a unit; a dash for what was not measured.
 #[must_use]
 pub fn time(ns: Option<u64>) -> String {
     let Some(ns) = ns else { return "–".into() };
-    let (value, unit) = match ns {
-        0..1_000 => return format!("{ns}\u{a0}ns"),
-        1_000..999_500 => (ns as f64 / 1e3, "µs"),
-        999_500..999_500_000 => (ns as f64 / 1e6, "ms"),
-        _ => (ns as f64 / 1e9, "s"),
-    };
-    let decimals = if value < 9.995 { 2 } else { usize::from(value < 99.95) };
-    format!("{value:.decimals$}\u{a0}{unit}")
+    let (value, unit) = figures::time(ns);
+    format!("{value}\u{a0}{}", if unit == "us" { "µs" } else { unit })
 }
 
 /// A short time with hundredths of a nanosecond.
@@ -42,21 +27,10 @@ pub fn ns(ns: f64) -> String {
     format!("{ns:.2}\u{a0}ns")
 }
 
-/// A number with commas: 12345678 as 12,345,678.
-#[must_use]
-pub fn count(value: u64) -> String {
-    let digits = value.to_string();
-    let groups = digits.as_bytes().rchunks(3).rev().map(|group| String::from_utf8_lossy(group).into_owned());
-    groups.collect::<Vec<_>>().join(",")
-}
-
 /// A number of bytes that may not have been measured.
 #[must_use]
 pub fn bytes(bytes: Option<i64>) -> String {
-    bytes.map_or_else(
-        || "–".into(),
-        |bytes| format!("{}{}", if bytes < 0 { "-" } else { "" }, count(bytes.unsigned_abs())),
-    )
+    bytes.map_or_else(|| "–".into(), figures::bytes)
 }
 
 /// The items in one sentence: `a`, `a and b`, `a, b and c`.

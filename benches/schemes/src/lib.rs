@@ -2,7 +2,9 @@
 //! the tests that show each scheme's facts.
 
 pub mod allocator;
+pub mod conditions;
 pub mod evidence;
+pub mod figures;
 pub mod measure;
 mod registry;
 pub mod threads;

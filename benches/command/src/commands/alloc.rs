@@ -9,7 +9,7 @@ use zonelist_pools::{
 
 use crate::{
     alloc::{Report, SizeReport, target},
-    conditions::Conditions,
+    conditions,
     error::CommandError,
     output::OutputArgs,
     progress::bar,
@@ -79,7 +79,7 @@ impl FromStr for FrameCount {
 
 impl Args {
     pub(super) fn run(&self) -> Result<ExitCode, CommandError> {
-        let conditions = Conditions::observed();
+        let conditions = conditions::observed();
         let cpus = Cpus::here().map_err(WorkloadError::Pin)?;
         let chosen = |contender: &Contender| {
             self.contender.is_empty() || self.contender.iter().any(|name| name == contender.name)

@@ -12,12 +12,12 @@ use zonelist_contenders::{
     timing::Timing,
 };
 use zonelist_core::NodeId;
-use zonelist_schemes::{READERS, SchemeId, workload::Toggle};
+use zonelist_schemes::{READERS, SchemeId, conditions::Conditions, workload::Toggle};
 
 use crate::{
     arguments::{MachineArgs, SchemeArgs, seconds, threads_beside_a_publisher},
     compare::{PeerReport, RawReport, Report, Requests, Results, Samples, SchemeReport, page},
-    conditions::Conditions,
+    conditions,
     error::CommandError,
     growth,
     load::{self, Measurement},
@@ -83,7 +83,7 @@ impl Args {
         if let Some(number) = self.sample {
             return self.time(&chosen, &toggle, machine.nodes(), number);
         }
-        let conditions = Conditions::observed();
+        let conditions = conditions::observed();
         let loading = if self.has_load() { load::Report::steps(chosen.len()) * self.load_step() } else { 0 };
         let growing = if self.full { self.grown(&chosen).len() as u64 * Self::GROWTH_MS } else { 0 };
         let bar = bar(u64::from(self.processes()) * Self::PROCESS_MS + judging + loading + growing);

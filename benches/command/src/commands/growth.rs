@@ -6,7 +6,7 @@ use zonelist_contenders::growth::{Grown, lines};
 
 use crate::{
     arguments::{SchemeArgs, seconds},
-    conditions::Conditions,
+    conditions,
     error::CommandError,
     growth::{Report, contenders},
     output::OutputArgs,
@@ -38,7 +38,7 @@ impl Args {
             lines::run(grown)?;
             return Ok(ExitCode::SUCCESS);
         }
-        let conditions = Conditions::observed();
+        let conditions = conditions::observed();
         let contenders = self.contenders();
         let bar = bar(Report::steps(contenders.len()));
         let mut tick = |doing: &'static str, steps| {

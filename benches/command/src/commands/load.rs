@@ -7,7 +7,7 @@ use zonelist_schemes::workload::Toggle;
 
 use crate::{
     arguments::{MachineArgs, SchemeArgs, seconds, threads_beside_a_publisher},
-    conditions::Conditions,
+    conditions,
     error::CommandError,
     load::{Measurement, Report},
     output::OutputArgs,
@@ -42,7 +42,7 @@ pub struct Args {
 
 impl Args {
     pub(super) fn run(&self) -> Result<ExitCode, CommandError> {
-        let conditions = Conditions::observed();
+        let conditions = conditions::observed();
         let loaded = self.machine.load()?;
         let rules = self.machine.rules_for_orders(&loaded);
         rules.warn(&self.machine.machine.name());

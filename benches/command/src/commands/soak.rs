@@ -4,7 +4,7 @@ use std::{process::ExitCode, time::Duration};
 
 use crate::{
     arguments::{SchemeArgs, seconds},
-    conditions::Conditions,
+    conditions,
     error::CommandError,
     output::OutputArgs,
     progress::{bar, ticks},
@@ -38,7 +38,7 @@ pub struct Args {
 
 impl Args {
     pub(super) fn run(&self) -> Result<ExitCode, CommandError> {
-        let conditions = Conditions::observed();
+        let conditions = conditions::observed();
         let (chosen, time) = (self.schemes.chosen(), Duration::from_secs_f64(self.seconds));
         let bar = bar(time.as_millis() as u64 * (chosen.len() * self.threads.len()) as u64);
         let mut runs = Vec::new();

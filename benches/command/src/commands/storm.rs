@@ -6,7 +6,7 @@ use zonelist_machines::ReadError;
 
 use crate::{
     arguments::{MachineArgs, SchemeArgs, seconds},
-    conditions::Conditions,
+    conditions,
     error::CommandError,
     output::OutputArgs,
     progress::{bar, ticks},
@@ -36,7 +36,7 @@ pub struct Args {
 
 impl Args {
     pub(super) fn run(&self) -> Result<ExitCode, CommandError> {
-        let conditions = Conditions::observed();
+        let conditions = conditions::observed();
         let machine = self.machine.machine.name();
         let loaded = self.machine.load()?;
         let rules = self.machine.rules_for_orders(&loaded);

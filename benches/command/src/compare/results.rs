@@ -5,11 +5,10 @@ use std::{collections::BTreeMap, env, fs, path::Path};
 use serde::Serialize;
 use serde_json::Value;
 use zonelist_contenders::growth::{Axis, Measurement, lines::Lines};
-use zonelist_schemes::{SchemeId, barrier, evidence::Card};
+use zonelist_schemes::{SchemeId, barrier, conditions::Conditions, evidence::Card};
 
 use super::report::Report;
 use crate::{
-    conditions::Conditions,
     growth::{self, LinesReport},
     load,
     output::OutputError,

@@ -10,6 +10,7 @@ use zonelist_contenders::{
     timing::WALKS,
 };
 use zonelist_core::publish::Guarantee;
+use zonelist_schemes::figures::{percent, ratio};
 
 use super::{
     peer_report::{PeerReport, PeerWalks},
@@ -136,14 +137,10 @@ fn baseline(name: String, raw: &RawReads, pair: String) -> Vec<String> {
 /// A ratio with half the width of its interval, in percent of the ratio, up to 99. If it is too wide, a question mark
 /// stands in place of the percent sign.
 fn cell(figure: &Estimate, exact: f64) -> String {
-    let ratio = if figure.ratio < 9.995 { format!("{:.2}", figure.ratio) } else { format!("{:.1}", figure.ratio) };
-    match figure.half_width() {
-        Some(half) => {
-            let mark = if is_noisy(figure, exact) { '?' } else { '%' };
-            format!("{ratio}{}{:.0}{mark}", plus_minus(), (100.0 * half).ceil().min(99.0))
-        }
-        None => format!("{ratio}x"),
-    }
+    let ratio = ratio(figure.ratio);
+    let Some(half) = figure.half_width() else { return format!("{ratio}x") };
+    let (percent, mark) = percent(half, exact);
+    format!("{ratio}{}{percent}{mark}", plus_minus())
 }
 
 fn is_noisy(figure: &Estimate, exact: f64) -> bool {

@@ -9,10 +9,10 @@ use zonelist_contenders::{
         lines::{Lines, LinesError},
     },
 };
-use zonelist_schemes::SchemeId;
+use zonelist_schemes::{SchemeId, conditions::Conditions};
 
 use super::report::{AxisReport, LinesReport, Report};
-use crate::{conditions::Conditions, error::CommandError};
+use crate::error::CommandError;
 
 /// The baseline and these schemes, and with `peers` the outside peers.
 #[must_use]

@@ -3,7 +3,7 @@
 use serde::{Serialize, Serializer};
 use zonelist_contenders::growth::{Axis, Measurement, lines::Lines};
 
-use crate::conditions::Conditions;
+use zonelist_schemes::conditions::Conditions;
 
 /// The report. Its JSON has the keys of these fields; what was not measured is absent.
 #[derive(Clone, Debug, Serialize)]

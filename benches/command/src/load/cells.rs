@@ -1,19 +1,14 @@
 //! Cells and paragraphs of the text report.
 
+use zonelist_schemes::figures;
+
 use super::report::SlowReads;
 use crate::table::{count, wrapped};
 
 /// A time that may not have been measured, with three digits.
 pub(super) fn time(ns: Option<u64>) -> String {
-    let Some(ns) = ns else { return dash() };
-    let (value, unit) = match ns {
-        0..1_000 => return format!("{ns} ns"),
-        1_000..999_500 => (ns as f64 / 1e3, "us"),
-        999_500..999_500_000 => (ns as f64 / 1e6, "ms"),
-        _ => (ns as f64 / 1e9, "s"),
-    };
-    let decimals = if value < 9.995 { 2 } else { usize::from(value < 99.95) };
-    format!("{value:.decimals$} {unit}")
+    let Some((value, unit)) = ns.map(figures::time) else { return dash() };
+    format!("{value} {unit}")
 }
 
 /// A mean time that may not have been measured, with tenths of a nanosecond if it is short.
@@ -36,7 +31,7 @@ pub(super) fn of_time(slow: SlowReads) -> String {
 
 /// A number of bytes that may not have been measured.
 pub(super) fn bytes(bytes: Option<i64>) -> String {
-    bytes.map_or_else(dash, |bytes| format!("{}{}", if bytes < 0 { "-" } else { "" }, count(bytes.unsigned_abs())))
+    bytes.map_or_else(dash, figures::bytes)
 }
 
 /// The cell of what was not measured.

@@ -17,6 +17,7 @@ pub use compare::{Compare, Peer, Publish, Raw, Scheme, Walks};
 pub use growth::{Fit, Growth, LineCount, LineCounts, Lines, Point, Times};
 pub use load::{Clock, Load, LoadRow, Quantiles, Reads, SchemeLoad, Stalled, Updates};
 use serde::{Deserialize, Serialize};
+pub use zonelist_schemes::conditions::Conditions;
 
 /// The format of the files that this version reads and writes.
 pub const FORMAT: &str = "zonelist-results-1";
@@ -42,35 +43,6 @@ pub struct Results {
     /// Costs against sizes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub growth: Option<Growth>,
-}
-
-/// The conditions of a measurement. What could not be read is absent.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
-pub struct Conditions {
-    /// The model of the CPU.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub cpu: Option<String>,
-    /// CPUs that the process could use.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub cpus: Option<usize>,
-    /// True on a machine under a hypervisor.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub virtual_machine: Option<bool>,
-    /// The frequency governor of CPU 0.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub governor: Option<String>,
-    /// Processes that ran or waited for a CPU in the minute before the measurement.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub load: Option<f64>,
-    /// The operating system.
-    pub system: String,
-    /// The compiler.
-    pub compiler: String,
-    /// The build profile.
-    pub profile: String,
-    /// The commit of the sources; with `+` if they had changes.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub commit: Option<String>,
 }
 
 /// The facts of a scheme, as far as a test shows them.
@@ -155,26 +127,6 @@ impl Results {
         let cpus = self.conditions.cpus.unwrap_or(1) as f64;
         let loaded = self.conditions.load.is_some_and(|load| load > 0.75 * cpus);
         loaded || self.load.as_ref().is_some_and(|load| load.quiet == Some(false))
-    }
-}
-
-impl Conditions {
-    /// The conditions in one line.
-    #[must_use]
-    pub fn line(&self) -> String {
-        let Self { cpu, cpus, virtual_machine, governor, load, system, compiler, profile, commit } = self;
-        let parts = [
-            cpu.clone(),
-            cpus.map(|cpus| format!("{cpus} CPUs")),
-            virtual_machine.filter(|&is| is).map(|_| "in a virtual machine".into()),
-            governor.as_ref().map(|governor| format!("governor {governor}")),
-            load.map(|load| format!("load {load:.2} before the measurement")),
-            Some(system.clone()),
-            Some(compiler.clone()),
-            Some(format!("profile {profile}")),
-            commit.as_ref().map(|commit| format!("commit {commit}")),
-        ];
-        parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
     }
 }
 
