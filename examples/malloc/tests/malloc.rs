@@ -65,7 +65,7 @@ fn a_hundred_forks_leave_children_that_allocate() {
 }
 
 #[test]
-#[ignore = "the long form: minutes"]
+#[ignore = "three minutes: `.ci/examples malloc` runs it"]
 fn a_hundred_forks_under_every_scheme() {
     below_allocator(true).for_each(|scheme| passes("forks", scheme));
 }
