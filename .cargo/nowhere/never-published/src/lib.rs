@@ -1,0 +1,1 @@
+//! Nothing. A package that depends on this one cannot be published: see `.cargo/config.toml`.
