@@ -49,6 +49,9 @@ pub enum CommandError {
     /// Threads can't be pinned to CPUs.
     #[error(transparent)]
     Workload(#[from] WorkloadError),
+    /// Runs can't be compared.
+    #[error(transparent)]
+    Runs(#[from] crate::agreement::RunsError),
     /// A workload failed.
     #[error(transparent)]
     Round(#[from] RoundError),

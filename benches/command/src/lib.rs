@@ -3,10 +3,11 @@
 //! Each module uses only modules below it: the command line, the subcommands, what they share, then the experiments.
 //!
 //! ```text
-//! cli -> commands -> error, arguments -> storm, soak, compare, load, growth, alloc, schemes
+//! cli -> commands -> error, arguments -> storm, soak, compare, load, growth, alloc, schemes, agreement
 //!     -> output -> conditions, table, progress
 //! ```
 
+pub mod agreement;
 pub mod alloc;
 pub mod arguments;
 pub mod cli;

@@ -6,7 +6,10 @@ use crate::{NodeId, ZoneId, ZoneKind, ids::Order, publish::BarrierError};
 
 /// No zone could serve the request. [`LocalHandle::failure`](super::LocalHandle::failure) reports why, for each zone.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("no zone that the request admits has such a block to spare; expected one that has")]
+#[error(
+    "no zone that the request admits has such a block to spare; expected one that has: `LocalHandle::failure` gives each \
+     zone's reason"
+)]
 pub struct OutOfMemory;
 
 /// Why a zone did not serve a request.
@@ -205,12 +208,21 @@ impl Failure {
     }
 }
 
+/// A number of zones, as text.
+struct Zones(usize);
+
+impl fmt::Display for Zones {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} zone{}", self.0, if self.0 == 1 { "" } else { "s" })
+    }
+}
+
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if !self.any {
             return f.write_str("no request was refused");
         }
-        write!(f, "{} zones tried", self.tried)?;
+        write!(f, "{} tried", Zones(self.tried))?;
         self.refused().try_for_each(|(zone, refusal)| write!(f, "; {zone}: {refusal}"))?;
         if self.torn {
             f.write_str("; every walk was torn by a publish")?;
@@ -227,6 +239,6 @@ impl fmt::Display for Failure {
         self.passed_over().try_for_each(|(zone, refusal)| write!(f, "; {zone}: {refusal}"))?;
         // What the report had no room for is counted at the end.
         let all = self.tried.saturating_add(self.passed_over);
-        if all > Self::ROOM { write!(f, "; and {} zones more", all - Self::ROOM) } else { Ok(()) }
+        if all > Self::ROOM { write!(f, "; and {} more", Zones(all - Self::ROOM)) } else { Ok(()) }
     }
 }

@@ -50,7 +50,7 @@
 //!
 //! let large = allocator.prepare(&PageRequest::up_to(ZoneKind::Normal).order(Order::MAX));
 //! while local.alloc(normal.node(), &large).is_ok() {}
-//! assert!(local.failure().to_string().starts_with("1 zones tried; 0/Normal: "));
+//! assert!(local.failure().to_string().starts_with("1 zone tried; 0/Normal: "));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 

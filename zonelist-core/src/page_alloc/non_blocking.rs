@@ -18,11 +18,14 @@ use crate::{
 #[non_exhaustive]
 pub enum TryAllocError {
     /// No zone could serve the request. [`LocalHandle::failure`] reports why.
-    #[error("no zone that the request admits has such a block to spare; expected one that has")]
+    #[error("{}", super::OutOfMemory)]
     OutOfMemory,
     /// The request would have had to wait: a zone's lock was held, or a publish was under way. [`LocalHandle::failure`]
     /// reports which.
-    #[error("a lock was held or a publish was under way; expected neither, or a request that may wait")]
+    #[error(
+        "a lock was held or a publish was under way; expected neither, or a request that may wait: \
+         `LocalHandle::failure` says which"
+    )]
     WouldBlock,
     /// Walks of this scheme may wait, for any request: by its facts, the scheme is not interrupt-safe.
     #[error("walks may wait under {scheme}; expected a scheme that is interrupt-safe")]

@@ -5,22 +5,23 @@
 //! read their lengths.
 //!
 //! ```text
+//!   stacks: | state, limit of tag 0 | state, limit of tag 1 | ...
 //!   frames: | ... stack of tag 0 ... | ... stack of tag 1 ... | ...      block numbers, relative to the zone's span
-//!             ^start     ^top  ^limit   ^start + depth
+//!             ^start     ^top  ^limit   ^start + depth    counted in words from the stack's own state, the one address
 //!   push: top == limit, or the block is not of this zone and tag: fail; else frames[top] := block, top += 1
 //!   pop:  top == start: fail; else top -= 1, taken += 1, block := frames[top]
 //!   full: the lowest blocks, which are there the longest, go to the zone by a batch
 //! ```
 //!
 //! New pages are all zeros, so that a static of them is in `.bss` and takes no room in a program's file. Their tops and
-//! limits are 0, below the start of most stacks. The first handle sets them in `set_zone`. So the fast paths, which only
-//! handles run, find absolute places and add nothing to them. A drain passes over stacks that are not set.
+//! limits are 0, below the start of each stack. The first handle sets them in `set_zone`. So the fast paths, which only
+//! handles run, add no start to a top. A drain passes over stacks that are not set.
 
-use core::cell::UnsafeCell;
+use core::{cell::UnsafeCell, mem::offset_of, ptr::NonNull};
 
 use super::{
     page::{Page, PageWord, Tag},
-    stack_layout::{FRAMES, START, depth, start},
+    stack_layout::{FRAMES, depth, first, start, starts},
 };
 use crate::{
     Zone,
@@ -94,6 +95,10 @@ struct Plain {
 // at a time. `state` and `taken` are atomic. So a handle, which keeps references to stacks, may go to another thread.
 unsafe impl Sync for Stack {}
 
+/// The start of each stack: its first place in the frames, counted in words from the stack itself.
+pub(super) const STARTS: [usize; Tag::LIMIT] = starts(offset_of!(PerCpuPages, frames), size_of::<Stack>());
+const _: () = assert!(STARTS[0] + FRAMES < TOP, "a place needs more bits than a top has");
+
 /// The bits of the top.
 const TOP: usize = 0xffff;
 /// One block more in the count of popped blocks.
@@ -130,7 +135,7 @@ impl Stack {
     /// The number of blocks. A concurrent change is seen whole or not at all.
     fn blocks(&self, tag: usize) -> usize {
         // The top is 0 before the first handle.
-        (self.state.load(Relaxed) & TOP).saturating_sub(START[tag])
+        (self.state.load(Relaxed) & TOP).saturating_sub(STARTS[tag])
     }
 }
 
@@ -143,7 +148,7 @@ impl PerCpuPages {
             let stacks = [const { Stack::new(0) }; Tag::LIMIT];
             // Loom's atomics are not const. With the starts, the first handle costs a model no steps.
             #[cfg(loom)]
-            let stacks = core::array::from_fn(|tag| Stack::new(START[tag]));
+            let stacks = core::array::from_fn(|tag| Stack::new(STARTS[tag]));
             Self { stacks, track: Track::new(), frames: UnsafeCell::new([0; FRAMES]), next: Link::new() }
         }
     }
@@ -151,8 +156,8 @@ impl PerCpuPages {
     /// The stack of a tag.
     #[inline(always)]
     pub(super) fn stack_ref(&self, tag: Tag) -> StackRef<'_> {
-        // SAFETY: a tag is below the number of stacks.
-        StackRef { cache: self, stack: unsafe { self.stacks.get_unchecked(tag.index()) } }
+        // SAFETY: the stacks are the first field, and a tag is below their number.
+        StackRef { cache: self, stack: unsafe { NonNull::from(self).cast::<Stack>().add(tag.index()) } }
     }
 
     /// The number of pages on all stacks.
@@ -178,14 +183,21 @@ impl Default for PerCpuPages {
     }
 }
 
-/// A predicted per-CPU stack: a correct guess saves the load of the page's zone and the lookup of its stack.
+/// A stack of a handle. One that is kept is a prediction: a correct guess saves the load of the page's zone and the lookup
+/// of its stack.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct StackRef<'c> {
     pub(super) cache: &'c PerCpuPages,
-    stack: &'c Stack,
+    /// A pointer to all of the cache, at its stack: places in the frames are counted from there.
+    stack: NonNull<Stack>,
 }
 
-impl StackRef<'_> {
+// SAFETY: it is a reference to the per-CPU pages, which are `Sync`.
+unsafe impl Send for StackRef<'_> {}
+// SAFETY: as for `Send`.
+unsafe impl Sync for StackRef<'_> {}
+
+impl<'c> StackRef<'c> {
     /// Pushes a block, which the stack owns then. Fails if the stack is at its limit, or the block is of another zone, order or mobility.
     ///
     /// # Safety
@@ -193,7 +205,23 @@ impl StackRef<'_> {
     #[inline(always)]
     pub(super) unsafe fn push(self, page: PageWord) -> bool {
         // SAFETY: the caller guarantees exclusive access to these per-CPU pages, which is the contract of `on`.
-        unsafe { CacheAccess::on(self.cache) }.push_to(self.stack, page)
+        unsafe { CacheAccess::on(self.cache) }.push_to(self, page)
+    }
+
+    /// The state and the plain part.
+    #[inline(always)]
+    fn get(self) -> &'c Stack {
+        // SAFETY: the pointer is to a stack of the cache, which is borrowed.
+        unsafe { self.stack.as_ref() }
+    }
+
+    /// A pointer to a place in the frames. `at` must be one of this stack.
+    #[inline(always)]
+    fn place(self, at: usize) -> *mut u32 {
+        // SAFETY: `at` is a place of the frames, which the pointer may access, since it is made of the cache's: a top is at
+        // most the end of its stack and `pop` goes one below it, and `push` has checked that the top is below the limit,
+        // which is at most that end.
+        unsafe { self.stack.as_ptr().cast::<u32>().add(at) }
     }
 }
 
@@ -216,7 +244,7 @@ impl<'c> CacheAccess<'c> {
     /// The stack of a tag.
     #[inline(always)]
     fn stack(&self, tag: Tag) -> &'c Stack {
-        self.0.stack_ref(tag).stack
+        self.0.stack_ref(tag).get()
     }
 
     /// The plain part of a stack.
@@ -226,19 +254,11 @@ impl<'c> CacheAccess<'c> {
         unsafe { stack.plain.get().read() }
     }
 
-    /// A pointer to a place in the frames. `at` must be below their number.
-    #[inline(always)]
-    fn place(&self, at: usize) -> *mut u32 {
-        debug_assert!(at < FRAMES);
-        // SAFETY: `at` is below the number of frames: a top is at most that number and `pop` goes one below it, and
-        // `push` has checked that the top is below the limit, which is at most that number.
-        unsafe { self.0.frames.get().cast::<u32>().add(at) }
-    }
-
     /// Pops a block; `None` if the stack is empty. `start` is [`start`] of the tag.
     #[inline(always)]
     pub(super) fn pop(&mut self, tag: Tag, start: usize) -> Option<Page> {
-        let stack = self.stack(tag);
+        let places = self.0.stack_ref(tag);
+        let stack = places.get();
         let state = stack.state.load(Relaxed);
         if state & TOP == start {
             return None;
@@ -248,7 +268,7 @@ impl<'c> CacheAccess<'c> {
         // next access is ordered after this one by the critical section.
         stack.state.store(state.wrapping_add(ONE_TAKEN - 1), Relaxed);
         stack.count_taken(1);
-        let place = self.place((state & TOP) - 1);
+        let place = places.place((state & TOP) - 1);
         // SAFETY: `place` is within the frames, and this access is exclusive.
         let frame = unsafe { place.read() };
         // SAFETY: the stack has had a block. A block gets there by `push`, which needs a zone, or by `fill`, which only a
@@ -271,12 +291,13 @@ impl<'c> CacheAccess<'c> {
     /// Pushes a block to the stack of its tag, which owns it then. Fails if the stack is at its limit, or the block is of another zone.
     #[inline(always)]
     pub(super) fn push(&mut self, page: PageWord) -> bool {
-        self.push_to(self.stack(page.tag()), page)
+        self.push_to(self.0.stack_ref(page.tag()), page)
     }
 
     /// Pushes a block to this stack. Fails if the stack is at its limit, or the block is of another zone or tag.
     #[inline(always)]
-    fn push_to(&mut self, stack: &Stack, page: PageWord) -> bool {
+    fn push_to(&mut self, places: StackRef<'_>, page: PageWord) -> bool {
+        let stack = places.get();
         let (state, plain) = (stack.state.load(Relaxed), Self::plain(stack));
         let (top, frame) = (state & TOP, page.minus(plain.zero));
         // `minus` is very large for a page of another zone or tag, whose high bits differ: one compare checks all.
@@ -285,7 +306,7 @@ impl<'c> CacheAccess<'c> {
         }
         self.0.track.write();
         stack.state.store(state + 1, Relaxed);
-        let place = self.place(top);
+        let place = places.place(top);
         // SAFETY: `place` is within the frames, and this access is exclusive.
         unsafe { place.write(frame as u32) };
         true
@@ -371,7 +392,7 @@ impl<'c> CacheAccess<'c> {
         self.0.track.write();
         // SAFETY: this access is exclusive, and borrowed mutably for as long as the reference lives.
         let frames = unsafe { &mut *self.0.frames.get() };
-        let room = frames.get_mut(start(tag)..).and_then(|rest| rest.get_mut(..depth(tag)));
+        let room = frames.get_mut(first(tag)..).and_then(|rest| rest.get_mut(..depth(tag)));
         room.unwrap_or_default()
     }
 

@@ -273,13 +273,13 @@ impl<S: Scheme, P: Platform> Reader<'_, S, P> {
     ) -> Option<Zoneref> {
         let (zone, torn) = self.enter().first(node, class.filter);
         let before = or_mutant!(stamp => class.published.stamp.now(), "first zone: stamp loaded after the walk");
-        if zone.is_none() && torn {
-            return self.walk_again(class, node);
+        if torn && or_mutant!(true => zone.is_none(), "first zone: torn walk kept") {
+            return zone.or_else(|| self.walk_again(class, node));
         }
         // Of other lists: the stamp says nothing of them.
-        let memory = memory.filter(|_| core::ptr::eq(self.published, class.published));
-        if let Some(memory) =
-            memory.filter(|_| zone.is_some() && or_mutant!(!torn => true, "first zone: torn walk kept"))
+        if let Some(memory) = memory
+            && zone.is_some()
+            && core::ptr::eq(self.published, class.published)
         {
             *memory = Memory { stamp: remembered_at(before), zone };
         }

@@ -1,5 +1,6 @@
 //! The subcommands: the arguments of each, and what it runs.
 
+pub mod agreement;
 pub mod alloc;
 pub mod compare;
 pub mod growth;
@@ -31,6 +32,8 @@ pub enum Command {
     Growth(growth::Args),
     /// CPU time of page-frame allocators: ours over each scheme, and others.
     Alloc(alloc::Args),
+    /// How far the figures of several runs of `compare` agree.
+    Agreement(agreement::Args),
     /// The page of a results file: all figures and pictures. Needs the feature `report`.
     Report(report::Args),
     /// A soak test of the page allocator over each scheme: no page is lost, and none has two holders.
@@ -62,6 +65,7 @@ impl Command {
             Self::Load(args) => args.run(),
             Self::Growth(args) => args.run(),
             Self::Alloc(args) => args.run(),
+            Self::Agreement(args) => args.run(),
             Self::Report(args) => args.run(),
             Self::Soak(args) => args.run(),
             #[cfg(target_os = "linux")]

@@ -40,7 +40,7 @@ fn a_report_stays_until_another_request_is_refused() {
     assert_eq!(local.failure().to_string(), "no request was refused");
     let mut pages: Vec<_> = std::iter::from_fn(|| local.alloc(NODE, &prepared(Order::MAX)).ok()).collect();
     let report = local.failure().to_string();
-    assert_eq!(report, "1 zones tried; 0/Normal: 0 pages free, 1024 needed");
+    assert_eq!(report, "1 zone tried; 0/Normal: 0 pages free, 1024 needed");
     local.free(pages.pop().unwrap()).unwrap();
     // Served by the zone, by per-CPU pages after a refill, and by per-CPU pages alone.
     for order in [10, 0, 0, 3, 5].map(order) {
@@ -142,7 +142,7 @@ fn isolated_and_fragmented_pages_are_reported() {
     assert_eq!(why(&mut local, Order::ZERO), [(id, Refusal::Isolated { free: 0, isolated: 4096 })]);
     assert_eq!(
         local.failure().to_string(),
-        "1 zones tried; 0/Normal: 0 pages free, and 4096 in isolated pageblocks, out of reach"
+        "1 zone tried; 0/Normal: 0 pages free, and 4096 in isolated pageblocks, out of reach"
     );
     zone.remove(Pfn::range(0..512)).unwrap();
     assert_eq!(why(&mut local, Order::MAX), [(id, Refusal::Isolated { free: 0, isolated: 3584 })]);

@@ -1,0 +1,177 @@
+//! How far the figures of several runs agree: the share of them whose interval contains the median of all runs.
+//!
+//! A 95 % interval of one run says nothing of what changes from run to run only: the state of the machine, which lasts
+//! for minutes. So runs are compared: of all figures of all runs, 95 % are to contain the median of their runs.
+
+use std::{collections::BTreeMap, fmt, io};
+
+use serde::Serialize;
+use serde_json::Value;
+use zonelist_contenders::statistics::Estimate;
+use zonelist_schemes::measure::median;
+
+/// The figures of several runs, each by its path in the JSON.
+#[derive(Clone, Default, Debug)]
+pub struct Runs {
+    count: usize,
+    figures: BTreeMap<String, Vec<Estimate>>,
+}
+
+/// How far the figures agree.
+#[derive(Clone, PartialEq, Debug, Serialize)]
+pub struct Agreement {
+    /// Runs.
+    pub runs: usize,
+    /// Figures of a run that each run has.
+    pub figures: usize,
+    /// The share of figures whose interval contains the median of the runs.
+    pub within: f64,
+    /// The median of half the width of an interval, as a share of its figure.
+    pub half_width: f64,
+    /// The same share by figure, of those below 1, least first.
+    pub apart: Vec<Apart>,
+}
+
+/// A figure of which some interval does not contain the median of the runs.
+#[derive(Clone, PartialEq, Debug, Serialize)]
+pub struct Apart {
+    /// Its path in the JSON.
+    pub figure: String,
+    /// The share of runs whose interval contains it.
+    pub within: f64,
+    /// The median of the runs.
+    pub median: f64,
+    /// The standard deviation of the runs, as a share of the median.
+    pub deviation: f64,
+    /// The median of half the width of an interval, as a share of its figure.
+    pub half_width: f64,
+}
+
+/// Runs that can't be compared.
+#[derive(Debug, thiserror::Error)]
+pub enum RunsError {
+    /// A file can't be read, or is no JSON.
+    #[error("{file}: {error}; expected a file that `zonelist compare --json` has written")]
+    File {
+        /// The file.
+        file: String,
+        /// The error of the system, or of the JSON.
+        #[source]
+        error: io::Error,
+    },
+    /// No figure is in every file.
+    #[error("no figure with an interval is in every file; expected runs of the same command")]
+    NoFigure,
+}
+
+impl Runs {
+    /// Adds a run: what `compare --json` has printed.
+    pub fn add(&mut self, run: &Value) {
+        self.count += 1;
+        collect(run, "", &mut self.figures);
+    }
+
+    /// How far they agree; `None` if no figure is in every run.
+    #[must_use]
+    pub fn agreement(&self) -> Option<Agreement> {
+        let shared = self.figures.iter().filter(|(_, runs)| runs.len() == self.count);
+        let all: Vec<Apart> = shared.filter_map(|(figure, runs)| Apart::of(figure, runs)).collect();
+        let within = all.iter().map(|figure| figure.within).sum::<f64>() / all.len() as f64;
+        let half_width = median(all.iter().map(|figure| figure.half_width).collect())?;
+        let figures = all.len();
+        let mut apart: Vec<Apart> = all.into_iter().filter(|figure| figure.within < 1.0).collect();
+        apart.sort_by(|one, other| one.within.total_cmp(&other.within));
+        Some(Agreement { runs: self.count, figures, within, half_width, apart })
+    }
+}
+
+impl Apart {
+    fn of(figure: &str, runs: &[Estimate]) -> Option<Self> {
+        let median_of = |of: fn(&Estimate) -> f64| median(runs.iter().map(of).collect());
+        let (centre, half_width) = (median_of(|run| run.ratio)?, median_of(|run| run.half_width().unwrap_or(0.0))?);
+        let contains = |run: &&Estimate| run.interval.is_some_and(|[low, high]| low <= centre && centre <= high);
+        let within = runs.iter().filter(contains).count() as f64 / runs.len() as f64;
+        let mean = runs.iter().map(|run| run.ratio).sum::<f64>() / runs.len() as f64;
+        let squares: f64 = runs.iter().map(|run| (run.ratio - mean).powi(2)).sum();
+        let deviation = (squares / (runs.len() as f64 - 1.0).max(1.0)).sqrt() / centre;
+        Some(Self { figure: figure.to_owned(), within, median: centre, deviation, half_width })
+    }
+}
+
+/// Collects every figure that has an interval.
+fn collect(value: &Value, path: &str, figures: &mut BTreeMap<String, Vec<Estimate>>) {
+    match value {
+        Value::Object(fields) => {
+            let estimate = serde_json::from_value::<Estimate>(value.clone()).ok();
+            if let Some(estimate) = estimate.filter(|estimate| estimate.interval.is_some()) {
+                figures.entry(path.to_owned()).or_default().push(estimate);
+            }
+            for (name, value) in fields {
+                collect(value, &format!("{path}/{name}"), figures);
+            }
+        }
+        Value::Array(values) => {
+            for (number, value) in values.iter().enumerate() {
+                let name =
+                    ["scheme", "name", "peer"].iter().find_map(|key| value.get(key)?.as_str().map(str::to_owned));
+                collect(value, &format!("{path}/{}", name.unwrap_or_else(|| number.to_string())), figures);
+            }
+        }
+        _ => (),
+    }
+}
+
+impl fmt::Display for Agreement {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { runs, figures, within, half_width, apart } = self;
+        writeln!(
+            f,
+            "{runs} runs, {figures} figures: {:.1} % of the intervals contain the median of the runs; half the width of \
+             an interval is {:.1} % of the figure",
+            100.0 * within,
+            100.0 * half_width
+        )?;
+        for Apart { figure, within, median, deviation, half_width } in apart.iter().take(20) {
+            writeln!(
+                f,
+                "  {:3.0} %  {figure}: {median:.3}, runs deviate by {:.1} %, half the width is {:.1} %",
+                100.0 * within,
+                100.0 * deviation,
+                100.0 * half_width
+            )?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn run(ratio: f64) -> Value {
+        let figure = json!({"ns": 1.0, "ratio": ratio, "interval": [ratio - 0.1, ratio + 0.1]});
+        json!({"schemes": [{"scheme": "Qsbr", "first_zone": figure, "alloc_pair": {"ns": 1.0, "ratio": 1.0, "interval": [0.9, 1.1]}}]})
+    }
+
+    #[test]
+    fn an_interval_without_the_median_of_the_runs_is_counted() {
+        let mut runs = Runs::default();
+        assert_eq!(runs.agreement(), None);
+        [1.0, 1.05, 1.0, 1.5].iter().for_each(|&ratio| runs.add(&run(ratio)));
+        let agreement = runs.agreement().unwrap();
+        assert_eq!((agreement.runs, agreement.figures, agreement.within), (4, 2, 0.875));
+        let [apart] = &agreement.apart[..] else { panic!("{agreement:?}") };
+        assert_eq!((apart.figure.as_str(), apart.within), ("/schemes/Qsbr/first_zone", 0.75));
+        assert!(agreement.to_string().starts_with("4 runs, 2 figures: 87.5 %"), "{agreement}");
+    }
+
+    #[test]
+    fn a_figure_that_a_run_lacks_does_not_count() {
+        let mut runs = Runs::default();
+        runs.add(&run(1.0));
+        runs.add(&json!({"schemes": []}));
+        assert_eq!(runs.agreement(), None);
+    }
+}
