@@ -21,42 +21,42 @@ impl Builtin {
         Self {
             name: "seed",
             about: "two nodes, a movable block of node 1 going online and offline",
-            json: include_str!("../../goldens/h01_seed_steps.json"),
+            json: include_str!("../built-in/h01_seed_steps.json"),
         },
         Self {
             name: "one-node",
             about: "a single node, DMA and DMA32",
-            json: include_str!("../../goldens/b01_one_node.json"),
+            json: include_str!("../built-in/b01_one_node.json"),
         },
         Self {
             name: "ring",
             about: "four nodes on a ring, one hop or two apart",
-            json: include_str!("../../goldens/b04_four_ring.json"),
+            json: include_str!("../built-in/b04_four_ring.json"),
         },
         Self {
             name: "eight-boards",
             about: "eight nodes on two boards of four",
-            json: include_str!("../../goldens/b05_eight_boards.json"),
+            json: include_str!("../built-in/b05_eight_boards.json"),
         },
         Self {
             name: "far-cxl",
             about: "two nodes with CPUs, two far ones with memory only",
-            json: include_str!("../../goldens/b09_cxl_far.json"),
+            json: include_str!("../built-in/b09_cxl_far.json"),
         },
         Self {
             name: "one-apart",
             about: "a node with CPUs is one unit nearer: a rebuild changes boot's order",
-            json: include_str!("../../goldens/b40_one_apart_cpu.json"),
+            json: include_str!("../built-in/b40_one_apart_cpu.json"),
         },
         Self {
             name: "memoryless",
             about: "four nodes with CPUs, one of them without memory",
-            json: include_str!("../../goldens/b11_memoryless_cpu.json"),
+            json: include_str!("../built-in/b11_memoryless_cpu.json"),
         },
         Self {
             name: "memoryless-boot",
             about: "no memory at the boot CPU: not in its own list since 6.7",
-            json: include_str!("../../goldens/newer/v612_b12_memoryless_node0.json"),
+            json: include_str!("../built-in/v612_b12_memoryless_node0.json"),
         },
         Self {
             name: "fake-numa",
@@ -76,7 +76,7 @@ impl Builtin {
         Self {
             name: "movable-node",
             about: "booted with movable_node: blocks go online as Movable",
-            json: include_str!("../../goldens/newer/v612_b41_movable_node.json"),
+            json: include_str!("../built-in/v612_b41_movable_node.json"),
         },
         Self {
             name: "offline-node",

@@ -45,7 +45,7 @@ const RECIPES: &[Recipe] = &[
         "[FOLDER]  man pages and shell completions of the command, in target/manual if no folder is named",
         |more| vec![cargo(&["run", "--quiet", "--package", "zonelist-manual", "--"], more)],
     ),
-    ("package", "the library packages as for crates.io, each built from its package: see .ci/package --help", |more| {
+    ("package", "all packages as for crates.io, each built from its package: see .ci/package --help", |more| {
         vec![script(".ci/package", more)]
     }),
     ("ci", "the gate: lints, documentation, all tests, the long set", |more| vec![script(".ci/run", more)]),

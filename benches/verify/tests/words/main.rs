@@ -1,6 +1,6 @@
 //! The language and the documents of this workspace: no source, document or message has a word of
 //! [the list](../../../../docs/forbidden-words.txt), no source file exceeds the length limit, folders depend downwards
-//! only, links lead somewhere, and the picture of the architecture is right.
+//! only, links lead somewhere, the picture of the architecture is right, and no package but the libraries can be published.
 
 mod architecture;
 mod counts;
@@ -9,6 +9,7 @@ mod layers;
 mod links;
 mod list;
 mod long_set;
+mod published;
 mod readmes;
 mod root;
 

@@ -23,10 +23,8 @@ use broken::{FirstTwo, LockBit, TwoHalves};
 use one_word::OneWord;
 
 #[expect(unreachable_pub, reason = "the modules are those of the library of the scheme")]
-#[path = "../../src/broken/mod.rs"]
 mod broken;
 #[expect(unreachable_pub, reason = "the module is that of the library of the scheme")]
-#[path = "../../src/one_word.rs"]
 mod one_word;
 
 /// Makes schemes of the tables: one line for each scheme.

@@ -1,0 +1,1 @@
+../../src/one_word.rs
