@@ -3,7 +3,7 @@
 use clap::Args;
 use zonelist_core::table::Capacity;
 use zonelist_machines::{Builtin, LinuxRules, Loaded, MachineSource, ReadError, RulesWarning};
-use zonelist_schemes::SchemeId;
+use zonelist_schemes::{SchemeId, use_full_fences};
 
 use crate::output::print_to_stderr;
 
@@ -106,6 +106,23 @@ impl SchemeArgs {
             eprintln!("{} is left out: it can't hold lists of {} zones", scheme.name(), capacity.zones());
         }
         fitting
+    }
+}
+
+/// The barrier pair that is measured.
+#[derive(Debug, Args)]
+pub struct BarrierArgs {
+    /// Measure with full fences in readers, as on a system without membarrier(2).
+    #[arg(long)]
+    full_fences: bool,
+}
+
+impl BarrierArgs {
+    /// Selects the barrier pair for this process. To be called before anything is measured.
+    pub fn select(&self) {
+        if self.full_fences {
+            use_full_fences();
+        }
     }
 }
 

@@ -10,7 +10,7 @@ mod registry;
 pub mod threads;
 pub mod workload;
 
-pub use registry::{Buildable, READERS, SchemeId, UnknownScheme, Visitor, asymmetric, barrier};
+pub use registry::{Buildable, READERS, SchemeId, UnknownScheme, Visitor, asymmetric, barrier, use_full_fences};
 
 /// The code of the README and of `docs` as doctests.
 #[cfg(doctest)]

@@ -1,6 +1,9 @@
 //! The registry of schemes: the one list, by name, that all commands and tests use.
 
-use std::str::FromStr;
+use std::{
+    str::FromStr,
+    sync::atomic::{AtomicBool, Ordering::Relaxed},
+};
 
 use seqlock::SeqLock;
 use zonelist_core::{
@@ -271,11 +274,20 @@ fn dispatch<V: Visitor, S: Buildable>(visitor: &mut V) -> V::Output {
     S::accept::<V, Standard>(visitor)
 }
 
-/// True if writers can run a barrier on the readers' CPUs by membarrier(2), so that readers need no fence.
+/// True if this process uses full fences also where membarrier(2) works.
+static FULL_FENCES: AtomicBool = AtomicBool::new(false);
+
+/// From now on timed visitors get full fences, as on a system without membarrier(2). To be called before the first visit.
+pub fn use_full_fences() {
+    FULL_FENCES.store(true, Relaxed);
+}
+
+/// True if writers can run a barrier on the readers' CPUs by membarrier(2), so that readers need no fence, and if
+/// [`use_full_fences`] was not called.
 #[must_use]
 pub fn asymmetric() -> bool {
     #[cfg(all(target_os = "linux", not(loom)))]
-    return zonelist_core::publish::Membarrier::prepare();
+    return !FULL_FENCES.load(Relaxed) && zonelist_core::publish::Membarrier::prepare();
     #[cfg(not(all(target_os = "linux", not(loom))))]
     false
 }

@@ -15,7 +15,7 @@ use zonelist_core::NodeId;
 use zonelist_schemes::{READERS, SchemeId, conditions::Conditions, workload::Toggle};
 
 use crate::{
-    arguments::{MachineArgs, SchemeArgs, seconds, threads_beside_a_publisher},
+    arguments::{BarrierArgs, MachineArgs, SchemeArgs, seconds, threads_beside_a_publisher},
     compare::{PeerReport, RawReport, Report, Requests, Results, Samples, SchemeReport, page},
     conditions,
     error::CommandError,
@@ -33,6 +33,8 @@ pub struct Args {
     machine: MachineArgs,
     #[command(flatten)]
     schemes: SchemeArgs,
+    #[command(flatten)]
+    barrier: BarrierArgs,
     /// Time of publishes under each scheme: in the first half walks are judged, in the second half pages are allocated.
     /// An outside peer has the first half only [default: 2; with --full 14]
     #[arg(long, value_name = "N", value_parser = seconds)]
@@ -68,6 +70,7 @@ pub struct Args {
 
 impl Args {
     pub(super) fn run(&self) -> Result<ExitCode, CommandError> {
+        self.barrier.select();
         if self.report.is_some() {
             page::check("compare --report DIR")?;
         }

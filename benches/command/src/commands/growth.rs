@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use zonelist_contenders::growth::{Grown, lines};
 
 use crate::{
-    arguments::{SchemeArgs, seconds},
+    arguments::{BarrierArgs, SchemeArgs, seconds},
     conditions,
     error::CommandError,
     growth::{Report, contenders},
@@ -19,6 +19,8 @@ use crate::{
 pub struct Args {
     #[command(flatten)]
     schemes: SchemeArgs,
+    #[command(flatten)]
+    barrier: BarrierArgs,
     /// Time for each contender, in equal parts for all points.
     #[arg(long, value_name = "N", default_value_t = 1.0, value_parser = seconds)]
     seconds: f64,
@@ -34,6 +36,7 @@ pub struct Args {
 
 impl Args {
     pub(super) fn run(&self) -> Result<ExitCode, CommandError> {
+        self.barrier.select();
         if let Some(grown) = self.traced.as_deref().and_then(Grown::named) {
             lines::run(grown)?;
             return Ok(ExitCode::SUCCESS);

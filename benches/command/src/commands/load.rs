@@ -6,7 +6,7 @@ use zonelist_contenders::load::Clock;
 use zonelist_schemes::workload::Toggle;
 
 use crate::{
-    arguments::{MachineArgs, SchemeArgs, seconds, threads_beside_a_publisher},
+    arguments::{BarrierArgs, MachineArgs, SchemeArgs, seconds, threads_beside_a_publisher},
     conditions,
     error::CommandError,
     load::{Measurement, Report},
@@ -22,6 +22,8 @@ pub struct Args {
     machine: MachineArgs,
     #[command(flatten)]
     schemes: SchemeArgs,
+    #[command(flatten)]
+    barrier: BarrierArgs,
     /// Time for each scheme: a fifth at each of four rates of publishes, a tenth for grace periods, and a tenth beside a
     /// stalled reader.
     #[arg(long, value_name = "N", default_value_t = 3.0, value_parser = seconds)]
@@ -42,6 +44,7 @@ pub struct Args {
 
 impl Args {
     pub(super) fn run(&self) -> Result<ExitCode, CommandError> {
+        self.barrier.select();
         let conditions = conditions::observed();
         let loaded = self.machine.load()?;
         let rules = self.machine.rules_for_orders(&loaded);

@@ -1,6 +1,7 @@
 //! The command `compare`: its form and its exit codes.
 
 use zonelist_contenders::contender::PEERS;
+use zonelist_core::publish::{Barrier, FullFence};
 use zonelist_schemes::SchemeId;
 
 use crate::run::{json, zonelist};
@@ -134,4 +135,11 @@ fn an_unknown_scheme_is_bad_input() {
         assert_eq!(run.code, Some(2), "{arguments:?}");
         assert!(run.stdout.is_empty() && !run.stderr.is_empty(), "{arguments:?}");
     }
+}
+
+#[test]
+fn full_fences_are_measured_and_named_where_membarrier_works() {
+    let time = ["compare", "--seconds", "0", "--processes", "1", "--rounds", "1", "--scheme", "StopWorld"];
+    let report = json(&[&time[..], &["--full-fences", "--json"]].concat());
+    assert_eq!(report["barrier"], FullFence::name());
 }
