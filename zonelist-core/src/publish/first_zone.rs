@@ -273,7 +273,7 @@ impl<S: Scheme, P: Platform> Reader<'_, S, P> {
     ) -> Option<Zoneref> {
         let (zone, torn) = self.enter().first(node, class.filter);
         let before = or_mutant!(stamp => class.published.stamp.now(), "first zone: stamp loaded after the walk");
-        if torn && or_mutant!(true => zone.is_none(), "first zone: torn walk kept") {
+        if or_mutant!(torn => torn && zone.is_none(), "first zone: torn walk kept") {
             return zone.or_else(|| self.walk_again(class, node));
         }
         // Of other lists: the stamp says nothing of them.
