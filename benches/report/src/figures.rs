@@ -140,8 +140,8 @@ fn run(results: &Results, processes: &str) -> String {
     } else {
         ""
     };
-    let (command, line, barrier) = (&results.command, results.conditions.line(), &results.barrier);
-    let measured = format!("Measured by `{command}`{processes}, on {line}. Barrier pair: {barrier}.");
+    let (command, machine, barrier) = (&results.command, results.conditions.line(), &results.barrier);
+    let measured = format!("Measured by `{command}`{processes}, on {machine}. Barrier pair: {barrier}.");
     format!("{busy}{}\n\n", wrapped(&measured))
 }
 

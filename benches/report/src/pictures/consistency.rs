@@ -175,7 +175,7 @@ impl Layout {
             for (x, head) in COLUMNS {
                 canvas.text(head, (x, self.top - 10), 12, MUTED, Align::Right)?;
             }
-            let alloc = "alloc: a page, as a multiple of one over an unprotected list";
+            let alloc = "alloc: a page, as a multiple of an unprotected one";
             canvas.text(alloc, (COLUMNS[2].0, self.bottom + 32), 12, MUTED, Align::Right)?;
         }
         Ok(())
