@@ -253,3 +253,15 @@ pub fn first_zones_of(results: &Results) -> Vec<(String, Estimate)> {
     let schemes = results.compare.schemes.iter().map(|it| (code(&it.scheme), it.first_zone));
     schemes.chain(results.compare.peers.iter().map(|it| (it.name.clone(), it.first_zone))).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cost_that_falls_has_no_exponent() {
+        let fit = |power| exponent(Fit { exponent: power, half_width: None, r_squared: 1.0 });
+        assert_eq!([0.894, 0.0, -0.002].map(fit), ["0.89", "0.00", "0.00"].map(|text| Some(text.into())));
+        assert_eq!([-0.03, -0.3].map(fit), [None, None]);
+    }
+}
