@@ -74,9 +74,9 @@ pub struct Markdown(pub Report);
 /// The titles of the columns, each with its fact.
 const COLUMNS: [(&str, &str); 11] = [
     ("guarantee", "guarantee"),
-    ("readers", "readers"),
+    ("readers, until a walk is not torn", "readers"),
     ("a publish is", "writer"),
-    ("reaches for the heap", "allocates"),
+    ("uses the heap", "allocates"),
     ("in signal handlers", "interrupt_safe"),
     ("below a global allocator", "below_allocator"),
     ("after a fork", "after_fork"),

@@ -1,16 +1,23 @@
 //! The figures in documents: blocks between `<!-- figures: NAME -->` and `<!-- end of figures -->`, made from a results
 //! file.
 
-use std::fmt::Write as _;
+use std::fmt::{Display, Write as _};
 
 use crate::{
     results::{Load, Results},
-    tables::{costs, decision, publishes, publishes_under_load, reads_under_load, sequence, stalled, walks},
+    tables::{
+        costs, decision, first_zones, first_zones_of, publishes, publishes_under_load, reads_under_load, sequence,
+        stalled, walks,
+    },
+    text::{listed, ratio},
     verdict::verdict,
 };
 
 /// The results file whose figures the documents quote, from the root of the workspace.
 pub const QUOTED: &str = "benches/results/two-cpus.json";
+
+/// The results file of another machine, beside whose figures the documents show those of the first.
+pub const OTHER_MACHINE: &str = "benches/results/amd-epyc.json";
 
 /// The picture that the documents show, from the root of the workspace.
 pub const PICTURE: &str = "docs/pictures/cost-against-consistency.svg";
@@ -47,36 +54,48 @@ pub enum BlockError {
     },
 }
 
-/// The content of a block; `None` if the results lack it.
-type Content = fn(&Results) -> Option<String>;
+/// The content of a block, from the results and those of another machine; `None` if they lack it.
+type Content = fn(&Results, Option<&Results>) -> Option<String>;
+
+/// What a block says whose figures the results lack.
+const ABSENT: &str = "Not measured in the run that this page quotes.\n";
 
 /// The blocks by name.
-const NAMES: [(&str, Content); 13] = [
-    ("verdict", |results| Some(verdict(results).join(" ") + "\n")),
-    ("decision", |results| Some(decision(results).to_string())),
-    ("compare", |results| {
+const NAMES: [(&str, Content); 15] = [
+    ("verdict", |results, _| Some(verdict(results).join(" ") + "\n")),
+    ("decision", |results, _| Some(decision(results).to_string())),
+    ("compare", |results, _| {
         Some(
             [&conditions(results), &compare(results), "\n", &consistency(results), "\n", &cost_of_publishes(results)]
                 .concat(),
         )
     }),
-    ("compare-costs", |results| Some(compare(results))),
-    ("compare-walks", |results| Some(consistency(results))),
-    ("compare-publishes", |results| Some(cost_of_publishes(results))),
-    ("load", |results| results.load.as_ref().map(load)),
-    ("load-1000", |results| Some(reads_under_load(results.load.as_ref()?, "1000").to_string())),
-    ("load-unpaced", |results| Some(reads_under_load(results.load.as_ref()?, "unpaced").to_string())),
-    ("load-publishes", |results| Some(publishes_under_load(results.load.as_ref()?).to_string())),
-    ("load-stalled", |results| Some(stalled(results.load.as_ref()?).to_string())),
-    ("growth", |results| results.growth.as_ref().map(|growth| crate::tables::growth(growth).to_string())),
-    ("conditions", |results| Some(conditions(results).trim_end().to_owned() + "\n")),
+    ("compare-costs", |results, _| Some(under_conditions(results, &compare(results)))),
+    ("compare-walks", |results, _| Some(under_conditions(results, &consistency(results)))),
+    ("compare-publishes", |results, _| Some(under_conditions(results, &cost_of_publishes(results)))),
+    ("load", |results, _| Some(under_load(results, &load(results.load.as_ref()?)))),
+    ("load-1000", |results, _| Some(under_load(results, &reads_under_load(results.load.as_ref()?, "1000")))),
+    ("load-unpaced", |results, _| Some(under_load(results, &reads_under_load(results.load.as_ref()?, "unpaced")))),
+    ("load-publishes", |results, _| Some(under_load(results, &publishes_under_load(results.load.as_ref()?)))),
+    ("load-stalled", |results, _| Some(under_load(results, &stalled(results.load.as_ref()?)))),
+    ("growth", |results, _| {
+        let table = crate::tables::growth(results.growth.as_ref()?);
+        let legend = "Exponent: the power of the number that fits the costs best. 0: the cost does not grow; 1: it grows \
+                      as the number does. A dash: it falls, or \
+                      is always 0.";
+        Some(format!("{}{table}\n{}\n", run(results, ""), wrapped(legend)))
+    }),
+    ("conditions", |results, _| Some(conditions(results).trim_end().to_owned() + "\n")),
+    ("picture", |results, other| Some(picture(results, other))),
+    ("machines", |results, other| Some(machines(results, other?))),
 ];
 
-/// The document with every block made anew from the results. A block whose figures the results lack stays as it is.
+/// The document with every block made anew from the results, and from those of another machine, if there are any. A block
+/// whose figures they lack says so.
 ///
 /// # Errors
 /// A block is not closed, or its name is not known.
-pub fn rewritten(document: &str, results: &Results) -> Result<String, BlockError> {
+pub fn rewritten(document: &str, results: &Results, other: Option<&Results>) -> Result<String, BlockError> {
     let mut text = String::new();
     let mut lines = document.split_inclusive('\n').enumerate();
     while let Some((number, line)) = lines.next() {
@@ -99,7 +118,7 @@ pub fn rewritten(document: &str, results: &Results) -> Result<String, BlockError
             return Err(BlockError::NoEnd { line: begin });
         }
         let new = match NAMES.iter().find(|(known, _)| *known == name) {
-            Some((_, content)) => content(results).map(|content| format!("\n{content}\n")),
+            Some((_, content)) => Some(format!("\n{}\n", content(results, other).unwrap_or_else(|| ABSENT.to_owned()))),
             None if OTHERS.contains(&name) => None,
             None => return Err(BlockError::Unknown { line: begin, name: name.into() }),
         };
@@ -108,23 +127,79 @@ pub fn rewritten(document: &str, results: &Results) -> Result<String, BlockError
     Ok(text)
 }
 
-/// The conditions, with a warning if they were bad.
+/// The conditions of the comparison, with a warning if they were bad.
 fn conditions(results: &Results) -> String {
+    let compare = &results.compare;
+    run(results, &format!(": {} processes with {} rounds each", compare.processes, compare.rounds))
+}
+
+/// The conditions of the whole run.
+fn run(results: &Results, processes: &str) -> String {
     let busy = if results.is_busy() {
         "**Preliminary**: other processes ran on the machine, so that no time here can be quoted.\n\n"
     } else {
         ""
     };
-    let compare = &results.compare;
-    let measured = format!(
-        "Measured by `{}`: {} processes with {} rounds each, on {}. Barrier pair: {}.",
-        results.command,
-        compare.processes,
-        compare.rounds,
-        results.conditions.line(),
-        results.barrier
-    );
+    let (command, machine, barrier) = (&results.command, results.conditions.line(), &results.barrier);
+    let measured = format!("Measured by `{command}`{processes}, on {machine}. Barrier pair: {barrier}.");
     format!("{busy}{}\n\n", wrapped(&measured))
+}
+
+/// Figures after the conditions of their measurement.
+fn under_conditions(results: &Results, figures: &dyn Display) -> String {
+    format!("{}{figures}", conditions(results))
+}
+
+/// The same for figures under load, whose times are those of one process.
+fn under_load(results: &Results, figures: &dyn Display) -> String {
+    let time = results.load.as_ref().map_or_else(String::new, |load| {
+        let threads = if load.threads == 1 { "thread reads" } else { "threads read" };
+        format!("{} {threads} while another publishes, {} s for each scheme.\n\n", load.threads, load.seconds)
+    });
+    format!("{}{time}{figures}", run(results, ""))
+}
+
+/// A machine in words: its CPU and their number.
+fn machine(results: &Results) -> String {
+    let cpus = results.conditions.cpus.map(|cpus| format!("{cpus} CPUs"));
+    let cpu = results.conditions.cpu.as_deref().unwrap_or("an unknown model");
+    cpus.map_or_else(|| cpu.to_owned(), |cpus| format!("{cpus} of {cpu}"))
+}
+
+/// The machine of the picture, and how its largest costs are on the other machine.
+fn picture(results: &Results, other: Option<&Results>) -> String {
+    let mut text = format!("Measured on {}.", machine(results));
+    if let Some(other) = other {
+        let (here, there) = (first_zones_of(results), first_zones_of(other));
+        let most = here.iter().map(|(_, figure)| figure.ratio).fold(0.0, f64::max);
+        let pairs = here.iter().filter(|(_, figure)| 2.0 * figure.ratio > most).filter_map(|(name, figure)| {
+            let (_, other) = there.iter().find(|(other, _)| other == name)?;
+            Some((format!("{name} {}", ratio(other.ratio)), ratio(figure.ratio)))
+        });
+        let (there, here): (Vec<String>, Vec<String>) = pairs.unzip();
+        let _ = write!(
+            text,
+            " The largest gaps depend on the machine: on {} they are {}, instead of {}.",
+            machine(other),
+            listed(&there),
+            listed(&here)
+        );
+    }
+    wrapped(&text) + "\n"
+}
+
+/// Reads of the first zone on both machines.
+fn machines(results: &Results, other: &Results) -> String {
+    let busy = if other.is_busy() { " Other processes ran on it meanwhile." } else { "" };
+    let text = format!(
+        "The first machine is that of the tables above. The second was measured by `{}`: {} processes with {} rounds each, \
+         on {}.{busy}",
+        other.command,
+        other.compare.processes,
+        other.compare.rounds,
+        other.conditions.line()
+    );
+    format!("{}\n\n{}", wrapped(&text), first_zones(results, other))
 }
 
 /// The costs of reads, and which schemes differ.
@@ -132,7 +207,7 @@ fn compare(results: &Results) -> String {
     let mut text = costs(results).to_string();
     for (what, figure) in [
         ("First zone", sequence(results, |scheme| scheme.first_zone)),
-        ("Page", sequence(results, |scheme| scheme.alloc_pair)),
+        ("Alloc", sequence(results, |scheme| scheme.alloc_pair)),
     ] {
         if let Some(figure) = figure {
             let _ = write!(text, "\n{}\n", wrapped(&format!("{what}, least first: {figure}.")));
@@ -149,13 +224,13 @@ fn compare(results: &Results) -> String {
 
 fn consistency(results: &Results) -> String {
     let legend = "While one thread publishes without pause, removing a zone from the lists and adding it again. *Missed*: a \
-                  zone that is always listed was not seen; *repeated*: seen twice; *empty*: no zone was seen; *reported*: \
+                  zone that is always listed was not seen; *repeated*: seen twice; *empty*: no zone was seen; *retried*: \
                   the walk reports that it may be torn; *broken*: walks that the guarantee rules out.";
     format!("{}\n{}\n", walks(results), wrapped(legend))
 }
 
 fn cost_of_publishes(results: &Results) -> String {
-    let legend = "*Publish*: the median. *Refused*: requests for a page that failed at the same time, though a zone that is \
+    let legend = "*Publish*: the median. *p99*: the least of the slowest 1 %. *Refused*: requests for a page that failed at the same time, though a zone that is \
                   always listed could have served them.";
     format!("{}\n{}\n", publishes(results), wrapped(legend))
 }
@@ -194,7 +269,7 @@ mod tests {
     #[test]
     fn a_block_needs_a_known_name_and_an_end() {
         let results: Results = serde_json::from_str(include_str!("../tests/fixture.json")).unwrap();
-        let rewrite = |text: &str| rewritten(text, &results);
+        let rewrite = |text: &str| rewritten(text, &results, Some(&results));
         assert_eq!(
             rewrite("a\n<!-- figures: none -->\n<!-- end of figures -->\n"),
             Err(BlockError::Unknown { line: 2, name: "none".into() })
@@ -211,16 +286,18 @@ mod tests {
     fn every_block_is_made_from_the_results_and_only_once() {
         let results: Results = serde_json::from_str(include_str!("../tests/fixture.json")).unwrap();
         for (name, content) in NAMES {
+            assert_eq!(content(&results, None).is_none(), ["growth", "machines"].contains(&name), "{name}");
             let old = format!("before\n<!-- figures: {name} -->\nold figures\n<!-- end of figures -->\nafter\n");
-            let new = rewritten(&old, &results).unwrap();
-            assert_eq!(new.contains("old figures"), content(&results).is_none(), "{name}");
+            let new = rewritten(&old, &results, None).unwrap();
+            assert!(!new.contains("old figures"), "{name}");
+            assert_eq!(new.contains(ABSENT), content(&results, None).is_none(), "{name}");
             assert!(
                 new.starts_with("before\n<!-- figures: ") && new.ends_with("<!-- end of figures -->\nafter\n"),
                 "{new}"
             );
-            assert_eq!(rewritten(&new, &results).as_ref(), Ok(&new), "{name}");
+            assert_eq!(rewritten(&new, &results, None).as_ref(), Ok(&new), "{name}");
         }
-        let whole = rewritten("<!-- figures: compare -->\n<!-- end of figures -->\n", &results).unwrap();
+        let whole = rewritten("<!-- figures: compare -->\n<!-- end of figures -->\n", &results, None).unwrap();
         for scheme in &results.compare.schemes {
             assert_eq!(whole.matches(&format!("\n| `{}` |", scheme.scheme)).count(), 3, "{whole}");
         }

@@ -138,8 +138,8 @@ impl<'r> Page<'r> {
                 h2 { "Which scheme" }
                 p {
                     "Costs are multiples of the same operation over an unprotected list: a read of the "
-                    em { "first zone" } ", a " em { "walk of 64" } " zones, a " em { "page" }
-                    " allocated from the per-CPU pages and freed. After ± is half of the 95 % interval; a question mark in \
+                    em { "first zone" } ", a " em { "walk of 64" } " zones, " em { "alloc" }
+                    ", a page allocated from the per-CPU pages and freed. After ± is half of the 95 % interval; a question mark in \
                      place of % is at a figure that is too noisy. Every other entry is shown by a test."
                 }
                 (table(&self.decision, Some("decision")))

@@ -50,7 +50,7 @@ pub fn decision(results: &Results) -> Table {
         "scheme",
         "first zone",
         "walk of 64",
-        "page",
+        "alloc",
         "guarantee",
         "readers",
         "a publish",
@@ -74,11 +74,11 @@ pub fn costs(results: &Results) -> Table {
     let compare = &results.compare;
     let walks = compare.raw.full_walk.keys().map(|zones| format!("walk {zones}"));
     let head = ["", "first zone", "remembered", "by hand", "dependent"].map(String::from);
-    let mut table = Table::new(head.into_iter().chain(walks).chain(["page".into()]));
+    let mut table = Table::new(head.into_iter().chain(walks).chain(["alloc".into()]));
     let raw = |estimate: &BaselineEstimate| ns(estimate.ns);
     let baseline = &compare.raw;
     let rest = baseline.full_walk.values().map(raw).chain([baseline.alloc_pair.as_ref().map_or_else(String::new, raw)]);
-    let first = ["unprotected".into(), raw(&baseline.first_zone), String::new(), String::new()];
+    let first = [code("raw"), raw(&baseline.first_zone), String::new(), String::new()];
     table.add(first.into_iter().chain([raw(&baseline.first_zone_dependent)]).chain(rest));
     for scheme in &compare.schemes {
         let first = [&scheme.first_zone, &scheme.first_zone_remembered].map(|figure| estimate(figure, EXACT_FIRST));
@@ -99,7 +99,7 @@ pub fn costs(results: &Results) -> Table {
 /// The verdicts on walks.
 #[must_use]
 pub fn walks(results: &Results) -> Table {
-    let mut table = Table::new(["", "guarantee", "walks", "missed", "repeated", "empty", "reported", "broken"]);
+    let mut table = Table::new(["", "guarantee", "walks", "missed", "repeated", "empty", "retried", "broken"]);
     for (name, guarantee, it) in rows(results) {
         let counts = [it.walks, it.missed, it.repeated, it.empty, it.reported, it.violations].map(count);
         table.add([name, guarantee].into_iter().chain(counts));
@@ -110,7 +110,7 @@ pub fn walks(results: &Results) -> Table {
 /// The cost of publishes, and wrongly refused requests.
 #[must_use]
 pub fn publishes(results: &Results) -> Table {
-    let mut table = Table::new(["", "publish", "slowest 1 %", "publishes", "requests", "refused"]);
+    let mut table = Table::new(["", "publish", "p99", "publishes", "requests", "refused"]);
     let requests = |scheme: &Scheme| [scheme.allocations, scheme.failed_allocations].map(count);
     let requests = results.compare.schemes.iter().map(|scheme| Some(requests(scheme)));
     for ((name, _, it), requests) in rows(results).into_iter().zip(requests.chain(std::iter::repeat(None))) {
@@ -141,7 +141,7 @@ pub fn sequence(results: &Results, figure: fn(&Scheme) -> Estimate) -> Option<St
 /// Reads at a rate of publishes: `0`, `10`, `1000` or `unpaced`.
 #[must_use]
 pub fn reads_under_load(load: &Load, rate: &str) -> Table {
-    let head = ["", "read", "median", "99 %", "99.9 %", "99.99 %", "slowest", "slow in a million", "of time"];
+    let head = ["", "read", "p50", "p99", "p99.9", "p99.99", "max", "slow/1M", "time"];
     let mut table = Table::new(head);
     let mut add = |name: String, reads: Option<&Reads>| {
         let Some(reads) = reads else { return };
@@ -161,7 +161,7 @@ pub fn reads_under_load(load: &Load, rate: &str) -> Table {
 /// Publishes at 1000 a second and without pause.
 #[must_use]
 pub fn publishes_under_load(load: &Load) -> Table {
-    let mut table = Table::new(["", "1000 a second: median", "99 %", "slowest", "unpaced: a second", "median", "99 %"]);
+    let mut table = Table::new(["", "1000 a second: p50", "p99", "max", "unpaced: a second", "p50", "p99"]);
     let mut add = |name: String, paced: Option<&Updates>, unpaced: Option<&Updates>| {
         let times = |it: Option<&Updates>| it.map(|it| it.times).unwrap_or_default();
         let (paced, most) = (times(paced), times(unpaced));
@@ -203,7 +203,7 @@ fn code(name: &str) -> String {
 pub fn growth(growth: &Growth) -> Table {
     let mut table = Table::new(["", "cost", "from", "to", "exponent"]);
     let mut add = |name: &str, cost: String, ends: [Option<String>; 2], fit: Option<Fit>| {
-        let exponent = fit.map_or_else(|| "–".into(), |fit| format!("{:.2}", fit.exponent));
+        let exponent = fit.and_then(exponent).unwrap_or_else(|| "–".into());
         table.add([code(name), cost].into_iter().chain(ends.map(Option::unwrap_or_default)).chain([exponent]));
     };
     for (axis, contenders) in &growth.times {
@@ -215,11 +215,53 @@ pub fn growth(growth: &Growth) -> Table {
     for it in &growth.lines {
         for (axis, counts) in &it.axes {
             let end = |point: Option<&LineCount>| {
-                point.map(|point| format!("{} lines at {}", count(point.lines), count(point.number)))
+                point.map(|point| {
+                    let lines = if point.lines == 1 { "line" } else { "lines" };
+                    format!("{} {lines} at {}", count(point.lines), count(point.number))
+                })
             };
             let ends = [counts.points.first(), counts.points.last()].map(end);
             add(&it.name, format!("{}, shared cache lines", axis.replace('_', " ")), ends, counts.fit);
         }
     }
     table
+}
+
+/// The exponent of a fit; `None` where the cost falls, which no power of the number describes.
+fn exponent(fit: Fit) -> Option<String> {
+    let grows = fit.exponent > -0.005;
+    grows.then(|| format!("{:.2}", fit.exponent.max(0.0)))
+}
+
+/// The cost of a read of the first zone on two machines, as multiples of an unprotected one.
+#[must_use]
+pub fn first_zones(here: &Results, other: &Results) -> Table {
+    let cpu = |results: &Results| results.conditions.cpu.clone().unwrap_or_else(|| "another CPU".into());
+    let mut table = Table::new(["".into(), cpu(here), cpu(other)]);
+    table.add([code("raw")].into_iter().chain([here, other].map(|it| ns(it.compare.raw.first_zone.ns))));
+    for (name, figure) in first_zones_of(here) {
+        let others = first_zones_of(other).into_iter().find(|(other, _)| *other == name);
+        let others = others.map_or_else(|| "–".into(), |(_, figure)| estimate(&figure, EXACT_FIRST));
+        table.add([name, estimate(&figure, EXACT_FIRST), others]);
+    }
+    table
+}
+
+/// The reads of the first zone of all contenders, by their names in tables.
+#[must_use]
+pub fn first_zones_of(results: &Results) -> Vec<(String, Estimate)> {
+    let schemes = results.compare.schemes.iter().map(|it| (code(&it.scheme), it.first_zone));
+    schemes.chain(results.compare.peers.iter().map(|it| (it.name.clone(), it.first_zone))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cost_that_falls_has_no_exponent() {
+        let fit = |power| exponent(Fit { exponent: power, half_width: None, r_squared: 1.0 });
+        assert_eq!([0.894, 0.0, -0.002].map(fit), ["0.89", "0.00", "0.00"].map(|text| Some(text.into())));
+        assert_eq!([-0.03, -0.3].map(fit), [None, None]);
+    }
 }

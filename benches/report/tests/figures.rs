@@ -17,6 +17,19 @@ fn every_figure_of_the_documents_is_that_of_the_results_file() {
     assert!(paths.is_empty(), "run `cargo xtask figures`, which rewrites: {}", paths.join(", "));
 }
 
+#[test]
+fn the_page_of_presence_has_the_time_of_a_whole_walk() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let results = Results::read(&root.join(QUOTED)).unwrap();
+    let presence = results.compare.schemes.iter().find(|it| it.scheme == "Presence").unwrap();
+    let ratios = || presence.full_walk.values().map(|walk| walk.ratio);
+    let [least, most] = [ratios().fold(f64::MAX, f64::min), ratios().fold(0.0, f64::max)];
+    let expected = format!("{least:.1} to {most:.1} times its time");
+    let page = fs::read_to_string(root.join("zonelist-inplace/README.md")).unwrap();
+    let page = page.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(page.contains(&expected), "expected in zonelist-inplace/README.md: {expected}");
+}
+
 /// A workspace of one document with an old block, and of a results file.
 fn workspace(document: &str) -> tempfile::TempDir {
     let root = tempfile::tempdir().unwrap();

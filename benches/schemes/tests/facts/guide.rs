@@ -169,19 +169,22 @@ fn every_heading_that_the_guide_links_to_exists() {
 }
 
 #[test]
-fn the_story_has_the_counts_of_rebuilds_that_a_test_asserts() {
+fn the_story_and_a_readme_have_the_counts_of_rebuilds_that_a_test_asserts() {
     let replay = workspace().join("benches/machines/tests/machines/replay/presence.rs");
     let replay = std::fs::read_to_string(replay).expect("the test");
     let asserted = replay.split("(one_store, survivors, new_zone, elsewhere), (").nth(1).expect("an assertion");
     let counts: Vec<&str> = asserted.split(')').next().expect("its end").split(", ").collect();
     let [one_store, survivors, new_zone, elsewhere] = counts[..] else { panic!("four counts, not {counts:?}") };
+    let all: u32 = counts.iter().map(|count| count.parse::<u32>().expect("a count")).sum();
     let expected = format!(
-        "{one_store} are one store, {survivors} exchange places, {new_zone} list a zone for the first time, and \
-         {elsewhere} list a zone at another place"
+        "Of the {all} rebuilds of recorded machines, {one_store} are one store. The others write lists: {survivors} \
+         exchange places, {new_zone} list a zone for the first time, and {elsewhere} list a zone at another place"
     );
-    let page = std::fs::read_to_string(workspace().join("zonelist-core/src/guide/story.md")).expect("the chapter");
-    let page = page.split_whitespace().collect::<Vec<_>>().join(" ");
-    assert!(page.contains(&expected), "expected in the story: {expected}");
+    for page in ["zonelist-core/src/guide/story.md", "zonelist-inplace/README.md"] {
+        let text = std::fs::read_to_string(workspace().join(page)).expect("the page");
+        let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(text.contains(&expected), "expected in {page}: {expected}");
+    }
 }
 
 #[test]
