@@ -20,6 +20,12 @@ pub mod smallest {
     include!("../../../../zonelist-core/src/publish/smallest.rs");
 }
 
+/// A scheme that holds, and with the feature `fault` one that does not.
+#[cfg(not(feature = "fault"))]
+pub use smallest::Locked as ByFeature;
+#[cfg(feature = "fault")]
+pub use terminator_first::TerminatorFirst as ByFeature;
+
 use zonelist_core::{
     NodeId, Zoneref,
     publish::{Allocates, Facts, Guarantee, Progress, StalledReader},
