@@ -62,7 +62,7 @@ use super::outer_build::{OuterBuild, features};
 /// | `std::sync::RwLock: not explored; use zonelist_core::sync::RwLock` | loom does not see it: the table above |
 /// | `no walk of S makes a step that loom sees` | loom does not see a type in a crate that the scheme uses |
 /// | `for 10 s no thread has made a step` | a thread has a lock that loom does not see, and another waits for it |
-/// | `a walk behind a publish of [..], and beside none, shows [..]` | the walk is wrong without any other thread |
+/// | `a walk after a publish of [..], with no publish under way, shows [..]` | the walk is wrong without any other thread |
 /// | `a walk of [..] breaks Snapshot: missed` | a walk breaks the guarantee, by this anomaly |
 /// | `An ordering is too weak: store as Relaxed at ..: with Release it holds` | no other fault was found |
 /// | `It fails whatever the orderings are` | the model fails also with each access as strong as loom has them: a step is missing or in the wrong order, or a `fence(SeqCst)` is missing |

@@ -1,8 +1,9 @@
-//! Schemes as a first user of the kit may write them, five of them with a fault. Each is explored by one line: see
+//! Schemes as a first user of the kit may write them, six of them with a fault. Each is explored by one line: see
 //! `tests/`.
 
 mod behind_a_lock;
 pub mod elsewhere;
+pub mod emptied_first;
 pub mod freed_early;
 pub mod hidden;
 pub mod liar;
