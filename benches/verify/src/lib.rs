@@ -1,5 +1,7 @@
 //! Helpers of tests in several packages: the choice of the short or long set, and a cargo for builds of their own.
 
+pub mod failure;
+
 use std::{
     env, fs,
     path::{Path, PathBuf},

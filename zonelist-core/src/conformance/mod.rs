@@ -21,6 +21,8 @@ mod facts_macro;
 mod history;
 #[cfg(feature = "model")]
 mod model_macro;
+#[cfg(all(feature = "model", not(loom)))]
+mod outer_build;
 #[cfg(all(feature = "std", not(loom)))]
 mod rolled_back;
 #[cfg(feature = "std")]

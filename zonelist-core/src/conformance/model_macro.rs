@@ -1,5 +1,8 @@
 //! The macro `model!`, which explores a scheme by one line, and the functions that it calls.
 
+#[cfg(not(loom))]
+use super::outer_build::{OuterBuild, features};
+
 /// Explores a scheme by loom, and holds it to its facts: a test for each shape of
 /// [`conformance::models::suite`](crate::conformance).
 ///
@@ -59,7 +62,7 @@
 /// | `std::sync::RwLock: not explored; use zonelist_core::sync::RwLock` | loom does not see it: the table above |
 /// | `no walk of S makes a step that loom sees` | loom does not see a type in a crate that the scheme uses |
 /// | `for 10 s no thread has made a step` | a thread has a lock that loom does not see, and another waits for it |
-/// | `a walk behind a publish of [..], and beside none, shows [..]` | the walk is wrong without any other thread |
+/// | `a walk after a publish of [..], with no publish under way, shows [..]` | the walk is wrong without any other thread |
 /// | `a walk of [..] breaks Snapshot: missed` | a walk breaks the guarantee, by this anomaly |
 /// | `An ordering is too weak: store as Relaxed at ..: with Release it holds` | no other fault was found |
 /// | `It fails whatever the orderings are` | the model fails also with each access as strong as loom has them: a step is missing or in the wrong order, or a `fence(SeqCst)` is missing |
@@ -68,6 +71,7 @@
 /// | `an allocation is refused wrongly` | a request found no zone, though some zone of every version serves it |
 /// | `exceeded maximum number of branches` | a thread waits for what no other thread will do: a publish waits for a reader that reports nothing, or for itself |
 /// | `a reader waits, and is said to be wait-free` | the facts promise more than the scheme does: it takes a lock or waits by a [`Backoff`](crate::sync::Backoff). A loop without either is not seen |
+/// | `the features of this build are not known` | [below](#the-build-that-is-explored) |
 /// | `all walks showed the same` | no publish met a walk, though a thousand interleavings were explored |
 ///
 /// A failure leaves a *timeline*: a column for each thread, a line for each step, with the fewest changes from one
@@ -93,6 +97,23 @@
 ///   printed.
 /// - Time, signals, forks and the heap: the macro `facts!`, with the feature `facts`.
 ///
+/// # The build that is explored
+///
+/// | of the outer `cargo test` | in the build under loom |
+/// |---|---|
+/// | `--features`, `--all-features`, `--no-default-features`, features that another member of the workspace enables | the same features of the package, which are printed |
+/// | `dependency/feature` | not passed on: enable it by a feature of the package, as `checked = ["zonelist-core/checked"]` |
+/// | `--target` | the same |
+/// | `--cfg` in `RUSTFLAGS` or a configuration file | the same; no other flag |
+/// | `--release`, `--profile` | always the profile `loom`: optimised, with debug assertions |
+/// | `--target-dir`, `CARGO_TARGET_DIR` | the folder `models` within it, or `ZONELIST_MODELS_DIR` |
+/// | versions | those of the lock file, always `--locked` |
+/// | `--offline` | not passed on: `CARGO_NET_OFFLINE=true`, after a `cargo fetch`, which also fetches loom |
+/// | `--config`, `--manifest-path` | not passed on |
+///
+/// The features are those of cargo's record of the test program, beside that program. Without a record, as where the
+/// program was copied, the models of a package with features are refused, and `ZONELIST_MODELS_FEATURES=one,two` names
+/// those to explore; an empty value stands for none. It also takes precedence over the record.
 #[cfg(not(loom))]
 #[macro_export]
 macro_rules! model {
@@ -175,49 +196,38 @@ pub fn expect_explored(package: &str, model: &str, scheme: &str) {
 
 /// Builds a test file under loom's cfg, and runs the models of that name in it.
 ///
-/// Called by [`model!`](crate::model). The output is cargo's. `ZONELIST_MODELS_DIR` in the environment sets the build
-/// folder. `ZONELIST_MODELS_RUSTFLAGS` adds compiler flags, for crates that need a cfg of their own to be modelled,
-/// such as `--cfg crossbeam_loom`.
+/// Called by [`model!`](crate::model). The output is cargo's. The build has the features of the test program that calls
+/// this, its target, and each `--cfg` of its compiler flags. `ZONELIST_MODELS_FEATURES` in the environment names other
+/// features. `ZONELIST_MODELS_DIR` sets the build folder. `ZONELIST_MODELS_RUSTFLAGS` adds compiler flags, for crates
+/// that need a cfg of their own to be modelled, such as `--cfg crossbeam_loom`.
 ///
 /// # Panics
-/// If the file does not build, or if a model fails.
+/// If the features are not known, if the file does not build, or if a model fails.
 #[cfg(not(loom))]
 pub fn run_models(package: &str, test: &str, models: &str) {
-    use std::{
-        env,
-        io::Write as _,
-        path::{Path, PathBuf},
-        process::Command,
-    };
+    use std::{env, io::Write as _, path::Path};
 
-    let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let exe = env::current_exe().expect("the path of this test");
-    // Beside `debug` and `release`, in a folder of its own, since all crates are built with another cfg.
-    let beside = || exe.ancestors().nth(3).map_or_else(|| Path::new(package).join("target"), Path::to_path_buf);
-    let target = env::var_os("ZONELIST_MODELS_DIR").map_or_else(|| beside().join("models"), PathBuf::from);
-    let mut run = Command::new(cargo);
-    for (name, _) in env::vars_os() {
-        let name = name.to_string_lossy();
-        if name.starts_with("LOOM_") || name == "CARGO_ENCODED_RUSTFLAGS" {
-            run.env_remove(&*name);
-        }
+    let outer = OuterBuild::of(&exe);
+    let asked = env::var("ZONELIST_MODELS_FEATURES").ok();
+    let features = features(Path::new(package), asked.as_deref(), outer.as_ref());
+    let features = features.unwrap_or_else(|why| panic!("model {models} is not explored: {why}")).join(",");
+    let mut run = loom_cargo(package, &exe, outer.as_ref());
+    run.args(["test", "--profile", "loom", "--no-default-features", "--features", &features]);
+    // The outer cargo has brought the lock file up to date, for all targets and cfgs.
+    run.arg("--locked");
+    // Only of this package, also where it is the root of a workspace.
+    env::var_os("CARGO_PKG_NAME").into_iter().for_each(|name| _ = run.arg("--package").arg(name));
+    if let Some(target) = outer.as_ref().and_then(|outer| outer.target.as_ref()) {
+        run.args(["--target", target]);
     }
-    let more = env::var("ZONELIST_MODELS_RUSTFLAGS").unwrap_or_default();
-    let flags = std::format!("--cfg loom {more}");
-    run.current_dir(package).env("RUSTFLAGS", flags.trim_end()).env("CARGO_TARGET_DIR", target);
-    // The timeline shows where a model fails, and a backtrace does not.
-    run.env("RUST_BACKTRACE", "0");
-    // Only loom runs long enough to be worth full optimisation; of all other crates the compilation takes the time.
-    // Without any optimisation a model takes more stack than its threads have. The same profile is in this workspace's
-    // Cargo.toml.
-    for setting in ["inherits='release'", "opt-level=1", "debug-assertions=true", "lto='off'", "codegen-units=16"] {
-        run.args(["--config", &std::format!("profile.loom.{setting}")]);
-    }
-    for (package, level) in [("loom", 3), ("generator", 3)] {
-        run.args(["--config", &std::format!("profile.loom.package.{package}.opt-level={level}")]);
-    }
-    run.args(["test", "--profile", "loom", "--test", test, "--", "--nocapture"]).arg(std::format!("{models}::"));
-    let explore = |run: &mut Command| {
+    run.args(["--test", outer.as_ref().map_or(test, |outer| &outer.test), "--", "--nocapture"]);
+    run.arg(std::format!("{models}::"));
+    // Not by `eprintln!`: the test harness would capture the line.
+    let tell = |what: &str| _ = writeln!(std::io::stderr(), "\n{models} {what}\n");
+    let named = if features.is_empty() { "none" } else { &features };
+    tell(&std::format!("is built once more, under --cfg loom and with the profile `loom`; features: {named}"));
+    let explore = |run: &mut std::process::Command| {
         let status = run.status().expect("cargo runs");
         assert!(status.success(), "a model of {models} fails, or does not build: see above");
     };
@@ -226,13 +236,44 @@ pub fn run_models(package: &str, test: &str, models: &str) {
         let begun = std::time::Instant::now();
         explore(run.env("ZONELIST_MODELS", "short").env("ZONELIST_FIRST", ""));
         let after = begun.elapsed().as_secs();
-        // Not by `eprintln!`: the test harness would capture the line.
-        let _ = writeln!(
-            std::io::stderr(),
-            "\n{models} passes the short set after {after} s, its build included; the long set follows. \
-             `ZONELIST_MODELS=short cargo test` ends here.\n"
-        );
+        tell(&std::format!(
+            "passes the short set after {after} s, its build included; the long set follows. \
+             `ZONELIST_MODELS=short cargo test` ends here."
+        ));
         run.env_remove("ZONELIST_MODELS").env_remove("ZONELIST_FIRST");
     }
     explore(&mut run);
+}
+
+/// The cargo that builds models: its folder, compiler flags and profile.
+#[cfg(not(loom))]
+fn loom_cargo(package: &str, exe: &std::path::Path, outer: Option<&OuterBuild>) -> std::process::Command {
+    use std::{env, path::Path, path::PathBuf, string::String, vec::Vec};
+
+    let mut run = std::process::Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("LOOM_")).for_each(|(name, _)| {
+        run.env_remove(name);
+    });
+    // Beside `debug` and `release`, in a folder of its own, since all crates are built with another cfg.
+    let beside = || exe.ancestors().nth(3).map_or_else(|| Path::new(package).join("target"), Path::to_path_buf);
+    let beside = || outer.map_or_else(beside, |outer| outer.folder.clone()).join("models");
+    let target = env::var_os("ZONELIST_MODELS_DIR").map_or_else(beside, PathBuf::from);
+    let more = env::var("ZONELIST_MODELS_RUSTFLAGS").unwrap_or_default();
+    let cfgs = outer.into_iter().flat_map(|outer| &outer.cfgs).flat_map(|cfg| ["--cfg", cfg]);
+    let flags: Vec<&str> = ["--cfg", "loom"].into_iter().chain(more.split_whitespace()).chain(cfgs).collect();
+    // Not by `RUSTFLAGS`: the value of a cfg may have spaces.
+    run.env("CARGO_ENCODED_RUSTFLAGS", flags.join("\u{1f}")).env_remove("RUSTFLAGS");
+    run.current_dir(package).env("CARGO_TARGET_DIR", target);
+    // The timeline shows where a model fails, and a backtrace does not.
+    run.env("RUST_BACKTRACE", "0");
+    // Only loom runs long enough to be worth full optimisation; of all other crates the compilation takes the time.
+    // Without any optimisation a model takes more stack than its threads have. The same profile is in this workspace's
+    // Cargo.toml.
+    let settings = ["inherits='release'", "opt-level=1", "debug-assertions=true", "lto='off'", "codegen-units=16"];
+    let settings = settings.map(String::from);
+    let levels = ["loom", "generator"].map(|package| std::format!("package.{package}.opt-level=3"));
+    for setting in settings.iter().chain(&levels) {
+        run.args(["--config", &std::format!("profile.loom.{setting}")]);
+    }
+    run
 }

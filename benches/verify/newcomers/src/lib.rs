@@ -1,8 +1,9 @@
-//! Schemes as a first user of the kit may write them, five of them with a fault. Each is explored by one line: see
+//! Schemes as a first user of the kit may write them, six of them with a fault. Each is explored by one line: see
 //! `tests/`.
 
 mod behind_a_lock;
 pub mod elsewhere;
+pub mod emptied_first;
 pub mod freed_early;
 pub mod hidden;
 pub mod liar;
@@ -19,6 +20,12 @@ pub mod words;
 pub mod smallest {
     include!("../../../../zonelist-core/src/publish/smallest.rs");
 }
+
+/// A scheme that holds, and with the feature `fault` one that does not.
+#[cfg(not(feature = "fault"))]
+pub use smallest::Locked as ByFeature;
+#[cfg(feature = "fault")]
+pub use terminator_first::TerminatorFirst as ByFeature;
 
 use zonelist_core::{
     NodeId, Zoneref,

@@ -2,6 +2,7 @@
 
 use newcomers::{
     elsewhere::{Held, Wrapped},
+    emptied_first::EmptiedFirst,
     freed_early::FreedEarly,
     hidden::Hidden,
     old_length::OldLength,
@@ -17,6 +18,7 @@ zonelist_core::model!(hidden_lock: Hidden = Hidden::default());
 zonelist_core::model!(hidden_crate: Wrapped = Wrapped::default());
 zonelist_core::model!(held_lock: Held = Held::default());
 zonelist_core::model!(spelled: Spelled = Spelled::default());
+zonelist_core::model!(emptied_first: EmptiedFirst = EmptiedFirst::default());
 zonelist_core::model!(freed_early: FreedEarly = FreedEarly::default());
 zonelist_core::model!(old_length: OldLength = OldLength::default());
 zonelist_core::model!(relaxed_close: RelaxedClose = RelaxedClose::default());

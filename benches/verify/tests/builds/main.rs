@@ -2,6 +2,7 @@
 
 #[cfg(target_os = "linux")]
 mod blocking;
+mod features;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod freestanding;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]

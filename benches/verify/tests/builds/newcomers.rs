@@ -1,5 +1,5 @@
 //! Messages of the kit for schemes as a first user may write them. The smallest scheme of the documentation passes. A
-//! lock that loom does not see is named, and so is the fault of each of five faulty schemes. The schemes are in
+//! lock that loom does not see is named, and so is the fault of each of six faulty schemes. The schemes are in
 //! [`newcomers`](../../newcomers/src/lib.rs), outside the workspace.
 
 use std::{
@@ -99,7 +99,16 @@ fn a_newcomer_s_scheme_holds_or_what_is_wrong_with_it_is_named() {
                 at("relaxed_close.rs", "self.sequence.store(number, Relaxed)"),
             ),
         ),
-        ("wait_free_lock", words(&[" waits, and is said to be wait-free", "is waited for"])),
+        (
+            "wait_free_lock",
+            words(&[
+                " waits, and is said to be wait-free",
+                "the step of the timeline that reads `is waited for` shows for what",
+                " is waited for\n",
+            ]),
+        ),
+        // Not a table of atomics: no hint at its terminator.
+        ("emptied_first", words(&["breaks Snapshot: ", "\nA walk showed no zone, though every version has one.\n"])),
     ];
     // The first scheme runs concurrently with the others: it only waits until the kit reports that no thread makes a
     // step.

@@ -9,7 +9,7 @@ use std::{
 
 use serde_json::Value;
 
-use zonelist_verify::{cargo, in_parallel, workspace};
+use zonelist_verify::{cargo, failure, in_parallel, workspace};
 
 /// Builds the models. Returns each binary with the manifest of its package.
 pub(super) fn built(packages: &[&str]) -> Vec<(PathBuf, PathBuf)> {
@@ -38,7 +38,8 @@ pub(super) fn built(packages: &[&str]) -> Vec<(PathBuf, PathBuf)> {
 pub(super) struct Run {
     pub(super) package: &'static str,
     pub(super) binary: PathBuf,
-    passed: bool,
+    /// The tests that fail, each with the first line of its failure.
+    failed: Vec<(String, String)>,
     pub(super) models: Vec<Model>,
     /// Places that the tests execute, and that a mutant could change.
     pub(super) sites: Vec<Site>,
@@ -88,8 +89,8 @@ pub(super) fn all(packages: &[&'static str], binaries: &[(PathBuf, PathBuf)], sh
         |(number, run): (usize, &Run)| run.listed().into_iter().map(move |test| (number, test)).collect::<Vec<_>>();
     let tests: Vec<(usize, String)> = runs.iter().enumerate().flat_map(listed).collect();
     let outputs = in_parallel(&tests, |(number, test)| runs[*number].test(test, short));
-    for ((number, _), (passed, said)) in tests.iter().zip(outputs) {
-        runs[*number].note(passed, &said);
+    for ((number, test), (failure, said)) in tests.iter().zip(outputs) {
+        runs[*number].note(test, failure, &said);
     }
     for run in &mut runs {
         run.models.sort_by(|one, other| one.name.cmp(&other.name));
@@ -103,7 +104,7 @@ impl Run {
         let manifest = |path: &Path| path.parent().is_some_and(|folder| folder.ends_with(package));
         let binary = binaries.iter().find(|(_, path)| manifest(path)).map(|(binary, _)| binary.clone());
         let binary = binary.expect("each package has its models");
-        Self { package, binary, passed: true, models: Vec::new(), sites: Vec::new(), tests: BTreeMap::new() }
+        Self { package, binary, failed: Vec::new(), models: Vec::new(), sites: Vec::new(), tests: BTreeMap::new() }
     }
 
     /// The names of the package's tests.
@@ -113,21 +114,22 @@ impl Run {
         said.lines().filter_map(|line| line.strip_suffix(": test")).map(str::to_owned).collect()
     }
 
-    /// Runs a test. Returns whether it passes, and its report.
-    fn test(&self, test: &str, short: bool) -> (bool, String) {
+    /// Runs a test. Returns the first line of its failure, if it fails, and its report.
+    fn test(&self, test: &str, short: bool) -> (Option<String>, String) {
         let mut run = command(&self.binary, self.package, short);
         let run = run.env("ZONELIST_SITES", "").args([test, "--exact", "--nocapture", "--test-threads=1"]);
         let output = run.output().expect("the model runs");
-        let said = String::from_utf8_lossy(&output.stdout).into_owned();
-        if !output.status.success() {
-            println!("{said}\n{}", String::from_utf8_lossy(&output.stderr));
-        }
-        (output.status.success(), said)
+        let [said, errors] = [output.stdout, output.stderr].map(|said| String::from_utf8_lossy(&said).into_owned());
+        let failure = (!output.status.success()).then(|| {
+            println!("{}\n{errors}", failure::for_readers(&said));
+            failure::first_line(&said, &errors).unwrap_or_else(|| output.status.to_string())
+        });
+        (failure, said)
     }
 
     /// Adds the report of a test.
-    fn note(&mut self, passed: bool, said: &str) {
-        self.passed &= passed;
+    fn note(&mut self, test: &str, failure: Option<String>, said: &str) {
+        self.failed.extend(failure.map(|failure| (test.to_owned(), failure)));
         for (test, count) in said.lines().filter_map(explored) {
             *self.tests.entry(test).or_default() += count;
         }
@@ -136,8 +138,9 @@ impl Run {
     }
 
     pub(super) fn check(&self) -> Result<(), String> {
-        if !self.passed {
-            return Err("a model fails".into());
+        if !self.failed.is_empty() {
+            let failed = self.failed.iter().map(|(test, failure)| format!("\n  {test}: {failure}"));
+            return Err(format!("models that fail:{}", failed.collect::<String>()));
         }
         if self.models.is_empty() {
             return Err("there is no model".into());

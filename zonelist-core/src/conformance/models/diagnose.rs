@@ -27,9 +27,11 @@ use crate::{
 pub(super) fn why(holds: impl Fn() -> bool, verdict: Option<Verdict>, timeline: Option<&Timeline>) -> String {
     let Some(verdict) = verdict else {
         // No walk is wrong, so a thread waits although the facts declare that none does.
-        return "The facts promise more than the scheme does: a step of the timeline reads `is waited for`, or the last \
-                loads of the waiting thread show for what."
-            .to_string();
+        let shown = match timeline.is_some_and(Timeline::has_wait_for_lock) {
+            true => "the step of the timeline that reads `is waited for` shows for what",
+            false => "the last loads of the waiting thread show for what",
+        };
+        return format!("The facts promise more than the scheme does: {shown}.");
     };
     // Also collects the sites of all atomic operations, each with its ordering.
     let (mended, sites) = stronger(Stronger::Everywhere(BTreeSet::new()), &holds);
@@ -37,7 +39,7 @@ pub(super) fn why(holds: impl Fn() -> bool, verdict: Option<Verdict>, timeline: 
         let first = timeline
             .and_then(Timeline::end_stored_first)
             .map(|place| format!("A publish stores the end of its list first, before its zones, at {}.", shown(place)));
-        let steps = first.unwrap_or_else(|| steps(verdict).to_string());
+        let steps = first.unwrap_or_else(|| steps(verdict, timeline.is_some_and(Timeline::has_slots)));
         return format!(
             "It fails whatever the orderings are: steps are missing or in the wrong order, or a fence(SeqCst) is \
              missing, since loom takes no SeqCst access for one.\n{steps}"
@@ -73,20 +75,24 @@ fn named((place, operation, word): &Site) -> String {
     format!("  {operation} as {word} at {}: with {stronger} it holds", shown(place))
 }
 
-/// The likely fault behind a torn walk.
-fn steps(Verdict { missed, repeated, phantom, disordered, empty, .. }: Verdict) -> &'static str {
-    match () {
-        () if empty => "A walk met the end of a list before its zones: is the terminator stored first?",
+/// What is wrong with a torn walk, and the likely fault. With `slots` the scheme has a table of them.
+fn steps(Verdict { missed, repeated, phantom, disordered, empty, .. }: Verdict, slots: bool) -> String {
+    let (what, likely, of_slots) = match () {
+        () if empty => ("showed no zone, though every version has one", "", "is the terminator stored first?"),
         () if repeated => {
-            " A walk met a zone twice: is a longer list written over while walks go on, or its length kept?"
+            ("met a zone twice", "is a longer list written over while walks go on, or its length kept?", "")
         }
-        () if phantom => "A walk met a zone that is in no version: is a slot read behind the end of its list?",
+        () if phantom => ("met a zone that is in no version", "", "is a slot read behind the end of its list?"),
         () if missed => {
-            " A walk ended or went on before a zone of every version: is the end of the list stored too early?"
+            ("ended or went on before a zone of every version", "", "is the end of the list stored too early?")
         }
         () if disordered => {
-            " A walk met zones in the order of neither version: is a list written over while walks go on?"
+            ("met zones in the order of neither version", "is a list written over while walks go on?", "")
         }
-        () => "A walk met parts of two versions: is a list written over while walks go on?",
+        () => ("met parts of two versions", "is a list written over while walks go on?", ""),
+    };
+    match if slots && likely.is_empty() { of_slots } else { likely } {
+        "" => format!("A walk {what}."),
+        likely => format!("A walk {what}: {likely}"),
     }
 }

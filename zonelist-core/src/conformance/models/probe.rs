@@ -130,7 +130,7 @@ fn alone<S: Scheme + Send + 'static>(model: &str, make: impl Fn() -> S + Copy + 
             if walk != expected || torn {
                 let torn = if torn { ", and reports that it may be torn" } else { "" };
                 into.wrong.get_or_insert(format!(
-                    "a walk behind a publish of {}, and beside none, shows {}{torn}{}",
+                    "a walk after a publish of {}, with no publish under way, shows {}{torn}{}",
                     Named(list),
                     Named(&walk),
                     if walk.starts_with(&expected) { "; the length of a list before it seems to be kept" } else { "" }

@@ -50,9 +50,20 @@ impl Timeline {
         is_shorter
     }
 
+    /// True if a step is the begin of a wait for a lock.
+    pub(super) fn has_wait_for_lock(&self) -> bool {
+        self.events.iter().any(|event| matches!(event.step, Step::Did { what: "is waited for", .. }))
+    }
+
+    /// True if an atomic has the word of a zoneref, as in a table of slots.
+    pub(super) fn has_slots(&self) -> bool {
+        self.events
+            .iter()
+            .any(|event| matches!(event.step, Step::Load { value, .. } | Step::Store { value, .. } if is_zone(value)))
+    }
+
     /// The place where the last publish stored the end of its list, if that store came before those of the zones.
     pub(super) fn end_stored_first(&self) -> Option<SourceLocation> {
-        let is_zone = |word: Value| u32::try_from(word).ok().and_then(Zoneref::from_word).is_some();
         let slots: Vec<SourceLocation> = self
             .events
             .iter()
@@ -211,6 +222,11 @@ impl Names {
             Step::Said(what) => format!("-- {what}"),
         }
     }
+}
+
+/// True if a word is a zoneref.
+fn is_zone(word: Value) -> bool {
+    u32::try_from(word).ok().and_then(Zoneref::from_word).is_some()
 }
 
 /// The zone of a slot's word.

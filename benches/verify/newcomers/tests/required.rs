@@ -1,0 +1,3 @@
+//! A target that does not build without the feature `fault`.
+
+zonelist_core::model!(required: newcomers::ByFeature = newcomers::ByFeature::default());
