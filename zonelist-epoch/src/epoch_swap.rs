@@ -11,17 +11,16 @@
 //! the reader's acquire load pairs with that. A version is freed two epochs after it was unlinked. A reader that
 //! pinned before that keeps the epoch from advancing so far.
 //!
-//! **What it costs.** A publish allocates, and registers with the collector. Garbage is kept for as long as one reader
-//! stays pinned, without bound. A walk reaches for the heap too: one entry in 128 runs the collector, which frees
-//! garbage of other threads, and may allocate to pass its own on.
+//! **What it costs.** A publish allocates. Garbage is kept for as long as one reader stays pinned, without bound; up to 16
+//! KiB of it are kept in any case, so that not every publish runs the collector. A walk uses the heap too: one entry in
+//! 128 runs the collector, which frees garbage of other threads, and may allocate to pass its own on.
 //!
 //! The collector is the scheme's own, and each reader holds its handle. So no thread-local is involved.
 
-// Not explored: the state that a fork leaves behind. All other atomics that readers and publishes share are the
-// collector's.
+// Not explored: the state that a fork leaves behind, and the flag of the publishers' handle, for which only publishes
+// through two `Published` contend. All other atomics that readers and publishes share are the collector's.
 use std::sync::atomic::{AtomicBool, AtomicUsize};
 use std::{
-    cell::UnsafeCell,
     mem::{self, ManuallyDrop},
     ptr,
     sync::{
@@ -37,7 +36,7 @@ use zonelist_core::{
         Facts, Forked, Guarantee, Progress, PublishError, ReadToken, ReaderProtocol, Reclaim, Scheme, WaitError, Walk,
         Writer,
     },
-    sync::{Backoff, Track, or_mutant},
+    sync::{Backoff, Track, UnsafeCell, or_mutant},
     table::{SlotFilter, SlotWalk, Slots},
     zonelist::ZonelistsRef,
 };
@@ -136,8 +135,8 @@ impl Publisher {
             return publish(&mut Retired { handle: collector.register(), bytes: PASSED_ON });
         }
         let _clear = Clear(&self.in_use);
-        // SAFETY: this call has set the flag, and clears it behind the last use.
-        publish(unsafe { &mut *self.handle.get() });
+        // SAFETY: this call has set the flag, and clears it after the last use.
+        self.handle.with_mut(|retired| publish(unsafe { &mut *retired }));
     }
 }
 
