@@ -11,14 +11,14 @@
 //! the reader's acquire load pairs with that. A version is freed two epochs after it was unlinked. A reader that
 //! pinned before that keeps the epoch from advancing so far.
 //!
-//! **What it costs.** A publish allocates, and registers with the collector. Garbage is kept for as long as one reader
-//! stays pinned, without bound. A walk reaches for the heap too: one entry in 128 runs the collector, which frees
-//! garbage of other threads, and may allocate to pass its own on.
+//! **What it costs.** A publish allocates. Garbage is kept for as long as one reader stays pinned, without bound; up to 16
+//! KiB of it are kept in any case, so that not every publish runs the collector. A walk uses the heap too: one entry in
+//! 128 runs the collector, which frees garbage of other threads, and may allocate to pass its own on.
 //!
 //! The collector is the scheme's own, and each reader holds its handle. So no thread-local is involved.
 
-// Not explored: the state that a fork leaves behind. All other atomics that readers and publishes share are the
-// collector's.
+// Not explored: the state that a fork leaves behind, and the flag of the publishers' handle, for which only publishes
+// through two `Published` contend. All other atomics that readers and publishes share are the collector's.
 use std::sync::atomic::{AtomicBool, AtomicUsize};
 use std::{
     mem::{self, ManuallyDrop},
@@ -36,7 +36,7 @@ use zonelist_core::{
         Facts, Forked, Guarantee, Progress, PublishError, ReadToken, ReaderProtocol, Reclaim, Scheme, WaitError, Walk,
         Writer,
     },
-    sync::{Backoff, Track, or_mutant},
+    sync::{Backoff, Track, UnsafeCell, or_mutant},
     table::{SlotFilter, SlotWalk, Slots},
     zonelist::ZonelistsRef,
 };
@@ -53,6 +53,8 @@ pub struct EpochSwap {
     readers: Arc<AtomicUsize>,
     /// True if a fork has left readers behind, which may be pinned for ever.
     left_behind: AtomicBool,
+    /// The publisher's handle of the collector.
+    publisher: Publisher,
 }
 
 /// A version, never written once it is published.
@@ -73,12 +75,68 @@ impl EpochSwap {
     /// A scheme whose lists are all empty.
     #[must_use]
     pub fn new() -> Self {
+        let collector = Collector::new();
         Self {
-            collector: Collector::new(),
+            publisher: Publisher::new(&collector),
+            collector,
             current: Atomic::new(Version::new(ZonelistsRef::EMPTY)),
             readers: Arc::default(),
             left_behind: AtomicBool::new(false),
         }
+    }
+}
+
+/// A handle of the collector that all publishes use in turn: to register one for each took most of its time.
+///
+/// What a publish retires stays with the handle, until it is [`PASSED_ON`] bytes or the handle's bag is full.
+#[derive(Debug)]
+struct Publisher {
+    /// True while a publish uses the handle.
+    in_use: AtomicBool,
+    handle: UnsafeCell<Retired>,
+}
+
+/// The handle, and the bytes that it has retired since it last passed them on.
+#[derive(Debug)]
+struct Retired {
+    handle: LocalHandle,
+    bytes: usize,
+}
+
+/// The bytes of retired versions from which on a publish runs the collector; in models each does.
+const PASSED_ON: usize = if cfg!(loom) { 0 } else { 1 << 14 };
+
+// SAFETY: only the caller that has set `in_use` accesses the handle, and only until it clears it: acquire and release
+// order one use before the next. The handle refers to nothing of a thread: it is a record on the heap, of which the
+// collector's other threads access only atomics.
+unsafe impl Send for Publisher {}
+// SAFETY: as for `Send`.
+unsafe impl Sync for Publisher {}
+
+impl Publisher {
+    fn new(collector: &Collector) -> Self {
+        let handle = collector.register();
+        Self { in_use: AtomicBool::new(false), handle: UnsafeCell::new(Retired { handle, bytes: 0 }) }
+    }
+
+    /// Calls `publish` with the handle; with one of its own if the handle is in use: by a publish through another
+    /// [`Published`](zonelist_core::Published), or by one that a fork has cut short.
+    fn with(&self, collector: &Collector, publish: impl FnOnce(&mut Retired)) {
+        /// Clears the flag, also out of a panic.
+        struct Clear<'p>(&'p AtomicBool);
+        impl Drop for Clear<'_> {
+            fn drop(&mut self) {
+                // Release: pairs with the acquire below.
+                self.0.store(false, Release);
+            }
+        }
+        // Acquire: pairs with the release in `Clear`.
+        if self.in_use.swap(true, Acquire) {
+            return publish(&mut Retired { handle: collector.register(), bytes: PASSED_ON });
+        }
+        let _clear = Clear(&self.in_use);
+        // SAFETY: this call has set the flag, and clears it after the last use.
+        self.handle.with_mut(|retired| publish(unsafe { &mut *retired }));
     }
 }
 
@@ -210,26 +268,33 @@ impl Scheme for EpochSwap {
     }
 
     fn publish(&self, next: ZonelistsRef<'_>, _: &mut Writer<'_>) -> Result<(), PublishError> {
-        let guard = self.collector.register().pin();
-        // Release: pairs with the acquire load in `pin`. Acquire: pairs with the release of the publish before, so that
-        // all of `old` is seen when it is freed.
-        let old = self.current.swap(Owned::new(Version::new(next)), AcqRel, &guard);
-        let free = move || {
-            // SAFETY: the version came from an `Owned`. The swap unlinked it, so that no reader finds it from then on,
-            // and only the swap that returned it retires it.
-            let old = unsafe { old.into_owned() };
-            old.memory.write();
-            if cfg!(loom) {
-                // A faulty reader should meet the unordered write of `memory`, which loom reports, and not freed
-                // memory.
-                mem::forget(old);
+        let next = Owned::new(Version::new(next));
+        self.publisher.with(&self.collector, |retired| {
+            let guard = retired.handle.pin();
+            // Release: pairs with the acquire load in `pin`. Acquire: pairs with the release of the publish before, so
+            // that all of `old` is seen when it is freed.
+            let old = self.current.swap(next, AcqRel, &guard);
+            // SAFETY: the pointer is not null, and the guard keeps the version from being freed.
+            retired.bytes += unsafe { old.deref() }.table.capacity().words() * size_of::<Option<Zoneref>>();
+            let free = move || {
+                // SAFETY: the version came from an `Owned`. The swap unlinked it, so that no reader finds it from then
+                // on, and only the swap that returned it retires it.
+                let old = unsafe { old.into_owned() };
+                old.memory.write();
+                if cfg!(loom) {
+                    // A faulty reader should meet the unordered write of `memory`, which loom reports, and not freed
+                    // memory.
+                    mem::forget(old);
+                }
+            };
+            // SAFETY: the closure captures one pointer, to the unlinked version. It runs once every reader that was
+            // pinned at the swap has unpinned, and until then no other code frees the version.
+            or_mutant!(unsafe { guard.defer_unchecked(free) } => free(), "epoch: freed at once");
+            if retired.bytes >= PASSED_ON {
+                guard.flush();
+                retired.bytes = 0;
             }
-        };
-        // SAFETY: the closure captures one pointer, to the unlinked version. It runs once every reader that was pinned
-        // at the swap has unpinned, and until then no other code frees the version.
-        or_mutant!(unsafe { guard.defer_unchecked(free) } => free(), "epoch: freed at once");
-        // Passes the closure on now, since this handle of the collector ends with the call.
-        guard.flush();
+        });
         Ok(())
     }
 
