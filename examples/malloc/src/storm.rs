@@ -170,8 +170,8 @@ pub(crate) fn run<S: Scheme + 'static>(site: &'static Site<S>) {
         for entry in &mut handles {
             let Ok(page) = local.alloc(NODE, &request) else { continue };
             fill(site, &page, turn);
-            // There is room for each.
-            *entry = pages.insert(page).ok();
+            // There is room for each. A page without a handle would keep the block online for ever.
+            *entry = Some(pages.insert(page).unwrap_or_else(|why| crate::fail(&why.to_string())));
         }
         loop {
             match machine.apply_within(&Operation::Offline { block: BLOCK }, &mut Until::after(PATIENCE)) {
@@ -181,7 +181,7 @@ pub(crate) fn run<S: Scheme + 'static>(site: &'static Site<S>) {
                     let _ = site.allocator().add_boxed_handles(1);
                 }
                 // A free page of the block is on its way to the zone, by a thread that was in its per-CPU pages.
-                Err(HotplugError::Provider { .. }) => {}
+                Err(HotplugError::Provider { error: ProviderError::InUse { .. }, .. }) => {}
                 Err(why) => fail(&why),
             }
         }
@@ -191,7 +191,7 @@ pub(crate) fn run<S: Scheme + 'static>(site: &'static Site<S>) {
             if STORM.contains(&page.pfn()) || !has(site, &page, turn) {
                 crate::fail("a page is damaged; expected its content to migrate");
             }
-            let _ = local.free(page);
+            local.free(page).unwrap_or_else(|why| crate::fail(&why.to_string()));
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use zonelist_core::{
     hotplug::{ArenaError, HotplugError, MemoryBlocksError, ProviderError},
-    page_alloc::{HandleError, NoRoom, NotFreed, SetupError},
+    page_alloc::{HandleError, NotFreed, SetupError},
     publish::{BarrierError, PublishError, ReaderError},
     topology::MachineError,
 };
@@ -17,6 +17,8 @@ pub enum PoolError {
     Lost { free: usize, managed: usize },
     #[error("a page has no memory; expected it to be within the arena")]
     NoMemory,
+    #[error("no handle is free; expected at most {entries} pages at a time")]
+    NoRoom { entries: usize },
     #[error(transparent)]
     Machine(#[from] MachineError),
     #[error(transparent)]
@@ -35,8 +37,6 @@ pub enum PoolError {
     Reader(#[from] ReaderError),
     #[error(transparent)]
     Handle(#[from] HandleError),
-    #[error(transparent)]
-    NoRoom(#[from] NoRoom),
     #[error(transparent)]
     NotFreed(#[from] NotFreed),
     #[error(transparent)]

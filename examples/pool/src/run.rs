@@ -2,7 +2,10 @@
 
 use std::{
     fs,
-    sync::atomic::{AtomicUsize, Ordering::Relaxed},
+    sync::{
+        OnceLock,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
     thread,
     time::Instant,
 };
@@ -56,24 +59,25 @@ pub struct Outcome {
 /// Runs the load: the keys in use become more, then fewer.
 ///
 /// # Errors
-/// A page was lost or altered, or the machine failed.
+/// A page was lost or altered, or the machine failed. The first error of any thread ends the run and is returned.
 pub fn run(size: Size) -> Result<Outcome, PoolError> {
-    let tiers = boot(size.spares, size.keys)?;
+    // A page that changes its tier has two handles for a moment, and one thread balances.
+    let tiers = boot(size.spares, size.keys + 1)?;
     let pool = Pool::new(&tiers, size.keys);
-    let (running, full) = (AtomicUsize::new(size.threads), AtomicUsize::new(0));
-    let (samples, counts) = thread::scope(|scope| {
-        let worker = |thread| {
-            let (pool, running, full) = (&pool, &running, &full);
-            move || {
-                let _done = Done(running);
-                work(pool, size, thread, full)
-            }
-        };
-        let workers: Vec<_> = (0..size.threads).map(|thread| scope.spawn(worker(thread))).collect();
-        let kept = keep(&pool, &running);
-        let worked = workers.into_iter().try_for_each(|worker| worker.join().expect("no worker panics"));
-        worked.and(kept)
-    })?;
+    let progress = Progress { running: AtomicUsize::new(size.threads), ..Progress::default() };
+    let (mut samples, mut counts) = (Vec::new(), Counts::default());
+    thread::scope(|scope| {
+        for thread in 0..size.threads {
+            let (pool, progress) = (&pool, &progress);
+            scope.spawn(move || {
+                let _done = Done(&progress.running);
+                progress.note(work(pool, size, thread, progress));
+            });
+        }
+        progress.note(keep(&pool, &progress, &mut samples, &mut counts));
+    });
+    let Progress { full, error, .. } = progress;
+    error.into_inner().map_or(Ok(()), Err)?;
     let mut local = tiers.provider().allocator().local()?;
     (0..size.keys).try_for_each(|key| pool.remove(key, &mut local))?;
     drop(local);
@@ -83,7 +87,31 @@ pub fn run(size: Size) -> Result<Outcome, PoolError> {
     if free != managed {
         return Err(PoolError::Lost { free, managed });
     }
-    Ok(Outcome { samples, counts, verified: pool.verified.load(Relaxed), full: full.load(Relaxed) })
+    Ok(Outcome { samples, counts, verified: pool.verified.load(Relaxed), full: full.into_inner() })
+}
+
+/// What the threads of a run share, beside the pool.
+#[derive(Debug, Default)]
+struct Progress {
+    /// Workers that are not done.
+    running: AtomicUsize,
+    /// Writes that found no free page.
+    full: AtomicUsize,
+    /// The first error. Later ones may follow from it.
+    error: OnceLock<PoolError>,
+}
+
+impl Progress {
+    /// Notes an error, unless there was one before. Threads end at their next step.
+    fn note(&self, result: Result<(), PoolError>) {
+        if let Err(error) = result {
+            let _ = self.error.set(error);
+        }
+    }
+
+    fn has_failed(&self) -> bool {
+        self.error.get().is_some()
+    }
 }
 
 /// Counts a worker as done, also after an error.
@@ -101,10 +129,13 @@ fn share(time: f64) -> f64 {
 }
 
 /// One worker: writes keys in use, low keys more often, and removes those that are not in use any more.
-fn work(pool: &Pool<'_>, size: Size, thread: usize, full: &AtomicUsize) -> Result<(), PoolError> {
+fn work(pool: &Pool<'_>, size: Size, thread: usize, progress: &Progress) -> Result<(), PoolError> {
     let mut local = pool.tiers.provider().allocator().local()?;
     let mut draw = fastrand::Rng::with_seed(thread as u64);
     for step in 0..size.steps {
+        if progress.has_failed() {
+            break;
+        }
         let in_use = (size.keys as f64 * share(step as f64 / size.steps as f64)) as usize;
         let key = draw.usize(..size.keys);
         if key >= in_use {
@@ -112,7 +143,7 @@ fn work(pool: &Pool<'_>, size: Size, thread: usize, full: &AtomicUsize) -> Resul
         }
         let key = (in_use as f64 * draw.f64().powi(3)) as usize;
         if !pool.write(key, draw.u64(..), &mut local)? {
-            full.fetch_add(1, Relaxed);
+            progress.full.fetch_add(1, Relaxed);
             thread::yield_now();
         }
     }
@@ -120,16 +151,15 @@ fn work(pool: &Pool<'_>, size: Size, thread: usize, full: &AtomicUsize) -> Resul
 }
 
 /// The balancer: passes until the workers are done, and then until the far tier is small again.
-fn keep(pool: &Pool<'_>, running: &AtomicUsize) -> Result<(Vec<Sample>, Counts), PoolError> {
+fn keep(pool: &Pool<'_>, progress: &Progress, samples: &mut Vec<Sample>, counts: &mut Counts) -> Result<(), PoolError> {
     let mut local = pool.tiers.provider().allocator().local()?;
-    let (begun, mut samples, mut counts) = (Instant::now(), Vec::new(), Counts::default());
-    let mut passes_left = 20;
-    while passes_left > 0 {
-        if running.load(Relaxed) == 0 {
+    let (begun, mut passes_left) = (Instant::now(), 20);
+    while passes_left > 0 && !progress.has_failed() {
+        if progress.running.load(Relaxed) == 0 {
             passes_left -= 1;
         }
-        let [near, far] = pool.balance(&mut local, &mut counts)?;
-        pool.resize(&mut counts)?;
+        let [near, far] = pool.balance(&mut local, counts)?;
+        pool.resize(counts)?;
         let blocks = pool.tiers.state().blocks().iter().filter(|it| it.state != MemoryBlockState::Offline).count();
         samples.push(Sample {
             seconds: begun.elapsed().as_secs_f64(),
@@ -139,7 +169,7 @@ fn keep(pool: &Pool<'_>, running: &AtomicUsize) -> Result<(Vec<Sample>, Counts),
             rss: mib(resident()? * rustix::param::page_size()),
         });
     }
-    Ok((samples, counts))
+    Ok(())
 }
 
 fn mib(bytes: usize) -> f64 {
