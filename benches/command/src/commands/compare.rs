@@ -39,8 +39,8 @@ pub struct Args {
     /// An outside peer has the first half only [default: 2; with --full 14]
     #[arg(long, value_name = "N", value_parser = seconds)]
     seconds: Option<f64>,
-    /// Fresh processes, one after the other, that time reads and allocations. Intervals need at least two
-    /// [default: 9; with --full 120]
+    /// Fresh processes, one after the other, that time reads and allocations. Intervals need two, and those that a
+    /// disturbed process does not widen six [default: 31; with --full 120]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
     processes: Option<u32>,
     /// Measure for a quarter of an hour: more processes, longer publishes, reads under load as `load` does, and growth.
@@ -164,7 +164,7 @@ impl Args {
     }
 
     fn processes(&self) -> u32 {
-        self.processes.unwrap_or(if self.full { 120 } else { 9 })
+        self.processes.unwrap_or(if self.full { 120 } else { 31 })
     }
 
     /// True if reads under load are measured, too.
@@ -231,7 +231,7 @@ impl Args {
     const GROWTH_MS: u64 = 8000;
 
     /// The share of a process in the progress bar, which counts milliseconds: an estimate.
-    const PROCESS_MS: u64 = 2000;
+    const PROCESS_MS: u64 = 400;
 
     /// The time in which remembered reads are counted, for each rate of publishes.
     const HITS: Duration = Duration::from_millis(100);
