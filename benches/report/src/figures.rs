@@ -14,10 +14,10 @@ use crate::{
 };
 
 /// The results file whose figures the documents quote, from the root of the workspace.
-pub const QUOTED: &str = "benches/results/two-cpus.json";
+pub const QUOTED: &str = "benches/results/amd-epyc.json";
 
 /// The results file of another machine, beside whose figures the documents show those of the first.
-pub const OTHER_MACHINE: &str = "benches/results/amd-epyc.json";
+pub const OTHER_MACHINE: &str = "benches/results/intel-xeon.json";
 
 /// The picture that the documents show, from the root of the workspace.
 pub const PICTURE: &str = "docs/pictures/cost-against-consistency.svg";

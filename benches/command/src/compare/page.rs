@@ -86,7 +86,7 @@ mod tests {
     /// The report reads every key of a results file: none is lost or renamed on the way through its types.
     #[test]
     fn the_types_of_the_report_have_every_key() {
-        let text = include_str!("../../../results/two-cpus.json");
+        let text = include_str!("../../../results/amd-epyc.json");
         let file: Value = serde_json::from_str(text).unwrap();
         let read: zonelist_report::results::Results = serde_json::from_str(text).unwrap();
         assert_eq!(json!(read), file);
