@@ -43,7 +43,7 @@ pub struct Args {
     /// disturbed process does not widen six [default: 31; with --full 120]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
     processes: Option<u32>,
-    /// Measure for a quarter of an hour: more processes, longer publishes, reads under load as `load` does, and growth.
+    /// Measure for ten to fifteen minutes: more processes, longer publishes, reads under load as `load` does, and growth.
     #[arg(long)]
     full: bool,
     /// Write the results to a file, with reads under load.
