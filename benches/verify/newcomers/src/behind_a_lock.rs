@@ -1,9 +1,9 @@
 //! The smallest scheme, with another lock or other facts.
 
 /// Defines a scheme: its name, the lock, the lock's guard and methods, and facts that differ from
-/// [`FACTS`](crate::FACTS).
+/// [`FACTS`](crate::FACTS); and what a publish stores before the new version, if it does.
 macro_rules! behind_a_lock {
-    ($name:ident, $lock:ident, $guard:ident, $read:ident, $write:ident, $($fact:ident($($value:expr)?)),*) => {
+    ($name:ident, $lock:ident, $guard:ident, $read:ident, $write:ident, $($fact:ident($($value:expr)?)),* $(; $before:expr)?) => {
         /// Zonelists behind a lock.
         #[derive(Debug, Default)]
         pub struct $name($lock<Zonelists>);
@@ -23,7 +23,9 @@ macro_rules! behind_a_lock {
             }
 
             fn publish(&self, next: ZonelistsRef<'_>, _: &mut Writer<'_>) -> Result<(), PublishError> {
-                *self.0.$write().unwrap_or_else(PoisonError::into_inner) = Zonelists::from(next);
+                for version in [$($before,)? next] {
+                    *self.0.$write().unwrap_or_else(PoisonError::into_inner) = Zonelists::from(version);
+                }
                 Ok(())
             }
         }

@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, env, fs};
 
 use zonelist_verify::workspace;
 
-use crate::layers::uses;
+use crate::{files::listed_folders, layers::uses};
 
 type Edges = BTreeSet<(String, String)>;
 
@@ -40,10 +40,8 @@ fn picture(packages: &Edges, folders: &Edges) -> String {
 /// The dependencies among the packages that a plain `cargo test` covers, without those of tests alone.
 fn packages() -> Edges {
     let manifest = |folder: &str| fs::read_to_string(workspace().join(folder).join("Cargo.toml")).expect(folder);
-    let root = manifest("");
-    let members = root.split("default-members = [").nth(1).and_then(|rest| rest.split(']').next()).expect("members");
-    let folders: Vec<&str> = members.split('"').skip(1).step_by(2).collect();
-    let manifests: Vec<(&str, String)> = folders.iter().map(|&folder| (folder, manifest(folder))).collect();
+    let folders = listed_folders("default-members");
+    let manifests: Vec<(&str, String)> = folders.iter().map(|folder| (folder.as_str(), manifest(folder))).collect();
     let name = |text: &str| text.split("name = \"").nth(1).and_then(|rest| rest.split('"').next()).map(str::to_owned);
     let mut edges = Edges::new();
     for (folder, text) in &manifests {

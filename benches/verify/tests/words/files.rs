@@ -28,3 +28,10 @@ fn files(is_wanted: impl Fn(&str) -> bool) -> Vec<(String, String)> {
     assert!(files.len() > 300, "only {} files are found", files.len());
     files
 }
+
+/// The folders in a list of the root's manifest: `members` or `default-members`.
+pub(crate) fn listed_folders(list: &str) -> Vec<String> {
+    let root = fs::read_to_string(workspace().join("Cargo.toml")).expect("the manifest of the root");
+    let named = root.split(&format!("\n{list} = [")).nth(1).and_then(|rest| rest.split(']').next()).expect(list);
+    named.split('"').skip(1).step_by(2).map(str::to_owned).collect()
+}

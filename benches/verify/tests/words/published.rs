@@ -7,17 +7,16 @@ use std::fs;
 
 use zonelist_verify::{LIBRARIES, workspace};
 
+use crate::files::listed_folders;
+
 #[test]
 fn only_the_libraries_can_be_published() {
-    let read = |path: &str| fs::read_to_string(workspace().join(path).join("Cargo.toml")).expect(path);
-    let root = read("");
-    let members = root.split("\nmembers = [").nth(1).and_then(|rest| rest.split(']').next()).expect("members");
-    let members: Vec<&str> = members.split('"').skip(1).step_by(2).collect();
+    let members = listed_folders("members");
     assert!(members.len() > LIBRARIES.len(), "{members:?}");
-    for member in members {
-        let manifest = read(member);
+    for member in &members {
+        let manifest = fs::read_to_string(workspace().join(member).join("Cargo.toml")).expect(member);
         let has = |setting: &str| manifest.lines().any(|line| line.starts_with(setting));
         let refused = has("publish = false") || !has("description = ");
-        assert_ne!(refused, LIBRARIES.contains(&member), "{member}: can it be published?");
+        assert_ne!(refused, LIBRARIES.contains(&member.as_str()), "{member}: can it be published?");
     }
 }
