@@ -17,7 +17,8 @@
 //!
 //! The collector is the scheme's own, and each reader holds its handle. So no thread-local is involved.
 
-// Not explored: the state that a fork leaves behind, and the flag of the publishers' handle. All other atomics that readers and publishes share are the collector's.
+// Not explored: the state that a fork leaves behind, and the flag of the publishers' handle. All other atomics that
+// readers and publishes share are the collector's.
 use std::sync::atomic::{AtomicBool, AtomicUsize};
 use std::{
     mem::{self, ManuallyDrop},
@@ -52,7 +53,7 @@ pub struct EpochSwap {
     readers: Arc<AtomicUsize>,
     /// True if a fork has left readers behind, which may be pinned for ever.
     left_behind: AtomicBool,
-    /// The publisher's handle of the collector.
+    /// The handle of the collector that publishes use.
     publisher: Publisher,
 }
 

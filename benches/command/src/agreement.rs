@@ -5,9 +5,9 @@
 
 use std::{collections::BTreeMap, fmt, io};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use zonelist_contenders::statistics::Estimate;
+use zonelist_contenders::statistics::{Estimate, mean_and_deviation};
 use zonelist_schemes::measure::median;
 
 /// The figures of several runs, each by its path in the JSON.
@@ -91,9 +91,8 @@ impl Apart {
         let (centre, half_width) = (median_of(|run| run.ratio)?, median_of(|run| run.half_width().unwrap_or(0.0))?);
         let contains = |run: &&Estimate| run.interval.is_some_and(|[low, high]| low <= centre && centre <= high);
         let within = runs.iter().filter(contains).count() as f64 / runs.len() as f64;
-        let mean = runs.iter().map(|run| run.ratio).sum::<f64>() / runs.len() as f64;
-        let squares: f64 = runs.iter().map(|run| (run.ratio - mean).powi(2)).sum();
-        let deviation = (squares / (runs.len() as f64 - 1.0).max(1.0)).sqrt() / centre;
+        let ratios: Vec<f64> = runs.iter().map(|run| run.ratio).collect();
+        let deviation = mean_and_deviation(&ratios).map_or(0.0, |(_, deviation)| deviation / centre);
         Some(Self { figure: figure.to_owned(), within, median: centre, deviation, half_width })
     }
 }
@@ -102,7 +101,7 @@ impl Apart {
 fn collect(value: &Value, path: &str, figures: &mut BTreeMap<String, Vec<Estimate>>) {
     match value {
         Value::Object(fields) => {
-            let estimate = serde_json::from_value::<Estimate>(value.clone()).ok();
+            let estimate = Estimate::deserialize(value).ok();
             if let Some(estimate) = estimate.filter(|estimate| estimate.interval.is_some()) {
                 figures.entry(path.to_owned()).or_default().push(estimate);
             }
@@ -112,8 +111,7 @@ fn collect(value: &Value, path: &str, figures: &mut BTreeMap<String, Vec<Estimat
         }
         Value::Array(values) => {
             for (number, value) in values.iter().enumerate() {
-                let name =
-                    ["scheme", "name", "peer"].iter().find_map(|key| value.get(key)?.as_str().map(str::to_owned));
+                let name = ["scheme", "name"].iter().find_map(|key| value.get(key)?.as_str().map(str::to_owned));
                 collect(value, &format!("{path}/{}", name.unwrap_or_else(|| number.to_string())), figures);
             }
         }

@@ -10,8 +10,8 @@
 //!              true median between them with a probability of 95 %, whatever the distribution
 //! ```
 //!
-//! So a process that an interrupt or another virtual machine has slowed down does not widen the interval, and a figure
-//! that has two values gets an interval that contains both. A pair needs six processes. Of fewer, the interval is that of
+//! So a process that an interrupt or another virtual machine has slowed down does not widen the interval. A pair needs six
+//! processes. Of fewer, the interval is that of
 //! their mean by Student's distribution, widened to contain the figure.
 //!
 //! What changes from run to run only, no interval of one run shows: `zonelist agreement` compares runs. The intervals are
@@ -145,12 +145,18 @@ fn of_ranks(values: &[f64]) -> Option<[f64; 2]> {
 
 /// A 95 % interval of the mean by Student's distribution, widened to contain the median.
 fn of_mean(values: &[f64], median: f64) -> Option<[f64; 2]> {
-    let degrees = values.len().checked_sub(1).filter(|&degrees| degrees > 0)?;
-    let n = values.len() as f64;
-    let mean = values.iter().sum::<f64>() / n;
-    let variance = values.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / degrees as f64;
-    let half = student_t(degrees) * (variance / n).sqrt();
+    let (mean, deviation) = mean_and_deviation(values)?;
+    let half = student_t(values.len() - 1) * deviation / (values.len() as f64).sqrt();
     Some([median.min(mean - half), median.max(mean + half)])
+}
+
+/// The mean of a sample, and its standard deviation. `None` of fewer than two values.
+#[must_use]
+pub fn mean_and_deviation(values: &[f64]) -> Option<(f64, f64)> {
+    let degrees = values.len().checked_sub(1).filter(|&degrees| degrees > 0)?;
+    let mean = values.iter().sum::<f64>() / values.len() as f64;
+    let variance = values.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / degrees as f64;
+    Some((mean, variance.sqrt()))
 }
 
 /// The value that a variable of Student's distribution exceeds with a probability of 2.5 %.

@@ -81,8 +81,7 @@ const NAMES: [(&str, Content); 15] = [
     ("growth", |results, _| {
         let table = crate::tables::growth(results.growth.as_ref()?);
         let legend = "Exponent: the power of the number that fits the costs best. 0: the cost does not grow; 1: it grows \
-                      as the number does. A dash: it falls, or \
-                      is always 0.";
+                      as the number does. A dash: it falls, or is always 0.";
         Some(format!("{}{table}\n{}\n", run(results, ""), wrapped(legend)))
     }),
     ("conditions", |results, _| Some(conditions(results).trim_end().to_owned() + "\n")),
