@@ -152,6 +152,11 @@ impl<'m, T: Chunked> Chunks<'m, T> {
         }
     }
 
+    /// The items of the first chunk.
+    pub(crate) fn first(&self) -> &[T] {
+        self.first.as_slice()
+    }
+
     /// The chunks, in the sequence in which they were appended.
     pub(crate) fn chunks(&self) -> impl Iterator<Item = &[T]> {
         let mut link = Some(&self.next);

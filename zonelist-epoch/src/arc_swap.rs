@@ -17,8 +17,9 @@
 //! **What frees a version.** By default the last holder of a version drops it. That may be a reader, and a walk would
 //! then reach for the heap. So the writer keeps the versions that it has replaced. A later publish, or `synchronize`,
 //! drops those that only the writer holds. [`Arc::get_mut`] tests for that, and acquires what readers released when
-//! they left; a load of the count would not. So at most one version for each reader is kept, besides those that were
-//! left since the last publish.
+//! they left; a load of the count would not. [`Arc::try_unwrap`] does so too, of a version that no reader holds when it is
+//! replaced, as of most. So at most one version for each reader is kept, besides those that were left since the last
+//! publish.
 //!
 //! **What a grace period is.** It has to include walks over the current version, and such a walk shows no sign of
 //! whether it began before the grace period. So `synchronize` publishes a copy of the current version,
@@ -91,6 +92,8 @@ pub struct ArcSwap {
     /// Versions that were replaced, which readers may hold. Only the writer takes this lock, so that no thread waits
     /// for it.
     replaced: Locked<Vec<Arc<Version>>>,
+    /// False if there is none, so that a publish need not take the lock.
+    keeps_some: AtomicBool,
     /// The number of registered readers.
     readers: Arc<AtomicUsize>,
     /// True if a fork has left readers behind, which may hold a version for ever.
@@ -104,16 +107,22 @@ impl ArcSwap {
         Self {
             current: ::arc_swap::ArcSwap::from_pointee(Slots::fixed(ZonelistsRef::EMPTY)),
             replaced: Locked::new(Spin::new(), Vec::new()),
+            keeps_some: AtomicBool::new(false),
             readers: Arc::default(),
             left_behind: AtomicBool::new(false),
         }
     }
 
-    /// Makes a version current, and frees the replaced ones that no reader holds. True if none is left.
-    fn replace(&self, next: Arc<Version>) -> bool {
+    /// Makes a version current, and frees the replaced ones that no reader holds.
+    fn replace(&self, next: Arc<Version>) {
         let old = self.current.swap(next);
-        self.replaced.with(|replaced| replaced.push(old));
-        self.free()
+        // Most publishes end here: the swap has counted every reader that holds the version, and there is none.
+        let held = Arc::try_unwrap(old).err();
+        // Relaxed: at worst another publish frees what is kept.
+        if held.is_some() || self.keeps_some.load(Relaxed) {
+            self.replaced.with(|replaced| replaced.extend(held));
+            self.free();
+        }
     }
 
     /// Frees the replaced versions that no reader holds. If no reader is registered, drops the others too, since only
@@ -129,6 +138,7 @@ impl ArcSwap {
             if self.readers.load(Acquire) == 0 && !self.left_behind.load(Relaxed) {
                 replaced.clear();
             }
+            self.keeps_some.store(!replaced.is_empty(), Relaxed);
             replaced.is_empty()
         })
     }
@@ -216,14 +226,13 @@ impl Scheme for ArcSwap {
 impl Reclaim for ArcSwap {
     fn synchronize(&self, _: &mut Writer<'_>) -> Result<(), WaitError> {
         let copy = Version::clone(&self.current.load());
-        let mut over = self.replace(Arc::new(copy));
+        self.replace(Arc::new(copy));
         let mut backoff = Backoff::default();
-        while !over {
+        while !self.free() {
             if self.left_behind.load(Relaxed) {
                 return Err(WaitError::Forked);
             }
             backoff.wait();
-            over = self.free();
         }
         Ok(())
     }

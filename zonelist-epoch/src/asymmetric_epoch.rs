@@ -5,12 +5,14 @@
 //!
 //! ```text
 //!   reader:                                  grace period p, under the writer lock:
-//!     active := 1                              request := p in every slot
-//!     light half                               heavy half
-//!     if request is not 0:                     for each slot:
-//!       active := 1 and the phase of request     wait until active is 0, or has the phase of p
-//!     table := current; walk                   request := 0 in every slot
-//!     active := 0
+//!     active := 1                              behind the swap: heavy half
+//!     light half                               if each reader was idle since, once: over
+//!     if request is not 0:                     before the next table is written, if it is not over:
+//!       active := 1 and the phase of request     request := p in every slot that had an owner
+//!     table := current; walk                     heavy half
+//!     active := 0                                for each of them:
+//!                                                  wait until active is 0, or has the phase of p
+//!                                                request := 0 in each of them
 //! ```
 //!
 //! **Why a walk is a snapshot.** The barrier pair leaves two cases. Either the writer sees the reader's flag behind

@@ -11,13 +11,13 @@
 //! the reader's acquire load pairs with that. A version is freed two epochs after it was unlinked. A reader that
 //! pinned before that keeps the epoch from advancing so far.
 //!
-//! **What it costs.** A publish allocates. Garbage is kept for as long as one reader stays pinned, without bound; up to 16
+//! **What it costs.** A publish allocates. Garbage is kept for as long as one reader stays pinned, without bound; up to 64
 //! KiB of it are kept in any case, so that not every publish runs the collector. A walk uses the heap too: one entry in
 //! 128 runs the collector, which frees garbage of other threads, and may allocate to pass its own on.
 //!
 //! The collector is the scheme's own, and each reader holds its handle. So no thread-local is involved.
 
-// Not explored: the state that a fork leaves behind, and the flag of the publishers' handle. All other atomics that
+// Not explored: the state that a fork leaves behind, and the lock of the publishers' handle. All other atomics that
 // readers and publishes share are the collector's.
 use std::sync::atomic::{AtomicBool, AtomicUsize};
 use std::{
@@ -34,7 +34,7 @@ use zonelist_core::{
     NodeId, Request, Zoneref,
     publish::{
         Facts, Forked, Guarantee, Progress, PublishError, ReadToken, ReaderProtocol, Reclaim, Scheme, WaitError, Walk,
-        Writer,
+        Writer, WriterLock,
     },
     sync::{Backoff, Track, UnsafeCell, or_mutant},
     table::{SlotFilter, SlotWalk, Slots},
@@ -85,13 +85,14 @@ impl EpochSwap {
     }
 }
 
-/// A handle of the collector that all publishes use in turn: to register one for each took most of its time.
+/// A handle of the collector that the publishes behind one writer lock use in turn: to register one for each took most of
+/// its time.
 ///
 /// What a publish retires stays with the handle, until it is [`PASSED_ON`] bytes or the handle's bag is full.
 #[derive(Debug)]
 struct Publisher {
-    /// True while a publish uses the handle.
-    in_use: AtomicBool,
+    /// The number of the writer lock of the first publish; 0 before.
+    lock: AtomicUsize,
     /// `None` before the first publish.
     handle: UnsafeCell<Option<Retired>>,
 }
@@ -104,43 +105,38 @@ struct Retired {
 }
 
 /// The bytes of retired versions from which on a publish runs the collector.
-const PASSED_ON: usize = 1 << 14;
+const PASSED_ON: usize = 1 << 16;
 
-// SAFETY: only the caller that has set `in_use` accesses the handle, and only until it clears it: acquire and release
-// order one use before the next. The handle refers to nothing of a thread: it is a record on the heap, of which the
-// collector's other threads access only atomics.
+// SAFETY: only a publish that holds the writer lock `lock` accesses the handle, one after the other. The handle refers to
+// nothing of a thread: it is a record on the heap, of which the collector's other threads access only atomics.
 unsafe impl Send for Publisher {}
 // SAFETY: as for `Send`.
 unsafe impl Sync for Publisher {}
 
 impl Default for Publisher {
     fn default() -> Self {
-        Self { in_use: AtomicBool::new(false), handle: UnsafeCell::new(None) }
+        Self { lock: AtomicUsize::new(0), handle: UnsafeCell::new(None) }
     }
 }
 
 impl Publisher {
-    /// Calls `publish` with the handle; with one of its own, which passes on what it retires, if the handle is in use: by
-    /// a publish through another [`Published`](zonelist_core::Published), or by one that a fork has cut short.
+    /// Calls `publish` with the handle; with one of its own, which passes on what it retires, if the handle is that of
+    /// another writer lock: where two [`Published`](zonelist_core::Published) share the scheme.
     ///
     /// Models explore the handle of its own: with the other one, loom no longer finds a version that is freed at once in
     /// four of the models with two publishes or more.
-    fn with(&self, collector: &Collector, publish: impl FnOnce(&mut Retired)) {
-        /// Clears the flag, also out of a panic.
-        struct Clear<'p>(&'p AtomicBool);
-        impl Drop for Clear<'_> {
-            fn drop(&mut self) {
-                // Release: pairs with the acquire below.
-                self.0.store(false, Release);
-            }
-        }
+    fn with(&self, collector: &Collector, held: Option<WriterLock>, publish: impl FnOnce(&mut Retired)) {
         let register = |bytes| Retired { handle: collector.register(), bytes };
-        // Acquire: pairs with the release in `Clear`.
-        if cfg!(loom) || self.in_use.swap(true, Acquire) {
+        let held = held.map_or(0, |held| held.number().get());
+        // Relaxed: the lock that it names orders all accesses of the handle. Once set, it does not change.
+        let lock = match self.lock.load(Relaxed) {
+            0 => self.lock.compare_exchange(0, held, Relaxed, Relaxed).map_or_else(|other| other, |_| held),
+            lock => lock,
+        };
+        if cfg!(loom) || held == 0 || lock != held {
             return publish(&mut register(PASSED_ON));
         }
-        let _clear = Clear(&self.in_use);
-        // SAFETY: this call has set the flag, and clears it after the last use.
+        // SAFETY: the caller holds this lock, as all do that access the handle; and none does so within `publish`.
         self.handle.with_mut(|retired| publish(unsafe { &mut *retired }.get_or_insert_with(|| register(0))));
     }
 }
@@ -272,9 +268,9 @@ impl Scheme for EpochSwap {
         EpochWalk { slots: version.table.walk(node, filter), memory: &version.memory }
     }
 
-    fn publish(&self, next: ZonelistsRef<'_>, _: &mut Writer<'_>) -> Result<(), PublishError> {
+    fn publish(&self, next: ZonelistsRef<'_>, writer: &mut Writer<'_>) -> Result<(), PublishError> {
         let next = Owned::new(Version::new(next));
-        self.publisher.with(&self.collector, |retired| {
+        self.publisher.with(&self.collector, writer.lock(), |retired| {
             let guard = retired.handle.pin();
             // Release: pairs with the acquire load in `pin`. Acquire: pairs with the release of the publish before, so
             // that all of `old` is seen when it is freed.

@@ -6,18 +6,21 @@
 //!
 //! ```text
 //!   reader:                                  grace period p, under the writer lock:
-//!     online:    acknowledged := online        requested := p in every slot
-//!                light half                    heavy half
-//!                quiescent state               for each slot:
-//!     walk:      table := current; walk          wait until acknowledged is p, or offline
-//!     quiescent: acknowledged := requested
-//!     offline:   acknowledged := offline
+//!     online:    acknowledged := online        behind the swap:
+//!                full fence                      requested := p in every slot
+//!                quiescent state               before the next one is written:
+//!     walk:      table := current; walk          full fence
+//!     quiescent: acknowledged := requested       for each slot that had an owner:
+//!     offline:   acknowledged := offline           wait until acknowledged is p, or offline
 //! ```
+//!
+//! A publish runs no heavy half, unless handles of an allocator are registered: those are active for each operation
+//! instead, under the light half of the barrier pair.
 //!
 //! **Why a walk is a snapshot.** No walk goes on across a quiescent state: a guard borrows the reader, so that this is
 //! a compile error. A walk of version `n - 2` therefore began before its reader acknowledged the grace period of `n -
 //! 1`, because an acknowledgement makes the reader see the new table. So the walk ends before the acknowledgement, and
-//! the publish of `n` comes behind it. A reader that comes online is covered by the barrier pair: the writer sees it
+//! the publish of `n` comes behind it. A reader that comes online is covered by the two fences: the writer sees it
 //! online and waits, or it finds the new table. With that, [`DoubleBuffered`] has the proof.
 //!
 //! **What a reader owes.** A quiescent state between any two publishes. A thread that publishes, or waits for a thread

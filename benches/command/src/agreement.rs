@@ -2,6 +2,9 @@
 //!
 //! A 95 % interval of one run says nothing of what changes from run to run only: the state of the machine, which lasts
 //! for minutes. So runs are compared: of all figures of all runs, 95 % are to contain the median of their runs.
+//!
+//! Two runs of one scheme are as one scheme under two names in one run. So it also counts how often their intervals do not
+//! overlap, and how often they do not if one of them is a tenth more.
 
 use std::{collections::BTreeMap, fmt, io};
 
@@ -28,6 +31,13 @@ pub struct Agreement {
     pub within: f64,
     /// The median of half the width of an interval, as a share of its figure.
     pub half_width: f64,
+    /// The share of pairs of runs, one behind the other, whose intervals do not overlap: 5 % at most are to be told apart.
+    pub told_apart: f64,
+    /// The same share if the second is a tenth more.
+    pub tenth_found: f64,
+    /// The same of walks of 64 zones alone; absent if there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tenth_found_in_walks_of_64: Option<f64>,
     /// The same share by figure, of those below 1, least first.
     pub apart: Vec<Apart>,
 }
@@ -74,15 +84,39 @@ impl Runs {
     /// How far they agree; `None` if no figure is in every run.
     #[must_use]
     pub fn agreement(&self) -> Option<Agreement> {
-        let shared = self.figures.iter().filter(|(_, runs)| runs.len() == self.count);
-        let all: Vec<Apart> = shared.filter_map(|(figure, runs)| Apart::of(figure, runs)).collect();
+        let shared = || self.figures.iter().filter(|(_, runs)| runs.len() == self.count);
+        let all: Vec<Apart> = shared().filter_map(|(figure, runs)| Apart::of(figure, runs)).collect();
+        let walks = shared().filter(|(figure, _)| figure.ends_with("/full_walk/64"));
+        let tenth_found_in_walks_of_64 = told_apart(walks.map(|(_, runs)| runs), 1.1);
+        let [told_apart, tenth_found] = [1.0, 1.1].map(|times| told_apart(shared().map(|(_, runs)| runs), times));
         let within = all.iter().map(|figure| figure.within).sum::<f64>() / all.len() as f64;
         let half_width = median(all.iter().map(|figure| figure.half_width).collect())?;
         let figures = all.len();
         let mut apart: Vec<Apart> = all.into_iter().filter(|figure| figure.within < 1.0).collect();
         apart.sort_by(|one, other| one.within.total_cmp(&other.within));
-        Some(Agreement { runs: self.count, figures, within, half_width, apart })
+        let (runs, told_apart, tenth_found) = (self.count, told_apart?, tenth_found?);
+        Some(Agreement {
+            runs,
+            figures,
+            within,
+            half_width,
+            told_apart,
+            tenth_found,
+            tenth_found_in_walks_of_64,
+            apart,
+        })
     }
+}
+
+/// The share of pairs of runs, one behind the other, whose figures differ if the second is this many times as large.
+fn told_apart<'r>(figures: impl Iterator<Item = &'r Vec<Estimate>>, times: f64) -> Option<f64> {
+    let differ = |pair: &[Estimate]| {
+        let Estimate { ns, ratio, interval } = pair[1];
+        let interval = interval.map(|ends| ends.map(|end| times * end));
+        f64::from(pair[0].differs_from(&Estimate { ns, ratio: times * ratio, interval }))
+    };
+    let pairs: Vec<f64> = figures.flat_map(|runs| runs.windows(2).map(differ)).collect();
+    (!pairs.is_empty()).then(|| pairs.iter().sum::<f64>() / pairs.len() as f64)
 }
 
 impl Apart {
@@ -121,13 +155,22 @@ fn collect(value: &Value, path: &str, figures: &mut BTreeMap<String, Vec<Estimat
 
 impl fmt::Display for Agreement {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { runs, figures, within, half_width, apart } = self;
+        let Self { runs, figures, within, half_width, told_apart, tenth_found, tenth_found_in_walks_of_64, apart } =
+            self;
         writeln!(
             f,
             "{runs} runs, {figures} figures: {:.1} % of the intervals contain the median of the runs; half the width of \
              an interval is {:.1} % of the figure",
             100.0 * within,
             100.0 * half_width
+        )?;
+        let walks = tenth_found_in_walks_of_64.map(|found| format!(", and {:.1} % of walks of 64", 100.0 * found));
+        writeln!(
+            f,
+            "Of pairs of runs, {:.1} % of the figures are told apart; if one is a tenth more, {:.1} %{}",
+            100.0 * told_apart,
+            100.0 * tenth_found,
+            walks.unwrap_or_default()
         )?;
         for Apart { figure, within, median, deviation, half_width } in apart.iter().take(20) {
             writeln!(
@@ -163,6 +206,21 @@ mod tests {
         let [apart] = &agreement.apart[..] else { panic!("{agreement:?}") };
         assert_eq!((apart.figure.as_str(), apart.within), ("/schemes/Qsbr/first_zone", 0.75));
         assert!(agreement.to_string().starts_with("4 runs, 2 figures: 87.5 %"), "{agreement}");
+        // 1.0 and 1.5 alone are apart, of six pairs. A tenth more than 1.5 is, too, and so is no other.
+        assert_eq!((agreement.told_apart, agreement.tenth_found), (1.0 / 6.0, 1.0 / 6.0));
+        assert_eq!(agreement.tenth_found_in_walks_of_64, None);
+    }
+
+    #[test]
+    fn a_tenth_more_is_found_where_intervals_are_narrow() {
+        let mut runs = Runs::default();
+        for ratio in [1.0, 1.01, 1.0] {
+            let figure = json!({"ns": 1.0, "ratio": ratio, "interval": [ratio - 0.02, ratio + 0.02]});
+            runs.add(&json!({"schemes": [{"scheme": "Qsbr", "full_walk": {"64": figure}}]}));
+        }
+        let agreement = runs.agreement().unwrap();
+        assert_eq!((agreement.told_apart, agreement.tenth_found_in_walks_of_64), (0.0, Some(1.0)), "{agreement}");
+        assert!(agreement.to_string().contains("100.0 % of walks of 64"), "{agreement}");
     }
 
     #[test]

@@ -56,8 +56,10 @@ pub enum Probe {
     Toggle52,
     /// No read: lists of eight zones and lists of seven replace each other; the one reader is offline.
     Publish8,
-    /// The same with [`MORE_SLOTS`] more reader slots, which no reader has.
-    Publish8MoreSlots,
+    /// The same with [`MORE_SLOTS`] more reader slots, which no reader has had.
+    Publish8UnusedSlots,
+    /// The same with [`MORE_SLOTS`] more reader slots, which readers have had that are gone.
+    Publish8FreedSlots,
     /// No read: a page is allocated from the per-CPU pages, and freed to them.
     Pair,
     /// The same with two classes of requests by turns, of which each has its own first zone.
@@ -69,7 +71,7 @@ pub enum Probe {
 }
 
 impl Probe {
-    const NAMES: [(Self, &str); 15] = [
+    const NAMES: [(Self, &str); 16] = [
         (Self::FirstZone, "first-zone"),
         (Self::Remembered, "remembered"),
         (Self::RememberedByNode, "remembered-by-node"),
@@ -80,7 +82,8 @@ impl Probe {
         (Self::Toggle8, "toggle-8"),
         (Self::Toggle52, "toggle-52"),
         (Self::Publish8, "publish-8"),
-        (Self::Publish8MoreSlots, "publish-8-more-slots"),
+        (Self::Publish8UnusedSlots, "publish-8-unused-slots"),
+        (Self::Publish8FreedSlots, "publish-8-freed-slots"),
         (Self::Pair, "pair"),
         (Self::PairTurns, "pair-turns"),
         (Self::PairDrawn8, "pair-drawn-8"),
@@ -100,7 +103,8 @@ impl Probe {
     pub fn run(self, contender: &str, loops: usize) -> Option<Result<u32, ContenderError>> {
         let lists = synthetic(match self {
             Self::FirstZone | Self::Remembered | Self::RememberedByNode | Self::Forgotten => 8,
-            Self::Toggle8 | Self::Publish8 | Self::Publish8MoreSlots | Self::Pair => 8,
+            Self::Toggle8 | Self::Pair => 8,
+            Self::Publish8 | Self::Publish8UnusedSlots | Self::Publish8FreedSlots => 8,
             // These have lists of their own.
             Self::PairTurns | Self::PairDrawn8 | Self::PairDrawn1024 => 1,
             Self::Walk64 => 64,
@@ -109,12 +113,13 @@ impl Probe {
         match self {
             Self::Toggle8 => return (contender == "Presence").then(|| toggle(lists.lists(), 1, loops)),
             Self::Toggle52 => return (contender == "Presence").then(|| toggle(lists.lists(), 100, loops)),
-            Self::Publish8 | Self::Publish8MoreSlots => {
+            Self::Publish8 | Self::Publish8UnusedSlots | Self::Publish8FreedSlots => {
                 let scheme = contender.parse::<SchemeId>().ok()?;
-                let (shorter, more) = (synthetic(7), self == Self::Publish8MoreSlots);
+                let shorter = synthetic(7);
                 let versions = [lists.lists(), shorter.lists()];
-                let slots = if more { READERS + MORE_SLOTS } else { READERS };
-                return Some(scheme.visit(&mut Publishes { versions, slots, loops }));
+                let slots = if self == Self::Publish8 { READERS } else { READERS + MORE_SLOTS };
+                let owners = if self == Self::Publish8FreedSlots { 1 + MORE_SLOTS } else { 1 };
+                return Some(scheme.visit(&mut Publishes { versions, slots, owners, loops }));
             }
             Self::Pair => return pairs(contender, lists.lists(), loops),
             Self::PairTurns => return drawn(contender, 1, loops),
@@ -281,6 +286,8 @@ fn toggle(lists: ZonelistsRef<'_>, readers: usize, loops: usize) -> Result<u32, 
 struct Publishes<'l> {
     versions: [ZonelistsRef<'l>; 2],
     slots: usize,
+    /// The slots that a reader has, or has had.
+    owners: usize,
     loops: usize,
 }
 
@@ -298,6 +305,8 @@ impl Visitor for Publishes<'_> {
         let published: Published<S, P> =
             Published::with_platform(S::build(self.capacity()), ReaderSlots::boxed(self.slots));
         published.publish(self.versions[0])?;
+        let readers = (0..self.owners).map(|_| published.reader()).collect::<Result<Vec<_>, _>>()?;
+        drop(readers);
         let mut reader = published.reader()?;
         for nth in 0..self.loops * READS {
             reader.offline(|| published.publish(self.versions[nth % 2]))?;
@@ -312,7 +321,8 @@ pub const BY_HAND: &str = " by hand";
 /// The prefix of a peer's name that selects the baseline of its language.
 pub const BASELINE_OF: &str = "raw for ";
 
-/// The reader slots that [`Probe::Publish8MoreSlots`] has more than [`Probe::Publish8`].
+/// The reader slots that [`Probe::Publish8UnusedSlots`] and [`Probe::Publish8FreedSlots`] have more than
+/// [`Probe::Publish8`].
 pub const MORE_SLOTS: usize = 64;
 
 /// Reads in one loop of a probe.

@@ -11,6 +11,7 @@ pub mod hits;
 pub mod instructions;
 pub mod judged;
 pub mod load;
+pub mod publishes;
 pub mod recorded_counts;
 pub mod statistics;
 pub mod timing;

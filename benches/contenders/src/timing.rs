@@ -20,6 +20,7 @@ use crate::contender::{
     BY_NODE, Baseline, Contender, ContenderError, PEERS, Pairs, PeerEntry, Through, ThroughPages, baseline_pairs,
     by_hand, remembered,
 };
+use crate::publishes::{PublishSample, Publishes};
 
 /// Zones of the lists that are walked to the end.
 pub const WALKS: [usize; 3] = [8, 64, 1024];
@@ -53,6 +54,7 @@ pub struct Timing {
     /// The first zone, by a memory of it.
     remembered: Track<dyn Contender>,
     pairs: Track<dyn Pairs>,
+    publishes: Option<Publishes>,
 }
 
 /// The figures of one contender: the medians of a process over its rounds, or what several processes give.
@@ -83,20 +85,29 @@ pub struct Sample {
     pub schemes: Vec<Timed>,
     /// The peers, each after the baseline of its language.
     pub peers: Vec<[Timed; 2]>,
+    /// The publishers.
+    pub publishes: PublishSample,
 }
 
 impl Timing {
-    /// Sets up the baseline and the chosen schemes, over a machine's lists and over synthetic ones.
+    /// Sets up the baseline and the chosen schemes, over versions of a machine's lists, of which the first is read, and
+    /// over synthetic ones.
     ///
     /// # Errors
     /// A scheme can't be set up.
-    pub fn new(chosen: &[SchemeId], machine: &Zonelists, nodes: &[NodeId], seed: u64) -> Result<Self, ContenderError> {
+    pub fn new(
+        chosen: &[SchemeId],
+        versions: &[Zonelists],
+        nodes: &[NodeId],
+        seed: u64,
+    ) -> Result<Self, ContenderError> {
+        let machine = versions.first().map_or(ZonelistsRef::EMPTY, Zonelists::lists);
         let mut draw = fastrand::Rng::with_seed(seed);
         let mut drawn = |from: &[NodeId], count| (0..count).map(|_| from[draw.usize(..from.len())]).collect::<Vec<_>>();
         let first = ZONES_A_LOOP / DRAWN;
         let mut tracks = vec![
-            Track::reading(chosen, machine.lists(), true, drawn(nodes, DRAWN), |c, n| c.independent(n), first)?,
-            Track::reading(chosen, machine.lists(), false, drawn(nodes, DRAWN), |c, n| c.dependent(n), first)?,
+            Track::reading(chosen, machine, true, drawn(nodes, DRAWN), |c, n| c.independent(n), first)?,
+            Track::reading(chosen, machine, false, drawn(nodes, DRAWN), |c, n| c.dependent(n), first)?,
         ];
         for zones in WALKS {
             let lists = synthetic(zones);
@@ -105,14 +116,16 @@ impl Timing {
             let repeats = (ZONES_A_LOOP / zones / walks).max(1);
             tracks.push(Track::reading(chosen, lists.lists(), false, drawn(&all, walks), |c, n| c.full(n), repeats)?);
         }
-        let remembered = Track::remembering(chosen, machine.lists(), drawn(nodes, DRAWN), first)?;
-        Ok(Self { schemes: chosen.len(), tracks, remembered, pairs: Track::of_pairs(chosen)? })
+        let remembered = Track::remembering(chosen, machine, drawn(nodes, DRAWN), first)?;
+        let publishes = Publishes::new(chosen, versions, drawn(nodes, DRAWN))?;
+        Ok(Self { schemes: chosen.len(), tracks, remembered, pairs: Track::of_pairs(chosen)?, publishes })
     }
 
     /// Times every loop of every contender once.
     pub fn round(&mut self) {
         self.tracks.iter_mut().chain([&mut self.remembered]).for_each(Track::round);
         self.pairs.round();
+        self.publishes.iter_mut().for_each(Publishes::round);
     }
 
     /// The medians of all contenders.
@@ -127,6 +140,7 @@ impl Timing {
             raw: self.timed(BASELINE, BASELINE, None),
             schemes: (0..self.schemes).map(|i| SCHEMES + 2 * i).map(|i| self.timed(i, BASELINE, Some(i + 1))).collect(),
             peers: peers.map(peer).collect(),
+            publishes: self.publishes.as_ref().map_or_else(PublishSample::default, Publishes::sample),
         }
     }
 

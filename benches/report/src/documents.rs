@@ -6,7 +6,7 @@ use std::{
 };
 
 use crate::{
-    figures::{BlockError, OTHER_MACHINE, PICTURE, QUOTED, rewritten},
+    figures::{ALL_PEERS, BlockError, FULL_FENCES, OTHER_MACHINE, Others, PICTURE, QUOTED, rewritten},
     pictures::{PictureError, cost_against_consistency},
     results::{ReadError, Results},
 };
@@ -35,13 +35,16 @@ pub enum DocumentError {
 /// A file can't be read, or has a block that can't be rewritten.
 pub fn outdated(root: &Path) -> Result<Vec<(PathBuf, String)>, DocumentError> {
     let results = Results::read(&root.join(QUOTED))?;
-    let other = root.join(OTHER_MACHINE);
-    let other = other.exists().then(|| Results::read(&other)).transpose()?;
+    let read = |path| {
+        let path = root.join(path);
+        path.exists().then(|| Results::read(&path)).transpose()
+    };
+    let [machine, all_peers, full_fences] = [read(OTHER_MACHINE)?, read(ALL_PEERS)?, read(FULL_FENCES)?];
+    let others = Others { machine: machine.as_ref(), all_peers: all_peers.as_ref(), full_fences: full_fences.as_ref() };
     let mut changed = Vec::new();
     for path in documents(root)? {
         let old = fs::read_to_string(&path).map_err(|error| DocumentError::File(path.clone(), error))?;
-        let new =
-            rewritten(&old, &results, other.as_ref()).map_err(|error| DocumentError::Block(path.clone(), error))?;
+        let new = rewritten(&old, &results, others).map_err(|error| DocumentError::Block(path.clone(), error))?;
         if old != new {
             changed.push((path, new));
         }

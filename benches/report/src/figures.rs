@@ -6,8 +6,8 @@ use std::fmt::{Display, Write as _};
 use crate::{
     results::{Load, Results},
     tables::{
-        costs, decision, first_zones, first_zones_of, publishes, publishes_under_load, reads_under_load, sequence,
-        stalled, walks,
+        costs, decision, first_zones, first_zones_of, publishes, publishes_to_peers, publishes_under_load,
+        reads_under_load, sequence, stalled, walks,
     },
     text::{listed, ratio},
     verdict::verdict,
@@ -18,6 +18,23 @@ pub const QUOTED: &str = "benches/results/amd-epyc.json";
 
 /// The results file of another machine, beside whose figures the documents show those of the first.
 pub const OTHER_MACHINE: &str = "benches/results/intel-xeon.json";
+
+/// The results file of a run with all peers, from which the documents quote publishes.
+pub const ALL_PEERS: &str = "benches/results/all-peers.json";
+
+/// The same with full fences in place of membarrier(2).
+pub const FULL_FENCES: &str = "benches/results/full-fences.json";
+
+/// Results beside the quoted ones, where there are any.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Others<'r> {
+    /// Those of [`OTHER_MACHINE`].
+    pub machine: Option<&'r Results>,
+    /// Those of [`ALL_PEERS`].
+    pub all_peers: Option<&'r Results>,
+    /// Those of [`FULL_FENCES`].
+    pub full_fences: Option<&'r Results>,
+}
 
 /// The picture that the documents show, from the root of the workspace.
 pub const PICTURE: &str = "docs/pictures/cost-against-consistency.svg";
@@ -54,14 +71,14 @@ pub enum BlockError {
     },
 }
 
-/// The content of a block, from the results and those of another machine; `None` if they lack it.
-type Content = fn(&Results, Option<&Results>) -> Option<String>;
+/// The content of a block, from the results and the others; `None` if they lack it.
+type Content = fn(&Results, Others<'_>) -> Option<String>;
 
 /// What a block says whose figures the results lack.
 const ABSENT: &str = "Not measured in the run that this page quotes.\n";
 
 /// The blocks by name.
-const NAMES: [(&str, Content); 15] = [
+const NAMES: [(&str, Content); 17] = [
     ("verdict", |results, _| Some(verdict(results).join(" ") + "\n")),
     ("decision", |results, _| Some(decision(results).to_string())),
     ("compare", |results, _| {
@@ -85,16 +102,23 @@ const NAMES: [(&str, Content); 15] = [
         Some(format!("{}{table}\n{}\n", run(results, ""), wrapped(legend)))
     }),
     ("conditions", |results, _| Some(conditions(results).trim_end().to_owned() + "\n")),
-    ("picture", |results, other| Some(picture(results, other))),
-    ("machines", |results, other| Some(machines(results, other?))),
+    ("picture", |results, others| Some(picture(results, others.machine))),
+    ("machines", |results, others| Some(machines(results, others.machine?))),
+    ("publishes-to-peers", |_, others| {
+        let results = others.all_peers?;
+        Some(under_conditions(results, &publishes_to_peers(results)?))
+    }),
+    ("publishes-to-peers-with-fences", |_, others| {
+        let results = others.full_fences?;
+        Some(under_conditions(results, &publishes_to_peers(results)?))
+    }),
 ];
 
-/// The document with every block made anew from the results, and from those of another machine, if there are any. A block
-/// whose figures they lack says so.
+/// The document with every block made anew from the results and the others. A block whose figures they lack says so.
 ///
 /// # Errors
 /// A block is not closed, or its name is not known.
-pub fn rewritten(document: &str, results: &Results, other: Option<&Results>) -> Result<String, BlockError> {
+pub fn rewritten(document: &str, results: &Results, others: Others<'_>) -> Result<String, BlockError> {
     let mut text = String::new();
     let mut lines = document.split_inclusive('\n').enumerate();
     while let Some((number, line)) = lines.next() {
@@ -117,7 +141,9 @@ pub fn rewritten(document: &str, results: &Results, other: Option<&Results>) -> 
             return Err(BlockError::NoEnd { line: begin });
         }
         let new = match NAMES.iter().find(|(known, _)| *known == name) {
-            Some((_, content)) => Some(format!("\n{}\n", content(results, other).unwrap_or_else(|| ABSENT.to_owned()))),
+            Some((_, content)) => {
+                Some(format!("\n{}\n", content(results, others).unwrap_or_else(|| ABSENT.to_owned())))
+            }
             None if OTHERS.contains(&name) => None,
             None => return Err(BlockError::Unknown { line: begin, name: name.into() }),
         };
@@ -229,9 +255,12 @@ fn consistency(results: &Results) -> String {
 }
 
 fn cost_of_publishes(results: &Results) -> String {
-    let legend = "*Publish*: the median. *p99*: the least of the slowest 1 %. *Refused*: requests for a page that failed at the same time, though a zone that is \
-                  always listed could have served them.";
-    format!("{}\n{}\n", publishes(results), wrapped(legend))
+    let legend = "A publish beside one other thread. *Alone*: that thread computes. *Beside reads*: it reads first zones \
+                  without pause. *p99*: the least of the slowest 1 %, while other threads walk. *Refused*: requests for a \
+                  page that failed at the same time, though a zone that is always listed could have served them.";
+    let peers =
+        publishes_to_peers(results).map_or_else(String::new, |table| format!("\nAs multiples of peers:\n\n{table}"));
+    format!("{}\n{}\n{peers}", publishes(results), wrapped(legend))
 }
 
 fn load(load: &Load) -> String {
@@ -268,7 +297,7 @@ mod tests {
     #[test]
     fn a_block_needs_a_known_name_and_an_end() {
         let results: Results = serde_json::from_str(include_str!("../tests/fixture.json")).unwrap();
-        let rewrite = |text: &str| rewritten(text, &results, Some(&results));
+        let rewrite = |text: &str| rewritten(text, &results, Others { machine: Some(&results), ..Others::default() });
         assert_eq!(
             rewrite("a\n<!-- figures: none -->\n<!-- end of figures -->\n"),
             Err(BlockError::Unknown { line: 2, name: "none".into() })
@@ -285,20 +314,24 @@ mod tests {
     fn every_block_is_made_from_the_results_and_only_once() {
         let results: Results = serde_json::from_str(include_str!("../tests/fixture.json")).unwrap();
         for (name, content) in NAMES {
-            assert_eq!(content(&results, None).is_none(), ["growth", "machines"].contains(&name), "{name}");
+            let others = Others::default();
+            let absent = ["growth", "machines", "publishes-to-peers", "publishes-to-peers-with-fences"];
+            assert_eq!(content(&results, others).is_none(), absent.contains(&name), "{name}");
             let old = format!("before\n<!-- figures: {name} -->\nold figures\n<!-- end of figures -->\nafter\n");
-            let new = rewritten(&old, &results, None).unwrap();
+            let new = rewritten(&old, &results, others).unwrap();
             assert!(!new.contains("old figures"), "{name}");
-            assert_eq!(new.contains(ABSENT), content(&results, None).is_none(), "{name}");
+            assert_eq!(new.contains(ABSENT), content(&results, others).is_none(), "{name}");
             assert!(
                 new.starts_with("before\n<!-- figures: ") && new.ends_with("<!-- end of figures -->\nafter\n"),
                 "{new}"
             );
-            assert_eq!(rewritten(&new, &results, None).as_ref(), Ok(&new), "{name}");
+            assert_eq!(rewritten(&new, &results, others).as_ref(), Ok(&new), "{name}");
         }
-        let whole = rewritten("<!-- figures: compare -->\n<!-- end of figures -->\n", &results, None).unwrap();
+        let whole =
+            rewritten("<!-- figures: compare -->\n<!-- end of figures -->\n", &results, Others::default()).unwrap();
         for scheme in &results.compare.schemes {
-            assert_eq!(whole.matches(&format!("\n| `{}` |", scheme.scheme)).count(), 3, "{whole}");
+            let peers = scheme.publish_to_peers.len();
+            assert_eq!(whole.matches(&format!("\n| `{}` |", scheme.scheme)).count(), 3 + peers, "{whole}");
         }
     }
 }

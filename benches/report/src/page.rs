@@ -10,7 +10,7 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 use crate::{
     pictures::{self, Picture, PictureError, Section, Width, cost_against_consistency, of_section},
     results::Results,
-    tables::{self, Table, decision, stalled},
+    tables::{self, Table, decision, publishes, publishes_to_peers, stalled},
     verdict::verdict,
 };
 
@@ -102,6 +102,7 @@ impl<'r> Page<'r> {
                     (self.head())
                     section { (figure(&self.cost)) }
                     (self.decision())
+                    (self.publishes())
                     @if !self.tails.is_empty() { (self.tails()) }
                     @if self.results.growth.is_some() { (self.growth()) }
                     @if !self.stalls.is_empty() { (self.stalls()) }
@@ -144,6 +145,24 @@ impl<'r> Page<'r> {
                 }
                 (table(&self.decision, Some("decision")))
                 (data("decision"))
+            }
+        }
+    }
+
+    fn publishes(&self) -> Markup {
+        html! {
+            section {
+                h2 { "What a publish costs" }
+                p {
+                    "Beside one other thread: " em { "alone" } ", while that computes; " em { "beside reads" }
+                    ", while it reads first zones without pause. " em { "p99" } ": the slowest 1 %, while other threads walk. "
+                    em { "Refused" } ": requests for a page that failed at the same time, though a listed zone had free pages."
+                }
+                (table(&publishes(self.results), None))
+                @if let Some(peers) = publishes_to_peers(self.results) {
+                    p { "As multiples of peers:" }
+                    (table(&peers, None))
+                }
             }
         }
     }

@@ -3,11 +3,14 @@
 use std::fmt;
 
 use serde::Serialize;
-use zonelist_contenders::statistics::{BaselineEstimate, EXACT, EXACT_FIRST, Estimate, groups};
+use zonelist_contenders::{
+    publishes::PublishTimes,
+    statistics::{BaselineEstimate, EXACT, EXACT_FIRST, EXACT_PUBLISH, Estimate, groups},
+};
 
 use crate::{
     results::{Fit, Growth, LineCount, Load, Point, Quantiles, Reads, Results, Scheme, Updates, Walks},
-    text::{bytes, count, estimate, ns, time},
+    text::{bytes, count, estimate, ns, time, time_estimate},
 };
 
 /// A table of text. Displayed as Markdown.
@@ -110,15 +113,36 @@ pub fn walks(results: &Results) -> Table {
 /// The cost of publishes, and wrongly refused requests.
 #[must_use]
 pub fn publishes(results: &Results) -> Table {
-    let mut table = Table::new(["", "publish", "p99", "publishes", "requests", "refused"]);
-    let requests = |scheme: &Scheme| [scheme.allocations, scheme.failed_allocations].map(count);
-    let requests = results.compare.schemes.iter().map(|scheme| Some(requests(scheme)));
-    for ((name, _, it), requests) in rows(results).into_iter().zip(requests.chain(std::iter::repeat(None))) {
-        let times = [it.publish.map(|it| it.ns), it.publish.map(|it| it.p99_ns)].map(time);
-        let counts = [count(it.publishes)].into_iter().chain(requests.unwrap_or_default());
-        table.add([name].into_iter().chain(times).chain(counts));
+    let mut table = Table::new(["", "alone", "beside reads", "p99", "publishes", "requests", "refused"]);
+    let mut add = |name: String, times: Option<PublishTimes<BaselineEstimate>>, walks: &Walks, requests: &[u64]| {
+        let times = [times.map(|it| it.alone), times.map(|it| it.beside_reads)];
+        let times = times.map(|figure| time_estimate(figure, EXACT_PUBLISH));
+        let p99 = time(walks.publish.map(|it| it.p99_ns));
+        let counts = [walks.publishes].iter().chain(requests).map(|&number| count(number)).collect::<Vec<_>>();
+        table.add([name].into_iter().chain(times).chain([p99]).chain(counts));
+    };
+    for it in &results.compare.schemes {
+        add(code(&it.scheme), it.publish_times, &it.walks, &[it.allocations, it.failed_allocations]);
+    }
+    for it in &results.compare.peers {
+        if let Some(walks) = &it.walks {
+            add(it.name.clone(), it.publish_times, walks, &[]);
+        }
     }
     table
+}
+
+/// Publishes as ratios to those of peers. `None` if none was timed.
+#[must_use]
+pub fn publishes_to_peers(results: &Results) -> Option<Table> {
+    let mut table = Table::new(["", "to those of", "alone", "beside reads"]);
+    for scheme in &results.compare.schemes {
+        for (peer, ratios) in &scheme.publish_to_peers {
+            let ratios = [ratios.alone, ratios.beside_reads].map(|ratio| estimate(&ratio, EXACT_PUBLISH));
+            table.add([code(&scheme.scheme), peer.clone()].into_iter().chain(ratios));
+        }
+    }
+    (!table.rows.is_empty()).then_some(table)
 }
 
 /// All rows with walks: name, guarantee, counts.

@@ -1,6 +1,6 @@
 //! The text of figures: ratios, times, counts.
 
-use zonelist_contenders::statistics::Estimate;
+use zonelist_contenders::statistics::{BaselineEstimate, Estimate};
 use zonelist_schemes::figures::{self, percent};
 pub use zonelist_schemes::figures::{count, ratio};
 
@@ -19,6 +19,16 @@ pub fn time(ns: Option<u64>) -> String {
     let Some(ns) = ns else { return "–".into() };
     let (value, unit) = figures::time(ns);
     format!("{value}\u{a0}{}", if unit == "us" { "µs" } else { unit })
+}
+
+/// A time with half the width of its interval in percent of it, and a question mark if that is more than `exact`.
+#[must_use]
+pub fn time_estimate(figure: Option<BaselineEstimate>, exact: f64) -> String {
+    let Some(BaselineEstimate { ns, interval }) = figure else { return time(None) };
+    let text = time(Some(ns.round() as u64));
+    let Some(half) = (Estimate { ns, ratio: ns, interval }).half_width() else { return text };
+    let (percent, mark) = percent(half, exact);
+    format!("{text}\u{a0}±\u{a0}{percent}\u{a0}{mark}")
 }
 
 /// A short time with hundredths of a nanosecond.

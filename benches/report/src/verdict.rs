@@ -1,7 +1,7 @@
 //! Which scheme to take for an allocator, by the figures and facts of a results file.
 
 use crate::{
-    results::{Card, Results, Scheme},
+    results::{Card, Results, Scheme, publish_ns},
     text::{count, listed, ratio, time},
 };
 
@@ -83,8 +83,10 @@ fn first_zones(entries: &[Entry<'_>]) -> String {
 }
 
 fn publish(scheme: &Scheme) -> String {
-    let Some(publish) = scheme.walks.publish else { return "publishes were not timed".into() };
-    format!("a publish takes {} in the median", time(Some(publish.ns)))
+    match publish_ns(scheme.publish_times, Some(&scheme.walks)) {
+        Some(ns) => format!("a publish beside a thread that reads takes {}", time(Some(ns))),
+        None => "publishes were not timed".into(),
+    }
 }
 
 /// What the choice changes in the page allocator.

@@ -1,9 +1,6 @@
 //! A scheme, as the suites need it.
 
-use zonelist_contenders::{
-    contender::{Pairs, ThroughPages},
-    growth::AnyPublication,
-};
+use zonelist_contenders::contender::{AnyPublication, Pairs, ThroughPages};
 use zonelist_core::{
     NodeId,
     publish::{Parts, Platform, Published, ReaderSlots, Scheme, SystemBarrier, WaitError},

@@ -158,6 +158,7 @@ impl<S: Scheme, P: Platform> Published<S, P> {
             torn(number);
         };
         self.free_slots_but(keep, &mut count);
+        self.visited.clear();
         self.slots.iter().for_each(ReaderSlot::clear_requests);
         // SAFETY: there is no other thread, and one that drained is gone. The lock protects no data.
         if unsafe { self.drains.abandon(|| None) } {

@@ -8,6 +8,7 @@
 //!   request       | set by, under         | a reader that loads it                      | is waited for until it is
 //!   --------------|-----------------------|---------------------------------------------|---------------------------
 //!   STOP          | publish, writer lock  | if it is going to walk: is idle until then  | idle, or active with NO_WALK
+//!   LATE          | the slot's new owner  | the same                                    | nothing: it does not walk yet
 //!   GRACE_PERIOD  | publish, writer lock  | is active, and acknowledges phase and bit   | idle, or has acknowledged
 //!   REVOKED       | drain, drain lock     | is active without the slot's per-CPU pages  | idle, or active with REVOKED
 //! ```
@@ -57,6 +58,8 @@ const NOTHING: u32 = 0;
 
 /// In a request: no walk may begin.
 const STOP: u32 = 1;
+/// In a request: no walk may begin. Of a slot whose owner was registered while walks were stopped already.
+const LATE: u32 = 32;
 /// In an active word: the reader is active.
 const ACTIVE: u32 = 1;
 /// In a request: a drain has the use of the slot's per-CPU pages. In an active word: the reader does not touch them.
@@ -68,6 +71,8 @@ const PHASE: u32 = 8;
 /// In an active word: the reader does not walk, so that a stop does not wait for it.
 const NO_WALK: u32 = 16;
 
+/// The bits of a request by which walks are stopped.
+const STOPPED: u32 = STOP | LATE;
 /// The bits of a request that an acknowledgement repeats.
 const ACKNOWLEDGED: u32 = REVOKED | GRACE_PERIOD_BITS;
 /// The bits of a grace period.
@@ -117,7 +122,7 @@ impl Handshake {
             // whose release sequences continue through the read-modify-writes of other bits.
             let request = self.request.load(Acquire);
             let mut acknowledged = ACTIVE | request & ACKNOWLEDGED;
-            if request & STOP != 0 {
+            if request & STOPPED != 0 {
                 match when_stopped {
                     WhenStopped::Wait => {
                         self.wait_outside(light);
@@ -142,7 +147,7 @@ impl Handshake {
     fn wait_outside(&self, light: Light) {
         let mut backoff = Backoff::default();
         self.leave();
-        while self.request.load(Relaxed) & STOP != 0 {
+        while self.request.load(Relaxed) & STOPPED != 0 {
             backoff.wait();
         }
         self.active.store(ACTIVE, Relaxed);
@@ -198,6 +203,24 @@ impl Handshake {
         self.request.fetch_or(STOP, Relaxed);
     }
 
+    /// Stops walks at a slot that the publish has not visited: see [`Visited`](super::visited::Visited).
+    pub(super) fn stop_late(&self) {
+        // Acquire: pairs with the release in `clear_publish_request`. If that was before, we see that the stop is over.
+        self.request.fetch_or(or_mutant!(LATE => STOP, "registration: takes back the next stop"), Acquire);
+    }
+
+    /// Takes back [`stop_late`](Self::stop_late).
+    pub(super) fn clear_late(&self) {
+        // Relaxed: only the slot's owner, whose own store this is, waits for it.
+        self.request.fetch_and(!or_mutant!(LATE => STOP, "registration: takes back the next stop"), Relaxed);
+    }
+
+    /// True if nothing is requested.
+    #[cfg(loom)]
+    pub(super) fn is_clear(&self) -> bool {
+        self.request.load(Relaxed) == NOTHING
+    }
+
     /// Requests an acknowledgement of this phase.
     pub(super) fn request_grace_period(&self, phase: Phase) {
         // Release: pairs with the acquire in `acknowledge`: a reader that becomes active because of this very store has
@@ -212,7 +235,7 @@ impl Handshake {
     pub(super) fn clear_publish_request(&self) {
         // Release: pairs with the acquire in `enter`, `try_enter_for_caches` and `acknowledge`.
         or_mutant!(
-            _ = self.request.fetch_and(!(STOP | GRACE_PERIOD_BITS), Release) => self.request.store(NOTHING, Release),
+            _ = self.request.fetch_and(!(STOPPED | GRACE_PERIOD_BITS), Release) => self.request.store(NOTHING, Release),
             "request: a publish ends a revocation"
         );
     }
@@ -243,6 +266,13 @@ impl Handshake {
         // Acquire: pairs with the release in `leave` and `acknowledge`: the walks that are waited for are over.
         let active = self.active.load(Acquire);
         active == NOTHING || active & GRACE_PERIOD_BITS == phase.0
+    }
+
+    /// True if the reader is idle. To be called after a heavy half behind what walks of now have to see.
+    #[inline]
+    pub(super) fn is_idle(&self) -> bool {
+        // Acquire: pairs with the release in `leave`: the walks before are over.
+        self.active.load(Acquire) == NOTHING
     }
 
     /// True if the reader is idle, or does not walk. To be called after `stop` and the heavy half.

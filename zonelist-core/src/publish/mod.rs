@@ -12,6 +12,7 @@ mod barrier;
 mod facts;
 mod first_zone;
 mod fork;
+mod grace_periods;
 mod handshake;
 mod platform;
 mod publish_error;
@@ -26,7 +27,9 @@ mod scheme;
 mod scheme_parts;
 mod stamp;
 mod sticky_error;
+mod visited;
 mod writer;
+mod writer_lock;
 
 #[cfg(any(loom, all(feature = "std", target_os = "linux")))]
 pub use barrier::Membarrier;
@@ -47,4 +50,7 @@ pub use scheme::{Changes, Forked, Membership, ReaderProtocol, Reclaim, Scheme, W
 #[cfg(loom)]
 pub(crate) use stamp::explore_stamps;
 pub(crate) use stamp::{NOTHING_REMEMBERED, order_walks, remembered_at};
+#[cfg(loom)]
+pub(crate) use visited::explore_registrations;
 pub use writer::{WaitError, Writer};
+pub use writer_lock::WriterLock;

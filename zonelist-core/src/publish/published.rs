@@ -6,11 +6,13 @@ use core::{fmt, marker::PhantomData};
 use super::reader_slots::USUAL;
 use super::{
     Barrier, Changes, FirstZone, FirstZones, Membership, Memory, NotRetired, Platform, PublishError, Reader,
-    ReaderError, ReaderProtocol, ReaderSlot, ReaderSlots, Reclaim, Scheme, Standard, WaitError, Writer, ZonePresence,
+    ReaderError, ReaderProtocol, ReaderSlot, ReaderSlots, Reclaim, Scheme, Standard, WaitError, Writer, WriterLock,
+    ZonePresence,
+    grace_periods::GracePeriods,
     reader_slot::{Claim, Claimed},
     stamp::Stamp,
     sticky_error::StickyError,
-    writer::GracePeriods,
+    visited::Visited,
 };
 use crate::{
     NodeId, Request, ZoneId,
@@ -29,6 +31,8 @@ use crate::{
 pub struct Published<S, P = Standard> {
     pub(super) scheme: S,
     pub(super) slots: Chunks<'static, ReaderSlot>,
+    /// Those of them that publishes visit.
+    pub(super) visited: Visited,
     /// The slot that readers refer to, and never write to, if the scheme needs none.
     unused: ReaderSlot,
     /// Behind the writer lock.
@@ -46,6 +50,8 @@ pub struct Published<S, P = Standard> {
 /// The state that one writer passes to the next.
 #[derive(Debug)]
 pub(super) struct Ledger {
+    /// The identity of the writer lock; `None` before its first use.
+    lock: Option<WriterLock>,
     /// The current version.
     version: Version,
     /// The number of the stamp.
@@ -122,11 +128,11 @@ impl<S: Scheme, P: Platform> Published<S, P> {
         pub const fn with_platform(scheme: S, slots: ReaderSlots) -> Self {
             let slots = Chunks::new(slots.into_chunk());
             let unused = ReaderSlot::new();
-            let ledger = Locked::new(Spin::new(), Ledger { version: Version(0), stamp: 0, grace_periods: GracePeriods::new() });
+            let ledger = Locked::new(Spin::new(), Ledger { lock: None, version: Version(0), stamp: 0, grace_periods: GracePeriods::new() });
             let (drains, emptying) = (Locked::new(Spin::new(), ()), AtomicUsize::new(0));
             let (sticky_error, platform) = (StickyError::new(), PhantomData);
-            let stamp = Stamp::new();
-            Self { scheme, slots, unused, ledger, drains, emptying, sticky_error, stamp, platform }
+            let (stamp, visited) = (Stamp::new(), Visited::new());
+            Self { scheme, slots, visited, unused, ledger, drains, emptying, sticky_error, stamp, platform }
         }
     }
 
@@ -167,7 +173,9 @@ impl<S: Scheme, P: Platform> Published<S, P> {
         // The first free slot. Of two threads that find the same one, one claims it, and the other goes on to the next.
         let mut first = self.slots.iter().take(slots).enumerate();
         let free = first.find_map(|(number, slot)| Some((number, Claimed::new(slot, claim)?)));
-        free.ok_or_else(|| ReaderError::NoSlot { slots: slots.min(self.slots.len()) })
+        let (number, claimed) = free.ok_or_else(|| ReaderError::NoSlot { slots: slots.min(self.slots.len()) })?;
+        self.visited.join(number, claimed.slot());
+        Ok((number, claimed))
     }
 
     /// A request in the scheme's form. Make it once for a class of requests.
@@ -292,6 +300,12 @@ impl<S: Scheme, P: Platform> Published<S, P> {
         }
     }
 
+    /// True if no publish has left a request at a slot: readers would wait for its end for ever.
+    #[cfg(loom)]
+    pub(crate) fn is_clear(&self) -> bool {
+        self.slots.iter().all(|slot| slot.handshake().is_clear())
+    }
+
     fn publish_after(
         &self,
         ledger: &mut Ledger,
@@ -335,8 +349,11 @@ impl<S: Scheme, P: Platform> Published<S, P> {
         may_block: bool,
         call: impl FnOnce(&mut Writer<'_>) -> R,
     ) -> R {
+        ledger.lock = ledger.lock.or_else(WriterLock::new);
         let mut writer = Writer {
+            lock: ledger.lock,
             slots: &self.slots,
+            visited: &self.visited,
             protocol: S::PROTOCOL,
             heavy: P::Barrier::heavy,
             version,

@@ -1,10 +1,11 @@
 //! Two words by which a reader that may walk at any time reports its quiescent states.
 
-use super::{Light, handshake::Phase};
+use super::handshake::Phase;
 use crate::sync::{
     atomic::{
         AtomicU32,
-        Ordering::{Acquire, Relaxed, Release},
+        Ordering::{Acquire, Relaxed, Release, SeqCst},
+        fence,
     },
     const_fn, or_mutant,
 };
@@ -32,10 +33,12 @@ impl QuiescentState {
     }
 
     /// From now on the reader may walk at any time.
-    pub(super) fn online(&self, light: Light) {
+    pub(super) fn online(&self) {
         or_mutant!(self.acknowledged.store(ONLINE, Relaxed) => (), "quiescent: reader unseen");
-        // Pairs with the heavy half in `Writer::round`: either the writer loads that we are online, or we see its swap.
-        light.barrier();
+        // SeqCst: pairs with the fence in `Writer::await_quiescent_states`, and with the one that a heavy half is in
+        // `Writer::round`: either the writer loads that we are online, or we see its swap. A fence also where the light
+        // half is none, so that publishes need no heavy half.
+        or_mutant!(fence(SeqCst) => (), "quiescent: online without a fence");
         self.quiescent();
     }
 

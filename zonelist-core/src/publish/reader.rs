@@ -131,7 +131,7 @@ impl<'p, S: Scheme, P: Platform> Reader<'p, S, P> {
     /// From now on a publish waits for the reader's quiescent states.
     pub(super) fn online(&self) {
         if S::PROTOCOL == ReaderProtocol::Quiescent {
-            self.slot.quiescent_state().online(self.light());
+            self.slot.quiescent_state().online();
         }
     }
 

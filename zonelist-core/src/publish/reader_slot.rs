@@ -193,6 +193,8 @@ impl ReaderSlot {
         // To the state of `new`, but for the requests, which `clear_requests` clears. The slot is free last.
         self.handshake.leave();
         self.cache_handshake.leave();
+        // A registration may have been amid it, also where the fork was prepared.
+        self.handshake.clear_late();
         self.quiescent_state.offline();
         self.steps.store(0, Relaxed);
         self.busy.clear();

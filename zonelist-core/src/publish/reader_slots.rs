@@ -30,21 +30,19 @@ pub(super) const USUAL: usize = 64;
 /// }
 /// ```
 ///
-/// A reader pays for no slot but its own. A publish of a scheme whose readers have slots passes over all slots, idle ones
-/// too: two atomic read-modify-writes and a load of each slot's line. A slot without a reader is no exception, since a
-/// reader claims it without waiting for a publish, and has to find the request. A drain does the same only for handles
-/// that keep pages. A registration looks for the first free slot, from the first on.
+/// A reader pays for no slot but its own. A publish of a scheme whose readers have slots visits those that readers have
+/// had: from the first one to the last. Since a registration takes the first free one, these are as many as there were
+/// readers at a time. A drain visits slots of handles that keep pages.
 ///
-/// | a publish through | for each idle slot |
-/// |---|---|
-/// | `StopWorld` | 14 instructions, 13 to 14 ns |
-/// | `AsymmetricEpoch` | 11 instructions, 8 to 12 ns |
-/// | `Qsbr` | 18 instructions, 9 to 12 ns |
-/// | schemes whose readers have no slots | nothing |
+/// | a publish through | for each slot that a reader has had | for each other slot |
+/// |---|---|---|
+/// | `StopWorld` | 17 instructions | nothing |
+/// | `AsymmetricEpoch` | 6 instructions | nothing |
+/// | `Qsbr` | 19 instructions | 2 instructions |
+/// | schemes whose readers have no slots | nothing | nothing |
 ///
-/// So a publish passes over 1024 slots in about 13 microseconds. The times are the fastest samples of
-/// `cargo bench --package zonelist-suites --bench publish` for 256 to 4096 slots, on an AMD EPYC. The instructions are
-/// checked by `cargo test --package zonelist-contenders --test budgets`.
+/// `cargo test --package zonelist-contenders --test budgets` checks the instructions, for readers that are idle or gone.
+/// `cargo bench --package zonelist-suites --bench publish` times publishes that visit up to 4096 slots.
 #[derive(Debug)]
 #[repr(transparent)]
 pub struct ReaderSlots(pub(super) Chunk<'static, ReaderSlot>);

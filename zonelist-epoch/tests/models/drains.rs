@@ -6,7 +6,7 @@ use zonelist_core::{
         Bound, ROOM,
         ReaderRole::{Allocates, ChangesOwners, Frees, Reads, Registers, RegistersInNewSlot},
         Requesters::{Both, BothForAWhile, Drain, PublishAndDrain},
-        explore_drains,
+        explore_drains, explore_drains_beside_synchronize,
     },
     publish::{Published, ReaderSlots},
 };
@@ -31,6 +31,11 @@ fn an_allocation_beside_a_grace_period_and_a_drain() {
 fn a_free_beside_a_grace_period_and_a_drain() {
     explore_drains("drains: frees, grace", Bound::Preemptions(2), Frees, Both(1), asymmetric);
     explore_drains("drains: frees again, grace", Bound::Preemptions(2), Frees, BothForAWhile(1), asymmetric);
+}
+
+#[test]
+fn a_free_beside_a_synchronize_and_a_drain() {
+    explore_drains_beside_synchronize("drains: frees, synchronize", Bound::Preemptions(2), Frees, asymmetric);
 }
 
 #[test]

@@ -103,13 +103,13 @@ impl Args {
             let mut tick = |over: Duration| tick(time + over);
             let requests = scheme.visit(&mut Requests { threads, time, tick: &mut tick })?;
             let hits = scheme.visit(&mut Hits { toggle: &toggle, time: Self::HITS })?;
-            schemes.extend(SchemeReport::new(scheme.facts(), samples.scheme(place), walks, requests, hits));
+            schemes.extend(SchemeReport::new(scheme.facts(), &samples, place, walks, requests, hits));
         }
         let mut peers = Vec::new();
         for (place, peer) in PEERS.iter().enumerate() {
             bar.set_message(format!("judging walks of {}", peer.name));
             let mut tick = ticks(&bar);
-            peers.extend(PeerReport::new(peer, samples.peer(place), self.judge(peer, &toggle, &mut tick)?));
+            peers.extend(PeerReport::new(peer, &samples, place, self.judge(peer, &toggle, &mut tick)?));
         }
         let load = self.load(&toggle, machine.nodes(), &chosen, &bar)?;
         let growth = self.growth(&chosen, &conditions, &bar)?;
@@ -140,7 +140,7 @@ impl Args {
     ) -> Result<ExitCode, CommandError> {
         // Each process reads other nodes, so that no choice of them decides a figure.
         let seed = self.seed.wrapping_add(u64::from(number));
-        let mut timing = Timing::new(chosen, &toggle.versions[0], nodes, seed)?;
+        let mut timing = Timing::new(chosen, &toggle.versions, nodes, seed)?;
         (0..self.rounds).for_each(|_| timing.round());
         print_json(&timing.sample())?;
         Ok(ExitCode::SUCCESS)

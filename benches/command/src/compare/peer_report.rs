@@ -6,11 +6,15 @@ use serde::Serialize;
 use zonelist_contenders::{
     consistency::{Consistency, PublishCost},
     contender::PeerEntry,
+    publishes::PublishTimes,
     statistics::{BaselineEstimate, Estimate},
-    timing::{Timed, WALKS},
+    timing::WALKS,
 };
 
-use super::report::{Counts, RawReads};
+use super::{
+    report::{Counts, RawReads},
+    samples::Samples,
+};
 
 /// Reads and publishes of an outside peer. Reads are ratios to the unprotected walk in its own language.
 #[derive(Clone, Debug, Serialize)]
@@ -28,6 +32,9 @@ pub struct PeerReport {
     pub first_zone_dependent: Estimate,
     /// Whole walks, by the length of the list.
     pub full_walk: BTreeMap<usize, Estimate>,
+    /// A publish beside one other thread; absent if none was timed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub publish_times: Option<PublishTimes<BaselineEstimate>>,
     /// Walks under a constant publisher; `None` for a peer that has no publisher.
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
     pub judged: Option<PeerWalks>,
@@ -47,13 +54,10 @@ pub struct PeerWalks {
 }
 
 impl PeerReport {
-    /// A peer's figures, after those of its baseline, and counts; `None` without a process.
+    /// The figures of the peer at this place, and counts; `None` without a process.
     #[must_use]
-    pub fn new(
-        peer: &PeerEntry,
-        (raw, timed): (Timed<BaselineEstimate>, Timed<Estimate>),
-        walks: Option<Consistency>,
-    ) -> Option<Self> {
+    pub fn new(peer: &PeerEntry, samples: &Samples, place: usize, walks: Option<Consistency>) -> Option<Self> {
+        let (raw, timed) = samples.peer(place);
         Some(Self {
             name: peer.name,
             raw: RawReads::new(raw)?,
@@ -61,6 +65,7 @@ impl PeerReport {
             first_zone: timed.first?,
             first_zone_dependent: timed.dependent?,
             full_walk: WALKS.into_iter().zip(timed.full).collect(),
+            publish_times: samples.peer_publishes(place),
             judged: walks.map(PeerWalks::from),
         })
     }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use zonelist_contenders::{
     consistency::{Consistency, PublishCost},
+    publishes::PublishTimes,
     statistics::{BaselineEstimate, Estimate},
     timing::{Timed, WALKS},
 };
@@ -74,9 +75,15 @@ pub struct SchemeReport {
     pub full_walk: BTreeMap<usize, Estimate>,
     /// An allocation of order 0 and its free, through the page allocator.
     pub alloc_pair: Estimate,
-    /// A publish while other threads walk; absent if none was timed.
+    /// A publish while other threads walk, each of which is recorded; absent if none was timed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub publish: Option<PublishCost>,
+    /// A publish beside one other thread; absent if none was timed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub publish_times: Option<PublishTimes<BaselineEstimate>>,
+    /// The same as ratios to peers, by their names.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub publish_to_peers: BTreeMap<&'static str, PublishTimes<Estimate>>,
     /// Publishes while walks were judged.
     pub publishes: u64,
     /// Requests to an allocator while another thread publishes.
@@ -148,12 +155,14 @@ impl SchemeReport {
     #[must_use]
     pub fn new(
         facts: &Facts,
-        timed: Timed<Estimate>,
+        samples: &Samples,
+        place: usize,
         walks: Consistency,
         requests: Refusals,
         remembered_hits: BTreeMap<u32, f64>,
     ) -> Option<Self> {
         let Consistency { tally, publishes, publish } = walks;
+        let timed = samples.scheme(place);
         Some(Self {
             scheme: facts.scheme,
             guarantee: facts.guarantee,
@@ -164,6 +173,8 @@ impl SchemeReport {
             full_walk: WALKS.into_iter().zip(timed.full).collect(),
             alloc_pair: timed.pair?,
             publish,
+            publish_times: samples.publishes(place),
+            publish_to_peers: samples.publishes_to_peers(place, facts.scheme),
             publishes,
             allocations: requests.requests,
             failed_allocations: requests.failed,
@@ -191,7 +202,7 @@ impl Report {
 
 #[cfg(test)]
 mod tests {
-    use zonelist_contenders::{contender::PEERS, timing::Sample};
+    use zonelist_contenders::{contender::PEERS, publishes::PublishSample, timing::Sample};
     use zonelist_schemes::measure::Measure;
 
     use super::*;
@@ -214,7 +225,13 @@ mod tests {
     /// Two processes with one scheme and one peer.
     fn samples() -> Samples {
         let peers = || vec![[timed(1.0), timed(3.0)]];
-        let sample = |ratio| Sample { raw: timed(1.0), schemes: vec![timed(ratio)], peers: peers() };
+        let publishes = PublishSample::default();
+        let sample = |ratio| Sample {
+            raw: timed(1.0),
+            schemes: vec![timed(ratio)],
+            peers: peers(),
+            publishes: publishes.clone(),
+        };
         Samples::of(vec![sample(1.0), sample(1.5)])
     }
 
@@ -227,7 +244,7 @@ mod tests {
         let (samples, walks) = (samples(), walks(violations));
         let requests = Refusals { requests: 10, failed: failed_allocations, publishes: 1 };
         let facts = zonelist_schemes::SchemeId::all()[0].facts().guarantee(guarantee);
-        let scheme = SchemeReport::new(&facts, samples.scheme(0), walks, requests, BTreeMap::new()).unwrap();
+        let scheme = SchemeReport::new(&facts, &samples, 0, walks, requests, BTreeMap::new()).unwrap();
         let raw = RawReport::new(&samples).unwrap();
         let (machine, processes) = ("none".into(), samples.processes());
         Report { machine, processes, rounds: 1, raw, schemes: vec![scheme], peers: Vec::new() }
@@ -259,7 +276,7 @@ mod tests {
     fn a_torn_walk_of_a_peer_fails_the_comparison() {
         for (violations, holds) in [(Some(0), true), (Some(1), false), (None, true)] {
             let mut report = report(Guarantee::Snapshot, 0, 0);
-            report.peers.extend(PeerReport::new(&PEERS[0], samples().peer(0), violations.map(walks)));
+            report.peers.extend(PeerReport::new(&PEERS[0], &samples(), 0, violations.map(walks)));
             assert_eq!(report.holds(), holds);
             let shown = report.to_string().matches(PEERS[0].name).count();
             assert_eq!(shown, if violations.is_some() { 3 } else { 1 }, "{report}");

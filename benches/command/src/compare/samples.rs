@@ -1,6 +1,7 @@
 //! Timed reads and allocations in several fresh processes.
 
 use std::{
+    collections::BTreeMap,
     env,
     ffi::OsString,
     io,
@@ -8,7 +9,8 @@ use std::{
 };
 
 use zonelist_contenders::{
-    statistics::{BaselineEstimate, Estimate},
+    publishes::{PublishSample, PublishTimes, peers_of},
+    statistics::{BaselineEstimate, Estimate, Figure},
     timing::{Sample, Timed},
 };
 
@@ -18,6 +20,9 @@ const OPTION: &str = "--sample";
 /// The samples of several processes.
 #[derive(Clone, Debug)]
 pub struct Samples(Vec<Sample>);
+
+/// Selects a publisher of a process.
+type Pick<'a> = dyn Fn(&PublishSample) -> Option<PublishTimes> + 'a;
 
 /// A process that gave no sample.
 #[derive(Debug, thiserror::Error)]
@@ -93,6 +98,41 @@ impl Samples {
     #[must_use]
     pub fn scheme(&self, place: usize) -> Timed<Estimate> {
         Timed::figures(&self.0.iter().filter_map(|sample| sample.schemes.get(place)).collect::<Vec<_>>())
+    }
+
+    /// The publishes of the scheme at this place.
+    #[must_use]
+    pub fn publishes(&self, place: usize) -> Option<PublishTimes<BaselineEstimate>> {
+        self.publishes_by(|sample| *sample.schemes.get(place)?, None)
+    }
+
+    /// The publishes of the peer at this place.
+    #[must_use]
+    pub fn peer_publishes(&self, place: usize) -> Option<PublishTimes<BaselineEstimate>> {
+        self.publishes_by(|sample| *sample.peers.get(place)?, None)
+    }
+
+    /// The publishes of the scheme at this place, as ratios to those of its peers in the same process.
+    #[must_use]
+    pub fn publishes_to_peers(&self, place: usize, scheme: &str) -> BTreeMap<&'static str, PublishTimes<Estimate>> {
+        let to = |&peer: &&'static str| {
+            let other = |sample: &PublishSample| sample.peer(peer, place);
+            Some((peer, self.publishes_by(|sample| *sample.schemes.get(place)?, Some(&other))?))
+        };
+        peers_of(scheme).iter().filter_map(to).collect()
+    }
+
+    /// The figures of a publisher, as ratios to those of another one, or to its own.
+    fn publishes_by<F: Figure>(
+        &self,
+        one: impl Fn(&PublishSample) -> Option<PublishTimes>,
+        other: Option<&Pick<'_>>,
+    ) -> Option<PublishTimes<F>> {
+        let times = |sample: &Sample| {
+            let one = one(&sample.publishes)?;
+            Some(one.to(other.map_or(Some(one), |other| other(&sample.publishes))?))
+        };
+        PublishTimes::figures(&self.0.iter().filter_map(times).collect::<Vec<_>>())
     }
 
     /// The figures of the peer at this place, after those of the baseline of its language.

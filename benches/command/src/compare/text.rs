@@ -6,7 +6,8 @@ use comfy_table::Table;
 use zonelist_contenders::{
     consistency::PublishCost,
     hits::{MEMORY_BYTES, RATES},
-    statistics::{EXACT, EXACT_FIRST, Estimate, groups},
+    publishes::PublishTimes,
+    statistics::{BaselineEstimate, EXACT, EXACT_FIRST, EXACT_PUBLISH, Estimate, groups},
     timing::WALKS,
 };
 use zonelist_core::publish::Guarantee;
@@ -106,19 +107,38 @@ impl Report {
     }
 
     fn publishes(&self) -> Table {
-        let mut table = table(&["what publishes cost", "publish", "p99", "publishes", "requests", "refused"]);
-        let times = |publish: Option<PublishCost>| {
-            publish.map_or_else(Default::default, |publish| [publish.ns, publish.p99_ns].map(duration))
+        let columns = ["what publishes cost", "alone", "beside reads", "p99", "publishes", "requests", "refused"];
+        let mut table = table(&columns);
+        let row = |name: &str, times: Option<PublishTimes<BaselineEstimate>>, judged: Option<PublishCost>| {
+            let times = times.map(|it| [it.alone, it.beside_reads].map(|time| spread(&time))).unwrap_or_default();
+            let p99 = judged.map(|judged| duration(judged.p99_ns)).unwrap_or_default();
+            [name.to_owned()].into_iter().chain(times).chain([p99])
         };
-        for SchemeReport { scheme, publish, publishes, allocations, failed_allocations, .. } in &self.schemes {
-            let counts = [*publishes, *allocations, *failed_allocations].map(count);
-            table.add_row([scheme.to_string()].into_iter().chain(times(*publish)).chain(counts));
+        for it in &self.schemes {
+            let counts = [it.publishes, it.allocations, it.failed_allocations].map(count);
+            table.add_row(row(it.scheme, it.publish_times, it.publish).chain(counts));
         }
-        for (name, walks) in self.judged_peers() {
-            let row = [name.to_owned()].into_iter().chain(times(walks.publish));
-            table.add_row(row.chain([count(walks.publishes), String::new(), String::new()]));
+        for it in &self.peers {
+            let (times, judged) = (it.publish_times, it.judged);
+            if times.is_some() || judged.is_some() {
+                let row = row(it.name, times, judged.and_then(|walks| walks.publish));
+                let publishes = judged.map(|walks| count(walks.publishes)).unwrap_or_default();
+                table.add_row(row.chain([publishes, String::new(), String::new()]));
+            }
         }
         table
+    }
+
+    /// Publishes as ratios to those of peers; `None` if none was timed.
+    fn publishes_to_peers(&self) -> Option<Table> {
+        let mut table = table(&["what publishes cost", "to those of", "alone", "beside reads"]);
+        for scheme in &self.schemes {
+            for (peer, ratios) in &scheme.publish_to_peers {
+                let ratios = [ratios.alone, ratios.beside_reads].map(|ratio| cell(&ratio, EXACT_PUBLISH));
+                table.add_row([scheme.scheme.to_owned(), peer.to_string()].into_iter().chain(ratios));
+            }
+        }
+        (!table.is_empty()).then_some(table)
     }
 
     fn judged_peers(&self) -> impl Iterator<Item = (&'static str, PeerWalks)> {
@@ -141,6 +161,14 @@ fn cell(figure: &Estimate, exact: f64) -> String {
     let Some(half) = figure.half_width() else { return format!("{ratio}x") };
     let (percent, mark) = percent(half, exact);
     format!("{ratio}{}{percent}{mark}", plus_minus())
+}
+
+/// A time with half the width of its interval, in percent of it.
+fn spread(time: &BaselineEstimate) -> String {
+    let ratio = Estimate { ns: time.ns, ratio: time.ns, interval: time.interval };
+    let Some(half) = ratio.half_width() else { return duration(time.ns as u64) };
+    let (percent, mark) = percent(half, EXACT_PUBLISH);
+    format!("{}{}{percent}{mark}", duration(time.ns.round() as u64), plus_minus())
 }
 
 fn is_noisy(figure: &Estimate, exact: f64) -> bool {
@@ -176,8 +204,9 @@ const CONSISTENCY: &str = "While one thread publishes without pause, removing a 
                            seen, though one is always listed; retried: the walk reports that it may be torn; broken: \
                            walks that the guarantee rules out.";
 
-const PUBLISHES: &str = "Publish: the median, and the slowest 1 %. Requests for a page, at the same time; refused: those \
-                         that failed, though a zone that is always listed could have served them.";
+const PUBLISHES: &str = "A publish beside one other thread: alone, while that computes; beside reads, while it reads first \
+                         zones without pause. P99: the slowest 1 %, while other threads walk. Requests for a page, at the \
+                         same time; refused: those that failed, though a zone that is always listed could have served them.";
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -197,6 +226,7 @@ impl fmt::Display for Report {
             writeln!(f, "\n{noise}")?;
         }
         writeln!(f, "\n{}\n{}", self.consistency(), wrapped(CONSISTENCY))?;
-        writeln!(f, "\n{}\n{}", self.publishes(), wrapped(PUBLISHES))
+        writeln!(f, "\n{}\n{}", self.publishes(), wrapped(PUBLISHES))?;
+        self.publishes_to_peers().map_or(Ok(()), |table| writeln!(f, "\n{table}"))
     }
 }

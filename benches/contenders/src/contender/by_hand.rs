@@ -1,6 +1,6 @@
 //! Schemes by hand: the read side of each, written without the trait for this one use.
 //!
-//! The lists are never published again, so there is no writer.
+//! The lists are never published again, so that there is no writer, but for [`SeqlockByHand`].
 
 use std::sync::atomic::{
     AtomicU32, AtomicUsize,
@@ -9,17 +9,19 @@ use std::sync::atomic::{
 };
 
 use crossbeam_epoch::{Atomic, Collector, LocalHandle};
-use seqlock::SeqLock;
 use zonelist_core::{
     NodeId, Zoneref,
     table::{
         AtomicZoneMask, Capacity, DoubleBuffer, OrderEntry, OrderFilter, OrderTables, Slot, SlotFilter, Slots, ZoneMask,
     },
-    topology::NodeSet,
-    zonelist::{Scope, ZonelistsRef},
+    zonelist::ZonelistsRef,
 };
 
-use super::loops::{ANY, Contender, ReadList, sum};
+use super::{
+    any_publication::AnyPublication,
+    loops::{ANY, Contender, ReadList, sum},
+    seqlock_by_hand::SeqlockByHand,
+};
 
 /// The hand-written read of a scheme, if it has one.
 ///
@@ -56,12 +58,25 @@ pub fn by_hand(scheme: &str, lists: ZonelistsRef<'_>, asymmetric: bool) -> Optio
         }
         // The sizes of the scheme, without the largest one, whose compilation takes long.
         "SeqCopy" => match Capacity::of(lists).zones() {
-            0..=8 => Box::new(SeqCopy::<8>::new(lists, filter)),
-            9..=64 => Box::new(SeqCopy::<64>::new(lists, filter)),
+            0..=8 => Box::new(Box::leak(Box::new(SeqlockByHand::<8>::new(lists))).reader()),
+            9..=64 => Box::new(Box::leak(Box::new(SeqlockByHand::<64>::new(lists))).reader()),
             _ => return None,
         },
         _ => return None,
     })
+}
+
+/// The hand-written publisher of a scheme, and its name: where an outside crate is the scheme, and no peer uses it.
+#[must_use]
+pub fn published_by_hand(scheme: &str, lists: ZonelistsRef<'_>) -> Option<(&'static str, Box<dyn AnyPublication>)> {
+    let zones = Capacity::of(lists).zones();
+    (scheme == "SeqCopy").then_some(())?;
+    let publication: Box<dyn AnyPublication> = match zones {
+        0..=8 => Box::new(SeqlockByHand::<8>::new(lists)),
+        9..=64 => Box::new(SeqlockByHand::<64>::new(lists)),
+        _ => return None,
+    };
+    Some(("seqlock by hand", publication))
 }
 
 struct InPlace {
@@ -335,36 +350,5 @@ impl ReadList for ArcSwap {
     #[inline(always)]
     fn all(&mut self, node: NodeId) -> u32 {
         sum(self.current.load().walk(node, &self.filter))
-    }
-}
-
-struct SeqCopy<const ZONES: usize> {
-    rows: Box<[SeqLock<[Option<Zoneref>; ZONES]>]>,
-    filter: SlotFilter,
-}
-
-impl<const ZONES: usize> SeqCopy<ZONES> {
-    fn new(lists: ZonelistsRef<'_>, filter: SlotFilter) -> Self {
-        let row = |node| {
-            let mut row = [None; ZONES];
-            row.iter_mut().zip(lists.of(node, Scope::Fallback)).for_each(|(zone, &entry)| *zone = Some(entry));
-            SeqLock::new(row)
-        };
-        Self { rows: NodeSet::ALL.iter().take(lists.nodes()).map(row).collect(), filter }
-    }
-}
-
-impl<const ZONES: usize> ReadList for SeqCopy<ZONES> {
-    #[inline(always)]
-    fn first(&mut self, node: NodeId) -> Option<Zoneref> {
-        let zones = self.rows.get(node.index())?.read();
-        zones.iter().map_while(|&zone| zone).find(|&entry| self.filter.admits(entry))
-    }
-
-    #[inline(always)]
-    fn all(&mut self, node: NodeId) -> u32 {
-        let Some(row) = self.rows.get(node.index()) else { return 0 };
-        let zones = row.read();
-        sum(zones.iter().map_while(|&zone| zone).filter(|&entry| self.filter.admits(entry)))
     }
 }

@@ -30,6 +30,12 @@ pub trait Contender {
 
     /// Walks the whole list of each node in turn.
     fn full(&mut self, nodes: &[NodeId]) -> u32;
+
+    /// Reads the first zone of each node in turn, while lists are published: with a report between two reads, if
+    /// publishes wait for it.
+    fn beside_publishes(&mut self, nodes: &[NodeId]) -> u32 {
+        self.independent(nodes)
+    }
 }
 
 impl<L: ReadList> Contender for L {
@@ -54,6 +60,15 @@ impl<L: ReadList> Contender for L {
     #[inline(never)]
     fn full(&mut self, nodes: &[NodeId]) -> u32 {
         nodes.iter().fold(0, |sum, &node| sum.wrapping_add(after_compiler_fence(|| self.all(node))))
+    }
+
+    #[inline(never)]
+    fn beside_publishes(&mut self, nodes: &[NodeId]) -> u32 {
+        nodes.iter().fold(0, |sum, &node| {
+            let word = after_compiler_fence(|| self.first(node)).map_or(0, Zoneref::word);
+            self.between_reads();
+            sum.wrapping_add(word)
+        })
     }
 }
 

@@ -3,6 +3,7 @@
 //! All of them run the same loops. The compiler sees each loop once for each contender and never across the call: the
 //! published state is opaque to it, and the nodes come from a table drawn before the clock starts.
 
+mod any_publication;
 mod baseline;
 mod by_hand;
 mod drawn;
@@ -13,10 +14,12 @@ mod peers;
 mod publication;
 mod remembered;
 mod run_time;
+mod seqlock_by_hand;
 mod through;
 
+pub use any_publication::{AnyPublication, published};
 pub use baseline::Baseline;
-pub use by_hand::by_hand;
+pub use by_hand::{by_hand, published_by_hand};
 pub use drawn::{CLASSES, Draw, DrawnPairs, ThroughDrawnPages};
 pub use error::ContenderError;
 pub(crate) use loops::after_compiler_fence;

@@ -33,11 +33,8 @@ use zonelist_core::{
 };
 use zonelist_schemes::workload::{synthetic, wide};
 
-use super::{
-    any_publication::{AnyPublication, Grown},
-    fit::Fit,
-};
-use crate::contender::ContenderError;
+use super::{fit::Fit, grown::Grown};
+use crate::contender::{AnyPublication, ContenderError};
 
 /// A number that grows.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize)]

@@ -9,12 +9,8 @@ use zonelist_schemes::{
     threads::{Job, run_together},
 };
 
-use super::{
-    any_publication::{AnyPublication, Grown},
-    axis::Axis,
-    fit::Fit,
-};
-use crate::contender::{Contender, ContenderError};
+use super::{axis::Axis, fit::Fit, grown::Grown};
+use crate::contender::{AnyPublication, Contender, ContenderError};
 
 /// First zones that are read in one batch.
 const READS: usize = 1024;

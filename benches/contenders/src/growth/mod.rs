@@ -7,13 +7,13 @@
 //! **Lines.** What a machine with more CPUs would pay is not timed on a smaller one. It is counted instead: the cache
 //! lines that [more than one thread writes](lines), since those move between CPUs.
 
-mod any_publication;
 mod axis;
 mod fit;
+mod grown;
 pub mod lines;
 mod measure;
 
-pub use any_publication::{AnyPublication, Grown, RAW};
 pub use axis::Axis;
 pub use fit::Fit;
+pub use grown::{Grown, RAW};
 pub use measure::{Measurement, Point};

@@ -24,8 +24,9 @@ fn readers_of_a_scheme_share_no_line_and_those_of_a_lock_share_its_own() {
         println!("{name}: {lines:?}");
         assert_eq!(of(LineAxis::ReadByThreads), by_reads, "{name}");
         if name == "AsymmetricEpoch" {
-            // A publish writes a request to each reader's slot, and both publishers write the tables.
-            assert!(of(LineAxis::PublishByReaders)[2] >= 64, "{lines:?}");
+            // A publish writes to no slot of an idle reader, and both publishers write the tables.
+            let by_readers = of(LineAxis::PublishByReaders);
+            assert!(by_readers[0] > 0 && by_readers.iter().all(|&lines| lines == by_readers[0]), "{lines:?}");
             assert!(of(LineAxis::PublishByZones)[2] >= 6144 * 4 / 64, "{lines:?}");
         }
     }

@@ -9,7 +9,7 @@ use super::{
     palette::{BAND, Ink, MUTED, PEER, TEXT},
 };
 use crate::{
-    results::Results,
+    results::{Results, publish_ns},
     text::{ratio, time},
 };
 
@@ -69,7 +69,7 @@ fn rows(results: &Results) -> Vec<Strip> {
             waits: card.map(Waits::of),
             first_zone: scheme.first_zone,
             alloc_pair: Some(scheme.alloc_pair),
-            publish_ns: scheme.walks.publish.map(|publish| publish.ns),
+            publish_ns: publish_ns(scheme.publish_times, Some(&scheme.walks)),
             heap: card.map(|card| card.text("allocates").to_owned()),
         }
     });
@@ -79,7 +79,7 @@ fn rows(results: &Results) -> Vec<Strip> {
         waits: None,
         first_zone: peer.first_zone,
         alloc_pair: None,
-        publish_ns: peer.walks.as_ref().and_then(|walks| walks.publish).map(|publish| publish.ns),
+        publish_ns: publish_ns(peer.publish_times, peer.walks.as_ref()),
         heap: None,
     });
     let mut rows: Vec<Strip> = schemes.chain(peers).collect();

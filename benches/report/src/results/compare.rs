@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use zonelist_contenders::statistics::{BaselineEstimate, Estimate};
+use zonelist_contenders::{
+    publishes::PublishTimes,
+    statistics::{BaselineEstimate, Estimate},
+};
 
 /// The comparison of all schemes, and of outside peers.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -68,6 +71,12 @@ pub struct Scheme {
     /// An interval of this ratio.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub to_hand_interval: Option<[f64; 2]>,
+    /// A publish beside one other thread.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub publish_times: Option<PublishTimes<BaselineEstimate>>,
+    /// The same as ratios to peers, by their names.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub publish_to_peers: BTreeMap<String, PublishTimes<Estimate>>,
     /// Walks and publishes.
     #[serde(flatten)]
     pub walks: Walks,
@@ -86,6 +95,9 @@ pub struct Peer {
     pub first_zone_dependent: Estimate,
     /// Whole walks, by the length of the list.
     pub full_walk: BTreeMap<u32, Estimate>,
+    /// A publish beside one other thread.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub publish_times: Option<PublishTimes<BaselineEstimate>>,
     /// Walks and publishes; absent if it has no publisher.
     #[serde(flatten)]
     pub walks: Option<Walks>,
@@ -111,13 +123,21 @@ pub struct Walks {
     pub violations: u64,
 }
 
-/// The time of a publish while other threads walk, in nanoseconds.
+/// The time of a publish while other threads walk, each of which is recorded, in nanoseconds.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Publish {
     /// The median.
     pub ns: u64,
     /// The 99th percentile.
     pub p99_ns: u64,
+}
+
+/// Nanoseconds of a publish beside a thread that reads: without pause, or, in a file without such times, beside recorded
+/// walks.
+#[must_use]
+pub fn publish_ns(times: Option<PublishTimes<BaselineEstimate>>, walks: Option<&Walks>) -> Option<u64> {
+    let recorded = || Some(walks?.publish?.ns);
+    times.map(|times| times.beside_reads.ns.round() as u64).or_else(recorded)
 }
 
 impl Scheme {

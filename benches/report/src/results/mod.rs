@@ -13,7 +13,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-pub use compare::{Compare, Peer, Publish, Raw, Scheme, Walks};
+pub use compare::{Compare, Peer, Publish, Raw, Scheme, Walks, publish_ns};
 pub use growth::{Fit, Growth, LineCount, LineCounts, Lines, Point, Times};
 pub use load::{Clock, Load, LoadRow, Quantiles, Reads, SchemeLoad, Stalled, Updates};
 use serde::{Deserialize, Serialize};

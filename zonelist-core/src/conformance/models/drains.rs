@@ -15,7 +15,7 @@ use std::{
 use super::{Bound, Explored, NORMAL, Zone, explore::explore_anew, node, publish, zoneref};
 use crate::{
     Request, ZoneKind, Zoneref,
-    publish::{Platform, Published, Reader, ReaderSlots, Scheme, WhenStopped},
+    publish::{Platform, Published, Reader, ReaderSlots, Reclaim, Scheme, WhenStopped, explore_registrations},
     sync::{
         Track,
         atomic::{AtomicUsize, Ordering::Relaxed},
@@ -84,11 +84,49 @@ where
     S: Scheme + Send + 'static,
     P: Platform,
 {
+    let publish = |published: &Published<S, P>, publishes| {
+        (0..publishes).for_each(|turn| _ = publish(published, if turn % 2 == 0 { AFTER } else { BEFORE }));
+    };
+    explore_beside(name, bound, beside, asks, publish, make)
+}
+
+/// The same beside a grace period that is waited for at once, in place of publishes: it requests of the reader what a
+/// publish requests only of one that is active.
+///
+/// # Panics
+/// As [`explore_drains`].
+pub fn explore_drains_beside_synchronize<S, P>(
+    name: &str,
+    bound: Bound,
+    beside: ReaderRole,
+    make: impl Fn() -> Published<S, P> + Copy + Send + Sync + 'static,
+) -> Explored
+where
+    S: Reclaim + Send + 'static,
+    P: Platform,
+{
+    let synchronize = |published: &Published<S, P>, _| published.synchronize().expect("full fences do not fail");
+    explore_beside(name, bound, beside, Requesters::BothForAWhile(1), synchronize, make)
+}
+
+fn explore_beside<S, P>(
+    name: &str,
+    bound: Bound,
+    beside: ReaderRole,
+    asks: Requesters,
+    publish: fn(&Published<S, P>, usize),
+    make: impl Fn() -> Published<S, P> + Copy + Send + Sync + 'static,
+) -> Explored
+where
+    S: Scheme + Send + 'static,
+    P: Platform,
+{
     let (explored, accesses) = explore_anew(name, bound, || {
         let counts = Arc::new([AtomicU64::new(0), AtomicU64::new(0)]);
         let into = Arc::clone(&counts);
         let model = move || {
-            let accesses = beside_requests(make(), beside, asks);
+            explore_registrations(!matches!(beside, ReaderRole::Allocates | ReaderRole::Frees));
+            let accesses = beside_requests(make(), beside, asks, publish);
             into.iter().zip(accesses).for_each(|(count, more)| _ = count.fetch_add(more, Counted));
         };
         (counts, Arc::new(model), |_: &Arc<[AtomicU64; 2]>| std::string::String::new())
@@ -102,7 +140,12 @@ where
 
 /// Runs the reader beside the threads that send requests. Returns how often the per-CPU pages were accessed, and how
 /// often they could not be.
-fn beside_requests<S, P>(published: Published<S, P>, beside: ReaderRole, asks: Requesters) -> [u64; 2]
+fn beside_requests<S, P>(
+    published: Published<S, P>,
+    beside: ReaderRole,
+    asks: Requesters,
+    publishes: fn(&Published<S, P>, usize),
+) -> [u64; 2]
 where
     S: Scheme + Send + 'static,
     P: Platform,
@@ -127,8 +170,8 @@ where
     let reader = (beside == ReaderRole::ChangesOwners).then(|| shared.published.reader().expect("a reader slot"));
     Log::from_here();
     let others: Vec<_> = match asks {
-        Requesters::Both(publishes) => std::vec![shared.publisher(publishes), shared.drain()],
-        Requesters::BothForAWhile(publishes) => std::vec![shared.publisher(publishes), shared.drain_once()],
+        Requesters::Both(count) => std::vec![shared.publisher(publishes, count), shared.drain()],
+        Requesters::BothForAWhile(count) => std::vec![shared.publisher(publishes, count), shared.drain_once()],
         Requesters::Drain => std::vec![shared.drain()],
         Requesters::PublishAndDrain(publishes) => std::vec![shared.publisher_and_drain(publishes)],
     };
@@ -160,12 +203,16 @@ where
 }
 
 impl<S: Scheme + Send + 'static, P: Platform> Shared<S, P> {
-    /// Publishes by turns the list of [`AFTER`] and of [`BEFORE`].
-    fn publisher(self: &Arc<Self>, publishes: usize) -> loom::thread::JoinHandle<()> {
+    /// Publishes this many times: by turns the list of [`AFTER`] and of [`BEFORE`].
+    fn publisher(
+        self: &Arc<Self>,
+        publishes: fn(&Published<S, P>, usize),
+        count: usize,
+    ) -> loom::thread::JoinHandle<()> {
         let shared = Arc::clone(self);
         loom::thread::spawn(move || {
             Log::call("publisher");
-            (0..publishes).for_each(|turn| _ = publish(&shared.published, if turn % 2 == 0 { AFTER } else { BEFORE }));
+            publishes(&shared.published, count);
         })
     }
 

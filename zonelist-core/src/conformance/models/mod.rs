@@ -36,7 +36,7 @@ mod run;
 pub mod suite;
 mod timeline;
 
-pub use drains::{ReaderRole, Requesters, explore_drains};
+pub use drains::{ReaderRole, Requesters, explore_drains, explore_drains_beside_synchronize};
 pub use explore::{Bound, Explored, explore};
 pub use failure_search::{FailureSearch, search_failures, search_interrupts};
 pub use first_zones::{explore_failed_publish, explore_handle, explore_operations, explore_torn_walk};

@@ -18,7 +18,8 @@ use crate::{
     Zonelists, Zoneref,
     conformance::{History, Published as Record, Span, Tally, Verdict, Walked},
     publish::{
-        Facts, FirstZone, Guarantee, Platform, Progress, Published, Reader as Handle, Scheme, Walk, explore_stamps,
+        Facts, FirstZone, Guarantee, Platform, Progress, Published, Reader as Handle, Scheme, Walk,
+        explore_registrations, explore_stamps,
     },
     sync::traced::{Log, membarrier},
 };
@@ -70,8 +71,10 @@ where
                 let scenario = Arc::clone(&scenario);
                 let mut walks = scenario.readers.iter().flat_map(|reader| &reader.walks);
                 explore_stamps(walks.any(|plan| plan.remembered));
+                explore_registrations(scenario.readers.iter().any(|reader| reader.comes_and_goes));
                 let run = Arc::new(Run { scenario, published: make(), records: Mutex::default() });
                 run.all();
+                assert!(run.published.is_clear(), "a publish has left a request at a reader's slot");
                 locked(&gathered).add(&run.records(), run.scenario.publishers.len(), &S::FACTS);
             }
         };

@@ -1,7 +1,8 @@
 //! Contenders in C: the walk without protection, and the same walk under three flavours of liburcu.
 //!
 //! The timed loops are in C. A walk that is judged is the baseline's, within a read-side critical section that it enters
-//! and leaves by calls; so a flavour is judged by what its section protects, and not timed under load.
+//! and leaves by calls; so a flavour is judged by what its section protects, its publishes are timed, and reads under load
+//! are not.
 
 use std::{
     cell::RefCell,
@@ -102,7 +103,7 @@ const fn entry<F: Flavour>() -> PeerEntry {
         contender: |lists| Box::new(InC::over(lists, F::functions())),
         judge: Some(judge::<_, Liburcu<F>>),
         under_load: None,
-        publish: None,
+        publish: Some(|lists| Box::new(Liburcu::<F>::new(lists))),
     }
 }
 

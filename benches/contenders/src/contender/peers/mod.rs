@@ -25,10 +25,9 @@ mod std_locks;
 use zonelist_core::{Zonelists, Zoneref, table::Slots, zonelist::ZonelistsRef};
 
 pub use self::reader::PeerReader;
-use super::loops::Contender;
+use super::{any_publication::AnyPublication, loops::Contender};
 use crate::{
     consistency::{Consistency, Pressure, PressureError},
-    growth::AnyPublication,
     judged::judge,
     load::{Load, LoadError, Loaded, under_load},
 };

@@ -1,50 +1,14 @@
-//! Publications of any type behind one object, so that the code of growth is compiled once.
+//! The contenders that grow.
 
 use zonelist_core::{
     Zonelists,
-    publish::{Platform, PublishError, Published, ReaderSlots},
-    sync::Spin,
+    publish::PublishError,
     table::{Capacity, CapacityError},
     zonelist::ZonelistsRef,
 };
-use zonelist_schemes::{Buildable, SchemeId, Visitor};
+use zonelist_schemes::SchemeId;
 
-use crate::contender::{Baseline, Contender, ContenderError, PEERS, PeerEntry, Publication};
-
-/// Published lists, whose readers run on any thread.
-pub trait AnyPublication: Sync {
-    /// Registers a reader of the calling thread.
-    ///
-    /// # Errors
-    /// There is no room for another one.
-    fn reader(&self) -> Result<Box<dyn Contender + '_>, ContenderError>;
-
-    /// Publishes the lists.
-    ///
-    /// # Errors
-    /// The lists do not fit, or a barrier failed.
-    fn publish(&self, lists: ZonelistsRef<'_>) -> Result<(), ContenderError>;
-
-    /// Calls `f` while this many more readers are registered, none of which a publish has to wait for.
-    ///
-    /// # Errors
-    /// There is no room for the readers.
-    fn beside_readers(&self, readers: usize, f: &mut dyn FnMut()) -> Result<(), ContenderError>;
-}
-
-impl<P: Publication> AnyPublication for P {
-    fn reader(&self) -> Result<Box<dyn Contender + '_>, ContenderError> {
-        Ok(Box::new(Publication::reader(self)?))
-    }
-
-    fn publish(&self, lists: ZonelistsRef<'_>) -> Result<(), ContenderError> {
-        Publication::publish(self, lists)
-    }
-
-    fn beside_readers(&self, readers: usize, f: &mut dyn FnMut()) -> Result<(), ContenderError> {
-        Publication::beside_readers(self, readers, f)
-    }
-}
+use crate::contender::{AnyPublication, Baseline, ContenderError, PEERS, PeerEntry, Publication, published};
 
 /// The name of the baseline.
 pub const RAW: &str = "raw";
@@ -92,7 +56,8 @@ impl Grown {
     }
 
     /// Publishes lists, with room for this many readers. `None` if they are longer than the scheme's longest lists, or
-    /// the peer has no publisher.
+    /// the peer is not
+    /// run under a load.
     ///
     /// # Errors
     /// The scheme refuses the lists.
@@ -104,31 +69,9 @@ impl Grown {
         match self {
             Self::Raw => Some(Ok(Box::new(Unprotected { lists: lists.into() }))),
             Self::Scheme(scheme) if !scheme.holds(Capacity::of(lists)) => None,
-            Self::Scheme(scheme) => Some(scheme.visit(&mut Publishing { lists, readers })),
-            Self::Peer(peer) => peer.publish.map(|publish| Ok(publish(lists))),
+            Self::Scheme(scheme) => Some(published(scheme, lists, readers)),
+            Self::Peer(peer) => peer.publish.filter(|_| peer.under_load.is_some()).map(|publish| Ok(publish(lists))),
         }
-    }
-}
-
-/// Publishes lists by a scheme.
-struct Publishing<'l> {
-    lists: ZonelistsRef<'l>,
-    readers: usize,
-}
-
-impl Visitor for Publishing<'_> {
-    type Output = Result<Box<dyn AnyPublication>, ContenderError>;
-    const TIMED: bool = true;
-
-    fn capacity(&self) -> Capacity {
-        Capacity::of(self.lists)
-    }
-
-    fn visit<S: Buildable, P: Platform<Lock = Spin>>(&mut self) -> Self::Output {
-        let published: Published<S, P> =
-            Published::with_platform(S::build(self.capacity()), ReaderSlots::boxed(self.readers));
-        Publication::publish(&published, self.lists)?;
-        Ok(Box::new(published))
     }
 }
 
