@@ -31,8 +31,8 @@ pub struct Agreement {
     pub within: f64,
     /// The median of half the width of an interval, as a share of its figure.
     pub half_width: f64,
-    /// The share of pairs of runs, one behind the other, whose intervals do not overlap: 5 % at most are to be told apart.
-    pub told_apart: f64,
+    /// The share of pairs of runs, one behind the other, whose intervals do not overlap: 5 % at most are to be distinguished.
+    pub distinguished: f64,
     /// The same share if the second is a tenth more.
     pub tenth_found: f64,
     /// The same of walks of 64 zones alone; absent if there is none.
@@ -87,20 +87,20 @@ impl Runs {
         let shared = || self.figures.iter().filter(|(_, runs)| runs.len() == self.count);
         let all: Vec<Apart> = shared().filter_map(|(figure, runs)| Apart::of(figure, runs)).collect();
         let walks = shared().filter(|(figure, _)| figure.ends_with("/full_walk/64"));
-        let tenth_found_in_walks_of_64 = told_apart(walks.map(|(_, runs)| runs), 1.1);
-        let [told_apart, tenth_found] = [1.0, 1.1].map(|times| told_apart(shared().map(|(_, runs)| runs), times));
+        let tenth_found_in_walks_of_64 = distinguished(walks.map(|(_, runs)| runs), 1.1);
+        let [distinguished, tenth_found] = [1.0, 1.1].map(|times| distinguished(shared().map(|(_, runs)| runs), times));
         let within = all.iter().map(|figure| figure.within).sum::<f64>() / all.len() as f64;
         let half_width = median(all.iter().map(|figure| figure.half_width).collect())?;
         let figures = all.len();
         let mut apart: Vec<Apart> = all.into_iter().filter(|figure| figure.within < 1.0).collect();
         apart.sort_by(|one, other| one.within.total_cmp(&other.within));
-        let (runs, told_apart, tenth_found) = (self.count, told_apart?, tenth_found?);
+        let (runs, distinguished, tenth_found) = (self.count, distinguished?, tenth_found?);
         Some(Agreement {
             runs,
             figures,
             within,
             half_width,
-            told_apart,
+            distinguished,
             tenth_found,
             tenth_found_in_walks_of_64,
             apart,
@@ -109,7 +109,7 @@ impl Runs {
 }
 
 /// The share of pairs of runs, one behind the other, whose figures differ if the second is this many times as large.
-fn told_apart<'r>(figures: impl Iterator<Item = &'r Vec<Estimate>>, times: f64) -> Option<f64> {
+fn distinguished<'r>(figures: impl Iterator<Item = &'r Vec<Estimate>>, times: f64) -> Option<f64> {
     let differ = |pair: &[Estimate]| {
         let Estimate { ns, ratio, interval } = pair[1];
         let interval = interval.map(|ends| ends.map(|end| times * end));
@@ -155,7 +155,7 @@ fn collect(value: &Value, path: &str, figures: &mut BTreeMap<String, Vec<Estimat
 
 impl fmt::Display for Agreement {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { runs, figures, within, half_width, told_apart, tenth_found, tenth_found_in_walks_of_64, apart } =
+        let Self { runs, figures, within, half_width, distinguished, tenth_found, tenth_found_in_walks_of_64, apart } =
             self;
         writeln!(
             f,
@@ -167,8 +167,8 @@ impl fmt::Display for Agreement {
         let walks = tenth_found_in_walks_of_64.map(|found| format!(", and {:.1} % of walks of 64", 100.0 * found));
         writeln!(
             f,
-            "Of pairs of runs, {:.1} % of the figures are told apart; if one is a tenth more, {:.1} %{}",
-            100.0 * told_apart,
+            "Of pairs of runs, {:.1} % of the figures are distinguished; if one is a tenth more, {:.1} %{}",
+            100.0 * distinguished,
             100.0 * tenth_found,
             walks.unwrap_or_default()
         )?;
@@ -207,7 +207,7 @@ mod tests {
         assert_eq!((apart.figure.as_str(), apart.within), ("/schemes/Qsbr/first_zone", 0.75));
         assert!(agreement.to_string().starts_with("4 runs, 2 figures: 87.5 %"), "{agreement}");
         // 1.0 and 1.5 alone are apart, of six pairs. A tenth more than 1.5 is, too, and so is no other.
-        assert_eq!((agreement.told_apart, agreement.tenth_found), (1.0 / 6.0, 1.0 / 6.0));
+        assert_eq!((agreement.distinguished, agreement.tenth_found), (1.0 / 6.0, 1.0 / 6.0));
         assert_eq!(agreement.tenth_found_in_walks_of_64, None);
     }
 
@@ -219,7 +219,7 @@ mod tests {
             runs.add(&json!({"schemes": [{"scheme": "Qsbr", "full_walk": {"64": figure}}]}));
         }
         let agreement = runs.agreement().unwrap();
-        assert_eq!((agreement.told_apart, agreement.tenth_found_in_walks_of_64), (0.0, Some(1.0)), "{agreement}");
+        assert_eq!((agreement.distinguished, agreement.tenth_found_in_walks_of_64), (0.0, Some(1.0)), "{agreement}");
         assert!(agreement.to_string().contains("100.0 % of walks of 64"), "{agreement}");
     }
 

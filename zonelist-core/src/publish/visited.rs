@@ -81,7 +81,7 @@ impl Visited {
     }
 
     fn is_stopping(&self) -> bool {
-        // Acquire: pairs with the release in `go_on`. If the stop is over, we see what was written in it.
+        // Acquire: pairs with the release in `end_stop`. If the stop is over, we see what was written in it.
         self.stopping.load(Acquire)
     }
 
@@ -108,7 +108,7 @@ impl Visited {
     }
 
     /// The stop is over: the slots whose requests have to be cleared.
-    pub(super) fn go_on<'p>(&self, slots: &'p Chunks<'static, ReaderSlot>) -> Visit<'p> {
+    pub(super) fn end_stop<'p>(&self, slots: &'p Chunks<'static, ReaderSlot>) -> Visit<'p> {
         // Release: pairs with the acquire in `is_stopping`.
         self.set_stopping(false, Release);
         self.slots(slots)

@@ -109,13 +109,13 @@ impl Writer<'_> {
     /// more.
     pub fn stop<R>(&mut self, alone: impl FnOnce() -> R) -> Result<R, WaitError> {
         /// Lets readers go on when it is dropped, also out of a panic.
-        struct GoOn<'p>(&'p Visited, &'p Chunks<'static, ReaderSlot>);
-        impl Drop for GoOn<'_> {
+        struct EndStop<'p>(&'p Visited, &'p Chunks<'static, ReaderSlot>);
+        impl Drop for EndStop<'_> {
             fn drop(&mut self) {
-                drop(ClearRequests::<false>(self.0.go_on(self.1)));
+                drop(ClearRequests::<false>(self.0.end_stop(self.1)));
             }
         }
-        let _go_on = GoOn(self.visited, self.slots);
+        let _end_stop = EndStop(self.visited, self.slots);
         let visit = self.visited.stop(self.slots);
         visit.for_each(|slot| slot.handshake().stop());
         // Pairs with the light half in `enter`, `try_enter_for_caches`, `enter_for_caches` and `wait_outside`: behind
