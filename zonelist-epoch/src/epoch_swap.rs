@@ -88,8 +88,10 @@ impl EpochSwap {
 /// A handle of the collector that the publishes behind one writer lock use in turn: to register one for each took most of
 /// its time.
 ///
-/// What a publish retires stays with the handle, until it is [`PASSED_ON`] bytes or the handle's bag is full.
+/// What a publish retires stays with the handle, until it is [`PASSED_ON`] bytes or the handle's bag is full. On cache lines
+/// of its own, which readers do not load.
 #[derive(Debug)]
+#[repr(align(128))]
 struct Publisher {
     /// The number of the writer lock of the first publish; 0 before.
     lock: AtomicUsize,

@@ -1,6 +1,6 @@
 //! A scheme with what it needs around it: reader slots, the writer lock, version numbers.
 
-use core::{fmt, marker::PhantomData};
+use core::{fmt, marker::PhantomData, ops::Deref};
 
 #[cfg(feature = "alloc")]
 use super::reader_slots::USUAL;
@@ -36,7 +36,7 @@ pub struct Published<S, P = Standard> {
     /// The slot that readers refer to, and never write to, if the scheme needs none.
     unused: ReaderSlot,
     /// Behind the writer lock.
-    pub(super) ledger: Locked<Ledger>,
+    pub(super) ledger: Apart<Locked<Ledger>>,
     /// The drain lock.
     pub(super) drains: Locked<()>,
     /// The number and 1 of the slot whose per-CPU pages a drain is moving; 0 for none.
@@ -45,6 +45,19 @@ pub struct Published<S, P = Standard> {
     /// Changes with the lists, under the writer lock.
     pub(super) stamp: Stamp,
     platform: PhantomData<fn(P)>,
+}
+
+/// On cache lines of its own: what each publish writes is on none that readers load.
+#[derive(Debug)]
+#[repr(align(128))]
+pub(super) struct Apart<T>(T);
+
+impl<T> Deref for Apart<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.0
+    }
 }
 
 /// The state that one writer passes to the next.
@@ -128,7 +141,7 @@ impl<S: Scheme, P: Platform> Published<S, P> {
         pub const fn with_platform(scheme: S, slots: ReaderSlots) -> Self {
             let slots = Chunks::new(slots.into_chunk());
             let unused = ReaderSlot::new();
-            let ledger = Locked::new(Spin::new(), Ledger { lock: None, version: Version(0), stamp: 0, grace_periods: GracePeriods::new() });
+            let ledger = Apart(Locked::new(Spin::new(), Ledger { lock: None, version: Version(0), stamp: 0, grace_periods: GracePeriods::new() }));
             let (drains, emptying) = (Locked::new(Spin::new(), ()), AtomicUsize::new(0));
             let (sticky_error, platform) = (StickyError::new(), PhantomData);
             let (stamp, visited) = (Stamp::new(), Visited::new());
