@@ -70,6 +70,14 @@ const GRACE_PERIOD: u32 = 4;
 const PHASE: u32 = 8;
 /// In an active word: the reader does not walk, so that a stop does not wait for it.
 const NO_WALK: u32 = 16;
+/// An active word: the reader is idle, and waits until walks are no longer stopped.
+const WAITING: u32 = 32;
+
+/// True if this active word is that of an idle reader.
+#[inline(always)]
+const fn is_idle(active: u32) -> bool {
+    active & !WAITING == NOTHING
+}
 
 /// The bits of a request by which walks are stopped.
 const STOPPED: u32 = STOP | LATE;
@@ -146,7 +154,7 @@ impl Handshake {
     /// Is idle until walks are no longer stopped, and active again.
     fn wait_outside(&self, light: Light) {
         let mut backoff = Backoff::default();
-        self.leave();
+        self.become_idle(WAITING);
         while self.request.load(Relaxed) & STOPPED != 0 {
             backoff.wait();
         }
@@ -192,9 +200,21 @@ impl Handshake {
     /// Becomes idle.
     #[inline(always)]
     pub(super) fn leave(&self) {
+        self.become_idle(NOTHING);
+    }
+
+    #[inline(always)]
+    fn become_idle(&self, idle: u32) {
         // Release: pairs with the acquire in `has_left`, `has_released_caches` and `has_acknowledged`, so that our
         // accesses are over before what the writer or drain does next.
-        self.active.store(NOTHING, Release);
+        self.active.store(idle, Release);
+    }
+
+    /// True if the reader has waited for a stop that is over, and has not noticed yet.
+    #[cfg(not(any(loom, shuttle)))]
+    pub(super) fn is_held_up(&self) -> bool {
+        // Relaxed: a hint.
+        self.active.load(Relaxed) == WAITING && self.request.load(Relaxed) & STOPPED == 0
     }
 
     /// Stops walks. Relaxed: behind the heavy half that follows, the reader loads this, or the writer loads that the
@@ -265,14 +285,14 @@ impl Handshake {
     pub(super) fn has_acknowledged(&self, phase: Phase) -> bool {
         // Acquire: pairs with the release in `leave` and `acknowledge`: the walks that are waited for are over.
         let active = self.active.load(Acquire);
-        active == NOTHING || active & GRACE_PERIOD_BITS == phase.0
+        is_idle(active) || active & GRACE_PERIOD_BITS == phase.0
     }
 
     /// True if the reader is idle. To be called after a heavy half behind what walks of now have to see.
     #[inline]
     pub(super) fn is_idle(&self) -> bool {
         // Acquire: pairs with the release in `leave`: the walks before are over.
-        self.active.load(Acquire) == NOTHING
+        is_idle(self.active.load(Acquire))
     }
 
     /// True if the reader is idle, or does not walk. To be called after `stop` and the heavy half.
@@ -281,7 +301,7 @@ impl Handshake {
         // Acquire: pairs with the release in `leave` and `acknowledge`: the reader's loads are over before the table is
         // rewritten.
         let active = self.active.load(Acquire);
-        or_mutant!(active == NOTHING || active & NO_WALK != 0 => true, "stop: writer does not wait")
+        or_mutant!(is_idle(active) || active & NO_WALK != 0 => true, "stop: writer does not wait")
     }
 
     /// True if the owner is idle, or does not touch the slot's per-CPU pages. To be called after `revoke` and the heavy
@@ -289,14 +309,14 @@ impl Handshake {
     pub(super) fn has_released_caches(&self) -> bool {
         // Acquire: pairs with the release in `leave` and `acknowledge`: the drain sees what the owner did to the pages.
         let active = self.active.load(Acquire);
-        or_mutant!(active == NOTHING || active & REVOKED != 0 => true, "caches: drain does not wait")
+        or_mutant!(is_idle(active) || active & REVOKED != 0 => true, "caches: drain does not wait")
     }
 
     /// True if the owner may be amid an access to the slot's per-CPU pages: for a child of a fork, where the owner
     /// can't continue.
     pub(super) fn may_touch_caches(&self) -> bool {
         let active = self.active.load(Acquire);
-        active != NOTHING && active & REVOKED == 0
+        !is_idle(active) && active & REVOKED == 0
     }
 
     /// Clears all requests: for a child of a fork, where the threads that made them are gone.

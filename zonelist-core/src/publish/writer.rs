@@ -115,6 +115,7 @@ impl Writer<'_> {
                 drop(ClearRequests::<false>(self.0.end_stop(self.1)));
             }
         }
+        self.let_readers_pass();
         let _end_stop = EndStop(self.visited, self.slots);
         let visit = self.visited.stop(self.slots);
         visit.for_each(|slot| slot.handshake().stop());
@@ -125,6 +126,21 @@ impl Writer<'_> {
         // Behind the wait, so that readers remember their first zones until it is over.
         self.changing();
         Ok(alone())
+    }
+
+    /// Waits until the readers that the last stop held up have gone on, for some hundred microseconds at most: publishes
+    /// without a pause would else leave them hardly a moment. Models and schedulers do without it: nothing relies on it.
+    fn let_readers_pass(&self) {
+        #[cfg(not(any(loom, shuttle)))]
+        if self.may_block {
+            self.visited.slots(self.slots).for_each(|slot| {
+                let mut backoff = Backoff::default();
+                let mut rounds = 0..PASSING;
+                while slot.handshake().is_held_up() && rounds.next().is_some() {
+                    backoff.wait();
+                }
+            });
+        }
     }
 
     /// Runs the heavy half.
@@ -138,6 +154,10 @@ impl Writer<'_> {
         wait(self.may_block, done)
     }
 }
+
+/// Rounds of a wait for a reader that a stop has held up: with `std` the last ones sleep, as the reader may do.
+#[cfg(not(any(loom, shuttle)))]
+const PASSING: u32 = 324;
 
 /// Waits until `done` is true; without `may_block`, calls it once.
 #[inline(always)]

@@ -34,8 +34,9 @@ use zonelist_schemes::{
     threads::{Job, run_together},
 };
 
-/// Requests of a thread between two reads of the clock.
-const BURST: usize = 6_000;
+/// Requests of a thread between two reads of the clock: few, since a publisher without a pause holds readers of a stopped
+/// world up.
+const BURST: usize = 70;
 
 /// Publishes between two reads of the clock.
 const PUBLISHES: usize = 64;

@@ -3,16 +3,20 @@
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{
-        Mutex,
-        atomic::{AtomicBool, Ordering::SeqCst},
+        Arc, Mutex,
+        atomic::{
+            AtomicBool, AtomicUsize,
+            Ordering::{Relaxed, SeqCst},
+        },
         mpsc::sync_channel,
     },
     thread,
+    time::Duration,
 };
 
 use zonelist_core::{
     conformance::{Sample, basics},
-    publish::{Published, ReaderSlots},
+    publish::{Published, ReaderSlots, Writer},
 };
 
 use super::{
@@ -158,4 +162,36 @@ fn a_panic_within_a_guard_leaves_the_slot_free() {
 #[test]
 fn stop_world_retires_when_walks_that_began_before_have_ended() {
     basics::retiring_waits_for_walks_that_began_before(&stop_world::<1>(Sample::CAPACITY));
+}
+
+/// A stop lets the readers go on that the last one held up: else a publisher without a pause leaves them hardly a moment.
+#[test]
+fn publishes_without_a_pause_let_readers_pass() {
+    const STOPS: usize = 50;
+    let (walks, at_stops) = (Arc::new(AtomicUsize::new(0)), Arc::new(Mutex::new(Vec::new())));
+    let (walked, stops) = (Arc::clone(&walks), Arc::clone(&at_stops));
+    let stops = move |writer: &mut Writer<'_>| {
+        writer.stop(|| {
+            stops.lock().unwrap().push(walked.load(Relaxed));
+            // Long enough for the reader to come and sleep.
+            thread::sleep(Duration::from_millis(2));
+        })?;
+        Ok(())
+    };
+    let published = Published::with_slots(Puppet::<Sectioned>::on_publish(stops), ReaderSlots::boxed(1));
+    let (filter, ended) = (published.filter(&ANY), AtomicBool::new(false));
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            let mut reader = published.reader().unwrap();
+            while !ended.load(Relaxed) {
+                reader.enter().walk(node(), &filter).count();
+                walks.fetch_add(1, Relaxed);
+            }
+        });
+        (0..STOPS).for_each(|_| _ = published.publish(&versions()[0]).unwrap());
+        ended.store(true, Relaxed);
+    });
+    let at_stops = at_stops.lock().unwrap();
+    let passed = at_stops.windows(2).filter(|two| two[0] < two[1]).count();
+    assert!(passed > STOPS / 2, "the reader walked between {passed} of {STOPS} stops");
 }
