@@ -36,7 +36,7 @@ pub(super) const USUAL: usize = 64;
 ///
 /// | a publish through | for each slot that a reader has had | for each other slot |
 /// |---|---|---|
-/// | `StopWorld` | 17 instructions | nothing |
+/// | `StopWorld` | 23 instructions | nothing |
 /// | `AsymmetricEpoch` | 6 instructions | nothing |
 /// | `Qsbr` | 19 instructions | 2 instructions |
 /// | schemes whose readers have no slots | nothing | nothing |
