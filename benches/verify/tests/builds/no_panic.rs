@@ -30,7 +30,7 @@ fn the_allocator_is_linked_without_a_way_to_panic_and_runs() {
 const NOT_CALLED: [(&str, &str); 2] = [
     ("fixed", "for schemes that allocate"),
     // Functions of `ReadToken` and `Writer`, which only schemes get.
-    ("step stop changing start_grace_period wait_grace_period", "the schemes call them"),
+    ("step stop changing lock start_grace_period wait_grace_period", "the schemes call them"),
 ];
 
 /// Modules that exist only with a heap, or for tests.
