@@ -1,6 +1,6 @@
 //! A scheme, as the suites need it.
 
-use zonelist_contenders::contender::{AnyPublication, Pairs, ThroughPages};
+use zonelist_contenders::contender::{self, AnyPublication, Pairs, ThroughPages};
 use zonelist_core::{
     NodeId,
     publish::{Parts, Platform, Published, ReaderSlots, Scheme, SystemBarrier, WaitError},
@@ -41,7 +41,9 @@ impl Subject {
     pub fn of<S: Scheme + Send + 'static>(scheme: impl Fn(Capacity) -> S + Copy + 'static) -> Self {
         Self {
             name: S::FACTS.scheme,
-            publish: Box::new(move |lists| publish::<S, Parts<SystemBarrier>>(scheme(Capacity::of(lists)), lists)),
+            publish: Box::new(move |lists| {
+                Box::new(published::<S, Parts<SystemBarrier>>(scheme(Capacity::of(lists)), lists))
+            }),
             pairs: Box::new(move |lists, order| {
                 pairs::<S, Parts<SystemBarrier>>(scheme(Capacity::of(lists)), lists, order)
             }),
@@ -55,7 +57,10 @@ impl Subject {
     pub fn registered(scheme: SchemeId) -> Self {
         Self {
             name: scheme.name(),
-            publish: Box::new(move |lists| scheme.visit(&mut Publishing(lists))),
+            publish: Box::new(move |lists| {
+                contender::published(scheme, lists, READERS)
+                    .unwrap_or_else(|error| panic!("{}: {error}", scheme.name()))
+            }),
             pairs: Box::new(move |lists, order| scheme.visit(&mut InPairs { lists, order })),
             wait: Box::new(move |lists| scheme.visit(&mut Waiting(lists))),
             toggle: Box::new(move || scheme.visit(&mut Toggling)),
@@ -85,13 +90,6 @@ impl Subject {
     }
 }
 
-fn publish<S: Scheme + Send + 'static, P: Platform<Lock = Spin>>(
-    scheme: S,
-    lists: ZonelistsRef<'_>,
-) -> Box<dyn AnyPublication> {
-    Box::new(published::<S, P>(scheme, lists))
-}
-
 fn published<S: Scheme, P: Platform<Lock = Spin>>(scheme: S, lists: ZonelistsRef<'_>) -> Published<S, P> {
     let published = Published::with_platform(scheme, ReaderSlots::boxed(READERS));
     published.publish(lists).unwrap_or_else(|error| panic!("{}: {error}", S::FACTS.scheme));
@@ -105,22 +103,6 @@ fn pairs<S: Scheme + 'static, P: Platform<Lock = Spin>>(
 ) -> Result<Box<dyn Pairs>, AllocatorError> {
     let node = NodeId::new(0).expect("below the limit");
     Ok(Box::new(ThroughPages::<S, P>::of_order(scheme, lists, node, order)?))
-}
-
-struct Publishing<'l>(ZonelistsRef<'l>);
-
-impl Visitor for Publishing<'_> {
-    type Output = Box<dyn AnyPublication>;
-    const TIMED: bool = true;
-    const MAX_ZONES: usize = 64;
-
-    fn capacity(&self) -> Capacity {
-        Capacity::of(self.0)
-    }
-
-    fn visit<S: Buildable, P: Platform<Lock = Spin>>(&mut self) -> Self::Output {
-        publish::<S, P>(S::build(self.capacity()), self.0)
-    }
 }
 
 struct InPairs<'l> {

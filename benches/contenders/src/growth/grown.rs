@@ -55,9 +55,8 @@ impl Grown {
         !matches!(self, Self::Raw)
     }
 
-    /// Publishes lists, with room for this many readers. `None` if they are longer than the scheme's longest lists, or
-    /// the peer is not
-    /// run under a load.
+    /// Publishes lists, with room for this many readers. `None` if they are longer than the scheme's longest lists, or the
+    /// peer is not run under a load.
     ///
     /// # Errors
     /// The scheme refuses the lists.
